@@ -2,6 +2,7 @@
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import { policyOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { type Flight, LET_GO } from './flight.ts'
 import { stillHolds } from './leases.ts'
@@ -85,7 +86,7 @@ export class MissLease implements Lease {
     })
     this.#land(value)
     const ending = await verdict
-    if (ending === 'stored') noteSet(space, { key, isolated, createdAt: 0, freshUntil: policy.ttlMs })
+    if (ending === 'stored') noteSet(space, { key, isolated, createdAt: 0, freshUntil: policyOfKey(space, policy, key).ttlMs })
     return ending
   }
 

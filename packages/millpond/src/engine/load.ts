@@ -1,6 +1,6 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
 import { MillpondError, show } from '../core/errors.ts'
-import { refreshPolicyOfKey } from './arms.ts'
+import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { readFar } from './far.ts'
 import { Flight, type Start } from './flight.ts'
@@ -139,10 +139,10 @@ function isGoodEnough(journey: Journey, entry: Found, now: number): boolean {
 }
 
 /** Of a refresh behind: another process has refreshed it already. */
-function isNews({ space, policy: given, served }: Journey, entry: Found, now: number): boolean {
-  const policy = refreshPolicyOfKey(space, given, entry.key)
-  const isSame = policy.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
-  return !isSame && !isLate(policy, entry.key, entry, now)
+function isNews({ space, policy, served }: Journey, entry: Found, now: number): boolean {
+  const ahead = aheadOfKey(space, policy, entry.key)
+  const isSame = ahead.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
+  return !isSame && !isLate(ahead, entry.key, entry, now)
 }
 
 /** How long past its freshness a value may be given to the caller without a load, in milliseconds. */

@@ -6,8 +6,8 @@
 //
 // Only what is read again is refreshed: an entry that nobody reads stays as it is, and ends with its TTL.
 import { hashOf } from '../core/key-hash.ts'
-import type { LoadPolicy } from '../core/options.ts'
-import { refreshPolicyOfKey } from './arms.ts'
+import type { Ahead, LoadPolicy } from '../core/options.ts'
+import { aheadOfKey } from './arms.ts'
 import type { Journey } from './journey.ts'
 import type { Space } from './space.ts'
 
@@ -25,21 +25,21 @@ export interface Lifetime {
 export const refreshesAhead = ({ refreshAhead, refreshBeta }: LoadPolicy): boolean => refreshAhead > 0 || refreshBeta > 0
 
 /** `reads`: since it was stored, this one among them. */
-export function isDue(space: Space, given: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
-  const policy = refreshPolicyOfKey(space, given, key)
-  if (reads < policy.refreshReads || space.flights.refreshing >= MOST) return false
-  return isLate(policy, key, life, now) || isDrawn(space, policy, life, now)
+export function isDue(space: Space, policy: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
+  const ahead = aheadOfKey(space, policy, key)
+  if (reads < ahead.refreshReads || space.flights.refreshing >= MOST) return false
+  return isLate(ahead, key, life, now) || isDrawn(space, ahead, life, now)
 }
 
 /** Of a value that a refresh behind has met: is it as old as the one that is to be replaced? */
-export function isLate({ refreshAhead }: LoadPolicy, key: string, { createdAt, freshUntil }: Lifetime, now: number): boolean {
+export function isLate({ refreshAhead }: Ahead, key: string, { createdAt, freshUntil }: Lifetime, now: number): boolean {
   if (refreshAhead <= 0) return false
   const share = refreshAhead * (freshUntil - createdAt)
   const late = now - createdAt - share
   return late >= 0 || (late >= -SPREAD * share && late >= -SPREAD * share * placeOf(key))
 }
 
-function isDrawn({ watch, services }: Space, { refreshBeta }: LoadPolicy, { freshUntil }: Lifetime, now: number): boolean {
+function isDrawn({ watch, services }: Space, { refreshBeta }: Ahead, { freshUntil }: Lifetime, now: number): boolean {
   if (refreshBeta <= 0) return false
   const { count, sumMs } = watch.latency.load
   const reach = count === 0 ? 0 : (refreshBeta * sumMs) / count

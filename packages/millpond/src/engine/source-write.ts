@@ -7,6 +7,7 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import { policyOfKey } from './arms.ts'
 import type { MoveMark } from './flights.ts'
 import { forget } from './forget.ts'
 import type { Receipt } from './receipt.ts'
@@ -84,7 +85,7 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
     const groups = new Map<LoadPolicy, Map<Position, WriteItem[]>>()
     for (const { policy, ...item } of items) {
       const since = write.since.get(item.key)
-      const mayStore = policy.ttlMs > 0 && (space.far.length === 0 || ledgerTier(space)?.enabled === true)
+      const mayStore = policyOfKey(space, policy, item.key).ttlMs > 0 && (space.far.length === 0 || ledgerTier(space)?.enabled === true)
       const isMoved = write.marks.some((mark) => mark.key === item.key && mark.isMoved)
       // A value whose tag moves with the write would be void at once.
       if (!mayStore || isMoved || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue

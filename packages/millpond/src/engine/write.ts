@@ -33,11 +33,13 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   const now = space.services.clock.now()
   const kept = items.map((item) => isolateItem(space, item))
   const tags = await tagsWithDependencies(space, policy)
-  const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
-  space.watch.counters.sets += entries.length
-  if (policy.ttlMs === 0) {
-    await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
-    return
+  const given = kept.map((item) => entryOf(space, item, policy, tags, now))
+  space.watch.counters.sets += given.length
+  const entries = policy.ttlMs === 0 ? given.filter(({ freshUntil }) => freshUntil > now) : given
+  if (entries.length < given.length) {
+    const over = given.filter(({ freshUntil }) => freshUntil <= now)
+    await forget(space, { keys: keysOf(over), reason: 'replaced' })
+    if (entries.length === 0) return
   }
   const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries))
   let refused: ReadonlyMap<Found, unknown> = NONE
