@@ -61,6 +61,7 @@ const WHOLE = [
   'codec/rotation',
   'tiers/file-crash',
   'packages/cdn/test/storm',
+  'insight/experiments/statistics',
 ]
 const RACES = 'packages/millpond/test/races'
 

@@ -3,7 +3,7 @@ import { BUCKETS } from './assignment.ts'
 import type { Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
 import { differenceOf, harmOf, MEASURES } from './judge.ts'
-import type { Guards } from './plan.ts'
+import { GUARDS, type Guards, type Plan } from './plan.ts'
 import type { Difference } from './verdict.ts'
 
 /** What a change did, and whether that is harm. */
@@ -22,7 +22,7 @@ const SCALE = 0.05
 const ALPHA = 0.05
 
 /** `undefined`: there were no reads before, or none after. */
-export function judgeChange(counts: Counts, guards: { readonly [K in keyof Guards]-?: number | false }): AfterChange | undefined {
+export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): AfterChange | undefined {
   const [before, after] = [total(counts.before.reads), total(counts.measured.reads)]
   if (before === 0 || after === 0) return undefined
   const differences: Partial<Record<keyof Guards, Difference>> = {}

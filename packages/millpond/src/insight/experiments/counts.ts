@@ -12,7 +12,7 @@ export type Sums = Readonly<Record<Column, Float64Array>>
 export interface Counts {
   readonly before: Sums
   readonly measured: Sums
-  /** Different keys that were read since the arms differ, by arm: up to some 30,000. */
+  /** Different keys that one process has read since the arms differ, by arm: up to some 30,000. */
   readonly keys: Float64Array
 }
 
@@ -28,9 +28,10 @@ export const noSums = (): Sums => ({
 
 export const noCounts = (arms: number): Counts => ({ before: noSums(), measured: noSums(), keys: new Float64Array(arms) })
 
+/** Of keys, those of whoever has met the most: processes read the same ones, and a key that is counted twice would be two draws of one. */
 export function addCounts(into: Counts, more: Counts): void {
   for (const phase of ['before', 'measured'] as const) for (const column of COLUMNS) add(into[phase][column], more[phase][column])
-  add(into.keys, more.keys)
+  if (total(more.keys) > total(into.keys)) into.keys.set(more.keys)
 }
 
 function add(into: Float64Array, more: ArrayLike<number>): void {

@@ -90,7 +90,8 @@ export interface Plan {
 
 const HOUR_MS = 3_600_000
 const MOST_ARMS = 6
-const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
+/** Of who says none: experiments, and changes that are watched. */
+export const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
 const positive = check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a number between 0 and 1')
 const bound = orOff(check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0'))
 const MEMORY: Shape<ArmMemory> = {

@@ -15,7 +15,7 @@ export type ArmVerdict = 'not_enough_data' | 'undecided' | 'better' | 'worse' | 
 export interface ArmResult {
   readonly name: string
   readonly reads: number
-  /** Different keys that were read; absent in shadow caches. */
+  /** Different keys that were read, by the process that has met the most; absent in shadow caches. */
   readonly keys: number | undefined
   /** Of the metric: above 0 is better, also where less is better. */
   readonly gain: Difference | undefined
