@@ -65,8 +65,8 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await recheck(control).catch(onError)
       await codeErasures.look(control).catch(onError)
       await scheduledWarming.look(control, onError).catch(onError)
-      await control.experiments.turn().catch(onError)
-      await control.auto.turn().catch(onError)
+      await control.experiments.turn(onError).catch(onError)
+      await control.auto.turn(onError).catch(onError)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {

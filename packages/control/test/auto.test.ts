@@ -1,7 +1,7 @@
 // Advice that is carried out by itself: only where it is allowed, one change at a time, and taken back where it does harm.
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { within } from '../src/auto/auto.ts'
 import { autoSettings } from '../src/auto/settings.ts'
 import { type Opened, open } from './setup.ts'
@@ -16,7 +16,7 @@ interface Site {
   readonly insight: Insight
   readonly opened: Opened
   readonly keys: { count: number }
-  readonly turn: () => Promise<void>
+  turn: () => Promise<void>
 }
 
 /** Ten hot keys, and a loop over more keys than there is room for: another policy and more memory are surely better. */
@@ -47,6 +47,29 @@ const allow = ({ opened }: Site, body: object) =>
   opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, window_seconds: 0.1, min_impact_score: 50, ...body } })
 const seen = async ({ opened }: Site) => (await opened.call('GET', 'optimizations/auto/', { as: 'viewer' })).json
 const aWindow = () => new Promise((resolve) => setTimeout(resolve, 110))
+
+/** Advice is in force, and watched. */
+async function watched(): Promise<Site> {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  await one.turn()
+  await play(one, 3000)
+  await aWindow()
+  await one.turn()
+  expect((await seen(one)).state.phase).toBe('watching')
+  expect(one.cache.info().memory?.policy).not.toBe('lru')
+  return one
+}
+
+/** What is asked for no longer fits at all, by whosever fault, for two windows. */
+async function regress(one: Site): Promise<void> {
+  one.keys.count = 3000
+  await play(one, 6000)
+  await aWindow()
+  await aWindow()
+  await one.turn()
+}
 
 it('does nothing until somebody allows it', async () => {
   const one = await site()
@@ -89,20 +112,8 @@ it('carries one change out, keeps it where it does no harm, and says in the audi
 })
 
 it('takes an injected regression back within two windows, and pauses', async () => {
-  const one = await site()
-  await allow(one, {})
-  await play(one)
-  await one.turn()
-  await play(one, 3000)
-  await aWindow()
-  await one.turn()
-  expect((await seen(one)).state.phase).toBe('watching')
-  // What is asked for no longer fits at all, by whosever fault.
-  one.keys.count = 3000
-  await play(one, 6000)
-  await aWindow()
-  await aWindow()
-  await one.turn()
+  const one = await watched()
+  await regress(one)
   const { state } = await seen(one)
   expect(state).toMatchObject({
     phase: 'idle',
@@ -115,22 +126,40 @@ it('takes an injected regression back within two windows, and pauses', async () 
 })
 
 it('goes on watching after a restart of the control plane, and where it is switched off meanwhile', async () => {
-  const one = await site()
-  await allow(one, {})
-  await play(one)
-  await one.turn()
-  await play(one, 3000)
-  await aWindow()
-  await one.turn()
+  const one = await watched()
   one.opened.plane.control.auto.forget()
   await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: false, window_seconds: 0.1 } })
-  one.keys.count = 3000
-  await play(one, 6000)
-  await aWindow()
-  await aWindow()
-  await one.turn()
+  await regress(one)
   expect((await seen(one)).state.history).toMatchObject([{ outcome: 'taken_back' }])
   expect(one.cache.info().memory?.policy).toBe('lru')
+})
+
+it('says so where a process does not take it back', async () => {
+  const one = await watched()
+  const configure = vi.spyOn(one.cache, 'configure').mockRejectedValue(new Error('not now'))
+  await regress(one)
+  configure.mockRestore()
+  expect((await seen(one)).state.history).toMatchObject([
+    { outcome: 'taken_back', why: expect.stringContaining('not every process took it back') },
+  ])
+})
+
+it('watches the other caches where one cannot be looked at', async () => {
+  const one = await watched()
+  const { store, plane } = one.opened
+  const kept = await store.read.selectFrom('documents').selectAll().where('name', '=', 'auto-state:shop').executeTakeFirstOrThrow()
+  // As a later release might have written it; this cache comes first.
+  await store.read
+    .insertInto('documents')
+    .values({ ...kept, name: 'auto-state:another', document: '{}' })
+    .execute()
+  const names = vi.spyOn(plane.control.fleet, 'names', 'get').mockReturnValue(['another', 'shop'])
+  const errors: unknown[] = []
+  one.turn = () => plane.control.auto.turn((error) => errors.push(error))
+  await regress(one)
+  names.mockRestore()
+  expect(errors).toHaveLength(1)
+  expect((await seen(one)).state.history).toMatchObject([{ outcome: 'taken_back' }])
 })
 
 it('leaves alone what a person has changed, and waits for an experiment', async () => {

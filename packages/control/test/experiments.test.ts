@@ -1,6 +1,6 @@
 // Experiments over the API: begun, led in the processes with real traffic, judged, stopped, set for all, taken back, and kept over a restart.
 import { type Cache, createCache, memory } from 'millpond'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { type Opened, open } from './setup.ts'
 
 const ends: (() => unknown)[] = []
@@ -83,6 +83,40 @@ it('finds the better arm, sets it for all keys, and takes it back', async () => 
   const audit = await opened.call('GET', 'audit/', { as: 'auditor' })
   const actions = audit.json.data.map(({ action }: { action: string }) => action)
   expect(actions).toEqual(expect.arrayContaining(['experiment.start', 'experiment.end', 'experiment']))
+})
+
+it('keeps the way back: what is set is not set over itself, and what was not taken back can be asked for again', async () => {
+  const { cache, opened } = await site()
+  const { id } = (await start(opened, LIVES)).json
+  const call = (act: string, body: object = {}) => opened.call('POST', `experiments/${id}/${act}/`, { as: 'editor', body })
+  const configure = vi.spyOn(cache, 'configure').mockRejectedValue(new Error('not now'))
+  expect((await call('apply', { arm: 'longer' })).json.state).toBe('failed')
+  expect((await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json.applied).toBeNull()
+  configure.mockRestore()
+  expect((await call('apply', { arm: 'longer' })).json.state).toBe('completed')
+  expect((await call('apply', { arm: 'longer' })).json).toMatchObject({ status: 409, code: 'is_applied' })
+  const again = vi.spyOn(cache, 'configure').mockRejectedValue(new Error('not now'))
+  expect((await call('roll_back')).json.state).toBe('failed')
+  again.mockRestore()
+  expect((await call('roll_back')).json.state).toBe('completed')
+  expect(cache.describe().defaults.ttl_seconds).toBe(0.001)
+})
+
+it('leads the others where one cannot be led', async () => {
+  const { cache, opened } = await site()
+  const { id } = (await start(opened, LIVES)).json
+  await play(cache, 3000)
+  const kept = await opened.store.read.selectFrom('experiments').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  // As a later release might have written it; it comes first.
+  await opened.store.read
+    .insertInto('experiments')
+    .values({ ...kept, seq: 0, id: 'exp_0', cache: 'another', document: '{}' })
+    .execute()
+  const errors: unknown[] = []
+  await opened.plane.control.experiments.turn((error) => errors.push(error))
+  expect(errors).toHaveLength(1)
+  const { judgement } = (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  expect(judgement.control.reads + judgement.arms[0].reads).toBe(3000)
 })
 
 it('goes on over a restart of the control plane, with what was counted, and the same keys in each arm', async () => {

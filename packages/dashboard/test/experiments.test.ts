@@ -4,7 +4,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
-import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
 describeWith('chromium', 'experiments in a browser', () => {
   const shop = createCache({ name: 'shop', tiers: [memory({ pressure: false })], defaults: { ttl: 1 } })
@@ -15,11 +15,7 @@ describeWith('chromium', 'experiments in a browser', () => {
   beforeAll(async () => {
     served = await serve(shop)
     browser = await openBrowser()
-    const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
-    context.setDefaultTimeout(10_000)
-    page = await context.newPage()
-    faults = faultsOf(page)
-    await signIn(page, served.url, 'editor')
+    ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
   })
   afterAll(async () => {
     await browser?.close()

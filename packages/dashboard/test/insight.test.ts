@@ -5,7 +5,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
-import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
 describeWith('chromium', 'sizing and advice in a browser', () => {
   const shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: 25_000, policy: 'lru', pressure: false })] })
@@ -32,11 +32,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     }
     served = await serve(shop, { caches, insight })
     browser = await openBrowser()
-    const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
-    context.setDefaultTimeout(10_000)
-    page = await context.newPage()
-    faults = faultsOf(page)
-    await signIn(page, served.url, 'editor')
+    ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
   })
   afterAll(async () => {
     await browser?.close()

@@ -90,6 +90,16 @@ export async function signIn(page: Page, url: string, role: Role): Promise<void>
   await page.locator('nav[aria-label=Main]').waitFor({ state: 'attached' })
 }
 
+/** A page as wide as a phone's, where somebody has signed in. */
+export async function openPhone(browser: Browser, url: string, role: Role): Promise<{ readonly page: Page; readonly faults: string[] }> {
+  const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
+  context.setDefaultTimeout(10_000)
+  const page = await context.newPage()
+  const faults = faultsOf(page)
+  await signIn(page, url, role)
+  return { page, faults }
+}
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** What axe finds serious or worse, and whether the page can be pushed sideways. */

@@ -40,16 +40,14 @@ export class LedExperiment {
       if (!trial.isSame) throw new Error('the size or the policy of memory has changed since the experiment began')
       const { tally, isFull } = trial.counts
       const { reads, missed, looked, sampled, sampledMissed, misses } = tally
-      const { memory } = this.#cache.info()
       return {
         run,
         keys: null,
         shadow: { reads, missed, looked, sampled: [...sampled], sampled_missed: [...sampledMissed], misses: [...misses], is_full: isFull },
-        memory: memory === undefined ? null : memoryOf(memory),
       }
     }
     if (trial.phase !== phase) trial.enter(phase)
-    return { run, keys: countsToJson(trial.counts), shadow: null, memory: null }
+    return { run, keys: countsToJson(trial.counts), shadow: null }
   }
 
   close(): void {
@@ -67,20 +65,6 @@ export class LedExperiment {
     return { id, run: newId('run'), plan, trial }
   }
 }
-
-const memoryOf = ({
-  maxEntries,
-  maxBytes,
-  policy,
-}: {
-  readonly maxEntries?: number
-  readonly maxBytes?: number
-  readonly policy: string
-}) => ({
-  max_entries: maxEntries ?? null,
-  max_bytes: maxBytes ?? null,
-  policy,
-})
 
 function countsToJson({ before, measured, keys }: Counts): NonNullable<NonNullable<Answered['experiment']>['keys']> {
   const sums = (of: Counts['before']) => ({

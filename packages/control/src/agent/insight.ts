@@ -1,7 +1,8 @@
 // What insight says of a cache of this process, in the words of the API; and the changes that it advises, carried out.
 import type { Cache } from 'millpond'
 import type { Evidence, Insight, PolicyPoint, Range, Recommendation, SizePoint, Sizing, TtlPoint } from 'millpond/insight'
-import type { Answered, Shown } from './answers.ts'
+import type { Answered } from './answers.ts'
+import type { Shown } from './insight-answers.ts'
 import type { Asked } from './words.ts'
 
 export function sized(insight: Insight | undefined, cache: string, { days }: Asked<'sizing'>): Answered['sizing'] {

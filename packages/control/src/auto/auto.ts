@@ -25,7 +25,6 @@ const LEAST_READS = 1000
 const PATIENT_WINDOWS = 10
 /** Two windows after the change it stays. */
 const WINDOWS = 2
-const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
 /** What a person does to a cache, as the audit names it. */
 const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configuration.update', 'configuration.delete']
 
@@ -69,10 +68,13 @@ export class AutoApply {
     this.#lookedAt.delete(cache)
   }
 
-  /** One turn: every five seconds, by one control plane of several. Turns never overlap. */
-  turn(): Promise<void> {
+  /**
+   * One turn: every five seconds, by one control plane of several. Turns never overlap.
+   * @param onError told what fails for one cache, while others go on; without it that fails the turn
+   */
+  turn(onError?: (error: unknown) => void): Promise<void> {
     const turn = this.#last.then(async () => {
-      for (const cache of this.#control.fleet.names) await this.#look(cache)
+      for (const cache of this.#control.fleet.names) await this.#look(cache).catch(onError)
     })
     this.#last = turn.catch(() => undefined)
     return turn
@@ -175,7 +177,7 @@ export class AutoApply {
   }
 
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
-    const judged = judgeChange(await this.#lead(cache, 'measuring'), GUARDS)
+    const judged = judgeChange(await this.#lead(cache, 'measuring'))
     if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
     const passed = (await this.#control.store.now()) - Date.parse(state.since ?? '')
     if (judged === undefined || judged.after < LEAST_READS || passed < WINDOWS * settings.window_seconds * 1000) return
@@ -184,8 +186,9 @@ export class AutoApply {
   }
 
   async #back(cache: string, settings: AutoSettings, state: AutoState, outcome: Outcome, why: string): Promise<void> {
-    if (state.undo !== null) await this.#tune(cache, state.undo, `taken back: ${why}`)
-    await this.#end(cache, state, outcome, why, timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000))
+    const undone = state.undo === null ? undefined : await this.#tune(cache, state.undo, `taken back: ${why}`)
+    const told = undone === undefined || undone.state === 'completed' ? why : `${why}; and not every process took it back: see ${undone.id}`
+    await this.#end(cache, state, outcome, told, timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000))
   }
 
   async #end(cache: string, state: AutoState, outcome: Outcome, why: string | null, paused: string | null): Promise<void> {

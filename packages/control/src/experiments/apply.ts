@@ -30,32 +30,15 @@ export async function changeOf(control: Control, { cache_name: cache, plan, kind
 
 async function sizeOf(control: Control, cache: string, factor: number): Promise<Change> {
   if (factor === 1) return {}
-  const { memory } = (await describedOf(control, cache)) ?? {}
-  if (memory?.max_bytes !== null && memory?.max_bytes !== undefined)
-    return { max_bytes: Math.max(1, Math.round(memory.max_bytes * factor)) }
-  if (memory?.max_entries !== null && memory?.max_entries !== undefined)
-    return { max_entries: Math.max(1, Math.round(memory.max_entries * factor)) }
+  const { tiers } = await control.fleet.one(cache, 'describe', null)
+  const memory: unknown = Array.isArray(tiers) ? tiers.find((tier: unknown) => isRecord(tier) && tier.name === 'memory') : undefined
+  const { max_entries, max_size_mb } = isRecord(memory) ? memory : {}
+  if (typeof max_size_mb === 'number') return { max_bytes: Math.max(1, Math.round(max_size_mb * MEGABYTE * factor)) }
+  if (typeof max_entries === 'number') return { max_entries: Math.max(1, Math.round(max_entries * factor)) }
   throw new Problem(422, 'no_size', `the memory of ${cache} has no limit that could be another one`)
 }
 
-interface MemoryNow {
-  readonly max_entries: number | null
-  readonly max_bytes: number | null
-}
-
-async function describedOf(control: Control, cache: string): Promise<{ readonly memory: MemoryNow | undefined }> {
-  const { tiers } = await control.fleet.one(cache, 'describe', null)
-  const found = Array.isArray(tiers) ? tiers.find((tier: unknown) => isRecord(tier) && tier.name === 'memory') : undefined
-  if (!isRecord(found)) return { memory: undefined }
-  const { max_entries, max_size_mb } = found
-  return {
-    memory: {
-      max_entries: typeof max_entries === 'number' ? max_entries : null,
-      max_bytes: typeof max_size_mb === 'number' ? Math.round(max_size_mb * 1024 * 1024) : null,
-    },
-  }
-}
-
+const MEGABYTE = 1024 * 1024
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
 
 /** Sets it in every process, as an operation; answers with what undoes it. */
@@ -94,8 +77,6 @@ export async function carryOut(
   )
   return { operation, undo }
 }
-
-const MEGABYTE = 1024 * 1024
 
 /** What was there, as the processes tell it by its path. */
 function undoOf(changes: readonly { readonly setting: string; readonly from: unknown }[], change: Change): Change {

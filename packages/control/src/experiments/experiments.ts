@@ -163,19 +163,24 @@ export class Experiments {
     return this.#told(id)
   }
 
-  /** One turn: every five seconds, by one control plane of several. */
-  turn(): Promise<void> {
+  /**
+   * One turn: every five seconds, by one control plane of several.
+   * @param onError told what fails for one of them, while others go on; without it that fails the turn
+   */
+  turn(onError?: (error: unknown) => void): Promise<void> {
     return this.#inTurn(async () => {
       const rows = await this.#store.read.selectFrom('experiments').selectAll().where('state', '=', 'running').execute()
-      for (const row of rows) {
-        const plan = planOf(planFrom(documentOf(row).plan))
-        const { judgement, measured_since } = await this.#lead(row, plan)
-        const ranMs = measured_since === null ? 0 : (await this.#store.now()) - Date.parse(measured_since)
-        const why: End | undefined =
-          judgement.verdict === 'harm' || judgement.verdict === 'uneven' ? judgement.verdict : ranMs >= plan.maxRunMs ? 'over' : undefined
-        if (why !== undefined) await this.#end(row.id, why, { ...AUTO, requestId: newId('req') })
-      }
+      for (const row of rows) await this.#look(row).catch(onError)
     })
+  }
+
+  async #look(row: Row): Promise<void> {
+    const plan = planOf(planFrom(documentOf(row).plan))
+    const { judgement, measured_since } = await this.#lead(row, plan)
+    const ranMs = measured_since === null ? 0 : (await this.#store.now()) - Date.parse(measured_since)
+    const why: End | undefined =
+      judgement.verdict === 'harm' || judgement.verdict === 'uneven' ? judgement.verdict : ranMs >= plan.maxRunMs ? 'over' : undefined
+    if (why !== undefined) await this.#end(row.id, why, { ...AUTO, requestId: newId('req') })
   }
 
   /** Another control plane leads: what it has counted is read anew when this one's turn comes. */

@@ -1,6 +1,7 @@
 // What the processes of a cache have counted for an experiment, added up; and what that says.
 import { addCounts, type Counts, type Judgement, judgeKeys, judgeShadow, noCounts, type Plan, type ShadowCounts } from 'millpond/insight'
-import type { Answered, BucketSums } from '../agent/answers.ts'
+import type { Answered } from '../agent/answers.ts'
+import type { BucketSums } from '../agent/insight-answers.ts'
 
 export type NodeCounts = NonNullable<Answered['experiment']>
 /** By run: a process that was started anew has another one, and what it counted before stays. */

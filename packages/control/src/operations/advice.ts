@@ -1,5 +1,6 @@
 // What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
-import type { Answered, Shown } from '../agent/answers.ts'
+import type { Answered } from '../agent/answers.ts'
+import type { Shown } from '../agent/insight-answers.ts'
 import type { Asked, Topic } from '../agent/words.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'

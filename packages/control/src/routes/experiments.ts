@@ -136,12 +136,15 @@ export const experimentRoutes: readonly Route[] = [
       const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
       if (arm === null || arm === undefined)
         throw new Problem(409, 'no_winner', `experiment ${view.id} has no winner (${view.judgement.text}): name the arm that is to be set`)
+      // What undoes it is known once: set over itself, it would be lost.
+      if (view.applied !== null && !view.applied.is_undone)
+        throw new Problem(409, 'is_applied', `${view.applied.arm} is set already by experiment ${view.id}: take it back first`)
       const change = await changeOf(control, view, arm)
       if (body.dry_run) return json(200, { arm, change })
       return orLater(request, base, async (began) => {
         if (view.state === 'running') await control.experiments.stop(view.id, who)
         const { operation: done, undo } = await carryOut(control, view, change, { what: `set ${arm}`, reason: body.reason, began }, who)
-        await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
+        if (done.state !== 'failed') await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
         return done
       })
     },
@@ -166,7 +169,8 @@ export const experimentRoutes: readonly Route[] = [
       return orLater(request, base, async (began) => {
         const asked = { what: `take back ${applied.arm}`, reason: body.reason, began }
         const { operation: done } = await carryOut(control, view, applied.undo, asked, who)
-        await control.experiments.note(view.id, { ...applied, is_undone: true })
+        // Where a process did not take it back, it can be asked for again.
+        if (done.state === 'completed') await control.experiments.note(view.id, { ...applied, is_undone: true })
         return done
       })
     },

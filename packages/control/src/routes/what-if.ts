@@ -1,7 +1,7 @@
 // One question to what was seen: what another size, policy or time to live would have brought.
 import { whatIfOf } from 'millpond/insight'
 import { z } from 'zod'
-import type { Shown } from '../agent/answers.ts'
+import type { Shown } from '../agent/insight-answers.ts'
 import { oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'

@@ -13,10 +13,12 @@ interface Point extends Range {
 }
 
 export function Course({ experiment }: { readonly experiment: Experiment }) {
+  const gained = experiment.plan.metric === 'loads' ? 'loads less' : 'hits more'
   return experiment.judgement.arms.map(({ name }, arm) => (
     <CourseOf
       key={name}
       name={name}
+      gained={gained}
       seen={experiment.course.flatMap(({ at, arms }) => {
         const range = arms[arm]
         return range === null || range === undefined ? [] : [{ at: Date.parse(at), ...range }]
@@ -25,7 +27,14 @@ export function Course({ experiment }: { readonly experiment: Experiment }) {
   ))
 }
 
-function CourseOf({ name, seen }: { readonly name: string; readonly seen: readonly Point[] }) {
+interface Props {
+  readonly name: string
+  /** What is above 0. */
+  readonly gained: string
+  readonly seen: readonly Point[]
+}
+
+function CourseOf({ name, gained, seen }: Props) {
   const { numbers } = useDashboard()
   const [first, last] = [seen[0], seen.at(-1)]
   if (first === undefined || last === undefined || first === last) return null
@@ -38,7 +47,7 @@ function CourseOf({ name, seen }: { readonly name: string; readonly seen: readon
   return (
     <Section
       title={`How sure ${name} has become`}
-      note={`hits more in 100 reads, and where that always lies: now ${points(numbers, last.low)} to ${points(numbers, last.high)}`}
+      note={`${gained} in 100 reads, and where that always lies: now ${points(numbers, last.low)} to ${points(numbers, last.high)}`}
     >
       <figure className="chart plain miss-curve">
         <div className="plot">
