@@ -47,7 +47,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       const now = await control.store.now()
       begun = Math.min(begun, now)
       const points = await control.collector.look(now)
-      for (const cache of points.keys()) control.collector.judged(cache, { health_score: (await healthOnly(control, cache)).score.to })
+      for (const cache of points.keys()) control.collector.judged(cache, { health_score: (await healthOnly(control, cache, now)).score.to })
       await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),

@@ -14,13 +14,15 @@ export interface CacheState {
 }
 
 /** As of the last look, or of now where nobody has looked yet. */
-export async function stateOf({ collector, fleet, history, store }: Control, cache: string): Promise<CacheState> {
+export async function stateOf({ collector, fleet, history, store }: Control, cache: string, now?: number): Promise<CacheState> {
   const sight = collector.sight(cache) ?? (await fleet.see(cache))
   const window = joined(collector.recent(cache, WINDOW_SECONDS))
-  return { window, sight, health: healthOf(window, sight, await history.usual(cache, await store.now())) }
+  return { window, sight, health: healthOf(window, sight, await history.usual(cache, now ?? (await store.now()))) }
 }
 
-export const healthOnly = async (control: Control, cache: string): Promise<Health> => (await stateOf(control, cache)).health
+/** @param now where it is known: else the store is asked */
+export const healthOnly = async (control: Control, cache: string, now?: number): Promise<Health> =>
+  (await stateOf(control, cache, now)).health
 
 /** A cache as it is now, over all its processes. */
 export type CacheSummary = Awaited<ReturnType<typeof summaryOf>>
