@@ -67,7 +67,8 @@ export class Picture {
     this.width = orientation > 1 ? facts.autoOrient.width : facts.width
     this.height = orientation > 1 ? facts.autoOrient.height : frameHeight
     // Browsers turn a JPEG by what it notes; of others only some do.
-    if (orientation === 1 || format === 'jpeg') this.untouched = notesIn(facts) ? stripped(bytes, format, orientation) : bytes
+    if (orientation === 1 || format === 'jpeg')
+      this.untouched = format === 'avif' && !isNoted(facts) ? bytes : stripped(bytes, format, orientation)
     this.#open = open
   }
 
@@ -116,9 +117,8 @@ export class Picture {
   }
 }
 
-const notesIn = ({ exif, iptc, xmp, comments, format }: Metadata): boolean =>
-  // Segments of others, and pictures behind the first, are told of no JPEG.
-  format === 'jpeg' || [exif, iptc, xmp, comments].some((note) => note !== undefined)
+/** Told of what AVIF can hold; not of a JPEG's or GIF's own segments, nor of what stands behind a picture. */
+const isNoted = ({ exif, iptc, xmp }: Metadata): boolean => [exif, iptc, xmp].some((note) => note !== undefined)
 
 const refused = (name: string, words: string): CdnError =>
   new CdnError('IMAGE_REFUSED', `${JSON.stringify(name)} ${words}`, { vendor: 'images' })

@@ -8,7 +8,18 @@ import type { ImageFormat } from './sniff.ts'
 export function stripped(bytes: Uint8Array, format: ImageFormat, orientation = 1): Uint8Array | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
-    return format === 'jpeg' ? jpeg(view, orientation) : format === 'png' ? png(view) : format === 'webp' ? webp(view) : undefined
+    switch (format) {
+      case 'jpeg':
+        return jpeg(view, orientation)
+      case 'png':
+        return png(view)
+      case 'webp':
+        return webp(view)
+      case 'gif':
+        return gif(view)
+      case 'avif':
+        return undefined
+    }
   } catch (error) {
     // Read past its end: a decoder will say what is wrong.
     if (error instanceof RangeError) return undefined
@@ -73,7 +84,8 @@ function png(view: Buffer): Buffer | undefined {
 /** RFC 9649: chunks of an even length; VP8X says by bits which there are. */
 function webp(view: Buffer): Buffer | undefined {
   const parts: Buffer[] = []
-  for (let from = 12; from + 8 <= view.length; ) {
+  const whole = 8 + view.readUInt32LE(4)
+  for (let from = 12; from < whole; ) {
     const name = view.toString('latin1', from, from + 4)
     const length = view.readUInt32LE(from + 4)
     const end = from + 8 + length + (length % 2)
@@ -90,4 +102,40 @@ function webp(view: Buffer): Buffer | undefined {
   const head = Buffer.from(view.subarray(0, 12))
   head.writeUInt32LE(body.length + 4, 4)
   return Buffer.concat([head, body])
+}
+
+const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b]
+/** How long a frame is shown, and text that is drawn. */
+const GIF_KEPT = new Set([0xf9, 0x01])
+/** How often frames are shown, and the profile of colour. */
+const APPLICATION = 0xff
+const APPLICATIONS_KEPT = new Set(['NETSCAPE2.0', 'ANIMEXTS1.0', 'ICCRGBG1012'])
+
+/** GIF89a, 17 to 27: tables of colour, images and extensions, each a chain of blocks, up to the trailer. */
+function gif(view: Buffer): Buffer | undefined {
+  let from = 13 + colourTable(view.readUInt8(10))
+  const parts = [view.subarray(0, from)]
+  for (;;) {
+    const kind = view.readUInt8(from)
+    if (kind === TRAILER) return Buffer.concat([...parts, view.subarray(from, from + 1)])
+    if (kind !== EXTENSION && kind !== IMAGE) return undefined
+    const data = kind === EXTENSION ? from + 2 : from + 11 + colourTable(view.readUInt8(from + 9))
+    const end = endOfBlocks(view, data)
+    const label = view.readUInt8(from + 1)
+    const isKept =
+      kind === IMAGE ||
+      GIF_KEPT.has(label) ||
+      (label === APPLICATION && APPLICATIONS_KEPT.has(view.toString('latin1', from + 3, from + 14)))
+    if (isKept) parts.push(view.subarray(from, end))
+    from = end
+  }
+}
+
+/** Of a descriptor's flags: its bytes, none where there is no table. */
+const colourTable = (flags: number): number => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0)
+
+function endOfBlocks(view: Buffer, from: number): number {
+  let at = from
+  for (let length = view.readUInt8(at); length > 0; length = view.readUInt8(at)) at += length + 1
+  return at + 1
 }

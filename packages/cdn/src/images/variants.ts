@@ -10,8 +10,9 @@ export interface VariantSettings {
 }
 
 /**
- * In the order of a `<picture>`: better formats first, the picture's own last, which every browser has shown so far. No variant is larger than the picture, or than that of its
- * own format at the same width. A format stays only where it is smaller at the full width: a browser that chooses it has no other any more.
+ * In the order of a `<picture>`: better formats first, the picture's own last, which every browser has shown so far. No variant is larger than that of its own format at the
+ * same width, nor than the picture, unless that cannot stay as it is (`untouched`): the right way up and without a place is worth more than bytes. A format stays only where it
+ * is smaller at the full width: a browser that chooses it has no other any more.
  */
 export async function variantsOf(picture: Picture, { formats, widths, qualities }: VariantSettings, signal?: AbortSignal): Promise<Made[]> {
   const sizes = widthsOf(picture.width, widths)

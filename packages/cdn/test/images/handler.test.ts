@@ -276,8 +276,7 @@ it.each([
   [{ source: undefined }, /source/],
   [{ widths: [1] }, /unknown option/],
 ] as const)('options %j are refused, and no key is shown', (more, words) => {
-  // biome-ignore lint/suspicious/noExplicitAny: what the types refuse
-  const make = () => handler(more as any)
+  const make = () => handler(more as never)
   expect(make).toThrow(words)
   expect(make).not.toThrow(/of-this-test/)
 })

@@ -48,16 +48,14 @@ export async function gif(frames = 4, width = 64, height = 48): Promise<Buffer> 
     .toBuffer()
 }
 
-const chunk = (name: string, data: Buffer): Buffer => {
+/** Of a PNG. */
+export const chunk = (name: string, data: Buffer): Buffer => {
   const body = Buffer.concat([Buffer.from(name, 'latin1'), data])
   const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
   length.writeUInt32BE(data.length)
-  check.writeUInt32BE(crc(body))
+  check.writeUInt32BE(crc32(body))
   return Buffer.concat([length, body, check])
 }
-
-/** Node 20 has none of its own before 20.15. */
-const crc = (bytes: Buffer): number => crc32(bytes)
 
 /** A PNG that is small as a file and huge as a picture: one bit a pixel, all the same. */
 export function bomb(width: number, height: number, ...before: Buffer[]): Buffer {
