@@ -349,7 +349,7 @@ describe('configurations of running caches', () => {
   })
 })
 
-describe('what is for later', () => {
+describe('what is not done here', () => {
   it('answers 501 with a document that says so; health and benchmark work', async () => {
     for (const [method, path] of [
       ['POST', 'optimizations/analyze/'],
@@ -365,6 +365,11 @@ describe('what is for later', () => {
         status: 501,
         json: { code: 'not_available' },
       })
+    for (const [path, remedy] of [
+      ['cdn/upload_assets/', 'millpond assets upload'],
+      ['cdn/optimize_images/', 'millpond images optimize'],
+    ] as const)
+      expect((await opened.call('POST', path, { as: 'admin', body: {} })).json.detail).toContain(remedy)
     expect(
       (await opened.call('GET', 'optimizations/health_check/', { as: 'viewer' })).json.caches.map(
         (one: { cache_name: string }) => one.cache_name,

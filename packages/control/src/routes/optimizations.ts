@@ -1,9 +1,8 @@
-// Health and benchmark of caches; what a CDN will answer says so until it is there.
+// Health and benchmark of caches; what is done beside the files, and not here, says where.
 import { z } from 'zod'
-import type { Scope } from '../access/roles.ts'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
-import { defineRoute, json, type Method, type Route } from '../http/route.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
@@ -87,8 +86,8 @@ export const optimizationRoutes: readonly Route[] = [
   ...autoRoutes,
   ...predictionRoutes,
   ...experimentRoutes,
-  unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
-  unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),
+  elsewhere('cdn/upload_assets/', 'Upload assets', 'run "millpond assets upload DIR", or uploadAssets of @millpond/cdn/assets'),
+  elsewhere('cdn/optimize_images/', 'Optimise images', 'run "millpond images optimize DIR", or optimizeImages of @millpond/cdn/images'),
 ]
 
 const SLICE_MS = 5000
@@ -100,19 +99,19 @@ function healthReport() {
   })
 }
 
-/** What it takes and answers is settled with the part itself. */
-function unavailable(method: Method, path: string, summary: string, scope: Scope): Route {
-  const detail = 'no CDN is connected to this control plane'
+/** The files are where the build is, and a control plane has none. */
+function elsewhere(path: string, summary: string, remedy: string): Route {
+  const detail = `the files are not on this machine: where they are, ${remedy}`
   return defineRoute({
-    method,
+    method: 'POST',
     path,
     summary: `${summary} (answers 501: ${detail})`,
-    scope,
-    ...(method === 'POST' && { body: z.looseObject({}) }),
+    scope: 'cdn:write',
+    body: z.looseObject({}),
     query: z.looseObject({}),
     answers: { 501: { description: detail } },
     handle() {
-      throw new Problem(501, 'not_available', `${detail}: ${path} answers once it is there`)
+      throw new Problem(501, 'not_available', detail)
     },
   })
 }
