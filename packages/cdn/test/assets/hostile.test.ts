@@ -286,8 +286,7 @@ it.each([
   [{ folder: 'x', to: folderStore({ path: 'x' }), manifest: '../x.json' }, /assets-manifest\.json/],
   [{ folder: 'x', to: folderStore({ path: 'x' }), concurency: 3 }, /did you mean "concurrency"/],
 ] as const)('options %j are refused', async (options, words) => {
-  // biome-ignore lint/suspicious/noExplicitAny: what the types refuse
-  await expect(uploadAssets(options as any)).rejects.toThrow(words)
+  await expect(uploadAssets(options as never)).rejects.toThrow(words)
 })
 
 it('the hash in a name is that of the content', async () => {
