@@ -72,7 +72,11 @@ describe('a storm of purges', () => {
       const server = await cloudflareServer(() => performance.now(), 'pro')
       const outbox = outboxOf()
       const { child, said, over } = start(server, outbox, STORM)
-      await until('the storm to be under way', () => said.length >= (TAGS / PER_CALL) * share, 60_000)
+      await until(
+        'the storm to be under way, here and at the vendor',
+        () => said.length >= (TAGS / PER_CALL) * share && server.purged.length > 0,
+        60_000,
+      )
       child.kill('SIGKILL')
       await over
       const promised = said.flatMap(({ tags = [] }) => tags)

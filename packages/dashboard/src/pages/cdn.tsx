@@ -63,7 +63,7 @@ export function Cdn() {
                   keyOf={({ edge }) => edge}
                   columns={[
                     { name: 'Edge', cell: (row) => row.edge },
-                    { name: 'Site', cell: (row) => <code>{row.site ?? 'by call'}</code> },
+                    { name: 'Site', folded: 'wide', cell: (row) => <code>{row.site ?? 'by call'}</code> },
                     { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
                     { name: 'Says when it is done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
                   ]}
