@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { regressionsOf } from '../src/alerts/regressions.ts'
 import { DEFAULT_RULES, type RuleName, severityOf } from '../src/alerts/rules.ts'
 import type { Point } from '../src/metrics/collector.ts'
-import type { Before } from '../src/metrics/history.ts'
+import { type Before, History } from '../src/metrics/history.ts'
+import { open } from './setup.ts'
 
 /** Reads that take so long, one twentieth of them up to `p95` ms. */
 function point(ratio: number, p95: number, reads = 1000): Point {
@@ -25,6 +26,7 @@ const before = (
   marker?: Before['marker'],
 ): Before => ({
   hours: wavering(1, 0.02, 7).map((by) => point(ratio * by, p95)),
+  weeks: [],
   minutes: wavering(1, now.by ?? 0.02, now.minutes ?? 10).map((by) => point(Math.min(1, now.ratio * by), now.p95)),
   marker,
 })
@@ -61,6 +63,17 @@ describe('a regression', () => {
     })
   })
 
+  it('is none on a day of the week that is always so, and is found where such a day has become worse', () => {
+    const sunday = before(0.9, 16, { ratio: 0.6, p95: 64 })
+    expect(found(sunday)).toEqual({ p95_regression: 'medium', hit_ratio_regression: 'high' })
+    const weeks = [0.6, 0.61, 0.59, 0.6].map((ratio) => point(ratio, 64))
+    expect(found({ ...sunday, weeks })).toEqual({ p95_regression: undefined, hit_ratio_regression: undefined })
+    const worse = before(0.9, 16, { ratio: 0.4, p95: 256 })
+    expect(found({ ...worse, weeks })).toEqual({ p95_regression: 'medium', hit_ratio_regression: 'high' })
+    // A Sunday on which nobody came says nothing.
+    expect(found({ ...sunday, weeks: [point(0.6, 64, 3)] })).toMatchObject({ hit_ratio_regression: 'high' })
+  })
+
   it('is not judged of a young process, of few minutes, of few days, or of reads that did not come', () => {
     const worse = before(0.9, 16, { ratio: 0.5, p95: 256 })
     const unknown = { p95_regression: null, hit_ratio_regression: null }
@@ -77,5 +90,37 @@ describe('a regression', () => {
       p95_regression: undefined,
       hit_ratio_regression: undefined,
     })
+  })
+})
+
+describe('what a regression is judged by', () => {
+  it('is of one hour: the minutes after its end are not compared with the next one', async () => {
+    const { store, close } = await open()
+    const [minute, hour, day] = [60_000, 3_600_000, 86_400_000]
+    const three = Math.floor((await store.now()) / day) * day + 3 * hour
+    const put = async (step: number, at: number, p95: number) =>
+      store.read
+        .insertInto('history')
+        .values({ cache: 'shop', step, at, data: JSON.stringify([{ ...point(0.9, p95), at }]) })
+        .execute()
+    // From two to three much is computed, every day.
+    for (const back of [1, 2, 3, 4, 5, 6, 7, 14, 21, 28, 35]) {
+      await put(3600, three - hour - back * day, 256)
+      await put(3600, three - back * day, 16)
+    }
+    for (let at = -20; at < 20; at++) await put(60, three + at * minute, at < 0 ? 256 : 16)
+    try {
+      const lengths: number[] = []
+      for (let past = 0; past < 20; past++) {
+        const seen = await new History(store).before('shop', three + past * minute + 1000)
+        lengths.push(seen.minutes.length)
+        expect({ past, days: seen.hours.length, weeks: seen.weeks.length }).toEqual({ past, days: 7, weeks: 4 })
+        expect({ past, found: found(seen) }).toEqual({ past, found: { p95_regression: undefined, hit_ratio_regression: undefined } })
+        expect(new Set(seen.minutes.map(({ at }) => at < three)).size).toBe(1)
+      }
+      expect(Math.min(...lengths)).toBeGreaterThanOrEqual(5)
+    } finally {
+      await close()
+    }
   })
 })

@@ -123,6 +123,48 @@ describe('a forecast', () => {
   })
 })
 
+describe('what users of other forecasters have reported', () => {
+  const told = (values: (number | null)[], horizon = HORIZON) => {
+    const one = forecast(values, horizon, SEASONS)
+    if (typeof one === 'string') throw new Error(one)
+    return one
+  }
+
+  it('nothing but zeros, or one value for ever: that, and no wider', () => {
+    for (const value of [0, 7])
+      for (const step of told(Array.from({ length: 200 }, () => value)).steps) expect(step).toEqual({ value, low: value, high: value })
+  })
+
+  it('hours missing whenever hardly anybody comes: nights are not foreseen as busier than any hour that was seen', () => {
+    const random = randomFrom(3)
+    const values = Array.from({ length: 720 }, (_, at) => {
+      const value = Math.max(0, Math.sin((2 * Math.PI * at) / 24)) + 0.02 * random.next()
+      return value < 0.1 ? null : value
+    })
+    expect(values.filter((value) => value === null).length).toBeGreaterThan(289)
+    for (const { value } of told(values).steps) {
+      expect(value).toBeGreaterThan(-0.1)
+      expect(value).toBeLessThan(1.1)
+    }
+  })
+
+  it('one figure a thousand times the others: what is foreseen stays among the others', () => {
+    const values = Array.from({ length: 400 }, (_, at) => (at === 350 ? 1e5 : daily(at)))
+    for (const { value } of told(values).steps) {
+      expect(value).toBeGreaterThan(0)
+      expect(value).toBeLessThan(200)
+    }
+  })
+
+  it('a figure that fell to nothing goes on so, as near as it can be said', () => {
+    const values = [...Array.from({ length: 300 }, (_, at) => daily(at)), ...Array.from({ length: 100 }, () => 0)]
+    for (const { low, value } of told(values).steps) {
+      expect(Number.isFinite(value)).toBe(true)
+      expect(low).toBeLessThanOrEqual(0)
+    }
+  })
+})
+
 describe('a trend', () => {
   const days = (value: (day: number) => number, count = 14) =>
     Array.from({ length: count }, (_, day) => ({ day: 20_000 + day, value: value(day) }))
@@ -202,5 +244,28 @@ describe('metrics/trends/', () => {
     ])
     expect((await ask('memory_gb_month=4')).status).toBe(422)
     expect((await ask('million_loads=-1&memory_gb_month=4')).status).toBe(422)
+  })
+
+  it('begins its forecast now, where the figures have ended hours ago', async () => {
+    const stopped = createCache({ name: 'stopped' })
+    const other = await open(':memory:', { caches: [stopped] })
+    const hour = Math.floor((await other.store.now()) / HOUR_MS) * HOUR_MS
+    try {
+      for (let back = 12 * 24; back > 9; back--) {
+        const at = hour - back * HOUR_MS
+        // By night a tenth of the day: nine hours later it is something else.
+        const reads = (hour / HOUR_MS - back) % 24 < 12 ? 36_000 : 3600
+        const data = JSON.stringify([{ at: at + HOUR_MS, seconds: 3600, counters: { hits: reads, misses: 0 }, gauges: {} }])
+        await other.store.read.insertInto('history').values({ cache: 'stopped', step: 3600, at, data }).execute()
+      }
+      const { json } = await other.call('GET', 'metrics/trends/', { as: 'viewer' })
+      const { forecast: told } = json.trends.find((one: { name: string }) => one.name === 'requests_per_second')
+      expect(told.steps.map(({ value }: { value: number }) => Math.round(value))).toEqual(
+        Array.from({ length: 24 }, (_, step) => ((hour / HOUR_MS + step) % 24 < 12 ? 10 : 1)),
+      )
+    } finally {
+      await other.close()
+      await stopped.close()
+    }
   })
 })

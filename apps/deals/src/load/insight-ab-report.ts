@@ -53,6 +53,6 @@ function predictionText({ seed, prediction }: Seed): string {
 
 function verdictOf(rows: readonly Row[]): string[] {
   const worse = rows.filter(({ verdict }) => verdict === 'worse')
-  if (worse.length === 0) return ['never worse: nothing is worse than two services without it differ by']
+  if (worse.length === 0) return ['not worse: no figure is worse by more than two services without it differ by']
   return [`WORSE: ${worse.map(({ name }) => NAMES[name]).join(', ')}`]
 }

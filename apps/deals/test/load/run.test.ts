@@ -2,10 +2,10 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 
 const LOAD = fileURLToPath(new URL('../../dist/load.js', import.meta.url))
-const TINY = ['--seconds', '4', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '300', '--cold']
+const TINY = ['--seconds', '2', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '100', '--cold']
 
 function run(args: readonly string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {
@@ -15,8 +15,9 @@ function run(args: readonly string[]): Promise<{ code: number; out: string }> {
   })
 }
 
-describe.runIf(existsSync(LOAD))('npm run load', () => {
-  test('prints the table beside the promises, and finds every answer right', { timeout: 120_000 }, async () => {
+// Each is mostly processes that start one after the other.
+describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
+  test('prints the table beside the promises, and finds every answer right', { timeout: 120_000 }, async ({ expect }) => {
     const { code, out } = await run(TINY)
     expect(out).toMatch(/hit rate +\d/)
     expect(out).toMatch(/95 % hit rate +\d+\.\d %, \d+\.\d % in the last minute +(not )?kept/)
@@ -26,7 +27,7 @@ describe.runIf(existsSync(LOAD))('npm run load', () => {
     expect(code).toBe(0)
   })
 
-  test('a planted missing invalidation makes it fail', { timeout: 120_000 }, async () => {
+  test('a planted missing invalidation makes it fail', { timeout: 120_000 }, async ({ expect }) => {
     const { code, out } = await run([...TINY, '--plant', 'org:'])
     expect(out).toMatch(/NOT CORRECT: \d+ of \d+ answers/)
     expect(out).toMatch(/stale: GET .* but write \d+ .* had acknowledged/)
@@ -35,7 +36,7 @@ describe.runIf(existsSync(LOAD))('npm run load', () => {
 
   test('insight on against off, and off against off: every figure, no stale answer, and a verdict that follows from them', {
     timeout: 120_000,
-  }, async () => {
+  }, async ({ expect }) => {
     const { code, out } = await run([...TINY, '--insight', 'ab', '--pairs', '1', '--json'])
     const comparison = JSON.parse(out.slice(out.indexOf('{"seeds"'), out.lastIndexOf('}') + 1))
     expect(comparison).toMatchObject({ violations: [], seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }] })

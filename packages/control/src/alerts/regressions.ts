@@ -1,8 +1,9 @@
-// Has it become worse than it was at this hour on the days before? Beyond what minutes and days differ by anyway, and with what was marked shortly before.
+// Has it become worse than it was at this hour on the days before, and on this day of the weeks before? Beyond what minutes and days differ by anyway, and with what was marked shortly before.
 import type { Point } from '../metrics/collector.ts'
 import { joined } from '../metrics/collector.ts'
 import type { Before } from '../metrics/history.ts'
 import { quantile, ratio } from '../metrics/quantiles.ts'
+import { median } from '../reports/median.ts'
 import type { Reading } from './rules.ts'
 
 /** Minutes of now, each with so many reads; days before. */
@@ -16,20 +17,16 @@ const LEAST_SPREAD_RATIO = 0.005
 /** What a normal spread is of a median distance. */
 const OF_MEDIAN = 1.4826
 
-export function regressionsOf({ minutes, hours, marker }: Before, isWarm: boolean): Reading[] {
-  const [now, before] = [minutes.filter(isSeen), hours.filter(isSeen)]
+export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm: boolean): Reading[] {
+  const [now, before, sameDay] = [minutes.filter(isSeen), hours.filter(isSeen), weeks.filter(isSeen)]
   const isJudged = isWarm && now.length >= LEAST_MINUTES && before.length >= LEAST_DAYS
   // A get below a millisecond is fast, however much faster it was.
   const p95 = ({ counters }: Point): number => Math.log(Math.max(1, quantile(counters, 'get', 0.95) ?? 1))
   const hits = ({ counters }: Point): number => ratio(counters.hits ?? 0, readsOf(counters)) ?? 0
-  const [slower, fewer] = [
-    beyond(now.map(p95), before.map(p95), LEAST_SPREAD_MS),
-    beyond(
-      now.map((point) => -hits(point)),
-      before.map((point) => -hits(point)),
-      LEAST_SPREAD_RATIO,
-    ),
-  ]
+  // A Sunday is not like the days before it, and like other Sundays.
+  const worse = (of: (point: Point) => number, leastSpread: number): number =>
+    Math.min(...[before, sameDay].filter(({ length }) => length > 0).map((usual) => beyond(now.map(of), usual.map(of), leastSpread)))
+  const [slower, fewer] = [worse(p95, LEAST_SPREAD_MS), worse((point) => -hits(point), LEAST_SPREAD_RATIO)]
   const whole = joined(now)
   const of = `at this hour of the ${before.length} days before`
   const suspect = marker === undefined ? '' : `; suspect: ${marker.kind} "${marker.message}", marked at ${marker.at}`
@@ -59,14 +56,9 @@ function beyond(now: readonly number[], before: readonly number[], leastSpread: 
   if (now.length < 2 || before.length === 0) return 0
   const mean = now.reduce((sum, one) => sum + one, 0) / now.length
   const error = Math.sqrt(now.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (now.length - 1) / now.length)
-  const usual = median(before)
-  const spread = Math.max(leastSpread, OF_MEDIAN * median(before.map((one) => Math.abs(one - usual))))
+  const usual = middleOf(before)
+  const spread = Math.max(leastSpread, OF_MEDIAN * middleOf(before.map((one) => Math.abs(one - usual))))
   return mean - SURE * error - (usual + SURE * spread)
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? 0
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2
-}
+const middleOf = (values: readonly number[]): number => median(values.toSorted((a, b) => a - b))

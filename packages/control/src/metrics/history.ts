@@ -16,14 +16,19 @@ const LEAST_SECONDS = 600
 /** What is compared of now, with how many days before, and how long ago a mark may explain it. */
 const COMPARED_MINUTES = 10
 const COMPARED_DAYS = 7
+const COMPARED_WEEKS = 4
+/** So many minutes of an hour are waited for until it is that hour which is compared. */
+const LEAST_MINUTES = 5
 const SUSPECT_MS = 2 * HOUR * 1000
 
 /** What a regression is judged by. */
 export interface Before {
-  /** The last ten, as far as they are over. */
+  /** Of the last ten those that are over, all of one hour: what is usual changes with it. */
   readonly minutes: readonly Point[]
   /** This hour of the day, on the days before. */
   readonly hours: readonly Point[]
+  /** This hour of the week, in the weeks before. */
+  readonly weeks: readonly Point[]
   /** What was marked last, not long ago: a deploy. */
   readonly marker: { readonly kind: string; readonly message: string; readonly at: string } | undefined
 }
@@ -140,13 +145,18 @@ export class History {
   async before(cache: string, now: number): Promise<Before> {
     const known = this.#before.get(cache)
     if (known !== undefined && now - known.at < USUAL_MS) return known.before
-    const hour = Math.floor(now / (HOUR * 1000)) * HOUR * 1000
-    const days = Array.from({ length: COMPARED_DAYS }, (_, at) => hour - (at + 1) * 24 * HOUR * 1000)
+    const hour = Math.floor((now - (LEAST_MINUTES + 1) * MINUTE * 1000) / (HOUR * 1000)) * HOUR * 1000
     const rows = this.#store.read.selectFrom('history').select('data').where('cache', '=', cache)
-    const hours = await rows.where('step', '=', HOUR).where('at', 'in', days).execute()
+    const thisHour = async (count: number, days: number): Promise<Point[]> => {
+      const at = Array.from({ length: count }, (_, back) => hour - (back + 1) * days * 24 * HOUR * 1000)
+      const found = await rows.where('step', '=', HOUR).where('at', 'in', at).execute()
+      return found.flatMap(({ data }) => pointsIn(data))
+    }
     const minutes = await rows
       .where('step', '=', MINUTE)
       .where('at', '>', now - (COMPARED_MINUTES + 1) * MINUTE * 1000)
+      .where('at', '>=', hour)
+      .where('at', '<', hour + HOUR * 1000)
       .execute()
     const marker = await this.#store.read
       .selectFrom('markers')
@@ -156,7 +166,8 @@ export class History {
       .executeTakeFirst()
     const before: Before = {
       minutes: minutes.flatMap(({ data }) => pointsIn(data)),
-      hours: hours.flatMap(({ data }) => pointsIn(data)),
+      hours: await thisHour(COMPARED_DAYS, 1),
+      weeks: await thisHour(COMPARED_WEEKS, 7),
       marker: marker && { ...marker, at: new Date(Number(marker.at)).toISOString() },
     }
     this.#before.set(cache, { at: now, before })

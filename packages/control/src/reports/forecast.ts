@@ -5,6 +5,8 @@
 // earlier half of these trials is used only if it was better than the best naive way in the later half, too; otherwise the naive one is, and it is said.
 // Intervals are what the errors of all these trials were (conformal prediction: Vovk, 2005; Hyndman, "Forecasting", 5.10 of the trials).
 
+import { median } from './median.ts'
+
 /** A number, and where it is in 95 of 100 cases. */
 export interface Interval {
   readonly value: number
@@ -43,7 +45,7 @@ const LEAST_TRIALS = 20
 const LEAST_KNOWN = 12
 const SURE = 0.95
 const SPEEDS = [0.1, 0.3, 0.6]
-/** Seasons of the past that a profile is the mean of. */
+/** Seasons of the past that a profile goes by. */
 const PROFILED = 4
 
 /**
@@ -103,9 +105,10 @@ function edgeOf(errors: readonly number[]): number {
   return rank > errors.length ? Number.POSITIVE_INFINITY : (errors.toSorted((a, b) => a - b)[rank - 1] as number)
 }
 
-function mean(errors: readonly (number | undefined)[]): number {
-  const known = errors.filter((error) => error !== undefined)
-  return known.length === 0 ? Number.POSITIVE_INFINITY : known.reduce((sum, error) => sum + error, 0) / known.length
+/** Of those that are known. */
+function mean(numbers: readonly (number | undefined)[]): number {
+  const known = numbers.filter((one) => one !== undefined)
+  return known.length === 0 ? Number.POSITIVE_INFINITY : known.reduce((sum, one) => sum + one, 0) / known.length
 }
 
 function waysOf(seasons: readonly number[]): Tried[] {
@@ -157,20 +160,16 @@ function byLevel(known: Values, season: number, speed: number): Ahead {
   return (steps) => (level === undefined ? undefined : level + above(known.length - 1 + steps))
 }
 
-/** By place in the season, how far above the mean its last values were. */
+/** By place in the season, how far above the mean its last values were: their median, so that a day that went mad is not foreseen again. */
 function profileOf(known: Values, season: number): readonly number[] {
   if (season === 0) return []
   const from = Math.max(0, known.length - PROFILED * season)
-  const places = Array.from({ length: season }, () => ({ sum: 0, count: 0 }))
-  let [sum, count] = [0, 0]
+  const places = Array.from({ length: season }, (): number[] => [])
   for (let at = from; at < known.length; at++) {
     const value = known[at]
-    const place = places[at % season]
-    if (value === null || value === undefined || place === undefined) continue
-    place.sum += value
-    place.count++
-    sum += value
-    count++
+    if (value !== null && value !== undefined) places[at % season]?.push(value)
   }
-  return places.map((place) => (place.count === 0 ? 0 : place.sum / place.count - sum / count))
+  const usual = places.map((values) => (values.length === 0 ? undefined : median(values.sort((a, b) => a - b))))
+  const middle = mean(usual)
+  return usual.map((value) => (value === undefined ? 0 : value - middle))
 }

@@ -1,5 +1,6 @@
 // How a figure moves from day to day: the median of the slopes between all pairs of days (Theil, 1950), with the interval of Sen (1968).
 import type { Interval } from './forecast.ts'
+import { median } from './median.ts'
 
 /** With four days the interval holds all slopes there are, and says nothing. */
 export const LEAST_DAYS = 5
@@ -17,11 +18,4 @@ export function slopeOf(days: readonly { readonly day: number; readonly value: n
   const low = Math.max(0, Math.floor((slopes.length - within) / 2))
   const high = Math.min(slopes.length - 1, Math.ceil((slopes.length + within) / 2))
   return { value: median(slopes), low: slopes[low] as number, high: slopes[high] as number }
-}
-
-/** Of sorted numbers. */
-export function median(sorted: readonly number[]): number {
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] as number
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }

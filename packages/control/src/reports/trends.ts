@@ -79,7 +79,7 @@ export async function trendsOf(control: Control, cache: string, options: TrendOp
     from: new Date(from).toISOString(),
     to: new Date(now).toISOString(),
     hours_seen: seen.length,
-    trends: figuresOf(options.prices).map(([name, figure]) => trendOf(name, figure, seen, fine, step, options.hours)),
+    trends: figuresOf(options.prices).map(([name, figure]) => trendOf(name, figure, seen, fine, { step, now, hours: options.hours })),
   }
 }
 
@@ -105,13 +105,21 @@ function figuresOf(prices: TrendPrices | undefined): readonly (readonly [Trend['
   ]
 }
 
+interface Ahead {
+  /** Seconds of a step. */
+  readonly step: number
+  readonly now: number
+  readonly hours: number
+}
+
 /** @param hours whole hours, for the days; @param fine what is forecast from */
-function trendOf(name: Trend['name'], figure: Figure, hours: readonly Point[], fine: readonly Point[], step: number, ahead: number): Trend {
+function trendOf(name: Trend['name'], figure: Figure, hours: readonly Point[], fine: readonly Point[], ahead: Ahead): Trend {
+  const { step } = ahead
   const days = daysOf(hours, figure)
   const perDay = slopeOf(days)
-  const values = inGrid(fine, figure, step)
+  const values = inGrid(fine, figure, step, ahead.now)
   const seasons = step === HOUR_MS / 1000 ? [24, 168] : []
-  const foreseen = forecast(values, Math.ceil((ahead * HOUR_MS) / 1000 / step), seasons)
+  const foreseen = forecast(values, Math.ceil((ahead.hours * HOUR_MS) / 1000 / step), seasons)
   const within = (one: Interval): Interval => clamped(one, name)
   return {
     name,
@@ -152,8 +160,8 @@ function daysOf(hours: readonly Point[], figure: Figure): { day: number; value: 
   )
 }
 
-/** In equal steps, with null for what nobody saw. */
-function inGrid(points: readonly Point[], figure: Figure, step: number): (number | null)[] {
+/** In equal steps up to now, with null for what nobody saw: a forecast begins now, not where the figures ended. */
+function inGrid(points: readonly Point[], figure: Figure, step: number, now: number): (number | null)[] {
   const [first] = points
   if (first === undefined) return []
   const values: (number | null)[] = []
@@ -162,6 +170,8 @@ function inGrid(points: readonly Point[], figure: Figure, step: number): (number
     while (values.length < at) values.push(null)
     values[at] = figure(point)
   }
+  const steps = Math.floor((now - first.at) / (step * 1000)) + 1
+  while (values.length < steps) values.push(null)
   return values
 }
 

@@ -25,6 +25,14 @@ export function weighKey(length: number, isWide: boolean): number {
   return ENTRY + stringBytes(length, isWide)
 }
 
+/**
+ * Bytes that an entry takes beside its value, as memory weighs it: what `entries()` says less this is the value's.
+ * @param key encoded, as `entries()` names it
+ */
+export function weighBeside(key: string, tags: readonly string[]): number {
+  return weighKey(key.length, isWide(key)) + weighTags(tags)
+}
+
 /** An entry's tags, as if no other entry had the same texts: V8 tells nobody which strings are one. */
 export function weighTags(tags: readonly string[]): number {
   if (tags.length === 0) return 0
