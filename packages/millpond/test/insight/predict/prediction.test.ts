@@ -125,10 +125,10 @@ describe('predictive loading', () => {
 
   it('weighs what it compares with by bytes where bytes are what runs out', async () => {
     const scale = set({ usage: false, isLoading: false, room: { maxBytes: 1_000_000 } })
-    await play(scale, loop(300))
-    // A third of the loop fits: a memory that nobody loads ahead into never hits.
-    const one = set({ room: { maxBytes: Math.round((scale.cache.info().memory?.bytes ?? 0) / 3) } })
-    const misses = await play(one, loop(3000))
+    await play(scale, loop(150, 150))
+    // Two thirds of the loop fit: a memory that nobody loads ahead into never hits.
+    const one = set({ room: { maxBytes: Math.round(((scale.cache.info().memory?.bytes ?? 0) * 2) / 3) } })
+    const misses = await play(one, loop(3000, 150))
     expect(misses).toBeLessThan(2000)
     const told = one.insight.prediction('shop')
     expect(told).toMatchObject({ state: 'open' })
