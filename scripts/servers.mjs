@@ -1,7 +1,7 @@
 // Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and starts nothing.
 // @ts-check
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -207,13 +207,19 @@ function download(name, server) {
     } else fetchAndUnpack(server.packages, draft, place)
     const path = findProgram(place, server.program)
     if (path === undefined) throw new Error(`no ${server.program} in ${server.npm ?? server.packages.join(', ')}`)
-    for (let round = 0; server.npm === undefined && round < 4; round += 1) {
-      const programs = [server.program, ...(server.others ?? [])].map((one) => join(dirname(path), one))
+    const programs = [server.program, ...(server.others ?? [])].map((one) => join(dirname(path), one))
+    /** @type {string[]} */
+    const brought = []
+    while (server.npm === undefined) {
       const lacking = [...new Set(programs.flatMap((one) => missingLibraries(one, libraryFolders(place))))]
       if (lacking.length === 0) break
-      const owners = dependencies(server.packages).filter((one) => lacking.some((library) => ownsLibrary(one, library)))
-      if (owners.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
-      fetchAndUnpack(owners, draft, place)
+      const further = dependencies(server.packages).filter((one) => !brought.includes(one))
+      if (further.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
+      const owners = further.filter((one) => lacking.some((library) => ownsLibrary(one, library)))
+      // Where names no longer tell, everything that it depends on: slow, and right.
+      const next = owners.length > 0 ? owners : further
+      fetchAndUnpack(next, draft, place)
+      brought.push(...next)
     }
     const target = join(cache, name)
     rmSync(target, { recursive: true, force: true })
@@ -255,7 +261,7 @@ function missingLibraries(path, folders) {
   return [...(listed.stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)].map((match) => match[1] ?? '')
 }
 
-/** Library packages that the packages need, directly and once removed. @param {string[]} packages */
+/** Library packages that the packages need, however far removed, but for what the system has itself. @param {string[]} packages */
 function dependencies(packages) {
   const args = [
     'depends',
@@ -272,7 +278,9 @@ function dependencies(packages) {
     maxBuffer: 1 << 26,
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  return [...new Set([...text.matchAll(/Depends: (lib[^\s<>:]+)/g)].map((match) => match[1] ?? ''))]
+  const installed = new Set(spawnSync('dpkg-query', ['-W', '-f', `\${Package}\\n`], { encoding: 'utf8' }).stdout.split('\n'))
+  const needed = new Set([...text.matchAll(/Depends: (lib[^\s<>:]+)/g)].map((match) => match[1] ?? ''))
+  return [...needed].filter((one) => !installed.has(one))
 }
 
 /** Debian names a library's package after its soname: libevent-2.1.so.7 is in libevent-2.1-7. @param {string} owner @param {string} library */
@@ -285,6 +293,7 @@ export function ownsLibrary(owner, library) {
 
 /** Libraries that live in a package of another name. @type {Record<string, (number: string) => string[]>} */
 const ODD = {
+  libvorbis: (number) => [`libvorbis${number}a`],
   libcrypto: (number) => [`libssl${number}`],
   liblber: (number) => [`libldap${number}`],
   'liblber-2.5': (number) => [`libldap-2.5-${number}`],
@@ -294,16 +303,14 @@ const ODD = {
   libicudata: (number) => [`libicu${number}`],
 }
 
-/** @param {string} place */
+/** Where the dynamic linker finds what was unpacked; a library may keep its parts in a folder of its own below (`pulseaudio`). @param {string} place */
 function libraryFolders(place) {
   const folders = ['usr/lib', 'lib'].flatMap((one) => {
     const folder = join(place, one)
-    return [
-      folder,
-      ...list(folder)
-        .filter((name) => name.endsWith('-gnu') || name.includes('-linux-'))
-        .map((name) => join(folder, name)),
-    ]
+    const ofMachine = list(folder)
+      .filter((name) => name.endsWith('-gnu') || name.includes('-linux-'))
+      .map((name) => join(folder, name))
+    return [folder, ...ofMachine, ...ofMachine.flatMap((machine) => list(machine).map((name) => join(machine, name)))]
   })
   return folders.filter((folder) => list(folder).some((name) => name.includes('.so')))
 }
@@ -323,7 +330,7 @@ const versioned = (folder, inside) =>
     .sort((a, b) => Number(b) - Number(a))
     .map((version) => join(folder, version, inside))
 /** @param {string} folder */
-const list = (folder) => (existsSync(folder) ? readdirSync(folder) : [])
+const list = (folder) => (statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [])
 /** @param {unknown} error */
 const firstLine = (error) => {
   const { stderr, message } = /** @type {{ stderr?: Buffer, message?: string }} */ (error)
