@@ -27,6 +27,7 @@ const ROOMS = [
  * @type {Record<string, string[]>}
  */
 export const PAIRS = {
+  compat: ['engine'],
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
   http: ['insight'],
   insight: ['memory', 'observe'],

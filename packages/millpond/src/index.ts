@@ -60,7 +60,7 @@ export { type CacheOptions, createCache } from './create.ts'
 export type { Cache, Whose } from './engine/cache.ts'
 export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache-invalidations.ts'
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
-export type { CacheReads, EntryReadOptions, EntryView, LeasedView } from './engine/cache-reads.ts'
+export type { CacheReads, EntryReadOptions, EntryView, KeysOptions, LeasedView } from './engine/cache-reads.ts'
 export type { CacheWhole } from './engine/cache-whole.ts'
 export type { CacheWrites, DeleteOptions, LeasedOptions } from './engine/cache-writes.ts'
 export type {

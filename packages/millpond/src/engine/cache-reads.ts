@@ -1,9 +1,9 @@
 // Reading without a loader: what memory and the tiers below hold.
-import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, type Shape, text } from '../core/checks.ts'
 import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { timed } from './call-time.ts'
-import { type HeldEntry, heldEntries } from './entries.ts'
+import { type HeldEntry, heldEntries, scanEntries } from './entries.ts'
 import { type Explanation, explain as explainKey } from './explain.ts'
 import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
 import type { Found } from './found.ts'
@@ -30,6 +30,12 @@ export interface EntryReadOptions extends ReadOptions {
    * it, in this process and in all that share a ledger; who comes meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
    */
   readonly lease?: true | LeaseOptions | undefined
+}
+
+/** Which keys `keys` gives. */
+export interface KeysOptions {
+  /** Of entries that carry this tag. */
+  readonly tag?: string | undefined
 }
 
 /** The verbs that read and never load. */
@@ -59,6 +65,11 @@ export interface CacheReads {
    * walked in pieces while the cache is in use: entries that stay are met once. A `for` loop over many holds up the process: rest now and then.
    */
   entries(): IterableIterator<HeldEntry>
+  /**
+   * The encoded keys of the fresh entries of this namespace, each once: what memory holds, then what the tiers below it list. Reads every entry, a page at a time: for
+   * tools, not for requests. What comes or goes meanwhile may be missed, and so is what lies in a tier that cannot list (Memcached).
+   */
+  keys(options?: KeysOptions): AsyncIterableIterator<string>
 }
 
 export function peek<T>(space: Space, key: Key): T | undefined {
@@ -132,6 +143,18 @@ export async function explain(space: Space, key: Key): Promise<Explanation> {
 
 export function entries(space: Space): IterableIterator<HeldEntry> {
   return heldEntries(space)
+}
+
+const KEYS: Shape<KeysOptions> = { tag: text }
+
+export function keys(space: Space, options: KeysOptions): AsyncIterableIterator<string> {
+  checkOpen(space)
+  checkOptions<KeysOptions>(options, KEYS, 'keys')
+  return freshKeys(space, options.tag)
+}
+
+async function* freshKeys(space: Space, tag: string | undefined): AsyncIterableIterator<string> {
+  for await (const { key, tags, isFresh } of scanEntries(space)) if (isFresh && (tag === undefined || tags.includes(tag))) yield key
 }
 
 async function read(

@@ -218,6 +218,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return reads.entries(this.#space)
   }
 
+  keys(options: reads.KeysOptions = {}): AsyncIterableIterator<string> {
+    return reads.keys(this.#space, options)
+  }
+
   getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T> {
     return loads.getOrSet(this.#space, key, loader, options)
   }

@@ -10,6 +10,8 @@ export interface ScannedEntry {
   readonly key: string
   readonly tags: readonly string[]
   readonly createdAt: number
+  /** A read would be given it. */
+  readonly isFresh: boolean
 }
 
 /** An entry as memory holds it, without its value. */
@@ -62,7 +64,10 @@ async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
     const slot = near.find(key)
     if (slot < 0 || near.staleUntil(slot) <= space.services.clock.now()) continue
     const tags = near.tags(slot)
-    if (ledger.view.judge(key, tags, near.asOf(slot)) !== 'void') yield { key, tags, createdAt: near.createdAt(slot) }
+    const judgement = ledger.view.judge(key, tags, near.asOf(slot))
+    if (judgement === 'void') continue
+    const isFresh = judgement === 'valid' && near.freshUntil(slot) > space.services.clock.now()
+    yield { key, tags, createdAt: near.createdAt(slot), isFresh }
   }
 }
 
@@ -88,7 +93,9 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       const { epoch, seq } = positionOf(space, parts, stored)
       const judgement =
         far.isApart || parts.sealed !== undefined ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
-      if (epoch === view.epoch && judgement !== 'void') yield parts
+      if (epoch !== view.epoch || judgement === 'void') continue
+      const { key, tags, createdAt } = parts
+      yield { key, tags, createdAt, isFresh: judgement === 'valid' && parts.freshUntil > space.services.clock.now() }
     }
   }
 }

@@ -33,6 +33,7 @@ import {
 } from 'millpond/invalidate'
 import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
 import { bullmqJobs } from 'millpond/jobs/bullmq'
+import { keyvStore } from 'millpond/keyv'
 import { policyByName } from 'millpond/memory'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
@@ -136,6 +137,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. ReadOptions': { use: (options) => cache.get(newKey(), options), takesAny: ['after'] },
   '. LoadOptions': { use: (options) => cache.getOrSet(newKey(), () => 1, options), takesAny: ['after'] },
   '. EntryReadOptions': { use: (options) => cache.getEntry(newKey(), options), takesAny: ['after'] },
+  '. KeysOptions': { use: (options) => cache.keys(options) },
+  './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },
   './http Purge': { base: { tags: ['a'] }, use: (what) => createHttpCache(cache).purge(what) },

@@ -1,0 +1,13 @@
+// What a door takes for a cache: by its verbs, since a process may have loaded the library twice.
+import { withMethods } from '../core/checks.ts'
+import type { Cache } from '../engine/cache.ts'
+
+export const cacheGiven = withMethods<Cache>(
+  'a cache that createCache has made, or a namespace of one',
+  'get',
+  'set',
+  'getOrSet',
+  'deleteMany',
+  'invalidateTags',
+  'namespace',
+)

@@ -1,0 +1,184 @@
+// A Keyv 5 store over a cache: for Keyv itself, and for whatever takes a Keyv (cache-manager 7, Nest's cache module, got, cacheable-request).
+//
+// Keyv writes its namespace in front of a key by itself, or leaves that out (`useKeyPrefix: false`). Here a key is what Keyv says, and the namespace is a tag of the entry: clearing one is one
+// step of the ledger, however many entries it has, and no entry of the cache's own goes along.
+import type { KeyvStoreAdapter, StoredData } from 'keyv'
+import { checkOptions, duration, type Shape } from '../core/checks.ts'
+import { type Duration, MAX_DURATION_MS, parseDuration } from '../core/duration.ts'
+import { decodeKey } from '../core/key.ts'
+import type { Cache } from '../engine/cache.ts'
+import { cacheGiven } from './cache-given.ts'
+
+/** How a Keyv's entries are stored. */
+export interface KeyvStoreOptions {
+  /** How long an entry lives for which Keyv says no time. Default: for ever, as with Keyv's other stores; memory makes room when it is full. */
+  readonly ttl?: Duration | undefined
+}
+
+/** What `keyvStore` makes: a store as Keyv 5 wants it. */
+export interface KeyvStore extends KeyvStoreAdapter {
+  /** Set by Keyv. */
+  namespace: string | undefined
+  hasMany(keys: string[]): Promise<boolean[]>
+  has(key: string): Promise<boolean>
+  getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]>
+  setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void>
+  deleteMany(keys: string[]): Promise<boolean>
+  /** The entries of a namespace, over all tiers that can list theirs. */
+  iterator<Value>(namespace?: string): AsyncGenerator<(string | Awaited<Value> | undefined)[], void>
+  /** Waits for what runs behind. The cache stays open: whoever made it closes it. */
+  disconnect(): Promise<void>
+}
+
+const OPTIONS: Shape<KeyvStoreOptions> = { ttl: duration }
+/** Of an iteration: values that are read at a time. */
+const PAGE = 100
+
+type Listener = (error: unknown) => void
+
+/**
+ * A store for `new Keyv({ store })`. Reads that a tier fails are answered by the others; such failures are told as Keyv's `error` events.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const sessions = new Keyv({ store: keyvStore(cache), namespace: 'sessions' })
+ */
+export function keyvStore(cache: Cache, options: KeyvStoreOptions = {}): KeyvStore {
+  cacheGiven(cache, 'keyvStore')
+  checkOptions<KeyvStoreOptions>(options, OPTIONS, 'keyvStore')
+  return new Store(cache, options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl'))
+}
+
+class Store implements KeyvStore {
+  /** Keyv iterates over stores whose dialect it knows, and over no others. */
+  readonly opts = { dialect: 'redis', url: 'millpond' }
+  readonly #cache: Cache
+  readonly #ttlMs: number
+  /** Those that Keyvs have given to this store, with the tags of each. */
+  readonly #namespaces = new Map<string, readonly string[]>()
+  readonly #listeners: Listener[] = []
+  #namespace: string | undefined
+  #stopListening: (() => void) | undefined
+
+  constructor(cache: Cache, ttlMs: number) {
+    this.#cache = cache
+    this.#ttlMs = ttlMs
+  }
+
+  get namespace(): string | undefined {
+    return this.#namespace
+  }
+
+  set namespace(name: string | undefined) {
+    this.#namespace = name
+    if (name !== undefined && name !== '') this.#namespaces.set(name, Object.freeze([tagOf(name)]))
+  }
+
+  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+    return this.#cache.get<StoredData<Value>>(key)
+  }
+
+  async getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]> {
+    return this.#cache.getMany<StoredData<Value>>(keys)
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.#cache.has(key)
+  }
+
+  async hasMany(keys: string[]): Promise<boolean[]> {
+    return (await this.#cache.getMany(keys)).map((value) => value !== undefined)
+  }
+
+  async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
+    const ttlMs = this.#livesFor(ttl)
+    // Over already: nobody may see what was there before, either.
+    if (ttlMs <= 0) await this.#cache.delete(key)
+    else await this.#cache.set(key, value, { ttl: ttlMs, tags: this.#tagsOf(key) })
+    return true
+  }
+
+  async setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void> {
+    const groups = new Map<string, { ttl: number; tags: readonly string[]; entries: [string, unknown][] }>()
+    for (const { key, value, ttl } of values) {
+      const ttlMs = this.#livesFor(ttl)
+      const tags = this.#tagsOf(key)
+      const name = `${ttlMs} ${tags[0] ?? ''}`
+      const group = groups.get(name) ?? { ttl: ttlMs, tags, entries: [] }
+      group.entries.push([key, value])
+      groups.set(name, group)
+    }
+    const done = [...groups.values()].map(({ ttl, tags, entries }) =>
+      ttl <= 0 ? this.#cache.deleteMany(entries.map(([key]) => key)) : this.#cache.setMany(entries, { ttl, tags }),
+    )
+    await Promise.all(done)
+  }
+
+  async delete(key: string): Promise<boolean> {
+    return this.deleteMany([key])
+  }
+
+  async deleteMany(keys: string[]): Promise<boolean> {
+    // What a tag has outdated may still lie there, and is not something that this has removed.
+    const were = await this.#cache.getMany(keys, { quiet: true })
+    await this.#cache.deleteMany(keys)
+    return were.some((value) => value !== undefined)
+  }
+
+  async clear(): Promise<void> {
+    const tags = this.#namespaces.get(this.#namespace ?? '')
+    await (tags === undefined ? this.#cache.clear() : this.#cache.invalidateTags(tags))
+  }
+
+  async *iterator<Value>(namespace = this.#namespace): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
+    const tag = namespace === undefined || namespace === '' ? undefined : tagOf(namespace)
+    for await (const keys of paged(this.#cache.keys({ tag }), PAGE)) {
+      const texts = keys.map(decodeKey).filter((key) => typeof key === 'string')
+      const values = await this.#cache.getMany<Awaited<Value>>(texts, { quiet: true })
+      for (const [at, key] of texts.entries()) {
+        const value = values[at]
+        if (value !== undefined) yield [key, value]
+      }
+    }
+  }
+
+  on(event: string, listener: Listener): this {
+    if (event !== 'error') return this
+    this.#listeners.push(listener)
+    this.#stopListening ??= this.#cache.on('tierError', ({ error }) => {
+      for (const one of this.#listeners) one(error)
+    })
+    return this
+  }
+
+  async disconnect(): Promise<void> {
+    this.#stopListening?.()
+    this.#stopListening = undefined
+    await this.#cache.flush()
+  }
+
+  /** A time that has passed is 0. What is longer than any life is for ever. */
+  #livesFor(ttl: number | undefined | null): number {
+    if (ttl === undefined || ttl === null) return this.#ttlMs
+    return ttl > MAX_DURATION_MS ? Number.POSITIVE_INFINITY : parseDuration(Math.max(0, ttl), 'ttl')
+  }
+
+  /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */
+  #tagsOf(key: string): readonly string[] {
+    if (this.#namespaces.size > 1) for (const [name, tags] of this.#namespaces) if (key.startsWith(`${name}:`)) return tags
+    return this.#namespaces.get(this.#namespace ?? '') ?? NO_TAGS
+  }
+}
+
+const NO_TAGS: readonly string[] = Object.freeze([])
+const tagOf = (namespace: string): string => `keyv:${namespace}`
+
+async function* paged(keys: AsyncIterable<string>, size: number): AsyncGenerator<string[]> {
+  let page: string[] = []
+  for await (const key of keys) {
+    page.push(key)
+    if (page.length < size) continue
+    yield page
+    page = []
+  }
+  yield page
+}
