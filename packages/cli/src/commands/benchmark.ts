@@ -51,7 +51,7 @@ export const benchmark: Command = {
     const before = given.text('compare')
     const earlier = before === undefined ? undefined : await earlierIn(before)
     const client = await context.client()
-    out.note(text`at most ${duration / 1000} s of gets and sets of ${KEYS} keys, one of ten a set`)
+    out.note(text`at most ${duration / 1000} s of gets and sets of at most ${KEYS} keys, one of ten a set; half of the time it rests`)
     const operation = await followed(context, client, await client.post('optimizations/benchmark/', body, SOON), 'keys')
     const figures = isRunning(operation) ? null : figuresOf(operation)
     const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
@@ -105,7 +105,7 @@ function tell(context: Context, operation: Row, figures: Figures | null, missed:
   tellOperation(context, operation)
   if (figures === null) return
   out.line(
-    text`${count(figures.operations)} operations in ${figures.seconds.toFixed(1)} s: ${styled('bold', count(Math.round(figures.ops_per_second)))} a second`,
+    text`${count(figures.operations)} operations in ${figures.seconds.toFixed(1)} s of work: ${styled('bold', count(Math.round(figures.ops_per_second)))} a second`,
   )
   out.table(
     [

@@ -4,7 +4,7 @@ import type { Insight } from 'millpond/insight'
 import { keyPattern } from 'millpond/observe'
 import type { Answered, Group, KeyList, KeyRow } from './answers.ts'
 import { type Application, described, target } from './application.ts'
-import { benchmark } from './benchmark.ts'
+import { benchmarked } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { LedExperiment, settled } from './experiment.ts'
@@ -74,7 +74,7 @@ export function actsOf(
     experiment: (asked) => experiment.ask(asked),
     settle: (asked) => settled(cache, asked),
     test: () => testTiers(cache),
-    benchmark: (asked) => benchmark(cache, asked),
+    benchmark: (asked) => benchmarked(cache, asked),
   }
 }
 

@@ -243,7 +243,10 @@ export interface Answered extends InsightAnswered {
   test: { readonly ok: boolean; readonly steps: readonly TestStep[]; readonly warnings: readonly string[] }
   benchmark: {
     readonly operations: number
+    /** Rests left out. */
     readonly seconds: number
+    readonly keys: number
+    readonly hit_ratio: number
     readonly ops: Readonly<
       Record<
         string,

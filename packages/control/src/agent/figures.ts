@@ -1,7 +1,7 @@
 // What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by one rule.
 import type { Cache, CacheInfo, NamespaceActivity } from 'millpond'
+import { PROBE } from 'millpond/insight'
 import { type CacheStats, LATENCY_BOUNDS_MS, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
-import { PROBE } from './spaces.ts'
 
 /** Counted since the start of the node. `get.b3`: gets that took less than the fourth of `LATENCY_BOUNDS_MS`. */
 export type Counters = Readonly<Record<string, number>>

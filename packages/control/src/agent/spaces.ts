@@ -1,5 +1,6 @@
 // The namespaces of a cache that are open in this process: an act opens none that nobody uses.
 import { type Cache, decodeKey, type Key } from 'millpond'
+import { PROBE } from 'millpond/insight'
 
 export const namespacesOf = (cache: Cache): readonly string[] => cache.describe().namespaces.map(({ name }) => name)
 
@@ -24,26 +25,4 @@ export function keyOf(text: string): Key {
   } catch {
     return text
   }
-}
-
-/** Where tests and benchmarks write: erased and closed afterwards, and no part of the cache's figures. */
-export const PROBE = 'millpond.probe'
-const busy = new WeakMap<Cache, Promise<unknown>>()
-
-/** One at a time for each cache. */
-export function inProbe<T>(cache: Cache, work: (space: Cache) => Promise<T>): Promise<T> {
-  const turn = (busy.get(cache) ?? Promise.resolve()).then(async () => {
-    const space = cache.namespace(PROBE)
-    try {
-      return await work(space)
-    } finally {
-      await space.clear().catch(() => undefined) // a tier that is away was told of by the work itself
-      await space.close()
-    }
-  })
-  busy.set(
-    cache,
-    turn.catch(() => undefined),
-  )
-  return turn
 }

@@ -1,7 +1,7 @@
 // A sample of what a cache does, for who asks again and again: nothing is listened to while nobody does.
 import type { Cache, CacheEvents, EventName, Target } from 'millpond'
+import { PROBE } from 'millpond/insight'
 import type { Answered, TailRow } from './answers.ts'
-import { PROBE } from './spaces.ts'
 import type { Asked } from './words.ts'
 
 /** Who has not asked for so long is not there any more. */

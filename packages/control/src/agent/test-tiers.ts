@@ -1,10 +1,10 @@
 // Do the tiers of a cache work? Their stores are examined on connections of their own, step by step; then an entry in a namespace of its own is written, read and deleted.
 import { randomUUID } from 'node:crypto'
 import type { Cache, ExaminedTier } from 'millpond'
+import { inProbe } from 'millpond/insight'
 import { createHistogram } from 'millpond/observe'
 import type { Answered, TestStep } from './answers.ts'
 import { reasonOf, withoutSecrets } from './reason.ts'
-import { inProbe } from './spaces.ts'
 
 export async function testTiers(cache: Cache): Promise<Answered['test']> {
   const examined = await cache.examine()

@@ -205,6 +205,7 @@ export const ASKED = {
     skew: z.number().min(0).max(5).optional().describe("Zipf's exponent; 0: all keys alike"),
     value_bytes: z.number().int().min(1).max(1_048_576),
     keys: z.number().int().min(1).max(100_000),
+    share: z.number().gt(0).max(1).optional().describe('of the time, the share that it works'),
   }),
 } as const
 export type Topic = keyof typeof ASKED

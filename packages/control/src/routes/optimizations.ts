@@ -44,9 +44,10 @@ export const optimizationRoutes: readonly Route[] = [
       cache_name: cacheName,
       duration_seconds: z.number().positive().max(300).default(60),
       value_bytes: z.number().int().min(1).max(1_048_576).default(256),
-      keys: z.number().int().min(1).max(100_000).default(1000),
+      keys: z.number().int().min(1).max(100_000).default(1000).describe('fewer where they would take more than a twentieth of memory'),
       operations: z.number().int().min(1).max(1_000_000_000).optional().describe('at most so many, within duration_seconds'),
       skew: z.number().min(0).max(5).default(1).describe("Zipf's exponent of how often keys are asked for; 0: all alike"),
+      share: z.number().gt(0).max(1).default(0.5).describe('of the time, the share that it works; it rests for the other'),
     }),
     answers: { 200: { description: 'The figures', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     handle({ control, principal, body, who, request, base }) {
@@ -66,6 +67,7 @@ export const optimizationRoutes: readonly Route[] = [
                 value_bytes: body.value_bytes,
                 keys: body.keys,
                 skew: body.skew,
+                share: body.share,
                 ...(operations !== undefined && { operations }),
               }
               const part = await control.fleet.one(cache, 'benchmark', asked, { deadlineMs: SLICE_MS + 20_000 })

@@ -2,6 +2,7 @@
 import { CAUSE_OF_REASON } from '../core/causes.ts'
 import type { Reason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
+import { PROBE } from '../core/probe.ts'
 import { portOf, type Recorder, type RecorderPort } from '../core/recorder.ts'
 import { createHistogram, type Histogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
@@ -33,7 +34,7 @@ export class CacheWatch {
   open(namespace: string): Watch {
     const watch = new Watch(namespace, this)
     this.#spaces.add(watch)
-    watch.recorder = this.#port()
+    watch.recorder = watch.isProbe ? undefined : this.#port()
     return watch
   }
 
@@ -52,7 +53,7 @@ export class CacheWatch {
     this.#recorders = recorders
     this.#keepHashes(recorders.length > 0)
     const port = this.#port()
-    for (const watch of this.#spaces) watch.recorder = port
+    for (const watch of this.#spaces) if (!watch.isProbe) watch.recorder = port
   }
 
   #port(): RecorderPort | undefined {
@@ -79,6 +80,8 @@ export class Watch {
   cleared: { readonly at: number; readonly receipt: string } | undefined
   /** Undefined while nobody records. */
   recorder: RecorderPort | undefined
+  /** Nobody's traffic. */
+  readonly isProbe: boolean
   readonly hitTime: Histogram
   readonly #seed: number
   /** Hits whose time has been recorded, and how long the last one that was measured took. */
@@ -87,6 +90,7 @@ export class Watch {
 
   constructor(namespace: string, ofCache: CacheWatch) {
     this.ofCache = ofCache
+    this.isProbe = namespace === PROBE
     this.removals = ofCache.removals
     this.hitTime = ofCache.hitTime
     this.#seed = hashOf(namespace, 0)

@@ -1,5 +1,6 @@
 // What a cache suffers from: where its misses come from, and its health as a score with every deduction.
 
+import { PROBE } from '../core/probe.ts'
 import type { Seen } from './evidence.ts'
 import type { PredictionInShort } from './predict/figures.ts'
 
@@ -17,9 +18,9 @@ export interface Bottleneck {
 export interface JudgedCache {
   info(): {
     readonly name: string
-    readonly metrics: { readonly hitRate: number; readonly totalOperations: number }
     readonly circuitBreaker: Readonly<Record<string, string>>
     readonly namespaces: readonly {
+      readonly namespace: string
       readonly hits: number
       readonly misses: number
       readonly loads: number
@@ -75,9 +76,11 @@ const DEGRADED = 50
 
 /** From what the cache counts anyway. */
 export function healthOf(cache: JudgedCache): CacheHealth {
-  const { name, metrics, circuitBreaker, namespaces } = cache.info()
+  const { name, circuitBreaker, namespaces: all } = cache.info()
+  const namespaces = all.filter(({ namespace }) => namespace !== PROBE)
   const sum = (of: (space: (typeof namespaces)[number]) => number): number => namespaces.reduce((all, space) => all + of(space), 0)
   const reads = sum(({ hits, misses }) => hits + misses)
+  const hitRate = reads === 0 ? 0 : sum(({ hits }) => hits) / reads
   const open = Object.entries(circuitBreaker).filter(([, state]) => state !== 'closed')
   const deductions: Deduction[] = []
   const deduct = (part: keyof typeof WEIGHTS, share: number, text: string): void => {
@@ -85,11 +88,7 @@ export function healthOf(cache: JudgedCache): CacheHealth {
     if (points > 0) deductions.push({ name: part, points, text })
   }
   if (reads >= LEAST_READS) {
-    deduct(
-      'hit rate',
-      (TARGET - metrics.hitRate) / (0.4 * TARGET),
-      `${percent(metrics.hitRate)} of the reads hit; ${percent(TARGET)} is aimed at`,
-    )
+    deduct('hit rate', (TARGET - hitRate) / (0.4 * TARGET), `${percent(hitRate)} of the reads hit; ${percent(TARGET)} is aimed at`)
     const young = sum(({ youngEvictions }) => youngEvictions) / reads
     deduct('early evictions', young / 0.1, `${percent(young)} of the reads miss what was pushed out before half its time was over`)
   }

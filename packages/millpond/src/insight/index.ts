@@ -1,5 +1,15 @@
 // `millpond/insight`: what another size, policy or time to live would bring, and how sure that is.
+
+export { PROBE } from '../core/probe.ts'
 export type { Change, Recommendation } from './advice.ts'
+export {
+  type BenchmarkedCache,
+  type BenchmarkedSpace,
+  type BenchmarkOptions,
+  type BenchmarkResult,
+  type BenchmarkTimes,
+  benchmark,
+} from './benchmark.ts'
 export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
 export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
@@ -54,6 +64,7 @@ export type { PredictedCache } from './predict/prediction.ts'
 export { type IsWanted, type KeyRead, Predictor } from './predict/predictor.ts'
 export type { PredictorOptions } from './predict/predictor-options.ts'
 export type { WarmPlanCache, WarmPlanOfOptions, WarmPlanSpaces } from './predict/warm-plan.ts'
+export { inProbe, type ProbedCache, type ProbedSpace } from './probe.ts'
 export { type ShadowOf, Shadows, type ShadowsOptions } from './shadows.ts'
 export type { PatternPoint, PolicyPoint, Range, SizePoint, TtlPoint } from './sizing.ts'
 export { type Estimate, missesPerRead, type Tally } from './tally.ts'

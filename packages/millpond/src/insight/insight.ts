@@ -5,6 +5,7 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { WarmKeys } from '../core/warm.ts'
 import { type Change, type Recommendation, recommendationsOf } from './advice.ts'
+import { type BenchmarkedCache, type BenchmarkOptions, type BenchmarkResult, benchmark } from './benchmark.ts'
 import { checkPrices, type Prices } from './cost/prices.ts'
 import { type CostReport, costOf, nothingCosted } from './cost/report.ts'
 import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
@@ -35,7 +36,7 @@ export interface InsightCache extends WatchedCache {
   configure(changes: Change): Promise<unknown>
   /** Needed by `usagePrediction` and `predictiveLoading`. */
   readonly sources?: PredictedCache['sources']
-  namespace?(name: string): ReturnType<PredictedCache['namespace']> & WarmPlanCache
+  namespace?(name: string): ReturnType<PredictedCache['namespace']> & WarmPlanCache & ReturnType<BenchmarkedCache['namespace']>
 }
 
 export interface InsightOptions {
@@ -113,6 +114,11 @@ export interface Insight {
   /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
   health(cache: string): CacheHealth
+  /**
+   * How fast the cache is here and now: gets and sets of keys of its own, erased afterwards and counted in no figure here. See `benchmark` for what it may take.
+   * @throws MillpondError `OPTION_INVALID`; and what `set` throws
+   */
+  benchmark(cache: string, options?: BenchmarkOptions): Promise<BenchmarkResult>
   /**
    * What the cache costs and what it saves, in the prices that are given, since it is watched (30 days at most). Below the evidence that advice needs, and before a load was seen, it says nothing.
    * @throws MillpondError `OPTION_INVALID`, also for a price of 0 or less
@@ -238,6 +244,7 @@ export function createInsight(options: InsightOptions): Insight {
       const health = healthOf(cache)
       return predicting === undefined ? health : { ...health, prediction: inShort(predicting.figures) }
     },
+    benchmark: async (name, options = {}) => benchmark(benchmarked(of(name).cache, name), options),
     cost(name, options) {
       checkOptions<CostOptions>(options, COST, 'cost')
       const { memory, cacheLevels } = of(name).cache.info()
@@ -286,6 +293,12 @@ function predictable(cache: InsightCache, name: string): PredictedCache & WarmPl
     'OPTION_INVALID',
     `createInsight: of ${show(name)} nothing can be predicted: it has no sources and namespaces, as createCache makes them`,
   )
+}
+
+/** @throws MillpondError `OPTION_INVALID` */
+function benchmarked(cache: InsightCache, name: string): BenchmarkedCache {
+  if (cache.namespace !== undefined) return cache as BenchmarkedCache
+  throw new MillpondError('OPTION_INVALID', `benchmark: ${show(name)} has no namespaces to try it in, as createCache makes them`)
 }
 
 interface Looked {

@@ -352,6 +352,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
   './insight AdaptiveTtlOptions': { use: (options) => adaptiveTtl(options) },
+  './insight BenchmarkOptions': { base: { duration: 10 }, use: (options) => insight.benchmark('probed', options) },
   './insight CostOptions': {
     base: { prices: { tiers: { memory: { gbMonth: 1 } }, source: { second: 1 } } },
     use: (options) => insight.cost('probed', options),
