@@ -125,6 +125,22 @@ it('takes an injected regression back within two windows, and pauses', async () 
   expect(one.cache.info().memory?.policy).toBe('lru')
 })
 
+it('takes back what too little is read to judge, within ten windows, and leaves the way free for an experiment', async () => {
+  const one = await watched()
+  await play(one, 300)
+  for (let window = 0; window < 9; window++) await aWindow()
+  await one.turn()
+  const { state } = await seen(one)
+  expect(state).toMatchObject({
+    phase: 'idle',
+    history: [{ outcome: 'not_enough_evidence', why: expect.stringMatching(/^3\d\d reads were seen since the change: 1000 are needed/) }],
+  })
+  expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
+  expect(one.cache.info().memory?.policy).toBe('lru')
+  const arms = [{ name: 'a' }, { name: 'b', ttl_seconds: 60 }]
+  expect((await one.opened.call('POST', 'experiments/', { as: 'editor', body: { name: 'x', arms } })).status).toBe(201)
+})
+
 it('goes on watching after a restart of the control plane, and where it is switched off meanwhile', async () => {
   const one = await watched()
   one.opened.plane.control.auto.forget()

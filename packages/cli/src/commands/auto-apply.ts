@@ -58,6 +58,6 @@ function tell(out: Output, body: Row): void {
   if (isOn && why !== '') out.line(text`  ${why}`)
   for (const one of rowsAt(body, 'state', 'history'))
     out.line(
-      text`  ${clock(textAt(one, 'at'))} ${textAt(one, 'recommendation')} ${textAt(one, 'outcome').replace('_', ' ')}${textAt(one, 'why') === '' ? '' : `: ${textAt(one, 'why')}`}`,
+      text`  ${clock(textAt(one, 'at'))} ${textAt(one, 'recommendation')} ${textAt(one, 'outcome').replaceAll('_', ' ')}${textAt(one, 'why') === '' ? '' : `: ${textAt(one, 'why')}`}`,
     )
 }

@@ -5,7 +5,7 @@ import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import type { ExitName } from '../failure.ts'
 import { shownJson, styled, text } from '../terminal/text.ts'
-import { count, percent } from '../terminal/units.ts'
+import { count, percent, points } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
 
 interface Applied {
@@ -80,15 +80,15 @@ function tell({ out }: Context, cache: Row): void {
     [
       { title: 'IMPACT', isNumber: true },
       { title: 'WHAT' },
-      { title: 'HITS MORE', isNumber: true },
+      { title: 'HITS MORE IN 100', isNumber: true },
       { title: '95 %', isNumber: true },
       { title: 'WHY' },
     ],
     recommendations.map((one) => [
       count(numberAt(one, 'impact')),
       textAt(one, 'id'),
-      percent(numberAt(one, 'hit_ratio_change', 'value')),
-      text`${percent(numberAt(one, 'hit_ratio_change', 'low'))} to ${percent(numberAt(one, 'hit_ratio_change', 'high'))}`,
+      points(numberAt(one, 'hit_ratio_change', 'value')),
+      text`${points(numberAt(one, 'hit_ratio_change', 'low'))} to ${points(numberAt(one, 'hit_ratio_change', 'high'))}`,
       text`${textAt(one, 'text')}; but ${textAt(one, 'risk')}`,
     ]),
   )

@@ -3,7 +3,7 @@ import type { Command, Context } from '../command.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
-import { count, percent } from '../terminal/units.ts'
+import { count, percent, points } from '../terminal/units.ts'
 
 const ASKED = { size: 'size', 'max-entries': 'max_entries', 'max-bytes': 'max_bytes', 'more-bytes': 'more_bytes' } as const
 
@@ -56,8 +56,8 @@ function tell(out: Context['out'], node: Row): void {
 }
 
 function brings(told: unknown): string {
-  const of = (part: string): string => percent(numberAt(told, 'hit_ratio_change', part))
+  const of = (part: string): string => points(numberAt(told, 'hit_ratio_change', part))
   const misses = numberAt(told, 'misses_per_second', 'value')
   const past = misses === null ? '' : `, ${Number(misses.toPrecision(3))} misses a second`
-  return `it would have been ${of('value')} more (95 %: ${of('low')} to ${of('high')})${past}`
+  return `of 100 reads ${of('value')} more would have hit (95 %: ${of('low')} to ${of('high')})${past}`
 }

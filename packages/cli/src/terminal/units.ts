@@ -17,6 +17,10 @@ export function bytes(value: Known): string {
 
 export const percent = (ratio: Known): string => (ratio === null || ratio === undefined ? NONE : `${(ratio * 100).toFixed(1)} %`)
 
+/** A difference of two shares: of 100. */
+export const points = (difference: Known): string =>
+  difference === null || difference === undefined ? NONE : (difference * 100).toFixed(1).replace(/^-0\.0$/, '0.0')
+
 /** With commas between thousands, in every locale. */
 export const count = (value: Known): string =>
   value === null || value === undefined ? NONE : value.toLocaleString('en-US', { maximumFractionDigits: 1 })

@@ -21,10 +21,12 @@ const DEADLINE_MS = 5000
 const KEPT_ATTEMPTS = 20
 /** Reads before and after, below which a change is neither made nor trusted. */
 const LEAST_READS = 1000
-/** Counted for no longer than this. */
+/** Counted for no longer than this, before a change and after it. */
 const PATIENT_WINDOWS = 10
 /** Two windows after the change it stays. */
 const WINDOWS = 2
+/** What ended so is not tried again. */
+const FOR_PEOPLE: ReadonlySet<Outcome> = new Set(['taken_back', 'failed'])
 /** What a person does to a cache, as the audit names it. */
 const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configuration.update', 'configuration.delete']
 
@@ -136,7 +138,7 @@ export class AutoApply {
       const undo = memoryChange.parse(one.undo)
       const change = within(settings, memoryChange.parse(one.change), undo)
       // What was taken back once is for people to decide.
-      const wasTakenBack = state.history.some(({ recommendation, outcome }) => recommendation === one.id && outcome !== 'held')
+      const wasTakenBack = state.history.some(({ recommendation, outcome }) => recommendation === one.id && FOR_PEOPLE.has(outcome))
       if (change !== undefined && !wasTakenBack) return { recommendation: one.id, change, undo }
     }
     return 'nothing that is advised is surely better, important enough, and allowed'
@@ -179,8 +181,19 @@ export class AutoApply {
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
     const judged = judgeChange(await this.#lead(cache, 'measuring'))
     if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
-    const passed = (await this.#control.store.now()) - Date.parse(state.since ?? '')
-    if (judged === undefined || judged.after < LEAST_READS || passed < WINDOWS * settings.window_seconds * 1000) return
+    const windows = ((await this.#control.store.now()) - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
+    if (windows < WINDOWS) return
+    if (judged === undefined || judged.after < LEAST_READS) {
+      if (windows < PATIENT_WINDOWS) return
+      const reads = judged?.after ?? 0
+      return this.#back(
+        cache,
+        settings,
+        state,
+        'not_enough_evidence',
+        `${reads} reads were seen since the change: ${LEAST_READS} are needed to keep it`,
+      )
+    }
     if (judged.loss !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.loss)
     await this.#end(cache, state, 'held', null, null)
   }

@@ -41,7 +41,8 @@ const attempt = z.object({
   change: memoryChange,
   undo: memoryChange,
   at: instant,
-  outcome: z.enum(['held', 'taken_back', 'failed']),
+  /** `not_enough_evidence`: taken back, since too little was read to judge it; it may be tried again after the pause. */
+  outcome: z.enum(['held', 'taken_back', 'failed', 'not_enough_evidence']),
   why: z.string().nullable(),
 })
 

@@ -66,7 +66,7 @@ function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
     return [
       {
         ...resized(setting, 2),
-        text: `twice the memory would answer ${percent(larger.change)} more of all reads`,
+        text: `twice the memory would answer ${inHundred(larger.change)} more of 100 reads`,
         hitRate: larger.change,
         risk: 'the heap must have the room: entries weigh what they are estimated to weigh',
         impact: impactOf(larger.change.value / REFERENCE_GAIN, surety(larger.change, 0)),
@@ -76,7 +76,7 @@ function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
     return [
       {
         ...resized(setting, 0.5),
-        text: `half of the memory would do: ${percent(smaller.change)} of all reads would be answered otherwise`,
+        text: `half of the memory would do: of 100 reads ${inHundred(lost(smaller.change))} fewer would hit`,
         hitRate: smaller.change,
         risk: 'a burst of other keys finds less room',
         impact: impactOf(0.5 / REFERENCE_SAVING, surety(smaller.change, -MOST_LOSS)),
@@ -99,7 +99,7 @@ function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draf
     {
       id: `policy:${best.policy}`,
       kind: 'policy',
-      text: `the policy ${best.policy} would answer ${percent(best.change)} more of all reads than ${policy}`,
+      text: `the policy ${best.policy} would answer ${inHundred(best.change)} more of 100 reads than ${policy}`,
       change: { tiers: { memory: { policy: best.policy } } },
       undo: { tiers: { memory: { policy: own } } },
       hitRate: best.change,
@@ -121,7 +121,7 @@ function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: P
     {
       id: `ttl:${name}`,
       kind: 'ttl',
-      text: `${name}: twice the time to live would answer ${percent(longer.change)} more of its reads; of ${reloads} reloads ${Math.round(changed * reloads)} found another value`,
+      text: `${name}: twice the time to live would answer ${inHundred(longer.change)} more of 100 of its reads; of ${reloads} reloads ${Math.round(changed * reloads)} found another value`,
       hitRate: longer.change,
       risk: `up to ${(most * 100).toFixed(1)} % of what is reloaded now had changed: that would be seen as much later as the value lives longer, where no tag invalidates it`,
       impact: impactOf((longer.change.value / REFERENCE_GAIN) * (1 - most), surety(longer.change, 0)),
@@ -147,7 +147,9 @@ function surety({ value, high }: Range, least: number): number {
   return 1 / (1 + Math.exp(-(0.07056 * x ** 3 + 1.5976 * x)))
 }
 
-function percent({ value, low, high }: Range): string {
-  const points = (share: number): string => (share * 100).toFixed(1)
-  return `${points(value)} % (${points(low)} to ${points(high)})`
+const lost = ({ value, low, high }: Range): Range => ({ value: -value, low: -high, high: -low })
+
+function inHundred({ value, low, high }: Range): string {
+  const points = (share: number): string => (share * 100).toFixed(1).replace(/^-0\.0$/, '0.0')
+  return `${points(value)} (${points(low)} to ${points(high)})`
 }

@@ -80,7 +80,7 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
             { name: 'When', cell: ({ at }) => <Time at={at} relative /> },
             {
               name: 'What came of it',
-              cell: ({ outcome }) => <Word tone={outcome === 'held' ? 'proven' : 'warning'}>{outcome.replace('_', ' ')}</Word>,
+              cell: ({ outcome }) => <Word tone={outcome === 'held' ? 'proven' : 'warning'}>{outcome.replaceAll('_', ' ')}</Word>,
             },
             { name: 'Why', folded: 'wide', cell: ({ why }) => why ?? '' },
           ]}
