@@ -95,7 +95,7 @@ export interface WriteBehindOptions {
   readonly stream?: WriteStreamOptions | undefined
   /**
    * How long a write waits for others before it goes to the source. It goes sooner where `maxBatch` keys wait that were not sent within this time, and where half of
-   * `maxQueued` is taken: so of a key that is written all the time one write in this time is sent. Default `'1s'`.
+   * `maxQueued` is taken: so of a key that is written all the time one write in this time is sent. Default `'2s'`.
    */
   readonly maxDelay?: Duration | undefined
   /** The most writes of one call of `storeMany`, and of calls of `store` at a time. Default 100. */

@@ -82,17 +82,20 @@ export async function alsoWrite(
 export async function endWrite(space: Space, write: SourceWrite, items: readonly SourceItem[]): Promise<void> {
   try {
     const left = new Map(write.since)
+    const moved = new Set(write.marks.flatMap(({ key, isMoved }) => (isMoved ? [key] : [])))
+    const isStored = space.far.length === 0 || ledgerTier(space)?.enabled === true
     const groups = new Map<LoadPolicy, Map<Position, WriteItem[]>>()
     for (const { policy, ...item } of items) {
       const since = write.since.get(item.key)
-      const mayStore = policyOfKey(space, policy, item.key).ttlMs > 0 && (space.far.length === 0 || ledgerTier(space)?.enabled === true)
-      const isMoved = write.marks.some((mark) => mark.key === item.key && mark.isMoved)
+      const mayStore = isStored && policyOfKey(space, policy, item.key).ttlMs > 0
       // A value whose tag moves with the write would be void at once.
-      if (!mayStore || isMoved || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue
+      if (!mayStore || moved.has(item.key) || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue
       left.delete(item.key)
       const group = groups.get(policy) ?? new Map<Position, WriteItem[]>()
       groups.set(policy, group)
-      group.set(since, [...(group.get(since) ?? []), item])
+      const some = group.get(since)
+      if (some === undefined) group.set(since, [item])
+      else some.push(item)
     }
     const work = [...groups].flatMap(([policy, group]) =>
       [...group].map(([since, some]) => writeUnmoved(space, some, policy, since, write.isHeld)),

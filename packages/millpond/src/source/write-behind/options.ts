@@ -84,7 +84,7 @@ export function settingsOf(name: string, options: WriteBehindOptions = {}): Queu
     journal: durability === 'memory' ? undefined : journal,
     stream,
     sync: durability === 'journal-sync',
-    maxDelayMs: parseDuration(options.maxDelay ?? '1s', `${what}.maxDelay`),
+    maxDelayMs: parseDuration(options.maxDelay ?? '2s', `${what}.maxDelay`),
     maxBatch: options.maxBatch ?? 100,
     maxQueued: options.maxQueued ?? 10_000,
     maxWaitMs: parseDuration(options.maxWait ?? '5s', `${what}.maxWait`),
