@@ -31,6 +31,7 @@ export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
   http: ['insight'],
   insight: ['memory', 'observe'],
+  orm: ['invalidate'],
   source: ['engine', 'observe', 'wrap'],
   tiers: ['wrap'],
 }

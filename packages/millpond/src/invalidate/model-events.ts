@@ -24,6 +24,8 @@ const OPTIONS: Shape<ModelEventsOptions<unknown>> = {
 /** What one transaction changed. Belongs to one caller; not for use after `commit` or `rollback`. */
 export interface TransactionChanges<R> {
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): void
+  /** The tags that `commit` would invalidate now. */
+  tags(): readonly string[]
   /** Invalidates all of it in one step. `undefined`: there was nothing. Call it after the database committed. */
   commit(): Promise<R | undefined>
   /** Forgets all of it. */
@@ -72,6 +74,10 @@ export class ModelEvents<R> {
         check()
         if (this.#options.relations.reactsTo(model, kind)) changes.add(model, id)
       },
+      tags: () => {
+        check()
+        return this.#plan(changes)?.tags ?? []
+      },
       commit: async () => {
         check()
         state = 'committed'
@@ -106,8 +112,13 @@ export class ModelEvents<R> {
   }
 
   async #flush(changes: Changes): Promise<R | undefined> {
+    const plan = this.#plan(changes)
+    return plan === undefined ? undefined : this.#options.invalidate(plan)
+  }
+
+  #plan(changes: Changes): CascadePlan | undefined {
     const all = changes.list()
-    return all.length === 0 ? undefined : this.#options.invalidate(this.#options.relations.planAll(all))
+    return all.length === 0 ? undefined : this.#options.relations.planAll(all)
   }
 }
 

@@ -38,6 +38,7 @@ import { policyByName } from 'millpond/memory'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { openTelemetry } from 'millpond/opentelemetry'
+import { kyselyCache } from 'millpond/orm/kysely'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { distributed } from 'millpond/tiers/distributed'
 import { file } from 'millpond/tiers/file'
@@ -263,6 +264,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { dialect: 'sqlite', run: nothing, invalidate: nothing },
     use: (options) => transactionOutbox(options),
   },
+  './orm/kysely OrmOptions': { base: { cache }, use: (options) => kyselyCache(options) },
+  './orm/kysely QueryOptions': { use: (options) => kyselyCache({ cache }).cached(options), takesAny: ['after'] },
   './invalidate NoteOptions': {
     use: (options) =>
       transactionOutbox({ dialect: 'sqlite', run: async () => [], invalidate: async () => {} }).note(async () => [], { key: 'k' }, options),

@@ -1,0 +1,211 @@
+// A door to a database: what is read may come from the cache, what is written is invalidated once it has committed.
+//
+// Why after the commit, and why that is enough: a load that began before an invalidation is never believed after it (G1), whatever it read. One that began after it
+// reads what has committed. In between, caches show what was true before the commit, and nobody has been told otherwise yet.
+import { MillpondError, show } from '../../core/errors.ts'
+import { modelTags } from '../../invalidate/model-tags.ts'
+import { rowId } from '../statements/row-ids.ts'
+import { type Conditions, readStatement, type Statement, type WrittenTable } from '../statements/statement.ts'
+import type { SqlDialect, Token } from '../statements/tokens.ts'
+import { type OrmCache, type OrmOptions, type QueryOptions, queryOptions } from './options.ts'
+import { ownCopy } from './own-copy.ts'
+import { queryHash } from './query-key.ts'
+import { EVERY_TABLE, modelOf } from './tables.ts'
+import { DoorTransaction, type Seam } from './transaction.ts'
+
+/** A statement on its way to the database. */
+export interface Sent {
+  readonly sql: string
+  /** A list, or values by name. */
+  readonly parameters: unknown
+}
+
+/** Asks the database. May be called after the one who asked first has gone. */
+export type Run<R> = () => Promise<R>
+
+const MAX_STATEMENTS = 5000
+const MAX_ROW_TAGS = 60
+
+/** Which databases are known by no name of their own, by cache. */
+const unnamed = new WeakMap<object, Set<string>>()
+
+export class Door {
+  readonly seam: Seam
+  readonly #cache: OrmCache
+  readonly #options: OrmOptions
+  readonly #dialect: SqlDialect
+  readonly #kind: string
+  readonly #keys = new Map<string, readonly string[]>()
+  readonly #views = new Map<string, readonly string[]>()
+  readonly #statements = new Map<string, Statement>()
+
+  /** @param kind of ORM: one's answers are not another's. @throws MillpondError `OPTION_INVALID` for a second database without a name. */
+  constructor(options: OrmOptions, kind: string, dialect: SqlDialect) {
+    this.#cache = options.cache
+    this.#options = options
+    this.#dialect = dialect
+    this.#kind = kind
+    for (const [table, columns] of Object.entries(options.keys ?? {}))
+      this.#keys.set(
+        table.toLowerCase(),
+        (typeof columns === 'string' ? [columns] : columns).map((column) => column.toLowerCase()),
+      )
+    for (const [view, tables] of Object.entries(options.views ?? {})) this.#views.set(view.toLowerCase(), tables)
+    if (options.database === undefined) takeUnnamed(options.cache, kind)
+    this.seam = {
+      cache: options.cache,
+      hold: options.hold,
+      outbox: options.outbox,
+      maxRows: options.maxRows ?? 1000,
+      report: (error) => options.onError?.(error),
+    }
+  }
+
+  /** What the text says; each text is read once. */
+  read(sql: string): Statement {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = readStatement(sql, this.#dialect, this.#options.schema ?? (this.#dialect === 'postgres' ? 'public' : 'main'))
+    // Texts with values in them never come again.
+    if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  begin(): DoorTransaction {
+    return new DoorTransaction(this.seam)
+  }
+
+  /** Runs a statement that belongs to no transaction. @param countRows of an answer. */
+  async run<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, countRows: (answer: R) => number): Promise<R> {
+    const statement = this.read(sent.sql)
+    if (statement.kind === 'write') {
+      const alone = this.begin()
+      this.note(alone, statement, sent.parameters)
+      return alone.alone(run)
+    }
+    if (wish === undefined || statement.kind !== 'read') return run()
+    return this.#cached(sent, statement, wish, run, countRows)
+  }
+
+  /** A statement that a transaction sends, before it is sent. */
+  within(transaction: DoorTransaction, statement: Statement, parameters: unknown): void {
+    const { kind, name } = statement
+    if (kind === 'savepoint') transaction.pending.savepoint(name)
+    else if (kind === 'rollbackTo') transaction.pending.rollbackTo(name)
+    else if (kind === 'release') transaction.pending.release(name)
+    else this.note(transaction, statement, parameters)
+  }
+
+  /** Notes what a statement of a transaction writes. */
+  note(transaction: DoorTransaction, statement: Statement, parameters: unknown): void {
+    if (statement.isOpaque && statement.kind === 'write') transaction.pending.add(EVERY_TABLE, undefined)
+    for (const write of statement.writes) this.#noteWrite(transaction, write, parameters)
+  }
+
+  #noteWrite({ pending }: DoorTransaction, write: WrittenTable, parameters: unknown): void {
+    const model = modelOf(write.table)
+    if (write.kind === 'insert') {
+      pending.addNew(model)
+      return
+    }
+    const key = this.#keyOf(write.table)
+    const movesKey = write.sets.some((column) => column === '*' || key.includes(column))
+    const ids = movesKey ? undefined : idsOf(write.conditions, key, parameters)
+    if (ids === undefined) pending.add(model, undefined)
+    else for (const id of ids) pending.add(model, id)
+  }
+
+  async #cached<R>(sent: Sent, statement: Statement, given: QueryOptions, run: Run<R>, countRows: (answer: R) => number): Promise<R> {
+    const { tables, ...options } = queryOptions(given)
+    // What may read anything is kept where its reader says what it reads.
+    const hash = statement.locks || (statement.isOpaque && tables === undefined) ? undefined : queryHash(sent.sql, sent.parameters)
+    if (hash === undefined) return run()
+    const key = ['query', this.#kind, this.#options.database ?? 'default', hash] as const
+    const reads = this.#reads(statement, tables)
+    const ids = this.#rowsOf(statement, reads, sent.parameters)
+    const lists = reads.flatMap((table) => modelTags(modelOf(table)))
+    const tags = ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
+    // A row that is not there yet has no tag that an insertion knows of: then what goes with any insertion is carried, too.
+    return this.load(key, { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] }, run, (answer) =>
+      ids === undefined || (statement.isPlain && countRows(answer) >= ids.length) ? [] : lists,
+    )
+  }
+
+  /** Through the cache, whatever is asked. @param also tags that the answer tells. */
+  async load<R>(
+    key: readonly (string | number)[],
+    options: Omit<QueryOptions, 'tables'>,
+    run: Run<R>,
+    also: (answer: R) => readonly string[] = () => [],
+  ): Promise<R> {
+    let own: { readonly answer: R } | undefined
+    try {
+      const kept = await this.#cache.getOrSet(
+        key,
+        async (control) => {
+          const answer = await run()
+          own = { answer }
+          control.addTags(...also(answer))
+          return { answer }
+        },
+        { ...options, tags: [...(options.tags ?? []), ...modelTags(EVERY_TABLE)] },
+      )
+      return own === undefined ? ownCopy(kept.answer) : own.answer
+    } catch (error) {
+      if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE')) throw error
+      this.seam.report(error)
+      return own === undefined ? run() : own.answer
+    }
+  }
+
+  #reads(statement: Statement, given: readonly string[] = []): readonly string[] {
+    const all = new Set<string>()
+    for (const table of [...statement.reads, ...given.map((one) => one.toLowerCase())]) {
+      all.add(table)
+      for (const beneath of this.#views.get(table) ?? []) all.add(beneath.toLowerCase())
+    }
+    return [...all]
+  }
+
+  /** The rows of its one table that a query can see at most. */
+  #rowsOf(statement: Statement, reads: readonly string[], parameters: unknown): readonly string[] | undefined {
+    const [table] = reads
+    if (table === undefined || reads.length > 1) return undefined
+    const ids = idsOf(statement.conditions, this.#keyOf(table), parameters)
+    return ids === undefined || ids.length > MAX_ROW_TAGS ? undefined : ids
+  }
+
+  #keyOf(table: string): readonly string[] {
+    return this.#keys.get(table) ?? ['id']
+  }
+}
+
+/** The rows that conditions leave. `undefined`: any. */
+function idsOf(conditions: Conditions | undefined, key: readonly string[], parameters: unknown): readonly string[] | undefined {
+  if (conditions === undefined) return undefined
+  const columns = key.map((column) => conditions.get(column))
+  if (columns.some((values) => values === undefined)) return undefined
+  const [only = []] = columns
+  if (key.length > 1 && columns.some((values) => values?.length !== 1)) return undefined
+  const rows = key.length > 1 ? [columns.map((values) => values?.[0])] : only.map((value) => [value])
+  const ids = rows.map((row) => rowId(row.map((token) => (token === undefined ? undefined : given(token, parameters)))))
+  return ids.every((id) => id !== undefined) ? [...new Set(ids)] : undefined
+}
+
+function given(token: Token, parameters: unknown): unknown {
+  if (token.kind === 'value') return token.value
+  if (typeof parameters !== 'object' || parameters === null || token.value === undefined) return undefined
+  return Object.hasOwn(parameters, token.value) ? Reflect.get(parameters, token.value) : undefined
+}
+
+function takeUnnamed(cache: OrmCache, kind: string): void {
+  const kinds = unnamed.get(cache) ?? new Set<string>()
+  unnamed.set(cache, kinds)
+  if (kinds.has(kind))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `database: ${show(undefined)} stands for another database of this cache already, whose answers would be given for this one's: name them, such as database: 'shop'`,
+    )
+  kinds.add(kind)
+}

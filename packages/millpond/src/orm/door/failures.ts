@@ -1,0 +1,9 @@
+// Errors of databases that say that a statement was not carried out; after any other nobody knows.
+
+/** PostgreSQL: wrong data, a broken constraint, a state or syntax that forbids it, a transaction that was given up. SQLite: likewise. */
+const REFUSED = /^(?:(?:2[0-9A-F]|42|44|40(?!003))[0-9A-Z]{1,3}|SQLITE_(?:CONSTRAINT|ERROR|BUSY|LOCKED|READONLY|MISMATCH|RANGE|TOOBIG)\w*)$/
+
+export function isRefused(error: unknown): boolean {
+  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && REFUSED.test(code)
+}

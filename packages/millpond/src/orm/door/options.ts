@@ -1,0 +1,121 @@
+// What every door takes, checked once.
+import { checkOptions, duration, flag, fn, listOf, recordOf, required, type Shape, text, whole, withMethods } from '../../core/checks.ts'
+import type { Duration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { checkTags, type Key } from '../../core/key.ts'
+import { LOAD_OPTIONS, type LoadOptions } from '../../core/options.ts'
+
+/** What doors ask of a cache. Any `Cache` is one, and any namespace or tenant's part of one. */
+export interface OrmCache {
+  /** The value, loaded where it is missing. */
+  getOrSet<T>(key: Key, load: (control: { addTags(...tags: string[]): void }) => Promise<T>, options: OrmLoadOptions): Promise<T>
+  /** Changes of models, collected until their transaction has committed. */
+  readonly changes: { transaction(): OrmChanges }
+  /** A transaction of a database, with the caches told before and after. */
+  transaction<T>(options: { readonly tags: readonly string[]; readonly hold: Duration }, work: () => Promise<T>): Promise<T>
+}
+
+type OrmLoadOptions = Pick<LoadOptions, 'ttl' | 'jitter' | 'tags' | 'timeout' | 'consistency' | 'after' | 'signal' | 'quiet' | 'priority'>
+
+/** What a transaction has changed, as the cache takes it. */
+export interface OrmChanges {
+  /** A row, or any rows, of a model. */
+  modelChanged(model: string, id: string | undefined, kind: 'save' | 'delete'): void
+  /** What `commit` would invalidate. */
+  tags(): readonly string[]
+  /** Invalidates it. */
+  commit(): Promise<unknown>
+}
+
+/** How the answer of a query is kept. */
+export interface QueryOptions extends OrmLoadOptions {
+  /** Tables that it reads, where its own text does not tell: a view's, a function's. Added to those that are found. */
+  readonly tables?: readonly string[] | undefined
+}
+
+/** Where rows of an outbox are noted and settled: a `transactionOutbox` of `millpond/invalidate`. */
+export interface OrmOutbox {
+  /** Notes what a transaction changes, by a statement of it. */
+  note(
+    run: (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>,
+    criteria: { readonly tags: readonly string[] },
+  ): Promise<void>
+  /** Applies what has committed. */
+  settle(): Promise<unknown>
+}
+
+/** What every door to an ORM is given. */
+export interface OrmOptions {
+  /** Where answers are kept: a cache, a namespace or a tenant's part of one. */
+  readonly cache: OrmCache
+  /**
+   * Names the database in keys. Needed where one cache has answers of several: the same query has other answers there, and so it has under another `search_path`. Default: `'default'`.
+   */
+  readonly database?: string | undefined
+  /** The schema that a table without one lies in. Default: `'public'` in PostgreSQL, `'main'` in SQLite. */
+  readonly schema?: string | undefined
+  /** The columns that tell rows apart, by table: `{ membership: ['org_id', 'user_id'] }`. Default: `id`. */
+  readonly keys?: Readonly<Record<string, string | readonly string[]>> | undefined
+  /** What views, partitioned tables and functions read: `{ active_users: ['users'] }`. */
+  readonly views?: Readonly<Record<string, readonly string[]>> | undefined
+  /**
+   * How long a commit may take. What the transaction changes is then held in the ledger before the commit, and where the process dies behind it, caches forget when this runs out; a commit is
+   * refused with `LEDGER_UNREACHABLE` where the ledger does not answer. Default: off; a process that dies between commit and invalidation leaves what is old until its time to live is over.
+   */
+  readonly hold?: Duration | undefined
+  /** Notes what a transaction changes as a row of the transaction itself: nothing is lost, and no commit refused. Not beside `hold`. */
+  readonly outbox?: OrmOutbox | undefined
+  /** How many rows of a table one transaction invalidates one by one; with more the whole table goes. Default 1,000. */
+  readonly maxRows?: number | undefined
+  /** Told what did not fail a query: an answer that cannot be kept, an invalidation that the ledger has not taken yet. */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+const namesOf = listOf<string>(text, "a list of names, such as ['users']")
+
+const columnNames = (value: unknown, at: string): string | readonly string[] =>
+  typeof value === 'string' ? text(value, at) : namesOf(value, at)
+
+export const ORM_OPTIONS: Shape<OrmOptions> = {
+  cache: required(withMethods<OrmCache>('a cache of createCache', 'getOrSet', 'transaction')),
+  database: text,
+  schema: text,
+  keys: recordOf(columnNames, "columns by table, such as { users: 'id' }"),
+  views: recordOf(namesOf, "tables by view, such as { active_users: ['users'] }"),
+  hold: duration,
+  outbox: withMethods<OrmOutbox>('a transactionOutbox', 'note', 'settle'),
+  maxRows: whole(1, 100_000),
+  onError: fn(),
+}
+
+export const QUERY_OPTIONS: Shape<QueryOptions> = {
+  ttl: LOAD_OPTIONS.ttl,
+  jitter: LOAD_OPTIONS.jitter,
+  tags: (value, at) => tagList(value, at),
+  timeout: LOAD_OPTIONS.timeout,
+  consistency: LOAD_OPTIONS.consistency,
+  after: LOAD_OPTIONS.after,
+  signal: LOAD_OPTIONS.signal,
+  quiet: flag,
+  priority: LOAD_OPTIONS.priority,
+  tables: namesOf,
+}
+
+function tagList(value: unknown, at: string): readonly string[] {
+  if (typeof value !== 'object' || value === null)
+    throw new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give a list of texts`)
+  return checkTags(value as Iterable<unknown>)
+}
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+export function checkOrmOptions(given: unknown, at: string): asserts given is OrmOptions {
+  checkOptions<OrmOptions>(given, ORM_OPTIONS, at)
+  if (given.hold !== undefined && given.outbox !== undefined)
+    throw new MillpondError('OPTION_INVALID', `${at}: hold and outbox close the same gap: give one of them`)
+}
+
+/** Read once: tags may be an iterator. @throws MillpondError `OPTION_INVALID`, `TAG_INVALID`. */
+export function queryOptions(given: QueryOptions): QueryOptions {
+  checkOptions<QueryOptions>(given, QUERY_OPTIONS, 'cached')
+  return given.tags === undefined ? given : { ...given, tags: [...given.tags] }
+}

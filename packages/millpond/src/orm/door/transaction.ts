@@ -1,0 +1,122 @@
+// A transaction of the database, seen from the cache.
+import type { Duration } from '../../core/duration.ts'
+import { isRefused } from './failures.ts'
+import type { OrmCache, OrmChanges, OrmOutbox } from './options.ts'
+import { Pending } from './pending.ts'
+import { EVERY_TABLE } from './tables.ts'
+
+/** What transactions need of their door. */
+export interface Seam {
+  readonly cache: OrmCache
+  readonly hold: Duration | undefined
+  readonly outbox: OrmOutbox | undefined
+  readonly maxRows: number
+  report(error: unknown): void
+}
+
+/** Runs a statement of the transaction, for the outbox. */
+export type RunInside = (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>
+
+/** The most tags that are named at once. */
+const MAX_TAGS = 128
+
+export class DoorTransaction {
+  readonly pending: Pending
+  readonly #seam: Seam
+  #isNoted = false
+
+  constructor(seam: Seam) {
+    this.#seam = seam
+    this.pending = new Pending(seam.maxRows)
+  }
+
+  /** A statement that is a transaction by itself. */
+  async alone<T>(run: () => Promise<T>): Promise<T> {
+    return this.commit(run, undefined, isRefused)
+  }
+
+  /** Before the commit, where an outbox is told: by a statement of the transaction. */
+  async noteInside(run: RunInside): Promise<void> {
+    const changes = this.#changes()
+    if (this.#seam.outbox === undefined || changes === undefined) return
+    await this.#seam.outbox.note(run, { tags: few(changes, this.#seam.cache) })
+    this.#isNoted = true
+  }
+
+  /**
+   * Commits, and invalidates what has changed. An error of `commit` comes unchanged; where it may have been carried out all the same, caches forget.
+   * What cannot be invalidated now does not fail a commit that is done.
+   * @throws MillpondError `LEDGER_UNREACHABLE` with `hold`: before the commit.
+   */
+  async commit<T>(commit: () => Promise<T>, inside?: RunInside, isNotDone: (error: unknown) => boolean = () => false): Promise<T> {
+    if (inside !== undefined) await this.noteInside(inside)
+    const changes = this.#changes()
+    if (changes === undefined) return commit()
+    if (this.#seam.hold !== undefined) return this.#held(changes, commit, this.#seam.hold)
+    let answer: T
+    try {
+      answer = await commit()
+    } catch (error) {
+      if (!isNotDone(error)) await this.#tell(changes)
+      throw error
+    }
+    await this.#tell(changes)
+    return answer
+  }
+
+  /** What has been noted is forgotten. */
+  rollback(): void {
+    this.pending.rollback()
+  }
+
+  async #held<T>(changes: OrmChanges, commit: () => Promise<T>, hold: Duration): Promise<T> {
+    let done: { readonly answer: T } | undefined
+    let failed: { readonly error: unknown } | undefined
+    try {
+      await this.#seam.cache.transaction({ tags: few(changes, this.#seam.cache), hold }, async () => {
+        try {
+          done = { answer: await commit() }
+        } catch (error) {
+          failed = { error }
+          throw error
+        }
+      })
+    } catch (error) {
+      // The hold that stands tells the caches when it runs out.
+      if (done === undefined || failed !== undefined) throw error
+      this.#seam.report(error)
+    }
+    if (done === undefined) throw failed?.error
+    return done.answer
+  }
+
+  async #tell(changes: OrmChanges): Promise<void> {
+    try {
+      if (this.#isNoted) await this.#seam.outbox?.settle()
+      else await changes.commit()
+    } catch (error) {
+      this.#seam.report(error)
+    }
+  }
+
+  #changes(): OrmChanges | undefined {
+    const list = this.pending.list()
+    if (list.length === 0) return undefined
+    const changes = this.#seam.cache.changes.transaction()
+    for (const { model, id } of list) {
+      // What a rule of `models` reacts to: it may be either.
+      changes.modelChanged(model, id, 'save')
+      changes.modelChanged(model, id, 'delete')
+    }
+    return changes
+  }
+}
+
+/** Their tags; where there are too many, those of all. */
+function few(changes: OrmChanges, cache: OrmCache): readonly string[] {
+  const tags = changes.tags()
+  if (tags.length <= MAX_TAGS) return tags
+  const every = cache.changes.transaction()
+  every.modelChanged(EVERY_TABLE, undefined, 'save')
+  return every.tags()
+}

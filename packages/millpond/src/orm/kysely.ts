@@ -1,0 +1,246 @@
+// Kysely: a dialect around the dialect, so that every statement and transaction is seen, and a plugin that says which queries come from the cache.
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type KyselyPlugin,
+  type QueryResult,
+  type TransactionSettings,
+} from 'kysely'
+import { MillpondError } from '../core/errors.ts'
+import { Door } from './door/door.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
+import type { DoorTransaction, RunInside } from './door/transaction.ts'
+import type { SqlDialect } from './statements/tokens.ts'
+
+export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
+
+/** A cache before Kysely. Made by `kyselyCache`. */
+export interface KyselyCache {
+  /**
+   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Whatever is written through it is invalidated when it has committed, raw statements too.
+   * @throws MillpondError `OPTION_INVALID` for a dialect that is neither PostgreSQL's nor SQLite's.
+   */
+  dialect(inner: Dialect): Dialect
+  /**
+   * A plugin whose queries are answered from the cache: `db.withPlugin(orm.cached({ ttl: '1m' }))`, or `plugins: [orm.cached()]` for all of an instance.
+   * Within transactions, and for `stream()`, the database itself is asked.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   */
+  cached(options?: QueryOptions): KyselyPlugin
+}
+
+/**
+ * A cache before the queries of Kysely: answers are kept by their text and parameters, and forgotten when a row or table that they show has changed.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const orm = kyselyCache({ cache })
+ * const db = new Kysely<Shop>({ dialect: orm.dialect(new PostgresDialect({ pool })) })
+ * const ada = await db.withPlugin(orm.cached({ ttl: '1m' })).selectFrom('users').selectAll().where('id', '=', 7).execute()
+ */
+export function kyselyCache(options: OrmOptions): KyselyCache {
+  checkOrmOptions(options, 'kyselyCache')
+  const wishes = new WeakMap<object, QueryOptions>()
+  return {
+    dialect: (inner) => {
+      const door = new Door(options, 'kysely', dialectOf(inner))
+      return {
+        createDriver: () => new DoorDriver(inner.createDriver(), door, wishes),
+        createQueryCompiler: () => inner.createQueryCompiler(),
+        createAdapter: () => inner.createAdapter(),
+        createIntrospector: (db) => inner.createIntrospector(db),
+      }
+    },
+    cached: (given = {}) => {
+      const wish = queryOptions(given)
+      return {
+        transformQuery: ({ node, queryId }) => {
+          wishes.set(queryId, wish)
+          return node
+        },
+        transformResult: async ({ result }) => result,
+      }
+    },
+  }
+}
+
+function dialectOf(inner: Dialect): SqlDialect {
+  const name = inner.createQueryCompiler().constructor.name
+  if (/postgres/i.test(name)) return 'postgres'
+  if (/sqlite/i.test(name)) return 'sqlite'
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `dialect: statements of a ${name} cannot be read: PostgreSQL's and SQLite's can; cache those of others with cache.getOrSet`,
+  )
+}
+
+class DoorDriver implements Driver {
+  readonly #inner: Driver
+  readonly #door: Door
+  readonly #wishes: WeakMap<object, QueryOptions>
+  readonly #open = new WeakMap<DatabaseConnection, DoorConnection>()
+
+  constructor(inner: Driver, door: Door, wishes: WeakMap<object, QueryOptions>) {
+    this.#inner = inner
+    this.#door = door
+    this.#wishes = wishes
+  }
+
+  init(): Promise<void> {
+    return this.#inner.init()
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = new DoorConnection(this.#inner, this.#door, this.#wishes)
+    this.#open.set(connection, connection)
+    return connection
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    await this.#ours(connection).release()
+  }
+
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const ours = this.#ours(connection)
+    await this.#inner.beginTransaction(await ours.real(), settings)
+    ours.transaction = this.#door.begin()
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    const ours = this.#ours(connection)
+    const real = await ours.real()
+    await ours.commit(() => this.#inner.commitTransaction(real))
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const ours = this.#ours(connection)
+    ours.transaction = undefined
+    await this.#inner.rollbackTransaction(await ours.real())
+  }
+
+  async savepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
+    const ours = this.#ours(connection)
+    await this.#inner.savepoint?.(await ours.real(), name, compile)
+    ours.transaction?.pending.savepoint(name.toLowerCase())
+  }
+
+  async rollbackToSavepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
+    const ours = this.#ours(connection)
+    await this.#inner.rollbackToSavepoint?.(await ours.real(), name, compile)
+    ours.transaction?.pending.rollbackTo(name.toLowerCase())
+  }
+
+  async releaseSavepoint(connection: DatabaseConnection, name: string, compile: Compile): Promise<void> {
+    const ours = this.#ours(connection)
+    await this.#inner.releaseSavepoint?.(await ours.real(), name, compile)
+    ours.transaction?.pending.release(name.toLowerCase())
+  }
+
+  destroy(): Promise<void> {
+    return this.#inner.destroy()
+  }
+
+  #ours(connection: DatabaseConnection): DoorConnection {
+    const ours = this.#open.get(connection)
+    if (ours === undefined) throw new MillpondError('CLOSED', 'the connection is of another driver, or was released')
+    return ours
+  }
+}
+
+type Compile = Parameters<NonNullable<Driver['savepoint']>>[2]
+
+/** A connection that is taken from the pool when the database is to be asked: what the cache answers takes none. */
+class DoorConnection implements DatabaseConnection {
+  transaction: DoorTransaction | undefined
+  readonly #inner: Driver
+  readonly #door: Door
+  readonly #wishes: WeakMap<object, QueryOptions>
+  #real: Promise<DatabaseConnection> | undefined
+
+  constructor(inner: Driver, door: Door, wishes: WeakMap<object, QueryOptions>) {
+    this.#inner = inner
+    this.#door = door
+    this.#wishes = wishes
+  }
+
+  real(): Promise<DatabaseConnection> {
+    this.#real ??= this.#inner.acquireConnection()
+    return this.#real
+  }
+
+  async release(): Promise<void> {
+    // One that could not be had need not be given back.
+    const real = await this.#real?.catch(() => undefined)
+    if (real !== undefined) await this.#inner.releaseConnection(real)
+  }
+
+  async commit(commit: () => Promise<unknown>): Promise<void> {
+    const { transaction } = this
+    this.transaction = undefined
+    if (transaction === undefined) await commit()
+    else await transaction.commit(commit, this.#inside)
+  }
+
+  async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
+    const statement = this.#door.read(compiled.sql)
+    const run = async (): Promise<QueryResult<R>> => (await this.real()).executeQuery<R>(compiled)
+    if (this.transaction !== undefined) {
+      if (statement.kind === 'commit') return this.#commitBy(run)
+      this.#door.within(this.transaction, statement, compiled.parameters)
+      const answer = await run()
+      if (statement.kind === 'rollback') this.transaction = undefined
+      return answer
+    }
+    if (statement.kind === 'begin') {
+      const answer = await run()
+      this.transaction = this.#door.begin()
+      return answer
+    }
+    // Who has a connection to himself may have changed what names mean there.
+    const isApart = this.#real === undefined && statement.kind === 'read'
+    const sent = { sql: compiled.sql, parameters: compiled.parameters }
+    return this.#door.run(
+      sent,
+      isApart ? this.#wishes.get(compiled.queryId) : undefined,
+      isApart ? () => this.#apart(compiled) : run,
+      countRows,
+    )
+  }
+
+  async *streamQuery<R>(compiled: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<R>> {
+    const statement = this.#door.read(compiled.sql)
+    const transaction = this.transaction ?? this.#door.begin()
+    this.#door.within(transaction, statement, compiled.parameters)
+    try {
+      yield* (await this.real()).streamQuery<R>(compiled, chunkSize)
+    } finally {
+      if (this.transaction !== transaction) await transaction.alone(async () => {})
+    }
+  }
+
+  async #commitBy<R>(run: () => Promise<QueryResult<R>>): Promise<QueryResult<R>> {
+    let answer: QueryResult<R> = { rows: [] }
+    await this.commit(async () => {
+      answer = await run()
+    })
+    return answer
+  }
+
+  /** By a connection of its own: whoever asked first may have gone before the answer is there. */
+  async #apart<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
+    const real = await this.#inner.acquireConnection()
+    try {
+      return await real.executeQuery<R>(compiled)
+    } finally {
+      await this.#inner.releaseConnection(real)
+    }
+  }
+
+  readonly #inside: RunInside = async (sql, parameters) => {
+    const { rows } = await (await this.real()).executeQuery<object>(CompiledQuery.raw(sql, [...parameters]))
+    return rows
+  }
+}
+
+const countRows = ({ rows }: QueryResult<unknown>): number => rows.length

@@ -1,0 +1,273 @@
+// What a statement reads and writes, as far as its text tells.
+//
+// The rules err in one direction. A name that is taken for a table though it is none (a common table expression, a column in `extract(year from x)`) is a tag
+// that nobody invalidates, or an invalidation that nobody notices. What is not understood is not cached where it reads, and where it writes it counts for everything.
+import { conditionsOf, setColumns } from './conditions.ts'
+import type { SqlDialect, Token } from './tokens.ts'
+import { tokensOf } from './tokens.ts'
+
+/** What a statement does. */
+export type StatementKind = 'read' | 'write' | 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollbackTo' | 'release' | 'session'
+
+/** A write as its text tells it. */
+export interface WrittenTable {
+  readonly table: string
+  /** `insert`: rows that were not there; none that was is changed. */
+  readonly kind: 'insert' | 'update' | 'delete'
+  /** It names no rows by their key, or changes the key. */
+  readonly conditions: Conditions | undefined
+  /** Columns that are set, where it is known. */
+  readonly sets: readonly string[]
+}
+
+/** Values that columns are compared with, each by its token; all of the conditions hold for every row that is met. */
+export type Conditions = ReadonlyMap<string, readonly Token[]>
+
+/** A statement, taken apart. Made once for each text. */
+export interface Statement {
+  readonly kind: StatementKind
+  /** Tables that are read, without repetition. */
+  readonly reads: readonly string[]
+  readonly writes: readonly WrittenTable[]
+  /** It may read or write what its text does not tell. */
+  readonly isOpaque: boolean
+  /** Of a read: it locks rows, so it must reach the database. */
+  readonly locks: boolean
+  /** Conditions on the one table that is read: only where there is one, named once. */
+  readonly conditions: Conditions | undefined
+  /** Each row of the answer is a row of that table. */
+  readonly isPlain: boolean
+  /** Of a savepoint. */
+  readonly name: string
+}
+
+const SESSION = new Set([
+  ...['set', 'reset', 'discard', 'pragma', 'use', 'attach', 'detach', 'show', 'explain', 'listen', 'unlisten', 'notify', 'analyze'],
+  ...['vacuum', 'checkpoint', 'fetch', 'move', 'declare', 'close', 'lock', 'deallocate'],
+])
+const READS = new Set(['select', 'with', 'values', 'table'])
+const WRITES = new Set(['insert', 'update', 'delete', 'merge', 'replace', 'truncate'])
+/** These end a list of tables. */
+const CLAUSES = new Set([
+  ...['where', 'group', 'order', 'having', 'limit', 'offset', 'fetch', 'for', 'union', 'intersect', 'except', 'window', 'returning', 'set'],
+  ...['values', 'select', 'with', 'when', 'do', 'default'],
+])
+/** Functions in the place of a table that read no other one. */
+const PURE = /^(?:jsonb?_\w+|generate_series|unnest|regexp_\w+|string_to_table|rows)$/
+
+const OPAQUE: Statement = {
+  kind: 'write',
+  reads: [],
+  writes: [],
+  isOpaque: true,
+  locks: false,
+  conditions: undefined,
+  isPlain: false,
+  name: '',
+}
+
+/** @param defaultSchema the schema that a name without one means. */
+export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
+  const tokens = tokensOf(sql, dialect)
+  if (tokens === undefined || tokens.length === 0) return tokens === undefined ? OPAQUE : { ...OPAQUE, kind: 'session', isOpaque: false }
+  const body = withoutEnd(tokens)
+  if (body.some(({ kind, text }) => kind === 'mark' && text === ';')) return OPAQUE
+  return control(body) ?? new Walk(body, defaultSchema).statement()
+}
+
+function withoutEnd(tokens: readonly Token[]): readonly Token[] {
+  let end = tokens.length
+  while (end > 0 && tokens[end - 1]?.text === ';') end--
+  return tokens.slice(0, end)
+}
+
+/** Statements that begin and end transactions. */
+function control(tokens: readonly Token[]): Statement | undefined {
+  const words = tokens.slice(0, 4).map(({ text }) => text)
+  const [first = '', second = ''] = words
+  const is = (kind: StatementKind, name = ''): Statement => ({ ...OPAQUE, kind, isOpaque: false, name })
+  if (first === 'commit' && second === 'prepared') return OPAQUE
+  if (first === 'begin' || (first === 'start' && second === 'transaction')) return is('begin')
+  if (first === 'commit' || first === 'end' || (first === 'prepare' && second === 'transaction')) return is('commit')
+  if (first === 'abort') return is('rollback')
+  if (first === 'rollback') {
+    const to = words.indexOf('to')
+    return to < 0 ? is('rollback') : is('rollbackTo', tokens.at(-1)?.text)
+  }
+  if (first === 'savepoint') return is('savepoint', second)
+  if (first === 'release') return is('release', tokens.at(-1)?.text)
+  if (tokens.some(({ kind, text }) => kind === 'word' && text === 'set_config')) return is('session')
+  return SESSION.has(first) && !tokens.some(({ text }) => WRITES.has(text)) ? is('session') : undefined
+}
+
+interface Level {
+  /** Within a list of tables. */
+  isFrom: boolean
+  /** A table's name comes next. */
+  expects: boolean
+}
+
+class Walk {
+  readonly #tokens: readonly Token[]
+  readonly #defaultSchema: string
+  readonly #levels: Level[] = [{ isFrom: false, expects: false }]
+  readonly #reads: string[] = []
+  readonly #writes: WrittenTable[] = []
+  #isOpaque = false
+  #locks = false
+
+  constructor(tokens: readonly Token[], defaultSchema: string) {
+    this.#tokens = tokens
+    this.#defaultSchema = defaultSchema
+  }
+
+  statement(): Statement {
+    const first = this.#tokens.find(({ text }) => text !== '(')?.text ?? ''
+    if (!READS.has(first) && !WRITES.has(first)) return OPAQUE
+    if (first === 'table' || first === 'truncate') this.#level.expects = this.#level.isFrom = true
+    for (let at = 0; at < this.#tokens.length; ) at = this.#step(at)
+    if (first === 'truncate') this.#truncate()
+    const all = [...this.#reads, ...this.#writes.map(({ table }) => table)]
+    const isSimple =
+      all.length === 1 && this.#count('select') <= 1 && this.#count('union') + this.#count('intersect') + this.#count('except') === 0
+    const conditions = isSimple ? conditionsOf(this.#tokens) : undefined
+    return {
+      kind: this.#writes.length > 0 ? 'write' : 'read',
+      reads: [...new Set(this.#reads)],
+      writes: this.#writes.map((write) => ({ ...write, conditions: isSimple && write.kind !== 'insert' ? conditions : undefined })),
+      isOpaque: this.#isOpaque || (WRITES.has(first) && this.#writes.length === 0),
+      locks: this.#locks,
+      conditions,
+      isPlain: isSimple && this.#isPlain(),
+      name: '',
+    }
+  }
+
+  get #level(): Level {
+    return this.#levels.at(-1) ?? { isFrom: false, expects: false }
+  }
+
+  #count(word: string): number {
+    return this.#tokens.filter(({ kind, text }) => kind === 'word' && text === word).length
+  }
+
+  /** No function makes rows of its own between `select` and `from`, and nothing groups them. */
+  #isPlain(): boolean {
+    const from = this.#tokens.findIndex(({ kind, text }) => kind === 'word' && text === 'from')
+    return !this.#tokens.slice(0, from).some(({ text }) => text === '(') && this.#count('group') === 0
+  }
+
+  #step(at: number): number {
+    const token = this.#tokens[at]
+    if (token === undefined) return at + 1
+    const level = this.#level
+    if (token.kind === 'mark') return this.#mark(token.text, level, at)
+    if (level.expects && (token.kind === 'quoted' || (token.kind === 'word' && !this.#isKeyword(token.text)))) return this.#table(at, level)
+    return token.kind === 'word' ? this.#word(token.text, at, level) : at + 1
+  }
+
+  #mark(mark: string, level: Level, at: number): number {
+    if (mark === '(') {
+      this.#levels.push({ isFrom: level.expects, expects: level.expects })
+      level.expects = false
+    } else if (mark === ')') this.#levels.pop()
+    else if (mark === ',' && level.isFrom) level.expects = true
+    return at + 1
+  }
+
+  #isKeyword(word: string): boolean {
+    return (
+      CLAUSES.has(word) ||
+      word === 'only' ||
+      word === 'lateral' ||
+      word === 'from' ||
+      word === 'join' ||
+      word === 'table' ||
+      word === 'truncate'
+    )
+  }
+
+  /** A table that is read. */
+  #table(at: number, level: Level): number {
+    const { parts, next } = this.#name(at)
+    level.expects = false
+    if (this.#tokens[next]?.text === '(') {
+      if (parts.length > 1 || !PURE.test(parts[0] ?? '')) this.#isOpaque = true
+    } else this.#reads.push(this.#named(parts))
+    return next
+  }
+
+  #word(word: string, at: number, level: Level): number {
+    const before = this.#tokens[at - 1]?.text ?? ''
+    const after = this.#tokens[at + 1]?.text ?? ''
+    if (word === 'from' && before !== 'distinct') return this.#from(at, level)
+    if (word === 'join' || word === 'using') {
+      if (word === 'join' || after !== '(') level.isFrom = level.expects = true
+    } else if (word === 'on') level.expects = false
+    else if (word === 'update') return this.#update(at, before)
+    else if (word === 'into') return this.#into(at)
+    else if (word === 'for' && ['update', 'share', 'no', 'key'].includes(after)) this.#locks = true
+    if (CLAUSES.has(word)) level.isFrom = level.expects = false
+    return at + 1
+  }
+
+  #from(at: number, level: Level): number {
+    level.isFrom = level.expects = true
+    if (this.#tokens[at - 1]?.text !== 'delete') return at + 1
+    level.isFrom = level.expects = false
+    return this.#target(at + 1, 'delete', [])
+  }
+
+  #update(at: number, before: string): number {
+    if (['for', 'on', 'do', 'key', 'then'].includes(before)) return at + 1
+    let next = at + 1
+    if (this.#tokens[next]?.text === 'or') next += 2
+    return this.#target(next, 'update', setColumns(this.#tokens, at))
+  }
+
+  /** Of `insert`, `replace` and `merge`; `select into` makes a table. */
+  #into(at: number): number {
+    const words = this.#tokens.slice(0, at).map(({ text }) => text)
+    const verb = words.findLast((word) => WRITES.has(word) || word === 'select')
+    const isPlainInsert = verb === 'insert' && words.at(-1) === 'insert' && !this.#replaces()
+    return this.#target(at + 1, isPlainInsert ? 'insert' : 'update', ['*'])
+  }
+
+  /** `on conflict do update`: rows that were there may change. */
+  #replaces(): boolean {
+    return this.#tokens.some(({ text }, at) => text === 'do' && this.#tokens[at + 1]?.text === 'update')
+  }
+
+  #target(at: number, kind: WrittenTable['kind'], sets: readonly string[]): number {
+    const from = this.#tokens[at]?.kind === 'word' && this.#tokens[at]?.text === 'only' ? at + 1 : at
+    const { parts, next } = this.#name(from)
+    if (parts.length === 0) this.#isOpaque = true
+    else this.#writes.push({ table: this.#named(parts), kind, conditions: undefined, sets })
+    return next
+  }
+
+  /** What `truncate` names was read as a list of tables. */
+  #truncate(): void {
+    for (const table of this.#reads.splice(0)) this.#writes.push({ table, kind: 'delete', conditions: undefined, sets: [] })
+    // It may go on to tables that refer to these.
+    if (this.#count('cascade') > 0) this.#isOpaque = true
+  }
+
+  #name(at: number): { readonly parts: readonly string[]; readonly next: number } {
+    const parts: string[] = []
+    let next = at
+    for (;;) {
+      const token = this.#tokens[next]
+      if (token === undefined || (token.kind !== 'word' && token.kind !== 'quoted')) break
+      parts.push(token.text)
+      next++
+      if (this.#tokens[next]?.text !== '.') break
+      next++
+    }
+    return { parts, next: Math.max(next, at + 1) }
+  }
+
+  #named(parts: readonly string[]): string {
+    return (parts[0] === this.#defaultSchema && parts.length > 1 ? parts.slice(1) : parts).join('.')
+  }
+}
