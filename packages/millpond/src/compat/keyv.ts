@@ -4,10 +4,11 @@
 // step of the ledger, however many entries it has, and no entry of the cache's own goes along.
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
-import { type Duration, MAX_DURATION_MS, parseDuration } from '../core/duration.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
 import { decodeKey } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
+import { endless } from './endless.ts'
 
 /** How a Keyv's entries are stored. */
 export interface KeyvStoreOptions {
@@ -156,10 +157,8 @@ class Store implements KeyvStore {
     await this.#cache.flush()
   }
 
-  /** A time that has passed is 0. What is longer than any life is for ever. */
   #livesFor(ttl: number | undefined | null): number {
-    if (ttl === undefined || ttl === null) return this.#ttlMs
-    return ttl > MAX_DURATION_MS ? Number.POSITIVE_INFINITY : parseDuration(Math.max(0, ttl), 'ttl')
+    return ttl === undefined || ttl === null ? this.#ttlMs : endless(ttl)
   }
 
   /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */

@@ -13,6 +13,8 @@ import { Redis } from 'ioredis'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
+import { bentocache } from 'millpond/compat/bentocache'
+import { cacheManager } from 'millpond/compat/cache-manager'
 import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
@@ -49,7 +51,7 @@ import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { verifyWitness, witnessed } from 'millpond/tiers/witness'
 // Not by the dashboard's front door: React's types make a DOM of their own for all tests.
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
-import type { GARBAGE } from './garbage.ts'
+import { GARBAGE } from './garbage.ts'
 
 /** Fields of the caller's own: options of `tls.connect`, facts of a log line. */
 const OTHERS = ['object', 'instance'] as const
@@ -139,6 +141,20 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. LoadOptions': { use: (options) => cache.getOrSet(newKey(), () => 1, options), takesAny: ['after'] },
   '. EntryReadOptions': { use: (options) => cache.getEntry(newKey(), options), takesAny: ['after'] },
   '. KeysOptions': { use: (options) => cache.keys(options) },
+  './compat/cache-manager CacheManagerOptions': { use: (options) => cacheManager(cache, options) },
+  './compat/bentocache BentocacheOptions': { use: (options) => bentocache(cache, options) },
+  './compat/bentocache BentoEntryOptions': { base: { key: 'k', value: 1 }, use: (options) => bentocache(cache).set(options) },
+  './compat/bentocache BentoGetOrSetOptions': {
+    base: { key: 'k', factory: nothing },
+    use: (options) => bentocache(cache).getOrSet(options),
+  },
+  './compat/bentocache BentoSetOptions': { base: { key: 'k', value: 1 }, use: (options) => bentocache(cache).set(options) },
+  './compat/bentocache BentoGetOptions': {
+    base: { key: 'k' },
+    use: (options) => bentocache(cache).get(options),
+    // Whatever is to be given where nothing is held.
+    leaves: { defaultValue: Object.keys(GARBAGE) as (keyof typeof GARBAGE)[] },
+  },
   './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },

@@ -1,0 +1,307 @@
+// The verbs of bentocache over a cache, for programs that move step by step.
+//
+// Its grace period is `staleIfError` here, its soft timeout `timeout.soft`; a soft timeout of 0 (answer with what is held, load behind) is `staleFor`. A namespace is a prefix of keys, as there, and a tag.
+import { checkOptions, flag, fn, required, type Shape, text, texts } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { EntryOptions, LoadOptions } from '../core/options.ts'
+import type { Cache } from '../engine/cache.ts'
+import type { LoadContext } from '../engine/loader.ts'
+import { type BentoDuration, bentoMs } from './bento-duration.ts'
+import { cacheGiven } from './cache-given.ts'
+
+export type { BentoDuration } from './bento-duration.ts'
+
+/** How entries live, and how loads behave. */
+export interface BentocacheOptions {
+  /** Default `'30s'`. `null`: for ever. */
+  readonly ttl?: BentoDuration | undefined
+  /** How long after that a value may be given when its factory fails or is slow. Default `false`. */
+  readonly grace?: false | BentoDuration | undefined
+  /** With a value in grace at hand, how long to wait for the factory. 0: not at all, it runs behind. Default 0; `null`: wait. */
+  readonly timeout?: BentoDuration | undefined
+  /** When the factory is given up. Default `null`: never. */
+  readonly hardTimeout?: BentoDuration | undefined
+}
+
+/** What a call may say. */
+export interface BentoEntryOptions extends BentocacheOptions {
+  readonly key: string
+  readonly tags?: readonly string[] | undefined
+}
+
+/** What a factory is given. */
+export interface BentoFactoryContext {
+  /** Another time to live for this value; `null`: for ever. */
+  setTtl(ttl: BentoDuration): void
+  setOptions(options: { readonly ttl?: BentoDuration }): void
+  setTags(tags: readonly string[]): void
+  /** Ends the factory as one that has failed: a value in grace is given, if there is one. */
+  fail(message?: string): never
+  /** `return context.skip()`: nothing is stored, and `undefined` is the answer. */
+  skip(): undefined
+  /** The value whose time is over, where grace is on and it is held. */
+  readonly gracedEntry: { readonly value: unknown } | undefined
+}
+
+/** Makes a value. */
+export type BentoFactory<T> = (context: BentoFactoryContext) => T | Promise<T>
+
+/** `getOrSet`. */
+export interface BentoGetOrSetOptions<T> extends BentoEntryOptions {
+  readonly factory: BentoFactory<T>
+  /** Runs the factory, whatever is held. */
+  readonly forceFresh?: boolean | undefined
+  /** Is told what the factory threw. */
+  readonly onFactoryError?: ((error: unknown) => void) | undefined
+}
+
+/** `set`. */
+export interface BentoSetOptions extends BentoEntryOptions {
+  readonly value: unknown
+}
+
+/** `get`. */
+export interface BentoGetOptions<T> {
+  readonly key: string
+  /** A value, or a function that makes it. */
+  readonly defaultValue?: T | (() => T | Promise<T>) | undefined
+  readonly grace?: false | BentoDuration | undefined
+}
+
+/** What `bentocache` makes: a `CacheProvider` of bentocache. */
+export interface Bentocache {
+  get<T = unknown>(options: BentoGetOptions<T>): Promise<T | undefined>
+  set(options: BentoSetOptions): Promise<boolean>
+  setForever(options: Omit<BentoSetOptions, 'ttl'>): Promise<boolean>
+  getOrSet<T>(options: BentoGetOrSetOptions<T>): Promise<T>
+  getOrSetForever<T>(options: Omit<BentoGetOrSetOptions<T>, 'ttl'>): Promise<T>
+  has(options: { readonly key: string }): Promise<boolean>
+  missing(options: { readonly key: string }): Promise<boolean>
+  /** The value, which is deleted then. */
+  pull<T = unknown>(key: string): Promise<T | undefined>
+  delete(options: { readonly key: string }): Promise<boolean>
+  deleteMany(options: { readonly keys: readonly string[] }): Promise<boolean>
+  deleteByTag(options: { readonly tags: readonly string[] }): Promise<boolean>
+  /** Ends the time of an entry: what is in grace may still be given. */
+  expire(options: { readonly key: string }): Promise<boolean>
+  /** Everything of this namespace, and of those within it. */
+  clear(): Promise<void>
+  /** Does nothing: tiers remove by themselves what is over. */
+  prune(): Promise<void>
+  namespace(name: string): Bentocache
+  /** Waits for what runs behind. The cache stays open. */
+  disconnect(): Promise<void>
+}
+
+/** Of bentocache alone: what they are for is always so here, or set on the cache. Calls that say them stay as they are. */
+interface Ignored {
+  readonly suppressL2Errors?: unknown
+  readonly lockTimeout?: unknown
+  readonly skipL2Write?: unknown
+  readonly skipBusNotify?: unknown
+  readonly l2CircuitBreakerDuration?: unknown
+  readonly graceBackoff?: unknown
+}
+
+const anything = <T>(value: unknown): T => value as T
+const time = (value: unknown, at: string): BentoDuration => {
+  bentoMs(value, at)
+  return value as BentoDuration
+}
+const grace = (value: unknown, at: string): false | BentoDuration => (value === false ? false : time(value, at))
+const COMMON: Shape<BentocacheOptions> = { ttl: time, grace, timeout: time, hardTimeout: time }
+const IGNORED: Shape<Ignored> = {
+  suppressL2Errors: anything,
+  lockTimeout: anything,
+  skipL2Write: anything,
+  skipBusNotify: anything,
+  l2CircuitBreakerDuration: anything,
+  graceBackoff: anything,
+}
+const key = required(text)
+const tags = texts('an array of tags')
+const SET: Shape<BentoSetOptions & Ignored> = { ...COMMON, ...IGNORED, key, value: required(anything), tags }
+const GET_OR_SET: Shape<BentoGetOrSetOptions<unknown> & Ignored> = {
+  ...COMMON,
+  ...IGNORED,
+  key,
+  factory: required(fn<BentoFactory<unknown>>('a function that makes the value')),
+  tags,
+  forceFresh: flag,
+  onFactoryError: fn(),
+}
+const GET: Shape<BentoGetOptions<unknown> & Ignored> = { ...IGNORED, key, defaultValue: anything, grace }
+const KEY: Shape<{ readonly key: string } & Ignored> = { ...IGNORED, key }
+const KEYS: Shape<{ readonly keys: readonly string[] } & Ignored> = { ...IGNORED, keys: required(texts('an array of keys')) }
+const TAGS: Shape<{ readonly tags: readonly string[] } & Ignored> = { ...IGNORED, tags: required(tags) }
+
+const DEFAULTS: BentocacheOptions = { ttl: '30s', grace: false, timeout: 0, hardTimeout: null }
+
+/**
+ * The verbs of bentocache over a cache or a namespace of it.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const bento = bentocache(cache, { ttl: '5m', grace: '1h' })
+ * const user = await bento.getOrSet({ key: 'user:7', factory: () => db.user(7), tags: ['users'] })
+ */
+export function bentocache(cache: Cache, options: BentocacheOptions = {}): Bentocache {
+  cacheGiven(cache, 'bentocache')
+  checkOptions<BentocacheOptions & Ignored>(options, { ...COMMON, ...IGNORED }, 'bentocache')
+  return new Provider(cache, { ...DEFAULTS, ...options }, [])
+}
+
+class Provider implements Bentocache {
+  readonly #cache: Cache
+  readonly #defaults: BentocacheOptions
+  readonly #path: readonly string[]
+  readonly #prefix: string
+  /** Of this namespace, and of those that it lies in. */
+  readonly #own: readonly string[]
+
+  constructor(cache: Cache, defaults: BentocacheOptions, path: readonly string[]) {
+    this.#cache = cache
+    this.#defaults = defaults
+    this.#path = path
+    this.#prefix = path.map((name) => `${name}:`).join('')
+    this.#own = path.map((_, at) => `bento:${path.slice(0, at + 1).join(':')}`)
+  }
+
+  async get<T>(options: BentoGetOptions<T>): Promise<T | undefined> {
+    checkOptions<BentoGetOptions<unknown> & Ignored>(options, GET, 'get')
+    const at = this.#at(options.key)
+    const entry = this.#isGraced(options) ? await this.#cache.getEntry<T>(at) : undefined
+    const value = entry === undefined ? await this.#cache.get<T>(at) : entry.kind === 'miss' ? undefined : entry.value
+    if (value !== undefined) return value
+    const { defaultValue } = options
+    return isMaker(defaultValue) ? defaultValue() : defaultValue
+  }
+
+  async set(options: BentoSetOptions): Promise<boolean> {
+    checkOptions<BentoSetOptions & Ignored>(options, SET, 'set')
+    await this.#cache.set(this.#at(options.key), options.value, this.#entry(options))
+    return true
+  }
+
+  async setForever(options: Omit<BentoSetOptions, 'ttl'>): Promise<boolean> {
+    return this.set({ ...options, ttl: null })
+  }
+
+  async getOrSet<T>(options: BentoGetOrSetOptions<T>): Promise<T> {
+    checkOptions<BentoGetOrSetOptions<unknown> & Ignored>(options, GET_OR_SET, 'getOrSet')
+    const at = this.#at(options.key)
+    const loader = (context: LoadContext): Promise<T> => this.#make(at, options, context)
+    const how: LoadOptions = { ...this.#entry(options), timeout: this.#timeouts(options) }
+    return options.forceFresh === true ? this.#cache.refresh(at, loader, how) : this.#cache.getOrSet(at, loader, how)
+  }
+
+  async getOrSetForever<T>(options: Omit<BentoGetOrSetOptions<T>, 'ttl'>): Promise<T> {
+    return this.getOrSet<T>({ ...options, ttl: null })
+  }
+
+  async has(options: { readonly key: string }): Promise<boolean> {
+    checkOptions<{ readonly key: string } & Ignored>(options, KEY, 'has')
+    return this.#cache.has(this.#at(options.key))
+  }
+
+  async missing(options: { readonly key: string }): Promise<boolean> {
+    return !(await this.has(options))
+  }
+
+  async pull<T>(key: string): Promise<T | undefined> {
+    const value = await this.get<T>({ key })
+    await this.delete({ key })
+    return value
+  }
+
+  async delete(options: { readonly key: string }): Promise<boolean> {
+    checkOptions<{ readonly key: string } & Ignored>(options, KEY, 'delete')
+    await this.#cache.delete(this.#at(options.key))
+    return true
+  }
+
+  async deleteMany(options: { readonly keys: readonly string[] }): Promise<boolean> {
+    checkOptions<{ readonly keys: readonly string[] } & Ignored>(options, KEYS, 'deleteMany')
+    await this.#cache.deleteMany(options.keys.map((one) => this.#at(one)))
+    return true
+  }
+
+  async deleteByTag(options: { readonly tags: readonly string[] }): Promise<boolean> {
+    checkOptions<{ readonly tags: readonly string[] } & Ignored>(options, TAGS, 'deleteByTag')
+    if (options.tags.length > 0) await this.#cache.invalidateTags(this.#tags(options.tags))
+    return true
+  }
+
+  async expire(options: { readonly key: string }): Promise<boolean> {
+    checkOptions<{ readonly key: string } & Ignored>(options, KEY, 'expire')
+    await this.#cache.expire(this.#at(options.key))
+    return true
+  }
+
+  async clear(): Promise<void> {
+    const own = this.#own.at(-1)
+    await (own === undefined ? this.#cache.clear() : this.#cache.invalidateTags([own]))
+  }
+
+  async prune(): Promise<void> {}
+
+  namespace(name: string): Bentocache {
+    text(name, 'namespace')
+    return new Provider(this.#cache, this.#defaults, [...this.#path, name])
+  }
+
+  async disconnect(): Promise<void> {
+    await this.#cache.flush()
+  }
+
+  #at(key: string): string {
+    return this.#prefix + key
+  }
+
+  /** Tags of one namespace are not those of another. */
+  #tags(tags: readonly string[]): readonly string[] {
+    return this.#prefix === '' ? tags : tags.map((tag) => this.#prefix + tag)
+  }
+
+  #isGraced({ grace = this.#defaults.grace }: { readonly grace?: BentocacheOptions['grace'] }): boolean {
+    return grace !== false && grace !== undefined && bentoMs(grace, 'grace') > 0
+  }
+
+  #entry(options: BentoEntryOptions): EntryOptions {
+    const { ttl = this.#defaults.ttl, grace = this.#defaults.grace, timeout = this.#defaults.timeout, tags = [] } = options
+    const held = this.#isGraced({ grace }) && grace !== false ? bentoMs(grace, 'grace') : 0
+    return {
+      ttl: bentoMs(ttl, 'ttl'),
+      tags: [...this.#own, ...this.#tags(tags)],
+      ...(held > 0 && { staleIfError: held, ...(timeout === 0 && { staleFor: held }) }),
+    }
+  }
+
+  #timeouts({ timeout = this.#defaults.timeout, hardTimeout = this.#defaults.hardTimeout }: BentoEntryOptions): LoadOptions['timeout'] {
+    const hard = hardTimeout === null ? 0 : bentoMs(hardTimeout, 'hardTimeout')
+    return timeout === null || timeout === 0 ? { hard } : { hard, soft: bentoMs(timeout, 'timeout') }
+  }
+
+  async #make<T>(at: string, { factory, onFactoryError, ...options }: BentoGetOrSetOptions<T>, context: LoadContext): Promise<T> {
+    const held = this.#isGraced(options) ? await this.#cache.getEntry(at, { quiet: true }) : undefined
+    const setTtl = (ttl: BentoDuration): void => context.setTtl(bentoMs(ttl, 'setTtl'))
+    try {
+      return await factory({
+        setTtl,
+        setOptions: ({ ttl }) => {
+          if (ttl !== undefined) setTtl(ttl)
+        },
+        setTags: (tags) => context.addTags(...this.#tags(tags)),
+        fail: (message = 'no reason was given') => {
+          throw new MillpondError('SOURCE_FAILED', `the factory of ${show(at)} called fail: ${message}`)
+        },
+        skip: () => undefined,
+        gracedEntry: held === undefined || held.kind === 'miss' ? undefined : { value: held.value },
+      })
+    } catch (error) {
+      onFactoryError?.(error)
+      throw error
+    }
+  }
+}
+
+const isMaker = <T>(given: T | (() => T | Promise<T>) | undefined): given is () => T | Promise<T> => typeof given === 'function'

@@ -1,0 +1,255 @@
+// The verbs of cache-manager 7 over a cache, for programs that move step by step.
+import { EventEmitter } from 'node:events'
+import { checkOptions, fn, refused, type Shape, text, whole } from '../core/checks.ts'
+import type { Cache } from '../engine/cache.ts'
+import type { LoadContext } from '../engine/loader.ts'
+import { cacheGiven } from './cache-given.ts'
+import { endless } from './endless.ts'
+
+/** What holds where a call says nothing else. */
+export interface CacheManagerOptions {
+  /** Milliseconds. Default, as there: for ever. */
+  readonly ttl?: number | undefined
+  /** Where an entry has fewer milliseconds left, `wrap` loads it anew behind. Default: never. */
+  readonly refreshThreshold?: number | undefined
+  /** What `cacheId()` says. Default: the cache's name. */
+  readonly cacheId?: string | undefined
+}
+
+/** A time, or one that follows from the value. */
+export type ByValue<T> = number | ((value: T) => number)
+
+/** How `wrap` stores and refreshes: milliseconds, or what a value says. */
+export interface WrapTimes<T> {
+  readonly ttl?: ByValue<T> | undefined
+  readonly refreshThreshold?: ByValue<T> | undefined
+  /** Answers the value with its end. */
+  readonly raw?: boolean | undefined
+}
+
+/** One of `mset`. */
+export interface CacheManagerItem<T> {
+  readonly key: string
+  readonly value: T
+  readonly ttl?: number
+}
+
+/** What listeners are told. */
+export interface CacheManagerEvents {
+  get: (data: { key: string; value?: unknown }) => void
+  mget: (data: { keys: string[]; values?: unknown[] }) => void
+  set: (data: { key: string; value: unknown; error?: unknown }) => void
+  mset: (data: { list: CacheManagerItem<unknown>[]; error?: unknown }) => void
+  del: (data: { key: string; error?: unknown }) => void
+  mdel: (data: { keys: string[]; error?: unknown }) => void
+  clear: (error?: unknown) => void
+  refresh: (data: { key: string; value?: unknown; error?: unknown }) => void
+}
+
+/** What `cacheManager` makes: a `Cache` of cache-manager 7, without `stores`. */
+export interface CacheManager {
+  get<T>(key: string): Promise<T | undefined>
+  mget<T>(keys: string[]): Promise<(T | undefined)[]>
+  /** When the entry ends, in epoch milliseconds; undefined: never, or there is none. */
+  ttl(key: string): Promise<number | undefined>
+  set<T>(key: string, value: T, ttl?: number): Promise<T>
+  mset<T>(list: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]>
+  del(key: string): Promise<boolean>
+  mdel(keys: string[]): Promise<boolean>
+  /** Everything of the cache, or of the namespace, that was given. */
+  clear(): Promise<boolean>
+  wrap<T>(key: string, load: () => T | Promise<T>, ttl?: ByValue<T>, refreshThreshold?: ByValue<T>): Promise<T>
+  wrap<T>(
+    key: string,
+    load: () => T | Promise<T>,
+    times: WrapTimes<T> & { readonly raw: true },
+  ): Promise<{ value: T; expires: number | undefined }>
+  wrap<T>(key: string, load: () => T | Promise<T>, times: WrapTimes<T>): Promise<T>
+  on<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
+  off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter
+  /** Waits for what runs behind. The cache stays open. */
+  disconnect(): Promise<undefined>
+  cacheId(): string
+}
+
+const ms = whole(0, Number.MAX_SAFE_INTEGER, true)
+const OPTIONS: Shape<CacheManagerOptions> = { ttl: ms, refreshThreshold: ms, cacheId: text }
+const timeOrFunction = (value: unknown, at: string): never | ByValue<never> =>
+  typeof value === 'function' ? fn()(value, at) : ms(value, at)
+const TIMES: Shape<WrapTimes<never>> = {
+  ttl: timeOrFunction,
+  refreshThreshold: timeOrFunction,
+  raw: (value, at) => {
+    if (typeof value === 'boolean') return value
+    throw refused(value, at, 'true or false')
+  },
+}
+/** Of `refreshAhead`: with this share of its time gone, that is at once. */
+const NOW = Number.MIN_VALUE
+
+/**
+ * The verbs of cache-manager 7 over a cache or a namespace of it.
+ * @throws MillpondError `OPTION_INVALID`.
+ * @example
+ * const manager = cacheManager(cache, { ttl: 60_000 })
+ * const user = await manager.wrap('user:7', () => db.user(7))
+ */
+export function cacheManager(cache: Cache, options: CacheManagerOptions = {}): CacheManager {
+  cacheGiven(cache, 'cacheManager')
+  checkOptions<CacheManagerOptions>(options, OPTIONS, 'cacheManager')
+  return new Manager(cache, options)
+}
+
+class Manager implements CacheManager {
+  readonly #cache: Cache
+  readonly #options: CacheManagerOptions
+  readonly #events = new EventEmitter()
+
+  constructor(cache: Cache, options: CacheManagerOptions) {
+    this.#cache = cache
+    this.#options = options
+    // Handed over one by one (`const { get } = manager`), they are used so there.
+    for (const verb of VERBS) Object.defineProperty(this, verb, { value: this[verb].bind(this) })
+  }
+
+  async get<T>(key: string): Promise<T | undefined> {
+    const value = await this.#cache.get<T>(key)
+    if (value !== undefined) this.#tell('get', { key, value })
+    return value
+  }
+
+  async mget<T>(keys: string[]): Promise<(T | undefined)[]> {
+    const values = await this.#cache.getMany<T>(keys)
+    this.#tell('mget', { keys, values })
+    return values
+  }
+
+  async ttl(key: string): Promise<number | undefined> {
+    const entry = await this.#cache.getEntry(key, { quiet: true })
+    return entry.kind === 'hit' ? entry.expiresAt : undefined
+  }
+
+  async set<T>(key: string, value: T, ttl?: number): Promise<T> {
+    const lasts = endless(ttl ?? this.#options.ttl)
+    const isStored = value !== undefined && lasts > 0
+    await this.#told('set', { key, value }, () => (isStored ? this.#cache.set(key, value, { ttl: lasts }) : this.#cache.delete(key)))
+    return value
+  }
+
+  async mset<T>(given: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]> {
+    const { ttl } = this.#options
+    const list = given.map((item) => ({ ...(ttl !== undefined && { ttl }), ...item }))
+    await this.#told('mset', { list }, () => this.#store(list))
+    return list
+  }
+
+  async del(key: string): Promise<boolean> {
+    await this.#told('del', { key }, () => this.#cache.delete(key))
+    return true
+  }
+
+  async mdel(keys: string[]): Promise<boolean> {
+    await this.#told('mdel', { keys }, () => this.#cache.deleteMany(keys))
+    return true
+  }
+
+  async clear(): Promise<boolean> {
+    try {
+      await this.#cache.clear()
+    } catch (error) {
+      this.#events.emit('clear', error)
+      throw error
+    }
+    this.#events.emit('clear')
+    return true
+  }
+
+  wrap<T>(key: string, load: () => T | Promise<T>, ttl?: ByValue<T>, refreshThreshold?: ByValue<T>): Promise<T>
+  wrap<T>(
+    key: string,
+    load: () => T | Promise<T>,
+    times: WrapTimes<T> & { readonly raw: true },
+  ): Promise<{ value: T; expires: number | undefined }>
+  wrap<T>(key: string, load: () => T | Promise<T>, times: WrapTimes<T>): Promise<T>
+  async wrap<T>(
+    key: string,
+    load: () => T | Promise<T>,
+    said?: ByValue<T> | WrapTimes<T>,
+    threshold?: ByValue<T>,
+  ): Promise<T | { value: T; expires: number | undefined }> {
+    const times: WrapTimes<T> = typeof said === 'object' ? said : { ttl: said, refreshThreshold: threshold }
+    checkOptions<WrapTimes<T>>(times, TIMES as Shape<WrapTimes<T>>, 'wrap')
+    const { ttl = this.#options.ttl, refreshThreshold = this.#options.refreshThreshold, raw = false } = times
+    const options = { ttl: typeof ttl === 'function' ? Number.POSITIVE_INFINITY : endless(ttl) }
+    const loader = async (context: LoadContext): Promise<T> => {
+      const value = await load()
+      if (typeof ttl === 'function') context.setTtl(endless(ttl(value)))
+      return value
+    }
+    if (!raw && refreshThreshold === undefined) return this.#cache.getOrSet(key, loader, options)
+    const { value, tier, expiresAt, ttlMs } = await this.#cache.getOrSetEntry(key, loader, options)
+    const least = typeof refreshThreshold === 'function' ? refreshThreshold(value) : refreshThreshold
+    if (least !== undefined && tier !== 'loader' && ttlMs !== undefined && ttlMs < least) this.#refresh(key, value, loader, options)
+    return raw ? { value, expires: expiresAt } : value
+  }
+
+  on<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter {
+    return this.#events.on(event, listener)
+  }
+
+  off<E extends keyof CacheManagerEvents>(event: E, listener: CacheManagerEvents[E]): EventEmitter {
+    return this.#events.off(event, listener)
+  }
+
+  async disconnect(): Promise<undefined> {
+    await this.#cache.flush()
+  }
+
+  cacheId(): string {
+    return this.#options.cacheId ?? this.#cache.name
+  }
+
+  /** One over all processes: a hit that is due starts it, and who reads meanwhile has what is held. */
+  #refresh<T>(key: string, held: T, loader: (context: LoadContext) => Promise<T>, options: { readonly ttl: number }): void {
+    const told = async (context: LoadContext): Promise<T> => {
+      try {
+        const value = await loader(context)
+        this.#tell('refresh', { key, value })
+        return value
+      } catch (error) {
+        this.#tell('refresh', { key, value: held, error })
+        throw error
+      }
+    }
+    this.#cache.getOrSet(key, told, { ...options, refreshAhead: { after: NOW, reads: 1 } }).catch(() => {}) // it has been told
+  }
+
+  /** In as few steps as there are times. What is undefined is not there. */
+  async #store(list: readonly CacheManagerItem<unknown>[]): Promise<void> {
+    const groups = new Map<number, [string, unknown][]>()
+    const gone: string[] = []
+    for (const { key, value, ttl = this.#options.ttl } of list) {
+      const lasts = endless(ttl)
+      if (value === undefined || lasts <= 0) gone.push(key)
+      else groups.set(lasts, [...(groups.get(lasts) ?? []), [key, value]])
+    }
+    const stored = [...groups].map(([ttl, entries]) => this.#cache.setMany(entries, { ttl }))
+    await Promise.all(gone.length === 0 ? stored : [...stored, this.#cache.deleteMany(gone)])
+  }
+
+  async #told(event: keyof CacheManagerEvents, data: object, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#tell(event, { ...data, error })
+      throw error
+    }
+    this.#tell(event, data)
+  }
+
+  #tell(event: keyof CacheManagerEvents, data: object): void {
+    if (this.#events.listenerCount(event) > 0) this.#events.emit(event, data)
+  }
+}
+
+const VERBS = ['get', 'mget', 'ttl', 'set', 'mset', 'del', 'mdel', 'clear', 'wrap', 'on', 'off', 'disconnect', 'cacheId'] as const
