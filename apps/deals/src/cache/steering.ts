@@ -64,8 +64,8 @@ export interface Steering {
   invalidate(meant: Meant, asker: Asker): Promise<Invalidated>
   /** Resolves as soon as it runs; `ended` when it has ended. */
   warm(meant: Omit<Meant, 'userId'>, asker: Asker): Promise<{ readonly id: string; readonly ended: Promise<WarmJob> }>
-  /** Undefined: there is none. */
-  job(id: string): Promise<WarmJob | undefined>
+  /** One of this organisation, or of any (null). Undefined: there is none. */
+  job(id: string, organizationId: number | null): Promise<WarmJob | undefined>
 }
 
 export interface SteeringParts {
@@ -89,12 +89,13 @@ export function createSteering({ plane, db }: SteeringParts): Steering {
       )
       return { id, ended: ended.then((view) => jobOf(db, view)) }
     },
-    job: async (id) => {
+    job: async (id, organizationId) => {
       const view = await plane.control.operations.get(id).catch((error: unknown) => {
         if (error instanceof ControlProblem && error.status === 404) return undefined
         throw error
       })
-      return view?.kind === 'warm' ? jobOf(db, view) : undefined
+      if (view?.kind !== 'warm') return undefined
+      return organizationId === null || organizationOf(view) === String(organizationId) ? jobOf(db, view) : undefined
     },
   }
 }
@@ -158,6 +159,8 @@ const warmed = z.object({ loaded: count, fresh: count, empty: count, failed: cou
 const failure = z.object({ error: z.string() })
 const warmRequest = z.object({ organization: z.string().optional() })
 
+const organizationOf = ({ request: given }: OperationView): string | undefined => warmRequest.parse(given).organization
+
 async function jobOf(db: Database, view: OperationView): Promise<WarmJob> {
   const { id, state, result, created_at, ended_at } = view
   if (state === 'running' || state === 'cancelling') return { job: id, state: 'running' }
@@ -167,7 +170,7 @@ async function jobOf(db: Database, view: OperationView): Promise<WarmJob> {
   return {
     job: id,
     state: 'done',
-    organizations: warmRequest.parse(view.request).organization === undefined ? await countOrganizations(db) : 1,
+    organizations: organizationOf(view) === undefined ? await countOrganizations(db) : 1,
     warmed: loaded + empty,
     fresh,
     failed,

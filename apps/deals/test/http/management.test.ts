@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWith, promtool } from '../../../../packages/millpond/test/services/index.ts'
-import { type Cast, twoCasts } from '../people.ts'
-import { isHit, type Subject, startSubject } from '../service-under-test.ts'
+import { type Cast, castOf, twoCasts, withDatabase } from '../people.ts'
+import { isHit, type Member, type Subject, startSubject } from '../service-under-test.ts'
 
 let subject: Subject
 let one: Cast
@@ -66,6 +66,17 @@ describe('C2', () => {
     expect(status.warming).toMatchObject({ is_running: false, plans: [], answers: expect.any(Number) })
     expect(status.queues.map(({ collection }: { collection: string }) => collection)).toEqual(['activity', 'deal_views'])
     expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual(['cacheMaintenance', 'generateCachePerformanceReport'])
+  })
+
+  test('G23 a job is shown to administrators of its own organisation, and to those who run the service', async () => {
+    const path = async (as: Member) => (await subject.send('POST', WARM, as, { cache_type: 'roles' })).headers.get('location') ?? ''
+    const three = await withDatabase({ engine: 'sqlite', path: subject.service.database }, (db) => castOf(db, 3))
+    const [own, ofAll] = [await path(two.administrator), await path(one.administrator)]
+    const statuses = (at: string) =>
+      Promise.all([three.administrator, two.administrator, one.administrator].map(async (as) => (await subject.get(at, as)).status))
+    expect(await statuses(own)).toEqual([404, 200, 200])
+    expect(await statuses(ofAll)).toEqual([404, 404, 200])
+    await untilEnded(own)
   })
 
   test('what warming loads counts as nobody’s reads, in either layer', async () => {
