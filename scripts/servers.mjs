@@ -178,8 +178,8 @@ function probe(server, path, libraries) {
   return { path, version, ...(libraries === undefined ? {} : { libraries }) }
 }
 
-/** @param {string} [libraries] */
-const withLibraries = (libraries) =>
+/** The environment that a recorded program runs in. @param {string} [libraries] its own */
+export const withLibraries = (libraries) =>
   libraries === undefined
     ? process.env
     : { ...process.env, LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') }

@@ -6,14 +6,21 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { recorded } from '../../scripts/servers.mjs'
+import { recorded, withLibraries } from '../../scripts/servers.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The browser that the tests use, else the system's. */
 export function launch() {
-  const executablePath = process.env.CHROMIUM ?? recorded().chromium?.path ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+  const { chromium: found } = recorded()
+  const own = process.env.CHROMIUM
+  const executablePath = own ?? found?.path ?? '/usr/bin/chromium'
+  const env = Object.fromEntries(
+    Object.entries(withLibraries(own === undefined ? found?.libraries : undefined)).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  )
+  return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
 }
 
 const LARGE = ['--organizations', '20', '--users', '200', '--deals', '2000']

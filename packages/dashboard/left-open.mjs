@@ -15,8 +15,8 @@ const MOST_GROWN = 1.1
 const MOST_BUSY = 0.15
 
 const place = mkdtempSync(join(tmpdir(), 'millpond-open-'))
-const { url, tokens, load, close } = await startDeals(place)
 const browser = await launch()
+const { url, tokens, load, close } = await startDeals(place)
 const stop = new AbortController()
 const loading = load(() => !stop.signal.aborted)
 let isRight = false

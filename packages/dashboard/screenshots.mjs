@@ -44,8 +44,8 @@ const GUIDE = [
 ]
 
 const place = mkdtempSync(join(tmpdir(), 'millpond-shots-'))
-const { url, tokens, load, close } = await startDeals(place)
 const browser = await launch()
+const { url, tokens, load, close } = await startDeals(place)
 try {
   const over = Date.now() + LOAD_MS
   const loading = load(() => Date.now() < over)

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { attach } from '@millpond/control/agent'
 import { type Cache, createCache, memory } from 'millpond'
 import { adaptiveTtl } from 'millpond/insight'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -162,6 +163,18 @@ describe('an invalidation', () => {
     expect((await invalidate({ cache_name: 'none', keys: ['a'] })).status).toBe(404)
     expect((await invalidate({ plan_id: 'plan_none' })).status).toBe(404)
     expect((await invalidate({ keys: ['a'], tags: ['b'], plan_id: 'plan_x' })).status).toBe(404)
+  })
+
+  it('that names no cache leaves out those that nobody runs any more; by its name such a one is told of', async () => {
+    const gone = createCache({ name: 'gone' })
+    const attached = attach(gone)
+    await attached.join()
+    await opened.plane.control.fleet.discover()
+    await attached.close()
+    await gone.close()
+    const { status, json } = await invalidate({ cache_name: undefined, tags: ['whoever'] })
+    expect([status, json.caches]).toEqual([200, ['deep', 'shop']])
+    expect((await invalidate({ cache_name: 'gone', tags: ['whoever'] })).json.code).toBe('no_node')
   })
 
   it('of everything needs its permission and its word', async () => {

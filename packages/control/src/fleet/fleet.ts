@@ -51,6 +51,8 @@ interface Member {
   readonly name: string
   readonly local: Attached | undefined
   readonly nodes: Nodes
+  /** When it was last looked at, nobody ran it. */
+  isDeserted?: boolean
 }
 
 export interface FleetOptions {
@@ -108,8 +110,19 @@ export class Fleet {
     return this.#members.has(cache)
   }
 
+  /** No process runs it any more, as far as is known: a name that was in use once is never forgotten. */
+  isDeserted(cache: string): boolean {
+    return this.#members.get(cache)?.isDeserted === true
+  }
+
   async see(cache: string): Promise<Seen> {
-    const { local, nodes, name } = this.#member(cache)
+    const member = this.#member(cache)
+    const seen = await this.#see(member)
+    member.isDeserted = seen.nodes.length === 0 && seen.unseen === undefined
+    return seen
+  }
+
+  async #see({ local, nodes, name }: Member): Promise<Seen> {
     const here: FleetNode[] =
       local === undefined
         ? []

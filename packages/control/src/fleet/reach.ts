@@ -11,7 +11,7 @@ export function namespacesFor({ namespaces, name }: Principal, cache: string, as
   throw new Problem(403, 'forbidden', `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is none of them`)
 }
 
-/** One by its name, or all that are attached. @throws Problem 404 where there is no such cache, or none at all */
+/** One by its name, or all that a process runs. @throws Problem 404 where there is no such cache, or none at all */
 export function cachesFor({ fleet }: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): readonly string[] {
   if (asked !== undefined) {
     if (fleet.has(asked)) return [asked]
@@ -20,7 +20,9 @@ export function cachesFor({ fleet }: Pick<Control, 'fleet'>, principal: Principa
   // Somebody who is limited to a cache does not act on others by leaving its name out.
   const named = fleet.names.filter((name) => principal.namespaces?.includes(name) === true)
   const names = named.length > 0 ? named : fleet.names
-  if (names.length > 0) return names
+  const run = names.filter((name) => !fleet.isDeserted(name))
+  // Where nobody runs any, the act itself says so.
+  if (names.length > 0) return run.length > 0 ? run : names
   throw new Problem(404, 'no_cache', 'no cache is attached: give createControl({ caches: [cache] }), or attach(cache) in its process')
 }
 

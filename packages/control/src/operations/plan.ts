@@ -80,6 +80,8 @@ export interface StoredPlan extends Plan {
 
 /** @throws Problem 422 for no target, 403 without `purge:all`, 404 for a cache that is not there */
 export async function planInvalidation(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
+  // Whoever names no cache means those that somebody runs now.
+  if (body.cache_name === undefined) await Promise.all(control.fleet.names.map((name) => control.fleet.see(name)))
   const byName =
     body.organization === undefined && body.cache_type === undefined ? undefined : await targets(control, principal, body.cache_name, body)
   const criteria = byName === undefined ? criteriaOf(body) : criteriaByName(body, [...byName.values()])
