@@ -55,7 +55,8 @@ export class Ring {
 
   /** The place of the oldest note, whose key is there until the next one is taken; -1: there is none. */
   take(): number {
-    if (this.#taken >= 0) this.keys[this.#taken] = ''
+    // Where all places have been noted since, it is another note's that waits.
+    if (this.#taken >= 0 && this.count < PLACES) this.keys[this.#taken] = ''
     if (this.count === 0) {
       this.#taken = -1
       return -1

@@ -89,11 +89,17 @@ function ofTtl({ ttls }: WhatIfSeen, ttl: number): Answer {
   return at(points, Math.log(ttl)) ?? { why: beyond('times to live', ttl, ttls) }
 }
 
-function ofSize({ capacity, sizes, hitRate }: WhatIfSeen, { maxEntries, maxBytes, moreBytes, size }: WhatIfQuestion): Answer {
+function ofSize(
+  { capacity, sizes, hitRate, policies, policy }: WhatIfSeen,
+  { maxEntries, maxBytes, moreBytes, size }: WhatIfQuestion,
+): Answer {
   if (capacity === undefined) return { why: 'memory has no limit: there is no size to judge' }
   const asked = maxEntries === undefined && size === undefined ? 'bytes' : maxEntries === undefined ? capacity.unit : 'entries'
   if (asked !== capacity.unit) return { why: `${capacity.unit} are what runs out in this memory: ask by ${capacity.unit}` }
   const amount = maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
+  // Where a shadow of the policy that is there had that size, it has been seen, and is surer than what follows from the curve of LRU.
+  const own = policies.find((point) => point.policy === policy && Math.abs(point.factor * capacity.amount - amount) < 0.5)
+  if (own !== undefined) return { change: own.change, size: { unit: capacity.unit, amount: Math.round(amount) } }
   const points = sizes.map(({ factor, hitRate: then }) => ({ at: Math.log(factor), change: less(then, hitRate) }))
   const answer = at(points, Math.log(amount / capacity.amount)) ?? { why: beyond('sizes', amount / capacity.amount, sizes) }
   return { ...answer, size: { unit: capacity.unit, amount: Math.round(amount) } }

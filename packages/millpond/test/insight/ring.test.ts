@@ -22,6 +22,22 @@ describe('a ring of notes', () => {
     expect(ring.keys.every((key) => key === '')).toBe(true)
     expect(ring.note(HIT, 1, 1, 1, 'one', 0)).toBeGreaterThanOrEqual(0)
   })
+
+  it('keeps every key that waits where it is full again after one was taken, and hears again afterwards', () => {
+    const ring = new Ring()
+    const fill = () => {
+      let noted = 0
+      while (ring.note(HIT, 1, 1, 1, 'k'.repeat(100), 0) >= 0) noted++
+      return noted
+    }
+    const places = fill()
+    for (let round = 0; round < 100; round++) {
+      ring.take()
+      expect(fill()).toBe(1)
+    }
+    for (let at = ring.take(); at >= 0; at = ring.take()) expect(ring.keys[at]).toHaveLength(100)
+    expect(fill()).toBe(places)
+  })
 })
 
 describe('the hottest keys', () => {

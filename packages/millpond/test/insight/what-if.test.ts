@@ -42,6 +42,12 @@ it.each([
   expect(Math.sign(missesPerSecond?.value ?? 0)).toBe(-Math.sign(change?.value ?? 0))
 })
 
+it('takes what the shadow of its own policy saw, where there is one of that size', () => {
+  const own = insight.sizing('shop').policies.find(({ policy, factor }) => policy === 'lru' && factor === 2)
+  expect(own).toBeDefined()
+  expect(insight.whatIf('shop', { maxEntries: 400 }).change).toEqual(own?.change)
+})
+
 it('asks of the policy that is there for nothing, of one that was tried for what it did, and says where one was not', () => {
   expect(insight.whatIf('shop', { policy: 'lru' }).change).toEqual({ value: 0, low: 0, high: 0 })
   const told = insight.sizing('shop').policies.find(({ policy, factor }) => policy === 'w-tinylfu' && factor === 1)

@@ -84,7 +84,8 @@ function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache): ReactNode
     return 'No other size, policy or time to live is surely better on the traffic just seen. What is not sure is not advised.'
   return (
     <>
-      For <Name>{cache_name}</Name>, from the traffic just seen, most important first. Nothing changes unless you say so.
+      For <Name>{cache_name}</Name>, from the traffic just seen, most important first. Nothing changes unless you apply it, or let it happen
+      by itself.
     </>
   )
 }

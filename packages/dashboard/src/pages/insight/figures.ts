@@ -16,6 +16,14 @@ export function missAt(sizes: readonly SizePoint[], factor: number): Range | und
   return { value: between(left.value, right.value), low: between(left.low, right.low), high: between(left.high, right.high) }
 }
 
+/** Misses of all reads as a shadow of the policy that is there had them, where one had that size. */
+export function ownAt({ policies, policy, hit_ratio }: Sized, factor: number): Range | undefined {
+  const own = policies.find((point) => point.policy === policy && Math.abs(point.factor - factor) < 1e-9)
+  return own === undefined ? undefined : missOf(plus(own.change, hit_ratio))
+}
+
+const plus = ({ value, low, high }: Range, by: number): Range => ({ value: value + by, low: low + by, high: Math.min(1, high + by) })
+
 export const missOf = ({ value, low, high }: Range): Range => ({ value: 1 - value, low: 1 - high, high: 1 - low })
 
 /** The smallest size from which on more memory brings less than a point of all reads. */

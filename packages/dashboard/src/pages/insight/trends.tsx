@@ -33,7 +33,7 @@ export function Trends({ cache }: { readonly cache: string }) {
               { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
               { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
               {
-                name: 'A day more',
+                name: 'From day to day',
                 isNumber: true,
                 cell: ({ name, per_day: perDay, direction }) =>
                   perDay === null ? (
@@ -41,17 +41,17 @@ export function Trends({ cache }: { readonly cache: string }) {
                   ) : direction === 'steady' ? (
                     'steady'
                   ) : (
-                    `${direction}: ${ranged(numbers, name, perDay)}`
+                    `${direction}: ${ranged(numbers, name, perDay, true)}`
                   ),
               },
               {
-                name: 'Then',
+                name: 'A day from now',
                 isNumber: true,
                 cell: ({ name, forecast }) => {
                   const last = forecast?.steps.at(-1)
                   if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
                   const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
-                  return `in ${hours} h ${ranged(numbers, name, last)}`
+                  return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
                 },
               },
               {
@@ -68,14 +68,35 @@ export function Trends({ cache }: { readonly cache: string }) {
   )
 }
 
-const ranged = (numbers: Numbers, name: string, { value, low, high }: Range): string =>
-  `${shown(numbers, name, value)} (${shown(numbers, name, low)} to ${shown(numbers, name, high)})`
+/** As many digits as tell the ends of the interval apart. */
+function ranged(numbers: Numbers, name: string, { value, low, high }: Range, isChange = false): string {
+  const [per, unit] = unitOf(numbers, name, Math.max(Math.abs(low), Math.abs(high)), isChange)
+  const digits = digitsOf((high - low) / per, value / per)
+  const [a, b, c] = [value, low, high].map((one) => numbers.fixed(one / per || 0, digits))
+  return `${a}${unit} (${b} to ${c})`
+}
+
+/** What one of the unit is, and how it is written after a number. */
+function unitOf(numbers: Numbers, name: string, size: number, isChange: boolean): readonly [per: number, unit: string] {
+  if (name === 'hit_ratio') return [0.01, isChange ? ' points' : ' %']
+  if (name === 'get_p95_ms') return [1, ' ms']
+  if (name !== 'bytes' || size < 1) return [1, '']
+  const { unit } = numbers.bytes(size)
+  return [BYTES[unit] ?? 1, ` ${unit}`]
+}
+
+const BYTES: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 }
+const MOST_DIGITS = 2
+
+/** Two digits of the interval's width; of one without a width, three of the value. */
+function digitsOf(width: number, value: number): number {
+  const shown = width > 0 ? -Math.floor(Math.log10(width)) + 1 : value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)))
+  return Math.min(MOST_DIGITS, Math.max(0, shown))
+}
 
 function shown(numbers: Numbers, name: string, value: number | null): string {
   if (value === null) return 'not known'
-  const sign = value < 0 ? '\u2212' : ''
-  const size = Math.abs(value)
-  const figure = name === 'hit_ratio' ? numbers.percent(size) : name === 'bytes' ? numbers.bytes(size) : undefined
-  if (figure !== undefined) return `${sign}${figure.value} ${figure.unit}`
-  return `${sign}${numbers.short(size)}${name === 'get_p95_ms' ? ' ms' : ''}`
+  const figure = name === 'hit_ratio' ? numbers.percent(value) : name === 'bytes' ? numbers.bytes(value) : undefined
+  if (figure !== undefined) return `${figure.value} ${figure.unit}`
+  return `${numbers.short(value)}${name === 'get_p95_ms' ? ' ms' : ''}`
 }

@@ -8,7 +8,7 @@ import { Section } from '../../parts/section.tsx'
 import { Large } from '../../parts/words.tsx'
 import { placeOf, usePlace } from '../../place/place.tsx'
 import { Curve, REACH } from './curve.tsx'
-import { amountOf, kneeOf, missAt, points, readsPerSecond } from './figures.ts'
+import { amountOf, kneeOf, missAt, ownAt, points, readsPerSecond } from './figures.ts'
 
 const GIGABYTE = 1e9
 /** So long after the last move of the slider the address says where it is. */
@@ -50,6 +50,10 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
               />
             </label>
           </Curve>
+          <p className="note">
+            Every size at once, by LRU: the band is wide where few keys decide. At half and twice the size a shadow of your own policy has
+            seen the same reads, and is surer.
+          </p>
           {knee !== undefined && kneeSize !== undefined && (
             <p className="note">
               {knee.factor >= REACH
@@ -124,7 +128,7 @@ function Brings({
 }) {
   const { numbers } = useDashboard()
   const { capacity, sizes } = said
-  const [now, then] = [missAt(sizes, 1), missAt(sizes, factor)]
+  const [now, then] = [missAt(sizes, 1), ownAt(said, factor) ?? missAt(sizes, factor)]
   if (capacity === null || now === undefined || then === undefined) return <p>Not known at this size.</p>
   const more = capacity.amount * (factor - 1)
   const added = amountOf(numbers, { ...capacity, amount: Math.abs(more) })

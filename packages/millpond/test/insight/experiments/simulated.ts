@@ -12,6 +12,10 @@ export interface Traffic {
   readonly before?: number
   /** Of the keys, those of the arm. Default .5. */
   readonly share?: number
+  /** Slow and failed loads and stale reads, each of few keys, are counted too. */
+  readonly isWhole?: boolean
+  /** What sets the arms of a plan of this name apart. Default: `simulated` and the seed. */
+  readonly name?: string
   /** The share of its misses that the arm saves. Default 0: an A/A experiment. */
   readonly saved?: number
 }
@@ -36,6 +40,8 @@ export class Simulated {
   readonly #rates = new Float64Array(BUCKETS)
   readonly #misses = new Float64Array(BUCKETS)
   readonly #arms: Uint8Array
+  /** Per read of the bucket. */
+  readonly #rare = { slow: new Float64Array(BUCKETS), errors: new Float64Array(BUCKETS), stale: new Float64Array(BUCKETS) }
 
   constructor(seed: number, traffic: Traffic) {
     const { zipf, keys, before = 0, share = 0.5 } = traffic
@@ -47,9 +53,14 @@ export class Simulated {
       const bucket = Math.floor(this.#random() * BUCKETS)
       const rate = weight / all
       add(this.#rates, bucket, rate)
-      add(this.#misses, bucket, rate * Math.min(1, Math.exp(this.#gauss() / 2) / (1 + rate * keys * 2)))
+      const missed = rate * Math.min(1, Math.exp(this.#gauss() / 2) / (1 + rate * keys * 2))
+      add(this.#misses, bucket, missed)
+      if (!traffic.isWhole) continue
+      add(this.#rare.slow, bucket, missed * Math.min(1, 0.02 * Math.exp(1.5 * this.#gauss())))
+      add(this.#rare.errors, bucket, this.#random() < 0.02 ? 0.3 * missed : 0)
+      add(this.#rare.stale, bucket, rate * Math.min(1, 0.003 * Math.exp(1.5 * this.#gauss())))
     }
-    this.#arms = drawArms([1 - share, share], seedOf(`simulated ${seed}`))
+    this.#arms = drawArms([1 - share, share], seedOf(traffic.name ?? `simulated ${seed}`))
     const of = (arm: number): number[] => [...this.#arms.keys()].filter((bucket) => this.#arms[bucket] === arm)
     this.control = of(0)
     this.arm = of(1)
@@ -71,6 +82,9 @@ export class Simulated {
       add(sums.reads, bucket, here)
       add(sums.misses, bucket, missed)
       add(sums.loads, bucket, missed)
+      if (!this.#traffic.isWhole) continue
+      for (const name of ['slow', 'errors', 'stale'] as const)
+        add(sums[name], bucket, this.#poisson((here * (this.#rare[name][bucket] as number)) / rate))
     }
   }
 

@@ -6,6 +6,8 @@ import { BUCKETS, bucketOf, drawArms, seedOf } from '../../../src/insight/experi
 import { judgeChange } from '../../../src/insight/experiments/before-after.ts'
 import { compare } from '../../../src/insight/experiments/compare.ts'
 import { addCounts, noCounts } from '../../../src/insight/experiments/counts.ts'
+import { judgeKeys } from '../../../src/insight/experiments/judge.ts'
+import { planOf } from '../../../src/insight/experiments/plan.ts'
 import { halfWidth } from '../../../src/insight/experiments/sequence.ts'
 import { areUneven } from '../../../src/insight/experiments/shares.ts'
 import { sized } from '../../form.ts'
@@ -74,6 +76,33 @@ describe(`equal arms, looked at ${LOOKS} times`, () => {
   it('control: an interval for one look is wrong more than twice as often as it says', () => {
     const shares = [...seen.values()].map(({ fixed }) => fixed)
     expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThan(2 * ALPHA)
+  })
+})
+
+describe(`experiments of equal arms with all that guards watch, looked at ${LOOKS} times`, () => {
+  const RUNS = sized(60, 400)
+
+  /** Whether it was ever said, at any look, that one arm is better, worse or harmful. */
+  function isToldApart(run: number, traffic: Traffic): boolean {
+    const name = `equal ${run}`
+    const plan = planOf({ name, arms: [{ name: 'a' }, { name: 'b' }], minRun: 0 })
+    const simulated = new Simulated(run * 7919 + 1, { ...traffic, isWhole: true, name })
+    return Array.from({ length: LOOKS }).some(() => {
+      simulated.read()
+      return ['better', 'worse', 'harm'].includes(judgeKeys(plan, simulated.counts, 3_600_000).verdict)
+    })
+  }
+
+  it.each(['a usual site', 'one key with a fifth of all reads'])('give a verdict in at most 5 of 100: %s', (kind) => {
+    const told = Array.from({ length: RUNS }, (_, run) => isToldApart(run, KINDS[kind] ?? SITE)).filter(Boolean).length
+    expect(told / RUNS).toBeLessThanOrEqual(ALPHA)
+  })
+
+  it('control: the same looks find an arm that misses a fifth more', () => {
+    const plan = planOf({ name: 'worse', arms: [{ name: 'a' }, { name: 'b' }], minRun: 0 })
+    const run = new Simulated(3, { ...SITE, before: 64_000, saved: -0.2, isWhole: true, name: 'worse' })
+    for (let look = 0; look < LOOKS; look++) run.read()
+    expect(judgeKeys(plan, run.counts, 3_600_000).verdict).toBe('harm')
   })
 })
 
