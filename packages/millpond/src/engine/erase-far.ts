@@ -3,11 +3,11 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Scope } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
+import { storageName } from '../wrap/storage-name.ts'
 import { codecOf } from './encoding.ts'
 import { isMeantBy, isNamedBy, type Meant } from './erase-here.ts'
 import { listed } from './listing.ts'
 import { type FarTier, ledgerTier, type Space } from './space.ts'
-import { storageName } from './storage-key.ts'
 
 /** Records that are looked at in one step. */
 const STEP = 256

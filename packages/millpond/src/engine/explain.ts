@@ -6,6 +6,7 @@ import { ownTags } from '../core/dependency.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { GuardStats } from '../core/guard.ts'
 import type { Position } from '../core/ledger.ts'
+import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { chosenTtlOf } from './chosen-ttl.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
@@ -33,6 +34,8 @@ export interface TierExplanation {
   readonly hits?: number
   readonly tags?: readonly string[]
   readonly asOf?: Position
+  /** In which region it was made, where the tier has several. */
+  readonly region?: string
 }
 
 /** Why a key hits or misses, and what each tier has of it. */
@@ -43,6 +46,8 @@ export interface Explanation {
   readonly verdict: 'hit' | 'stale' | 'miss'
   /** The first tier that answers. */
   readonly from?: string
+  /** The region that what it answers was made in, where it has several. */
+  readonly region?: string
   /** Why it misses; undefined on a hit. With what is known of it, as its tier tells. */
   readonly cause?: MissCause
   readonly at?: number
@@ -73,6 +78,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     storageKey: storageKey(space, key),
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
+    ...(best?.region === undefined ? {} : { region: best.region }),
     ...(why === undefined ? {} : toldOf(why)),
     isLoading: space.flights.loads.get(key) !== undefined,
     ...sourceOf(space, key),
@@ -136,6 +142,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const held = {
     ...about,
     bytes,
+    ...(stored.region === undefined ? {} : { region: stored.region }),
     asOf: positionOf(space, parts, stored),
     tags: ownTags(parts.tags),
     ageMs: Math.max(0, now - parts.createdAt),
@@ -171,11 +178,15 @@ function judged(
   }
   const blame = view.blame(key, tags, seq, isApart)
   const seen = blame === undefined ? undefined : space.watch.history.find(blame.seq)
+  const state = judgement === 'stale' && staleUntil > now ? 'stale' : 'void'
+  const unheard = seen && unheardOf(seen.line.id)
+  if (seen !== undefined && unheard !== undefined)
+    return { state, cause: 'ledger_unreachable', detail: `the region ${unheard} was not heard`, at: seen.at }
   return {
-    state: judgement === 'stale' && staleUntil > now ? 'stale' : 'void',
+    state,
     cause: causeOf(blame),
     ...(blame === undefined || blame.name === '' ? {} : { detail: blame.name }),
-    ...(seen === undefined ? {} : { receipt: seen.line.id, at: seen.at }),
+    ...(seen === undefined ? {} : { receipt: idAtOrigin(seen.line.id), at: seen.at }),
   }
 }
 

@@ -5,13 +5,14 @@ import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import type { OutletLine } from '../core/outlet.ts'
+import { idAtOrigin } from '../core/relay.ts'
 import { isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import { hiddenTargets, namesOf } from './hidden.ts'
 import type { Outcome } from './ledger.ts'
 import { MAX_STEP } from './ledger-steps.ts'
 import type { Deliver } from './outlets.ts'
-import type { Receipt, TierReceipt } from './receipt.ts'
+import type { Receipt, RegionReceipt, TierReceipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -58,6 +59,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
   const delivery = await deliver?.()
+  const regions = await regionsOf(space, isApplied ? position : undefined)
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
@@ -65,8 +67,9 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     const ms = parseDuration(options?.timeout ?? 1000, 'timeout')
     const until = space.services.clock.monotonic() + ms
     const behind = await space.ledger.acked(isApplied ? position : undefined, ms)
-    const late = await delivery?.late(Math.max(0, until - space.services.clock.monotonic()))
-    return late === undefined || late.length === 0 ? behind : [...behind, ...late]
+    const left = Math.max(0, until - space.services.clock.monotonic())
+    const [late = [], away = []] = await Promise.all([delivery?.late(left), regionsBehind(space, position, left)])
+    return [...behind, ...late, ...away]
   }
   return {
     id,
@@ -78,10 +81,30 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     isExact,
     tiers,
     outlets: delivery?.receipts ?? [],
+    regions,
     isApplied,
     ms: space.services.clock.monotonic() - started,
     acked,
   }
+}
+
+async function regionsOf({ ledger }: Space, position: Position | undefined): Promise<readonly RegionReceipt[]> {
+  const { regions } = ledger
+  if (regions === undefined) return NO_REGIONS
+  const { own, others, waitMs } = regions
+  const isWaited = position !== undefined && waitMs > 0
+  const queued = isWaited ? await regions.behind(ledger.namespace, position, waitMs) : others
+  return [
+    { region: own, state: position === undefined ? 'queued' : 'applied' },
+    ...others.map((region): RegionReceipt => ({ region, state: queued.includes(region) ? 'queued' : 'applied' })),
+  ]
+}
+
+const NO_REGIONS: readonly RegionReceipt[] = []
+
+async function regionsBehind({ ledger }: Space, position: Position, ms: number): Promise<readonly string[]> {
+  const behind = await ledger.regions?.behind(ledger.namespace, position, ms)
+  return (behind ?? []).map((region) => `region:${region}`)
 }
 
 type Told = Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>
@@ -97,7 +120,7 @@ export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void 
 
 /** Dependencies name keys by tags of their own, which are nobody else's business. */
 export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
-  return { id, reason: reasonFrom(reason), mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
+  return { id: idAtOrigin(id), reason: reasonFrom(reason), mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
 }
 
 /** A key that is named twice is one key, and removed once. */

@@ -3,7 +3,7 @@
 // Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
 // question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
-import type { Advanced, Change, Clock, HiddenNames, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
+import type { Advanced, Change, Clock, HiddenNames, LedgerRegions, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
@@ -98,6 +98,16 @@ export class Ledger {
 
   get isUp(): boolean {
     return this.#up
+  }
+
+  /** As the ledger knows the namespace. */
+  get namespace(): string {
+    return this.#options.namespace
+  }
+
+  /** Others that apply each step later. */
+  get regions(): LedgerRegions | undefined {
+    return this.#options.store?.regions
   }
 
   /** Steps of invalidations that have not reached the store yet. */

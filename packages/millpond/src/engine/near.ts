@@ -1,6 +1,7 @@
 // What memory may serve of a key, fresh or stale.
 import type { Near } from '../core/contracts.ts'
 import { passesOver } from '../core/recorder.ts'
+import { idAtOrigin } from '../core/relay.ts'
 import type { Abroad } from './abroad.ts'
 import { currentFlight } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
@@ -59,7 +60,8 @@ function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot
 function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'void' | 'stale'): void {
   const { watch, ledger } = space
   const blame = ledger.view.blame(key, near.tags(slot), near.asOf(slot))
-  const receipt = blame === undefined ? undefined : watch.history.find(blame.seq)?.line.id
+  const seen = blame === undefined ? undefined : watch.history.find(blame.seq)
+  const receipt = seen === undefined ? undefined : idAtOrigin(seen.line.id)
   watch.because(receipt, () => {
     if (judgement === 'stale') expireNear(space, near, slot, key, causeOf(blame))
     else {

@@ -2,6 +2,7 @@
 import type { Codec, LedgerStore, Near, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
+import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { Alarms } from './alarms.ts'
 import { eraseBehind } from './erase-behind.ts'
@@ -65,10 +66,11 @@ export function openSpace(
         if (lines.some(({ targets }) => targets.some(({ kind }) => kind === 'all'))) forgetKeys(space)
         for (const line of lines) {
           const isNew = space.watch.history.add(line, clock.now())
-          space.watch.because(line.id, () => {
+          space.watch.because(idAtOrigin(line.id), () => {
             for (const target of line.targets) applyInMemory(space, line, target, isNew)
           })
-          if (isOwn) continue
+          // What is made stale for want of news is nobody's invalidation.
+          if (isOwn || unheardOf(line.id) !== undefined) continue
           if (line.reason !== 'replaced') tellInvalidated(space, line, false)
           space.outlets?.hear(told(line, false))
         }

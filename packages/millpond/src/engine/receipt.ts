@@ -20,12 +20,14 @@ export interface Receipt {
   readonly tiers: readonly TierReceipt[]
   /** What else was to hear of it; see `outlets` of `createCache`. */
   readonly outlets: readonly OutletReceipt[]
+  /** Each region, where there are several: see `edge` of `millpond/tiers/edge`. */
+  readonly regions: readonly RegionReceipt[]
   /** `false`: the ledger did not answer; kept in the outbox, in force in this process, not yet elsewhere. */
   readonly isApplied: boolean
   readonly ms: number
   /**
-   * Waits until every live process has applied it, and outlets that have taken it on have done it. Resolves with the ids of those that have not within the time
-   * (default 1 s), outlets as `outlet:NAME`.
+   * Waits until every live process has applied it, and every other region, and outlets that have taken it on have done it. Resolves with the ids of those that have not within the time
+   * (default 1 s), outlets as `outlet:NAME`, regions as `region:NAME`.
    * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has; `DURATION_INVALID`.
    */
   acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>
@@ -37,6 +39,13 @@ export interface TierReceipt {
   /** `false`: the tier did not answer; what it holds is not believed. */
   readonly ok: boolean
   readonly removed: number
+}
+
+/** What an invalidation came to in one region. */
+export interface RegionReceipt {
+  readonly region: string
+  /** `queued`: it is in this region's log, and not yet applied there as far as is known; `acked` waits for it. */
+  readonly state: 'applied' | 'queued'
 }
 
 /** What an invalidation would do. */

@@ -43,6 +43,7 @@ import { openTelemetry } from 'millpond/opentelemetry'
 import { kyselyCache } from 'millpond/orm/kysely'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { distributed } from 'millpond/tiers/distributed'
+import { edge as edgeTier } from 'millpond/tiers/edge'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres, postgresKeyStore, postgresSchema } from 'millpond/tiers/postgres'
@@ -81,6 +82,7 @@ const clock = fakeClock()
 const cache = createCache({ clock, dependencies: 'declared' })
 const tier = (): Tier => simulatedServer().connect()
 const ringOf = () => ({ clock, nodes: [{ tier: tier() }], ledger: tier() })
+const edgeOf = () => ({ clock, regions: { us: { ledger: tier() } }, region: 'us' })
 const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
 /** Made by what is tried. */
@@ -226,6 +228,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './tiers/distributed DistributedOptions': { base: ringOf(), use: (options) => distributed(options) },
   './tiers/distributed DistributedNode': { base: { tier: tier() }, use: (node) => distributed({ ...ringOf(), nodes: [node] }) },
   './tiers/distributed HintOptions': { use: (hints) => distributed({ ...ringOf(), hints }) },
+  './tiers/edge EdgeOptions': { base: edgeOf(), use: (options) => edgeTier(options) },
+  './tiers/edge EdgeRegion': { base: { ledger: tier() }, use: (us) => edgeTier({ ...edgeOf(), regions: { ...edgeOf().regions, us } }) },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
   './tiers/memcached MemcachedTierOptions': {
     base: { servers: '127.0.0.1:1' },

@@ -37,6 +37,8 @@ export interface Stored {
   readonly body: Uint8Array
   /** Epoch milliseconds after which the tier may forget it; `Infinity` for never. */
   readonly expiresAt: number
+  /** In which region it was made, where the tier has several. */
+  readonly region?: string
 }
 
 export interface TierItem extends Stored {

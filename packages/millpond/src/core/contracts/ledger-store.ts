@@ -125,6 +125,30 @@ export interface LedgerStore {
   coverOtherTiers?(): void
   /** Entries of its own tier change after the step, not in it: they count as those of a tier beside it. */
   readonly entriesApart?: boolean
+  /** Others that have ledgers of their own, and apply each step of this one later. */
+  readonly regions?: LedgerRegions
+}
+
+/** The regions that hear of a ledger's steps. */
+export interface LedgerRegions {
+  /** The one that the ledger is of. */
+  readonly own: string
+  readonly others: readonly string[]
+  /** How long an invalidation waits for the others before its receipt says which have applied it. */
+  readonly waitMs: number
+  /** Waits until the others have applied everything up to the position. Resolves with those that have not within the time, or do not say. */
+  behind(namespace: string, position: Position, timeoutMs: number): Promise<readonly string[]>
+  /** How much this region knows of the others. */
+  heard(): readonly HeardRegion[]
+}
+
+/** How much is known of another region. */
+export interface HeardRegion {
+  readonly region: string
+  /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it has not been heard yet. */
+  readonly lagMs: number | undefined
+  /** That is within the longest lag, so that what was loaded before is believed. */
+  readonly isHeard: boolean
 }
 
 /** A process that uses the ledger, as it last reported. */

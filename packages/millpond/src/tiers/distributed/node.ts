@@ -6,6 +6,7 @@ import type { Clock, Tier } from '../../core/contracts.ts'
 import { reasonOf } from '../../core/errors.ts'
 import type { BreakerOptions } from '../../wrap/breaker.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
+import { whole } from '../whole.ts'
 import type { Member } from './options.ts'
 import type { Placed } from './rendezvous.ts'
 
@@ -99,21 +100,5 @@ export class RingNode implements Placed {
   async #probe(ms: number): Promise<void> {
     const probed = await this.guarded.read([PROBE])
     if (!probed.ok && !this.isUp) this.#probeLater(ms)
-  }
-}
-
-/** Large bodies come in pieces already, each with a place of its own: they are not cut, or put together, once more. */
-function whole(tier: Tier): Tier {
-  const { itemBytes: _, entryBytes: __, ...limits } = tier.limits ?? {}
-  return {
-    name: tier.name,
-    scope: tier.scope,
-    durable: tier.durable,
-    limits,
-    read: (keys, call) => tier.read(keys, call),
-    write: (items, call) => tier.write(items, call),
-    drop: (keys, call) => tier.drop(keys, call),
-    clear: (prefix, call) => tier.clear(prefix, call),
-    close: () => tier.close(),
   }
 }

@@ -1,5 +1,6 @@
 // Which of two copies of an entry is the newer one: by their positions, never by a clock.
 import type { Stored } from '../../core/contracts.ts'
+import { prefixOf } from '../../wrap/storage-name.ts'
 
 /** So many namespaces' epochs are remembered. */
 const MOST = 10_000
@@ -18,9 +19,6 @@ export class Epochs {
   isNewer(key: string, one: Stored, than: Stored | undefined): boolean {
     if (than === undefined) return true
     if (one.asOf.epoch === than.asOf.epoch) return one.asOf.seq > than.asOf.seq
-    return one.asOf.epoch === this.#current.get(namespaceOf(key))
+    return one.asOf.epoch === this.#current.get(prefixOf(key))
   }
 }
-
-/** What storage keys begin with: cache and namespace, each with its colon. */
-const namespaceOf = (key: string): string => key.slice(0, key.indexOf(':', key.indexOf(':') + 1) + 1)

@@ -1,11 +1,11 @@
 // A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or goes.
 import type { LedgerStore, Refusal, Stored, TierItem, TierStep, TierUsage } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { apartLedger } from '../apart-ledger.ts'
 import { examineAll, unfit, usageOf } from './abilities.ts'
 import { Copies } from './copies.ts'
 import type { DistributedCounts } from './counts.ts'
 import { Hints } from './hints.ts'
-import { ringLedger } from './ledger.ts'
 import { FORMER_MS, Members } from './members.ts'
 import { type NodeParts, RingNode } from './node.ts'
 import { checkWeight, type DistributedNode, type DistributedSettings, memberOf } from './options.ts'
@@ -63,7 +63,7 @@ export class Ring {
       counts: this.counts,
       now: () => clock.now(),
     })
-    this.ledger = ringLedger(settings.ledger, this.#copies, this.#epochs)
+    this.ledger = apartLedger(settings.ledger, this.#copies, this.#epochs)
   }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {

@@ -1,17 +1,27 @@
-// The ledger of a ring: its numbers lie in the ledger's own tier, its entries on the nodes, where they change after the step that moves the numbers.
+// A ledger whose entries lie apart from it (a ring of nodes, the tiers of a region): they change after the step that moves the numbers.
 //
-// The step judges what may be written and stores nothing: it is given items that are over already. What a node misses afterwards leaves a copy that nobody
+// The step judges what may be written and stores nothing: it is given items that are over already. What a store misses afterwards leaves a copy that nobody
 // believes, since the ledger keeps its key targets as for any tier beside its own.
-import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../../core/contracts.ts'
-import type { Copies } from './copies.ts'
-import type { Epochs } from './positions.ts'
+import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../core/contracts.ts'
+
+/** Where the entries are. */
+export interface ApartEntries {
+  write(items: readonly TierItem[]): Promise<unknown>
+  /** After a step of the ledger, for which nobody believes them any more: as far as their stores answer. Resolves with which were there. */
+  forget(keys: readonly string[]): Promise<readonly boolean[]>
+}
+
+/** Who is told of the epoch that a step has met. */
+export interface EpochListener {
+  note(namespace: string, epoch: string): void
+}
 
 const NOTHING = new Uint8Array()
 
 /** The same without its body: judged like any, and kept by nobody. */
 const judged = <I extends Omit<TierItem, 'asOf'>>(item: I): I => ({ ...item, body: NOTHING, expiresAt: 0 })
 
-export function ringLedger(inner: LedgerStore, copies: Copies, epochs: Epochs): LedgerStore {
+export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: EpochListener): LedgerStore {
   inner.coverOtherTiers?.()
   const { leaseAll, releaseAll, follow, report, nodes } = inner
   return {
@@ -26,13 +36,13 @@ export function ringLedger(inner: LedgerStore, copies: Copies, epochs: Epochs): 
     async advance(namespace, change) {
       const advanced = await inner.advance(namespace, { ...asJudged(change), drop: [], write: change.write.map(judged) })
       epochs.note(namespace, advanced.position.epoch)
-      return settle(copies, change, advanced)
+      return settle(entries, change, advanced)
     },
     async commit(namespace, items) {
       const verdicts = await inner.commit(namespace, items.map(judged))
       const good: CommitItem[] = items.filter((_, at) => verdicts[at] === true)
       // Valid, and nowhere, like what was evicted.
-      if (good.length > 0) await copies.write(good).catch(() => {})
+      if (good.length > 0) await entries.write(good).catch(() => {})
       return verdicts
     },
     lease: (namespace, key, id, ms) => inner.lease(namespace, key, id, ms),
@@ -52,15 +62,15 @@ function asJudged(change: Change): Change {
   return { ...change, settles: { epoch: 'none', seqs: targets.map(() => undefined) } }
 }
 
-async function settle(copies: Copies, change: Change, { stored, ...advanced }: Advanced): Promise<Advanced> {
+async function settle(entries: ApartEntries, change: Change, { stored, ...advanced }: Advanced): Promise<Advanced> {
   const { drop, write } = change
   const isAllowed = (at: number): boolean => stored?.[at] ?? true
   const items: TierItem[] = write.flatMap((item, at) => (isAllowed(at) ? [{ ...item, asOf: advanced.position }] : []))
   const refused = write.flatMap(({ key }, at) => (isAllowed(at) ? [] : [key]))
   const [wasThere] = await Promise.all([
-    copies.forget(drop),
-    refused.length === 0 ? undefined : copies.forget(refused),
-    items.length === 0 ? undefined : copies.write(items).catch(() => {}),
+    entries.forget(drop),
+    refused.length === 0 ? undefined : entries.forget(refused),
+    items.length === 0 ? undefined : entries.write(items).catch(() => {}),
   ])
   return {
     position: advanced.position,

@@ -1,0 +1,112 @@
+// The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which region it was made.
+import type { Clock, Refusal, Stored, TierItem } from '../../core/contracts.ts'
+import { MillpondError, reasonOf } from '../../core/errors.ts'
+import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
+import type { ApartEntries } from '../apart-ledger.ts'
+import { whole } from '../whole.ts'
+import type { Region } from './options.ts'
+
+/** So many drops are sent one by one, so that each says whether its key was there. */
+const FEW = 4
+/** The most that a body grows by. */
+export const HEAD_BYTES = 64
+
+export class RegionEntries implements ApartEntries {
+  readonly region: Region
+  readonly #tiers: readonly GuardedTier[]
+  #lastError: unknown
+
+  constructor(region: Region, timeoutMs: number, clock: Clock) {
+    this.region = region
+    const onError = (_tier: string, _verb: string, error: unknown): void => {
+      this.#lastError = error
+    }
+    this.#tiers = region.tiers.map((tier) =>
+      guardTier(whole(tier), { id: `${region.name}/${tier.name}`, timeoutMs }, clock, { onError, onState: () => {}, onTimed: () => {} }),
+    )
+  }
+
+  /** The tiers are asked in turn for what those before do not have. @throws MillpondError `TIER_FAILED` where none answers. */
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const found: (Stored | undefined)[] = keys.map(() => undefined)
+    let wanted = keys.map((_, at) => at)
+    let isHeard = false
+    for (const tier of this.#tiers) {
+      if (wanted.length === 0) break
+      const answer = await tier.read(wanted.map((at) => keys[at] ?? ''))
+      if (!answer.ok) continue
+      isHeard = true
+      for (const [index, at] of wanted.entries()) found[at] = opened(answer.value[index], this.region.name)
+      wanted = wanted.filter((at) => found[at] === undefined)
+    }
+    if (!isHeard && keys.length > 0) throw this.#failed('read')
+    return found
+  }
+
+  /** To all tiers; resolves where one has taken it. `made`: in which region. */
+  async write(items: readonly TierItem[], made?: string): Promise<(Refusal | undefined)[]> {
+    const closed = items.map((item) => ({ ...item, body: withHead(item.body, made) }))
+    const answers = await Promise.all(this.#tiers.map((tier) => tier.write(closed)))
+    const stored = answers.flatMap((answer) => (answer.ok ? [answer.value] : []))
+    if (stored.length === 0 && items.length > 0) throw this.#failed('write')
+    return items.map((_, at) => (stored.some((answer) => answer[at] === undefined) ? undefined : stored[0]?.[at]))
+  }
+
+  async forget(keys: readonly string[]): Promise<readonly boolean[]> {
+    if (keys.length <= FEW)
+      return Promise.all(
+        keys.map(async (key) => (await Promise.all(this.#tiers.map((tier) => tier.drop([key])))).some((drop) => drop.ok && drop.value > 0)),
+      )
+    const there = keys.map(() => false)
+    await Promise.all(
+      this.#tiers.map(async (tier) => {
+        const answer = await tier.read(keys)
+        if (answer.ok) for (const [at, stored] of answer.value.entries()) if (stored !== undefined) there[at] = true
+        await tier.drop(keys)
+      }),
+    )
+    return there
+  }
+
+  drop(keys: readonly string[]): Promise<number> {
+    return this.#everywhere('drop', (tier) => tier.drop(keys))
+  }
+
+  clear(prefix: string): Promise<number> {
+    return this.#everywhere('clear', (tier) => tier.clear(prefix))
+  }
+
+  /** An entry lies in each of the tiers: it counts once. @throws MillpondError `TIER_FAILED` where one did not confirm it. */
+  async #everywhere(
+    what: string,
+    work: (tier: GuardedTier) => Promise<{ readonly ok: true; readonly value: number } | { readonly ok: false }>,
+  ): Promise<number> {
+    const done = await Promise.all(this.#tiers.map(work))
+    if (done.some(({ ok }) => !ok)) throw this.#failed(what)
+    return Math.max(0, ...done.map((one) => (one.ok ? one.value : 0)))
+  }
+
+  #failed(verb: string): MillpondError {
+    const why = this.#lastError === undefined ? 'is away' : reasonOf(this.#lastError)
+    return new MillpondError('TIER_FAILED', `edge: ${verb}: the region ${this.region.name} does not answer: ${why}`)
+  }
+}
+
+/** A byte says how long the name is; 0: made here. */
+function withHead(body: Uint8Array, made = ''): Uint8Array {
+  const closed = new Uint8Array(1 + made.length + body.length)
+  closed[0] = made.length
+  closed.set(Buffer.from(made, 'latin1'), 1)
+  closed.set(body, 1 + made.length)
+  return closed
+}
+
+/** Bytes that are none of ours are a miss. */
+function opened(stored: Stored | undefined, own: string): Stored | undefined {
+  if (stored === undefined) return undefined
+  const { body, asOf, expiresAt } = stored
+  const length = body[0] ?? HEAD_BYTES
+  if (length >= HEAD_BYTES || body.length <= length) return undefined
+  const region = length === 0 ? own : Buffer.from(body.subarray(1, 1 + length)).toString('latin1')
+  return { body: body.subarray(1 + length), asOf, expiresAt, region }
+}

@@ -1,0 +1,184 @@
+// The options of the edge tier, checked once.
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  clock as clockCheck,
+  duration,
+  flag,
+  fn,
+  record,
+  required,
+  type Shape,
+} from '../../core/checks.ts'
+import { systemClock } from '../../core/clock.ts'
+import type { Clock, LedgerStore, Scope, Tier } from '../../core/contracts.ts'
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+
+/** The stores of one region. */
+export interface EdgeRegion {
+  /** The tier that keeps the region's ledger, such as `redis({ url })` or `postgres({ url })`; on one host `sqlite({ path })`. The edge closes it. */
+  readonly ledger: Tier
+  /** Where the region's entries lie, fastest first, seen by all of its processes. Default: the ledger's tier. The edge closes them. */
+  readonly tiers?: readonly Tier[] | undefined
+}
+
+/** Something an operator should know and no caller must fail for. */
+export interface EdgeWarning {
+  /**
+   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are believed for less than `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more,
+   * so that this region has forgotten everything.
+   */
+  readonly kind: 'unheard' | 'heard' | 'gap'
+  readonly region: string
+  readonly message: string
+  readonly cause?: unknown
+}
+
+export interface EdgeOptions {
+  /** By name: the same list in every process of every region. Names of letters, digits, `_` and `-`, up to 63. */
+  readonly regions: Readonly<Record<string, EdgeRegion>>
+  /** The one that this process belongs to. */
+  readonly region: string
+  /** The region that is asked for what this one does not have. Default: none; the loader is. */
+  readonly origin?: string | undefined
+  /** Values that are written with `set` in another region are fetched with their invalidation, where one that holds is there. Default false: they come on a miss. */
+  readonly replicate?: boolean | undefined
+  /** How old what is served here may be beside what another region has invalidated: at least `'2s'`. Default `'5s'`. */
+  readonly maxRegionLag?: Duration | undefined
+  /** The longest that the origin may take to answer. Default 200 ms; the whole tier has 250 ms, unless its use says `timeout`. */
+  readonly originTimeout?: Duration | undefined
+  /** How long an invalidation waits for the other regions before its receipt says which have applied it. Default 0. */
+  readonly wait?: Duration | undefined
+  readonly onWarning?: ((warning: EdgeWarning) => void) | undefined
+  /** For tests. */
+  readonly clock?: Clock | undefined
+}
+
+/** A region with all that was left out. */
+export interface Region {
+  readonly name: string
+  readonly tiers: readonly Tier[]
+  readonly ledgerTier: Tier
+  readonly ledger: LedgerStore
+}
+
+export interface EdgeSettings {
+  readonly own: Region
+  readonly others: readonly Region[]
+  /** Undefined in the origin itself. */
+  readonly origin: Region | undefined
+  readonly replicate: boolean
+  readonly lagMs: number
+  readonly originMs: number
+  readonly waitMs: number
+  readonly warn: (warning: EdgeWarning) => void
+  readonly clock: Clock
+}
+
+const LEAST_LAG_MS = 2000
+const NAME = /^[\w-]{1,63}$/
+const OPTIONS: Shape<EdgeOptions> = {
+  regions: required(
+    record<EdgeOptions['regions']>("the stores of each region by its name, such as { 'us-east-1': { ledger: redis({ url }) } }"),
+  ),
+  region: required(check((value): value is string => typeof value === 'string', 'the name of the region that this process belongs to')),
+  origin: checkedElsewhere,
+  replicate: flag,
+  maxRegionLag: duration,
+  originTimeout: duration,
+  wait: duration,
+  onWarning: fn('a function that is told what an operator should know'),
+  clock: clockCheck,
+}
+const REGION: Shape<EdgeRegion> = { ledger: required<Tier>(checkedElsewhere), tiers: checkedElsewhere }
+const REACH: readonly Scope[] = ['process', 'host', 'shared']
+
+/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
+export function resolveEdge(options: EdgeOptions): EdgeSettings {
+  checkOptions<EdgeOptions>(options, OPTIONS, 'edge')
+  const { replicate = false, onWarning } = options
+  const regions = Object.entries(options.regions).map(([name, region]) => regionOf(name, region))
+  checkApart(regions)
+  const named = (name: unknown, option: string): Region => {
+    if (isEdge(name)) throw invalid(option, 'edge', 'is an edge itself: name one of the regions, whose tiers are then asked')
+    const found = regions.find((region) => region.name === name)
+    if (found !== undefined) return found
+    const known = regions.length === 0 ? 'there are none' : `there are ${regions.map((region) => show(region.name)).join(', ')}`
+    throw invalid(option, name, `is none of the regions: ${known}; name one of them, or add it to regions with its ledger`)
+  }
+  const own = named(options.region, 'region')
+  const origin = options.origin === undefined ? undefined : named(options.origin, 'origin')
+  return {
+    own,
+    others: regions.filter((region) => region !== own),
+    origin: origin === own ? undefined : origin,
+    replicate,
+    lagMs: atLeast(options.maxRegionLag ?? '5s', 'maxRegionLag', LEAST_LAG_MS),
+    originMs: atLeast(options.originTimeout ?? 200, 'originTimeout', 1),
+    waitMs: atLeast(options.wait ?? 0, 'wait', 0),
+    warn: onWarning ?? (() => {}),
+    clock: options.clock ?? systemClock(),
+  }
+}
+
+function regionOf(name: string, given: unknown): Region {
+  if (!NAME.test(name)) throw invalid('regions', name, 'is no name of a region: use up to 63 letters, digits, _ and -')
+  const at = `regions.${name}`
+  checkOptions<EdgeRegion>(given, REGION, `edge.${at}`)
+  const { ledger: ledgerTier, tiers = [ledgerTier] } = given
+  if (!isTier(ledgerTier)) throw invalid(`${at}.ledger`, ledgerTier, 'is not a tier: give one that keeps a ledger, such as redis({ url })')
+  if (!Array.isArray(tiers) || tiers.length === 0) throw invalid(`${at}.tiers`, tiers, 'is not a list of tiers: give one, or leave it out')
+  for (const [index, tier] of tiers.entries()) {
+    if (!isTier(tier))
+      throw invalid(`${at}.tiers[${index}]`, tier, 'is not a tier outside memory: give redis({ url }), or memcached({ servers })')
+    if (tiers.indexOf(tier) !== index) throw invalid(`${at}.tiers[${index}]`, tier.name, 'is there twice: name it once')
+  }
+  for (const tier of [ledgerTier, ...tiers])
+    if (isEdge(tier)) throw invalid(at, 'edge', 'is an edge itself: name the tiers that the region has, and not what is made of them')
+  const { ledger } = ledgerTier
+  if (ledger === undefined) throw invalid(`${at}.ledger`, ledgerTier.name, 'cannot keep a ledger: give redis({ url }) or postgres({ url })')
+  const beyond = tiers.find((tier) => REACH.indexOf(tier.scope) > REACH.indexOf(ledger.scope))
+  if (beyond !== undefined)
+    throw invalid(
+      `${at}.ledger`,
+      ledgerTier.name,
+      `reaches one ${ledger.scope}, and ${show(beyond.name)} reaches further: nobody could tell which of its entries are valid; give redis({ url }) or postgres({ url })`,
+    )
+  return { name, tiers, ledgerTier, ledger }
+}
+
+/** Two tiers of one server are found out when both have answered: see `Follower`. */
+function checkApart(regions: readonly Region[]): void {
+  const owners = new Map<Tier, Region>()
+  for (const region of regions) {
+    for (const tier of new Set([region.ledgerTier, ...region.tiers])) {
+      const owner = owners.get(tier)
+      if (owner !== undefined) {
+        const what = tier === region.ledgerTier && tier === owner.ledgerTier ? 'ledger' : 'tiers'
+        throw invalid(
+          `regions.${region.name}.${what}`,
+          tier.name,
+          `is that of ${show(owner.name)} too: each region has stores of its own; where there is one store, there is one region, and no edge is needed`,
+        )
+      }
+      owners.set(tier, region)
+    }
+  }
+}
+
+const isTier = (given: unknown): given is Tier =>
+  typeof given === 'object' && given !== null && 'read' in given && 'write' in given && 'drop' in given && 'clear' in given
+
+const isEdge = (given: unknown): boolean => isTier(given) && given.ledger?.regions !== undefined
+
+function atLeast(given: Duration, name: string, least: number): number {
+  const ms = parseDuration(given, `edge.${name}`)
+  if (ms >= least && Number.isFinite(ms)) return ms
+  throw invalid(name, given, `is not allowed: give at least ${least} ms, and an end`)
+}
+
+export function invalid(name: string, value: unknown, why: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `edge.${name}: ${show(value)} ${why}`)
+}

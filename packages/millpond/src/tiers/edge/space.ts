@@ -1,0 +1,155 @@
+// One namespace of a region: how it hears of each of the others, and how new an entry of theirs is here.
+import type { Advanced, Change, LedgerStore, Snapshot, Stored, Tail, TierItem } from '../../core/contracts.ts'
+import type { Position } from '../../core/ledger.ts'
+import { type Relay, relayOf, unheardOf } from '../../core/relay.ts'
+import { storageName } from '../../wrap/storage-name.ts'
+import { cursorKey, pairFor, readCursor } from './cursor.ts'
+import type { RegionEntries } from './entries.ts'
+import { Follower } from './follower.ts'
+import { History } from './history.ts'
+import type { EdgeSettings } from './options.ts'
+
+/** An answer of the own ledger is believed for so long, and may be on its way to a reader a little longer. */
+const MARGIN_MS = 1000
+const BEATS = 10
+const MOST_BEAT_MS = 500
+/** Keys that are fetched after one round of lines. */
+const MAX_FETCHED = 200
+/** Lines of third regions that are remembered, so that none is applied once for each way on which it comes. */
+const MAX_RELAYED = 10_000
+
+export interface EdgeSpaceParts extends EdgeSettings {
+  readonly namespace: string
+  /** The own ledger, with the region's entries. */
+  readonly local: LedgerStore
+  readonly entries: RegionEntries
+  /** Those of another region. */
+  readonly entriesOf: (region: string) => RegionEntries | undefined
+}
+
+export class EdgeSpace {
+  readonly followers: readonly Follower[]
+  readonly #parts: EdgeSpaceParts
+  readonly #history: History
+  readonly #relayed = new Set<string>()
+  /** The last answer of the own ledger, and when it was asked for. */
+  #last: { readonly position: Position; readonly monotonic: number; readonly wall: number } | undefined
+
+  constructor(parts: EdgeSpaceParts) {
+    const { namespace, own, others, clock, lagMs, warn } = parts
+    this.#parts = parts
+    this.#history = new History(namespace)
+    this.followers = others.map(
+      (peer) =>
+        new Follower({
+          ...{ namespace, own, peer, clock, warn },
+          local: { pull: (name, from) => parts.local.pull(name, from), advance: (_, change) => this.advance(change) },
+          gateMs: lagMs - MARGIN_MS,
+          beatMs: Math.min(MOST_BEAT_MS, lagMs / BEATS),
+          knows: (relay) => this.#knows(relay),
+          onWritten: (keys) => void this.#fetch(peer.name, keys),
+        }),
+    )
+  }
+
+  async pull(from: Position | undefined): Promise<Snapshot | Tail> {
+    await Promise.all(this.followers.map((follower) => follower.ready()))
+    const { local, namespace, clock } = this.#parts
+    const asked = { monotonic: clock.monotonic(), wall: clock.now() }
+    const answer = await local.pull(namespace, from)
+    this.#note(answer, asked)
+    return answer
+  }
+
+  async advance(change: Change): Promise<Advanced> {
+    const { local, namespace } = this.#parts
+    const advanced = await local.advance(namespace, change)
+    const { epoch, seq } = advanced.position
+    this.#history.note(epoch, { seq, targets: change.targets, id: change.id })
+    this.#noteRelay(change.id)
+    return advanced
+  }
+
+  /** What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is left out. */
+  async borrow(region: string, keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const { own, namespace, others, entriesOf } = this.#parts
+    const peer = others.find(({ name }) => name === region)
+    const entries = entriesOf(region)
+    if (peer === undefined || entries === undefined) return keys.map(() => undefined)
+    const [record, found] = await Promise.all([
+      peer.ledgerTier.read([cursorKey(namespace, own.name)]).then(([stored]) => ({ stored, cursor: readCursor(stored) })),
+      entries.read(keys),
+    ])
+    const { stored: kept, cursor } = record
+    if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch) return keys.map(() => undefined)
+    return found.map((stored, at) => {
+      if (stored === undefined || stored.asOf.epoch !== kept.asOf.epoch) return undefined
+      const seq = pairFor(cursor, stored.asOf.seq)
+      if (seq === undefined) return undefined
+      return { ...stored, asOf: this.#history.carry(keys[at] ?? '', { epoch: cursor.at.epoch, seq }, region, stored.asOf) }
+    })
+  }
+
+  /** Keeps what was borrowed, as it is here. What cannot be stored is as if it had been evicted. */
+  keep(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<unknown> {
+    const byRegion = new Map<string, TierItem[]>()
+    for (const [at, key] of keys.entries()) {
+      const stored = borrowed[at]
+      if (stored === undefined) continue
+      const { region = '', ...rest } = stored
+      const made = byRegion.get(region) ?? []
+      made.push({ key, ...rest })
+      byRegion.set(region, made)
+    }
+    const { entries, own } = this.#parts
+    return Promise.all([...byRegion].map(([region, items]) => entries.write(items, region === own.name ? '' : region).catch(() => {})))
+  }
+
+  close(): void {
+    for (const follower of this.followers) follower.close()
+  }
+
+  async #fetch(region: string, targets: readonly string[]): Promise<void> {
+    const { replicate, namespace } = this.#parts
+    if (!replicate) return
+    const keys = [...new Set(targets)].slice(-MAX_FETCHED).map((key) => storageName(namespace, key))
+    try {
+      await this.keep(keys, await this.borrow(region, keys))
+    } catch {
+      // They come on a miss.
+    }
+  }
+
+  #knows(relay: Relay): boolean {
+    const cursor = this.followers.find(({ region }) => region === relay.region)?.cursor
+    return (cursor?.at.epoch === relay.epoch && cursor.at.seq >= relay.seq) || this.#relayed.has(nameOf(relay))
+  }
+
+  #noteRelay(id: string): void {
+    const relay = relayOf(id)
+    if (relay === undefined) return
+    this.#relayed.add(nameOf(relay))
+    for (const oldest of this.#relayed) {
+      if (this.#relayed.size <= MAX_RELAYED) break
+      this.#relayed.delete(oldest)
+    }
+  }
+
+  #note({ kind, position, lines }: Snapshot | Tail, asked: { readonly monotonic: number; readonly wall: number }): void {
+    const before = this.#last
+    const isAhead = before === undefined || before.position.epoch !== position.epoch || before.position.seq <= position.seq
+    if (kind === 'tail') {
+      for (const line of lines) {
+        this.#history.note(position.epoch, line)
+        this.#noteRelay(line.id)
+        // It was not in the answer before, so it came later than that was asked for.
+        const unheard = unheardOf(line.id)
+        if (unheard === undefined || before?.position.epoch !== position.epoch || line.seq <= before.position.seq) continue
+        this.followers.find(({ region }) => region === unheard)?.noteTick(before)
+      }
+    }
+    if (isAhead) this.#last = { position, ...asked }
+  }
+}
+
+const nameOf = ({ region, epoch, seq }: Relay): string => `${region}.${epoch}.${seq}`
