@@ -177,6 +177,38 @@ describe('an invalidation', () => {
     expect((await invalidate({ cache_name: 'gone', tags: ['whoever'] })).json.code).toBe('no_node')
   })
 
+  it('of keys at a pace takes them a second at a time, and leaves the others where it is cancelled', async () => {
+    const space = shop.namespace('paced')
+    const keys = Array.from({ length: 6 }, (_, at) => `k${at}`)
+    for (const key of keys) await space.set(key, 1)
+    const body = { cache_name: 'shop', namespace: 'paced', keys, pace_per_s: 2 }
+    const { plan } = (await post('invalidations/plan/', body)).json
+    expect(plan).toMatchObject({ keys: 6, pace_per_s: 2, cdn: null })
+    const began = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body, headers: { Prefer: 'wait=0' } })
+    expect(began.status).toBe(202)
+    await opened.call('DELETE', `operations/${began.json.id}/`, { as: 'operator' })
+    await expect.poll(async () => (await get(`operations/${began.json.id}/`)).state, { timeout: 10_000 }).toBe('cancelled')
+    const { left } = (await get(`operations/${began.json.id}/`)).result.caches.shop
+    expect(left).toBeGreaterThan(0)
+    expect((await Promise.all(keys.map((key) => space.get(key)))).filter((value) => value === 1)).toHaveLength(left)
+    const whole = await invalidate({ namespace: 'paced', keys, pace_per_s: 4 })
+    expect(whole.json).toMatchObject({ state: 'completed', result: { caches: { shop: { left: 0, probe: { old: [] } } } } })
+    expect(whole.json.result.caches.shop.ms).toBeGreaterThan(900)
+    expect(await Promise.all(keys.map((key) => space.get(key)))).toEqual(keys.map(() => undefined))
+  })
+
+  it('is refused where a pace means nothing, a tier is left out or unknown, or no CDN is there to be told', async () => {
+    for (const [body, pointer, code] of [
+      [{ tags: ['a'], pace_per_s: 5 }, '/pace_per_s', 'not_by_key'],
+      [{ keys: Array.from({ length: 601 }, (_, at) => `k${at}`), pace_per_s: 1 }, '/pace_per_s', 'too_slow'],
+      [{ cache_name: 'deep', keys: ['a'], tiers: ['memory'] }, '/tiers', 'tier_left_out'],
+      [{ cache_name: 'deep', keys: ['a'], tiers: ['memory', 'redis'] }, '/tiers', 'unknown_tier'],
+    ] as const)
+      expect((await invalidate(body)).json, code).toMatchObject({ status: 422, errors: [{ pointer, code }] })
+    expect((await invalidate({ cache_name: 'deep', keys: ['a'], tiers: ['sqlite', 'memory'] })).json.state).toBe('completed')
+    expect((await invalidate({ tags: ['a'], propagate_cdn: true })).status).toBe(501)
+  })
+
   it('of everything needs its permission and its word', async () => {
     await shop.namespace('whole').set('a', 1)
     expect((await invalidate({ namespace: 'whole', all: true })).status).toBe(403)
@@ -388,7 +420,7 @@ describe('what is not done here', () => {
         (one: { cache_name: string }) => one.cache_name,
       ),
     ).toEqual(expect.arrayContaining(['deep', 'shop']))
-    const bench = await post('optimizations/benchmark/', { cache_name: 'shop', duration_seconds: 0.1 })
+    const bench = await post('optimizations/benchmark/', { cache_name: 'shop', duration_seconds: 20, operations: 200 })
     expect(bench.json.result.parts[0].ops.get.count).toBeGreaterThan(0)
     expect(shop.describe().namespaces.map(({ name }) => name)).not.toContain('millpond.probe')
   })

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { cloudflare, createCdn, fastly } from '@millpond/cdn'
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { recheck } from '../src/operations/invalidation.ts'
 import { type Opened, open } from './setup.ts'
 
 let opened: Opened
@@ -141,5 +142,38 @@ describe('cdn/status/, health/ and analytics/', () => {
         detail: expect.stringContaining('createControl({ cdn'),
       })
     expect((await without.call('POST', 'cdn/invalidate_cdn/', { as: 'operator', body: { paths: ['/a'] } })).status).toBe(501)
+  })
+})
+
+describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
+  const invalidate = (body: object, as: Who = 'operator') =>
+    opened.call('POST', 'invalidations/invalidate_keys/', { as, body: { propagate_cdn: true, ...body } })
+
+  it('plans what the CDN is told, and purges it once the caches have forgotten', async () => {
+    const before = asked.length
+    const { plan } = (await invalidate({ urls: ['https://www.example.com/deals'], tags: ['offers'], dry_run: true })).json
+    expect(plan.cdn).toMatchObject({
+      targets: ['https://www.example.com/deals', { kind: 'tag', tag: 'offers' }],
+      takes_ms: expect.any(Number),
+    })
+    expect(asked.length).toBe(before)
+    const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { plan_id: plan.id } })
+    expect(json).toMatchObject({ state: 'completed', result: { cdn: { ok: true, targets: 2 }, caches: { shop: {} } } })
+    expect(asked.slice(before)).toContain('POST /zones/zone1/purge_cache {"files":["https://www.example.com/deals"]}')
+  })
+
+  it('is partial where a vendor refuses: the caches have forgotten all the same, and asking again does not call it whole', async () => {
+    status = 403
+    const { json } = await invalidate({ tags: ['refused'] })
+    status = 200
+    expect(json).toMatchObject({ state: 'partial', result: { cdn: { ok: false }, caches: { shop: { nodes: [{ status: 'acked' }] } } } })
+    await recheck(opened.plane.control)
+    expect((await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state).toBe('partial')
+  })
+
+  it('names what a CDN knows, and is not for who is limited to namespaces', async () => {
+    expect((await invalidate({ keys: ['a'] })).json.errors).toMatchObject([{ pointer: '/propagate_cdn', code: 'no_cdn_target' }])
+    expect((await invalidate({ tags: ['a'] }, 'limited')).status).toBe(403)
+    expect((await invalidate({ tags: ['a'] }, 'viewer')).status).toBe(403)
   })
 })

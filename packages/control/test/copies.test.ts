@@ -85,3 +85,29 @@ it('explains a URL by what the HTTP cache stores, and by what the application sa
   server.close()
   server.closeAllConnections()
 })
+
+it('invalidates by URL what answers it, in every namespace and tier, and says so where nothing does', async () => {
+  const invalidate = (body: object, as: 'operator' | 'limited' = 'operator') =>
+    opened.call('POST', 'invalidations/invalidate_keys/', { as, body })
+  await shop.set(['deal', '11'], 1)
+  await shop.set(['deal', '12'], 1)
+  const urls = ['https://shop.example/deals/11?utm=x']
+  const { plan } = (await invalidate({ urls, dry_run: true })).json
+  expect(plan).toMatchObject({ keys: 1, is_exact: true, caches: [{ namespaces: ['default'], sample: [{ key: '["deal","11"]' }] }] })
+  expect((await invalidate({ urls }, 'limited')).json).toMatchObject({ state: 'completed', plan: { keys: 0 } })
+  expect(await shop.get(['deal', '11'])).toBe(1)
+  expect((await invalidate({ plan_id: plan.id })).json).toMatchObject({
+    state: 'completed',
+    result: { caches: { shop: { probe: { old: [] } } } },
+  })
+  expect([await shop.get(['deal', '11']), await elsewhere.get(['deal', '11']), await shop.get(['deal', '12'])]).toEqual([
+    undefined,
+    undefined,
+    1,
+  ])
+  expect((await invalidate({ urls: ['https://shop.example/none'] })).json).toMatchObject({ state: 'completed', plan: { keys: 0 } })
+  expect((await invalidate({ urls: ['https://shop.example/deals/12'], tags: ['nobody'] })).json.state).toBe('completed')
+  expect(await shop.get(['deal', '12'])).toBeUndefined()
+  for (const wrong of ['/deals/9', 'ftp://a/', 'javascript:alert(1)', ''])
+    expect((await invalidate({ urls: [wrong] })).status, wrong).toBe(422)
+})

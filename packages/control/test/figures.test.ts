@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Figures } from '../src/agent/figures.ts'
 import type { Fleet } from '../src/fleet/fleet.ts'
 import { Collector } from '../src/metrics/collector.ts'
+import { seriesOf } from '../src/metrics/series.ts'
 
 const opened: Cache[] = []
 afterEach(async () => {
@@ -111,17 +112,45 @@ describe('reports of a cache', () => {
 
 describe('a process that says for a while what it has said before', () => {
   it('is not taken for one in which nothing happened: its next step is longer', async () => {
-    let report = { counters: { hits: 10 }, gauges: {} }
+    let report = { counters: { hits: 10 }, gauges: {}, namespaces: {} }
     const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
     const collector = new Collector({ names: ['shop'], see: async () => ({ nodes: [node()], unseen: undefined }) } as unknown as Fleet)
     await collector.look(1000)
-    report = { counters: { hits: 30 }, gauges: {} }
+    report = { counters: { hits: 30 }, gauges: {}, namespaces: {} }
     expect((await collector.look(2000)).get('shop')).toMatchObject({ seconds: 1, counters: { hits: 20 } })
     expect((await collector.look(3000)).size).toBe(0)
-    report = { counters: { hits: 90 }, gauges: {} }
+    report = { counters: { hits: 90 }, gauges: {}, namespaces: {} }
     expect((await collector.look(4000)).get('shop')).toMatchObject({ seconds: 2, counters: { hits: 60 } })
     expect(collector.recent('shop')).toHaveLength(2)
     expect(collector.recent('shop', 2)).toMatchObject([{ at: 4000 }])
     expect(collector.recent('shop', 3)).toHaveLength(2)
+  })
+})
+
+describe('namespaces in the history', () => {
+  it('are the ten that are read most, by what two looks tell of each, whatever their names', async () => {
+    const of = (counts: Record<string, [hits: number, misses: number]>) => ({
+      counters: {},
+      gauges: {},
+      namespaces: Object.fromEntries(
+        Object.entries(counts).map(([name, [hits, misses]]) => [name, { counters: { hits, misses }, gauges: {} }]),
+      ),
+    })
+    const many = (hits: number) =>
+      Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`n${at}`, [hits * at, hits] as [number, number]]))
+    let report = of({ ['__proto__']: [5, 5], folded: [7, 0], ...many(0) })
+    const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
+    const collector = new Collector({ names: ['shop'], see: async () => ({ nodes: [node()], unseen: undefined }) } as unknown as Fleet)
+    await collector.look(1000)
+    report = of({ ['__proto__']: [305, 105], ...many(0) })
+    await collector.look(2000)
+    report = of({ ['__proto__']: [305, 105], folded: [9000, 0], ...many(10) })
+    await collector.look(3000)
+    const points = collector.recent('shop')
+    const series = seriesOf(points).filter(({ name }) => name === 'namespace_hit_ratio')
+    const ratios = new Map(series.map(({ labels, v }) => [labels.namespace, v]))
+    expect(ratios.get('__proto__')).toEqual([0.75, null])
+    expect(ratios.get('n11')).toEqual([null, 0.916667])
+    expect([ratios.size, ratios.has('folded'), ratios.has('n1')]).toEqual([10, false, false])
   })
 })

@@ -92,6 +92,20 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await close()
   })
 
+  it('shows a value of megabytes as far as a page can bear, and copies all of it', async () => {
+    await served.cache.namespace('large').set('value', 'v'.repeat(3_000_000), { ttl: '1h' })
+    const { page, faults, close } = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
+    await signIn(page, served.url, 'admin')
+    await page.goto(`${served.url}${BASE}keys/?ns=large&key=value`)
+    await page.getByRole('button', { name: 'Reveal it, on record' }).click()
+    await page.getByText('The first 200,000 of 3,000,002 characters.').waitFor()
+    expect((await page.getByRole('textbox', { name: 'The value' }).inputValue()).length).toBe(200_000)
+    await page.getByRole('button', { name: 'Copy the value' }).click()
+    await expect.poll(() => page.evaluate('navigator.clipboard.readText().then((text) => text.length)')).toBe(3_000_002)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   it('shows the times of the server where its own clock is hours off, and says so', async () => {
     const { page, close } = await open({ viewport: { width: 1280, height: 900 }, timezoneId: 'UTC' })
     await page.clock.install({ time: Date.now() + 3 * 3_600_000 })

@@ -3,6 +3,7 @@ import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/contr
 import type { Cache } from 'millpond'
 import type { Database } from '../db/database.ts'
 import { groupTag, KIND_NAMES, KINDS, type KindName } from './kinds.ts'
+import { entriesOfUrl } from './urls.ts'
 import type { Warmed, Warming, WarmOptions } from './warming.ts'
 
 export interface ApplicationParts {
@@ -84,6 +85,7 @@ export function createApplication({ db, cache, warming }: ApplicationParts): App
         },
       },
     },
+    urls: entriesOfUrl,
     criticalPaths: () =>
       KIND_NAMES.filter((kind) => KINDS[kind].priority === 'high').map((kind) => planOf(kind, undefined, { kinds: [kind] })),
   }

@@ -47,6 +47,21 @@ test('what was answered is shown as a key, explained, invalidated for all who as
   await expect.poll(hits, { timeout: 5000 }).toBeGreaterThan(0)
 })
 
+test('a URL is explained by the entries that answer it, and takes all of them with it', async () => {
+  const path = '/api/cached/organizations/1/statistics/?days=7'
+  await subject.get(path, VIEWER)
+  const url = `${subject.service.url}${path}`
+  const at = `${BASE}/explain/?url=${encodeURIComponent(url)}`
+  expect((await subject.get(at, VIEWER)).json).toMatchObject({ key: 'v1:api_response:deal_stats:1:7', verdict: 'hit' })
+  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { urls: [url] })
+  expect(done.json).toMatchObject({ state: 'completed' })
+  expect(done.json.plan.caches[0].by_namespace).toMatchObject({ response: 1, strategic: 1 })
+  expect((await subject.get(at, VIEWER)).json).toMatchObject({ verdict: 'miss', cause: 'invalidated_key', by: { operation: done.json.id } })
+  expect(isHit(await subject.get(path, VIEWER))).toBe(false)
+  const other = encodeURIComponent(`${subject.service.url}/api/cached/organizations/1/statistics/?days=8`)
+  expect((await subject.get(`${BASE}/explain/?url=${other}`, VIEWER)).status).toBe(404)
+})
+
 test('an invalidation can be undone: its hottest answers are loaded again, by the loaders of their keys alone', async () => {
   const path = '/api/cached/organizations/1/roles/'
   for (let time = 0; time < 3; time++) await subject.get(path)

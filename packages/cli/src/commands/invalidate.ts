@@ -24,6 +24,7 @@ export const invalidate: Command = {
     'model',
     'id',
     'key',
+    'address',
     'file',
     'organization',
     'cache-type',
@@ -33,6 +34,8 @@ export const invalidate: Command = {
     'reason',
     'dry-run',
     'scan',
+    'pace',
+    'cdn',
     'max-keys',
     'yes',
     'force',
@@ -48,6 +51,7 @@ export const invalidate: Command = {
     const named = {
       ...(keys.length > 0 && { keys }),
       ...(tags.length > 0 && { tags }),
+      ...(given.has('address') && { urls: given.texts('address') }),
       ...given1(context, 'pattern'),
       ...given1(context, 'model'),
       ...given1(context, 'id'),
@@ -55,9 +59,10 @@ export const invalidate: Command = {
     const names = namesIn(context)
     if (Object.keys(named).length === 0 && Object.keys(names).length === 0)
       throw wrongUse(
-        'say what to forget: --tags, --pattern, --model, --key, --file, --organization or --cache-type ("millpond clear" forgets everything)',
+        'say what to forget: --tags, --pattern, --model, --key, --address, --file, --organization or --cache-type ("millpond clear" forgets everything)',
       )
-    return planned(context, await context.client(), { ...named, ...names, ...common(context) })
+    const how = { ...(given.has('pace') && { pace_per_s: given.count('pace') }), ...(given.flag('cdn') && { propagate_cdn: true }) }
+    return planned(context, await context.client(), { ...named, ...names, ...how, ...common(context) })
   },
 }
 
@@ -174,6 +179,13 @@ function tellPlan(out: Context['out'], plan: unknown): void {
   }
 }
 
+function tellCdn(out: Context['out'], cdn: unknown): void {
+  const error = at(cdn, 'error', 'message')
+  if (at(cdn, 'ok') === true) out.line(text`  the CDN has taken it: accepted is not gone ("millpond cdn status")`)
+  else if (typeof error === 'string') out.line(styled('red', text`  the CDN was not purged: ${error}`))
+  else if (cdn !== undefined && cdn !== null) out.line(styled('red', text`  the CDN was purged in part: "millpond cdn status"`))
+}
+
 function tellRun(context: Context, operation: Row): void {
   const { out } = context
   tellOperation(context, operation)
@@ -187,6 +199,7 @@ function tellRun(context: Context, operation: Row): void {
     if (old.length > 0) out.line(styled('red', text`  still old: ${joined(old, ', ')}`))
     else if (checked > 0) out.line(text`  probed: ${checked} looked up, none is old`)
   }
+  tellCdn(out, at(operation, 'result', 'cdn'))
   if (textAt(operation, 'state') === 'partial')
     out.note(text`a process that is late is asked again for ten minutes: "millpond operations show ${textAt(operation, 'id')}"`)
   out.note(text`to load the hottest of them again: "millpond undo ${textAt(operation, 'id')}"`)

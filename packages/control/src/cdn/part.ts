@@ -119,3 +119,27 @@ export function problemOf(error: unknown): unknown {
   const more = wait === undefined ? {} : { headers: { 'Retry-After': String(wait) } }
   return new Problem(STATUS[error.code] ?? 502, `cdn_${error.code.toLowerCase()}`, error.message, more)
 }
+
+/** A purge as the API tells it. */
+export function reportOf({ id, at, soft, targets, ok, edges }: CdnReport) {
+  return {
+    id,
+    at,
+    soft,
+    targets,
+    ok,
+    edges: edges.map(({ site: at_site, failures, leftMs, ...rest }) => ({
+      edge: rest.edge,
+      vendor: rest.vendor,
+      site: at_site ?? null,
+      state: rest.state,
+      purged: rest.purged,
+      targets: rest.targets,
+      requests: rest.requests,
+      retries: rest.retries,
+      ids: rest.ids,
+      failures: failures.map(({ targets: names, count, error }) => ({ targets: names, count, code: error.code, message: error.message })),
+      left_ms: leftMs,
+    })),
+  }
+}

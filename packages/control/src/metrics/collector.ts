@@ -1,5 +1,5 @@
 // Once a second: what every node of every cache has counted since the last time, added up. Kept for two minutes here; `history.ts` keeps the rest.
-import { addTo, type Counters } from '../agent/figures.ts'
+import { addTo, type CacheReport, type Counters } from '../agent/figures.ts'
 import type { Fleet, FleetNode } from '../fleet/fleet.ts'
 
 /** One step of time of one cache. */
@@ -10,7 +10,18 @@ export interface Point {
   readonly counters: Counters
   /** At the end: added over nodes. */
   readonly gauges: Counters
+  /** Hits and misses of the namespaces that were read most; what was stored by earlier releases has none. */
+  readonly spaces?: Spaces
 }
+
+type ReadsOfOne = readonly [hits: number, misses: number]
+/** By namespace. */
+export type Spaces = Readonly<Record<string, ReadsOfOne>>
+type Reads = Map<string, ReadsOfOne>
+
+/** Namespaces have any names, those of every object's own fields too. */
+export const readsIn = (spaces: Spaces | undefined, name: string): ReadsOfOne | undefined =>
+  spaces !== undefined && Object.hasOwn(spaces, name) ? spaces[name] : undefined
 
 /** What is seen of a cache now. */
 export interface Sight {
@@ -19,10 +30,12 @@ export interface Sight {
 }
 
 const KEPT = 120
+/** Namespaces that are followed one by one, in each step the busiest. */
+export const MOST_SPACES = 10
 
 interface Followed {
   /** What each life of a node had counted at the last look. */
-  readonly seen: Map<string, Counters>
+  readonly seen: Map<string, { readonly counters: Counters; readonly spaces: Spaces }>
   readonly points: Point[]
   sight: Sight
   lastAt: number | undefined
@@ -78,22 +91,47 @@ function pointOf(followed: Followed, now: number): Point | undefined {
   const { seen, lastAt, sight } = followed
   // A process whose figures are dear to read says the same again for a while: that is not a second in which nothing happened.
   const told = sight.nodes.filter(({ isLate, report }) => !isLate && report !== undefined)
-  if (told.length > 0 && told.every(({ boot, report }) => report?.counters === seen.get(boot))) return undefined
+  if (told.length > 0 && told.every(({ boot, report }) => report?.counters === seen.get(boot)?.counters)) return undefined
   const counters: Record<string, number> = {}
   const gauges: Record<string, number> = { nodes: 0, late_nodes: 0 }
+  const spaces: Reads = new Map()
   const boots = new Set<string>()
   for (const { boot, isLate, report } of sight.nodes) {
     boots.add(boot)
     addTo(gauges, isLate ? { late_nodes: 1 } : { nodes: 1 })
     if (report === undefined) continue
     if (!isLate) addTo(gauges, report.gauges)
-    addTo(counters, since(seen.get(boot), report.counters))
-    seen.set(boot, report.counters)
+    const before = seen.get(boot)
+    const after = { counters: report.counters, spaces: spacesOf(report) }
+    addTo(counters, since(before?.counters, after.counters))
+    if (before !== undefined) addSpaces(spaces, before.spaces, after.spaces)
+    seen.set(boot, after)
   }
   for (const boot of seen.keys()) if (!boots.has(boot)) seen.delete(boot)
   followed.lastAt = now
-  return lastAt === undefined ? undefined : { at: now, seconds: (now - lastAt) / 1000, counters, gauges }
+  return lastAt === undefined ? undefined : { at: now, seconds: (now - lastAt) / 1000, counters, gauges, spaces: busiest(spaces) }
 }
+
+function spacesOf({ namespaces }: CacheReport): Spaces {
+  return Object.fromEntries(Object.entries(namespaces).map(([name, { counters }]) => [name, [counters.hits ?? 0, counters.misses ?? 0]]))
+}
+
+/** Of what both looks tell one by one: what a process folds into its others for a while is not counted again when it comes back. */
+function addSpaces(spaces: Reads, before: Spaces, after: Spaces): void {
+  for (const [name, [hits, misses]] of Object.entries(after)) {
+    const was = readsIn(before, name)
+    if (was !== undefined) addReads(spaces, name, Math.max(0, hits - was[0]), Math.max(0, misses - was[1]))
+  }
+}
+
+function addReads(spaces: Reads, name: string, hits: number, misses: number): void {
+  if (hits + misses === 0) return
+  const [before = 0, missed = 0] = spaces.get(name) ?? []
+  spaces.set(name, [before + hits, missed + misses])
+}
+
+const busiest = (spaces: Reads): Spaces =>
+  Object.fromEntries([...spaces].sort(([, a], [, b]) => b[0] + b[1] - a[0] - a[1]).slice(0, MOST_SPACES))
 
 /** A life that was not seen before begins at nothing. */
 function since(before: Counters | undefined, after: Counters): Counters {
@@ -113,10 +151,12 @@ export function joined(points: readonly Point[]): Point | undefined {
   const last = points.at(-1)
   if (last === undefined) return undefined
   const counters: Record<string, number> = {}
+  const spaces: Reads = new Map()
   let seconds = 0
   for (const point of points) {
     addTo(counters, point.counters)
+    for (const [name, [hits, misses]] of Object.entries(point.spaces ?? {})) addReads(spaces, name, hits, misses)
     seconds += point.seconds
   }
-  return { at: last.at, seconds, counters, gauges: last.gauges }
+  return { at: last.at, seconds, counters, gauges: last.gauges, spaces: busiest(spaces) }
 }

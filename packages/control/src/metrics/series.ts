@@ -1,5 +1,5 @@
 // Points as the series that people look at: columns which go into a chart as they are. What is not known is null, never 0.
-import type { Point } from './collector.ts'
+import { MOST_SPACES, type Point, readsIn } from './collector.ts'
 import { mean, quantile, ratio } from './quantiles.ts'
 
 export interface Series {
@@ -38,10 +38,26 @@ export function seriesOf(points: readonly Point[]): Series[] {
     add('tier_latency_ms', { tier, stat: 'p99' }, ({ counters }) => quantile(counters, `tier.${tier}`, 0.99))
   }
   for (const cause of wordsIn(points, /^cause\.(\w+)$/)) add('misses_per_second', { cause }, rate(`cause.${cause}`))
+  for (const namespace of busiestOf(points))
+    add('namespace_hit_ratio', { namespace }, ({ spaces }) => {
+      const [hits = 0, misses = 0] = readsIn(spaces, namespace) ?? []
+      return ratio(hits, hits + misses)
+    })
   return series.slice(0, MOST_SERIES)
 }
 
 export const tiersIn = (points: readonly Point[]): readonly string[] => wordsIn(points, /^tier\.(.+)\.errors$/)
+
+/** The namespaces that were read most. */
+function busiestOf(points: readonly Point[]): readonly string[] {
+  const reads = new Map<string, number>()
+  for (const { spaces = {} } of points)
+    for (const [name, [hits, misses]] of Object.entries(spaces)) reads.set(name, (reads.get(name) ?? 0) + hits + misses)
+  return [...reads]
+    .sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
+    .slice(0, MOST_SPACES)
+    .map(([name]) => name)
+}
 
 function wordsIn(points: readonly Point[], form: RegExp): readonly string[] {
   const words = new Set<string>()

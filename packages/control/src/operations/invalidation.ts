@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
 import type { NodePlan, NodeReceipt } from '../agent/answers.ts'
+import { cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import type { Control } from '../control.ts'
+import { Problem } from '../http/problem.ts'
 import type { OperationView, Step, Who } from './operations.ts'
 import { type CachePlan, guard, type InvalidationBody, planInvalidation, SAMPLE, type StoredPlan, shownPlan, storedPlan } from './plan.ts'
 
@@ -26,9 +28,14 @@ export async function runInvalidation(
     began(step.id)
     const results = await Promise.all(caches.map((one) => runOne(control, one, plan, step)))
     const isWhole = results.every(({ isComplete }) => isComplete)
+    const isCancelled = results.some(({ left }) => left > 0)
+    const cdn = plan.cdn === null || isCancelled ? undefined : await purged(control, plan)
     return {
-      state: isWhole ? 'completed' : 'partial',
-      result: { caches: Object.fromEntries(results.map(({ isComplete: _, ...result }, at) => [names[at], result])) },
+      state: isCancelled ? 'cancelled' : isWhole && cdn?.ok !== false ? 'completed' : 'partial',
+      result: {
+        caches: Object.fromEntries(results.map(({ isComplete: _, ...result }, at) => [names[at], result])),
+        ...(cdn !== undefined && { cdn }),
+      },
       receipts: results.flatMap(({ receipts }) => receipts.map(({ receipt }) => receipt)),
     }
   })
@@ -48,23 +55,34 @@ interface CacheResult {
   readonly nodes: readonly NodeAck[]
   readonly probe: { readonly checked: number; readonly old: readonly string[] }
   readonly ms: number
+  /** Keys that had not had their turn when it was cancelled. */
+  readonly left: number
   readonly isComplete: boolean
 }
 
 async function runOne(
   control: Control,
   { cache_name: cache, namespaces, sample }: CachePlan,
-  { criteria, mode }: StoredPlan,
+  { criteria, mode, pace_per_s: pace }: StoredPlan,
   step: Step,
 ): Promise<CacheResult> {
   const began = performance.now()
-  const asked = {
-    criteria,
-    mode: mode === 'soft' ? ('expire' as const) : ('delete' as const),
-    ...(namespaces !== null && { namespaces: [...namespaces] }),
+  const receipts: NodeReceipt[] = []
+  let keys = criteria.keys ?? []
+  for (;;) {
+    const turn = pace === null ? criteria : { ...criteria, keys: keys.slice(0, pace) }
+    keys = pace === null ? [] : keys.slice(pace)
+    const asked = {
+      criteria: turn,
+      mode: mode === 'soft' ? ('expire' as const) : ('delete' as const),
+      ...(namespaces !== null && { namespaces: [...namespaces] }),
+    }
+    const due = performance.now() + 1000
+    receipts.push(...(await control.fleet.one(cache, 'invalidate', asked, { deadlineMs: 30_000 })).receipts)
+    await step.progress({ caches: { [cache]: { receipts, left: keys.length } } })
+    if (keys.length === 0 || (await step.isCancelled())) break
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
   }
-  const { receipts } = await control.fleet.one(cache, 'invalidate', asked, { deadlineMs: 30_000 })
-  await step.progress({ caches: { [cache]: { receipts } } })
   const nodes = await acksOf(control, cache, receipts)
   const probe = await probed(control, cache, receipts, sample)
   return {
@@ -74,7 +92,22 @@ async function runOne(
     nodes,
     probe,
     ms: Math.round(performance.now() - began),
+    left: keys.length,
     isComplete: receipts.every(({ is_applied }) => is_applied) && nodes.every(isSettled) && probe.old.length === 0,
+  }
+}
+
+/** What the CDN has taken. The caches have forgotten it by then, whatever comes of this. */
+async function purged({ cdn }: Control, { cdn: planned, mode }: StoredPlan): Promise<{ readonly ok: boolean } & Record<string, unknown>> {
+  try {
+    return reportOf(await cdnOf(cdn).purge(planned?.targets ?? [], { soft: mode === 'soft' }))
+  } catch (error) {
+    const problem = problemOf(error)
+    return {
+      ok: false,
+      error:
+        problem instanceof Problem ? { code: problem.code, message: problem.message } : { code: 'failed', message: 'it was not purged' },
+    }
   }
 }
 
@@ -113,7 +146,8 @@ export async function recheck(control: Control): Promise<void> {
     const parsed = partialResult.safeParse(result).data
     if (parsed === undefined) continue
     const caches: Record<string, unknown> = {}
-    let isWhole = true
+    const { cdn } = parsed
+    let isWhole = cdn?.ok !== false
     for (const [cache, was] of Object.entries(parsed.caches)) {
       if (!control.fleet.has(cache)) return
       const nodes = await acksOf(control, cache, was.receipts)
@@ -124,11 +158,12 @@ export async function recheck(control: Control): Promise<void> {
       isWhole &&= nodes.every(isSettled) && was.probe.old.length === 0
       caches[cache] = { ...was, nodes: [...nodes, ...gone] }
     }
-    if (isWhole) await control.operations.complete(id, { caches })
+    if (isWhole) await control.operations.complete(id, { caches, ...(cdn !== undefined && { cdn }) })
   }
 }
 
 const partialResult = z.object({
+  cdn: z.looseObject({ ok: z.boolean() }).optional(),
   caches: z.record(
     z.string(),
     z.looseObject({

@@ -8,12 +8,16 @@ import type { AskedCriteria } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
+import { type ByUrl, entriesOf } from './by-url.ts'
+import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone, refuseCdn } from './how.ts'
 import { type Target, targets } from './registered.ts'
 
 const PLAN_MS = 5 * 60_000
 /** More than this needs a plan that was confirmed by its text. */
 const GUARD_KEYS = 10_000
 const PLANNING_MS = 10_000
+/** Each asks every process, and there the tiers. */
+const MOST_URLS = 100
 /** Keys of a plan that are shown, and probed once it has run. */
 export const SAMPLE = 20
 const text = z.string().min(1).max(1024)
@@ -35,10 +39,32 @@ export const invalidationBody = z.strictObject({
     .union([z.string().max(200), z.number()])
     .optional()
     .describe('a row of the model'),
+  urls: z
+    .array(z.url({ protocol: /^https?$/ }).max(16_384))
+    .min(1)
+    .max(MOST_URLS)
+    .optional()
+    .describe('absolute, as their clients ask: the entries that answer them, by the HTTP cache or as the application registered'),
   organization: z.string().min(1).max(200).optional().describe('by name or id, as the application registered its organisations'),
   cache_type: z.string().min(1).max(128).optional().describe('as the application registered it: strategic, response, ...; all'),
   all: z.literal(true).optional().describe('everything of the namespaces; needs purge:all'),
   mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are loaded anew'),
+  tiers: z
+    .array(z.string().min(1).max(64))
+    .min(1)
+    .optional()
+    .describe('all of the cache, or none: what is left out would bring old values back'),
+  pace_per_s: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('so many keys a second, where keys or urls are named; default: all at once'),
+  propagate_cdn: z
+    .boolean()
+    .default(false)
+    .describe('purge urls, tags or everything at the connected CDN too; a cache with an outlet to it does so by itself'),
   reason: z.string().max(1000).optional(),
   dry_run: z.boolean().default(false),
   scan: z.boolean().default(false).describe('count in every tier by listing it: exact, and costly there'),
@@ -71,6 +97,10 @@ export interface Plan {
   /** `false`: at least as many; tiers below memory are not listed unless `scan` says so. */
   readonly is_exact: boolean
   readonly caches: readonly CachePlan[]
+  /** Keys a second; null: all at once. */
+  readonly pace_per_s: number | null
+  /** Null: it is told nothing. */
+  readonly cdn: CdnPlan | null
   readonly guard: { readonly max_keys: number; readonly needs_confirmation: boolean; readonly confirm: string }
 }
 
@@ -84,15 +114,20 @@ export async function planInvalidation(control: Control, principal: Principal, b
   if (body.cache_name === undefined) await Promise.all(control.fleet.names.map((name) => control.fleet.see(name)))
   const byName =
     body.organization === undefined && body.cache_type === undefined ? undefined : await targets(control, principal, body.cache_name, body)
-  const criteria = byName === undefined ? criteriaOf(body) : criteriaByName(body, [...byName.values()])
+  const byUrl = body.urls === undefined ? undefined : await entriesOf(control, principal, body, body.urls, PLANNING_MS)
+  const criteria = byName === undefined ? criteriaOf(body, byUrl) : criteriaByName(body, [...byName.values()])
+  const cdn = body.propagate_cdn ? cdnPlan(control, principal, criteria, body.urls) : null
   if (criteria.all === true && !may(principal, 'purge:all'))
     throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all: name keys, tags or a pattern')
   const caches = byName === undefined ? cachesFor(control, principal, body.cache_name) : [...byName.keys()]
+  checkPace(body.pace_per_s, criteria)
+  await checkTiers(control, caches, body.tiers)
   const hottest: Record<string, NodePlan['hottest']> = {}
   const plans = await Promise.all(
     caches.map(async (cache): Promise<CachePlan> => {
-      const namespaces = within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
-      const plan = await planOne(control, cache, namespaces, criteria, body.scan)
+      const meant = byUrl !== undefined && isByKeysAlone(criteria) && body.keys === undefined ? byUrl.get(cache) : undefined
+      const namespaces = meant?.namespaces ?? within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
+      const plan = meant?.plan ?? (await planOne(control, cache, namespaces, criteria, body.scan))
       hottest[cache] = plan.hottest
       return {
         cache_name: cache,
@@ -118,6 +153,8 @@ export async function planInvalidation(control: Control, principal: Principal, b
     keys: count,
     is_exact: plans.every(({ is_exact }) => is_exact),
     caches: plans,
+    pace_per_s: body.pace_per_s ?? null,
+    cdn,
     guard: { max_keys: GUARD_KEYS, needs_confirmation: count > GUARD_KEYS || criteria.all === true, confirm: confirmText(criteria) },
     hottest,
   }
@@ -137,7 +174,7 @@ function within(allowed: readonly string[] | undefined, meant: readonly string[]
 
 /** Tags that caches do not share are unknown to the others, and take nothing there. @throws Problem 422 beside other targets */
 function criteriaByName(body: InvalidationBody, found: readonly Target[]): AskedCriteria {
-  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'plan_id'] as const).filter((name) => body[name] !== undefined)
+  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'plan_id'] as const).filter((name) => body[name] !== undefined)
   if (beside.length > 0)
     throw invalid(
       beside.map((name) => ({ pointer: `/${name}`, code: 'with_name', detail: 'an organisation or cache type says it: leave it out' })),
@@ -157,8 +194,8 @@ async function planOne(
   criteria: AskedCriteria,
   scan: boolean,
 ): Promise<NodePlan> {
-  const { keys: named, ...others } = criteria
-  if (named !== undefined && Object.values(others).every((value) => value === undefined)) {
+  const { keys: named } = criteria
+  if (named !== undefined && isByKeysAlone(criteria)) {
     const hottest = named.slice(0, HOTTEST).map((key) => ({ namespace: namespaces?.[0] ?? 'default', key, hits: 0 }))
     return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
   }
@@ -214,12 +251,15 @@ export async function storedPlan(control: Control, principal: Principal, body: I
     .executeTakeFirst()
   if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
   const plan: StoredPlan = JSON.parse(row.document)
-  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'organization', 'cache_type', 'namespace', 'cache_name'] as const
-  const extra = named.filter((name) => body[name] !== undefined)
+  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'organization', 'cache_type', 'namespace', 'cache_name'] as const
+  const beside = ['tiers', 'pace_per_s'] as const
+  const extra: string[] = [...named, ...beside].filter((name) => body[name] !== undefined)
+  if (body.propagate_cdn) extra.push('propagate_cdn')
   if (extra.length > 0)
     throw invalid(
       extra.map((name) => ({ pointer: `/${name}`, code: 'with_plan', detail: 'the plan says it: leave it out beside plan_id' })),
     )
+  if (plan.cdn !== null) refuseCdn(control, principal)
   // Whoever runs it answers for it: the plan may be another's.
   if (plan.criteria.all === true && !may(principal, 'purge:all'))
     throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all')
@@ -231,24 +271,21 @@ export async function storedPlan(control: Control, principal: Principal, body: I
   return plan
 }
 
-function criteriaOf({ keys: named, tags, pattern, model, id, all, plan_id }: InvalidationBody): AskedCriteria {
+function criteriaOf(body: InvalidationBody, byUrl: ReadonlyMap<string, ByUrl> | undefined): AskedCriteria {
+  const { keys: named, tags, pattern, model, id, all, plan_id } = body
+  const found = byUrl === undefined ? [] : [...byUrl.values()].flatMap(({ plan }) => plan.hottest.map(({ key }) => key))
   const criteria = {
-    ...(named !== undefined && { keys: named.map((key) => (typeof key === 'string' ? key : JSON.stringify(key))) }),
+    ...((named ?? byUrl) !== undefined && {
+      keys: [...new Set([...(named ?? []).map((key) => (typeof key === 'string' ? key : JSON.stringify(key))), ...found])],
+    }),
     ...(tags !== undefined && { tags }),
     ...(pattern !== undefined && { patterns: typeof pattern === 'string' ? [pattern] : pattern }),
     ...(model !== undefined && { model }),
     ...(id !== undefined && { id }),
     ...(all !== undefined && { all }),
   }
-  if (
-    plan_id === undefined &&
-    named === undefined &&
-    tags === undefined &&
-    pattern === undefined &&
-    model === undefined &&
-    all === undefined
-  )
-    throw invalid([{ pointer: '', code: 'no_target', detail: 'name keys, tags, a pattern or a model' }])
+  if (plan_id === undefined && Object.keys(criteria).every((name) => name === 'id'))
+    throw invalid([{ pointer: '', code: 'no_target', detail: 'name keys, tags, a pattern, a model or urls' }])
   return criteria
 }
 

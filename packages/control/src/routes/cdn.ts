@@ -1,7 +1,7 @@
 // The CDN: what is purged there and how far it is, what its edges say of themselves, and its figures.
 import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
-import { type CdnByEdge, type CdnReport, type CdnTarget, type ControlCdn, cdnOf, problemOf } from '../cdn/part.ts'
+import { type CdnByEdge, type CdnTarget, type ControlCdn, cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { orLater } from '../operations/wait.ts'
@@ -249,29 +249,6 @@ function whereOf(cdn: ControlCdn, given: Asked): { edges?: readonly string[]; si
   const own = cdn.describe().filter((one) => one.vendor === VENDORS[field] && (given.edges?.includes(one.name) ?? true))
   if (own.length === 0) throw new Problem(422, 'invalid', `${field}: ${VENDORS[field]} is not connected to this control plane`)
   return { edges: own.map((one) => one.name), site: given[field] ?? '' }
-}
-
-function reportOf({ id, at, soft, targets, ok, edges }: CdnReport) {
-  return {
-    id,
-    at,
-    soft,
-    targets,
-    ok,
-    edges: edges.map(({ site: at_site, failures, leftMs, ...rest }) => ({
-      edge: rest.edge,
-      vendor: rest.vendor,
-      site: at_site ?? null,
-      state: rest.state,
-      purged: rest.purged,
-      targets: rest.targets,
-      requests: rest.requests,
-      retries: rest.retries,
-      ids: rest.ids,
-      failures: failures.map(({ targets: names, count, error }) => ({ targets: names, count, code: error.code, message: error.message })),
-      left_ms: leftMs,
-    })),
-  }
 }
 
 function told<T, U>({ edge: called, vendor, site: at, found, error }: CdnByEdge<T>, read: (found: T) => U) {

@@ -34,6 +34,8 @@ const plan = z.object({
         cascade: z.array(z.string()),
       }),
     ),
+    pace_per_s: z.number().nullable(),
+    cdn: z.object({ targets: z.array(z.unknown()), takes_ms: z.number() }).nullable(),
     guard: z.object({ max_keys: z.number(), needs_confirmation: z.boolean(), confirm: z.string() }),
   }),
 })
@@ -74,7 +76,7 @@ export const invalidationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'invalidations/invalidate_keys/',
-    summary: 'Invalidate by keys, tags, pattern or model: planned, run, acknowledged by every node, probed',
+    summary: 'Invalidate by keys, tags, pattern, model or urls: planned, run, acknowledged by every node, probed',
     scope: 'invalidate',
     rate: 'purge',
     body: invalidationBody,
@@ -85,7 +87,9 @@ export const invalidationRoutes: readonly Route[] = [
     async handle(call) {
       const { control, principal, who, body, request, base } = call
       if (body.dry_run) return planned(call, body)
-      if (!request.headers.has('prefer')) return json(200, await runInvalidation(control, principal, who, body))
+      // What is paced, as a plan may be, takes as long as it is told to.
+      const isShort = body.pace_per_s === undefined && body.plan_id === undefined
+      if (!request.headers.has('prefer') && isShort) return json(200, await runInvalidation(control, principal, who, body))
       return orLater(request, base, (began) => runInvalidation(control, principal, who, body, began))
     },
   }),

@@ -64,7 +64,9 @@ export function aim(
   return (
     of('tag', criteria?.tags) ??
     of('pattern', criteria?.patterns) ??
-    of('key', criteria?.keys?.map(keyName)) ?? {
+    of('key', criteria?.keys?.map(keyName)) ??
+    // Addresses that nothing answered: there was nothing to forget.
+    (criteria?.keys === undefined ? undefined : { kind: 'keys', text: 'none', more: 0 }) ?? {
       kind: 'model',
       text: `${criteria?.model ?? 'unknown'}${criteria?.id === undefined ? '' : ` ${criteria.id}`}`,
       more: 0,

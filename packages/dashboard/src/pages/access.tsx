@@ -52,7 +52,10 @@ export function Access() {
             {session.scopes.map((scope) => (
               <li key={scope}>
                 <Icon name="ok" />
-                <code>{scope}</code>
+                <span>
+                  <code>{scope}</code>
+                  {SAYS[scope] !== undefined && <span className="note"> {SAYS[scope]}</span>}
+                </span>
               </li>
             ))}
           </ul>
@@ -176,4 +179,26 @@ function Ends({ at }: { readonly at: string | null }) {
       </Word>
     )
   return <Time at={at} />
+}
+
+/** What each permission lets one do. */
+const SAYS: Readonly<Record<string, string>> = {
+  'metrics:read': 'figures, operations',
+  'config:read': 'configurations, without secrets',
+  'alerts:read': 'alerts and their rules',
+  'keys:read': 'names of keys and tags',
+  invalidate: 'by key, tag, pattern',
+  warm: 'load, and undo',
+  'alerts:resolve': 'resolve and silence',
+  'cdn:purge': 'purge the CDN',
+  benchmark: 'measure a cache',
+  'config:write': 'change, roll back',
+  'experiments:write': 'begin and end them',
+  'cdn:write': 'upload to the CDN',
+  'purge:all': 'forget everything',
+  'values:read': 'values, on record',
+  'users:write': 'make and remove users',
+  'tokens:write': 'give and take tokens',
+  'audit:read': 'who did what',
+  erase: 'one person’s data',
 }

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import type { AlertRules } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import type { Numbers } from '../../format/numbers.ts'
+import { ruleName } from '../../format/rules.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -28,7 +29,7 @@ export function Rules() {
             keyOf={([name]) => name}
             toneOf={([, { enabled }]) => (enabled ? undefined : 'quiet')}
             columns={[
-              { name: 'Rule', cell: ([name]) => name.replaceAll('_', ' ') },
+              { name: 'Rule', cell: ([name]) => <span title={name}>{ruleName(name)}</span> },
               { name: 'Looks at', folded: 'wide', cell: ([name]) => LOOKS_AT[name] ?? '' },
               { name: 'State', folded: 'right', cell: ([, { enabled }]) => (enabled ? 'on' : 'switched off') },
               {
@@ -54,7 +55,7 @@ const LOOKS_AT: Readonly<Record<string, string>> = {
   load_error_ratio: 'loads that fail',
   regression: 'mean time of a read, in multiples of the last hour’s',
   p95_regression: '95th percentile of reads, in multiples of what is usual',
-  hit_ratio_regression: 'hit ratio, as far below what is usual',
+  hit_ratio_regression: 'hits of a hundred reads, as many fewer than usual',
   tier_down: 'a tier that is left out',
   ledger_down: 'a ledger that does not answer',
   consistency: 'invalidations that wait, or were missed',
@@ -73,15 +74,15 @@ const SIDES: Readonly<Record<string, string>> = { hit_ratio: 'below', consistenc
 
 /** Units are in the names. */
 function shown(numbers: Numbers, name: string, value: number): string {
-  const figure =
-    name.endsWith('_ratio') || name === 'hit_ratio_regression'
-      ? numbers.percent(value)
-      : name.endsWith('_ms')
-        ? numbers.ms(value)
-        : name.endsWith('_bytes')
-          ? numbers.bytes(value)
-          : undefined
+  const figure = name.endsWith('_ratio')
+    ? numbers.percent(value)
+    : name.endsWith('_ms')
+      ? numbers.ms(value)
+      : name.endsWith('_bytes')
+        ? numbers.bytes(value)
+        : undefined
   const side = SIDES[name] ?? 'above'
+  if (name === 'hit_ratio_regression') return `${side} ${numbers.short(100 * value)}\u00a0points`
   if (name === 'regression' || name === 'p95_regression') return `${side} ${numbers.short(value)}\u00a0×`
   return `${side} ${figure === undefined ? numbers.short(value) : `${figure.value}\u00a0${figure.unit}`}`
 }

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import type { Alert } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { ruleName } from '../../format/rules.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Name } from '../../parts/words.tsx'
@@ -51,7 +52,7 @@ function MakeSilence({ alert, onClose }: { readonly alert: Alert; readonly onClo
     silence.mutate()
   }
   return (
-    <Dialog title={`Silence ${alert.rule.replaceAll('_', ' ')}`} onClose={onClose}>
+    <Dialog title={`Silence ${ruleName(alert.rule)}`} onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <p>
           Webhooks are told nothing of it in <Name>{alert.cache_name}</Name>. The alert stays on this page and goes on being measured.

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import type { Page, Silenced } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { ruleName } from '../../format/rules.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -34,7 +35,7 @@ export function Silences() {
               rows={data}
               keyOf={({ id }) => id}
               columns={[
-                { name: 'Rule', cell: ({ rule }) => rule?.replaceAll('_', ' ') ?? 'every rule' },
+                { name: 'Rule', cell: ({ rule }) => named(rule) },
                 { name: 'Cache', cell: ({ cache_name }) => cache_name ?? 'every cache' },
                 { name: 'Until', cell: ({ until }) => <Time at={until} /> },
                 { name: 'By', cell: ({ actor }) => actor },
@@ -49,7 +50,7 @@ export function Silences() {
                         path={`silences/${id}/`}
                         queryKey="silences"
                         verb="End"
-                        what={`the silence of ${rule?.replaceAll('_', ' ') ?? 'every rule'}`}
+                        what={`the silence of ${named(rule)}`}
                         then="Webhooks are told again, from the next alert on."
                       />
                     ),
@@ -62,3 +63,5 @@ export function Silences() {
     </Section>
   )
 }
+
+const named = (rule: string | null | undefined): string => (rule === null || rule === undefined ? 'every rule' : ruleName(rule))

@@ -18,6 +18,7 @@ const WAYS = [
   { by: 'keys', name: 'Keys', label: 'Keys, one a line', hint: 'org:42:stats' },
   { by: 'tag', name: 'Tag', label: 'Tags, one a line', hint: 'deals' },
   { by: 'pattern', name: 'Pattern', label: 'Patterns, one a line: a glob, or a regular expression that begins with ^', hint: 'user:*' },
+  { by: 'url', name: 'Address', label: 'Addresses, one a line, as their clients ask for them', hint: 'https://www.example.com/deals/7' },
   { by: 'all', name: 'Everything', label: '', hint: '' },
 ] as const
 
@@ -189,6 +190,12 @@ function bodyOf({ by, text, mode, namespace }: Draft, cache: string | undefined)
     mode,
     ...(cache === undefined ? {} : { cache_name: cache }),
     ...(namespace === '' ? {} : { namespace }),
-    ...(by === 'all' ? { all: true } : by === 'keys' ? { keys: lines } : by === 'tag' ? { tags: lines } : { pattern: lines }),
+    ...targetOf(by, lines),
   }
+}
+
+function targetOf(by: Way, lines: readonly string[]): Record<string, unknown> {
+  if (by === 'all') return { all: true }
+  const fields = { keys: 'keys', tag: 'tags', pattern: 'pattern', url: 'urls' } as const
+  return { [fields[by]]: lines }
 }

@@ -8,6 +8,8 @@ import { Icon } from '../../parts/icon.tsx'
 import { Section } from '../../parts/section.tsx'
 
 const NEW_LINE = '\n'
+/** A page with more characters than that in one field does not answer for seconds. */
+const MOST_SHOWN = 200_000
 
 interface Revealed {
   readonly found: boolean
@@ -23,12 +25,13 @@ export function Value({
   readonly name: string
   readonly about: Readonly<Record<'cache_name' | 'namespace', string | undefined>>
 }) {
-  const { client } = useDashboard()
+  const { client, numbers } = useDashboard()
   const { may, offers } = useAccess()
   const reveal = useMutation({ mutationFn: () => client.get<Revealed>(...ofKey(name, about, 'value/')) })
   if (!offers('GET', 'keys/{key}/value/')) return null
   const { data } = reveal
   const text = data?.found === true ? JSON.stringify(data.value, null, 2) : ''
+  const shown = text.slice(0, MOST_SHOWN)
   return (
     <Section title="Value" note={data?.found === true ? `from ${data.tier}${data.is_stale === true ? ', stale' : ''}` : undefined}>
       {reveal.error !== null && <Failure error={reveal.error} what="The value" />}
@@ -45,7 +48,18 @@ export function Value({
         </div>
       ) : data.found ? (
         <>
-          <textarea className="code value" readOnly rows={Math.min(20, text.split(NEW_LINE).length)} aria-label="The value" value={text} />
+          <textarea
+            className="code value"
+            readOnly
+            rows={Math.min(20, shown.split(NEW_LINE).length)}
+            aria-label="The value"
+            value={shown}
+          />
+          {shown !== text && (
+            <p className="note">
+              The first {numbers.count(shown.length)} of {numbers.count(text.length)} characters. A copy has all of them.
+            </p>
+          )}
           <p className="row more">
             <CopyButton text={text} label="Copy the value" />
             <button type="button" className="btn btn-small" onClick={() => reveal.reset()}>

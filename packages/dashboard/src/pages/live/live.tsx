@@ -165,7 +165,14 @@ function Lines({ lines, cache }: { readonly lines: readonly Line[]; readonly cac
         { name: 'Event', folded: 'right', cell: ({ kind }) => <Kind kind={kind} /> },
         { name: 'Key', folded: 'wide', cell: (line) => <Subject line={line} cache={cache} /> },
         { name: 'Namespace', cell: ({ namespace }) => <span dir="auto">{namespace}</span> },
-        { name: 'How', cell: (line) => <How line={line} cache={cache} /> },
+        {
+          name: 'How',
+          cell: (line) => (
+            <span className="nw">
+              <How line={line} cache={cache} />
+            </span>
+          ),
+        },
         { name: 'Node', cell: ({ node }) => <span className="nw">{node}</span> },
       ]}
     />

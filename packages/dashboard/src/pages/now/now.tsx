@@ -30,7 +30,8 @@ function NowOfCaches() {
   const changes = useChanges(cache)
   const alerts = useAlerts('firing')
   // The charts ask for them too: asked here, they come with the figures.
-  const course = useColumns(cache).data?.series.find(({ name }) => name === 'health_score')?.v
+  const series = useColumns(cache).data?.series
+  const course = series?.find(({ name }) => name === 'health_score')?.v
   const range = useRange()
   const now = useServerNow(5000)
   return (
@@ -51,7 +52,7 @@ function NowOfCaches() {
             <WhatChanged changes={changes} from={now - range.ms} />
             <TierFlow summary={summary} />
             <Charts summary={summary} changes={changes} />
-            <Namespaces summary={summary} />
+            <Namespaces summary={summary} series={series} />
             <WhatHelps summary={summary} changes={changes} />
           </div>
         )

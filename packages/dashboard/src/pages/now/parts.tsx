@@ -1,6 +1,7 @@
 // The lists of Now: what fires, what changed, which namespaces hurt most, what would help.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import type { Alert, NamespaceRow, Operation, Summary } from '../../api/types.ts'
+import type { Alert, Columns, NamespaceRow, Operation, Summary } from '../../api/types.ts'
+import { Sparkline } from '../../charts/sparkline.tsx'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { aim, causeShares } from '../../format/causes.ts'
 import { Failure } from '../../parts/answer.tsx'
@@ -10,6 +11,7 @@ import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Name, Time, Unit, vars } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
+import { useRange } from '../../shell/range.ts'
 import { Silence } from '../alerts/silence.tsx'
 import type { Change } from './changes.ts'
 
@@ -146,8 +148,10 @@ export function Aimed({ operation }: { readonly operation: Operation }) {
 }
 
 /** By misses times what a load takes: what each has cost its source since its process began. */
-export function Namespaces({ summary }: { readonly summary: Summary }) {
+export function Namespaces({ summary, series }: { readonly summary: Summary; readonly series: Columns['series'] | undefined }) {
   const { numbers } = useDashboard()
+  const { label: span } = useRange()
+  const courses = new Map(series?.filter(({ name }) => name === 'namespace_hit_ratio').map(({ labels, v }) => [labels.namespace, v]))
   const cost = ({ misses, load_avg_ms }: NamespaceRow): number => misses * (load_avg_ms ?? 1)
   const rows = [...summary.namespaces].sort((a, b) => cost(b) - cost(a)).slice(0, 12)
   const most = Math.max(1, ...rows.map(cost))
@@ -173,6 +177,9 @@ export function Namespaces({ summary }: { readonly summary: Summary }) {
                 </b>
               ),
           },
+          ...(courses.size === 0
+            ? []
+            : [{ name: `Last ${span}`, cell: (row: NamespaceRow) => <Course name={row.name} v={courses.get(row.name)} /> }]),
           {
             name: 'Misses',
             isNumber: true,
@@ -194,6 +201,21 @@ export function Namespaces({ summary }: { readonly summary: Summary }) {
         ]}
       />
     </Section>
+  )
+}
+
+/** Hits of a namespace in the time that is looked at. */
+function Course({ name, v = [] }: { readonly name: string; readonly v: readonly (number | null)[] | undefined }) {
+  const { numbers } = useDashboard()
+  const known = v.filter((value) => value !== null)
+  if (known.length < 2) return <span className="quiet">no data</span>
+  const [worst, best, last] = [Math.min(...known), Math.max(...known), known.at(-1) ?? 0]
+  const text = (value: number): string => `${numbers.percent(value).value} ${numbers.percent(value).unit}`
+  const said = `Hit ratio of ${name}: between ${text(worst)} and ${text(best)}, now ${text(last)}`
+  return (
+    <span className="spark-cell">
+      <Sparkline label={said} v={v} min={0} max={1} />
+    </span>
   )
 }
 
