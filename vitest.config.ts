@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. */
 const alone = ['**/*.alone.test.ts']
-/** Suites of real processes, which wait most of the time: they judge by seconds, histories by what their own processes felt. Each uses half a core at most. */
+/** Suites of real processes, which wait most of the time: they judge by seconds, histories by what their own processes felt. Each uses a third of a core or so. */
 const processes = ['**/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
 const WHOLE_PROCESS =
@@ -69,7 +69,7 @@ export default defineConfig({
       // Soaks, which judge what they leave in the memory of a process of their own.
       project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('alone', { include: alone, exclude: whole, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
-      project('processes', { include: processes, isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } }),
+      project('processes', { include: processes, isolate: false, maxWorkers: 4, sequence: { groupOrder: 3 } }),
     ],
   },
 })

@@ -50,9 +50,11 @@ const tests = (filters, env) =>
 /** Suites with a short form. */
 const WHOLE = [
   'engine/bursts',
+  'engine/dependencies',
   'engine/forgotten-targets',
   'http/safety',
   'histories/planted',
+  'memory/weigh',
   'races/defects',
   'codec/message-pack',
   'codec/round-trips',

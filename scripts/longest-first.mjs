@@ -23,12 +23,16 @@ const LONGEST = [
   'packages/millpond/test/engine/erase.test.ts',
   'packages/millpond/test/races/exhaustive.test.ts',
   'packages/control/test/nodes.test.ts',
-  'packages/millpond/test/histories/tiers.processes.test.ts',
   'packages/millpond/test/histories/redis.processes.test.ts',
+  'packages/millpond/test/histories/tiers.processes.test.ts',
+  'packages/millpond/test/histories/groups.processes.test.ts',
   'packages/millpond/test/engine/peers.processes.test.ts',
   'packages/millpond/test/nodes/fleet.processes.test.ts',
   'packages/millpond/test/engine/acked.processes.test.ts',
+  'packages/millpond/test/source/stream-kills.processes.test.ts',
   'packages/millpond/test/histories/planted.processes.test.ts',
+  'packages/millpond/test/source/kills.processes.test.ts',
+  'packages/dashboard/test/two-nodes.processes.test.ts',
 ]
 
 const gone = LONGEST.filter((path) => !existsSync(join(root, path)))

@@ -1,5 +1,7 @@
 // `millpond`: hands over to the package that a command belongs to, or says what to install.
 
+import { isError } from './core/errors.ts'
+
 /** Each package's `main` takes the arguments after its command and resolves with the exit code. */
 const PACKAGES: Readonly<Record<string, string>> = { proxy: '@millpond/proxy', serve: '@millpond/control' }
 /** All other commands. */
@@ -19,8 +21,7 @@ async function run(name: string, args: readonly string[]): Promise<number> {
   try {
     loaded = (await import(`${name}/main`)) as Main
   } catch (error) {
-    const isMissing =
-      error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
+    const isMissing = isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
     if (!isMissing) throw error
     console.error(`millpond ${command}: needs the package ${name}: run "npm install ${name}"`)
     return 2

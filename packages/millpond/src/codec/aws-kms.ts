@@ -1,7 +1,7 @@
 // AWS KMS as a key service: keys of a ring are wrapped and unwrapped by a key that never leaves it. By the package @aws-sdk/client-kms.
 import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { isError, MillpondError, reasonOf, show } from '../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../core/packages.ts'
 import { inTime } from './in-time.ts'
 import { invalid } from './key-bytes.ts'
@@ -69,7 +69,7 @@ export function awsKms(options: AwsKmsOptions): KeyService {
     new KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }), maxAttempts: 3 })
   const ask = async (what: string, command: object, field: 'CiphertextBlob' | 'Plaintext'): Promise<Uint8Array> => {
     const answer = await sent(client, command, ms).catch((cause: unknown) => {
-      if (cause instanceof Error && NOT_OURS.has(cause.name))
+      if (isError(cause) && NOT_OURS.has(cause.name))
         throw invalid('what is to be unwrapped was not wrapped by this key in this context, or is damaged', `AWS KMS ${show(KeyId)}`)
       throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has not ${what} a key: ${nameOf(cause)}${reasonOf(cause)}`, {
         cause,
@@ -97,7 +97,7 @@ async function sent(client: AwsKmsClient, command: object, ms: number): Promise<
   }
 }
 
-const nameOf = (cause: unknown): string => (cause instanceof Error && cause.name !== 'Error' ? `${cause.name}: ` : '')
+const nameOf = (cause: unknown): string => (isError(cause) && cause.name !== 'Error' ? `${cause.name}: ` : '')
 
 function checkContext(context: unknown): Readonly<Record<string, string>> {
   const isPlain = typeof context === 'object' && context !== null && [Object.prototype, null].includes(Object.getPrototypeOf(context))

@@ -4,9 +4,11 @@
 // Each version is a file that is named by its number; the highest one holds. Whoever has read number n writes a draft and links it as n + 1, which the file system lets one of them do. Lower
 // versions are overwritten and removed, so a process that slept may get a number that is free again, and one that was quick may be followed at once: both see a higher one. Each version
 // therefore says which puts it comes from, and who is not among them has lost.
+
 import { randomBytes } from 'node:crypto'
 import { link, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isError } from '../core/errors.ts'
 
 /** What holds: its number, its text, and the puts that it comes from, the last one first. */
 export interface Version {
@@ -100,5 +102,5 @@ async function forget(file: string): Promise<void> {
 const unless =
   (...codes: readonly string[]) =>
   (error: unknown): undefined => {
-    if (!(error instanceof Error && 'code' in error && codes.includes(String(error.code)))) throw error
+    if (!(isError(error) && 'code' in error && codes.includes(String(error.code)))) throw error
   }

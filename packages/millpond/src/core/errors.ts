@@ -38,9 +38,17 @@ export class MillpondError extends Error {
   }
 }
 
+/**
+ * Is it an error, of whichever realm? A test runner that gives each file its own globals (Jest) leaves Node's modules outside: what they throw is no instance of
+ * the `Error` that is seen here.
+ */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
+}
+
 /** What failed, for the middle of another message: without our own mark, which that message has in front. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error)
+  return isError(error) ? error.message.replace(/^\[millpond\] /, '') : String(error)
 }
 
 const MAX_SHOWN = 80

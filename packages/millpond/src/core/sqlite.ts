@@ -1,12 +1,13 @@
 // An embedded SQLite as the tier and the job table use it: transactions, what a failure means, and rows that are read without trusting them.
 
+import { isError } from './errors.ts'
 /** What a failed call means for the caller. */
 export type Failure = 'busy' | 'corrupt' | 'other'
 
 /** Reads the codes of all three drivers: `SQLITE_BUSY` by name, or the numbers that node:sqlite gives. */
 export function classify(error: unknown): Failure {
   if (error instanceof LockHeld) return 'busy'
-  if (!(error instanceof Error)) return 'other'
+  if (!isError(error)) return 'other'
   const named = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const numbered = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : -1
   if (/^SQLITE_(BUSY|LOCKED)/.test(named) || numbered === 5 || numbered === 6) return 'busy'

@@ -1,4 +1,5 @@
 // What one client is sent: a stored answer, one that is just arriving, or the news that there is none.
+import { isError } from '../core/errors.ts'
 import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
 import type { Asked, Reply } from './exchange.ts'
 import type { Outcome } from './fetching.ts'
@@ -75,7 +76,7 @@ export class Answering {
   }
 
   failed({ reply, reason }: Client, error: unknown): void {
-    const isTimeout = error instanceof Error && 'isTimeout' in error
+    const isTimeout = isError(error) && 'isTimeout' in error
     if (isTimeout) this.refuse(reply, 504, 'Gateway Timeout', { reason, detail: 'origin-timeout' })
     else this.refuse(reply, 502, 'Bad Gateway', { reason, detail: 'origin-failed' })
   }

@@ -2,7 +2,7 @@
 //
 // Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program size times key length.
 // A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
-import { MillpondError, show } from '../core/errors.ts'
+import { isError, MillpondError, show } from '../core/errors.ts'
 import { checkPattern, globMatcher, MAX_PATTERN_LENGTH } from '../core/glob.ts'
 import { writtenKey } from '../core/key.ts'
 import { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
@@ -93,7 +93,7 @@ function compileRegex(source: string, engine: RegexEngine, given: string | RegEx
   try {
     regex = engine.compile(source)
   } catch (cause) {
-    throw refused(given, cause instanceof Error ? cause.message : 'it cannot be compiled', cause)
+    throw refused(given, isError(cause) ? cause.message : 'it cannot be compiled', cause)
   }
   if (regex.size > MAX_PROGRAM_SIZE) throw refused(given, `it compiles to ${regex.size} instructions, ${MAX_PROGRAM_SIZE} are allowed`)
   return regex
@@ -110,7 +110,7 @@ function sourceOf(pattern: RegExp, engine: RegexEngine): string {
   try {
     translated = engine.translate(pattern)
   } catch (cause) {
-    throw refused(pattern, cause instanceof Error ? cause.message : 'it cannot be translated', cause)
+    throw refused(pattern, isError(cause) ? cause.message : 'it cannot be translated', cause)
   }
   // A RegExp is looked for anywhere in the key; the canonical text says so by its beginning.
   return checkPattern(isRegexSource(translated) ? translated : `^(?s:.*?)(?:${translated})`)

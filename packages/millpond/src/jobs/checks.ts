@@ -1,7 +1,7 @@
 // What all job tables refuse and how they fail.
 import { checkOptions, duration, listOf, oneOf, type Resolved, type Shape, text, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
+import { isError, MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
 
@@ -65,7 +65,7 @@ export function checkJobWord(word: unknown, what: string): string {
 
 /** An error as the table keeps it: short, and text that every store can hold. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const text = isError(error) ? `${error.name}: ${error.message}` : String(error)
   return text.slice(0, 1000).toWellFormed().replaceAll('\u0000', '\ufffd')
 }
 
@@ -84,7 +84,7 @@ export function inTime<T>(store: string, what: string, ms: number, work: Promise
 
 export function storeFailed(store: string, what: string, cause: unknown): MillpondError {
   if (cause instanceof MillpondError) return cause
-  return new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+  return new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: ${isError(cause) ? cause.message : String(cause)}`, {
     cause,
   })
 }

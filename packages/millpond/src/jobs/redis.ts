@@ -1,7 +1,7 @@
 // The job table in Redis or Valkey. What exists only here is as durable as the server: switch its persistence on.
 import { createHash } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../core/checks.ts'
-import { MillpondError } from '../core/errors.ts'
+import { isError, MillpondError } from '../core/errors.ts'
 import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
@@ -103,7 +103,7 @@ async function run(client: RedisJobsClient, script: string, base: string, args: 
     return await client.call('EVALSHA', [hash, 1, base, ...args])
   } catch (error) {
     // A restarted server, or one that was never asked.
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    if (!(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
     return client.call('EVAL', [script, 1, base, ...args])
   }
 }

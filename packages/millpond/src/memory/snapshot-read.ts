@@ -1,6 +1,8 @@
 // Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than one of them is held.
+
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import type { Codec } from '../core/contracts.ts'
+import { isError } from '../core/errors.ts'
 import type { SnapshotEntry, SnapshotMeta } from './snapshot.ts'
 import { Damage, framesOf } from './snapshot-frames.ts'
 
@@ -44,7 +46,7 @@ export async function openSnapshot(file: string, codec: Codec): Promise<Snapshot
   } catch (error) {
     await handle?.close()
     if (error instanceof Damage) return setAside(file, error.message)
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'none' }
+    if (isError(error) && 'code' in error && error.code === 'ENOENT') return { kind: 'none' }
     return { kind: 'set-aside', problem: `it cannot be read: ${String(error)}` }
   }
 }

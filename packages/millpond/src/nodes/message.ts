@@ -1,5 +1,5 @@
 // What travels over the channel: JSON of bounded length and depth. What comes from the store is read as if an enemy had written it (G26).
-import { MillpondError, show } from '../core/errors.ts'
+import { isError, MillpondError, show } from '../core/errors.ts'
 import { MAX_NODE_TEXT } from '../core/nodes.ts'
 
 const MAX_DEPTH = 64
@@ -55,7 +55,7 @@ export function checkNodeWord(word: unknown, what: string): string {
 }
 
 export function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 1000)
+  return (isError(error) ? error.message : String(error)).slice(0, 1000)
 }
 
 function inWords(_: string, value: unknown): unknown {

@@ -1,5 +1,7 @@
 // Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
+
 import { checkOptions, fn, oneOf, record, type Shape, text } from '../core/checks.ts'
+import { isError } from '../core/errors.ts'
 
 /** The levels of log lines, from the least to the gravest. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -104,7 +106,7 @@ function fieldsText(fields: LogFields, head: object): string {
 function flatten(fields: LogFields, head: object): Record<string, unknown> {
   const flat: Record<string, unknown> = Object.create(null)
   for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof Error && name === 'error') Object.assign(flat, errorFields(value))
+    if (isError(value) && name === 'error') Object.assign(flat, errorFields(value))
     else if (!Object.hasOwn(head, name)) flat[name] = value
   }
   return flat
@@ -119,7 +121,7 @@ function plainer(value: unknown): unknown {
   if (typeof value === 'string') return cut(value)
   if (typeof value === 'bigint') return String(value)
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
-  return value instanceof Error ? errorFields(value) : value
+  return isError(value) ? errorFields(value) : value
 }
 
 function cut(text: string): string {

@@ -2,6 +2,7 @@
 //
 // There is no convention for caches. Spans are named and filled as Sentry's cache pages expect (`cache.hit`, `cache.key`, `cache.item_size`); instruments are named as the Prometheus text has
 // them, without `_total`, which exporters put there again. A histogram cannot be observed from outside: its count, sum and buckets (`le`) are counters.
+
 import {
   type Attributes,
   type MeterProvider,
@@ -13,6 +14,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { checkOptions, flag, oneOf, type Shape, withMethods } from '../core/checks.ts'
+import { isError } from '../core/errors.ts'
 import { cacheCollector } from './collectors.ts'
 import { METRICS, type MetricDefinition } from './definitions.ts'
 import { LATENCY_BOUNDS_MS } from './histogram.ts'
@@ -98,7 +100,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
         return answer
       } catch (error) {
         span.setStatus({ code: SpanStatusCode.ERROR })
-        if (error instanceof Error) span.recordException({ name: error.name, message: error.message })
+        if (isError(error)) span.recordException({ name: error.name, message: error.message })
         throw error
       } finally {
         span.end()

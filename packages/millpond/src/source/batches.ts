@@ -1,6 +1,6 @@
 // Loads of one turn come together: many callers ask for one thing each, and the source is asked once.
 import { nextTick } from 'node:process'
-import { MillpondError, show } from '../core/errors.ts'
+import { isError, MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
 
 interface Waiting<Id, T> {
@@ -54,7 +54,7 @@ export class Batches<Id, T> {
       const values = byId<Id, T>(ids, await this.#loadMany(ids, { signal: given.signal }))
       for (const { id, resolve, reject } of batch) {
         const value = values.get(id)
-        if (value instanceof Error) reject(value)
+        if (isError(value)) reject(value)
         else resolve(value)
       }
     } catch (error) {

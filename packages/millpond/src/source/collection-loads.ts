@@ -1,4 +1,5 @@
 // What loading things of a collection comes to: a queued write, else what its source answers behind its guard, where that is a record.
+import { isError } from '../core/errors.ts'
 import { encodeKey } from '../core/key.ts'
 import type { CollectionContext, CollectionOptions } from '../engine/collection.ts'
 import { Batches, byId } from './batches.ts'
@@ -38,7 +39,7 @@ export class CollectionLoads<Id, T> {
     const found = new Map(answers.flatMap((answer) => [...answer]))
     return ids.map((id, at) => {
       const value = queued[at] === undefined ? found.get(id) : queued[at].value
-      if (value instanceof Error) throw value
+      if (isError(value)) throw value
       return queued[at] === undefined && value !== undefined ? this.#checked(value, id) : value
     })
   }

@@ -5,6 +5,8 @@ import type { Freeze, Lag } from './history.ts'
 export interface LagJudge {
   /** Some window between the two instants was starved or is not covered by the record. */
   starved(process: string, from: number, to: number): boolean
+  /** How much of the span the process was starved. */
+  starvedMs(process: string, from: number, to: number): number
   /** Starved time over all time recorded, 0 to 1. */
   readonly starvedShare: number
   /** How much of the span the process was stopped by somebody else. */
@@ -23,12 +25,12 @@ export function judgeLag(lags: readonly Lag[], freezes: readonly Freeze[], limit
 
   const isStarved = (lag: Lag) => lag.lagMs - frozenMs(lag.process, lag.start, lag.end) >= limitMs
 
-  let starvedMs = 0
+  let starvedInAll = 0
   let totalMs = 0
   for (const lag of lags) {
     const length = lag.end - lag.start - frozenMs(lag.process, lag.start, lag.end)
     totalMs += length
-    if (isStarved(lag)) starvedMs += length
+    if (isStarved(lag)) starvedInAll += length
   }
 
   function starved(process: string, from: number, to: number): boolean {
@@ -49,7 +51,14 @@ export function judgeLag(lags: readonly Lag[], freezes: readonly Freeze[], limit
     return covered < to
   }
 
-  return { starved, starvedShare: totalMs > 0 ? starvedMs / totalMs : 0, frozenMs }
+  function starvedMs(process: string, from: number, to: number): number {
+    return (windows.get(process) ?? []).filter(isStarved).reduce((sum, window) => {
+      const [start, end] = [Math.max(from, window.start), Math.min(to, window.end)]
+      return end > start ? sum + end - start - frozenMs(process, start, end) : sum
+    }, 0)
+  }
+
+  return { starved, starvedMs, starvedShare: totalMs > 0 ? starvedInAll / totalMs : 0, frozenMs }
 }
 
 /** Index of the last window that starts at or before the instant, 0 when there is none. */

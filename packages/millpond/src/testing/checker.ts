@@ -87,11 +87,12 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
     if (violations.length < keep) violations.push(violation)
   }
   const lag = judgeLag(sorted.lags, sorted.freezes, limits.lagMs ?? 50)
-  for (const operation of sorted.operations) judgeEnd(operation, lag, limits, report)
   const counts = { suspects: 0, unackedStepsBack: 0, converged: 0 }
   const count = (what: keyof typeof counts) => {
     counts[what] += 1
   }
+  const suspect = (): void => count('suspects')
+  for (const operation of sorted.operations) judgeEnd(operation, lag, limits, { report, suspect })
   const staleMs: number[] = []
   const judgement = {
     boundMs: limits.boundMs ?? 500,
@@ -99,7 +100,7 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
     quiets: sorted.quiets,
     starved: lag.starved,
     report,
-    suspect: () => count('suspects'),
+    suspect,
     staleFor: (ms: number) => void staleMs.push(ms),
     unackedStepBack: () => count('unackedStepsBack'),
     converged: () => count('converged'),
@@ -196,24 +197,28 @@ function keysOf(change: Operation, sorted: Sorted): readonly string[] {
 }
 
 /** Nothing pends for ever, and nothing fails in a way that a program could not tell apart. */
-function judgeEnd(operation: Operation, lag: LagJudge, limits: Limits, report: (violation: Violation) => void): void {
+function judgeEnd(
+  operation: Operation,
+  lag: LagJudge,
+  { hangMs = 10_000, codes = CODES, readCodes = READ_CODES }: Limits,
+  { report, suspect }: { report: (violation: Violation) => void; suspect: () => void },
+): void {
   const about = { operation, ...(operation.key === undefined ? {} : { key: operation.key }) }
   const took = operation.end - operation.start - lag.frozenMs(operation.process, operation.start, operation.end)
-  if (took > (limits.hangMs ?? 10_000)) {
-    report({
-      ...about,
-      rule: 'hang',
-      guarantee: 'G14',
-      what: `${operation.op} ${operation.pending ? 'still pends after' : 'took'} ${took.toFixed(0)} ms`,
-    })
+  if (took > hangMs) {
+    const what = `${operation.op} ${operation.pending ? 'still pends after' : 'took'} ${took.toFixed(0)} ms`
+    // What it waited for a processor, it did not hang.
+    if (took - lag.starvedMs(operation.process, operation.start, operation.end) > hangMs)
+      report({ ...about, rule: 'hang', guarantee: 'G14', what })
+    else suspect()
   }
   if (operation.error === undefined) return
   const { name, code, message } = operation.error
   const shown = `${operation.op} failed with ${name} ${code ?? ''} ${message ?? ''}`.trim()
-  const typed = [...(limits.codes ?? CODES), ...(limits.readCodes ?? READ_CODES)]
+  const typed = [...codes, ...readCodes]
   if (name !== 'MillpondError' || code === undefined || !typed.includes(code)) {
     report({ ...about, rule: 'untyped-error', guarantee: 'G5', what: shown })
-  } else if (isRead(operation) && !(limits.readCodes ?? READ_CODES).includes(code)) {
+  } else if (isRead(operation) && !readCodes.includes(code)) {
     report({ ...about, rule: 'failed-read', guarantee: 'T9', what: shown })
   }
 }

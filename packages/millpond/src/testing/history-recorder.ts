@@ -1,5 +1,7 @@
 // Records what one process does to a cache: a line per finished operation, and how late its event loop was.
+
 import { checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
+import { isError } from '../core/errors.ts'
 import { type ChangeOp, type HistoryLine, historyTime, type Operation, type ReadOp } from './history.ts'
 
 /** What a cached value must tell about itself, so that a read can be judged. */
@@ -146,7 +148,7 @@ function sampleLag(process: string, tell: (line: HistoryLine) => void): () => vo
 
 /** An error as a history line holds it. */
 export function describeError(error: unknown): NonNullable<Operation['error']> {
-  if (!(error instanceof Error)) return { name: typeof error, message: String(error) }
+  if (!isError(error)) return { name: typeof error, message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   return { name: error.name, message: error.message.slice(0, 200), ...(code === undefined ? {} : { code }) }
 }

@@ -1,5 +1,7 @@
 // An examination of a store: steps with their times, verdicts and remedies. What comes after a step that failed is not tried.
+
 import type { TierStep } from '../core/contracts.ts'
+import { isError } from '../core/errors.ts'
 
 /** What a step has found; nothing: all is well, and there is nothing to say. */
 export interface Finding {
@@ -94,10 +96,10 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
 /** Several addresses that were tried in vain come as one error without a message. */
 function messageIn(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageIn).join('; ')
-  return error instanceof Error ? error.message : String(error)
+  return isError(error) ? error.message : String(error)
 }
 
 export const codeIn = (error: unknown): string => {
   if (error instanceof AggregateError && !('code' in error)) return codeIn(error.errors[0])
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
+  return isError(error) && 'code' in error ? String(error.code) : ''
 }

@@ -1,10 +1,10 @@
 // The library in one file with the program that uses it, by three bundlers, run where no package is; and in TypeScript programs of CommonJS modules.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import ts from 'typescript'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
 import { typeFaults } from '../strict-types.ts'
 import { bringTools, emptyFolder, loadTool, program, run } from './tools.ts'
 
@@ -128,6 +128,17 @@ describeWith('redis', "a bundle with the program's own client in it", () => {
     })
     expect(await run(process.execPath, [source], folder)).toMatch(/^OPTION_INVALID .*npm install bullmq/)
   })
+})
+
+test('where a test runner gives a realm of its own, as Jest does, what Node throws is still understood and told', async () => {
+  const { file } = await esbuild('realm.mjs', 'cjs')
+  // Where no package is: those of the project lie beside the program itself.
+  const host = join(folder, 'realm-host.cjs')
+  copyFileSync(program('realm-host.cjs'), host)
+  const printed = await run(process.execPath, [host, file, String(await freePort())], folder)
+  const [server, missing] = JSON.parse(printed)
+  expect(server).toMatch(/^LEDGER_UNREACHABLE: .*ECONNREFUSED/)
+  expect(missing).toMatch(/^OPTION_INVALID: .*npm install pg/)
 })
 
 test('memory alone, minified and compressed, is as small as the guide says', async () => {

@@ -105,7 +105,7 @@ describeWith('redis', 'acks on one Redis', () => {
     const here = open({ name: 'box', tiers: [memory(), redis({ url: server.url })], outbox: sqliteOutbox({ path }) })
     const there = open({ name: 'box', tiers: [memory(), redis({ url: server.url })] })
     await here.set('k', 'old')
-    expect(await there.get('k')).toBe('old')
+    expect(await there.get('k'), 'in time').toBe('old')
     await server.pause()
     const receipt = await here.delete('k')
     expect(receipt.isApplied).toBe(false)

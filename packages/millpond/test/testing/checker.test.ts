@@ -171,6 +171,14 @@ describe('starvation', () => {
     expect(checkHistory([...stale, ...calm.filter((_, index) => index < 8)]).counts.suspects).toBe(1)
     expect(checkHistory([...stale, ...calm.filter((_, index) => index > 6)]).outcome).toBe('violated')
   })
+  test('what waited for a processor did not hang; what takes too long beside that did', () => {
+    const long = [commit(1, 0), read('a', 1, 0, { end: 10_020 })]
+    const windows = (starved: number): HistoryLine[] => Array.from({ length: 102 }, (_, at) => window(at * 100, at < starved ? 80 : 5, 'a'))
+    expect(checkHistory([...long, ...windows(0)]).found).toEqual({ hang: 1 })
+    expect(checkHistory([...long, ...windows(1)])).toMatchObject({ found: {}, counts: { suspects: 1 } })
+    const longer = [commit(1, 0), read('a', 1, 0, { end: 10_200 })]
+    expect(checkHistory([...longer, ...windows(1)]).found).toEqual({ hang: 1 })
+  })
   test('a process stopped by the fault under test is judged when it goes on', () => {
     const stopped: HistoryLine[] = [
       ...calm.slice(0, 3),

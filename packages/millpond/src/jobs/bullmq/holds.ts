@@ -1,4 +1,5 @@
 // The jobs that this process runs, and the steps that only who holds a job's lease may take.
+import { isError } from '../../core/errors.ts'
 import type { BullJob } from './package-types.ts'
 
 export interface Held {
@@ -69,4 +70,4 @@ export function openHolds(
 }
 
 const codeOf = (error: unknown): number | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
+  isError(error) && 'code' in error && typeof error.code === 'number' ? error.code : undefined

@@ -1,4 +1,5 @@
 // The file system as a journal uses it: few verbs, so that a test can record every write and sync, and take the power away between any two.
+
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -18,6 +19,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { isError } from '../../core/errors.ts'
 
 /** An open segment that grows at its end. */
 export interface AppendFile {
@@ -100,7 +102,7 @@ function whenThere<T>(work: () => T, otherwise: T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise
+    if (isError(error) && 'code' in error && error.code === 'ENOENT') return otherwise
     throw error
   }
 }

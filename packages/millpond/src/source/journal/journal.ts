@@ -7,7 +7,7 @@
 // Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several processes of one host keep
 // the order in which they were acknowledged, as far as their common clock does.
 import { setImmediate } from 'node:timers'
-import { MillpondError } from '../../core/errors.ts'
+import { isError, MillpondError } from '../../core/errors.ts'
 import { type Claim, claim } from './claim.ts'
 import { type JournalFiles, nodeFiles } from './files.ts'
 import { DOUBT_MS, HEARTBEAT_MS } from './owner.ts'
@@ -219,4 +219,4 @@ function failing<T>(what: string, work: () => T): T {
 const failed = (what: string, cause: unknown): MillpondError =>
   cause instanceof MillpondError
     ? cause
-    : new MillpondError('JOURNAL_FAILED', `${what} (${cause instanceof Error ? cause.message : cause})`, { cause })
+    : new MillpondError('JOURNAL_FAILED', `${what} (${isError(cause) ? cause.message : cause})`, { cause })

@@ -3,8 +3,10 @@
 // A process number alone says little: numbers are used again, and two containers on one volume have worlds of their own. Within one world (host, boot,
 // namespace of processes) the number with the start time decides, at once. After a reboot of the same host nobody of the earlier boot lives. Of any
 // other world only the heartbeat can be seen: its owner touches it every 5 s, stops acknowledging when it could not for 30 s, and is given up after 60.
+
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isError } from '../../core/errors.ts'
 
 export interface Owner {
   readonly pid: number
@@ -68,6 +70,6 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return isError(error) && 'code' in error && error.code === 'EPERM'
   }
 }

@@ -4,7 +4,7 @@
 // it over, in its order. A process that was frozen, and comes back, finds itself fenced. Of a key only the latest write is kept (decision 0049).
 import { createHash, randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/contracts.ts'
-import { MillpondError, reasonOf } from '../../core/errors.ts'
+import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
 import type { WriteLog } from '../write-behind/contract.ts'
 import { CONFIG_GET, checkDurable, type Demand, settingsFrom } from './durability.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -183,7 +183,7 @@ export class RedisLog implements WriteLog {
     try {
       return await this.#timed(name, this.#run(SCRIPTS[name], [this.#base, this.#id, LEASE_MS, ...more]))
     } catch (error) {
-      if (!(error instanceof Error && error.message.includes('TAKEN')))
+      if (!(isError(error) && error.message.includes('TAKEN')))
         throw error instanceof MillpondError ? error : failed(name, reasonOf(error), error)
       this.#refusal ??= new MillpondError(
         'JOURNAL_FAILED',
@@ -199,7 +199,7 @@ export class RedisLog implements WriteLog {
       return await client.callBuffer('EVALSHA', [hashOf(script), 1, base, ...args])
     } catch (error) {
       // A restarted server, or one that was never asked.
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      if (!(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
       return client.callBuffer('EVAL', [script, 1, base, ...args])
     }
   }
@@ -218,7 +218,7 @@ export class RedisLog implements WriteLog {
 }
 
 /** The server has answered, and does not do it. */
-const isRefusal = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError'
+const isRefusal = (error: unknown): boolean => isError(error) && error.name === 'ReplyError'
 
 const failed = (what: string, why: string, cause?: unknown): MillpondError =>
   new MillpondError('JOURNAL_FAILED', `the write log in Redis: ${what}: ${why}`, withoutValues(cause))

@@ -1,5 +1,5 @@
 // Writes that the source refuses, set aside: in the log too, so that they outlive the process and are not tried by the next one.
-import { show } from '../../core/errors.ts'
+import { isError, show } from '../../core/errors.ts'
 import type { Appends } from './appends.ts'
 import type { DeadLetter, QueueOptions } from './contract.ts'
 import type { Item } from './items.ts'
@@ -57,7 +57,7 @@ export class DeadWrites {
   /** Sets it aside in the log too, under a number of its own; until that is written, a crash tries it once more. */
   bury({ key, operation, number }: Item, error: unknown): void {
     const { log, encode } = this.#options
-    const letter = { key, number, operation, error: error instanceof Error ? error.message : show(error) }
+    const letter = { key, number, operation, error: isError(error) ? error.message : show(error) }
     this.setAside(letter)
     const keep = async (): Promise<void> => {
       const bytes = await encode(key, operation)

@@ -6,7 +6,7 @@
 //   and are written again and again, wait out their time, or nothing would become of coalescing. It also goes when half of the room is taken.
 // - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It is set aside (dead letter)
 //   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
-import { MillpondError, reasonOf } from '../../core/errors.ts'
+import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
 import { Appends } from './appends.ts'
 import { BackOff } from './back-off.ts'
 import type { DeadLetter, Drained, ForgottenWrite, Operation, QueueOptions } from './contract.ts'
@@ -268,7 +268,7 @@ export class WriteQueue {
     if (isRefused && group <= 1) item.attempts++
     item.seen = this.#stored
     item.group = Math.min(item.group, Math.max(1, group))
-    const isPermanent = error instanceof Error && 'permanent' in error && error.permanent === true
+    const isPermanent = isError(error) && 'permanent' in error && error.permanent === true
     const isLatest = item.next === undefined && !this.#appends.isUnderWay(item.key)
     if (isLatest && (isPermanent || item.attempts >= maxAttempts)) {
       this.#dead.bury(item, error)

@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
-import { MillpondError, show } from '../../core/errors.ts'
+import { isError, MillpondError, show } from '../../core/errors.ts'
 import { examineFolder } from './examine.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
@@ -299,7 +299,7 @@ class FolderTier implements FileTier {
       return work()
     } catch (error) {
       if (error instanceof MillpondError) throw error
-      const why = error instanceof Error ? error.message : String(error)
+      const why = isError(error) ? error.message : String(error)
       throw new MillpondError('TIER_FAILED', `file tier ${show(this.path)}: ${what}: ${why}`, { cause: error })
     }
   }
@@ -310,7 +310,7 @@ const closed = (): MillpondError => new MillpondError('CLOSED', 'file: the tier 
 const dropping = (log: Log, key: string): Entry => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed) })
 
 function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code))
+  return isError(error) && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code))
 }
 
 /** An empty batch is one empty step, so that a closed tier still says so. */

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { MillpondError, show } from '../../core/errors.ts'
+import { isError, MillpondError, show } from '../../core/errors.ts'
 
 /** Length of a segment's beginning: where its first record is. */
 export const FIRST = 32
@@ -189,4 +189,4 @@ export function quietly<T>(codes: string | readonly string[], work: () => T): T 
   }
 }
 
-const codeOf = (error: unknown): string | undefined => (error instanceof Error && 'code' in error ? String(error.code) : undefined)
+const codeOf = (error: unknown): string | undefined => (isError(error) && 'code' in error ? String(error.code) : undefined)

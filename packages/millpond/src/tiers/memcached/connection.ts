@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { nextTick } from 'node:process'
 import { setImmediate } from 'node:timers'
+import { isError } from '../../core/errors.ts'
 import { Replies, type Reply } from './replies.ts'
 
 export type Verb = 'mg' | 'ms' | 'md'
@@ -138,7 +139,7 @@ export class Connection {
     try {
       this.#replies.push(bytes)
     } catch (error) {
-      this.fail(new Error(`it answered what is not the meta protocol: ${error instanceof Error ? error.message : String(error)}`))
+      this.fail(new Error(`it answered what is not the meta protocol: ${isError(error) ? error.message : String(error)}`))
       return
     }
     // A few bytes of a large value are no sign of life: a server may not hold a caller by dripping.
@@ -221,7 +222,7 @@ export class Connection {
 
 /** The other side has let go of a connection that stood: no sign that it is not well. */
 export function isLost(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+  return isError(error) && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
 
 function greeting(login: string | undefined): string {

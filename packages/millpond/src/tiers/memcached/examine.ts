@@ -1,6 +1,8 @@
 // The Memcached tier examined: each of its servers, over a connection of its own.
+
 import type { Socket } from 'node:net'
 import type { TierStep } from '../../core/contracts.ts'
+import { isError } from '../../core/errors.ts'
 import { Examination, type Finding, findings } from '../examination.ts'
 import { nameOf, reach } from '../reach.ts'
 import { isTooOld } from './connection.ts'
@@ -63,9 +65,9 @@ async function signIn(socket: Socket, login: string | undefined): Promise<Findin
 }
 
 const notSignedIn = (error: unknown): string =>
-  error instanceof Error && error.message.startsWith('user name')
+  isError(error) && error.message.startsWith('user name')
     ? 'mend username and password (-Y names their file on the server)'
-    : error instanceof Error && error.message.startsWith('it wants')
+    : isError(error) && error.message.startsWith('it wants')
       ? 'give username and password'
       : 'the server ends the connection or is silent: it may speak TLS only (tls: true), or have too many clients (-c)'
 

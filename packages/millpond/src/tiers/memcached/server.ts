@@ -1,7 +1,7 @@
 // One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at once.
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { MillpondError } from '../../core/errors.ts'
+import { isError, MillpondError } from '../../core/errors.ts'
 import { Connection, isLost, type Verb } from './connection.ts'
 import { dump, type Listed } from './dump.ts'
 import type { MemcachedHost, MemcachedSettings } from './options.ts'
@@ -104,7 +104,7 @@ export class Server {
 
   #failed(error: unknown): MillpondError {
     if (error instanceof MillpondError) return error
-    const why = error instanceof Error ? error.message : String(error)
+    const why = isError(error) ? error.message : String(error)
     return new MillpondError('TIER_FAILED', `memcached ${this.name}: ${why}`, { cause: error })
   }
 }

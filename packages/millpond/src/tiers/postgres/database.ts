@@ -5,7 +5,7 @@
 // takes its connection with it: nobody knows when that would be free again.
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { ask, asRow, asText, Call, type Row, withLimit } from './call.ts'
 import type { Access, PostgresClient, PostgresQuery } from './client.ts'
 import { checkServer } from './install.ts'
@@ -249,10 +249,8 @@ export class Database {
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
     if (this.#closed) return new MillpondError('CLOSED', `[postgres] ${what}: the tier is closed`)
     if (cause instanceof MillpondError) return cause
-    return new MillpondError(
-      code,
-      `[postgres] ${what.replace(/:$/, '')}: ${cause instanceof Error ? cause.message : 'there is no connection'}`,
-      { cause },
-    )
+    return new MillpondError(code, `[postgres] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`, {
+      cause,
+    })
   }
 }

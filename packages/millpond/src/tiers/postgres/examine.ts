@@ -1,8 +1,10 @@
 // The PostgreSQL tier examined, over a connection of its own.
+
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { TierStep } from '../../core/contracts.ts'
+import { isError } from '../../core/errors.ts'
 import { codeIn, Examination, type Finding, findings } from '../examination.ts'
 import { type Destination, nameOf, reach } from '../reach.ts'
 import type { Access, Listening } from './client.ts'
@@ -102,7 +104,7 @@ async function aboutServer(client: Listening): Promise<Finding> {
 }
 
 const notRight = (error: unknown): string =>
-  error instanceof Error && error.message.startsWith('it is version')
+  isError(error) && error.message.startsWith('it is version')
     ? `use PostgreSQL ${LEAST / 10_000} or later`
     : 'name the primary (target_session_attrs does that for several hosts), or set default_transaction_read_only = off for this user'
 
@@ -129,7 +131,7 @@ async function aboutSettings(client: Listening, { schema, install, poolSize }: P
 }
 
 const notSuited = (error: unknown): string =>
-  error instanceof Error && error.message.includes('may not use')
+  isError(error) && error.message.includes('may not use')
     ? 'run postgresGrants({ role }) as the owner of the schema'
     : 'run postgresSchema() as an owner, or give this user CREATE on the database and leave install on'
 

@@ -1,8 +1,9 @@
 // What an error of the server says about the statement, the schema and the connection.
 
+import { isError } from '../../core/errors.ts'
 /** The five characters by which the server names an error; undefined when it was not the server that failed. */
 export function sqlState(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
+  if (!isError(error)) return undefined
   const code: unknown = Reflect.get(error, 'code')
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && Reflect.has(error, 'severity') ? code : undefined
 }
@@ -14,7 +15,7 @@ export function isMissing(state: string | undefined): boolean {
 
 /** The function was made anew between the call and its start, by a process that brings the schema up to date: nothing has happened. */
 export function wasReplaced(error: unknown): boolean {
-  return sqlState(error) === 'XX000' && error instanceof Error && error.message.startsWith('cache lookup failed for function')
+  return sqlState(error) === 'XX000' && isError(error) && error.message.startsWith('cache lookup failed for function')
 }
 
 /**

@@ -1,7 +1,9 @@
 // The client of node-redis (`redis` on npm), in the verbs that are used of a client.
 //
 // Each attempt to connect is a client of its own, which never comes back by itself: when and how often is said here, as it is told.
+
 import { afterAwake } from '../../core/awake.ts'
+import { isError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 
 /** What is used of a client of node-redis 5 or 6. */
@@ -93,7 +95,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
         this.#tell('connect')
         this.#tell('ready')
       } catch (error) {
-        this.#lose(client, error instanceof Error ? error : new Error(String(error)), true)
+        this.#lose(client, isError(error) ? error : new Error(String(error)), true)
       } finally {
         cancel()
       }
@@ -133,7 +135,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
       const sent = ([, command, ...args]: unknown[]): Promise<[Error | null, unknown]> =>
         this.#send([String(command), ...args.map((one) => (Buffer.isBuffer(one) ? one : String(one)))]).then(
           (answer) => [null, answer],
-          (error: unknown) => [error instanceof Error ? error : new Error(String(error)), undefined],
+          (error: unknown) => [isError(error) ? error : new Error(String(error)), undefined],
         )
       return { exec: () => Promise.all(commands.map(sent)) }
     }
@@ -237,7 +239,7 @@ async function masterOf(
       end(client)
     }
   }
-  const why = trouble instanceof Error ? trouble.message : String(trouble)
+  const why = isError(trouble) ? trouble.message : String(trouble)
   throw new Error(`no sentinel could be asked: ${why}`, { cause: trouble })
 }
 

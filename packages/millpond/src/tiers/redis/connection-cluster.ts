@@ -5,7 +5,7 @@
 // all by a promoted replica with the run id of the server it came after. While a master is down its slots fail at once,
 // and the other servers are asked for the map until somebody serves them again.
 
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { type Connection, closed, failed, messageOf, type Wire } from './connection.ts'
@@ -155,7 +155,7 @@ export class ClusterConnection implements Connection {
           for (const [at, index] of indexes.entries()) {
             const next = this.#judge(replies[at], places.get(index), commands[index])
             if (next !== undefined) again.set(index, next)
-            else this.#settle(answers, open, index, replies[at] instanceof Error ? failed(code, what, replies[at]) : replies[at])
+            else this.#settle(answers, open, index, isError(replies[at]) ? failed(code, what, replies[at]) : replies[at])
           }
         }),
       )
@@ -170,7 +170,7 @@ export class ClusterConnection implements Connection {
 
   /** Where the command must go instead, or undefined when this is its answer. */
   #judge(reply: unknown, place: Place | undefined, command: KeyCommand | undefined): Place | undefined {
-    if (!(reply instanceof Error) || place === undefined) return undefined
+    if (!isError(reply) || place === undefined) return undefined
     if (reply.message.startsWith('NOSCRIPT') && place.isKnown && command?.otherwise !== undefined) return { ...place, isKnown: false }
     const move = redirectionOf(reply.message, addressOf(place.server).host)
     if (move === undefined) {

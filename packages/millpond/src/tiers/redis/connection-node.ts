@@ -4,7 +4,7 @@
 // behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends, the wire is dead,
 // and nothing that was begun on it continues on the next.
 
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { type Connection, closed, failed, type Wire } from './connection.ts'
 import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
@@ -209,5 +209,5 @@ export class NodeConnection implements Connection {
 
 /** A demoted master answers so: the next connection may find the new one. */
 function isReadOnly(error: unknown): boolean {
-  return error instanceof Error && /^(READONLY|MASTERDOWN)/.test(error.message)
+  return isError(error) && /^(READONLY|MASTERDOWN)/.test(error.message)
 }

@@ -2,6 +2,7 @@
 //
 // A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on the wrong side of
 // a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the connection asks the sentinels itself.
+import { isError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { letGo } from './connection-client.ts'
 import type { Address } from './options.ts'
@@ -62,7 +63,7 @@ export class SentinelWatch {
 
   /** The client says of a refused certificate no more than that the connection was closed. */
   explain(error: unknown): unknown {
-    if (this.#trouble === undefined || !(error instanceof Error) || !error.message.includes('Connection is closed')) return error
+    if (this.#trouble === undefined || !isError(error) || !error.message.includes('Connection is closed')) return error
     return new Error(`no sentinel could be asked: ${this.#trouble.message}`, { cause: this.#trouble })
   }
 

@@ -1,5 +1,7 @@
 // One live connection, as exchanges see it.
+
 import { nextTick } from 'node:process'
+import { isError } from '../../core/errors.ts'
 import type { RedisClient } from './client.ts'
 import type { Argument, Wire } from './connection.ts'
 
@@ -40,7 +42,7 @@ export class LiveWire implements Wire {
 
   async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
     const answers = await this.settleAll(commands)
-    for (const answer of answers) if (answer instanceof Error) throw answer
+    for (const answer of answers) if (isError(answer)) throw answer
     return answers
   }
 
@@ -66,4 +68,4 @@ export class LiveWire implements Wire {
   }
 }
 
-const asAnswer = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
+const asAnswer = (error: unknown): Error => (isError(error) ? error : new Error(String(error)))

@@ -1,6 +1,6 @@
 // What the tier and its ledger need of the servers: one, one that Sentinel names, or a Cluster.
 
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { loadPackage } from '../../core/packages.ts'
 import type { RedisClientClass } from './client.ts'
 import { type NodeRedisClient, nodeRedisClass } from './client-node-redis.ts'
@@ -64,13 +64,9 @@ function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
 
 /** What a caller gets to see of a failure. */
 export function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
-  return new MillpondError(
-    code,
-    `[redis] ${what.replace(/:$/, '')}: ${cause instanceof Error ? cause.message : 'there is no connection'}`,
-    {
-      cause: withoutCommand(cause),
-    },
-  )
+  return new MillpondError(code, `[redis] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`, {
+    cause: withoutCommand(cause),
+  })
 }
 
 export function closed(what: string): MillpondError {
@@ -79,14 +75,14 @@ export function closed(what: string): MillpondError {
 
 /** The client hangs the failed command on its errors, and so passwords (AUTH) and values would reach logs. */
 function withoutCommand(error: unknown): unknown {
-  if (error instanceof Error) Reflect.deleteProperty(error, 'command')
+  if (isError(error)) Reflect.deleteProperty(error, 'command')
   return error
 }
 
 /** What the server or the socket itself said. */
 export function messageOf(error: unknown): string {
   const cause = reasonOf(error)
-  return cause instanceof Error ? cause.message : ''
+  return isError(cause) ? cause.message : ''
 }
 
 export function reasonOf(error: unknown): unknown {

@@ -1,5 +1,7 @@
 // The Redis tier examined: each server that the options name, over connections of their own; of sentinels and of a cluster also what they say of the servers.
+
 import type { TierStep } from '../../core/contracts.ts'
+import { isError } from '../../core/errors.ts'
 import { Examination, type Finding, findings } from '../examination.ts'
 import { type Destination, nameOf, reach } from '../reach.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
@@ -97,7 +99,7 @@ async function signIn(client: RedisClient, { db, address }: RedisSettings, troub
 }
 
 function notSignedIn(error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error)
+  const said = isError(error) ? error.message : String(error)
   if (/NOAUTH/.test(said)) return 'the server wants a password: give username and password, or redis://user:password@host'
   if (/WRONGPASS|invalid password/i.test(said)) return 'user name or password is wrong: mend them (in a URL percent-encoded)'
   if (/without any password configured/i.test(said))
@@ -125,7 +127,7 @@ async function aboutServer(client: RedisClient, isCluster: boolean): Promise<Fin
 }
 
 function notRight(error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error)
+  const said = isError(error) ? error.message : String(error)
   if (said.startsWith('it is version')) return `use Redis ${LEAST.join('.')} or later, or Valkey`
   if (said.includes('replica')) return 'name the master, or give sentinels and name'
   if (said.includes('is not a node')) return 'give url, or host and port, in place of cluster'

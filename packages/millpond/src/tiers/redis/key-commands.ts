@@ -1,4 +1,5 @@
 // Commands for servers of a cluster, each for the one that holds its key.
+import { isError } from '../../core/errors.ts'
 import type { Argument, Wire } from './connection.ts'
 import type { Script } from './script.ts'
 import type { ServerName } from './slots.ts'
@@ -20,7 +21,7 @@ export async function runOne(wire: Wire, { words: [command, ...args], otherwise 
   try {
     return await wire.call(command, args)
   } catch (error) {
-    if (otherwise === undefined || !(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    if (otherwise === undefined || !(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
     const [instead, ...all] = otherwise
     return wire.call(instead, all)
   }
@@ -71,7 +72,7 @@ export class AskingWire implements Wire {
 
   async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
     const answers = await this.settleAll(commands)
-    for (const answer of answers) if (answer instanceof Error) throw answer
+    for (const answer of answers) if (isError(answer)) throw answer
     return answers
   }
 

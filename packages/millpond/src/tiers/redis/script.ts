@@ -1,5 +1,7 @@
 // A Lua script, known to the server by its hash, and how it runs on one live connection.
+
 import { createHash } from 'node:crypto'
+import { isError } from '../../core/errors.ts'
 import type { Argument, Wire } from './connection.ts'
 
 export interface Script {
@@ -24,7 +26,7 @@ export async function run(wire: Wire, script: Script, keys: readonly string[], a
   try {
     return await wire.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    if (!(isError(error) && error.message.startsWith('NOSCRIPT'))) throw error
     return wire.call('EVAL', [script.text, keys.length, ...keys, ...args])
   }
 }

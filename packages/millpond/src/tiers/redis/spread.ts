@@ -5,7 +5,7 @@
 // write lies over a later one: so every write names its number, and the server compares.
 
 import type { Stored, TierItem } from '../../core/contracts.ts'
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { restore } from '../record-head.ts'
 import type { ClusterConnection } from './connection-cluster.ts'
 import { type KeyCommand, scriptCommand } from './key-commands.ts'
@@ -73,7 +73,7 @@ export class SpreadEntries {
       if (error instanceof MillpondError) return commands.map(() => error)
       throw error
     })
-    const done = replies.map((reply) => !(reply instanceof Error) && Number(reply) === 1)
+    const done = replies.map((reply) => !isError(reply) && Number(reply) === 1)
     return { wasThere: done.slice(0, drop.length), stored: done.slice(drop.length) }
   }
 
@@ -91,7 +91,7 @@ export class SpreadEntries {
 
   async #all(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
     const replies = await this.#connection.each(what, code, commands)
-    for (const reply of replies) if (reply instanceof Error) throw reply
+    for (const reply of replies) if (isError(reply)) throw reply
     return replies
   }
 

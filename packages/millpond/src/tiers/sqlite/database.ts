@@ -3,7 +3,7 @@
 
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { classify, LockHeld, transaction } from '../../core/sqlite.ts'
 import type { SqliteDriver } from './client.ts'
 import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
@@ -160,6 +160,6 @@ export class Database {
 
 function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
   if (cause instanceof MillpondError && cause.code === 'CLOSED') return cause
-  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  const why = isError(cause) ? `: ${cause.message}` : ''
   return new MillpondError(code, `[sqlite] ${what}${why}`, { cause })
 }

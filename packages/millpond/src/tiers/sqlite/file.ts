@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { MillpondError, show } from '../../core/errors.ts'
+import { isError, MillpondError, show } from '../../core/errors.ts'
 import { classify, column, numberIn, textIn, texts, transaction } from '../../core/sqlite.ts'
 import type { SqliteDriver, SqliteHandle, SqliteStatement, SqlValue } from './client.ts'
 import type { SqliteSettings } from './options.ts'
@@ -110,7 +110,7 @@ export function setAside(settings: SqliteSettings, path: string, identity: strin
     try {
       renameSync(path + suffix, aside + suffix)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      if (!(isError(error) && 'code' in error && error.code === 'ENOENT')) throw error
     }
   }
   settings.warn({

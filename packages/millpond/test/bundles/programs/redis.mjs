@@ -4,7 +4,7 @@ import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 
 const client = new Redis(process.env.REDIS_URL, { lazyConnect: true })
-const cache = createCache({ tiers: [memory(), redis({ client })] })
+const cache = createCache({ tiers: [memory(), redis({ client, commandTimeout: '10s', connectTimeout: '10s' })] })
 cache
   .getOrSet('a', async () => 'loaded')
   .then(async (value) => {

@@ -62,7 +62,7 @@ function shareOf(traffic: Traffic, runs: number): Readonly<Record<keyof Found, n
 }
 
 describe(`equal arms, looked at ${LOOKS} times`, () => {
-  const RUNS = 500
+  const RUNS = sized(200, 500)
   const seen = new Map(Object.entries(KINDS).map(([kind, traffic]) => [kind, shareOf(traffic, RUNS)]))
 
   it.each([...seen])('are told apart in at most 5 of 100 experiments: %s', (_, { sequential }) => {
