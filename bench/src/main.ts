@@ -9,6 +9,7 @@ import { EXIT_CODES, gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
 import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
 import { benchJournal } from './journal.ts'
+import { benchKeyShapes } from './key-shapes.ts'
 import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { benchSources } from './sources.ts'
@@ -23,7 +24,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal alone
+  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys alone
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
@@ -53,6 +54,12 @@ else if (values.rows === 'files') await benchFiles(progress)
 else if (values.rows === 'cluster') await benchCluster(progress)
 else if (values.rows === 'sources') await benchSources(progress)
 else if (values.rows === 'journal') await benchJournal(progress)
+else if (values.rows === 'keys')
+  await benchKeyShapes(
+    numbers(values.sizes ?? (values.quick ? '1000,100000' : '1000,100000,1000000'), '--sizes'),
+    numbers(values.rounds ?? (values.quick ? '5' : '15'), '--rounds')[0] ?? 15,
+    progress,
+  )
 else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 

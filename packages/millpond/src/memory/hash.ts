@@ -1,4 +1,4 @@
-// Hashes of strings: a seeded one of the whole key that no outsider can aim at, and a quick one of its end.
+// Hashes of strings: a seeded one of the whole key that no outsider can aim at, and a quick one of a few characters.
 //
 // The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser, "Strongly universal string hashing is
 // fast", The Computer Journal 2014). Whoever does not know the multipliers finds two keys that collide with a chance of 2^-32, whatever
@@ -70,34 +70,48 @@ function scatter(hash: number): number {
   return mixed ^ (mixed >>> 13)
 }
 
-/** Characters that the quickest hash reads, and the next quickest. */
-export const SHORT_TAIL = 4
-export const LONG_TAIL = 8
-/** In place of a number of characters: the seeded hash of them all. */
-export const WHOLE = Infinity
+/** Characters of a window. */
+export const WINDOW = 4
+/** In place of a window's begin: `hashElsewhere` knows more of it. Before every key. */
+export const ELSEWHERE = -(2 ** 30)
 
 /**
- * A hash of the last `tail` characters and the length. But for `WHOLE` not safe against chosen keys: its user must bound what collisions cost.
- * Small, so that V8 makes it a part of every caller.
+ * A hash of four characters and the length: from `window` on, or as many before the end as it is below zero. But for the whole key (no windows at all)
+ * not safe against chosen keys: its user must bound what collisions cost. Small, so that V8 makes it a part of every caller.
+ * @param window the only one of `windows`, `ELSEWHERE` where there is none or more than one
  */
-export function hashTail(key: string, tail: number): number {
+export function hashWindow(key: string, window: number, windows: Int32Array): number {
   const end = key.length
-  return tail === SHORT_TAIL && end >= SHORT_TAIL ? scatter(fourBefore(key, end) ^ end) : hashLongerTail(key, tail)
+  const from = window < 0 ? end + window : window
+  return from >= 0 && from + WINDOW <= end ? scatter(fourFrom(key, from) ^ end) : hashElsewhere(key, windows)
 }
 
 /** Four characters as one number: exact for Latin-1, mixed beyond. Spelt out, since a loop would cost as much again on the way of every hit. */
-function fourBefore(key: string, end: number): number {
-  return key.charCodeAt(end - 1) ^ (key.charCodeAt(end - 2) << 8) ^ (key.charCodeAt(end - 3) << 16) ^ (key.charCodeAt(end - 4) << 24)
+function fourFrom(key: string, from: number): number {
+  return key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
 }
 
-function hashLongerTail(key: string, tail: number): number {
+/** By several windows; by all of a key where there are none; by its end where it is too short for one. */
+function hashElsewhere(key: string, windows: Int32Array): number {
+  const count = windows.length
+  if (count === 0) return hashKey(key)
   const end = key.length
-  if (tail === LONG_TAIL && end >= LONG_TAIL) {
-    return scatter((Math.imul(fourBefore(key, end - 4), 0x5bd1e995) + (fourBefore(key, end) ^ end)) | 0)
-  }
-  if (tail === WHOLE) return hashKey(key)
   let sum = end
-  for (let i = Math.max(0, end - tail); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
+  for (let i = 0; i < count; i++) {
+    const window = windows[i] as number
+    const from = window < 0 ? end + window : window
+    if (from < 0 || from + WINDOW > end) return hashEnd(key)
+    sum = (Math.imul(sum, 0x5bd1e995) + fourFrom(key, from)) | 0
+  }
+  return scatter(sum)
+}
+
+const MOST_OF_END = 16
+
+function hashEnd(key: string): number {
+  const end = key.length
+  let sum = end
+  for (let i = Math.max(0, end - MOST_OF_END); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
 }
 

@@ -1,20 +1,24 @@
 // From key to slot, with a quick hash for the usual keys and a safe one for the others.
 //
 // Reading a whole key to hash it costs more than all the rest of a hit, and V8's own cached hash cannot be seen from JavaScript. So a key
-// is first looked for by its last few characters, whose hash costs next to nothing; equality is decided by comparing the keys, as always.
+// is first looked for by a few of its characters, whose hash costs next to nothing; equality is decided by comparing the keys, as always.
 // Keys that share those characters soon find no place within the bounded reach of that table; they go to a second table, by the seeded hash
 // of the whole key. So a lookup is a bounded number of steps plus one that nobody can aim at, whatever keys come. When many had to go, the
-// index learns to look at more characters: at once while it is small, when it grows anyway later.
+// index learns which characters tell its keys apart (`windows.ts`): at once while it is small, when it grows anyway later.
 //
 // Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole key: the first say where
-// the entry is without a look at its key, the others tell keys with one end apart for the eviction policy, which knows entries by this number.
-import { hashKey, hashTail, LONG_TAIL, SHORT_TAIL, WHOLE } from './hash.ts'
+// the entry is without a look at its key, the others tell keys apart that have those few characters in common, for the eviction policy, which knows entries
+// by this number.
+import { hashKey, hashWindow, WINDOW } from './hash.ts'
 import { FIRST_CELLS, ProbeTable } from './probe-table.ts'
 import type { Slots } from './slots.ts'
+import { learnWindows, onlyOf, SAMPLE } from './windows.ts'
 
-/** How many of a key's last characters are looked at, by level. */
-const TAILS = [SHORT_TAIL, LONG_TAIL, 24, WHOLE]
-/** Bits of the hash column that are the index's own, at the first level (small indexes, where ends often meet) and beyond; more only for more cells. */
+/** What is looked at until something is learnt: the last characters, where most keys have their id. */
+const FIRST_WINDOWS = Int32Array.of(-WINDOW)
+/** So often an index learns; then it reads whole keys. */
+const MOST_LESSONS = 16
+/** Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and after it; more only for more cells. */
 const FIRST_BITS = 16
 const USUAL_BITS = 22
 /** An index up to this size may be rebuilt at any time: some 3 ms while its keys are of usual length. */
@@ -25,9 +29,11 @@ export class KeyIndex {
   readonly #slots: Slots
   readonly usual: ProbeTable
   readonly strays: ProbeTable
-  #level = 0
-  /** Of how many last characters `hash` tells. */
-  tail = SHORT_TAIL
+  #lessons = 0
+  /** Where the characters lie that `hash` tells of; none: it tells of all. */
+  windows: Int32Array = FIRST_WINDOWS
+  /** The only one of these, for `hashWindow`. */
+  window = onlyOf(FIRST_WINDOWS)
   /** Mask of the low bits of the hash column that are this index's, at least as many as its tables have cells. */
   #own = 2 ** FIRST_BITS - 1
 
@@ -41,14 +47,19 @@ export class KeyIndex {
     return this.usual.size + this.strays.size
   }
 
+  /** Nothing less than all of a key is looked at: all of them are in `strays`. */
+  get isWhole(): boolean {
+    return this.windows.length === 0
+  }
+
   /** What `locate` and `insert` want to know of a key; good until the next `insert`. */
   hash(key: string): number {
-    return hashTail(key, this.tail)
+    return hashWindow(key, this.window, this.windows)
   }
 
   /** The key's slot, or -1. The hit path has the same steps spelt out (`Space.find`): V8 makes them a part of every caller only there. */
   find(key: string): number {
-    return this.locate(key, hashTail(key, this.tail))
+    return this.locate(key, hashWindow(key, this.window, this.windows))
   }
 
   locate(key: string, hash: number): number {
@@ -57,7 +68,7 @@ export class KeyIndex {
   }
 
   findStray(key: string, hash: number): number {
-    return this.strays.find(key, this.tail === WHOLE ? hash : hashKey(key))
+    return this.strays.find(key, this.isWhole ? hash : hashKey(key))
   }
 
   /** The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash column. */
@@ -66,14 +77,14 @@ export class KeyIndex {
     this.#slots.hashes[slot] = whole
     if (usual.isFull || (strays.isFull && this.#isMisled())) {
       this.#grow()
-      this.#place(slot, hashTail(this.#slots.key(slot), this.tail))
+      this.#place(slot, this.hash(this.#slots.key(slot)))
     } else this.#place(slot, hash)
     if (strays.size > 0 && this.#isMisled() && this.size <= SMALL) this.#grow()
   }
 
   #place(slot: number, hash: number): void {
-    if (this.tail !== WHOLE && this.usual.insert(slot, hash)) this.#note(slot, hash)
-    else this.#placeStray(slot, this.tail === WHOLE ? hash : hashKey(this.#slots.key(slot)))
+    if (!this.isWhole && this.usual.insert(slot, hash)) this.#note(slot, hash)
+    else this.#placeStray(slot, this.isWhole ? hash : hashKey(this.#slots.key(slot)))
   }
 
   #placeStray(slot: number, hash: number): void {
@@ -98,21 +109,34 @@ export class KeyIndex {
     if (!this.usual.remove(slot)) this.strays.remove(slot)
   }
 
-  /** More than an eighth of the keys strayed: their tails do not tell them apart. */
+  /** More than an eighth of the keys strayed: their windows do not tell them apart. */
   #isMisled(): boolean {
-    return this.strays.size > 16 + (this.usual.size >>> 3) && this.tail !== WHOLE
+    return this.strays.size > 16 + (this.usual.size >>> 3) && !this.isWhole
+  }
+
+  /** Other windows than before, or more of them. */
+  #learn(): void {
+    const slots = this.slots()
+    const step = Math.max(1, Math.floor(slots.length / SAMPLE))
+    const sample: string[] = []
+    for (let at = 0; at < slots.length && sample.length < SAMPLE; at += step) sample.push(this.#slots.key(slots[at] as number))
+    const before = this.windows
+    const population = 2 * slots.length
+    const learnt = ++this.#lessons > MOST_LESSONS ? new Int32Array(0) : learnWindows(sample, population)
+    this.windows = isSame(learnt, before) ? learnWindows(sample, population, before.length + 1) : learnt
+    this.window = onlyOf(this.windows)
   }
 
   /** Tables with room for all; strays may come home. Keys are read only where more must be known of them than before. */
   #grow(): void {
     const { usual, strays } = this
     const own = this.#own
-    const tail = this.tail
-    if (this.#isMisled()) this.tail = TAILS[++this.#level] ?? WHOLE
-    const cells = this.tail === WHOLE ? FIRST_CELLS : roomFor(this.size, usual.cells)
-    this.#own = roomFor(cells, this.#level === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
-    const isKnown = own === this.#own && tail === this.tail
-    const anew = (slot: number): void => this.#place(slot, hashTail(this.#slots.key(slot), this.tail))
+    const windows = this.windows
+    if (this.#isMisled()) this.#learn()
+    const cells = this.isWhole ? FIRST_CELLS : roomFor(this.size, usual.cells)
+    this.#own = roomFor(cells, this.#lessons === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
+    const isKnown = own === this.#own && windows === this.windows
+    const anew = (slot: number): void => this.#place(slot, this.hash(this.#slots.key(slot)))
     usual.rebuild(cells, isKnown ? (slot, hash) => this.#place(slot, hash) : anew)
     strays.rebuild(strays.cells, anew)
     usual.known = this.#own
@@ -136,13 +160,17 @@ export class KeyIndex {
   clear(): void {
     this.usual.clear()
     this.strays.clear()
-    this.#level = 0
-    this.tail = SHORT_TAIL
+    this.#lessons = 0
+    this.windows = FIRST_WINDOWS
+    this.window = onlyOf(FIRST_WINDOWS)
     this.#own = 2 ** FIRST_BITS - 1
     this.usual.known = this.#own
     this.strays.known = this.#own
   }
 }
+
+const isSame = (one: Int32Array, other: Int32Array): boolean =>
+  one.length === other.length && one.every((window, at) => window === other[at])
 
 /** Doubled until at most half of it is needed. */
 function roomFor(needed: number, room: number): number {

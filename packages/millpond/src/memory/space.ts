@@ -2,7 +2,7 @@
 import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
-import { hashTail } from './hash.ts'
+import { hashWindow } from './hash.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Slots } from './slots.ts'
 
@@ -75,8 +75,8 @@ export class Space implements Near {
   }
 
   find(key: string): number {
-    const { usual, strays, tail } = this.index
-    const hash = hashTail(key, tail)
+    const { usual, strays, window, windows } = this.index
+    const hash = hashWindow(key, window, windows)
     const slot = usual.find(key, hash)
     return slot >= 0 || strays.size === 0 ? slot : this.index.findStray(key, hash)
   }

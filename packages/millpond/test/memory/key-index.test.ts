@@ -1,8 +1,9 @@
 // The index under keys that were chosen to hurt it.
 import { describe, expect, test } from 'vitest'
-import { hashAndWidth, hashKey, hashTail, SHORT_TAIL, WHOLE } from '../../src/memory/hash.ts'
+import { hashAndWidth, hashKey, hashWindow, WINDOW } from '../../src/memory/hash.ts'
 import { KeyIndex } from '../../src/memory/key-index.ts'
 import { Slots } from '../../src/memory/slots.ts'
+import { learnWindows } from '../../src/memory/windows.ts'
 
 function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slotOf: Map<string, number> } {
   const slots = new Slots(keys.length + 1, 0)
@@ -43,16 +44,29 @@ function flood(wanted: (hash: number) => boolean, count: number): string[] {
   const keys: string[] = []
   for (let i = 0; keys.length < count; i++) {
     const key = `k${i.toString(36).padStart(9, '0')}`
-    if (wanted(hashTail(key, SHORT_TAIL))) keys.push(key)
+    if (wanted(hashWindow(key, -WINDOW, Int32Array.of(-WINDOW)))) keys.push(key)
   }
   return keys
 }
+
+/** Where they differ no window reaches. */
+const farApart = Array.from({ length: 2_000 }, (_, i) => `${'a'.repeat(300)}${1_000_000 + i}${'z'.repeat(300)}`)
+
+/** Each batch differs only where the one before did not, so that what was learnt is wrong again and again. */
+const everElsewhere = Array.from({ length: 20 * 200 }, (_, i) => {
+  const units = Array.from({ length: 60 }, () => 'x')
+  const [batch, at] = [Math.floor(i / 200), i % 200]
+  units[3 * batch + 1] = String.fromCharCode(65 + (at % 16))
+  units[3 * batch + 2] = String.fromCharCode(65 + (at >> 4))
+  return units.join('')
+})
 
 const families: Record<string, string[]> = {
   'keys with one end': sameEnd,
   'keys with one long end': sameLongEnd,
   'keys that want one place': flood((hash) => (hash & 0x3ff) === 7, 4_000),
   'keys that want one run of places': flood((hash) => (hash & 0xffff) < 0x200, 4_000),
+  'keys that differ ever elsewhere': everElsewhere,
 }
 
 describe('the index', () => {
@@ -105,10 +119,10 @@ describe('the index', () => {
   }
 
   test('an index that was cleared has forgotten what was special about its keys', () => {
-    const { index } = indexed(sameLongEnd)
-    expect(index.tail).toBe(WHOLE)
+    const { index } = indexed(farApart)
+    expect(index.isWhole).toBe(true)
     index.clear()
-    expect(index.tail).toBe(SHORT_TAIL)
+    expect(index.isWhole).toBe(false)
   })
 
   test('stays flat under floods: no family of keys costs many times what plain ones do', () => {
@@ -160,6 +174,46 @@ describe('the index', () => {
     const { index, slotOf } = indexed(keys)
     expect(new Set(keys.map((key) => index.find(key))).size).toBe(keys.length)
     for (const key of keys) expect(index.find(key)).toBe(slotOf.get(key))
+  })
+})
+
+describe('the characters that tell keys apart', () => {
+  const hex = (i: number, digits: number): string => {
+    let text = ''
+    for (let hash = i + 1; text.length < digits; ) {
+      hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) + 0x9e3779b9
+      text += (hash >>> 0).toString(16).padStart(8, '0')
+    }
+    return text.slice(0, digits)
+  }
+  const shapes: Record<string, (i: number) => string> = {
+    'a number at the end': (i) => `v1:user_perms:${i}`,
+    'a short key': (i) => `u${i}`,
+    'a number with 8 equal characters behind it': (i) => `user:${i}:profile`,
+    'a number with 40 equal characters behind it': (i) => `v1:organizations:statistics:${i}:days=30:type=overview:locale=en`,
+    'a URL with a query': (i) => `/api/cached/organizations/${i}/statistics/?days=30&type=overview`,
+    'two numbers': (i) => `org:${i % 300}:users:${Math.floor(i / 300)}:rights`,
+    'a UUID': (i) => `session:${hex(i, 8)}-${hex(~i, 4)}-4${hex(i ^ 77, 3)}-a${hex(i ^ 99, 3)}-${hex(i * 3, 12)}`,
+    '64 hex digits': (i) => `sha:${hex(i, 64)}`,
+    'a tuple': (i) => JSON.stringify(['user', i, 'profile']),
+  }
+  for (const [name, make] of Object.entries(shapes)) {
+    test(`are found where they are: ${name}`, () => {
+      for (const count of [1_000, 30_000]) {
+        const keys = Array.from({ length: count }, (_, i) => make(Math.imul(i, 7919) % count))
+        const { index } = indexed([...new Set(keys)])
+        expect(index.isWhole, `${count} keys`).toBe(false)
+        expect(index.strays.size, `${count} keys`).toBeLessThan(count / 8 + 17)
+        expect(index.windows.length).toBeLessThanOrEqual(2)
+      }
+    })
+  }
+
+  test('are no more than needed, and all where none tell', () => {
+    expect(learnWindows(['user:12:profile', 'user:34:profile', 'user:56:profile'], 100)).toHaveLength(1)
+    expect(learnWindows(farApart.slice(0, 100), 100)).toHaveLength(0)
+    expect(learnWindows(['a', 'a', 'a'], 100)).toHaveLength(0)
+    expect(learnWindows([], 0)).toHaveLength(0)
   })
 })
 

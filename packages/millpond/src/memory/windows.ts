@@ -1,0 +1,95 @@
+// Which characters of its keys tell them apart: learnt from some of them.
+//
+// Keys of a service have a shape: a prefix, an id, a suffix. A window of four characters that lies on what differs, counted from the begin or
+// from the end, says as much of a key as all of it. Candidates are those in which neighbours of the sample differ most; the one that leaves
+// the fewest pairs of the sample together is taken, and a second, third or fourth is put beside it while too many pairs remain.
+import { ELSEWHERE, hashWindow, WINDOW } from './hash.ts'
+
+/** Keys that are looked at: enough to see one pair in 130,000. */
+export const SAMPLE = 512
+/** How far from either end a window may lie. */
+const FAR = 256
+const CANDIDATES = 32
+const MOST_WINDOWS = 4
+/** Keys with which a key may share its hash, in the mean: the index has room for one. */
+const COMPANY = 0.25
+
+interface Candidate {
+  readonly window: number
+  /** How often its characters differ between neighbours. */
+  readonly change: number
+}
+
+/**
+ * Windows whose characters tell keys apart, `least` or more; none where no four windows do, which means all characters of a key.
+ * @param sample keys as they lie in the index, which is no order that anybody chose
+ * @param population how many keys there will be
+ */
+export function learnWindows(sample: readonly string[], population: number, least = 1): Int32Array {
+  const candidates = promising(sample)
+  const most = (COMPANY * sample.length * (sample.length - 1)) / 2 / population
+  let chosen: number[] = []
+  let together = Number.POSITIVE_INFINITY
+  while (chosen.length < MOST_WINDOWS && (chosen.length < least || together > most)) {
+    const before: number[] = chosen
+    let best = Number.POSITIVE_INFINITY
+    for (const { window } of candidates) {
+      if (before.includes(window)) continue
+      const pairs = pairsTogether(sample, Int32Array.of(...before, window))
+      if (pairs < best) {
+        best = pairs
+        chosen = [...before, window]
+      }
+    }
+    if (chosen === before) break
+    together = best
+  }
+  return chosen.length >= least && together <= 4 * most ? Int32Array.from(chosen) : new Int32Array(0)
+}
+
+/** Of windows with equal merit the one in which most changes comes first. */
+function promising(sample: readonly string[]): Candidate[] {
+  const fromBegin = new Uint32Array(FAR)
+  const fromEnd = new Uint32Array(FAR)
+  for (let i = 1; i < sample.length; i++) {
+    const one = sample[i - 1] as string
+    const other = sample[i] as string
+    const both = Math.min(one.length, other.length, FAR)
+    for (let at = 0; at < both; at++) {
+      if (one.charCodeAt(at) !== other.charCodeAt(at)) (fromBegin[at] as number)++
+      if (one.charCodeAt(one.length - 1 - at) !== other.charCodeAt(other.length - 1 - at)) (fromEnd[at] as number)++
+    }
+  }
+  const candidates: Candidate[] = []
+  for (let at = 0; at + WINDOW <= FAR; at++) {
+    const begin = changeWithin(fromBegin, at)
+    if (begin > 0) candidates.push({ window: at, change: begin })
+    const end = changeWithin(fromEnd, at)
+    if (end > 0) candidates.push({ window: -at - WINDOW, change: end })
+  }
+  return candidates.sort((a, b) => b.change - a.change).slice(0, CANDIDATES)
+}
+
+function changeWithin(changes: Uint32Array, at: number): number {
+  let sum = 0
+  for (let i = at; i < at + WINDOW; i++) sum += changes[i] as number
+  return sum
+}
+
+/** Pairs of the sample that the windows do not tell apart. */
+function pairsTogether(sample: readonly string[], windows: Int32Array): number {
+  const only = onlyOf(windows)
+  const hashes = new Int32Array(sample.length)
+  for (let i = 0; i < hashes.length; i++) hashes[i] = hashWindow(sample[i] as string, only, windows)
+  hashes.sort()
+  let pairs = 0
+  let run = 0
+  for (let i = 1; i < hashes.length; i++) {
+    run = hashes[i] === hashes[i - 1] ? run + 1 : 0
+    pairs += run
+  }
+  return pairs
+}
+
+/** What `hashWindow` wants to have at hand. */
+export const onlyOf = (windows: Int32Array): number => (windows.length === 1 ? (windows[0] as number) : ELSEWHERE)
