@@ -32,7 +32,7 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
       const address = check(url)
       const ends = new AbortController()
       const late = (): void => ends.abort(new MillpondError('LOAD_TIMEOUT', `${address.href} did not answer within ${timeoutMs} ms`))
-      const cancel = clock.after(timeoutMs, late)
+      const cancel = clock.after(timeoutMs, late, true)
       try {
         // A redirect could lead to any host.
         const answer = await fetch(address, { headers, redirect: 'manual', signal: ends.signal })

@@ -1,14 +1,16 @@
 // Writers behind a journal are killed, or asked to end: the source has what they acknowledged, in order (G18, G19).
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder } from '../engine/setups.ts'
 import { compile } from '../histories/compile.mjs'
 import { killWriters } from './kill-writers.mjs'
 
+const FLUSHING = fileURLToPath(new URL('./flush-child.mjs', import.meta.url))
 const CHILD = fileURLToPath(new URL('./write-behind-child.mjs', import.meta.url))
 /** As many as show that the judge works; `npm run kills` has the thousands. */
 const KILLS = 12
@@ -49,4 +51,9 @@ it('a writer that is asked to end drains its queue, then ends by the signal', { 
     .map((line) => line.split(' ')))
     stored.set(id, Number(value))
   for (const [id, value] of acked) expect(stored.get(id) ?? 0, id).toBeGreaterThanOrEqual(Number(value))
+})
+
+it('a writer that waits for its queue stays until the source has it, though it has nothing else to do', { timeout: 60_000 }, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [FLUSHING, compile(), join(newFolder(), 'journal')])
+  expect(stdout).toBe('stored at call 3')
 })

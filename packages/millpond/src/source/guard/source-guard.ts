@@ -146,9 +146,10 @@ export class Guard implements SourceGuard {
   /** Resolves when the replica is to be asked: the call is slow, or the source has failed. Rejects where it has gone well, and where nobody waits any more. */
   #afterwards(call: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#services.clock.after(ms, () => {
+      const ask = (): void => {
         if (this.#hedges.spend()) resolve()
-      })
+      }
+      const cancel = this.#services.clock.after(ms, ask, true)
       call.then(
         () => {
           cancel()
@@ -210,7 +211,7 @@ export class Guard implements SourceGuard {
     return new Promise<T>((resolve, reject) => {
       const give = (): void => reject(signal.reason)
       if (signal.aborted) return give()
-      const cancel = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late)
+      const cancel = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late, true)
       signal.addEventListener('abort', give, { once: true })
       new Promise<T>((begin) => begin(work({ signal, attempt }))).then(resolve, reject).finally(() => cancel?.())
     }).finally(release)

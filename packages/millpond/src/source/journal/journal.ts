@@ -172,15 +172,17 @@ export class Journal {
     this.#waiting = []
     this.#settled = new Map()
     this.#isWriting = true
+    const isScrubbing = this.#isScrubbing
+    this.#isScrubbing = false
+    const puts = batch.flatMap((one) => one.puts)
     try {
       this.#checkClaim()
-      const live = this.#isScrubbing ? this.#segments.renew() : this.#segments.worthMoving()
-      this.#isScrubbing = false
-      // What is settled now is not written once more; and what moves comes before newer records of its key.
-      const moving = live.filter(({ key, number }) => (settled.get(key) ?? 0) < number)
-      const draft = this.#segments.write([...moving, ...batch.flatMap(({ puts }) => puts)], settled)
-      if (this.#sync) await this.#segments.sync()
-      this.#segments.commit(draft)
+      try {
+        await this.#put(puts, settled, isScrubbing)
+      } catch (error) {
+        if (!this.#segments.relieve(settled)) throw error
+        await this.#put(puts, settled, isScrubbing)
+      }
       for (const { resolve } of batch) resolve()
     } catch (error) {
       for (const [key, number] of settled) if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
@@ -190,6 +192,15 @@ export class Journal {
       this.#isWriting = false
       if (this.#waiting.length > 0) this.#schedule()
     }
+  }
+
+  async #put(puts: readonly EncodedPut[], settled: ReadonlyMap<string, number>, isScrubbing: boolean): Promise<void> {
+    const live = isScrubbing ? this.#segments.renew() : this.#segments.worthMoving()
+    // What is settled now is not written once more; and what moves comes before newer records of its key.
+    const moving = live.filter(({ key, number }) => (settled.get(key) ?? 0) < number)
+    const draft = this.#segments.write([...moving, ...puts], settled)
+    if (this.#sync) await this.#segments.sync()
+    this.#segments.commit(draft)
   }
 
   /** A process that was frozen for long may have been given up, and its folder taken. */

@@ -124,6 +124,28 @@ export class Segments {
     return [...live.values()].map(encoded)
   }
 
+  /**
+   * For a disk that takes nothing more, not even the note that records are settled: the oldest files of which nothing counts any more go without it, as far
+   * as there are any. Older records that a note would be needed against are gone with the files before. `true`: there is more room.
+   */
+  relieve(settled: ReadonlyMap<string, number>): boolean {
+    let isRelieved = false
+    for (let [oldest] = this.#all; oldest !== undefined; [oldest] = this.#all) {
+      if ([...oldest.keys].some(([key, { number }]) => (settled.get(key) ?? 0) < number)) break
+      if (this.#all.length === 1) this.close()
+      try {
+        this.#files.remove(oldest.path)
+      } catch {
+        break // nor does it let go of anything: the failed write tells why
+      }
+      this.#all.shift()
+      for (const key of [...oldest.keys.keys()]) this.#drop(key)
+      this.#bytes -= oldest.bytes
+      isRelieved = true
+    }
+    return isRelieved
+  }
+
   /** All that counts, and from now on another file: when it is written again there, the former ones go. */
   renew(): readonly EncodedPut[] {
     const live = this.#all.flatMap((segment) => this.#liveIn(segment))
@@ -149,10 +171,16 @@ export class Segments {
     return file
   }
 
-  /** Cuts off what was begun, and goes on in a new file. */
+  /** Cuts off what was begun, and goes on in a new file. One that nothing was kept in goes, or a disk that stays full would fill with empty ones. */
   #abandon(): void {
+    const last = this.#all.at(-1)
     try {
-      this.#open?.truncate(this.#all.at(-1)?.bytes ?? 0)
+      this.#open?.truncate(last?.bytes ?? 0)
+      this.close()
+      if (last?.bytes === 0) {
+        this.#files.remove(last.path)
+        this.#all.pop()
+      }
     } catch {
       // A torn end is passed over when it is read.
     }

@@ -125,6 +125,7 @@ export class WriteQueue {
       await this.#whenIdle(timeoutMs)
     } finally {
       this.#isFlushing--
+      this.#schedule() // nobody waits any more: what is left holds no process
     }
     return { left: this.#items.size, dead: this.#dead.size }
   }
@@ -211,7 +212,8 @@ export class WriteQueue {
     const oldest = this.#items.oldestReady()
     const due = Math.min(this.#items.nextDue(), oldest === undefined ? Number.POSITIVE_INFINITY : oldest + maxDelayMs)
     const next = this.#items.size === 0 ? Number.POSITIVE_INFINITY : Math.max(due, this.#backOff.until)
-    if (next !== Number.POSITIVE_INFINITY) this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule())
+    if (next !== Number.POSITIVE_INFINITY)
+      this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule(), this.#isFlushing > 0)
   }
 
   /** Which of those that are ready may go now. */

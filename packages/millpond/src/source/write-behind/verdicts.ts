@@ -9,14 +9,15 @@ export async function verdictsOf(
 ): Promise<readonly unknown[]> {
   const given = new AbortController()
   const stored = new Promise<unknown>((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, () => {
+    const late = (): void => {
       const error = new MillpondError(
         'SOURCE_TIMEOUT',
         `the source did not store ${sent.length} writes within ${timeoutMs} ms: they are tried again`,
       )
       given.abort(error)
       reject(error)
-    })
+    }
+    const cancel = clock.after(timeoutMs, late, true)
     Promise.resolve()
       .then(() => store(sent, { signal: given.signal }))
       .then(resolve, reject)

@@ -123,6 +123,64 @@ describe('a journal', () => {
     await second.close()
   })
 
+  it.each([false, true])(
+    'that has filled its disk goes on when all is settled, and leaves no empty files of what was refused (sync: %s)',
+    async (sync) => {
+      const path = place()
+      const sizes = new Map<string, number>()
+      const free = (): number => 20_000 - [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0)
+      const small: JournalFiles = {
+        ...nodeFiles,
+        append(file) {
+          const open = nodeFiles.append(file)
+          sizes.set(file, 0)
+          const grow = (bytes: number): void => void sizes.set(file, (sizes.get(file) ?? 0) + bytes)
+          return {
+            ...open,
+            write(bytes) {
+              const fits = Math.min(bytes.byteLength, free())
+              open.write(bytes.subarray(0, fits))
+              grow(fits)
+              if (fits < bytes.byteLength) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+            },
+            truncate(length) {
+              open.truncate(length)
+              sizes.set(file, length)
+            },
+          }
+        },
+        remove(file) {
+          nodeFiles.remove(file)
+          sizes.delete(file)
+        },
+      }
+      const journal = new Journal({ path, sync, files: small, segmentBytes: 5000 })
+      const kept: { key: string; number: number }[] = []
+      const fill = async (from: string): Promise<void> => {
+        for (let at = 0; ; at++) {
+          const key = `${from}${at}`
+          const numbers = await journal.append([entry(key, 'x'.repeat(500))]).catch(() => undefined)
+          if (numbers === undefined) return
+          kept.push({ key, number: numbers[0] ?? 0 })
+        }
+      }
+      await fill('a')
+      expect(kept.length).toBeGreaterThan(30)
+      for (let tries = 0; tries < 20; tries++) await expect(journal.append([entry('b', 'x'.repeat(500))])).rejects.toThrow('ENOSPC')
+      expect(sizes.size).toBeLessThan(6)
+      const last = kept.pop()
+      for (const { key, number } of kept.splice(0)) journal.settle(key, number)
+      await journal.append([entry('c', 'there is room')])
+      await fill('d')
+      expect(kept.length).toBeGreaterThan(20)
+      await journal.close()
+      const second = new Journal({ path })
+      const expected = [last?.key, 'c', ...kept.map(({ key }) => key)]
+      expect((await textOf(second)).map(([key]) => key)).toEqual(expected)
+      await second.close()
+    },
+  )
+
   it('refuses what a disk that became read-only does not take, and goes on when it takes it again', async () => {
     const path = place()
     let isReadOnly = false
