@@ -389,6 +389,20 @@ describe('as it was reported of others', () => {
     expect([await runs(Date.UTC(2026, 2, 28, 12)), await runs(Date.UTC(2026, 9, 24, 12))]).toEqual([1, 1])
   })
 
+  it('bull #2207: of a week with the clock change too, once, at the hour of its zone', async () => {
+    const clock = fakeClock({ now: Date.UTC(2021, 10, 1, 9), monotonic: 0 })
+    const { jobs } = setup({ poll: '1h' }, { clock })
+    const ran: string[] = []
+    jobs.repeat(
+      'x',
+      { cron: '0 6 * * MON', timezone: 'America/New_York' },
+      () => void ran.push(new Date(clock.now()).toISOString().slice(5, 16)),
+    )
+    await clock.run(7.5 * 24 * HOUR)
+    await jobs.stop()
+    expect(ran).toEqual(['11-01T10:00', '11-08T11:00'])
+  })
+
   it('node-cron #120: a process that was held up runs what it missed once, and says how late', async () => {
     const { clock, jobs, told } = setup()
     let runs = 0

@@ -109,6 +109,32 @@ describe('write-behind', () => {
     expect(stored.length).toBeLessThan(13)
   })
 
+  it('hazelcast #8918, #14019, #5757: a source that is down for a day is asked all day, queues nothing twice, and gets all soon after', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    const rows = new Map<number, number>()
+    let calls = 0
+    let isDown = true
+    const things = cache.collection<number, number>('thing', {
+      storeMany: async (writes) => {
+        calls++
+        if (isDown) throw new Error('down')
+        for (const { id, value } of writes) rows.set(id, value)
+      },
+      write: 'write-behind',
+      writeBehind: { durability: 'memory', maxBatch: 10 },
+    })
+    for (let id = 0; id < 30; id++) await things.set(id, id)
+    await clock.run(23 * 3_600_000)
+    const before = calls
+    await clock.run(3_600_000)
+    expect(calls - before).toBeGreaterThan(50)
+    expect(cache.stats().queues?.[0]).toMatchObject({ depth: 30, dead: 0 })
+    isDown = false
+    await clock.run(60_000)
+    expect([rows.size, cache.stats().queues?.[0]?.depth]).toEqual([30, 0])
+  })
+
   it('hazelcast #5368, #5339: what is deleted and not removed yet is not read from the source, by whatever way', async () => {
     const rows = new Map([[1, 'old']])
     const things = open().collection<number, string>('thing', {
@@ -177,6 +203,51 @@ describe('refreshing ahead', () => {
     }
     expect(loads).toBeGreaterThan(1)
     expect(loads).toBeLessThan(10)
+  })
+
+  it('caffeine #175, #120: what takes longer to load than it is fresh is renewed all the same', async () => {
+    const clock = fakeClock()
+    let loads = 0
+    const things = open({ clock }).collection('thing', {
+      ttl: '4s',
+      staleFor: '1h',
+      refreshAhead: 0.5,
+      load: () => {
+        const value = ++loads
+        return new Promise<number>((resolve) => clock.after(9000, () => resolve(value)))
+      },
+    })
+    const first = things.get('a')
+    await clock.run(9000)
+    expect(await first).toBe(1)
+    const seen = new Set<number | undefined>()
+    for (let second = 0; second < 60; second++) {
+      seen.add(await things.get('a'))
+      await clock.run(1000)
+    }
+    expect([...seen]).toEqual([1, 2, 3, 4, 5, 6])
+    await clock.run(10_000) // what is under way ends
+  })
+
+  it('guava #1975, caffeine #7: what is renewed together is one loadMany', async () => {
+    const clock = fakeClock()
+    const calls: (readonly number[])[] = []
+    const things = open({ clock }).collection<number, number>('thing', {
+      ttl: '10s',
+      staleFor: '1h',
+      loadMany: (ids) => {
+        calls.push(ids)
+        return [...ids]
+      },
+    })
+    await things.getMany([1, 2, 3])
+    await clock.run(11_000)
+    expect(await things.getMany([1, 2, 3])).toEqual([1, 2, 3])
+    await clock.run(100)
+    expect(calls).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
   })
 
   it('what is invalidated while it is refreshed does not come back', async () => {
