@@ -300,6 +300,9 @@ describe('bad input', () => {
     writeFileSync(join(folder, 'file'), 'x')
     for (const journal of [join(folder, 'file'), join(folder, 'file', 'below'), `${folder}/\0`])
       expect(() => behind('a', journal)).toThrow(expect.objectContaining({ code: 'JOURNAL_FAILED' }))
+    expect(() =>
+      cache.collection('c', { store: () => undefined, write: 'write-behind', writeBehind: { durability: 'memory', timeout: 0 } }),
+    ).toThrow('collection c: writeBehind.timeout: 0 is not allowed')
     behind('a', join(folder, 'journal'))
     expect(() => behind('b', join(folder, 'journal'))).toThrow(/belongs to ".*a", not to ".*b"/)
   })

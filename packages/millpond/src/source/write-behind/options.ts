@@ -12,7 +12,7 @@ import {
   withMethods,
 } from '../../core/checks.ts'
 import { parseDuration } from '../../core/duration.ts'
-import { MillpondError } from '../../core/errors.ts'
+import { MillpondError, show } from '../../core/errors.ts'
 import type { WriteBehindOptions, WriteStreamClient, WriteStreamOptions } from '../../engine/collection.ts'
 
 const STREAM: Shape<WriteStreamOptions> = {
@@ -80,6 +80,12 @@ export function settingsOf(name: string, options: WriteBehindOptions = {}): Queu
       'OPTION_INVALID',
       `${what}.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
     )
+  const timeoutMs = parseDuration(options.timeout ?? '30s', `${what}.timeout`)
+  if (timeoutMs < 1)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${what}.timeout: ${show(options.timeout)} is not allowed: no source stores in no time, give 1 ms or more`,
+    )
   return {
     journal: durability === 'memory' ? undefined : journal,
     stream,
@@ -88,7 +94,7 @@ export function settingsOf(name: string, options: WriteBehindOptions = {}): Queu
     maxBatch: options.maxBatch ?? 100,
     maxQueued: options.maxQueued ?? 10_000,
     maxWaitMs: parseDuration(options.maxWait ?? '5s', `${what}.maxWait`),
-    timeoutMs: parseDuration(options.timeout ?? '30s', `${what}.timeout`),
+    timeoutMs,
     maxAttempts: options.maxAttempts ?? 8,
     drainMs: parseDuration(options.drainTimeout ?? '10s', `${what}.drainTimeout`),
     drainOnSigterm,
