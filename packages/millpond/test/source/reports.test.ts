@@ -235,7 +235,7 @@ describe('refreshing ahead', () => {
     const things = open({ clock }).collection<number, number>('thing', {
       ttl: '10s',
       staleFor: '1h',
-      loadMany: (ids) => {
+      loadMany: async (ids) => {
         calls.push(ids)
         return [...ids]
       },
