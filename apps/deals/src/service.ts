@@ -12,6 +12,7 @@ import { createLayer, type Layer, type Observe } from './cache/layer.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
 import { openWarming } from './cache/open-warming.ts'
 import { createResponses } from './cache/responses.ts'
+import { createSessions, type Sessions } from './cache/sessions.ts'
 import { createSteering } from './cache/steering.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { busiest } from './cache/warming.ts'
@@ -63,8 +64,9 @@ export async function startService(settings: Settings, say: (line: string) => vo
       sources: () => ({ ...caches, db, startedAt, warming: warming.progress(), httpStats: () => front.stats() }),
     })
     const { defaultTtlMs } = settings.cache
-    const { isChoosingTtl } = settings.cache.insight
-    const observed = layersOver(caches, defaultTtlMs, isChoosingTtl, observation.observe)
+    const { isChoosingTtl, isPredicting } = settings.cache.insight
+    const sessions = isPredicting ? createSessions() : undefined
+    const observed = layersOver(caches, { defaultTtlMs, isChoosingTtl, sessions, observe: observation.observe })
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
     const front = createFront(caches, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
@@ -129,6 +131,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       observation,
       control,
       door,
+      sessions,
       metricsToken: settings.metricsToken,
     }
     // What a process that was killed left undone comes before the first answer.
@@ -157,11 +160,21 @@ export async function startService(settings: Settings, say: (line: string) => vo
   }
 }
 
-function layersOver(caches: Caches, defaultTtlMs: number, isChoosingTtl: boolean, observe: Observe): readonly [Layer, Layer] {
-  const { strategic, response } = caches
+interface Layering {
+  readonly defaultTtlMs: number
+  readonly isChoosingTtl: boolean
+  readonly sessions: Sessions | undefined
+  readonly observe: Observe
+}
+
+function layersOver(
+  { strategic, response }: Caches,
+  { defaultTtlMs, isChoosingTtl, sessions, observe }: Layering,
+): readonly [Layer, Layer] {
+  const common = { defaultTtlMs, observe, session: sessions?.current }
   return [
-    createLayer({ name: 'strategic', cache: strategic, defaultTtlMs, observe, isChoosingTtl }),
-    createLayer({ name: 'response', cache: response, defaultTtlMs, observe }),
+    createLayer({ ...common, name: 'strategic', cache: strategic, isChoosingTtl }),
+    createLayer({ ...common, name: 'response', cache: response }),
   ]
 }
 

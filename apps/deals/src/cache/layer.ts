@@ -79,6 +79,8 @@ export interface LayerOptions {
   readonly observe: Observe
   /** For reads that are nobody's, as warming's: they count nothing. Default false. */
   readonly isQuiet?: boolean
+  /** Who asks now, for whoever predicts what comes next. Default: nobody is told apart. */
+  readonly session?: (() => string | undefined) | undefined
   /** Data of kinds without a time of their own lives as long as it is found unchanged. Of finished bodies, which say when they were made, none is ever the same. Default false. */
   readonly isChoosingTtl?: boolean
 }
@@ -88,7 +90,7 @@ export function createLayer(options: LayerOptions): Layer {
 }
 
 function layerFor(options: LayerOptions, token: string | undefined): Layer {
-  const { name, cache, defaultTtlMs, observe, isQuiet = false, isChoosingTtl = false } = options
+  const { name, cache, defaultTtlMs, observe, isQuiet = false, session, isChoosingTtl = false } = options
   function method<A extends readonly unknown[], T>(
     kind: KindName,
     ask: (...args: A) => Question,
@@ -111,6 +113,7 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       key: (args: A) => ask(...args).key,
       tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
       quiet: isQuiet,
+      session,
       // Of responses too: as long as one is fresh, nobody asks for what it is made of.
       ...(refreshAhead !== undefined && { refreshAhead }),
       ...(token !== undefined && { after: () => token }),

@@ -4,6 +4,7 @@ import type { ControlPlane } from '@millpond/control'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { MillpondError } from 'millpond'
+import type { Sessions } from '../cache/sessions.ts'
 import { Refused } from '../writes/refused.ts'
 import { type ControlDoor, controlRoutes } from './control-routes.ts'
 import { type ManagementParts, managementRoutes } from './management-routes.ts'
@@ -20,6 +21,8 @@ export type AppParts = ReadParts &
   PageParts & {
     readonly control: ControlPlane
     readonly door: ControlDoor
+    /** Undefined: nobody predicts. */
+    readonly sessions: Sessions | undefined
     readonly onError: (error: unknown) => void
     /** Told of every answer: its route (never its path, which has ids), its status and its milliseconds. */
     readonly onAnswer: (route: string, status: number, ms: number) => void
@@ -45,6 +48,8 @@ export function createApp(parts: AppParts) {
     c.res = undefined
     c.res = new Response(null, { status, headers: [...headers, ['Content-Length', String(length)]] })
   })
+  const { sessions } = parts
+  if (sessions !== undefined) app.use((c, next) => sessions.run(c.req.header('Authorization'), next))
   // Before the limit of bodies: it has one of its own.
   app.route('/', controlRoutes(parts.control, parts.door))
   app.use(

@@ -3,6 +3,7 @@ import { createCache } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { expect, it } from 'vitest'
 import { createLayer, type LayerName } from '../../src/cache/layer.ts'
+import { createSessions } from '../../src/cache/sessions.ts'
 import { asked } from '../../src/cache/strategic.ts'
 
 it('computes statistics anew behind who asks for them again, in both layers, so that nobody waits when their time is over', async () => {
@@ -25,5 +26,24 @@ it('computes statistics anew behind who asks for them again, in both layers, so 
   expect(waited.filter((result) => result !== 'hit')).toEqual(['miss'])
   expect(made.response).toBeGreaterThanOrEqual(4)
   expect(made.strategic).toBeGreaterThanOrEqual(3)
+  await cache.close()
+})
+
+it('tells whoever predicts who asks, in both layers, and nobody where nobody is known', async () => {
+  const cache = createCache({ dependencies: 'tracked' })
+  const told: [session: number, key: string][] = []
+  cache.record({ hit: () => {}, miss: () => {}, context: (_, session, key) => told.push([session, key]) })
+  const sessions = createSessions()
+  const layer = (name: LayerName) =>
+    createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 1000, observe: () => undefined, session: sessions.current })
+  const strategic = layer('strategic').method('organization', asked.organization, async () => ({ versions: {} }))
+  const response = layer('response').method('organization', asked.organization, async (id) => (await strategic(id)).value)
+  await Promise.all([1, 2].map((id) => sessions.run(`person ${id}`, () => response(id))))
+  await sessions.run(undefined, () => response(3))
+  const of = (id: number) => told.filter(([, key]) => key.endsWith(`:${id}`)).map(([session]) => session)
+  expect(of(1).length).toBeGreaterThanOrEqual(2)
+  expect(of(2).length).toBe(of(1).length)
+  expect(new Set([...of(1), ...of(2)]).size).toBe(2)
+  expect(of(3).every((session) => session === 0)).toBe(true)
   await cache.close()
 })

@@ -81,6 +81,20 @@ describe('cachedMethod', () => {
     await expect(g()).rejects.toThrow('no')
     expect(calls).toBe(3)
   })
+  it('tells recorders who asks, where the arguments say so, and asks the same key for all', async () => {
+    const cache = createCache()
+    const told: number[] = []
+    cache.record({ hit: () => {}, miss: () => {}, context: (_, session) => told.push(session) })
+    let calls = 0
+    const f = wrappers(cache).cachedMethod({ keyPrefix: 'f', session: (who?: string) => who, key: (_who, id: string) => [id] })(
+      (_who: string | undefined, id: string) => `${calls++} ${id}`,
+    )
+    expect([await f('ada', 'a'), await f('bob', 'a'), await f('ada', 'a'), await f(undefined, 'a')]).toEqual(Array(4).fill('0 a'))
+    const [ada, bob, again] = told.filter((session) => session !== 0)
+    expect([again, ada === bob]).toEqual([ada, false])
+    await cache.close()
+  })
+
   it('G23: keeps tenants apart, whatever they are called', async () => {
     const { cachedMethod } = setUp()
     let calls = 0

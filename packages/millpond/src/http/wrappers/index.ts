@@ -110,6 +110,7 @@ const SMART: Shape<SmartOptions> = {
   key: WRAP.key,
   tags: WRAP.tags,
   tenant: WRAP.tenant,
+  session: WRAP.session,
   cacheErrors: WRAP.cacheErrors,
   refreshAhead: WRAP.refreshAhead,
   after: WRAP.after,

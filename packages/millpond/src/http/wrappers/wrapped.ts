@@ -13,8 +13,8 @@ export interface WrapperCache {
   getOrSetEntry<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<WrappedEntry<T>>
   refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   delete(key: Key): Promise<HttpReceipt>
-  /** A tenant's part of it. */
-  for(whose: { readonly tenant: string }): WrapperCache
+  /** A tenant's part of it; or who reads it, for whoever predicts. */
+  for(whose: { readonly tenant?: string | undefined; readonly session?: string | undefined }): WrapperCache
 }
 
 type WrapperLoad<T> = (control: { addTags(...tags: string[]): void; setTtl(ms: number): void }) => Promise<T>
@@ -61,6 +61,8 @@ export interface WrapOptions<F extends AnyFunction> {
   readonly tags?: Tags | undefined
   /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
+  /** Who asks: what one session reads one after the other is told to whoever predicts what comes next (`cache.for({ session })`); `undefined`: nobody who is known. */
+  readonly session?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
   /** When a result that is asked for again is made anew behind who asks, as of loads. Default: never. */
@@ -81,6 +83,7 @@ export const WRAP: Shape<WrapOptions<AnyFunction>> = {
     'a list of texts, or a function of arguments and result',
   ),
   tenant: fn('a function from arguments to a tenant'),
+  session: fn('a function from arguments to a session'),
   cacheErrors: duration,
   refreshAhead: LOAD_OPTIONS.refreshAhead,
   after: fn('a function from arguments to a token'),
@@ -209,7 +212,8 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   }
   const cacheOf = (args: Parameters<F>): WrapperCache => {
     const tenant = options.tenant?.(...args)
-    return tenant === undefined ? cache : cache.for({ tenant })
+    const session = options.session?.(...args)
+    return tenant === undefined && session === undefined ? cache : cache.for({ tenant, session })
   }
   const tags = Array.isArray(options.tags) ? (options.tags as readonly string[]) : undefined
   const loadOptions = {
