@@ -10,6 +10,8 @@ const SEED = 1
 const FIXED = Array.from({ length: 33 }, (_, at) => 2 ** (at / 2 - 16))
 /** Bounds of the adaptive one, as shares of the trace's time: wide, so that nothing is known beforehand. */
 const BOUNDS = { minTtl: 1e-5, ttl: 1 / 200, maxTtl: 1 / 2 }
+/** Prices of a stale read, in loads, that the one who knows the rates is tried at. */
+const PRICES = Array.from({ length: 15 }, (_, at) => Math.exp(1.3 * at - 9.2))
 /** Below so many reads a key, most loads are first ones, which no time to live avoids. */
 const READ_OFTEN = 10
 
@@ -23,6 +25,8 @@ export interface TtlCell {
   /** Loads, with those of the best fixed time to live that is as stale, and those that nothing avoids. */
   readonly loads: number
   readonly fixed: number
+  /** Of somebody who knows how often each key will be read and will change, in the whole trace, and nothing else. */
+  readonly knowing: number
   readonly first: number
   readonly readsPerKey: number
 }
@@ -39,8 +43,10 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
   const ordered = times.slice()
   for (let at = 1; at < ordered.length; at++) ordered[at] = Math.max(ordered[at] as number, ordered[at - 1] as number)
   return KINDS.flatMap((kind) => {
-    const versions = versionsOf(keys, ordered, changesOf(unique, duration, kind, SEED))
+    const changes = changesOf(unique, duration, kind, SEED)
+    const versions = versionsOf(keys, ordered, changes)
     const fixed = FIXED.map((share) => simulate(traffic, ordered, versions, () => share * duration))
+    const knowing = knowingOutcomes(traffic, ordered, versions, changes)
     const cell = (by: 'changes' | 'frequency', target: number): TtlCell => {
       const bounds = { minTtl: BOUNDS.minTtl * duration, ttl: BOUNDS.ttl * duration, maxTtl: BOUNDS.maxTtl * duration }
       const chooser = adaptiveTtl({ ...bounds, staleness: target, by })
@@ -55,7 +61,7 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
         }),
       )
       const about = { trace: traffic.name, kind, by, target, stale, loads, first: unique, readsPerKey: keys.length / unique }
-      return { ...about, fixed: loadsAt(fixed, stale) }
+      return { ...about, fixed: loadsAt(fixed, stale), knowing: loadsAt(knowing, stale) }
     }
     return [...TARGETS.map((target) => cell('changes', target)), cell('frequency', TARGETS[1] as number)]
   })
@@ -80,7 +86,22 @@ function simulate({ keys, unique }: Traffic, times: Float64Array, versions: Uint
   return { loads, stale: stale / keys.length }
 }
 
-/** Of the fixed ones, between the two nearest; `NaN` where none is that stale. */
+/** The best times to live by what is true of each key, the freshest first: what no estimate of rates can be better than. */
+function knowingOutcomes(traffic: Traffic, times: Float64Array, versions: Uint32Array, changes: readonly Float64Array[]): Outcome[] {
+  const { keys, unique } = traffic
+  const duration = times.at(-1) ?? 0
+  const reads = new Float64Array(unique)
+  for (const key of keys) reads[key] = (reads[key] as number) + 1
+  return PRICES.map((price) =>
+    simulate(traffic, times, versions, (read) => {
+      const key = keys[read] as number
+      const [often, changing] = [(reads[key] as number) / duration, Math.max(0.5, changes[key]?.length ?? 0) / duration]
+      return Math.min(BOUNDS.maxTtl * duration, (-1 + Math.sqrt(1 + (2 * often) / (price * changing))) / often)
+    }),
+  ).sort((a, b) => a.stale - b.stale)
+}
+
+/** Of those tried, between the two nearest; `NaN` where none is that stale. */
 function loadsAt(fixed: readonly Outcome[], stale: number): number {
   const above = fixed.findIndex((outcome) => outcome.stale >= stale)
   const [low, high] = [fixed[above - 1], fixed[above]]
@@ -101,6 +122,7 @@ export function judgeTtls(cells: readonly TtlCell[]): Row[] {
   return [
     ...(adaptive.length === 0 ? [] : [row('all traces', adaptive, 'at most -20 %')]),
     ...(often.length === 0 ? [] : [row(`${READ_OFTEN} reads a key or more`, often, 'at most -20 %')]),
+    ...(adaptive.length === 0 ? [] : [knowingRow(adaptive)]),
     ...(frequent.length === 0 ? [] : [row('by frequency', frequent, '')]),
     ...(adaptive.length === 0
       ? []
@@ -112,6 +134,15 @@ export function judgeTtls(cells: readonly TtlCell[]): Row[] {
           },
         ]),
   ]
+}
+
+function knowingRow(cells: readonly TtlCell[]): Row {
+  const known = cells.filter(({ knowing }) => !Number.isNaN(knowing)).map((cell) => ({ ...cell, loads: cell.knowing }))
+  return {
+    what: 'who knows how often each key is read and changes, at the same staleness',
+    goal: '',
+    is: `${changeOf(known).toFixed(1)} %`,
+  }
 }
 
 const geometric = (ratios: readonly number[]): number => Math.exp(mean(ratios.map((ratio) => Math.log(ratio))))

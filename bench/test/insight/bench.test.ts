@@ -60,9 +60,10 @@ describe('times to live', () => {
     }
     expect(ttlCells(parseTraffic('t', 'a\nb\n', false))).toEqual([]) // it tells no times
     const cell = { trace: 't', kind: 'poisson', by: 'changes', target: 0.01, stale: 0.01, first: 1, readsPerKey: 20 } as const
-    const verdicts = (loads: number) => judgeTtls([{ ...cell, loads, fixed: 100 }]).map(({ isMet }) => isMet)
-    expect(verdicts(79)).toEqual([true, true, undefined])
-    expect(verdicts(81)).toEqual([false, false, undefined])
+    const verdicts = (loads: number) => judgeTtls([{ ...cell, loads, fixed: 100, knowing: 70 }]).map(({ isMet }) => isMet)
+    expect(verdicts(79)).toEqual([true, true, undefined, undefined])
+    expect(verdicts(81)).toEqual([false, false, undefined, undefined])
+    expect(judgeTtls([{ ...cell, loads: 81, fixed: 100, knowing: 70 }])[2]).toMatchObject({ is: '-30.0 %' })
   })
 })
 

@@ -192,6 +192,45 @@ describe('a trend', () => {
   })
 })
 
+describe('what others foresaw wrongly', () => {
+  const HOURS = 14 * 24
+
+  it('a series that never changes stays what it is, without a width of nothing or NaN (robjhyndman/forecast#574)', () => {
+    for (const value of [0, 5, 1e12]) {
+      const told = forecast(Array(HOURS).fill(value), HORIZON, SEASONS)
+      if (typeof told === 'string') throw new Error(told)
+      expect(told.steps.map((step) => step.value)).toEqual(Array(HORIZON).fill(value))
+      expect(told.steps.every(({ low, high }) => low <= value && value <= high)).toBe(true)
+    }
+  })
+
+  it('an hour of the day that was never seen is not made up from nothing (sky-uk/anticipy#17)', () => {
+    const seen = Array.from({ length: HOURS }, (_, at) => (at % 24 === 5 ? null : daily(at)))
+    const told = forecast(seen, HORIZON, SEASONS)
+    if (typeof told === 'string') throw new Error(told)
+    for (const { value } of told.steps) {
+      expect(value).toBeGreaterThan(20)
+      expect(value).toBeLessThan(180)
+    }
+  })
+
+  it('what was not seen at the beginning is not waited for (autogluon/autogluon#4409)', () => {
+    const told = forecast([...Array(60).fill(null), ...Array.from({ length: HOURS }, (_, at) => daily(at))], HORIZON, SEASONS)
+    if (typeof told === 'string') throw new Error(told)
+    expect(told.steps.every(({ value, low, high }) => Number.isFinite(value) && Number.isFinite(low) && Number.isFinite(high))).toBe(true)
+    told.steps.forEach(({ value }, step) => expect(Math.abs(value - daily(HOURS + step))).toBeLessThan(15))
+  })
+
+  it('people whose clocks were put on by an hour last week are foreseen an hour earlier or with a wider interval (davidusb-geek/emhass#766)', () => {
+    const put = HOURS - 72
+    const seen = Array.from({ length: HOURS }, (_, at) => daily(at < put ? at : at + 1))
+    const told = forecast(seen, HORIZON, SEASONS)
+    if (typeof told === 'string') throw new Error(told)
+    const held = told.steps.filter(({ low, high }, step) => low <= daily(HOURS + step + 1) && daily(HOURS + step + 1) <= high)
+    expect(held.length).toBeGreaterThanOrEqual(20)
+  })
+})
+
 describe('metrics/trends/', () => {
   const cache = createCache({ name: 'shop' })
   let opened: Opened
