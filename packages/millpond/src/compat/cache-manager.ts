@@ -5,6 +5,7 @@ import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { setEach } from './set-each.ts'
 
 /** What holds where a call says nothing else. */
 export interface CacheManagerOptions {
@@ -139,7 +140,8 @@ class Manager implements CacheManager {
   async mset<T>(given: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]> {
     const { ttl } = this.#options
     const list = given.map((item) => ({ ...(ttl !== undefined && { ttl }), ...item }))
-    await this.#told('mset', { list }, () => this.#store(list))
+    const items = list.map(({ key, value, ttl: lasts }) => ({ key, value, ttl: endless(lasts) }))
+    await this.#told('mset', { list }, () => setEach(this.#cache, items))
     return list
   }
 
@@ -222,19 +224,6 @@ class Manager implements CacheManager {
       }
     }
     this.#cache.getOrSet(key, told, { ...options, refreshAhead: { after: NOW, reads: 1 } }).catch(() => {}) // it has been told
-  }
-
-  /** In as few steps as there are times. What is undefined is not there. */
-  async #store(list: readonly CacheManagerItem<unknown>[]): Promise<void> {
-    const groups = new Map<number, [string, unknown][]>()
-    const gone: string[] = []
-    for (const { key, value, ttl = this.#options.ttl } of list) {
-      const lasts = endless(ttl)
-      if (value === undefined || lasts <= 0) gone.push(key)
-      else groups.set(lasts, [...(groups.get(lasts) ?? []), [key, value]])
-    }
-    const stored = [...groups].map(([ttl, entries]) => this.#cache.setMany(entries, { ttl }))
-    await Promise.all(gone.length === 0 ? stored : [...stored, this.#cache.deleteMany(gone)])
   }
 
   async #told(event: keyof CacheManagerEvents, data: object, work: () => Promise<unknown>): Promise<void> {

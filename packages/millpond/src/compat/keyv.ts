@@ -9,6 +9,7 @@ import { decodeKey } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { setEach } from './set-each.ts'
 
 /** How a Keyv's entries are stored. */
 export interface KeyvStoreOptions {
@@ -99,19 +100,10 @@ class Store implements KeyvStore {
   }
 
   async setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void> {
-    const groups = new Map<string, { ttl: number; tags: readonly string[]; entries: [string, unknown][] }>()
-    for (const { key, value, ttl } of values) {
-      const ttlMs = this.#livesFor(ttl)
-      const tags = this.#tagsOf(key)
-      const name = `${ttlMs} ${tags[0] ?? ''}`
-      const group = groups.get(name) ?? { ttl: ttlMs, tags, entries: [] }
-      group.entries.push([key, value])
-      groups.set(name, group)
-    }
-    const done = [...groups.values()].map(({ ttl, tags, entries }) =>
-      ttl <= 0 ? this.#cache.deleteMany(entries.map(([key]) => key)) : this.#cache.setMany(entries, { ttl, tags }),
+    await setEach(
+      this.#cache,
+      values.map(({ key, value, ttl }) => ({ key, value, ttl: this.#livesFor(ttl), tags: this.#tagsOf(key) })),
     )
-    await Promise.all(done)
   }
 
   async delete(key: string): Promise<boolean> {

@@ -84,6 +84,8 @@ describe.each<[string, (options?: { ttl?: number; refreshThreshold?: number }) =
     const manager = make({ ttl: 60_000, refreshThreshold: 60_001 })
     const refreshed = new Promise((resolve) => manager.on('refresh', resolve))
     expect(await manager.wrap('k', () => 1)).toBe(1)
+    const storedAt = Date.now()
+    await expect.poll(() => Date.now() - storedAt, { interval: 10 }).toBeGreaterThan(50)
     expect(await manager.wrap('k', () => 2)).toBe(1)
     expect(await refreshed).toMatchObject({ key: 'k', value: 2 })
     await expect.poll(() => manager.get('k'), { interval: 5 }).toBe(2)
@@ -107,8 +109,10 @@ describe('of a cache', () => {
   })
 
   it('refreshes once, however many ask', async () => {
-    const manager = cacheManager(open(), { ttl: 60_000, refreshThreshold: 60_001 })
+    const clock = fakeClock({ now: Date.now() })
+    const manager = cacheManager(open({ clock }), { ttl: 60_000, refreshThreshold: 10_000 })
     await manager.wrap('k', () => 1)
+    await clock.advance(50_001)
     let loads = 0
     const load = async (): Promise<number> => ++loads + 1
     const refreshed = new Promise((resolve) => manager.on('refresh', resolve))

@@ -11,6 +11,7 @@ import { dashboard } from '@millpond/dashboard/handler'
 import { startProxy } from '@millpond/proxy'
 import { Redis } from 'ioredis'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
+import { apolloCache } from 'millpond/apollo'
 import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
 import { bentocache } from 'millpond/compat/bentocache'
@@ -50,6 +51,7 @@ import { postgres, postgresKeyStore, postgresSchema } from 'millpond/tiers/postg
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { verifyWitness, witnessed } from 'millpond/tiers/witness'
+import { unstorageDriver } from 'millpond/unstorage'
 // Not by the dashboard's front door: React's types make a DOM of their own for all tests.
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import { GARBAGE } from './garbage.ts'
@@ -157,6 +159,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     // Whatever is to be given where nothing is held.
     leaves: { defaultValue: Object.keys(GARBAGE) as (keyof typeof GARBAGE)[] },
   },
+  './unstorage UnstorageOptions': { use: (options) => unstorageDriver(cache, options) },
+  './apollo ApolloCacheOptions': { use: (options) => apolloCache(cache, options) },
   './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },

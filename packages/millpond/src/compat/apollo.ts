@@ -1,0 +1,49 @@
+// Apollo Server's `KeyValueCache` over a cache: for `new ApolloServer({ cache })`, its data sources and its persisted queries.
+import { checkOptions, duration, type Shape } from '../core/checks.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import type { Cache } from '../engine/cache.ts'
+import { cacheGiven } from './cache-given.ts'
+import { endless } from './endless.ts'
+
+/** How entries live. */
+export interface ApolloCacheOptions {
+  /** How long an entry lives for which Apollo says no time. Default: for ever; memory makes room when it is full. */
+  readonly ttl?: Duration | undefined
+}
+
+/** Apollo's `KeyValueCache`. */
+export interface ApolloCache<V = string> {
+  get(key: string): Promise<V | undefined>
+  /** `ttl` in seconds; `null`: for ever. */
+  set(key: string, value: V, options?: { ttl?: number | null }): Promise<void>
+  delete(key: string): Promise<boolean>
+}
+
+const OPTIONS: Shape<ApolloCacheOptions> = { ttl: duration }
+const SECOND = 1000
+
+/**
+ * A `KeyValueCache` over a cache or a namespace of it.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const server = new ApolloServer({ typeDefs, resolvers, cache: apolloCache(cache.namespace('apollo')) })
+ */
+export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOptions = {}): ApolloCache<V> {
+  cacheGiven(cache, 'apolloCache')
+  checkOptions<ApolloCacheOptions>(options, OPTIONS, 'apolloCache')
+  const ever = options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl')
+  return {
+    get: (key) => cache.get<V>(key),
+    async set(key, value, said) {
+      const seconds = said?.ttl
+      const ttl = seconds === undefined ? ever : seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)
+      if (ttl <= 0 || value === undefined) await cache.delete(key)
+      else await cache.set(key, value, { ttl: endless(ttl) })
+    },
+    async delete(key) {
+      const held = await cache.get(key, { quiet: true })
+      await cache.delete(key)
+      return held !== undefined
+    },
+  }
+}

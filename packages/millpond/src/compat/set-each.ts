@@ -1,0 +1,29 @@
+// Many entries, each with a time of its own, in as few steps as there are times.
+import type { Cache } from '../engine/cache.ts'
+
+/** An entry to store. */
+export interface Item {
+  readonly key: string
+  readonly value: unknown
+  /** `Infinity`: for ever. Not above 0: over already, and nobody may see what was there before, either. */
+  readonly ttl: number
+  readonly tags?: readonly string[]
+}
+
+/** What is `undefined` is not there. */
+export async function setEach(cache: Cache, items: Iterable<Item>): Promise<void> {
+  const groups = new Map<string, { readonly ttl: number; readonly tags: readonly string[]; readonly entries: [string, unknown][] }>()
+  const gone: string[] = []
+  for (const { key, value, ttl, tags = [] } of items) {
+    if (value === undefined || ttl <= 0) {
+      gone.push(key)
+      continue
+    }
+    const name = JSON.stringify([String(ttl), tags])
+    const group = groups.get(name) ?? { ttl, tags, entries: [] }
+    group.entries.push([key, value])
+    groups.set(name, group)
+  }
+  const stored = [...groups.values()].map(({ ttl, tags, entries }) => cache.setMany(entries, { ttl, tags }))
+  await Promise.all(gone.length === 0 ? stored : [...stored, cache.deleteMany(gone)])
+}

@@ -1,0 +1,91 @@
+// An unstorage driver over a cache: for `createStorage`, and for what stands on it (Nitro, Nuxt).
+//
+// Without `watch`: unstorage itself then tells what this process writes and removes, and an invalidation by tag elsewhere could not name its keys.
+import type { Driver, StorageValue } from 'unstorage'
+import { checkOptions, duration, type Shape } from '../core/checks.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { decodeKey } from '../core/key.ts'
+import type { Cache } from '../engine/cache.ts'
+import { cacheGiven } from './cache-given.ts'
+import { endless } from './endless.ts'
+import { setEach } from './set-each.ts'
+
+/** How the entries of a storage live. */
+export interface UnstorageOptions {
+  /** How long an item lives for which no `ttl` is said. Default: for ever, as with other drivers; memory makes room when it is full. */
+  readonly ttl?: Duration | undefined
+}
+
+/** What an item says of its life: unstorage's `ttl`, in seconds. */
+interface ItemOptions {
+  readonly ttl?: number
+}
+
+const OPTIONS: Shape<UnstorageOptions> = { ttl: duration }
+const SECOND = 1000
+
+/**
+ * A driver for `createStorage({ driver })`, or for `storage.mount(base, driver)`.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const storage = createStorage({ driver: unstorageDriver(cache) })
+ */
+export function unstorageDriver(cache: Cache, options: UnstorageOptions = {}): Driver<UnstorageOptions, Cache> {
+  cacheGiven(cache, 'unstorageDriver')
+  checkOptions<UnstorageOptions>(options, OPTIONS, 'unstorageDriver')
+  const ever = options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl')
+  const livesFor = ({ ttl }: ItemOptions): number => (ttl === undefined ? ever : endless(ttl * SECOND))
+
+  const set = async (key: string, value: unknown, item: ItemOptions = {}): Promise<void> => {
+    const ttl = livesFor(item)
+    if (ttl <= 0 || value === undefined) await cache.delete(key)
+    else await cache.set(key, value, { ttl })
+  }
+  const get = async (key: string): Promise<StorageValue> => (await cache.get<StorageValue>(key)) ?? null
+
+  return {
+    name: 'millpond',
+    flags: { ttl: true },
+    options,
+    getInstance: () => cache,
+    hasItem: (key) => cache.has(key),
+    getItem: get,
+    getItemRaw: get,
+    setItem: set,
+    setItemRaw: set,
+    async getItems(items) {
+      const values = await cache.getMany<StorageValue>(items.map(({ key }) => key))
+      return items.map(({ key }, at) => ({ key, value: values[at] ?? null }))
+    },
+    async setItems(items, common) {
+      await setEach(
+        cache,
+        items.map(({ key, value, options: own }) => ({ key, value, ttl: livesFor({ ...common, ...own }) })),
+      )
+    },
+    async removeItem(key) {
+      await cache.delete(key)
+    },
+    async getMeta(key) {
+      const entry = await cache.getEntry(key, { quiet: true })
+      if (entry.kind !== 'hit') return null
+      return {
+        mtime: new Date(entry.createdAt),
+        ...(entry.lastReadAt !== undefined && { atime: new Date(entry.lastReadAt) }),
+        ...(entry.ttlMs !== undefined && { ttl: entry.ttlMs / SECOND }),
+      }
+    },
+    async getKeys(base = '') {
+      const keys: string[] = []
+      for await (const encoded of cache.keys()) {
+        const key = decodeKey(encoded)
+        if (typeof key === 'string' && key.startsWith(base)) keys.push(key)
+      }
+      return keys
+    },
+    async clear(base = '') {
+      await (base === '' ? cache.clear() : cache.invalidate({ prefix: base }))
+    },
+    dispose: () => cache.flush(),
+  }
+}

@@ -1,0 +1,134 @@
+// Storages of others over a cache: unstorage's, Apollo's and ocache's own code on top.
+import { PrefixingKeyValueCache } from '@apollo/utils.keyvaluecache'
+import { type Cache, createCache, memory } from 'millpond'
+import { apolloCache } from 'millpond/apollo'
+import { ocacheStorage } from 'millpond/ocache'
+import { fakeClock } from 'millpond/testing'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { unstorageDriver } from 'millpond/unstorage'
+import { defineCachedFunction } from 'ocache'
+import { createStorage, prefixStorage, restoreSnapshot, snapshot } from 'unstorage'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const clock = fakeClock({ now: Date.now() })
+let cache: Cache
+beforeEach(() => {
+  cache = createCache({ clock, tiers: [memory({ maxEntries: 100 }), sqlite({ path: ':memory:' })] })
+})
+afterEach(() => cache.close())
+
+describe('unstorage', () => {
+  const open = () => createStorage({ driver: unstorageDriver(cache) })
+
+  it('stores values, falsy ones and raw bytes too, and removes them', async () => {
+    const storage = open()
+    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.getKeys()]).toEqual([false, null, []])
+    await storage.setItem('s:a', { json: 'works' })
+    await storage.setItem('s:zero', 0)
+    await storage.setItem('s:no', false)
+    await storage.setItem('q?x=1', 'query')
+    await storage.setItemRaw('raw.bin', new Uint8Array([1, 2, 3]))
+    expect(await storage.getItem('s:a')).toEqual({ json: 'works' })
+    expect([await storage.getItem('s:zero'), await storage.getItem('s:no'), await storage.getItem('q')]).toEqual([0, false, 'query'])
+    expect(new Uint8Array((await storage.getItemRaw<Uint8Array>('raw.bin')) ?? [])).toEqual(new Uint8Array([1, 2, 3]))
+    await storage.removeItem('s:a')
+    await storage.setItem('s:zero', undefined as never)
+    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.hasItem('s:zero')]).toEqual([false, null, false])
+    await storage.dispose()
+  })
+
+  it('lists keys over all tiers, by base and by depth', async () => {
+    const storage = open()
+    await storage.setItems(Array.from({ length: 300 }, (_, at) => ({ key: `many:${at}`, value: at })))
+    await storage.setItem('a', 1)
+    await storage.setItem('a:b', 1)
+    await storage.setItem('a:b:c', 1)
+    await cache.set(['a', 'tuple'], 1)
+    await cache.namespace('other').set('a:elsewhere', 1)
+    expect((await storage.getKeys('a')).sort()).toEqual(['a:b', 'a:b:c'])
+    expect(await storage.getKeys('many')).toHaveLength(300)
+    expect(await storage.getKeys(undefined, { maxDepth: 0 })).toEqual(['a'])
+    expect(await storage.getItems(['many:7', { key: 'many:8' }, 'many:x'])).toEqual([
+      { key: 'many:7', value: 7 },
+      { key: 'many:8', value: 8 },
+      { key: 'many:x', value: null },
+    ])
+  })
+
+  it('clears a base at once, mounts and prefixes', async () => {
+    const storage = createStorage()
+    storage.mount('cache', unstorageDriver(cache))
+    const users = prefixStorage(storage, 'cache:users')
+    await users.setItem('1', 'Ada')
+    await users.setItem('2', 'Bob')
+    await storage.setItem('cache:usersx:1', 'stays')
+    await storage.setItem('memory', 'stays')
+    await storage.getMount('cache').driver.clear?.('users:', {}) // unstorage itself clears whole mounts only
+    expect([await users.getKeys(), await storage.getItem('cache:users:1')]).toEqual([[], null])
+    expect([await storage.getItem('cache:usersx:1'), await storage.getItem('memory')]).toEqual(['stays', 'stays'])
+    await storage.clear('cache')
+    expect(await storage.getKeys()).toEqual(['memory'])
+    await restoreSnapshot(storage, { 'cache:a': 'works' })
+    expect(await snapshot(storage, 'cache')).toEqual({ a: 'works' })
+  })
+
+  it('keeps an item for ever, or for the seconds that it says, which are in its meta', async () => {
+    const storage = createStorage({ driver: unstorageDriver(cache, { ttl: Number.POSITIVE_INFINITY }) })
+    await storage.setItem('ever', 1)
+    await storage.setItem('minute', 1, { ttl: 60 })
+    await storage.setItems([
+      { key: 'x', value: 1, options: { ttl: 60 } },
+      { key: 'over', value: 1, options: { ttl: -1 } },
+    ])
+    const meta = await storage.getMeta('minute')
+    expect(meta.ttl).toBe(60)
+    expect(meta.mtime?.getTime()).toBe(clock.now())
+    expect(await storage.getMeta('nothing')).toEqual({})
+    await clock.advance(60_000)
+    expect(await Promise.all(['ever', 'minute', 'x', 'over'].map((key) => storage.hasItem(key)))).toEqual([true, false, false, false])
+  })
+
+  it('tells who watches of what is written here', async () => {
+    const storage = open()
+    const told: string[] = []
+    await storage.watch((event, key) => told.push(`${event} ${key}`))
+    await storage.setItem('a', 1)
+    await storage.removeItem('a')
+    expect(told).toEqual(['update a', 'remove a'])
+  })
+})
+
+describe('Apollo', () => {
+  it('has its KeyValueCache, with seconds, behind its own prefixes', async () => {
+    const store = apolloCache(cache, { ttl: '1h' })
+    const own = new PrefixingKeyValueCache(store, 'own:')
+    await own.set('hour', 'a')
+    await own.set('minute', 'b', { ttl: 60 })
+    await own.set('ever', 'c', { ttl: null })
+    await own.set('none', 'd', { ttl: 0 })
+    expect(await cache.get('own:minute')).toBe('b')
+    const held = (): Promise<(string | undefined)[]> => Promise.all(['hour', 'minute', 'ever', 'none'].map((key) => own.get(key)))
+    expect(await held()).toEqual(['a', 'b', 'c', undefined])
+    await clock.advance(60_000)
+    expect(await held()).toEqual(['a', undefined, 'c', undefined])
+    await clock.advance(3_600_000)
+    expect(await held()).toEqual([undefined, undefined, 'c', undefined])
+    expect([await store.delete('own:ever'), await store.delete('own:ever')]).toEqual([true, false])
+  })
+})
+
+describe('ocache', () => {
+  it('keeps what its cached functions make, bytes as bytes', async () => {
+    const storage = ocacheStorage(cache)
+    let runs = 0
+    const twice = defineCachedFunction((n: number) => n * 2 + 0 * runs++, { storage, maxAge: 60, name: 'twice' })
+    expect([await twice(2), await twice(2), await twice(3), runs]).toEqual([4, 4, 6, 2])
+    await storage.set('bytes', { body: new Uint8Array([1, 2]) }, { ttl: 60 })
+    expect(await storage.get('bytes')).toEqual({ body: new Uint8Array([1, 2]) })
+    await storage.set('bytes', null)
+    expect(await storage.get('bytes')).toBeNull()
+    await storage.set('bytes', 1, { ttl: 1 })
+    await clock.advance(1000)
+    expect(await storage.get('bytes')).toBeNull()
+  })
+})
