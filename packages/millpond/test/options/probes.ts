@@ -38,6 +38,7 @@ import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'mil
 import { bullmqJobs } from 'millpond/jobs/bullmq'
 import { keyvStore } from 'millpond/keyv'
 import { policyByName } from 'millpond/memory'
+import { nextIncrementalCache } from 'millpond/next'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { openTelemetry } from 'millpond/opentelemetry'
@@ -161,6 +162,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   './unstorage UnstorageOptions': { use: (options) => unstorageDriver(cache, options) },
   './apollo ApolloCacheOptions': { use: (options) => apolloCache(cache, options) },
+  './next NextCacheOptions': { use: (options) => nextIncrementalCache(cache, options) },
   './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },

@@ -1,0 +1,230 @@
+// Next's handlers over one cache for two replicas: what users of other handlers report, played on ours.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cache, createCache, memory } from 'millpond'
+import { type NextCacheEntry, nextIncrementalCache, nextUseCache } from 'millpond/next'
+import { fakeClock } from 'millpond/testing'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+let folder: string
+let caches: Cache[]
+const clock = fakeClock({ now: Date.now() })
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millpond-next-'))
+  caches = [1, 2].map(() => createCache({ tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })] }))
+})
+afterEach(async () => {
+  for (const cache of caches) await cache.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+const replica = (at: 0 | 1): Cache => caches[at] ?? expect.fail('no such replica')
+const handlers = () => [nextUseCache(replica(0)), nextUseCache(replica(1))] as const
+
+const streamed = (...chunks: string[]): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(chunk))
+      controller.close()
+    },
+  })
+const entry = (text: string, more: Partial<NextCacheEntry> = {}): NextCacheEntry => ({
+  value: streamed(text),
+  tags: [],
+  stale: 300,
+  timestamp: Date.now(),
+  expire: 3600,
+  revalidate: 900,
+  ...more,
+})
+const textOf = async (found: NextCacheEntry | undefined): Promise<string | undefined> =>
+  found === undefined ? undefined : new Response(found.value).text()
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {}
+  const promise = new Promise<T>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+/** Marks are in whole milliseconds: what is made after one is younger. */
+const later = (): Promise<void> => {
+  const now = Date.now()
+  return expect.poll(() => Date.now() > now, { interval: 1 }).toBe(true)
+}
+
+describe("'use cache'", () => {
+  it('gives what was set, in every replica, with a stream of its own each time', async () => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('', { value: streamed('one ', 'two'), tags: ['x'], expire: Number.POSITIVE_INFINITY })))
+    const first = await b.get('k', [])
+    expect(first).toMatchObject({ tags: ['x'], stale: 300, revalidate: 900, expire: Number.POSITIVE_INFINITY })
+    const reader = first?.value.getReader()
+    const chunk = await reader?.read()
+    chunk?.value?.fill(0)
+    expect(await textOf(await b.get('k', []))).toBe('one two')
+    expect(await textOf(await a.get('k', []))).toBe('one two')
+    await a.set('empty', Promise.resolve(entry('')))
+    expect(await textOf(await b.get('empty', []))).toBe('')
+    expect(await a.get('unknown', [])).toBeUndefined()
+  })
+
+  it('waits for an entry that is being set, and for nothing once it has failed', async () => {
+    const [a] = handlers()
+    const { promise, resolve } = deferred<NextCacheEntry>()
+    const set = a.set('k', promise)
+    const got = a.get('k', [])
+    resolve(entry('late'))
+    expect(await textOf(await got)).toBe('late')
+    await set
+    await a.set('broken', Promise.reject(new Error('render failed')))
+    const half = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(new Uint8Array([1]))
+        controller.error(new Error('connection lost'))
+      },
+    })
+    await a.set('half', Promise.resolve(entry('', { value: half })))
+    expect([await a.get('broken', []), await a.get('half', [])]).toEqual([undefined, undefined])
+  })
+
+  it('keeps an entry until it expires, and one that expires at once not at all', async () => {
+    const cache = createCache({ clock })
+    const handler = nextUseCache(cache)
+    await handler.set('dynamic', Promise.resolve(entry('x', { expire: 0 })))
+    await handler.set('over', Promise.resolve(entry('x', { timestamp: Date.now() - 3_600_001 })))
+    await handler.set('hour', Promise.resolve(entry('x')))
+    expect([await handler.get('dynamic', []), await handler.get('over', [])]).toEqual([undefined, undefined])
+    expect(await handler.get('hour', [])).toBeDefined()
+    await clock.advance(3_600_000)
+    expect(await handler.get('hour', [])).toBeUndefined()
+    await cache.close()
+  })
+
+  it('is gone by its own tags in all replicas, and what is made afterwards stays', async () => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old', { tags: ['x', 'y'] })))
+    expect(await textOf(await b.get('k', []))).toBe('old')
+    await later()
+    await a.updateTags(['y'])
+    await b.refreshTags()
+    expect([await a.get('k', []), await b.get('k', [])]).toEqual([undefined, undefined])
+    await later()
+    await b.set('k', Promise.resolve(entry('new', { tags: ['x', 'y'] })))
+    await a.refreshTags()
+    expect([await textOf(await a.get('k', [])), await textOf(await b.get('k', []))]).toEqual(['new', 'new'])
+  })
+
+  it('stores nothing that was being made when its tag was revalidated elsewhere', async () => {
+    const [a, b] = handlers()
+    const { promise, resolve } = deferred<NextCacheEntry>()
+    const begun = deferred<void>()
+    const watched = Object.assign(Object.create(promise), {
+      // biome-ignore lint/suspicious/noThenProperty: says when it is waited for
+      then: (...given: Parameters<typeof promise.then>) => {
+        begun.resolve()
+        return promise.then(...given)
+      },
+    })
+    const set = a.set('k', watched)
+    await begun.promise
+    await b.updateTags(['x'])
+    // As if made a second later: no clock is asked.
+    resolve(entry('overtaken', { tags: ['x'], timestamp: Date.now() + 1000 }))
+    await set
+    expect(await a.get('k', [])).toBeUndefined()
+  })
+
+  it('serves a stale tag once more, and no longer than it may', async () => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old', { tags: ['x'] })))
+    await a.set('other', Promise.resolve(entry('old', { tags: ['y'] })))
+    await later()
+    await a.updateTags(['x'], { expire: 3600 })
+    await b.refreshTags()
+    expect(await b.get('k', [])).toMatchObject({ revalidate: -1, tags: ['x'] })
+    expect(await b.get('other', [])).toMatchObject({ revalidate: 900 })
+    await later()
+    await b.set('k', Promise.resolve(entry('new', { tags: ['x'] })))
+    await a.refreshTags()
+    expect(await a.get('k', [])).toMatchObject({ revalidate: 900 })
+    await later()
+    await b.updateTags(['x'], { expire: 0 })
+    await a.refreshTags()
+    expect(await a.get('k', [])).toBeUndefined()
+  })
+
+  it('knows of paths that were revalidated, by soft tags and by their expiration', async () => {
+    const [a, b] = handlers()
+    await a.set('k', Promise.resolve(entry('old')))
+    expect(await b.getExpiration(['_N_T_/shop', '_N_T_/layout'])).toBe(0)
+    expect(await textOf(await b.get('k', ['_N_T_/shop']))).toBe('old')
+    await later()
+    const before = Date.now()
+    await a.updateTags(['_N_T_/shop'])
+    await b.refreshTags()
+    expect(await b.getExpiration(['_N_T_/layout', '_N_T_/shop'])).toBeGreaterThanOrEqual(before)
+    expect(await b.get('k', ['_N_T_/shop'])).toBeUndefined()
+    expect(await textOf(await b.get('k', ['_N_T_/about']))).toBe('old')
+  })
+
+  it('forgets no revalidation in a cache of memory that is full', async () => {
+    const cache = createCache({ tiers: [memory({ maxEntries: 10 })] })
+    const handler = nextUseCache(cache)
+    await handler.updateTags(['_N_T_/shop'])
+    for (let at = 0; at < 200; at++) await handler.getExpiration([`_N_T_/${at}`])
+    expect(await handler.getExpiration(['_N_T_/shop'])).toBeGreaterThan(0)
+    await cache.close()
+  })
+})
+
+describe('pages and fetches', () => {
+  const page = (tags: string) => ({
+    kind: 'APP_PAGE',
+    html: '<p>shop</p>',
+    rscData: Buffer.from('rsc'),
+    headers: { 'x-next-cache-tags': tags } as Record<string, string>,
+    status: 200,
+    postponed: undefined,
+    segmentData: new Map([['/_tree', Buffer.from('tree')]]),
+  })
+  const open = (at: 0 | 1, buildId?: string) => new (nextIncrementalCache(replica(at), { buildId }))({ dev: false })
+  const asPage = { kind: 'APP_PAGE' }
+  const asFetch = { kind: 'FETCH', tags: ['deals'], softTags: ['_N_T_/shop'] }
+
+  it('come back in every replica as they were, with Maps and Buffers, and Next may take headers away', async () => {
+    const cacheControl = { revalidate: 60, expire: 3600 }
+    await open(0).set('/shop', page('deals,_N_T_/shop'), { cacheControl })
+    const found = await open(1).get<ReturnType<typeof page>>('/shop', asPage)
+    expect(found?.value).toEqual(page('deals,_N_T_/shop'))
+    expect(found?.value?.segmentData.get('/_tree')?.toString()).toBe('tree')
+    expect(found?.cacheControl).toEqual(cacheControl)
+    delete found?.value?.headers['x-next-cache-tags']
+    expect((await open(1).get<ReturnType<typeof page>>('/shop', asPage))?.value?.headers).toEqual({
+      'x-next-cache-tags': 'deals,_N_T_/shop',
+    })
+    await open(0).set('/gone', null, { cacheControl })
+    expect(await open(1).get('/gone', asPage)).toMatchObject({ value: null })
+  })
+
+  it('are gone by a tag or a path, in all replicas, and stale where they may be served once more', async () => {
+    await open(0).set('/shop', page('deals,_N_T_/shop'), {})
+    await open(0).set('/about', page('_N_T_/about'), {})
+    await open(0).set('f', { kind: 'FETCH', tags: ['deals'], data: { body: '[]' } } as never, { fetchCache: true, tags: ['deals'] })
+    expect(await open(1).get('f', asFetch)).not.toBeNull()
+    await later()
+    await open(1).revalidateTag(['_N_T_/about'], { expire: 3600 })
+    expect(await open(1).get('/about', asPage)).toMatchObject({ lastModified: -1 })
+    await open(1).revalidateTag('deals')
+    expect([await open(1).get('/shop', asPage), await open(1).get('f', asFetch)]).toEqual([null, null])
+    await expect.poll(() => open(0).get('/shop', asPage), { interval: 20 }).toBeNull()
+  })
+
+  it('of another build are not served, but for fetches', async () => {
+    await open(0, 'one').set('/shop', page(''), {})
+    await open(0, 'one').set('f', { kind: 'FETCH', tags: [] }, { fetchCache: true })
+    expect(await open(0, 'two').get('/shop', asPage)).toBeNull()
+    expect(await open(0, 'one').get('/shop', asPage)).not.toBeNull()
+    expect(await open(0, 'two').get('f', { kind: 'FETCH' })).not.toBeNull()
+  })
+})
