@@ -38,6 +38,7 @@ import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'mil
 import { bullmqJobs } from 'millpond/jobs/bullmq'
 import { keyvStore } from 'millpond/keyv'
 import { policyByName } from 'millpond/memory'
+import { Cached, InvalidateTags, MillpondModule } from 'millpond/nest'
 import { nextIncrementalCache } from 'millpond/next'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
@@ -162,6 +163,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   './unstorage UnstorageOptions': { use: (options) => unstorageDriver(cache, options) },
   './apollo ApolloCacheOptions': { use: (options) => apolloCache(cache, options) },
+  './nest CachedOptions': { use: (options) => Cached(options), takesAny: ['after'] },
+  './nest InvalidateTagsOptions': { use: (options) => InvalidateTags(['a'], options) },
+  './nest MillpondModuleAsyncOptions': { base: { useFactory: () => cache }, use: (options) => MillpondModule.forRootAsync(options) },
   './next NextCacheOptions': { use: (options) => nextIncrementalCache(cache, options) },
   './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },

@@ -1,0 +1,195 @@
+// A Nest module that provides a cache, and decorators for methods of providers and controllers.
+import { type DynamicModule, type FactoryProvider, Inject, type ModuleMetadata } from '@nestjs/common'
+import { check, checkedElsewhere, checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { Key, KeyPart } from '../core/key.ts'
+import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
+import type { Cache } from '../engine/cache.ts'
+import { cacheGiven } from './cache-given.ts'
+
+/** The token under which the module provides the cache. */
+export const MILLPOND_CACHE: unique symbol = Symbol.for('millpond.cache')
+
+/** How the module comes to a cache that other providers are needed for. */
+export interface MillpondModuleAsyncOptions {
+  /** Makes the cache; it is closed with the application. */
+  // biome-ignore lint/suspicious/noExplicitAny: as Nest types what it injects
+  readonly useFactory: (...dependencies: any[]) => Cache | Promise<Cache>
+  readonly inject?: FactoryProvider['inject'] | undefined
+  readonly imports?: ModuleMetadata['imports'] | undefined
+}
+
+const ASYNC: Shape<MillpondModuleAsyncOptions> = {
+  useFactory: required(fn<MillpondModuleAsyncOptions['useFactory']>('a function that makes the cache')),
+  inject: checkedElsewhere,
+  imports: checkedElsewhere,
+}
+const CLOSER = Symbol('millpond.closer')
+
+/** Provides a cache in the whole application: `@InjectCache() cache: Cache`, `@Cached()`, `@InvalidateTags()`. */
+// biome-ignore lint/complexity/noStaticOnlyClass: Nest names modules by their class
+export class MillpondModule {
+  /**
+   * Of a cache that is there. Whoever made it closes it.
+   * @throws MillpondError `OPTION_INVALID`.
+   * @example
+   * imports: [MillpondModule.forRoot(createCache({ name: 'shop' }))]
+   */
+  static forRoot(cache: Cache): DynamicModule {
+    cacheGiven(cache, 'forRoot')
+    return { module: MillpondModule, global: true, providers: [{ provide: MILLPOND_CACHE, useValue: cache }], exports: [MILLPOND_CACHE] }
+  }
+
+  /**
+   * Of a cache that is made with what other modules provide, and closed when the application is.
+   * @throws MillpondError `OPTION_INVALID`.
+   */
+  static forRootAsync(options: MillpondModuleAsyncOptions): DynamicModule {
+    checkOptions<MillpondModuleAsyncOptions>(options, ASYNC, 'forRootAsync')
+    const { useFactory, inject = [], imports = [] } = options
+    const closer = (cache: Cache): object => ({ onApplicationShutdown: () => cache.close() })
+    return {
+      module: MillpondModule,
+      global: true,
+      imports,
+      providers: [
+        {
+          provide: MILLPOND_CACHE,
+          inject,
+          useFactory: async (...dependencies: unknown[]) => cacheGiven(await useFactory(...dependencies), 'useFactory'),
+        },
+        { provide: CLOSER, inject: [MILLPOND_CACHE], useFactory: closer },
+      ],
+      exports: [MILLPOND_CACHE],
+    }
+  }
+}
+
+/** Injects the cache: a parameter of a constructor, or a property. */
+export const InjectCache = (): PropertyDecorator & ParameterDecorator => Inject(MILLPOND_CACHE)
+
+/** How `Cached` keeps what a method answers: as `getOrSet` does, with keys and tags by the arguments. */
+export interface CachedOptions<A extends readonly unknown[] = readonly unknown[]> extends Omit<LoadOptions, 'tags'> {
+  /** What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from them to it. Default: the names of class and method. */
+  readonly key?: readonly KeyPart[] | ((args: A) => Key) | undefined
+  readonly tags?: readonly string[] | ((args: A) => readonly string[]) | undefined
+  /** Of the cache. Default: the one that was given. */
+  readonly namespace?: string | undefined
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any method
+type Method<A extends any[], T> = (...args: A) => Promise<T>
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any method
+type MethodOf<A extends readonly any[]> = <B extends [...A, ...any[]], T>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method<B, T>>,
+) => void
+
+const listOrFunction = check(
+  (value): value is never => typeof value === 'function' || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
+  'an array of tags, or a function from the arguments to it',
+)
+const CACHED: Shape<CachedOptions> = {
+  ...LOAD_OPTIONS,
+  key: check(
+    (value): value is never => typeof value === 'function' || Array.isArray(value),
+    "['user'], or a function from the arguments to a key",
+  ),
+  tags: listOrFunction,
+  namespace: text,
+}
+
+/**
+ * Caches what a method of a provider or controller resolves with: once for all who call it with the same arguments meanwhile, in all processes that share a tier.
+ * The object that it is called on is no part of the key.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * \@Cached({ ttl: '10m', tags: ([id]) => [`deal:${id}`] })
+ * async find(id: number): Promise<Deal> { return this.db.deal(id) }
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any method
+export function Cached<A extends readonly any[] = readonly any[]>(options: CachedOptions<A> = {}): MethodOf<A> {
+  checkOptions<CachedOptions>(options, CACHED, 'Cached')
+  const { key, tags, namespace, ...load } = options
+  return (target, name, descriptor) => {
+    const own: readonly KeyPart[] = typeof key === 'object' ? key : [target.constructor.name, String(name)]
+    wrapMethod(target, name, descriptor, (whole, args, call) => {
+      const cache = namespaceOf(whole, namespace)
+      const its: A = args as unknown as A
+      const at = typeof key === 'function' ? key(its) : [...own, ...(args as KeyPart[])]
+      return cache.getOrSet(at, call, { ...load, tags: typeof tags === 'function' ? tags(its) : tags })
+    })
+  }
+}
+
+/** Where `InvalidateTags` invalidates. */
+export interface InvalidateTagsOptions {
+  /** Of the cache: the one that `Cached` names. Default: the one that was given. */
+  readonly namespace?: string | undefined
+}
+
+const INVALIDATE: Shape<InvalidateTagsOptions> = { namespace: text }
+
+/**
+ * Invalidates tags in every process once a method has resolved; where it rejects, nothing. Its caller has the answer when the invalidation is acknowledged.
+ * @throws MillpondError `OPTION_INVALID`; the method rejects with `LEDGER_UNREACHABLE` where nobody else could be told.
+ * @example
+ * \@InvalidateTags(([id]) => [`deal:${id}`, 'deals'])
+ * async update(id: number, change: Change): Promise<void> { await this.db.update(id, change) }
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any method
+export function InvalidateTags<A extends readonly any[] = readonly any[]>(
+  tags: readonly string[] | ((args: A) => readonly string[]),
+  options: InvalidateTagsOptions = {},
+): MethodOf<A> {
+  listOrFunction(tags, 'InvalidateTags')
+  checkOptions<InvalidateTagsOptions>(options, INVALIDATE, 'InvalidateTags')
+  return (target, name, descriptor) => {
+    wrapMethod(target, name, descriptor, async (whole, args, call) => {
+      const answer = await call()
+      await namespaceOf(whole, options.namespace).invalidateTags(typeof tags === 'function' ? tags(args as unknown as A) : tags)
+      return answer
+    })
+  }
+}
+
+const namespaceOf = (cache: Cache, name: string | undefined): Cache => (name === undefined ? cache : cache.namespace(name))
+
+type Around = <T>(cache: Cache, args: readonly unknown[], call: () => Promise<T>) => Promise<T>
+
+const HELD = '__millpondCache'
+
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any method
+function wrapMethod<A extends any[], T>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method<A, T>>,
+  around: Around,
+): void {
+  const method = descriptor.value
+  if (typeof method !== 'function')
+    throw new MillpondError('OPTION_INVALID', `${String(name)}: ${show(method)} is not a method: give the decorator one`)
+  Inject(MILLPOND_CACHE)(target, HELD)
+  const wrapped = function (this: object, ...args: A): Promise<T> {
+    const cache: unknown = Reflect.get(this, HELD)
+    if (cache === undefined)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `${target.constructor.name}.${String(name)}: no cache was injected: import MillpondModule.forRoot(cache), and let Nest make the object`,
+      )
+    return around(cache as Cache, args, () => method.apply(this, args))
+  }
+  Object.defineProperty(wrapped, 'name', { value: method.name })
+  copyMetadata(method, wrapped)
+  descriptor.value = wrapped
+}
+
+/** What decorators nearer to the method have said of it: its route, its guards. */
+function copyMetadata(from: object, to: object): void {
+  const metadata: { getMetadataKeys?: (of: object) => unknown[]; getMetadata?: (key: unknown, of: object) => unknown } = Reflect
+  for (const key of metadata.getMetadataKeys?.(from) ?? []) {
+    const define: unknown = Reflect.get(Reflect, 'defineMetadata')
+    if (typeof define === 'function') define(key, metadata.getMetadata?.(key, from), to)
+  }
+}

@@ -1,0 +1,144 @@
+// A Nest application with the module and its decorators: the one of the guide, compiled as Nest's users compile theirs.
+import 'reflect-metadata'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Inject, Injectable } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { type Cache, createCache } from 'millpond'
+import { Cached, InjectCache, InvalidateTags, MILLPOND_CACHE, MillpondModule } from 'millpond/nest'
+import ts from 'typescript'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url))
+mkdirSync(join(root, '.cache'), { recursive: true })
+const folder = mkdtempSync(join(root, '.cache', 'nest-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Deals {
+  readonly reads: number
+  stage(id: number): Promise<string | null>
+  move(id: number, stage: string): Promise<void>
+}
+
+/** As a decorator would be applied. */
+function decorate(prototype: object, name: string, ...decorators: ((target: object, name: string, descriptor: never) => void)[]): void {
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, name) as never
+  for (const one of decorators) one(prototype, name, descriptor)
+  Object.defineProperty(prototype, name, descriptor)
+}
+
+describe('the application of the guide', () => {
+  it('reads once, and anew after an update', async () => {
+    const page = readFileSync(join(root, 'docs/guide/drop-ins.md'), 'utf8')
+    const code = /^```ts nest\n([\s\S]*?)^```/m.exec(page)?.[1] ?? expect.fail('the guide has no example')
+    const { outputText } = ts.transpileModule(code, {
+      compilerOptions: {
+        module: ts.ModuleKind.ESNext,
+        target: ts.ScriptTarget.ES2022,
+        experimentalDecorators: true,
+        emitDecoratorMetadata: true,
+        useDefineForClassFields: false,
+      },
+    })
+    writeFileSync(join(folder, 'app.mjs'), outputText)
+    const application: { AppModule: new () => object; Deals: new () => Deals } = await import(join(folder, 'app.mjs'))
+    const app = await NestFactory.createApplicationContext(application.AppModule, { logger: false })
+    const deals = app.get<Deals>(application.Deals)
+    expect(await Promise.all([deals.stage(7), deals.stage(7), deals.stage(8)])).toEqual(['lead', 'lead', null])
+    expect(deals.reads).toBe(2)
+    await deals.move(7, 'won')
+    expect([await deals.stage(7), await deals.stage(8), deals.reads]).toEqual(['won', null, 3])
+    await app.get<Cache>(MILLPOND_CACHE).close()
+    await app.close()
+  })
+})
+
+describe('the module', () => {
+  it('makes a cache of other providers, and closes it with the application', async () => {
+    class Settings {
+      readonly name = 'configured'
+    }
+    class SettingsModule {}
+    class Users {
+      constructor(readonly cache: Cache) {}
+    }
+    Injectable()(Users)
+    InjectCache()(Users, undefined as never, 0)
+    const module = {
+      module: class {},
+      imports: [
+        MillpondModule.forRootAsync({
+          imports: [{ module: SettingsModule, providers: [Settings], exports: [Settings] }],
+          inject: [Settings],
+          useFactory: async ({ name }: Settings) => createCache({ name }),
+        }),
+      ],
+      providers: [Users],
+    }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const { cache } = app.get(Users)
+    expect(cache.info().name).toBe('configured')
+    await app.close()
+    await expect(cache.get('k')).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it('leaves what cannot be a cache alone', async () => {
+    expect(() => MillpondModule.forRoot({} as never)).toThrow(/forRoot: .* is not allowed: give a cache that createCache has made/)
+    const module = { module: class {}, imports: [MillpondModule.forRootAsync({ useFactory: () => ({}) as never })] }
+    await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
+      /useFactory: .* is not allowed/,
+    )
+  })
+})
+
+describe('decorators', () => {
+  const cache = createCache()
+  afterAll(() => cache.close())
+  class Rows {
+    reads = 0
+    async read(id: number, flag = false): Promise<string> {
+      this.reads++
+      return `${id} ${flag}`
+    }
+    async write(id: number): Promise<number> {
+      if (id < 0) throw new Error('refused')
+      return id
+    }
+  }
+  const route = (_target: object, _name: string, descriptor: PropertyDescriptor): void =>
+    Reflect.defineMetadata('path', '/rows', descriptor.value)
+  decorate(
+    Rows.prototype,
+    'read',
+    route as never,
+    Cached<[id: number]>({ key: ['row'], namespace: 'rows', tags: ([id]) => [`row:${id}`] }) as never,
+  )
+  decorate(Rows.prototype, 'write', InvalidateTags(['row:1'], { namespace: 'rows' }) as never)
+  Inject(MILLPOND_CACHE)(Rows.prototype, 'other')
+
+  it('say so where Nest has not made the object', () => {
+    expect(() => new Rows().read(1)).toThrow(/Rows.read: no cache was injected: import MillpondModule.forRoot/)
+  })
+
+  it('keep keys, namespaces and the metadata of a route, and invalidate nothing for what rejects', async () => {
+    const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Rows] }
+    const app = await NestFactory.createApplicationContext(module, { logger: false })
+    const rows = app.get(Rows)
+    expect([await rows.read(1), await rows.read(1, true), await rows.read(1), rows.reads]).toEqual(['1 false', '1 true', '1 false', 2])
+    expect(await cache.namespace('rows').get(['row', 1])).toBe('1 false')
+    expect(Reflect.getMetadata('path', rows.read)).toBe('/rows')
+    await expect(rows.write(-1)).rejects.toThrow('refused')
+    await rows.read(1)
+    expect(rows.reads).toBe(2)
+    expect(await rows.write(5)).toBe(5)
+    await rows.read(1)
+    expect(rows.reads).toBe(3)
+    await app.close()
+  })
+
+  it('refuse what is not an option, as they are applied', () => {
+    expect(() => Cached({ tll: '1m' } as never)).toThrow(/unknown option "Cached.tll": did you mean "ttl"/)
+    expect(() => InvalidateTags('users' as never)).toThrow(/InvalidateTags: "users" is not allowed: give an array of tags/)
+  })
+})
