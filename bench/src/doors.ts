@@ -1,0 +1,116 @@
+// `npm run bench:doors`: each door over a cache of memory beside what it replaces, by its own verbs. CPU time of awaited calls, one after the other.
+import { parseArgs } from 'node:util'
+import { BentoCache, bentostore } from 'bentocache'
+import { memoryDriver } from 'bentocache/drivers/memory'
+import { createCache as createManager } from 'cache-manager'
+import { Keyv } from 'keyv'
+import { createCache } from 'millpond'
+import { bentocache } from 'millpond/compat/bentocache'
+import { cacheManager } from 'millpond/compat/cache-manager'
+import { keyvStore } from 'millpond/keyv'
+import { printTable } from './table.ts'
+
+const HELP = `usage: npm run bench:doors -- [options]
+  --rounds N      rounds of each, in turn (default 9)
+  --ms N          how long each takes in a round (default 80)`
+
+const KEYS = 1000
+const TTL_MS = 600_000
+const keys = Array.from({ length: KEYS }, (_, at) => `user:profile:${1_000_000 + at}`)
+const valueOf = (at: number) => ({ id: at, name: `user ${at}`, roles: ['reader', 'writer'], address: { city: 'Delft', zip: '2611' }, score: at / 7 })
+
+type Call = (key: string, at: number) => Promise<unknown>
+interface Contestant {
+  readonly get: Call
+  readonly set: Call
+  /** Reads through: a hit. */
+  readonly wrap?: Call
+}
+interface Door {
+  readonly name: string
+  readonly old: Contestant
+  readonly door: Contestant
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    ms: { type: 'string', default: '80' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) console.log(HELP)
+else await compare(Number(values.rounds), Number(values.ms))
+
+async function compare(rounds: number, ms: number): Promise<void> {
+  const rows: string[][] = []
+  for (const { name, old, door } of [keyv(), keyvPlain(), manager(), bento()]) {
+    for (const one of [old, door]) for (const [at, key] of keys.entries()) await one.set(key, at)
+    for (const verb of ['get', 'set', 'wrap'] as const) {
+      const [before, after] = [old[verb], door[verb]]
+      if (before === undefined || after === undefined) continue
+      const pairs: [number, number][] = []
+      for (let round = -1; round < rounds; round++) {
+        const pair: [number, number] = [await microseconds(before, ms), await microseconds(after, ms)]
+        // The first is for V8.
+        if (round >= 0) pairs.push(pair)
+      }
+      const ratio = median(pairs.map(([a, b]) => b / a))
+      rows.push([`${name}: ${verb}`, median(pairs.map(([a]) => a)).toFixed(2), median(pairs.map(([, b]) => b)).toFixed(2), ratio.toFixed(2)])
+    }
+  }
+  printTable([['', 'replaced, us', 'door, us', 'ratio'], ...rows])
+  console.log(`CPU microseconds of an awaited call, ${KEYS} keys that are held; ratio: median of ${rounds} rounds in turn.`)
+  process.exit(0) // a driver keeps a timer
+}
+
+function keyv(): Door {
+  const of = (store: Keyv): Contestant => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, valueOf(at), TTL_MS) })
+  return { name: 'Keyv, Map', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })) }
+}
+
+/** As cache-manager makes its own: values are not written as texts. */
+function keyvPlain(): Door {
+  const of = (store: Keyv): Contestant => {
+    store.serialize = undefined
+    store.deserialize = undefined
+    const one = createManager({ stores: [store], ttl: TTL_MS })
+    return { get: (key) => one.get(key), set: (key, at) => one.set(key, valueOf(at)), wrap: (key, at) => one.wrap(key, () => valueOf(at)) }
+  }
+  return { name: 'cache-manager, its memory / over keyvStore', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'plain' })) })) }
+}
+
+function manager(): Door {
+  const of = (one: Pick<ReturnType<typeof cacheManager>, 'get' | 'set' | 'wrap'>): Contestant => ({
+    get: (key) => one.get(key),
+    set: (key, at) => one.set(key, valueOf(at)),
+    wrap: (key, at) => one.wrap(key, () => valueOf(at)),
+  })
+  const old = createManager({ ttl: TTL_MS })
+  return { name: 'cache-manager, its memory / cacheManager', old: of(old as never), door: of(cacheManager(createCache({ name: 'manager' }), { ttl: TTL_MS })) }
+}
+
+function bento(): Door {
+  const of = (one: Pick<ReturnType<typeof bentocache>, 'get' | 'set' | 'getOrSet'>): Contestant => ({
+    get: (key) => one.get({ key }),
+    set: (key, at) => one.set({ key, value: valueOf(at) }),
+    wrap: (key, at) => one.getOrSet({ key, factory: () => valueOf(at) }),
+  })
+  const store = bentostore().useL1Layer(memoryDriver({ maxItems: KEYS }))
+  const old = new BentoCache({ default: 'memory', ttl: TTL_MS, stores: { memory: store } })
+  return { name: 'bentocache, its memory / bentocache', old: of(old as never), door: of(bentocache(createCache({ name: 'bento' }), { ttl: TTL_MS })) }
+}
+
+async function microseconds(call: Call, ms: number): Promise<number> {
+  const end = performance.now() + ms
+  const before = process.cpuUsage()
+  let calls = 0
+  while (performance.now() < end) for (let at = 0; at < KEYS; at++, calls++) await call(keys[at] ?? '', at)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / calls
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
