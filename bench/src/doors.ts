@@ -17,7 +17,13 @@ const HELP = `usage: npm run bench:doors -- [options]
 const KEYS = 1000
 const TTL_MS = 600_000
 const keys = Array.from({ length: KEYS }, (_, at) => `user:profile:${1_000_000 + at}`)
-const valueOf = (at: number) => ({ id: at, name: `user ${at}`, roles: ['reader', 'writer'], address: { city: 'Delft', zip: '2611' }, score: at / 7 })
+const userOf = (at: number) => ({
+  id: at,
+  name: `user ${at}`,
+  roles: ['reader', 'writer'],
+  address: { city: 'Delft', zip: '2611' },
+  score: at / 7,
+})
 
 type Call = (key: string, at: number) => Promise<unknown>
 interface Contestant {
@@ -56,7 +62,12 @@ async function compare(rounds: number, ms: number): Promise<void> {
         if (round >= 0) pairs.push(pair)
       }
       const ratio = median(pairs.map(([a, b]) => b / a))
-      rows.push([`${name}: ${verb}`, median(pairs.map(([a]) => a)).toFixed(2), median(pairs.map(([, b]) => b)).toFixed(2), ratio.toFixed(2)])
+      rows.push([
+        `${name}: ${verb}`,
+        median(pairs.map(([a]) => a)).toFixed(2),
+        median(pairs.map(([, b]) => b)).toFixed(2),
+        ratio.toFixed(2),
+      ])
     }
   }
   printTable([['', 'replaced, us', 'door, us', 'ratio'], ...rows])
@@ -65,7 +76,7 @@ async function compare(rounds: number, ms: number): Promise<void> {
 }
 
 function keyv(): Door {
-  const of = (store: Keyv): Contestant => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, valueOf(at), TTL_MS) })
+  const of = (store: Keyv): Contestant => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
   return { name: 'Keyv, Map', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })) }
 }
 
@@ -75,30 +86,42 @@ function keyvPlain(): Door {
     store.serialize = undefined
     store.deserialize = undefined
     const one = createManager({ stores: [store], ttl: TTL_MS })
-    return { get: (key) => one.get(key), set: (key, at) => one.set(key, valueOf(at)), wrap: (key, at) => one.wrap(key, () => valueOf(at)) }
+    return { get: (key) => one.get(key), set: (key, at) => one.set(key, userOf(at)), wrap: (key, at) => one.wrap(key, () => userOf(at)) }
   }
-  return { name: 'cache-manager, its memory / over keyvStore', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'plain' })) })) }
+  return {
+    name: 'cache-manager, its memory / over keyvStore',
+    old: of(new Keyv()),
+    door: of(new Keyv({ store: keyvStore(createCache({ name: 'plain' })) })),
+  }
 }
 
 function manager(): Door {
   const of = (one: Pick<ReturnType<typeof cacheManager>, 'get' | 'set' | 'wrap'>): Contestant => ({
     get: (key) => one.get(key),
-    set: (key, at) => one.set(key, valueOf(at)),
-    wrap: (key, at) => one.wrap(key, () => valueOf(at)),
+    set: (key, at) => one.set(key, userOf(at)),
+    wrap: (key, at) => one.wrap(key, () => userOf(at)),
   })
   const old = createManager({ ttl: TTL_MS })
-  return { name: 'cache-manager, its memory / cacheManager', old: of(old as never), door: of(cacheManager(createCache({ name: 'manager' }), { ttl: TTL_MS })) }
+  return {
+    name: 'cache-manager, its memory / cacheManager',
+    old: of(old as never),
+    door: of(cacheManager(createCache({ name: 'manager' }), { ttl: TTL_MS })),
+  }
 }
 
 function bento(): Door {
   const of = (one: Pick<ReturnType<typeof bentocache>, 'get' | 'set' | 'getOrSet'>): Contestant => ({
     get: (key) => one.get({ key }),
-    set: (key, at) => one.set({ key, value: valueOf(at) }),
-    wrap: (key, at) => one.getOrSet({ key, factory: () => valueOf(at) }),
+    set: (key, at) => one.set({ key, value: userOf(at) }),
+    wrap: (key, at) => one.getOrSet({ key, factory: () => userOf(at) }),
   })
   const store = bentostore().useL1Layer(memoryDriver({ maxItems: KEYS }))
   const old = new BentoCache({ default: 'memory', ttl: TTL_MS, stores: { memory: store } })
-  return { name: 'bentocache, its memory / bentocache', old: of(old as never), door: of(bentocache(createCache({ name: 'bento' }), { ttl: TTL_MS })) }
+  return {
+    name: 'bentocache, its memory / bentocache',
+    old: of(old as never),
+    door: of(bentocache(createCache({ name: 'bento' }), { ttl: TTL_MS })),
+  }
 }
 
 async function microseconds(call: Call, ms: number): Promise<number> {

@@ -9,6 +9,7 @@ import { keyvStore } from 'millpond/keyv'
 import { fakeClock, simulatedServer } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
+import { patient } from './patient.ts'
 
 const opened: Cache[] = []
 const folders: string[] = []
@@ -122,7 +123,7 @@ describe('Keyv', () => {
   })
 
   it.each([true, false])('walks the entries of its namespace, over all tiers (prefixes: %s)', async (useKeyPrefix) => {
-    const cache = open({ tiers: [memory({ maxEntries: 10 }), sqlite({ path: ':memory:' })] })
+    const cache = open({ tiers: [memory({ maxEntries: 10 }), patient(sqlite({ path: ':memory:' }))] })
     await cache.set('own', 1)
     const keyv = new Keyv({ store: keyvStore(cache), namespace: 'a', useKeyPrefix })
     const other = new Keyv({ store: keyvStore(cache), namespace: 'b' })
@@ -139,9 +140,9 @@ describe('Keyv', () => {
   it('is invalidated in every process', async () => {
     folders.push(mkdtempSync(join(tmpdir(), 'millpond-keyv-')))
     const path = join(folders[0] ?? '', 'cache.db')
-    const [here, there] = [1, 2].map(() => new Keyv({ store: keyvStore(open({ tiers: [memory(), sqlite({ path })] })) }))
+    const [here, there] = [1, 2].map(() => new Keyv({ store: keyvStore(open({ tiers: [memory(), patient(sqlite({ path }))] })) }))
     await here?.set('k', 'old')
-    expect(await there?.get('k')).toBe('old')
+    await expect.poll(() => there?.get('k'), { interval: 20 }).toBe('old')
     await here?.set('k', 'new')
     await expect.poll(() => there?.get('k'), { interval: 20 }).toBe('new')
     await here?.clear()

@@ -9,11 +9,12 @@ import { unstorageDriver } from 'millpond/unstorage'
 import { defineCachedFunction } from 'ocache'
 import { createStorage, prefixStorage, restoreSnapshot, snapshot } from 'unstorage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { patient } from './patient.ts'
 
 const clock = fakeClock({ now: Date.now() })
 let cache: Cache
 beforeEach(() => {
-  cache = createCache({ clock, tiers: [memory({ maxEntries: 100 }), sqlite({ path: ':memory:' })] })
+  cache = createCache({ clock, tiers: [memory({ maxEntries: 100 }), patient(sqlite({ path: ':memory:' }))] })
 })
 afterEach(() => cache.close())
 
