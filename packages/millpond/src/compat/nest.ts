@@ -1,9 +1,9 @@
 // A Nest module that provides a cache, and decorators for methods of providers and controllers.
 import { type DynamicModule, type FactoryProvider, Inject, type ModuleMetadata } from '@nestjs/common'
-import { check, checkedElsewhere, checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
+import { type Check, check, checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
-import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
+import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 
@@ -19,10 +19,20 @@ export interface MillpondModuleAsyncOptions {
   readonly imports?: ModuleMetadata['imports'] | undefined
 }
 
+/** Classes, texts, symbols, and the objects that Nest takes in their place. */
+function namesOfNest(wanted: string): Check<never> {
+  const isOne = (one: unknown): boolean =>
+    typeof one === 'string' ||
+    typeof one === 'symbol' ||
+    typeof one === 'function' ||
+    (typeof one === 'object' && one !== null && !Array.isArray(one))
+  return check((value): value is never => Array.isArray(value) && value.every(isOne), wanted)
+}
+
 const ASYNC: Shape<MillpondModuleAsyncOptions> = {
   useFactory: required(fn<MillpondModuleAsyncOptions['useFactory']>('a function that makes the cache')),
-  inject: checkedElsewhere,
-  imports: checkedElsewhere,
+  inject: namesOfNest('an array of tokens, such as [ConfigService]'),
+  imports: namesOfNest('an array of modules'),
 }
 const CLOSER = Symbol('millpond.closer')
 
@@ -90,10 +100,12 @@ const listOrFunction = check(
   (value): value is never => typeof value === 'function' || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
   'an array of tags, or a function from the arguments to it',
 )
+const isPart = (part: unknown): boolean =>
+  part === null || Number.isFinite(part) || typeof part === 'string' || typeof part === 'boolean' || typeof part === 'bigint'
 const CACHED: Shape<CachedOptions> = {
   ...LOAD_OPTIONS,
   key: check(
-    (value): value is never => typeof value === 'function' || Array.isArray(value),
+    (value): value is never => typeof value === 'function' || (Array.isArray(value) && value.every(isPart)),
     "['user'], or a function from the arguments to a key",
   ),
   tags: listOrFunction,
@@ -112,6 +124,7 @@ const CACHED: Shape<CachedOptions> = {
 export function Cached<A extends readonly any[] = readonly any[]>(options: CachedOptions<A> = {}): MethodOf<A> {
   checkOptions<CachedOptions>(options, CACHED, 'Cached')
   const { key, tags, namespace, ...load } = options
+  resolvePolicy(load, DEFAULT_POLICY) // what is wrong with it is said here, and not with the first call
   return (target, name, descriptor) => {
     const own: readonly KeyPart[] = typeof key === 'object' ? key : [target.constructor.name, String(name)]
     wrapMethod(target, name, descriptor, (whole, args, call) => {

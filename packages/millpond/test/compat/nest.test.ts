@@ -61,7 +61,10 @@ describe('the module', () => {
     }
     class SettingsModule {}
     class Users {
-      constructor(readonly cache: Cache) {}
+      readonly cache: Cache
+      constructor(cache: Cache) {
+        this.cache = cache
+      }
     }
     Injectable()(Users)
     InjectCache()(Users, undefined as never, 0)
