@@ -40,11 +40,14 @@ export class MillpondError extends Error {
 
 /**
  * Is it an error, of whichever realm? A test runner that gives each file its own globals (Jest) leaves Node's modules outside: what they throw is no instance of
- * the `Error` that is seen here.
+ * the `Error` that is seen here. A driver whose native part is loaded once for all of them (libsql) throws what only carries a message and a stack.
  */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]'
+  if (value instanceof Error) return true
+  return typeof value === 'object' && value !== null && isText(value, 'message') && isText(value, 'stack')
 }
+
+const isText = (value: object, name: string): boolean => typeof Reflect.get(value, name) === 'string'
 
 /** What failed, for the middle of another message: without our own mark, which that message has in front. */
 export function reasonOf(error: unknown): string {

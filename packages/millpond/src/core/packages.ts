@@ -4,6 +4,7 @@
 // that a bundle (of any format, for any runtime) can begin without them.
 
 import { isError } from './errors.ts'
+
 /**
  * The module that Node's `require` gives for the name, looked for beside this library, then beside the program, then in the working directory: a bundle
  * lies where its packages are, but its parts no longer know where they came from.

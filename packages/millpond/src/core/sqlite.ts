@@ -1,6 +1,7 @@
 // An embedded SQLite as the tier and the job table use it: transactions, what a failure means, and rows that are read without trusting them.
 
 import { isError } from './errors.ts'
+
 /** What a failed call means for the caller. */
 export type Failure = 'busy' | 'corrupt' | 'other'
 

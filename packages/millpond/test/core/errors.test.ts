@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { isError } from '../../src/core/errors.ts'
+import { classify } from '../../src/core/sqlite.ts'
 
 test('errors of another realm are errors, and what looks like one is none', () => {
   const foreign: unknown = runInNewContext('new TypeError("elsewhere")')
@@ -12,6 +13,15 @@ test('errors of another realm are errors, and what looks like one is none', () =
   expect(isError(foreign)).toBe(true)
   expect(isError(new RangeError('here'))).toBe(true)
   for (const value of [undefined, null, 'Error', { name: 'Error', message: 'x' }]) expect(isError(value)).toBe(false)
+})
+
+test('a lock is a lock, though the driver of another realm throws what is no error by birth', () => {
+  const foreign: unknown = runInNewContext(`
+    function SqliteError(message, code) { this.message = message; this.code = code; Error.captureStackTrace(this, SqliteError) }
+    Object.setPrototypeOf(SqliteError.prototype, Error.prototype)
+    new SqliteError('database is locked', 'SQLITE_BUSY')`)
+  expect(Object.prototype.toString.call(foreign)).toBe('[object Object]')
+  expect(classify(foreign)).toBe('busy')
 })
 
 test('no file of the library asks `instanceof Error` itself', () => {

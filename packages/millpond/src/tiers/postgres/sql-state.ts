@@ -1,6 +1,7 @@
 // What an error of the server says about the statement, the schema and the connection.
 
 import { isError } from '../../core/errors.ts'
+
 /** The five characters by which the server names an error; undefined when it was not the server that failed. */
 export function sqlState(error: unknown): string | undefined {
   if (!isError(error)) return undefined
