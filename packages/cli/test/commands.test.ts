@@ -225,6 +225,18 @@ describe('an invalidation', () => {
     expect(why.out).toMatch(/miss, because of invalidated_tag \(planned\)\n {2}by operator at .*price import/)
   })
 
+  it('takes what answers an address, and keys at a pace; what cannot be is refused before anything is changed', async () => {
+    const none = await desk.run(['invalidate', '--address', 'https://shop.example/none', '--yes', ...SHOP])
+    expect(none).toMatchObject({ code: 0, out: expect.stringMatching(/0 keys[\s\S]*completed/) })
+    expect(await desk.run(['invalidate', '--address', 'shop.example/none', '--yes', ...SHOP])).toMatchObject({ code: 2 })
+    await desk.shop.set('paced', 1)
+    expect(await desk.run(['invalidate', '--key', 'paced', '--pace', '5', '--yes', ...SHOP])).toMatchObject({ code: 0 })
+    expect(await desk.shop.get('paced')).toBeUndefined()
+    const paced = await desk.run(['invalidate', '--tags', 'a', '--pace', '5', '--yes', ...SHOP])
+    expect(paced).toMatchObject({ code: 2, err: expect.stringContaining('take effect at once') })
+    expect(await desk.run(['invalidate', '--tags', 'a', '--cdn', '--yes', ...SHOP])).toMatchObject({ code: 11 })
+  })
+
   it('asks a person, and takes no for an answer', async () => {
     await desk.shop.set('asked', 1)
     const call = ['invalidate', '--key', 'asked', ...SHOP]

@@ -113,6 +113,7 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     const reads = setInterval(() => served.cache.get('read all the time'), 100)
     await signIn(page, served.url, 'viewer')
     await page.getByText(/^All tiers?: .* now/).waitFor()
+    await page.getByRole('img', { name: /^Hit ratio of default: between/ }).waitFor()
     clearInterval(reads)
     const ticks = await page.locator('.x-axis').first().textContent()
     const hours = new Set([0, 15].map((minutes) => new Date(Date.now() - minutes * 60_000).toISOString().slice(11, 13)))

@@ -196,7 +196,10 @@ export function Namespaces({ summary, series }: { readonly summary: Summary; rea
             isNumber: true,
             cell: (row) => (row.load_avg_ms === null ? 'no data' : <Unit figure={numbers.ms(row.load_avg_ms)} />),
           },
-          { name: 'Entries', isNumber: true, folded: 'skip', cell: (row) => numbers.count(row.entries) },
+          // A course needs its room.
+          ...(courses.size === 0
+            ? [{ name: 'Entries', isNumber: true, folded: 'skip' as const, cell: (row: NamespaceRow) => numbers.count(row.entries) }]
+            : []),
           { name: 'Memory', isNumber: true, folded: 'skip', cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
         ]}
       />
