@@ -12,7 +12,7 @@ const USAGE = `npm run histories -- [--minutes N] [--seed S] [--skip N] [--tier 
              seconds. Default 10.
   --seed     draws cells and everything within them; entries of every other cell are sealed. Default: by the time of day, and printed.
   --skip     leave out so many cells of that seed: go on where a run ended. Default 0.
-  --tier     what the processes share: redis, sentinel, cluster, postgres, memcached, sqlite, file, ring, none. Default: all whose servers are here.
+  --tier     what the processes share: redis, sentinel, cluster, postgres, memcached, sqlite, file, ring, regions, none. Default: all whose servers are here.
   --fault    only this fault.
   --ms       how long the faults of a cell last, milliseconds. Default 6000.`
 
@@ -58,7 +58,7 @@ const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
 const skip = Math.floor(number('skip', given.skip, 0))
 const ms = number('ms', given.ms, 6000)
 
-const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'ring', 'none'])
+const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'ring', 'regions', 'none'])
 const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
 if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is not one of ${known.join(', ')}`)
 

@@ -31,6 +31,8 @@ export interface Limits {
   readonly readCodes?: readonly string[]
   /** Judge by these rules alone. Default: all. */
   readonly rules?: readonly Rule[]
+  /** Processes of several regions: between two of them an old value may be shown for `lagMs`, and what was acked in one binds the other from then on. Default: one region. */
+  readonly regions?: { readonly of: (process: string) => string; readonly lagMs: number }
   /** Findings that are kept whole; all are counted. Default 100. */
   readonly keep?: number
 }
@@ -111,7 +113,17 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
     const commits = sorted.commits.get(key) ?? []
     const { acked, refused } = bounds.get(key) ?? { acked: [], refused: [] }
     const commitTimes = commits.map((commit) => commit.at)
-    judgeKey({ key, commitTimes, versions: commits.map((commit) => commit.version), acked, refused, reads: readsOfKey }, judgement)
+    const history = { key, commitTimes, versions: commits.map((commit) => commit.version), refused }
+    const { regions } = limits
+    if (regions === undefined) judgeKey({ ...history, acked, reads: readsOfKey }, judgement)
+    else
+      for (const [region, readsThere] of groupBy(readsOfKey, (read) => regions.of(read.process))) {
+        const judgementThere = {
+          ...judgement,
+          starved: (process: string, _: number, to: number) => lag.starved(process, to - regions.lagMs, to),
+        }
+        judgeKey({ ...history, acked: boundsIn(region, acked, regions, judgement.boundMs), reads: readsThere }, judgementThere)
+      }
   }
   judgeLoads(sorted.loads, sorted.operations, { tags: sorted.tags, faults: [...sorted.faults, ...sorted.freezes], report })
   const any = Object.keys(found).length > 0
@@ -186,6 +198,11 @@ function boundsOf(sorted: Sorted): Map<string, { acked: Bound[]; refused: Bound[
     }
   }
   return bounds
+}
+
+/** As a region is bound by them: by what was acked elsewhere so much later that its own bound comes to the lag between regions. */
+function boundsIn(region: string, acked: readonly Bound[], { of, lagMs }: NonNullable<Limits['regions']>, boundMs: number): Bound[] {
+  return acked.map((bound) => (of(bound.by.process) === region ? bound : { ...bound, at: bound.at + lagMs - boundMs }))
 }
 
 function keysOf(change: Operation, sorted: Sorted): readonly string[] {

@@ -35,6 +35,13 @@ export interface PatientRing {
   change(how: 'added' | 'removed' | 'reweighed' | 'undone'): Promise<void>
 }
 
+/** Regions with a server each, and the links by which the processes of one reach the servers of the others. */
+export interface PatientRegions {
+  readonly servers: readonly Patient[]
+  /** Those of each region's processes. */
+  readonly links: readonly (readonly FaultProxy[])[]
+}
+
 /** A process that takes part in a history. */
 export interface Participant {
   /** The name of its present life. */
@@ -52,6 +59,7 @@ export interface Battlefield {
   readonly server?: Patient
   readonly group?: PatientGroup
   readonly ring?: PatientRing
+  readonly regions?: PatientRegions
   /** Holds the shared file's write lock while `hold` runs, where the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
@@ -86,12 +94,18 @@ export const GROUP_FAULTS = ['server-restarted', 'master-killed', 'master-frozen
 /** What a ring of stores goes through. */
 export const RING_FAULTS = ['node-killed', 'node-frozen', 'node-wiped', 'node-added', 'node-removed', 'node-reweighed'] as const
 
+/**
+ * What regions go through: the links cut one way or both ways, for longer than regions may lag at times; slow links; a region's server full, or emptied.
+ */
+export const REGION_FAULTS = ['region-deaf', 'region-cut', 'region-slow', 'region-full', 'region-wiped'] as const
+
 export type FaultName =
   | (typeof FAULTS)[number]
   | (typeof OTHER_FAULTS)[number]
   | (typeof ANSWER_FAULTS)[number]
   | (typeof GROUP_FAULTS)[number]
   | (typeof RING_FAULTS)[number]
+  | (typeof REGION_FAULTS)[number]
 
 /** Strikes once and heals. Resolves when everything works again. */
 export async function strike(name: FaultName, field: Battlefield): Promise<void> {
@@ -165,6 +179,24 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
   'node-added': (field) => changeRing(field, 'added'),
   'node-removed': (field) => changeRing(field, 'removed'),
   'node-reweighed': (field) => changeRing(field, 'reweighed'),
+  'region-deaf': (field) => cutRegions(field, [field.random.below(regionsOf(field).links.length)]),
+  'region-cut': (field) => cutRegions(field, [...regionsOf(field).links.keys()]),
+  'region-slow': (field) => {
+    const fault: Fault = { kind: 'delay', ms: field.random.pick([20, 60, 130, 240]), jitterMs: 100 }
+    return withFault(field, regionsOf(field).links.flat(), fault, between(field, 1000, 4000))
+  },
+  'region-full': async (field) => {
+    const { command } = field.random.pick(regionsOf(field).servers)
+    if (command === undefined) throw new Error('the server takes no commands')
+    await command('CONFIG', 'SET', 'maxmemory', 1)
+    await field.sleep(between(field, 500, 3000)).finally(() => command('CONFIG', 'SET', 'maxmemory', 0))
+  },
+  'region-wiped': async (field) => {
+    const server = field.random.pick(regionsOf(field).servers)
+    await server.kill()
+    await field.sleep(between(field, 0, 800))
+    await server.restart({ empty: true })
+  },
   'link-cut': (field) =>
     faultyLinks(field, field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])),
   'link-half-open': (field) =>
@@ -209,6 +241,20 @@ async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
   return `${JSON.stringify(fault)} on ${busOnly ? 'the following connections of ' : ''}${whose}`
 }
 
+async function cutRegions(field: Battlefield, deaf: readonly number[]): Promise<string> {
+  const { links } = regionsOf(field)
+  const fault = field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])
+  const cut = deaf.flatMap((region) => links[region] ?? [])
+  return `${await withFault(field, cut, fault, between(field, 1000, 6000))}: the regions ${deaf.join(' and ')} hear nothing`
+}
+
+async function withFault(field: Battlefield, links: readonly FaultProxy[], fault: Fault, ms: number): Promise<string> {
+  await Promise.all(links.map((link) => link.set(fault)))
+  await field.sleep(ms)
+  await Promise.all(links.map((link) => link.heal()))
+  return JSON.stringify(fault)
+}
+
 const FOLLOWING = ['SUBSCRIBE', 'SSUBSCRIBE', 'PSUBSCRIBE', 'XREAD']
 
 function isFollower(commands: ReadonlyMap<string, number>): boolean {
@@ -227,6 +273,11 @@ function groupOf({ group }: Battlefield): PatientGroup {
 function ringOf({ ring }: Battlefield): PatientRing {
   if (ring === undefined) throw new Error('there is no ring of nodes to hurt')
   return ring
+}
+
+function regionsOf({ regions }: Battlefield): PatientRegions {
+  if (regions === undefined) throw new Error('there are no regions to hurt')
+  return regions
 }
 
 const nodeOf = (field: Battlefield): Patient => field.random.pick(ringOf(field).nodes)

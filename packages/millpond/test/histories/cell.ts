@@ -81,7 +81,7 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
   const random = seededRandom(cell.seed)
   const until = historyTime() + cell.ms
   const participants: Participant[] = [...workers]
-  const { links, server, group, nodes, lockFile } = shared
+  const { links, server, group, nodes, regions, lockFile } = shared
   const change = async (how: RingChange): Promise<void> => {
     // Not all at once, as in a fleet that is told one after the other.
     for (const worker of workers) await worker.order({ order: 'ring', change: how }, 'changed', DRAIN_MS)
@@ -92,6 +92,7 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
     links,
     ...(server === undefined ? {} : { server }),
     ...(group === undefined ? {} : { group }),
+    ...(regions === undefined ? {} : { regions }),
     ...(nodes === undefined ? {} : { ring: { nodes, change } }),
     ...(lockFile === undefined ? {} : { lockFile }),
     sleep,

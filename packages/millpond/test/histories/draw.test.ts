@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type Cell, isSealed, nameCell, type SharedTier } from './plan.ts'
 import { countCells, draw } from './run.ts'
 
-const TIERS: readonly SharedTier[] = ['redis', 'sqlite', 'none', 'sentinel', 'cluster', 'postgres', 'memcached', 'file', 'ring']
+const TIERS: readonly SharedTier[] = ['redis', 'sqlite', 'none', 'sentinel', 'cluster', 'postgres', 'memcached', 'file', 'ring', 'regions']
 
 function first(count: number, seed: number): Cell[] {
   const cells: Cell[] = []

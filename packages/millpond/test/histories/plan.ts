@@ -6,8 +6,8 @@ import { seededRandom } from '../../src/testing/random.ts'
 export type Policy = 'delete' | 'set' | 'tags'
 /** What one write concerns: a key, or all keys of a tag in one transaction. */
 export type WriteScope = 'key' | 'tag'
-/** `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file that keeps it. `ring`: two Redis and a Memcached over a Redis that keeps it and is not hurt. */
-export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres' | 'memcached' | 'file' | 'ring'
+/** `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file that keeps it. `ring`: two Redis and a Memcached over a Redis that keeps it and is not hurt. `regions`: a Redis in each of two regions. */
+export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres' | 'memcached' | 'file' | 'ring' | 'regions'
 
 export interface Cell {
   readonly seed: number
@@ -64,6 +64,14 @@ export const isSealed = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 2 === 
 
 /** Of these every second hides keys and tags from tier and ledger. */
 export const isHidden = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 4 === 3
+
+/** How far regions may be behind each other, milliseconds. */
+export const REGION_LAG_MS = 2000
+const REGIONS = ['us', 'eu'] as const
+
+/** Processes by their names, `p0.1`, or their numbers: those of even numbers are in the first region. */
+export const regionOf = (process: string | number): (typeof REGIONS)[number] =>
+  Number(String(process).match(/\d+/)?.[0] ?? 0) % 2 === 0 ? REGIONS[0] : REGIONS[1]
 
 /** Over two tiers half of the histories are of processes that change their routes all the while, each when it likes. */
 export const isRerouted = ({ shared, seed }: Pick<Cell, 'shared' | 'seed'>): boolean =>

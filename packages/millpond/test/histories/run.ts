@@ -1,8 +1,8 @@
 // Runs cell after cell, and says what came of them.
 import type { Limits } from '../../src/testing/checker.ts'
-import { ANSWER_FAULTS, FAULTS, type FaultName, RING_FAULTS } from '../../src/testing/nemesis.ts'
+import { ANSWER_FAULTS, FAULTS, type FaultName, REGION_FAULTS, RING_FAULTS } from '../../src/testing/nemesis.ts'
 import { type CellResult, runCell } from './cell.ts'
-import { type Cell, drawCells, nameCell, type SharedTier } from './plan.ts'
+import { type Cell, drawCells, nameCell, REGION_LAG_MS, regionOf, type SharedTier } from './plan.ts'
 
 /** What a file on one host can suffer: it has no server and no link. */
 const FILE_FAULTS: readonly FaultName[] = ['none', 'file-locked', 'process-stopped', 'process-killed']
@@ -19,13 +19,14 @@ const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = {
   postgres: ['server-restarted', 'server-paused'],
   memcached: SERVER_FAULTS.filter((fault) => fault !== 'server-rewound'),
   file: FILE_FAULTS,
+  regions: [...REGION_FAULTS, 'process-stopped', 'process-killed', 'none'],
   ring: [...RING_FAULTS, 'process-stopped', 'process-killed', 'none'],
 }
-/** Of nineteen cells. */
+/** Of twenty cells. */
 const TURNS: readonly SharedTier[] = [
   ...(['redis', 'redis', 'sqlite', 'redis', 'sentinel', 'redis', 'postgres', 'redis', 'none', 'cluster'] as const),
   ...(['redis', 'redis', 'postgres', 'memcached', 'file', 'redis', 'memcached'] as const),
-  ...(['ring', 'redis'] as const),
+  ...(['ring', 'redis', 'regions'] as const),
 ]
 
 /**
@@ -69,10 +70,18 @@ function roundOf(seed: number, tiers: readonly SharedTier[], settings: Partial<C
 /** Garbled numbers of the ledger can make anything look fresh; values must still be the key's own, and nothing may hang or crash. */
 const GARBLED: Limits = { rules: ['foreign', 'future', 'phantom', 'hang', 'untyped-error', 'failed-read'] }
 
+/** Inside a region all is as ever. */
+const IN_REGIONS: Limits = { regions: { of: regionOf, lagMs: REGION_LAG_MS } }
+
+function limitsOf({ fault, shared }: Cell): Limits {
+  if (shared === 'regions') return IN_REGIONS
+  // What a Memcached's link garbles is a record, which shows it: the ledger's own link is whole.
+  return fault === 'link-garbled' && shared !== 'memcached' ? GARBLED : {}
+}
+
 /** A starved run counts as not run: it is tried once more under half the load. */
 export async function runFairly(cell: Cell, compiled: string): Promise<CellResult> {
-  // What a Memcached's link garbles is a record, which shows it: the ledger's own link is whole.
-  const limits = cell.fault === 'link-garbled' && cell.shared !== 'memcached' ? GARBLED : {}
+  const limits = limitsOf(cell)
   const result = await runCell(cell, compiled, limits)
   if (result.verdict.outcome !== 'starved' || result.troubles.length > 0) return result
   return runCell({ ...cell, rate: cell.rate / 2 }, compiled, limits)

@@ -5,9 +5,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
-import type { Patient, PatientGroup } from '../../src/testing/nemesis.ts'
-import { type Service, startCluster, startMemcached, startPostgres, startRedis, startSentinel } from '../services/index.ts'
-import type { Cell } from './plan.ts'
+import type { Patient, PatientGroup, PatientRegions } from '../../src/testing/nemesis.ts'
+import {
+  type RedisService,
+  type Service,
+  startCluster,
+  startMemcached,
+  startPostgres,
+  startRedis,
+  startSentinel,
+} from '../services/index.ts'
+import { type Cell, regionOf } from './plan.ts'
 import { clusterPatient, sentinelPatient } from './server-groups.ts'
 
 export interface SharedTierUnderTest {
@@ -18,6 +26,7 @@ export interface SharedTierUnderTest {
   readonly server?: Patient
   readonly group?: PatientGroup
   readonly nodes?: readonly Patient[]
+  readonly regions?: PatientRegions
   readonly lockFile?: (ms: number) => Promise<void>
   close(): Promise<void>
 }
@@ -31,6 +40,7 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
   if (cell.shared === 'cluster') return openCluster(folder, forget)
   if (cell.shared === 'memcached') return openMemcached(cell, folder, forget)
   if (cell.shared === 'ring') return openRing(folder, forget)
+  if (cell.shared === 'regions') return openRegions(cell, folder, forget)
   const path = join(folder, 'shared.db')
   return {
     folder,
@@ -115,6 +125,47 @@ async function openRing(folder: string, forget: () => void): Promise<SharedTierU
     nodes: [...[a, b].map((server) => patient(server, () => server.command('SAVE'))), patient(c, async () => {})],
     async close() {
       await Promise.all([a, b, c, spare, ledger].map((server) => server.stop()))
+      forget()
+    },
+  }
+}
+
+/** What a process of a region opens: both servers, of which the other one stands behind its link. */
+export interface RegionsAt {
+  readonly region: 'us' | 'eu'
+  readonly us: string
+  readonly eu: string
+}
+
+async function openRegions(cell: Cell, folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const [us, eu] = await Promise.all([startRedis(), startRedis()])
+  const other = (worker: number): RedisService => (regionOf(worker) === 'us' ? eu : us)
+  const links = await Promise.all(
+    Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port: other(worker).port }, seed: cell.seed + worker })),
+  )
+  return {
+    folder,
+    at: (worker) => {
+      const region = regionOf(worker)
+      const away = links[worker]?.url() ?? ''
+      const at: RegionsAt = { region, us: region === 'us' ? us.url : away, eu: region === 'eu' ? eu.url : away }
+      return JSON.stringify(at)
+    },
+    links,
+    regions: {
+      servers: [us, eu].map((server) => ({
+        pause: () => server.pause(),
+        resume: () => server.resume(),
+        kill: () => server.kill(),
+        restart: (options) => server.restart(options),
+        save: async () => void (await server.command('SAVE')),
+        command: server.command,
+      })),
+      links: (['us', 'eu'] as const).map((region) => links.filter((_, worker) => regionOf(worker) === region)),
+    },
+    async close() {
+      await Promise.all(links.map((link) => link.close()))
+      await Promise.all([us.stop(), eu.stop()])
       forget()
     },
   }

@@ -8,8 +8,8 @@ import { seededRandom } from '../../src/testing/random.ts'
 import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
 import { startLanes } from './lanes.ts'
 import type { Ask, FromSupervisor, FromWorker, RingChange, WorkerOptions } from './messages.ts'
-import { isHidden, isRerouted, isSealed } from './plan.ts'
-import type { RingAt } from './shared-tier.ts'
+import { isHidden, isRerouted, isSealed, REGION_LAG_MS } from './plan.ts'
+import type { RegionsAt, RingAt } from './shared-tier.ts'
 
 const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(options.file, 'a')
@@ -48,6 +48,7 @@ async function openTier(): Promise<Tier[]> {
   if (shared === 'none') return []
   if (shared === 'memcached' || shared === 'file') return openOverLedger(shared)
   if (shared === 'ring') return [await openRing()]
+  if (shared === 'regions') return [await openRegion()]
   return [(await import('../../src/tiers/redis/index.ts')).redis(JSON.parse(options.at))]
 }
 
@@ -95,6 +96,18 @@ async function openRing(): Promise<Tier> {
     work?.().catch(crash('a change of the ring'))
   }
   return ring
+}
+
+async function openRegion(): Promise<Tier> {
+  const { region, us, eu }: RegionsAt = JSON.parse(options.at)
+  const [{ edge }, { redis }] = await Promise.all([import('../../src/tiers/edge/index.ts'), import('../../src/tiers/redis/index.ts')])
+  return edge({
+    regions: { us: { ledger: redis({ url: us }) }, eu: { ledger: redis({ url: eu }) } },
+    region,
+    origin: 'us',
+    replicate: true,
+    maxRegionLag: REGION_LAG_MS,
+  })
 }
 
 const outbox = options.outbox === undefined ? undefined : sqliteOutbox({ path: options.outbox })

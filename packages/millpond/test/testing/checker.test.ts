@@ -44,6 +44,17 @@ describe('what a change obliges reads to show', () => {
     expect(found([...changed(), read('b', 1, 611)])).toEqual({})
     expect(found([...changed(), read('b', 1, 611.01)])).toEqual({ stale: 1 })
   })
+  test('G3: a process of another region within the lag, one of the same region within 500 ms', () => {
+    const regions = { of: (process: string) => (process === 'c' ? 'eu' : 'us'), lagMs: 2000 }
+    const foundIn = (...lines: HistoryLine[]) => checkHistory([...changed(), ...lines], { regions }).found
+    expect(foundIn(read('a', 1, 112))).toEqual({ 'stale-own': 1 })
+    expect(foundIn(read('b', 1, 611.01))).toEqual({ stale: 1 })
+    expect(foundIn(read('c', 1, 2111))).toEqual({})
+    expect(foundIn(read('c', 1, 2111.01))).toEqual({ stale: 1 })
+    // A step back that its region cannot know of is none, until it must.
+    expect(foundIn(read('c', 2, 300), read('c', 1, 400))).toEqual({})
+    expect(foundIn(read('b', 2, 300), read('b', 1, 400))).toEqual({ backward: 1 })
+  })
   test('G3: the same process born again is another process', () => {
     expect(found([...changed(), read('a.2', 1, 300)])).toEqual({})
     expect(found([...changed(), read('a.2', 1, 700)])).toEqual({ stale: 1 })
