@@ -492,3 +492,37 @@ describe('bad input is refused at once, with what to give instead', () => {
     await expect(ring.repair()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })
+
+describe('a node that begins to list its keys and says no more', () => {
+  /** Its first keys come, and then nothing. */
+  const stuck = (): DistributedTier => {
+    const [first, ...others] = stores
+    const { tier, ...node } = first?.node() ?? expect.fail()
+    const scan = async function* (prefix: string): AsyncIterable<readonly string[]> {
+      for await (const some of tier.scan?.(prefix) ?? []) yield some
+      await new Promise(() => {})
+    }
+    const nodes = [{ ...node, tier: { ...tier, scan } }, ...others.map((store) => store.node())]
+    return distributed({ nodes, ledger: ledger.connect(), clock })
+  }
+
+  test('holds up a move for some seconds, which says so', async () => {
+    const ring = stuck()
+    await settled(ring.write([item('app:default:k')]))
+    const report = await settled(ring.repair())
+    expect(report).toMatchObject({
+      outcome: 'incomplete',
+      failed: [{ node: 'a', reason: expect.stringMatching(/its list of keys did not answer/) }],
+    })
+    await ring.close()
+  })
+
+  test('does not hold up close', async () => {
+    const ring = stuck()
+    await settled(ring.write([item('app:default:k')]))
+    const moving = ring.repair()
+    for (let turns = 0; turns < 50; turns++) await clock.run(0)
+    await ring.close()
+    expect(await moving).toMatchObject({ outcome: 'ended' })
+  })
+})

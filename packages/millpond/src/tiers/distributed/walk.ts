@@ -4,8 +4,9 @@
 // owners have it. Between comparing and writing somebody may have written something newer: then the older copy lies over it there, which costs a miss and no wrong answer.
 import { randomUUID } from 'node:crypto'
 import type { Clock, LedgerStore, TierItem } from '../../core/contracts.ts'
-import { reasonOf } from '../../core/errors.ts'
+import { MillpondError, reasonOf } from '../../core/errors.ts'
 import { hashOf } from '../../core/key-hash.ts'
+import { Deadlines } from '../../wrap/deadlines.ts'
 import type { Members } from './members.ts'
 import type { RingNode } from './node.ts'
 import type { Epochs } from './positions.ts'
@@ -40,9 +41,12 @@ const STEP = 100
 const LEASES = 'millpond:ring:'
 const LEASE_MS = 30_000
 const RENEW_MS = 10_000
+/** The longest that a node may take for the next of its keys. */
+const LIST_MS = 5000
 
 export class Walk {
   readonly #parts: WalkParts
+  readonly #deadlines: Deadlines
   /** Looks at what has other owners than before, or at everything. */
   readonly #isWhole: boolean
   readonly #id = randomUUID()
@@ -58,6 +62,7 @@ export class Walk {
 
   constructor(parts: WalkParts, isWhole: boolean) {
     this.#parts = parts
+    this.#deadlines = new Deadlines(parts.clock)
     this.#isWhole = isWhole
     const names = parts.members.all.map(({ name }) => name).sort()
     this.#lease = String(hashOf(names.join('\n'), 0) >>> 0)
@@ -98,8 +103,10 @@ export class Walk {
   async #walk(node: RingNode): Promise<void> {
     if (!node.isUp) return this.#fail(node, node.trouble)
     if (node.tier.scan === undefined) return this.#fail(node, 'its tier cannot be listed')
+    const list = node.tier.scan('')[Symbol.asyncIterator]()
     try {
-      for await (const keys of node.tier.scan('')) {
+      for (let step = await this.#inTime(list.next()); step.done !== true; step = await this.#inTime(list.next())) {
+        const keys = step.value
         for (let from = 0; from < keys.length; from += STEP) {
           const some = keys.slice(from, from + STEP)
           await this.#moveSome(node, some)
@@ -108,8 +115,18 @@ export class Walk {
         }
       }
     } catch (error) {
-      this.#fail(node, reasonOf(error))
+      if (!this.#isEnded) this.#fail(node, reasonOf(error))
+    } finally {
+      void list.return?.().catch(() => {}) // nobody waits for a store that is stuck
     }
+  }
+
+  /** A node that begins to list its keys and says no more holds up neither the move nor `close`. */
+  #inTime<T>(step: Promise<T>): Promise<T> {
+    const ended = new Promise<never>((_, reject) => {
+      this.#wake = () => reject(new MillpondError('CLOSED', 'distributed: the move has ended'))
+    })
+    return Promise.race([this.#deadlines.hold(step, LIST_MS, () => 'its list of keys'), ended])
   }
 
   #fail(node: RingNode, reason: string): void {
