@@ -1,9 +1,21 @@
 // Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what the others did.
 import { randomUUID } from 'node:crypto'
 import { check, checkOptions, type Duration, duration, flag, listOf, parseDuration, required, type Shape } from 'millpond/options'
+import type { AssetFile } from './assets/options.ts'
+import type { UploadReport } from './assets/upload.ts'
 import { systemTime, type Time } from './clock.ts'
 import type { Edge, EdgeAbilities, EdgeFigures, EdgeLimit, EdgeState } from './edge.ts'
 import { CdnError } from './errors.ts'
+import {
+  type CdnFolderOptions,
+  type DescribedFolder,
+  FOLDERS,
+  type FolderImagesOptions,
+  Folders,
+  type FolderUploadOptions,
+} from './folders.ts'
+import type { OptimizeReport } from './images/optimize.ts'
+import type { ImageFormat } from './images/sniff.ts'
 import type { EdgeLocation } from './locations.ts'
 import { type CdnOutlet, type CdnOutletOptions, cdnOutlet, OUTLET } from './outlet.ts'
 import { judge, LOOK, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
@@ -13,6 +25,8 @@ import { type PurgeTargetLike, targetsOf } from './target.ts'
 export interface CdnOptions {
   /** The vendors, each under a name of its own. */
   readonly edges: readonly Edge[]
+  /** Folders that may be uploaded, or their pictures made smaller, by name: nobody who asks can choose another. With them `edges` may be empty. Default: none. */
+  readonly folders?: Readonly<Record<string, CdnFolderOptions>> | undefined
   /** Default: the system's. */
   readonly clock?: Time | undefined
 }
@@ -40,6 +54,8 @@ export interface PurgeReport {
   readonly id: string
   /** RFC 3339. */
   readonly at: string
+  /** When the last request of it was sent, RFC 3339: an answer that was stored at an edge before that may be old. Undefined: none was sent yet. For `probe`. */
+  readonly purgedAt: string | undefined
   readonly soft: boolean
   readonly targets: number
   /** No vendor has refused any of it. */
@@ -87,7 +103,7 @@ export interface Cdn {
   purges(): readonly PurgeReport[]
   /** Asks the edge, to compare with later. */
   look(urls: readonly string[], options?: LookOptions): Promise<readonly Look[]>
-  /** Asks the edge whether what it had is gone. @param purgedAt epoch milliseconds. @param before what `look` has found before the purge: without it only age and miss tell. */
+  /** Asks the edge whether what it had is gone. @param purgedAt epoch milliseconds: `Date.parse(report.purgedAt)`. @param before what `look` has found before the purge: without it only age and miss tell. */
   probe(
     urls: readonly string[],
     purgedAt: number,
@@ -99,6 +115,18 @@ export interface Cdn {
   locations(options?: CdnWhere): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
   /** Whether credentials are taken, the site exists and serves. */
   health(options?: CdnWhere): Promise<readonly ByEdge<EdgeState>[]>
+  /** The folders that were given, as those see them who may ask. */
+  folders(): readonly DescribedFolder[]
+  /**
+   * Uploads a folder's files. @param assets those alone, by their paths within it. Default: all
+   * @throws as `uploadAssets` of `@millpond/cdn/assets`; CdnError `NOT_FOUND` for a folder that there is not, `CHANGED` where it is being uploaded
+   */
+  uploadAssets(assets?: readonly AssetFile[], options?: FolderUploadOptions): Promise<UploadReport>
+  /**
+   * Makes a folder's pictures smaller. @param paths those alone, within it. Default: all. @param formats beside each picture's own. Default: the folder's
+   * @throws as `optimizeImages` of `@millpond/cdn/images`; CdnError as `uploadAssets`
+   */
+  optimizeImages(paths?: readonly string[], formats?: readonly ImageFormat[], options?: FolderImagesOptions): Promise<OptimizeReport>
   /** Brings the invalidations of a cache to the edge: for `outlets` of `createCache`. @throws MillpondError `OPTION_INVALID` */
   outlet(options?: CdnOutletOptions): CdnOutlet
   /** The outlets that were made. */
@@ -111,6 +139,7 @@ const isEdge = (value: unknown): value is Edge =>
   typeof value === 'object' && value !== null && 'name' in value && 'send' in value && 'plan' in value && 'limits' in value
 const OPTIONS: Shape<CdnOptions> = {
   edges: required(listOf((value, at) => check(isEdge, 'an edge, such as cloudflare()')(value, at), 'a list of edges')),
+  folders: FOLDERS,
   clock: check((value): value is Time => typeof value === 'object' && value !== null && 'after' in value, 'a clock'),
 }
 
@@ -131,7 +160,9 @@ interface Purge {
 export function createCdn(options: CdnOptions): Cdn {
   checkOptions<CdnOptions>(options, OPTIONS, 'createCdn')
   const { edges, clock: time = systemTime } = options
-  if (edges.length === 0) throw new CdnError('TARGET_INVALID', 'createCdn: edges is empty: give at least one, such as cloudflare()')
+  const folders = new Folders(options.folders ?? {})
+  if (edges.length === 0 && folders.describe().length === 0)
+    throw new CdnError('TARGET_INVALID', 'createCdn: edges is empty: give at least one, such as cloudflare(), or folders')
   const desks = new Map<string, Desk>()
   for (const edge of edges) {
     if (desks.has(edge.name))
@@ -157,7 +188,12 @@ export function createCdn(options: CdnOptions): Cdn {
     return chosen
   }
 
-  const asked = <T>(where: CdnWhere, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
+  /** For what is to be brought there. */
+  const someEdge = (): void => {
+    if (edges.length === 0) throw new CdnError('TARGET_INVALID', 'there is no edge: give createCdn({ edges: [cloudflare()] })')
+  }
+
+  const asked = async <T>(where: CdnWhere, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
     Promise.all(
       desksOf(where).map(async ({ edge }): Promise<ByEdge<T>> => {
         const own = { edge: edge.name, vendor: edge.vendor, site: where.site ?? edge.site }
@@ -180,6 +216,7 @@ export function createCdn(options: CdnOptions): Cdn {
 
   const purge: Cdn['purge'] = async (given, how = {}) => {
     checkOptions<PurgeOptions>(how, PURGE_OPTIONS, 'purge')
+    someEdge()
     const { site, soft = false, until = 'accepted', patience = '5m', signal } = how
     const targets = targetsOf(given)
     const order = {
@@ -214,7 +251,9 @@ export function createCdn(options: CdnOptions): Cdn {
   return {
     describe: () => edges.map(({ name, vendor, site, abilities, limits }) => ({ name, vendor, site, abilities, limits })),
     purge,
-    invalidate(paths, { distribution, zone, service, ...how } = {}) {
+    async invalidate(paths, given = {}) {
+      checkOptions<InvalidateOptions>(given, INVALIDATE, 'invalidate')
+      const { distribution, zone, service, ...how } = given
       const [vendor, site] =
         distribution !== undefined
           ? ['cloudfront', distribution]
@@ -226,16 +265,17 @@ export function createCdn(options: CdnOptions): Cdn {
       if (vendor === undefined) return purge(paths, how)
       const names = edges.filter((edge) => edge.vendor === vendor).map(({ name }) => name)
       if (names.length === 0)
-        return Promise.reject(
-          new CdnError(
-            'TARGET_INVALID',
-            `${JSON.stringify(site)} is of ${vendor}, which is not among the edges: there are ${[...desks.keys()].join(', ')}`,
-          ),
+        throw new CdnError(
+          'TARGET_INVALID',
+          `${JSON.stringify(site)} is of ${vendor}, which is not among the edges: there are ${[...desks.keys()].join(', ')}`,
         )
       return purge(paths, { edges: names, ...how, ...(site === undefined ? {} : { site }) })
     },
-    forecast: (given, how = {}) =>
-      Math.max(0, ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false }))),
+    forecast(given, how = {}) {
+      checkOptions<Forecast>(how, FORECAST, 'forecast')
+      someEdge()
+      return Math.max(0, ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false })))
+    },
     status(id) {
       const found = purges.get(id)
       if (found === undefined)
@@ -245,6 +285,7 @@ export function createCdn(options: CdnOptions): Cdn {
     purges: () => [...purges.values()].reverse().map(reportOf),
     look,
     async probe(urls, purgedAt, { before = [], ...how } = {}) {
+      if (!Number.isFinite(purgedAt)) throw new CdnError('TARGET_INVALID', `purgedAt: ${purgedAt} is no time: give epoch milliseconds`)
       const looks = await look(urls, how)
       return looks.map((one) =>
         judge(
@@ -254,7 +295,8 @@ export function createCdn(options: CdnOptions): Cdn {
         ),
       )
     },
-    analytics({ days = 7, ...where } = {}) {
+    async analytics({ days = 7, ...where } = {}) {
+      checkOptions<CdnWhere>(where, WHERE, 'analytics')
       if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
         throw new CdnError('TARGET_INVALID', `days: ${days} is not a whole number from 1 to ${MAX_DAYS}`)
       return asked(where, (edge) => {
@@ -263,23 +305,33 @@ export function createCdn(options: CdnOptions): Cdn {
         return edge.figures(days, where)
       })
     },
-    locations: (where = {}) =>
-      asked(where, async (edge): Promise<readonly EdgeLocation[]> => {
+    async locations(where = {}) {
+      checkOptions<CdnWhere>(where, WHERE, 'locations')
+      return asked(where, async (edge): Promise<readonly EdgeLocation[]> => {
         const listed = (await edge.locations?.(where)) ?? []
         if (edge.locations === undefined)
           return [...met].map(([code, one]) => ({ code, name: code, region: undefined, state: one.ok ? 'ok' : 'degraded', met: one }))
         return listed.map((one): EdgeLocation => {
           const seen = met.get(one.code)
-          return seen === undefined ? one : { ...one, met: seen }
+          if (seen === undefined) return one
+          return { ...one, state: one.state !== 'unknown' ? one.state : seen.ok ? 'ok' : 'degraded', met: seen }
         })
-      }),
-    health: (where = {}) => asked(where, (edge) => edge.state(where)),
+      })
+    },
+    async health(where = {}) {
+      checkOptions<CdnWhere>(where, WHERE, 'health')
+      return asked(where, (edge) => edge.state(where))
+    },
     outlet(how = {}) {
       checkOptions<CdnOutletOptions>(how, OUTLET, 'outlet')
+      someEdge()
       const made = cdnOutlet(how, { desks: desksOf({ edges: how.edges }), time, look: (urls) => look(urls), closing: closing.signal })
       outlets.push(made)
       return made
     },
+    folders: () => folders.describe(),
+    uploadAssets: (assets, how = {}) => folders.upload(assets, how),
+    optimizeImages: (paths, formats, how = {}) => folders.optimize(paths, formats, how),
     outlets: () => outlets,
     close() {
       closing.abort()
@@ -288,16 +340,26 @@ export function createCdn(options: CdnOptions): Cdn {
   }
 }
 
-const PURGE_OPTIONS: Shape<PurgeOptions> = {
+const siteId = check((value): value is string => typeof value === 'string' && value !== '', 'the id of a distribution, zone or service')
+const WHERE: Shape<CdnWhere> = {
   edges: listOf((value, at) => check((one): one is string => typeof one === 'string', 'the name of an edge')(value, at), 'names of edges'),
-  site: check((value): value is string => typeof value === 'string' && value !== '', 'the id of a distribution, zone or service'),
+  site: siteId,
   signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
+}
+const PURGE_OPTIONS: Shape<PurgeOptions> = {
+  ...WHERE,
   soft: flag,
   until: check((value): value is 'accepted' | 'done' => value === 'accepted' || value === 'done', "'accepted' or 'done'"),
   patience: duration,
 }
+type InvalidateOptions = NonNullable<Parameters<Cdn['invalidate']>[1]>
+const INVALIDATE: Shape<InvalidateOptions> = { ...PURGE_OPTIONS, distribution: siteId, zone: siteId, service: siteId }
+type Forecast = NonNullable<Parameters<Cdn['forecast']>[1]>
+const FORECAST: Shape<Forecast> = { edges: WHERE.edges, site: siteId, soft: flag }
 
 function reportOf({ id, at, soft, targets, works }: Purge): PurgeReport {
   const edges = works.map((work) => work.report())
-  return { id, at, soft, targets, ok: edges.every(({ failures }) => failures.length === 0), edges }
+  const sent = works.map(({ sentAt }) => sentAt).filter((one) => one !== undefined)
+  const purgedAt = sent.length === 0 ? undefined : new Date(Math.max(...sent)).toISOString()
+  return { id, at, purgedAt, soft, targets, ok: edges.every(({ failures }) => failures.length === 0), edges }
 }

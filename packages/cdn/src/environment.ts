@@ -1,8 +1,10 @@
 // The edges that the environment names.
+import { s3Store } from './assets/s3.ts'
 import { type Cdn, createCdn } from './cdn.ts'
 import { awsCredentials, type Environment, given } from './credentials.ts'
 import type { Edge } from './edge.ts'
 import { CdnError } from './errors.ts'
+import type { CdnFolderOptions } from './folders.ts'
 import { type CloudflarePlan, cloudflare } from './vendors/cloudflare.ts'
 import { cloudFront } from './vendors/cloudfront.ts'
 import { fastly } from './vendors/fastly.ts'
@@ -12,7 +14,8 @@ const PLANS: readonly CloudflarePlan[] = ['free', 'pro', 'business', 'enterprise
 /**
  * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`),
  * `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`; `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`). `CDN_ORIGIN` is where paths are:
- * `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the vendor's API. `undefined`: none is named.
+ * `https://www.example.com`. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be
+ * made smaller (into `FOLDER-optimized`): `site=/srv/site/dist,photos=/srv/photos`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the vendor's API. `undefined`: neither a site nor a folder is named.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */
 export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefined {
@@ -43,7 +46,21 @@ export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefi
   const service = read('FASTLY_SERVICE_ID')
   if (service !== undefined)
     edges.push(fastly({ service, token: needed(env, 'FASTLY_API_TOKEN', 'FASTLY_SERVICE_ID'), origin, api: read('FASTLY_API_URL') }))
-  return edges.length === 0 ? undefined : createCdn({ edges })
+  const folders = foldersOf(read('CDN_FOLDERS'), env)
+  return edges.length === 0 && folders === undefined ? undefined : createCdn({ edges, folders })
+}
+
+function foldersOf(value: string | undefined, env: Environment): Record<string, CdnFolderOptions> | undefined {
+  if (value === undefined) return undefined
+  const to = given(env, 'AWS_STORAGE_BUCKET_NAME') === undefined ? undefined : (name: string) => s3Store({ prefix: `${name}/` }, env)
+  return Object.fromEntries(
+    value.split(',').map((one) => {
+      const [, name, path] = /^\s*([^=]+)=(.+?)\s*$/.exec(one) ?? []
+      if (name === undefined || path === undefined)
+        throw new CdnError('TARGET_INVALID', `CDN_FOLDERS: ${JSON.stringify(one)} is no folder: write one such as site=/srv/site/dist`)
+      return [name, { path, to: to?.(name), output: `${path}-optimized` }]
+    }),
+  )
 }
 
 function needed(env: Environment, name: string, beside: string): string {

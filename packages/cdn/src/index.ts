@@ -15,6 +15,7 @@ export type { Edge, EdgeAbilities, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, 
 export { type EdgeTagFields, edgeTag, edgeTagFields, edgeTargets } from './edge-targets.ts'
 export { cdnFromEnvironment } from './environment.ts'
 export { CdnError, type CdnErrorCode, type CdnErrorDetails } from './errors.ts'
+export type { CdnFolderOptions, DescribedFolder, FolderImagesOptions, FolderUploadOptions } from './folders.ts'
 export type { EdgeLocation } from './locations.ts'
 export type { CdnOutlet, CdnOutletOptions, CdnOutletState, CdnProgress } from './outlet.ts'
 export type { Look, LookOptions, Probe } from './probe.ts'

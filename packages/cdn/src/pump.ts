@@ -156,7 +156,6 @@ export class Pump {
     if (taken.length === 0) return
     this.#underway += taken.length
     const wants = await this.#sampled(taken)
-    const began = this.#options.time.now()
     const work = this.#desk.purge(
       wants.map(({ target }) => target),
       { soft: wants[0]?.soft ?? false, patience: PATIENCE },
@@ -173,7 +172,7 @@ export class Pump {
     this.purged += good.length
     // The vendor's word that it has happened everywhere is waited for beside what goes on.
     void work.done
-      .then(() => this.#purgedAll(good, began))
+      .then(() => this.#purgedAll(good, work.sentAt ?? this.#options.time.now()))
       .finally(() => {
         this.#underway -= taken.length
         this.#tellIdle()

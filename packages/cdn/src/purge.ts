@@ -121,6 +121,7 @@ export class EdgeWork {
   #retries = 0
   #unfinished = 0
   #isAccepted = false
+  #sentAt: number | undefined
 
   constructor(desk: Desk, time: Time, targets: readonly PurgeTarget[], order: PurgeOrder, closing: AbortSignal) {
     this.#desk = desk
@@ -138,6 +139,11 @@ export class EdgeWork {
   /** Each target that could not be purged; of those that the vendor can plan. */
   failed(): readonly { readonly target: PurgeTarget; readonly error: CdnError }[] {
     return this.#failed
+  }
+
+  /** When the last request was sent, epoch milliseconds: a vendor's limits may have kept it waiting until then. */
+  get sentAt(): number | undefined {
+    return this.#sentAt
   }
 
   report(): EdgeReport {
@@ -194,6 +200,7 @@ export class EdgeWork {
     try {
       const sent = await attempt(allowance, allowance.costOf(targets.length), patience, this.#time, until, () => {
         this.#requests++
+        this.#sentAt = this.#time.now()
         return edge.send({ targets, site, soft, reference, signal: until })
       })
       this.#retries += sent.retries

@@ -48,6 +48,37 @@ async function refusal(work: Promise<unknown>): Promise<CdnError> {
 
 const tags = (count: number): PurgeTargetLike[] => Array.from({ length: count }, (_, index) => ({ kind: 'tag', tag: `tag-${index}` }))
 
+describe('a report', () => {
+  it('says when the last request was sent, not when the purge began to wait for it', async () => {
+    const clock = fakeClock()
+    const server = await cloudflareServer(clock.monotonic)
+    const cdn = cdnOf(clock, atCloudflare(server))
+    const report = await passing(clock, cdn.purge(tags(4000), { patience: '1h' }))
+    const [began, sent] = [Date.parse(report.at), Date.parse(report.purgedAt ?? '')]
+    expect(sent - began).toBeGreaterThan(60_000)
+    expect(sent).toBeLessThanOrEqual(clock.now())
+  })
+})
+
+describe('what a call says of where', () => {
+  const cdn = createCdn({ edges: [cloudflare({ token: 'x', zone: 'y' })] })
+  it.each([
+    ['health', () => cdn.health({ edge: ['cloudflare'] } as object)],
+    ['locations', () => cdn.locations({ edges: 'cloudflare' } as object)],
+    ['analytics', () => cdn.analytics({ site: '' })],
+    ['analytics', () => cdn.analytics({ signal: 'now' } as object)],
+    ['invalidate', () => cdn.invalidate(['/a'], { zone: 7 } as object)],
+    ['purge', () => cdn.purge(['/a'], { edges: [7] } as object)],
+    ['forecast', async () => cdn.forecast(['/a'], { sites: 'x' } as object)],
+  ])('is checked: %s', async (_, call) => {
+    await expect(call()).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+
+  it('and a probe after no time is refused', async () => {
+    await expect(cdn.probe([], Number.NaN)).rejects.toMatchObject({ code: 'TARGET_INVALID' })
+  })
+})
+
 describe('Cloudflare', () => {
   it('is purged by what each kind is called there, in as few requests as it takes', async () => {
     const clock = fakeClock()

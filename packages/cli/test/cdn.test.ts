@@ -1,13 +1,23 @@
 // The CDN on the command line, against a control plane with two vendors.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { folderStore } from '@millpond/cdn/assets'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Desk, openDesk } from './desk.ts'
 
 let desk: Desk
 let server: Server
+let folder: string
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'millpond-cdn-'))
+  mkdirSync(join(folder, 'site'))
+  writeFileSync(join(folder, 'site/app.js'), 'run()')
+  mkdirSync(join(folder, 'photos'))
+  writeFileSync(join(folder, 'photos/broken.jpg'), 'not a picture')
   server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -16,12 +26,14 @@ beforeAll(async () => {
       const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
       const answer = request.url?.startsWith('/stats')
         ? { data: [{ start_time: 1_795_564_800, requests: 10, hits: 6, miss: 4, bandwidth: 100 }] }
-        : {
-            success: true,
-            result: { id: 'x', status: 'active' },
-            active_version: { active: true },
-            ...Object.fromEntries(keys.map((key) => [key, 'id'])),
-          }
+        : request.url?.startsWith('/datacenters')
+          ? [{ code: 'AMS', name: 'Amsterdam', group: 'Europe' }]
+          : {
+              success: true,
+              result: { id: 'x', status: 'active' },
+              active_version: { active: true },
+              ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+            }
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     })
   })
@@ -30,12 +42,17 @@ beforeAll(async () => {
   const origin = 'https://www.example.com'
   const cdn = createCdn({
     edges: [cloudflare({ token: 'hidden', zone: 'zone1', api, origin }), fastly({ token: 'hidden', service: 'service1', api, origin })],
+    folders: {
+      site: { path: join(folder, 'site'), to: folderStore({ path: join(folder, 'served') }) },
+      photos: { path: join(folder, 'photos'), output: join(folder, 'made') },
+    },
   })
   cdn.outlet()
   desk = await openDesk({ cdn })
 })
 afterAll(async () => {
   await desk.close()
+  rmSync(folder, { recursive: true, force: true })
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })
@@ -63,5 +80,24 @@ describe('millpond cdn', () => {
     expect(status.out).toContain('Outlet cdn: 0 wait')
     const figures = await desk.run(['cdn', 'analytics', '--service', 'service1', '--days', '2'], { as: 'viewer', columns: 200 })
     expect([figures.code, figures.out]).toEqual([0, expect.stringMatching(/fastly +10 +60/)])
+  })
+  it('shows where the edges are', async () => {
+    const { code, out } = await desk.run(['cdn', 'locations', '--service', 'service1'], { as: 'viewer', columns: 200 })
+    expect([code, out]).toEqual([0, expect.stringMatching(/fastly +AMS +Amsterdam +Europe +unknown +-/)])
+  })
+
+  it('has a folder of the control plane uploaded, and its pictures made smaller', async () => {
+    expect((await desk.run(['cdn', 'status'], { as: 'viewer', columns: 200 })).out).toMatch(
+      /Folder site: is uploaded to \S+\nFolder photos: has pictures/,
+    )
+    const dry = await desk.run(['cdn', 'upload', '--dry-run'], { as: 'editor' })
+    expect([dry.code, dry.out]).toEqual([0, expect.stringMatching(/1 files?, 0 unchanged: 1 objects? .* would be sent/)])
+    const sent = await desk.run(['cdn', 'upload', 'site', '--path', 'app.js', '--json'], { as: 'editor' })
+    expect(sent.json.operation).toMatchObject({ state: 'completed', result: { sent: 1 } })
+    const unknown = await desk.run(['cdn', 'upload', '/etc'], { as: 'editor' })
+    expect([unknown.code, unknown.err]).toEqual([5, expect.stringContaining('there are site')])
+    const made = await desk.run(['cdn', 'images', '--formats', 'webp'], { as: 'editor' })
+    expect([made.code, made.err]).toEqual([7, expect.stringContaining('broken.jpg')])
+    expect((await desk.run(['cdn', 'images'])).code).toBe(4)
   })
 })

@@ -29,7 +29,7 @@ export interface Control {
   readonly allowPrivateWebhooks: boolean
   /** How to reach the tiers that configurations name. */
   readonly tiers: TierFactories
-  /** Absent: its routes answer 501. */
+  /** Absent: its routes have nothing to show, and refuse to act. */
   readonly cdn: ControlCdn | undefined
   /** Of this package. */
   readonly version: string

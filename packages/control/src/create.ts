@@ -49,7 +49,7 @@ export interface ControlOptions {
   readonly application?: Application | undefined
   /** What watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to close. */
   readonly insight?: Insight | undefined
-  /** The CDN before the caches: `createCdn({ edges })` of @millpond/cdn. It stays the caller's to close. Default: none, and the routes below `cdn/` answer 501. */
+  /** The CDN before the caches: `createCdn({ edges, folders })` of @millpond/cdn. It stays the caller's to close. Default: none. */
   readonly cdn?: ControlCdn | undefined
   /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
   readonly meetingPlaces?: readonly NodeStore[] | undefined

@@ -19,7 +19,8 @@ const HELP = `Usage: millpond serve [options]
   --token-file FILE  the administrator's token; also MILLPOND_ADMIN_TOKEN. Without either the first start makes one and shows it once
   --help
 
-A CDN is purged and watched where the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is there.
+A CDN is purged and watched where the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is there;
+its CDN_FOLDERS (site=/srv/site/dist,photos=/srv/photos) may be uploaded and their pictures made smaller.
 Once it runs, ${'`GET /api/admin/caching/openapi.json`'} says what there is.`
 
 const OPTIONS = {

@@ -1,19 +1,37 @@
 // The CDN over the API: a purge with its intent and result on record, what each vendor says beside the others, and who may do what.
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { folderStore } from '@millpond/cdn/assets'
 import { createCache } from 'millpond'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../../millpond/test/services/index.ts'
 import { recheck } from '../src/operations/invalidation.ts'
 import { type Opened, open } from './setup.ts'
 
 let opened: Opened
 let without: Opened
 let server: Server
+let folder: string
 const asked: string[] = []
 let status = 200
 
+const noise = (width: number, path: string, mean = 120) =>
+  sharp({ create: { width, height: width, channels: 3, background: 'black', noise: { type: 'gaussian', mean, sigma: 20 } } }).toFile(path)
+
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'millpond-cdn-'))
+  mkdirSync(join(folder, 'site'))
+  writeFileSync(join(folder, 'secret.txt'), 'hidden')
+  writeFileSync(join(folder, 'site/app.js'), 'run()')
+  writeFileSync(join(folder, 'site/index.html'), '<!doctype html>')
+  mkdirSync(join(folder, 'photos'))
+  writeFileSync(join(folder, 'photos/broken.jpg'), 'not a picture')
+  await noise(400, join(folder, 'photos/cat.png'))
   // Just enough of two vendors: what is sent to them is checked where they are talked to.
   server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -24,11 +42,13 @@ beforeAll(async () => {
       const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
       const answer = request.url?.startsWith('/stats')
         ? { data: [{ start_time: 1_795_564_800, requests: 10, hits: 6, miss: 4, bandwidth: 100 }] }
-        : {
-            success: true,
-            result: { id: 'x', name: 'example.com', status: 'active' },
-            ...Object.fromEntries(keys.map((key) => [key, 'id'])),
-          }
+        : request.url?.startsWith('/datacenters')
+          ? [{ code: 'AMS', name: 'Amsterdam', group: 'Europe' }]
+          : {
+              success: true,
+              result: { id: 'x', name: 'example.com', status: 'active' },
+              ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+            }
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
     })
   })
@@ -39,6 +59,10 @@ beforeAll(async () => {
       cloudflare({ token: 'cf-hidden', zone: 'zone1', api: url, origin: 'https://www.example.com' }),
       fastly({ token: 'fastly-hidden', service: 'service1', api: url, origin: 'https://www.example.com' }),
     ],
+    folders: {
+      site: { path: join(folder, 'site'), to: folderStore({ path: join(folder, 'served') }) },
+      photos: { path: join(folder, 'photos'), output: join(folder, 'made') },
+    },
   })
   const cache = createCache({ name: 'shop', outlets: [cdn.outlet()] })
   opened = await open(':memory:', { caches: [cache], cdn })
@@ -47,6 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await opened.close()
   await without.close()
+  rmSync(folder, { recursive: true, force: true })
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })
@@ -135,13 +160,109 @@ describe('cdn/status/, health/ and analytics/', () => {
     expect((await opened.call('GET', 'cdn/analytics/?days=91', { as: 'viewer' })).status).toBe(422)
   })
 
-  it('answer 501 where no CDN is connected, and say how to connect one', async () => {
-    for (const path of ['cdn/status/', 'cdn/health/', 'cdn/analytics/'])
-      expect((await without.call('GET', path, { as: 'viewer' })).json).toMatchObject({
-        status: 501,
+  it('tells where the edges are, as the vendor says and as a probe has met them', async () => {
+    const { json } = await opened.call('GET', 'cdn/locations/?service_id=service1', { as: 'viewer' })
+    expect(json.edges).toMatchObject([
+      { edge: 'fastly', error: null, found: [{ code: 'AMS', name: 'Amsterdam', region: 'Europe', state: 'unknown', met: null }] },
+    ])
+  })
+
+  it('have nothing to show where no CDN is connected, and say how to connect one where they are to act', async () => {
+    for (const path of ['cdn/status/', 'cdn/health/', 'cdn/analytics/', 'cdn/locations/'])
+      expect((await without.call('GET', path, { as: 'viewer' })).json).toMatchObject({ edges: [] })
+    for (const [path, body] of [
+      ['cdn/invalidate_cdn/', { paths: ['/a'] }],
+      ['cdn/upload_assets/', {}],
+      ['cdn/optimize_images/', {}],
+    ] as const)
+      expect((await without.call('POST', path, { as: 'admin', body })).json, path).toMatchObject({
+        status: 422,
+        code: 'no_cdn',
         detail: expect.stringContaining('createControl({ cdn'),
       })
-    expect((await without.call('POST', 'cdn/invalidate_cdn/', { as: 'operator', body: { paths: ['/a'] } })).status).toBe(501)
+  })
+})
+
+describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
+  const upload = (body: object, as: Who = 'editor') => opened.call('POST', 'cdn/upload_assets/', { as, body })
+  const optimize = (body: object, as: Who = 'editor') => opened.call('POST', 'cdn/optimize_images/', { as, body })
+
+  it('upload a folder by its name, once, as an operation that is on record', async () => {
+    const dry = await upload({ dry_run: true })
+    expect(dry.json.result).toMatchObject({ files: 2, sent: 2, dry_run: true, manifest_written: null })
+    expect(existsSync(join(folder, 'served'))).toBe(false)
+    const { status: code, json } = await upload({ folder: 'site', reason: 'release 812' })
+    expect(code).toBe(200)
+    expect(json).toMatchObject({ kind: 'upload_assets', state: 'completed', reason: 'release 812', result: { files: 2, sent: 2 } })
+    expect(
+      readFileSync(
+        join(
+          folder,
+          'served',
+          json.result.objects.find((key: string) => key.startsWith('app.')),
+        ),
+        'utf8',
+      ),
+    ).toBe('run()')
+    expect((await upload({})).json.result).toMatchObject({ unchanged: 2, sent: 0 })
+    const audit = await opened.call('GET', 'audit/?limit=10', { as: 'admin' })
+    expect(
+      audit.json.data.find(({ action, kind }: { action: string; kind: string }) => action === 'upload_assets' && kind === 'result'),
+    ).toMatchObject({
+      detail: { proof: { files: 2, sent: 0 } },
+    })
+  })
+
+  it('take single files by their paths within it, with a type of their own', async () => {
+    writeFileSync(join(folder, 'site/app.js'), 'run(2)')
+    const { json } = await upload({ assets: [{ path: 'app.js', content_type: 'text/javascript' }] })
+    expect(json.result).toMatchObject({ files: 1, sent: 1 })
+  })
+
+  it.each(['../secret.txt', '/etc/passwd', 'site/../../secret.txt', 'C:\\secret', '%2e%2e/secret.txt'])(
+    'go nowhere else: %s',
+    async (path) => {
+      expect((await upload({ assets: [{ path }] })).json).toMatchObject({ status: 404, code: 'cdn_not_found' })
+      expect((await optimize({ image_paths: [path] })).json).toMatchObject({ status: 404, code: 'cdn_not_found' })
+      expect((await upload({ folder: path })).json).toMatchObject({ status: 404, code: 'cdn_not_found' })
+    },
+  )
+
+  it('make pictures smaller, tell those that cannot be, and begin once', async () => {
+    const [first, second] = await Promise.all([optimize({ formats: ['webp'] }), optimize({ formats: ['webp'] })])
+    const [done, refused] = first?.status === 200 ? [first, second] : [second, first]
+    expect(done.json).toMatchObject({
+      kind: 'optimize_images',
+      state: 'partial',
+      result: { images: 2, made: 1, failed: 1, failures: [{ path: 'broken.jpg', code: 'IMAGE_BROKEN' }] },
+    })
+    expect(done.json.result.bytes_after).toBeLessThan(done.json.result.bytes_before)
+    expect(refused.json).toMatchObject({ status: 409, code: 'cdn_changed' })
+    expect((await optimize({ formats: ['webp'], image_paths: ['cat.png'] })).json.result).toMatchObject({ images: 1, unchanged: 1 })
+  })
+
+  it('are for editors, within bounds, and name the folders that there are', async () => {
+    expect((await upload({}, 'operator')).status).toBe(403)
+    expect((await optimize({}, 'limited')).status).toBe(403)
+    expect((await upload({ folder: 'other' })).json).toMatchObject({ status: 404, detail: expect.stringContaining('there are site') })
+    expect((await upload({ path: '/etc' })).status).toBe(422)
+    expect((await optimize({ formats: ['bmp'] })).status).toBe(422)
+    const { json } = await opened.call('GET', 'cdn/status/', { as: 'viewer' })
+    expect(json.folders).toEqual([
+      { name: 'site', to: join(folder, 'served'), has_images: false },
+      { name: 'photos', to: null, has_images: true },
+    ])
+  })
+
+  it('end where somebody cancels them', async () => {
+    await noise(800, join(folder, 'photos/many.png'))
+    for (let at = 0; at < 20; at++) copyFileSync(join(folder, 'photos/many.png'), join(folder, 'photos', `many-${at}.png`))
+    const begun = await opened.call('POST', 'cdn/optimize_images/', { as: 'editor', body: {}, headers: { Prefer: 'wait=0' } })
+    expect(begun.status).toBe(202)
+    expect((await opened.call('DELETE', `operations/${begun.json.id}/`, { as: 'editor' })).status).toBe(200)
+    const state = async (): Promise<string> => (await opened.call('GET', `operations/${begun.json.id}/`, { as: 'editor' })).json.state
+    await until('its end', async () => !['running', 'cancelling'].includes(await state()))
+    expect(await state()).toBe('cancelled')
   })
 })
 

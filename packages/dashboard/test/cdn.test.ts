@@ -1,7 +1,11 @@
 // The CDN in a browser: what waits for the edge, a purge by hand, and what a vendor cannot do.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Cdn, cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { folderStore } from '@millpond/cdn/assets'
 import { type Cache, createCache } from 'millpond'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -10,6 +14,7 @@ import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from 
 
 describeWith('chromium', 'the CDN in a browser', () => {
   let vendor: Server
+  let folder: string
   let cdn: Cdn
   let cache: Cache
   let served: Served
@@ -25,17 +30,36 @@ describeWith('chromium', 'the CDN in a browser', () => {
       })
       request.on('end', () => {
         const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
-        const answer = { success: true, result: { id: 'x' }, ...Object.fromEntries(keys.map((key) => [key, 'id'])) }
+        if (request.url === '/datacenters') {
+          const places = [{ code: 'AMS', name: 'Amsterdam', group: 'Europe' }]
+          response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(places))
+          return
+        }
+        const answer = {
+          success: true,
+          components: [],
+          result: { id: 'x', status: 'active' },
+          ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+        }
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
       })
     })
     await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
     const api = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`
+    folder = mkdtempSync(join(tmpdir(), 'millpond-cdn-'))
+    mkdirSync(join(folder, 'site'))
+    writeFileSync(join(folder, 'site/app.js'), 'run()')
+    mkdirSync(join(folder, 'photos'))
+    writeFileSync(join(folder, 'photos/broken.jpg'), 'not a picture')
     cdn = createCdn({
       edges: [
-        cloudflare({ token: 'hidden', zone: '023e105f4ecef8ad9ca31a8372d0c353', api, origin: 'https://www.example.com' }),
+        cloudflare({ token: 'hidden', zone: '023e105f4ecef8ad9ca31a8372d0c353', api, statusApi: api, origin: 'https://www.example.com' }),
         fastly({ token: 'hidden', service: 'SU1Z0isxPaozGVKXdv0eY', api }),
       ],
+      folders: {
+        site: { path: join(folder, 'site'), to: folderStore({ path: join(folder, 'served') }) },
+        photos: { path: join(folder, 'photos'), output: join(folder, 'made'), images: { formats: ['webp'] } },
+      },
     })
     cache = createCache({ name: 'shop', outlets: [cdn.outlet({ again: false })] })
     served = await serve(cache, { cdn })
@@ -44,13 +68,14 @@ describeWith('chromium', 'the CDN in a browser', () => {
     context.setDefaultTimeout(10_000)
     page = await context.newPage()
     faults = faultsOf(page)
-    await signIn(page, served.url, 'operator')
+    await signIn(page, served.url, 'editor')
   })
   afterAll(async () => {
     await browser?.close()
     await served?.close()
     await cache?.close()
     cdn?.close()
+    rmSync(folder, { recursive: true, force: true })
     vendor?.closeAllConnections()
     await new Promise((resolve) => vendor.close(resolve))
   })
@@ -80,5 +105,20 @@ describeWith('chromium', 'the CDN in a browser', () => {
   it('shows what invalidations have brought there', async () => {
     await cache.invalidateTags(['deals'])
     await page.getByText(/Nothing waits\. 2 purged/).waitFor()
+  })
+  it('tells how the edges are, and where', async () => {
+    const edges = page.getByRole('table', { name: 'Edges', exact: true }).getByRole('row')
+    await edges.filter({ hasText: 'cloudflare' }).getByText('ready', { exact: true }).waitFor()
+    await edges.filter({ hasText: 'fastly' }).getByText('no version of the service is active').waitFor()
+    await page.getByRole('table', { name: 'Locations of the edges' }).getByText('Amsterdam (AMS)').waitFor()
+  })
+
+  it('uploads a folder and makes its pictures smaller, and says what it came to', async () => {
+    await page.getByRole('button', { name: 'Upload site' }).click()
+    await page.getByText(/1 files, 1 objects sent/).waitFor()
+    await page.getByRole('button', { name: 'Optimise pictures of photos' }).click()
+    await page.getByText(/1 pictures, 0 made, 1 cannot be/).waitFor()
+    expect(await lookAt(page)).toEqual([])
+    expect(faults).toEqual([])
   })
 })

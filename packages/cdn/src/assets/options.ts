@@ -67,8 +67,8 @@ export interface UploadOptions {
   readonly now?: (() => number) | undefined
 }
 
-const FILE: Shape<AssetFile> = { path: required(text), contentType: text }
-const OPTIONS: Shape<UploadOptions> = {
+export const FILE: Shape<AssetFile> = { path: required(text), contentType: text }
+export const UPLOAD: Shape<UploadOptions> = {
   folder: required(text),
   to: required(withMethods<AssetStore>('a store, such as s3Store() or folderStore()', 'list', 'facts', 'read', 'put', 'drop')),
   files: listOf(optionsOf(FILE), "a list such as [{ path: 'app.js' }]"),
@@ -105,7 +105,7 @@ export interface UploadSettings {
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function settingsOf(options: UploadOptions): UploadSettings {
-  checkOptions<UploadOptions>(options, OPTIONS, 'uploadAssets')
+  checkOptions<UploadOptions>(options, UPLOAD, 'uploadAssets')
   const wanted = options.encodings ?? (Object.keys(ENCODINGS) as Encoding[]) // its own names
   return {
     folder: options.folder,

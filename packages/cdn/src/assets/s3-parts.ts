@@ -23,11 +23,12 @@ export async function wholeBody({ body, sha256, key }: AssetObject): Promise<Uin
   return bytes
 }
 
-/** One part after the other; the object is there once the last request is answered, and not before. */
+/** One part after the other; the object is there once the last request is answered, and not before: what must be there until then (`only`) is judged by that one. */
 export async function sendInParts(
   object: AssetObject,
   path: string,
   input: Input,
+  only: { readonly IfMatch?: string; readonly IfNoneMatch?: string },
   ask: Ask,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
@@ -36,7 +37,7 @@ export async function sendInParts(
   try {
     const Parts = await sendParts(object, path, at, ask, signal)
     const done = await ask<S3.CompleteMultipartUploadCommandOutput>(
-      (sdk) => new sdk.CompleteMultipartUploadCommand({ ...at, MultipartUpload: { Parts } }),
+      (sdk) => new sdk.CompleteMultipartUploadCommand({ ...at, ...only, MultipartUpload: { Parts } }),
       signal,
     )
     return done.ETag

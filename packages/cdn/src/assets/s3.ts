@@ -139,9 +139,9 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
         ...(object.contentEncoding !== undefined && { ContentEncoding: object.contentEncoding }),
         Metadata: { sha256: object.sha256 },
       }
-      if (object.bytes > PART_BYTES && 'path' in object.body) return sendInParts(object, object.body.path, input, asked, signal)
-      const Body = await wholeBody(object)
       const only = ifVersion === undefined ? {} : ifVersion === null ? { IfNoneMatch: '*' } : { IfMatch: ifVersion }
+      if (object.bytes > PART_BYTES && 'path' in object.body) return sendInParts(object, object.body.path, input, only, asked, signal)
+      const Body = await wholeBody(object)
       const put = await asked<S3.PutObjectCommandOutput>(
         (sdk) => new sdk.PutObjectCommand({ ...input, Body, ContentLength: Body.byteLength, ...only }),
         signal,

@@ -152,6 +152,25 @@ describe('files', () => {
     expect(s3.puts()).toEqual([])
   }, 600_000)
 
+  it('that are sent in parts are put over the version that was read alone: the last request says so', async () => {
+    const path = join(folder, 'film.mp4')
+    writeFileSync(path, Buffer.alloc(LARGE, 1))
+    const sha256 = createHash('sha256').update(Buffer.alloc(LARGE, 1)).digest('hex')
+    const object = { key: 'film.mp4', body: { path }, bytes: LARGE, sha256, contentType: 'video/mp4', cacheControl: 'no-cache' }
+    const store = bucket()
+    const asked: unknown[] = []
+    s3.refuse = (method, at, headers) => {
+      if (method !== 'POST' || !at.includes('uploadId=')) return undefined
+      asked.push(headers['if-match'] ?? headers['if-none-match'])
+      // As S3 answers; the server of npm has no such conditions.
+      return headers['if-match'] === '"other"' ? { status: 412, code: 'PreconditionFailed' } : undefined
+    }
+    await store.put(object, { ifVersion: null })
+    await expect(store.put(object, { ifVersion: '"other"' })).rejects.toMatchObject(refused('CHANGED', /somebody else/))
+    await store.put(object)
+    expect(asked).toEqual(['*', '"other"', undefined])
+  })
+
   it('that a part of was refused are not there, and the next upload sends them', async () => {
     writeFileSync(join(folder, 'film.mp4'), Buffer.alloc(LARGE, 1))
     const store = bucket()

@@ -1,6 +1,6 @@
 // The CDN before the caches: purges, how far they are, and what its vendors count.
 import type { Command, Context } from '../command.ts'
-import { exitOf, followed, SOON } from '../connection/follow.ts'
+import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
 import { joined, text } from '../terminal/text.ts'
@@ -69,7 +69,7 @@ export const cdnStatus: Command = {
   summary: 'the edges of the CDN and whether they are well, its latest purges, and invalidations on their way there',
   positionals: [],
   options: [],
-  fields: ['edges', 'health', 'outlets', 'purges'],
+  fields: ['edges', 'health', 'outlets', 'folders', 'purges'],
   example: 'millpond cdn status',
   scope: 'metrics:read',
   async run(context) {
@@ -77,8 +77,13 @@ export const cdnStatus: Command = {
     const client = await context.client()
     const { body } = await client.get('cdn/status/')
     const health = rowsAt((await client.get('cdn/health/')).body, 'edges')
-    const [edges, outlets, purges] = [rowsAt(body, 'edges'), rowsAt(body, 'outlets'), rowsAt(body, 'purges')]
-    await out.answer('cdn.status', { edges, health, outlets, purges }, () => {
+    const [edges, outlets, folders, purges] = [
+      rowsAt(body, 'edges'),
+      rowsAt(body, 'outlets'),
+      rowsAt(body, 'folders'),
+      rowsAt(body, 'purges'),
+    ]
+    await out.answer('cdn.status', { edges, health, outlets, folders, purges }, () => {
       out.table(
         [{ title: 'EDGE' }, { title: 'SITE' }, { title: 'PURGES BY', gives: true }, { title: 'STATE', gives: true }],
         edges.map((one) => [
@@ -92,6 +97,11 @@ export const cdnStatus: Command = {
         out.line(
           text`Outlet ${textAt(one, 'name')}: ${count(numberAt(one, 'waiting'))} wait, ${seconds((numberAt(one, 'left_ms') ?? 0) / 1000)} left; ${count(numberAt(one, 'purged'))} purged, ${count(numberAt(one, 'coalesced'))} spared, ${count(numberAt(one, 'failures'))} failed; probes: ${count(numberAt(one, 'probes', 'gone'))} gone, ${count(numberAt(one, 'probes', 'old'))} old`,
         )
+      for (const one of folders) {
+        const to = textAt(one, 'to')
+        const can = [...(to === '' ? [] : [`is uploaded to ${to}`]), ...(at(one, 'has_images') === true ? ['has pictures'] : [])]
+        out.line(text`Folder ${textAt(one, 'name')}: ${joined(can, ', ')}`)
+      }
       for (const one of purges.slice(0, 10)) {
         out.line(text`${clock(textAt(one, 'at'))} ${textAt(one, 'id')}: ${count(numberAt(one, 'targets'))} targets`)
         tellEdges(out, rowsAt(one, 'edges'))
@@ -99,6 +109,112 @@ export const cdnStatus: Command = {
     })
     return health.every((row) => textAt(row, 'error', 'code') === '') ? 'done' : 'unhealthy'
   },
+}
+
+export const cdnLocations: Command = {
+  name: 'cdn locations',
+  group: 'look',
+  summary: 'where the edges of the CDN are, and how they are there; exit 3 where one is down',
+  positionals: [],
+  options: ['distribution', 'zone', 'service'],
+  fields: ['edges'],
+  example: 'millpond cdn locations',
+  scope: 'metrics:read',
+  async run(context) {
+    const { given, out } = context
+    const client = await context.client()
+    const edges = rowsAt((await client.get('cdn/locations/', siteOf(given))).body, 'edges')
+    const places = edges.flatMap((one) => rowsAt(one, 'found').map((place) => ({ edge: textAt(one, 'edge'), place })))
+    await out.answer('cdn.locations', { edges }, () => {
+      for (const one of edges)
+        if (textAt(one, 'error', 'message') !== '') out.error(text`${textAt(one, 'edge')}: ${textAt(one, 'error', 'message')}`)
+      out.table(
+        [
+          { title: 'EDGE' },
+          { title: 'CODE' },
+          { title: 'WHERE', gives: true },
+          { title: 'REGION', gives: true },
+          { title: 'STATE' },
+          { title: 'MET', isNumber: true },
+        ],
+        places.map(({ edge, place }) => [
+          edge,
+          textAt(place, 'code'),
+          textAt(place, 'name'),
+          textAt(place, 'region'),
+          textAt(place, 'state'),
+          at(place, 'met') === null ? '-' : `${Math.round(numberAt(place, 'met', 'ms') ?? 0)} ms`,
+        ]),
+      )
+    })
+    const isDown = places.some(({ place }) => textAt(place, 'state') === 'down')
+    return isDown || edges.some((one) => textAt(one, 'error', 'code') !== '') ? 'unhealthy' : 'done'
+  },
+}
+
+export const cdnUpload: Command = {
+  name: 'cdn upload',
+  group: 'act',
+  summary: "has the control plane upload one of its own folders; 'cdn status' names them",
+  positionals: ['[FOLDER]'],
+  options: ['path', 'reason', 'dry-run', 'detach'],
+  fields: ['operation'],
+  example: "millpond cdn upload site --reason 'release 812'",
+  scope: 'cdn:write',
+  async run(context) {
+    const { given, out } = context
+    const assets = given.texts('path').map((path) => ({ path }))
+    const body = { ...folderOf(given), ...(assets.length > 0 && { assets }), dry_run: given.flag('dry-run') }
+    const client = await context.client()
+    const operation = await followed(context, client, await client.post('cdn/upload_assets/', body, SOON), 'files')
+    await out.answer('cdn.upload', { operation }, () => {
+      if (isRunning(operation)) return tellOperation(context, operation)
+      const of = (name: string) => numberAt(operation, 'result', name)
+      const did = given.flag('dry-run') ? 'would be' : 'were'
+      out.line(
+        text`${count(of('files'))} files, ${count(of('unchanged'))} unchanged: ${count(of('sent'))} objects (${bytes(of('bytes'))}) ${did} sent`,
+      )
+    })
+    return exitOf(operation)
+  },
+}
+
+export const cdnImages: Command = {
+  name: 'cdn images',
+  group: 'act',
+  summary:
+    "has the control plane make the pictures of one of its own folders smaller; 'cdn status' names them; exit 7 where some cannot be",
+  positionals: ['[FOLDER]'],
+  options: ['path', 'formats', 'reason', 'detach'],
+  fields: ['operation'],
+  example: 'millpond cdn images photos --formats webp,avif',
+  scope: 'cdn:write',
+  async run(context) {
+    const { given, out } = context
+    const paths = given.texts('path')
+    const body = {
+      ...folderOf(given),
+      ...(paths.length > 0 && { image_paths: paths }),
+      ...(given.has('formats') && { formats: given.list('formats') }),
+    }
+    const client = await context.client()
+    const operation = await followed(context, client, await client.post('cdn/optimize_images/', body, SOON), 'pictures')
+    await out.answer('cdn.images', { operation }, () => {
+      if (isRunning(operation)) return tellOperation(context, operation)
+      for (const row of rowsAt(operation, 'result', 'failures')) out.error(text`${textAt(row, 'path')}: ${textAt(row, 'message')}`)
+      const of = (name: string) => numberAt(operation, 'result', name)
+      out.line(
+        text`${count(of('images'))} pictures: ${count(of('made'))} made, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${bytes(of('bytes_before'))} before, ${bytes(of('bytes_after'))} after`,
+      )
+    })
+    return exitOf(operation)
+  },
+}
+
+function folderOf(given: Context['given']): Record<string, string> {
+  const [folder] = given.positionals
+  const reason = given.text('reason')
+  return { ...(folder !== undefined && { folder }), ...(reason !== undefined && { reason }) }
 }
 
 export const cdnAnalytics: Command = {

@@ -6,7 +6,7 @@ import { assetsUpload } from './assets.ts'
 import { autoApply } from './auto-apply.ts'
 import { benchmark } from './benchmark.ts'
 import { cleanup, test } from './care.ts'
-import { cdnAnalytics, cdnPurge, cdnStatus } from './cdn.ts'
+import { cdnAnalytics, cdnImages, cdnLocations, cdnPurge, cdnStatus, cdnUpload } from './cdn.ts'
 import { completion } from './completion.ts'
 import { configGet, configList } from './config.ts'
 import { configApply, configDiff, configRollback, configValidate } from './config-change.ts'
@@ -55,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   jobsList,
   warmPlans,
   cdnStatus,
+  cdnLocations,
   cdnAnalytics,
   operationsList,
   operationsShow,
@@ -63,6 +64,8 @@ export const COMMANDS: readonly Command[] = [
   invalidate,
   clear,
   cdnPurge,
+  cdnUpload,
+  cdnImages,
   erase,
   warm,
   warmPlanRun,

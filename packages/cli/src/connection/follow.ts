@@ -33,7 +33,10 @@ export async function followed({ given, out, signal, isLocal }: Context, client:
     for (let wait = FIRST_MS; isRunning(operation); wait = Math.min(LAST_MS, wait * 2)) {
       await pause(wait, undefined, { signal })
       operation = (await client.get(`operations/${id}/`)).body
-      const [done, all] = [numberAt(operation, 'result', 'done'), numberAt(operation, 'result', 'keys')]
+      const [done, all] = [
+        numberAt(operation, 'result', 'done'),
+        numberAt(operation, 'result', 'keys') ?? numberAt(operation, 'result', 'all'),
+      ]
       if (done !== null && all !== null) progress.at(done, all, words)
     }
     return operation

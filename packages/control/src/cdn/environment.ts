@@ -3,7 +3,7 @@ import type { Cdn } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
 
 /** Of `cdnFromEnvironment`, which says what stands beside each. */
-const SITES = ['CLOUDFRONT_DISTRIBUTION_ID', 'CLOUDFLARE_ZONE_ID', 'FASTLY_SERVICE_ID'] as const
+const SITES = ['CLOUDFRONT_DISTRIBUTION_ID', 'CLOUDFLARE_ZONE_ID', 'FASTLY_SERVICE_ID', 'CDN_FOLDERS'] as const
 
 /** @throws MillpondError `OPTION_INVALID`: the package is not there, or what the environment says is not enough. */
 export async function cdnOfEnvironment(

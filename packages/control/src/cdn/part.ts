@@ -69,6 +69,41 @@ export interface CdnFigures {
   }[]
 }
 
+interface CdnPassedBy {
+  readonly path: string
+  readonly why: string
+}
+
+export interface CdnUpload {
+  readonly files: number
+  readonly unchanged: number
+  readonly sent: readonly string[]
+  readonly bytes: number
+  readonly dropped: readonly string[]
+  readonly kept: number
+  readonly passedBy: readonly CdnPassedBy[]
+  readonly manifestWritten: string | undefined
+  readonly dryRun: boolean
+}
+
+export interface CdnImages {
+  readonly images: number
+  readonly made: number
+  readonly unchanged: number
+  readonly failed: readonly { readonly path: string; readonly code: string; readonly message: string }[]
+  readonly passedBy: readonly CdnPassedBy[]
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
+export const IMAGE_FORMATS = ['avif', 'webp', 'jpeg', 'png', 'gif'] as const
+
+interface Work<P> {
+  readonly folder?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: P) => void) | undefined
+}
+
 /** `createCdn` of @millpond/cdn. */
 export interface ControlCdn {
   describe(): readonly {
@@ -84,6 +119,27 @@ export interface ControlCdn {
   health(
     options?: Where,
   ): Promise<readonly CdnByEdge<{ readonly name: string | undefined; readonly isReady: boolean; readonly notes: readonly string[] }>[]>
+  locations(options?: Where): Promise<
+    readonly CdnByEdge<
+      readonly {
+        readonly code: string
+        readonly name: string
+        readonly region: string | undefined
+        readonly state: 'ok' | 'degraded' | 'down' | 'unknown'
+        readonly met?: { readonly at: number; readonly ms: number; readonly ok: boolean }
+      }[]
+    >[]
+  >
+  folders(): readonly { readonly name: string; readonly to: string | undefined; readonly hasImages: boolean }[]
+  uploadAssets(
+    assets?: readonly { readonly path: string; readonly contentType?: string | undefined }[],
+    options?: Work<{ readonly done: number; readonly all: number; readonly bytes: number }> & { readonly dryRun?: boolean | undefined },
+  ): Promise<CdnUpload>
+  optimizeImages(
+    paths?: readonly string[],
+    formats?: readonly (typeof IMAGE_FORMATS)[number][],
+    options?: Work<{ readonly done: number; readonly all: number }>,
+  ): Promise<CdnImages>
   outlets(): readonly {
     state(): {
       readonly name: string
@@ -104,13 +160,20 @@ export const aCdn: Check<ControlCdn> = withMethods<ControlCdn>(
   'describe',
 )
 
-/** @throws Problem 501 */
+/** @throws Problem 422 */
 export function cdnOf(cdn: ControlCdn | undefined): ControlCdn {
   if (cdn !== undefined) return cdn
-  throw new Problem(501, 'not_available', 'no CDN is connected to this control plane: give createControl({ cdn: createCdn({ edges }) })')
+  throw new Problem(422, 'no_cdn', 'no CDN is connected to this control plane: give createControl({ cdn: createCdn({ edges, folders }) })')
 }
 
-const STATUS: Readonly<Record<string, number>> = { TARGET_INVALID: 422, UNSUPPORTED: 422, NOT_FOUND: 404, RATE_LIMITED: 429 }
+const STATUS: Readonly<Record<string, number>> = {
+  TARGET_INVALID: 422,
+  UNSUPPORTED: 422,
+  NOT_FOUND: 404,
+  RATE_LIMITED: 429,
+  CHANGED: 409,
+  PACKAGE_MISSING: 422,
+}
 
 /** What a CDN refuses, as a problem: its message names the remedy and no credential. Else the error itself. */
 export function problemOf(error: unknown): unknown {

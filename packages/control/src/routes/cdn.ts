@@ -74,6 +74,19 @@ const outlet = z.object({
   probes: z.object({ gone: z.number().int(), old: z.number().int(), unknown: z.number().int() }),
 })
 
+const folder = z.object({
+  name: z.string(),
+  to: z.string().nullable().describe('where its files go; null: they are not uploaded'),
+  has_images: z.boolean().describe('its pictures can be made smaller'),
+})
+const location = z.object({
+  code: z.string(),
+  name: z.string(),
+  region: z.string().nullable(),
+  state: z.enum(['ok', 'degraded', 'down', 'unknown']),
+  met: z.object({ at: instant, ms: number, ok: z.boolean() }).nullable().describe('as a probe has met it last'),
+})
+
 const body = z.strictObject({
   paths: list.optional().describe('/a, /a/* or whole addresses'),
   tags: list.optional(),
@@ -99,7 +112,7 @@ export const cdnRoutes: readonly Route[] = [
       200: { description: 'What each vendor has taken, or with dry_run how long it would take', schema: z.union([operation, planned]) },
       202: { description: "It waits for a vendor's limit", schema: accepted },
       429: { description: 'A vendor wants it later' },
-      501: { description: 'No CDN is connected' },
+      422: { description: 'Nothing that can be purged, or no CDN is connected' },
       502: { description: 'A vendor refuses it, fails, or cannot be reached' },
     },
     handle({ control, principal, who, body: asked, request, base }) {
@@ -137,12 +150,11 @@ export const cdnRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'The latest 50 purges, newest first',
-        schema: z.object({ edges: z.array(edge), outlets: z.array(outlet), purges: z.array(report) }),
+        schema: z.object({ edges: z.array(edge), outlets: z.array(outlet), folders: z.array(folder), purges: z.array(report) }),
       },
-      501: { description: 'No CDN is connected' },
     },
-    handle({ control }) {
-      const cdn = cdnOf(control.cdn)
+    handle({ control: { cdn } }) {
+      if (cdn === undefined) return json(200, { edges: [], outlets: [], folders: [], purges: [] })
       const edges = cdn.describe().map((one) => ({
         edge: one.name,
         vendor: one.vendor,
@@ -155,7 +167,8 @@ export const cdnRoutes: readonly Route[] = [
         const { leftMs, name: called, waiting, purged, coalesced, failures, probes } = one.state()
         return { name: called, waiting, left_ms: leftMs, purged, coalesced, failures, probes }
       })
-      return json(200, { edges, outlets, purges: cdn.purges().slice(0, 50).map(reportOf) })
+      const folders = cdn.folders().map((one) => ({ name: one.name, to: one.to ?? null, has_images: one.hasImages }))
+      return json(200, { edges, outlets, folders, purges: cdn.purges().slice(0, 50).map(reportOf) })
     },
   }),
   defineRoute({
@@ -169,14 +182,26 @@ export const cdnRoutes: readonly Route[] = [
         description: 'By edge',
         schema: byEdge(z.object({ name: z.string().nullable(), is_ready: z.boolean(), notes: z.array(z.string()) })),
       },
-      501: { description: 'No CDN is connected' },
     },
-    async handle({ control, query }) {
-      const cdn = cdnOf(control.cdn)
+    async handle({ control: { cdn }, query }) {
+      if (cdn === undefined) return json(200, { edges: [] })
       const found = await asked(() => cdn.health(whereOf(cdn, query)))
       return json(200, {
         edges: found.map((one) => told(one, ({ name: called, isReady, notes }) => ({ name: called ?? null, is_ready: isReady, notes }))),
       })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'cdn/locations/',
+    summary: 'Where the edges are and how they are there, as each vendor says and as probes have met them',
+    scope: 'metrics:read',
+    query: z.strictObject(site),
+    answers: { 200: { description: 'By edge', schema: byEdge(z.array(location)) } },
+    async handle({ control: { cdn }, query }) {
+      if (cdn === undefined) return json(200, { edges: [] })
+      const found = await asked(() => cdn.locations(whereOf(cdn, query)))
+      return json(200, { edges: found.map((one) => told(one, (places) => places.map(placeOf))) })
     },
   }),
   defineRoute({
@@ -187,10 +212,9 @@ export const cdnRoutes: readonly Route[] = [
     query: z.strictObject({ ...site, days: z.coerce.number().int().min(1).max(90).default(7) }),
     answers: {
       200: { description: 'By edge, with what a vendor refuses beside it', schema: byEdge(figures) },
-      501: { description: 'No CDN is connected' },
     },
-    async handle({ control, query: { days, ...query } }) {
-      const cdn = cdnOf(control.cdn)
+    async handle({ control: { cdn }, query: { days, ...query } }) {
+      if (cdn === undefined) return json(200, { edges: [] })
       const found = await asked(() => cdn.analytics({ ...whereOf(cdn, query), days }))
       return json(200, {
         edges: found.map((one) =>
@@ -217,8 +241,14 @@ export const cdnRoutes: readonly Route[] = [
   }),
 ]
 
+type Place = NonNullable<Awaited<ReturnType<ControlCdn['locations']>>[number]['found']>[number]
+function placeOf({ code, name: called, region, state, met }: Place) {
+  const found = met === undefined ? null : { at: new Date(met.at).toISOString(), ms: met.ms, ok: met.ok }
+  return { code, name: called, region: region ?? null, state, met: found }
+}
+
 /** An edge has no namespaces that somebody could be limited to. */
-function refuseLimited(principal: Principal): void {
+export function refuseLimited(principal: Principal): void {
   if (principal.namespaces !== undefined)
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)
 }

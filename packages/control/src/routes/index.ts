@@ -6,6 +6,7 @@ import { alertRoutes } from './alerts.ts'
 import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
 import { cdnRoutes } from './cdn.ts'
+import { cdnFolderRoutes } from './cdn-folders.ts'
 import { complianceRoutes } from './compliance.ts'
 import { configurationRoutes } from './configurations.ts'
 import { dashboardRoutes } from './dashboards.ts'
@@ -39,6 +40,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...alertSettingRoutes,
   ...optimizationRoutes,
   ...cdnRoutes,
+  ...cdnFolderRoutes,
   ...operationRoutes,
   ...keyRoutes,
   ...maintenanceRoutes,

@@ -18,7 +18,9 @@ export const operationRoutes: readonly Route[] = [
     summary: 'Operations, newest first',
     scope: 'metrics:read',
     query: listQuery.extend({
-      kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize', 'load_ahead']).optional(),
+      kind: z
+        .enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize', 'load_ahead', 'purge_cdn', 'upload_assets', 'optimize_images'])
+        .optional(),
       cache_name: z.string().max(128).optional().describe('those that concern it'),
     }),
     answers: { 200: { description: 'A page', schema: page(operation) } },

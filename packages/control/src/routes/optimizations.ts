@@ -1,7 +1,6 @@
 // Health and benchmark of caches; what is done beside the files, and not here, says where.
 import { z } from 'zod'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
-import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
@@ -88,8 +87,6 @@ export const optimizationRoutes: readonly Route[] = [
   ...autoRoutes,
   ...predictionRoutes,
   ...experimentRoutes,
-  elsewhere('cdn/upload_assets/', 'Upload assets', 'run "millpond assets upload DIR", or uploadAssets of @millpond/cdn/assets'),
-  elsewhere('cdn/optimize_images/', 'Optimise images', 'run "millpond images optimize DIR", or optimizeImages of @millpond/cdn/images'),
 ]
 
 const SLICE_MS = 5000
@@ -98,22 +95,5 @@ function healthReport() {
   return z.object({
     status: z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']),
     caches: z.array(health.extend({ cache_name: z.string() })),
-  })
-}
-
-/** The files are where the build is, and a control plane has none. */
-function elsewhere(path: string, summary: string, remedy: string): Route {
-  const detail = `the files are not on this machine: where they are, ${remedy}`
-  return defineRoute({
-    method: 'POST',
-    path,
-    summary: `${summary} (answers 501: ${detail})`,
-    scope: 'cdn:write',
-    body: z.looseObject({}),
-    query: z.looseObject({}),
-    answers: { 501: { description: detail } },
-    handle() {
-      throw new Problem(501, 'not_available', detail)
-    },
   })
 }

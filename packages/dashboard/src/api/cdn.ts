@@ -33,7 +33,59 @@ export interface CdnPurge {
   }[]
 }
 
+export interface CdnFolder {
+  readonly name: string
+  /** `null`: it is not uploaded. */
+  readonly to: string | null
+  readonly has_images: boolean
+}
+
+/** An upload of a folder, or what was made of its pictures. */
+export interface CdnWork {
+  readonly id: string
+  readonly kind: 'upload_assets' | 'optimize_images'
+  readonly state: string
+  readonly request: { readonly folder?: string; readonly dry_run?: boolean }
+  readonly created_at: string
+  readonly result: {
+    readonly done?: number
+    readonly all?: number
+    readonly files?: number
+    readonly sent?: number
+    readonly bytes?: number
+    readonly images?: number
+    readonly made?: number
+    readonly failed?: number
+    readonly bytes_before?: number
+    readonly bytes_after?: number
+    readonly error?: string
+  } | null
+}
+
+/** What each vendor says, or why it says nothing. */
+export interface CdnByEdge<T> {
+  readonly edges: readonly {
+    readonly edge: string
+    readonly found: T | null
+    readonly error: { readonly message: string } | null
+  }[]
+}
+
+export interface CdnHealth {
+  readonly is_ready: boolean
+  readonly notes: readonly string[]
+}
+
+export interface CdnPlace {
+  readonly code: string
+  readonly name: string
+  readonly region: string | null
+  readonly state: 'ok' | 'degraded' | 'down' | 'unknown'
+  readonly met: { readonly at: string; readonly ms: number; readonly ok: boolean } | null
+}
+
 export interface CdnStatus {
+  readonly folders: readonly CdnFolder[]
   readonly edges: readonly CdnEdge[]
   readonly outlets: readonly CdnOutletState[]
   readonly purges: readonly CdnPurge[]

@@ -1,26 +1,19 @@
 // The CDN: what is on its way to the edge, a purge by hand, and what became of the last ones.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import type { CdnOutletState, CdnPurge, CdnStatus } from '../api/cdn.ts'
-import { askQuietly } from '../api/quiet.ts'
-import type { Operation } from '../api/types.ts'
+import type { CdnByEdge, CdnEdge, CdnFolder, CdnHealth, CdnOutletState, CdnPlace, CdnPurge, CdnStatus, CdnWork } from '../api/cdn.ts'
+import type { Operation, Page } from '../api/types.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { linesOf } from '../format/lines.ts'
 import { Answer, Failure } from '../parts/answer.tsx'
 import { Lines } from '../parts/lines.tsx'
-import { PageTitle, Section, State } from '../parts/section.tsx'
+import { PageTitle, Section } from '../parts/section.tsx'
 import { Table } from '../parts/table.tsx'
 import { Time, Word } from '../parts/words.tsx'
 import { useLive } from '../shell/live.tsx'
 import { NotInstalled } from '../shell/missing.tsx'
 
-const ABOUT = 'Purges by path or tag with their progress, and what invalidations in the application are on their way to the edge.'
-const ON = `import { cloudflare, createCdn } from '@millpond/cdn'
-
-const cdn = createCdn({ edges: [cloudflare()] })
-const cache = createCache({ outlets: [cdn.outlet()] })
-createControl({ caches: [cache], cdn })`
-
+const ABOUT = 'Purges and what is on its way to the edge, static files and pictures, and how the edges are.'
 const SHOWN = 10
 
 export function Cdn() {
@@ -30,7 +23,7 @@ export function Cdn() {
   const isOffered = offers('GET', 'cdn/status/')
   const status = useQuery({
     queryKey: ['cdn'],
-    queryFn: ({ signal }) => askQuietly<CdnStatus>(client, offers('POST', 'batch/'), 'cdn/status/', {}, signal),
+    queryFn: ({ signal }) => client.get<CdnStatus>('cdn/status/', {}, signal),
     refetchInterval: live.every(2000),
     enabled: isOffered,
   })
@@ -42,47 +35,24 @@ export function Cdn() {
     )
   return (
     <Answer query={status} what="The CDN">
-      {(answer) =>
-        answer.is === 'off' ? (
-          <Off />
-        ) : (
-          <>
-            <PageTitle title="CDN" say={ABOUT} />
-            <div className="stack">
-              {answer.said.outlets.map((outlet) => (
-                <Outlet key={outlet.name} outlet={outlet} />
-              ))}
-              {may('cdn:purge') && <Purge />}
-              <Section title="Purges" note={`of this process, the latest ${SHOWN}`}>
-                <Purges purges={answer.said.purges.slice(0, SHOWN)} />
-              </Section>
-              <Section title="Edges">
-                <Table
-                  caption="Edges"
-                  rows={answer.said.edges}
-                  keyOf={({ edge }) => edge}
-                  columns={[
-                    { name: 'Edge', cell: (row) => row.edge },
-                    { name: 'Site', folded: 'wide', cell: (row) => <code>{row.site ?? 'by call'}</code> },
-                    { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
-                    { name: 'Says when it is done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
-                  ]}
-                />
-              </Section>
-            </div>
-          </>
-        )
-      }
+      {(answer) => (
+        <>
+          <PageTitle title="CDN" say={ABOUT} />
+          <div className="stack">
+            {answer.outlets.map((outlet) => (
+              <Outlet key={outlet.name} outlet={outlet} />
+            ))}
+            {may('cdn:purge') && answer.edges.length > 0 && <Purge />}
+            <Section title="Purges" note={`of this process, the latest ${SHOWN}`}>
+              <Purges purges={answer.purges.slice(0, SHOWN)} />
+            </Section>
+            <Folders folders={answer.folders} />
+            <Edges edges={answer.edges} />
+            <Places edges={answer.edges} />
+          </div>
+        </>
+      )}
     </Answer>
-  )
-}
-
-function Off() {
-  return (
-    <State label="A part that is not switched on" title="No CDN is attached" level="h1">
-      <p>{ABOUT}</p>
-      <pre className="code">{ON}</pre>
-    </State>
   )
 }
 
@@ -183,4 +153,243 @@ function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
       ]}
     />
   )
+}
+
+/** How well edges are changes slowly, and each look asks their vendors. */
+const LOOK_MS = 30_000
+
+function useByEdge<T>(path: string) {
+  const { client } = useDashboard()
+  const { offers } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['cdn', path],
+    queryFn: ({ signal }) => client.get<CdnByEdge<T>>(path, {}, signal),
+    refetchInterval: live.every(LOOK_MS),
+    staleTime: LOOK_MS,
+    enabled: offers('GET', path),
+  })
+}
+
+function Edges({ edges }: { readonly edges: readonly CdnEdge[] }) {
+  const health = useByEdge<CdnHealth>('cdn/health/')
+  const stateOf = (edge: string) => {
+    const one = health.data?.edges.find((row) => row.edge === edge)
+    if (one === undefined) return health.error === null ? 'is asked' : 'unknown'
+    if (one.error !== null) return <Badly word="refuses" why={one.error.message.replace(MARKS, '')} />
+    return one.found?.is_ready === true ? 'ready' : <Badly word="not ready" why={one.found?.notes.join('; ') ?? ''} />
+  }
+  return (
+    <Section title="Edges" note="as their vendors say">
+      {edges.length === 0 ? (
+        <p>
+          No edge is connected: <code>{'createControl({ cdn: createCdn({ edges: [cloudflare()] }) })'}</code>
+        </p>
+      ) : (
+        <Table
+          caption="Edges"
+          rows={edges}
+          keyOf={({ edge }) => edge}
+          columns={[
+            { name: 'Edge', cell: (row) => row.edge },
+            { name: 'State', folded: 'wide', cell: (row) => stateOf(row.edge) },
+            { name: 'Site', folded: 'wide', cell: (row) => <code>{row.site ?? 'by call'}</code> },
+            { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
+            { name: 'Says when it is done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
+          ]}
+        />
+      )}
+    </Section>
+  )
+}
+
+function Badly({ word, why }: { readonly word: string; readonly why: string }) {
+  return (
+    <>
+      <Word tone="warning">{word}</Word> {why}
+    </>
+  )
+}
+
+const TONES = { degraded: 'warning', down: 'critical' } as const
+/** What is not well first; a vendor has hundreds. */
+const ORDER = ['down', 'degraded', 'ok', 'unknown']
+const SHOWN_PLACES = 50
+
+function Places({ edges }: { readonly edges: readonly CdnEdge[] }) {
+  const { numbers } = useDashboard()
+  const places = useByEdge<readonly CdnPlace[]>('cdn/locations/')
+  if (edges.length === 0) return null
+  return (
+    <Section title="Locations" note="where the edges are, as their vendors say and as probes have met them">
+      <Answer query={places} what="The list of locations">
+        {(answer) => {
+          const rows = answer.edges.flatMap(({ edge, found }) => (found ?? []).map((place) => ({ edge, ...place })))
+          const shown = rows.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).slice(0, SHOWN_PLACES)
+          return (
+            <>
+              {answer.edges.map(
+                ({ edge, error }) =>
+                  error !== null && (
+                    <p key={edge}>
+                      <Badly word={edge} why={error.message.replace(MARKS, '')} />
+                    </p>
+                  ),
+              )}
+              {rows.length === 0 ? (
+                <p>No location is known yet: where a vendor lists none, those are shown that a probe has met.</p>
+              ) : (
+                <Table
+                  caption="Locations of the edges"
+                  rows={shown}
+                  isDense
+                  keyOf={({ edge, code }) => `${edge} ${code}`}
+                  toneOf={({ state }) => (state === 'down' ? 'wrong' : undefined)}
+                  columns={[
+                    { name: 'Location', cell: (row) => `${row.name}${row.name === row.code ? '' : ` (${row.code})`}` },
+                    {
+                      name: 'State',
+                      folded: 'right',
+                      cell: (row) =>
+                        row.state === 'unknown' || row.state === 'ok' ? row.state : <Word tone={TONES[row.state]}>{row.state}</Word>,
+                    },
+                    { name: 'Edge', cell: (row) => row.edge },
+                    { name: 'Region', folded: 'skip', cell: (row) => row.region ?? '' },
+                    {
+                      name: 'Met by a probe',
+                      folded: 'wide',
+                      cell: (row) =>
+                        row.met === null ? (
+                          'no'
+                        ) : (
+                          <>
+                            <Time at={row.met.at} />
+                            {`, ${Math.round(row.met.ms)} ms`}
+                          </>
+                        ),
+                    },
+                  ]}
+                  footer={rows.length > shown.length && `${numbers.count(rows.length - shown.length)} more`}
+                />
+              )}
+            </>
+          )
+        }}
+      </Answer>
+    </Section>
+  )
+}
+
+function Folders({ folders }: { readonly folders: readonly CdnFolder[] }) {
+  const { client } = useDashboard()
+  const { may, offers } = useAccess()
+  const queries = useQueryClient()
+  const live = useLive()
+  const isAllowed = may('cdn:write')
+  const runs = useQuery({
+    queryKey: ['operations', 'cdn folders'],
+    queryFn: async ({ signal }) => {
+      const both = await Promise.all(
+        ['upload_assets', 'optimize_images'].map((kind) => client.get<Page<CdnWork>>('operations/', { kind, limit: SHOWN }, signal)),
+      )
+      return both
+        .flatMap(({ data }) => data)
+        .toSorted((a, b) => b.created_at.localeCompare(a.created_at))
+        .slice(0, SHOWN)
+    },
+    refetchInterval: live.every(2000),
+    enabled: folders.length > 0 && offers('GET', 'operations/'),
+  })
+  const begin = useMutation({
+    mutationFn: ({ act, folder }: { readonly act: 'upload_assets' | 'optimize_images'; readonly folder: string }) =>
+      client.send<CdnWork>('POST', `cdn/${act}/`, { folder }),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['operations'] }),
+  })
+  if (folders.length === 0) return null
+  return (
+    <Section title="Folders" note="static files and pictures of the host">
+      <Table
+        caption="Folders"
+        rows={folders}
+        keyOf={({ name }) => name}
+        columns={[
+          { name: 'Folder', cell: (row) => row.name },
+          {
+            name: 'Goes to',
+            folded: 'wide',
+            cell: (row) => (row.to === null ? 'is not uploaded' : <code className="said">{row.to}</code>),
+          },
+          {
+            name: 'Actions',
+            isSilent: true,
+            folded: 'wide',
+            cell: (row) =>
+              isAllowed && (
+                <span className="row">
+                  {row.has_images && (
+                    <button
+                      type="button"
+                      className="btn btn-small"
+                      disabled={begin.isPending}
+                      onClick={() => begin.mutate({ act: 'optimize_images', folder: row.name })}
+                    >
+                      {`Optimise pictures of ${row.name}`}
+                    </button>
+                  )}
+                  {row.to !== null && (
+                    <button
+                      type="button"
+                      className="btn btn-small"
+                      disabled={begin.isPending}
+                      onClick={() => begin.mutate({ act: 'upload_assets', folder: row.name })}
+                    >
+                      {`Upload ${row.name}`}
+                    </button>
+                  )}
+                </span>
+              ),
+          },
+        ]}
+      />
+      {begin.error !== null && <Failure error={begin.error} what="The work on the folder" />}
+      {runs.error !== null && <Failure error={runs.error} what="The list of what was done" />}
+      {(runs.data?.length ?? 0) > 0 && (
+        <Table
+          caption="Uploads and pictures, newest first"
+          rows={runs.data ?? []}
+          keyOf={({ id }) => id}
+          toneOf={({ state }) => (state === 'failed' || state === 'interrupted' ? 'wrong' : undefined)}
+          columns={[
+            { name: 'When', cell: (row) => <Time at={row.created_at} /> },
+            {
+              name: 'What',
+              cell: (row) =>
+                `${row.kind === 'upload_assets' ? 'upload' : 'pictures'}${row.request.folder === undefined ? '' : ` of ${row.request.folder}`}`,
+            },
+            {
+              name: 'State',
+              folded: 'right',
+              cell: (row) => (row.state === 'completed' ? 'completed' : <Word tone="warning">{row.state}</Word>),
+            },
+            { name: 'Result', folded: 'wide', cell: (row) => <Came work={row} /> },
+          ]}
+        />
+      )}
+    </Section>
+  )
+}
+
+function Came({ work: { kind, result } }: { readonly work: CdnWork }) {
+  const { numbers } = useDashboard()
+  const size = (value = 0) => {
+    const { value: amount, unit } = numbers.bytes(value)
+    return `${amount} ${unit}`
+  }
+  if (result === null) return null
+  if (result.error !== undefined) return result.error.replace(MARKS, '')
+  if (result.done !== undefined) return `${numbers.count(result.done)} of ${numbers.count(result.all ?? 0)}`
+  if (kind === 'upload_assets')
+    return `${numbers.count(result.files ?? 0)} files, ${numbers.count(result.sent ?? 0)} objects sent (${size(result.bytes)})`
+  const failed = result.failed === 0 ? '' : `, ${numbers.count(result.failed ?? 0)} cannot be`
+  return `${numbers.count(result.images ?? 0)} pictures, ${numbers.count(result.made ?? 0)} made${failed}: ${size(result.bytes_before)} before, ${size(result.bytes_after)} after`
 }

@@ -415,6 +415,15 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './testing RecorderOptions': { base: { process: 'p', write: () => {} }, use: (options) => recordHistory(options).close() },
   './testing SimulatedServerOptions': { use: (options) => simulatedServer(options) },
   'cdn . CdnOptions': { base: { edges: [edge] }, use: (options) => createCdn(options) },
+  'cdn . CdnFolderOptions': { base: { path: empty }, use: (options) => createCdn({ edges: [edge], folders: { site: options } }) },
+  'cdn . FolderUploadOptions': {
+    base: { dryRun: true },
+    use: (options) =>
+      createCdn({ edges: [], folders: { site: { path: empty, to: folderStore({ path: empty }) } } }).uploadAssets([], options),
+  },
+  'cdn . FolderImagesOptions': {
+    use: (options) => createCdn({ edges: [], folders: { site: { path: empty, output: `${empty}-made` } } }).optimizeImages([], [], options),
+  },
   'cdn . CloudflareOptions': { base: { token: 'token' }, use: (options) => cloudflare(options), secret: ['token'] },
   'cdn . CloudFrontOptions': { use: (options) => cloudFront(options), secret: ['credentials'] },
   'cdn . FastlyOptions': { base: { token: 'token' }, use: (options) => fastly(options), secret: ['token'] },

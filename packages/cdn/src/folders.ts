@@ -1,0 +1,159 @@
+// Folders that a program lets be uploaded, or their pictures be made smaller, by who may ask its control plane: by name, so that nobody who asks can choose a path.
+import {
+  checkOptions,
+  flag,
+  fn,
+  listOf,
+  omit,
+  oneOf,
+  options as optionsOf,
+  recordOf,
+  refused,
+  required,
+  type Shape,
+  signal,
+  text,
+  withMethods,
+} from 'millpond/options'
+import { type AssetFile, FILE, UPLOAD, type UploadOptions, type UploadProgress } from './assets/options.ts'
+import type { AssetStore } from './assets/store.ts'
+import type { UploadReport } from './assets/upload.ts'
+import { CdnError } from './errors.ts'
+import type { ImageProgress, OptimizeReport } from './images/optimize.ts'
+import { IMAGES, type ImageOptions } from './images/options.ts'
+import { FORMATS, type ImageFormat } from './images/sniff.ts'
+
+type HowToUpload = Omit<UploadOptions, 'folder' | 'to' | 'files' | 'dryRun' | 'onProgress' | 'signal' | 'now'>
+
+/** One folder of this machine. */
+export interface CdnFolderOptions {
+  readonly path: string
+  /** Where its files go: `s3Store(…)` or `folderStore(…)` of `@millpond/cdn/assets`. Default: they are not uploaded. */
+  readonly to?: AssetStore | undefined
+  /** How: see `uploadAssets`. */
+  readonly upload?: HowToUpload | undefined
+  /** Where that goes which is made of its pictures. Not within `path`. Default: nothing is made of them. */
+  readonly output?: string | undefined
+  /** What is made of them: see `optimizeImages`. */
+  readonly images?: ImageOptions | undefined
+}
+
+/** A folder as those see it who may ask for it: its name, and nothing of the machine. */
+export interface DescribedFolder {
+  readonly name: string
+  /** `s3://site/static/`; undefined: it is not uploaded. */
+  readonly to: string | undefined
+  readonly hasImages: boolean
+}
+
+interface InFolder {
+  /** Its name; not needed where there is one that does this. */
+  readonly folder?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface FolderUploadOptions extends InFolder {
+  /** Tells what would be sent, and sends nothing. Default `false`. */
+  readonly dryRun?: boolean | undefined
+  readonly onProgress?: ((progress: UploadProgress) => void) | undefined
+}
+
+export interface FolderImagesOptions extends InFolder {
+  readonly onProgress?: ((progress: ImageProgress) => void) | undefined
+}
+
+const FOLDER: Shape<CdnFolderOptions> = {
+  path: required(text),
+  to: withMethods<AssetStore>('a store, such as s3Store() or folderStore()', 'list', 'facts', 'read', 'put', 'drop'),
+  upload: optionsOf<HowToUpload>(omit(UPLOAD, 'folder', 'to', 'files', 'dryRun', 'onProgress', 'signal', 'now')),
+  output: text,
+  images: optionsOf(IMAGES),
+}
+const NAME = /^[\w.-]{1,64}$/
+const byName = recordOf(optionsOf(FOLDER), 'folders by name')
+
+export const FOLDERS = (value: unknown, at: string): Readonly<Record<string, CdnFolderOptions>> => {
+  const folders = byName(value, at)
+  for (const name of Object.keys(folders))
+    if (!NAME.test(name)) throw refused(name, at, 'names of up to 64 letters, digits, dots and dashes')
+  return folders
+}
+
+const IN = { folder: text, signal }
+const UPLOADING: Shape<FolderUploadOptions> = { ...IN, dryRun: flag, onProgress: fn() }
+const MAKING: Shape<FolderImagesOptions> = { ...IN, onProgress: fn() }
+const assetFiles = listOf(optionsOf<AssetFile>(FILE), "a list such as [{ path: 'app.js' }]")
+const picturePaths = listOf(text, "a list such as ['photo.jpg']")
+const imageFormats = listOf(oneOf(...FORMATS), "a list such as ['webp', 'avif']")
+
+export class Folders {
+  readonly #folders: ReadonlyMap<string, CdnFolderOptions>
+  /** What is under way: two at a time would be in each other's way. */
+  readonly #busy = new Set<string>()
+
+  constructor(folders: Readonly<Record<string, CdnFolderOptions>>) {
+    this.#folders = new Map(Object.entries(folders))
+  }
+
+  describe(): readonly DescribedFolder[] {
+    return [...this.#folders].map(([name, { to, output }]) => ({ name, to: to?.name, hasImages: output !== undefined }))
+  }
+
+  async upload(files: readonly AssetFile[] | undefined, options: FolderUploadOptions): Promise<UploadReport> {
+    checkOptions<FolderUploadOptions>(options, UPLOADING, 'uploadAssets')
+    if (files !== undefined) assetFiles(files, 'assets')
+    const { folder, ...how } = options
+    const { name, path, to, upload } = this.#chosen(folder, 'to', 'uploaded')
+    const { uploadAssets } = await import('./assets/upload.ts')
+    return this.#alone(`upload ${name}`, () => uploadAssets({ ...upload, ...how, folder: path, to, files }))
+  }
+
+  async optimize(
+    paths: readonly string[] | undefined,
+    formats: readonly ImageFormat[] | undefined,
+    options: FolderImagesOptions,
+  ): Promise<OptimizeReport> {
+    checkOptions<FolderImagesOptions>(options, MAKING, 'optimizeImages')
+    if (paths !== undefined) picturePaths(paths, 'paths')
+    if (formats !== undefined) imageFormats(formats, 'formats')
+    const { folder, ...how } = options
+    const { name, path, output, images } = this.#chosen(folder, 'output', 'optimised')
+    const { optimizeImages } = await import('./images/optimize.ts')
+    return this.#alone(`images ${name}`, () =>
+      optimizeImages({ ...images, ...(formats !== undefined && { formats }), ...how, folder: path, output, paths }),
+    )
+  }
+
+  /** @throws CdnError `NOT_FOUND`, `TARGET_INVALID` */
+  #chosen<K extends 'to' | 'output'>(asked: string | undefined, needs: K, done: string) {
+    const able = [...this.#folders].flatMap(([name, folder]) => {
+      const value = folder[needs]
+      return value === undefined
+        ? []
+        : [
+            { name, ...folder, [needs]: value } as { name: string } & CdnFolderOptions & {
+                readonly [N in K]-?: NonNullable<CdnFolderOptions[N]>
+              },
+          ]
+    })
+    const names = able.map(({ name }) => name).join(', ')
+    const remedy = `give createCdn({ folders: { ${asked ?? 'site'}: { path, ${needs} } } })`
+    if (able.length === 0) throw new CdnError('NOT_FOUND', `no folder is there to be ${done}: ${remedy}`)
+    const [only] = able
+    if (asked === undefined && able.length === 1 && only !== undefined) return only
+    if (asked === undefined) throw new CdnError('TARGET_INVALID', `several folders can be ${done}: name one of ${names}`)
+    const found = able.find(({ name }) => name === asked)
+    if (found !== undefined) return found
+    throw new CdnError('NOT_FOUND', `${JSON.stringify(asked)} is no folder that can be ${done}: there are ${names}`)
+  }
+
+  async #alone<T>(act: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(act)) throw new CdnError('CHANGED', `${act.replace(' ', ' of ')} is under way already: wait until it has ended`)
+    this.#busy.add(act)
+    try {
+      return await work()
+    } finally {
+      this.#busy.delete(act)
+    }
+  }
+}
