@@ -84,6 +84,7 @@ export const cdnStatus: Command = {
       rowsAt(body, 'purges'),
     ]
     await out.answer('cdn.status', { edges, health, outlets, folders, purges }, () => {
+      if (edges.length === 0) out.line(text`No edge is connected: createControl({ cdn: createCdn({ edges }) })`)
       out.table(
         [{ title: 'EDGE' }, { title: 'SITE' }, { title: 'PURGES BY', gives: true }, { title: 'STATE', gives: true }],
         edges.map((one) => [
@@ -253,7 +254,7 @@ export const cdnAnalytics: Command = {
         ]),
       )
     })
-    return edges.some((one) => textAt(one, 'error', 'code') === '') ? 'done' : 'partial'
+    return edges.length === 0 || edges.some((one) => textAt(one, 'error', 'code') === '') ? 'done' : 'partial'
   },
 }
 
