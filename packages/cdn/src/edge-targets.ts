@@ -1,12 +1,7 @@
 // What at the edge hangs on a target of an invalidation, where nobody has said otherwise.
 import type { Target } from 'millpond'
+import { edgeTag } from 'millpond/http/middlewares'
 import type { PurgeTargetLike } from './target.ts'
-
-/** Header fields by which edges take tags: Fastly by spaces, Cloudflare and CloudFront by commas. */
-export interface EdgeTagFields {
-  readonly 'Surrogate-Key': string
-  readonly 'Cache-Tag': string
-}
 
 /**
  * Tags by their names, so that an answer that carries them in `Surrogate-Key` or `Cache-Tag` is found; what the HTTP cache calls an answer (`url …`, `host …`) as address or host;
@@ -39,15 +34,4 @@ function ofTag(tag: string): readonly PurgeTargetLike[] {
   if (word === 'host' && URL.canParse(rest)) return [{ kind: 'host', host: new URL(rest).host }]
   if (word === 'tag') return [{ kind: 'tag', tag: edgeTag(rest) }]
   return [{ kind: 'tag', tag: edgeTag(tag) }]
-}
-
-/** A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded. What has no such thing in it stays as it is. */
-export function edgeTag(tag: string): string {
-  return tag.replace(/[^\x21-\x24\x26-\x2b\x2d-\x7e]+/g, (odd) => encodeURIComponent(odd.toWellFormed()))
-}
-
-/** The fields of an answer for its tags: what `edgeTargets` purges. */
-export function edgeTagFields(tags: readonly string[]): EdgeTagFields {
-  const names = [...new Set(tags)].map(edgeTag)
-  return { 'Surrogate-Key': names.join(' '), 'Cache-Tag': names.join(',') }
 }

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpCache, type Middleware } from '../../src/http/index.ts'
-import { cacheHeaders, compression, recordTraffic, requestMetrics } from '../../src/http/middlewares/index.ts'
+import { cacheHeaders, compression, edgeTag, recordTraffic, requestMetrics } from '../../src/http/middlewares/index.ts'
 import { createCache } from '../../src/index.ts'
 import { ask, close, listen, verdictOf } from './stage.ts'
 
@@ -69,6 +69,36 @@ describe('cacheHeaders', () => {
     expect(headers['cache-control']).toBe('public, max-age=60, s-maxage=120, immutable, stale-while-revalidate=10, stale-if-error=86400')
     expect([headers.etag, headers.vary]).toEqual([expect.stringMatching(/^"[\w-]{27}"$/), 'x-a, Accept'])
   })
+  it('names tags for the edge when it is asked to, beside those of the application, and otherwise none (N4)', async () => {
+    const port = await serve([cacheHeaders({ public: true, edgeTags: ['deals', 'org 7', 'a,b', 'ä'] })], (_, response) => {
+      response.setHeader('Surrogate-Key', 'own deals')
+      response.end('x')
+    })
+    const { headers } = await fetch(`http://127.0.0.1:${port}/`)
+    expect(headers.get('surrogate-key')).toBe('own deals org%207 a%2Cb %C3%A4')
+    expect(headers.get('cache-tag')).toBe('own,deals,org%207,a%2Cb,%C3%A4')
+    const plain = await fetch(`http://127.0.0.1:${await serve([cacheHeaders({ public: true })], (_, response) => response.end('x'))}/`)
+    expect([plain.headers.get('surrogate-key'), plain.headers.get('cache-tag')]).toEqual([null, null])
+  })
+
+  it('lets no edge keep what has more tags than edges take, and names one long tag by its hash', async () => {
+    const many = Array.from({ length: 2000 }, (_, at) => `tag-${at}-long`)
+    const port = await serve([cacheHeaders({ public: true, edgeTags: many })], (_, response) => {
+      response.setHeader('CDN-Cache-Control', 'max-age=60')
+      response.end('x')
+    })
+    const { headers } = await fetch(`http://127.0.0.1:${port}/`)
+    expect(['cache-control', 'surrogate-key', 'cache-tag', 'cdn-cache-control'].map((name) => headers.get(name))).toEqual([
+      'private, no-cache',
+      null,
+      null,
+      null,
+    ])
+    expect(edgeTag('x'.repeat(1024))).toHaveLength(1024)
+    expect(edgeTag('x'.repeat(1025))).toMatch(/^sha256-[\w-]{43}$/)
+    expect(edgeTag('ü'.repeat(600))).toMatch(/^sha256-/)
+  })
+
   it('refuses a wrong rule when it is made', () => expect(() => cacheHeaders({ maxAge: 'x' as never })).toThrow(/maxAge/))
 })
 

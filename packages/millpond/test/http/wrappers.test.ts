@@ -337,3 +337,24 @@ describe('conditionalCache and cacheStaticData', () => {
     expect([await g(), await g()]).toEqual([4, 4])
   })
 })
+
+describe('edgeTags', () => {
+  const answer = () => new Response('x', { headers: { 'Cache-Control': 'public, max-age=60' } })
+  const request = { method: 'GET', url: '/deals', headers: { host: 'a' } }
+
+  it('names the tags of a view in its answers, made or kept, by the option alone (N4)', async () => {
+    const cache = createCache()
+    const { cachedView } = wrappers(cache)
+    const tags = (_: unknown, result: unknown) => (result instanceof Response ? ['deals', 'org 7'] : [])
+    const told = cachedView({ tags, edgeTags: true, keyPrefix: 'told' })(async (_: unknown) => answer())
+    for (const source of ['made', 'kept']) {
+      const { headers } = await told(request)
+      expect([headers.get('surrogate-key'), headers.get('cache-tag')], source).toEqual(['deals org%207', 'deals,org%207'])
+    }
+    const silent = cachedView({ tags, keyPrefix: 'silent' })(async (_: unknown) => answer())
+    expect((await silent(request)).headers.has('surrogate-key')).toBe(false)
+    const plain = cachedView({ tags: ['deals'], edgeTags: true, keyPrefix: 'plain' })(async (_: unknown) => ({ a: 1 }))
+    expect(await plain(request)).toEqual({ a: 1 })
+    await cache.close()
+  })
+})

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkOptions, duration, flag, type Shape, texts } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
+import { tellEdge } from '../edge-tags.ts'
 import type { Middleware } from '../node/http-cache.ts'
 import { type ProfileName, profile, profileTtl } from '../wrappers/profiles.ts'
 import { beforeHead } from './head.ts'
@@ -22,6 +23,8 @@ export interface HeaderRule {
   readonly vary?: readonly string[] | undefined
   /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
   readonly etag?: boolean | undefined
+  /** Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none. Where they are more than edges take (16 KB), the answer is for browsers alone. */
+  readonly edgeTags?: readonly string[] | undefined
 }
 
 const RULE: Shape<HeaderRule> = {
@@ -34,6 +37,7 @@ const RULE: Shape<HeaderRule> = {
   staleIfError: duration,
   vary: texts('a list of field names'),
   etag: flag,
+  edgeTags: texts('a list of tags'),
 }
 
 /**
@@ -57,6 +61,7 @@ export function cacheHeaders(rule: HeaderRule | ((request: IncomingMessage) => H
       if (status >= 400) return
       if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', fixed ?? cacheControlOf(ours))
       for (const name of ours.vary ?? []) vary(response, name)
+      if (ours.edgeTags !== undefined) tellEdge(headOf(response), ours.edgeTags)
     })
     next()
   }
@@ -74,6 +79,15 @@ function cacheControlOf(rule: HeaderRule): string {
     ...(staleIfError === undefined ? [] : [`stale-if-error=${seconds(staleIfError, 'staleIfError')}`]),
   ].join(', ')
 }
+
+const headOf = (response: ServerResponse) => ({
+  get: (name: string) => {
+    const value = response.getHeader(name)
+    return value === undefined ? undefined : Array.isArray(value) ? value.join(name === 'Cache-Tag' ? ',' : ' ') : String(value)
+  },
+  set: (name: string, value: string) => response.setHeader(name, value),
+  remove: (name: string) => response.removeHeader(name),
+})
 
 /** Adds a name to `Vary`, once. */
 export function vary(response: ServerResponse, name: string): void {

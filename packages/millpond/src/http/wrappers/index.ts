@@ -1,8 +1,8 @@
 // `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a decorator.
-import { checkOptions, duration, fn, required, type Shape } from '../../core/checks.ts'
+import { checkOptions, duration, flag, fn, required, type Shape } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { isKeepable, packResponse, unpackResponse } from './kept-response.ts'
+import { isKeepable, packResponse, unpackResponse, withEdgeTags } from './kept-response.ts'
 import { type ProfileName, profile, profileTtl } from './profiles.ts'
 import { requestParts, VARY, type VaryOptions } from './request-parts.ts'
 import { type SmartLoad, SmartTtl } from './smart.ts'
@@ -31,15 +31,22 @@ type SmartOptions = Omit<Options, 'ttl'> & {
   readonly monitor?: (load: SmartLoad) => void
 }
 
+interface EdgeOptions {
+  /** Names the result's tags in `Surrogate-Key` and `Cache-Tag` of a `Response`, so that what is invalidated here can be purged at the edge. Default `false`: no tag leaves. */
+  readonly edgeTags?: boolean | undefined
+}
+
+type ViewOptions = Options & VaryOptions & EdgeOptions
+
 export interface Wrappers {
   /** A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default `'15m'`; a `Response` may be returned. */
-  cachedView(options?: Options & VaryOptions): Wrapper
+  cachedView(options?: ViewOptions): Wrapper
   /** A function or method, by its arguments. Default `'5m'`. */
   cachedMethod(options?: Options): Wrapper
   /** As `cachedView`, for APIs: errors are not remembered unless `cacheErrors` says how long. Default `'10m'`. */
-  cachedApi(options?: Options & VaryOptions): Wrapper
+  cachedApi(options?: ViewOptions): Wrapper
   /** As `cachedApi`, with the time to live of a kind of data. */
-  cacheApiResponse(options?: Options & VaryOptions & { readonly cacheType?: ProfileName }): Wrapper
+  cacheApiResponse(options?: ViewOptions & { readonly cacheType?: ProfileName }): Wrapper
   /**
    * The time to live follows how often the result was found changed by loads, as `adaptiveTtl` of `millpond/insight` chooses it: from `baseTtl` (`'5m'`) up to
    * `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is told of each load.
@@ -61,8 +68,8 @@ export interface Wrappers {
  */
 export function wrappers(cache: WrapperCache): Wrappers {
   const make = (behaviour: Behaviour<AnyFunction>): Wrapper => asWrapper((fn, name) => wrapFunction(cache, fn, name, behaviour))
-  const view = (options: Options & VaryOptions, defaultTtl: Duration): Wrapper => {
-    const { varyOn, varyOnAuth, varyOnParams, ...rest } = options
+  const view = (options: ViewOptions, defaultTtl: Duration): Wrapper => {
+    const { varyOn, varyOnAuth, varyOnParams, edgeTags = false, ...rest } = options
     const vary: VaryOptions = {
       ...(varyOn === undefined ? {} : { varyOn }),
       varyOnAuth: varyOnAuth ?? true,
@@ -75,6 +82,9 @@ export function wrappers(cache: WrapperCache): Wrappers {
       applies: ([request]) => options.key !== undefined || isRead(request),
       parts: ([request]) => requestParts(request, vary),
       keeps: (result) => isKeepable(result, options.cacheErrors !== undefined),
+      ...(edgeTags && {
+        marked: (args, result) => withEdgeTags(result, typeof rest.tags === 'function' ? rest.tags(args, result) : rest.tags),
+      }),
       pack: packResponse,
       unpack: unpackResponse,
     })
@@ -100,8 +110,8 @@ export function wrappers(cache: WrapperCache): Wrappers {
   }
 }
 
-const VIEW: Shape<Options & VaryOptions> = { ...WRAP, ...VARY }
-const API_RESPONSE: Shape<Options & VaryOptions & { readonly cacheType?: ProfileName }> = {
+const VIEW: Shape<ViewOptions> = { ...WRAP, ...VARY, edgeTags: flag }
+const API_RESPONSE: Shape<ViewOptions & { readonly cacheType?: ProfileName }> = {
   ...VIEW,
   cacheType: profile,
 }

@@ -1,4 +1,5 @@
 // A fetch `Response` as plain data, and back: what a view returned may be one.
+import { tellEdge } from '../edge-tags.ts'
 
 interface KeptResponse {
   readonly isResponse: true
@@ -34,4 +35,20 @@ function isKept(value: unknown): value is KeptResponse {
 export function isKeepable(result: unknown, keepsErrors: boolean): boolean {
   if (!(result instanceof Response)) return true
   return (result.status < 400 || keepsErrors) && !result.headers.has('set-cookie')
+}
+
+/** The same answer with its tags in the head. What is no `Response` has no head. */
+export function withEdgeTags(result: unknown, tags: readonly string[] = []): unknown {
+  if (!(result instanceof Response) || tags.length === 0) return result
+  const { status, statusText, body } = result
+  const headers = new Headers(result.headers)
+  tellEdge(
+    {
+      get: (name) => headers.get(name) ?? undefined,
+      set: (name, value) => headers.set(name, value),
+      remove: (name) => headers.delete(name),
+    },
+    tags,
+  )
+  return new Response(body, { status, statusText, headers })
 }

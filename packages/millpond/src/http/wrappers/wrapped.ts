@@ -112,6 +112,8 @@ export interface Behaviour<F extends AnyFunction> {
   readonly keeps?: (result: Awaited<ReturnType<F>>) => boolean
   /** The time to live of this result, in milliseconds, where it is not the option's. */
   readonly ttlOf?: (key: string, result: Awaited<ReturnType<F>>) => number
+  /** What is handed out and stored in the result's place: with a head that says more. */
+  readonly marked?: (args: Parameters<F>, result: Awaited<ReturnType<F>>) => Awaited<ReturnType<F>>
   /** Between the result and what is stored: for what a cache cannot keep. */
   readonly pack?: (result: Awaited<ReturnType<F>>) => unknown
   readonly unpack?: (kept: unknown) => Awaited<ReturnType<F>>
@@ -234,7 +236,8 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     const key = keyOf(args)
     let own: { readonly result: Result } | undefined
     const load: WrapperLoad<unknown> = async (control) => {
-      const result = await run()
+      const made = await run()
+      const result = behaviour.marked === undefined ? made : behaviour.marked(args, made)
       own = { result }
       if (keeps?.(result) === false) return NOT_KEPT
       if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))

@@ -1,0 +1,57 @@
+// Tags as header fields by which edges are purged: Fastly reads `Surrogate-Key`, Cloudflare and CloudFront read `Cache-Tag`.
+import { createHash } from 'node:crypto'
+
+/** Header fields by which edges take tags: Fastly by spaces, Cloudflare and CloudFront by commas. */
+export interface EdgeTagFields {
+  readonly 'Surrogate-Key': string
+  readonly 'Cache-Tag': string
+}
+
+/** Of one tag at Fastly (bytes) and Cloudflare (characters). */
+const MAX_TAG = 1024
+/** Of the whole field: Fastly takes 16,384 bytes, Cloudflare 16 KB. */
+const MAX_FIELD = 16_384
+
+/**
+ * A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded, and one that is then longer than edges take is named by its hash.
+ * What has no such thing in it stays as it is.
+ */
+export function edgeTag(tag: string): string {
+  const encoded = tag.replace(/[^\x21-\x24\x26-\x2b\x2d-\x7e]+/g, (odd) => encodeURIComponent(odd.toWellFormed()))
+  return encoded.length <= MAX_TAG ? encoded : `sha256-${createHash('sha256').update(encoded).digest('base64url')}`
+}
+
+/** The fields of an answer for its tags: what an invalidation of one of them purges at the edge. */
+export function edgeTagFields(tags: readonly string[]): EdgeTagFields {
+  return fieldsOf([...new Set(tags)].map(edgeTag))
+}
+
+const fieldsOf = (names: readonly string[]): EdgeTagFields => ({ 'Surrogate-Key': names.join(' '), 'Cache-Tag': names.join(',') })
+
+/** A head, read and written. */
+interface Head {
+  get(name: string): string | undefined
+  set(name: string, value: string): void
+  remove(name: string): void
+}
+
+/** Caches between here and the browser that have fields of their own. */
+const EDGE_CONTROL = ['CDN-Cache-Control', 'Surrogate-Control', 'Cloudflare-CDN-Cache-Control']
+
+/**
+ * Names the tags beside those that the answer has. Where they are more than edges take, no edge may keep it: with some of them it would outlive an invalidation of the others.
+ */
+export function tellEdge(head: Head, tags: readonly string[]): void {
+  const known = [...(head.get('Surrogate-Key')?.split(/\s+/) ?? []), ...(head.get('Cache-Tag')?.split(',') ?? [])].map((name) =>
+    name.trim(),
+  )
+  const names = [...new Set([...known.filter((name) => name !== ''), ...tags.map(edgeTag)])]
+  if (names.length === 0) return
+  const fields = fieldsOf(names)
+  if (fields['Cache-Tag'].length <= MAX_FIELD) {
+    for (const [name, value] of Object.entries(fields)) head.set(name, value)
+    return
+  }
+  for (const name of [...Object.keys(fields), ...EDGE_CONTROL]) head.remove(name)
+  head.set('Cache-Control', 'private, no-cache')
+}
