@@ -7,6 +7,8 @@ export interface HttpReceipt {
   readonly isExact: boolean
   readonly isApplied: boolean
   readonly ms: number
+  /** Resolves with what has not applied it in time; none: it is gone everywhere. */
+  acked?(options?: { readonly timeout?: number }): Promise<readonly string[]>
 }
 
 export interface LoadControl {
@@ -18,7 +20,7 @@ export interface LoadControl {
 export interface Backing {
   peek<T>(key: string): T | undefined
   get<T>(key: string): Promise<T | undefined>
-  getEntry<T>(key: string): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
+  getEntry<T>(key: string, options?: Counted): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
   getOrSet<T>(key: string, load: (control: LoadControl) => Promise<T>, options: LoadTimes): Promise<T>
   set(
     key: string,
@@ -32,13 +34,18 @@ export interface Backing {
   clear(): Promise<HttpReceipt>
 }
 
+/** `quiet`: counts as no hit and no miss. */
+export interface Counted {
+  readonly quiet?: boolean
+}
+
 /** Tags, and globs over keys. */
 export interface Named {
   readonly tags?: readonly string[]
   readonly patterns?: readonly string[]
 }
 
-export interface LoadTimes {
+export interface LoadTimes extends Counted {
   readonly ttl: number
   readonly staleFor: number
   readonly timeout: { readonly hard: number }

@@ -101,7 +101,7 @@ export class HttpHandler {
     else if (!isRead) this.#questions.pass(tripOf(visit, 'method'))
     // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be believed for others.
     else if (facts.has(method === 'QUERY' ? BYPASS & ~ASKS.body : BYPASS)) this.#questions.pass(tripOf(visit, 'bypass'))
-    else await this.#use(await this.#store.find(visit.primary, facts), visit)
+    else await this.#use(await this.#store.find(visit.primary, facts, this.#questions.isUnstored(visit.primary)), visit)
   }
 
   async #use(found: Found, visit: Visit): Promise<void> {

@@ -18,6 +18,8 @@ import { type HttpStore, type IsOutdated, newId, type StoredAnswer } from './sto
 
 /** How long a key is known not to be storable, so that its askers do not wait for each other. */
 const UNSTORABLE_MS = 10_000
+/** How long that nothing is found under it is no miss: it is not what a cache could have had. */
+const UNSTORED_MS = 600_000
 /** How long a key is known to be public, so that askers with credentials may wait for another's answer. */
 const PUBLIC_MS = 600_000
 
@@ -59,6 +61,7 @@ export class Questions {
   readonly #counts: Counts
   readonly #flights = new Map<string, Flight>()
   readonly #unstorable: Marks
+  readonly #unstored: Marks
   readonly #public: Marks
   readonly #onError: (error: unknown) => void
 
@@ -76,6 +79,7 @@ export class Questions {
     this.#queries = queries
     this.#counts = counts
     this.#unstorable = new Marks(UNSTORABLE_MS, settings.now)
+    this.#unstored = new Marks(UNSTORED_MS, settings.now)
     this.#public = new Marks(PUBLIC_MS, settings.now)
     this.#onError = onError
   }
@@ -83,6 +87,11 @@ export class Questions {
   /** Somebody asks about this key already. */
   isAsked(primary: string): boolean {
     return this.#flights.has(primary)
+  }
+
+  /** What it answered last could not be stored, whoever had asked. */
+  isUnstored(primary: string): boolean {
+    return this.#unstored.has(primary)
   }
 
   /** Who asks from now on does not join a question that was put before. */
@@ -202,7 +211,7 @@ export class Questions {
       return this.#question(trip, id, settle, true, isOutdated).stored
     }
     this.#store
-      .load(primary, asked.facts, produce, { base })
+      .load(primary, asked.facts, produce, { base, isKnown: this.isUnstored(primary) })
       .catch((error: unknown) => {
         this.#onError(error)
         // The store could not even begin: the origin is asked without it.
@@ -216,8 +225,12 @@ export class Questions {
     if (outcome.meta !== undefined) {
       this.#queries.learn(asked.url, outcome.status, outcome.fields)
       this.#unstorable.delete(primary)
+      this.#unstored.delete(primary)
       this.#public.add(primary)
-    } else if (OF_THE_URL.has(outcome.refusal ?? '')) this.#unstorable.add(primary)
+    } else if (OF_THE_URL.has(outcome.refusal ?? '')) {
+      this.#unstorable.add(primary)
+      this.#unstored.add(primary)
+    }
   }
 
   #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean, isOutdated?: IsOutdated): Fetching {

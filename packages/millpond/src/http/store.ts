@@ -52,6 +52,8 @@ export interface Loading {
   readonly id?: string
   /** The stored answer that this one takes the place of, also where they vary by other fields. */
   readonly base?: StoredAnswer | undefined
+  /** Nothing of this URL could be stored so far: that it is not there is no miss. */
+  readonly isKnown?: boolean
 }
 
 export interface StoreSettings {
@@ -88,8 +90,9 @@ export class HttpStore {
     return key === undefined ? undefined : this.#cache.peek<StoredAnswer>(key)
   }
 
-  async find(primary: string, request: RequestFacts): Promise<Found> {
-    const index = await this.#index(primary)
+  /** @param isKnown that nothing of this URL can be stored: that nothing is found is then no miss */
+  async find(primary: string, request: RequestFacts, isKnown = false): Promise<Found> {
+    const index = await this.#index(primary, isKnown)
     if (index === undefined) return NOTHING
     const key = select(primary, index, request)
     const hasVariants = key === undefined && index.selections.length > 0
@@ -100,8 +103,8 @@ export class HttpStore {
   }
 
   /** Also one that was purged softly: it only points. */
-  async #index(primary: string): Promise<Index | undefined> {
-    const entry = await this.#cache.getEntry<Index>(primary)
+  async #index(primary: string, isKnown = false): Promise<Index | undefined> {
+    const entry = await this.#cache.getEntry<Index>(primary, { quiet: isKnown })
     return entry.kind === 'miss' ? undefined : entry.value
   }
 
@@ -122,7 +125,7 @@ export class HttpStore {
     primary: string,
     request: RequestFacts,
     produce: (id: string, isOutdated: IsOutdated) => Promise<StoredAnswer | undefined>,
-    { id = newId(), base }: Loading = {},
+    { id = newId(), base, isKnown = false }: Loading = {},
   ): Promise<StoredAnswer | undefined> {
     const run = async (control: LoadControl): Promise<StoredAnswer | undefined> => {
       const answer = await produce(id, (meta) => {
@@ -135,7 +138,7 @@ export class HttpStore {
       return answer
     }
     const { keepStaleMs } = this.#settings
-    const options = { ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout: { hard: Number.POSITIVE_INFINITY } }
+    const options = { quiet: isKnown, ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout: { hard: Number.POSITIVE_INFINITY } }
     const answer = await this.#cache.getOrSet(answerKey(primary, id), run, options)
     if (answer !== undefined) await this.#point(primary, request, answer, base)
     return answer

@@ -576,3 +576,35 @@ describe('an application', () => {
     expect((await ask('/a')).body).toBe('x')
   })
 })
+
+describe('an answer that cannot be stored', () => {
+  it('is a miss until that is known: what no cache could have had is no fault of this one', async () => {
+    const { ask, cache } = await play((request, response) => {
+      response.setHeader('Cache-Control', request.url === '/open' ? 'max-age=60' : 'private, max-age=60')
+      response.end('x')
+    })
+    await ask('/mine')
+    const { misses } = cache.stats()
+    for (let at = 0; at < 5; at++) await ask('/mine')
+    expect(cache.stats().misses).toBe(misses)
+    await ask('/open')
+    expect(cache.stats().misses).toBeGreaterThan(misses)
+  })
+
+  it('counts again as soon as it can be', async () => {
+    let control = 'no-store'
+    const { ask, cache, clock, verdict } = await play((_, response) => {
+      response.setHeader('Cache-Control', control)
+      response.end('x')
+    })
+    await ask('/a')
+    const { misses } = cache.stats()
+    clock.now += 60_000
+    await ask('/a')
+    expect(cache.stats().misses).toBe(misses)
+    control = 'max-age=1'
+    clock.now += 60_000
+    expect(await verdict('/a')).toMatch(/stored/)
+    expect(await verdict('/a')).toMatch(/hit/)
+  })
+})
