@@ -1,5 +1,6 @@
 // The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as credentials.
 import { join } from 'node:path'
+import type { Cdn } from '@millpond/cdn'
 import {
   type Application,
   type ControlPlane,
@@ -42,6 +43,8 @@ export interface ControlParts {
   readonly cache: Cache | undefined
   /** What watches it. Undefined: nobody does. */
   readonly insight: Insight | undefined
+  /** The edge before the service. Undefined: none. */
+  readonly cdn: Cdn | undefined
   /** What people name: organisations, kinds of answers. */
   readonly application: Application
   readonly folder: string
@@ -58,6 +61,7 @@ export interface ControlParts {
 export async function openControl({
   cache,
   insight,
+  cdn,
   application,
   folder,
   settings,
@@ -82,6 +86,7 @@ export async function openControl({
     alertRules: ALERT_RULES,
     caches: cache === undefined ? [] : [cache],
     insight,
+    cdn,
     tiers: {
       ...(redisAt !== undefined && { redis: () => redis(redisAt) }),
       database: (name) => sqlite({ path: join(folder, `${name}.sqlite`) }),

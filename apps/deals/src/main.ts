@@ -48,7 +48,7 @@ function run(service: Service, settings: Settings, others: readonly string[], mo
   Deals is ready: ${url}/${others.map((other, index) => `\n  node ${index + 2}: ${other}`).join('')}
   data: ${service.database}
   cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
-  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)
+${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there until an invalidation purges it)\n`}  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)
   its admin API: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the same tokens)
 
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:

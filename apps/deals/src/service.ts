@@ -21,6 +21,7 @@ import { prepareData } from './data/prepare.ts'
 import type { Database } from './db/database.ts'
 import { isoDay } from './db/days.ts'
 import { chooseDemo, type Demo } from './demo.ts'
+import { openEdge } from './edge.ts'
 import { createAccess } from './http/access.ts'
 import { createApp } from './http/app.ts'
 import type { ControlDoor } from './http/control-routes.ts'
@@ -35,6 +36,8 @@ import { StartError, startOrExplain } from './start-error.ts'
 
 export interface Service {
   readonly url: string
+  /** Of the edge before it. */
+  readonly edge: string | undefined
   readonly demo: Demo
   /** The tiers in use, fastest first; none when the cache is off. */
   readonly tiers: readonly string[]
@@ -52,7 +55,9 @@ export async function startService(settings: Settings, say: (line: string) => vo
   const opened: { close(): Promise<void> }[] = [db]
   try {
     const log = openLog(settings.logLevel, settings.node)
-    const caches = await openCaches(settings.cache, settings.folder, dataset, say, log)
+    const edge = await openEdge(settings, say)
+    if (edge !== undefined) opened.unshift(edge)
+    const caches = await openCaches(settings.cache, settings.folder, dataset, say, log, edge === undefined ? [] : [edge.outlet])
     opened.unshift(caches)
     caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
       if (state === 'dead') say(`${collection} ${key}: the database refuses it (${error instanceof Error ? error.message : error})`)
@@ -69,7 +74,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const observed = layersOver(caches, { defaultTtlMs, isChoosingTtl, sessions, observe: observation.observe })
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
-    const front = createFront(caches, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
+    const front = createFront(caches, edge !== undefined, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
     const invalidation = createInvalidation({
       db,
       layers: observed,
@@ -107,6 +112,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const control = await openControl({
       cache: caches.cache,
       insight: caches.insight,
+      cdn: edge?.cdn,
       application: createApplication({ db, cache: caches.cache, warming }),
       folder: settings.folder,
       settings: settings.cache,
@@ -150,10 +156,11 @@ export async function startService(settings: Settings, say: (line: string) => vo
         },
       }),
     )
+    edge?.before(server.url)
     await control.start()
     jobs.start()
     log?.info('service.started', `listens at ${server.url}`, { 'server.address': server.url })
-    return { url: server.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
+    return { url: server.url, edge: edge?.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
   } catch (error) {
     for (const each of opened) await each.close()
     throw error

@@ -10,6 +10,8 @@ import { StartError } from './start-error.ts'
 export interface Settings {
   readonly host: string
   readonly port: number
+  /** Of an edge before the service; undefined: none. */
+  readonly edgePort: number | undefined
   /** The folder of the database, the cache file and reports. */
   readonly folder: string
   /** PostgreSQL; undefined: a SQLite file in the folder. */
@@ -86,6 +88,7 @@ export const HELP = `Usage: npm start -- [options]
   --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
   --insight on|off     watch the cache: sizing and advice, loading ahead what is read next, times to live that follow the values (off)
+  --edge-port N        an edge before the service, as a CDN would be: a caching proxy at this port, which invalidations purge (none)
   --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
   -h, --help
 
@@ -110,6 +113,7 @@ const OPTIONS = {
   compact: { type: 'string' },
   encrypt: { type: 'boolean' },
   nodes: { type: 'string' },
+  'edge-port': { type: 'string' },
   insight: { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -125,6 +129,7 @@ export function readSettings(args: readonly string[], env: Environment): Setting
   return {
     host: given.host ?? '127.0.0.1',
     port: whole(given.port !== undefined ? '--port' : 'PORT', given.port ?? text(env.PORT) ?? '8080', 0, 65_535),
+    edgePort: readEdgePort(given),
     folder,
     databaseUrl: readDatabase(text(env.DATABASE_URL)),
     data: given.data === undefined ? undefined : resolve(given.data),
@@ -279,6 +284,13 @@ function readLevel(given: string | undefined): Level | undefined {
   const level = LEVELS.find((one) => one === given)
   if (level !== undefined || given === undefined) return level
   throw new StartError(`--log-level ${JSON.stringify(given)} is not understood: give ${LEVELS.slice(0, -1).join(', ')} or ${LEVELS.at(-1)}`)
+}
+
+function readEdgePort({ 'edge-port': port, nodes = '1', cache }: ReturnType<typeof parseOptions>): number | undefined {
+  if (port === undefined) return undefined
+  if (nodes !== '1') throw new StartError('--edge-port is of one process, which purges it: leave out --nodes')
+  if (cache === 'off') throw new StartError('--edge-port needs the cache, whose invalidations purge the edge: leave out --cache off')
+  return whole('--edge-port', port, 0, 65_535)
 }
 
 function readSecret(secret: string | undefined): string | undefined {

@@ -1,4 +1,6 @@
 // `@millpond/cdn`: the outermost tier.
+
+export { type EdgeTagFields, edgeTag, edgeTagFields } from 'millpond/http/middlewares'
 export {
   type ByEdge,
   type Cdn,
@@ -12,7 +14,7 @@ export {
 export type { Time } from './clock.ts'
 export { type AwsCredentials, awsCredentials, type Environment } from './credentials.ts'
 export type { Edge, EdgeAbilities, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from './edge.ts'
-export { type EdgeTagFields, edgeTag, edgeTagFields, edgeTargets } from './edge-targets.ts'
+export { edgeTargets } from './edge-targets.ts'
 export { cdnFromEnvironment } from './environment.ts'
 export { CdnError, type CdnErrorCode, type CdnErrorDetails } from './errors.ts'
 export type { CdnFolderOptions, DescribedFolder, FolderImagesOptions, FolderUploadOptions } from './folders.ts'
@@ -26,3 +28,4 @@ export type { CdnTrouble } from './trouble.ts'
 export { type CloudflareOptions, type CloudflarePlan, cloudflare } from './vendors/cloudflare.ts'
 export { type CloudFrontOptions, cloudFront } from './vendors/cloudfront.ts'
 export { type FastlyOptions, fastly } from './vendors/fastly.ts'
+export { type MillpondProxyOptions, millpondProxy } from './vendors/millpond-proxy.ts'

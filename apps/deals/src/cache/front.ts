@@ -3,25 +3,34 @@ import type { RequestListener } from 'node:http'
 import { createHttpCache, type HttpStats } from 'millpond/http'
 import type { Caches } from './open-caches.ts'
 
+/** `pending`: it could not be purged in time, and will be. */
+export type EdgeState = 'purged' | 'pending'
+
+/** Of a write's answer. */
+const EDGE_MS = 2_000
+
 export interface Front {
   /** Stands before the application. */
   before(application: RequestListener): RequestListener
-  /** Forgets the answers that carry one of the tags. */
-  forget(tags: readonly string[]): Promise<void>
+  /** Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within bounds. Undefined: there is none. */
+  forget(tags: readonly string[]): Promise<EdgeState | undefined>
   /** Undefined when the cache is off. */
   stats(): HttpStats | undefined
 }
 
 const OFF: Front = { before: (application) => application, forget: async () => undefined, stats: () => undefined }
 
-export function createFront({ front }: Pick<Caches, 'front'>, onError: (error: unknown) => void): Front {
+/** @param isAtEdge an edge keeps what this cache holds */
+export function createFront({ front }: Pick<Caches, 'front'>, isAtEdge: boolean, onError: (error: unknown) => void): Front {
   if (front === undefined) return OFF
   // What is past its time is of no use here: the layers behind have it, or make it anew.
   const http = createHttpCache(front, { name: 'deals-http', keepStale: 0, onError })
   return {
     before: (application) => http.listener(application),
     forget: async (tags) => {
-      await http.purge({ tags })
+      const receipt = await http.purge({ tags })
+      if (!isAtEdge) return undefined
+      return (await receipt.acked?.({ timeout: EDGE_MS }))?.length === 0 ? 'purged' : 'pending'
     },
     stats: () => http.stats(),
   }

@@ -3,7 +3,7 @@ import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 import { type Changed, type Committed, commitAll, forgetNotes, pendingNotes } from '../writes/commit.ts'
 import { Refused } from '../writes/refused.ts'
-import type { Front } from './front.ts'
+import type { EdgeState, Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
 import type { Layer, LayerName, Question } from './layer.ts'
 import type { Caches } from './open-caches.ts'
@@ -34,6 +34,8 @@ export interface Forgotten {
   readonly tags: readonly string[]
   readonly ms: number
   readonly receipts: readonly LayerReceipt[]
+  /** Absent: there is no edge. */
+  readonly edge?: EdgeState
   /** Brought along by a read, that read sees nothing older. */
   readonly token: string
 }
@@ -98,9 +100,12 @@ export function createInvalidation({ db, layers, records, front, isEnabled, plan
     }
     const ofRecords = isThrough || only !== undefined ? [] : tags.filter(isOfRecord)
     if (ofRecords.length > 0) await records?.invalidateTags(ofRecords).catch((error: unknown) => failures.push(error))
-    await front.forget(tags).catch((error: unknown) => failures.push(error))
+    const edge = await front.forget(tags).catch((error: unknown) => {
+      failures.push(error)
+      return undefined
+    })
     if (failures.length > 0) throw failures[0]
-    return { tags, ms: tenth(performance.now() - from), receipts, token: token() }
+    return { tags, ms: tenth(performance.now() - from), receipts, token: token(), ...(edge !== undefined && { edge }) }
   }
   /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
   const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {

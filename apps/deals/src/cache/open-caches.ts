@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'libsql'
-import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
+import { type Cache, type CacheOptions, createCache, memory, type Outlet } from 'millpond'
 import { adaptiveTtl, createInsight, type Insight, insightOf } from 'millpond/insight'
 import { sqliteJobs } from 'millpond/jobs'
 import type { Log } from 'millpond/observe'
@@ -53,6 +53,7 @@ export async function openCaches(
   dataset: string,
   say: (line: string) => void,
   log?: Log,
+  outlets: readonly Outlet[] = [],
 ): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
   const redisAt = redisOptions(settings)
@@ -73,6 +74,7 @@ export async function openCaches(
       jobs: sqliteJobs({ database: jobs }),
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
+      ...(outlets.length > 0 && { outlets }),
       codec: values.codec,
       ...(log !== undefined && { log }),
       ...(settings.isCompact && {

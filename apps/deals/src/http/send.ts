@@ -1,5 +1,6 @@
 // Sends a cached answer: validators, 304, Age, Cache-Status (RFC 9211), and the versions of what it shows.
 
+import { edgeTagFields } from 'millpond/http/middlewares'
 import { KINDS } from '../cache/kinds.ts'
 import type { Outcome } from '../cache/layer.ts'
 import { type Response as Answer, versionsIn } from '../cache/responses.ts'
@@ -20,7 +21,8 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
     ETag: body.etag,
   })
   // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
-  if (cacheControl.includes('public')) headers.set('Surrogate-Key', [...Object.keys(versions), ...tags].join(' '))
+  if (cacheControl.includes('public'))
+    for (const [name, value] of Object.entries(edgeTagFields([...Object.keys(versions), ...tags]))) headers.set(name, value)
   // A token makes another request of it: a browser that keeps to max-age still asks anew after a write of its own.
   headers.set('Vary', cacheControl.includes('public') ? TOKEN_HEADER : `Authorization, ${TOKEN_HEADER}`)
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))

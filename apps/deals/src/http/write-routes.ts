@@ -172,7 +172,12 @@ async function inOrganization(access: Access, c: Ctx, permission: Permission): P
 }
 
 function written<T extends object>({ data, versions, write, invalidation, forgotten }: Written<T>): Response {
-  const shown = forgotten && { tags: forgotten.tags, duration_ms: forgotten.ms, receipts: forgotten.receipts }
+  const shown = forgotten && {
+    tags: forgotten.tags,
+    duration_ms: forgotten.ms,
+    receipts: forgotten.receipts,
+    ...(forgotten.edge !== undefined && { edge: forgotten.edge }),
+  }
   const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) })
   if (forgotten && forgotten.token !== '') headers.set(TOKEN_HEADER, forgotten.token)
   return new Response(JSON.stringify({ ...data, version: versions, write, invalidation, ...(shown && { forgotten: shown }) }), { headers })

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cloudFront, cloudflare, createCdn, type Edge, fastly } from '@millpond/cdn'
+import { cloudFront, cloudflare, createCdn, type Edge, fastly, millpondProxy } from '@millpond/cdn'
 import { folderStore, s3Store, uploadAssets } from '@millpond/cdn/assets'
 import { createImageHandler, optimizeImages, pictureMarkup } from '@millpond/cdn/images'
 import { createControl, ensureToken, openStore } from '@millpond/control'
@@ -427,6 +427,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'cdn . CloudflareOptions': { base: { token: 'token' }, use: (options) => cloudflare(options), secret: ['token'] },
   'cdn . CloudFrontOptions': { use: (options) => cloudFront(options), secret: ['credentials'] },
   'cdn . FastlyOptions': { base: { token: 'token' }, use: (options) => fastly(options), secret: ['token'] },
+  'cdn . MillpondProxyOptions': { base: { admin: 'http://127.0.0.1:9' }, use: (options) => millpondProxy(options) },
   'cdn . CdnOutletOptions': { use: (options) => cdn.outlet(options) },
   'cdn . PurgeOptions': { use: (options) => cdn.purge([{ kind: 'everything' }], options) },
   'cdn . LookOptions': { use: (options) => cdn.look([], options) },
