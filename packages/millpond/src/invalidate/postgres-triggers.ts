@@ -2,19 +2,25 @@
 //
 // What is notified: {"o": operation, "t": table, "k": [primary keys]}; without "k" any rows may have changed (too many, too long, TRUNCATE).
 // Rows written straight into a partition fire the partition's triggers, not its parent's: watch the partitions then.
-import { required, type Shape, text } from '../core/checks.ts'
+import { listOf, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
 export interface WatchedTable {
   /** `users`, or `schema.users`. */
   readonly table: string
-  /** The column that is the row's id. Default `id`. */
-  readonly key?: string
+  /** The column that is the row's id, or several: their texts come with U+001F between them. Default `id`. */
+  readonly key?: string | readonly string[]
   /** The model's name. Default: the table's. */
   readonly model?: string
 }
 
-export const WATCHED_TABLE: Shape<WatchedTable> = { table: required(text), key: text, model: text }
+const columns = listOf<string>(text, "a list of columns, such as ['org_id', 'user_id']")
+
+export const WATCHED_TABLE: Shape<WatchedTable> = {
+  table: required(text),
+  key: (value, at) => (typeof value === 'string' ? text(value, at) : columns(value, at)),
+  model: text,
+}
 
 export interface PostgresChangesSql {
   /** Channel of the notifications: letters, digits, `_`. Default `millpond_changes`. */
@@ -53,7 +59,8 @@ export function removeChangesSql({ channel = CHANNEL, tables }: PostgresChangesS
 
 function triggerSql(channel: string, { table, key = 'id' }: WatchedTable): string {
   const { schema, short } = parts(table)
-  const column = checkPart(key, 'key')
+  const columns = (typeof key === 'string' ? [key] : key).map((column) => `"${checkPart(column, 'key')}"::text`)
+  const column = columns.length === 1 ? columns.join() : `concat_ws(chr(31), ${columns.join(', ')})`
   const fn = `"${schema}"."${functionName(channel, short)}"`
   const notify = (keys: string): string =>
     `PERFORM pg_notify('${channel}', json_build_object('o', TG_OP, 't', TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME${keys})::text);`
@@ -66,12 +73,12 @@ DECLARE
   keys text[];
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    SELECT array_agg(k) INTO keys FROM (SELECT DISTINCT "${column}"::text AS k FROM new_rows LIMIT ${MAX_KEYS + 1}) AS touched;
+    SELECT array_agg(k) INTO keys FROM (SELECT DISTINCT ${column} AS k FROM new_rows LIMIT ${MAX_KEYS + 1}) AS touched;
   ELSIF TG_OP = 'DELETE' THEN
-    SELECT array_agg(k) INTO keys FROM (SELECT DISTINCT "${column}"::text AS k FROM old_rows LIMIT ${MAX_KEYS + 1}) AS touched;
+    SELECT array_agg(k) INTO keys FROM (SELECT DISTINCT ${column} AS k FROM old_rows LIMIT ${MAX_KEYS + 1}) AS touched;
   ELSIF TG_OP = 'UPDATE' THEN
     SELECT array_agg(k) INTO keys FROM (
-      SELECT "${column}"::text AS k FROM old_rows UNION SELECT "${column}"::text FROM new_rows LIMIT ${MAX_KEYS + 1}
+      SELECT ${column} AS k FROM old_rows UNION SELECT ${column} FROM new_rows LIMIT ${MAX_KEYS + 1}
     ) AS touched;
   ELSE
     ${notify('')}

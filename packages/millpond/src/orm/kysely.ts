@@ -9,7 +9,7 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import { MillpondError } from '../core/errors.ts'
-import { Door } from './door/door.ts'
+import { Door, type Form } from './door/door.ts'
 import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
 import type { DoorTransaction, RunInside } from './door/transaction.ts'
 import type { SqlDialect } from './statements/tokens.ts'
@@ -200,12 +200,7 @@ class DoorConnection implements DatabaseConnection {
     // Who has a connection to himself may have changed what names mean there.
     const isApart = this.#real === undefined && statement.kind === 'read'
     const sent = { sql: compiled.sql, parameters: compiled.parameters }
-    return this.#door.run(
-      sent,
-      isApart ? this.#wishes.get(compiled.queryId) : undefined,
-      isApart ? () => this.#apart(compiled) : run,
-      countRows,
-    )
+    return this.#door.run(sent, isApart ? this.#wishes.get(compiled.queryId) : undefined, isApart ? () => this.#apart(compiled) : run, FORM)
   }
 
   async *streamQuery<R>(compiled: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<R>> {
@@ -243,4 +238,4 @@ class DoorConnection implements DatabaseConnection {
   }
 }
 
-const countRows = ({ rows }: QueryResult<unknown>): number => rows.length
+const FORM: Form<QueryResult<unknown>> = { rows: ({ rows }) => rows.length }

@@ -44,6 +44,7 @@ import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { openTelemetry } from 'millpond/opentelemetry'
 import { kyselyCache } from 'millpond/orm/kysely'
+import { notifyChanges } from 'millpond/orm/pg'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { distributed } from 'millpond/tiers/distributed'
 import { edge as edgeTier } from 'millpond/tiers/edge'
@@ -103,6 +104,12 @@ const jobs = memoryJobs({ clock })
 const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
 /** Where nobody answers. */
 const bullClient = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null }).on('error', () => {})
+class ListeningClient {
+  readonly connect = nothing
+  readonly query = nothing
+  readonly end = nothing
+  on(): void {}
+}
 const never = (): Promise<never> => new Promise(() => {})
 const refusing = (): Promise<never> => Promise.reject(new Error('nobody is there'))
 
@@ -295,6 +302,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (options) => transactionOutbox(options),
   },
   './orm/kysely OrmOptions': { base: { cache }, use: (options) => kyselyCache(options) },
+  './orm/pg NotifyOptions': {
+    base: { cache, tables: ['users'], pool: { query: nothing, Client: ListeningClient, options: {} } },
+    use: async (options) => (await notifyChanges(options)).close(),
+  },
   './orm/kysely QueryOptions': { use: (options) => kyselyCache({ cache }).cached(options), takesAny: ['after'] },
   './invalidate NoteOptions': {
     use: (options) =>

@@ -84,11 +84,12 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
 
     it('answers from the cache, each caller with objects of its own', async () => {
       expect([await db.nameOf(1), await db.names()]).toEqual(['Ada', ['Ada', 'Bob']])
+      const { loads } = cache.stats()
       await database.behind("UPDATE users SET name = 'Eve' WHERE id = 1")
       expect([await db.nameOf(1), await db.names()]).toEqual(['Ada', ['Ada', 'Bob']])
       ;(await db.names()).push('mine')
       expect(await db.names()).toEqual(['Ada', 'Bob'])
-      expect(cache.stats()).toMatchObject({ loads: 2 })
+      expect(cache.stats().loads).toBe(loads)
     })
 
     it('forgets what a write has changed, and only that', async () => {
@@ -136,14 +137,14 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
 
     it('nothing after a rollback', async () => {
       expect([await db.nameOf(1), await db.names()]).toEqual(['Ada', ['Ada', 'Bob']])
-      const { invalidationsByReason } = cache.stats()
+      const { invalidationsByReason, loads } = cache.stats()
       await rolledBack(async (inside) => {
         await inside.rename(1, 'Eve')
         await inside.add(3, 'Cy')
         expect(await inside.nameOf(3)).toBe('Cy')
       })
       expect(cache.stats().invalidationsByReason).toEqual(invalidationsByReason)
-      expect([await db.nameOf(1), await db.names(), cache.stats().loads]).toEqual(['Ada', ['Ada', 'Bob'], 2])
+      expect([await db.nameOf(1), await db.names(), cache.stats().loads]).toEqual(['Ada', ['Ada', 'Bob'], loads])
       await db.transaction((inside) => inside.rename(1, 'Eve'))
       expect(await db.names()).toEqual(['Eve', 'Bob'])
     })
@@ -171,7 +172,7 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
       expect((await db.names()).length).toBe(4)
     })
 
-    it('a hundred transactions, a third of them rolled back, among readers: nobody sees what an acknowledged commit has overtaken', async () => {
+    it('fifty transactions, a third of them rolled back, among readers: nobody sees what an acknowledged commit has overtaken', async () => {
       const acknowledged = new Map([
         [1, 0],
         [2, 0],
@@ -188,7 +189,7 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
         }
       }
       const writer = async (id: number): Promise<void> => {
-        for (let version = 1; version <= 50; version++) {
+        for (let version = 1; version <= 25; version++) {
           if (version % 3 === 0) {
             await rolledBack((inside) => inside.rename(id, String(version + 1000)))
             continue
@@ -202,7 +203,7 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
       isOver = true
       await Promise.all(readers)
       expect(stale).toEqual([])
-      expect([await db.nameOf(1), await db.nameOf(2)]).toEqual(['50', '50'])
+      expect([await db.nameOf(1), await db.nameOf(2)]).toEqual(['25', '25'])
     })
   })
 }

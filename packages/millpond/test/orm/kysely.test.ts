@@ -266,7 +266,7 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     expect(await name()).toBe('unseen')
   })
 
-  it('hold: what a commit changes is held before it, and told when the process dies behind it', async () => {
+  it('hold: what a commit changes is held before it, and nothing where it is rolled back', async () => {
     const { db } = open({ database: 'hold', hold: '10s' })
     const name = async () => (await db.selectFrom('users').select('name').where('id', '=', 950).executeTakeFirst())?.name
     await database.behind("INSERT INTO users (id, name) VALUES (950, 'a')")

@@ -93,9 +93,18 @@ describe('tables that are written', () => {
       'drop table users',
       'refresh materialized view m',
     ]
-    const broken = ["select 'open", 'select 1; delete from users', 'select (1', 'explain analyze delete from users', 'truncate a cascade']
+    const broken = ["select 'open", 'select 1; commit', 'select (1', 'explain analyze delete from users', 'truncate a cascade']
     for (const sql of [...all, ...broken, 'commit prepared $1', 'select U&"\\0075sers" from x'])
       expect({ sql, ...read(sql) }).toMatchObject({ kind: 'write', isOpaque: true })
+  })
+
+  it('several in one text', () => {
+    expect(read('select 1; delete from users where id = 1; insert into a values (2);')).toMatchObject({
+      kind: 'write',
+      isOpaque: false,
+      writes: [{ table: 'users', conditions: undefined }, { table: 'a' }],
+    })
+    expect(read("set a = 1; set b = ';';").kind).toBe('session')
   })
 
   it('transactions and sessions', () => {

@@ -18,6 +18,16 @@ export interface Sent {
   readonly sql: string
   /** A list, or values by name. */
   readonly parameters: unknown
+  /** In what form the answer comes, where one text has several. */
+  readonly as?: string
+}
+
+/** How answers look. */
+export interface Form<R> {
+  /** How many rows there are. */
+  rows(answer: R): number
+  /** What is kept of an answer, and given to others in its place. Default: all of it. */
+  readonly pack?: (answer: R) => unknown
 }
 
 /** Asks the database. May be called after the one who asked first has gone. */
@@ -76,8 +86,8 @@ export class Door {
     return new DoorTransaction(this.seam)
   }
 
-  /** Runs a statement that belongs to no transaction. @param countRows of an answer. */
-  async run<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, countRows: (answer: R) => number): Promise<R> {
+  /** Runs a statement that belongs to no transaction. */
+  async run<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
     const statement = this.read(sent.sql)
     if (statement.kind === 'write') {
       const alone = this.begin()
@@ -85,7 +95,7 @@ export class Door {
       return alone.alone(run)
     }
     if (wish === undefined || statement.kind !== 'read') return run()
-    return this.#cached(sent, statement, wish, run, countRows)
+    return this.#cached(sent, statement, wish, run, form)
   }
 
   /** A statement that a transaction sends, before it is sent. */
@@ -116,10 +126,13 @@ export class Door {
     else for (const id of ids) pending.add(model, id)
   }
 
-  async #cached<R>(sent: Sent, statement: Statement, given: QueryOptions, run: Run<R>, countRows: (answer: R) => number): Promise<R> {
+  async #cached<R>(sent: Sent, statement: Statement, given: QueryOptions, run: Run<R>, form: Form<R>): Promise<R> {
     const { tables, ...options } = queryOptions(given)
     // What may read anything is kept where its reader says what it reads.
-    const hash = statement.locks || (statement.isOpaque && tables === undefined) ? undefined : queryHash(sent.sql, sent.parameters)
+    const hash =
+      statement.locks || (statement.isOpaque && tables === undefined)
+        ? undefined
+        : queryHash(sent.sql, sent.as === undefined ? sent.parameters : [sent.as, sent.parameters])
     if (hash === undefined) return run()
     const key = ['query', this.#kind, this.#options.database ?? 'default', hash] as const
     const reads = this.#reads(statement, tables)
@@ -127,9 +140,9 @@ export class Door {
     const lists = reads.flatMap((table) => modelTags(modelOf(table)))
     const tags = ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
     // A row that is not there yet has no tag that an insertion knows of: then what goes with any insertion is carried, too.
-    return this.load(key, { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] }, run, (answer) =>
-      ids === undefined || (statement.isPlain && countRows(answer) >= ids.length) ? [] : lists,
-    )
+    const isWhole = (answer: R): boolean => ids === undefined || (statement.isPlain && form.rows(answer) >= ids.length)
+    const also = (answer: R): readonly string[] => (isWhole(answer) ? [] : lists)
+    return this.load(key, { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] }, run, also, form.pack)
   }
 
   /** Through the cache, whatever is asked. @param also tags that the answer tells. */
@@ -138,6 +151,7 @@ export class Door {
     options: Omit<QueryOptions, 'tables'>,
     run: Run<R>,
     also: (answer: R) => readonly string[] = () => [],
+    pack: (answer: R) => unknown = (answer) => answer,
   ): Promise<R> {
     let own: { readonly answer: R } | undefined
     try {
@@ -147,11 +161,11 @@ export class Door {
           const answer = await run()
           own = { answer }
           control.addTags(...also(answer))
-          return { answer }
+          return { answer: pack(answer) }
         },
         { ...options, tags: [...(options.tags ?? []), ...modelTags(EVERY_TABLE)] },
       )
-      return own === undefined ? ownCopy(kept.answer) : own.answer
+      return own === undefined ? (ownCopy(kept.answer) as R) : own.answer
     } catch (error) {
       if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE')) throw error
       this.seam.report(error)

@@ -5,5 +5,7 @@ const REFUSED = /^(?:(?:2[0-9A-F]|42|44|40(?!003))[0-9A-Z]{1,3}|SQLITE_(?:CONSTR
 
 export function isRefused(error: unknown): boolean {
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && REFUSED.test(code)
+  if (typeof code === 'string') return REFUSED.test(code)
+  // Errors of drivers within those of an ORM.
+  return error instanceof Error && error.cause !== undefined && error.cause !== error && isRefused(error.cause)
 }

@@ -70,15 +70,31 @@ const OPAQUE: Statement = {
 export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
   const tokens = tokensOf(sql, dialect)
   if (tokens === undefined || tokens.length === 0) return tokens === undefined ? OPAQUE : { ...OPAQUE, kind: 'session', isOpaque: false }
-  const body = withoutEnd(tokens)
-  if (body.some(({ kind, text }) => kind === 'mark' && text === ';')) return OPAQUE
-  return control(body) ?? new Walk(body, defaultSchema).statement()
+  const [only, ...more] = parts(tokens).map((part) => control(part) ?? new Walk(part, defaultSchema).statement())
+  if (only === undefined) return { ...OPAQUE, kind: 'session', isOpaque: false }
+  return more.length === 0 ? only : together([only, ...more])
 }
 
-function withoutEnd(tokens: readonly Token[]): readonly Token[] {
-  let end = tokens.length
-  while (end > 0 && tokens[end - 1]?.text === ';') end--
-  return tokens.slice(0, end)
+/** Statements that are sent in one text. */
+function parts(tokens: readonly Token[]): readonly (readonly Token[])[] {
+  const all: Token[][] = [[]]
+  for (const token of tokens) {
+    if (token.kind === 'mark' && token.text === ';') all.push([])
+    else all.at(-1)?.push(token)
+  }
+  return all.filter((part) => part.length > 0)
+}
+
+/** Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or ends among them, nobody follows. */
+function together(all: readonly Statement[]): Statement {
+  if (all.some(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'session')) return OPAQUE
+  const writes = all.flatMap((one) => one.writes.map((write) => ({ ...write, conditions: undefined })))
+  return {
+    ...OPAQUE,
+    kind: all.some(({ kind }) => kind === 'write') ? 'write' : 'session',
+    writes,
+    isOpaque: all.some(({ isOpaque }) => isOpaque),
+  }
 }
 
 /** Statements that begin and end transactions. */

@@ -1,0 +1,148 @@
+// The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes and transactions seen.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { refused } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { Door, type Form } from './door/door.ts'
+import { Lane } from './door/lane.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
+
+export type { ChangesFollower, ListenClient } from '../invalidate/index.ts'
+export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
+export { type NotifyOptions, type NotifyPool, notifyChanges } from './notify.ts'
+
+/** What is used of the package `pg`. */
+export interface PgModule {
+  readonly Client: new (...args: never[]) => PgQueries
+  readonly Pool: new (...args: never[]) => object
+}
+
+/** What is used of one of its clients. */
+export interface PgQueries {
+  query(...args: never[]): unknown
+}
+
+/** A cache before `pg`. Made by `pgCache`. */
+export interface PgCache {
+  /**
+   * The package with the cache in it: a `Pool` or `Client` of it goes where one of `pg` would. Whatever is written through it is invalidated when it has committed.
+   * @throws MillpondError `OPTION_INVALID` for what is not `pg`.
+   */
+  module<M extends PgModule>(pg: M): M
+  /**
+   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () => User.findAll())`. Within a transaction the database itself is asked.
+   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   */
+  cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
+}
+
+/**
+ * A cache before all queries of an ORM over `pg`: Prisma (by its driver adapter), Drizzle, TypeORM, Sequelize, and what else uses it.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const orm = pgCache({ cache })
+ * const { Pool } = orm.module(pg)
+ * const db = drizzle(new Pool({ connectionString }))
+ * const ada = await orm.cached({ ttl: '1m' }, () => db.select().from(users).where(eq(users.id, 7)))
+ */
+export function pgCache(options: OrmOptions): PgCache {
+  checkOrmOptions(options, 'pgCache')
+  const door = new Door(options, 'pg', 'postgres')
+  const wishes = new AsyncLocalStorage<QueryOptions>()
+  const modules = new WeakMap<object, object>()
+  return {
+    module: (pg) => {
+      if (!['Client', 'Pool'].every((name) => typeof Reflect.get(Object(pg), name) === 'function'))
+        throw refused(pg, 'module', "the package pg: import pg from 'pg'")
+      const known = modules.get(pg) ?? moduleOf(pg, door, () => wishes.getStore())
+      modules.set(pg, known)
+      return known as typeof pg
+    },
+    cached: async (given, work) => {
+      const wish = queryOptions(given)
+      if (typeof work !== 'function')
+        throw new MillpondError('OPTION_INVALID', `cached: ${show(work)} is not a function: give the work whose queries are to be cached`)
+      return wishes.run(wish, async () => work())
+    },
+  }
+}
+
+type Constructor = new (...args: unknown[]) => object
+type Callback = (error: unknown, answer?: unknown) => void
+
+function moduleOf(pg: PgModule, door: Door, wish: () => QueryOptions | undefined): object {
+  const Client = clientOf(pg.Client as Constructor, door, wish)
+  const Pool = class extends (pg.Pool as Constructor) {
+    constructor(...[options, ...rest]: unknown[]) {
+      super({ ...(options as object | undefined), Client }, ...rest)
+    }
+  }
+  return Object.create(pg, { Client: { value: Client, enumerable: true }, Pool: { value: Pool, enumerable: true } })
+}
+
+function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | undefined): Constructor {
+  return class extends Inner {
+    readonly #lane = new Lane(door, async (sql, parameters) => rowsOf(await this.#ask([sql, [...parameters]])))
+
+    query(...args: unknown[]): unknown {
+      const asked = askedOf(args)
+      // A cursor or a stream is read by whoever made it.
+      if (asked === undefined) return this.#ask(args)
+      const { callback, given, sent, shape } = asked
+      const answer = this.#lane.send(sent, wish(), () => this.#ask(given) as Promise<unknown>, shape)
+      if (callback === undefined) return answer
+      answer.then(
+        (result) => process.nextTick(callback, null, result),
+        (error: unknown) => process.nextTick(callback, error),
+      )
+      return undefined
+    }
+
+    #ask(args: readonly unknown[]): unknown {
+      return Reflect.apply(Inner.prototype.query, this, args)
+    }
+  }
+}
+
+interface Asked {
+  readonly sent: { readonly sql: string; readonly parameters: unknown; readonly as: string }
+  readonly callback: Callback | undefined
+  /** The arguments without the callback. */
+  readonly given: readonly unknown[]
+  readonly shape: Form<unknown>
+}
+
+/** `query(text, values?, callback?)`, `query({ text, values, ... }, values?, callback?)`. */
+function askedOf(args: readonly unknown[]): Asked | undefined {
+  const [first] = args
+  const last = args.at(-1)
+  const callback = typeof last === 'function' ? (last as Callback) : undefined
+  const given = callback === undefined ? args : args.slice(0, -1)
+  const parameters = Array.isArray(given[1]) ? given[1] : undefined
+  if (typeof first === 'string') return { sent: { sql: first, parameters, as: '' }, callback, given, shape: RESULT }
+  if (typeof first !== 'object' || first === null || 'submit' in first || 'callback' in first) return undefined
+  if (!('text' in first) || typeof first.text !== 'string') return undefined
+  const values = parameters ?? ('values' in first ? first.values : undefined)
+  return { sent: { sql: first.text, parameters: values, as: formOf(first) }, callback, given, shape: RESULT }
+}
+
+/** In what form rows come: two that ask for another one are not given each other's. */
+function formOf(config: object): string {
+  const mode: unknown = Reflect.get(config, 'rowMode')
+  const types: unknown = Reflect.get(config, 'types')
+  const parser: unknown = typeof types === 'object' && types !== null ? Reflect.get(types, 'getTypeParser') : ''
+  return `${String(mode)} ${String(parser)} ${String(Reflect.get(config, 'binary'))}`
+}
+
+const rowsOf = (answer: unknown): object[] => {
+  const rows: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'rows') : undefined
+  return Array.isArray(rows) ? rows : []
+}
+
+/** Of pg's result what callers read. */
+const RESULT: Form<unknown> = {
+  rows: (answer) => rowsOf(answer).length,
+  pack: (answer) => {
+    const { command, rowCount, oid, rows, fields } = answer as Readonly<Record<string, unknown>>
+    return { command, rowCount, oid, rows, fields: Array.isArray(fields) ? fields.map((field: object) => ({ ...field })) : fields }
+  },
+}
