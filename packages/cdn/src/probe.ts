@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { recordOf, type Shape, signal, text, whole } from 'millpond/options'
 import type { Time } from './clock.ts'
+import { isError } from './is-error.ts'
 import { locationOf } from './locations.ts'
 
 /** One answer of an edge. */
@@ -73,7 +74,7 @@ export async function lookAt(url: string, time: Time, { headers = {}, timeoutMs 
       ...(location === undefined ? {} : { location }),
     }
   } catch (error) {
-    return { url, at, ms: time.monotonic() - began, error: error instanceof Error ? reason(error) : String(error) }
+    return { url, at, ms: time.monotonic() - began, error: isError(error) ? reason(error) : String(error) }
   }
 }
 
@@ -123,5 +124,5 @@ async function hashOf(response: Response): Promise<string> {
 }
 
 function reason(error: Error): string {
-  return error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : error.message
+  return isError(error.cause) && 'code' in error.cause ? String(error.cause.code) : error.message
 }

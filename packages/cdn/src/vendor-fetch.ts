@@ -1,5 +1,6 @@
 // A request to a vendor's API, and its refusals as errors with a remedy. Nothing of the request gets into an error: its headers are credentials.
 import { CdnError, type CdnErrorCode } from './errors.ts'
+import { isError } from './is-error.ts'
 import { type Secret, scrub } from './secret.ts'
 import { show } from './show.ts'
 
@@ -89,7 +90,7 @@ function parsed(text: string): unknown {
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return show(error)
+  if (!isError(error)) return show(error)
   const { cause } = error
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : cause instanceof Error ? cause.message : error.message
+  return isError(cause) && 'code' in cause ? String(cause.code) : isError(cause) ? cause.message : error.message
 }

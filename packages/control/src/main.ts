@@ -7,6 +7,7 @@ import { MillpondError, type Tier } from 'millpond'
 import { ensureToken, makeFirstAdministrator } from './access/tokens.ts'
 import { cdnOfEnvironment } from './cdn/environment.ts'
 import { type ControlPlane, createControl } from './create.ts'
+import { isError } from './is-error.ts'
 import { openStore, type Store } from './store/store.ts'
 
 const HELP = `Usage: millpond serve [options]
@@ -63,7 +64,7 @@ function optionsIn(args: readonly string[]): Given {
     return values
   } catch (error) {
     if (error instanceof Mistake) throw error
-    throw new Mistake(`${error instanceof Error ? error.message.split('. ')[0] : error}; --help shows the options`)
+    throw new Mistake(`${isError(error) ? error.message.split('. ')[0] : error}; --help shows the options`)
   }
 }
 
@@ -105,7 +106,7 @@ function readToken(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
-    throw new Mistake(`--token-file ${file} cannot be read (${error instanceof Error ? error.message : error})`)
+    throw new Mistake(`--token-file ${file} cannot be read (${isError(error) ? error.message : error})`)
   }
 }
 

@@ -1,6 +1,10 @@
 // What is said of a failure says no secret, however the address was written.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { withoutSecrets } from '../src/agent/reason.ts'
+import { reasonOf, withoutSecrets } from '../src/agent/reason.ts'
 
 it.each([
   ['connect to redis://me:pass@10.0.0.1:6379/0 failed', 'connect to redis://***@10.0.0.1:6379/0 failed'],
@@ -11,4 +15,16 @@ it.each([
   ['[millpond] no node answers at http://10.0.0.1/', 'no node answers at http://10.0.0.1/'],
 ])('%s', (words, said) => {
   expect(withoutSecrets(words)).toBe(said)
+})
+
+it("an error of another realm, as Node's own are under Jest, is told by its message", () => {
+  const foreign: unknown = runInNewContext("new TypeError('[millpond] connect to redis://me:pass@host failed')")
+  expect(foreign).not.toBeInstanceOf(Error)
+  expect(reasonOf(foreign)).toBe('connect to redis://***@host failed')
+})
+
+it('no file asks `instanceof Error` itself', () => {
+  const source = fileURLToPath(new URL('../src', import.meta.url))
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  expect(files.filter((path) => readFileSync(join(source, path), 'utf8').includes('instanceof Error'))).toEqual(['is-error.ts'])
 })

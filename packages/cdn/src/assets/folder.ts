@@ -5,6 +5,7 @@ import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs
 import { dirname, join, resolve } from 'node:path'
 import { checkOptions, required, type Shape, text } from 'millpond/options'
 import { CdnError } from '../errors.ts'
+import { isError } from '../is-error.ts'
 import { sha256Of } from './hash.ts'
 import type { AssetBody, AssetObject, AssetStore, ListedObject } from './store.ts'
 
@@ -152,8 +153,8 @@ async function* typed<T>(all: AsyncIterable<T>, name: string): AsyncIterable<T> 
 }
 
 function typedError(name: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  if (error instanceof CdnError || code === undefined || (error instanceof Error && error.name === 'AbortError')) return error
+  const code = isError(error) && 'code' in error ? String(error.code) : undefined
+  if (error instanceof CdnError || code === undefined || (isError(error) && error.name === 'AbortError')) return error
   const remedy =
     code === 'ENOSPC'
       ? 'the disk is full'

@@ -1,5 +1,6 @@
 // What S3 and its SDK say when something goes wrong, in this package's words, each with what to do.
 import { CdnError, type CdnErrorCode } from '../errors.ts'
+import { isError } from '../is-error.ts'
 
 type Told = readonly [code: CdnErrorCode, words: string]
 
@@ -41,7 +42,7 @@ const OFTEN = new Set([
 /** @param name of the store. The SDK's error is not handed on: it may hold the request, whose header is signed. */
 export function s3Error(error: unknown, name: string): CdnError {
   if (error instanceof CdnError) return error
-  const kind = error instanceof Error ? error.name : ''
+  const kind = isError(error) ? error.name : ''
   const status = statusOf(error)
   const [code, words] = KNOWN[kind] ?? byStatus(kind, status, error)
   return new CdnError(code, `${name}: ${words}${kind === '' ? '' : ` (${kind})`}`, { vendor: 's3', status })
@@ -57,7 +58,7 @@ function byStatus(kind: string, status: number | undefined, error: unknown): Tol
   if (status === 301 || status === 307) return KNOWN.PermanentRedirect ?? ['REFUSED', '']
   if (status !== undefined && status >= 500)
     return ['VENDOR_FAILED', `it failed at every try with ${status}: upload again, what is there stays`]
-  const words = error instanceof Error ? error.message : String(error)
+  const words = isError(error) ? error.message : String(error)
   if (status === undefined) return ['UNREACHABLE', `it is not reached: ${words}`]
   return ['REFUSED', `it refuses with ${status}: ${words}`]
 }
@@ -69,4 +70,4 @@ function statusOf(error: unknown): number | undefined {
 }
 
 /** No such object, rather than no such bucket. */
-export const isAbsent = (error: unknown): boolean => error instanceof Error && (error.name === 'NoSuchKey' || error.name === 'NotFound')
+export const isAbsent = (error: unknown): boolean => isError(error) && (error.name === 'NoSuchKey' || error.name === 'NotFound')

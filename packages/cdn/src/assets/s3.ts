@@ -3,6 +3,7 @@ import type * as S3 from '@aws-sdk/client-s3'
 import { check, checkOptions, flag, options as optionsOf, required, type Shape, text, whole, withMethods } from 'millpond/options'
 import { awsCredentials, type Environment, given } from '../credentials.ts'
 import { CdnError } from '../errors.ts'
+import { isError } from '../is-error.ts'
 import { Secret, type SecretLike, secretOf } from '../secret.ts'
 import { isAbsent, s3Error } from './s3-errors.ts'
 import { PART_BYTES, sendInParts, wholeBody } from './s3-parts.ts'
@@ -170,7 +171,7 @@ async function load(): Promise<Sdk> {
   try {
     return await import('@aws-sdk/client-s3')
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
     throw new CdnError('PACKAGE_MISSING', 'the package @aws-sdk/client-s3 is not installed: run "npm install @aws-sdk/client-s3"', {
       vendor: 's3',
     })

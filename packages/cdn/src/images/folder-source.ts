@@ -1,6 +1,7 @@
 // A folder as the source of pictures on demand: nothing outside of it is read, whatever names and links say.
 import { open, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { isError } from '../is-error.ts'
 import type { ImageSource } from './studio.ts'
 
 /** Reads a file of the folder; a name that leads out of it, also by a link, is of no picture. */
@@ -17,11 +18,7 @@ export function folderSource(folder: string): ImageSource {
         await file.close()
       }
     } catch (error) {
-      if (
-        error instanceof Error &&
-        'code' in error &&
-        ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(String(error.code))
-      )
+      if (isError(error) && 'code' in error && ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(String(error.code)))
         return undefined
       throw error
     }

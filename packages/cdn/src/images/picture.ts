@@ -1,6 +1,7 @@
 // One picture, opened: what it is, checked by its header before a pixel is decoded, and how it is turned, scaled and written anew.
 import type { Metadata, Sharp } from 'sharp'
 import { CdnError } from '../errors.ts'
+import { isError } from '../is-error.ts'
 import { type SharpOf, sharpOf } from './sharp.ts'
 import { type ImageFormat, sniff } from './sniff.ts'
 import { stripped } from './strip.ts'
@@ -124,4 +125,4 @@ const refused = (name: string, words: string): CdnError =>
   new CdnError('IMAGE_REFUSED', `${JSON.stringify(name)} ${words}`, { vendor: 'images' })
 const broken = (name: string, words: string): CdnError =>
   new CdnError('IMAGE_BROKEN', `${JSON.stringify(name)} ${words}`, { vendor: 'images' })
-const wordsOf = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+const wordsOf = (error: unknown): string => (isError(error) ? (error.message.split('\n')[0] ?? '') : String(error))

@@ -1,6 +1,7 @@
 // Sharp, loaded when it is needed.
 import type { Sharp, SharpOptions } from 'sharp'
 import { CdnError } from '../errors.ts'
+import { isError } from '../is-error.ts'
 
 export type SharpOf = (bytes: Uint8Array, options: SharpOptions) => Sharp
 
@@ -17,7 +18,7 @@ async function load(): Promise<SharpOf> {
     return (await import('sharp')).default
   } catch (error) {
     loaded = undefined
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
     throw new CdnError('PACKAGE_MISSING', 'the package sharp is not installed: run "npm install sharp"', { vendor: 'images' })
   }
 }

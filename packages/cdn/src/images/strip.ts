@@ -1,4 +1,6 @@
 // A picture without what cameras and programs note in it (place, time, device), its pixels untouched byte for byte.
+
+import { isError } from '../is-error.ts'
 import type { ImageFormat } from './sniff.ts'
 
 /**
@@ -22,7 +24,7 @@ export function stripped(bytes: Uint8Array, format: ImageFormat, orientation = 1
     }
   } catch (error) {
     // Read past its end: a decoder will say what is wrong.
-    if (error instanceof RangeError) return undefined
+    if (isError(error) && error.name === 'RangeError') return undefined
     throw error
   }
 }

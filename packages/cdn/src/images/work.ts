@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { sha256OfBytes } from '../assets/hash.ts'
 import { CdnError } from '../errors.ts'
+import { isError } from '../is-error.ts'
 import type { ImageSettings } from './options.ts'
 import { openPicture } from './picture.ts'
 import { Results } from './results.ts'
@@ -77,7 +78,7 @@ export async function byJob(
   failures.delete(id)
   if (reason instanceof CdnError) throw reason
   if (reason !== undefined) {
-    const words = reason instanceof Error ? reason.message : String(reason)
+    const words = isError(reason) ? reason.message : String(reason)
     throw new CdnError('REFUSED', `${JSON.stringify(work.path)} could not be made: ${words}`, { vendor: 'images', cause: reason })
   }
 }

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { type ConfigurationDocument, configurationDocument } from '../configurations/document.ts'
 import { makeCache, type TierFactories, tierFactories } from '../configurations/named.ts'
 import { aNodeId, aNodeStore } from '../given.ts'
+import { isError } from '../is-error.ts'
 import { type Attached, attach, CONFIGURATIONS, openDirectory } from './agent.ts'
 
 /** Where configurations are read, and what caches are made of. */
@@ -75,7 +76,7 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
   try {
     take((await directory.getSettings(CONFIGURATIONS))?.document)
   } catch (error) {
-    onWarning(`stored configurations could not be read (${error instanceof Error ? error.message : error}): those of code are used`)
+    onWarning(`stored configurations could not be read (${isError(error) ? error.message : error}): those of code are used`)
   }
   directory.onSettings(CONFIGURATIONS, take)
   await directory.join()
@@ -96,7 +97,7 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
       const cache = makeCache(document, tiers, options)
       const attached = attach(cache, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
       made.set(name, { cache, attached, type: document.cache_type })
-      attached.join().catch((error: unknown) => onWarning(`${name}: ${error instanceof Error ? error.message : error}`))
+      attached.join().catch((error: unknown) => onWarning(`${name}: ${isError(error) ? error.message : error}`))
       return cache
     },
     get names() {

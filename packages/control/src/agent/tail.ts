@@ -1,6 +1,7 @@
 // A sample of what a cache does, for who asks again and again: nothing is listened to while nobody does.
 import type { Cache, CacheEvents, EventName, Target } from 'millpond'
 import { PROBE } from 'millpond/insight'
+import { isError } from '../is-error.ts'
 import type { Answered, TailRow } from './answers.ts'
 import type { Asked } from './words.ts'
 
@@ -132,4 +133,4 @@ function nameOf(target: Target): string {
   return (target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.pattern).slice(0, MOST_NAME)
 }
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300)
+const reasonOf = (error: unknown): string => (isError(error) ? error.message : String(error)).slice(0, 300)

@@ -1,6 +1,7 @@
 // The CDN that the environment names, for a control plane that runs by itself. Its package is optional: where no site is named, nothing is loaded.
 import type { Cdn } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
+import { isError } from '../is-error.ts'
 
 /** Of `cdnFromEnvironment`, which says what stands beside each. */
 const SITES = ['CLOUDFRONT_DISTRIBUTION_ID', 'CLOUDFLARE_ZONE_ID', 'FASTLY_SERVICE_ID', 'CDN_FOLDERS'] as const
@@ -15,7 +16,7 @@ export async function cdnOfEnvironment(
   try {
     return (await load()).cdnFromEnvironment(env)
   } catch (cause) {
-    if (!(cause instanceof Error) || !('code' in cause)) throw cause
+    if (!isError(cause) || !('code' in cause)) throw cause
     if (cause.code === 'ERR_MODULE_NOT_FOUND' && cause.message.includes("'@millpond/cdn'"))
       throw new MillpondError('OPTION_INVALID', `${named} needs the package @millpond/cdn: npm install @millpond/cdn, or unset it`, {
         cause,

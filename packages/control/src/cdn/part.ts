@@ -1,6 +1,7 @@
 // The CDN that a control plane is given, by what is used of it: `createCdn` of @millpond/cdn fits. The control plane itself needs no vendor's package.
 import { type Check, withMethods } from 'millpond/options'
 import { Problem } from '../http/problem.ts'
+import { isError } from '../is-error.ts'
 
 interface Where {
   readonly edges?: readonly string[] | undefined
@@ -177,7 +178,7 @@ const STATUS: Readonly<Record<string, number>> = {
 
 /** What a CDN refuses, as a problem: its message names the remedy and no credential. Else the error itself. */
 export function problemOf(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'CdnError' || !('code' in error) || typeof error.code !== 'string') return error
+  if (!isError(error) || error.name !== 'CdnError' || !('code' in error) || typeof error.code !== 'string') return error
   const wait = 'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? Math.ceil(error.retryAfterMs / 1000) : undefined
   const more = wait === undefined ? {} : { headers: { 'Retry-After': String(wait) } }
   return new Problem(STATUS[error.code] ?? 502, `cdn_${error.code.toLowerCase()}`, error.message, more)

@@ -7,6 +7,7 @@ import { isOwnWrite, principalOfSession, secretIn, WRITE_HEADER } from '../acces
 import { principalOf } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
+import { isError } from '../is-error.ts'
 import { once } from './idempotency.ts'
 import { type Fault, invalid, Problem, problemReply } from './problem.ts'
 import type { Rates } from './rates.ts'
@@ -174,7 +175,7 @@ function jsonOf(text: string, request: Request): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Problem(400, 'malformed', `the body is not JSON (${error instanceof Error ? error.message : error})`)
+    throw new Problem(400, 'malformed', `the body is not JSON (${isError(error) ? error.message : error})`)
   }
 }
 

@@ -6,6 +6,7 @@ import { appendAudit } from '../audit/audit.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
+import { isError } from '../is-error.ts'
 import { all, instant } from './words.ts'
 
 const tier = z.object({
@@ -51,7 +52,7 @@ export const fleetRoutes: readonly Route[] = [
           try {
             return { cache_name, setup: await control.fleet.one(cache_name, 'describe', null), error: null }
           } catch (error) {
-            return { cache_name, setup: null, error: error instanceof Error ? error.message : String(error) }
+            return { cache_name, setup: null, error: isError(error) ? error.message : String(error) }
           }
         }),
       )

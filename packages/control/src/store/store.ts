@@ -1,6 +1,7 @@
 // The control plane's own store: SQLite by default, PostgreSQL by a URL, behind one query builder.
 import { type Dialect, Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
 import { MillpondError } from 'millpond'
+import { isError } from '../is-error.ts'
 import { type Engine, migrate } from './migrations.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite } from './sqlite.ts'
@@ -41,7 +42,7 @@ export async function openStore(where: string): Promise<Store> {
   } catch (error) {
     await db?.destroy().catch(() => {})
     if (error instanceof MillpondError) throw error
-    const reason = error instanceof Error && error.message !== '' ? error.message : 'no answer'
+    const reason = isError(error) && error.message !== '' ? error.message : 'no answer'
     throw new MillpondError('TIER_FAILED', `the control plane's store ${location} cannot be opened (${reason}): name another one`, {
       cause: error,
     })

@@ -93,13 +93,16 @@ function within<T>(ms: number, work: Promise<T>): Promise<T> {
   })
 }
 
+/** Node's own, of another realm than this file's under some test runners. */
+const isAggregate = (error: unknown): error is AggregateError => isError(error) && 'errors' in error && Array.isArray(error.errors)
+
 /** Several addresses that were tried in vain come as one error without a message. */
 function messageIn(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageIn).join('; ')
+  if (isAggregate(error) && error.message === '') return error.errors.map(messageIn).join('; ')
   return isError(error) ? error.message : String(error)
 }
 
 export const codeIn = (error: unknown): string => {
-  if (error instanceof AggregateError && !('code' in error)) return codeIn(error.errors[0])
+  if (isAggregate(error) && !('code' in error)) return codeIn(error.errors[0])
   return isError(error) && 'code' in error ? String(error.code) : ''
 }

@@ -1,4 +1,5 @@
 // Errors of databases that say that a statement was not carried out; after any other nobody knows.
+import { isError } from '../../core/errors.ts'
 
 /** PostgreSQL: wrong data, a broken constraint, a state or syntax that forbids it, a transaction that was given up. SQLite: likewise. */
 const REFUSED = /^(?:(?:2[0-9A-F]|42|44|40(?!003))[0-9A-Z]{1,3}|SQLITE_(?:CONSTRAINT|ERROR|BUSY|LOCKED|READONLY|MISMATCH|RANGE|TOOBIG)\w*)$/
@@ -7,5 +8,5 @@ export function isRefused(error: unknown): boolean {
   const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   if (typeof code === 'string') return REFUSED.test(code)
   // Errors of drivers within those of an ORM.
-  return error instanceof Error && error.cause !== undefined && error.cause !== error && isRefused(error.cause)
+  return isError(error) && error.cause !== undefined && error.cause !== error && isRefused(error.cause)
 }
