@@ -1,11 +1,13 @@
 // The edge tier against the published suites, its options, and the rules by which an entry of another region is placed.
 import { describe, expect, it, test } from 'vitest'
-import type { Tier } from '../../src/core/contracts.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
 import { relayedId, unheardId } from '../../src/core/relay.ts'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { moveCursor, pairFor, readCursor } from '../../src/tiers/edge/cursor.ts'
+import { Follower } from '../../src/tiers/edge/follower.ts'
 import { History } from '../../src/tiers/edge/history.ts'
 import { type EdgeOptions, edge } from '../../src/tiers/edge/index.ts'
 
@@ -124,6 +126,43 @@ describe('where an entry of another region lies in this one', () => {
     expect(cursor.pairs.length).toBeLessThanOrEqual(128)
     for (const ours of [100, 2000, 4990, 4999]) expect(pairFor(cursor, ours) ?? 0).toBeLessThanOrEqual(ours * 2)
     expect(pairFor(cursor, 4999)).toBe(9998)
+  })
+
+  test('a line that came on another way counts as held where it is held, and not before', async () => {
+    const [own, peer] = [simulatedServer().connect(), simulatedServer().connect()]
+    const namespace = 'shop:default:'
+    const step = (id: string) =>
+      ({ targets: [{ kind: 'tag', tag: 't' }], mode: 'delete', reason: 'manual', id, drop: [], write: [] }) as const
+    let last = 0
+    // What other processes of the region do after each of its answers.
+    const ledger: LedgerStore = {
+      ...own.ledger,
+      pull: async (...asked) => {
+        const answer = await own.ledger.pull(...asked)
+        last = (await own.ledger.advance(namespace, step('elsewhere'))).position.seq
+        return answer
+      },
+    }
+    let heldAt = 0
+    const follower = new Follower({
+      ...{ namespace, clock: systemClock(), gateMs: 4000, beatMs: 60_000, onWritten: () => {}, warn: () => {} },
+      own: { name: 'own', tiers: [own], ledgerTier: own, ledger },
+      peer: { name: 'peer', tiers: [peer], ledgerTier: peer, ledger: peer.ledger },
+      local: ledger,
+      knows: () => {
+        heldAt = last
+        return true
+      },
+    })
+    try {
+      expect(await follower.hear()).toBe(true)
+      await peer.ledger.advance(namespace, step(relayedId({ region: 'third', epoch: 'z', seq: 1, id: '' })))
+      expect(await follower.hear()).toBe(true)
+      expect(heldAt).toBeGreaterThan(0)
+      expect(follower.cursor?.pairs.at(-1)?.[0]).toBeGreaterThanOrEqual(heldAt)
+    } finally {
+      follower.close()
+    }
   })
 
   test('a record that is none tells nothing', () => {

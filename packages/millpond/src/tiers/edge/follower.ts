@@ -182,7 +182,7 @@ export class Follower {
       )
       throw this.#mistake
     }
-    this.#unfollow ??= peer.ledger.follow?.(namespace, () => this.#wake())
+    if (!this.#isClosed) this.#unfollow ??= peer.ledger.follow?.(namespace, () => this.#wake())
     if (cursor === undefined || isBeyond(answer, cursor)) {
       const moved = await this.#relayUnderLease(cursor, answer)
       if (moved === undefined) return false
@@ -241,6 +241,7 @@ export class Follower {
     // The least of our numbers at which all of it was in our ledger.
     let ours = cursor.pairs.at(-1)?.[0] ?? 0
     const written: string[] = []
+    let isKnown = false
     let group: Line[] = []
     const flush = async (): Promise<void> => {
       const last = group.at(-1)
@@ -259,7 +260,7 @@ export class Follower {
       else if (relay !== undefined && !knows(relay)) {
         held = await this.#advance({ targets: line.targets, mode: line.mode, reason: line.reason, id: line.id })
         ours = held.seq
-      } else if (relay !== undefined) ours = Math.max(ours, held.seq)
+      } else if (relay !== undefined) isKnown = true
       else if (!isDomestic(line.id)) {
         group.push(line)
         if (line.reason === 'replaced') for (const target of line.targets) if (target.kind === 'key') written.push(target.key)
@@ -267,6 +268,11 @@ export class Follower {
       at = { epoch: position.epoch, seq: line.seq }
     }
     await flush()
+    if (isKnown) {
+      // What came on another way may be in our ledger since a moment ago.
+      held = await this.#ownPosition()
+      ours = Math.max(ours, held.seq)
+    }
     const moved = await this.#write(cursor, position, { epoch: held.epoch, seq: ours })
     if (written.length > 0) onWritten(written)
     return moved

@@ -2,6 +2,7 @@
 import type { Advanced, Change, LedgerStore, Snapshot, Stored, Tail, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { type Relay, relayOf, unheardOf } from '../../core/relay.ts'
+import { Deadlines } from '../../wrap/deadlines.ts'
 import { storageName } from '../../wrap/storage-name.ts'
 import { cursorKey, pairFor, readCursor } from './cursor.ts'
 import type { RegionEntries } from './entries.ts'
@@ -31,6 +32,7 @@ export class EdgeSpace {
   readonly followers: readonly Follower[]
   readonly #parts: EdgeSpaceParts
   readonly #history: History
+  readonly #deadlines: Deadlines
   readonly #relayed = new Set<string>()
   /** The last answer of the own ledger, and when it was asked for. */
   #last: { readonly position: Position; readonly monotonic: number; readonly wall: number } | undefined
@@ -39,6 +41,7 @@ export class EdgeSpace {
     const { namespace, own, others, clock, lagMs, warn } = parts
     this.#parts = parts
     this.#history = new History(namespace)
+    this.#deadlines = new Deadlines(clock)
     this.followers = others.map(
       (peer) =>
         new Follower({
@@ -72,15 +75,16 @@ export class EdgeSpace {
 
   /** What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is left out. */
   async borrow(region: string, keys: readonly string[]): Promise<(Stored | undefined)[]> {
-    const { own, namespace, others, entriesOf } = this.#parts
+    const { own, namespace, others, entriesOf, originMs } = this.#parts
     const peer = others.find(({ name }) => name === region)
     const entries = entriesOf(region)
     if (peer === undefined || entries === undefined) return keys.map(() => undefined)
-    const [record, found] = await Promise.all([
-      peer.ledgerTier.read([cursorKey(namespace, own.name)]).then(([stored]) => ({ stored, cursor: readCursor(stored) })),
+    const record = peer.ledgerTier.read([cursorKey(namespace, own.name)])
+    const [[kept], found] = await Promise.all([
+      this.#deadlines.hold(record, originMs, () => `edge: the ledger of ${region}`),
       entries.read(keys),
     ])
-    const { stored: kept, cursor } = record
+    const cursor = readCursor(kept)
     if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch) return keys.map(() => undefined)
     return found.map((stored, at) => {
       if (stored === undefined || stored.asOf.epoch !== kept.asOf.epoch) return undefined
