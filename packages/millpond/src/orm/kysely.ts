@@ -185,16 +185,20 @@ class DoorConnection implements DatabaseConnection {
   async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#door.read(compiled.sql)
     const run = async (): Promise<QueryResult<R>> => (await this.real()).executeQuery<R>(compiled)
+    if (statement.kind === 'commit') {
+      const committed = this.#door.committed(this.transaction, statement)
+      this.transaction = this.#door.opened(statement)
+      return committed.commit(run, this.#inside)
+    }
     if (this.transaction !== undefined) {
-      if (statement.kind === 'commit') return this.#commitBy(run)
       this.#door.within(this.transaction, statement, compiled.parameters)
       const answer = await run()
-      if (statement.kind === 'rollback') this.transaction = undefined
+      if (statement.kind === 'rollback') this.transaction = this.#door.opened(statement)
       return answer
     }
     if (statement.kind === 'begin') {
       const answer = await run()
-      this.transaction = this.#door.begin()
+      this.transaction = this.#door.opened(statement)
       return answer
     }
     // Who has a connection to himself may have changed what names mean there.
@@ -212,14 +216,6 @@ class DoorConnection implements DatabaseConnection {
     } finally {
       if (this.transaction !== transaction) await transaction.alone(async () => {})
     }
-  }
-
-  async #commitBy<R>(run: () => Promise<QueryResult<R>>): Promise<QueryResult<R>> {
-    let answer: QueryResult<R> = { rows: [] }
-    await this.commit(async () => {
-      answer = await run()
-    })
-    return answer
   }
 
   /** By a connection of its own: whoever asked first may have gone before the answer is there. */

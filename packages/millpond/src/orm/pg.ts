@@ -1,5 +1,5 @@
 // The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes and transactions seen.
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Door, type Form } from './door/door.ts'
@@ -75,6 +75,12 @@ function moduleOf(pg: PgModule, door: Door, wish: () => QueryOptions | undefined
     constructor(...[options, ...rest]: unknown[]) {
       super({ ...(options as object | undefined), Client }, ...rest)
     }
+
+    /** Who waits for a connection goes on as himself, not in the context of whoever gave it back. */
+    connect(...[callback, ...rest]: unknown[]): unknown {
+      const bound = typeof callback === 'function' ? AsyncResource.bind(callback as Callback) : callback
+      return Reflect.apply(Reflect.get(pg.Pool.prototype, 'connect'), this, [bound, ...rest])
+    }
   }
   return Object.create(pg, { Client: { value: Client, enumerable: true }, Pool: { value: Pool, enumerable: true } })
 }
@@ -82,13 +88,20 @@ function moduleOf(pg: PgModule, door: Door, wish: () => QueryOptions | undefined
 function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | undefined): Constructor {
   return class extends Inner {
     readonly #lane = new Lane(door, async (sql, parameters) => rowsOf(await this.#ask([sql, [...parameters]])))
+    readonly #config: readonly unknown[]
+
+    constructor(...config: unknown[]) {
+      super(...config)
+      this.#config = config
+    }
 
     query(...args: unknown[]): unknown {
       const asked = askedOf(args)
       // A cursor or a stream is read by whoever made it.
       if (asked === undefined) return this.#ask(args)
       const { callback, given, sent, shape } = asked
-      const answer = this.#lane.send(sent, wish(), () => this.#ask(given) as Promise<unknown>, shape)
+      const run = (): Promise<unknown> => this.#ask(given) as Promise<unknown>
+      const answer = this.#lane.send({ ...sent, as: `${sent.as} ${whereOf(this)}` }, wish(), run, () => this.#apart(given), shape)
       if (callback === undefined) return answer
       answer.then(
         (result) => process.nextTick(callback, null, result),
@@ -100,8 +113,30 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
     #ask(args: readonly unknown[]): unknown {
       return Reflect.apply(Inner.prototype.query, this, args)
     }
+
+    /** By a connection of its own. */
+    async #apart(args: readonly unknown[]): Promise<unknown> {
+      const other = new Inner(...this.#config) as OwnClient
+      other.on('error', () => {}) // its query fails with it
+      try {
+        await other.connect()
+        return await Reflect.apply(Inner.prototype.query, other, args)
+      } finally {
+        await other.end()
+      }
+    }
   }
 }
+
+interface OwnClient {
+  on(event: 'error', listener: () => void): unknown
+  connect(): Promise<unknown>
+  end(): Promise<void>
+}
+
+/** Which database a client asks, as whom: one's answers are not another's. */
+const whereOf = (client: object): string =>
+  JSON.stringify(['host', 'port', 'database', 'user'].map((name) => String(Reflect.get(client, name))))
 
 interface Asked {
   readonly sent: { readonly sql: string; readonly parameters: unknown; readonly as: string }

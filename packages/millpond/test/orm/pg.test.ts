@@ -7,7 +7,7 @@ import { DataTypes, Op, QueryTypes, Sequelize, type Transaction } from 'sequeliz
 import { DataSource, type EntityManager, EntitySchema, Like } from 'typeorm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
-import { notifyChanges, pgCache } from '../../src/orm/pg.ts'
+import { notifyChanges, type OrmCache, pgCache } from '../../src/orm/pg.ts'
 import { describeWith } from '../services/index.ts'
 import { openPostgres, type PostgresDatabase } from './databases.ts'
 import { describeDoor, type Inside, type Subject } from './door-contract.ts'
@@ -204,6 +204,93 @@ describeWith('postgres', 'pg itself', () => {
     await pool.end()
   })
 
+  it('a load that comes when its caller has gone asks by a connection of its own', async () => {
+    let load: () => Promise<unknown> = () => Promise.reject(new Error('not asked'))
+    const late: OrmCache = {
+      getOrSet: async (_key, given) => {
+        load = () => given({ addTags: () => {} })
+        throw new Error('not in time')
+      },
+      changes: cache.changes,
+      transaction: (options, work) => cache.transaction(options, work),
+    }
+    const orm = pgCache({ cache: late })
+    const pool = new (orm.module(pg).Pool)({ connectionString: database.url, max: 1 })
+    await expect(orm.cached({}, () => pool.query('SELECT name FROM users WHERE id = 1'))).rejects.toThrow('not in time')
+    const client = await pool.connect()
+    await client.query('BEGIN')
+    await client.query("UPDATE users SET name = 'Mine' WHERE id = 1")
+    expect(await load()).toMatchObject({ answer: { rows: [{ name: 'Ada' }] } })
+    await client.query('ROLLBACK')
+    client.release()
+    await pool.end()
+  })
+
+  it('who waits for a connection is cached by his own wish, not by that of whoever gave it back', async () => {
+    const { orm } = open('waiting')
+    const pool = new (orm.module(pg).Pool)({ connectionString: database.url, max: 1 })
+    const client = await pool.connect()
+    const waiting = pool.query('SELECT name FROM users WHERE id = 1')
+    const { loads } = cache.stats()
+    await orm.cached({ ttl: '1m' }, async () => client.release())
+    expect([(await waiting).rows, cache.stats().loads]).toEqual([[{ name: 'Ada' }], loads])
+    await pool.end()
+  })
+
+  it('databases and users of one module are told apart', async () => {
+    const other = await openPostgres()
+    await other.behind("INSERT INTO users (id, name) VALUES (1, 'Other')")
+    const { orm, pool } = open('several')
+    const second = new (orm.module(pg).Pool)({ connectionString: other.url })
+    const name = (by: pg.Pool) =>
+      orm.cached({ ttl: '1m' }, async () => (await by.query('SELECT name FROM users WHERE id = 1')).rows[0].name)
+    expect([await name(pool), await name(second), await name(pool)]).toEqual(['Ada', 'Other', 'Ada'])
+    await Promise.all([pool.end(), second.end()])
+    await other.close()
+  })
+
+  it('statements that do not wait for each other, and several in one text, are in the transaction that they are in', async () => {
+    const { orm, pool } = open('ahead')
+    const name = () => orm.cached({ ttl: '1m' }, async () => (await pool.query('SELECT name FROM users WHERE id = 3')).rows[0].name)
+    const rename = (to: string) => `UPDATE users SET name = '${to}' WHERE id = 3`
+    const client = await pool.connect()
+    expect(await name()).toBe('Cy')
+    await Promise.all(['BEGIN', rename('a'), 'ROLLBACK', rename('b')].map((sql) => client.query(sql)))
+    expect(await name()).toBe('b')
+    const begun = [client.query('BEGIN'), client.query(rename('c'))]
+    await Promise.all(begun)
+    expect(await name()).toBe('b')
+    await client.query('COMMIT')
+    expect(await name()).toBe('c')
+    await client.query('BEGIN; SET LOCAL lock_timeout = 1000')
+    await client.query(rename('d'))
+    expect(await name()).toBe('c')
+    await client.query('COMMIT AND CHAIN')
+    expect(await name()).toBe('d')
+    await client.query(rename('e'))
+    expect(await name()).toBe('d')
+    await client.query('SELECT 1; COMMIT')
+    expect(await name()).toBe('e')
+    await client.query(rename('Cy'))
+    client.release()
+    await pool.end()
+  })
+
+  it('views of views are read and written as what lies beneath', async () => {
+    await database.behind('CREATE VIEW members AS SELECT * FROM users; CREATE VIEW guests AS SELECT * FROM members')
+    const orm = pgCache({ cache, database: 'views', views: { guests: ['members'], members: ['users'] } })
+    const pool = new (orm.module(pg).Pool)({ connectionString: database.url, max: 2 })
+    const name = (from: string) =>
+      orm.cached({ ttl: '1m' }, async () => (await pool.query(`SELECT name FROM ${from} WHERE id = 2`)).rows[0].name)
+    expect([await name('guests'), await name('users')]).toEqual(['Bob', 'Bob'])
+    await pool.query("UPDATE users SET name = 'Ben' WHERE id = 2")
+    expect(await name('guests')).toBe('Ben')
+    expect(await name('users')).toBe('Ben')
+    await pool.query("UPDATE guests SET name = 'Bob' WHERE id = 2")
+    expect([await name('users'), await name('guests')]).toEqual(['Bob', 'Bob'])
+    await pool.end()
+  })
+
   it('a connection that means something else by the same text is not answered from the cache', async () => {
     const { orm, pool } = open('session')
     await database.behind("CREATE SCHEMA shop; CREATE TABLE shop.users (id int, name text); INSERT INTO shop.users VALUES (1, 'Shop')")
@@ -213,7 +300,13 @@ describeWith('postgres', 'pg itself', () => {
     const client = await pool.connect()
     await client.query('SET search_path = shop')
     expect([await name(client), await name(pool)]).toEqual(['Shop', 'Ada'])
+    const other = await pool.connect()
+    await other.query('BEGIN')
+    await other.query('SET search_path = shop')
+    await other.query('COMMIT')
+    expect([await name(other), await name(pool)]).toEqual(['Shop', 'Ada'])
     client.release(true)
+    other.release(true)
     await pool.end()
   })
 

@@ -59,6 +59,8 @@ describe('tables that are read', () => {
     for (const sql of ['select * from totals_of(7)', 'select * from shop.totals()']) expect(read(sql).isOpaque).toBe(true)
     for (const sql of ['select 1 from a for update', 'select 1 from a for no key update skip locked', 'select 1 from a for share of a'])
       expect(read(sql).locks).toBe(true)
+    for (const sql of ["select nextval('ids')", 'select pg_catalog.pg_try_advisory_lock(7)', 'select last_insert_rowid()'])
+      expect(read(sql).locks).toBe(true)
   })
 })
 
@@ -93,7 +95,7 @@ describe('tables that are written', () => {
       'drop table users',
       'refresh materialized view m',
     ]
-    const broken = ["select 'open", 'select 1; commit', 'select (1', 'explain analyze delete from users', 'truncate a cascade']
+    const broken = ["select 'open", 'select 1; savepoint s', 'select (1', 'explain analyze delete from users', 'truncate a cascade']
     for (const sql of [...all, ...broken, 'commit prepared $1', 'select U&"\\0075sers" from x'])
       expect({ sql, ...read(sql) }).toMatchObject({ kind: 'write', isOpaque: true })
   })
@@ -105,6 +107,22 @@ describe('tables that are written', () => {
       writes: [{ table: 'users', conditions: undefined }, { table: 'a' }],
     })
     expect(read("set a = 1; set b = ';';").kind).toBe('session')
+  })
+
+  it('several in one text, with the begin or the end of a transaction', () => {
+    const told = (sql: string) => {
+      const { kind, isOpaque, opens } = read(sql)
+      return { kind, isOpaque, opens }
+    }
+    expect(told('begin; set local lock_timeout = 100')).toEqual({ kind: 'begin', isOpaque: true, opens: true })
+    expect(told('update a set b = 1; commit')).toEqual({ kind: 'commit', isOpaque: true, opens: false })
+    expect(told('rollback; begin')).toEqual({ kind: 'commit', isOpaque: true, opens: true })
+    expect(['commit and chain', 'rollback and chain', 'commit and no chain', 'end'].map((sql) => read(sql).opens)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
   })
 
   it('transactions and sessions', () => {
@@ -157,10 +175,21 @@ describe('rows that are met', () => {
     'select * from users where case when $1 then id = 7 end',
     'select * from users where id = $1 collate "x"',
     'select * from users where id = 7 union select * from users',
+    'select * from users where case when a = 1 and id = 7 and b = 2 then false else true end',
+    'select * from users, jsonb_to_recordset($1) as given(id int) where given.id = 7',
+    'update users set a = given.a from (values (7, 1)) given (id, a) where given.id = 7',
     'select * from users a join users b on a.id = b.id where a.id = 7',
     'update users set a = (select max(a) from users) where id = 7',
   ])('not by %s', (sql) => {
     expect(columns(sql)).not.toContain('id')
+  })
+
+  it('by a value whose notation is read', () => {
+    const values = (literal: string) =>
+      read(`delete from users where id = ${literal}`)
+        .conditions?.get('id')
+        ?.map(({ value }) => value)
+    expect([values("'7'"), values('$$7$$'), values("E'\\x37'"), values("x'10'")]).toEqual([['7'], ['7'], [undefined], [undefined]])
   })
 
   it('what is set', () => {
@@ -190,6 +219,8 @@ describe('rows that are met', () => {
       undefined,
       new Date(),
       'nan',
+      'fe80::1',
+      'aabb.ccdd.eeff',
       Buffer.from('a'),
     ]
     expect(doubtful.map((value) => rowId([value]))).toEqual(doubtful.map(() => undefined))

@@ -34,6 +34,8 @@ export interface Form<R> {
 export type Run<R> = () => Promise<R>
 
 const MAX_STATEMENTS = 5000
+/** Longer texts are read each time: those of bulk writes hardly come twice. */
+const MAX_KEPT_TEXT = 5000
 const MAX_ROW_TAGS = 60
 
 /** Which databases are known by no name of their own, by cache. */
@@ -76,6 +78,7 @@ export class Door {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
     const statement = readStatement(sql, this.#dialect, this.#options.schema ?? (this.#dialect === 'postgres' ? 'public' : 'main'))
+    if (sql.length > MAX_KEPT_TEXT) return statement
     // Texts with values in them never come again.
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
     this.#statements.set(sql, statement)
@@ -84,6 +87,21 @@ export class Door {
 
   begin(): DoorTransaction {
     return new DoorTransaction(this.seam)
+  }
+
+  /** The transaction that is open after a statement which opens one. */
+  opened(statement: Statement): DoorTransaction | undefined {
+    if (!statement.opens) return undefined
+    const transaction = this.begin()
+    if (statement.isOpaque) transaction.pending.add(EVERY_TABLE, undefined)
+    return transaction
+  }
+
+  /** The transaction that a statement commits: one that nobody here saw begin may have written anything. */
+  committed(open: DoorTransaction | undefined, { isOpaque }: Statement): DoorTransaction {
+    const transaction = open ?? this.begin()
+    if (open === undefined || isOpaque) transaction.pending.add(EVERY_TABLE, undefined)
+    return transaction
   }
 
   /** Runs a statement that belongs to no transaction. */
@@ -109,8 +127,11 @@ export class Door {
 
   /** Notes what a statement of a transaction writes. */
   note(transaction: DoorTransaction, statement: Statement, parameters: unknown): void {
-    if (statement.isOpaque && statement.kind === 'write') transaction.pending.add(EVERY_TABLE, undefined)
-    for (const write of statement.writes) this.#noteWrite(transaction, write, parameters)
+    if (statement.isOpaque && (statement.kind === 'write' || statement.kind === 'begin')) transaction.pending.add(EVERY_TABLE, undefined)
+    for (const write of statement.writes) {
+      this.#noteWrite(transaction, write, parameters)
+      for (const beneath of this.#withBeneath([write.table]).slice(1)) transaction.pending.add(modelOf(beneath), undefined)
+    }
   }
 
   #noteWrite({ pending }: DoorTransaction, write: WrittenTable, parameters: unknown): void {
@@ -135,7 +156,7 @@ export class Door {
         : queryHash(sent.sql, sent.as === undefined ? sent.parameters : [sent.as, sent.parameters])
     if (hash === undefined) return run()
     const key = ['query', this.#kind, this.#options.database ?? 'default', hash] as const
-    const reads = this.#reads(statement, tables)
+    const reads = this.#withBeneath([...statement.reads, ...(tables ?? []).map((table) => table.toLowerCase())])
     const ids = this.#rowsOf(statement, reads, sent.parameters)
     const lists = reads.flatMap((table) => modelTags(modelOf(table)))
     const tags = ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
@@ -173,12 +194,10 @@ export class Door {
     }
   }
 
-  #reads(statement: Statement, given: readonly string[] = []): readonly string[] {
-    const all = new Set<string>()
-    for (const table of [...statement.reads, ...given.map((one) => one.toLowerCase())]) {
-      all.add(table)
-      for (const beneath of this.#views.get(table) ?? []) all.add(beneath.toLowerCase())
-    }
+  /** And what lies beneath views among them, which may be views, too. */
+  #withBeneath(tables: readonly string[]): readonly string[] {
+    const all = new Set(tables)
+    for (const table of all) for (const beneath of this.#views.get(table) ?? []) all.add(beneath.toLowerCase())
     return [...all]
   }
 
@@ -197,7 +216,7 @@ export class Door {
 
 /** The rows that conditions leave. `undefined`: any. */
 function idsOf(conditions: Conditions | undefined, key: readonly string[], parameters: unknown): readonly string[] | undefined {
-  if (conditions === undefined) return undefined
+  if (conditions === undefined || key.length === 0) return undefined
   const columns = key.map((column) => conditions.get(column))
   if (columns.some((values) => values === undefined)) return undefined
   const [only = []] = columns

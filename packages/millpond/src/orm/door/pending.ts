@@ -51,10 +51,6 @@ export class Pending {
     if (below !== undefined) for (const { rows } of released) this.#join(below.rows, rows)
   }
 
-  rollback(): void {
-    this.#layers = [layer('')]
-  }
-
   list(): readonly PendingChange[] {
     const all: Rows = new Map()
     for (const { rows } of this.#layers) this.#join(all, rows)

@@ -35,23 +35,18 @@ export class DoorTransaction {
     return this.commit(run, undefined, isRefused)
   }
 
-  /** Before the commit, where an outbox is told: by a statement of the transaction. */
-  async noteInside(run: RunInside): Promise<void> {
-    const changes = this.#changes()
-    if (this.#seam.outbox === undefined || changes === undefined) return
-    await this.#seam.outbox.note(run, { tags: few(changes, this.#seam.cache) })
-    this.#isNoted = true
-  }
-
   /**
    * Commits, and invalidates what has changed. An error of `commit` comes unchanged; where it may have been carried out all the same, caches forget.
    * What cannot be invalidated now does not fail a commit that is done.
    * @throws MillpondError `LEDGER_UNREACHABLE` with `hold`: before the commit.
    */
   async commit<T>(commit: () => Promise<T>, inside?: RunInside, isNotDone: (error: unknown) => boolean = () => false): Promise<T> {
-    if (inside !== undefined) await this.noteInside(inside)
     const changes = this.#changes()
     if (changes === undefined) return commit()
+    if (inside !== undefined && this.#seam.outbox !== undefined) {
+      await this.#seam.outbox.note(inside, { tags: few(changes, this.#seam.cache) })
+      this.#isNoted = true
+    }
     if (this.#seam.hold !== undefined) return this.#held(changes, commit, this.#seam.hold)
     let answer: T
     try {
@@ -62,11 +57,6 @@ export class DoorTransaction {
     }
     await this.#tell(changes)
     return answer
-  }
-
-  /** What has been noted is forgotten. */
-  rollback(): void {
-    this.pending.rollback()
   }
 
   async #held<T>(changes: OrmChanges, commit: () => Promise<T>, hold: Duration): Promise<T> {

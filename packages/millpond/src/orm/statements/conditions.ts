@@ -37,7 +37,8 @@ function collect(tokens: readonly Token[], found: Map<string, readonly Token[]>)
   const inner = unwrapped(tokens)
   const depth = inner[0]?.depth ?? 0
   const isAt = (token: Token, word: string): boolean => token.kind === 'word' && token.depth === depth && token.text === word
-  if (inner.some((token) => isAt(token, 'or'))) return
+  // An `and` within a `case` joins no conditions of the statement.
+  if (inner.some((token) => isAt(token, 'or') || isAt(token, 'case'))) return
   const parts = split(inner, (token) => isAt(token, 'and'))
   if (parts.length > 1) {
     // What stands around the `and` of a `between` is no condition of its own.

@@ -5,6 +5,8 @@ const INTEGER = /^-?(?:0|[1-9]\d{0,37})$/
 const UUID = /^\{?[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}?$/
 /** No database reads a number in these. */
 const WORDS = /^[a-z][a-z0-9_.:@/|+=-]*$/
+/** Addresses, of networks and of devices, have many spellings. */
+const ADDRESS = /^(?=.*[:.-])[0-9a-f:.-]+$/
 const LONG = /^(?=.*[g-z])[0-9a-z]{20,}$/
 const MAX_LENGTH = 200
 /** Between the parts of a composite key. */
@@ -21,6 +23,7 @@ export function idPart(value: unknown): string | undefined {
   if (INTEGER.test(text)) return text === '-0' ? '0' : text
   if (UUID.test(text)) return text.replace(/[{}-]/g, '')
   if (text === 'infinity' || text === 'nan' || text === 'inf') return undefined
+  if (ADDRESS.test(text)) return undefined
   return WORDS.test(text) || LONG.test(text) ? text : undefined
 }
 

@@ -31,7 +31,7 @@ export interface Statement {
   readonly writes: readonly WrittenTable[]
   /** It may read or write what its text does not tell. */
   readonly isOpaque: boolean
-  /** Of a read: it locks rows, so it must reach the database. */
+  /** Of a read: it locks rows, or does something else than read (`nextval`), so it must reach the database. */
   readonly locks: boolean
   /** Conditions on the one table that is read: only where there is one, named once. */
   readonly conditions: Conditions | undefined
@@ -39,6 +39,8 @@ export interface Statement {
   readonly isPlain: boolean
   /** Of a savepoint. */
   readonly name: string
+  /** A transaction is open after it: `begin`, `commit and chain`. */
+  readonly opens: boolean
 }
 
 const SESSION = new Set([
@@ -52,6 +54,9 @@ const CLAUSES = new Set([
   ...['where', 'group', 'order', 'having', 'limit', 'offset', 'fetch', 'for', 'union', 'intersect', 'except', 'window', 'returning', 'set'],
   ...['values', 'select', 'with', 'when', 'do', 'default'],
 ])
+/** Functions that do something, or tell of their own connection. */
+const ACTS =
+  /^(?:nextval|setval|currval|lastval|pg_(?:try_)?advisory_\w+|pg_notify|pg_sleep\w*|pg_(?:cancel|terminate)_backend|pg_backend_pid|txid_current|lo_\w+|dblink\w*|last_insert_rowid|changes|total_changes)$/
 /** Functions in the place of a table that read no other one. */
 const PURE = /^(?:jsonb?_\w+|generate_series|unnest|regexp_\w+|string_to_table|rows)$/
 
@@ -64,6 +69,7 @@ const OPAQUE: Statement = {
   conditions: undefined,
   isPlain: false,
   name: '',
+  opens: false,
 }
 
 /** @param defaultSchema the schema that a name without one means. */
@@ -85,8 +91,11 @@ function parts(tokens: readonly Token[]): readonly (readonly Token[])[] {
   return all.filter((part) => part.length > 0)
 }
 
-/** Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or ends among them, nobody follows. */
+/** Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or ends among them, they count for everything. */
 function together(all: readonly Statement[]): Statement {
+  const ends = all.filter(({ kind }) => kind === 'begin' || kind === 'commit' || kind === 'rollback')
+  const opens = ends.at(-1)?.opens ?? false
+  if (ends.length > 0) return { ...OPAQUE, kind: ends.every(({ kind }) => kind === 'begin') ? 'begin' : 'commit', opens }
   if (all.some(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'session')) return OPAQUE
   const writes = all.flatMap((one) => one.writes.map((write) => ({ ...write, conditions: undefined })))
   return {
@@ -101,14 +110,15 @@ function together(all: readonly Statement[]): Statement {
 function control(tokens: readonly Token[]): Statement | undefined {
   const words = tokens.slice(0, 4).map(({ text }) => text)
   const [first = '', second = ''] = words
-  const is = (kind: StatementKind, name = ''): Statement => ({ ...OPAQUE, kind, isOpaque: false, name })
+  const is = (kind: StatementKind, name = '', opens = false): Statement => ({ ...OPAQUE, kind, isOpaque: false, name, opens })
+  const isChained = words.includes('chain') && !words.includes('no')
   if (first === 'commit' && second === 'prepared') return OPAQUE
-  if (first === 'begin' || (first === 'start' && second === 'transaction')) return is('begin')
-  if (first === 'commit' || first === 'end' || (first === 'prepare' && second === 'transaction')) return is('commit')
-  if (first === 'abort') return is('rollback')
+  if (first === 'begin' || (first === 'start' && second === 'transaction')) return is('begin', '', true)
+  if (first === 'commit' || first === 'end' || (first === 'prepare' && second === 'transaction')) return is('commit', '', isChained)
+  if (first === 'abort') return is('rollback', '', isChained)
   if (first === 'rollback') {
     const to = words.indexOf('to')
-    return to < 0 ? is('rollback') : is('rollbackTo', tokens.at(-1)?.text)
+    return to < 0 ? is('rollback', '', isChained) : is('rollbackTo', tokens.at(-1)?.text)
   }
   if (first === 'savepoint') return is('savepoint', second)
   if (first === 'release') return is('release', tokens.at(-1)?.text)
@@ -131,6 +141,8 @@ class Walk {
   readonly #writes: WrittenTable[] = []
   #isOpaque = false
   #locks = false
+  /** Rows of something else than a table are beside those of its tables. */
+  #isMixed = false
 
   constructor(tokens: readonly Token[], defaultSchema: string) {
     this.#tokens = tokens
@@ -144,8 +156,8 @@ class Walk {
     for (let at = 0; at < this.#tokens.length; ) at = this.#step(at)
     if (first === 'truncate') this.#truncate()
     const all = [...this.#reads, ...this.#writes.map(({ table }) => table)]
-    const isSimple =
-      all.length === 1 && this.#count('select') <= 1 && this.#count('union') + this.#count('intersect') + this.#count('except') === 0
+    const others = ['union', 'intersect', 'except', 'values', 'with'].some((word) => this.#count(word) > 0)
+    const isSimple = all.length === 1 && this.#count('select') <= 1 && !others && !this.#isMixed
     const conditions = isSimple ? conditionsOf(this.#tokens) : undefined
     return {
       kind: this.#writes.length > 0 ? 'write' : 'read',
@@ -156,6 +168,7 @@ class Walk {
       conditions,
       isPlain: isSimple && this.#isPlain(),
       name: '',
+      opens: false,
     }
   }
 
@@ -208,6 +221,7 @@ class Walk {
     const { parts, next } = this.#name(at)
     level.expects = false
     if (this.#tokens[next]?.text === '(') {
+      this.#isMixed = true
       if (parts.length > 1 || !PURE.test(parts[0] ?? '')) this.#isOpaque = true
     } else this.#reads.push(this.#named(parts))
     return next
@@ -223,6 +237,7 @@ class Walk {
     else if (word === 'update') return this.#update(at, before)
     else if (word === 'into') return this.#into(at)
     else if (word === 'for' && ['update', 'share', 'no', 'key'].includes(after)) this.#locks = true
+    else if (after === '(' && ACTS.test(word)) this.#locks = true
     if (CLAUSES.has(word)) level.isFrom = level.expects = false
     return at + 1
   }

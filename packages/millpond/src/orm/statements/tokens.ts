@@ -55,9 +55,9 @@ class Reader {
     // Names and texts with escaped letters, which nobody writes by hand.
     if (/^[uU]&["']/.test(this.#sql.slice(this.at, this.at + 3))) return 'broken'
     const first = two.charAt(0)
-    if (first === "'") return this.#text(false)
-    if (this.#dialect === 'postgres' && /^[eE]'$/.test(two)) return this.#after(1, () => this.#text(true))
-    if (/^[bBxXnN]'$/.test(two)) return this.#after(1, () => this.#text(false))
+    if (first === "'") return this.#text()
+    if (this.#dialect === 'postgres' && /^[eE]'$/.test(two)) return this.#after(1, () => this.#coded(true))
+    if (/^[bBxXnN]'$/.test(two)) return this.#after(1, () => this.#coded(false))
     if (first === '"') return this.#quoted('"')
     if (this.#dialect === 'sqlite' && first === '`') return this.#quoted('`')
     if (this.#dialect === 'sqlite' && first === '[') return this.#quoted(']')
@@ -113,8 +113,14 @@ class Reader {
     return then()
   }
 
-  #text(isEscaped: boolean): Token | 'broken' {
+  /** In a notation of which nobody here says what it means. */
+  #coded(isEscaped: boolean): Token | 'broken' {
     const inner = this.#inside("'", isEscaped)
+    return inner === undefined ? 'broken' : this.#token('value', inner)
+  }
+
+  #text(): Token | 'broken' {
+    const inner = this.#inside("'", false)
     return inner === undefined ? 'broken' : { ...this.#token('value', inner), value: inner }
   }
 
