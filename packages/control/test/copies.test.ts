@@ -86,6 +86,32 @@ it('explains a URL by what the HTTP cache stores, and by what the application sa
   server.closeAllConnections()
 })
 
+it('invalidates every variant of a URL', async () => {
+  let made = 0
+  const http = createHttpCache(shop.namespace('variants'))
+  const server = createServer(
+    http.listener((_, response) => {
+      made++
+      response.setHeader('Cache-Control', 'max-age=60').setHeader('Vary', 'X-Of').end('page')
+    }),
+  ).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/p`
+  const askAll = async (): Promise<void> => {
+    for (let at = 0; at < 12; at++) await (await fetch(url, { headers: { 'X-Of': String(at) } })).text()
+    await shop.flush()
+  }
+  await askAll()
+  await askAll()
+  expect(made).toBe(12)
+  const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { urls: [url] } })
+  expect(json).toMatchObject({ state: 'completed', plan: { keys: 12 } })
+  await askAll()
+  expect(made).toBe(24)
+  server.close()
+  server.closeAllConnections()
+})
+
 it('invalidates by URL what answers it, in every namespace and tier, and says so where nothing does', async () => {
   const invalidate = (body: object, as: 'operator' | 'limited' = 'operator') =>
     opened.call('POST', 'invalidations/invalidate_keys/', { as, body })

@@ -4,7 +4,7 @@ import type { Answered } from './answers.ts'
 import { chosen, openSpaceOf, spaceOf } from './spaces.ts'
 import type { Asked } from './words.ts'
 
-/** Namespaces that are asked for it, the busiest first: each question reads its tiers. */
+/** Of a look at one entry: namespaces that are asked for it, the busiest first, since each question reads its tiers. */
 const MOST_ASKED = 20
 const MOST_VARIANTS = 10
 
@@ -20,7 +20,11 @@ interface KnowsUrls {
   readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined
 }
 
-export async function entriesOfUrl(cache: Cache, application: KnowsUrls, { url, namespaces }: Asked<'url'>): Promise<Answered['url']> {
+export async function entriesOfUrl(
+  cache: Cache,
+  application: KnowsUrls,
+  { url, namespaces, every = false }: Asked<'url'>,
+): Promise<Answered['url']> {
   const said = (await application.urls?.(new URL(url))) ?? []
   const allowed = chosen(cache, namespaces)
   const entries: { namespace: string; key: string; verdict: string }[] = []
@@ -36,12 +40,12 @@ export async function entriesOfUrl(cache: Cache, application: KnowsUrls, { url, 
     .namespaces.filter(({ namespace }) => allowed.includes(namespace))
     .sort((a, b) => b.hits + b.misses - a.hits - a.misses)
     .slice(0, MOST_ASKED)
-  for (const { namespace } of busiest) {
+    .map(({ namespace }) => namespace)
+  for (const namespace of every ? allowed : busiest) {
     const space = spaceOf(cache, namespace)
-    for (const key of (await storedKeys(space, url)).slice(0, MOST_VARIANTS)) {
-      const { verdict } = await space.explain(key)
-      entries.push({ namespace, key, verdict })
-    }
+    const keys = await storedKeys(space, url)
+    for (const key of every ? keys : keys.slice(0, MOST_VARIANTS))
+      entries.push({ namespace, key, verdict: every ? 'stored' : (await space.explain(key)).verdict })
   }
   return { entries }
 }

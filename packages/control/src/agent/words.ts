@@ -131,7 +131,11 @@ export const ASKED = {
   }),
   groups: z.strictObject({ by: z.enum(['tag', 'pattern', 'hits', 'bytes']), namespaces, limit: z.number().int().min(1).max(200) }),
   explain: z.strictObject({ namespace: z.string().max(128), key }),
-  url: z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(16_384), namespaces }),
+  url: z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).max(16_384),
+    namespaces,
+    every: z.boolean().optional().describe('all that answer it, without a look at each'),
+  }),
   value: z.strictObject({ namespace: z.string().max(128), key }),
   plan: z.strictObject({ namespaces, criteria, scan: z.boolean() }),
   invalidate: z.strictObject({ namespaces, criteria, mode: z.enum(['delete', 'expire']) }),

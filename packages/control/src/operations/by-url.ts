@@ -30,7 +30,7 @@ export async function entriesOf(
     const entries = new Map<string, { namespace: string; key: string; hits: number }>()
     let isExact = true
     for (const url of urls) {
-      const asked = { url, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
+      const asked = { url, every: true, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
       const replies = await control.fleet.ask(cache, 'url', asked, { deadlineMs })
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left')
       const [first] = silent
