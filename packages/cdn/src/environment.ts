@@ -1,4 +1,5 @@
 // The edges that the environment names.
+import { resolve } from 'node:path'
 import { s3Store } from './assets/s3.ts'
 import { type Cdn, createCdn } from './cdn.ts'
 import { awsCredentials, type Environment, given } from './credentials.ts'
@@ -58,7 +59,7 @@ function foldersOf(value: string | undefined, env: Environment): Record<string, 
       const [, name, path] = /^\s*([^=]+)=(.+?)\s*$/.exec(one) ?? []
       if (name === undefined || path === undefined)
         throw new CdnError('TARGET_INVALID', `CDN_FOLDERS: ${JSON.stringify(one)} is no folder: write one such as site=/srv/site/dist`)
-      return [name, { path, to: to?.(name), output: `${path}-optimized` }]
+      return [name, { path, to: to?.(name), output: `${resolve(path)}-optimized` }]
     }),
   )
 }

@@ -1,4 +1,6 @@
 // Folders that a program lets be uploaded, or their pictures be made smaller, by who may ask its control plane: by name, so that nobody who asks can choose a path.
+import { realpath } from 'node:fs/promises'
+import { isAbsolute, resolve } from 'node:path'
 import {
   checkOptions,
   flag,
@@ -41,7 +43,7 @@ export interface CdnFolderOptions {
 /** A folder as those see it who may ask for it: its name, and nothing of the machine. */
 export interface DescribedFolder {
   readonly name: string
-  /** `s3://site/static/`; undefined: it is not uploaded. */
+  /** `s3://site/static/`, or that it is another folder; undefined: it is not uploaded. */
   readonly to: string | undefined
   readonly hasImages: boolean
 }
@@ -96,16 +98,17 @@ export class Folders {
   }
 
   describe(): readonly DescribedFolder[] {
-    return [...this.#folders].map(([name, { to, output }]) => ({ name, to: to?.name, hasImages: output !== undefined }))
+    return [...this.#folders].map(([name, { to, output }]) => ({ name, to: to && shownName(to), hasImages: output !== undefined }))
   }
 
   async upload(files: readonly AssetFile[] | undefined, options: FolderUploadOptions): Promise<UploadReport> {
     checkOptions<FolderUploadOptions>(options, UPLOADING, 'uploadAssets')
     if (files !== undefined) assetFiles(files, 'assets')
     const { folder, ...how } = options
-    const { name, path, to, upload } = this.#chosen(folder, 'to', 'uploaded')
+    const one = this.#chosen(folder, 'to', 'uploaded')
+    const { path, to, upload } = one
     const { uploadAssets } = await import('./assets/upload.ts')
-    return this.#alone(`upload ${name}`, () => uploadAssets({ ...upload, ...how, folder: path, to, files }))
+    return this.#alone('upload', one, () => uploadAssets({ ...upload, ...how, folder: path, to, files }))
   }
 
   async optimize(
@@ -117,9 +120,10 @@ export class Folders {
     if (paths !== undefined) picturePaths(paths, 'paths')
     if (formats !== undefined) imageFormats(formats, 'formats')
     const { folder, ...how } = options
-    const { name, path, output, images } = this.#chosen(folder, 'output', 'optimised')
+    const one = this.#chosen(folder, 'output', 'optimised')
+    const { path, output, images } = one
     const { optimizeImages } = await import('./images/optimize.ts')
-    return this.#alone(`images ${name}`, () =>
+    return this.#alone('images', one, () =>
       optimizeImages({ ...images, ...(formats !== undefined && { formats }), ...how, folder: path, output, paths }),
     )
   }
@@ -131,9 +135,9 @@ export class Folders {
       return value === undefined
         ? []
         : [
-            { name, ...folder, [needs]: value } as { name: string } & CdnFolderOptions & {
-                readonly [N in K]-?: NonNullable<CdnFolderOptions[N]>
-              },
+            { name, ...folder, [needs]: value } as NamedFolder & {
+              readonly [N in K]-?: NonNullable<CdnFolderOptions[N]>
+            },
           ]
     })
     const names = able.map(({ name }) => name).join(', ')
@@ -147,13 +151,43 @@ export class Folders {
     throw new CdnError('NOT_FOUND', `${JSON.stringify(asked)} is no folder that can be ${done}: there are ${names}`)
   }
 
-  async #alone<T>(act: string, work: () => Promise<T>): Promise<T> {
-    if (this.#busy.has(act)) throw new CdnError('CHANGED', `${act.replace(' ', ' of ')} is under way already: wait until it has ended`)
-    this.#busy.add(act)
+  async #alone<T>(act: 'upload' | 'images', folder: NamedFolder, work: () => Promise<T>): Promise<T> {
+    const own = `${act} of ${folder.name}`
+    if (this.#busy.has(own)) throw new CdnError('CHANGED', `${own} is under way already: wait until it has ended`)
+    this.#busy.add(own)
     try {
       return await work()
+    } catch (error) {
+      throw error instanceof CdnError ? await withoutPlaces(error, folder) : error
     } finally {
-      this.#busy.delete(act)
+      this.#busy.delete(own)
     }
   }
+}
+
+type NamedFolder = { readonly name: string } & CdnFolderOptions
+
+const OF_HOST = 'a folder of the host'
+/** A store that is a folder is called by its path. */
+const shownName = ({ name }: AssetStore): string => (isAbsolute(name) ? OF_HOST : name)
+
+/** The same error in words for whoever may ask: places of this machine by their names. Its cause has them. */
+async function withoutPlaces(error: CdnError, { name, path, output, to }: NamedFolder): Promise<CdnError> {
+  const places: [place: string, called: string][] = []
+  for (const [given, called] of [
+    [path, `the folder ${name}`],
+    [output, `the pictures of ${name}`],
+    [to?.name, OF_HOST],
+  ] as const) {
+    if (given === undefined) continue
+    const whole = resolve(given)
+    for (const one of [given, whole, await realpath(whole).catch(() => whole)])
+      if (isAbsolute(one) && one.length > 1) places.push([one, called], [JSON.stringify(one).slice(1, -1), called])
+  }
+  // The longest first: one may lie within another.
+  places.sort(([a], [b]) => b.length - a.length)
+  const { code, vendor, status, retryAfterMs } = error
+  const words = error.message.replace(/^\[millpond\] \[[^\]]*\] /, '')
+  const shown = places.reduce((text, [place, called]) => text.replaceAll(place, called), words)
+  return shown === words ? error : new CdnError(code, shown, { vendor, status, retryAfterMs, cause: error })
 }

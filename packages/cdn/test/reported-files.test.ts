@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cdnFromEnvironment, createCdn } from '@millpond/cdn'
 import { type AssetStore, folderStore, uploadAssets } from '@millpond/cdn/assets'
 import { createImageHandler, optimizeImages } from '@millpond/cdn/images'
 import { createCache } from 'millpond'
@@ -20,6 +21,21 @@ beforeEach(() => {
 })
 const store = (): AssetStore => folderStore({ path: join(both, 'served') })
 const optimize = () => optimizeImages({ folder, output: join(both, 'made'), formats: ['webp'], widths: [100, 400] })
+
+describe('folders by name', () => {
+  it('may end with a slash, as shells complete them', async () => {
+    const cdn = cdnFromEnvironment({ CDN_FOLDERS: `photos=${folder}/` })
+    expect(await cdn?.optimizeImages()).toMatchObject({ images: 0 })
+  })
+
+  it('are told of by their names where they are gone, or refuse', async () => {
+    const gone = join(both, 'gone')
+    const cdn = createCdn({ edges: [], folders: { site: { path: gone, to: store(), output: join(both, 'made') } } })
+    await expect(cdn.uploadAssets()).rejects.toThrow('"the folder site" cannot be opened (ENOENT)')
+    await expect(cdn.optimizeImages()).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.not.stringContaining(both) })
+    expect(cdn.folders()).toEqual([{ name: 'site', to: 'a folder of the host', hasImages: true }])
+  })
+})
 
 describe('static files', () => {
   it('AssetSync/asset_sync#218, mbta/dotcom#773, jeanbmar/s3-sync-client#62: styles, fonts and pages have their types, not that of bytes', async () => {

@@ -65,7 +65,7 @@ export async function filesIn(folder: string): Promise<Walked> {
         throw invalid(path, error.code === 'ENOENT' ? 'is a link to nothing: take it away' : `cannot be opened (${error.code})`)
       })
       if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep))
-        throw invalid(path, `is a link out of the folder, to ${real}: copy what it points to, or take it away`)
+        throw invalid(path, `is a link out of the folder: copy what it points to, or take it away`)
       const facts = await stat(real)
       if (facts.isFile()) found.push({ path, at: real, bytes: facts.size })
       else if (!facts.isDirectory()) passedBy.push({ path, why: 'neither a file nor a folder' })
