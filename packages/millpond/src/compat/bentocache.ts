@@ -135,8 +135,6 @@ const KEY: Shape<{ readonly key: string } & Ignored> = { ...IGNORED, key }
 const KEYS: Shape<{ readonly keys: readonly string[] } & Ignored> = { ...IGNORED, keys: required(texts('an array of keys')) }
 const TAGS: Shape<{ readonly tags: readonly string[] } & Ignored> = { ...IGNORED, tags: required(tags) }
 
-const DEFAULTS: BentocacheOptions = { ttl: '30s', grace: false, timeout: 0, hardTimeout: null }
-
 /**
  * The verbs of bentocache over a cache or a namespace of it.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
@@ -147,7 +145,8 @@ const DEFAULTS: BentocacheOptions = { ttl: '30s', grace: false, timeout: 0, hard
 export function bentocache(cache: Cache, options: BentocacheOptions = {}): Bentocache {
   cacheGiven(cache, 'bentocache')
   checkOptions<BentocacheOptions & Ignored>(options, { ...COMMON, ...IGNORED }, 'bentocache')
-  return new Provider(cache, { ...DEFAULTS, ...options }, [])
+  const { ttl = '30s', grace = false, timeout = 0, hardTimeout = null } = options
+  return new Provider(cache, { ttl, grace, timeout, hardTimeout }, [])
 }
 
 class Provider implements Bentocache {

@@ -139,7 +139,7 @@ class Manager implements CacheManager {
 
   async mset<T>(given: CacheManagerItem<T>[]): Promise<CacheManagerItem<T>[]> {
     const { ttl } = this.#options
-    const list = given.map((item) => ({ ...(ttl !== undefined && { ttl }), ...item }))
+    const list = given.map((item) => (item.ttl === undefined && ttl !== undefined ? { ...item, ttl } : item))
     const items = list.map(({ key, value, ttl: lasts }) => ({ key, value, ttl: endless(lasts) }))
     await this.#told('mset', { list }, () => setEach(this.#cache, items))
     return list

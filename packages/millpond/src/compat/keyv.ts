@@ -155,8 +155,15 @@ class Store implements KeyvStore {
 
   /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */
   #tagsOf(key: string): readonly string[] {
-    if (this.#namespaces.size > 1) for (const [name, tags] of this.#namespaces) if (key.startsWith(`${name}:`)) return tags
-    return this.#namespaces.get(this.#namespace ?? '') ?? NO_TAGS
+    let own = this.#namespaces.get(this.#namespace ?? '') ?? NO_TAGS
+    if (this.#namespaces.size < 2) return own
+    let longest = 0 // of `a` and `a:b`, what begins with `a:b:` is the latter's
+    for (const [name, tags] of this.#namespaces)
+      if (name.length > longest && key.startsWith(`${name}:`)) {
+        longest = name.length
+        own = tags
+      }
+    return own
   }
 }
 

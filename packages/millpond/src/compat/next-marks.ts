@@ -5,6 +5,8 @@ import type { Cache } from '../engine/cache.ts'
 type Kind = 'expired' | 'stale' | 'until'
 const KINDS: readonly Kind[] = ['expired', 'stale', 'until']
 const SECOND = 1000
+/** Marks that a process remembers. */
+const MOST_OWN = 100_000
 /** Which tag, and which of its marks. */
 type Name = readonly [Kind, string]
 
@@ -13,9 +15,13 @@ export class Marks {
   readonly #entries: Cache
   /** Marks that this process has made: where memory alone holds them, it may have to let go of one. */
   readonly #own = new Map<string, number>()
+  readonly #most: number
+  /** The latest that it no longer remembers, by kind: a tag that it knows nothing of may have been revalidated until then. */
+  readonly #forgotten: Record<Kind, number> = { expired: 0, stale: 0, until: 0 }
 
-  /** @param entries whose tags are those that are revalidated */
-  constructor(cache: Cache, entries: Cache) {
+  /** @param entries whose tags are those that are revalidated. @param most marks that are remembered */
+  constructor(cache: Cache, entries: Cache, most = MOST_OWN) {
+    this.#most = most
     this.#shared = cache.namespace('next-tags')
     this.#entries = entries
   }
@@ -34,7 +40,7 @@ export class Marks {
       const stale: [Name, number] = [['stale', tag], now]
       return expire === undefined ? [stale] : [stale, [['until', tag], now + expire * SECOND]]
     })
-    for (const [name, at] of marks) this.#own.set(name.join(), at)
+    for (const [name, at] of marks) this.#remember(name.join(), at)
     await this.#shared.setMany(marks, { ttl: Number.POSITIVE_INFINITY })
     if (durations === undefined) await this.#entries.invalidateTags(tags)
   }
@@ -54,11 +60,24 @@ export class Marks {
     return later.some(({ kind }) => kind === 'stale') ? 'stale' : 'valid'
   }
 
+  #remember(name: string, at: number): void {
+    this.#own.delete(name)
+    this.#own.set(name, at)
+    if (this.#own.size <= this.#most) return
+    for (const [oldest, when] of this.#own) {
+      const kind = oldest.slice(0, oldest.indexOf(',')) as Kind
+      this.#forgotten[kind] = Math.max(this.#forgotten[kind], when)
+      this.#own.delete(oldest)
+      return
+    }
+  }
+
   /** A tag without marks has zeros, which are kept too: memory can say so without asking the tiers below. */
   async #read(tags: readonly string[]): Promise<{ readonly kind: Kind; readonly at: number }[]> {
     if (tags.length === 0) return []
     const names = [...new Set(tags)].flatMap((tag): Name[] => KINDS.map((kind): Name => [kind, tag]))
-    const load = async (missing: readonly Name[]): Promise<number[]> => missing.map((name) => this.#own.get(name.join()) ?? 0)
+    const load = async (missing: readonly Name[]): Promise<number[]> =>
+      missing.map((name) => this.#own.get(name.join()) ?? this.#forgotten[name[0]])
     const found = await this.#shared.getOrSetMany<Name, number>(names, { load, ttl: Number.POSITIVE_INFINITY })
     return names.map((name, at) => ({ kind: name[0], at: found[at] ?? 0 }))
   }

@@ -60,7 +60,7 @@ export function unstorageDriver(cache: Cache, options: UnstorageOptions = {}): D
     async setItems(items, common) {
       await setEach(
         cache,
-        items.map(({ key, value, options: own }) => ({ key, value, ttl: livesFor({ ...common, ...own }) })),
+        items.map(({ key, value, options: own }) => ({ key, value, ttl: livesFor({ ttl: own?.ttl ?? common?.ttl }) })),
       )
     },
     async removeItem(key) {

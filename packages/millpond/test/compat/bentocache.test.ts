@@ -171,6 +171,13 @@ describe('words', () => {
     await bento.prune()
   })
 
+  it('that are undefined say nothing', async () => {
+    const bento = make({ ttl: undefined, grace: undefined, timeout: undefined, hardTimeout: undefined })
+    expect(await bento.getOrSet({ key: 'k', factory: () => 1 })).toBe(1)
+    await clock.advance(30_000)
+    expect(await bento.has({ key: 'k' })).toBe(false)
+  })
+
   it('infer what they answer', () => {
     expectTypeOf(make().getOrSet({ key: 'k', factory: async () => ({ n: 1 }) })).resolves.toEqualTypeOf<{ n: number }>()
     expectTypeOf(make().get<number>({ key: 'k' })).resolves.toEqualTypeOf<number | undefined>()

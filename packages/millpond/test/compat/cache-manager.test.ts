@@ -15,6 +15,9 @@ afterEach(async () => {
   for (const cache of opened.splice(0)) await cache.close()
 })
 
+/** As plain JavaScript may say it. */
+const ofNoTime: object = { ttl: undefined }
+
 /** What both have. */
 type Verbs = Pick<CacheManager, 'get' | 'mget' | 'ttl' | 'set' | 'mset' | 'del' | 'mdel' | 'clear' | 'wrap' | 'on'>
 
@@ -29,10 +32,12 @@ describe.each<[string, (options?: { ttl?: number; refreshThreshold?: number }) =
       await manager.mset([
         { key: 'b', value: 2 },
         { key: 'c', value: null, ttl: 5000 },
+        { key: 'd', value: 4, ...ofNoTime },
       ]),
     ).toEqual([
       { key: 'b', value: 2, ttl: 50_000 },
       { key: 'c', value: null, ttl: 5000 },
+      { key: 'd', value: 4, ttl: 50_000 },
     ])
     expect(await manager.get('a')).toEqual({ n: 1 })
     expect(await manager.get('x')).toBeUndefined()

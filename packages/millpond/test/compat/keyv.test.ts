@@ -71,6 +71,16 @@ describe('Keyv', () => {
     expect(await b.get('k')).toBeUndefined()
   })
 
+  it('clears a namespace whose name begins with that of another in the same store', async () => {
+    const store = keyvStore(open())
+    const outer = new Keyv({ store, namespace: 'a' })
+    await outer.set('k', 'outer')
+    const inner = new Keyv({ store, namespace: 'a:b' })
+    await inner.set('k', 'inner')
+    await inner.clear()
+    expect([await inner.get('k'), await outer.get('k')]).toEqual([undefined, 'outer'])
+  })
+
   it('clears everything where it has no namespace', async () => {
     const keyv = new Keyv({ store: keyvStore(open()), namespace: '' })
     await keyv.set('k', 1)

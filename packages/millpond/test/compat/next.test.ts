@@ -7,6 +7,7 @@ import { type NextCacheEntry, nextIncrementalCache, nextUseCache } from 'millpon
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Marks } from '../../src/compat/next-marks.ts'
 import { patient } from './patient.ts'
 
 let folder: string
@@ -167,6 +168,23 @@ describe("'use cache'", () => {
     expect(await b.getExpiration(['_N_T_/layout', '_N_T_/shop'])).toBeGreaterThanOrEqual(before)
     expect(await b.get('k', ['_N_T_/shop'])).toBeUndefined()
     await expect.poll(async () => textOf(await b.get('k', ['_N_T_/about']))).toBe('old')
+  })
+
+  it('takes what is older than the revalidations that it remembers for revalidated', async () => {
+    const cache = createCache({ tiers: [memory({ maxEntries: 10 })] })
+    const marks = new Marks(cache, cache.namespace('next'), 3)
+    const before = Date.now() - 1
+    await marks.revalidate(['first', 'second', 'third'], undefined)
+    expect(await marks.stateOf(['never'], before)).toBe('valid')
+    const between = Date.now()
+    await later()
+    await marks.revalidate(
+      Array.from({ length: 20 }, (_, at) => `tag-${at}`),
+      undefined,
+    )
+    expect([await marks.stateOf(['first'], before), await marks.stateOf(['another'], between)]).toEqual(['expired', 'expired'])
+    expect(await marks.stateOf(['first'], Date.now())).toBe('valid')
+    await cache.close()
   })
 
   it('forgets no revalidation in a cache of memory that is full', async () => {

@@ -81,12 +81,19 @@ describe('unstorage', () => {
       { key: 'x', value: 1, options: { ttl: 60 } },
       { key: 'over', value: 1, options: { ttl: -1 } },
     ])
+    await storage.setItems([{ key: 'common', value: 1, options: { ttl: undefined } }], { ttl: 60 })
     const meta = await storage.getMeta('minute')
     expect(meta.ttl).toBe(60)
     expect(meta.mtime?.getTime()).toBe(clock.now())
     expect(await storage.getMeta('nothing')).toEqual({})
     await clock.advance(60_000)
-    expect(await Promise.all(['ever', 'minute', 'x', 'over'].map((key) => storage.hasItem(key)))).toEqual([true, false, false, false])
+    expect(await Promise.all(['ever', 'minute', 'x', 'over', 'common'].map((key) => storage.hasItem(key)))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ])
   })
 
   it('tells who watches of what is written here', async () => {
