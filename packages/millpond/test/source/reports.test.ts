@@ -109,7 +109,7 @@ describe('write-behind', () => {
     expect(stored.length).toBeLessThan(13)
   })
 
-  it('hazelcast #8918, #14019, #5757: a source that is down for a day is asked all day, queues nothing twice, and gets all soon after', async () => {
+  it('hazelcast #8918, #14019: a source that is down for a day is asked all day, queues nothing twice, and gets all soon after', async () => {
     const clock = fakeClock()
     const cache = open({ clock })
     const rows = new Map<number, number>()
@@ -205,7 +205,7 @@ describe('refreshing ahead', () => {
     expect(loads).toBeLessThan(10)
   })
 
-  it('caffeine #175, #120: what takes longer to load than it is fresh is renewed all the same', async () => {
+  it('caffeine #175: what takes longer to load than it is fresh is renewed all the same', async () => {
     const clock = fakeClock()
     let loads = 0
     const things = open({ clock }).collection('thing', {

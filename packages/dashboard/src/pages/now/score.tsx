@@ -43,8 +43,7 @@ export function HealthScore({ health, course = [] }: HealthScoreProps) {
             Health
           </h2>
           <p className="score-n">
-            {shown}
-            <span className="u">of 100</span>
+            {shown} <span className="u">of 100</span>
           </p>
         </div>
         <Course course={course} now={score.to} />
