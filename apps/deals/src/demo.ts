@@ -7,7 +7,7 @@ import type { Tokens } from './http/tokens.ts'
 export interface Demo {
   readonly organization: { readonly id: number; readonly name: string }
   /** One of its deals, to try a write on. */
-  readonly deal: { readonly id: number; readonly title: string; readonly amount_cents: number | null } | undefined
+  readonly deal: { readonly id: number; readonly title: string } | undefined
   /** Absent when nobody active has the role any more. */
   readonly viewer: string | undefined
   readonly manager: string | undefined
@@ -40,7 +40,7 @@ export async function chooseDemo(db: Database, tokens: Tokens): Promise<Demo> {
     .where('organization_id', '=', organization.id)
     .orderBy((eb) => eb.fn('length', ['title']))
     .orderBy('id')
-    .select(['id', 'title', 'amount_cents'])
+    .select(['id', 'title'])
     .executeTakeFirst()
   const tokenOf = (role: string) => {
     const member = members.find((each) => each.role === role)

@@ -125,6 +125,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readSettings(args: readonly string[], env: Environment): Settings | undefined {
   const given = parseOptions(args)
   if (given.help) return undefined
+  // As of a variable of the shell that is not set: it must not listen on all addresses, nor fill the folder that somebody stands in.
+  const empty = Object.entries(given).find(([, value]) => value === '')
+  if (empty !== undefined) throw new StartError(`--${empty[0]} "" says nothing: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
   return {
     host: given.host ?? '127.0.0.1',

@@ -17,6 +17,8 @@ const refusal = (args: readonly string[], env: Record<string, string> = {}): str
 test.each([
   [['--colour', 'red'], {}, /'--colour'.*--help/],
   [['extra'], {}, /'extra'.*--help/],
+  [['--host', ''], {}, /--host "" says nothing: give a value, or leave it out/],
+  [['--dir='], {}, /--dir "" says nothing/],
   [['--port', 'http'], {}, /--port "http" .* 0 to 65535/],
   [[], { PORT: '70000' }, /PORT "70000"/],
   [['--deals=-5'], {}, /--deals "-5" .* from 0/],

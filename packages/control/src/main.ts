@@ -18,7 +18,7 @@ const HELP = `Usage: millpond serve [options]
   --port N           (8090)
   --host NAME        (127.0.0.1)
   --token-file FILE  the administrator's token; also MILLPOND_ADMIN_TOKEN. Without either the first start makes one and shows it once
-  --help
+  -h, --help
 
 A CDN is purged and watched where the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is there;
 its CDN_FOLDERS (site=/srv/site/dist,photos=/srv/photos) may be uploaded and their pictures made smaller.
@@ -31,7 +31,7 @@ const OPTIONS = {
   port: { type: 'string', default: '8090' },
   host: { type: 'string', default: '127.0.0.1' },
   'token-file': { type: 'string' },
-  help: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
 } as const
 type Given = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
@@ -59,6 +59,9 @@ class Mistake extends Error {}
 function optionsIn(args: readonly string[]): Given {
   try {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
+    // As of a variable of the shell that is not set: it must not listen on all addresses.
+    const empty = Object.entries(values).find(([, value]) => value === '')
+    if (empty !== undefined) throw new Mistake(`--${empty[0]} "" says nothing: give a value, or leave it out`)
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535)
       throw new Mistake(`--port ${values.port} is not a port: give 0 to 65535`)
     return values

@@ -82,6 +82,7 @@ it('says in one line what it cannot do', async () => {
   for (const [args, words] of [
     [['serve', '--speed', '3'], /--speed.*--help/],
     [['serve', '--port', '99999'], /--port 99999 is not a port/],
+    [['serve', ...STORE, '--host', ''], /--host "" says nothing: give a value, or leave it out/],
     [['serve', '--store', '/dev/null/control.db'], /cannot be opened/],
     [['serve', ...STORE, '--token-file', join(folder, 'none')], /--token-file .* cannot be read/],
     [['ui'], /@millpond\/cli has the others/],

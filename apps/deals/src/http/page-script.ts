@@ -128,6 +128,16 @@ async function probe(rows, column, token, extra) {
   }
 }
 
+/** By 1.00 from what it is now, whoever has changed it since this page was made. */
+async function raise(deal, token) {
+  const path = '/api/deals/' + deal + '/'
+  const headers = { Authorization: 'Bearer ' + token, 'Content-Type': 'application/json' }
+  const found = await fetch(path, { headers, cache: 'no-store' })
+  if (!found.ok) return found
+  const { amount_cents: now } = await found.json()
+  return fetch(path, { method: 'PATCH', headers, body: JSON.stringify({ amount_cents: (now ?? 0) + 100 }) })
+}
+
 async function change() {
   const panel = at('write')
   const rows = [...panel.querySelectorAll('tbody tr')]
@@ -137,12 +147,7 @@ async function change() {
   try {
     await probe(rows, 1, token, {})
     await probe(rows, 1, token, {})
-    panel.dataset.amount = Number(panel.dataset.amount) + 100
-    const answer = await fetch('/api/deals/' + deal + '/', {
-      method: 'PATCH',
-      headers: { Authorization: 'Bearer ' + token, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ amount_cents: Number(panel.dataset.amount) }),
-    })
+    const answer = await raise(deal, token)
     const made = await answer.json()
     await probe(rows, 2, token, answer.headers.has('cache-token') ? { 'Cache-Token': answer.headers.get('cache-token') } : {})
     const { tags = [], receipts = [] } = made.forgotten ?? {}

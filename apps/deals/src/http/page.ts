@@ -6,7 +6,7 @@ import { PAGE_STYLE } from './page-style.ts'
 export interface PageFacts {
   readonly organization: { readonly id: number; readonly name: string }
   /** One of its deals, to try a write on. */
-  readonly deal: { readonly id: number; readonly title: string; readonly amount_cents: number | null } | undefined
+  readonly deal: { readonly id: number; readonly title: string } | undefined
   readonly counts: { readonly organizations: number; readonly users: number; readonly deals: number }
   readonly database: 'sqlite' | 'postgres'
   readonly tiers: readonly string[]
@@ -100,7 +100,7 @@ function writePanel({ deal, manager, organization, counts }: PageFacts): string 
     ['Another organisation', `/api/cached/organizations/${other}/info/`],
   ] as const
   const rows = probes.map(([title, path]) => `<tr data-probe="${escaped(path)}"><th scope="row">${title}</th><td>–</td><td>–</td></tr>`)
-  return `<section class="write" id="write" data-token="${escaped(manager)}" data-deal="${deal.id}" data-amount="${deal.amount_cents ?? 0}">
+  return `<section class="write" id="write" data-token="${escaped(manager)}" data-deal="${deal.id}">
 <div class="head"><h2>Change a deal, and see what is forgotten</h2><span class="small">with the manager’s token</span></div>
 <div class="sheet">
 <p><button id="change">Raise “${escaped(deal.title)}” by 1.00</button> <span class="small">PATCH <code>/api/deals/${deal.id}/</code></span></p>

@@ -1,5 +1,7 @@
 // What a client meets at the edges: who is told first what is wrong, names that nobody reads, HEAD, where a new thing is, reads after one's own write.
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PAGE_SCRIPT } from '../../src/http/page-script.ts'
 import { type Cast, twoCasts } from '../people.ts'
 import { cacheStatus, isHit, type Subject, startSubject } from '../service-under-test.ts'
 
@@ -161,4 +163,21 @@ test('what warming costs is told apart from what requests cost', async () => {
   } finally {
     await fresh.stop()
   }
+})
+
+test('the page raises a deal from what it is now, whoever has changed it since the page was made', async () => {
+  const ask = (path: string, init: RequestInit) => fetch(subject.service.url + path, init)
+  const part = PAGE_SCRIPT.slice(PAGE_SCRIPT.indexOf('async function raise'), PAGE_SCRIPT.indexOf('async function change'))
+  const raise: (deal: number, token: string) => Promise<Response> = runInNewContext(`${part}; raise`, { fetch: ask })
+  const path = `/api/deals/${one.dealId}/`
+  await subject.send('PATCH', path, one.manager, { amount_cents: 50_000 })
+  for (const amount of [50_100, 50_200]) {
+    const answer = await raise(one.dealId, subject.token(one.manager))
+    const token = answer.headers.get('cache-token') ?? ''
+    expect([answer.status, (await subject.get(path, one.viewer, { 'cache-token': token })).json.amount_cents]).toEqual([200, amount])
+  }
+  await subject.send('PATCH', path, one.manager, { amount_cents: null })
+  await raise(one.dealId, subject.token(one.manager))
+  expect((await subject.get(path, one.viewer)).json.amount_cents).toBe(100)
+  expect((await raise(987_654, subject.token(one.manager))).status).toBe(404)
 })

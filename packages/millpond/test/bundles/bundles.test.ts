@@ -1,5 +1,5 @@
 // The library in one file with the program that uses it, by three bundlers, run where no package is; and in TypeScript programs of CommonJS modules.
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import ts from 'typescript'
@@ -139,6 +139,28 @@ test('where a test runner gives a realm of its own, as Jest does, what Node thro
   const [server, missing] = JSON.parse(printed)
   expect(server).toMatch(/^LEDGER_UNREACHABLE: .*ECONNREFUSED/)
   expect(missing).toMatch(/^OPTION_INVALID: .*npm install pg/)
+})
+
+test('T9: each optional package that is missing is named with its remedy, and tiers that are optional are left out', async () => {
+  const { file, warnings } = await esbuild('missing.mjs', 'cjs')
+  expect(warnings).toEqual([])
+  const { errors, leftOut } = JSON.parse(await run(process.execPath, [file], folder))
+  for (const [name, said] of Object.entries(errors))
+    expect(said).toMatch(new RegExp(`^MillpondError OPTION_INVALID .*npm install ${name.split(' ')[0]}\\b`))
+  expect(Object.keys(errors).length).toBe(11)
+  expect(leftOut).toEqual({
+    kept: [1, ['memory']],
+    warnings: ['ioredis', 'redis', 'pg', 'libsql'].map((name, index) =>
+      expect.stringMatching(new RegExp(`^tiers\\[${index + 1}\\] is optional and left out.*npm install ${name}`)),
+    ),
+  })
+  // One that is there and fails is another matter, also where it is the second that is tried.
+  const broken = join(folder, 'broken')
+  mkdirSync(join(broken, 'node_modules/redis'), { recursive: true })
+  writeFileSync(join(broken, 'node_modules/redis/index.js'), "throw new Error('of another architecture')")
+  copyFileSync(file, join(broken, 'missing.cjs'))
+  const second = JSON.parse(await run(process.execPath, [join(broken, 'missing.cjs')], broken))
+  expect(second.leftOut).toMatch(/^OPTION_INVALID .*ioredis or redis could not be loaded/)
 })
 
 test('memory alone, minified and compressed, is as small as the guide says', async () => {

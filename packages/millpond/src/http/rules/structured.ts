@@ -1,6 +1,6 @@
 // Structured fields (RFC 9651), by the optional peer structured-headers: loaded with the first field that needs them.
-import { createRequire } from 'node:module'
 import { MillpondError } from '../../core/errors.ts'
+import { loadPackage } from '../../core/packages.ts'
 
 type Item = readonly [unknown, unknown]
 interface Module {
@@ -8,7 +8,6 @@ interface Module {
   parseList(text: string): readonly Item[]
 }
 
-const load = createRequire(import.meta.url)
 let loaded: Module | undefined
 
 /**
@@ -17,7 +16,7 @@ let loaded: Module | undefined
  */
 export function needStructuredFields(): Module {
   try {
-    loaded ??= load('structured-headers') as Module
+    loaded ??= loadPackage('structured-headers') as Module
     return loaded
   } catch (cause) {
     throw new MillpondError(

@@ -1,7 +1,7 @@
 // What the tier and its ledger need of the servers: one, one that Sentinel names, or a Cluster.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
-import { loadPackage } from '../../core/packages.ts'
+import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 import type { RedisClientClass } from './client.ts'
 import { type NodeRedisClient, nodeRedisClass } from './client-node-redis.ts'
 import type { RedisDriver, RedisSettings } from './options.ts'
@@ -42,7 +42,8 @@ export function clientClass({ template, drivers }: Pick<RedisSettings, 'template
     try {
       return classOf(driver, loadPackage(driver))
     } catch (error) {
-      cause ??= error
+      // One that is there and fails is no reason to leave the tier out.
+      if (cause === undefined || isNotInstalled(cause)) cause = error
     }
   }
   throw new MillpondError(
