@@ -66,10 +66,13 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   const acked: Receipt['acked'] = async (options) => {
     const ms = parseDuration(options?.timeout ?? 1000, 'timeout')
     const until = space.services.clock.monotonic() + ms
+    // Asked meanwhile: a process here that is late says nothing of other regions.
+    const away = isApplied ? regionsBehind(space, position, ms) : undefined
     const behind = await space.ledger.acked(isApplied ? position : undefined, ms)
     const left = Math.max(0, until - space.services.clock.monotonic())
-    const [late = [], away = []] = await Promise.all([delivery?.late(left), regionsBehind(space, position, left)])
-    return [...behind, ...late, ...away]
+    const last = space.ledger.view.position // with what had not been applied
+    const [late = [], regions] = await Promise.all([delivery?.late(left), away ?? regionsBehind(space, last, left)])
+    return [...behind, ...late, ...regions]
   }
   return {
     id,

@@ -102,6 +102,16 @@ describeWith('redis', 'two regions', () => {
     expect(await late.acked({ timeout: 300 })).toEqual(['region:eu'])
   })
 
+  test('a process that is late here says nothing of the other region', async () => {
+    const [us] = await startBoth()
+    const { epoch } = (await us.explain('k')).ledger.position
+    const beside = redis({ ...DRIVER, url: servers.us.url, keyPrefix: `m${round}:` })
+    await beside.ledger.report?.('shop:default:', 'late', { epoch, seq: 0 })
+    await links.us.set({ kind: 'delay', ms: 20 })
+    expect(await (await us.delete('k')).acked({ timeout: 800 })).toEqual(['late'])
+    await beside.close()
+  })
+
   test('what the region does not have comes from the origin, and explain says where it was made', async () => {
     const [us, eu] = await startBoth({ origin: 'us' })
     const value = await us.getOrSet('k', load)
