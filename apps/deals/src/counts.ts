@@ -5,6 +5,7 @@ import type { Insight } from 'millpond/insight'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
+import type { RegionsHeard } from './cache/regions.ts'
 import type { Values } from './cache/values.ts'
 import type { Progress } from './cache/warming.ts'
 import type { Database } from './db/database.ts'
@@ -34,6 +35,8 @@ export interface Sources {
   readonly records: Cache | undefined
   /** What watches the cache. Undefined: nobody does. */
   readonly insight: Insight | undefined
+  /** What this region knows of the others. Undefined: there are none. */
+  readonly regions: RegionsHeard | undefined
   /** How values are kept. */
   readonly values: Values | undefined
   readonly startedAt: number

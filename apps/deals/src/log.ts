@@ -2,12 +2,12 @@
 import { createLog, type Level, type Log } from 'millpond/observe'
 
 /** Undefined: nobody asked for lines. */
-export function openLog(level: Level | undefined, node: number): Log | undefined {
+export function openLog(level: Level | undefined, nodeId: string): Log | undefined {
   if (level === undefined) return undefined
   return createLog({
     level,
     service: 'deals',
-    fields: { 'service.node.name': `deals-${node}` },
+    fields: { 'service.node.name': nodeId },
     write: (line) => void process.stderr.write(line),
   })
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { CONTROL_PATH, DASHBOARD_PATH } from './control.ts'
 import { curlLine } from './http/page.ts'
-import { type MoreNodes, startMoreNodes } from './more-nodes.ts'
+import { type MoreNodes, processNames, startMoreNodes } from './more-nodes.ts'
 import { type Service, startService } from './service.ts'
 import { HELP, readSettings, type Settings } from './settings.ts'
 import { StartError } from './start-error.ts'
@@ -22,7 +22,7 @@ try {
 
 async function start(settings: Settings): Promise<void> {
   if (settings.node > 1) return runNode(await startService(settings, say), settings.node)
-  if (settings.nodes === 1) return run(await startService(settings, say), settings, [])
+  if (processNames(settings).length === 1) return run(await startService(settings, say), settings, [])
   const secret = settings.tokenSecret ?? randomBytes(32).toString('base64url')
   const service = await startService({ ...settings, tokenSecret: secret }, say)
   const more = await startMoreNodes(settings, secret, args, say).catch(async (error: unknown) => {
@@ -44,8 +44,9 @@ function runNode(service: Service, node: number): void {
 
 function run(service: Service, settings: Settings, others: readonly string[], more?: MoreNodes): void {
   const { demo, url } = service
+  const names = processNames(settings)
   say(`
-  Deals is ready: ${url}/${others.map((other, index) => `\n  node ${index + 2}: ${other}`).join('')}
+  Deals is ready: ${url}/${settings.regions === undefined ? '' : ` (the region ${names[0]}, which is the origin)`}${others.map((other, index) => `\n  ${names[index + 1]}: ${other}`).join('')}
   data: ${service.database}
   cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
 ${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there until an invalidation purges it)\n`}  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)

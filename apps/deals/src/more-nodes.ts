@@ -10,7 +10,11 @@ export interface MoreNodes {
 
 const SAID = /Deals node \d+ is ready: (\S+)/
 
-/** Starts processes 2 to `settings.nodes`, once the first has filled the database; each is ready when this resolves. */
+/** What each process of the service is called, the first one first. */
+export const processNames = ({ nodes, regions }: Pick<Settings, 'nodes' | 'regions'>): readonly string[] =>
+  regions?.names ?? Array.from({ length: nodes }, (_, at) => `node ${at + 1}`)
+
+/** Starts all but the first process, once that has filled the database; each is ready when this resolves. */
 export async function startMoreNodes(
   settings: Settings,
   secret: string,
@@ -24,12 +28,14 @@ export async function startMoreNodes(
   }
   try {
     const urls: string[] = []
-    for (let node = 2; node <= settings.nodes; node++) {
-      const port = settings.port === 0 ? 0 : settings.port + node - 1
+    for (const [at, name] of processNames(settings).entries()) {
+      if (at === 0) continue
+      const node = at + 1
+      const port = settings.port === 0 ? 0 : settings.port + at
       const env = { ...process.env, DEALS_NODE: String(node), DEALS_TOKEN_SECRET: secret, CACHE_WARMING_ENABLED: 'false' }
       const child = fork(script, [...withoutReset(args), '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
       children.push(child)
-      urls.push(await ready(child, node, settings.logLevel !== undefined, say))
+      urls.push(await ready(child, name, settings.logLevel !== undefined, say))
     }
     return { urls, close }
   } catch (error) {
@@ -41,20 +47,20 @@ export async function startMoreNodes(
 /** The first process has filled the database again. */
 const withoutReset = (args: readonly string[]): readonly string[] => args.filter((arg) => arg !== '--reset')
 
-function ready(child: ChildProcess, node: number, isLogging: boolean, say: (line: string) => void): Promise<string> {
+function ready(child: ChildProcess, name: string, isLogging: boolean, say: (line: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const tell = (chunk: unknown): void => {
       for (const line of String(chunk).split('\n')) {
         const url = SAID.exec(line)?.[1]
         if (url !== undefined) resolve(url)
-        else if (line.trim() !== '') say(`node ${node}: ${line}`)
+        else if (line.trim() !== '') say(`${name}: ${line}`)
       }
     }
     child.stdout?.on('data', tell)
     // Lines for machines stay as they are.
     if (isLogging) child.stderr?.pipe(process.stderr, { end: false })
     else child.stderr?.on('data', tell)
-    child.once('exit', (code) => reject(new Error(`node ${node} ended with ${code} before it was ready`)))
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code} before it was ready`)))
   })
 }
 

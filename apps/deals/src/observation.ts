@@ -141,6 +141,7 @@ function describeLive(counts: Counts, sources: Sources) {
       : null,
     insight: cache === undefined || insight === undefined ? null : predictionShown(insight.prediction(cache.info().name)),
     layers,
+    regions: describeRegions(sources),
     values: describeValues(sources),
     http: httpStats() ?? null,
     requests: latencyOf(counts.requests.latency),
@@ -155,6 +156,17 @@ function predictionShown(prediction: Prediction | undefined) {
   if (prediction === undefined) return { prediction: null }
   const { state, accuracy, benefit, loads, used, wasted, lost } = prediction
   return { prediction: { state, accuracy: accuracy ?? null, benefit: benefit ?? null, loads, used, wasted, lost } }
+}
+
+/** How far behind the others this region may be. */
+function describeRegions({ regions }: Sources) {
+  if (regions === undefined) return null
+  const others = regions.heard().map(({ region, lagMs, isHeard }) => ({
+    region,
+    is_heard: isHeard,
+    lag_ms: lagMs === undefined ? null : Math.round(lagMs),
+  }))
+  return { own: regions.own, others }
 }
 
 /** What compression and selection have saved, and by which key is sealed. */

@@ -11,6 +11,7 @@ import { createInvalidation } from './cache/invalidation.ts'
 import { createLayer, type Layer, type Observe } from './cache/layer.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
 import { openWarming } from './cache/open-warming.ts'
+import { folderOf, openRegions } from './cache/regions.ts'
 import { createResponses } from './cache/responses.ts'
 import { createSessions, type Sessions } from './cache/sessions.ts'
 import { createSteering } from './cache/steering.ts'
@@ -54,10 +55,17 @@ export async function startService(settings: Settings, say: (line: string) => vo
   const { db, dataset, today } = await prepareData(settings, say)
   const opened: { close(): Promise<void> }[] = [db]
   try {
-    const log = openLog(settings.logLevel, settings.node)
+    const { regions } = settings
+    const folder = folderOf(settings)
+    const nodeId = `deals-${regions?.own ?? settings.node}`
+    const log = openLog(settings.logLevel, nodeId)
     const edge = await openEdge(settings, say)
     if (edge !== undefined) opened.unshift(edge)
-    const caches = await openCaches(settings.cache, settings.folder, dataset, say, log, edge === undefined ? [] : [edge.outlet])
+    const caches = await openCaches(settings.cache, folder, dataset, say, {
+      log,
+      outlets: edge && [edge.outlet],
+      openRegions: regions && (() => openRegions(regions, settings, say)),
+    })
     opened.unshift(caches)
     caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
       if (state === 'dead') say(`${collection} ${key}: the database refuses it (${error instanceof Error ? error.message : error})`)
@@ -83,7 +91,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       isEnabled: settings.cache.isInvalidating,
       plantedFault: settings.cache.plantedFault,
     })
-    const journals = join(settings.folder, 'journals', dataset)
+    const journals = join(folder, 'journals', dataset)
     const records = startOrExplain(() => openRecords({ db, records: caches.records, invalidation, today, journals }, say))
     opened.unshift(records)
     const apart = db.apart()
@@ -96,7 +104,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       observation,
       views: records.views,
       busiest: (limit) => busiest(apart, limit),
-      folder: settings.folder,
+      folder,
       say,
       warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined,
     })
@@ -104,7 +112,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const tokens = createTokens(settings.tokenSecret)
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
-    const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, today: isoDay(today), url: '' }
+    const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, regions, today: isoDay(today), url: '' }
     const responsesAfter = (token: string) =>
       createResponses(observed[1].after(token), createStrategicCache(observed[0].after(token), answers))
     const access = createAccess(tokens, strategic)
@@ -114,10 +122,10 @@ export async function startService(settings: Settings, say: (line: string) => vo
       insight: caches.insight,
       cdn: edge?.cdn,
       application: createApplication({ db, cache: caches.cache, warming }),
-      folder: settings.folder,
+      folder,
       settings: settings.cache,
       credentials: settings,
-      nodeId: `deals-${settings.node}`,
+      nodeId,
       say,
       member: async (request) =>
         door.arrivals.get(request)?.isFromHere === true ? access.member(request, demo.organization.id) : undefined,

@@ -35,6 +35,15 @@ export interface Settings {
   readonly logLevel: Level | undefined
   /** This one among them: the first starts the others. */
   readonly node: number
+  /** Each a process with a cache of its own, over the same data; undefined: there are none. */
+  readonly regions: Regions | undefined
+}
+
+export interface Regions {
+  /** The first is the origin: the others ask it for what they do not have. */
+  readonly names: readonly string[]
+  /** The one of this process. */
+  readonly own: string
 }
 
 export interface CacheSettings {
@@ -87,6 +96,8 @@ export const HELP = `Usage: npm start -- [options]
   --compact on|off     pack and compress what is cached outside memory, and keep only what is read again (on)
   --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
+  --regions A,B        a process for each region, on ports one above the other: each with a cache of its own, and what is written in one is
+                       forgotten in all (none)
   --insight on|off     watch the cache: sizing and advice, loading ahead what is read next, times to live that follow the values (off)
   --edge-port N        an edge before the service, as a CDN would be: a caching proxy at this port, which invalidations purge (none)
   --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
@@ -114,10 +125,14 @@ const OPTIONS = {
   encrypt: { type: 'boolean' },
   nodes: { type: 'string' },
   'edge-port': { type: 'string' },
+  regions: { type: 'string' },
   insight: { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
+
+const MOST_PROCESSES = 16
+const REGION = /^[\w-]{1,63}$/
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -129,6 +144,7 @@ export function readSettings(args: readonly string[], env: Environment): Setting
   const empty = Object.entries(given).find(([, value]) => value === '')
   if (empty !== undefined) throw new StartError(`--${empty[0]} "" says nothing: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
+  const node = whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, MOST_PROCESSES)
   return {
     host: given.host ?? '127.0.0.1',
     port: whole(given.port !== undefined ? '--port' : 'PORT', given.port ?? text(env.PORT) ?? '8080', 0, 65_535),
@@ -141,11 +157,12 @@ export function readSettings(args: readonly string[], env: Environment): Setting
     asOf: readDay(given['as-of']),
     cache: readCache(given, env),
     tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
-    nodes: whole('--nodes', given.nodes ?? '1', 1, 16),
+    nodes: whole('--nodes', given.nodes ?? '1', 1, MOST_PROCESSES),
     adminToken: readToken('MILLPOND_ADMIN_TOKEN', env),
     metricsToken: readToken('DEALS_METRICS_TOKEN', env),
     logLevel: readLevel(given['log-level']),
-    node: whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, 16),
+    node,
+    regions: readRegions(given, node),
   }
 }
 
@@ -294,6 +311,31 @@ function readEdgePort({ 'edge-port': port, nodes = '1', cache }: ReturnType<type
   if (nodes !== '1') throw new StartError('--edge-port is of one process, which purges it: leave out --nodes')
   if (cache === 'off') throw new StartError('--edge-port needs the cache, whose invalidations purge the edge: leave out --cache off')
   return whole('--edge-port', port, 0, 65_535)
+}
+
+function readRegions(
+  { regions, nodes = '1', cache, 'edge-port': port }: ReturnType<typeof parseOptions>,
+  node: number,
+): Regions | undefined {
+  if (regions === undefined) return undefined
+  if (nodes !== '1') throw new StartError('--regions has one process for each region: leave out --nodes')
+  if (port !== undefined) throw new StartError('--edge-port is of one process, which purges it: leave out --regions')
+  if (cache === 'off') throw new StartError('--regions needs the cache, whose invalidations go to every region: leave out --cache off')
+  const names = regions.split(',').map((name) => name.trim())
+  const shown = JSON.stringify(regions)
+  const wrong = names.find((name) => !REGION.test(name))
+  if (wrong !== undefined)
+    throw new StartError(
+      `--regions ${shown}: ${JSON.stringify(wrong)} is no name of a region: give names of up to 63 letters, digits, - and _, as us-east-1,eu-west-1`,
+    )
+  // Each has a folder, and some file systems do not tell A from a.
+  const again = names.find((name, at) => names.slice(0, at).some((other) => other.toLowerCase() === name.toLowerCase()))
+  if (again !== undefined) throw new StartError(`--regions ${shown}: ${JSON.stringify(again)} is there twice: name each region once`)
+  if (names.length < 2 || names.length > MOST_PROCESSES)
+    throw new StartError(`--regions ${shown}: give from 2 to ${MOST_PROCESSES} regions, as us-east-1,eu-west-1, or leave it out`)
+  const own = names[node - 1]
+  if (own === undefined) throw new StartError(`DEALS_NODE ${node} is not allowed: there are ${names.length} regions`)
+  return { names, own }
 }
 
 function readSecret(secret: string | undefined): string | undefined {

@@ -111,6 +111,7 @@ describe('what it refuses: one line, exit code 2, nothing half made', () => {
     await refused(['--speed', '3'], {}, /deals: .*--speed.*--help/)
     await refused([], { CACHE_DEFAULT_TIMEOUT: 'soon' }, /deals: CACHE_DEFAULT_TIMEOUT "soon"/)
     await refused([], { REDIS_URL: 'nonsense' }, /deals: REDIS_URL "nonsense"/)
+    await refused(['--regions', 'us,us'], {}, /deals: --regions "us,us": "us" is there twice/)
   })
 
   test('a PostgreSQL that does not answer', async () => {

@@ -9,11 +9,21 @@ export type EdgeState = 'purged' | 'pending'
 /** Of a write's answer. */
 const EDGE_MS = 2_000
 
+/** Who has not applied it within so many milliseconds, as a receipt says it. */
+export type Acked = (options: { readonly timeout: number }) => Promise<readonly string[]>
+
+/** What a purge came to. */
+interface Forgot {
+  /** Absent: there is no edge. */
+  readonly edge?: EdgeState
+  readonly acked: Acked | undefined
+}
+
 export interface Front {
   /** Stands before the application. */
   before(application: RequestListener): RequestListener
-  /** Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within bounds. Undefined: there is none. */
-  forget(tags: readonly string[]): Promise<EdgeState | undefined>
+  /** Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within bounds. Undefined: the cache is off. */
+  forget(tags: readonly string[]): Promise<Forgot | undefined>
   /** Undefined when the cache is off. */
   stats(): HttpStats | undefined
 }
@@ -29,8 +39,9 @@ export function createFront({ front }: Pick<Caches, 'front'>, isAtEdge: boolean,
     before: (application) => http.listener(application),
     forget: async (tags) => {
       const receipt = await http.purge({ tags })
-      if (!isAtEdge) return undefined
-      return (await receipt.acked?.({ timeout: EDGE_MS }))?.length === 0 ? 'purged' : 'pending'
+      const acked: Acked | undefined = receipt.acked?.bind(receipt)
+      if (!isAtEdge) return { acked }
+      return { acked, edge: (await acked?.({ timeout: EDGE_MS }))?.length === 0 ? 'purged' : 'pending' }
     },
     stats: () => http.stats(),
   }

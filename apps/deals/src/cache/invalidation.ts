@@ -1,9 +1,10 @@
 // Forgetting: after a write exactly what it touched, on demand an organisation, a user, a kind, a layer, everything.
+import type { Receipt } from 'millpond'
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 import { type Changed, type Committed, commitAll, forgetNotes, pendingNotes } from '../writes/commit.ts'
 import { Refused } from '../writes/refused.ts'
-import type { EdgeState, Front } from './front.ts'
+import type { Acked, EdgeState, Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
 import type { Layer, LayerName, Question } from './layer.ts'
 import type { Caches } from './open-caches.ts'
@@ -36,6 +37,8 @@ export interface Forgotten {
   readonly receipts: readonly LayerReceipt[]
   /** Absent: there is no edge. */
   readonly edge?: EdgeState
+  /** What came of it in each region within `REGIONS_MS`, this one first. Absent: there are none. */
+  readonly regions?: Receipt['regions']
   /** Brought along by a read, that read sees nothing older. */
   readonly token: string
 }
@@ -78,50 +81,62 @@ export interface InvalidationOptions {
 /** Of tags: does a record carry it? */
 const isOfRecord = (tag: string): boolean => tag.startsWith('deal:') || tag.startsWith('user:')
 
+/** How long a write's answer waits for the other regions. */
+const REGIONS_MS = 2_000
+
 const tenth = (ms: number): number => Math.round(ms * 10) / 10
 
 export function createInvalidation({ db, layers, records, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
   const token = (): string => tokenOf([...layers.map(({ cache }) => cache), records])
   /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
-  const forget = async (
+  const forgetHere = async (
     tags: readonly string[],
     { only, isThrough = false }: WriteOptions & { readonly only?: Layer['name'] | undefined } = {},
-  ): Promise<Forgotten> => {
+  ): Promise<ForgottenHere> => {
     const from = performance.now()
     const failures: unknown[] = []
     const receipts: LayerReceipt[] = []
+    const steps: Step[] = []
+    const failed = (error: unknown): undefined => {
+      failures.push(error)
+    }
     for (const layer of layers) {
       if (only !== undefined && layer.name !== only) continue
-      const receipt = await layer.cache?.invalidateTags(tags).catch((error: unknown) => {
-        failures.push(error)
-        return undefined
-      })
-      if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
+      const receipt = await layer.cache?.invalidateTags(tags).catch(failed)
+      if (receipt === undefined) continue
+      receipts.push(shownReceipt(layer.name, receipt))
+      steps.push(receipt)
     }
     const ofRecords = isThrough || only !== undefined ? [] : tags.filter(isOfRecord)
-    if (ofRecords.length > 0) await records?.invalidateTags(ofRecords).catch((error: unknown) => failures.push(error))
-    const edge = await front.forget(tags).catch((error: unknown) => {
-      failures.push(error)
-      return undefined
-    })
+    const ofRows = ofRecords.length > 0 ? await records?.invalidateTags(ofRecords).catch(failed) : undefined
+    const atFront = await front.forget(tags).catch(failed)
     if (failures.length > 0) throw failures[0]
-    return { tags, ms: tenth(performance.now() - from), receipts, token: token(), ...(edge !== undefined && { edge }) }
+    const ms = tenth(performance.now() - from)
+    const edge = atFront?.edge
+    return {
+      forgotten: { tags, ms, receipts, token: token(), ...(edge !== undefined && { edge }) },
+      steps: [...steps, ...(ofRows ? [ofRows] : []), ...(atFront ? [atFront] : [])],
+    }
   }
+  const forget = async (...about: Parameters<typeof forgetHere>): Promise<Forgotten> => everywhere(await forgetHere(...about))
   /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
   const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {
     const from = performance.now()
     const receipts: LayerReceipt[] = []
+    const steps: Step[] = []
     for (const layer of layers) {
       const keys = questions.map((question) => (layer.name === 'response' ? asResponse(question).key : question.key))
       const receipt = await layer.cache?.invalidate({ keys })
-      if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
+      if (receipt === undefined) continue
+      receipts.push(shownReceipt(layer.name, receipt))
+      steps.push(receipt)
     }
-    return { tags: [], ms: tenth(performance.now() - from), receipts, token: token() }
+    return everywhere({ forgotten: { tags: [], ms: tenth(performance.now() - from), receipts, token: token() }, steps })
   }
   const settlePending = async () => {
     const notes = await pendingNotes(db)
     if (notes.length === 0) return 0
-    await forget([...new Set(notes.flatMap((note) => note.tags))])
+    await forgetHere([...new Set(notes.flatMap((note) => note.tags))])
     await forgetNotes(
       db,
       notes.map((note) => note.id),
@@ -137,9 +152,10 @@ export function createInvalidation({ db, layers, records, front, isEnabled, plan
     try {
       const touched = [...new Set(done.flatMap((one) => one.touched))]
       const tags = plantedFault === undefined ? touched : touched.filter((tag) => !tag.startsWith(plantedFault))
-      const forgotten = tags.length > 0 ? await forget(tags, options) : undefined
+      const here = tags.length > 0 ? await forgetHere(tags, options) : undefined
+      // From now on it is in the ledger, where the other regions find it.
       await forgetNotes(db, notes)
-      return { invalidation: 'done', forgotten }
+      return { invalidation: 'done', forgotten: here && (await everywhere(here)) }
     } catch {
       // The write is committed and its note is kept: a job settles it as soon as the shared tier answers.
       return { invalidation: 'pending', forgotten: undefined }
@@ -174,4 +190,33 @@ export function createInvalidation({ db, layers, records, front, isEnabled, plan
       ),
     settlePending,
   }
+}
+
+const shownReceipt = (layer: LayerName, { id, ms, tiers }: Receipt): LayerReceipt => ({ layer, id, ms: tenth(ms), tiers })
+
+/** A step of one of the namespaces. */
+interface Step {
+  readonly acked: Acked | undefined
+  /** Absent: of a purge, which does not tell. */
+  readonly regions?: Receipt['regions']
+}
+
+/** In this region; the others have not been waited for. */
+interface ForgottenHere {
+  readonly forgotten: Forgotten
+  readonly steps: readonly Step[]
+}
+
+/** All steps are waited for together; a region has applied the whole when it has applied each of them. */
+async function everywhere({ forgotten, steps }: ForgottenHere): Promise<Forgotten> {
+  const told = steps.flatMap(({ regions = [] }) => (regions.length > 0 ? [regions] : []))
+  const [first] = told
+  if (first === undefined) return forgotten
+  const own = first[0]?.region
+  const late = await Promise.all(steps.map(({ acked }) => acked?.({ timeout: REGIONS_MS }).catch(() => undefined)))
+  const isLate = (region: string): boolean =>
+    region === own
+      ? told.some(([step]) => step?.state === 'queued')
+      : late.some((names) => names === undefined || names.includes(`region:${region}`))
+  return { ...forgotten, regions: first.map(({ region }) => ({ region, state: isLate(region) ? 'queued' : 'applied' })) }
 }

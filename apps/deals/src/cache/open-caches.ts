@@ -6,11 +6,13 @@ import { type Cache, type CacheOptions, createCache, memory, type Outlet } from 
 import { adaptiveTtl, createInsight, type Insight, insightOf } from 'millpond/insight'
 import { sqliteJobs } from 'millpond/jobs'
 import type { Log } from 'millpond/observe'
+import type { EdgeTier } from 'millpond/tiers/edge'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { type CacheSettings, redisOptions } from '../settings.ts'
 import { startOrExplain } from '../start-error.ts'
 import { groupTag, ttlBounds } from './kinds.ts'
+import type { RegionsHeard } from './regions.ts'
 import { createValues, type Values } from './values.ts'
 
 export interface Caches {
@@ -26,6 +28,8 @@ export interface Caches {
   readonly values: Values | undefined
   /** What watches the cache. Undefined: nobody does. */
   readonly insight: Insight | undefined
+  /** What this region knows of the others. Undefined: there are none. */
+  readonly regions: RegionsHeard | undefined
   /** Redis was asked for and does not answer now. */
   isRedisMissing(): boolean
   close(): Promise<void>
@@ -42,8 +46,16 @@ const NO_CACHES: Caches = {
   front: undefined,
   values: undefined,
   insight: undefined,
+  regions: undefined,
   isRedisMissing: () => false,
   close: async () => undefined,
+}
+
+interface OpenOptions {
+  readonly log?: Log | undefined
+  readonly outlets?: readonly Outlet[] | undefined
+  /** Undefined: one region, whose tiers are those that the settings name. */
+  readonly openRegions?: (() => EdgeTier) | undefined
 }
 
 /** @throws StartError when a tier's option or file cannot be used. A Redis that does not answer is no error. */
@@ -52,21 +64,25 @@ export async function openCaches(
   folder: string,
   dataset: string,
   say: (line: string) => void,
-  log?: Log,
-  outlets: readonly Outlet[] = [],
+  { log, outlets = [], openRegions }: OpenOptions = {},
 ): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
   const redisAt = redisOptions(settings)
-  const { cache, values, jobs } = startOrExplain(() => {
+  const { cache, values, jobs, regions } = startOrExplain(() => {
     mkdirSync(folder, { recursive: true })
     const values = createValues(settings, folder)
     const jobs = new Sqlite(join(folder, 'jobs.sqlite'), { timeout: 2_000 })
+    const regions = openRegions?.()
     const cache = createCache({
       name: `${settings.keyPrefix}-${dataset}`,
       tiers: [
         memory({ maxBytes: MEMORY }),
-        ...(redisAt === undefined ? [] : [redis(redisAt)]),
-        sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
+        ...(regions !== undefined
+          ? [regions]
+          : [
+              ...(redisAt === undefined ? [] : [redis(redisAt)]),
+              sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
+            ]),
       ],
       ...timesOf(settings),
       ...insightFor(settings),
@@ -81,7 +97,7 @@ export async function openCaches(
         route: [{ when: { namespace: 'strategic', tags: BELOW_MEMORY.map(groupTag.kind) }, except: ['memory'] }],
       }),
     })
-    return { cache, values, jobs }
+    return { cache, values, jobs, regions: regions?.ledger.regions }
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
   cache.on('breaker', ({ tier, state }) =>
@@ -96,9 +112,11 @@ export async function openCaches(
     jobs.close()
   }
   const isRedisMissing = () => redisAt !== undefined && !response.stats().ledger.isUp
-  await response.get('v1:first:look').catch(() => undefined)
+  // A region hears of what the others forget in a namespace once it has been asked for something there.
+  const looked = regions === undefined ? [response] : [strategic, response, records, front]
+  await Promise.all(looked.map((space) => space.get('v1:first:look').catch(() => undefined)))
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, records, front, values, insight: insightOf(cache), isRedisMissing, close }
+  return { cache, strategic, response, records, front, values, insight: insightOf(cache), regions, isRedisMissing, close }
 }
 
 /** What has a time to live of its own keeps it; the rest lives as long as the settings say, or as its values do. */

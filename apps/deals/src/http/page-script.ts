@@ -4,7 +4,7 @@ export const PAGE_SCRIPT = `
 const at = (id) => document.getElementById(id)
 const percent = (share) => share === null ? '–' : (100 * share).toFixed(share > 0.995 || share === 0 ? 0 : 1) + ' %'
 const time = (ms) => ms >= 100 ? Math.round(ms) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)
-const names = { sqlite: 'SQLite', redis: 'Redis' }
+const names = { sqlite: 'SQLite', redis: 'Redis', edge: 'the store of this region' }
 const colour = (index, name) => name === 'loaded' ? 'c9' : 'c' + Math.min(index, 2)
 
 function parts(live) {
@@ -62,12 +62,20 @@ function drawSaved(values) {
   at('sealed').textContent = sealed_by ? 'all that leaves the process, by AES-256-GCM with the key ' + sealed_by : 'nothing; --encrypt seals what leaves the process'
 }
 
+function drawRegions(regions) {
+  at('regions').hidden = !regions
+  if (!regions) return
+  at('regions').textContent = regions.others.map((other) => other.is_heard ? 'All that ' + other.region + ' had forgotten ' + time(other.lag_ms) + ' ms ago is forgotten here.' :
+    other.region + ' is not heard: what is kept here is believed for a few seconds, and loaded again.').join(' ')
+}
+
 async function poll() {
   try {
     const answer = await fetch('/api/live/')
     const live = await answer.json()
     draw(live)
     drawSaved(live.values)
+    drawRegions(live.regions)
   } catch {
     at('state').textContent = 'the service does not answer'
   }
@@ -85,6 +93,19 @@ const told = (status) => {
   return 'computed, and now cached'
 }
 
+const inRegions = (regions) => !regions ? '' : '. In the regions: ' + regions.map((each) => each.region + ' ' + (each.state === 'applied' ? 'has forgotten it' : 'will')).join(', ')
+
+// Of what the URL alone tells: which region has computed the data of an answer.
+async function madeIn(path) {
+  const token = at('write')?.dataset.token
+  if (!document.querySelector('main').dataset.region || !token) return ''
+  const url = '/api/admin/caching/explain/?namespace=strategic&url=' + encodeURIComponent(location.origin + path)
+  const answer = await fetch(url, { headers: { Authorization: 'Bearer ' + token }, cache: 'no-store' })
+  if (!answer.ok) return ''
+  const made = (await answer.json()).nodes.flatMap((node) => node.tiers).find((tier) => tier.region && tier.state === 'fresh')
+  return made ? ', its data from ' + made.region : ''
+}
+
 async function show(link) {
   const item = link.parentElement
   let panel = item.querySelector('.answer')
@@ -99,12 +120,13 @@ async function show(link) {
   const answer = await fetch(link.dataset.path, { headers, cache: 'no-store' })
   const text = await answer.text()
   const took = performance.now() - from
+  const made = await madeIn(link.dataset.path)
   const line = document.createElement('p')
   const origin = document.createElement('span')
   const again = document.createElement('button')
   const body = document.createElement('pre')
   origin.className = 'from'
-  origin.textContent = told(answer.headers.get('cache-status'))
+  origin.textContent = told(answer.headers.get('cache-status')) + made
   again.className = 'again'
   again.textContent = 'ask again'
   again.onclick = () => show(link)
@@ -150,9 +172,9 @@ async function change() {
     const answer = await raise(deal, token)
     const made = await answer.json()
     await probe(rows, 2, token, answer.headers.has('cache-token') ? { 'Cache-Token': answer.headers.get('cache-token') } : {})
-    const { tags = [], receipts = [] } = made.forgotten ?? {}
+    const { tags = [], receipts = [], regions } = made.forgotten ?? {}
     at('receipt').textContent = !answer.ok ? made.detail : 'Invalidation ' + made.invalidation + ': ' + tags.join(', ') + '. ' +
-      receipts.map((each) => each.layer + ' in ' + time(each.ms) + ' ms, receipt ' + each.id).join('; ')
+      receipts.map((each) => each.layer + ' in ' + time(each.ms) + ' ms, receipt ' + each.id).join('; ') + inRegions(regions)
   } catch {
     at('receipt').textContent = 'the service does not answer'
   }

@@ -1,5 +1,6 @@
 // The front page: what runs, on which tiers, how well, and a link to everything that can be asked.
 import { DASHBOARD_PATH } from '../control.ts'
+import type { Regions } from '../settings.ts'
 import { PAGE_SCRIPT } from './page-script.ts'
 import { PAGE_STYLE } from './page-style.ts'
 
@@ -10,6 +11,8 @@ export interface PageFacts {
   readonly counts: { readonly organizations: number; readonly users: number; readonly deals: number }
   readonly database: 'sqlite' | 'postgres'
   readonly tiers: readonly string[]
+  /** Undefined: there are none. */
+  readonly regions: Regions | undefined
   readonly today: string
   readonly url: string
   /** Tokens; absent for a visitor who could not use them. Never the administrator's. */
@@ -23,7 +26,13 @@ interface Entry {
   readonly as: 'anyone' | 'viewer' | 'manager'
 }
 
-const NAMES: Readonly<Record<string, string>> = { memory: 'memory', sqlite: 'a SQLite file', redis: 'Redis', postgres: 'PostgreSQL' }
+const NAMES: Readonly<Record<string, string>> = {
+  memory: 'memory',
+  sqlite: 'a SQLite file',
+  redis: 'Redis',
+  postgres: 'PostgreSQL',
+  edge: 'the store of this region',
+}
 
 export function renderPage(facts: PageFacts, nonce: string): string {
   const { organization, counts, tiers } = facts
@@ -40,9 +49,10 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <title>Deals, cached by Millpond</title>
 <link rel="icon" href="data:,">
 <style nonce="${nonce}">${PAGE_STYLE}</style>
-<main>
+<main${facts.regions === undefined ? '' : ` data-region="${escaped(facts.regions.own)}"`}>
 <h1>Deals</h1>
 <p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}. <a href="${DASHBOARD_PATH}">The dashboard of the cache</a> shows all of it.</p>
+${regionsLine(facts.regions)}
 
 <div class="sheet">
 <dl class="figures">
@@ -57,6 +67,7 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <ul class="key" id="key"></ul>
 <p class="small" id="none">Nothing was asked yet. Follow a link below, twice.</p>
 <p class="small" id="warming" hidden></p>
+<p class="small" id="regions" hidden></p>
 <p class="small warn" id="state" role="status"></p>
 <dl class="saved" id="saved" hidden>
 <div><dt>Compressed</dt><dd id="compressed"></dd></div>
@@ -85,6 +96,16 @@ ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the mac
 <script nonce="${nonce}">${PAGE_SCRIPT}</script>
 </html>
 `
+}
+
+/** Which of the regions this is. */
+function regionsLine(regions: Regions | undefined): string {
+  if (regions === undefined) return ''
+  const { names, own } = regions
+  const [origin = ''] = names
+  const others = names.filter((name) => name !== own).map(escaped)
+  const asks = own === origin ? 'the others ask it for what they do not have' : `what it does not have it asks of ${escaped(origin)}`
+  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all.</p>`
 }
 
 /** A write, and exactly what it takes away: the same questions before and after it. */

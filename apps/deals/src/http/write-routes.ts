@@ -177,6 +177,7 @@ function written<T extends object>({ data, versions, write, invalidation, forgot
     duration_ms: forgotten.ms,
     receipts: forgotten.receipts,
     ...(forgotten.edge !== undefined && { edge: forgotten.edge }),
+    ...(forgotten.regions !== undefined && { regions: forgotten.regions }),
   }
   const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) })
   if (forgotten && forgotten.token !== '') headers.set(TOKEN_HEADER, forgotten.token)

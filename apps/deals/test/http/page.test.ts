@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 import { PAGE_SCRIPT } from '../../src/http/page-script.ts'
 
 /** The part of the script that touches no document. */
-const told: (status: string | null) => string = runInNewContext(
-  `${PAGE_SCRIPT.slice(PAGE_SCRIPT.indexOf('const names'), PAGE_SCRIPT.indexOf('async function show'))}; told`,
+const [told, inRegions]: [(status: string | null) => string, (regions?: readonly object[]) => string] = runInNewContext(
+  `${PAGE_SCRIPT.slice(PAGE_SCRIPT.indexOf('const names'), PAGE_SCRIPT.indexOf('async function show'))}; [told, inRegions]`,
 )
 
 test.each([
@@ -21,4 +21,13 @@ test.each([
   ['deals-response; fwd=miss; stored, deals-http; fwd=bypass', 'computed, and now cached'],
 ])('%s is told as: %s', (status, words) => {
   expect(told(status)).toBe(words)
+})
+
+test('a write tells of each region, where there are several', () => {
+  const regions = [
+    { region: 'us-east-1', state: 'applied' },
+    { region: 'eu-west-1', state: 'queued' },
+  ]
+  expect(inRegions(regions)).toBe('. In the regions: us-east-1 has forgotten it, eu-west-1 will')
+  expect(inRegions(undefined)).toBe('')
 })

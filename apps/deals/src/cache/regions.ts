@@ -1,0 +1,32 @@
+// Several regions on one machine: each has a store and a ledger of its own, asks the origin for what it lacks, and forgets what any of them invalidates.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type EdgeTier, edge } from 'millpond/tiers/edge'
+import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { type Regions, redisOptions, type Settings } from '../settings.ts'
+
+/** What a region knows of the others. */
+export type RegionsHeard = NonNullable<EdgeTier['ledger']['regions']>
+
+/** Where a process keeps all but the data, which the regions share. */
+export const folderOf = ({ folder, regions }: Pick<Settings, 'folder' | 'regions'>, region = regions?.own): string =>
+  region === undefined ? folder : join(folder, 'regions', region)
+
+/** Over Redis, where that is asked for, with a prefix for each region; else over a SQLite file for each. */
+export function openRegions({ names, own }: Regions, settings: Settings, say: (line: string) => void): EdgeTier {
+  const redisAt = redisOptions(settings.cache)
+  const onWarning = ({ message }: { readonly message: string }): void => say(`cache: ${message}`)
+  const storeOf = (name: string) => {
+    if (redisAt !== undefined) return redis({ ...redisAt, keyPrefix: `millpond-${name}:` })
+    const folder = folderOf(settings, name)
+    mkdirSync(folder, { recursive: true })
+    return sqlite({ path: join(folder, 'cache.sqlite'), onWarning })
+  }
+  return edge({
+    regions: Object.fromEntries(names.map((name) => [name, { ledger: storeOf(name) }])),
+    region: own,
+    origin: names[0],
+    onWarning,
+  })
+}
