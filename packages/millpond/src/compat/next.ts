@@ -2,6 +2,7 @@
 //
 // Tags that an entry carries are tags here: revalidating them is one step of the ledger, which also outdates what is being made at that moment. Soft tags (of paths) are known only when an entry is
 // read, and a stale tag lets its entries be served once more: for these each tag has marks, times at which it was revalidated, which every replica sees.
+import { randomUUID } from 'node:crypto'
 import { checkOptions, type Shape, text } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
@@ -49,6 +50,8 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
   const entries = cache.namespace('next')
   const marks = new Marks(cache, entries)
   const pending = new Map<string, Promise<void>>()
+  /** Of loads: each is its own, here and in other replicas, since what it reads is a stream that nobody else has. */
+  const own = randomUUID()
   let serial = 0
 
   const keep = async (key: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> => {
@@ -60,7 +63,7 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
       context.setTtl(0)
       return (await context.isOutdated()) ? undefined : { ...entry, value: bytes }
     }
-    const kept = await entries.getOrSet(['made', key, serial++], load, { timeout: { hard: NEVER } })
+    const kept = await entries.getOrSet(['made', key, own, serial++], load, { timeout: { hard: NEVER } })
     const ttl = kept === undefined ? 0 : kept.timestamp + kept.expire * SECOND - Date.now()
     if (kept !== undefined && kept.expire > 0 && ttl > 0) await entries.set(key, kept, { ttl: endless(ttl), tags: kept.tags })
   }

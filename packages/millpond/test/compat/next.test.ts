@@ -170,6 +170,27 @@ describe("'use cache'", () => {
     await expect.poll(async () => textOf(await b.get('k', ['_N_T_/about']))).toBe('old')
   })
 
+  it('stores what one replica has made while another is still making the same', async () => {
+    const [a, b] = handlers()
+    const [began, end] = [deferred<void>(), deferred<void>()]
+    const value = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          began.resolve()
+          await end.promise
+          controller.close()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const slow = a.set('k', Promise.resolve(entry('', { value })))
+    await began.promise
+    await b.set('k', Promise.resolve(entry('of b')))
+    expect(await textOf(await b.get('k', []))).toBe('of b')
+    end.resolve()
+    await slow
+  })
+
   it('takes what is older than the revalidations that it remembers for revalidated', async () => {
     const cache = createCache({ tiers: [memory({ maxEntries: 10 })] })
     const marks = new Marks(cache, cache.namespace('next'), 3)
