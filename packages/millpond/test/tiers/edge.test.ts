@@ -165,6 +165,19 @@ describe('where an entry of another region lies in this one', () => {
     }
   })
 
+  test('an origin whose ledger does not answer has its time, and no more', { timeout: 2000 }, async () => {
+    const [usServer, euServer] = [simulatedServer(), simulatedServer()]
+    const stuck: Tier = { ...usServer.connect(), read: () => new Promise(() => {}) }
+    const regions = { us: { ledger: stuck, tiers: [usServer.connect()] }, eu: { ledger: euServer.connect() } }
+    const tier = edge({ regions, region: 'eu', origin: 'us', originTimeout: 50 })
+    try {
+      await tier.ledger.pull('shop:default:', undefined)
+      expect(await tier.read(['shop:default:k'])).toEqual([undefined])
+    } finally {
+      await tier.close()
+    }
+  })
+
   test('a record that is none tells nothing', () => {
     const stored = (body: string) => ({ asOf: { epoch: 'a', seq: 1 }, body: Buffer.from(body), expiresAt: Number.POSITIVE_INFINITY })
     const texts = [
