@@ -47,7 +47,7 @@ export interface PlanProgress {
 export interface Progress {
   readonly isRunning: boolean
   readonly plans: readonly PlanProgress[]
-  /** Answers made since the start. */
+  /** Answers made since the start, those of plans that are under way too. */
   readonly warmed: number
   readonly failed: number
   readonly queries: number
@@ -68,7 +68,7 @@ const CRITICAL: readonly KindName[] = ['organization', 'roles', 'deal_statistics
 const CRITICAL_ANEW: readonly KindName[] = ['permissions', 'dashboard', 'overview']
 
 export function createWarming({ db, cache }: WarmingParts): Warming {
-  const running = new Map<string, PlanProgress>()
+  const running = new Map<string, CacheEvents['warm']>()
   let total = 0
   let failed = 0
   cache?.on('warm', (event) => {
@@ -77,7 +77,7 @@ export function createWarming({ db, cache }: WarmingParts): Warming {
       running.delete(id)
       total += event.warmed
       failed += event.failed
-    } else running.set(id, progressOf(event))
+    } else running.set(id, event)
   })
 
   const run = async (
@@ -111,7 +111,16 @@ export function createWarming({ db, cache }: WarmingParts): Warming {
         ms: held.ms + anew.ms,
       }
     },
-    progress: () => ({ isRunning: running.size > 0, plans: [...running.values()], warmed: total, failed, queries: db.queries() }),
+    progress: () => {
+      const under = [...running.values()]
+      return {
+        isRunning: under.length > 0,
+        plans: under.map(progressOf),
+        warmed: under.reduce((sum, event) => sum + event.warmed, total),
+        failed: under.reduce((sum, event) => sum + event.failed, failed),
+        queries: db.queries(),
+      }
+    },
   }
 }
 
