@@ -297,6 +297,19 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
     expect((await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state).toBe('partial')
   })
 
+  it('is looked at again although another is of a cache that is gone', async () => {
+    const { operations } = opened.plane.control
+    const nobody = { actor: 'test', via: 'api', requestId: 'test' } as const
+    const partial = async (cache: string): Promise<string> => {
+      const given = { kind: 'invalidate', prefix: 'inv', caches: [cache], request: {}, reason: undefined }
+      const result = { caches: { [cache]: { receipts: [], nodes: [], probe: { checked: 0, old: [] } } } }
+      return (await operations.run(given, nobody, async () => ({ state: 'partial', result }))).id
+    }
+    const [, own] = [await partial('gone'), await partial('shop'), await partial('gone')]
+    await recheck(opened.plane.control)
+    expect((await opened.call('GET', `operations/${own}/`, { as: 'viewer' })).json.state).toBe('completed')
+  })
+
   it('names what a CDN knows, and is not for who is limited to namespaces', async () => {
     expect((await invalidate({ keys: ['a'] })).json.errors).toMatchObject([{ pointer: '/propagate_cdn', code: 'no_cdn_target' }])
     expect((await invalidate({ tags: ['a'] }, 'limited')).status).toBe(403)

@@ -144,12 +144,12 @@ async function probed(
 export async function recheck(control: Control): Promise<void> {
   for (const { id, result } of await control.operations.partial(10 * 60_000)) {
     const parsed = partialResult.safeParse(result).data
-    if (parsed === undefined) continue
+    // One whose cache is not known here any more must not keep the others from being looked at.
+    if (parsed === undefined || !Object.keys(parsed.caches).every((cache) => control.fleet.has(cache))) continue
     const caches: Record<string, unknown> = {}
     const { cdn } = parsed
     let isWhole = cdn?.ok !== false
     for (const [cache, was] of Object.entries(parsed.caches)) {
-      if (!control.fleet.has(cache)) return
       const nodes = await acksOf(control, cache, was.receipts)
       const present = new Set(nodes.map((node) => node.id))
       const gone = was.nodes
