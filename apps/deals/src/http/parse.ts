@@ -35,7 +35,7 @@ export function readAnalyticsType(text = 'overview'): AnalyticsType {
 
 /** Refuses names that the route does not read, and what is said twice: neither must be answered as if it were not there. @throws Problem 422 */
 export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
-  const remedy = names.length === 0 ? 'this path takes none' : `there are ${names.join(', ')}`
+  const remedy = `this path takes ${names.length === 0 ? 'none' : names.join(', ')}`
   const faults = Object.entries(c.req.queries()).flatMap(([name, values]) => {
     if (name !== 'access_token' && !names.includes(name)) return [{ at: name, detail: `unknown name in the query: ${remedy}` }]
     return values.length > 1 ? [{ at: name, detail: `is given ${values.length} times: give it once` }] : []
