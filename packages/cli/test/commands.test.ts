@@ -237,7 +237,10 @@ describe('an invalidation', () => {
     expect(await desk.shop.get('paced')).toBeUndefined()
     const paced = await desk.run(['invalidate', '--tags', 'a', '--pace', '5', '--yes', ...SHOP])
     expect(paced).toMatchObject({ code: 2, err: expect.stringContaining('take effect at once') })
-    expect(await desk.run(['invalidate', '--tags', 'a', '--cdn', '--yes', ...SHOP])).toMatchObject({ code: 11 })
+    expect(await desk.run(['invalidate', '--tags', 'a', '--cdn', '--yes', ...SHOP])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('CDN'),
+    })
   })
 
   it('asks a person, and takes no for an answer', async () => {

@@ -161,6 +161,8 @@ const ROWS: readonly Row[] = [
         named('lines missed', rates(METRICS.busGaps, 'cache')),
         named('history lost', rates(METRICS.epochs, 'cache')),
       ),
+      panel('Another region is heard: 1 is yes', 'none', last(METRICS.regionHeard, 'region', 'min')),
+      panel('How far behind another region', 's', last(METRICS.regionLag, 'region', 'max')),
     ],
   },
   {

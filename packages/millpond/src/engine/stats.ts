@@ -156,6 +156,7 @@ export function describeSpace(space: Space): SpaceStats {
       pending: ledger.pending,
       gaps: counters.gaps,
       epochs: counters.epochs,
+      ...(ledger.regions && { regions: ledger.regions.heard() }),
     },
     ...compressionOf(space),
     ...(space.queues.size > 0 && { queues: [...space.queues.values()].map((stats) => stats()) }),

@@ -81,6 +81,11 @@ export class Handover implements Eviction {
     this.to.grow(slots, hashes)
   }
 
+  rehashed(): void {
+    this.#from.rehashed?.()
+    this.to.rehashed?.()
+  }
+
   /** The budget is told in the new policy's unit. */
   resize(capacity: number): void {
     this.to.resize(capacity)

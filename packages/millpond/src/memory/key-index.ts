@@ -30,6 +30,8 @@ export class KeyIndex {
   readonly usual: ProbeTable
   readonly strays: ProbeTable
   #lessons = 0
+  /** How often hashes of entries that were there have changed. */
+  rehashes = 0
   /** Where the characters lie that `hash` tells of; none: it tells of all. */
   windows: Int32Array = FIRST_WINDOWS
   /** The only one of these, for `hashWindow`. */
@@ -136,6 +138,7 @@ export class KeyIndex {
     const cells = this.isWhole ? FIRST_CELLS : roomFor(this.size, usual.cells)
     this.#own = roomFor(cells, this.#lessons === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
     const isKnown = own === this.#own && windows === this.windows
+    if (!isKnown) this.rehashes++
     const anew = (slot: number): void => this.#place(slot, this.hash(this.#slots.key(slot)))
     usual.rebuild(cells, isKnown ? (slot, hash) => this.#place(slot, hash) : anew)
     strays.rebuild(strays.cells, anew)

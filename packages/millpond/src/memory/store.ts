@@ -168,7 +168,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
     }
     slots.hold(slot, key)
     slots.setSpace(slot, space.id)
+    const { rehashes } = space.index
     space.index.insert(slot, hash, whole)
+    if (space.index.rehashes !== rehashes) this.eviction.rehashed?.()
     if (this.#countsHits) this.hits[slot] = 0
     return slot
   }

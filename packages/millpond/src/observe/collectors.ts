@@ -1,7 +1,7 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
 import { MISS_CAUSES } from '../core/causes.ts'
 import { fn, text, withMethods } from '../core/checks.ts'
-import type { CompressionFigures } from '../core/contracts.ts'
+import type { CompressionFigures, HeardRegion } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
@@ -33,6 +33,7 @@ export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Col
       overflow += folded
       for (const one of stats) emitNamespace(emit, one)
       for (const tier of all[0]?.tiers ?? []) emitTier(emit, all[0]?.cache ?? '', tier)
+      for (const region of all[0]?.ledger?.regions ?? []) emitRegion(emit, all[0]?.cache ?? '', region)
     }
     emit(METRICS.labelOverflow, { label: 'cache_ns' }, overflow)
   }
@@ -98,6 +99,12 @@ function emitLedger(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, { isUp, pe
   emit(METRICS.ledgerPending, labels, pending)
   emit(METRICS.busGaps, labels, gaps)
   emit(METRICS.epochs, labels, epochs)
+}
+
+/** The same in every namespace. */
+function emitRegion(emit: Emit, cache: string, { region, isHeard, lagMs }: HeardRegion): void {
+  emit(METRICS.regionHeard, { cache, region }, isHeard ? 1 : 0)
+  if (lagMs !== undefined) emit(METRICS.regionLag, { cache, region }, lagMs / 1000)
 }
 
 const STATES: readonly BreakerState[] = ['closed', 'half-open', 'open']

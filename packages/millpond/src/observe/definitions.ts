@@ -24,6 +24,7 @@ export function metric<const Label extends string>(
 const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
+const REGION = ['cache', 'region'] as const
 const GUARD = ['cache', 'guard'] as const
 const JOB = ['cache', 'job'] as const
 const JOB_OUTCOME = [...JOB, 'outcome'] as const
@@ -63,6 +64,18 @@ export const METRICS = Object.freeze({
     'millpond_epoch_changes_total',
     SPACE,
     'Times that memory was dropped because the history of the ledger was lost.',
+  ),
+  regionHeard: metric(
+    'gauge',
+    'millpond_region_heard',
+    REGION,
+    'Whether this process knows what another region has invalidated, within the longest lag: 1, or 0 while entries are made stale for it.',
+  ),
+  regionLag: metric(
+    'gauge',
+    'millpond_region_lag_seconds',
+    REGION,
+    'How long ago everything that another region had invalidated was known here; absent until it has been heard.',
   ),
   guardState: metric('gauge', 'millpond_guard_state', [...GUARD, 'state'], 'State of the breaker of a source: 1 for the state it is in.'),
   guardCalls: metric(

@@ -1,7 +1,7 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
 import type { MissCause } from '../core/causes.ts'
-import type { CompressionFigures, Reason, Rejection } from '../core/contracts.ts'
+import type { CompressionFigures, HeardRegion, Reason, Rejection } from '../core/contracts.ts'
 
 /** How often each; absent is never. */
 export type Counts<K extends string> = { readonly [P in K]?: number }
@@ -56,6 +56,8 @@ export interface LedgerStats {
   /** Times that memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
   readonly gaps: number
   readonly epochs: number
+  /** How much is known here of each other region, over all namespaces; absent without an edge tier. */
+  readonly regions?: readonly HeardRegion[]
 }
 
 /** A queue of writes that are on their way to their source. */

@@ -79,7 +79,7 @@ const stats: CacheStats = {
   missesByCause: { cold: 8, expired_ttl: 2 },
   invalidationsByReason: { tag_based: 1 },
   youngEvictions: 2,
-  ledger: { isUp: false, pending: 3, gaps: 1, epochs: 0 },
+  ledger: { isUp: false, pending: 3, gaps: 1, epochs: 0, regions: [{ region: 'eu', lagMs: 1500, isHeard: false }] },
   latency: { get: latency(0.1, 0.2), set: latency(1), load: latency(20, 40, 900) },
 }
 
@@ -136,6 +136,8 @@ describe('M3 Prometheus text', () => {
       'millpond_guard_state{cache="shop",guard="crm",state="open"} 1',
       'millpond_guard_calls_total{cache="shop",guard="crm",outcome="refused_open"} 3',
       'millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 1',
+      'millpond_region_heard{cache="shop",region="eu"} 0',
+      'millpond_region_lag_seconds{cache="shop",region="eu"} 1.5',
     ]) {
       expect(lines).toContain(line)
     }

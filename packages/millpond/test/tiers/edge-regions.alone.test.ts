@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { CacheOptions } from '../../src/create.ts'
 import { type Cache, createCache, memory } from '../../src/index.ts'
+import { cacheCollector } from '../../src/observe/index.ts'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { type EdgeOptions, type EdgeWarning, edge } from '../../src/tiers/edge/index.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
@@ -65,6 +66,15 @@ describeWith('redis', 'two regions', () => {
       return (await Promise.all(both.map(async (cache) => (await cache.delete('warm')).acked({ timeout: 200 })))).flat().length === 0
     })
     return both
+  }
+
+  /** What Prometheus would be told of the other region. */
+  function gaugesOf(cache: Cache): Readonly<Record<string, unknown>> {
+    const gauges: Record<string, unknown> = {}
+    cacheCollector(cache)((metric, labels, value) => {
+      if ('region' in labels) gauges[metric.name] = value
+    })
+    return gauges
   }
 
   let source = 0
@@ -166,8 +176,14 @@ describeWith('redis', 'two regions', () => {
     expect(await receipt.acked({ timeout: 100 })).toEqual(['region:eu'])
     expect((await eu.explain('k')).tiers.every(({ state }) => state === 'fresh' || state === 'stale')).toBe(true)
     await until('that it is told', () => warnings.some(({ kind, region }) => kind === 'unheard' && region === 'us'))
+    const [cutOff] = eu.stats().ledger.regions ?? []
+    expect(cutOff).toMatchObject({ region: 'us', isHeard: false })
+    expect(cutOff?.lagMs).toBeGreaterThan(2000)
+    expect(gaugesOf(eu)).toMatchObject({ millpond_region_heard: 0, millpond_region_lag_seconds: expect.any(Number) })
     await links.eu.heal()
     await until('that it is heard', () => warnings.some(({ kind, region }) => kind === 'heard' && region === 'us'))
+    await until('that it is shown', () => gaugesOf(eu).millpond_region_heard === 1)
+    expect(gaugesOf(eu).millpond_region_lag_seconds).toBeLessThan(2)
     expect(await receipt.acked({ timeout: 5000 })).toEqual([])
     const last = await until('a value that stays', async () => {
       const value = await eu.getOrSet('k', load)

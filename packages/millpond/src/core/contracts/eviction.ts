@@ -29,6 +29,11 @@ export interface Eviction {
    * told until the index learns to look at more of the keys; who compares hashes of entries should read them there.
    */
   grow(slots: number, hashes: Int32Array): void
+  /**
+   * The column of hashes has changed for entries that are there: the index has learnt to look at other characters. What is remembered by their former
+   * hashes will not be met again. Seldom, and only where a space grows.
+   */
+  rehashed?(): void
   /** The budget in weight units (entries, or bytes) changed. */
   resize(capacity: number): void
   /** Forgets every entry; the slots stay usable. */

@@ -92,6 +92,14 @@ class Adaptive implements Eviction {
     this.#areas.grow(slots)
   }
 
+  /** Those that are watched from now on are there already, and must say so when they are read. What the miniatures have judged stands. */
+  rehashed(): void {
+    const { marks, hashes } = this.#areas
+    for (let slot = 0; slot < marks.length; slot++)
+      marks[slot] = ((marks[slot] as number) & COUNT) | (this.#miniatures.watches(hashes[slot] as number) ? WATCHED : 0)
+    this.#miniatures.clear()
+  }
+
   resize(): void {
     // The window is a share of what is held, and the store says when somebody must leave: no size is kept here.
   }
