@@ -33,7 +33,7 @@ test.each([
   [['--regions', 'us,eu,US'], {}, /--regions "us,eu,US": "US" is there twice/],
   [['--regions', 'us,eu:west'], {}, /--regions "us,eu:west": "eu:west" is no name of a region/],
   [['--regions', 'us,,eu'], {}, /--regions "us,,eu": "" is no name/],
-  [['--regions', ''], {}, /--regions "": "" is no name/],
+  [['--regions', ''], {}, /--regions "" says nothing: give a value, or leave it out/],
   [['--regions', 'us,../eu'], {}, /"..\/eu" is no name/],
   [['--regions', 'us,eu', '--nodes', '2'], {}, /--regions .* leave out --nodes/],
   [['--regions', 'us,eu', '--cache', 'off'], {}, /--regions .* leave out --cache off/],
