@@ -155,6 +155,10 @@ describeWith('redis', 'redis', () => {
       await server.command('REPLICAOF', '127.0.0.1', other.port)
       await expect(tier.write([item('b')])).rejects.toMatchObject({ code: 'TIER_FAILED' })
       await expect(tier.write([item('b')])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+      // Until then it has what it had, and its history goes on.
+      await until('it to have taken the data of the other', async () =>
+        String(await server.command('INFO', 'replication')).includes('master_link_status:up'),
+      )
       await server.command('REPLICAOF', 'NO', 'ONE')
       await until('the tier to be used again', () => answers(tier), 10_000)
       await tier.write([item('b')])
