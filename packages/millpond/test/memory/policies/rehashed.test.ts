@@ -1,0 +1,48 @@
+// What the adaptive policy watches is chosen by hashes: when these change, what is there already must be chosen anew.
+import { expect, test } from 'vitest'
+import type { EvictionFactory } from '../../../src/core/contracts.ts'
+import { createMemoryStore } from '../../../src/memory/index.ts'
+import { policyByName } from '../../../src/memory/policies/index.ts'
+import { fakeClock } from '../../../src/testing/clock.ts'
+
+const LIMIT = 3
+
+/** Slots whose hits the policy wants to be told of. */
+const watched = (marks: Uint8Array | undefined): number[] => [...(marks ?? [])].flatMap((mark, slot) => (mark > LIMIT ? [slot] : []))
+
+function filled(hashes: Int32Array) {
+  const policy = policyByName('adaptive')({ capacity: hashes.length, unit: 'entries' })
+  policy.grow(hashes.length, hashes)
+  for (let slot = 0; slot < hashes.length; slot++) policy.add(slot, hashes[slot] as number, 1, 0)
+  return policy
+}
+
+test('watches after a change of hashes what it would have watched from the beginning', () => {
+  const random = (seed: number) => Int32Array.from({ length: 4_000 }, (_, slot) => Math.imul(slot + seed, 0x9e3779b1) ^ (slot << 7))
+  const hashes = random(1)
+  const policy = filled(hashes)
+  const before = watched(policy.marks)
+  policy.hit(before[0] as number)
+  hashes.set(random(77_777))
+  policy.rehashed?.()
+  const after = watched(policy.marks)
+  expect(after).not.toEqual(before)
+  // By the share that is watched when the cache is as large as it is now.
+  expect(after.length).toBeGreaterThan(20)
+  expect(after.length).toBeLessThan(200)
+  policy.rehashed?.()
+  expect(watched(policy.marks)).toEqual(after)
+})
+
+test('is told by the store whenever its index has learnt', () => {
+  let told = 0
+  const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { rehashed: () => void told++ })
+  const store = createMemoryStore({ maxEntries: 2_000, policy }, { clock: fakeClock({ now: 0 }) })
+  const space = store.space('users')
+  const entry = { value: 1, createdAt: 0, freshUntil: Infinity, staleUntil: Infinity, tags: [], asOf: 0 }
+  for (let at = 0; at < 10; at++) space.set(`user:${at}:profile`, entry)
+  expect(told).toBe(0)
+  for (let at = 0; at < 1_000; at++) space.set(`user:${at}:profile`, entry)
+  expect(told).toBeGreaterThan(0)
+  store.close()
+})
