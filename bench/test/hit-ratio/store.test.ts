@@ -6,10 +6,10 @@ import { hitRatio } from '../../src/hit-ratio/simulate.ts'
 import type { Trace } from '../../src/hit-ratio/trace.ts'
 import { asTrace, loop, phases, recency, scans, zipf } from './traffic.ts'
 
-const families: Readonly<Record<string, (key: number) => string>> = {
-  'numbered keys': (key) => `user:profile:${1_000_000 + key}`,
-  'keys with one end': (key) => `user:${1_000_000 + key}:profile`,
-  'keys with one long end': (key) => `${key.toString(36)}:${'profile'.repeat(5)}`,
+const families: Readonly<Record<string, (key: number, salt: string) => string>> = {
+  'numbered keys': (key, salt) => `user${salt}:profile:${1_000_000 + key}`,
+  'keys with one end': (key, salt) => `user${salt}:${1_000_000 + key}:profile`,
+  'keys with one long end': (key, salt) => `${salt}${key.toString(36)}:${'profile'.repeat(5)}`,
 }
 const traffic = [
   asTrace('zipf', zipf(150_000, 40_000, 0.9, 1)),
@@ -35,14 +35,27 @@ function throughStore(trace: Trace, maxEntries: number, keyOf: (key: number) => 
   return (hits / trace.keys.length) * 100
 }
 
+/**
+ * Which keys the miniatures watch depends on the hashes, and their multipliers on the process: a tenth of a point either way (standard deviation over 40
+ * processes), but in one of thirty they learn late and 1.7 to 2.8 points are lost. So one draw that is far off is no verdict: the median of seven is.
+ */
+function distance(draw: (salt: string) => number): number {
+  const first = Math.abs(draw(''))
+  if (first < 1) return first
+  const draws = [first, ...[...'abcdef'].map((salt) => Math.abs(draw(salt)))]
+  return draws.sort((a, b) => a - b)[3] as number
+}
+
 describe('the store hits as often as its policy', () => {
   for (const trace of traffic) {
     for (const size of [500, 4_000]) {
       it(`${trace.name} @ ${size}`, () => {
         const alone = hitRatio(policyByName('adaptive'), trace, size)
         for (const [name, keyOf] of Object.entries(families)) {
-          // Which keys the miniatures watch depends on the hashes: some tenths of a point either way.
-          expect(Math.abs(throughStore(trace, size, keyOf) - alone), name).toBeLessThan(1.5)
+          expect(
+            distance((salt) => throughStore(trace, size, (key) => keyOf(key, salt)) - alone),
+            name,
+          ).toBeLessThan(1)
         }
       })
     }
