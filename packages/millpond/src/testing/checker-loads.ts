@@ -1,7 +1,7 @@
 // Judges that a process loads a key once at a time (G11), as far as the outside can tell.
 import type { Violation } from './checker-key.ts'
 import { countBelow, groupBy } from './group.ts'
-import { isRead, type Load, type Operation } from './history.ts'
+import { isRead, type Load, type Operation, type Sweep } from './history.ts'
 
 /** A peer's change outdates a flight when its line arrives, which may be this long after. */
 const GRACE_MS = 2500
@@ -12,6 +12,9 @@ export interface LoadContext {
   readonly tags: ReadonlyMap<string, readonly string[]>
   /** Spans in which an epoch may have changed, which outdates every flight. */
   readonly faults: readonly { readonly start: number; readonly end: number }[]
+  /** Steps that outdate every flight in the region of their process. */
+  readonly sweeps: readonly Sweep[]
+  readonly regionOf: (process: string) => string
   report(violation: Violation): void
 }
 
@@ -31,11 +34,14 @@ export function judgeLoads(loads: readonly Load[], operations: readonly Operatio
   }
   const touching = new Map([...changes].map(([key, spans]) => [key, touches(spans)]))
   const disturbed = touches(context.faults)
+  const swept = new Map(
+    [...groupBy(context.sweeps, ({ process }) => context.regionOf(process))].map(([region, sweeps]) => [region, touches(sweeps)]),
+  )
   for (const [first, second] of pairs) {
     const from = first.start - GRACE_MS
     const to = second.start
     const outdated = [first.key, '*'].some((key) => touching.get(key)?.(from, to)) || disturbed(from, to)
-    if (outdated) continue
+    if (outdated || swept.get(context.regionOf(first.process))?.(from, to)) continue
     const what = `two loads at a time in one process, the second ${(second.start - first.start).toFixed(1)} ms after the first`
     context.report({ rule: 'double-load', guarantee: 'G11', key: first.key, what })
   }

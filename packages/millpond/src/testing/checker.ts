@@ -10,7 +10,7 @@ import { type Bound, judgeKey, type Rule, type Violation } from './checker-key.t
 import { judgeLag, type LagJudge } from './checker-lag.ts'
 import { judgeLoads } from './checker-loads.ts'
 import { countBelow, groupBy } from './group.ts'
-import { type Commit, type Freeze, type HistoryLine, isRead, type Lag, type Load, type Operation } from './history.ts'
+import { type Commit, type Freeze, type HistoryLine, isRead, type Lag, type Load, type Operation, type Sweep } from './history.ts'
 
 export type { Rule, Violation } from './checker-key.ts'
 
@@ -74,6 +74,7 @@ interface Sorted {
   readonly freezes: Freeze[]
   readonly faults: { start: number; end: number }[]
   readonly quiets: number[]
+  readonly sweeps: Sweep[]
   readonly tags: Map<string, readonly string[]>
 }
 
@@ -125,7 +126,9 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
         judgeKey({ ...history, acked: boundsIn(region, acked, regions, judgement.boundMs), reads: readsThere }, judgementThere)
       }
   }
-  judgeLoads(sorted.loads, sorted.operations, { tags: sorted.tags, faults: [...sorted.faults, ...sorted.freezes], report })
+  const faults = [...sorted.faults, ...sorted.freezes]
+  const regionOf = limits.regions?.of ?? (() => '')
+  judgeLoads(sorted.loads, sorted.operations, { tags: sorted.tags, faults, sweeps: sorted.sweeps, regionOf, report })
   const any = Object.keys(found).length > 0
   return {
     outcome: any ? 'violated' : lag.starvedShare > (limits.starvedShare ?? 0.1) ? 'starved' : 'clean',
@@ -147,7 +150,10 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
 }
 
 function sort(lines: Iterable<HistoryLine>): Sorted {
-  const sorted: Sorted = { operations: [], commits: new Map(), loads: [], lags: [], freezes: [], faults: [], quiets: [], tags: new Map() }
+  const sorted: Sorted = {
+    ...{ operations: [], commits: new Map(), loads: [], lags: [], freezes: [], faults: [], quiets: [], sweeps: [] },
+    tags: new Map(),
+  }
   const commits: Commit[] = []
   for (const line of lines) {
     if (line.kind === 'op') sorted.operations.push(line)
@@ -157,6 +163,7 @@ function sort(lines: Iterable<HistoryLine>): Sorted {
     else if (line.kind === 'freeze') sorted.freezes.push(line)
     else if (line.kind === 'fault') sorted.faults.push(line)
     else if (line.kind === 'quiet') sorted.quiets.push(line.at)
+    else if (line.kind === 'sweep') sorted.sweeps.push(line)
     else if (line.kind === 'tag') sorted.tags.set(line.tag, line.keys)
     else throw new Error(`not a line of a history: ${JSON.stringify(line)}`)
   }

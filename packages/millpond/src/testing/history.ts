@@ -89,7 +89,15 @@ export interface FaultSpan {
   readonly end: number
 }
 
-export type HistoryLine = Operation | Commit | Load | Lag | Freeze | TagPlan | Quiet | FaultSpan
+/** A step that no operation tells of made stale, or forgot, everything in the process's region: a region's first, or one for want of another region's answer. */
+export interface Sweep {
+  readonly kind: 'sweep'
+  readonly process: string
+  readonly start: number
+  readonly end: number
+}
+
+export type HistoryLine = Operation | Commit | Load | Lag | Freeze | TagPlan | Quiet | FaultSpan | Sweep
 
 export function isRead(operation: Operation): boolean {
   return operation.op === 'get' || operation.op === 'getOrSet' || operation.op === 'peek'

@@ -6,7 +6,7 @@ import { type HistoryLine, historyTime } from '../../src/testing/history.ts'
 import { type Participant, strike } from '../../src/testing/nemesis.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import type { RingChange } from './messages.ts'
-import { type Cell, KEYS, nameCell, TAGS } from './plan.ts'
+import { beginsFarApart, type Cell, KEYS, nameCell, TAGS } from './plan.ts'
 import { openSharedTier, type SharedTierUnderTest } from './shared-tier.ts'
 import { openTruth } from './truth.ts'
 import { startWorker, type WorkerProcess } from './worker-process.ts'
@@ -98,7 +98,7 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
     sleep,
     note: (line: HistoryLine) => void lines.push(line),
   }
-  for (let calm = 400; historyTime() < until; calm = 250 + random.below(900)) {
+  for (let calm = beginsFarApart(cell) ? 2500 : 400; historyTime() < until; calm = 250 + random.below(900)) {
     await sleep(calm)
     await strike(cell.fault, field)
   }

@@ -73,6 +73,10 @@ const REGIONS = ['us', 'eu'] as const
 export const regionOf = (process: string | number): (typeof REGIONS)[number] =>
   Number(String(process).match(/\d+/)?.[0] ?? 0) % 2 === 0 ? REGIONS[0] : REGIONS[1]
 
+/** Half of the histories whose first fault ends every delay begin with processes that load before they have heard the other region. */
+export const beginsFarApart = ({ fault, seed }: Pick<Cell, 'fault' | 'seed'>): boolean =>
+  (fault === 'region-cut' || fault === 'region-slow') && Math.floor(seed / 4) % 2 === 1
+
 /** Over two tiers half of the histories are of processes that change their routes all the while, each when it likes. */
 export const isRerouted = ({ shared, seed }: Pick<Cell, 'shared' | 'seed'>): boolean =>
   (shared === 'memcached' || shared === 'file') && Math.floor(seed / 4) % 2 === 1

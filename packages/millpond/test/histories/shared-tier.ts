@@ -15,7 +15,7 @@ import {
   startRedis,
   startSentinel,
 } from '../services/index.ts'
-import { type Cell, regionOf } from './plan.ts'
+import { beginsFarApart, type Cell, regionOf } from './plan.ts'
 import { clusterPatient, sentinelPatient } from './server-groups.ts'
 
 export interface SharedTierUnderTest {
@@ -143,6 +143,7 @@ async function openRegions(cell: Cell, folder: string, forget: () => void): Prom
   const links = await Promise.all(
     Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port: other(worker).port }, seed: cell.seed + worker })),
   )
+  if (beginsFarApart(cell)) await Promise.all(links.map((link) => link.set({ kind: 'delay', ms: 240 })))
   return {
     folder,
     at: (worker) => {

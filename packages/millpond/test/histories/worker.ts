@@ -1,8 +1,10 @@
 // A process of a history: a cache, its lanes, and a file of lines.
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { keyring } from '../../src/codec/index.ts'
-import type { Tier } from '../../src/core/contracts.ts'
+import type { Change, LedgerStore, Tier } from '../../src/core/contracts.ts'
+import { isDomestic } from '../../src/core/relay.ts'
 import { createCache, memory, type RouteRule } from '../../src/index.ts'
+import { type HistoryLine, historyTime } from '../../src/testing/history.ts'
 import { recordHistory } from '../../src/testing/history-recorder.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
@@ -15,8 +17,12 @@ const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(options.file, 'a')
 const recorder = recordHistory({
   process: options.process,
-  write: (lines) => writeSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`),
+  write: writeLines,
 })
+
+function writeLines(lines: readonly HistoryLine[]): void {
+  writeSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`)
+}
 
 function crash(what: string): (error: unknown) => void {
   return (error) => say({ tell: 'crashed', detail: `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` })
@@ -101,12 +107,28 @@ async function openRing(): Promise<Tier> {
 async function openRegion(): Promise<Tier> {
   const { region, us, eu }: RegionsAt = JSON.parse(options.at)
   const [{ edge }, { redis }] = await Promise.all([import('../../src/tiers/edge/index.ts'), import('../../src/tiers/redis/index.ts')])
+  const regions = { us: { ledger: redis({ url: us }) }, eu: { ledger: redis({ url: eu }) } }
+  noteSweeps(regions[region].ledger.ledger)
   return edge({
-    regions: { us: { ledger: redis({ url: us }) }, eu: { ledger: redis({ url: eu }) } },
+    regions,
     region,
     origin: 'us',
     replicate: true,
     maxRegionLag: REGION_LAG_MS,
+  })
+}
+
+/** What the region does by itself outdates loads as what a lane does would, and no operation tells of it. */
+function noteSweeps(ledger: LedgerStore): void {
+  const advance = ledger.advance.bind(ledger)
+  Object.assign(ledger, {
+    advance: async (namespace: string, change: Change) => {
+      const start = historyTime()
+      const note = (): void => {
+        if (isDomestic(change.id)) writeLines([{ kind: 'sweep', process: options.process, start, end: historyTime() }])
+      }
+      return advance(namespace, change).finally(note)
+    },
   })
 }
 

@@ -153,6 +153,11 @@ describe('order, origin and ends', () => {
     expect(found([...both, op({ op: 'delete', process: 'b', start: 4000 })])).toEqual({})
     expect(found([...both, op({ op: 'delete', process: 'b', start: 5500 })])).toEqual({ 'double-load': 1 })
     expect(found([...both, { kind: 'fault', name: 'restart', start: 4000, end: 5005 }])).toEqual({})
+    const sweep = (process: string, start: number): HistoryLine => ({ kind: 'sweep', process, start, end: start + 5 })
+    const ofRegions = (line: HistoryLine) => checkHistory([...both, line], { regions: { of: (process) => process, lagMs: 2000 } }).found
+    expect(ofRegions(sweep('a', 5002))).toEqual({})
+    expect(ofRegions(sweep('a', 5011))).toEqual({ 'double-load': 1 })
+    expect(ofRegions(sweep('b', 5002))).toEqual({ 'double-load': 1 })
   })
   test('a history that cannot be one is refused', () => {
     expect(() => checkHistory([commit(1, 0), commit(3, 5)])).toThrow('not 1, 2, 3')
