@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 /** What stands in the package itself: all that a new user has without the repository. */
 const PACKAGE_PAGE = 'packages/millpond/README.md'
 const guide = readdirSync(join(root, 'docs/guide')).filter((name) => name.endsWith('.md'))
-const pages = ['README.md', PACKAGE_PAGE, ...guide.map((name) => `docs/guide/${name}`)]
+const pages = ['README.md', PACKAGE_PAGE, 'SECURITY.md', ...guide.map((name) => `docs/guide/${name}`)]
 // Inside the project, so that `millpond` is found as a user's program would find it.
 mkdirSync(join(root, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(root, '.cache', 'examples-'))
@@ -83,6 +83,38 @@ describe.each(pages)('%s', (page) => {
   it('names only files that exist', () => {
     for (const link of linksOf(page)) expect(existsSync(join(root, page, '..', link)), link).toBe(true)
   })
+
+  it('names only headings that exist', () => {
+    const deep = [...withoutCode(page).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)]
+    const lost = deep.filter(([, file = '', anchor = '']) => {
+      const target = file === '' ? page : join(page, '..', file)
+      return target.endsWith('.md') && !anchorsOf(target).has(anchor)
+    })
+    expect(lost.map(([link]) => link)).toEqual([])
+  })
+})
+
+const withoutCode = (page: string): string => readFileSync(join(root, page), 'utf8').replace(/^```[\s\S]*?^```/gm, '')
+
+/** By which a page's headings are reached, as GitHub makes them. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const headings = [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading)
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+it('a stranger finds the answer to a question within two clicks: README, questions, the section that tells it', () => {
+  expect(linksOf('README.md')).toContain('docs/guide/questions.md')
+  const rows = [...readFileSync(join(root, 'docs/guide/questions.md'), 'utf8').matchAll(/^\| (.+\?) \| (.+) \|$/gm)]
+  expect(rows.length).toBeGreaterThanOrEqual(20)
+  expect(rows.filter(([, , answer = '']) => !/\]\([a-z-]+\.md(#[a-z-]+)?\)/.test(answer)).map(([, question]) => question)).toEqual([])
 })
 
 const linksOf = (page: string): string[] =>
