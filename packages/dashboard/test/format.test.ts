@@ -68,7 +68,14 @@ it('gives a time that was set as it was set, and one that was measured by no mor
 it('gives numbers no more digits than are known, a true minus, and all of a hundred percent only where it is all', () => {
   const numbers = createNumbers('en')
   expect([0, 0.123, 12.34, 1234.5, -3].map(numbers.short)).toEqual(['0', '0.12', '12.3', '1,235', '\u22123'])
-  expect([0, 0.004, 0.5, 0.9944, 1].map((share) => numbers.percent(share).value)).toEqual(['0', '0.4', '50', '99.4', '100'])
+  expect([0, 0.0004, 0.004, 0.5, 0.9944, 1].map((share) => numbers.percent(share).value)).toEqual([
+    '0',
+    '< 0.1',
+    '0.4',
+    '50',
+    '99.4',
+    '100',
+  ])
   expect([numbers.bytes(0), numbers.bytes(17_700), numbers.ms(0.015)]).toEqual([
     { value: '0', unit: 'B' },
     { value: '17.7', unit: 'kB' },

@@ -12,6 +12,8 @@ import { BASE, faultsOf, openBrowser } from './served.ts'
 
 const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400']
 const TAG = 'organization:1'
+/** A key that the load reads all the time, in both processes. */
+const READ = 'v1:api_response:deal_stats:1:30'
 /** From the press of a button until everybody who watches sees why reads miss. */
 const SEEN_MS = 2000
 
@@ -94,6 +96,11 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     await button(acting.page, 'Warm the hottest again').click()
     await acting.page.getByText(/keys were loaded again/).waitFor()
     await expect.poll(() => hitRatio(watching.page), { timeout: 20_000 }).toBeGreaterThanOrEqual(usual - 3)
+    const { caches } = await ask<{ caches: readonly string[] }>('/api/admin/caching/session/')
+    const about = `cache=${caches[0]}&ns=response&key=${encodeURIComponent(READ)}`
+    await acting.page.goto(`${deals.url}${BASE}keys/?${about}`)
+    await button(acting.page, 'Compare the bytes, on record').click()
+    await acting.page.getByText('The same bytes everywhere').waitFor()
     expect([watching.faults, watching.refused, acting.faults, acting.refused]).toEqual([[], [], [], []])
     await Promise.all([watching.page.context().close(), acting.page.context().close()])
   })

@@ -2,7 +2,8 @@
 import type { Query } from './client.ts'
 
 /** Path and query of a route below `keys/{key}/`. */
-export const ofKey = (key: string, about: Query, part: '' | 'history/' | 'value/' = ''): readonly [path: string, query: Query] => [
-  `keys/-/${part}`,
-  { ...about, key },
-]
+export const ofKey = (
+  key: string,
+  about: Query,
+  part: '' | 'copies/' | 'history/' | 'value/' = '',
+): readonly [path: string, query: Query] => [`keys/-/${part}`, { ...about, key }]

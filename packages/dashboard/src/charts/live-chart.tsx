@@ -85,9 +85,9 @@ export function LiveChart(props: LiveChartProps) {
   const y = (values: readonly (number | null)[]) => values.map((value) => (value === null ? null : axis.y(value)))
   const last = t.length - 1
   const begun = xs.find((_, at) => series.some(({ v }) => v[at] !== null && v[at] !== undefined))
-  const ends = shown.map(({ top }) => (last < 0 ? null : (top[last] ?? null)))
+  const ends = shown.map(({ top }) => top.findLast((value) => value !== null))
   const places = apart(
-    ends.map((value) => (value === null ? 0 : axis.y(value))),
+    ends.map((value) => (value === undefined ? 0 : axis.y(value))),
     LABEL_APART,
   )
   const seen = together(
@@ -182,16 +182,16 @@ export function LiveChart(props: LiveChartProps) {
         ) : (
           begun > WIDTH / 10 && (
             <span className="plot-empty" style={{ width: `${begun / 10}%` }}>
-              {begun > WIDTH / 3 && 'no data before'}
+              {begun > WIDTH / 4 && 'no data before'}
             </span>
           )
         )}
         {shown.map(
-          ({ name, v }, index) =>
-            // What is not known now has no end to stand at; the table says so.
-            typeof v[last] === 'number' && (
-              <span key={name} className="end" style={vars({ '--y': places[index] ?? 0 })}>
-                <b>{valueAt(v, last, format)}</b> {name}
+          ({ name, color, v }, index) =>
+            // A line that has no value now is named where it was last seen.
+            ends[index] !== undefined && (
+              <span key={name} className="end" style={vars({ '--y': places[index] ?? 0, '--swatch': color })}>
+                {typeof v[last] === 'number' ? <b>{valueAt(v, last, format)}</b> : <span title="no data now">–</span>} {name}
               </span>
             ),
         )}

@@ -19,6 +19,8 @@ const SPANS = [
   [1, 's'],
 ] as const
 type Step = readonly [seconds: number, unit: string]
+/** Less is not nothing. */
+const LEAST_PERCENT = 0.05
 const MINUS = '\u2212'
 
 export function createNumbers(locale: string) {
@@ -46,6 +48,7 @@ export function createNumbers(locale: string) {
     /** A share from 0 to 1 as percent. */
     percent: (share: number): Figure => {
       const percent = share * 100
+      if (percent > 0 && percent < LEAST_PERCENT) return { value: `< ${number(LEAST_PERCENT, 1)}`, unit: '%' }
       const near = percent > 0 && percent < 10 ? 1 : percent > 99 && percent < 100 ? 1 : 0
       return { value: number(percent, near), unit: '%' }
     },

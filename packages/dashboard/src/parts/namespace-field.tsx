@@ -2,7 +2,7 @@
 import { useId } from 'react'
 
 /** The server names those that are asked most, and puts the rest together. */
-const REST = 'other'
+export const REST = 'other'
 
 export function NamespaceField({
   label,

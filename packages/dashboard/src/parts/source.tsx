@@ -1,4 +1,5 @@
 // Who answered: a tier by hue, lightness and shape.
+import { capitalised } from '../format/text.ts'
 
 export type SourceKind = 'memory' | 'redis' | 'far' | 'origin'
 
@@ -11,7 +12,7 @@ export function sourceKind(tier: string): SourceKind {
 
 const NAMES: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', cdn: 'CDN', memcached: 'Memcached' }
 
-export const sourceName = (tier: string): string => NAMES[tier] ?? tier.charAt(0).toUpperCase() + tier.slice(1)
+export const sourceName = (tier: string): string => NAMES[tier] ?? capitalised(tier)
 
 export const sourceColor = (tier: string): string => `var(--mp-source-${sourceKind(tier)})`
 

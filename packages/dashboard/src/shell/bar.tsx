@@ -99,7 +99,7 @@ function Fresh() {
     <>
       <p className={`live ${isWell ? '' : 'is-polling'}`} title={more.join('; ') || undefined}>
         <i aria-hidden="true" />
-        <span>{said}</span> {age !== undefined && age > 0 && <b>{age} s ago</b>}
+        <span role="status">{said}</span> {age !== undefined && age > 0 && <b>{age} s ago</b>}
       </p>
       <button
         type="button"

@@ -1,11 +1,12 @@
 // The frame around every page: bar, navigation, the page itself with a boundary for what fails in it.
 import { Component, type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
-import { useAlerts } from '../api/queries.ts'
+import { useAlerts, useCacheName } from '../api/queries.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { PAGE_COMPONENTS } from '../pages/index.ts'
 import { Failure } from '../parts/answer.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { useKeyName } from '../parts/key-name.tsx'
+import { useServerNow } from '../parts/words.tsx'
 import { Link, placeOf, usePlace } from '../place/place.tsx'
 import { Bar } from './bar.tsx'
 import { Help } from './help.tsx'
@@ -51,10 +52,12 @@ export function Shell() {
         Skip to content
       </button>
       <Bar openPalette={openPalette} />
+      <Announced />
       <div className="frame">
         <Navigation />
         <main className="main" id="millpond-main" ref={main} tabIndex={-1}>
           <div className="sheet">
+            <PaperHead />
             <Boundary key={page} name={entry?.name ?? 'This page'}>
               {Page === undefined || !isShown ? <Missing /> : <Page />}
             </Boundary>
@@ -64,6 +67,23 @@ export function Shell() {
       {open === 'palette' && <Palette onClose={close} />}
       {open === 'help' && <Help onClose={close} />}
     </>
+  )
+}
+
+/** What a printed page would not say: of what, when, by whom, and where it is. */
+function PaperHead() {
+  const { environment, redact, times } = useDashboard()
+  const { session } = useAccess()
+  const cache = useCacheName()
+  const now = useServerNow(60_000)
+  return (
+    <p className="paper-head" aria-hidden="true">
+      <span>{['Millpond', environment?.label, cache].filter(Boolean).join(' · ')}</span>
+      <span>
+        {times.whole(now)}, {session.name}
+      </span>
+      {redact === 'none' && <span>{globalThis.location.href}</span>}
+    </p>
   )
 }
 
@@ -112,6 +132,17 @@ function Firing() {
       {count}
       <span className="sr"> firing</span>
     </span>
+  )
+}
+
+/** For who is read to: what begins or ends elsewhere than where they are. */
+function Announced() {
+  const { data } = useAlerts('firing')
+  const count = data?.data.length ?? 0
+  return (
+    <p className="sr" role="status">
+      {count === 0 ? '' : count === 1 ? 'One alert is firing' : `${count} alerts are firing`}
+    </p>
   )
 }
 

@@ -33,11 +33,11 @@ function AlertPage() {
       {({ data }) => (
         <div className="stack-wide">
           {data.length === 0 ? (
-            <State label="An empty list" title="Nothing is firing" level="h1">
+            <State label="Alerts" title="Nothing is firing" level="h1">
               <p>{lastWords(resolved.data?.data ?? [])}</p>
               <p className="row">
                 <Link to="" className="btn">
-                  Now
+                  See Now
                 </Link>
               </p>
             </State>

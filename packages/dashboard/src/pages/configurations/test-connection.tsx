@@ -1,6 +1,8 @@
 // Tests what a configuration connects to, step by step; a failed test is an answer, too.
+
 import { useMutation } from '@tanstack/react-query'
 import { useDashboard } from '../../context.tsx'
+import { capitalised } from '../../format/text.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Section } from '../../parts/section.tsx'
@@ -57,12 +59,12 @@ export function TestConnection({ id }: { readonly id: string }) {
                 )}
                 <div>
                   <p>
-                    {step.charAt(0).toUpperCase() + step.slice(1)}
+                    {capitalised(step)}
                     {tier !== 'all' && ` ${sourceName(tier)}`}
                     <span className="sr">: {verdict}</span>
                   </p>
                   {detail !== undefined && <p className="note">{detail}</p>}
-                  {remedy !== undefined && <p>{remedy.charAt(0).toUpperCase() + remedy.slice(1)}.</p>}
+                  {remedy !== undefined && <p>{capitalised(remedy)}.</p>}
                 </div>
                 <span className="fall" aria-hidden="true">
                   <i style={vars({ '--x': (100 * from) / total, '--v': (100 * ms) / total })} />

@@ -1,8 +1,10 @@
 // Advice: what would help, by how much, how sure that is, what it costs, and how it is taken back; where misses come from; the hottest keys.
+
 import { type ReactNode, useState } from 'react'
 import { type Analyzed, type AnalyzedCache, type NodeSays, type Recommendation, useAnalysis } from '../../api/insight.ts'
 import type { MemoryChange } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { capitalised, spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -45,7 +47,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
   const most = mostOf(recommendations.map(({ hit_ratio_change }) => hit_ratio_change))
   return (
     <>
-      <PageTitle title={titleOf(found, numbers.count)} say={sayOf(found)} />
+      <PageTitle title={titleOf(found, numbers.count)} say={sayOf(found, (why) => capitalised(spelled(numbers, why)))} />
       <div className="stack-wide">
         {recommendations.length > 0 && (
           <ol className="advice">
@@ -77,9 +79,9 @@ function titleOf({ recommendations, nodes }: AnalyzedCache, count: (value: numbe
 
 const FEW: readonly (string | undefined)[] = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six']
 
-function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache): ReactNode {
+function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: (why: string) => string): ReactNode {
   const why = nodes.map(({ said, error }) => said?.evidence.why ?? error).find((one) => one !== null && one !== undefined)
-  if (!nodes.some(isEnough)) return why === undefined ? 'No process has seen a read yet.' : `${why.charAt(0).toUpperCase()}${why.slice(1)}.`
+  if (!nodes.some(isEnough)) return why === undefined ? 'No process has seen a read yet.' : `${sentence(why)}.`
   if (recommendations.length === 0)
     return 'No other size, policy or time to live is surely better on the traffic just seen. What is not sure is not advised.'
   return (
@@ -120,7 +122,7 @@ function Recommended({
         </span>
       </div>
       <div className="what">
-        <h2>{one.text.charAt(0).toUpperCase() + one.text.slice(1)}</h2>
+        <h2>{capitalised(one.text)}</h2>
         <dl className="weighed">
           <div>
             <dt>Hits of a hundred{one.kind === 'ttl' ? ' of its' : ''} reads</dt>

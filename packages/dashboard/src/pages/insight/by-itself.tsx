@@ -55,12 +55,12 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
   const { may } = useAccess()
   const [isAsked, setAsked] = useState(false)
   return (
-    <>
+    <div className="stack-small">
       <p>{sayOf(settings, state)}</p>
       {may('config:write') && (
         <p className="row">
           <button type="button" className="btn" onClick={() => setAsked(true)}>
-            {settings.enabled ? 'Let it no longer…' : 'Let it…'}
+            {settings.enabled ? 'End that…' : 'Carry advice out by itself…'}
           </button>
         </p>
       )}
@@ -87,7 +87,7 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
         />
       )}
       {isAsked && <Let cache={cache} settings={settings} onClose={() => setAsked(false)} />}
-    </>
+    </div>
   )
 }
 
@@ -102,7 +102,7 @@ function sayOf({ enabled, min_impact_score, kinds }: Auto['settings'], { phase, 
 function Let({ cache, settings, onClose }: { readonly cache: string; readonly settings: Auto['settings']; readonly onClose: () => void }) {
   const { client } = useDashboard()
   const queries = useQueryClient()
-  const [to, verb] = settings.enabled ? [false, 'Let it no longer'] : [true, 'Let it']
+  const [to, verb] = settings.enabled ? [false, 'End that'] : [true, 'Carry it out']
   const put = useMutation({
     mutationFn: () => client.send('PUT', PATH, { ...settings, enabled: to, cache_name: cache }),
     onSuccess: async () => {

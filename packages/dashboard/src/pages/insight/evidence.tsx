@@ -1,6 +1,8 @@
 // What the figures rest on: since when, how many reads, of how many keys; each process for itself.
+
 import type { NodeSays, Sized } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
+import { spelled } from '../../format/text.ts'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time, Unit, Word } from '../../parts/words.tsx'
@@ -48,7 +50,7 @@ export function Evidence({
                 'enough was seen'
               ) : (
                 <>
-                  <Word tone="unknown">not enough data</Word>: {said.evidence.why}
+                  <Word tone="unknown">not enough data</Word>: {spelled(numbers, said.evidence.why ?? 'nothing was read')}
                 </>
               ),
           },

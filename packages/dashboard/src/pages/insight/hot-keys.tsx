@@ -16,7 +16,7 @@ export function HotKeys({ tiers, cache }: { readonly tiers: Analyzed['hot_keys']
   const seen = tiers.filter(({ keys }) => keys.length > 0)
   if (seen.length === 0) return null
   return (
-    <Section title="Hottest keys" note="estimated from one read in 64; within brackets: the error">
+    <Section title="Hottest keys" note="reads, estimated from one in 64">
       <div className="hot-keys">
         {seen.map(({ tier, keys }) => (
           <div key={tier}>
@@ -28,7 +28,8 @@ export function HotKeys({ tiers, cache }: { readonly tiers: Analyzed['hot_keys']
                 <li key={key}>
                   <HotKey said={key} cache={cache} known={known} />
                   <span className="nw">
-                    ~ {numbers.count(count)} <span className="note">({numbers.count(error)})</span>
+                    ~ {numbers.count(count)}
+                    {error > 0 && <span className="note"> ± {numbers.count(error)}</span>}
                   </span>
                 </li>
               ))}

@@ -20,7 +20,15 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
   const share = (value: number | null | undefined) =>
     value === null || value === undefined ? <span className="is-unknown">not known yet</span> : <Unit figure={numbers.percent(value)} />
   return (
-    <Section title="Loading ahead" note="what is read next, before it is asked for; millpond prediction --load-ahead off ends it">
+    <Section
+      title="Loading ahead"
+      note={
+        <>
+          what is read next, before it is asked for; <code>millpond prediction --load-ahead off</code> ends it
+        </>
+      }
+      footer="Misses spared: against a shadow of this memory that nobody loads ahead into; below 2 % it ends by itself. Loads in vain are what that costs the source: a quarter of all loads at most."
+    >
       <Table
         caption="Loading ahead by process"
         rows={data.said.nodes}
@@ -39,10 +47,6 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
           { name: 'In vain', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.wasted)) },
         ]}
       />
-      <p className="note">
-        Misses spared: against a shadow of this memory that nobody loads ahead into; below 2 % it ends by itself. Loads in vain are what
-        that costs the source: a quarter of all loads at most.
-      </p>
     </Section>
   )
 }

@@ -1,7 +1,9 @@
 // Sizing: what another size of memory, another policy and other times to live would have brought, on the traffic just seen.
+
 import { type NodeSays, type PatternPoint, type PolicyPoint, type Sized, type TtlPoint, useAnalysis } from '../../api/insight.ts'
 import { useSummaries } from '../../api/queries.ts'
 import { useDashboard } from '../../context.tsx'
+import { capitalised, spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section, State } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -33,7 +35,7 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
   if (speaker === undefined || said === null)
     return (
       <div className="stack-wide">
-        <State label="No answer" title="No process says anything" level="h1">
+        <State label="Sizing" title="No process says anything" level="h1">
           <p>The processes of {cache} that are watched do not answer now. This page asks again by itself.</p>
         </State>
         <Evidence nodes={nodes} page="sizing" cache={cache} />
@@ -122,9 +124,8 @@ function NotEnough({ said: { evidence, capacity } }: { readonly said: Sized }) {
   const { numbers } = useDashboard()
   const share = Math.min(1, evidence.reads / ENOUGH)
   return (
-    <State label="Not enough data" title="Too little has been seen to judge" level="h1">
-      <p>{capitalised(evidence.why ?? 'nothing was read')}.</p>
-      {share < 1 && capacity !== null && (
+    <State label="Sizing" title="Too little has been seen to judge" level="h1">
+      {share < 1 && capacity !== null ? (
         <>
           <progress className="seen-so-far" max={ENOUGH} value={evidence.reads} aria-label="Reads seen so far" />
           <p className="note">
@@ -132,6 +133,8 @@ function NotEnough({ said: { evidence, capacity } }: { readonly said: Sized }) {
             about these few reads, not about your traffic.
           </p>
         </>
+      ) : (
+        <p>{capitalised(spelled(numbers, evidence.why ?? 'nothing was read'))}.</p>
       )}
     </State>
   )
@@ -139,8 +142,6 @@ function NotEnough({ said: { evidence, capacity } }: { readonly said: Sized }) {
 
 /** Reads below which nothing is said. */
 const ENOUGH = 10_000
-
-const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
   const { numbers } = useDashboard()

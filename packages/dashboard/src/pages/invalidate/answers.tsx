@@ -38,7 +38,7 @@ export function Acknowledged({ operation }: { readonly operation: Operation }) {
       at={4}
       is={isDone ? 'done' : 'doing'}
       title="Acknowledged"
-      note={rows.length === 0 ? 'nobody has answered yet' : `${acked} of ${rows.length} places`}
+      note={<span role="status">{rows.length === 0 ? 'nobody has answered yet' : `${acked} of ${rows.length} places`}</span>}
     >
       {operation.result?.error !== undefined && (
         <Notice tone="critical">

@@ -1,4 +1,5 @@
 // Every copy of a key, one row for each tier and node, the odd one first, and what it still does to users.
+
 import type { Copy, Explanation } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { causeName } from '../../format/causes.ts'
@@ -8,6 +9,7 @@ import { Notice, Section } from '../../parts/section.tsx'
 import { Source, sourceName } from '../../parts/source.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time, Unit, vars, Word } from '../../parts/words.tsx'
+import { hitsOf } from './groups.tsx'
 
 export interface Placed {
   /** Undefined: the tier is shared, and is shown once. */
@@ -91,7 +93,7 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
               isNumber: true,
               cell: ({ copy }) => (copy.bytes === undefined ? '' : <Unit figure={numbers.bytes(copy.bytes)} />),
             },
-            { name: 'Hits', isNumber: true, cell: ({ copy }) => (copy.hits === undefined ? '' : numbers.count(copy.hits)) },
+            { name: 'Hits', isNumber: true, cell: ({ copy }) => (copy.hits === undefined ? '' : hitsOf(numbers, copy.hits)) },
             {
               name: 'Compared',
               folded: 'wide',

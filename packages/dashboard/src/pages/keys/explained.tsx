@@ -1,6 +1,8 @@
 // Why a key hits or misses: a verdict in a sentence, then tier by tier, with who took it where that was asked for here.
+
 import type { Explanation } from '../../api/types.ts'
 import { causeName } from '../../format/causes.ts'
+import { capitalised } from '../../format/text.ts'
 import { stopwatch } from '../../format/times.ts'
 import { Section } from '../../parts/section.tsx'
 import { Source } from '../../parts/source.tsx'
@@ -22,7 +24,7 @@ export function Explained({ explanation, className }: { readonly explanation: Ex
         <b>{verdict === 'hit' ? 'A hit.' : verdict === 'stale' ? 'A stale value, while it is loaded anew.' : 'A miss.'}</b>{' '}
         {cause !== null && (
           <>
-            {causeName(cause).charAt(0).toUpperCase() + causeName(cause).slice(1)}
+            {capitalised(causeName(cause))}
             {detail !== null && (
               <>
                 : <Name>{detail}</Name>

@@ -11,6 +11,7 @@ import { Notice, PageTitle, Section } from '../../parts/section.tsx'
 import { Time, Unit } from '../../parts/words.tsx'
 import { Link, placeOf, usePlace } from '../../place/place.tsx'
 import { useLive } from '../../shell/live.tsx'
+import { SameBytes } from './bytes.tsx'
 import { Copies, copiesOf } from './copies.tsx'
 import { Explained } from './explained.tsx'
 import { Tags } from './tags.tsx'
@@ -103,6 +104,7 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
                 <Explained explanation={explanation} className="span-7" />
                 <div className="span-5 stack">
                   <History name={name} about={about} />
+                  <SameBytes name={name} about={about} />
                   <Value name={name} about={about} />
                 </div>
               </div>
@@ -177,7 +179,7 @@ function Act({ name, namespace, cache }: KeyInspectorProps) {
   const { may, offers } = useAccess()
   const to = (mode: string) => placeOf('invalidate', { cache, ns: namespace, by: 'keys', value: lineOf(name), mode })
   return (
-    <Section title="Act on this key" note="each opens its page; nothing is done yet">
+    <Section title="Act on this key" note="each opens its page; nothing is done yet" className="no-paper">
       <div className="row">
         {may('warm') && offers('POST', 'warming/warm_keys/') && (
           <Link to={placeOf('warm', { cache, ns: namespace, key: name })} className="btn">

@@ -1,19 +1,20 @@
 // Keys: what memory holds, by name, by tag, hottest or largest first; or the one key that the address names.
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
-import type { Group, GroupPage, KeyPage, KeyRow } from '../../api/types.ts'
+import type { KeyPage, KeyRow } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
-import { lineOf } from '../../format/lines.ts'
 import { timeLeft } from '../../format/times.ts'
-import { Answer, Bones, Failure } from '../../parts/answer.tsx'
+import { Bones, Failure } from '../../parts/answer.tsx'
 import { KeyLink } from '../../parts/key-name.tsx'
 import { NamespaceField } from '../../parts/namespace-field.tsx'
 import { PageTitle, Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
-import { Name, Unit } from '../../parts/words.tsx'
-import { Link, placeOf, usePlace } from '../../place/place.tsx'
+import { Unit } from '../../parts/words.tsx'
+import { placeOf, usePlace } from '../../place/place.tsx'
 import { NotInstalled } from '../../shell/missing.tsx'
+import { Groups, HITS, hitsOf } from './groups.tsx'
 import { KeyInspector } from './inspector.tsx'
+import { AllNamespaces } from './namespaces.tsx'
 import { Tags } from './tags.tsx'
 
 const VIEWS = [
@@ -22,6 +23,7 @@ const VIEWS = [
   { by: 'bytes', name: 'Largest' },
   { by: 'tag', name: 'Tags' },
   { by: 'pattern', name: 'Patterns' },
+  { by: 'namespace', name: 'Namespaces' },
 ] as const
 
 export function Keys() {
@@ -69,7 +71,9 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
               ))}
             </div>
           </fieldset>
-          <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
+          {by !== 'namespace' && (
+            <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
+          )}
           {by === '' && (
             <>
               <label className="field">
@@ -88,7 +92,13 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
             </>
           )}
         </form>
-        {by === '' ? <KeyTable cache={cache} ns={ns} contains={contains} tag={tag} /> : <Groups cache={cache} ns={ns} by={by} />}
+        {by === '' ? (
+          <KeyTable cache={cache} ns={ns} contains={contains} tag={tag} />
+        ) : by === 'namespace' ? (
+          <AllNamespaces cache={cache} />
+        ) : (
+          <Groups cache={cache} ns={ns} by={by} title={VIEWS.find((view) => view.by === by)?.name ?? 'Groups'} />
+        )}
       </div>
     </>
   )
@@ -120,7 +130,14 @@ function KeyTable({
   return (
     <Section
       title="Keys"
-      note={pages.length === 0 ? undefined : `${numbers.count(rows.length)} shown, ${numbers.count(scanned)} entries looked at`}
+      note={
+        pages.length === 0 ? undefined : (
+          <span role="status">
+            {numbers.count(rows.length)} shown, {numbers.count(scanned)} entries looked at
+          </span>
+        )
+      }
+      footer={rows.length > 0 && HITS}
     >
       {keys.error !== null && <Failure error={keys.error} what="The list of keys" retry={() => void keys.refetch()} />}
       {keys.data === undefined ? (
@@ -140,7 +157,7 @@ function KeyTable({
             { name: 'Key', cell: (row: KeyRow) => <KeyLink name={row.key} namespace={row.namespace} cache={cache} /> },
             { name: 'Namespace', cell: (row) => row.namespace },
             { name: 'Size', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-            { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
+            { name: 'Hits', isNumber: true, cell: (row) => hitsOf(numbers, row.hits) },
             { name: 'Age', isNumber: true, cell: (row) => timeLeft(row.age_seconds * 1000) },
             {
               name: 'TTL left',
@@ -159,77 +176,5 @@ function KeyTable({
         </p>
       )}
     </Section>
-  )
-}
-
-function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonly ns: string; readonly by: string }) {
-  const { client, numbers } = useDashboard()
-  const { may } = useAccess()
-  const groups = useQuery({
-    queryKey: ['groups', cache, ns, by],
-    queryFn: ({ signal }) =>
-      client.get<GroupPage>(
-        by === 'tag' ? 'tags/' : 'top/',
-        { cache_name: cache, namespace: ns, by: by === 'tag' ? undefined : by, limit: 100 },
-        signal,
-      ),
-    placeholderData: keepPreviousData,
-  })
-  const isKeys = by === 'hits' || by === 'bytes'
-  const title = VIEWS.find((view) => view.by === by)?.name ?? 'Groups'
-  return (
-    <Answer query={groups} what="This list">
-      {({ data, scanned, is_complete }) => (
-        <Section
-          title={title}
-          note={`${numbers.count(scanned)} entries looked at${is_complete ? '' : ', not all: the look was cut short'}`}
-        >
-          {data.length === 0 ? (
-            <p>Memory holds nothing of this kind.</p>
-          ) : (
-            <Table
-              isDense
-              caption={title}
-              rows={data}
-              keyOf={(row) => `${row.namespace} ${row.name}`}
-              columns={[
-                {
-                  name: isKeys ? 'Key' : by === 'tag' ? 'Tag' : 'Pattern',
-                  cell: (row: Group) =>
-                    isKeys ? (
-                      <KeyLink name={row.name} namespace={row.namespace ?? 'default'} cache={cache} />
-                    ) : by === 'tag' ? (
-                      <Link to={placeOf('keys', { cache, ns: row.namespace ?? undefined, tag: row.name })}>
-                        <code dir="auto">{row.name}</code>
-                      </Link>
-                    ) : (
-                      <Name>{row.name}</Name>
-                    ),
-                },
-                { name: 'Namespace', cell: (row) => row.namespace ?? 'all' },
-                ...(isKeys ? [] : [{ name: 'Entries', isNumber: true, cell: (row: Group) => numbers.count(row.entries) }]),
-                { name: 'Memory', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-                { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
-                ...(by === 'tag' && may('invalidate')
-                  ? [
-                      {
-                        name: 'Invalidate',
-                        isSilent: true,
-                        isNumber: true,
-                        folded: 'right' as const,
-                        cell: (row: Group) => (
-                          <Link to={placeOf('invalidate', { cache, by: 'tag', value: lineOf(row.name) })} className="btn btn-small">
-                            Invalidate…
-                          </Link>
-                        ),
-                      },
-                    ]
-                  : []),
-              ]}
-            />
-          )}
-        </Section>
-      )}
-    </Answer>
   )
 }

@@ -1,4 +1,5 @@
 // The tags of an entry, each a link to what carries it.
+import { Name } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 
 const MOST_TAGS = 4
@@ -9,7 +10,7 @@ export function Tags({ tags, cache }: { readonly tags: readonly string[]; readon
     <span className="tags">
       {tags.slice(0, MOST_TAGS).map((tag) => (
         <Link key={tag} to={placeOf('keys', { cache, tag })}>
-          <code dir="auto">{tag}</code>
+          <Name>{tag}</Name>
         </Link>
       ))}
       {tags.length > MOST_TAGS && <span className="note">{tags.length - MOST_TAGS} more</span>}

@@ -63,8 +63,16 @@ function ThreeCharts({
           ? of.configuration.name
           : of.marker.message,
   }))
-  const shared = { t: columns.t, from: to - range.ms, to, marks, isPartial: held.partial_last, missing, className: 'now-chart' }
   const reads = find('requests_per_second') ?? []
+  const shared = {
+    t: columns.t,
+    from: to - spanOf(columns.t, reads, to, range.ms),
+    to,
+    marks,
+    isPartial: held.partial_last,
+    missing,
+    className: 'now-chart',
+  }
   const ratio = find('hit_ratio') ?? []
   const misses = reads.map((value, at) =>
     value === null ? null : ratio[at] === null || ratio[at] === undefined ? (value === 0 ? 0 : null) : value * (1 - ratio[at]),
@@ -134,6 +142,15 @@ function ThreeCharts({
       />
     </>
   )
+}
+
+const MINUTE_MS = 60_000
+
+/** All of the span that was asked for; while little of it is known, so much that this fills two thirds. */
+function spanOf(t: readonly number[], reads: Values, to: number, wanted: number): number {
+  const begun = t.find((_, at) => typeof reads[at] === 'number')
+  if (begun === undefined) return wanted
+  return Math.min(wanted, Math.max(3 * MINUTE_MS, Math.ceil((1.5 * (to - begun * 1000)) / MINUTE_MS) * MINUTE_MS))
 }
 
 /** What the hit ratio is measured against: the usual of this hour of the week, while there is none the target. */

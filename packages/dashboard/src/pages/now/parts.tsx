@@ -1,17 +1,16 @@
-// The lists of Now: what fires, what changed, which namespaces hurt most, what would help.
+// The lists of Now: what fires, what changed, what would help.
+
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import type { Alert, Columns, NamespaceRow, Operation, Summary } from '../../api/types.ts'
-import { Sparkline } from '../../charts/sparkline.tsx'
+import type { Alert, Operation, Summary } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
-import { aim, causeShares } from '../../format/causes.ts'
+import { aim } from '../../format/causes.ts'
+import { capitalised } from '../../format/text.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { useKeyName } from '../../parts/key-name.tsx'
 import { Section } from '../../parts/section.tsx'
-import { Table } from '../../parts/table.tsx'
-import { Name, Time, Unit, vars } from '../../parts/words.tsx'
+import { Name, Time } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
-import { useRange } from '../../shell/range.ts'
 import { Silence } from '../alerts/silence.tsx'
 import type { Change } from './changes.ts'
 
@@ -34,7 +33,7 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
           <li key={alert.id} className={isCritical(alert) ? 'critical' : 'warning'}>
             <span className={`tag-word ${isCritical(alert) ? 'is-critical' : 'is-warning'}`}>
               <Icon name={isCritical(alert) ? 'critical' : 'warning'} />
-              {alert.severity.charAt(0).toUpperCase() + alert.severity.slice(1)}
+              {capitalised(alert.severity)}
             </span>
             <p>
               <b>{alert.cache_name}</b>: {alert.message}
@@ -87,7 +86,7 @@ function ChangeWords({ change: { of } }: { readonly change: Change }) {
     return (
       <>
         <p>
-          <b>{of.marker.kind}</b> {of.marker.message}
+          <b>{capitalised(of.marker.kind)}</b> {of.marker.message}
         </p>
         <p>{of.marker.actor}</p>
       </>
@@ -141,84 +140,9 @@ export function Aimed({ operation }: { readonly operation: Operation }) {
   const { kind, text, more } = aim(operation.request?.criteria, useKeyName())
   return (
     <>
-      {kind.charAt(0).toUpperCase() + kind.slice(1)} {text !== '' && <Name>{text}</Name>}
+      {capitalised(kind)} {text !== '' && <Name>{text}</Name>}
       {more > 0 && ` and ${more} more`}
     </>
-  )
-}
-
-/** By misses times what a load takes: what each has cost its source since its process began. */
-export function Namespaces({ summary, series }: { readonly summary: Summary; readonly series: Columns['series'] | undefined }) {
-  const { numbers } = useDashboard()
-  const { label: span } = useRange()
-  const courses = new Map(series?.filter(({ name }) => name === 'namespace_hit_ratio').map(({ labels, v }) => [labels.namespace, v]))
-  const cost = ({ misses, load_avg_ms }: NamespaceRow): number => misses * (load_avg_ms ?? 1)
-  const rows = [...summary.namespaces].sort((a, b) => cost(b) - cost(a)).slice(0, 12)
-  const most = Math.max(1, ...rows.map(cost))
-  return (
-    <Section title="Namespaces by what they cost" note="misses × time of a load, since their processes began" className="now-spaces">
-      <Table
-        caption="Namespaces, costliest first"
-        rows={rows}
-        keyOf={({ name }) => name}
-        toneOf={({ misses }) => (misses === 0 ? 'quiet' : undefined)}
-        columns={[
-          { name: 'Namespace', cell: (row) => <Link to={placeOf('keys', { cache: summary.cache_name, ns: row.name })}>{row.name}</Link> },
-          { name: 'Reads', isNumber: true, cell: (row) => numbers.count(row.hits + row.misses) },
-          {
-            name: 'Hit ratio',
-            isNumber: true,
-            cell: (row) =>
-              row.hit_ratio === null ? (
-                'no data'
-              ) : (
-                <b>
-                  <Unit figure={numbers.percent(row.hit_ratio)} />
-                </b>
-              ),
-          },
-          ...(courses.size === 0
-            ? []
-            : [{ name: `Last ${span}`, cell: (row: NamespaceRow) => <Course name={row.name} v={courses.get(row.name)} /> }]),
-          {
-            name: 'Misses',
-            isNumber: true,
-            cell: (row) => (
-              <span className="bar-cell">
-                <i style={vars({ '--v': (100 * cost(row)) / most })} />
-                {numbers.count(row.misses)}
-              </span>
-            ),
-          },
-          { name: 'Main cause', cell: (row) => causeShares(row.miss_causes)[0]?.name ?? 'none' },
-          {
-            name: 'A load takes',
-            isNumber: true,
-            cell: (row) => (row.load_avg_ms === null ? 'no data' : <Unit figure={numbers.ms(row.load_avg_ms)} />),
-          },
-          // A course needs its room.
-          ...(courses.size === 0
-            ? [{ name: 'Entries', isNumber: true, folded: 'skip' as const, cell: (row: NamespaceRow) => numbers.count(row.entries) }]
-            : []),
-          { name: 'Memory', isNumber: true, folded: 'skip', cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-        ]}
-      />
-    </Section>
-  )
-}
-
-/** Hits of a namespace in the time that is looked at. */
-function Course({ name, v = [] }: { readonly name: string; readonly v: readonly (number | null)[] | undefined }) {
-  const { numbers } = useDashboard()
-  const known = v.filter((value) => value !== null)
-  if (known.length < 2) return <span className="quiet">no data</span>
-  const [worst, best, last] = [Math.min(...known), Math.max(...known), known.at(-1) ?? 0]
-  const text = (value: number): string => `${numbers.percent(value).value} ${numbers.percent(value).unit}`
-  const said = `Hit ratio of ${name}: between ${text(worst)} and ${text(best)}, now ${text(last)}`
-  return (
-    <span className="spark-cell">
-      <Sparkline label={said} v={v} min={0} max={1} />
-    </span>
   )
 }
 
@@ -263,7 +187,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
       verb: 'Plan…',
     })
   return (
-    <Section title="What would help" note="nothing is done yet" className="now-acts">
+    <Section title="What would help" note="nothing is done yet" className="now-acts no-paper">
       {helps.length === 0 ? (
         <p className="note">Nothing that your role may do.</p>
       ) : (

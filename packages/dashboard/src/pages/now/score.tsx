@@ -120,9 +120,7 @@ function Course({ course, now }: { readonly course: readonly (number | null)[]; 
   return (
     <div className="score-course">
       <Sparkline label={said} v={course} min={0} max={100} isWrong={fall >= LEAST_FALL} />
-      <p className="note">
-        {fall >= LEAST_FALL ? <b className="is-critical">▼ {fall} from its best in this span</b> : 'as in all of this span'}
-      </p>
+      <p className="note">{fall >= LEAST_FALL ? <b className="is-critical">▼ {fall} in this span</b> : 'steady in this span'}</p>
     </div>
   )
 }

@@ -1,8 +1,10 @@
 // Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what was measured.
+
 import type { ReactNode } from 'react'
 import type { HealthPart, Summary } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { aim, type CauseShare, causeShares } from '../../format/causes.ts'
+import { capitalised } from '../../format/text.ts'
 import { useKeyName } from '../../parts/key-name.tsx'
 import { sourceName } from '../../parts/source.tsx'
 import { Name, Unit, vars } from '../../parts/words.tsx'
@@ -122,7 +124,7 @@ function Troubled({ part }: { readonly part: HealthPart }): ReactNode {
       </>
     )
   if (part.name === 'young_evictions') return 'Entries are evicted before half of their time: memory is too small'
-  if (part.detail !== null) return part.detail.charAt(0).toUpperCase() + part.detail.slice(1)
+  if (part.detail !== null) return capitalised(part.detail)
   if (part.name === 'errors') return <>{numbers.percent(value).value}&nbsp;% of calls to tiers and loaders fail</>
   return 'Something takes points off: see the parts of the score'
 }

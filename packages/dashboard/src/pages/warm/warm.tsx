@@ -204,7 +204,7 @@ function Plans() {
                 { name: 'Runs', cell: (row) => timesOf(row) },
                 { name: 'Next', cell: (row) => (row.next_run_at == null ? '' : <Time at={row.next_run_at} relative />) },
                 {
-                  name: 'Last by itself',
+                  name: 'Last scheduled run',
                   folded: 'wide',
                   cell: (row) => (row.last_run_at == null ? '' : <Time at={row.last_run_at} relative />),
                 },
@@ -213,6 +213,7 @@ function Plans() {
                   name: 'Run',
                   isSilent: true,
                   isNumber: true,
+                  folded: 'wide',
                   cell: (row) =>
                     may('warm') && (
                       <span className="row row-end">

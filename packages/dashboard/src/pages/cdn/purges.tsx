@@ -1,0 +1,109 @@
+// What is purged at the edge: by invalidations on their way, by hand, and what became of it.
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import type { CdnOutletState, CdnPurge } from '../../api/cdn.ts'
+import type { Operation } from '../../api/types.ts'
+import { useDashboard } from '../../context.tsx'
+import { linesOf } from '../../format/lines.ts'
+import { Failure } from '../../parts/answer.tsx'
+import { Lines } from '../../parts/lines.tsx'
+import { Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time, Word } from '../../parts/words.tsx'
+import { withoutMarks } from './marks.ts'
+
+export function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
+  const { numbers } = useDashboard()
+  const left = numbers.ms(outlet.left_ms)
+  const { gone, old, unknown } = outlet.probes
+  return (
+    <Section title="Invalidations on their way" note={`outlet ${outlet.name}`}>
+      <p>
+        {outlet.waiting === 0
+          ? 'Nothing waits.'
+          : `${numbers.count(outlet.waiting)} targets wait: ${left.value} ${left.unit} until the last of them is purged.`}{' '}
+        {`${numbers.count(outlet.purged)} purged, ${numbers.count(outlet.coalesced)} spared since they waited already. Probes: ${numbers.count(gone)} gone, ${numbers.count(old)} old, ${numbers.count(unknown)} unknown.`}
+      </p>
+      {outlet.failures > 0 && (
+        <p>
+          <Word tone="warning">{`A target could not be purged ${numbers.count(outlet.failures)} times: see the log of the process`}</Word>
+        </p>
+      )}
+    </Section>
+  )
+}
+
+export function Purge() {
+  const { client, numbers } = useDashboard()
+  const queries = useQueryClient()
+  const [paths, setPaths] = useState('')
+  const [tags, setTags] = useState('')
+  const [reason, setReason] = useState('')
+  const named = { paths: linesOf(paths), tags: linesOf(tags) }
+  const count = named.paths.length + named.tags.length
+  const purge = useMutation({
+    mutationFn: () =>
+      client.send<Operation>('POST', 'cdn/invalidate_cdn/', { ...named, ...(reason.trim() === '' ? {} : { reason: reason.trim() }) }),
+    onSuccess: () => {
+      setPaths('')
+      setTags('')
+      setReason('')
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['cdn'] }),
+  })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    purge.mutate()
+  }
+  return (
+    <Section title="Purge" note={count === 0 ? 'by paths or tags' : `${numbers.count(count)} targets`}>
+      <form className="compose" onSubmit={submit}>
+        <Lines
+          label="Paths or addresses, one a line"
+          text={paths}
+          given=""
+          isOfKeys={false}
+          isRequired={false}
+          rows={4}
+          onText={setPaths}
+        />
+        <Lines label="Tags, one a line" text={tags} given="" isOfKeys={false} isRequired={false} rows={4} onText={setTags} />
+        <label className="field c-6">
+          <span>Reason</span>
+          <input className="input" value={reason} onChange={(event) => setReason(event.target.value)} />
+        </label>
+        <p className="row">
+          <button type="submit" className="btn btn-primary" disabled={purge.isPending || count === 0}>
+            {purge.isPending ? 'Purging…' : 'Purge'}
+          </button>
+        </p>
+      </form>
+      {purge.error !== null && <Failure error={purge.error} what="The purge" />}
+    </Section>
+  )
+}
+
+export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
+  const { numbers } = useDashboard()
+  if (purges.length === 0) return <p>Nothing has been purged yet.</p>
+  return (
+    <Table
+      caption="Purges, newest first"
+      rows={purges.flatMap((purge) => purge.edges.map((edge) => ({ ...edge, id: purge.id, at: purge.at })))}
+      keyOf={({ id, edge }) => `${id} ${edge}`}
+      toneOf={({ failures }) => (failures.length > 0 ? 'wrong' : undefined)}
+      columns={[
+        { name: 'When', cell: (row) => <Time at={row.at} /> },
+        { name: 'Edge', cell: (row) => row.edge },
+        {
+          name: 'State',
+          folded: 'right',
+          cell: (row) =>
+            row.failures.length === 0 ? row.state : <Word tone={row.purged === 0 ? 'critical' : 'warning'}>{row.state}</Word>,
+        },
+        { name: 'Targets', isNumber: true, cell: (row) => `${numbers.count(row.purged)} of ${numbers.count(row.targets)}` },
+        { name: 'Why not', folded: 'wide', cell: (row) => row.failures.map(({ message }) => withoutMarks(message)).join(' ') },
+      ]}
+    />
+  )
+}
