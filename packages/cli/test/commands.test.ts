@@ -103,9 +103,9 @@ const ENDS: Readonly<Record<string, number>> = {
   'alerts resolve': 5,
   optimize: 11,
   cost: 11,
-  'cdn purge': 2,
-  'cdn upload': 2,
-  'cdn images': 2,
+  'cdn purge': 11,
+  'cdn upload': 11,
+  'cdn images': 11,
   'what-if': 11,
   prediction: 11,
   'token revoke': 5,
@@ -354,6 +354,12 @@ describe('configurations', () => {
     writeFileSync(file, JSON.stringify({ name: 'first', ttl_secondz: 90 }))
     expect(await desk.run(['config', 'validate', file], { as })).toMatchObject({ code: 2, err: expect.stringContaining('ttl_secondz') })
     expect(await desk.run(['test-connection', 'first'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/first ok/) })
+    // A cache that runs needs no configuration to be tested.
+    expect(await desk.run(['test-connection', 'shop'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/^shop ok \(running/) })
+    expect((await desk.run(['test-connection', '--json'], { as })).json.results.map((one: { name: string }) => one.name).sort()).toEqual(
+      expect.arrayContaining(['deep', 'first', 'shop']),
+    )
+    expect(await desk.run(['test-connection', 'nope'], { as })).toMatchObject({ code: 5, err: expect.stringContaining('there are') })
   })
 })
 
@@ -418,8 +424,11 @@ it('health is judged for CI', async () => {
   const file = join(desk.folder, 'reports', 'health.xml')
   expect((await desk.run(['health-check', '--deep', '--junit', file])).code).toBe(0)
   expect(readFileSync(file, 'utf8')).toMatch(
-    /<testsuite name="shop" tests="6" failures="\d">[\s\S]*<testcase classname="shop" name="invalidation_lag"\/>/,
+    /<testsuite name="shop" tests="6" failures="\d" skipped="\d">[\s\S]*<testcase classname="shop" name="invalidation_lag"\/>/,
   )
+  // What nobody knows yet has not passed; and caches that run are connected to, too.
+  expect(readFileSync(file, 'utf8')).toMatch(/<testcase classname="deep" name="refill"><skipped message="[^"]+"\/>/)
+  expect(readFileSync(file, 'utf8')).toContain('<testsuite name="connection deep"')
   expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({ code: 3, err: expect.stringContaining('is below 101') })
 })
 

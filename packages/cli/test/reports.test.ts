@@ -321,11 +321,13 @@ describe('a proxy of the environment', () => {
 })
 
 describe('a key that lies elsewhere', () => {
-  it('is not told as cold without saying where was looked', async () => {
-    await desk.shop.namespace('users').set('elsewhere', 1)
-    const { err } = await desk.run(['explain', 'elsewhere', ...SHOP])
-    expect(err).toMatch(/^only default was looked at.*--namespace NAME/)
-    expect((await desk.run(['explain', 'elsewhere', '--namespace', 'users', ...SHOP])).err).toBe('')
+  it('is found without its namespace, and one that is nowhere is not told as cold without saying where was looked', async () => {
+    await desk.shop.namespace('users').set('elsewhere', { id: 7 })
+    const found = await desk.run(['explain', 'elsewhere', ...SHOP])
+    expect([found.err, found.out]).toEqual(['', expect.stringMatching(/^elsewhere in users of shop: hit/)])
+    expect((await desk.run(['inspect', 'elsewhere', '--value', ...SHOP], { as: 'admin' })).out).toContain('"id": 7')
+    expect((await desk.run(['explain', 'nowhere', ...SHOP])).err).toMatch(/^no namespace has it or remembers it.*millpond keys --contains/)
+    expect((await desk.run(['explain', 'nowhere', '--namespace', 'users', ...SHOP])).err).toBe('')
   })
 })
 

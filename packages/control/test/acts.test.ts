@@ -75,6 +75,22 @@ describe('keys', () => {
     expect(why.by).toMatchObject({ operation: done.json.id, actor: 'operator', reason: 'price import' })
   })
 
+  it('are explained and shown where they are, where nobody says the namespace', async () => {
+    const there = deep.namespace('whereabouts')
+    await there.set('only:there', { a: 1 }, { tags: ['moved'] })
+    await deep.flush()
+    const ask = (path: string, as: 'viewer' | 'admin' = 'viewer') => get(`${path}cache_name=deep&key=only:there`, as)
+    expect(await ask('explain/?')).toMatchObject({ namespace: 'whereabouts', verdict: 'hit' })
+    expect(await ask('explain/?namespace=default&')).toMatchObject({ namespace: 'default', verdict: 'miss', cause: 'cold' })
+    expect(await ask('keys/-/value/?', 'admin')).toMatchObject({ namespace: 'whereabouts', value: { a: 1 } })
+    await there.invalidate({ tags: ['moved'] })
+    expect(await ask('explain/?')).toMatchObject({ namespace: 'whereabouts', verdict: 'miss', cause: 'invalidated_tag' })
+    // What is there goes before what is remembered.
+    await deep.set('only:there', 2)
+    expect(await ask('explain/?')).toMatchObject({ namespace: 'default', verdict: 'hit' })
+    expect(await get('explain/?cache_name=deep&key=nobody')).toMatchObject({ namespace: 'default', cause: 'cold' })
+  })
+
   it('are explained with the time to live that was chosen for them', async () => {
     await deep.getOrSet('chosen', () => 1)
     const { nodes } = await get('explain/?cache_name=deep&key=chosen')
@@ -149,6 +165,19 @@ describe('an invalidation', () => {
     await shop.set('order:1', 1)
     expect((await invalidate({ pattern: 'order:*' })).json.result.caches.shop.probe).toEqual({ checked: 1, old: [] })
     expect(await shop.get('order:1')).toBeUndefined()
+  })
+
+  it('plans and probes keys in the namespaces that hold them, where none is named', async () => {
+    const [one, two] = [shop.namespace('holds-one'), shop.namespace('holds-two')]
+    await Promise.all([one.set('held:1', 1), two.set('held:1', 2), two.set('held:2', 2)])
+    const { plan } = (await invalidate({ keys: ['held:1', 'held:2'], dry_run: true })).json
+    expect(plan).toMatchObject({ keys: 2, is_exact: true, caches: [{ by_namespace: { 'holds-one': 1, 'holds-two': 2 } }] })
+    const sample = plan.caches[0].sample.map(({ namespace, key }: { namespace: string; key: string }) => `${namespace} ${key}`)
+    expect(sample.sort()).toEqual(['holds-one held:1', 'holds-two held:1', 'holds-two held:2'])
+    expect((await invalidate({ plan_id: plan.id, cache_name: undefined })).json.result.caches.shop.probe).toEqual({ checked: 3, old: [] })
+    expect([one.peek('held:1'), two.peek('held:1'), two.peek('held:2')]).toEqual([undefined, undefined, undefined])
+    const nowhere = (await invalidate({ keys: ['nobody'], dry_run: true })).json.plan
+    expect(nowhere).toMatchObject({ keys: 1, caches: [{ by_namespace: {}, sample: [{ namespace: 'default', key: 'nobody' }] }] })
   })
 
   it('leaves stale values where it is soft', async () => {
@@ -382,6 +411,11 @@ describe('configurations of running caches', () => {
       'all look',
       'all delete',
     ])
+    expect((await opened.call('POST', 'configurations/shop/test_connection/', { as: 'viewer' })).json).toMatchObject({
+      ok: true,
+      tested: 'running cache',
+    })
+    expect((await opened.call('POST', 'configurations/shop/test_connection/', { as: 'limited' })).status).toBe(404)
     expect(running.steps[7].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 looks/)
     expect(await test({ name: 'alone', cache_type: 'memory' })).toMatchObject({ ok: true, tested: 'new connection' })
     const unknown = await test({ name: 'nowhere', cache_type: 'redis' })

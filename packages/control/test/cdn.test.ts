@@ -176,7 +176,7 @@ describe('cdn/status/, health/ and analytics/', () => {
       ['cdn/optimize_images/', {}],
     ] as const)
       expect((await without.call('POST', path, { as: 'admin', body })).json, path).toMatchObject({
-        status: 422,
+        status: 501,
         code: 'no_cdn',
         detail: expect.stringContaining('createControl({ cdn'),
       })

@@ -2,10 +2,10 @@
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
-import type { ExitName } from '../failure.ts'
-import { styled, text } from '../terminal/text.ts'
+import { type ExitName, Failure } from '../failure.ts'
+import { shown, styled, text } from '../terminal/text.ts'
 import { milliseconds } from '../terminal/units.ts'
-import { configurations, named } from './config.ts'
+import { configurations } from './config.ts'
 import { putInPlace } from './export.ts'
 import { healthWords } from './status.ts'
 
@@ -24,7 +24,7 @@ export const healthCheck: Command = {
     const alerts = given.flag('create-alerts') ? rowsAt((await client.post('alerts/evaluate/', {})).body, 'data') : null
     const { body } = await client.get('optimizations/health_check/', { cache_name: given.text('cache-name') }, { takes: [503] })
     const caches = rowsAt(body, 'caches')
-    const connections = given.flag('deep') ? await tested(client, await configurations(client)) : null
+    const connections = given.flag('deep') ? await tested(client, await everything(client, given.text('cache-name'))) : null
     const status = textAt(body, 'status')
     const junit = given.text('junit')
     if (junit !== undefined) await putInPlace('junit', junit, junitOf(caches, connections ?? []))
@@ -53,11 +53,31 @@ function partWords(part: Row) {
   return deduction === 0 ? words : styled('yellow', words)
 }
 
-async function tested(client: Client, all: readonly Row[]): Promise<readonly Row[]> {
+/** What can be tested: caches that run, and configurations of others. */
+async function everything(client: Client, name: string | undefined): Promise<readonly Testable[]> {
+  const { body } = await client.get('nodes/', {})
+  const running = [...new Set(rowsAt(body, 'data').map((row) => textAt(row, 'cache_name')))]
+  const stored = (await configurations(client)).map((row) => ({ name: textAt(row, 'name'), id: textAt(row, 'id') }))
+  const all = [...running.map((one) => ({ name: one, id: one })), ...stored.filter((one) => !running.includes(one.name))]
+  if (name === undefined) return all
+  const found = all.filter((one) => one.name === name || one.id === name || one.name === stored.find(({ id }) => id === name)?.name)
+  if (found.length > 0) return found
+  throw new Failure(
+    'notFound',
+    `there is no cache or configuration ${shown(name)}: there ${all.length === 0 ? 'is none at all' : `are ${all.map((one) => one.name).join(', ')}`}`,
+  )
+}
+
+interface Testable {
+  readonly name: string
+  readonly id: string
+}
+
+async function tested(client: Client, all: readonly Testable[]): Promise<readonly Row[]> {
   const results: Row[] = []
-  for (const row of all) {
-    const { body } = await client.post(`configurations/${textAt(row, 'id')}/test_connection/`, {}, { timeoutMs: 60_000 })
-    results.push({ name: textAt(row, 'name'), ...body })
+  for (const { name, id } of all) {
+    const { body } = await client.post(`configurations/${encodeURIComponent(id)}/test_connection/`, {}, { timeoutMs: 60_000 })
+    results.push({ name, ...body })
   }
   return results
 }
@@ -85,7 +105,7 @@ function tellTest(out: Context['out'], result: Row): void {
 export const testConnection: Command = {
   name: 'test-connection',
   group: 'look',
-  summary: 'reaches every tier of a configuration step by step, then writes, reads and deletes an entry of its own',
+  summary: 'reaches every tier of a cache or configuration step by step, then writes, reads and deletes an entry of its own',
   positionals: ['[NAME]'],
   options: ['cache-name'],
   fields: ['results'],
@@ -94,9 +114,9 @@ export const testConnection: Command = {
   async run({ given, out, client: open }): Promise<ExitName> {
     const client = await open()
     const name = given.positionals[0] ?? given.text('cache-name')
-    const results = await tested(client, name === undefined ? await configurations(client) : [await named(client, name)])
+    const results = await tested(client, await everything(client, name))
     await out.answer('test-connection', { results }, () => {
-      if (results.length === 0) out.line(text`no configuration is stored: there is nothing to test`)
+      if (results.length === 0) out.line(text`no cache runs, and no configuration is stored: there is nothing to test`)
       for (const result of results) tellTest(out, result)
     })
     return results.some((result) => at(result, 'ok') !== true) ? 'unhealthy' : 'done'
@@ -110,6 +130,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
       name: textAt(cache, 'cache_name'),
       cases: rowsAt(cache, 'parts').map((part) => ({
         name: textAt(part, 'name'),
+        skipped: textAt(part, 'state') === 'known' ? undefined : textAt(part, 'detail') || 'not known',
         fault:
           (numberAt(part, 'deduction') ?? 0) > 0
             ? `${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))}) ${textAt(part, 'detail')}`
@@ -120,19 +141,31 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
       name: `connection ${textAt(one, 'name')}`,
       cases: rowsAt(one, 'steps').map((step) => ({
         name: `${textAt(step, 'tier')} ${textAt(step, 'step')}`,
+        skipped: undefined,
         fault: at(step, 'ok') === true ? undefined : `${textAt(step, 'detail') || 'failed'} -> ${textAt(step, 'remedy')}`,
       })),
     })),
   ]
   const lines = suites.flatMap(({ name, cases }) => [
-    `  <testsuite name="${xml(name)}" tests="${cases.length}" failures="${cases.filter(({ fault }) => fault !== undefined).length}">`,
-    ...cases.map(
-      ({ name: one, fault }) =>
-        `    <testcase classname="${xml(name)}" name="${xml(one)}"${fault === undefined ? '/>' : `><failure message="${xml(fault)}"/></testcase>`}`,
-    ),
+    `  <testsuite name="${xml(name)}" tests="${cases.length}" failures="${counted(cases, 'fault')}" skipped="${counted(cases, 'skipped')}">`,
+    ...cases.map((one) => `    <testcase classname="${xml(name)}" name="${xml(one.name)}"${outcome(one)}`),
     '  </testsuite>',
   ])
   return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="millpond health-check">', ...lines, '</testsuites>', ''].join('\n')
+}
+
+interface Case {
+  readonly name: string
+  readonly fault: string | undefined
+  /** What nobody knows has not passed. */
+  readonly skipped: string | undefined
+}
+
+const counted = (cases: readonly Case[], how: 'fault' | 'skipped'): number => cases.filter((one) => one[how] !== undefined).length
+
+function outcome({ fault, skipped }: Case): string {
+  if (fault !== undefined) return `><failure message="${xml(fault)}"/></testcase>`
+  return skipped === undefined ? '/>' : `><skipped message="${xml(skipped)}"/></testcase>`
 }
 
 /** What XML 1.0 cannot hold at all is replaced. */

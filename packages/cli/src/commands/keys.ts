@@ -169,7 +169,7 @@ export const inspect: Command = {
     const { body } = await client.get('explain/', { ...where(context), key })
     // No path holds every key.
     const path = 'keys/-'
-    const held = { ...where(context), key }
+    const held = { ...where(context), namespace: textAt(body, 'namespace'), key }
     const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, held)).body, 'data') : null
     const value = given.flag('value') ? (await client.get(`${path}/value/`, held)).body : null
     const copies = given.flag('diff') ? (await client.get(`${path}/copies/`, held)).body : null
@@ -233,9 +233,7 @@ function tellExplanation({ given, out }: Context, body: Row): void {
     if (why !== '') out.line(text`${textAt(node, 'node')} has chosen its time to live, ${why}`)
   }
   if (cause === 'cold' && !given.has('namespace'))
-    out.note(
-      text`only ${textAt(body, 'namespace')} was looked at: "millpond keys --contains KEY" says where a key is, --namespace NAME looks there`,
-    )
+    out.note(text`no namespace has it or remembers it, of the twenty busiest: "millpond keys --contains PART" searches memory for others`)
 }
 
 const detailOf = (detail: string): Part => (detail === '' ? text`` : text` (${detail})`)

@@ -4,6 +4,7 @@ import { type Criteria, resolveCriteria } from 'millpond/invalidate'
 import type { Answered, NodePlan, NodeReceipt } from './answers.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
+import { planOfKeys } from './whereabouts.ts'
 import type { Asked, AskedCriteria } from './words.ts'
 
 /** For the walk; counting exactly takes as long again, and is not begun where the walk has not come to its end. */
@@ -24,6 +25,8 @@ const criteriaOf = ({ keys, tags, patterns, model, id, all }: AskedCriteria): Cr
 export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'plan'>): Promise<NodePlan> {
   const asked = criteriaOf(criteria)
   const open = chosen(cache, namespaces)
+  const { keys, ...others } = criteria
+  if (keys !== undefined && Object.values(others).every((value) => value === undefined)) return planOfKeys(cache, open, keys)
   const { selects } = resolveCriteria(asked, { now: Date.now() })
   const found = new Map<string, number>()
   const hottest: { namespace: string; key: string; hits: number }[] = []

@@ -161,10 +161,14 @@ export const aCdn: Check<ControlCdn> = withMethods<ControlCdn>(
   'describe',
 )
 
-/** @throws Problem 422 */
-export function cdnOf(cdn: ControlCdn | undefined): ControlCdn {
+/** @throws Problem 501, or what is said where the CDN is only a part of what was asked for */
+export function cdnOf(cdn: ControlCdn | undefined, status: 501 | 422 = 501): ControlCdn {
   if (cdn !== undefined) return cdn
-  throw new Problem(422, 'no_cdn', 'no CDN is connected to this control plane: give createControl({ cdn: createCdn({ edges, folders }) })')
+  throw new Problem(
+    status,
+    'no_cdn',
+    'no CDN is connected to this control plane: give createControl({ cdn: createCdn({ edges, folders }) })',
+  )
 }
 
 const STATUS: Readonly<Record<string, number>> = {

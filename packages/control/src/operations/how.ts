@@ -78,9 +78,9 @@ export function cdnPlan(control: Control, principal: Principal, { tags = [], all
   }
 }
 
-/** @throws Problem 501 without a CDN, 403 for who may not purge it */
+/** @throws Problem 422 without a CDN, 403 for who may not purge it */
 export function refuseCdn(control: Control, principal: Principal): ControlCdn {
-  const cdn = cdnOf(control.cdn)
+  const cdn = cdnOf(control.cdn, 422)
   if (!may(principal, 'cdn:purge')) throw new Problem(403, 'forbidden', 'to purge the CDN needs the permission cdn:purge')
   if (principal.namespaces !== undefined)
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)

@@ -6,6 +6,7 @@ import type { NodePlan } from '../agent/answers.ts'
 import { HOTTEST } from '../agent/invalidation.ts'
 import type { AskedCriteria } from '../agent/words.ts'
 import type { Control } from '../control.ts'
+import { placesOf } from '../fleet/places.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
 import { type ByUrl, entriesOf } from './by-url.ts'
@@ -195,10 +196,7 @@ async function planOne(
   scan: boolean,
 ): Promise<NodePlan> {
   const { keys: named } = criteria
-  if (named !== undefined && isByKeysAlone(criteria)) {
-    const hottest = named.slice(0, HOTTEST).map((key) => ({ namespace: namespaces?.[0] ?? 'default', key, hits: 0 }))
-    return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
-  }
+  if (named !== undefined && isByKeysAlone(criteria)) return planOfList(control, cache, namespaces, named)
   const asked = { criteria, scan, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
   const replies = await control.fleet.ask(cache, 'plan', asked, { deadlineMs: PLANNING_MS })
   const plans = replies.flatMap(({ body }) => (body === undefined ? [] : [body]))
@@ -212,6 +210,24 @@ async function planOne(
     throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, { headers: { 'Retry-After': '2' } })
   // Copies of one entry in several processes are one key; what each process alone holds cannot be told from it.
   return { ...largest, is_exact: plans.length === 1 && replies.length === 1 && largest.is_exact }
+}
+
+/** As long as the list is, and where its keys are as far as processes know it: there the run is probed. */
+async function planOfList(
+  control: Control,
+  cache: string,
+  namespaces: readonly string[] | undefined,
+  named: readonly string[],
+): Promise<NodePlan> {
+  const [only, ...others] = namespaces ?? []
+  const known = only !== undefined && others.length === 0 ? new Map<string, string[]>() : await placesOf(control, cache, namespaces, named)
+  const hottest = named
+    .slice(0, HOTTEST)
+    .flatMap((key) => (known.get(key) ?? [only ?? 'default']).map((namespace) => ({ namespace, key, hits: 0 })))
+  const counts: Record<string, number> = {}
+  for (const namespace of [...known.values()].flat()) counts[namespace] = (counts[namespace] ?? 0) + 1
+  const found = named.every((key) => known.has(key)) ? counts : {}
+  return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: found, hottest, cascade: [], is_exact: true }
 }
 
 /** @throws Problem 403, 409 where the plan may not run as it is */

@@ -111,7 +111,7 @@ export const invalidationRoutes: readonly Route[] = [
         ] ?? []
       if (cache === undefined || others.length > 0 || went.length === 0)
         throw new Problem(409, 'nothing_known', 'the plan of this invalidation names no keys of one cache: there is nothing to warm')
-      const keys = went.slice(0, body.top).map(({ key }) => key)
+      const keys = [...new Set(went.map(({ key }) => key))].slice(0, body.top)
       const document = { name: `undo of ${view.id}`, cache_name: cache, keys, concurrency: 8, reason: `undo of ${view.id}` }
       return orLater(request, base, (began) => runWarming(control, principal, who, document, began))
     },

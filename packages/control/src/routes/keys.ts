@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { appendAudit } from '../audit/audit.ts'
+import { placesOf } from '../fleet/places.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { listQuery } from '../http/lists.ts'
 import { invalid, Problem } from '../http/problem.ts'
@@ -9,10 +10,12 @@ import { type Call, defineRoute, json, type Route } from '../http/route.ts'
 import { instant, number } from './words.ts'
 
 const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
+/** Of one key. */
+const place = { ...at, namespace: at.namespace.describe('default: where the key is, or is remembered') }
 const MOST_KEY = 16_384
 const keyText = z.string().min(1).max(MOST_KEY)
 const atKey = z.strictObject({
-  ...at,
+  ...place,
   key: keyText.optional().describe('in the place of the one in the path: no path holds "." and "..", and some proxies change others'),
 })
 const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string => query.key ?? params.key ?? ''
@@ -22,7 +25,7 @@ async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { 
   const { control, principal, query, who } = call
   const cache = oneCache(control, principal, query.cache_name)
   const key = keyOf(call)
-  const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+  const namespace = await namespaceOf(call, cache, key)
   const detail = { cache, namespace, ...more }
   await control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail }))
   return { cache, namespace, key }
@@ -230,7 +233,7 @@ export const keyRoutes: readonly Route[] = [
     summary: 'Why a key hits or misses, in every node and tier, and who caused it',
     scope: 'keys:read',
     query: z.strictObject({
-      ...at,
+      ...place,
       key: keyText.optional(),
       url: z
         .url({ protocol: /^https?$/ })
@@ -306,9 +309,22 @@ async function entryOf({ control, principal, query }: Pick<Call<unknown, At>, 'c
   )
 }
 
+/** The one that is named, else the first that knows the key, else the cache's own. */
+async function namespaceOf(
+  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
+  cache: string,
+  key: string,
+): Promise<string> {
+  const allowed = namespacesFor(principal, cache, query.namespace)
+  const [only, ...others] = allowed ?? []
+  if (only !== undefined && others.length === 0) return only
+  const places = await placesOf(control, cache, allowed, [key])
+  return places.get(key)?.[0] ?? only ?? 'default'
+}
+
 async function explained({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, key: string) {
   const cache = oneCache(control, principal, query.cache_name)
-  const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+  const namespace = await namespaceOf({ control, principal, query }, cache, key)
   const replies = await control.fleet.ask(cache, 'explain', { namespace, key }, { deadlineMs: FAN_OUT_MS })
   const first = replies.find(({ body }) => body !== undefined)?.body
   if (first === undefined)

@@ -1,6 +1,7 @@
 // Can what a configuration names be reached, written, read and deleted? A failed test is an answer too.
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { mayTouch } from '../access/roles.ts'
 import { actsOf } from '../agent/acts.ts'
 import type { Answered } from '../agent/answers.ts'
 import { reasonOf } from '../agent/reason.ts'
@@ -27,7 +28,7 @@ export const testConnection: Route = defineRoute({
   method: 'POST',
   path: 'configurations/{id}/test_connection/',
   summary:
-    'Reach every tier step by step (name, port, TLS, sign-in, round trips, what the server is and how it is set), then write, read and delete an entry of its own; in the running cache where there is one',
+    'Reach every tier step by step (name, port, TLS, sign-in, round trips, what the server is and how it is set), then write, read and delete an entry of its own; in the running cache where there is one. The name of a cache that runs will do in the place of an id, whether or not a configuration of it is stored',
   scope: 'config:read',
   rate: 'write',
   body: z.strictObject({}),
@@ -43,13 +44,14 @@ export const testConnection: Route = defineRoute({
     },
   },
   async handle(call) {
-    const document = await heldConfiguration(call)
-    const { control } = call
-    const isRunning = control.fleet.has(document.name)
-    const result = isRunning
-      ? await control.fleet.one(document.name, 'test', null, { deadlineMs: TEST_MS })
-      : await tryOut(control, document)
-    return json(200, { tested: isRunning ? 'running cache' : 'new connection', ...result })
+    const { control, params, principal } = call
+    const { id = '' } = params
+    const asCache = control.fleet.has(id) && mayTouch(principal, id)
+    const document = asCache ? undefined : await heldConfiguration(call)
+    const name = document?.name ?? id
+    if (document !== undefined && !control.fleet.has(name))
+      return json(200, { tested: 'new connection', ...(await tryOut(control, document)) })
+    return json(200, { tested: 'running cache', ...(await control.fleet.one(name, 'test', null, { deadlineMs: TEST_MS })) })
   },
 })
 
