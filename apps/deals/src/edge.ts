@@ -1,15 +1,16 @@
-// An edge of its own before the service, as a CDN would be: the caching proxy on another port, which the cache's invalidations purge.
-import { type Cdn, type CdnOutlet, createCdn, millpondProxy } from '@millpond/cdn'
+// The edges before the service: a caching proxy of its own on another port, as a CDN would be, and those that the environment names. The cache's invalidations purge them.
+import { type Cdn, type CdnFolderOptions, type CdnOutlet, createCdn, type Edge, millpondProxy } from '@millpond/cdn'
 import { type CachingProxy, type ProxyOptions, startProxy } from '@millpond/proxy'
 import type { Settings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 export interface ServiceEdge {
-  readonly url: string
+  /** Of its own; undefined: there is none, or it is elsewhere. */
+  readonly url: string | undefined
   readonly cdn: Cdn
-  /** Of the HTTP cache alone: what it holds is what the edge holds. */
-  readonly outlet: CdnOutlet
-  /** From now on it asks the service. */
+  /** Of the HTTP cache alone: what it holds is what an edge holds. Undefined: there is no edge. */
+  readonly outlet: CdnOutlet | undefined
+  /** From now on its own one asks the service. */
   before(service: string): void
   close(): Promise<void>
 }
@@ -17,34 +18,62 @@ export interface ServiceEdge {
 /** Until the service listens, so that nobody is asked. */
 const NOBODY = 'http://127.0.0.1:9'
 const MEMORY = '64mb'
+/** What its own one is called, among those of the environment. */
+export const OWN_EDGE = 'edge'
+
+export interface EdgeParts {
+  readonly folders: Readonly<Record<string, CdnFolderOptions>>
+  readonly say: (line: string) => void
+}
 
 /** @throws StartError where its port is taken. */
 export async function openEdge(
-  { host, edgePort }: Pick<Settings, 'host' | 'edgePort'>,
-  say: (line: string) => void,
-): Promise<ServiceEdge | undefined> {
-  if (edgePort === undefined) return undefined
-  const options: ProxyOptions = { origin: NOBODY, host, port: edgePort, adminPort: 0, memory: MEMORY, cache: { name: 'deals-edge' } }
+  { host, edgePort, edges, cache }: Pick<Settings, 'host' | 'edgePort' | 'edges' | 'cache'>,
+  { folders, say }: EdgeParts,
+): Promise<ServiceEdge> {
+  const own = edgePort === undefined ? undefined : await openOwn(host, edgePort)
+  const all = [...(own === undefined ? [] : [own.edge]), ...edges]
+  const cdn = createCdn({ edges: all, folders })
+  const outlet =
+    all.length === 0 || !cache.isOn
+      ? undefined
+      : cdn.outlet({
+          namespaces: ['http'],
+          onTrouble: ({ edge, targets, error, probe }) =>
+            say(`edge ${edge}: ${targets.slice(0, 3).join(', ')}: ${error?.message ?? probe?.why}`),
+        })
+  return {
+    url: own?.url,
+    cdn,
+    outlet,
+    before: (service) => own?.before(service),
+    async close() {
+      cdn.close()
+      await own?.close()
+    },
+  }
+}
+
+interface OwnEdge {
+  readonly url: string
+  readonly edge: Edge
+  before(service: string): void
+  close(): Promise<void>
+}
+
+async function openOwn(host: string, port: number): Promise<OwnEdge> {
+  const options: ProxyOptions = { origin: NOBODY, host, port, adminPort: 0, memory: MEMORY, cache: { name: 'deals-edge' } }
   const proxy = await startProxy(options).catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`the edge cannot listen on ${host}:${edgePort} (${error.code ?? error.message}): choose another --edge-port`, {
+    throw new StartError(`the edge cannot listen on ${host}:${port} (${error.code ?? error.message}): choose another --edge-port`, {
       cause: error,
     })
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${proxy.port}`
-  const cdn = createCdn({ edges: [millpondProxy({ name: 'edge', admin: `http://127.0.0.1:${adminOf(proxy)}`, origin: url })] })
-  const outlet = cdn.outlet({
-    namespaces: ['http'],
-    onTrouble: ({ targets, error, probe }) => say(`edge: ${targets.slice(0, 3).join(', ')}: ${error?.message ?? probe?.why}`),
-  })
   return {
     url,
-    cdn,
-    outlet,
+    edge: millpondProxy({ name: OWN_EDGE, admin: `http://127.0.0.1:${adminOf(proxy)}`, origin: url }),
     before: (service) => proxy.reload({ ...options, origin: service }),
-    async close() {
-      cdn.close()
-      await proxy.close()
-    },
+    close: () => proxy.close(),
   }
 }
 

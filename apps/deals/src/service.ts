@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { getRequestListener, type HttpBindings, type ServerType } from '@hono/node-server'
+import { openAssets } from './assets.ts'
 import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
 import { createInvalidation } from './cache/invalidation.ts'
@@ -30,6 +31,7 @@ import { createTokens } from './http/tokens.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { openLog } from './log.ts'
 import { createObservation } from './observation.ts'
+import { openPictures } from './pictures.ts'
 import { createAnswers } from './queries/answers.ts'
 import { openRecords } from './records/open-records.ts'
 import type { Settings } from './settings.ts'
@@ -48,6 +50,8 @@ export interface Service {
 }
 
 const DRAIN_MS = 5_000
+/** Routes of the page itself and what it shows itself by: no answers of the service. */
+const OF_THE_PAGE = /\/api\/live$|^GET \/(?:$|assets\/|images\/)/
 
 /** @throws StartError with one line for the person who starts it. */
 export async function startService(settings: Settings, say: (line: string) => void): Promise<Service> {
@@ -59,11 +63,12 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const folder = folderOf(settings)
     const nodeId = `deals-${regions?.own ?? settings.node}`
     const log = openLog(settings.logLevel, nodeId)
-    const edge = await openEdge(settings, say)
-    if (edge !== undefined) opened.unshift(edge)
+    const assets = openAssets(folder)
+    const edge = await openEdge(settings, { folders: { page: assets.folder }, say })
+    opened.unshift(edge)
     const caches = await openCaches(settings.cache, folder, dataset, say, {
       log,
-      outlets: edge && [edge.outlet],
+      outlets: edge.outlet && [edge.outlet],
       openRegions: regions && (() => openRegions(regions, settings, say)),
     })
     opened.unshift(caches)
@@ -82,11 +87,14 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const observed = layersOver(caches, { defaultTtlMs, isChoosingTtl, sessions, observe: observation.observe })
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
-    const front = createFront(caches, edge !== undefined, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
+    const front = createFront(caches, edge.outlet, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
+    const pictures = openPictures(caches, db, folder, (error) => say(`picture: ${error instanceof Error ? error.message : String(error)}`))
+    if (pictures !== undefined) opened.unshift({ close: async () => pictures.close() })
     const invalidation = createInvalidation({
       db,
       layers: observed,
       records: caches.records,
+      pictures,
       front,
       isEnabled: settings.cache.isInvalidating,
       plantedFault: settings.cache.plantedFault,
@@ -112,7 +120,16 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const tokens = createTokens(settings.tokenSecret)
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
-    const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, regions, today: isoDay(today), url: '' }
+    const facts = {
+      ...demo,
+      others: await otherOrganizations(db, demo.organization.id),
+      counts: await countAll(db),
+      database: db.engine,
+      tiers,
+      regions,
+      today: isoDay(today),
+      url: '',
+    }
     const responsesAfter = (token: string) =>
       createResponses(observed[1].after(token), createStrategicCache(observed[0].after(token), answers))
     const access = createAccess(tokens, strategic)
@@ -120,7 +137,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const control = await openControl({
       cache: caches.cache,
       insight: caches.insight,
-      cdn: edge?.cdn,
+      cdn: edge.cdn,
       application: createApplication({ db, cache: caches.cache, warming }),
       folder,
       settings: settings.cache,
@@ -143,6 +160,9 @@ export async function startService(settings: Settings, say: (line: string) => vo
       responsesAfter,
       jobs,
       observation,
+      edge: { ...edge, purges: front.purges },
+      assets,
+      pictures,
       control,
       door,
       sessions,
@@ -156,7 +176,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
         facts: { ...facts, url },
         onAnswer: (route, status, ms) => {
           log?.debug('http.request', `${route}: ${status}`, { 'http.response.status_code': status, 'event.duration': Math.round(ms * 1e6) })
-          if (!route.endsWith('/api/live') && route !== 'GET /') observation.onAnswer(route, status, ms)
+          if (!OF_THE_PAGE.test(route)) observation.onAnswer(route, status, ms)
         },
         onError: (error) => {
           log?.error('http.failed', 'a request failed for a reason that nobody foresaw', { error })
@@ -164,11 +184,11 @@ export async function startService(settings: Settings, say: (line: string) => vo
         },
       }),
     )
-    edge?.before(server.url)
+    edge.before(server.url)
     await control.start()
     jobs.start()
     log?.info('service.started', `listens at ${server.url}`, { 'server.address': server.url })
-    return { url: server.url, edge: edge?.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
+    return { url: server.url, edge: edge.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
   } catch (error) {
     for (const each of opened) await each.close()
     throw error
@@ -238,6 +258,12 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   if (error.code === 'EACCES') return new StartError(`port ${port} needs special rights: choose one above 1023 with PORT or --port`)
   return new StartError(`cannot listen on ${host}:${port} (${error.message}): choose another with --host or --port`)
 }
+
+/** Whose pictures are shown beside. */
+const OTHERS = 6
+
+const otherOrganizations = (db: Database, id: number) =>
+  db.kysely.selectFrom('organizations').where('id', '!=', id).orderBy('id').limit(OTHERS).select(['id', 'name']).execute()
 
 async function countAll(db: Database) {
   const count = async (table: 'organizations' | 'users' | 'deals') =>

@@ -1,6 +1,8 @@
 // Options of the command line and of the environment, checked before anything is opened or made.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { CdnError, type Edge, edgesFromEnvironment } from '@millpond/cdn'
+import { MillpondError } from 'millpond'
 import { LEVELS, type Level } from 'millpond/observe'
 import type { RedisHost, RedisTierOptions } from 'millpond/tiers/redis'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from './data/generate.ts'
@@ -10,8 +12,10 @@ import { StartError } from './start-error.ts'
 export interface Settings {
   readonly host: string
   readonly port: number
-  /** Of an edge before the service; undefined: none. */
+  /** Of an edge of its own before the service; undefined: none. */
   readonly edgePort: number | undefined
+  /** Edges elsewhere, which it purges. */
+  readonly edges: readonly Edge[]
   /** The folder of the database, the cache file and reports. */
   readonly folder: string
   /** PostgreSQL; undefined: a SQLite file in the folder. */
@@ -99,7 +103,8 @@ export const HELP = `Usage: npm start -- [options]
   --regions A,B        a process for each region, on ports one above the other: each with a cache of its own, and what is written in one is
                        forgotten in all (none)
   --insight on|off     watch the cache: sizing and advice, loading ahead what is read next, times to live that follow the values (off)
-  --edge-port N        an edge before the service, as a CDN would be: a caching proxy at this port, which invalidations purge (none)
+  --edge-port N|off    an edge before the service, as a CDN would be: a caching proxy at this port, which invalidations purge (a free one; off
+                       with --nodes, --regions, --cache off, an address that is not of this machine, and edges of the environment)
   --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
   -h, --help
 
@@ -107,7 +112,8 @@ Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS
 MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
 CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too); each part of --insight by itself: CACHE_ANALYTICS_ENABLED,
-CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight).`
+CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight). Edges that are purged: CDN_PROXY_ADMIN
+(admin ports of Millpond proxies: http://host:9090,http://other:9090), and vendors by the variables of the guide's page on CDNs.`
 
 const OPTIONS = {
   port: { type: 'string' },
@@ -144,11 +150,13 @@ export function readSettings(args: readonly string[], env: Environment): Setting
   const empty = Object.entries(given).find(([, value]) => value === '')
   if (empty !== undefined) throw new StartError(`--${empty[0]} "" says nothing: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
+  const edges = readEdges(env)
   const node = whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, MOST_PROCESSES)
   return {
     host: given.host ?? '127.0.0.1',
     port: whole(given.port !== undefined ? '--port' : 'PORT', given.port ?? text(env.PORT) ?? '8080', 0, 65_535),
-    edgePort: readEdgePort(given),
+    edgePort: readEdgePort(given, edges, node),
+    edges,
     folder,
     databaseUrl: readDatabase(text(env.DATABASE_URL)),
     data: given.data === undefined ? undefined : resolve(given.data),
@@ -306,11 +314,29 @@ function readLevel(given: string | undefined): Level | undefined {
   throw new StartError(`--log-level ${JSON.stringify(given)} is not understood: give ${LEVELS.slice(0, -1).join(', ')} or ${LEVELS.at(-1)}`)
 }
 
-function readEdgePort({ 'edge-port': port, nodes = '1', cache }: ReturnType<typeof parseOptions>): number | undefined {
-  if (port === undefined) return undefined
+function readEdgePort(
+  { 'edge-port': port, nodes = '1', cache, regions, host = '127.0.0.1' }: ReturnType<typeof parseOptions>,
+  edges: readonly Edge[],
+  node: number,
+): number | undefined {
+  if (port === 'off') return undefined
+  if (port === undefined) {
+    const isAlone = nodes === '1' && node === 1 && regions === undefined && edges.length === 0
+    return isAlone && cache !== 'off' && ['127.0.0.1', '::1', 'localhost'].includes(host) ? 0 : undefined
+  }
   if (nodes !== '1') throw new StartError('--edge-port is of one process, which purges it: leave out --nodes')
   if (cache === 'off') throw new StartError('--edge-port needs the cache, whose invalidations purge the edge: leave out --cache off')
   return whole('--edge-port', port, 0, 65_535)
+}
+
+function readEdges(env: Environment): readonly Edge[] {
+  try {
+    return edgesFromEnvironment(env)
+  } catch (error) {
+    if (error instanceof CdnError || error instanceof MillpondError)
+      throw new StartError(error.message.replace(/^(?:\[\w+\] )+/, ''), { cause: error })
+    throw error
+  }
 }
 
 function readRegions(
@@ -319,7 +345,7 @@ function readRegions(
 ): Regions | undefined {
   if (regions === undefined) return undefined
   if (nodes !== '1') throw new StartError('--regions has one process for each region: leave out --nodes')
-  if (port !== undefined) throw new StartError('--edge-port is of one process, which purges it: leave out --regions')
+  if (port !== undefined && port !== 'off') throw new StartError('--edge-port is of one process, which purges it: leave out --regions')
   if (cache === 'off') throw new StartError('--regions needs the cache, whose invalidations go to every region: leave out --cache off')
   const names = regions.split(',').map((name) => name.trim())
   const shown = JSON.stringify(regions)

@@ -59,6 +59,11 @@ describeWith('redis', 'the service behind its edge', () => {
     expect(headers.get('cache-tag')).toContain('org:1:roles')
   })
 
+  test('N4: what the service stores for itself purges nothing', async () => {
+    const { json } = await admin('GET', 'cdn/status/')
+    expect(json.outlets[0]).toMatchObject({ purged: 0, waiting: 0 })
+  })
+
   test('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked, which the write’s answer waits for', async () => {
     const viewer = JSON.parse((await kept(ROLES)).text).roles.find(({ name }: { name: string }) => name === 'viewer')
     for (const description of ['sees it', 'sees all of it', 'sees most of it']) {

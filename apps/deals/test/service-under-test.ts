@@ -37,7 +37,7 @@ export interface SubjectOptions {
   readonly folder?: string
 }
 
-export const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400'] as const
+export const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400', '--edge-port', 'off'] as const
 
 export async function startSubject({ args = SMALL, env = {}, folder = makeFolder() }: SubjectOptions = {}): Promise<Subject> {
   const said: string[] = []

@@ -27,6 +27,8 @@ test.each([
   [['--data', '/x', '--deals', '5'], {}, /--data brings its own data/],
   [['--as-of', '2017-02-30'], {}, /--as-of "2017-02-30" is not a date/],
   [['--edge-port', 'x'], {}, /--edge-port "x"/],
+  [[], { CDN_PROXY_ADMIN: '127.0.0.1:9090' }, /"127\.0\.0\.1:9090".*address/],
+  [[], { CLOUDFLARE_ZONE_ID: 'a' }, /CLOUDFLARE_ZONE_ID is set and CLOUDFLARE_API_TOKEN is not/],
   [['--edge-port', '8081', '--nodes', '2'], {}, /leave out --nodes/],
   [['--edge-port', '8081', '--cache', 'off'], {}, /leave out --cache off/],
   [['--regions', 'us-east-1'], {}, /--regions "us-east-1": give from 2 to 16 regions/],
@@ -52,6 +54,23 @@ test.each([
   expect(line).toMatch(message)
   expect(line).not.toContain('\n')
   expect(line).not.toContain('secret@')
+})
+
+test('an edge of its own stands before a process that is alone, on this machine, and has none elsewhere', () => {
+  const own = (args: readonly string[], env: Record<string, string> = {}) => readSettings(args, env)?.edgePort
+  expect(own([])).toBe(0)
+  expect(own(['--edge-port', '8081', '--host', '0.0.0.0'])).toBe(8081)
+  for (const args of [
+    ['--edge-port', 'off'],
+    ['--nodes', '2'],
+    ['--regions', 'us,eu'],
+    ['--cache', 'off'],
+    ['--host', '0.0.0.0'],
+  ])
+    expect(own(args), args.join(' ')).toBeUndefined()
+  const env = { CDN_PROXY_ADMIN: 'http://127.0.0.1:9090, http://127.0.0.1:9091' }
+  expect(own([], env)).toBeUndefined()
+  expect(readSettings([], env)?.edges.map(({ name }) => name)).toEqual(['proxy-1', 'proxy-2'])
 })
 
 test('insight is off, on by one option, and each part of it by the environment, which has the last word', () => {

@@ -1,13 +1,15 @@
 // What at the edge hangs on a target of an invalidation, where nobody has said otherwise.
-import type { Target } from 'millpond'
+import type { OutletLine, Target } from 'millpond'
 import { edgeTag } from 'millpond/http/middlewares'
 import type { PurgeTargetLike } from './target.ts'
 
 /**
  * Tags by their names, so that an answer that carries them in `Surrogate-Key` or `Cache-Tag` is found; what the HTTP cache calls an answer (`url …`, `host …`) as address or host;
- * keys that are addresses as these; all of a namespace as everything. Other keys and patterns are none of an edge's business: give `map` where they are.
+ * keys that are addresses as these; all of a namespace as everything. Other keys and patterns are none of an edge's business: give `map` where they are. What the HTTP cache stores for
+ * itself is no change: the answer that it has just fetched is the one that the edge is given.
  */
-export function edgeTargets(target: Target): readonly PurgeTargetLike[] {
+export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | 'tags'>): readonly PurgeTargetLike[] {
+  if (target.kind === 'key' && isFill(line)) return []
   switch (target.kind) {
     case 'all':
       return [{ kind: 'everything' }]
@@ -23,6 +25,10 @@ export function edgeTargets(target: Target): readonly PurgeTargetLike[] {
       return []
   }
 }
+
+/** An answer that was stored, or one that made room for it. */
+const isFill = (line: Pick<OutletLine, 'reason' | 'tags'> | undefined): boolean =>
+  line?.reason === 'superseded' || (line?.reason === 'replaced' && line.tags?.some((tag) => /^host https?:/.test(tag)) === true)
 
 const isAddress = (text: string): boolean => /^https?:\/\/[^/]+\//.test(text)
 

@@ -93,6 +93,8 @@ export interface Edge {
   readonly limits: readonly EdgeLimit[]
   /** What is purged where a call names none. */
   readonly site: string | undefined
+  /** When one that cannot be asked, or does not take the credentials, is asked again by an outlet, milliseconds. Default: half a minute. */
+  readonly mendedMs?: number | undefined
   /**
    * Brings a target into the forms that the vendor knows; a path may become an address. @throws CdnError `UNSUPPORTED` with the way around it.
    */

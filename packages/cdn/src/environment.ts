@@ -9,17 +9,29 @@ import type { CdnFolderOptions } from './folders.ts'
 import { type CloudflarePlan, cloudflare } from './vendors/cloudflare.ts'
 import { cloudFront } from './vendors/cloudfront.ts'
 import { fastly } from './vendors/fastly.ts'
+import { millpondProxy } from './vendors/millpond-proxy.ts'
 
 const PLANS: readonly CloudflarePlan[] = ['free', 'pro', 'business', 'enterprise']
 
 /**
- * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`),
- * `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`; `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`). `CDN_ORIGIN` is where paths are:
- * `https://www.example.com`. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be
- * made smaller (into `FOLDER-optimized`): `site=/srv/site/dist,photos=/srv/photos`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the vendor's API. `undefined`: neither a site nor a folder is named.
+ * What `edgesFromEnvironment` finds. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be
+ * made smaller (into `FOLDER-optimized`): `site=/srv/site/dist,photos=/srv/photos`. `undefined`: neither a site nor a folder is named.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */
 export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefined {
+  const edges = edgesFromEnvironment(env)
+  const folders = foldersOf(given(env, 'CDN_FOLDERS'), env)
+  return edges.length === 0 && folders === undefined ? undefined : createCdn({ edges, folders })
+}
+
+/**
+ * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`),
+ * `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`; `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`); and for each Millpond proxy whose admin port
+ * `CDN_PROXY_ADMIN` names: `http://10.0.0.1:9090,http://10.0.0.2:9090`. `CDN_ORIGIN` is where paths are: `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and
+ * `FASTLY_API_URL` name another place of the vendor's API.
+ * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
+ */
+export function edgesFromEnvironment(env: Environment = process.env): readonly Edge[] {
   const read = (name: string): string | undefined => given(env, name)
   const origin = read('CDN_ORIGIN')
   const edges: Edge[] = []
@@ -47,8 +59,10 @@ export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefi
   const service = read('FASTLY_SERVICE_ID')
   if (service !== undefined)
     edges.push(fastly({ service, token: needed(env, 'FASTLY_API_TOKEN', 'FASTLY_SERVICE_ID'), origin, api: read('FASTLY_API_URL') }))
-  const folders = foldersOf(read('CDN_FOLDERS'), env)
-  return edges.length === 0 && folders === undefined ? undefined : createCdn({ edges, folders })
+  const proxies = read('CDN_PROXY_ADMIN')?.split(',') ?? []
+  for (const [at, admin] of proxies.entries())
+    edges.push(millpondProxy({ name: proxies.length === 1 ? undefined : `proxy-${at + 1}`, admin: admin.trim(), origin }))
+  return edges
 }
 
 function foldersOf(value: string | undefined, env: Environment): Record<string, CdnFolderOptions> | undefined {

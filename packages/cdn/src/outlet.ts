@@ -109,6 +109,7 @@ type Verdicts = Record<Probe['verdict'], number>
 /** Its methods are its class's, since the library looks at each member that an outlet has itself. */
 class EdgeOutlet implements CdnOutlet {
   readonly name: string
+  readonly namespaces: readonly string[] | undefined
   readonly #options: CdnOutletOptions
   readonly #parts: OutletParts
   readonly #pumps: readonly Pump[]
@@ -118,6 +119,7 @@ class EdgeOutlet implements CdnOutlet {
 
   constructor(options: CdnOutletOptions, parts: OutletParts) {
     this.name = options.name ?? 'cdn'
+    this.namespaces = options.namespaces
     this.#options = options
     this.#parts = parts
     const isPatient = options.onStorm !== 'purge-everything'
@@ -136,8 +138,7 @@ class EdgeOutlet implements CdnOutlet {
   }
 
   async deliver(batch: OutletBatch): Promise<OutletDebt | undefined> {
-    const { namespaces, soft = true } = this.#options
-    if (namespaces !== undefined && !namespaces.includes(batch.namespace)) return undefined
+    const { soft = true } = this.#options
     const againMs = this.#againMs(batch)
     const lots: Lot[] = []
     for (const line of batch.lines) {

@@ -251,7 +251,7 @@ export class Pump {
     }
     this.#trouble(wants, true, error)
     this.#expected += wants.length
-    void pause(this.#options.time, MENDED_MS, this.#options.closing).then(
+    void pause(this.#options.time, this.#desk.edge.mendedMs ?? MENDED_MS, this.#options.closing).then(
       () => {
         this.#expected -= wants.length
         for (const want of wants) this.#want({ ...want, times: 0 })

@@ -1,5 +1,7 @@
 // Invalidations at the edge: after everybody has heard, coalesced, within the vendor's limits, once more later, and looked at.
 import { mkdtempSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -15,6 +17,7 @@ import {
   fastly,
 } from '@millpond/cdn'
 import { type Cache, type CacheOptions, createCache } from 'millpond'
+import { createHttpCache } from 'millpond/http'
 import { type FakeClock, fakeClock } from 'millpond/testing'
 import { sqliteOutbox } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -324,6 +327,26 @@ describe('what hangs on a target', () => {
       { kind: 'prefix', prefix: 'https://www.example.com/a/' },
     ])
     expect(edgeTargets({ kind: 'all' })).toEqual([{ kind: 'everything' }])
+  })
+
+  it('is nothing where the HTTP cache stores an answer, which is the one that the edge is given; all where somebody writes', async () => {
+    const { clock, server, cache, outlet } = await setUp({ again: false })
+    const http = createHttpCache(cache)
+    const origin = createServer(http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('a')))
+    await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
+    closing.push(async () => {
+      origin.closeAllConnections()
+      await new Promise((resolve) => origin.close(resolve))
+    })
+    const url = `http://127.0.0.1:${(origin.address() as AddressInfo).port}/a`
+    for (const _ of [1, 2]) expect(await (await fetch(url)).text()).toBe('a')
+    expect(http.stats().hits).toBe(1)
+    await passing(clock, outlet.idle())
+    expect(server.purged).toEqual([])
+    await cache.set('https://www.example.com/b', 1)
+    await http.purge({ urls: [url] })
+    await passing(clock, outlet.idle())
+    expect(server.purged.sort()).toEqual([`url ${url}`, 'url https://www.example.com/b'])
   })
 
   it('is the same on both sides: in the header, and in the purge', () => {

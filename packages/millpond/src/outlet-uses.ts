@@ -1,5 +1,5 @@
 // The outlets that a cache is given: checked, with their options resolved.
-import { checkOptions, flag, fn, listOf, refused, required, type Shape } from './core/checks.ts'
+import { checkOptions, flag, fn, listOf, refused, required, type Shape, text } from './core/checks.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { checkName } from './core/key.ts'
@@ -10,6 +10,7 @@ const OUTLET: Shape<Outlet> = {
   name: required((value, at) => checkName(value, at)),
   deliver: required(fn('a function that delivers a batch')),
   timeout: above0,
+  namespaces: listOf(text, 'names of namespaces'),
   peers: flag,
 }
 const OUTLETS = listOf<Outlet>((value, at) => {
@@ -26,9 +27,9 @@ function above0(value: unknown, at: string): Duration {
 export function outletUses(given: readonly Outlet[] = []): OutletUse[] {
   const names = new Set<string>()
   return OUTLETS(given, 'outlets').map((outlet): OutletUse => {
-    const { name, timeout = '5s', peers = false } = outlet
+    const { name, timeout = '5s', peers = false, namespaces } = outlet
     if (names.has(name)) throw new MillpondError('OPTION_INVALID', `outlets: ${show(name)} is there twice: give each outlet its own name`)
     names.add(name)
-    return { name, timeoutMs: parseDuration(timeout, 'timeout'), peers, deliver: (batch) => outlet.deliver(batch) }
+    return { name, timeoutMs: parseDuration(timeout, 'timeout'), peers, namespaces, deliver: (batch) => outlet.deliver(batch) }
   })
 }

@@ -2,6 +2,7 @@
 import type { Receipt } from 'millpond'
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
+import type { Pictures } from '../pictures.ts'
 import { type Changed, type Committed, commitAll, forgetNotes, pendingNotes } from '../writes/commit.ts'
 import { Refused } from '../writes/refused.ts'
 import type { Acked, EdgeState, Front } from './front.ts'
@@ -70,6 +71,8 @@ export interface InvalidationOptions {
   readonly layers: readonly [strategic: Layer, response: Layer]
   /** Rows by their ids. */
   readonly records: Caches['records']
+  /** Drawn from the data. Undefined: there are none. */
+  readonly pictures: Pick<Pictures, 'forget'> | undefined
   /** Made from the responses, so it forgets last, whichever layer was meant. */
   readonly front: Pick<Front, 'forget'>
   /** False: writes invalidate nothing, answers are as old as their TTL. */
@@ -86,7 +89,7 @@ const REGIONS_MS = 2_000
 
 const tenth = (ms: number): number => Math.round(ms * 10) / 10
 
-export function createInvalidation({ db, layers, records, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+export function createInvalidation({ db, layers, records, pictures, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
   const token = (): string => tokenOf([...layers.map(({ cache }) => cache), records])
   /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
   const forgetHere = async (
@@ -102,13 +105,14 @@ export function createInvalidation({ db, layers, records, front, isEnabled, plan
     }
     for (const layer of layers) {
       if (only !== undefined && layer.name !== only) continue
-      const receipt = await layer.cache?.invalidateTags(tags).catch(failed)
+      const receipt = await layer.cache?.invalidateTags(tags).then(applied).catch(failed)
       if (receipt === undefined) continue
       receipts.push(shownReceipt(layer.name, receipt))
       steps.push(receipt)
     }
     const ofRecords = isThrough || only !== undefined ? [] : tags.filter(isOfRecord)
-    const ofRows = ofRecords.length > 0 ? await records?.invalidateTags(ofRecords).catch(failed) : undefined
+    const ofRows = ofRecords.length > 0 ? await records?.invalidateTags(ofRecords).then(applied).catch(failed) : undefined
+    await pictures?.forget(tags).catch(failed)
     const atFront = await front.forget(tags).catch(failed)
     if (failures.length > 0) throw failures[0]
     const ms = tenth(performance.now() - from)
@@ -190,6 +194,12 @@ export function createInvalidation({ db, layers, records, front, isEnabled, plan
       ),
     settlePending,
   }
+}
+
+/** What only the outbox has is in force in this process alone, as what failed is: the note of the write stays until the shared tier has it. @throws Error */
+function applied(receipt: Receipt): Receipt {
+  if (!receipt.isApplied) throw new Error('the invalidation has not reached the shared tier')
+  return receipt
 }
 
 const shownReceipt = (layer: LayerName, { id, ms, tiers }: Receipt): LayerReceipt => ({ layer, id, ms: tenth(ms), tiers })

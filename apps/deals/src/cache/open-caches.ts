@@ -8,7 +8,7 @@ import { sqliteJobs } from 'millpond/jobs'
 import type { Log } from 'millpond/observe'
 import type { EdgeTier } from 'millpond/tiers/edge'
 import { redis } from 'millpond/tiers/redis'
-import { sqlite } from 'millpond/tiers/sqlite'
+import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { type CacheSettings, redisOptions } from '../settings.ts'
 import { startOrExplain } from '../start-error.ts'
 import { groupTag, ttlBounds } from './kinds.ts'
@@ -24,6 +24,8 @@ export interface Caches {
   readonly records: Cache | undefined
   /** Of whole HTTP answers. */
   readonly front: Cache | undefined
+  /** Of pictures, as they are given. */
+  readonly pictures: Cache | undefined
   /** How values are kept. Undefined: off. */
   readonly values: Values | undefined
   /** What watches the cache. Undefined: nobody does. */
@@ -44,6 +46,7 @@ const NO_CACHES: Caches = {
   response: undefined,
   records: undefined,
   front: undefined,
+  pictures: undefined,
   values: undefined,
   insight: undefined,
   regions: undefined,
@@ -90,7 +93,8 @@ export async function openCaches(
       jobs: sqliteJobs({ database: jobs }),
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
-      ...(outlets.length > 0 && { outlets }),
+      // What an edge that is away has not heard of outlives this process.
+      ...(outlets.length > 0 && { outlets, outbox: sqliteOutbox({ path: join(folder, 'outbox.sqlite') }) }),
       codec: values.codec,
       ...(log !== undefined && { log }),
       ...(settings.isCompact && {
@@ -107,16 +111,19 @@ export async function openCaches(
   const response = cache.namespace('response', values.select && { select: values.select })
   const records = cache.namespace('records')
   const front = cache.namespace('http')
+  const pictures = cache.namespace('images', { ttl: '7d' })
   const close = async (): Promise<void> => {
     await cache.close()
     jobs.close()
   }
   const isRedisMissing = () => redisAt !== undefined && !response.stats().ledger.isUp
   // A region hears of what the others forget in a namespace once it has been asked for something there.
-  const looked = regions === undefined ? [response] : [strategic, response, records, front]
+  // And what an edge has not heard of is told there as soon as its namespace is asked.
+  const looked =
+    regions !== undefined ? [strategic, response, records, front, pictures] : outlets.length > 0 ? [response, front] : [response]
   await Promise.all(looked.map((space) => space.get('v1:first:look').catch(() => undefined)))
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, records, front, values, insight: insightOf(cache), regions, isRedisMissing, close }
+  return { cache, strategic, response, records, front, pictures, values, insight: insightOf(cache), regions, isRedisMissing, close }
 }
 
 /** What has a time to live of its own keeps it; the rest lives as long as the settings say, or as its values do. */

@@ -11,6 +11,7 @@ import { type ManagementParts, managementRoutes } from './management-routes.ts'
 import { type PageParts, pageRoutes } from './page-routes.ts'
 import { Problem, problemResponse } from './problem.ts'
 import { type ReadParts, readRoutes } from './read-routes.ts'
+import { type StaticParts, staticRoutes } from './static-routes.ts'
 import { type WriteParts, writeRoutes } from './write-routes.ts'
 
 const MAX_BODY_BYTES = 65_536
@@ -18,7 +19,8 @@ const MAX_BODY_BYTES = 65_536
 export type AppParts = ReadParts &
   WriteParts &
   ManagementParts &
-  PageParts & {
+  PageParts &
+  StaticParts & {
     readonly control: ControlPlane
     readonly door: ControlDoor
     /** Undefined: nobody predicts. */
@@ -63,6 +65,7 @@ export function createApp(parts: AppParts) {
   app.route('/', writeRoutes(parts))
   app.route('/', managementRoutes(parts))
   app.route('/', pageRoutes(parts))
+  app.route('/', staticRoutes(parts))
   app.notFound((c) => problemResponse(notFound(app, c.req.method, new URL(c.req.url).pathname)))
   app.onError((error) => {
     if (error instanceof Problem) return problemResponse(error)

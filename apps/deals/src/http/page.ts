@@ -1,11 +1,12 @@
 // The front page: what runs, on which tiers, how well, and a link to everything that can be asked.
 import { DASHBOARD_PATH } from '../control.ts'
+import type { Pictures } from '../pictures.ts'
 import type { Regions } from '../settings.ts'
-import { PAGE_SCRIPT } from './page-script.ts'
-import { PAGE_STYLE } from './page-style.ts'
 
 export interface PageFacts {
   readonly organization: { readonly id: number; readonly name: string }
+  /** Some more, whose pictures are shown. */
+  readonly others: readonly { readonly id: number; readonly name: string }[]
   /** One of its deals, to try a write on. */
   readonly deal: { readonly id: number; readonly title: string } | undefined
   readonly counts: { readonly organizations: number; readonly users: number; readonly deals: number }
@@ -18,6 +19,17 @@ export interface PageFacts {
   /** Tokens; absent for a visitor who could not use them. Never the administrator's. */
   readonly viewer: string | undefined
   readonly manager: string | undefined
+}
+
+/** What the page is made of beside facts. */
+export interface PageFiles {
+  readonly style: string
+  readonly script: string
+  readonly mark: string
+  /** `<picture>` of an organisation. Undefined: there are none. */
+  readonly picture: Pictures['markup'] | undefined
+  /** The edges that are purged, by their names; a page of this machine's own has an address. */
+  readonly edges: readonly { readonly name: string; readonly vendor: string; readonly url: string | undefined }[]
 }
 
 interface Entry {
@@ -34,7 +46,7 @@ const NAMES: Readonly<Record<string, string>> = {
   edge: 'the store of this region',
 }
 
-export function renderPage(facts: PageFacts, nonce: string): string {
+export function renderPage(facts: PageFacts, files: PageFiles): string {
   const { organization, counts, tiers } = facts
   const figure = new Intl.NumberFormat('en')
   const database = facts.database === 'sqlite' ? 'SQLite' : 'PostgreSQL'
@@ -47,8 +59,9 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Deals, cached by Millpond</title>
-<link rel="icon" href="data:,">
-<style nonce="${nonce}">${PAGE_STYLE}</style>
+<link rel="icon" href="${files.mark}" type="image/svg+xml">
+<link rel="stylesheet" href="${files.style}">
+<script src="${files.script}" defer></script>
 <main${facts.regions === undefined ? '' : ` data-region="${escaped(facts.regions.own)}"`}>
 <h1>Deals</h1>
 <p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}. <a href="${DASHBOARD_PATH}">The dashboard of the cache</a> shows all of it.</p>
@@ -79,6 +92,8 @@ ${regionsLine(facts.regions)}
 
 ${writePanel(facts)}
 
+${edgePanel(facts, files)}
+
 <div class="columns">
 ${columns(facts)
   .map((column) => `<div>${column.map((section) => renderSection(section, facts)).join('\n')}</div>`)
@@ -93,7 +108,6 @@ ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the mac
 <pre>${breakable(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
 </footer>
 </main>
-<script nonce="${nonce}">${PAGE_SCRIPT}</script>
 </html>
 `
 }
@@ -128,6 +142,31 @@ function writePanel({ deal, manager, organization, counts }: PageFacts): string 
 <table><thead><tr><th scope="col">asked</th><th scope="col">before</th><th scope="col">after</th></tr></thead><tbody>${rows.join('')}</tbody></table>
 <p class="small" id="receipt" role="status"></p>
 </div>
+</section>`
+}
+
+/** Pictures of organisations, and what was purged at the edge. */
+function edgePanel({ organization, others }: PageFacts, { picture, edges }: PageFiles): string {
+  const pictures =
+    picture === undefined
+      ? ''
+      : `<figure class="pictured">${picture(organization.id, 320, `The picture of ${escaped(organization.name)}`)}
+<figcaption><b>${escaped(organization.name)}</b><span class="small">Drawn from its name when it was first asked for, and made by a job into AVIF, WebP and PNG, as wide as this screen needs it. With another name it is drawn anew, here and at the edge.</span>
+<span class="thumbs">${others.map(({ id, name }) => picture(id, 80, escaped(name))).join('')}</span></figcaption></figure>`
+  const named = edges.map(({ name, vendor, url }) =>
+    url === undefined
+      ? `${escaped(name)} (${escaped(vendor)})`
+      : `<a href="${escaped(url)}/api/cached/organizations/${organization.id}/roles/">${escaped(url.replace('http://', ''))}</a>, a caching proxy in the place of a CDN`,
+  )
+  const purges =
+    edges.length === 0
+      ? '<p class="small">No edge stands before this service: <code>--edge-port 8081</code> starts one, and <code>CDN_PROXY_ADMIN</code> names others.</p>'
+      : `<p class="small">${named.join('; ')}. What anyone may see is kept there until a write purges it. <a href="${DASHBOARD_PATH}cdn">All of it</a>.</p>
+<table id="purges" hidden><thead><tr><th scope="col">purged there</th><th scope="col">when</th><th scope="col">state</th></tr></thead><tbody></tbody></table>
+<p class="small" id="edge-state" role="status"></p>`
+  return `<section class="write" id="edge">
+<div class="head"><h2>Pictures, and the edge</h2></div>
+<div class="sheet">${pictures}${purges}</div>
 </section>`
 }
 

@@ -28,7 +28,7 @@ const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 export async function startServiceProcess({ folder, sizes, args, env }: ServiceProcessOptions): Promise<ServiceProcess> {
   const { organizations, users, deals, seed } = sizes
   const shape = ['--organizations', organizations, '--users', users, '--deals', deals, '--seed', seed].map(String)
-  const child = spawn(process.execPath, [MAIN, '--port', '0', '--dir', folder, ...shape, ...args], {
+  const child = spawn(process.execPath, [MAIN, '--port', '0', '--edge-port', 'off', '--dir', folder, ...shape, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DATABASE_URL: '', ...env },
   })

@@ -1,7 +1,7 @@
 // What a client meets at the edges: who is told first what is wrong, names that nobody reads, HEAD, where a new thing is, reads after one's own write.
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { PAGE_SCRIPT } from '../../src/http/page-script.ts'
+import { PAGE_SCRIPT } from '../page-script.ts'
 import { type Cast, twoCasts } from '../people.ts'
 import { cacheStatus, isHit, type Subject, startSubject } from '../service-under-test.ts'
 

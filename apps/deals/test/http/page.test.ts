@@ -1,7 +1,7 @@
 // What the front page makes of an answer's Cache-Status.
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { PAGE_SCRIPT } from '../../src/http/page-script.ts'
+import { PAGE_SCRIPT } from '../page-script.ts'
 
 /** The part of the script that touches no document. */
 const [told, inRegions]: [(status: string | null) => string, (regions?: readonly object[]) => string] = runInNewContext(

@@ -20,6 +20,8 @@ export interface MillpondProxyOptions {
 const OPTIONS: Shape<MillpondProxyOptions> = { name: text, admin: required(apiUrl), origin: apiUrl, timeout: duration }
 
 const VENDOR = 'millpond'
+/** It is one's own, and has no limit: until it is back it may serve what is old. */
+const MENDED_MS = 2000
 const KINDS: readonly PurgeKind[] = ['url', 'path', 'tag', 'host', 'prefix', 'everything']
 /** It has no limit of its own but 64 KiB a request. */
 const SOURCE = '@millpond/proxy'
@@ -58,6 +60,7 @@ export function millpondProxy(options: MillpondProxyOptions): Edge {
     abilities: { purge: KINDS, soft: KINDS, status: true, analytics: false, locations: false },
     limits: LIMITS,
     site: undefined,
+    mendedMs: MENDED_MS,
     plan(target) {
       if (target.kind !== 'path') return target
       const url = addressOf(target.path.replace(/\*$/, ''), origin, VENDOR, 'millpondProxy({ origin })')

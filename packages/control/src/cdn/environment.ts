@@ -4,7 +4,7 @@ import { MillpondError } from 'millpond'
 import { isError } from '../is-error.ts'
 
 /** Of `cdnFromEnvironment`, which says what stands beside each. */
-const SITES = ['CLOUDFRONT_DISTRIBUTION_ID', 'CLOUDFLARE_ZONE_ID', 'FASTLY_SERVICE_ID', 'CDN_FOLDERS'] as const
+const SITES = ['CLOUDFRONT_DISTRIBUTION_ID', 'CLOUDFLARE_ZONE_ID', 'FASTLY_SERVICE_ID', 'CDN_PROXY_ADMIN', 'CDN_FOLDERS'] as const
 
 /** @throws MillpondError `OPTION_INVALID`: the package is not there, or what the environment says is not enough. */
 export async function cdnOfEnvironment(

@@ -10,6 +10,8 @@ export interface OutletLine {
   readonly reason: Reason
   readonly mode: 'delete' | 'expire'
   readonly targets: readonly Target[]
+  /** Of a write: what it was tagged with. Not there any more after a crash. */
+  readonly tags?: readonly string[]
   /** Asked for in this process. */
   readonly isOwn: boolean
 }
@@ -54,6 +56,8 @@ export interface Outlet {
   deliver(batch: OutletBatch): Promise<OutletDebt | void>
   /** The longest that a delivery may take, and that an invalidation waits for it. Default `'5s'`. */
   readonly timeout?: Duration | undefined
+  /** Namespaces that concern it; of others it is told nothing, and nothing of them is kept for it. Default: all. */
+  readonly namespaces?: readonly string[] | undefined
   /** Deliver here, too, what other processes have invalidated. Default `false`: each process delivers its own. */
   readonly peers?: boolean | undefined
 }

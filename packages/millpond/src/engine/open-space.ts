@@ -127,8 +127,9 @@ export function openSpace(
 }
 
 function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space: () => Space): Outlets | undefined {
-  const { outlets, outbox, services, trustMs } = parts
+  const { outbox, services, trustMs } = parts
   const { clock, events } = services
+  const outlets = parts.outlets.filter(({ namespaces }) => namespaces === undefined || namespaces.includes(namespace))
   if (outlets.length === 0) return undefined
   const heard = async (): Promise<'all' | 'late' | 'unreachable'> => {
     try {

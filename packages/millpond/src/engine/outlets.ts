@@ -9,7 +9,7 @@ import { Deadlines } from '../wrap/deadlines.ts'
 import { partsOf } from './ledger-steps.ts'
 
 /** An outlet with its options resolved. */
-export interface OutletUse extends Pick<Outlet, 'name' | 'deliver'> {
+export interface OutletUse extends Pick<Outlet, 'name' | 'deliver' | 'namespaces'> {
   readonly timeoutMs: number
   readonly peers: boolean
 }

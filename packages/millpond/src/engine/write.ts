@@ -41,7 +41,7 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
     await forget(space, { keys: keysOf(over), reason: 'replaced' })
     if (entries.length === 0) return
   }
-  const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries))
+  const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries, policy.tags))
   let refused: ReadonlyMap<Found, unknown> = NONE
   try {
     if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
@@ -64,9 +64,9 @@ export function noteSet({ id, watch, services }: Space, { key, isolated, created
   if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
 }
 
-function replacing(entries: readonly Found[]): OutletLine {
+function replacing(entries: readonly Found[], tags: readonly string[]): OutletLine {
   const targets = entries.map(({ key }): Target => ({ kind: 'key', key }))
-  return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, isOwn: true }
+  return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, tags, isOwn: true }
 }
 
 /** Answers those that no codec takes, each with its error: of their keys nothing has changed, and the others are stored. */

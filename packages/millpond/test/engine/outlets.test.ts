@@ -155,6 +155,24 @@ describe('outlets', () => {
     expect(nothing.names()).toEqual(['c'])
   })
 
+  it('of some namespaces alone is told of nothing else, and the outbox keeps nothing else for it', async () => {
+    const edge = outlet(() => {}, { namespaces: ['pages'] })
+    const kept: string[] = []
+    const box = sqliteOutbox({ path: join(newFolder(), 'outbox.db') })
+    const outbox: typeof box = {
+      ...box,
+      add: (namespace, change) => {
+        kept.push(namespace)
+        return box.add(namespace, change)
+      },
+    }
+    const cache = open({ outlets: [edge.use], outbox })
+    expect((await cache.delete('a')).outlets).toEqual([])
+    expect((await cache.namespace('pages').delete('b')).outlets).toEqual([{ name: 'edge', ok: true }])
+    expect(edge.names()).toEqual(['b'])
+    expect(kept).toHaveLength(1)
+  })
+
   it('is told whether others have heard, and how long a load may last', async () => {
     const batches: OutletBatch[] = []
     const edge = outlet((batch) => {
