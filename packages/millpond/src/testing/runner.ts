@@ -59,7 +59,7 @@ function skipIn(context: unknown, reason: string): void {
 }
 
 /** Asks again until `check` holds; fails with `what` after `ms`. For effects that have a deadline and no event. */
-export async function until(what: string, check: () => Promise<boolean> | boolean, ms = 2000): Promise<void> {
+export async function until(what: string, check: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
   const end = performance.now() + ms
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
