@@ -32,14 +32,27 @@ export interface Reading<T> {
 export function readAt<T>(db: Database, scopes: readonly string[], query: (tx: Reader) => Promise<T>): Promise<Reading<T>> {
   return db.snapshot(async (tx) => {
     const rows = await tx.selectFrom('data_versions').selectAll().where('scope', 'in', scopes).execute()
-    const filled = await tx.selectFrom('meta').select('value').where('key', '=', 'filled_at').executeTakeFirst()
+    const filledAt = await fillTimeOf(db, tx)
     const found = new Map(rows.map((row) => [row.scope, row.version]))
     return {
       data: await query(tx),
       versions: Object.fromEntries([...scopes].sort().map((name) => [name, found.get(name) ?? 0])),
-      changedAt: Math.max(Number(filled?.value ?? 0), ...rows.map((row) => row.changed_at)),
+      changedAt: Math.max(filledAt, ...rows.map((row) => row.changed_at)),
     }
   })
+}
+
+const fillTimes = new WeakMap<Database, number>()
+
+/** Asked once: data is filled before anybody reads it, or not at all. */
+async function fillTimeOf(db: Database, tx: Reader): Promise<number> {
+  const known = fillTimes.get(db)
+  if (known !== undefined) return known
+  const row = await tx.selectFrom('meta').select('value').where('key', '=', 'filled_at').executeTakeFirst()
+  if (row === undefined) return 0
+  const at = Number(row.value)
+  fillTimes.set(db, at)
+  return at
 }
 
 /** Of those that have moved; any other is 0. */
