@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly sizes: Sizes
   /** Start with an empty cache and do not warm it. */
   readonly isCold: boolean
+  /** Warming may take so long before the run begins without waiting for its end. */
+  readonly warmUpSeconds: number
   readonly isJson: boolean
   /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
   readonly plant: string | undefined
@@ -32,6 +34,7 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
   --organizations N    size of the generated data (200)
   --users N            (2000)
   --deals N            (50000)
+  --warm-up N          seconds that warming may take before the first request; then the run begins, and says so (300)
   --cold               start with an empty cache, without warming
   --plant SCOPE        leave out invalidations of scopes that begin so ("owner:"): the run must fail
   --insight on|off|ab  what watches the cache, in the run with the cache (off); ab: on against off and off against off, side by side,
@@ -47,7 +50,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
   const given = parse(args)
   if (given.help) return undefined
   const whole = (
-    name: 'seconds' | 'rate' | 'think' | 'seed' | 'organizations' | 'users' | 'deals' | 'pairs',
+    name: 'seconds' | 'warm-up' | 'rate' | 'think' | 'seed' | 'organizations' | 'users' | 'deals' | 'pairs',
     fallback: number,
     least: number,
     most: number,
@@ -71,6 +74,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
       seed,
     },
     isCold: given.cold ?? false,
+    warmUpSeconds: whole('warm-up', 300, 1, 86_400),
     isJson: given.json ?? false,
     plant: given.plant,
     insight: insightOf(given),
@@ -90,6 +94,7 @@ function parse(args: readonly string[]) {
   const flag = { type: 'boolean' } as const
   const options = {
     seconds: text,
+    'warm-up': text,
     rate: text,
     think: text,
     seed: text,

@@ -1,8 +1,8 @@
 // The table of a run, and what the sources promise beside what was measured.
 import { cpus } from 'node:os'
 import type { Answer, Course } from './drive.ts'
-import { type Misses, missesOf } from './misses.ts'
-import type { Measured, Outcome } from './run.ts'
+import { type KindMisses, type Misses, missesByKind, missesOf } from './misses.ts'
+import type { Measured, Outcome, WarmUp } from './run.ts'
 import { sourceOf } from './source-of.ts'
 
 export interface Figures {
@@ -21,6 +21,9 @@ export interface Figures {
   /** Of the last minute, or the last third of a shorter run; and why the rest was computed. */
   readonly steadyHitRate: number | null
   readonly steadyMisses: Misses
+  readonly steadyKinds: Readonly<Record<string, KindMisses>>
+  /** Null: nothing was warmed before the first request. */
+  readonly warmUp: WarmUp | null
   /** Of answers that were computed. */
   readonly computedMs: number
   /** p95 of the first minute (or third) and of what came after it. */
@@ -38,14 +41,16 @@ export interface Figures {
 const MINUTE = 60_000
 
 export function figuresOf(measured: Measured, isCached: boolean): Figures {
-  const { course, queries, cpuMs, byTier, warming, getP95Ms, memoryEfficiency, restarted } = measured
+  const { course, queries, cpuMs, byTier, warming, warmUp, getP95Ms, memoryEfficiency, restarted } = measured
   const times = latencies(course)
   const isComputed = (answer: Answer) => sourceOf(answer) === 'computed'
   const computed = course.answers.filter(isComputed)
   const starts = course.answers.map(({ startedAt }) => startedAt)
   const [from, to] = [starts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY), starts.reduce((a, b) => Math.max(a, b), 0)]
   const part = Math.min(MINUTE, (to - from) / 3)
-  const last = course.answers.filter(({ startedAt }) => startedAt >= to - part)
+  const isLast = ({ startedAt }: Answer) => startedAt >= to - part
+  const last = course.answers.filter(isLast)
+  const asked = { answers: course.answers, isComputed, isWarmed: warmUp?.isWhole ?? false }
   const p95Of = (answers: readonly Answer[]) => {
     const sorted = latencies({ answers, writes: [], failures: [] })
     return sorted[Math.ceil(0.95 * sorted.length) - 1] ?? 0
@@ -62,9 +67,11 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
     p99Ms: at(0.99),
     queries,
     cpuMs,
-    misses: missesOf(course.answers, isComputed),
+    misses: missesOf(asked),
     steadyHitRate: isCached && last.length > 0 ? 1 - last.filter(isComputed).length / last.length : null,
-    steadyMisses: missesOf(course.answers, (answer) => answer.startedAt >= to - part && isComputed(answer)),
+    steadyMisses: missesOf(asked, isLast),
+    steadyKinds: Object.fromEntries(missesByKind(asked, isLast)),
+    warmUp: warmUp ?? null,
     computedMs: computed.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0) / Math.max(1, computed.length),
     firstP95Ms: p95Of(course.answers.filter(({ startedAt }) => startedAt < from + part)),
     laterP95Ms: p95Of(course.answers.filter(({ startedAt }) => startedAt >= from + part)),
@@ -85,8 +92,14 @@ export function reportText(outcome: Outcome): string {
   return [
     machine(),
     `${outcome.sessions} sessions, ${cached.requests} requests, ${cached.writes} of them writes`,
+    stateText(cached.warmUp),
     '',
     ...table(['', 'with the cache', 'without', 'less'], measuredRows(cached, uncached)),
+    '',
+    ...table(
+      ['computed in the last minute', 'asked', 'computed', 'for the first time', 'changed by a write', 'over, gone or not stored'],
+      kindRows(cached.steadyKinds),
+    ),
     '',
     ...table(['the sources promise', 'measured here', ''], promiseRows(cached, uncached, outcome.violations.length)),
     '',
@@ -138,6 +151,27 @@ function measuredRows(cached: Figures, uncached: Figures): string[][] {
       ms,
     ),
   ]
+}
+
+function stateText(warmUp: WarmUp | null): string {
+  if (warmUp === null) return 'begun cold: nothing was warmed before the first request'
+  const { ms: took, answers, isWhole } = warmUp
+  const made = `${whole(answers)} answers in ${(took / 1000).toFixed(1)} s`
+  return isWhole
+    ? `steady state: warmed before the first request (${made}); its figures are those of the last minute, or of the last third of a shorter run`
+    : `NO steady state: warming had not ended when the first request came (${made})`
+}
+
+function kindRows(kinds: Figures['steadyKinds']): string[][] {
+  const rows = Object.entries(kinds)
+  const sum = (of: (kind: KindMisses) => number) => rows.reduce((all, [, kind]) => all + of(kind), 0)
+  const cells = (name: string, of: (pick: (kind: KindMisses) => number) => number) => [
+    name,
+    whole(of(({ asked }) => asked)),
+    whole(of(({ first, written, gone }) => first + written + gone)),
+    ...[of(({ first }) => first), of(({ written }) => written), of(({ gone }) => gone)].map(whole),
+  ]
+  return [...rows.map(([name, kind]) => cells(name, (pick) => pick(kind))), cells('all', sum)]
 }
 
 /** What is missing to all hits, by its causes. */

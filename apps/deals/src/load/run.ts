@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fill } from '../data/fill.ts'
 import { generate } from '../data/generate.ts'
 import { sourceName, sqliteFile } from '../data/prepare.ts'
@@ -15,7 +16,7 @@ import type { LoadOptions } from './options.ts'
 import { type Company, readCompanies } from './people.ts'
 import { makePlan, type Session } from './plan.ts'
 import { replay } from './replay.ts'
-import { type Live, startServiceProcess } from './service-process.ts'
+import { type Live, type ServiceProcess, startServiceProcess } from './service-process.ts'
 import { sourceOf } from './source-of.ts'
 
 export interface Measured {
@@ -26,6 +27,8 @@ export interface Measured {
   /** Share of answers by where they came from: a tier, `computed`. */
   readonly byTier: Readonly<Record<string, number>>
   readonly warming: { readonly warmed: number; readonly failed: number }
+  /** Before the first request. Undefined: nothing was warmed. */
+  readonly warmUp: WarmUp | undefined
   /** Of reads of the cache itself, within the service. */
   readonly getP95Ms: number
   /** Calls of a loader during the run. */
@@ -38,6 +41,13 @@ export interface Measured {
   readonly restarted: readonly Answer[] | undefined
 }
 
+export interface WarmUp {
+  readonly ms: number
+  readonly answers: number
+  /** It had ended when the first request came. */
+  readonly isWhole: boolean
+}
+
 export interface Outcome {
   readonly sessions: number
   readonly cached: Measured
@@ -48,6 +58,10 @@ export interface Outcome {
 
 /** The first of it after a restart is what is judged. */
 const MINUTE_S = 60
+/** How often it is said how far warming is. */
+const TELL_MS = 10_000
+
+const whole = (value: number): string => value.toLocaleString('en')
 
 export type Say = (line: string) => void
 
@@ -140,7 +154,7 @@ interface Start {
 async function measured(
   root: string,
   name: string,
-  { sizes, isCold }: LoadOptions,
+  { sizes, isCold, warmUpSeconds }: LoadOptions,
   start: Start,
   tokens: Tokens,
   sessions: Visits,
@@ -153,10 +167,7 @@ async function measured(
   let service = await open()
   let client = createClient(service.url)
   try {
-    if (isWarmed) {
-      say(`${name}: warming`)
-      await service.said('warming: ')
-    }
+    const warmUp = isWarmed ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`)) : undefined
     say(`${name}: running`)
     const before = await service.live()
     const course = await drive(client, tokens, sessions.usual)
@@ -179,6 +190,7 @@ async function measured(
       cpuMs: after.cpu_ms - before.cpu_ms,
       byTier: tiersOf(course, after),
       warming: { warmed: after.warming.answers, failed: after.warming.failed },
+      warmUp,
       getP95Ms: after.cache?.get_p95_ms ?? 0,
       loads: (after.cache?.loads ?? 0) - (before.cache?.loads ?? 0),
       prediction: after.insight?.prediction ?? null,
@@ -188,6 +200,25 @@ async function measured(
   } finally {
     client.close()
     await service.stop()
+  }
+}
+
+/** Until warming has ended, or so long. */
+async function warmUpOf(service: ServiceProcess, mostMs: number, say: Say): Promise<WarmUp> {
+  say('warming')
+  const began = performance.now()
+  const ended = service.said('warming: ').then(() => true)
+  ended.catch(() => undefined) // heard by whoever waits, and of no interest once nobody does
+  for (let isWhole = false; ; ) {
+    const ms = performance.now() - began
+    const { warming } = await service.live()
+    if (isWhole || ms >= mostMs) {
+      if (!isWhole)
+        say(`warming has not ended after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run begins all the same`)
+      return { ms, answers: warming.answers, isWhole }
+    }
+    if (ms > 0.9 * TELL_MS) say(`warming, ${whole(warming.answers)} answers after ${(ms / 1000).toFixed(0)} s`)
+    isWhole = await Promise.race([ended, sleep(Math.min(TELL_MS, mostMs - ms), false, { ref: false })])
   }
 }
 

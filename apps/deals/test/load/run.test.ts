@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, test } from 'vitest'
 
 const LOAD = fileURLToPath(new URL('../../dist/load.js', import.meta.url))
-const TINY = ['--seconds', '2', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '100', '--cold']
+const TINY = ['--seconds', '2', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '100']
+const COLD = [...TINY, '--cold']
 
 function run(args: readonly string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {
@@ -19,7 +20,10 @@ function run(args: readonly string[]): Promise<{ code: number; out: string }> {
 describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
   test('prints the table beside the promises, and finds every answer right', { timeout: 120_000 }, async ({ expect }) => {
     const { code, out } = await run(TINY)
+    expect(out).toMatch(/steady state: warmed before the first request \([\d,]+ answers in [\d.]+ s\)/)
     expect(out).toMatch(/hit rate +\d/)
+    expect(out).toMatch(/^all( +\d+){5}$/m)
+    expect(out).toMatch(/none after a restart under load \(1.5 times\) +p95 .* +(not )?kept/)
     expect(out).toMatch(/95 % hit rate +\d+\.\d %, \d+\.\d % in the last minute +(not )?kept/)
     expect(out).toMatch(/70 % memory efficiency +\d+\.\d % of the bytes held are live values +(not )?kept/)
     expect(out).toMatch(/no consistency fault +none +kept/)
@@ -28,7 +32,7 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
   })
 
   test('a planted missing invalidation makes it fail', { timeout: 120_000 }, async ({ expect }) => {
-    const { code, out } = await run([...TINY, '--plant', 'org:'])
+    const { code, out } = await run([...COLD, '--plant', 'org:'])
     expect(out).toMatch(/NOT CORRECT: \d+ of \d+ answers/)
     expect(out).toMatch(/stale: GET .* but write \d+ .* had acknowledged/)
     expect(code).toBe(1)
@@ -37,7 +41,7 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
   test('insight on against off, and off against off: every figure, no stale answer, and a verdict that follows from them', {
     timeout: 120_000,
   }, async ({ expect }) => {
-    const { code, out } = await run([...TINY, '--insight', 'ab', '--pairs', '1', '--json'])
+    const { code, out } = await run([...COLD, '--insight', 'ab', '--pairs', '1', '--json'])
     const comparison = JSON.parse(out.slice(out.indexOf('{"seeds"'), out.lastIndexOf('}') + 1))
     expect(comparison).toMatchObject({ violations: [], seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }] })
     // It was on: what watches it says how loading ahead stands.

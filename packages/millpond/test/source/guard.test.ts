@@ -429,7 +429,7 @@ onEverySetup('a guarded source', (openCache) => {
     cache.on('guard', ({ guard, state }) => told.push(`${guard} ${state}`))
     let isDown = false
     const load = (id: number) => (isDown ? no() : `deal ${id}`)
-    const deals = cache.collection('deal', { load, staleIfError: '1h', guard: { breaker: { least: 3 } } })
+    const deals = cache.collection('deal', { load, staleIfError: '1h', guard: { breaker: { least: 3, window: '1h', openFor: '1h' } } })
     expect(await deals.get(1)).toBe('deal 1')
     await cache.flush()
     isDown = true
