@@ -28,6 +28,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+/** How long an answer is waited for: far longer than a test, so that what is left of such a wait shows. */
+const PATIENT = "commandTimeout: '5m', connectTimeout: '5m'"
+
 /** A program that uses a cache over the tiers and never closes it, unless `after` says so. Answers what it printed once it has ended by itself. */
 async function ends(imports: string, tiers: string, after = ''): Promise<string> {
   const file = join(folder, `${imports.length}-${Math.random()}.mjs`)
@@ -100,6 +103,14 @@ describeWith('redis', 'with a Redis server', () => {
     expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${server.url}' })`)).toBe('loaded 0')
   })
 
+  test.each(['ioredis', 'redis'])('by %s, with patience: nothing of it is left to wait for, closed or not', async (driver) => {
+    const made = `redis({ url: '${server.url}', driver: '${driver}', ${PATIENT} })`
+    const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made}] })
+await other.get('a')
+await other.close()`
+    expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, made, closed)).toBe('loaded 0')
+  })
+
   test('a cache that is closed during its first call leaves no connection', async () => {
     for (let count = 0; count < 3; count++) {
       const cache = createCache({ tiers: [memory(), redis({ url: server.url })] })
@@ -122,7 +133,7 @@ describeWith('redis', 'with a Redis server', () => {
 
     test('the process ends', async () => {
       const imports = `import { redis } from '${dist('tiers/redis/index.js')}'\nimport { memcached } from '${dist('tiers/memcached/index.js')}'`
-      const tiers = `redis({ url: '${server.url}' }), memcached({ servers: '127.0.0.1:${memcached.port}' })`
+      const tiers = `redis({ url: '${server.url}' }), memcached({ servers: '127.0.0.1:${memcached.port}', ${PATIENT} })`
       expect(await ends(imports, tiers)).toBe('loaded 0')
     })
   })
@@ -136,9 +147,9 @@ describeWith('postgres', 'with a PostgreSQL server', () => {
   afterAll(() => server.stop())
 
   test('the process ends', async () => {
-    expect(await ends(`import { postgres } from '${dist('tiers/postgres/index.js')}'`, `postgres({ url: '${server.url}' })`)).toBe(
-      'loaded 0',
-    )
+    expect(
+      await ends(`import { postgres } from '${dist('tiers/postgres/index.js')}'`, `postgres({ url: '${server.url}', ${PATIENT} })`),
+    ).toBe('loaded 0')
   })
 })
 

@@ -80,6 +80,7 @@ export class Connection {
   /** One reply a command, in order. Commands of one turn are sent together. */
   send(commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
+      if (this.#isIdle) this.#timer?.ref()
       this.#batches.push({ verb, count, replies: [], resolve, reject })
       if (this.#state === 'ready') {
         if (this.#out.length === 0) nextTick(() => this.#flush())
@@ -105,7 +106,7 @@ export class Connection {
 
   /** Lets what is under way end, which has its deadline. */
   async close(): Promise<void> {
-    if (this.#state !== 'ended' && this.#batches.length > this.#handled)
+    if (this.#state !== 'ended' && !this.#isIdle)
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve
       })
@@ -166,6 +167,7 @@ export class Connection {
     if (this.#handled === this.#batches.length) {
       this.#batches.length = 0
       this.#handled = 0
+      this.#timer?.unref()
       this.#whenIdle?.()
     } else if (this.#handled === LOT) {
       this.#batches.splice(0, LOT)
@@ -194,10 +196,19 @@ export class Connection {
     }
   }
 
-  /** After a pause of this process timers run before sockets are read: the answers may be here, so they are read first. */
+  /** It owes nobody anything. */
+  get #isIdle(): boolean {
+    return this.#batches.length === this.#handled
+  }
+
+  /**
+   * After a pause of this process timers run before sockets are read: the answers may be here, so they are read first. The timer outlives what it was set
+   * for, since the next batch needs it again; it keeps the process alive while somebody waits, and no longer.
+   */
   #watch(ms: number): void {
     const dueAt = performance.now() + ms
     this.#timer = setTimeout(() => setImmediate(() => this.#check(dueAt)), ms)
+    if (this.#isIdle) this.#timer.unref()
   }
 
   #check(dueAt: number): void {
@@ -213,7 +224,7 @@ export class Connection {
       this.fail(new Error(`no connection within ${this.#settings.connectMs} ms`))
       return
     }
-    if (this.#batches.length === this.#handled) return
+    if (this.#isIdle) return
     const silentMs = performance.now() - this.#heardAt
     if (silentMs >= this.#settings.commandMs) this.fail(new Error(`no answer within ${this.#settings.commandMs} ms`))
     else this.#watch(Math.ceil(this.#settings.commandMs - silentMs))

@@ -18,19 +18,35 @@ export class Deadlines {
   /** How long this process has stood still while somebody waited. */
   #pausedMs = 0
   #idle: (() => void) | undefined
+  /** It outlives the exchange that set it, since the next one needs it again; it keeps the process alive while somebody waits, and no longer. */
+  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #clock = {
+    monotonic: () => performance.now(),
+    after: (ms: number, fn: () => void) => {
+      const timer = setTimeout(fn, ms)
+      if (this.#running.isEmpty) timer.unref()
+      this.#timer = timer
+      return () => clearTimeout(timer)
+    },
+  }
 
   constructor(ms: number) {
     this.#ms = ms
   }
 
   begin(expire: () => void): Deadline {
+    const wasIdle = this.#running.isEmpty
+    const deadline = this.#running.add({ dueAt: performance.now() - this.#pausedMs + this.#ms, expire })
     if (!this.#isArmed) this.#arm(this.#ms)
-    return this.#running.add({ dueAt: performance.now() - this.#pausedMs + this.#ms, expire })
+    else if (wasIdle) this.#timer?.ref()
+    return deadline
   }
 
   end(deadline: Deadline): void {
     this.#running.remove(deadline)
-    if (this.#running.isEmpty) this.#idle?.()
+    if (!this.#running.isEmpty) return
+    this.#timer?.unref()
+    this.#idle?.()
   }
 
   /** Resolves when none is running. */
@@ -46,7 +62,7 @@ export class Deadlines {
     afterAwake(
       ms,
       () => this.#check(),
-      undefined,
+      this.#clock,
       (paused) => (this.#pausedMs += paused),
     )
   }
