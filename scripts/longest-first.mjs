@@ -23,6 +23,8 @@ const LONGEST = [
   'packages/millpond/test/engine/erase.test.ts',
   'packages/millpond/test/races/exhaustive.test.ts',
   'packages/control/test/nodes.test.ts',
+  'packages/millpond/test/tiers/redis-cluster-faults.alone.test.ts',
+  'packages/millpond/test/tiers/edge-regions.alone.test.ts',
   'packages/millpond/test/histories/redis.processes.test.ts',
   'packages/millpond/test/histories/tiers.processes.test.ts',
   'packages/millpond/test/histories/groups.processes.test.ts',

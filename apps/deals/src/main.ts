@@ -1,10 +1,5 @@
-// The entry of `npm start`: reads the options, starts the service, says where it is, stops on Ctrl-C.
-import { randomBytes } from 'node:crypto'
-import { CONTROL_PATH, DASHBOARD_PATH } from './control.ts'
-import { curlLine } from './http/page.ts'
-import { type MoreNodes, processNames, startMoreNodes } from './more-nodes.ts'
-import { type Service, startService } from './service.ts'
-import { HELP, readSettings, type Settings } from './settings.ts'
+// The entry of `npm start`: reads the options, and has the service started. What a wrong option comes to is told before any of it is loaded.
+import { HELP, readSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 const say = (line: string) => console.log(line)
@@ -12,79 +7,10 @@ const args = process.argv.slice(2)
 
 try {
   const settings = readSettings(args, process.env)
-  if (settings) await start(settings)
+  if (settings) await (await import('./serve.ts')).serve(settings, args, say)
   else say(HELP)
 } catch (error) {
   if (!(error instanceof StartError)) throw error
   console.error(`deals: ${error.message}`)
   process.exitCode = 2
-}
-
-async function start(settings: Settings): Promise<void> {
-  if (settings.node > 1) return runNode(await startService(settings, say), settings.node)
-  if (processNames(settings).length === 1) return run(await startService(settings, say), settings, [])
-  const secret = settings.tokenSecret ?? randomBytes(32).toString('base64url')
-  const service = await startService({ ...settings, tokenSecret: secret }, say)
-  const more = await startMoreNodes(settings, secret, args, say).catch(async (error: unknown) => {
-    await service.close()
-    throw new StartError(`${error instanceof Error ? error.message : error}: see above, or choose another --port`, { cause: error })
-  })
-  run(service, settings, more.urls, more)
-}
-
-/** Beside the first process, which says all there is to say. */
-function runNode(service: Service, node: number): void {
-  say(`Deals node ${node} is ready: ${service.url}/`)
-  const stop = stopOnce(() => service.close())
-  // Ctrl-C reaches the whole group: the first process ends the others.
-  process.on('SIGINT', () => undefined)
-  process.on('SIGTERM', stop)
-  process.on('disconnect', () => process.exit())
-}
-
-function run(service: Service, settings: Settings, others: readonly string[], more?: MoreNodes): void {
-  const { demo, url } = service
-  const names = processNames(settings)
-  say(`
-  Deals is ready: ${url}/${settings.regions === undefined ? '' : ` (the region ${names[0]}, which is the origin)`}${others.map((other, index) => `\n  ${names[index + 1]}: ${other}`).join('')}
-  data: ${service.database}
-  cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
-${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there until an invalidation purges it)\n`}  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)
-  its admin API: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the same tokens)
-
-  Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
-    viewer         ${demo.viewer ?? 'nobody active has this role'}
-    manager        ${demo.manager ?? 'nobody active has this role'}
-    administrator  ${demo.administrator ?? 'nobody active has this role'}${demo.isAdministratorStaff ? '\n                   (who runs the service too, and so every organisation)' : ''}
-
-  The cache from a shell (npx millpond help says what else there is):
-    MILLPOND_URL=${url} MILLPOND_TOKEN=${demo.manager ?? 'TOKEN'} npx millpond status
-
-  ${curlLine(url, demo.organization.id, demo.viewer ?? 'TOKEN')}
-
-  Ctrl-C stops it.
-`)
-  const stop = stopOnce(async () => {
-    say('stopping')
-    await more?.close()
-    await service.close()
-    say('stopped')
-  })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-}
-
-/** A second signal does not wait. */
-function stopOnce(close: () => Promise<void>): () => void {
-  let isStopping = false
-  return () => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    close().then(
-      () => process.connected && process.disconnect(),
-      (error: unknown) => {
-        console.error(error)
-        process.exitCode = 1
-      },
-    )
-  }
 }
