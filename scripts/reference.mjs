@@ -3,10 +3,19 @@
 import { spawnSync } from 'node:child_process'
 import { checkNode, install, root, run, tool } from './prepare.mjs'
 
+const USAGE = `npm run reference -- [--check]
+
+  Makes the reference of everything public from the types, into docs/reference.
+  --check   writes nothing, and fails on what has no words`
 const args = process.argv.slice(2)
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(USAGE)
+  process.exit(0)
+}
 const isCheck = args.includes('--check')
-if (args.some((arg) => arg !== '--check')) {
-  console.error('reference: npm run reference -- [--check]')
+const odd = args.find((arg) => arg !== '--check')
+if (odd !== undefined) {
+  console.error(`reference: ${JSON.stringify(odd)} is not an option\n\n${USAGE}`)
   process.exit(2)
 }
 checkNode()

@@ -10,8 +10,8 @@ import { build, checkNode, install, root } from './prepare.mjs'
 const programs = {
   serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
   load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
-  memory: { project: 'apps/deals', entry: 'apps/deals/dist/memory.js' },
-  bench: { project: 'bench', entry: 'bench/dist/main.js' },
+  memory: { project: 'apps/deals', entry: 'apps/deals/dist/memory.js', help: 'apps/deals/src/memory.ts' },
+  bench: { project: 'bench', entry: 'bench/dist/main.js', help: 'bench/src/main.ts' },
   insight: { project: 'bench', entry: 'bench/dist/insight.js', help: 'bench/src/insight.ts' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js', help: 'bench/src/hit-ratio.ts' },
   consistency: { project: 'bench', entry: 'bench/dist/consistency.js', help: 'bench/src/consistency.ts' },
@@ -20,7 +20,7 @@ const programs = {
   ring: { project: 'bench', entry: 'bench/dist/ring.js', help: 'bench/src/ring.ts' },
   doors: { project: 'bench', entry: 'bench/dist/doors.js', help: 'bench/src/doors.ts' },
   images: { project: 'bench', entry: 'bench/dist/images.js', help: 'bench/src/images.ts' },
-  'bench-http': { project: 'bench', entry: 'bench/dist/http.js' },
+  'bench-http': { project: 'bench', entry: 'bench/dist/http.js', help: 'bench/src/http.ts' },
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -41,7 +41,7 @@ if (!existsSync(path)) {
 }
 if (process.env.npm_lifecycle_event) endWithParent()
 process.argv = [process.execPath, path, ...args]
-await import(pathToFileURL(path).href)
+await import(pathToFileURL(path).href).catch(refuse)
 
 /** Prints what the source holds as its help, if it does, and ends. @param {{ help?: string }} program */
 function tellHelp({ help }) {
@@ -50,6 +50,13 @@ function tellHelp({ help }) {
   if (text === undefined) return
   console.log(text)
   process.exit(0)
+}
+
+/** What an option is refused with that the program's own parsing does not know. @param {unknown} error */
+function refuse(error) {
+  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('ERR_PARSE_ARGS_')) throw error
+  console.error(`${process.env.npm_lifecycle_event ?? name}: ${error.message.replace(/\. To specify.*$/s, '')}; --help shows the options`)
+  process.exit(2)
 }
 
 /** npm passes SIGTERM on to its shell, and the shell dies of it without a word to us. */

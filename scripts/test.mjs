@@ -10,7 +10,18 @@ import { bringServers, missing, permittedAbsences } from './servers.mjs'
 import { sideBySide } from './side-by-side.mjs'
 import { closingLine, countTests, explained } from './sums.mjs'
 
+const USAGE = `npm test [-- FILTER... | options of Vitest], npm run check
+
+  Everything that must hold: packages, build, types, format, doors, what is public, what is unused, and the tests, which come last. Stops where a check fails.
+  FILTER     only test files whose path has this in it, as Vitest takes them: npm test -- packages/cli
+  --static   all but the tests, as npm run check
+
+  Without the checks: npx vitest run FILTER`
 const args = process.argv.slice(2)
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(USAGE)
+  process.exit(0)
+}
 // With CI set, tools colour what they print even into a file.
 if (!process.stdout.isTTY) {
   process.env.NO_COLOR = '1'

@@ -29,8 +29,8 @@ const PARTS: Readonly<Record<string, Measure>> = {
 const HELP = `usage: npm run bench:consistency -- [options]
   --quick         few tries, short loads: to see that it works (under two minutes)
   --brief         fewer tries, shorter loads: figures, in half the time
-  --only a,b      these contestants beside ours: ${contestants.map((one) => one.name).join(', ')}
-  --parts a,b     these measurements: ${Object.keys(PARTS).join(', ')}
+  --only a,b      these contestants beside ours: millpond, bentocache, cacheable, cache-manager
+  --parts a,b     these measurements: races, mixed, loads, spread, tags, memory, cpu
   --json          print the figures as JSON, nothing else
   --markdown      print the table with date, machine and setups, nothing else`
 

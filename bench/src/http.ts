@@ -23,7 +23,7 @@ const WARM_ANSWERS = 60_000
 const MOST_WARM_SECONDS = 30
 
 const HELP = `usage: npm run bench:http -- [--seconds 1] [--rounds 15] [--only a,b]
-  subjects: ${Object.keys(KINDS).join(', ')}; bare is always there`
+  subjects: bare, flat, millpond, proxy, express, millpond-before-express, millpond-in-express, undici-cache, nginx, varnish; bare is always there`
 
 const { values } = parseArgs({
   options: {

@@ -24,7 +24,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys alone
+  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys alone
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine

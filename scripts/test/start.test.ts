@@ -79,6 +79,12 @@ describe('npm start', () => {
     expect(readFileSync(join(folder, 'npm.log'), 'utf8')).toMatch(/^ci /)
   })
 
+  test('tells an option that the program does not know in a line', async () => {
+    write({ 'program.mjs': "import { parseArgs } from 'node:util'\nparseArgs({ options: {}, allowPositionals: true })" })
+    const { code, err } = await start(['serve', '--odd'], { npm_lifecycle_event: 'bench:odd' })
+    expect([code, err]).toEqual([2, "bench:odd: Unknown option '--odd'; --help shows the options\n"])
+  })
+
   test('installs again only when the lock file asks for something else', async () => {
     await start(['serve'])
     await start(['serve'])

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { openCaches } from './cache/open-caches.ts'
 import { openWarming } from './cache/open-warming.ts'
@@ -15,6 +16,10 @@ interface Held {
   /** The rows of the file. */
   readonly file: number
 }
+
+const HELP = `usage: npm run bench:memory
+  What the answers of all organisations of 10,000 deals take in memory and in the cache file: packed, compressed and selected, beside the same
+  without. It has no options, and takes half a minute. Ends with 1 where less than 30 % is saved.`
 
 const SIZES = ['--organizations', '40', '--users', '400', '--deals', '10000']
 
@@ -55,4 +60,6 @@ async function compare(): Promise<void> {
   }
 }
 
-await compare()
+const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
+if (values.help) console.log(HELP)
+else await compare()

@@ -1,0 +1,37 @@
+// What the helps name is what there is: they are plain text, so that asking for one installs and builds nothing.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { contestants } from '../src/consistency/contestants.ts'
+import { ROWS } from '../src/rows.ts'
+
+const START = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url))
+const sourceOf = (name: string): string => readFileSync(new URL(`../src/${name}`, import.meta.url), 'utf8')
+/** The names of a table whose program runs when it is imported. */
+const namesOf = (name: string, table: string): string[] => {
+  const body = new RegExp(`const ${table}[^{]*{([^}]*)}`).exec(sourceOf(name))?.[1] ?? ''
+  const names = [...body.matchAll(/^ {2}'?([\w-]+)'?:/gm)].map(([, key = '']) => key)
+  expect(names.length).toBeGreaterThan(5)
+  return names
+}
+/** Without a shell, a package or a build: none of them may be asked for. */
+const helpOf = (program: string): string => {
+  const { stdout, status } = spawnSync(process.execPath, [START, program, '--help'], {
+    encoding: 'utf8',
+    env: { npm_execpath: '/nowhere.js' },
+  })
+  expect([program, status, /installing|building/.test(stdout)]).toEqual([program, 0, false])
+  return stdout
+}
+
+test('every program of package.json says what it is without installing or building, and the names that it takes', () => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const programs = Object.values(scripts).flatMap((line) => /^node scripts\/start\.mjs (\S+)/.exec(line)?.[1] ?? [])
+  const helps = new Map([...new Set(programs)].map((program) => [program, helpOf(program)]))
+  expect(helps.size).toBeGreaterThan(10)
+  expect(helps.get('bench')).toContain(ROWS.join(', '))
+  expect(helps.get('bench-http')).toContain(namesOf('http.ts', 'KINDS').join(', '))
+  expect(helps.get('consistency')).toContain(contestants.map(({ name }) => name).join(', '))
+  expect(helps.get('consistency')).toContain(namesOf('consistency.ts', 'PARTS').join(', '))
+})
