@@ -251,6 +251,8 @@ export class Nodes {
     if (this.#pumping !== undefined || this.#closing.signal.aborted) return
     this.#pumping = this.#pump().finally(() => {
       this.#pumping = undefined
+      // What came when the last look was over, and this was not yet known.
+      if (this.#isNudged && this.#cursor !== undefined) this.#nudge()
     })
   }
 

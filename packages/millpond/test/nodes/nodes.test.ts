@@ -17,6 +17,40 @@ const open = (options: NodesOptions): Nodes => {
 }
 const beat = (id: string, state: string) => ({ id, boot: `boot-${id}`, lateMs: 60_000, forgetMs: 60_000, state })
 
+it('takes what is put at whatever step of a look at the inbox, without waiting for the next interval', async () => {
+  for (let steps = 0; steps < 12; steps++) {
+    const clock = fakeClock()
+    const held = memoryNodes({ clock })
+    let isArmed = false
+    const put: Promise<unknown>[] = []
+    const store: NodeStore = {
+      ...held,
+      async inbox(...asked) {
+        const found = await held.inbox(...asked)
+        if (isArmed) {
+          isArmed = false
+          let later = Promise.resolve()
+          for (let step = 0; step < steps; step++) later = later.then(() => {})
+          put.push(later.then(() => held.putSettings('millpond', 'size', { revision: 'second', text: '2' })))
+        }
+        return found
+      },
+    }
+    const taken: unknown[] = []
+    const node = open({ store, id: 'web-1', clock, every: '60s' })
+    node.onSettings('size', (document) => void taken.push(document))
+    await node.join()
+    await held.putSettings('millpond', 'size', { revision: 'first', text: '1' })
+    await new Promise((resolve) => setImmediate(resolve))
+    isArmed = true
+    await held.putSettings('millpond', 'other', { revision: 'wakes', text: '0' })
+    await new Promise((resolve) => setImmediate(resolve))
+    await Promise.all(put)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(taken, `${steps} steps after the look`).toEqual([1, 2])
+  }
+})
+
 it('by the clock: a node is fresh, then late, then forgotten', async () => {
   const clock = fakeClock()
   const store = memoryNodes({ clock })
