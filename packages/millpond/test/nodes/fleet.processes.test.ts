@@ -66,7 +66,8 @@ function suite(place: () => Place, open: (place: Place) => Tier): void {
     const [, b] = await begin('web-1', 'web-2')
     b?.process.kill('SIGSTOP')
     const answers = await nodes.ask('echo', 1, { deadline: 400 })
-    expect([answers.isComplete, answers.late]).toEqual([false, ['web-2']])
+    // Whether the other one has answered by then is a matter of the machine.
+    expect([answers.isComplete, answers.nodes.find(({ id }) => id === 'web-2')?.status]).toEqual([false, 'late'])
     await until('it is late', async () => (await nodes.list()).find(({ id }) => id === 'web-2')?.isLate)
     b?.process.kill('SIGCONT')
     await until('it is back', async () => (await nodes.list()).find(({ id }) => id === 'web-2')?.isLate === false)
