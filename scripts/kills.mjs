@@ -70,7 +70,7 @@ process.exit(failed ? 1 : 0)
 /** @param {typeof ALL[number]} durability @param {(kills: number) => boolean} goesOn */
 async function judged(durability, goesOn) {
   if (durability !== 'stream') return { ...(await killWriters({ durability, goesOn })), more: '' }
-  const server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+  const server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '1mb'] })
   try {
     const { serverKills, ...verdict } = await killStreamWriters({ server, goesOn })
     return { ...verdict, more: ` of writers and ${serverKills} of the server` }

@@ -42,10 +42,19 @@ onEverySetup('a collection', (openCache) => {
     const { rows, asked, options } = users()
     for (const id of [1, 2, 3, 4]) rows.set(id, user(id))
     const people = openCache().collection('user', options)
-    expect(await Promise.all([people.get(1), people.get(2), people.get(1)])).toEqual([user(1), user(2), user(1)])
-    expect(asked.map((ids) => [...ids].sort())).toEqual([[1, 2]])
-    expect(await people.getMany([4, 2, 9, 3])).toEqual([user(4), user(2), undefined, user(3)])
-    expect(asked.at(-1)).toEqual([4, 9, 3])
+    // Who waits for a lease in vain (250 ms, on a busy machine) loads by itself.
+    const inOneCall = async <T>(work: () => Promise<T>, ids: readonly number[]): Promise<T> => {
+      const before = asked.length
+      const from = performance.now()
+      const answer = await work()
+      const calls = asked.slice(before).map((call) => [...call].sort())
+      if (performance.now() - from < 200) expect(calls).toEqual([ids])
+      else expect(calls.flat().sort()).toEqual(ids)
+      return answer
+    }
+    const three = () => Promise.all([people.get(1), people.get(2), people.get(1)])
+    expect(await inOneCall(three, [1, 2])).toEqual([user(1), user(2), user(1)])
+    expect(await inOneCall(() => people.getMany([4, 2, 9, 3]), [3, 4, 9])).toEqual([user(4), user(2), undefined, user(3)])
     rows.set(1, user(1, 'Grace'))
     expect(await people.get(1)).toEqual(user(1))
     expect(await people.refresh(1)).toEqual(user(1, 'Grace'))

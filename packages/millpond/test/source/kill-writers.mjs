@@ -27,9 +27,11 @@ const CHILD = fileURLToPath(new URL('./write-behind-child.mjs', import.meta.url)
  * @param {() => Promise<unknown>} [options.buried] waited for before the journal is drained: the dead must be known to be dead
  * @param {(kills: number) => boolean} options.goesOn asked before each pair
  * @param {() => number} [options.random]
+ * @param {() => void} [options.onAcked] told that writes were acknowledged
+ * @param {AbortSignal} [options.signal] ends it without a verdict, with its reason
  * @returns {Promise<Verdict>}
  */
-export async function killWriters({ durability, goesOn, url, buried, random = Math.random }) {
+export async function killWriters({ durability, goesOn, url, buried, random = Math.random, onAcked, signal }) {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-kills-'))
   const library = compile()
   const journal = url ?? join(folder, 'journal')
@@ -38,10 +40,10 @@ export async function killWriters({ durability, goesOn, url, buried, random = Ma
   let kills = 0
   let count = 0
   try {
-    while (goesOn(kills)) {
+    while (signal?.aborted !== true && goesOn(kills)) {
       const pair = ['a', 'b'].map((name) => {
         const after = 20 + Math.floor(random() ** 3 * 2000)
-        return runAndKill([CHILD, library, journal, source, `${name}${kills}`, durability], after)
+        return runAndKill([CHILD, library, journal, source, `${name}${kills}`, durability], after, { onAcked, signal })
       })
       for (const [id = '', value = ''] of (await Promise.all(pair)).flat().map((line) => line.split(' '))) {
         acked.set(id, Math.max(acked.get(id) ?? 0, Number(value)))
@@ -49,6 +51,7 @@ export async function killWriters({ durability, goesOn, url, buried, random = Ma
       }
       kills += 2
     }
+    signal?.throwIfAborted()
     await buried?.()
     await drain(library, journal, source, durability)
     return { kills, acked: count, ...judge(acked, existsSync(source) ? readFileSync(source, 'utf8') : '') }
@@ -71,15 +74,20 @@ const STREAMS = '{millpond:writes:cache/default/item}'
 export async function killStreamWriters({ server, goesOn, random = Math.random }) {
   let isOver = false
   let serverKills = 0
+  let told = 0
   const killing = (async () => {
     while (!isOver) {
-      await sleep(500 + random() * 1500)
+      // On a busy machine a server takes seconds until it is there again, and writers until they have found it.
+      for (const before = told; !isOver && told === before; ) await sleep(20)
+      await sleep(random() * 1500)
       await server.kill()
       serverKills++
       await server.restart()
     }
   })()
-  killing.catch(() => {}) // told to who waits for it in the end
+  // Writers wait for a server that does not come back for ever.
+  const ends = new AbortController()
+  killing.catch((error) => ends.abort(error))
   const buried = async () => {
     isOver = true
     await killing
@@ -87,7 +95,10 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
     if (Array.isArray(owners)) for (const owner of owners) await server.command('DEL', `${STREAMS}:lease:${owner}`)
   }
   try {
-    return { ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random })), serverKills }
+    return {
+      ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random, onAcked: () => told++, signal: ends.signal })),
+      serverKills,
+    }
   } finally {
     // Where writers have failed nobody has waited for it, and the caller stops the server.
     isOver = true
@@ -95,17 +106,21 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
   }
 }
 
-/** @param {readonly string[]} argv @param {number} lines @returns {Promise<string[]>} */
-async function runAndKill(argv, lines) {
+/** @param {readonly string[]} argv @param {number} lines @param {{ onAcked?: (() => void) | undefined, signal?: AbortSignal | undefined }} options @returns {Promise<string[]>} */
+async function runAndKill(argv, lines, { onAcked, signal }) {
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   let seen = 0
+  const kill = () => child.kill('SIGKILL')
+  signal?.addEventListener('abort', kill, { once: true })
   child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ more) => {
     text += more
+    onAcked?.()
     seen += more.split('\n').length - 1
-    if (seen >= lines) child.kill('SIGKILL')
+    if (seen >= lines) kill()
   })
   await once(child, 'close')
+  signal?.removeEventListener('abort', kill)
   return text.split('\n').slice(0, -1) // a line that was not finished was not acknowledged
 }
 
