@@ -393,6 +393,31 @@ describe('configurations of running caches', () => {
     await cache.close()
   })
 
+  it('say beforehand which loads they add: by a shorter time to live, by a smaller memory, by none', async () => {
+    const cache = createCache({ name: 'costly', defaults: { ttl: '10m' }, tiers: [memory({ maxBytes: '8mb' })] })
+    const other = await open(':memory:', { caches: [cache] })
+    await other.plane.start()
+    const asked = async (change: object) => {
+      const body = { name: 'costly', ttl_seconds: 600, max_size_mb: 8, ...change }
+      return (await other.call('POST', 'configurations/?dry_run=true', { as: 'admin', body })).json.plan.effects[0]
+    }
+    for (let at = 0; at < 40; at++) await cache.set(`page:${at}`, 'x'.repeat(50_000), { tags: ['pages'] })
+    // Nobody has read them.
+    expect(await asked({ ttl_seconds: 60 })).toMatchObject({ loads_per_second: 0 })
+    for (let at = 0; at < 10; at++) await cache.get(`page:${at}`)
+    const shorter = (await asked({ ttl_seconds: 60 })).loads_per_second
+    expect(Math.abs(shorter - 10 * (1 / 60 - 1 / 600))).toBeLessThan(0.02)
+    expect((await asked({ ttl_seconds: 6000 })).loads_per_second).toBeLessThan(0)
+    const smaller = await asked({ max_size_mb: 1 })
+    expect(smaller).toMatchObject({ drops: [{ tier: 'memory' }], loads_per_second: 0 }) // what is not read goes first
+    for (let at = 10; at < 40; at++) await cache.get(`page:${at}`)
+    expect((await asked({ max_size_mb: 1 })).loads_per_second).toBeGreaterThan(0)
+    expect((await asked({ is_active: false })).loads_per_second).toBeGreaterThan((await asked({ max_size_mb: 1 })).loads_per_second)
+    expect(cache.describe().defaults.ttl_seconds).toBe(600)
+    await other.close()
+    await cache.close()
+  })
+
   it('are tested step by step, also where no process runs them', async () => {
     const test = async (body: object) => {
       const made = (await opened.call('POST', 'configurations/', { as: 'admin', body })).json

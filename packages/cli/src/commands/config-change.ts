@@ -74,7 +74,15 @@ function tellChanges(out: Context['out'], changes: readonly Change[]): void {
           : text`  ${field} ${styled('red', words('from'))} -> ${styled('green', words('to'))}`,
       )
     }
-    for (const effect of rowsAt(plan, 'effects'))
+    for (const effect of rowsAt(plan, 'effects')) {
+      const loads = numberAt(effect, 'loads_per_second') ?? 0
+      if (loads !== 0)
+        out.line(
+          styled(
+            'yellow',
+            text`  ${textAt(effect, 'node')} would load ${loads > 0 ? 'at least ' : 'about '}${Math.abs(loads)} times a second ${loads > 0 ? 'more' : 'less'} than now`,
+          ),
+        )
       for (const drop of rowsAt(effect, 'drops'))
         out.line(
           styled(
@@ -82,6 +90,7 @@ function tellChanges(out: Context['out'], changes: readonly Change[]): void {
             text`  ${textAt(effect, 'node')} would let go of ${bytes(numberAt(drop, 'bytes'))} of ${textAt(drop, 'tier')}: ${textAt(drop, 'why')}`,
           ),
         )
+    }
   }
 }
 

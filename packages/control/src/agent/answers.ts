@@ -228,6 +228,8 @@ export interface Answered extends InsightAnswered {
   preview: {
     readonly changes: readonly SettingChange[]
     readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
+    /** More than now. A node of an earlier release does not say it. */
+    readonly loads_per_second?: number
   }
   keys: KeyList
   groups: { readonly data: readonly Group[]; readonly scanned: number; readonly is_complete: boolean }

@@ -1,5 +1,6 @@
 // A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as code made the cache.
 import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
+import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
 import { settingsDocument } from './words.ts'
 
@@ -27,8 +28,9 @@ function described(original: CacheDescription, document: unknown): unknown {
   }
 }
 
-/** What the changes would do, and what memory would let go of. */
+/** What the changes would do, what memory would let go of, and how many more loads its keys would need. */
 export async function preview(cache: Cache, changes: Changes): Promise<Answered['preview']> {
+  const before = cache.describe()
   const { changes: differences } = await cache.configure(changes, { dryRun: true })
   const { memory } = cache.info()
   const now = memory?.bytes ?? 0
@@ -36,5 +38,13 @@ export async function preview(cache: Cache, changes: Changes): Promise<Answered[
   const budget = changes.tiers?.memory?.maxBytes
   const over = isOff ? now : typeof budget === 'number' ? Math.max(0, now - budget) : 0
   const why = isOff ? 'memory is switched off' : 'memory gets a smaller budget'
-  return { changes: differences, drops: over > 0 ? [{ tier: 'memory', bytes: over, why }] : [] }
+  const ttl = differences.find(({ setting }) => setting === 'defaults.ttl_seconds')
+  const hasBelow = before.tiers.some(({ name, enabled }) => name !== 'memory' && (changes.tiers?.[name]?.enabled ?? enabled))
+  const loads_per_second = await addedLoads(cache, {
+    isOff: isOff && !hasBelow,
+    // What memory lets go of is read below it, where something is there.
+    over: isOff || hasBelow ? 0 : over,
+    ttl: typeof ttl?.from === 'number' && typeof ttl.to === 'number' ? { from: ttl.from, to: ttl.to } : undefined,
+  })
+  return { changes: differences, drops: over > 0 ? [{ tier: 'memory', bytes: over, why }] : [], loads_per_second }
 }

@@ -7,6 +7,7 @@ import { type ConfigurationDocument, configurationDocument, configurationPut, co
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Reply, type Route } from '../http/route.ts'
+import { number } from './words.ts'
 
 const LIST = 'configurations'
 const dryRun = z.object({ dry_run: z.stringbool().default(false).describe('answer with the plan, change nothing') })
@@ -28,9 +29,10 @@ const plan = z.object({
           status: z.string(),
           changes: z.array(z.object({ setting: z.string(), from: z.unknown(), to: z.unknown() })),
           drops: z.array(z.object({ tier: z.string(), bytes: z.number(), why: z.string() })),
+          loads_per_second: number.describe('at least so many more than now, fewer where it is below 0; null: not known'),
         }),
       )
-      .describe('what would change in each process that runs this cache'),
+      .describe('what would change in each process that runs this cache, what memory would let go of, and what that costs the source'),
   }),
 })
 
@@ -174,7 +176,13 @@ async function planned(
 async function effectsOf({ fleet }: Call['control'], { name, ttl_seconds, max_size_mb, is_active }: ConfigurationDocument) {
   if (!fleet.has(name)) return []
   const replies = await fleet.ask(name, 'preview', { document: { ttl_seconds, max_size_mb, is_active } })
-  return replies.map(({ id, status, body }) => ({ node: id, status, changes: body?.changes ?? [], drops: body?.drops ?? [] }))
+  return replies.map(({ id, status, body }) => ({
+    node: id,
+    status,
+    changes: body?.changes ?? [],
+    drops: body?.drops ?? [],
+    loads_per_second: body?.loads_per_second ?? null,
+  }))
 }
 
 function wantedVersion(request: Request): number | undefined {
