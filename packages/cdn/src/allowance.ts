@@ -50,6 +50,13 @@ export class Allowance {
     return this.#limit.perSecond > 0 ? 0 : this.#lastsMs
   }
 
+  /** Whoever asked before has perhaps just taken all of it. */
+  drain(): void {
+    if (this.#limit.perSecond <= 0) return
+    this.#left = Math.min(this.#left, 0)
+    this.#filledAt = this.#time.monotonic()
+  }
+
   costOf(targets: number): number {
     return this.#limit.cost === 'request' ? 1 : targets
   }

@@ -116,6 +116,8 @@ class EdgeOutlet implements CdnOutlet {
   readonly #kept = new Map<string, Taken>()
   readonly #probes: Verdicts = { gone: 0, old: 0, unknown: 0 }
   #failures = 0
+  /** What a former process has left. */
+  #isTakingUp = false
 
   constructor(options: CdnOutletOptions, parts: OutletParts) {
     this.name = options.name ?? 'cdn'
@@ -140,6 +142,10 @@ class EdgeOutlet implements CdnOutlet {
   async deliver(batch: OutletBatch): Promise<OutletDebt | undefined> {
     const { soft = true } = this.#options
     const againMs = this.#againMs(batch)
+    if (!this.#isTakingUp && batch.lines.some(({ isLeft }) => isLeft === true)) {
+      this.#isTakingUp = true
+      for (const desk of this.#parts.desks) desk.drain()
+    }
     const lots: Lot[] = []
     for (const line of batch.lines) {
       const targets = this.#targetsOf(line, batch.namespace)

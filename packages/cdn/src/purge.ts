@@ -80,6 +80,11 @@ export class Desk {
     return allowance
   }
 
+  /** Another process was purging until now: of what the vendor takes at once, nothing may be left. */
+  drain(): void {
+    for (const at of this.edge.limits.keys()) this.allowance(at, undefined).drain()
+  }
+
   /** In how many milliseconds such a purge would have been asked for. */
   forecast(targets: readonly PurgeTarget[], { site, soft }: Pick<PurgeOrder, 'site' | 'soft'>): number {
     const { batches } = planned(this.edge, targets, soft)

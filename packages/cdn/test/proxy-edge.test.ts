@@ -14,7 +14,7 @@ describe('millpondProxy', () => {
   beforeAll(async () => {
     origin = createServer((_, response) => {
       response
-        .writeHead(200, { 'Cache-Control': 'public, max-age=3600', 'Surrogate-Key': 'deals org%207', ETag: '"1"' })
+        .writeHead(200, { Vary: 'Origin', 'Cache-Control': 'public, max-age=3600', 'Surrogate-Key': 'deals org%207', ETag: '"1"' })
         .end(String(++made))
     })
     await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
@@ -46,6 +46,15 @@ describe('millpondProxy', () => {
     const { edges } = await cdn.purge([target(new URL(site).host)])
     expect(edges).toMatchObject([{ state: 'done', purged: 1, failures: [] }])
     expect(await read('/a/x?b=1')).not.toBe(before)
+  })
+
+  it('FRiCKLE/ngx_cache_purge#48: purges every answer of an address, whatever chooses between them', async () => {
+    const from = async (Origin: string) => (await fetch(`${site}/cors`, { headers: { Origin } })).text()
+    const origins = ['https://a.example', 'https://b.example']
+    const before = [await from('https://a.example'), await from('https://b.example')]
+    expect(await Promise.all(origins.map(from))).toEqual(before)
+    await cdn.purge(['/cors'])
+    for (const [at, origin] of origins.entries()) expect(await from(origin)).not.toBe(before[at])
   })
 
   it('leaves what is not named', async () => {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cdnFromEnvironment, createCdn } from '@millpond/cdn'
-import { type AssetStore, folderStore, uploadAssets } from '@millpond/cdn/assets'
+import { type AssetStore, assetUrls, folderStore, uploadAssets } from '@millpond/cdn/assets'
 import { createImageHandler, optimizeImages } from '@millpond/cdn/images'
 import { createCache } from 'millpond'
 import sharp from 'sharp'
@@ -37,7 +37,33 @@ describe('folders by name', () => {
   })
 })
 
+/** A JPEG with a profile in its notes, whatever its colours are. */
+function withProfile(picture: Buffer, icc: Buffer): Buffer {
+  const notes = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), icc])
+  const head = Buffer.from([0xff, 0xe2, 0, 0])
+  head.writeUInt16BE(notes.length + 2, 2)
+  return Buffer.concat([picture.subarray(0, 2), head, notes, picture.subarray(2)])
+}
+
 describe('static files', () => {
+  it('MathieuLoutre/grunt-aws-s3#78, #108: an encoding is that of its own object, whatever lies beside it', async () => {
+    write(folder, 'mgd.css', 'a{color:red}'.repeat(100))
+    write(folder, 'logo.png', 'png')
+    const { manifest } = await uploadAssets({ folder, to: store(), encodings: ['br', 'gzip'] })
+    const encodings = Object.entries(manifest.objects).map(([key, one]) => [key.replace(/\.[0-9a-f]{16}/, ''), one.content_encoding])
+    expect(Object.fromEntries(encodings)).toEqual({ 'mgd.css': undefined, 'mgd.css.br': 'br', 'mgd.css.gz': 'gzip', 'logo.png': undefined })
+  })
+
+  it('aws/aws-cli#1639, rclone/rclone#4993: a name that was taken apart by a file system is the same file, and a plus is no space in its address', async () => {
+    write(folder, 'cafe\u0301 2 + 2.txt', 'a')
+    const { manifest } = await uploadAssets({ folder, to: store() })
+    const url = assetUrls(manifest)('caf\u00e9 2 + 2.txt')
+    expect(url).toMatch(/^\/caf%C3%A9%202%20%2B%202\.[0-9a-f]{16}\.txt$/)
+    const [made = ''] = Object.keys(manifest.objects)
+    expect((await store().read(made))?.body.length).toBe(1)
+    expect((await uploadAssets({ folder, to: store() })).sent).toEqual([])
+  })
+
   it('AssetSync/asset_sync#218, mbta/dotcom#773, jeanbmar/s3-sync-client#62: styles, fonts and pages have their types, not that of bytes', async () => {
     const wanted = {
       'a.css': 'text/css; charset=utf-8',
@@ -102,6 +128,56 @@ describe('pictures', () => {
     bytes[scan + 2 + bytes.readUInt16BE(scan + 2) - 2] = 0
     write(folder, 'phone.jpg', bytes)
     expect(await optimize()).toMatchObject({ made: 1, failed: [] })
+  })
+
+  it('libvips/libvips#676, #3701, rosell-dk/webp-express#329: one for print, or grey with the profile of colours, is made into what screens show', async () => {
+    const red = sharp({ create: { width: 400, height: 300, channels: 3, background: { r: 200, g: 30, b: 30 } } })
+    write(folder, 'print.jpg', await red.clone().toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer())
+    const { icc } = await sharp(await red.clone().withIccProfile('srgb').jpeg().toBuffer()).metadata()
+    write(
+      folder,
+      'grey.jpg',
+      withProfile(await red.clone().greyscale().toColourspace('b-w').jpeg({ quality: 95 }).toBuffer(), icc ?? Buffer.alloc(0)),
+    )
+    const { manifest, failed } = await optimize()
+    expect(failed).toEqual([])
+    const shown = async (name: string) => {
+      const path = manifest.images[name]?.variants.find(({ format }) => format === 'webp')?.path ?? expect.fail(name)
+      const { dominant } = await sharp(join(both, 'made', path)).stats()
+      return dominant
+    }
+    const [print, grey] = [await shown('print.jpg'), await shown('grey.jpg')]
+    expect(print.r).toBeGreaterThan(150)
+    expect(Math.max(print.g, print.b)).toBeLessThan(90)
+    expect(Math.max(grey.r, grey.g, grey.b) - Math.min(grey.r, grey.g, grey.b)).toBeLessThan(20)
+  })
+
+  it('imagemin/imagemin#304, imagemin-webp#13: what is called WebP is WebP, and what would be larger is left out', async () => {
+    write(
+      folder,
+      'tiny.png',
+      await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } })
+        .png({ palette: true })
+        .toBuffer(),
+    )
+    write(folder, 'large.jpg', await jpeg())
+    const { manifest } = await optimize()
+    for (const { format, path } of Object.values(manifest.images).flatMap(({ variants }) => variants))
+      expect((await sharp(join(both, 'made', path)).metadata()).format, path).toBe(format)
+  })
+
+  it('vercel/next.js#22326: a browser that refuses AVIF by its weight is given another', async () => {
+    const cache = createCache()
+    const picture = await jpeg()
+    const images = createImageHandler({ cache, keys: { current: 'k', keys: { k: 'sixteen characters' } }, source: async () => picture })
+    const given = async (Accept: string) =>
+      (await images.fetch(new Request(`https://x${images.url('a.jpg', { width: 64 })}`, { headers: { Accept } }))).headers.get(
+        'content-type',
+      )
+    expect(await given('image/avif;q=0,image/webp')).toBe('image/webp')
+    expect(await given('image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5')).toBe('image/jpeg')
+    images.close()
+    await cache.close()
   })
 
   it('libvips/libvips#1509: one that was cut off is told, and nothing grey is made of it', async () => {

@@ -32,9 +32,21 @@ describe('purges', () => {
     ['putyourlightson/craft-blitz#879, rtCamp/nginx-helper#124: no slash is added or taken away', '/nl', 'https://example.com/nl'],
     ['FRiCKLE/ngx_cache_purge#37: nor at the end of a folder', '/nl/', 'https://example.com/nl/'],
     ['castlecms/castle.cms#473: a name beyond ASCII is purged as browsers ask for it', '/käse', 'https://example.com/k%C3%A4se'],
+    ['akamai/cli-purge#23: a slash in a query stays one', '/page?url=TEST.AUDIO.GO/EN', 'https://example.com/page?url=TEST.AUDIO.GO/EN'],
     ['FRiCKLE/ngx_cache_purge#61: the query belongs to the address', '/a?page=2&x=%20', 'https://example.com/a?page=2&x=%20'],
   ])('%s', async (_, path, url) => {
     expect(JSON.parse((await atCloudflare([path]))[0]?.body ?? '')).toEqual({ files: [url] })
+  })
+
+  it('cloudflare/cloudflare-docs#25277: a path without a host says what is missing, and nothing is sent', async () => {
+    const asked = await sent(async (api) => {
+      const cdn = createCdn({ edges: [cloudflare({ token: 'x', zone: 'y', api })] })
+      await expect(cdn.purge(['/path/to/image.jpg'])).rejects.toMatchObject({
+        code: 'UNSUPPORTED',
+        message: expect.stringContaining('origin'),
+      })
+    })
+    expect(asked).toEqual([])
   })
 
   it('fastly/fastly-magento2#104: more keys than go into a request are several requests, each key once', async () => {

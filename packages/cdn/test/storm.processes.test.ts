@@ -61,8 +61,8 @@ describe('a storm of purges', () => {
     console.log(
       `storm: ${TAGS} tags in ${Math.round(said.find(({ storm }) => storm !== undefined)?.storm ?? 0)} ms; ${server.asked.length} requests; ${Math.round(told)} ms told, ${Math.round(took)} ms taken`,
     )
-    if (isLong) expect(told / took).toBeGreaterThan(0.8)
-    if (isLong) expect(told / took).toBeLessThan(1.2)
+    if (isLong) expect(told / took, 'in time').toBeGreaterThan(0.8)
+    if (isLong) expect(told / took, 'in time').toBeLessThan(1.2)
   })
 
   it.each(isLong ? [0.2, 0.5, 0.9] : [0.6])(
@@ -86,6 +86,8 @@ describe('a storm of purges', () => {
       expect(promised.filter((tag) => !purged.has(`tag ${tag}`))).toEqual([])
       expect(promised.length).toBeGreaterThan(0)
       console.log(`storm: killed with ${promised.length} tags promised; purged before: ${before}, after: ${server.purged.length - before}`)
+      // The next one knows that the vendor's bucket may be empty.
+      expect(server.haste.refusals).toBe(0)
       // And nothing is left.
       const asked = server.asked.length
       await start(server, outbox, { finish: true }).over

@@ -12,6 +12,8 @@ export interface OutletLine {
   readonly targets: readonly Target[]
   /** Of a write: what it was tagged with. Not there any more after a crash. */
   readonly tags?: readonly string[]
+  /** From the outbox: a process that has ended may have delivered it, or some of it. */
+  readonly isLeft?: boolean
   /** Asked for in this process. */
   readonly isOwn: boolean
 }

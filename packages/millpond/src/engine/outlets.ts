@@ -167,7 +167,7 @@ class Way {
     try {
       for (const { id: record, change } of (await this.#parts.outbox?.list(this.#box)) ?? []) {
         const { targets, mode, reason, id } = change
-        this.#waiting.push({ line: { targets, mode, reason, id, isOwn: true }, records: [record], settle: () => {} })
+        this.#waiting.push({ line: { targets, mode, reason, id, isOwn: true, isLeft: true }, records: [record], settle: () => {} })
       }
     } catch (error) {
       this.#warn('what a former run has left to deliver cannot be read', error)

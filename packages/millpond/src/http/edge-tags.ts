@@ -7,10 +7,15 @@ export interface EdgeTagFields {
   readonly 'Cache-Tag': string
 }
 
-/** Of one tag at Fastly (bytes) and Cloudflare (characters). */
-const MAX_TAG = 1024
-/** Of the whole field: Fastly takes 16,384 bytes, Cloudflare 16 KB. */
+// Bounds, as documented in November 2026:
+// Fastly: 1,024 bytes a key, 16,384 of all (https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key).
+// Cloudflare: 1,024 characters a tag in a purge, 16 KB of all, about 1,000 tags (https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/).
+// CloudFront: 256 characters a tag, 50 tags (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-tags.html).
+
+const MAX_TAG = 256
 const MAX_FIELD = 16_384
+/** Cloudflare's 16 KB hold about as many. */
+const MAX_TAGS = 1000
 
 /**
  * A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded, and one that is then longer than edges take is named by its hash.
@@ -41,14 +46,14 @@ const EDGE_CONTROL = ['CDN-Cache-Control', 'Surrogate-Control', 'Cloudflare-CDN-
 /**
  * Names the tags beside those that the answer has. Where they are more than edges take, no edge may keep it: with some of them it would outlive an invalidation of the others.
  */
-export function tellEdge(head: Head, tags: readonly string[]): void {
+export function tellEdge(head: Head, tags: readonly string[], maxTags = MAX_TAGS): void {
   const known = [...(head.get('Surrogate-Key')?.split(/\s+/) ?? []), ...(head.get('Cache-Tag')?.split(',') ?? [])].map((name) =>
     name.trim(),
   )
   const names = [...new Set([...known.filter((name) => name !== ''), ...tags.map(edgeTag)])]
   if (names.length === 0) return
   const fields = fieldsOf(names)
-  if (fields['Cache-Tag'].length <= MAX_FIELD) {
+  if (fields['Cache-Tag'].length <= MAX_FIELD && names.length <= maxTags) {
     for (const [name, value] of Object.entries(fields)) head.set(name, value)
     return
   }

@@ -1,7 +1,7 @@
 // Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is asked for.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { checkOptions, duration, flag, type Shape, texts } from '../../core/checks.ts'
+import { checkOptions, duration, flag, type Shape, texts, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { tellEdge } from '../edge-tags.ts'
 import type { Middleware } from '../node/http-cache.ts'
@@ -23,8 +23,10 @@ export interface HeaderRule {
   readonly vary?: readonly string[] | undefined
   /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
   readonly etag?: boolean | undefined
-  /** Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none. Where they are more than edges take (16 KB), the answer is for browsers alone. */
+  /** Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none. Where they are more than edges take (16 KB, `maxEdgeTags`), the answer is for browsers alone. */
   readonly edgeTags?: readonly string[] | undefined
+  /** How many tags the edge takes of one answer; it passes over the others. 50 for CloudFront. Default 1,000. */
+  readonly maxEdgeTags?: number | undefined
 }
 
 const RULE: Shape<HeaderRule> = {
@@ -38,6 +40,7 @@ const RULE: Shape<HeaderRule> = {
   vary: texts('a list of field names'),
   etag: flag,
   edgeTags: texts('a list of tags'),
+  maxEdgeTags: whole(1),
 }
 
 /**
@@ -61,7 +64,7 @@ export function cacheHeaders(rule: HeaderRule | ((request: IncomingMessage) => H
       if (status >= 400) return
       if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', fixed ?? cacheControlOf(ours))
       for (const name of ours.vary ?? []) vary(response, name)
-      if (ours.edgeTags !== undefined) tellEdge(headOf(response), ours.edgeTags)
+      if (ours.edgeTags !== undefined) tellEdge(headOf(response), ours.edgeTags, ours.maxEdgeTags)
     })
     next()
   }

@@ -1,5 +1,5 @@
 // `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a decorator.
-import { checkOptions, duration, flag, fn, required, type Shape } from '../../core/checks.ts'
+import { checkOptions, duration, flag, fn, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { isKeepable, packResponse, unpackResponse, withEdgeTags } from './kept-response.ts'
@@ -34,6 +34,8 @@ type SmartOptions = Omit<Options, 'ttl'> & {
 interface EdgeOptions {
   /** Names the result's tags in `Surrogate-Key` and `Cache-Tag` of a `Response`, so that what is invalidated here can be purged at the edge. Default `false`: no tag leaves. */
   readonly edgeTags?: boolean | undefined
+  /** How many tags the edge takes of one answer; it passes over the others, so that an answer with more is for browsers alone. 50 for CloudFront. Default 1,000. */
+  readonly maxEdgeTags?: number | undefined
 }
 
 type ViewOptions = Options & VaryOptions & EdgeOptions
@@ -69,7 +71,7 @@ export interface Wrappers {
 export function wrappers(cache: WrapperCache): Wrappers {
   const make = (behaviour: Behaviour<AnyFunction>): Wrapper => asWrapper((fn, name) => wrapFunction(cache, fn, name, behaviour))
   const view = (options: ViewOptions, defaultTtl: Duration): Wrapper => {
-    const { varyOn, varyOnAuth, varyOnParams, edgeTags = false, ...rest } = options
+    const { varyOn, varyOnAuth, varyOnParams, edgeTags = false, maxEdgeTags, ...rest } = options
     const vary: VaryOptions = {
       ...(varyOn === undefined ? {} : { varyOn }),
       varyOnAuth: varyOnAuth ?? true,
@@ -83,7 +85,7 @@ export function wrappers(cache: WrapperCache): Wrappers {
       parts: ([request]) => requestParts(request, vary),
       keeps: (result) => isKeepable(result, options.cacheErrors !== undefined),
       ...(edgeTags && {
-        marked: (args, result) => withEdgeTags(result, typeof rest.tags === 'function' ? rest.tags(args, result) : rest.tags),
+        marked: (args, result) => withEdgeTags(result, typeof rest.tags === 'function' ? rest.tags(args, result) : rest.tags, maxEdgeTags),
       }),
       pack: packResponse,
       unpack: unpackResponse,
@@ -110,7 +112,7 @@ export function wrappers(cache: WrapperCache): Wrappers {
   }
 }
 
-const VIEW: Shape<ViewOptions> = { ...WRAP, ...VARY, edgeTags: flag }
+const VIEW: Shape<ViewOptions> = { ...WRAP, ...VARY, edgeTags: flag, maxEdgeTags: whole(1) }
 const API_RESPONSE: Shape<ViewOptions & { readonly cacheType?: ProfileName }> = {
   ...VIEW,
   cacheType: profile,

@@ -38,7 +38,7 @@ export function isKeepable(result: unknown, keepsErrors: boolean): boolean {
 }
 
 /** The same answer with its tags in the head. What is no `Response` has no head. */
-export function withEdgeTags(result: unknown, tags: readonly string[] = []): unknown {
+export function withEdgeTags(result: unknown, tags: readonly string[] = [], maxTags?: number): unknown {
   if (!(result instanceof Response) || tags.length === 0) return result
   const { status, statusText, body } = result
   const headers = new Headers(result.headers)
@@ -49,6 +49,7 @@ export function withEdgeTags(result: unknown, tags: readonly string[] = []): unk
       remove: (name) => headers.delete(name),
     },
     tags,
+    maxTags,
   )
   return new Response(body, { status, statusText, headers })
 }
