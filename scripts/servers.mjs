@@ -11,8 +11,8 @@ const lists = join(cache, '.apt')
 const record = join(root, '.cache', 'servers.json')
 
 /**
- * What can be brought. `npm` is a package of npm with its version, `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for.
- * @type {Record<string, { program: string, packages: string[], ask?: string, folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
+ * What can be brought. `npm` is a package of npm with its version, `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for, `code` what it exits with when asked for its own.
+ * @type {Record<string, { program: string, packages: string[], ask?: string, code?: number, folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
  */
 export const wanted = {
   redis: {
@@ -64,10 +64,18 @@ export const wanted = {
 }
 
 /**
- * What `npm run bench:http` stands beside, and no test needs.
+ * What `npm run bench:http` loads with and stands beside, and no test needs.
  * @type {typeof wanted}
  */
 export const compared = {
+  wrk: {
+    program: 'wrk',
+    packages: ['wrk'],
+    code: 1,
+    versions: /^wrk /,
+    suites: 'the load of bench:http',
+    install: 'apt-get install wrk, or brew install wrk',
+  },
   nginx: {
     program: 'nginx',
     packages: ['nginx'],
@@ -174,7 +182,7 @@ function probe(server, path, libraries) {
   if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return undefined
   const run = spawnSync(path, [server.ask ?? '--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
   const version = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n')[0] ?? ''
-  if (run.status !== 0 || !server.versions.test(version)) return undefined
+  if (run.status !== (server.code ?? 0) || !server.versions.test(version)) return undefined
   return { path, version, ...(libraries === undefined ? {} : { libraries }) }
 }
 

@@ -1,10 +1,10 @@
-// `npm run bench:http`: stored answers per second of the server's own CPU time, over bare node:http in the same round. Needs wrk.
-import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
+// `npm run bench:http`: stored answers per second of the server's own CPU time, over bare node:http in the same round.
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Running, startForeign } from './http/foreign.ts'
-import { freePort } from './program.ts'
+import { findProgram, freePort } from './program.ts'
 
 const KINDS: Readonly<Record<string, string>> = {
   bare: 'node:http, header object',
@@ -35,10 +35,7 @@ const { values } = parseArgs({
 })
 
 if (values.help) console.log(HELP)
-else if (spawnSync('wrk', ['--version']).error !== undefined) {
-  console.error('bench:http: wrk is not on PATH (Debian: apt-get install wrk)')
-  process.exitCode = 1
-} else await run()
+else await run()
 
 /** All run at the same time and are loaded in turn, so that what else the machine does meets all alike. */
 interface Subject {
@@ -125,7 +122,9 @@ function cpuOf(server: ChildProcess): Promise<number> {
 
 /** Answers that wrk got. */
 async function load(port: number, seconds: number): Promise<number> {
-  const wrk = spawn('wrk', ['-t1', '-c64', `-d${seconds}s`, `http://127.0.0.1:${port}/`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const { path, libraries } = findProgram('wrk')
+  const env = { ...process.env, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) }
+  const wrk = spawn(path, ['-t1', '-c64', `-d${seconds}s`, `http://127.0.0.1:${port}/`], { stdio: ['ignore', 'pipe', 'inherit'], env })
   let text = ''
   for await (const chunk of wrk.stdout) text += chunk
   const count = /(\d+) requests in/.exec(text)?.[1]

@@ -13,16 +13,16 @@ export interface Program {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Those that are only stood beside. */
-const COMPARED: ReadonlySet<string> = new Set(['nginx', 'varnish'])
+/** Those that no test needs. */
+const COMPARED: ReadonlySet<string> = new Set(['wrk', 'nginx', 'varnish'])
 
 /** Throws an `Error` that says how to get it when it is not here. */
-export function findProgram(name: 'redis' | 'memcached' | 'postgres' | 'nginx' | 'varnish'): Program {
+export function findProgram(name: 'redis' | 'memcached' | 'postgres' | 'nginx' | 'varnish' | 'wrk'): Program {
   const found = recorded(name)
   if (found !== undefined) return found
   spawnSync(process.execPath, [join(root, 'scripts/servers.mjs'), ...(COMPARED.has(name) ? ['--compared'] : [])], { stdio: 'inherit' })
   const brought = recorded(name)
-  if (brought === undefined) throw new Error(`no ${name} server here: have it installed by the system's packages`)
+  if (brought === undefined) throw new Error(`no ${name} here: have it installed by the system's packages`)
   return brought
 }
 
