@@ -2,7 +2,22 @@
 
 export type { AdaptiveTtl, ChosenTtl, LoadedValue } from './core/adaptive-ttl.ts'
 export { MISS_CAUSES, type MissCause } from './core/causes.ts'
-export type { Clock, Codec, Reason, Scope, Tier, TierStep } from './core/contracts.ts'
+export type {
+  Clock,
+  Codec,
+  Drained,
+  DrainRegionOptions,
+  FillProgress,
+  FillRegionOptions,
+  HeardRegion,
+  Reason,
+  Regions,
+  RegionView,
+  Scope,
+  Standing,
+  Tier,
+  TierStep,
+} from './core/contracts.ts'
 export type { Priority } from './core/dependency.ts'
 export type { ArmSettings, Division } from './core/division.ts'
 export type { Duration } from './core/duration.ts'

@@ -1,5 +1,6 @@
 // What concerns a whole cache, from whichever of its namespaces it is asked: settings, loaders, listeners, figures, its life.
 import { refused } from '../core/checks.ts'
+import type { Regions } from '../core/contracts.ts'
 import type { Division } from '../core/division.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import type { GuardOptions, SourceGuard } from '../core/guard.ts'
@@ -87,6 +88,8 @@ export interface CacheWhole {
   readonly sources: readonly SourceView[]
   /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */
   readonly nodeStore: NodeStore
+  /** How the regions of this cache stand, and how one is drained, filled and let serve; undefined without an edge tier (`millpond/tiers/edge`). */
+  readonly regions: Regions | undefined
   /**
    * Listens to all namespaces of this cache; returns how to stop. A listener that throws, rejects or never ends disturbs nobody.
    * @throws MillpondError `OPTION_INVALID` for an event that does not exist, or without a listener.

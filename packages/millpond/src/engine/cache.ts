@@ -1,5 +1,6 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
 import { checkedElsewhere, checkOptions, type Shape, text, texts } from '../core/checks.ts'
+import type { Regions } from '../core/contracts.ts'
 import { checkDivision, type Division } from '../core/division.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -381,6 +382,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   get nodeStore(): NodeStore {
     return this.#house.nodeStore()
+  }
+
+  get regions(): Regions | undefined {
+    return this.#space.ledger.regions
   }
 
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {

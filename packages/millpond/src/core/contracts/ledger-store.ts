@@ -1,6 +1,7 @@
 // The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not reach it.
 import type { Line, Position, Target } from '../ledger.ts'
 import type { Reason, Scope, TierItem } from './entry.ts'
+import type { HeardRegion, Regions } from './regions.ts'
 
 /** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
 export interface Change {
@@ -130,9 +131,7 @@ export interface LedgerStore {
 }
 
 /** The regions that hear of a ledger's steps. */
-export interface LedgerRegions {
-  /** The one that the ledger is of. */
-  readonly own: string
+export interface LedgerRegions extends Regions {
   readonly others: readonly string[]
   /** How long an invalidation waits for the others before its receipt says which have applied it. */
   readonly waitMs: number
@@ -140,15 +139,6 @@ export interface LedgerRegions {
   behind(namespace: string, position: Position, timeoutMs: number): Promise<readonly string[]>
   /** How much this region knows of the others. */
   heard(): readonly HeardRegion[]
-}
-
-/** How much is known of another region. */
-export interface HeardRegion {
-  readonly region: string
-  /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it has not been heard yet. */
-  readonly lagMs: number | undefined
-  /** That is within the longest lag, so that what was loaded before is believed. */
-  readonly isHeard: boolean
 }
 
 /** A process that uses the ledger, as it last reported. */

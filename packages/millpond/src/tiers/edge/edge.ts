@@ -1,39 +1,69 @@
 // An edge at work: the namespaces of the own region, and the entries of those that are asked.
-import type { HeardRegion, LedgerRegions, LedgerStore, Refusal, Stored, TierItem } from '../../core/contracts.ts'
+import { checkOptions, duration, type Shape, text, whole } from '../../core/checks.ts'
+import type {
+  Drained,
+  DrainRegionOptions,
+  FillProgress,
+  FillRegionOptions,
+  HeardRegion,
+  LedgerRegions,
+  LedgerStore,
+  Refusal,
+  RegionView,
+  Stored,
+  TierItem,
+} from '../../core/contracts.ts'
+import { parseDuration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
 import type { Position } from '../../core/ledger.ts'
+import { Deadlines } from '../../wrap/deadlines.ts'
 import { prefixOf } from '../../wrap/storage-name.ts'
 import { apartLedger } from '../apart-ledger.ts'
 import { cursorKey, readCursor } from './cursor.ts'
 import { RegionEntries } from './entries.ts'
-import type { EdgeSettings, Region } from './options.ts'
+import { Fill } from './fill.ts'
+import { beatOf, type EdgeSettings, invalid, type Region } from './options.ts'
 import { EdgeSpace } from './space.ts'
+import { askStanding, OwnStanding, putStanding } from './standing.ts'
 
 /** The longest that a command to a tier of the own region may take. */
 const OWN_MS = 250
 const POLL_MS = 25
 /** The longest that a question about what a region has applied may take. */
 const ANSWER_MS = 1000
+const DRAIN = '10s'
+const KEYS_PER_SECOND = 2000
+const DRAIN_OPTIONS: Shape<DrainRegionOptions> = { region: text, timeout: duration }
+const FILL_OPTIONS: Shape<FillRegionOptions> = { from: text, keysPerSecond: whole(1) }
 
 export class Edge implements LedgerRegions {
-  readonly ledger: LedgerStore
+  readonly ledger: LedgerStore & { readonly regions: LedgerRegions }
   readonly waitMs: number
   readonly #settings: EdgeSettings
   readonly #entries: RegionEntries
   readonly #others: ReadonlyMap<string, RegionEntries>
   readonly #local: LedgerStore
   readonly #spaces = new Map<string, EdgeSpace>()
+  readonly #deadlines: Deadlines
+  readonly #standing: OwnStanding
+  #fill: Fill | undefined
 
   constructor(settings: EdgeSettings) {
     const { own, others, originMs, clock, waitMs } = settings
     this.#settings = settings
     this.waitMs = waitMs
-    this.#entries = new RegionEntries(own, OWN_MS, clock)
+    this.#deadlines = new Deadlines(clock)
+    this.#standing = new OwnStanding(own, clock, this.#deadlines, beatOf(settings.lagMs))
+    this.#entries = new RegionEntries(own, OWN_MS, clock, () => this.#standing.current)
     this.#others = new Map(others.map((region) => [region.name, new RegionEntries(region, originMs, clock)]))
     this.#local = apartLedger(own.ledger, this.#entries, { note: () => {} })
     this.ledger = {
       ...this.#local,
-      pull: (namespace, from) => this.#space(namespace).pull(from),
-      advance: (namespace, change) => this.#space(namespace).advance(change),
+      pull: async (namespace, from) => (await Promise.all([this.#space(namespace).pull(from), this.#standing.ready()]))[0],
+      advance: async (namespace, change) => {
+        await this.#standing.ready()
+        return this.#space(namespace).advance(change)
+      },
       regions: this,
     }
   }
@@ -90,14 +120,81 @@ export class Edge implements LedgerRegions {
     const until = clock.monotonic() + timeoutMs
     const late = await Promise.all(
       others.map(async (region) => {
-        while (!(await this.#hasApplied(region, namespace, position, Math.max(1, until - clock.monotonic())))) {
-          if (clock.monotonic() + POLL_MS >= until) return region.name
-          await new Promise<void>((resolve) => clock.after(POLL_MS, resolve, true))
-        }
-        return undefined
+        const hasApplied = await this.#isAppliedBy(region, this.#settings.own, namespace, position, until)
+        return hasApplied ? undefined : region.name
       }),
     )
     return late.filter((name) => name !== undefined)
+  }
+
+  async list(): Promise<readonly RegionView[]> {
+    const { own, originName } = this.#settings
+    const heard = new Map(this.heard().map((one) => [one.region, one]))
+    return Promise.all(
+      this.#regions.map(async (region): Promise<RegionView> => {
+        const { name } = region
+        const isOwn = region === own
+        const standing = await askStanding(region, this.#deadlines).catch(() => undefined)
+        const { isHeard, lagMs } = heard.get(name) ?? { isHeard: true, lagMs: 0 }
+        const filling = isOwn && this.#fill !== undefined ? { filling: this.#fill.progress } : {}
+        return { region: name, isOwn, isOrigin: name === originName, standing, isHeard, lagMs, ...filling }
+      }),
+    )
+  }
+
+  async drain(options: DrainRegionOptions = {}): Promise<Drained> {
+    checkOptions<DrainRegionOptions>(options, DRAIN_OPTIONS, 'drain')
+    const { clock, own } = this.#settings
+    const region = this.#named(options.region ?? own.name, 'drain.region')
+    const until = clock.monotonic() + parseDuration(options.timeout ?? DRAIN, 'drain.timeout')
+    const others = this.#regions.filter((one) => one !== region)
+    const standings = await Promise.all(others.map((one) => askStanding(one, this.#deadlines).catch(() => undefined)))
+    if (!standings.includes('serving'))
+      throw invalid(
+        'drain.region',
+        region.name,
+        `is the last that serves: fill another one first, or call serve() for it${others.length === 0 ? '; there is no other' : ''}`,
+      )
+    if (region === own) this.#fill?.end()
+    await this.#put(region, 'drained')
+    // Until then its processes have looked.
+    await this.#wait(2 * beatOf(this.#settings.lagMs))
+    const behind = await Promise.all(
+      [...this.#spaces.keys()].map(async (namespace) => {
+        const { position } = await this.#deadlines.hold(
+          region.ledger.pull(namespace),
+          ANSWER_MS,
+          () => `edge: the ledger of ${region.name}`,
+        )
+        const late = others.map(async (one) => ((await this.#isAppliedBy(one, region, namespace, position, until)) ? [] : [one.name]))
+        return (await Promise.all(late)).flat()
+      }),
+    )
+    const names = [...new Set(behind.flat())]
+    return { region: region.name, isSafe: names.length === 0, behind: names }
+  }
+
+  async fill(options: FillRegionOptions = {}): Promise<FillProgress> {
+    checkOptions<FillRegionOptions>(options, FILL_OPTIONS, 'fill')
+    const { own, origin, clock } = this.#settings
+    const { from = origin?.name, keysPerSecond = KEYS_PER_SECOND } = options
+    if (from === undefined) throw invalid('fill.from', from, 'names no region, and this one has no origin: say which region it comes from')
+    const peer = this.#named(from, 'fill.from')
+    if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
+    this.#fill?.end()
+    const spaces = [...this.#spaces.values()]
+    const fill = new Fill({ own: this.#entries, peer, spaces, perSecond: keysPerSecond, clock, deadlines: this.#deadlines })
+    this.#fill = fill
+    await this.#put(own, 'filling')
+    await fill.run()
+    await this.#put(own, 'serving')
+    return fill.progress
+  }
+
+  async serve(name?: string): Promise<void> {
+    const region = this.#named(name ?? this.own, 'serve.region')
+    if (region === this.#settings.own) this.#fill?.end()
+    await this.#put(region, 'serving')
   }
 
   heard(): readonly HeardRegion[] {
@@ -110,6 +207,8 @@ export class Edge implements LedgerRegions {
   }
 
   async close(): Promise<void> {
+    this.#fill?.end()
+    this.#standing.close()
     for (const space of this.#spaces.values()) space.close()
     const { own, others } = this.#settings
     const tiers = new Set([own, ...others].flatMap(({ ledgerTier, tiers: its }) => [ledgerTier, ...its]))
@@ -130,14 +229,51 @@ export class Edge implements LedgerRegions {
     return space
   }
 
+  get #regions(): readonly Region[] {
+    return [this.#settings.own, ...this.#settings.others]
+  }
+
+  #named(name: unknown, option: string): Region {
+    const found = this.#regions.find((region) => region.name === name)
+    if (found !== undefined) return found
+    throw invalid(option, name, `is none of the regions: there are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
+  }
+
+  async #put(region: Region, standing: RegionView['standing'] & string): Promise<void> {
+    try {
+      if (region === this.#settings.own) await this.#standing.put(standing)
+      else await putStanding(region, standing, this.#deadlines)
+    } catch (error) {
+      throw new MillpondError(
+        'TIER_FAILED',
+        `edge: the region ${show(region.name)} could not be told that it is ${standing}: its stores do not answer; what does not answer serves nobody`,
+        { cause: error },
+      )
+    }
+  }
+
+  /** Waits until one region has applied what another one's ledger had said up to the position, as it says itself. */
+  async #isAppliedBy(region: Region, of: Region, namespace: string, position: Position, until: number): Promise<boolean> {
+    const { clock } = this.#settings
+    while (!(await this.#hasApplied(region, of, namespace, position, Math.max(1, until - clock.monotonic())))) {
+      if (clock.monotonic() + POLL_MS >= until) return false
+      await this.#wait(POLL_MS)
+    }
+    return true
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#settings.clock.after(ms, resolve, true))
+  }
+
   /** As the region says itself. */
-  async #hasApplied(region: Region, namespace: string, { epoch, seq }: Position, timeoutMs: number): Promise<boolean> {
-    const { clock, own } = this.#settings
+  async #hasApplied(region: Region, of: Region, namespace: string, { epoch, seq }: Position, timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#settings
     let cancel = (): void => {}
     const late = new Promise<undefined>((resolve) => {
       cancel = clock.after(Math.min(timeoutMs, ANSWER_MS), () => resolve(undefined), true)
     })
-    const asking = region.ledgerTier.read([cursorKey(namespace, own.name)]).catch(() => undefined)
+    const asking = region.ledgerTier.read([cursorKey(namespace, of.name)]).catch(() => undefined)
     const answer = await Promise.race([asking, late])
     cancel()
     const at = readCursor(answer?.[0])?.at

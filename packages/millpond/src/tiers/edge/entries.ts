@@ -1,5 +1,5 @@
 // The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which region it was made.
-import type { Clock, Refusal, Stored, TierItem } from '../../core/contracts.ts'
+import type { Clock, Refusal, Standing, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
 import type { ApartEntries } from '../apart-ledger.ts'
@@ -14,10 +14,13 @@ export const HEAD_BYTES = 64
 export class RegionEntries implements ApartEntries {
   readonly region: Region
   readonly #tiers: readonly GuardedTier[]
+  readonly #standing: () => Standing
   #lastError: unknown
 
-  constructor(region: Region, timeoutMs: number, clock: Clock) {
+  /** `standing`: what of them may be used. */
+  constructor(region: Region, timeoutMs: number, clock: Clock, standing: () => Standing = () => 'serving') {
     this.region = region
+    this.#standing = standing
     const onError = (_tier: string, _verb: string, error: unknown): void => {
       this.#lastError = error
     }
@@ -28,6 +31,11 @@ export class RegionEntries implements ApartEntries {
 
   /** The tiers are asked in turn for what those before do not have. @throws MillpondError `TIER_FAILED` where none answers. */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    return this.#standing() === 'serving' ? this.readAny(keys) : keys.map(() => undefined)
+  }
+
+  /** Whatever may be used. */
+  async readAny(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const found: (Stored | undefined)[] = keys.map(() => undefined)
     let wanted = keys.map((_, at) => at)
     let isHeard = false
@@ -43,8 +51,9 @@ export class RegionEntries implements ApartEntries {
     return found
   }
 
-  /** To all tiers; resolves where one has taken it. `made`: in which region. */
+  /** To all tiers; resolves where one has taken it, and in a region that is drained as if it had been evicted at once. `made`: in which region. */
   async write(items: readonly TierItem[], made?: string): Promise<(Refusal | undefined)[]> {
+    if (this.#standing() === 'drained') return items.map(() => undefined)
     const closed = items.map((item) => ({ ...item, body: withHead(item.body, made) }))
     const answers = await Promise.all(this.#tiers.map((tier) => tier.write(closed)))
     const stored = answers.flatMap((answer) => (answer.ok ? [answer.value] : []))

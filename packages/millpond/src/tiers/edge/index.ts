@@ -1,5 +1,5 @@
 // The edge tier: several regions, each with stores and a ledger of its own; what is invalidated in one is invalidated in all.
-import type { LedgerStore, Tier, TierLimits, TierStep } from '../../core/contracts.ts'
+import type { LedgerRegions, LedgerStore, Tier, TierLimits, TierStep } from '../../core/contracts.ts'
 import { limitsOf } from '../distributed/abilities.ts'
 import { Edge } from './edge.ts'
 import { HEAD_BYTES } from './entries.ts'
@@ -10,7 +10,7 @@ export type { EdgeOptions, EdgeRegion, EdgeWarning } from './options.ts'
 /** The tier of `edge()`: that of the own region, which hears of the others. */
 export interface EdgeTier extends Tier {
   readonly name: 'edge'
-  readonly ledger: LedgerStore
+  readonly ledger: LedgerStore & { readonly regions: LedgerRegions }
 }
 
 /**

@@ -69,6 +69,8 @@ export interface EdgeSettings {
   readonly others: readonly Region[]
   /** Undefined in the origin itself. */
   readonly origin: Region | undefined
+  /** In the origin itself too. */
+  readonly originName: string | undefined
   readonly replicate: boolean
   readonly lagMs: number
   readonly originMs: number
@@ -78,6 +80,11 @@ export interface EdgeSettings {
 }
 
 const LEAST_LAG_MS = 2000
+const BEATS = 10
+const MOST_BEAT_MS = 500
+
+/** How often somebody is asked who says nothing by himself. */
+export const beatOf = (lagMs: number): number => Math.min(MOST_BEAT_MS, lagMs / BEATS)
 const NAME = /^[\w-]{1,63}$/
 const OPTIONS: Shape<EdgeOptions> = {
   regions: required(
@@ -114,6 +121,7 @@ export function resolveEdge(options: EdgeOptions): EdgeSettings {
     own,
     others: regions.filter((region) => region !== own),
     origin: origin === own ? undefined : origin,
+    originName: origin?.name,
     replicate,
     lagMs: atLeast(options.maxRegionLag ?? '5s', 'maxRegionLag', LEAST_LAG_MS),
     originMs: atLeast(options.originTimeout ?? 200, 'originTimeout', 1),

@@ -8,12 +8,11 @@ import { cursorKey, pairFor, readCursor } from './cursor.ts'
 import type { RegionEntries } from './entries.ts'
 import { Follower } from './follower.ts'
 import { History } from './history.ts'
-import type { EdgeSettings } from './options.ts'
+import { beatOf, type EdgeSettings } from './options.ts'
+import { readStanding, STANDING_KEY } from './standing.ts'
 
 /** An answer of the own ledger is believed for so long, and may be on its way to a reader a little longer. */
 const MARGIN_MS = 1000
-const BEATS = 10
-const MOST_BEAT_MS = 500
 /** Keys that are fetched after one round of lines. */
 const MAX_FETCHED = 200
 /** Lines of third regions that are remembered, so that none is applied once for each way on which it comes. */
@@ -48,7 +47,7 @@ export class EdgeSpace {
           ...{ namespace, own, peer, clock, warn },
           local: { pull: (name, from) => parts.local.pull(name, from), advance: (_, change) => this.advance(change) },
           gateMs: lagMs - MARGIN_MS,
-          beatMs: Math.min(MOST_BEAT_MS, lagMs / BEATS),
+          beatMs: beatOf(lagMs),
           knows: (relay) => this.#knows(relay),
           onWritten: (keys) => void this.#fetch(peer.name, keys),
         }),
@@ -74,17 +73,22 @@ export class EdgeSpace {
   }
 
   /** What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is left out. */
-  async borrow(region: string, keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  async borrow(
+    region: string,
+    keys: readonly string[],
+    standing: 'where it serves' | 'whatever it says' = 'where it serves',
+  ): Promise<(Stored | undefined)[]> {
     const { own, namespace, others, entriesOf, originMs } = this.#parts
     const peer = others.find(({ name }) => name === region)
     const entries = entriesOf(region)
     if (peer === undefined || entries === undefined) return keys.map(() => undefined)
-    const record = peer.ledgerTier.read([cursorKey(namespace, own.name)])
-    const [[kept], found] = await Promise.all([
+    const record = peer.ledgerTier.read([cursorKey(namespace, own.name), STANDING_KEY])
+    const [[kept, stands], found] = await Promise.all([
       this.#deadlines.hold(record, originMs, () => `edge: the ledger of ${region}`),
       entries.read(keys),
     ])
     const cursor = readCursor(kept)
+    if (standing === 'where it serves' && readStanding(stands) !== 'serving') return keys.map(() => undefined)
     if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch) return keys.map(() => undefined)
     return found.map((stored, at) => {
       if (stored === undefined || stored.asOf.epoch !== kept.asOf.epoch) return undefined
@@ -107,6 +111,10 @@ export class EdgeSpace {
     }
     const { entries, own } = this.#parts
     return Promise.all([...byRegion].map(([region, items]) => entries.write(items, region === own.name ? '' : region).catch(() => {})))
+  }
+
+  get namespace(): string {
+    return this.#parts.namespace
   }
 
   close(): void {

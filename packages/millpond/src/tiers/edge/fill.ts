@@ -1,0 +1,134 @@
+// Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from elsewhere.
+import type { Clock, FillProgress, Stored } from '../../core/contracts.ts'
+import { MillpondError, reasonOf, show } from '../../core/errors.ts'
+import type { Deadlines } from '../../wrap/deadlines.ts'
+import type { RegionEntries } from './entries.ts'
+import type { Region } from './options.ts'
+import type { EdgeSpace } from './space.ts'
+
+const STEP = 100
+/** The longest that a store may take for the next of its keys. */
+const LIST_MS = 5000
+/** A step is tried so often. */
+const TRIES = 5
+const PAUSE_MS = 500
+
+export interface FillParts {
+  readonly own: RegionEntries
+  readonly peer: Region
+  readonly spaces: readonly EdgeSpace[]
+  readonly perSecond: number
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+}
+
+export class Fill {
+  readonly #parts: FillParts
+  #keys = 0
+  #copied = 0
+  #bytes = 0
+  #isDone = false
+  #isEnded = false
+  #error: string | undefined
+  #wake = (): void => {}
+
+  constructor(parts: FillParts) {
+    this.#parts = parts
+  }
+
+  get progress(): FillProgress {
+    return {
+      ...{ from: this.#parts.peer.name, keys: this.#keys, copied: this.#copied, bytes: this.#bytes, isDone: this.#isDone },
+      ...(this.#error !== undefined && { error: this.#error }),
+    }
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.#wake()
+  }
+
+  /** @throws MillpondError `TIER_FAILED`, `CLOSED` */
+  async run(): Promise<void> {
+    try {
+      for (const space of this.#parts.spaces) await this.#fillSpace(space)
+      this.#checkGoesOn()
+      this.#isDone = true
+    } catch (error) {
+      this.#error = reasonOf(error)
+      throw error
+    }
+  }
+
+  async #fillSpace(space: EdgeSpace): Promise<void> {
+    const { peer, deadlines } = this.#parts
+    // What comes from there is placed by what this region's ledger has said.
+    await space.pull(undefined)
+    const listed = peer.tiers.find(({ scan }) => scan !== undefined)
+    if (listed?.scan === undefined)
+      throw new MillpondError(
+        'TIER_FAILED',
+        `edge: none of the tiers of the region ${show(peer.name)} can be listed: fill from another region, or call serve() and let it fill by reads`,
+      )
+    const list = listed.scan(space.namespace)[Symbol.asyncIterator]()
+    const next = (): Promise<IteratorResult<readonly string[]>> =>
+      deadlines.hold(list.next(), LIST_MS, () => `edge: the region ${peer.name}`)
+    try {
+      for (let step = await next(); step.done !== true; step = await next())
+        for (let from = 0; from < step.value.length; from += STEP) await this.#bringSurely(space, step.value.slice(from, from + STEP))
+    } finally {
+      void list.return?.().catch(() => {})
+    }
+  }
+
+  /** One slow answer ends nothing. */
+  async #bringSurely(space: EdgeSpace, keys: readonly string[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#bring(space, keys)
+      } catch (error) {
+        if (this.#isEnded || tries === TRIES) throw error
+        await this.#rest(PAUSE_MS)
+      }
+    }
+  }
+
+  async #bring(space: EdgeSpace, keys: readonly string[]): Promise<void> {
+    const { own, peer, perSecond, clock } = this.#parts
+    this.#checkGoesOn()
+    const began = clock.monotonic()
+    const [found, held] = await Promise.all([space.borrow(peer.name, keys, 'whatever it says'), own.readAny(keys)])
+    const wanted = found.map((stored, at) => (stored !== undefined && isNewer(stored, held[at]) ? stored : undefined))
+    await space.keep(keys, wanted)
+    this.#keys += keys.length
+    for (const stored of wanted) {
+      if (stored === undefined) continue
+      this.#copied++
+      this.#bytes += stored.body.length
+    }
+    const restMs = (keys.length / perSecond) * 1000 - (clock.monotonic() - began)
+    if (restMs > 0) await this.#rest(restMs)
+  }
+
+  #checkGoesOn(): void {
+    if (this.#isEnded)
+      throw new MillpondError(
+        'CLOSED',
+        'edge: the region was drained, let serve, filled anew or closed before it was full: fill it once more',
+      )
+  }
+
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(ms, resolve, true)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}
+
+/** What the region has loaded itself meanwhile stays, where it is as new. */
+const isNewer = (stored: Stored, held: Stored | undefined): boolean =>
+  held === undefined || held.asOf.epoch !== stored.asOf.epoch || held.asOf.seq < stored.asOf.seq

@@ -1,0 +1,78 @@
+// Whether a region's stores are read and written: a record beside its ledger, which all of its processes look at again and again.
+import type { Clock, Standing, Stored } from '../../core/contracts.ts'
+import type { Deadlines } from '../../wrap/deadlines.ts'
+import type { Region } from './options.ts'
+
+/** Where a region keeps it: no storage key of a namespace begins so. */
+export const STANDING_KEY = '~region-standing'
+const STANDINGS: readonly Standing[] = ['serving', 'drained', 'filling']
+/** The longest that a region's stores may take. */
+const ANSWER_MS = 1000
+/** It is no entry of a namespace, and no ledger judges it. */
+const AS_OF = { epoch: 'standing', seq: 0 }
+
+/** What is no record of ours stands in nobody's way. */
+export function readStanding(stored: Stored | undefined): Standing {
+  const text = stored === undefined ? '' : Buffer.from(stored.body).toString()
+  return STANDINGS.find((one) => one === text) ?? 'serving'
+}
+
+/** @throws MillpondError `TIER_FAILED` where the region does not answer. */
+export async function askStanding({ ledgerTier, name }: Region, deadlines: Deadlines): Promise<Standing> {
+  const [stored] = await deadlines.hold(ledgerTier.read([STANDING_KEY]), ANSWER_MS, () => `edge: the region ${name}`)
+  return readStanding(stored)
+}
+
+/** @throws MillpondError `TIER_FAILED` where the region does not answer. */
+export async function putStanding({ ledgerTier, name }: Region, standing: Standing, deadlines: Deadlines): Promise<void> {
+  const item = { key: STANDING_KEY, asOf: AS_OF, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(standing) }
+  const writing = standing === 'serving' ? ledgerTier.drop([STANDING_KEY]) : ledgerTier.write([item])
+  await deadlines.hold<unknown>(writing, ANSWER_MS, () => `edge: the region ${name}`)
+}
+
+/** How the own region stands, as this process has last heard. */
+export class OwnStanding {
+  readonly #own: Region
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  readonly #everyMs: number
+  #standing: Standing = 'serving'
+  #cancel = (): void => {}
+  #isClosed = false
+  #first: Promise<void> | undefined
+
+  constructor(own: Region, clock: Clock, deadlines: Deadlines, everyMs: number) {
+    this.#own = own
+    this.#clock = clock
+    this.#deadlines = deadlines
+    this.#everyMs = everyMs
+  }
+
+  get current(): Standing {
+    return this.#standing
+  }
+
+  /** Once it has been asked for the first time. */
+  ready(): Promise<void> {
+    this.#first ??= this.#look()
+    return this.#first
+  }
+
+  async put(standing: Standing): Promise<void> {
+    await putStanding(this.#own, standing, this.#deadlines)
+    this.#standing = standing
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancel()
+  }
+
+  /** While the store is away it stands as it stood. */
+  async #look(): Promise<void> {
+    const standing = await askStanding(this.#own, this.#deadlines).catch(() => this.#standing)
+    if (this.#isClosed) return
+    this.#standing = standing
+    this.#cancel = this.#clock.after(this.#everyMs, () => void this.#look())
+  }
+}
