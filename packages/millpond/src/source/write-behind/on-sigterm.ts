@@ -7,7 +7,8 @@ export function onSigterm(drain: () => Promise<unknown>): () => void {
   drains.add(drain)
   if (!isListening) {
     isListening = true
-    process.on('SIGTERM', drainAll)
+    // In front of all others, so that one that hears it once is still counted.
+    process.prependListener('SIGTERM', drainAll)
   }
   return () => {
     drains.delete(drain)
@@ -19,8 +20,9 @@ export function onSigterm(drain: () => Promise<unknown>): () => void {
 
 /** Whoever else listens decides when the process ends; without anybody, it ends by the signal, as it would have without us. */
 async function drainAll(): Promise<void> {
+  const isAlone = process.listenerCount('SIGTERM') === 1
   await Promise.allSettled([...drains].map((drain) => drain()))
   process.off('SIGTERM', drainAll)
   isListening = false
-  if (process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM')
+  if (isAlone) process.kill(process.pid, 'SIGTERM')
 }
