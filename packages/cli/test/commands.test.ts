@@ -93,6 +93,10 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'prometheus-rules': ['prometheus-rules'],
   completion: ['completion', 'bash'],
   ui: ['ui', '--port', '99999'],
+  mcp: ['mcp'],
+  'proposals list': ['proposals', 'list'],
+  'proposals approve': ['proposals', 'approve', 'prp_none'],
+  'proposals drop': ['proposals', 'drop', 'prp_none'],
   'assets upload': ['assets', 'upload', 'site', '--to', 'served'],
   'images optimize': ['images', 'optimize', 'site', '--to', 'pictures'],
 }
@@ -116,6 +120,8 @@ const ENDS: Readonly<Record<string, number>> = {
   'experiments stop': 5,
   'experiments apply': 5,
   'experiments rollback': 5,
+  'proposals approve': 5,
+  'proposals drop': 5,
   ui: 2, // it would run on: tested beside --local
 }
 
@@ -146,7 +152,8 @@ it('each command does for a role what the role may, and says 4 to everybody else
       if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
     }
     const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
-    const needsNone = ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name)
+    const needsNone =
+      ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name) || name.startsWith('proposals')
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])

@@ -27,10 +27,12 @@ import { imagesOptimize } from './images.ts'
 import { clear, invalidate } from './invalidate.ts'
 import { jobsList, jobsRun } from './jobs.ts'
 import { explain, inspect, keys, top } from './keys.ts'
+import { mcp } from './mcp.ts'
 import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
 import { optimize } from './optimize.ts'
 import { prediction } from './prediction.ts'
+import { proposalsApprove, proposalsDrop, proposalsList } from './proposals.ts'
 import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
 import { trends } from './trends.ts'
@@ -71,6 +73,9 @@ export const COMMANDS: readonly Command[] = [
   warmPlanRun,
   undo,
   jobsRun,
+  proposalsList,
+  proposalsApprove,
+  proposalsDrop,
   mark,
   alertsResolve,
   alertsSilence,
@@ -108,6 +113,7 @@ export const COMMANDS: readonly Command[] = [
   tokenCreate,
   tokenRevoke,
   ui,
+  mcp,
   assetsUpload,
   imagesOptimize,
   grafana,

@@ -52,6 +52,7 @@ function operation(route: Route): Record<string, unknown> {
     operationId: `${route.method.toLowerCase()}_${route.path.replaceAll(/[^\w]+/g, '_').replace(/_$/, '')}`,
     summary: route.summary,
     description: route.scope === 'any' ? 'For everybody who is signed in.' : `Needs the permission \`${route.scope}\`.`,
+    'x-permission': route.scope,
     parameters: [...inPath, ...(route.query === undefined ? [] : parameters(route.query))],
     ...(route.body === undefined
       ? {}

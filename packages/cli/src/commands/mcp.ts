@@ -1,0 +1,23 @@
+// The caches for an assistant: it asks by itself, and proposes what a person then approves.
+import type { Command } from '../command.ts'
+import { textsAt } from '../connection/read.ts'
+import { Proposals } from '../mcp/proposals.ts'
+import { serveMcp } from '../mcp/server.ts'
+import { toolsOf } from '../mcp/tools.ts'
+
+export const mcp: Command = {
+  name: 'mcp',
+  group: 'here',
+  summary: 'a server of the Model Context Protocol on standard input and output, for an assistant',
+  positionals: [],
+  options: [],
+  fields: [],
+  example: 'millpond mcp --token-file viewer.token',
+  async run({ client: connect, streams, signal }) {
+    const client = await connect()
+    const [document, session] = await Promise.all([client.get('openapi.json'), client.get('session/')])
+    const tools = toolsOf(document.body, textsAt(session.body, 'scopes'))
+    await serveMcp({ streams, client, tools, proposals: new Proposals(streams), signal })
+    return 'done'
+  },
+}

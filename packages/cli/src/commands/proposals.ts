@@ -1,0 +1,82 @@
+// What assistants have proposed, for the person who decides.
+import type { Command, Context } from '../command.ts'
+import { Failure } from '../failure.ts'
+import { type Proposal, Proposals } from '../mcp/proposals.ts'
+import { ask } from '../terminal/ask.ts'
+import { sentence, shownJson, text } from '../terminal/text.ts'
+
+const pathOf = ({ method, path, query }: Proposal): string => {
+  const search = new URLSearchParams(query).toString()
+  return `${method} ${path}${search === '' ? '' : `?${search}`}`
+}
+
+function tell({ out }: Context, proposal: Proposal): void {
+  out.line(text`${proposal.id}  ${proposal.at}  by ${proposal.by}`)
+  out.line(text`  ${sentence(proposal.summary)}`)
+  out.line(text`  ${sentence(pathOf(proposal))}  at ${proposal.url}`)
+  if (proposal.body !== undefined) out.line(text`  ${sentence(shownJson(proposal.body))}`)
+  out.line(text`  its reason, in the assistant's words: ${sentence(JSON.stringify(proposal.why))}`)
+}
+
+export const proposalsList: Command = {
+  name: 'proposals list',
+  group: 'act',
+  summary: 'what assistants have proposed by "millpond mcp" on this machine, oldest first',
+  positionals: [],
+  options: [],
+  fields: ['data'],
+  example: 'millpond proposals list',
+  async run(context) {
+    const data = await new Proposals(context.streams).list()
+    await context.out.answer('proposals', { data }, () => {
+      if (data.length === 0) context.out.line(text`no proposal waits`)
+      for (const proposal of data) tell(context, proposal)
+    })
+    return 'done'
+  },
+}
+
+export const proposalsApprove: Command = {
+  name: 'proposals approve',
+  group: 'act',
+  summary: 'do what was proposed, as yourself: asks at a terminal, and no option answers for you',
+  positionals: ['PROPOSAL'],
+  options: [],
+  fields: ['proposal', 'answer'],
+  example: 'millpond proposals approve prp_0123456789abcdef',
+  async run(context) {
+    const { given, out, asking, streams } = context
+    const [id = ''] = given.positionals
+    const proposals = new Proposals(streams)
+    const proposal = await proposals.get(id)
+    const client = await context.client()
+    if (client.url !== proposal.url)
+      throw new Failure('conflict', `${id} is for ${proposal.url}, and this is ${client.url}: say --url, or drop it`)
+    if (!out.isJson) tell(context, proposal)
+    const last = id.slice(-4)
+    const typed = await ask(asking, text`type ${last} to do this:`, 'it at a terminal, since no option approves')
+    if (typed.trim() !== last) throw new Failure('unconfirmed', 'nothing was changed: the proposal still waits')
+    const { method, path, query, body } = proposal
+    const { body: answer } = await client.call(method, path, { query, ...(body !== undefined && { body }) })
+    await proposals.drop(id)
+    await out.answer('proposals-approve', { proposal, answer }, () => out.line(sentence(shownJson(answer))))
+    return 'done'
+  },
+}
+
+export const proposalsDrop: Command = {
+  name: 'proposals drop',
+  group: 'act',
+  summary: 'forget a proposal',
+  positionals: ['PROPOSAL'],
+  options: [],
+  fields: ['dropped'],
+  example: 'millpond proposals drop prp_0123456789abcdef',
+  async run({ given, out, streams }) {
+    const proposals = new Proposals(streams)
+    const { id } = await proposals.get(given.positionals[0] ?? '')
+    await proposals.drop(id)
+    await out.answer('proposals-drop', { dropped: id }, () => out.line(text`${id} is forgotten`))
+    return 'done'
+  },
+}

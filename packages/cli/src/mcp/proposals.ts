@@ -1,0 +1,111 @@
+// What an assistant would have done: a file for each, of this user alone, until a person approves or drops it, or a day is over.
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { codeOf, isObject } from '../connection/files.ts'
+import { at, textAt } from '../connection/read.ts'
+import { Failure } from '../failure.ts'
+import type { Streams } from '../terminal/streams.ts'
+import type { ToolCall } from './tools.ts'
+
+export interface Proposal extends ToolCall {
+  readonly id: string
+  /** Which control plane it is for. */
+  readonly url: string
+  /** ISO 8601. */
+  readonly at: string
+  readonly summary: string
+  /** The assistant's words. */
+  readonly why: string
+  /** What the assistant's program calls itself. */
+  readonly by: string
+}
+
+const MOST = 100
+const KEPT_MS = 24 * 60 * 60 * 1000
+const ID = /^prp_[0-9a-f]{16}$/
+
+export class Proposals {
+  readonly #folder: string
+
+  constructor({ env }: Pick<Streams, 'env'>) {
+    this.#folder = join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'millpond', 'proposals')
+  }
+
+  /** @throws Failure where too many wait, or the folder cannot be written */
+  async add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
+    const waiting = await this.list()
+    if (waiting.length >= MOST) throw new Failure('conflict', `${MOST} proposals wait: a person has to approve or drop some`)
+    const kept: Proposal = { id: `prp_${randomBytes(8).toString('hex')}`, at: new Date().toISOString(), ...proposal }
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      await writeFile(this.#fileOf(kept.id), `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+    } catch (error) {
+      throw new Failure('unexpected', `${this.#folder} cannot be written (${codeOf(error)})`)
+    }
+    return kept
+  }
+
+  /** Oldest first; those that are older than a day go. */
+  async list(): Promise<readonly Proposal[]> {
+    const names = await readdir(this.#folder).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return []
+      throw new Failure('unexpected', `${this.#folder} cannot be read (${codeOf(error)})`)
+    })
+    const found: Proposal[] = []
+    for (const name of names) {
+      const id = name.replace(/\.json$/, '')
+      const one = ID.test(id) ? await this.#read(id) : undefined
+      if (one === undefined) continue
+      if (Date.now() - Date.parse(one.at) > KEPT_MS) await this.drop(id)
+      else found.push(one)
+    }
+    return found.sort((a, b) => a.at.localeCompare(b.at) || a.id.localeCompare(b.id))
+  }
+
+  /** @throws Failure where there is none */
+  async get(id: string): Promise<Proposal> {
+    const found = (await this.list()).find((one) => one.id === id)
+    if (found === undefined)
+      throw new Failure('notFound', `no proposal ${JSON.stringify(id)} waits: "millpond proposals list" shows those that do`)
+    return found
+  }
+
+  async drop(id: string): Promise<void> {
+    await rm(this.#fileOf(id), { force: true })
+  }
+
+  #fileOf(id: string): string {
+    return join(this.#folder, `${id}.json`)
+  }
+
+  /** Undefined: taken away meanwhile, or nothing that this program wrote. */
+  async #read(id: string): Promise<Proposal | undefined> {
+    const text = await readFile(this.#fileOf(id), 'utf8').catch(() => '')
+    let held: unknown
+    try {
+      held = JSON.parse(text)
+    } catch {
+      return undefined
+    }
+    const [url, time, method, path] = ['url', 'at', 'method', 'path'].map((name) => textAt(held, name))
+    if (!url || !time || !method || !path || Number.isNaN(Date.parse(time))) return undefined
+    const query = Object.entries(isObject(at(held, 'query')) ? (at(held, 'query') as object) : {}).map(([name, value]) => [
+      name,
+      String(value),
+    ])
+    return {
+      id,
+      url,
+      at: time,
+      method,
+      path,
+      query: Object.fromEntries(query),
+      body: at(held, 'body'),
+      summary: textAt(held, 'summary'),
+      why: textAt(held, 'why'),
+      by: textAt(held, 'by'),
+    }
+  }
+}
