@@ -102,7 +102,7 @@ it('offers each role the questions that it may ask, and answers no others', asyn
     }
   }
   expect([await acts(), proposalFiles()]).toEqual([before, []])
-})
+}, 60_000)
 
 it('takes what acts as a proposal alone, of any role, and the control plane hears nothing of it', async () => {
   forgetAll()
@@ -117,7 +117,7 @@ it('takes what acts as a proposal alone, of any role, and the control plane hear
   expect(await acts()).toBe(before)
   forgetAll()
   expect(proposalFiles()).toEqual([])
-})
+}, 60_000)
 
 it('plans an invalidation, which a person approves at a terminal in their own name', async () => {
   forgetAll()
@@ -152,13 +152,13 @@ it('plans an invalidation, which a person approves at a terminal in their own na
 
   const approved = await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })
   expect(approved, approved.err).toMatchObject({ code: 0 })
-  await expect.poll(() => desk.shop.get('deal:1')).toBeUndefined()
+  await expect.poll(() => desk.shop.get('deal:1'), { timeout: 20_000 }).toBeUndefined()
   expect((await desk.run(['operations', 'list', '--json', '--limit', '1'])).json.data[0]).toMatchObject({
     actor: 'operator',
     reason: 'price import',
   })
   expect(proposalFiles()).toEqual([])
-})
+}, 60_000)
 
 it('forgets proposals after a day, and those that it did not write are none', async () => {
   forgetAll()
@@ -217,7 +217,7 @@ it('gives texts that would instruct as data: in one line of JSON, all of it to b
   expect(JSON.stringify(by(3).result.tools)).toBe(tools)
   expect(ran.out.split('\n').filter(Boolean)).toHaveLength(3 + INSTRUCTING.length)
   expect([await acts(), proposalFiles()]).toEqual([before, []])
-})
+}, 60_000)
 
 it('says of arguments that are none what is wrong, and keeps a path within its route', async () => {
   const { by } = await asked(
