@@ -97,6 +97,21 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.keyboard.type('rollback')
     await page.keyboard.press('Enter')
     await page.waitForURL(`${served.url}${BASE}configurations/`)
+    // Where the layout is Russian, and where Enter takes what an input method offers.
+    const type = (target: string, key: string, code: string, more = '') =>
+      page.evaluate(`${target}.dispatchEvent(new KeyboardEvent('keydown', { key: '${key}', code: '${code}', bubbles: true, ${more} }))`)
+    await type('document.body', 'п', 'KeyG')
+    await type('document.body', 'л', 'KeyK')
+    await page.waitForURL(`${served.url}${BASE}keys/`)
+    await page.keyboard.press('/')
+    await page.keyboard.type('rollback')
+    await type('document.activeElement', 'Enter', 'Enter', 'isComposing: true')
+    expect(await page.getByRole('dialog').count()).toBe(1)
+    // What closes it is the browser's: it can be opened again.
+    await page.evaluate("document.querySelector('dialog').close()")
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.keyboard.press('/')
+    await page.getByRole('dialog').waitFor()
     await close()
   })
 

@@ -22,7 +22,14 @@ export function Dialog({
     dialog.showModal()
     return () => {
       dialog.close()
-      if (before instanceof HTMLElement) before.focus()
+      // What opened it may be gone by what was done in it.
+      const back =
+        before?.isConnected === true
+          ? before
+          : place instanceof Document || place instanceof ShadowRoot
+            ? place.querySelector('main')
+            : null
+      if (back instanceof HTMLElement) back.focus()
     }
   }, [])
   return (
@@ -35,6 +42,7 @@ export function Dialog({
         event.preventDefault()
         onClose()
       }}
+      onClose={() => ref.current?.open !== true && onClose()}
       onClick={(event) => event.target === ref.current && onClose()}
     >
       <div className="dialog-body">

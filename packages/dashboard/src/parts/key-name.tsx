@@ -14,7 +14,9 @@ export function KeyLink({
   const shown = useKeyName()
   return (
     <Link to={placeOf('keys', { cache, ns: namespace, key: name })} className="key-link">
-      <code dir="auto">{shown(name)}</code>
+      <code dir="auto" translate="no">
+        {shown(name)}
+      </code>
     </Link>
   )
 }

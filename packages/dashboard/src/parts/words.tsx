@@ -42,7 +42,7 @@ export function Word({ tone, glyph, children }: { readonly tone: Tone; readonly 
 /** A name from elsewhere: a key, a tag, a namespace. Isolated, so that another direction of writing stays inside. */
 export function Name({ children, className }: { readonly children: string; readonly className?: string }) {
   return (
-    <code dir="auto" className={className} title={children.length > 40 ? children : undefined}>
+    <code dir="auto" translate="no" className={className} title={children.length > 40 ? children : undefined}>
       {children}
     </code>
   )

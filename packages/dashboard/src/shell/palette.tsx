@@ -39,7 +39,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
     if (step !== 0) {
       event.preventDefault()
       setAt((chosen + step + choices.length) % choices.length)
-    } else if (event.key === 'Enter') {
+    } else if (event.key === 'Enter' && !event.nativeEvent.isComposing) {
       event.preventDefault()
       follow(choices[chosen])
     }
@@ -54,6 +54,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
         event.preventDefault()
         onClose()
       }}
+      onClose={() => ref.current?.open !== true && onClose()}
       onClick={(event) => event.target === ref.current && onClose()}
     >
       <input

@@ -16,26 +16,33 @@ export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutAct
   useEffect(() => {
     let begunAt = 0
     const onKey = (event: KeyboardEvent) => {
-      if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'k') {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && letterOf(event).toLowerCase() === 'k') {
         event.preventDefault()
         openPalette()
         return
       }
-      if (event.ctrlKey || event.metaKey || event.altKey || isWriting(event)) return
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || isWriting(event)) return
+      const key = letterOf(event)
       const isSecond = event.timeStamp - begunAt < WITHIN_MS && begunAt > 0
-      begunAt = !isSecond && event.key === 'g' ? event.timeStamp : 0
+      begunAt = !isSecond && key === 'g' ? event.timeStamp : 0
       if (begunAt > 0) return
-      const entry = PAGES.find(({ shortcut }) => shortcut === (isSecond ? `g ${event.key}` : event.key))
+      const entry = PAGES.find(({ shortcut }) => shortcut === (isSecond ? `g ${key}` : key))
       if (entry !== undefined) go(placeOf(entry.page))
-      else if (event.key === '/') openPalette()
-      else if (event.key === 'p') togglePause()
-      else if (event.key === '?') openHelp()
+      else if (key === '/') openPalette()
+      else if (key === 'p') togglePause()
+      else if (key === '?') openHelp()
       else return
       event.preventDefault()
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
   }, [go, openPalette, togglePause, openHelp])
+}
+
+/** Where the layout has no Latin letters: the one that stands on this key elsewhere. */
+function letterOf({ key, code }: KeyboardEvent): string {
+  const isForeign = key.length === 1 && key > '~' && code.startsWith('Key')
+  return isForeign ? code.slice('Key'.length).toLowerCase() : key
 }
 
 function isWriting(event: KeyboardEvent): boolean {

@@ -1,4 +1,5 @@
 // Begins an experiment: what is tried, on which share of the keys, and a look at what will happen before it does.
+
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import type { ArmPlan } from '../../api/experiments.ts'
@@ -6,6 +7,7 @@ import { useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Notice } from '../../parts/section.tsx'
+import { policyName } from '../insight/figures.ts'
 
 const KINDS = {
   ttl: { name: 'A time to live', unit: 'seconds', usual: '600' },
@@ -25,7 +27,7 @@ function armsOf(kind: Kind, value: string, share: number): readonly [ArmPlan, Ar
   if (kind === 'policy')
     return [
       { name: 'as it is', memory: {} },
-      { name: value, memory: { policy: value } },
+      { name: policyName(value), memory: { policy: value } },
     ]
   return [
     { name: 'as it is', memory: {} },
@@ -88,7 +90,9 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
             <span>Policy</span>
             <select className="input" value={value} onChange={({ target }) => setValue(target.value)}>
               {POLICIES.map((name) => (
-                <option key={name}>{name}</option>
+                <option key={name} value={name}>
+                  {policyName(name)}
+                </option>
               ))}
             </select>
           </label>

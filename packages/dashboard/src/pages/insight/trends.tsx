@@ -26,48 +26,55 @@ export function Trends({ cache }: { readonly cache: string }) {
     <Section title="Where it is heading" note="from the last 30 days; ranges hold in 95 of 100 cases">
       <Answer query={trends} what="The trends">
         {({ trends: rows }) => {
-          const silence = silenceOf(rows)
-          return silence !== undefined ? (
-            <p>{capitalised(silence)}.</p>
-          ) : (
-            <Table
-              caption="Trends and forecasts"
-              rows={rows}
-              isDense
-              keyOf={({ name }: Trend) => name}
-              columns={[
-                { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
-                { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
-                {
-                  name: 'From day to day',
-                  isNumber: true,
-                  cell: ({ name, per_day: perDay, direction }) =>
-                    perDay === null ? (
-                      <Word tone="unknown">not enough data</Word>
-                    ) : direction === 'steady' ? (
-                      'steady'
-                    ) : (
-                      `${direction}: ${ranged(numbers, name, perDay, true)}`
-                    ),
-                },
-                {
-                  name: 'A day from now',
-                  isNumber: true,
-                  cell: ({ name, forecast }) => {
-                    const last = forecast?.steps.at(-1)
-                    if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
-                    const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
-                    return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
+          const reason = reasonOf(rows)
+          return (
+            <>
+              <Table
+                caption="Trends and forecasts"
+                rows={rows}
+                isDense
+                keyOf={({ name }: Trend) => name}
+                columns={[
+                  { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
+                  { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
+                  {
+                    name: 'From day to day',
+                    isNumber: true,
+                    cell: ({ name, per_day: perDay, direction }) =>
+                      perDay === null ? (
+                        <Word tone="unknown">not enough data</Word>
+                      ) : direction === 'steady' ? (
+                        'steady'
+                      ) : (
+                        `${direction}: ${ranged(numbers, name, perDay, true)}`
+                      ),
                   },
-                },
-                {
-                  name: 'How that is known',
-                  folded: 'wide',
-                  cell: ({ forecast, why }) =>
-                    forecast === null ? why.join('; ') : `${forecast.by}${forecast.is_naive ? ': nothing foresaw the past better' : ''}`,
-                },
-              ]}
-            />
+                  {
+                    name: 'A day from now',
+                    isNumber: true,
+                    cell: ({ name, forecast }) => {
+                      const last = forecast?.steps.at(-1)
+                      if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
+                      const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
+                      return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
+                    },
+                  },
+                  ...(reason !== undefined
+                    ? []
+                    : [
+                        {
+                          name: 'How that is known',
+                          folded: 'wide' as const,
+                          cell: ({ forecast, why }: Trend) =>
+                            forecast === null
+                              ? why.join('; ')
+                              : `${forecast.by}${forecast.is_naive ? ': nothing foresaw the past better' : ''}`,
+                        },
+                      ]),
+                ]}
+              />
+              {reason !== undefined && <p className="note more">{capitalised(reason)}.</p>}
+            </>
           )
         }}
       </Answer>
@@ -75,11 +82,9 @@ export function Trends({ cache }: { readonly cache: string }) {
   )
 }
 
-/** Where nothing can be said of any figure, for one reason. */
-function silenceOf(rows: readonly Trend[]): string | undefined {
-  const reasons = new Set(
-    rows.map(({ now, per_day: perDay, forecast, why }) => (now === null && perDay === null && forecast === null ? why.join('; ') : '')),
-  )
+/** Why nothing is foreseen of any figure, where that is one reason. */
+function reasonOf(rows: readonly Trend[]): string | undefined {
+  const reasons = new Set(rows.map(({ forecast, why }) => (forecast === null ? why.join('; ') : '')))
   const [only] = reasons
   return reasons.size === 1 && only !== '' ? only : undefined
 }

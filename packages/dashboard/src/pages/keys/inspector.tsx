@@ -50,7 +50,11 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
           </Link>,
           'copies',
         ]}
-        title={<span dir="auto">{shown(name)}</span>}
+        title={
+          <span dir="auto" translate="no">
+            {shown(name)}
+          </span>
+        }
         actions={
           <>
             {redact === 'none' && <CopyButton text={name} label="Copy" />}
