@@ -369,6 +369,12 @@ describe('figures', () => {
   })
 })
 
+/** By turns of this process, not by the clock: where the machine lets it wait, what it does waits as long. */
+async function withinTwoSeconds<T>(look: () => T, wanted: T): Promise<T> {
+  for (let turn = 0; turn < 40 && look() !== wanted; turn++) await new Promise((resolve) => setTimeout(resolve, 50))
+  return look()
+}
+
 describe('configurations of running caches', () => {
   it('are in force within two seconds, say beforehand what they change, and go back when they are deleted', async () => {
     const cache = createCache({ name: 'live', defaults: { ttl: '10m' } })
@@ -378,17 +384,16 @@ describe('configurations of running caches', () => {
     const { json } = await other.call('POST', 'configurations/?dry_run=true', { as: 'admin', body })
     expect(json.plan.effects[0].changes).toContainEqual({ setting: 'defaults.ttl_seconds', from: 600, to: 60 })
     const made = (await other.call('POST', 'configurations/', { as: 'admin', body })).json
-    await expect.poll(() => cache.describe().defaults.ttl_seconds, { timeout: 2000 }).toBe(60)
+    expect(await withinTwoSeconds(() => cache.describe().defaults.ttl_seconds, 60)).toBe(60)
     await other.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...body, is_active: false } })
-    await expect.poll(() => cache.describe().tiers[0]?.enabled, { timeout: 2000 }).toBe(false)
+    expect(await withinTwoSeconds(() => cache.describe().tiers[0]?.enabled, false)).toBe(false)
     expect((await other.call('GET', `configurations/${made.id}/stats/`, { as: 'viewer' })).json).toMatchObject({
       cache_name: 'live',
       hits: 0,
     })
     await other.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
-    await expect
-      .poll(() => [cache.describe().defaults.ttl_seconds, cache.describe().tiers[0]?.enabled], { timeout: 2000 })
-      .toEqual([600, true])
+    const both = () => `${cache.describe().defaults.ttl_seconds} ${cache.describe().tiers[0]?.enabled}`
+    expect(await withinTwoSeconds(both, '600 true')).toBe('600 true')
     await other.close()
     await cache.close()
   })
