@@ -363,6 +363,54 @@ describe('as it was reported of others', () => {
     }
   })
 
+  it('bullmq #3430, #3095: each new interval holds from when it is said, with what is to be done then', async () => {
+    const { clock, jobs } = setup()
+    const ran: string[] = []
+    for (const minutes of [8, 4, 9, 2, 3]) {
+      const before = ran.length
+      const end = jobs.repeat('sweep', { every: `${minutes}m` }, () => void ran.push(`every ${minutes}`))
+      await clock.run(36 * MINUTE)
+      const here = ran.slice(before)
+      expect(new Set(here)).toEqual(new Set([`every ${minutes}`]))
+      expect(Math.abs(here.length - 36 / minutes), `every ${minutes}`).toBeLessThanOrEqual(1)
+      end()
+    }
+  })
+
+  it('bullmq #3063: ended and begun again at once, right after a run, it runs on', async () => {
+    const { clock, jobs } = setup()
+    const ran: number[] = []
+    let end = jobs.repeat('sweep', { every: '3m' }, () => void ran.push(clock.now()))
+    await clock.run(3 * MINUTE)
+    for (let again = 0; again < 5; again++) {
+      end()
+      end = jobs.repeat('sweep', { every: '3m' }, () => void ran.push(clock.now()))
+    }
+    await clock.run(9 * MINUTE)
+    expect(ran.length).toBeGreaterThanOrEqual(3)
+    expect((await jobs.repeating()).map(({ name }) => name)).toEqual(['sweep'])
+  })
+
+  it('bullmq #3262, #3381: of processes that come and go while it is due, one runs it each time', async () => {
+    const a = setup()
+    const ran: number[] = []
+    const begun = () => {
+      const { jobs } = setup({}, a)
+      jobs.repeat('sweep', { every: '1m' }, () => void ran.push(a.clock.now()))
+      return jobs
+    }
+    const all = [begun(), begun(), begun()]
+    for (let minute = 0; minute < 20; minute++) {
+      await a.clock.run(MINUTE)
+      all.push(begun())
+      await all.shift()?.stop()
+    }
+    expect(new Set(ran).size).toBe(ran.length)
+    expect(ran.length).toBeGreaterThanOrEqual(18)
+    expect(ran.length).toBeLessThanOrEqual(20)
+    await Promise.all(all.map((jobs) => jobs.stop()))
+  })
+
   it('bullmq #2889: programs that start anew, all at once, leave one job, which keeps its rhythm', async () => {
     const { clock, store } = setup()
     const ran: number[] = []

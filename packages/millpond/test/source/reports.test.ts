@@ -74,6 +74,38 @@ describe('batching', () => {
     expect(asked).toEqual([[{ a: 1 }, { a: 2 }]])
     expect(await things.getMany([{ a: 3 }, { a: 3 }, { a: 1 }])).toEqual([30, 30, 10])
   })
+
+  it('dataloader #294: who asks for the same again takes no place in a batch', async () => {
+    const asked: (readonly string[])[] = []
+    const things = open().collection<string, string>('thing', {
+      loadMany: async (ids) => {
+        asked.push(ids)
+        return [...ids]
+      },
+      maxBatch: 3,
+    })
+    expect((await Promise.all(['a', 'b', 'a', 'a', 'a', 'b', 'c'].map((id) => things.get(id)))).join('')).toBe('abaaabc')
+    expect(asked).toEqual([['a', 'b', 'c']])
+  })
+
+  it('dataloader #34, #280, java-dataloader #14: nor where nothing is kept, and each is answered', async () => {
+    const asked: (readonly number[])[] = []
+    const things = open().collection<number, string>('thing', {
+      loadMany: async (ids) => {
+        asked.push(ids)
+        return new Map(ids.map((id) => [id, `thing ${id}`]))
+      },
+      ttl: 0,
+    })
+    for (let turn = 0; turn < 2; turn++)
+      expect(await Promise.all([things.get(1), things.get(1), things.get(2)])).toEqual(['thing 1', 'thing 1', 'thing 2'])
+    expect(await things.getMany([1, 1, 2])).toEqual(['thing 1', 'thing 1', 'thing 2'])
+    expect(asked).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ])
+  })
 })
 
 describe('write-behind', () => {
@@ -155,6 +187,39 @@ describe('write-behind', () => {
     await things.delete(1)
     await things.flush()
     expect([rows.has(1), await things.get(1)]).toEqual([false, undefined])
+  })
+
+  it('ehcache #626, hazelcast #1429, antfly #314: of puts and deletes of a key the last reaches the source, and it alone', async () => {
+    const rows = new Map<string, number>([
+      ['put, deleted', 0],
+      ['deleted, put', 0],
+      ['put, deleted, put', 0],
+    ])
+    const reached: string[] = []
+    const things = open().collection<string, number>('thing', {
+      storeMany: async (writes) => {
+        for (const { id, value } of writes) {
+          rows.set(id, value)
+          reached.push(`put ${id}`)
+        }
+      },
+      remove: async (id) => {
+        rows.delete(id)
+        reached.push(`delete ${id}`)
+      },
+      write: 'write-behind',
+      writeBehind: { durability: 'memory', maxDelay: '1h', maxBatch: 100 },
+    })
+    await things.set('put, deleted', 1)
+    await things.delete('deleted, put')
+    await things.set('put, deleted, put', 1)
+    await things.delete('put, deleted')
+    await things.set('deleted, put', 2)
+    await things.delete('put, deleted, put')
+    await things.set('put, deleted, put', 3)
+    await things.flush()
+    expect(Object.fromEntries(rows)).toEqual({ 'deleted, put': 2, 'put, deleted, put': 3 })
+    expect(reached.sort()).toEqual(['delete put, deleted', 'put deleted, put', 'put put, deleted, put'])
   })
 
   it('hazelcast #15060, #18670: of writes that come while others of their keys are stored none is lost', async () => {
