@@ -13,6 +13,7 @@ import {
 } from '@millpond/control'
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
+import { isError } from 'millpond/options'
 import { file } from 'millpond/tiers/file'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -94,7 +95,7 @@ export async function openControl({
     },
     authorize: async (request) => principalOf(await member(request)),
     addressOf,
-    onError: (error) => say(`control: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    onError: (error) => say(`control: ${isError(error) ? (error.stack ?? error.message) : String(error)}`),
     onWarning: (message) => say(`control: ${message}`),
   })
   const { close } = plane

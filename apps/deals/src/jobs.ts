@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cache } from 'millpond'
 import { showWarming } from 'millpond/observe'
+import { isError } from 'millpond/options'
 import { z } from 'zod'
 import type { Invalidation } from './cache/invalidation.ts'
 import { KIND_NAMES } from './cache/kinds.ts'
@@ -136,7 +137,7 @@ async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, sa
       `warming: ${warmed.toLocaleString('en')} answers of the ${organizations} busiest organisations in ${(ms / 1000).toFixed(1)} s${besides.map((text) => `, ${text}`).join('')}`,
     )
   } catch (error) {
-    say(`warming: ${error instanceof Error ? error.message : String(error)}`)
+    say(`warming: ${isError(error) ? error.message : String(error)}`)
   } finally {
     hide()
   }
@@ -162,7 +163,7 @@ function settle(invalidation: Invalidation, say: (line: string) => void): { stop
   const turn = (): void => {
     current ??= invalidation
       .settlePending()
-      .catch((error: unknown) => say(`settling invalidations: ${error instanceof Error ? error.message : String(error)}`))
+      .catch((error: unknown) => say(`settling invalidations: ${isError(error) ? error.message : String(error)}`))
       .finally(() => {
         current = undefined
       })

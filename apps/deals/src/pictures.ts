@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createImageHandler, type ImageFormat, type ImageHandler } from '@millpond/cdn/images'
 import { edgeTagFields } from 'millpond/http/middlewares'
+import { isError } from 'millpond/options'
 import sharp from 'sharp'
 import { groupTag } from './cache/kinds.ts'
 import type { Caches } from './cache/open-caches.ts'
@@ -139,7 +140,7 @@ function signingKey(folder: string): string {
   try {
     writeFileSync(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!(isError(error) && 'code' in error && error.code === 'EEXIST')) throw error
   }
   return readFileSync(path, 'utf8')
 }

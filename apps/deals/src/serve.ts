@@ -1,5 +1,6 @@
 // Starts the service with its further processes, says where it is, stops on Ctrl-C.
 import { randomBytes } from 'node:crypto'
+import { isError } from 'millpond/options'
 import { CONTROL_PATH, DASHBOARD_PATH } from './control.ts'
 import { curlLine } from './http/page.ts'
 import { type MoreNodes, processNames, startMoreNodes } from './more-nodes.ts'
@@ -16,7 +17,7 @@ export async function serve(settings: Settings, args: readonly string[], say: Sa
   const service = await startService({ ...settings, tokenSecret: secret }, say)
   const more = await startMoreNodes(settings, secret, args, say).catch(async (error: unknown) => {
     await service.close()
-    throw new StartError(`${error instanceof Error ? error.message : error}: see above, or choose another --port`, { cause: error })
+    throw new StartError(`${isError(error) ? error.message : error}: see above, or choose another --port`, { cause: error })
   })
   run(service, settings, more.urls, say, more)
 }

@@ -1,10 +1,10 @@
 // Puts the service together: data, caches, routes, jobs, server.
-
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { getRequestListener, type HttpBindings, type ServerType } from '@hono/node-server'
+import { isError } from 'millpond/options'
 import { openAssets } from './assets.ts'
 import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
@@ -73,7 +73,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     })
     opened.unshift(caches)
     caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
-      if (state === 'dead') say(`${collection} ${key}: the database refuses it (${error instanceof Error ? error.message : error})`)
+      if (state === 'dead') say(`${collection} ${key}: the database refuses it (${isError(error) ? error.message : error})`)
     })
     const startedAt = Date.now()
     const answers = createAnswers(db, today)
@@ -87,8 +87,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const observed = layersOver(caches, { defaultTtlMs, isChoosingTtl, sessions, observe: observation.observe })
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
-    const front = createFront(caches, edge.outlet, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
-    const pictures = openPictures(caches, db, folder, (error) => say(`picture: ${error instanceof Error ? error.message : String(error)}`))
+    const front = createFront(caches, edge.outlet, (error) => say(`http: ${isError(error) ? error.message : String(error)}`))
+    const pictures = openPictures(caches, db, folder, (error) => say(`picture: ${isError(error) ? error.message : String(error)}`))
     if (pictures !== undefined) opened.unshift({ close: async () => pictures.close() })
     const invalidation = createInvalidation({
       db,
@@ -180,7 +180,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
         },
         onError: (error) => {
           log?.error('http.failed', 'a request failed for a reason that nobody foresaw', { error })
-          say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+          say(`error: ${isError(error) ? (error.stack ?? error.message) : String(error)}`)
         },
       }),
     )

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { CdnError, type Edge, edgesFromEnvironment } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
 import { LEVELS, type Level } from 'millpond/observe'
+import { isError } from 'millpond/options'
 import type { RedisHost, RedisTierOptions } from 'millpond/tiers/redis'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from './data/generate.ts'
 import { parseIsoDay } from './db/days.ts'
@@ -178,7 +179,7 @@ function parseOptions(args: readonly string[]) {
   try {
     return parseArgs({ args: withValues(args, OPTIONS), options: OPTIONS, strict: true, allowPositionals: false }).values
   } catch (error) {
-    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const [line = ''] = (isError(error) ? error.message : String(error)).split('\n')
     throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
   }
 }

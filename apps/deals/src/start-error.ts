@@ -1,5 +1,6 @@
 // A start that cannot go on: one line that shows the value and the remedy, exit code 2.
 import { MillpondError } from 'millpond'
+import { isError } from 'millpond/options'
 
 export class StartError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -14,7 +15,7 @@ export function startOrExplain<T>(make: () => T): T {
     return make()
   } catch (error) {
     if (error instanceof MillpondError) throw new StartError(error.message.replace('[millpond] ', ''), { cause: error })
-    if (error instanceof Error && 'code' in error)
+    if (isError(error) && 'code' in error)
       throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, {
         cause: error,
       })

@@ -1,4 +1,5 @@
 // Commands that belong to packages of their own: they take their own arguments and resolve with their exit code.
+import { isError } from 'millpond/options'
 import { EXIT } from './failure.ts'
 
 /** Each with the arguments that its `main` wants: the control plane's knows several commands. */
@@ -22,8 +23,7 @@ async function run(command: string, { name, load, keepsCommand }: (typeof PACKAG
   try {
     loaded = await load()
   } catch (error) {
-    const isMissing =
-      error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
+    const isMissing = isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
     if (!isMissing) throw error
     console.error(`millpond ${command}: needs the package ${name}: run "npm install ${name}"`)
     return EXIT.usage

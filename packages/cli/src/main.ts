@@ -1,5 +1,5 @@
 // The command line: from arguments to an exit code.
-
+import { isError } from 'millpond/options'
 import { helpOf, helpOfGroup, overview } from './arguments/help.ts'
 import { parse } from './arguments/parse.ts'
 import type { Command, Context } from './command.ts'
@@ -29,10 +29,8 @@ export async function main(args: readonly string[], streams: Streams = ownStream
     return await run(args, streams, out, interrupt.signal)
   } catch (error) {
     if (error instanceof Failure) return told(out, error)
-    out.error(
-      text`millpond: ${sentence(error instanceof Error ? error.message : String(error))}: that was not foreseen; --verbose tells where`,
-    )
-    if (out.isVerbose && error instanceof Error) for (const line of (error.stack ?? '').split('\n')) out.error(sentence(line))
+    out.error(text`millpond: ${sentence(isError(error) ? error.message : String(error))}: that was not foreseen; --verbose tells where`)
+    if (out.isVerbose && isError(error)) for (const line of (error.stack ?? '').split('\n')) out.error(sentence(line))
     return EXIT.unexpected
   } finally {
     stop()

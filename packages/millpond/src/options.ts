@@ -29,4 +29,5 @@ export {
   withMethods,
 } from './core/checks.ts'
 export { type Duration, parseDuration } from './core/duration.ts'
+export { isError } from './core/errors.ts'
 export { CACHE } from './create.ts'

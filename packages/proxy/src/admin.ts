@@ -1,6 +1,7 @@
 // The side door, for people and scrapers on this machine: /metrics, /health, POST /purge.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { HttpCache, Purge } from 'millpond/http'
+import { isError } from 'millpond/options'
 import { metricsText } from './metrics.ts'
 import type { Origins } from './origins.ts'
 
@@ -9,7 +10,7 @@ const MOST_BYTES = 64 * 1024
 export function adminServer(http: HttpCache, origins: () => Origins): Server {
   return createServer((request, response) => {
     answer(request, response, http, origins()).catch((error: unknown) => {
-      send(response, 400, { error: error instanceof Error ? error.message : String(error) })
+      send(response, 400, { error: isError(error) ? error.message : String(error) })
     })
   })
 }

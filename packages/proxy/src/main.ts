@@ -1,5 +1,6 @@
 // The command: `millpond proxy --origin URL --port N [--config FILE] [--strict]`.
 import { parseArgs } from 'node:util'
+import { isError } from 'millpond/options'
 import { type ProxyOptions, readConfig } from './options.ts'
 import { type CachingProxy, startProxy } from './proxy.ts'
 
@@ -115,7 +116,7 @@ function stopped(): Promise<void> {
 }
 
 function complain(error: unknown, code: number): number {
-  console.error(`millpond proxy: ${error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error)}`)
+  console.error(`millpond proxy: ${isError(error) ? error.message.replace(/^\[millpond\] /, '') : String(error)}`)
   if (code === 2) console.error(USAGE)
   return code
 }

@@ -7,6 +7,7 @@ import {
   checkOptions,
   flag,
   fn,
+  isError,
   options as optionsOf,
   type Resolved,
   refused,
@@ -138,7 +139,7 @@ export function readConfig(path: string): Partial<ProxyOptions> {
     const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config
   } catch (cause) {
-    throw new Error(`[millpond] ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new Error(`[millpond] ${path} cannot be read: ${isError(cause) ? cause.message : String(cause)}`, { cause })
   }
   throw new Error(`[millpond] ${path} holds no object: give { "origin": "http://127.0.0.1:3000" }`)
 }

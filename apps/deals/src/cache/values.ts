@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Codec } from 'millpond'
 import { environmentKeyring, fileKeyring, type KeyRing, select, valueCodec } from 'millpond/codec'
+import { isError } from 'millpond/options'
 import type { CacheSettings } from '../settings.ts'
 
 export interface Values {
@@ -57,7 +58,7 @@ function ringOf(folder: string, given: string | undefined): KeyRing {
   try {
     writeFileSync(path, `${JSON.stringify({ current: key.id, keys: [key] })}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!(isError(error) && 'code' in error && error.code === 'EEXIST')) throw error
   }
   return fileKeyring(path)
 }

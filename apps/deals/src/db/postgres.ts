@@ -1,5 +1,6 @@
 // PostgreSQL through pg: a small pool, whole numbers as numbers.
 import { type Dialect, PostgresDialect } from 'kysely'
+import { isError } from 'millpond/options'
 import pg from 'pg'
 import { StartError } from '../start-error.ts'
 
@@ -27,7 +28,7 @@ export async function postgresDialect(url: string): Promise<{ dialect: Dialect; 
     await pool.query('select 1')
   } catch (error) {
     await pool.end()
-    const reason = error instanceof Error && error.message !== '' ? error.message : 'no answer'
+    const reason = isError(error) && error.message !== '' ? error.message : 'no answer'
     throw new StartError(`cannot reach PostgreSQL at ${location} (${reason}): start the server, or correct DATABASE_URL`, { cause: error })
   }
   return { dialect: new PostgresDialect({ pool }), location }

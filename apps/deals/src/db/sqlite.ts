@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Dialect, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
 import Sqlite from 'libsql'
+import { isError } from 'millpond/options'
 import { StartError } from '../start-error.ts'
 
 /** Milliseconds that a statement waits for another process's lock. */
@@ -62,7 +63,7 @@ function open(path: string): InstanceType<typeof Sqlite> {
     return database
   } catch (error) {
     database?.close()
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = isError(error) ? error.message : String(error)
     throw new StartError(`cannot open the database ${path} (${reason}): choose a writable folder with --dir, or remove the file`, {
       cause: error,
     })

@@ -1,7 +1,7 @@
 // Plays the sessions of a plan against a service and notes every answer.
-
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isError } from 'millpond/options'
 import type { Tokens } from '../http/tokens.ts'
 import type { Client, Reply } from './client.ts'
 import type { Session, Step } from './plan.ts'
@@ -53,7 +53,7 @@ export async function drive(client: Client, tokens: Tokens, sessions: readonly S
       try {
         note(step, await client.ask(step.method, step.path, tokens.issue(step.as), step.body))
       } catch (error) {
-        failures.push(`${step.method} ${step.path}: ${error instanceof Error ? error.message : String(error)}`)
+        failures.push(`${step.method} ${step.path}: ${isError(error) ? error.message : String(error)}`)
       }
     }
   }

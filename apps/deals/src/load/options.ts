@@ -1,5 +1,6 @@
 // Options of `npm run load`.
 import { parseArgs } from 'node:util'
+import { isError } from 'millpond/options'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from '../data/generate.ts'
 import { withValues } from '../settings.ts'
 import { StartError } from '../start-error.ts'
@@ -111,7 +112,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: withValues(args, options), options, strict: true, allowPositionals: false }).values
   } catch (error) {
-    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const [line = ''] = (isError(error) ? error.message : String(error)).split('\n')
     throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
   }
 }

@@ -1,6 +1,6 @@
 // From arguments to a command and what it was given. Parsing is Node's own; what an option means is in the table.
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { nearest } from 'millpond/options'
+import { isError, nearest } from 'millpond/options'
 import { COMMANDS, type Command, commandAt, isGroup } from '../commands/index.ts'
 import { wrongUse } from '../failure.ts'
 import { Given, type RawValues } from './given.ts'
@@ -69,7 +69,7 @@ function read(args: string[]): { values: RawValues; positionals: readonly string
     const { values, positionals } = parseArgs({ args, options: FORMS, allowPositionals: true, strict: true })
     return { values, positionals }
   } catch (error) {
-    const words = error instanceof Error ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error)
+    const words = isError(error) ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error)
     const unknown = /^Unknown option '--([^']+)'/.exec(words)?.[1]
     const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(OPTIONS))
     throw wrongUse(`${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists what there is`)

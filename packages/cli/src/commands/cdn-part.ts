@@ -1,4 +1,5 @@
 // What the commands of static files and pictures share: a package of its own, which may not be there, and what it says when something goes wrong.
+import { isError } from 'millpond/options'
 import type { ExitName } from '../failure.ts'
 import { Failure } from '../failure.ts'
 
@@ -18,7 +19,7 @@ export async function cdnPart<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'@millpond/cdn'")))
+    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'@millpond/cdn'")))
       throw error
     throw new Failure('usage', 'needs the package @millpond/cdn: run "npm install @millpond/cdn"')
   }
@@ -29,7 +30,7 @@ export async function told(work: () => Promise<ExitName>): Promise<ExitName> {
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof Error) || !['CdnError', 'MillpondError'].includes(error.name) || !('code' in error)) throw error
+    if (!isError(error) || !['CdnError', 'MillpondError'].includes(error.name) || !('code' in error)) throw error
     throw new Failure(EXITS[String(error.code)] ?? 'usage', error.message.replace(/^(?:\[\w+\] )+/, ''))
   }
 }

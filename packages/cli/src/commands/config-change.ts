@@ -1,5 +1,6 @@
 // Changes of stored configurations: what a file would change, put in force, taken back.
 import { readFile } from 'node:fs/promises'
+import { isError } from 'millpond/options'
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { codeOf, isObject } from '../connection/files.ts'
@@ -26,7 +27,7 @@ async function documentsIn({ given, streams }: Context): Promise<readonly Row[]>
   try {
     parsed = JSON.parse(words)
   } catch (error) {
-    throw wrongUse(`${path} is not JSON (${error instanceof Error ? error.message : error})`)
+    throw wrongUse(`${path} is not JSON (${isError(error) ? error.message : error})`)
   }
   const all: readonly unknown[] = Array.isArray(parsed) ? parsed : isObject(parsed) && Array.isArray(parsed.data) ? parsed.data : [parsed]
   return all.map((one) => {

@@ -1,5 +1,6 @@
 // Experiments between settings of a cache: what they say, beginning and stopping them, and setting for all what they have found.
 import { readFile } from 'node:fs/promises'
+import { isError } from 'millpond/options'
 import type { Command, Context } from '../command.ts'
 import { codeOf } from '../connection/files.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
@@ -194,7 +195,7 @@ async function planIn({ given, streams }: Context): Promise<object> {
     const plan: unknown = JSON.parse(content)
     if (typeof plan === 'object' && plan !== null && !Array.isArray(plan)) return plan
   } catch (error) {
-    throw wrongUse(`${path} is not JSON (${error instanceof Error ? error.message : error})`)
+    throw wrongUse(`${path} is not JSON (${isError(error) ? error.message : error})`)
   }
   throw wrongUse(`${path} is not an experiment: an object with name and arms`)
 }

@@ -1,6 +1,7 @@
 // `millpond ui`: the dashboard's page on this machine, its calls passed on to the control plane. It adds no token: whoever opens it signs in as everywhere.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { isError } from 'millpond/options'
 import type { Command } from '../command.ts'
 import type { Send } from '../connection/client.ts'
 import { senderFor } from '../connection/send.ts'
@@ -59,7 +60,7 @@ async function pageOf(readOnly: boolean): Promise<(request: Request) => Promise<
     const { dashboard } = await import('@millpond/dashboard/handler')
     return dashboard({ base: '/', apiBaseUrl: API, readOnly })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
+    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
     throw new Failure('usage', 'needs the package @millpond/dashboard: run "npm install @millpond/dashboard react react-dom"')
   }
 }
@@ -86,7 +87,7 @@ function passOn(url: string, send: Send, readOnly: boolean): (request: Request) 
       for (const name of OWN) passed.delete(name)
       return new Response(answer.body, { status: answer.status, headers: passed })
     } catch (error) {
-      return problem(502, 'unreachable', `${url} is not reached: ${error instanceof Error ? error.message : error}`)
+      return problem(502, 'unreachable', `${url} is not reached: ${isError(error) ? error.message : error}`)
     }
   }
 }

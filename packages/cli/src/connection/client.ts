@@ -1,5 +1,6 @@
 // Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was wrong and what to do.
 import { randomUUID } from 'node:crypto'
+import { isError } from 'millpond/options'
 import { type ExitName, Failure } from '../failure.ts'
 import { VERSION } from '../version.ts'
 import { codeOf, isObject } from './files.ts'
@@ -179,7 +180,7 @@ export class Client {
     const { connection, signal } = this.#options
     if (signal.aborted) return new Failure('interrupted', 'interrupted')
     const where = `${connection.url} (${connection.urlFrom})`
-    if (error instanceof Error && error.name === 'TimeoutError')
+    if (isError(error) && error.name === 'TimeoutError')
       return new Failure(
         'unreachable',
         `${where} did not answer in time (${this.#limitOf(options) / 1000} s): is it busy? --timeout gives it longer`,
@@ -199,9 +200,9 @@ const isBroken = (error: unknown): boolean => error instanceof TypeError && BROK
 
 /** `fetch failed` says nothing; its causes do. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined
+  const cause = isError(error) ? error.cause : undefined
   if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0])
-  if (cause instanceof Error) return codeOf(cause) === cause.message ? cause.message : `${codeOf(cause)} ${cause.message}`.trim()
+  if (isError(cause)) return codeOf(cause) === cause.message ? cause.message : `${codeOf(cause)} ${cause.message}`.trim()
   return codeOf(error)
 }
 

@@ -1,5 +1,6 @@
 // The files that say where a server is: data, read field by field; a mistyped field is told, not passed over.
 import { readFile } from 'node:fs/promises'
+import { isError } from 'millpond/options'
 import { wrongUse } from '../failure.ts'
 
 export interface Settings {
@@ -21,7 +22,7 @@ export async function readSettings(path: string, isOfFolder: boolean): Promise<S
   try {
     parsed = JSON.parse(text)
   } catch (error) {
-    throw wrongUse(`${path} is not JSON (${error instanceof Error ? error.message : error})`)
+    throw wrongUse(`${path} is not JSON (${isError(error) ? error.message : error})`)
   }
   return { path, isOfFolder, settings: settingsIn(parsed, path, isOfFolder, true) }
 }
@@ -68,8 +69,4 @@ export async function readOptional(path: string): Promise<string | undefined> {
 }
 
 export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : error instanceof Error
-      ? error.message
-      : String(error)
+  isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : isError(error) ? error.message : String(error)
