@@ -18,7 +18,16 @@ async function load(): Promise<SharpOf> {
     return (await import('sharp')).default
   } catch (error) {
     loaded = undefined
-    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
-    throw new CdnError('PACKAGE_MISSING', 'the package sharp is not installed: run "npm install sharp"', { vendor: 'images' })
+    throw whyNot(error)
   }
+}
+
+/** Its native part is a package of its own for each platform, which installs leave out that were made on another, or with `--omit=optional`. */
+export function whyNot(cause: unknown): CdnError {
+  const isMissing = isError(cause) && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND' && cause.message.includes("'sharp'")
+  if (isMissing)
+    return new CdnError('PACKAGE_MISSING', 'the package sharp is not installed: run "npm install sharp"', { vendor: 'images', cause })
+  const [reason = ''] = String(isError(cause) ? cause.message : cause).split('\n')
+  const remedy = `run "npm install --include=optional --os=${process.platform} --cpu=${process.arch} sharp" where the program runs`
+  return new CdnError('PACKAGE_MISSING', `sharp is installed, but cannot be loaded (${reason}): ${remedy}`, { vendor: 'images', cause })
 }

@@ -1,0 +1,44 @@
+// Sharp that is not there, and sharp that was installed for another machine.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { whyNot } from '../../src/images/sharp.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millpond-sharp-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** What Node says of a program that imports it where such a package lies, or none. */
+function failure(name: string, sharp?: string): Error {
+  const place = join(folder, name)
+  mkdirSync(join(place, 'node_modules/sharp'), { recursive: true })
+  if (sharp === undefined) rmSync(join(place, 'node_modules'), { recursive: true })
+  else writeFileSync(join(place, 'node_modules/sharp/index.js'), sharp)
+  const program = join(place, 'program.mjs')
+  writeFileSync(program, "import('sharp').catch(({ message, code }) => console.log(JSON.stringify({ message, code })))")
+  const { message, ...more } = JSON.parse(execFileSync(process.execPath, [program], { encoding: 'utf8' }))
+  return Object.assign(new Error(message), more)
+}
+
+test('it is named with how to have it', () => {
+  const { code, message } = whyNot(failure('none'))
+  expect([code, message]).toEqual(['PACKAGE_MISSING', '[millpond] [images] the package sharp is not installed: run "npm install sharp"'])
+})
+
+test.each([
+  [
+    'without its native part',
+    'throw new Error(\'Could not load the "sharp" module using the linux-x64 runtime\\nPossible solutions:\\n- ...\')',
+  ],
+  ['without what it is made of', "require('detect-libc')"],
+])('%s, how to have that, in one line', (name, sharp) => {
+  const { code, message } = whyNot(failure(name, sharp))
+  expect(code).toBe('PACKAGE_MISSING')
+  expect(message).toMatch(
+    /^\[millpond\] \[images\] sharp is installed, but cannot be loaded \(.*(sharp|detect-libc).*\): run "npm install --include=optional --os=\w+ --cpu=\w+ sharp" where the program runs$/,
+  )
+})
