@@ -9,6 +9,8 @@ const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
 /** The longest finite duration: 100 years. Longer ones must say `Infinity`. */
 export const MAX_DURATION_MS = 3_155_760_000_000
+/** Options that say how long an entry lives. */
+const LIFE = /\b(ttl|staleFor|staleIfError)$/
 
 /**
  * Milliseconds of a duration. 0 is allowed and means "not at all"; `Infinity` means "for ever".
@@ -23,10 +25,8 @@ export function parseDuration(value: unknown, name: string): number {
     )
   }
   if (ms > MAX_DURATION_MS && ms !== Number.POSITIVE_INFINITY) {
-    throw new MillpondError(
-      'DURATION_INVALID',
-      `${name}: ${show(value)} is over 100 years: give a shorter time, or Infinity for an entry that never expires`,
-    )
+    const orEver = LIFE.test(name) ? ', or Infinity for an entry that never expires' : ''
+    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is over 100 years: give a shorter time${orEver}`)
   }
   return ms
 }

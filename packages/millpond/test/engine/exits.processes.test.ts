@@ -64,6 +64,17 @@ test('memory alone, SQLite, a folder of files', async () => {
   )
 })
 
+test('waits of months are no waits of a millisecond, and keep no process (node-cache 157)', async () => {
+  const months = `process.on('warning', ({ message }) => console.log(message))
+await cache.set('c', 1, { ttl: '60d', staleFor: '60d' })
+await cache.getOrSet('d', async () => 2, { timeout: { soft: '50d', hard: '60d' } })
+await cache.schedule({ tags: ['t'] }, { in: '60d' })
+await cache.schedule({ tags: ['t'] }, { at: new Date('2999-01-01') })
+await new Promise((resolve) => setTimeout(resolve, 20))
+console.log(await cache.get('c'))`
+  expect(await ends('', '', months)).toBe('loaded\n1 0')
+})
+
 describe('a server that is not there, while it is looked for', () => {
   const AT = '127.0.0.1'
   const kinds: [name: string, tier: 'redis' | 'postgres' | 'memcached', made: (port: number) => string][] = [

@@ -42,6 +42,16 @@ test.each<[string, object, RegExp]>([
   ['a timeout that is a number', { defaults: { timeout: 5000 } }, /timeout: 5000 is not allowed: give an object/],
   ['a timeout with an unknown name', { defaults: { timeout: { hrad: 5 } } }, /unknown option "defaults.timeout.hrad": did you mean "hard"/],
   ['a timeout with a wrong time', { defaults: { timeout: { hard: -1 } } }, /timeout.hard: -1 is not a duration/],
+  [
+    'a timeout of centuries',
+    { defaults: { timeout: { hard: 4e12 } } },
+    /timeout.hard: 4000000000000 is over 100 years: give a shorter time$/,
+  ],
+  [
+    'a life of centuries',
+    { defaults: { ttl: 4e12 } },
+    /ttl: 4000000000000 is over 100 years: give a shorter time, or Infinity for an entry/,
+  ],
   ['tags that are one text', { defaults: { tags: 'users' } }, /tags: "users" is not a list/],
 ])('createCache refuses %s', (_what, options, message) => {
   expect(() => create(options)).toThrow(message)
