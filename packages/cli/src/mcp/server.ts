@@ -1,6 +1,8 @@
 // The Model Context Protocol over standard input and output: JSON-RPC 2.0, a message a line (modelcontextprotocol.io/specification/2025-11-25: basic/transports,
 // basic/lifecycle, server/tools). Tools alone: an assistant asks, and proposes.
+
 import { createInterface } from 'node:readline'
+import { isError } from 'millpond/options'
 import type { Client } from '../connection/client.ts'
 import { isObject } from '../connection/files.ts'
 import { at, type Row, textAt } from '../connection/read.ts'
@@ -83,7 +85,7 @@ async function reply(parts: McpParts, session: Session, message: unknown): Promi
       ? failed(id, ERROR.method, `there is no method ${JSON.stringify(method)} here`)
       : { jsonrpc: '2.0', id, result }
   } catch (error) {
-    return failed(id, error instanceof NoSuchTool ? ERROR.params : ERROR.internal, error instanceof Error ? error.message : String(error))
+    return failed(id, error instanceof NoSuchTool ? ERROR.params : ERROR.internal, isError(error) ? error.message : String(error))
   }
 }
 
