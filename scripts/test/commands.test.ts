@@ -14,7 +14,10 @@ const call = (script: string, ...args: readonly string[]) => {
 }
 
 test.each([
+  ['api.mjs', ['--help'], 'npm run api'],
   ['audit.mjs', ['--help'], 'npm run audit'],
+  ['ready.mjs', ['--help'], 'npm run ready'],
+  ['sbom.mjs', ['-h'], 'npm run sbom'],
   ['histories.mjs', ['--help'], 'npm run histories'],
   ['kills.mjs', ['-h'], 'npm run kills'],
   ['long.mjs', ['-h'], 'npm run long'],
@@ -28,7 +31,10 @@ test.each([
 })
 
 test.each([
+  ['api.mjs', ['--chekc'], /"--chekc" is not an option/],
   ['audit.mjs', ['--hlep'], /"--hlep" is not an option/],
+  ['ready.mjs', ['now'], /"now" is not an option/],
+  ['sbom.mjs', ['--out'], /"--out" is not an option/],
   ['histories.mjs', ['--tier', 'oracle'], /--tier: "oracle" is not one of/],
   ['histories.mjs', ['--skip', 'some'], /--skip: "some" is not a number/],
   ['histories.mjs', ['--minutes', 'ten'], /--minutes: "ten" is not a number/],
