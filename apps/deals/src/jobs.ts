@@ -132,7 +132,11 @@ async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, sa
   const hide = process.stderr.isTTY === true ? showWarming(cache) : () => undefined
   try {
     const { organizations, warmed, fresh, failed, ms } = await warming.warmBusiestOrganizations(FIRST, { signal })
-    const besides = [...(fresh > 0 ? [`${fresh.toLocaleString('en')} were there`] : []), ...(failed > 0 ? [`${failed} failed`] : [])]
+    const besides = [
+      ...(fresh > 0 ? [`${fresh.toLocaleString('en')} were there`] : []),
+      ...(failed > 0 ? [`${failed} failed`] : []),
+      ...(signal.aborted ? ['the rest was given up as the service stops'] : []),
+    ]
     say(
       `warming: ${warmed.toLocaleString('en')} answers of the ${organizations} busiest organisations in ${(ms / 1000).toFixed(1)} s${besides.map((text) => `, ${text}`).join('')}`,
     )
