@@ -95,11 +95,11 @@ export class MissLease implements Lease {
     this.#stopTimer()
   }
 
-  /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`wary.ts`). */
+  /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`read-fence.ts`). */
   #tooLate(): LeaseVerdict {
-    const { ledger, wary, flights, near } = this.#space
+    const { ledger, fence, flights, near } = this.#space
     if (!ledger.isLocal) {
-      wary.mark(this.key, ledger)
+      fence.mark(this.key, ledger)
       flights.overlap(this.key)
       near?.drop(this.key, 'replaced')
     }

@@ -142,7 +142,7 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
   space.flights.recover(key)
   if (!ledger.isLocal) {
-    space.wary.mark(key, ledger)
+    space.fence.mark(key, ledger)
     space.flights.overlap(key, flight)
   }
   const isValid = mayStore && !flight.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'

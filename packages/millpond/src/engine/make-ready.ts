@@ -4,7 +4,7 @@ import type { Demand } from './abroad.ts'
 import type { Space } from './space.ts'
 
 /**
- * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `wary.ts`.
+ * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `read-fence.ts`.
  * `false`: the ledger does not answer, so no copy may be believed.
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
@@ -23,8 +23,8 @@ function readyHere(space: Space, mark: number, { consistency, after }: Demand): 
   return ledger.trusted() || ledger.ensure()
 }
 
-export function newestMark({ wary }: Space, keys: readonly string[]): number {
+export function newestMark({ fence }: Space, keys: readonly string[]): number {
   let newest = -1
-  for (const key of keys) newest = Math.max(newest, wary.markOf(key))
+  for (const key of keys) newest = Math.max(newest, fence.markOf(key))
   return newest
 }

@@ -13,12 +13,12 @@ import { tellInvalidated, told } from './forget.ts'
 import { namesOf } from './hidden.ts'
 import { Ledger } from './ledger.ts'
 import { Outlets, type OutletUse } from './outlets.ts'
+import { ReadFence } from './read-fence.ts'
 import type { Settings } from './settings.ts'
 import { Shapes } from './shapes.ts'
 import type { Space } from './space.ts'
 import { Stamps } from './stamps.ts'
 import { storagePrefix } from './storage-key.ts'
-import { Wary } from './wary.ts'
 import type { CacheWatch } from './watch.ts'
 import { WriteOrder } from './write-order.ts'
 
@@ -106,7 +106,7 @@ export function openSpace(
     abroad: parts.abroad,
     flights: new Flights(),
     alarms: new Alarms(clock),
-    wary: new Wary(),
+    fence: new ReadFence(),
     outlets: openOutlets(parts, namespace, prefix, () => space),
     watch: parts.watch.open(namespace),
     writes: new WriteOrder(),

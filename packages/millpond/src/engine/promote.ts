@@ -31,18 +31,18 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
 
 /**
  * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way. Where the two differ, readers may
- * have seen both, and memory keeps neither: see `wary.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
+ * have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
  */
 function promoteNear(space: Space, near: Near, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry
-  const { ledger, wary } = space
+  const { ledger, fence } = space
   if (entry.freshUntil > now) space.flights.overlap(key)
   const held = near.find(key)
   if (held < 0 || near.freshUntil(held) <= now || ledger.view.judge(key, near.tags(held), near.asOf(held)) !== 'valid') {
-    if (isWanted && !wary.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)
+    if (isWanted && !fence.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)
   } else if (!ledger.isLocal && !holds(near, key, entry.value)) {
     near.drop(key, 'replaced')
-    wary.mark(key, ledger)
+    fence.mark(key, ledger)
   }
 }
 

@@ -71,6 +71,6 @@ async function provisional(space: Space, key: string): Promise<Found | undefined
   if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
   if (flight.age(space.services.clock) >= PROVISIONAL_MS) return undefined
   const found = await flight.landing
-  space.wary.mark(key, space.ledger)
+  space.fence.mark(key, space.ledger)
   return { ...found, value: shown(space, found) }
 }

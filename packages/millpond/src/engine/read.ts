@@ -44,7 +44,7 @@ async function readNoted(journey: Journey, key: string): Promise<Found> {
 async function travel(journey: Journey, key: string): Promise<Found> {
   const { space, policy, after } = journey
   checkSignal(journey.signal)
-  const ready = makeReady(space, space.wary.markOf(key), { consistency: policy.consistency, after })
+  const ready = makeReady(space, space.fence.markOf(key), { consistency: policy.consistency, after })
   if (ready === true) journey.open(true, false)
   else {
     journey.isAbsent = false
@@ -209,7 +209,7 @@ function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
     return Promise.resolve(stale)
   }
   space.watch.counters.loadJoins++
-  if (flight.isProvisional) space.wary.mark(key, space.ledger) // its value is stored nowhere, and given out once more
+  if (flight.isProvisional) space.fence.mark(key, space.ledger) // its value is stored nowhere, and given out once more
   return joinOne(journey, flight)
 }
 

@@ -13,12 +13,12 @@ import type { Eraser } from './erasure.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
+import type { ReadFence } from './read-fence.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { Shapes } from './shapes.ts'
 import type { Sourced } from './sources.ts'
 import type { Stamps } from './stamps.ts'
-import type { Wary } from './wary.ts'
 import type { Watch } from './watch.ts'
 import type { WriteOrder } from './write-order.ts'
 
@@ -83,7 +83,7 @@ export interface Space {
   readonly flights: Flights
   /** Hard timeouts of its loads. */
   readonly alarms: Alarms
-  readonly wary: Wary
+  readonly fence: ReadFence
   readonly watch: Watch
   readonly writes: WriteOrder
   readonly stamps: Stamps

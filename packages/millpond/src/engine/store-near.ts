@@ -1,4 +1,4 @@
-// What is put into memory: nothing that the ledger has moved past, and nothing beside which another value was shown (`wary.ts`).
+// What is put into memory: nothing that the ledger has moved past, and nothing beside which another value was shown (`read-fence.ts`).
 import { isDeepStrictEqual } from 'node:util'
 import type { Near } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
@@ -12,7 +12,7 @@ export function holds(near: Near, key: string, value: unknown): boolean {
   return slot >= 0 && isDeepStrictEqual(near.value(slot), value)
 }
 
-/** Puts a loaded value into memory, unless another one was shown while it was on its way: see `wary.ts`. */
+/** Puts a loaded value into memory, unless another one was shown while it was on its way: see `read-fence.ts`. */
 export function landNear(space: Space, entry: Owned, flight: Flight, cost: number, now: number): void {
   const { near, ledger } = space
   if (near === undefined) return
@@ -36,7 +36,7 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0, 
     if (!ledger.isLocal) near.drop(entry.key, 'replaced')
     return false
   }
-  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, now)
+  return !space.fence.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, now)
 }
 
 export function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {

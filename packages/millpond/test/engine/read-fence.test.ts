@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
-import { Wary } from '../../src/engine/wary.ts'
+import { ReadFence } from '../../src/engine/read-fence.ts'
 import { closeAfterEach, gate, newFolder, open, until } from './setups.ts'
 
 describe('loads that overlap', () => {
@@ -58,17 +58,17 @@ describe('loads that overlap', () => {
 
 describe('marks', () => {
   it('end with the answer to a question that was sent later', () => {
-    const wary = new Wary()
-    wary.mark('k', { asked: 5, heard: 3 })
-    expect([4, 5, 6].map((heard) => wary.isOf('k', { asked: 6, heard }))).toEqual([true, true, false])
-    expect(wary.isOf('other', { asked: 6, heard: 0 })).toBe(false)
+    const fence = new ReadFence()
+    fence.mark('k', { asked: 5, heard: 3 })
+    expect([4, 5, 6].map((heard) => fence.isOf('k', { asked: 6, heard }))).toEqual([true, true, false])
+    expect(fence.isOf('other', { asked: 6, heard: 0 })).toBe(false)
   })
 
   it('concern every key where there are too many to remember, until they have all ended', () => {
-    const wary = new Wary()
-    for (let n = 0; n <= 10_000; n++) wary.mark(`k${n}`, { asked: 5, heard: 3 })
-    expect([5, 6].map((heard) => wary.isOf('never marked', { asked: 6, heard }))).toEqual([true, false])
-    for (let n = 0; n < 10_000; n++) wary.mark(`l${n}`, { asked: 8, heard: 6 })
-    expect([wary.isOf('l0', { asked: 8, heard: 8 }), wary.isOf('never marked', { asked: 8, heard: 7 })]).toEqual([true, false])
+    const fence = new ReadFence()
+    for (let n = 0; n <= 10_000; n++) fence.mark(`k${n}`, { asked: 5, heard: 3 })
+    expect([5, 6].map((heard) => fence.isOf('never marked', { asked: 6, heard }))).toEqual([true, false])
+    for (let n = 0; n < 10_000; n++) fence.mark(`l${n}`, { asked: 8, heard: 6 })
+    expect([fence.isOf('l0', { asked: 8, heard: 8 }), fence.isOf('never marked', { asked: 8, heard: 7 })]).toEqual([true, false])
   })
 })

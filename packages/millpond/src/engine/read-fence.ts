@@ -25,8 +25,8 @@ export interface Asked {
 /** Beyond this many, every key is marked. */
 const MAX_MARKS = 10_000
 
-/** The keys of which something was shown that the ledger has not been asked about since. */
-export class Wary {
+/** A read fence: the keys of which something was shown that the ledger has not been asked about since. */
+export class ReadFence {
   /** How many questions had been sent by then; oldest first. */
   readonly #marks = new Map<string, number>()
   #ofAll = -1
