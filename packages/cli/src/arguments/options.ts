@@ -76,6 +76,8 @@ export const OPTIONS = {
   pace: { kind: 'count', value: 'N', help: 'so many keys a second, where keys or addresses are named (all at once)' },
   cdn: { kind: 'flag', help: 'purge addresses and tags at the connected CDN too' },
   scan: { kind: 'flag', help: 'count exactly by listing every tier: costly there' },
+  from: { kind: 'text', value: 'REGION', help: 'the region whose entries are brought (the origin)' },
+  wait: { kind: 'duration', value: 'TIME', help: 'until the other regions have heard (10 s)' },
   rate: { kind: 'number', value: 'N', help: 'keys a second' },
   concurrency: { kind: 'count', value: 'N', help: 'loads, or files, at a time (8)' },
   by: { kind: 'text', value: 'WHAT', choices: ['hits', 'bytes', 'pattern', 'misses', 'loads'], help: 'hits' },

@@ -33,6 +33,7 @@ import { operationsCancel, operationsList, operationsShow, operationsWait } from
 import { optimize } from './optimize.ts'
 import { prediction } from './prediction.ts'
 import { proposalsApprove, proposalsDrop, proposalsList } from './proposals.ts'
+import { regionsDrain, regionsFill, regionsList, regionsServe } from './regions.ts'
 import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
 import { trends } from './trends.ts'
@@ -55,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
   testConnection,
   alertsList,
   jobsList,
+  regionsList,
   warmPlans,
   cdnStatus,
   cdnLocations,
@@ -76,6 +78,9 @@ export const COMMANDS: readonly Command[] = [
   proposalsList,
   proposalsApprove,
   proposalsDrop,
+  regionsDrain,
+  regionsFill,
+  regionsServe,
   mark,
   alertsResolve,
   alertsSilence,

@@ -13,6 +13,7 @@ import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
 import { predicted, switched } from './prediction.ts'
+import { drained, filled, regionsOf, served } from './regions.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { Tail } from './tail.ts'
@@ -60,6 +61,10 @@ export function actsOf(
     jobs: () => jobsOf(cache),
     job_run: ({ name }) => triggerJob(cache, name),
     coverage: () => coverage(cache, application),
+    regions: () => regionsOf(cache),
+    region_drain: ({ region, timeout_ms }) => drained(cache, region, timeout_ms),
+    region_fill: ({ from, per_second }) => filled(cache, from, per_second),
+    region_serve: ({ region }) => served(cache, region),
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),
     erase_heard: (asked) => heard.of(asked),

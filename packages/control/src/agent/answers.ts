@@ -177,7 +177,33 @@ export interface Coverage {
   readonly is_complete: boolean
 }
 
+/** How far a region is filled. */
+export interface FillRow {
+  readonly from: string
+  readonly keys: number
+  readonly copied: number
+  readonly bytes: number
+  readonly is_done: boolean
+  readonly error: string | null
+}
+
+/** A region as one process sees it. */
+export interface RegionRow {
+  readonly region: string
+  readonly is_origin: boolean
+  /** `null`: its stores do not answer. */
+  readonly standing: 'serving' | 'drained' | 'filling' | null
+  readonly is_heard: boolean
+  readonly lag_seconds: number | null
+  readonly filling: FillRow | null
+}
+
 export interface Answered extends InsightAnswered {
+  /** `own: null`: the cache has no regions. */
+  regions: { readonly own: string | null; readonly regions: readonly RegionRow[] }
+  region_drain: { readonly region: string; readonly is_safe: boolean; readonly behind: readonly string[] }
+  region_fill: { readonly region: string; readonly filling: FillRow | null }
+  region_serve: { readonly region: string }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   coverage: Coverage
   jobs: {

@@ -5,6 +5,7 @@ const MOST_KEYS = 10_000
 const namespaces = z.array(z.string().min(1).max(128)).max(1000).optional()
 const key = z.string().min(1).max(16_384)
 const scopeNames = z.record(z.string().max(128), z.string().max(200))
+const region = z.string().min(1).max(63)
 const names = z.array(z.string().min(1).max(1024)).max(1000).optional()
 
 /** What to forget. Keys are encoded. */
@@ -168,6 +169,10 @@ export const ASKED = {
     cancel: z.boolean().optional(),
   }),
   coverage: z.null(),
+  regions: z.null(),
+  region_drain: z.strictObject({ region, timeout_ms: z.number().min(0).max(30_000) }),
+  region_fill: z.strictObject({ from: region.optional(), per_second: z.number().int().min(1).max(1_000_000).optional() }),
+  region_serve: z.strictObject({ region }),
   jobs: z.null(),
   job_run: z.strictObject({ name: z.string().min(1).max(200) }),
   erase_plan: z.strictObject({ namespaces, subject }),

@@ -19,6 +19,7 @@ import { maintenanceRoutes } from './maintenance.ts'
 import { metricRoutes } from './metrics.ts'
 import { operationRoutes } from './operations.ts'
 import { optimizationRoutes } from './optimizations.ts'
+import { regionRoutes } from './regions.ts'
 import { reportRoutes } from './reports.ts'
 import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
@@ -48,6 +49,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...reportRoutes,
   ...complianceRoutes,
   ...fleetRoutes,
+  ...regionRoutes,
   streamRoute,
   ...auditRoutes,
   sessionRoute(all),

@@ -1,0 +1,57 @@
+// The regions of a cache, as one of its processes sees them, and taking one out and putting it back.
+import type { Cache, FillProgress, Regions, RegionView } from 'millpond'
+import type { Answered, FillRow, RegionRow } from './answers.ts'
+import { reasonOf } from './reason.ts'
+
+/** So long a fill is waited for before its progress is told. */
+const AT_ONCE_MS = 500
+
+/** `own: null`: this cache has no regions. */
+export async function regionsOf({ regions }: Cache): Promise<Answered['regions']> {
+  if (regions === undefined) return { own: null, regions: [] }
+  return { own: regions.own, regions: (await regions.list()).map(rowOf) }
+}
+
+export async function drained(cache: Cache, region: string, timeoutMs: number): Promise<Answered['region_drain']> {
+  const { isSafe, behind } = await regionsIn(cache).drain({ region, timeout: timeoutMs })
+  return { region, is_safe: isSafe, behind }
+}
+
+/** A fill takes its time: it goes on behind the answer. */
+export async function filled(cache: Cache, from: string | undefined, perSecond: number | undefined): Promise<Answered['region_fill']> {
+  const regions = regionsIn(cache)
+  let error: unknown
+  const filling = regions.fill({ from, keysPerSecond: perSecond }).catch((thrown: unknown) => {
+    error = thrown
+  })
+  await Promise.race([filling, new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS).unref())])
+  // What is wrong with the question shows at once; what goes wrong later is in the list.
+  if (error !== undefined) throw new Error(reasonOf(error))
+  const own = (await regions.list()).find(({ isOwn }) => isOwn)
+  return { region: regions.own, filling: own?.filling === undefined ? null : fillRow(own.filling) }
+}
+
+export async function served(cache: Cache, region: string): Promise<Answered['region_serve']> {
+  await regionsIn(cache).serve(region)
+  return { region }
+}
+
+function regionsIn({ regions }: Cache): Regions {
+  if (regions === undefined) throw new Error('this cache has no regions: give it an edge() tier')
+  return regions
+}
+
+const rowOf = ({ region, isOrigin, standing, isHeard, lagMs, filling }: RegionView): RegionRow => ({
+  region,
+  is_origin: isOrigin,
+  standing: standing ?? null,
+  is_heard: isHeard,
+  lag_seconds: lagMs === undefined ? null : lagMs / 1000,
+  filling: filling === undefined ? null : fillRow(filling),
+})
+
+const fillRow = ({ from, keys, copied, bytes, isDone, error }: FillProgress): FillRow => ({
+  ...{ from, keys, copied, bytes },
+  is_done: isDone,
+  error: error === undefined ? null : reasonOf(new Error(error)),
+})

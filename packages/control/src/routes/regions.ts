@@ -1,0 +1,200 @@
+// Regions of caches: how each stands and how far behind it is; one drained, filled and let serve.
+import { z } from 'zod'
+import { mayTouch, type Principal } from '../access/roles.ts'
+import type { FillRow } from '../agent/answers.ts'
+import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { cachesFor } from '../fleet/reach.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { all } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+const filling = z.object({
+  from: z.string(),
+  keys: z.number().describe('looked at there'),
+  copied: z.number().describe('entries stored here'),
+  bytes: z.number(),
+  is_done: z.boolean(),
+  error: z.string().nullable(),
+})
+const row = z.object({
+  cache_name: z.string(),
+  region: z.string(),
+  is_origin: z.boolean().describe('the others ask it for what they do not have'),
+  standing: z.enum(['serving', 'drained', 'filling']).nullable().describe('null: its stores do not answer'),
+  nodes: z.array(z.string()).describe('its processes, as far as this control plane sees them'),
+  seen_from: z
+    .array(
+      z.object({
+        region: z.string(),
+        lag_seconds: z.number().nullable().describe('since all that it had invalidated was known there; null: it has not been heard yet'),
+        is_heard: z.boolean().describe('within the longest lag'),
+      }),
+    )
+    .describe('by the regions whose processes are seen; of several processes the one that is furthest behind'),
+  filling: filling.nullable().describe('what it is being filled with, or was last'),
+})
+type Row = z.output<typeof row>
+
+export const regionRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'regions/',
+    summary: 'The regions of caches: who serves, who is heard, how far behind it is',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'By cache and region', schema: all(row) } },
+    async handle({ control, principal, query }) {
+      if (query.cache_name === undefined && control.fleet.names.length === 0) return json(200, { data: [], has_more: false })
+      const names = cachesFor(control, principal, query.cache_name).filter((cache) => mayTouch(principal, cache))
+      const data = await Promise.all(names.map((cache) => rowsOf(control, cache)))
+      return json(200, { data: data.flat(), has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'regions/{name}/drain/',
+    summary: 'Take a region out: its stores are neither read nor written; answers when the others have heard all of it, or not in time',
+    scope: 'config:write',
+    body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10) }),
+    answers: {
+      200: {
+        description: 'It is drained; safe to stop where nobody is behind',
+        schema: z.object({ cache_name: z.string(), region: z.string(), is_safe: z.boolean(), behind: z.array(z.string()) }),
+      },
+    },
+    async handle({ control, principal, params, body, who }) {
+      const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
+      const ms = body.wait_seconds * 1000
+      // Nodes of the region know its namespaces; where none is here, any node.
+      const replies = await control.fleet.ask(
+        cache,
+        'region_drain',
+        { region: found.region, timeout_ms: ms },
+        { deadlineMs: ms + 5000, ...(found.nodes.length > 0 && { to: found.nodes }) },
+      )
+      const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
+      if (done.length === 0) throw failed(cache, replies)
+      const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left').map(({ id }) => `node:${id}`)
+      const behind = [...new Set([...done.flatMap((one) => one.behind), ...silent])]
+      await noted(control, who, 'region.drain', found.region, { cache, behind })
+      return json(200, { cache_name: cache, region: found.region, is_safe: behind.length === 0, behind })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'regions/{name}/fill/',
+    summary: 'Fill a region with what another one holds, at a pace, and let it serve when that is done; `regions/` shows how far it is',
+    scope: 'config:write',
+    body: z.strictObject({
+      cache_name: cacheName,
+      from: z.string().min(1).max(63).optional().describe('default: the origin'),
+      keys_per_second: z.number().int().min(1).max(1_000_000).optional().describe('default 2,000'),
+    }),
+    answers: {
+      200: { description: 'It has begun', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
+    },
+    async handle({ control, principal, params, body, who }) {
+      const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
+      const [node] = found.nodes
+      if (node === undefined)
+        throw new Problem(
+          409,
+          'no_node_there',
+          `no process of ${found.region} is seen from here: ask the control plane of ${found.region}, or let it serve and fill by reads`,
+        )
+      const asked = {
+        ...(body.from !== undefined && { from: body.from }),
+        ...(body.keys_per_second !== undefined && { per_second: body.keys_per_second }),
+      }
+      const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
+      if (reply?.body === undefined) throw failed(cache, reply === undefined ? [] : [reply])
+      await noted(control, who, 'region.fill', found.region, { cache, from: reply.body.filling?.from ?? null })
+      return json(200, { cache_name: cache, region: found.region, filling: reply.body.filling })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'regions/{name}/serve/',
+    summary: 'Let a region be read and written at once, with what it has',
+    scope: 'config:write',
+    body: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'It serves', schema: z.object({ cache_name: z.string(), region: z.string() }) } },
+    async handle({ control, principal, params, body, who }) {
+      const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
+      const to = found.nodes.slice(0, 1)
+      const replies = await control.fleet.ask(cache, 'region_serve', { region: found.region }, to.length > 0 ? { to } : {})
+      if (!replies.some((reply) => reply.body !== undefined)) throw failed(cache, replies)
+      await noted(control, who, 'region.serve', found.region, { cache })
+      return json(200, { cache_name: cache, region: found.region })
+    },
+  }),
+]
+
+async function rowsOf(control: Control, cache: string): Promise<readonly Row[]> {
+  const replies = await control.fleet.ask(cache, 'regions', null)
+  const rows = new Map<string, Row>()
+  for (const { id, body } of replies) {
+    if (body === undefined || body.own === null) continue
+    for (const seen of body.regions) {
+      const isOwn = seen.region === body.own
+      const known = rows.get(seen.region)
+      const from = known?.seen_from ?? []
+      const filling: FillRow | null = isOwn ? seen.filling : null
+      rows.set(seen.region, {
+        ...{ cache_name: cache, region: seen.region, is_origin: seen.is_origin },
+        standing: seen.standing ?? known?.standing ?? null,
+        nodes: isOwn ? [...(known?.nodes ?? []), id] : (known?.nodes ?? []),
+        seen_from: isOwn ? from : withWorst(from, { region: body.own, lag_seconds: seen.lag_seconds, is_heard: seen.is_heard }),
+        filling: filling ?? known?.filling ?? null,
+      })
+    }
+  }
+  return [...rows.values()].sort((a, b) => (a.region < b.region ? -1 : 1))
+}
+
+/** Of several processes of one region the one that has heard least. */
+function withWorst(all: Row['seen_from'], one: Row['seen_from'][number]): Row['seen_from'] {
+  const same = all.find(({ region }) => region === one.region)
+  if (same === undefined) return [...all, one]
+  const lag = same.lag_seconds === null || one.lag_seconds === null ? null : Math.max(same.lag_seconds, one.lag_seconds)
+  return [...all.filter((other) => other !== same), { region: one.region, lag_seconds: lag, is_heard: same.is_heard && one.is_heard }]
+}
+
+/** @throws Problem 404, 422 where several caches have such a region and none was named */
+async function regionAt(
+  control: Control,
+  principal: Principal,
+  asked: string | undefined,
+  name = '',
+): Promise<{ readonly cache: string; readonly row: Row }> {
+  const names = cachesFor(control, principal, asked).filter((cache) => mayTouch(principal, cache))
+  const rows = (await Promise.all(names.map((cache) => rowsOf(control, cache)))).flat()
+  const [found, ...more] = rows.filter(({ region }) => region === name)
+  if (found === undefined) throw notFound(`region ${JSON.stringify(name.slice(0, 63))} of a cache`)
+  if (more.length === 0) return { cache: found.cache_name, row: found }
+  const caches = [found, ...more].map(({ cache_name }) => cache_name).join(', ')
+  throw new Problem(422, 'cache_name_missing', `there are several caches with a region ${name}: say cache_name, one of ${caches}`, {
+    errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
+  })
+}
+
+const failed = (cache: string, replies: readonly { readonly id: string; readonly error?: string; readonly status: string }[]): Problem => {
+  const [first] = replies
+  return new Problem(
+    502,
+    'node_failed',
+    first === undefined ? `no process of ${cache} can be asked` : `${first.id} of ${cache} could not do it: ${first.error ?? first.status}`,
+  )
+}
+
+function noted(
+  control: Control,
+  who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
+  action: string,
+  target: string,
+  detail: Record<string, unknown>,
+): Promise<unknown> {
+  return control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail }))
+}

@@ -1,0 +1,58 @@
+// Regions in the control plane: how they stand, and one drained, filled and let serve, on record.
+import { createCache, memory } from 'millpond'
+import { simulatedServer } from 'millpond/testing'
+import { edge } from 'millpond/tiers/edge'
+import { expect, it } from 'vitest'
+import { open } from './setup.ts'
+
+it('shows regions and how far behind they are, and drains, fills and lets one serve', async () => {
+  const stores = { us: simulatedServer(), eu: simulatedServer() }
+  const start = (region: 'us' | 'eu') => {
+    const regions = { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }
+    return createCache({ name: 'shop', tiers: [memory(), edge({ regions, region, origin: 'us', maxRegionLag: '2s' })] })
+  }
+  const [us, eu, plain] = [start('us'), start('eu'), createCache({ name: 'plain' })]
+  for (const cache of [us, eu])
+    await expect
+      .poll(
+        async () => {
+          await cache.getOrSet('warm', () => 1)
+          return (await cache.regions?.list())?.every(({ isHeard, lagMs }) => isHeard && lagMs !== undefined)
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true)
+  for (let n = 0; n < 20; n++) await us.set(`deal:${n}`, n)
+  const opened = await open(':memory:', { caches: [eu, plain] })
+  const list = async () => (await opened.call('GET', 'regions/', { as: 'viewer' })).json.data
+  const act = (verb: string, body: object = {}, region = 'eu', as: 'editor' | 'operator' | 'limited' = 'editor') =>
+    opened.call('POST', `regions/${region}/${verb}/`, { as, body })
+
+  expect(await list()).toMatchObject([
+    { cache_name: 'shop', region: 'eu', is_origin: false, standing: 'serving', nodes: [expect.any(String)], seen_from: [], filling: null },
+    { region: 'us', is_origin: true, standing: 'serving', nodes: [], seen_from: [{ region: 'eu', is_heard: true }] },
+  ])
+  expect((await act('drain')).json).toEqual({ cache_name: 'shop', region: 'eu', is_safe: true, behind: [] })
+  expect((await list())[0].standing).toBe('drained')
+  const last = await act('drain', {}, 'us')
+  expect([last.status, last.json.detail]).toEqual([502, expect.stringContaining('"us" is the last that serves')])
+
+  const filled = await act('fill', { keys_per_second: 1000 })
+  expect(filled.json).toMatchObject({ region: 'eu', filling: { from: 'us', error: null } })
+  await expect
+    .poll(async () => (await list())[0], { timeout: 20_000 })
+    .toMatchObject({ standing: 'serving', filling: { is_done: true, keys: 21 } })
+  expect((await act('fill', { from: 'mars' })).json.detail).toContain('"mars" is none of the regions')
+  expect((await act('fill', {}, 'us')).json).toMatchObject({ status: 409, code: 'no_node_there' })
+  expect((await act('drain', { wait_seconds: 0 }, 'us')).status).toBe(200)
+  expect((await act('serve', {}, 'us')).json).toEqual({ cache_name: 'shop', region: 'us' })
+
+  expect([(await act('drain', {}, 'mars')).status, (await act('drain', {}, 'eu', 'operator')).status]).toEqual([404, 403])
+  expect((await act('drain', {}, 'eu', 'limited')).status).toBe(404)
+  expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
+    { target: 'us' },
+    { target: 'eu' },
+  ])
+  await opened.close()
+  await Promise.all([us.close(), eu.close(), plain.close()])
+})
