@@ -11,6 +11,8 @@ import { type Profile, shareUnder } from './observer/profile.ts'
 const HELP = `usage: npm run bench:observer -- [options]
   --seconds N   of load in each of the runs (20)
   --viewers N   live streams in the second run (6)
+  --turns N     instead of profiles: the processor time of a request, N times in turn on a service whose control plane's clocks stand still, one that nobody looks at, and
+                the same with viewers; the mean of the differences with its 95 % interval (Linux)
   --json        the figures as JSON
 
 Exits with 1 where watching takes more than 1 % with nobody looking, or 3 % with six viewers.`
@@ -19,6 +21,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
     viewers: { type: 'string', default: '6' },
+    turns: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -34,6 +37,13 @@ const WARM_S = 8
 /** Where the observer's functions are; what they call counts with them. */
 const OBSERVER = /\/packages\/control\/dist\//
 
+/** Holds the clocks of the control plane still: nothing is looked at by itself. */
+const STILL = `data:text/javascript,${encodeURIComponent(`
+  const begin = globalThis.setInterval
+  globalThis.setInterval = (work, ...more) =>
+    /\\/packages\\/control\\/dist\\//.test(new Error().stack) ? begin(() => {}, 2 ** 31 - 1) : begin(work, ...more)
+`)}`
+
 interface Run {
   readonly viewers: number
   /** Of the time in which the process worked. */
@@ -44,6 +54,7 @@ interface Run {
 }
 
 if (values.help) console.log(HELP)
+else if (values.turns !== undefined) await inTurn(Number(values.turns), Number(values.viewers), Number(values.seconds))
 else {
   const seconds = Number(values.seconds)
   const [unseen, seen] = [await take(0, seconds), await take(Number(values.viewers), seconds)]
@@ -57,16 +68,75 @@ function told({ viewers, share, busy, requests }: Run): string {
   return `${who.padEnd(16)} ${(100 * share).toFixed(2)} % of the processor time of the service (${(100 * busy).toFixed(0)} % of a core, ${requests} requests)`
 }
 
+/** Two services stand side by side, and one is asked at a time: what the machine does else falls on all alike. */
+async function inTurn(turns: number, viewers: number, seconds: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-observer-'))
+  const children = [start(join(folder, 'plain'), ['--import', STILL]), start(join(folder, 'watched'), [])] as const
+  try {
+    const [plain, watched] = await Promise.all(children.map(async (child) => ({ pid: child.pid ?? 0, ...(await ready(child)) })))
+    if (plain === undefined || watched === undefined) return
+    const cost = async ({ pid, url, token }: typeof plain, streams: number): Promise<number> => {
+      const stop = new AbortController()
+      const headers = { authorization: `Bearer ${token}` }
+      const open = Array.from({ length: streams }, () => watch(`${url}/api/admin/caching/stream/?hz=1`, headers, stop.signal))
+      // What it takes to open them is not what it takes to watch.
+      await load(url, headers, EDGE_S / 2)
+      const before = ticksOf(pid)
+      const requests = await load(url, headers, seconds)
+      const ticks = ticksOf(pid) - before
+      stop.abort()
+      await Promise.all(open)
+      return ticks / requests
+    }
+    for (const service of [plain, watched]) await load(service.url, { authorization: `Bearer ${service.token}` }, WARM_S)
+    const more: { unseen: number[]; seen: number[] } = { unseen: [], seen: [] }
+    for (let turn = 0; turn < turns; turn++) {
+      const [off, on, seen] = [await cost(plain, 0), await cost(watched, 0), await cost(watched, viewers)]
+      more.unseen.push(on / off - 1)
+      more.seen.push(seen / off - 1)
+    }
+    const [unseen, seen] = [interval(more.unseen), interval(more.seen)]
+    if (values.json) console.log(JSON.stringify({ turns, unseen, seen }))
+    else
+      for (const [who, { mean, half }] of [
+        ['nobody looking', unseen],
+        [`${viewers} live viewers`, seen],
+      ] as const)
+        console.log(
+          `${who.padEnd(16)} ${(100 * mean).toFixed(1)} % \u00b1 ${(100 * half).toFixed(1)} more processor time a request than without, in ${turns} turns`,
+        )
+  } finally {
+    for (const child of children) child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Of user and system, as Linux counts them for a process and all its threads. */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
+/** Of the mean, by the normal distribution: give it ten turns or more. */
+function interval(values: readonly number[]): { readonly mean: number; readonly half: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1)
+  return { mean, half: 1.96 * Math.sqrt(variance / values.length) }
+}
+
+function start(data: string, flags: readonly string[]): ChildProcess {
+  const size = ['--organizations', '40', '--users', '400', '--deals', '4000']
+  return spawn(process.execPath, [...flags, join(ROOT, 'apps/deals/dist/main.js'), '--port', '0', '--dir', data, ...size], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, CACHE_WARMING_ENABLED: 'false' },
+  })
+}
+
 async function take(viewers: number, seconds: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-observer-'))
-  const child = spawn(
-    process.execPath,
-    [
-      ...['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '500', join(ROOT, 'apps/deals/dist/main.js')],
-      ...['--port', '0', '--dir', join(folder, 'data'), '--organizations', '40', '--users', '400', '--deals', '4000'],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, CACHE_WARMING_ENABLED: 'false' } },
-  )
+  const child = start(join(folder, 'data'), ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '500'])
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const stop = new AbortController()
   try {
