@@ -63,6 +63,15 @@ describe('millpondProxy', () => {
     expect(await read('/b')).toBe(kept)
   })
 
+  it('counts what it answers, since it began', async () => {
+    const [before] = await cdn.analytics()
+    for (const _ of [1, 2, 3]) await read('/counted')
+    const [after] = await cdn.analytics()
+    expect((after?.found?.requests ?? 0) - (before?.found?.requests ?? 0)).toBe(3)
+    expect((after?.found?.hits ?? 0) - (before?.found?.hits ?? 0)).toBe(2)
+    expect(Date.parse(after?.found?.from ?? '')).toBeLessThanOrEqual(Date.now())
+  })
+
   it('tells its health, and that nobody is there', async () => {
     expect(await cdn.health()).toMatchObject([{ edge: 'proxy', found: { isReady: true, notes: [] } }])
     const nobody = createCdn({ edges: [millpondProxy({ admin: 'http://127.0.0.1:9' })] })

@@ -6,6 +6,8 @@ import { metricsText } from './metrics.ts'
 import type { Origins } from './origins.ts'
 
 const MOST_BYTES = 64 * 1024
+/** Of the process, RFC 3339: what `answers` counts from. */
+const STARTED_AT = new Date().toISOString()
 
 export function adminServer(http: HttpCache, origins: () => Origins): Server {
   return createServer((request, response) => {
@@ -26,7 +28,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, http: 
     response.end(metricsText(http.stats(), origins.states(), process.memoryUsage()))
   } else if (method === 'GET' && url === '/health') {
     const states = origins.states()
-    send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states })
+    const { hits, stale, validated, stored, collapsed, failed, passed } = http.stats()
+    const answers = { hits, stale, validated, stored, collapsed, failed, passed: Object.values(passed).reduce((sum, one) => sum + one, 0) }
+    send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states, since: STARTED_AT, answers })
   } else send(response, 404, { error: 'there are GET /metrics, GET /health and POST /purge' })
 }
 

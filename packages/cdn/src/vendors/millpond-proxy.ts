@@ -1,7 +1,7 @@
 // A Millpond proxy as the edge: purged over its admin port, which says when it is done.
 import { checkOptions, type Duration, duration, required, type Shape, text } from 'millpond/options'
-import type { Edge, EdgeCall, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
-import { fieldOf, listOf, textOf } from '../read.ts'
+import type { Edge, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
+import { fieldOf, listOf, numberOf, ratio, textOf } from '../read.ts'
 import type { PurgeKind, PurgeTarget } from '../target.ts'
 import { askVendor } from '../vendor-fetch.ts'
 import { addressOf, apiUrl, timeoutOf } from './common.ts'
@@ -57,7 +57,7 @@ export function millpondProxy(options: MillpondProxyOptions): Edge {
   return {
     name,
     vendor: VENDOR,
-    abilities: { purge: KINDS, soft: KINDS, status: true, analytics: false, locations: false },
+    abilities: { purge: KINDS, soft: KINDS, status: true, analytics: true, locations: false },
     limits: LIMITS,
     site: undefined,
     mendedMs: MENDED_MS,
@@ -72,6 +72,26 @@ export function millpondProxy(options: MillpondProxyOptions): Edge {
       const mode = soft ? { mode: 'soft' } : {}
       for (const what of purgesOf(targets)) await ask('POST', '/purge', { ...what, ...mode }, { signal })
       return { id: undefined, isDone: true }
+    },
+    /** Since the proxy began, whatever days are asked for: it keeps no others. */
+    async figures(_, call): Promise<EdgeFigures> {
+      const answer = await ask('GET', '/health', undefined, call)
+      const count = (name: string): number => numberOf(answer, 'answers', name) ?? 0
+      // Served from what lies there, asked about or not; or made by another request at the same time.
+      const hits = count('hits') + count('stale') + count('validated') + count('collapsed')
+      const misses = count('stored') + count('passed') + count('failed')
+      return {
+        from: textOf(answer, 'since') ?? new Date().toISOString(),
+        to: new Date().toISOString(),
+        requests: hits + misses,
+        hits,
+        misses,
+        hitRatio: ratio(hits, hits + misses),
+        bytes: undefined,
+        clientErrors: undefined,
+        serverErrors: undefined,
+        days: [],
+      }
     },
     async state(call): Promise<EdgeState> {
       const answer = await ask('GET', '/health', undefined, call)
