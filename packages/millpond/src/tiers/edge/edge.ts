@@ -10,6 +10,7 @@ import type {
   LedgerStore,
   Refusal,
   RegionView,
+  Standing,
   Stored,
   TierItem,
 } from '../../core/contracts.ts'
@@ -182,12 +183,12 @@ export class Edge implements LedgerRegions {
     const peer = this.#named(from, 'fill.from')
     if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
     this.#fill?.end()
-    const spaces = [...this.#spaces.values()]
-    const fill = new Fill({ own: this.#entries, peer, spaces, perSecond: keysPerSecond, clock, deadlines: this.#deadlines })
+    const fill = new Fill({
+      ...{ own: this.#entries, standing: this.#standing, put: (standing) => this.#put(own, standing) },
+      ...{ peer, spaces: [...this.#spaces.values()], perSecond: keysPerSecond, clock, deadlines: this.#deadlines },
+    })
     this.#fill = fill
-    await this.#put(own, 'filling')
     await fill.run()
-    await this.#put(own, 'serving')
     return fill.progress
   }
 
@@ -239,7 +240,7 @@ export class Edge implements LedgerRegions {
     throw invalid(option, name, `is none of the regions: there are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
   }
 
-  async #put(region: Region, standing: RegionView['standing'] & string): Promise<void> {
+  async #put(region: Region, standing: Standing): Promise<void> {
     try {
       if (region === this.#settings.own) await this.#standing.put(standing)
       else await putStanding(region, standing, this.#deadlines)

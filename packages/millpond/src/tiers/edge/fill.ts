@@ -1,10 +1,11 @@
 // Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from elsewhere.
-import type { Clock, FillProgress, Stored } from '../../core/contracts.ts'
+import type { Clock, FillProgress, Standing, Stored } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { RegionEntries } from './entries.ts'
 import type { Region } from './options.ts'
 import type { EdgeSpace } from './space.ts'
+import type { OwnStanding } from './standing.ts'
 
 const STEP = 100
 /** The longest that a store may take for the next of its keys. */
@@ -15,6 +16,9 @@ const PAUSE_MS = 500
 
 export interface FillParts {
   readonly own: RegionEntries
+  readonly standing: Pick<OwnStanding, 'current' | 'ask'>
+  /** Says how the own region stands from now on. @throws MillpondError `TIER_FAILED` */
+  readonly put: (standing: Standing) => Promise<void>
   readonly peer: Region
   readonly spaces: readonly EdgeSpace[]
   readonly perSecond: number
@@ -50,9 +54,13 @@ export class Fill {
 
   /** @throws MillpondError `TIER_FAILED`, `CLOSED` */
   async run(): Promise<void> {
+    const { spaces, standing, put } = this.#parts
     try {
-      for (const space of this.#parts.spaces) await this.#fillSpace(space)
+      await put('filling')
+      for (const space of spaces) await this.#fillSpace(space)
+      await standing.ask()
       this.#checkGoesOn()
+      await put('serving')
       this.#isDone = true
     } catch (error) {
       this.#error = reasonOf(error)
@@ -99,10 +107,10 @@ export class Fill {
     const began = clock.monotonic()
     const [found, held] = await Promise.all([space.borrow(peer.name, keys, 'whatever it says'), own.readAny(keys)])
     const wanted = found.map((stored, at) => (stored !== undefined && isNewer(stored, held[at]) ? stored : undefined))
-    await space.keep(keys, wanted)
+    const isStored = await space.store(keys, wanted)
     this.#keys += keys.length
-    for (const stored of wanted) {
-      if (stored === undefined) continue
+    for (const [at, stored] of wanted.entries()) {
+      if (stored === undefined || isStored[at] !== true) continue
       this.#copied++
       this.#bytes += stored.body.length
     }
@@ -110,8 +118,9 @@ export class Fill {
     if (restMs > 0) await this.#rest(restMs)
   }
 
+  /** Any process may have said otherwise. */
   #checkGoesOn(): void {
-    if (this.#isEnded)
+    if (this.#isEnded || this.#parts.standing.current !== 'filling')
       throw new MillpondError(
         'CLOSED',
         'edge: the region was drained, let serve, filled anew or closed before it was full: fill it once more',
@@ -119,6 +128,7 @@ export class Fill {
   }
 
   #rest(ms: number): Promise<void> {
+    if (this.#isEnded) return Promise.resolve()
     return new Promise((resolve) => {
       const cancel = this.#parts.clock.after(ms, resolve, true)
       this.#wake = () => {

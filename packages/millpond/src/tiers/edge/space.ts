@@ -99,18 +99,31 @@ export class EdgeSpace {
   }
 
   /** Keeps what was borrowed, as it is here. What cannot be stored is as if it had been evicted. */
-  keep(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<unknown> {
-    const byRegion = new Map<string, TierItem[]>()
+  async keep(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<void> {
+    await this.store(keys, borrowed).catch(() => {})
+  }
+
+  /** The same, and tells which of them were stored. @throws MillpondError `TIER_FAILED` where none of the region's tiers takes them. */
+  async store(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<readonly boolean[]> {
+    const byRegion = new Map<string, { readonly items: TierItem[]; readonly places: number[] }>()
     for (const [at, key] of keys.entries()) {
       const stored = borrowed[at]
       if (stored === undefined) continue
       const { region = '', ...rest } = stored
-      const made = byRegion.get(region) ?? []
-      made.push({ key, ...rest })
+      const made = byRegion.get(region) ?? { items: [], places: [] }
+      made.items.push({ key, ...rest })
+      made.places.push(at)
       byRegion.set(region, made)
     }
     const { entries, own } = this.#parts
-    return Promise.all([...byRegion].map(([region, items]) => entries.write(items, region === own.name ? '' : region).catch(() => {})))
+    const isStored = keys.map(() => false)
+    await Promise.all(
+      [...byRegion].map(async ([region, { items, places }]) => {
+        const refusals = await entries.write(items, region === own.name ? '' : region)
+        for (const [index, at] of places.entries()) isStored[at] = refusals[index] === undefined
+      }),
+    )
+    return isStored
   }
 
   get namespace(): string {

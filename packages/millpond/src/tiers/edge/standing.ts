@@ -37,6 +37,7 @@ export class OwnStanding {
   readonly #deadlines: Deadlines
   readonly #everyMs: number
   #standing: Standing = 'serving'
+  #puts = 0
   #cancel = (): void => {}
   #isClosed = false
   #first: Promise<void> | undefined
@@ -60,7 +61,16 @@ export class OwnStanding {
 
   async put(standing: Standing): Promise<void> {
     await putStanding(this.#own, standing, this.#deadlines)
+    this.#puts++
     this.#standing = standing
+  }
+
+  /** While the store is away it stands as it stood. */
+  async ask(): Promise<void> {
+    const puts = this.#puts
+    const standing = await askStanding(this.#own, this.#deadlines).catch(() => this.#standing)
+    // What was put meanwhile is newer than this answer.
+    if (puts === this.#puts) this.#standing = standing
   }
 
   close(): void {
@@ -68,11 +78,9 @@ export class OwnStanding {
     this.#cancel()
   }
 
-  /** While the store is away it stands as it stood. */
   async #look(): Promise<void> {
-    const standing = await askStanding(this.#own, this.#deadlines).catch(() => this.#standing)
+    await this.ask()
     if (this.#isClosed) return
-    this.#standing = standing
     this.#cancel = this.#clock.after(this.#everyMs, () => void this.#look())
   }
 }
