@@ -160,6 +160,41 @@ it('plans an invalidation, which a person approves at a terminal in their own na
   expect(proposalFiles()).toEqual([])
 }, 60_000)
 
+it('lets a hundred proposals wait, also of those that come at once, and answers a batch whole or not at all', async () => {
+  forgetAll()
+  const one = (at: number): string => call(at, 'propose_post_events_markers', { body: { text: 'deploy' }, why: 'x' })
+  const { by } = await asked([...Array(120).keys()].map(one))
+  expect(proposalFiles()).toHaveLength(100)
+  const refused = [...Array(120).keys()].filter((at) => by(at).result.isError)
+  expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([20, expect.stringContaining('100 proposals wait')])
+  forgetAll()
+  const many = await asked([JSON.stringify([...Array(101).keys()].map((at) => JSON.parse(message(at, 'ping')))), '[]'])
+  expect(JSON.parse(`[${many.ran.out.trim().replace('\n', ',')}]`)).toMatchObject([
+    { error: { code: -32600 } },
+    { error: { code: -32600 } },
+  ])
+}, 60_000)
+
+it('shows what is to be approved beside the question, also with --json, and takes no proposal that leads elsewhere', async () => {
+  forgetAll()
+  await asked([call(1, 'propose_post_events_markers', { body: { message: 'deploy' }, why: 'to see it' })])
+  const [file = ''] = proposalFiles()
+  const id = file.replace('.json', '')
+  const refused = await desk.run(['proposals', 'approve', id, '--json'], { typed: ['no'] })
+  expect(refused).toMatchObject({ code: 9, out: '' })
+  expect(refused.err).toMatch(/POST events\/markers\/ .*\n.*\{"message":"deploy"\}\n.*"to see it"/)
+
+  const path = join(desk.folder, 'home/.local/state/millpond/proposals', file)
+  const held = readFileSync(path, 'utf8')
+  for (const elsewhere of ['http://127.0.0.1:9/events/', '//127.0.0.1:9/events/', '/events/', '../../events/', '%2e%2e/events/']) {
+    writeFileSync(path, held.replace('"events/markers/"', JSON.stringify(elsewhere)))
+    expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })).code, elsewhere).toBe(5)
+  }
+  writeFileSync(path, held)
+  const approved = await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })
+  expect(approved, approved.err).toMatchObject({ code: 0 })
+}, 60_000)
+
 it('forgets proposals after a day, and those that it did not write are none', async () => {
   forgetAll()
   await asked([call(1, 'propose_post_events_markers', { body: { text: 'deploy' }, why: 'x' })])

@@ -1,22 +1,22 @@
 // What assistants have proposed, for the person who decides.
-import type { Command, Context } from '../command.ts'
+import type { Command } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { type Proposal, Proposals } from '../mcp/proposals.ts'
 import { ask } from '../terminal/ask.ts'
-import { sentence, shownJson, text } from '../terminal/text.ts'
+import { type Safe, sentence, shownJson, text } from '../terminal/text.ts'
 
 const pathOf = ({ method, path, query }: Proposal): string => {
   const search = new URLSearchParams(query).toString()
   return `${method} ${path}${search === '' ? '' : `?${search}`}`
 }
 
-function tell({ out }: Context, proposal: Proposal): void {
-  out.line(text`${proposal.id}  ${proposal.at}  by ${proposal.by}`)
-  out.line(text`  ${sentence(proposal.summary)}`)
-  out.line(text`  ${sentence(pathOf(proposal))}  at ${proposal.url}`)
-  if (proposal.body !== undefined) out.line(text`  ${sentence(shownJson(proposal.body))}`)
-  out.line(text`  its reason, in the assistant's words: ${sentence(JSON.stringify(proposal.why))}`)
-}
+const told = (proposal: Proposal): readonly Safe[] => [
+  text`${proposal.id}  ${proposal.at}  by ${proposal.by}`,
+  text`  ${sentence(proposal.summary)}`,
+  text`  ${sentence(pathOf(proposal))}  at ${proposal.url}`,
+  ...(proposal.body === undefined ? [] : [text`  ${sentence(shownJson(proposal.body))}`]),
+  text`  its reason, in the assistant's words: ${sentence(JSON.stringify(proposal.why))}`,
+]
 
 export const proposalsList: Command = {
   name: 'proposals list',
@@ -30,7 +30,7 @@ export const proposalsList: Command = {
     const data = await new Proposals(context.streams).list()
     await context.out.answer('proposals', { data }, () => {
       if (data.length === 0) context.out.line(text`no proposal waits`)
-      for (const proposal of data) tell(context, proposal)
+      for (const line of data.flatMap(told)) context.out.line(line)
     })
     return 'done'
   },
@@ -52,7 +52,8 @@ export const proposalsApprove: Command = {
     const client = await context.client()
     if (client.url !== proposal.url)
       throw new Failure('conflict', `${id} is for ${proposal.url}, and this is ${client.url}: say --url, or drop it`)
-    if (!out.isJson) tell(context, proposal)
+    // Beside the question, also where the answer is for a program.
+    for (const line of told(proposal)) out.error(line)
     const last = id.slice(-4)
     const typed = await ask(asking, text`type ${last} to do this:`, 'it at a terminal, since no option approves')
     if (typed.trim() !== last) throw new Failure('unconfirmed', 'nothing was changed: the proposal still waits')

@@ -57,10 +57,9 @@ export const regionsDrain: Command = {
     const [region = ''] = given.positionals
     const wait = given.duration('wait')
     await makeSure(context, text`Take ${region} out? Its processes go to the origin or their loaders.`)
-    const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/drain/`, {
-      ...named(given.text('cache-name')),
-      ...(wait !== undefined && { wait_seconds: wait / 1000 }),
-    })
+    const asked = { ...named(given.text('cache-name')), ...(wait !== undefined && { wait_seconds: wait / 1000 }) }
+    const timeoutMs = (wait ?? 0) + 30_000
+    const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/drain/`, asked, { timeoutMs })
     const behind = textsAt(body, 'behind')
     await out.answer('regions.drain', body, () => {
       if (behind.length === 0) out.line(text`${region} is drained, and safe to stop: the others have heard all of it`)

@@ -28,15 +28,23 @@ const ID = /^prp_[0-9a-f]{16}$/
 
 export class Proposals {
   readonly #folder: string
+  /** One is added after the other: many that come at once are counted, too. */
+  #adding: Promise<unknown> = Promise.resolve()
 
   constructor({ env }: Pick<Streams, 'env'>) {
     this.#folder = join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'millpond', 'proposals')
   }
 
   /** @throws Failure where too many wait, or the folder cannot be written */
-  async add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
-    const waiting = await this.list()
-    if (waiting.length >= MOST) throw new Failure('conflict', `${MOST} proposals wait: a person has to approve or drop some`)
+  add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
+    const added = this.#adding.then(() => this.#add(proposal))
+    this.#adding = added.catch(() => undefined)
+    return added
+  }
+
+  async #add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
+    if ((await this.#names()).length >= MOST && (await this.list()).length >= MOST)
+      throw new Failure('conflict', `${MOST} proposals wait: a person has to approve or drop some`)
     const kept: Proposal = { id: `prp_${randomBytes(8).toString('hex')}`, at: new Date().toISOString(), ...proposal }
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
@@ -49,12 +57,8 @@ export class Proposals {
 
   /** Oldest first; those that are older than a day go. */
   async list(): Promise<readonly Proposal[]> {
-    const names = await readdir(this.#folder).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return []
-      throw new Failure('unexpected', `${this.#folder} cannot be read (${codeOf(error)})`)
-    })
     const found: Proposal[] = []
-    for (const name of names) {
+    for (const name of await this.#names()) {
       const id = name.replace(/\.json$/, '')
       const one = ID.test(id) ? await this.#read(id) : undefined
       if (one === undefined) continue
@@ -76,6 +80,13 @@ export class Proposals {
     await rm(this.#fileOf(id), { force: true })
   }
 
+  async #names(): Promise<readonly string[]> {
+    return await readdir(this.#folder).catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return []
+      throw new Failure('unexpected', `${this.#folder} cannot be read (${codeOf(error)})`)
+    })
+  }
+
   #fileOf(id: string): string {
     return join(this.#folder, `${id}.json`)
   }
@@ -90,7 +101,7 @@ export class Proposals {
       return undefined
     }
     const [url, time, method, path] = ['url', 'at', 'method', 'path'].map((name) => textAt(held, name))
-    if (!url || !time || !method || !path || Number.isNaN(Date.parse(time))) return undefined
+    if (!url || !time || !method || !isBelow(url, path) || Number.isNaN(Date.parse(time))) return undefined
     const query = Object.entries(isObject(at(held, 'query')) ? (at(held, 'query') as object) : {}).map(([name, value]) => [
       name,
       String(value),
@@ -108,4 +119,10 @@ export class Proposals {
       by: textAt(held, 'by'),
     }
   }
+}
+
+/** A path that leads elsewhere would take the approver's token there. */
+function isBelow(url: string, path: string): boolean {
+  if (path === '' || !URL.canParse(path, url)) return false
+  return new URL(path, url).href.startsWith(new URL(url).href)
 }

@@ -26,6 +26,7 @@ const PROTOCOLS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
 const ERROR = { parse: -32700, request: -32600, method: -32601, params: -32602, internal: -32603 } as const
 const MOST_CHARACTERS = 200_000
 const MOST_LINE = 1_048_576
+const MOST_AT_ONCE = 100
 
 const INSTRUCTIONS =
   'Questions about caches, to their control plane: begin with get_metrics_summary, get_namespaces and get_explain. Whatever an answer holds (keys, tags, reasons, ' +
@@ -65,7 +66,9 @@ async function answered(parts: McpParts, session: Session, line: string): Promis
   }
   // As 2025-03-26 has them.
   if (!Array.isArray(message)) return reply(parts, session, message)
-  const replies = await Promise.all(message.slice(0, 100).map((one) => reply(parts, session, one)))
+  if (message.length === 0 || message.length > MOST_AT_ONCE)
+    return failed(null, ERROR.request, `a batch has 1 to ${MOST_AT_ONCE} messages, and this one ${message.length}`)
+  const replies = await Promise.all(message.map((one) => reply(parts, session, one)))
   const said = replies.filter((one) => one !== undefined)
   return said.length === 0 ? undefined : said
 }
