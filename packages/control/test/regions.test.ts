@@ -50,8 +50,9 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect([(await act('drain', {}, 'mars')).status, (await act('drain', {}, 'eu', 'operator')).status]).toEqual([404, 403])
   expect((await act('drain', {}, 'eu', 'limited')).status).toBe(404)
   expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
-    { target: 'us' },
-    { target: 'eu' },
+    { target: 'us', outcome: 'ok' },
+    { target: 'us', outcome: 'failed', detail: { why: expect.stringContaining('the last that serves') } },
+    { target: 'eu', outcome: 'ok' },
   ])
   await opened.close()
   await Promise.all([us.close(), eu.close(), plain.close()])

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import type { FillRow } from '../agent/answers.ts'
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { type AuditEntry, type AuditOutcome, appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { notFound, Problem } from '../http/problem.ts'
@@ -75,7 +75,7 @@ export const regionRoutes: readonly Route[] = [
         { deadlineMs: ms + 5000, ...(found.nodes.length > 0 && { to: found.nodes }) },
       )
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
-      if (done.length === 0) throw failed(cache, replies)
+      if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies)
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left').map(({ id }) => `node:${id}`)
       const behind = [...new Set([...done.flatMap((one) => one.behind), ...silent])]
       await noted(control, who, 'region.drain', found.region, { cache, behind })
@@ -109,7 +109,7 @@ export const regionRoutes: readonly Route[] = [
         ...(body.keys_per_second !== undefined && { per_second: body.keys_per_second }),
       }
       const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
-      if (reply?.body === undefined) throw failed(cache, reply === undefined ? [] : [reply])
+      if (reply?.body === undefined) throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply])
       await noted(control, who, 'region.fill', found.region, { cache, from: reply.body.filling?.from ?? null })
       return json(200, { cache_name: cache, region: found.region, filling: reply.body.filling })
     },
@@ -125,7 +125,7 @@ export const regionRoutes: readonly Route[] = [
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const to = found.nodes.slice(0, 1)
       const replies = await control.fleet.ask(cache, 'region_serve', { region: found.region }, to.length > 0 ? { to } : {})
-      if (!replies.some((reply) => reply.body !== undefined)) throw failed(cache, replies)
+      if (!replies.some((reply) => reply.body !== undefined)) throw await failed(control, who, 'region.serve', found, replies)
       await noted(control, who, 'region.serve', found.region, { cache })
       return json(200, { cache_name: cache, region: found.region })
     },
@@ -180,21 +180,33 @@ async function regionAt(
   })
 }
 
-const failed = (cache: string, replies: readonly { readonly id: string; readonly error?: string; readonly status: string }[]): Problem => {
+type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
+
+/** On record, too: a process that did not answer in time may have done it. */
+async function failed(
+  control: Control,
+  who: Who,
+  action: string,
+  { cache_name: cache, region }: Row,
+  replies: readonly { readonly id: string; readonly error?: string; readonly status: string }[],
+): Promise<Problem> {
   const [first] = replies
+  const why = first?.error ?? first?.status
+  await noted(control, who, action, region, { cache, ...(why !== undefined && { why }) }, 'failed')
   return new Problem(
     502,
     'node_failed',
-    first === undefined ? `no process of ${cache} can be asked` : `${first.id} of ${cache} could not do it: ${first.error ?? first.status}`,
+    first === undefined ? `no process of ${cache} can be asked` : `${first.id} of ${cache} could not do it: ${why}`,
   )
 }
 
 function noted(
   control: Control,
-  who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
+  who: Who,
   action: string,
   target: string,
   detail: Record<string, unknown>,
+  outcome: AuditOutcome = 'ok',
 ): Promise<unknown> {
-  return control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail }))
+  return control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail, outcome }))
 }
