@@ -26,18 +26,30 @@ const views = cache.collection('views', {
 let counting = Promise.resolve(0)
 /** One after the other, so that no count is lost. @param {string} page */
 const count = (page) => {
-  counting = counting.then(async () => {
-    const next = ((await views.get(page)) ?? 0) + 1
-    await views.set(page, next)
-    return next
-  })
+  // A count that failed holds up no other.
+  counting = counting
+    .catch(() => 0)
+    .then(async () => {
+      const next = ((await views.get(page)) ?? 0) + 1
+      await views.set(page, next)
+      return next
+    })
   return counting
 }
 
-const server = createServer(async ({ url = '/' }, response) => {
-  if (url === '/source') return response.end(`${JSON.stringify({ writes, rows: Object.fromEntries(rows) })}\n`)
-  if (url === '/flush') await cache.flush()
-  return response.end(`${url === '/flush' ? 'sent' : await count(url)}\n`)
+/** @param {string} url */
+const answer = async (url) => {
+  if (url === '/source') return JSON.stringify({ writes, rows: Object.fromEntries(rows) })
+  if (url !== '/flush') return String(await count(url))
+  await cache.flush()
+  return 'sent'
+}
+
+const server = createServer(({ url = '/' }, response) => {
+  answer(url).then(
+    (text) => response.end(`${text}\n`),
+    (error) => response.writeHead(500).end(`${error.message}\n`),
+  )
 })
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   const address = server.address()

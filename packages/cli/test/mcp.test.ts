@@ -102,7 +102,7 @@ it('offers each role the questions that it may ask, and answers no others', asyn
     }
   }
   expect([await acts(), proposalFiles()]).toEqual([before, []])
-}, 60_000)
+}, 120_000)
 
 it('takes what acts as a proposal alone, of any role, and the control plane hears nothing of it', async () => {
   forgetAll()
@@ -252,7 +252,7 @@ it('gives texts that would instruct as data: in one line of JSON, all of it to b
   expect(JSON.stringify(by(3).result.tools)).toBe(tools)
   expect(ran.out.split('\n').filter(Boolean)).toHaveLength(3 + INSTRUCTING.length)
   expect([await acts(), proposalFiles()]).toEqual([before, []])
-}, 60_000)
+}, 120_000)
 
 it('says of arguments that are none what is wrong, and keeps a path within its route', async () => {
   const { by } = await asked(

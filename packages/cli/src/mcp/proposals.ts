@@ -101,7 +101,7 @@ export class Proposals {
       return undefined
     }
     const [url, time, method, path] = ['url', 'at', 'method', 'path'].map((name) => textAt(held, name))
-    if (!url || !time || !method || !isBelow(url, path) || Number.isNaN(Date.parse(time))) return undefined
+    if (!url || !time || !method || !path || !isBelow(url, path) || Number.isNaN(Date.parse(time))) return undefined
     const query = Object.entries(isObject(at(held, 'query')) ? (at(held, 'query') as object) : {}).map(([name, value]) => [
       name,
       String(value),
@@ -123,6 +123,5 @@ export class Proposals {
 
 /** A path that leads elsewhere would take the approver's token there. */
 function isBelow(url: string, path: string): boolean {
-  if (path === '' || !URL.canParse(path, url)) return false
-  return new URL(path, url).href.startsWith(new URL(url).href)
+  return URL.canParse(path, url) && new URL(path, url).href.startsWith(new URL(url).href)
 }
