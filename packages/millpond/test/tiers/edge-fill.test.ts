@@ -1,4 +1,4 @@
-// A region that is filled, where something comes between: who puts it back into service, and what is said to be stored.
+// A region that is drained or filled, where something comes between: who puts it back into service, and what is said of it.
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import type { Tier } from '../../src/core/contracts.ts'
@@ -71,6 +71,13 @@ test('a region that takes nothing is not filled, and does not say so', async () 
   const eu = await start(servers, { eu: refusing })
   await expect(eu.regions?.fill()).rejects.toMatchObject({ code: 'TIER_FAILED' })
   expect(await standingOf(eu)).toMatchObject({ standing: 'filling', filling: { copied: 0, isDone: false } })
+})
+
+test('a process that has nothing open cannot tell whether a region is safe to stop', async () => {
+  const tier = edge({ regions: connected({ us: simulatedServer(), eu: simulatedServer() }), region: 'us' })
+  const { regions } = tier.ledger
+  expect(await regions.drain({ region: 'eu' })).toEqual({ region: 'eu', isSafe: false, behind: ['us'] })
+  await tier.close()
 })
 
 test('an answer from before a region was put elsewhere does not undo that', async () => {

@@ -53,7 +53,7 @@ export interface DrainRegionOptions {
 /** What a drain came to. */
 export interface Drained {
   readonly region: string
-  /** Every other region has applied all that was invalidated there in the namespaces that this process has open: its processes and stores may be stopped. */
+  /** Every other region has applied all that was invalidated there in the namespaces that this process has open: its processes and stores may be stopped. False where it has none open. */
   readonly isSafe: boolean
   /** The regions that have not, or do not say. */
   readonly behind: readonly string[]

@@ -171,7 +171,8 @@ export class Edge implements LedgerRegions {
         return (await Promise.all(late)).flat()
       }),
     )
-    const names = [...new Set(behind.flat())]
+    // Where no namespace is open here nobody has been asked.
+    const names = behind.length === 0 ? others.map(({ name }) => name) : [...new Set(behind.flat())]
     return { region: region.name, isSafe: names.length === 0, behind: names }
   }
 
