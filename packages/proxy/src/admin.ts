@@ -6,18 +6,24 @@ import { metricsText } from './metrics.ts'
 import type { Origins } from './origins.ts'
 
 const MOST_BYTES = 64 * 1024
-/** Of the process, RFC 3339: what `answers` counts from. */
-const STARTED_AT = new Date().toISOString()
 
 export function adminServer(http: HttpCache, origins: () => Origins): Server {
+  const since = new Date().toISOString()
   return createServer((request, response) => {
-    answer(request, response, http, origins()).catch((error: unknown) => {
+    answer(request, response, { http, since, origins: origins() }).catch((error: unknown) => {
       send(response, 400, { error: isError(error) ? error.message : String(error) })
     })
   })
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, http: HttpCache, origins: Origins): Promise<void> {
+interface Asked {
+  readonly http: HttpCache
+  /** What its figures count from, RFC 3339. */
+  readonly since: string
+  readonly origins: Origins
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, { http, since, origins }: Asked): Promise<void> {
   const { method, url } = request
   // A page in a browser on this machine cannot send this content type without asking first.
   const isPurge = method === 'POST' && url === '/purge'
@@ -30,7 +36,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, http: 
     const states = origins.states()
     const { hits, stale, validated, stored, collapsed, failed, passed } = http.stats()
     const answers = { hits, stale, validated, stored, collapsed, failed, passed: Object.values(passed).reduce((sum, one) => sum + one, 0) }
-    send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states, since: STARTED_AT, answers })
+    send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states, since, answers })
   } else send(response, 404, { error: 'there are GET /metrics, GET /health and POST /purge' })
 }
 
