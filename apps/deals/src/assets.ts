@@ -44,8 +44,12 @@ export function openAssets(folder: string): Assets {
   }
   const bodies = new Map<string, Promise<Uint8Array | undefined>>()
   const bodyOf = (key: string): Promise<Uint8Array | undefined> => {
-    const body = bodies.get(key) ?? to.read(key).then((found) => found?.body)
+    const known = bodies.get(key)
+    if (known !== undefined) return known
+    const body = to.read(key).then((found) => found?.body)
     bodies.set(key, body)
+    // A read that failed once may not fail again.
+    body.catch(() => bodies.delete(key))
     return body
   }
   return {
