@@ -54,13 +54,20 @@ interface Run {
 }
 
 if (values.help) console.log(HELP)
-else if (values.turns !== undefined) await inTurn(Number(values.turns), Number(values.viewers), Number(values.seconds))
+else if (values.turns !== undefined) await inTurn(countOf('turns', 1), countOf('viewers', 0), countOf('seconds', 1))
 else {
-  const seconds = Number(values.seconds)
-  const [unseen, seen] = [await take(0, seconds), await take(Number(values.viewers), seconds)]
+  const seconds = countOf('seconds', 1)
+  const [unseen, seen] = [await take(0, seconds), await take(countOf('viewers', 0), seconds)]
   if (values.json) console.log(JSON.stringify({ unseen, seen, bounds: BOUNDS }))
   else for (const run of [unseen, seen]) console.log(told(run))
   if (unseen.share > BOUNDS.unseen || seen.share > BOUNDS.seen) process.exitCode = 1
+}
+
+function countOf(name: 'seconds' | 'viewers' | 'turns', least: number): number {
+  const count = Number(values[name])
+  if (Number.isSafeInteger(count) && count >= least) return count
+  console.error(`bench:observer: --${name} ${JSON.stringify(values[name])} is not understood: give a whole number from ${least}`)
+  process.exit(2)
 }
 
 function told({ viewers, share, busy, requests }: Run): string {
