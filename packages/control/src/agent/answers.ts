@@ -201,7 +201,7 @@ export interface RegionRow {
 export interface Answered extends InsightAnswered {
   /** `own: null`: the cache has no regions. */
   regions: { readonly own: string | null; readonly regions: readonly RegionRow[] }
-  region_drain: { readonly region: string; readonly is_safe: boolean; readonly behind: readonly string[] }
+  region_drain: { readonly region: string; readonly is_safe: boolean; readonly namespaces: number; readonly behind: readonly string[] }
   region_fill: { readonly region: string; readonly filling: FillRow | null }
   region_serve: { readonly region: string }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }

@@ -13,8 +13,8 @@ export async function regionsOf({ regions }: Cache): Promise<Answered['regions']
 }
 
 export async function drained(cache: Cache, region: string, timeoutMs: number): Promise<Answered['region_drain']> {
-  const { isSafe, behind } = await regionsIn(cache).drain({ region, timeout: timeoutMs })
-  return { region, is_safe: isSafe, behind }
+  const { isSafe, namespaces, behind } = await regionsIn(cache).drain({ region, timeout: timeoutMs })
+  return { region, is_safe: isSafe, namespaces, behind }
 }
 
 /** A fill takes its time: it goes on behind the answer. */

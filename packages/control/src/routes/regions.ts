@@ -77,7 +77,9 @@ export const regionRoutes: readonly Route[] = [
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
       if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies)
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left').map(({ id }) => `node:${id}`)
-      const behind = [...new Set([...done.flatMap((one) => one.behind), ...silent])]
+      // One that has no namespace open knows nothing, which is of no weight where others do.
+      const knowing = done.filter(({ namespaces }) => namespaces > 0)
+      const behind = [...new Set([...(knowing.length > 0 ? knowing : done).flatMap((one) => one.behind), ...silent])]
       await noted(control, who, 'region.drain', found.region, { cache, behind })
       return json(200, { cache_name: cache, region: found.region, is_safe: behind.length === 0, behind })
     },

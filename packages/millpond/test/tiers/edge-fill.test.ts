@@ -76,7 +76,7 @@ test('a region that takes nothing is not filled, and does not say so', async () 
 test('a process that has nothing open cannot tell whether a region is safe to stop', async () => {
   const tier = edge({ regions: connected({ us: simulatedServer(), eu: simulatedServer() }), region: 'us' })
   const { regions } = tier.ledger
-  expect(await regions.drain({ region: 'eu' })).toEqual({ region: 'eu', isSafe: false, behind: ['us'] })
+  expect(await regions.drain({ region: 'eu' })).toEqual({ region: 'eu', isSafe: false, namespaces: 0, behind: ['us'] })
   await tier.close()
 })
 

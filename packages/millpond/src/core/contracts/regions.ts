@@ -55,6 +55,8 @@ export interface Drained {
   readonly region: string
   /** Every other region has applied all that was invalidated there in the namespaces that this process has open: its processes and stores may be stopped. False where it has none open. */
   readonly isSafe: boolean
+  /** How many namespaces that are. */
+  readonly namespaces: number
   /** The regions that have not, or do not say. */
   readonly behind: readonly string[]
 }

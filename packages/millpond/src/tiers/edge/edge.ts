@@ -173,7 +173,7 @@ export class Edge implements LedgerRegions {
     )
     // Where no namespace is open here nobody has been asked.
     const names = behind.length === 0 ? others.map(({ name }) => name) : [...new Set(behind.flat())]
-    return { region: region.name, isSafe: names.length === 0, behind: names }
+    return { region: region.name, isSafe: names.length === 0, namespaces: behind.length, behind: names }
   }
 
   async fill(options: FillRegionOptions = {}): Promise<FillProgress> {
