@@ -59,9 +59,14 @@ it('greets as the protocol says, in the version that the client speaks', async (
   expect(ran.out).toContain('-32600')
 })
 
-it('ends with a failure that says so where the token is not known', async () => {
+it("ends with a failure that says so where the token is not known, or is to come by the messages' way", async () => {
   const { ran } = await asked([], { as: null })
   expect(ran).toMatchObject({ code: 4, out: '' })
+  expect(await desk.run(['mcp', '--token-file', '-'], { stdin: `${message(1, 'ping')}\n` })).toMatchObject({
+    code: 2,
+    out: '',
+    err: expect.stringContaining('standard input carries the messages'),
+  })
 })
 
 it('offers each role the questions that it may ask, and answers no others', async () => {

@@ -1,6 +1,7 @@
 // The caches for an assistant: it asks by itself, and proposes what a person then approves.
 import type { Command } from '../command.ts'
 import { textsAt } from '../connection/read.ts'
+import { wrongUse } from '../failure.ts'
 import { Proposals } from '../mcp/proposals.ts'
 import { serveMcp } from '../mcp/server.ts'
 import { toolsOf } from '../mcp/tools.ts'
@@ -13,7 +14,9 @@ export const mcp: Command = {
   options: [],
   fields: [],
   example: 'millpond mcp --token-file viewer.token',
-  async run({ client: connect, streams, signal }) {
+  async run({ given, client: connect, streams, signal }) {
+    if (given.text('token-file') === '-')
+      throw wrongUse('standard input carries the messages of mcp, not the token: name a file, or give MILLPOND_TOKEN')
     const client = await connect()
     const [document, session] = await Promise.all([client.get('openapi.json'), client.get('session/')])
     const tools = toolsOf(document.body, textsAt(session.body, 'scopes'))

@@ -60,7 +60,7 @@ export const regionRoutes: readonly Route[] = [
     body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10) }),
     answers: {
       200: {
-        description: 'It is drained; safe to stop where nobody is behind',
+        description: 'It is drained; safe to stop where nobody is behind, as far as the processes that were asked have its namespaces open',
         schema: z.object({ cache_name: z.string(), region: z.string(), is_safe: z.boolean(), behind: z.array(z.string()) }),
       },
     },
