@@ -1,6 +1,6 @@
 // What a page must bear: names that are long, turned around or markup, a thousand namespaces, a clock that is hours off, a server that fails.
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
 
@@ -116,10 +116,10 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await page.clock.install({ time: Date.now() + 3 * 3_600_000 })
     // What is shown of a time are its reads, and those before the control plane's first look are of none.
     const reads = setInterval(() => served.cache.get('read all the time'), 100)
+    onTestFinished(() => clearInterval(reads))
     await signIn(page, served.url, 'viewer')
     await page.getByText(/^All tiers?: .* now/).waitFor()
     await page.getByRole('img', { name: /^Hit ratio of default: between/ }).waitFor()
-    clearInterval(reads)
     const ticks = await page.locator('.x-axis').first().textContent()
     const hours = new Set([0, 15].map((minutes) => new Date(Date.now() - minutes * 60_000).toISOString().slice(11, 13)))
     expect([...hours].some((hour) => ticks?.includes(`${hour}:`))).toBe(true)

@@ -56,15 +56,15 @@ it('I4: three processes run each of 60 jobs once', async () => {
 it('I4: a job survives the process that added it and the one that ran it', async () => {
   const path = join(folder, 'killed.db')
   const database = new Database(path)
-  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add('work', { ms: 3000 }, { id: 'survivor' })
+  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add('work', { ms: 6000 }, { id: 'survivor' })
   database.close()
   const lines: Line[] = []
-  const first = start(path, 'first', 1000, lines)
+  const first = start(path, 'first', 2500, lines)
   await until('the first process has begun', () => lines.some(({ event }) => event === 'begin'))
   first.kill('SIGKILL')
-  start(path, 'second', 1000, lines)
+  start(path, 'second', 2500, lines)
   await until('the second process has ended it', () => lines.some(({ event }) => event === 'end'))
-  // 3 s of work under a lease of 1 s: it was renewed.
+  // 6 s of work under a lease of 2.5 s: it was renewed.
   expect(lines).toEqual([
     { name: 'first', event: 'begin', id: 'survivor', attempt: 1 },
     { name: 'second', event: 'begin', id: 'survivor', attempt: 2 },
