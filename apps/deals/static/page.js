@@ -128,7 +128,7 @@ function drawEdge(edge) {
     }),
   )
   const waiting = edge.waiting > 0 ? `${edge.waiting.toLocaleString('en')} wait, for about ${Math.ceil(edge.left_ms / 1000)} s. ` : ''
-  const failed = edge.failures > 0 ? ` ${edge.failures.toLocaleString('en')} could not be, at first.` : ''
+  const failed = edge.failures > 0 ? ` A purge of a name failed ${edge.failures.toLocaleString('en')} times: the service has said why.` : ''
   at('edge-state').textContent =
     edge.purged === 0 && waiting === ''
       ? 'Nothing was purged yet: change the deal above.'
