@@ -271,6 +271,7 @@ it('says of arguments that are none what is wrong, and keeps a path within its r
       call(7, 'get_keys_key_value', { key: 'a' }),
       call(8, 'propose_post_events_markers', { body: { text: 'a' } }),
       call(9, 'get_metrics_summary', { cache_name: 'nowhere' }),
+      call(10, 'get_keys', {}),
     ],
     { as: 'admin' },
   )
@@ -280,5 +281,6 @@ it('says of arguments that are none what is wrong, and keeps a path within its r
   )
   expect([by(4).result.isError, by(9).result.isError]).toEqual([true, true])
   expect(said(4)).not.toContain('tok_')
+  expect(said(10)).toContain('say cache_name, one of deep, shop')
   expect(by(7).error.code).toBe(-32602)
 })

@@ -149,7 +149,8 @@ async function toolResult({ client, proposals }: McpParts, { by }: Session, tool
     return { content: [text(DATA), text(answer)] }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    return told(shownData(error.message), true)
+    // Options are the command line's: a tool has arguments.
+    return told(shownData(error.message.replaceAll('--cache-name', 'cache_name')), true)
   }
 }
 
