@@ -7,13 +7,18 @@ import { keyOf, spaceOf } from './spaces.ts'
 const MOST_LOOKED = 20
 /** Namespaces that are looked in for a key, the busiest first. */
 const MOST_ASKED = 20
+/** Then no further key is looked for: an invalidation waits for its plan. */
+const LOOK_MS = 1000
 
 /** The plan of a list of keys, with the places of those at its beginning that some namespace knows. */
 export async function planOfKeys(cache: Cache, open: readonly string[], keys: readonly string[]): Promise<NodePlan> {
   const asked = busiest(cache, open)
   const hottest: { namespace: string; key: string; hits: number }[] = []
-  for (const key of keys.slice(0, MOST_LOOKED))
+  const began = performance.now()
+  for (const key of keys.slice(0, MOST_LOOKED)) {
+    if (performance.now() - began > LOOK_MS) break
     for (const namespace of await placesOf(cache, asked, key)) hottest.push({ namespace, key, hits: 0 })
+  }
   return { entries: keys.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
 }
 
