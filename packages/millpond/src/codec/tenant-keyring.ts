@@ -21,7 +21,7 @@ export interface TenantKeyringOptions {
    * with its invalidation, within 500 ms; this is for those that do not.
    */
   readonly recheck?: Duration | undefined
-  /** How long the store may take. Default `'250ms'`; after a failure it is left alone for a second. */
+  /** How long the store may take to answer. Default `'250ms'`; after a failure it is left alone for a second. A key that is made or destroyed may take 10 s, since it is synced to a disk. */
   readonly timeout?: Duration | undefined
 }
 

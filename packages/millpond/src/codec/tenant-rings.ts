@@ -10,6 +10,8 @@ import { TenantRing } from './tenant-ring.ts'
 const MAX_HELD = 10_000
 /** After a failure the store is not asked again for so long, so that no reader waits for one that is down. */
 const REST_MS = 1000
+/** What is put away for good is synced to a disk, which may be busy: it happens once for a tenant, and a store that is down was met by the question before. */
+const LEAST_PUT_MS = 10_000
 /** A record that changes again and again under somebody's hands. */
 const MAX_TRIES = 5
 
@@ -187,7 +189,7 @@ export class TenantRings {
         if (
           after === record ||
           after === undefined ||
-          (await inTime(this.#store.put(tenant, recordText(after), before), this.#timeoutMs))
+          (await inTime(this.#store.put(tenant, recordText(after), before), Math.max(LEAST_PUT_MS, this.#timeoutMs)))
         ) {
           const held = this.#holding(tenant)
           this.forget(tenant)

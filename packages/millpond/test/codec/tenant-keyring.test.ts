@@ -322,6 +322,24 @@ describe('a tenants’ ring', () => {
     expect(store.asked).toBe(1)
   })
 
+  test('a disk that takes its time over a new key is waited for, a question that has no answer is not', async () => {
+    const inner = memoryKeyStore()
+    const slow: KeyStore = {
+      ...inner,
+      async put(...args) {
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        return inner.put(...args)
+      },
+    }
+    const { keys, codec } = codecOf({ store: slow, timeout: 20 })
+    expect(await codec.encode(parts, place('acme'))).toBeInstanceOf(Uint8Array)
+    expect((await keys.shred('acme')).ids).toHaveLength(1)
+    await keys.revive('acme')
+    await expect(codecOf({ store: failing({ get: () => new Promise(() => {}) }), timeout: 20 }).keys.revive('acme')).rejects.toMatchObject({
+      code: 'KEYRING_UNREACHABLE',
+    })
+  })
+
   test('a damaged record can be shredded', async () => {
     const store = memoryKeyStore()
     await store.put(tenantId('acme'), 'garbage', undefined)
