@@ -31,6 +31,8 @@ function copyOf(path: string, segment: string, bytes: Uint8Array): string {
   return copy
 }
 
+const seedOf = (path: string): number => readFileSync(join(path, 'folder.millpond')).readUInt32LE(8)
+
 const segmentsOf = (path: string): string[] =>
   readdirSync(path)
     .filter((name) => /^\d+\.millpond$/.test(name))
@@ -77,9 +79,13 @@ async function afterSteps(): Promise<{ path: string; segment: string; ends: numb
 test('cut anywhere: it reads as after the last whole step, takes new writes, and keeps them', async () => {
   const { path, segment, ends, states } = await afterSteps()
   const bytes = readFileSync(join(path, segment))
+  const after = packPut(item('c', 'after'), seedOf(path))
   for (let cut = ends[0] ?? 0; cut <= bytes.length; cut++) {
     const copy = copyOf(path, segment, bytes.subarray(0, cut))
     const whole = ends.findLastIndex((end) => end <= cut)
+    // Once in a while the new record begins with just what the torn one lacks.
+    const missing = bytes.subarray(cut, ends[whole + 1])
+    const isMended = missing.length > 0 && after.subarray(0, missing.length).equals(missing)
     const tier = file({ path: copy })
     expect([await text(tier, 'a'), await text(tier, 'b')], `cut at ${cut}`).toEqual(states[whole])
     await tier.write([item('c', 'after')])
@@ -87,11 +93,38 @@ test('cut anywhere: it reads as after the last whole step, takes new writes, and
     await tier.close()
     const again = file({ path: copy })
     expect([await text(again, 'a'), await text(again, 'b'), await text(again, 'c')], `cut at ${cut}, opened again`).toEqual([
-      ...(states[whole] ?? []),
+      ...(states[isMended ? whole + 1 : whole] ?? []),
       'after',
     ])
     await again.close()
   }
+})
+
+test('cut a byte or two too early, before a record that begins with just these: it is found', async () => {
+  const { path, segment, ends, states } = await afterSteps()
+  const bytes = readFileSync(join(path, segment))
+  const seed = seedOf(path)
+  const beginningWith = (missing: Buffer): string => {
+    for (let n = 0; ; n++) {
+      const record = packPut(item('c', `${n}`), seed)
+      if (record.subarray(0, missing.length).equals(missing)) return `${n}`
+    }
+  }
+  for (const end of ends.slice(1))
+    for (const lacking of end === ends[1] ? [1, 2] : [1]) {
+      const copy = copyOf(path, segment, bytes.subarray(0, end - lacking))
+      const body = beginningWith(bytes.subarray(end - lacking, end))
+      const tiers = [file({ path: copy }), file({ path: copy })]
+      for (const tier of tiers) await tier.read([])
+      await tiers[0]?.write([item('c', body)])
+      await tiers[1]?.write([item('d', 'behind it')])
+      tiers.push(file({ path: copy }))
+      for (const tier of tiers) {
+        const read = await Promise.all(['a', 'b', 'c', 'd'].map((key) => text(tier, key)))
+        expect(read, `${lacking} bytes before ${end}`).toEqual([...(states[ends.indexOf(end)] ?? []), body, 'behind it'])
+      }
+      for (const tier of tiers) await tier.close()
+    }
 })
 
 test('any bit of a record flipped: nothing is answered', () => {

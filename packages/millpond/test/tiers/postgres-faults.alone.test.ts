@@ -150,12 +150,16 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('a process of the server crashed: the same server, which may have lost asynchronous commits', async () => {
       const { tier, position } = await begun()
       const [started] = await server.query('SELECT pg_postmaster_start_time()')
-      const victim = new pg.Client({ connectionString: server.url })
-      victim.on('error', () => {})
-      await victim.connect()
+      const [victim, other] = [new pg.Client({ connectionString: server.url }), new pg.Client({ connectionString: server.url })]
+      const ended = new Promise((resolve) => other.once('end', resolve))
+      for (const client of [victim, other]) {
+        client.on('error', () => {})
+        await client.connect()
+      }
       const { rows } = await victim.query('SELECT pg_backend_pid() AS pid')
       process.kill(rows[0].pid, 'SIGKILL')
-      // All connections end with it; the server comes back by itself.
+      // Once the server has noticed, it ends all connections, and comes back by itself.
+      await ended
       await until(
         'the recovery',
         () =>

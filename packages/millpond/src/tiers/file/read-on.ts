@@ -2,6 +2,9 @@
 //
 // Appends of different processes never mix: the file system makes them one after the other. So bytes that are no whole record, with a whole one behind
 // them, are torn, and passed over; without one behind them they may still be on their way, and are waited for.
+//
+// What is torn may lack a byte or two that the next record happens to begin with: it is whole then, and its end lies in that record. So where a whole
+// record is followed by none, one is looked for that begins before its end.
 import { readSync } from 'node:fs'
 import { HEAD, type Head, headAt, isWhole } from './record.ts'
 
@@ -15,6 +18,8 @@ export interface ReadOn {
 }
 
 const CHUNK = 256 * 1024
+/** How many bytes a torn record may get back from the one behind it: so many by chance once in 2 to the power of 64. */
+const OVERLAP = 8
 /** Longer ones are not written. */
 const LONGEST = 64 * 1024 * 1024
 let buffer: Buffer | undefined
@@ -26,15 +31,16 @@ export function readOn(fd: number, from: number, seed: number, ms: number, take:
   let wanted = CHUNK
   for (;;) {
     const bytes = room(wanted)
-    const length = readSync(fd, bytes, 0, wanted, offset)
-    if (length === 0) return { offset, isAtEnd: true }
+    const before = Math.min(OVERLAP, offset)
+    const length = readSync(fd, bytes, 0, wanted, offset - before)
+    if (length <= before) return { offset, isAtEnd: true }
     const isLast = length < wanted
-    const { at, needs, isStopped } = parse(bytes.subarray(0, length), seed, offset, isLast, take)
-    offset += at
+    const { at, needs, isStopped } = parse(bytes.subarray(0, length), before, seed, offset - before, isLast, take)
+    offset += at - before
     if (isStopped) return { offset, isAtEnd: false }
     if (isLast && at < length) return { offset, isAtEnd: true }
     // What begins at the end of a chunk is read again from its beginning, and in a larger one if it is longer.
-    wanted = at === 0 ? Math.max(needs, wanted * 2) : CHUNK
+    wanted = at === before ? Math.max(needs + before, wanted * 2) : CHUNK
     if (performance.now() - began >= ms && !isLast) return { offset, isAtEnd: false }
   }
 }
@@ -47,12 +53,12 @@ interface Parsed {
   readonly isStopped: boolean
 }
 
-function parse(bytes: Buffer, seed: number, offset: number, isLast: boolean, take: Take): Parsed {
-  let at = 0
-  while (at + HEAD <= bytes.length) {
-    const head = headAt(bytes, at, seed)
+function parse(bytes: Buffer, from: number, seed: number, offset: number, isLast: boolean, take: Take): Parsed {
+  let at = from
+  while (at < bytes.length) {
+    const head = headIn(bytes, at, seed)
     const end = head === undefined ? 0 : at + head.length
-    if (head !== undefined && head.length <= LONGEST) {
+    if (head !== undefined) {
       if (end <= bytes.length && isWhole(bytes, at, head, seed)) {
         const goesOn = take(bytes, at, head, offset + at)
         at = end
@@ -61,19 +67,27 @@ function parse(bytes: Buffer, seed: number, offset: number, isLast: boolean, tak
       }
       if (end > bytes.length && !isLast) return { at, needs: head.length, isStopped: false }
     }
-    const next = wholeAfter(bytes, at + 1, seed)
+    const next = wholeBehind(bytes, at, seed)
     if (next < 0) break
     at = next
   }
   return { at, needs: 0, isStopped: false }
 }
 
-function wholeAfter(bytes: Buffer, from: number, seed: number): number {
+function headIn(bytes: Buffer, at: number, seed: number): Head | undefined {
+  const head = at + HEAD <= bytes.length ? headAt(bytes, at, seed) : undefined
+  return head !== undefined && head.length <= LONGEST ? head : undefined
+}
+
+/** Where the next whole record begins that ends behind `place`; -1 where none does. */
+function wholeBehind(bytes: Buffer, place: number, seed: number): number {
+  const from = Math.max(0, place - OVERLAP + 1)
   for (let magic = bytes.indexOf('MF', from + 4); magic >= 0; magic = bytes.indexOf('MF', magic + 1)) {
     const at = magic - 4
     if (at + HEAD > bytes.length) return -1
-    const head = headAt(bytes, at, seed)
-    if (head !== undefined && at + head.length <= bytes.length && isWhole(bytes, at, head, seed)) return at
+    const head = headIn(bytes, at, seed)
+    const end = head === undefined ? 0 : at + head.length
+    if (head !== undefined && end > place && end <= bytes.length && isWhole(bytes, at, head, seed)) return at
   }
   return -1
 }
