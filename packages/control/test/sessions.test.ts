@@ -46,6 +46,10 @@ describe('a session', () => {
     expect((await write({ 'X-Requested-With': 'XMLHttpRequest' })).status).toBe(403)
     expect((await write({ ...OWN, 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403)
     expect((await write({ ...OWN, 'Sec-Fetch-Site': 'same-origin' })).status).toBe(201)
+    // Without TLS a browser may say the origin alone.
+    for (const Origin of ['https://evil.example', 'null', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:1', ''])
+      expect((await write({ ...OWN, Origin })).json, Origin).toMatchObject({ status: 403, code: 'csrf' })
+    for (const Origin of ['http://127.0.0.1', 'https://127.0.0.1']) expect((await write({ ...OWN, Origin })).status, Origin).toBe(201)
     const audit = await opened.call('GET', 'audit/?action=marker&limit=1', { headers: { cookie } })
     expect(audit.json.data[0]).toMatchObject({ actor: 'admin', via: 'session' })
   })

@@ -39,3 +39,43 @@ it('leave what was changed last in force, whoever was still on the way with what
   await change
   expect(put.at(-1)).toMatchObject({ ttl_seconds: 2 })
 })
+
+it('leave what the store says in force where two control planes bring it, and the one that read first puts last', async () => {
+  let stored = 1
+  let inForce: unknown
+  const slow = deferred()
+  const controlOf = (before: Promise<void> | undefined): Control =>
+    ({
+      configurations: {
+        byName: async () => ({ ttl_seconds: stored, max_size_mb: 1, is_active: true }),
+        list: async () => [stored].map(viewOf),
+      },
+      fleet: {
+        names: ['shop'],
+        has: () => true,
+        putSettings: async (_name: string, document: unknown) => {
+          await before
+          inForce = document
+        },
+        putConfigurations: async () => undefined,
+      },
+    }) as unknown as Control
+  const first = bringSettings(controlOf(slow.promise))
+  await new Promise((done) => setImmediate(done))
+  stored = 2
+  await bringSettings(controlOf(undefined))
+  expect(inForce).toMatchObject({ ttl_seconds: 2 })
+  slow.resolve()
+  await first
+  expect(inForce).toMatchObject({ ttl_seconds: 2 })
+})
+
+const viewOf = (ttl_seconds: number) => ({ view: { id: 'cfg_1', version: ttl_seconds, created_at: '', updated_at: '', ttl_seconds } })
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

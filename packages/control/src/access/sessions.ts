@@ -64,10 +64,16 @@ export function cookieFor(request: Request, session: Session | undefined): strin
   return `${nameFor(request)}=${session?.secret ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}${secure}`
 }
 
-/** Whether a write comes from a page of our own: by its header, and by what the browser itself says of its origin. */
+/**
+ * Whether a write comes from a page of our own: by its header, and by what the browser itself says of where it comes from. Without TLS some say the origin alone; its scheme is not
+ * compared, since a proxy may have ended the TLS before us.
+ */
 export function isOwnWrite(request: Request): boolean {
+  if (request.headers.get(WRITE_HEADER.name) !== WRITE_HEADER.value) return false
   const site = request.headers.get('sec-fetch-site')
-  return request.headers.get(WRITE_HEADER.name) === WRITE_HEADER.value && (site === null || site === 'same-origin')
+  if (site !== null) return site === 'same-origin'
+  const origin = request.headers.get('origin')
+  return origin === null || (URL.canParse(origin) && new URL(origin).host === new URL(request.url).host)
 }
 
 const isOverTls = (request: Request): boolean => new URL(request.url).protocol === 'https:'

@@ -30,18 +30,37 @@ function inTurn(control: Control, work: () => Promise<void>): Promise<void> {
 const MOST = 1000
 
 /** The oldest thousand: a document of the node channel holds no more. */
-async function publish({ configurations, fleet }: Control): Promise<void> {
-  const rows = await configurations.list(0, MOST)
-  await fleet.putConfigurations(
-    rows.map(({ view: { id: _id, version: _version, created_at: _created, updated_at: _updated, ...document } }) => document),
+function publish({ configurations, fleet }: Control): Promise<void> {
+  return putUntilItStands(
+    async () => {
+      const rows = await configurations.list(0, MOST)
+      return rows.map(({ view: { id: _id, version: _version, created_at: _created, updated_at: _updated, ...document } }) => document)
+    },
+    (documents) => fleet.putConfigurations(documents),
   )
 }
 
 async function bring({ configurations, fleet }: Control, name: string): Promise<void> {
   if (!fleet.has(name)) return
-  const held = await configurations.byName(name)
-  await fleet.putSettings(
-    name,
-    held === undefined ? null : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active },
+  await putUntilItStands(
+    async () => {
+      const held = await configurations.byName(name)
+      return held === undefined ? null : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active }
+    },
+    (document) => fleet.putSettings(name, document),
   )
+}
+
+/**
+ * Another control plane of the same store may have read behind us and put before us. Whoever puts looks at the store again: so the last one to put has put what the store says, in
+ * whatever order they came, and no clock is asked.
+ */
+async function putUntilItStands<T>(read: () => Promise<T>, put: (read: T) => Promise<void>): Promise<void> {
+  let next = await read()
+  for (;;) {
+    const held = next
+    await put(held)
+    next = await read()
+    if (JSON.stringify(next) === JSON.stringify(held)) return
+  }
 }
