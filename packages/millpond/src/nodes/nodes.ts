@@ -172,7 +172,12 @@ export class Nodes {
     this.#unfollow?.()
     await this.#joined
     await this.#pumping
-    await Promise.race([this.#server.settled(), new Promise<void>((resolve) => this.#clock.after(LEAVE_MS, resolve, true))])
+    let cancel = (): void => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#clock.after(LEAVE_MS, resolve, true)
+    })
+    await Promise.race([this.#server.settled(), late])
+    cancel()
     if (this.#hasJoined) await this.store.leave(this.channel, this.#id, this.boot).catch(() => this.#counters.failures++)
   }
 

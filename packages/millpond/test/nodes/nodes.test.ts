@@ -51,6 +51,14 @@ it('takes what is put at whatever step of a look at the inbox, without waiting f
   }
 })
 
+it('leaves no timer behind, which would keep a process that has ended its work', async () => {
+  const clock = fakeClock()
+  const node = open({ store: memoryNodes({ clock }), id: 'a', clock })
+  await node.join()
+  await node.close()
+  expect(clock.pending).toBe(0)
+})
+
 it('by the clock: a node is fresh, then late, then forgotten', async () => {
   const clock = fakeClock()
   const store = memoryNodes({ clock })
