@@ -10,7 +10,8 @@ const COLD = [...TINY, '--cold']
 
 function run(args: readonly string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [LOAD, ...args], { env: { PATH: process.env.PATH }, maxBuffer: 1e8 }, (error, out, err) =>
+    const { PATH, TMPDIR } = process.env
+    execFile(process.execPath, [LOAD, ...args], { env: { PATH, TMPDIR }, maxBuffer: 1e8 }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out: out + err }),
     )
   })
