@@ -49,7 +49,7 @@ import { aLog, logEvents } from './observe/event-lines.ts'
 import type { Log } from './observe/index.ts'
 import { outletUses } from './outlet-uses.ts'
 import { SourceRegistry } from './source/registry.ts'
-import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
+import { asUses, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 import { warmingDefaults } from './warm/warming.ts'
 
 /** What `createCache` is told; each has a default. */
@@ -159,7 +159,6 @@ export const CACHE: Shape<CacheOptions> = {
 }
 const LEAST_INTERVAL_MS = 1000
 const TRUST_MS = 400
-const READ_BUDGET_MS = 300
 
 /**
  * A cache over the given tiers. Without options it is complete: memory, 1,000 entries, five minutes.
@@ -200,7 +199,6 @@ export function createCache(options: CacheOptions = {}): Cache {
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
     dependencies: options.dependencies ?? 'off',
     relations: new Relations(options.models),
-    readBudgetMs: READ_BUDGET_MS,
   }
   const settings = new CacheSettings(options.defaults, common, routed(options.route))
   return new Assembly({
@@ -235,7 +233,6 @@ export function createCache(options: CacheOptions = {}): Cache {
       outlets: outletUses(options.outlets),
       nodeId: lazyId(),
       trustMs: maxStaleMs,
-      ledgerTimeoutMs: COMMAND_MS,
       watch: new CacheWatch(
         (isKept) => store?.keepHashes(isKept),
         (message, error) => events.emit('warning', { message, error }),

@@ -33,7 +33,10 @@ export interface TierUse {
   readonly promoteAfter?: number | undefined
   /** `false`: configured, but not used. Default true. */
   readonly enabled?: boolean | undefined
-  /** The longest a single command may take. Default 250 ms. */
+  /**
+   * The longest a single command may take. Default 250 ms. Above that a read waits as long for its tiers together, 300 ms else; and where this tier keeps
+   * the ledger, so does a write.
+   */
   readonly timeout?: Duration | undefined
   /** When the tier is left alone after failures, and for how long; `false` switches that off. */
   readonly breaker?: BreakerOptions | false | undefined
@@ -56,8 +59,8 @@ const USE: Shape<TierUse> = {
     return value
   }),
 }
-/** The longest that a command to a far tier, or a step of the ledger, may take. */
-export const COMMAND_MS = 250
+/** The longest that a command to a far tier may take. */
+const COMMAND_MS = 250
 
 /** A use whose tier has been made. */
 export interface MadeUse extends TierUse {

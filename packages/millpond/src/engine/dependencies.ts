@@ -27,7 +27,7 @@ export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly
 
 async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string[]> {
   const elsewhere = policy.dependsOn.filter((key) => (space.near?.find(key) ?? -1) < 0)
-  const { found } = await readFar(space, elsewhere, space.settings.readBudgetMs)
+  const { found } = await readFar(space, elsewhere)
   return [
     ...new Set([
       ...policy.tags,

@@ -5,7 +5,7 @@ import { type Consistency, DEFAULT_POLICY, type Dependencies, type LoadPolicy, t
 import type { PolicyName } from '../memory/options.ts'
 import type { RouteRule, Routing } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
-import type { FarTier } from './space.ts'
+import { type FarTier, readBudget } from './space.ts'
 
 /** `unlimited` stands for no end: JSON has no infinite number. */
 export type Amount = number | 'unlimited'
@@ -103,7 +103,7 @@ export interface CacheDescription {
 export interface Described {
   readonly name: string
   readonly policy: LoadPolicy
-  readonly settings: Pick<Settings, 'dependencies' | 'readBudgetMs'>
+  readonly settings: Pick<Settings, 'dependencies'>
   readonly memory:
     | { readonly store: Pick<NearStore, 'limits' | 'policy' | 'pressure'>; readonly keep: Keep; readonly isOn: boolean }
     | undefined
@@ -134,7 +134,7 @@ export function describeConfig({
     route: describeRoute(routing),
     ledger,
     max_stale_seconds: seconds(maxStaleMs),
-    read_budget_seconds: seconds(settings.readBudgetMs),
+    read_budget_seconds: seconds(readBudget(far)),
     dependencies: settings.dependencies,
     plugins,
     namespaces: namespaces.map((one) => ({ name: one.name, defaults: describePolicy(one.policy) })),

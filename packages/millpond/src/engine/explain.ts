@@ -12,7 +12,7 @@ import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
 import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
 import { goesTo, isAsked } from './route-tiers.ts'
-import type { FarTier, Space } from './space.ts'
+import { type FarTier, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** What one tier has of a key. */
@@ -131,7 +131,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const about = { tier: name, scope: tier.scope }
   if (!isAsked(space, far)) return { ...about, state: 'unavailable', cause: 'switched_off' }
   if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open', ...lastError(far) }
-  const answer = await far.guarded.read([storageKey(space, key)], space.settings.readBudgetMs)
+  const answer = await far.guarded.read([storageKey(space, key)], readBudget(space.far))
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
   const [stored] = answer.value
   if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }

@@ -8,7 +8,7 @@ import { causeOf } from './misses.ts'
 import { promote } from './promote.ts'
 import { dropLeft } from './reroute.ts'
 import { goesTo, isAsked } from './route-tiers.ts'
-import { type FarTier, handOut, type Space } from './space.ts'
+import { type FarTier, handOut, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** What the tiers hold for some keys, in the order of the keys. */
@@ -30,14 +30,13 @@ export interface FarResult {
 export async function readFar(
   space: Space,
   keys: readonly string[],
-  budgetMs: number,
   isAgain = false,
   isQuiet = false,
   met?: (at: number, entry: Found) => void,
   tags?: readonly string[],
 ): Promise<FarResult> {
   const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
-  const until = space.services.clock.monotonic() + budgetMs
+  const until = space.services.clock.monotonic() + readBudget(space.far)
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]

@@ -18,7 +18,7 @@ export type LedgerQueue = Queue<Change, Advanced>
 export function ledgerQueue(
   namespace: string,
   clock: Clock,
-  silentMs: number,
+  silentMs: () => number,
   pace: Pace,
   run: (change: Change, command: Command) => Promise<Advanced>,
 ): LedgerQueue {
@@ -28,7 +28,9 @@ export function ledgerQueue(
     what: `ledger ${namespace} advance`,
     clock,
     limits: { calls: MAX_RUNNING, items: MAX_STEP, weight: MAX_BYTES },
-    silentMs,
+    get silentMs() {
+      return silentMs()
+    },
     weigh: ({ write }) => write.reduce((sum, { body }) => sum + body.length, 0),
     together: () => joining(pace.most, tellsDrops),
     async send(changes, command) {

@@ -25,7 +25,7 @@ export interface LedgerOptions {
   /** How long after a question memory may be believed, in milliseconds. */
   readonly trustMs: number
   /** The longest a question or a step may take, in milliseconds. */
-  readonly timeoutMs: number
+  readonly timeoutMs: () => number
   /** Keeps invalidations that could not reach the store over a crash of the process. */
   readonly outbox: Outbox | undefined
   /** This process, as others see it. */
@@ -405,6 +405,6 @@ export class Ledger {
   }
 
   #withTimeout<T>(work: Promise<T>, verb: string): Promise<T> {
-    return this.#deadlines.hold(work, this.#options.timeoutMs, () => `ledger ${this.#options.namespace}: ${verb}`)
+    return this.#deadlines.hold(work, this.#options.timeoutMs(), () => `ledger ${this.#options.namespace}: ${verb}`)
   }
 }

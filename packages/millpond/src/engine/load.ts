@@ -11,7 +11,7 @@ import { loadUnderLeases, releaseLease } from './leases.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
 import { isDueFar, isLate } from './refresh-ahead.ts'
 import { runLoader } from './run-loader.ts'
-import { inBackground, ledgerTier } from './space.ts'
+import { inBackground, ledgerTier, readBudget } from './space.ts'
 
 /** Opens a flight for each key. `fly` must follow. */
 export function openFlights(journey: Journey, keys: readonly string[]): Flight[] {
@@ -72,7 +72,7 @@ export function refreshBehind(journey: Journey): void {
 async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Promise<void> {
   const { space, policy, isReachable } = journey
   try {
-    const budgetEnds = space.services.clock.monotonic() + space.settings.readBudgetMs
+    const budgetEnds = space.services.clock.monotonic() + readBudget(space.far)
     if (policy.dependsOn.length > 0) {
       const tags = await tagsWithDependencies(space, policy)
       for (const flight of flights) flight.addTags(tags)
@@ -104,7 +104,6 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
   const { found, causes, failure } = await readFar(
     space,
     flights.map((flight) => flight.key),
-    space.settings.readBudgetMs,
     isAgain,
     isQuiet,
     (at, entry) => {

@@ -16,7 +16,7 @@ import { Outlets, type OutletUse } from './outlets.ts'
 import { ReadFence } from './read-fence.ts'
 import type { Settings } from './settings.ts'
 import { Shapes } from './shapes.ts'
-import type { Space } from './space.ts'
+import { ledgerPatience, type Space } from './space.ts'
 import { Stamps } from './stamps.ts'
 import { storagePrefix } from './storage-key.ts'
 import type { CacheWatch } from './watch.ts'
@@ -29,7 +29,6 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
   readonly trustMs: number
-  readonly ledgerTimeoutMs: number
   readonly outbox: Outbox | undefined
   readonly outlets: readonly OutletUse[]
   readonly nodeId: () => string
@@ -54,7 +53,7 @@ export function openSpace(
       clock,
       compile: parts.compile,
       trustMs: parts.trustMs,
-      timeoutMs: parts.ledgerTimeoutMs,
+      timeoutMs: () => ledgerPatience(parts.far),
       outbox: parts.outbox,
       nodeId: parts.nodeId,
       names: () => namesOf(space),

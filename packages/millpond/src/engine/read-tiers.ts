@@ -36,7 +36,7 @@ export async function readTiers(
   }
   if (isReachable && wanted.length > 0) {
     const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-    const far = await readFar(space, asked, space.settings.readBudgetMs, false, isQuiet)
+    const far = await readFar(space, asked, false, isQuiet)
     takeOver(space, wanted, far, found, takesStale, isQuiet)
   } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
   if (space.settings.dependencies === 'tracked') {

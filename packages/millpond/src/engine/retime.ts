@@ -34,7 +34,7 @@ export async function expire(space: Space, key: string, reason: Reason): Promise
 /** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be believed. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
-  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.settings.readBudgetMs)).found[0]
+  const far = space.far.length === 0 ? undefined : (await readFar(space, [key])).found[0]
   return far ?? nearEntry(space, key)
 }
 

@@ -21,8 +21,6 @@ export interface Settings {
   readonly route: Route | undefined
   readonly dependencies: Dependencies
   readonly relations: Relations
-  /** All far tiers together may take this long before the loader is called, in milliseconds. */
-  readonly readBudgetMs: number
 }
 
 /** What is the same for all namespaces. */

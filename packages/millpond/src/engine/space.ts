@@ -145,6 +145,16 @@ export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
   return far.find(({ holdsLedger }) => holdsLedger)
 }
 
+/** The longest that the far tiers may take together before the loader is called, in milliseconds; more where one of them is given more by itself. */
+const READ_BUDGET_MS = 300
+/** The longest that a step of the ledger may take, or a question to it; more where its tier is given more. */
+const LEDGER_MS = 250
+
+export const readBudget = (far: readonly FarTier[]): number =>
+  far.reduce((longest, { enabled, guarded }) => (enabled ? Math.max(longest, guarded.settings.timeoutMs) : longest), READ_BUDGET_MS)
+
+export const ledgerPatience = (far: readonly FarTier[]): number => Math.max(LEDGER_MS, ledgerTier({ far })?.guarded.settings.timeoutMs ?? 0)
+
 /** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */
 export function handOut(space: Space, { value, live }: Isolated): unknown {
   return live ? space.services.copy(value) : value

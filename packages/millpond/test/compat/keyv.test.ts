@@ -9,7 +9,7 @@ import { keyvStore } from 'millpond/keyv'
 import { fakeClock, simulatedServer } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
-import { patient } from './patient.ts'
+import { patient } from '../services/index.ts'
 
 const opened: Cache[] = []
 const folders: string[] = []

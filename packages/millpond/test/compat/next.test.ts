@@ -8,7 +8,7 @@ import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Marks } from '../../src/compat/next-marks.ts'
-import { patient } from './patient.ts'
+import { patient } from '../services/index.ts'
 
 let folder: string
 let caches: Cache[]

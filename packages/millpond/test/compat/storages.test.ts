@@ -9,7 +9,7 @@ import { unstorageDriver } from 'millpond/unstorage'
 import { defineCachedFunction } from 'ocache'
 import { createStorage, prefixStorage, restoreSnapshot, snapshot } from 'unstorage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { patient } from './patient.ts'
+import { patient } from '../services/index.ts'
 
 const clock = fakeClock({ now: Date.now() })
 let cache: Cache

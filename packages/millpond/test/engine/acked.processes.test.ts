@@ -5,7 +5,7 @@ import { memory, type Tier } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis, until } from '../services/index.ts'
 import { killAfterEach, type Peer, startPeer } from './peers.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
@@ -97,13 +97,13 @@ describeWith('redis', 'acks on one Redis', () => {
   killAfterEach()
   suite(
     () => ({ redis: server.url }),
-    () => redis({ url: server.url }),
+    () => redis({ url: server.url, ...PATIENCE }),
   )
 
   it('G5: what waits in the outbox is acked by nobody before it was sent', async () => {
     const path = join(newFolder(), 'outbox.db')
-    const here = open({ name: 'box', tiers: [memory(), redis({ url: server.url })], outbox: sqliteOutbox({ path }) })
-    const there = open({ name: 'box', tiers: [memory(), redis({ url: server.url })] })
+    const here = open({ name: 'box', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], outbox: sqliteOutbox({ path }) })
+    const there = open({ name: 'box', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await here.set('k', 'old')
     expect(await there.get('k'), 'in time').toBe('old')
     await server.pause()

@@ -2,7 +2,7 @@
 import { memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, open } from './setups.ts'
 
 describeWith('redis', 'cost', () => {
@@ -30,7 +30,7 @@ describeWith('redis', 'cost', () => {
   }
 
   it('no command on a tagged memory hit', async () => {
-    const cache = open({ name: 'hit', tiers: [memory(), redis({ url: server.url })] })
+    const cache = open({ name: 'hit', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await cache.set('k', 'v', { tags: ['a', 'b', 'c'] })
     await cache.get('k')
     await reset()
@@ -43,7 +43,7 @@ describeWith('redis', 'cost', () => {
   })
 
   it('invalidateTags over 100,000 keys: a command or two beside the questions of the watch, and a time that does not depend on their number', async () => {
-    const cache = open({ name: 'tags', tiers: [memory({ maxEntries: 200_000 }), redis({ url: server.url })] })
+    const cache = open({ name: 'tags', tiers: [memory({ maxEntries: 200_000 }), patient(redis({ url: server.url, ...PATIENCE }))] })
     for (let part = 0; part < 20; part++) {
       await cache.setMany(
         Array.from({ length: 5000 }, (_, i) => [`k${part * 5000 + i}`, i] as const),
@@ -69,7 +69,7 @@ describeWith('redis', 'cost', () => {
   })
 
   it('getMany of 100 is one round trip, a miss is one read and one step per lease and commit', async () => {
-    const cache = open({ name: 'many', tiers: [memory({ maxEntries: 1 }), redis({ url: server.url })] })
+    const cache = open({ name: 'many', tiers: [memory({ maxEntries: 1 }), patient(redis({ url: server.url, ...PATIENCE }))] })
     await cache.setMany(Array.from({ length: 100 }, (_, i) => [`k${i}`, i] as const))
     await reset()
     expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))[99], 'in time').toBe(99)

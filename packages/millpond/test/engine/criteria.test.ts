@@ -6,7 +6,7 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, newFolder, onEverySetup, open } from './setups.ts'
 
 onEverySetup('criteria', (create) => {
@@ -123,8 +123,8 @@ describeWith('redis', 'read-your-writes tokens', () => {
 
   it('T13: a read that carries a token sees nothing older, on any node, at once', async () => {
     const [a, b] = [
-      open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] }),
-      open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] }),
+      open({ name: 'ryw', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] }),
+      open({ name: 'ryw', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] }),
     ]
     for (let i = 0; i < 200; i++) {
       await b.get('k')
@@ -137,8 +137,8 @@ describeWith('redis', 'read-your-writes tokens', () => {
 
   it('T13: a strong read sees every acked write at once', async () => {
     const [a, b] = [
-      open({ name: 'strong', tiers: [memory(), redis({ url: server.url })] }),
-      open({ name: 'strong', tiers: [memory(), redis({ url: server.url })], defaults: { consistency: 'strong' } }),
+      open({ name: 'strong', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] }),
+      open({ name: 'strong', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], defaults: { consistency: 'strong' } }),
     ]
     for (let i = 0; i < 200; i++) {
       await a.set('k', i)

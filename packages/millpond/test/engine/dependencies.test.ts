@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { sized } from '../form.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, gate, open } from './setups.ts'
 
 const FROM = ['user', 7] as const
@@ -296,7 +296,7 @@ describeWith('redis', 'what was computed from a key of another namespace: over R
   })
   afterAll(() => server.stop())
   closeAfterEach()
-  betweenProcesses(() => [memory(), redis({ url: server.url })])
+  betweenProcesses(() => [memory(), patient(redis({ url: server.url, ...PATIENCE }))])
 })
 
 describe.each(['memory over a shared tier', 'a shared tier alone'])('what was computed from a key of another namespace: %s', (where) => {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Cache, type CacheOptions, memory, type Tier } from 'millpond'
+import { type Cache, type CacheOptions, memory, type Tier, type TierUse } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
@@ -12,7 +12,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   describeWith,
   type MemcachedService,
+  PATIENCE,
   type PostgresService,
+  patient,
   type RedisService,
   startMemcached,
   startPostgres,
@@ -20,6 +22,9 @@ import {
   until,
 } from '../services/index.ts'
 import { closeAfterEach, gate, newFolder, open } from './setups.ts'
+
+/** For a busy machine; an erasure waits as long as a command may be on its way, so it is no longer. */
+const unhurried = (use: Tier): TierUse => ({ use, timeout: '1s' })
 
 const CANARY = 'CANARY-5f2b'
 const OTHER = 'OTHER-77c1'
@@ -53,7 +58,7 @@ const isThere = (cache: Cache, key: string, value: unknown): Promise<unknown> =>
 
 interface Place {
   /** Tiers of a process: all see the same. */
-  tiers(): Tier[]
+  tiers(): (Tier | TierUse)[]
   bytes(): Promise<Buffer>
 }
 
@@ -147,7 +152,7 @@ describeWith('redis', 'erasure from Redis, its dump and its log', () => {
   })
   afterAll(() => server.stop())
   canarySuite(() => ({
-    tiers: () => [redis({ url: server.url })],
+    tiers: () => [unhurried(redis({ url: server.url, ...PATIENCE }))],
     async bytes() {
       // What the guide tells operators to do.
       await until('the log to be rewritten', async () => {
@@ -175,7 +180,11 @@ describeWith('redis', 'erasure from tiers that each host has of its own', () => 
   afterAll(() => server.stop())
   const hosts = (more: CacheOptions = {}) =>
     [newFolder(), newFolder()].map((folder) => {
-      const tiers = [memory(), sqlite({ path: join(folder, 'cache.db') }), { use: redis({ url: server.url }), ttl: '10m' as const }]
+      const tiers = [
+        memory(),
+        sqlite({ path: join(folder, 'cache.db') }),
+        { ...unhurried(redis({ url: server.url, ...PATIENCE })), ttl: '10m' as const },
+      ]
       return { folder, cache: open({ name: `hosts${count}`, tiers, ...more }) }
     })
 
@@ -205,13 +214,13 @@ describeWith('postgres', 'erasure from a table of PostgreSQL', () => {
   let server: PostgresService
   beforeAll(async () => {
     server = await startPostgres()
-    const first = open({ tiers: [postgres({ url: server.url })] })
+    const first = open({ tiers: [patient(postgres({ url: server.url, ...PATIENCE }))] })
     await until('the ledger to answer', async () => (await first.explain('k')).ledger.isTrusted)
     await first.close()
   })
   afterAll(() => server.stop())
   canarySuite(() => ({
-    tiers: () => [postgres({ url: server.url })],
+    tiers: () => [unhurried(postgres({ url: server.url, ...PATIENCE }))],
     async bytes() {
       const tables = await server.query(
         "select schemaname || '.' || quote_ident(tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
@@ -233,9 +242,12 @@ describeWith('memcached', 'erasure from Memcached', () => {
   afterAll(() => Promise.all([server.stop(), ledger.stop()]))
   canarySuite(() => {
     return {
-      tiers: () => [memcached({ servers: `127.0.0.1:${server.port}` }), redis({ url: ledger.url })],
+      tiers: () => [
+        unhurried(memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE })),
+        unhurried(redis({ url: ledger.url, ...PATIENCE })),
+      ],
       async bytes() {
-        const tier = memcached({ servers: `127.0.0.1:${server.port}` })
+        const tier = memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE })
         const all: Uint8Array[] = []
         for await (const names of tier.scan('')) for (const one of await tier.read(names)) all.push(one?.body ?? new Uint8Array())
         await tier.close()

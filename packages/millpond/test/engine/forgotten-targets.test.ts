@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Tier } from '../../src/core/contracts.ts'
 import { MillpondError } from '../../src/core/errors.ts'
 import { sized } from '../form.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 describeWith('redis', 'forgotten targets', () => {
@@ -27,8 +27,8 @@ describeWith('redis', 'forgotten targets', () => {
       // What is judged is what is void, and not how busy the machine is.
       tiers: [
         memory({ maxEntries: 100 }),
-        sqlite({ path: file }),
-        { use: redis({ url: server.url, retain: { targets }, commandTimeout: '10s' }), timeout: '10s' },
+        patient(sqlite({ path: file })),
+        patient(redis({ url: server.url, retain: { targets }, ...PATIENCE })),
       ],
     })
 
@@ -65,7 +65,7 @@ describeWith('redis', 'forgotten targets', () => {
   it(`G1: ${many} keys beside a file`, { timeout: 120_000 }, async () => {
     const cache = open({
       name: `large${count++}`,
-      tiers: [memory({ maxEntries: 100 }), sqlite({ path: path() }), redis({ url: server.url, retain })],
+      tiers: [memory({ maxEntries: 100 }), patient(sqlite({ path: path() })), patient(redis({ url: server.url, retain, ...PATIENCE }))],
     })
     await cache.setMany(Array.from({ length: many }, (_, index) => [`k${index}`, index] as const))
     const some = Array.from({ length: 1000 }, (_, index) => (index * many) / 1000)
@@ -81,7 +81,10 @@ describeWith('redis', 'forgotten targets', () => {
     await first.set('k', 'old')
     await first.set('kept', 'kept')
     await first.close()
-    const other = open({ name, tiers: [memory(), sqlite({ path: path() }), redis({ url: server.url, retain: { targets: 64 } })] })
+    const other = open({
+      name,
+      tiers: [memory(), sqlite({ path: path() }), patient(redis({ url: server.url, retain: { targets: 64 }, ...PATIENCE }))],
+    })
     await other.delete('k')
     for (let step = 0; step < 40; step++) await other.setMany(Array.from({ length: 20 }, (_, index) => [`x${step}/${index}`, 1] as const))
     const again = opened(name, file, 64)
@@ -112,7 +115,7 @@ describeWith('redis', 'forgotten targets', () => {
         memory({ maxEntries: 100 }),
         file({ path: newFolder() }),
         sqlite({ path: path() }),
-        redis({ url: server.url, retain: { targets: 500 } }),
+        patient(redis({ url: server.url, retain: { targets: 500 }, ...PATIENCE })),
       ],
     })
     const keys = named(3000)
@@ -138,7 +141,7 @@ describeWith('redis', 'forgotten targets', () => {
   it('G1: a tier that was down while its copies were written and deleted brings none of them back', async () => {
     const name = `down${count++}`
     const file = path()
-    const spare = redis({ url: server.url, retain: { targets: 64 } })
+    const spare = patient(redis({ url: server.url, retain: { targets: 64 }, ...PATIENCE }))
     const down = breakable(sqlite({ path: file }))
     const cache = open({ name, tiers: [memory({ maxEntries: 10 }), down.tier, spare] })
     const keys = named(30)
@@ -161,7 +164,7 @@ describeWith('redis', 'forgotten targets', () => {
     await cache.set('older', 1)
     for (let step = 0; step < 10; step++) await cache.setMany(pairs(named(20, `other${step}/`)))
     await cache.set('newer', 2)
-    const shared = redis({ url: server.url })
+    const shared = redis({ url: server.url, ...PATIENCE })
     await shared.drop([`${name}:default:older`, `${name}:default:newer`])
     await shared.close()
     expect(await opened(name, file, 64).getMany(['older', 'newer'])).toEqual([undefined, 2])

@@ -8,7 +8,16 @@ import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  PATIENCE,
+  type PostgresService,
+  patient,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 const CANARY = 'CANARY-61d0'
@@ -28,7 +37,13 @@ interface Place {
 }
 
 const keyed = (place: Place, more: CacheOptions = {}): Cache =>
-  open({ name: `hidden${count}`, dependencies: 'tracked', tiers: [memory(), place.tier()], codec: { encrypt, keyNames }, ...more })
+  open({
+    name: `hidden${count}`,
+    dependencies: 'tracked',
+    tiers: [memory(), { use: place.tier(), timeout: '1s' }],
+    codec: { encrypt, keyNames },
+    ...more,
+  })
 
 /** A ledger that does not answer in time on a busy machine is no fault: it is asked once more. */
 async function through<T>(act: () => Promise<T>): Promise<T> {
@@ -138,7 +153,7 @@ describeWith('redis', 'hidden names: Redis', () => {
   })
   afterAll(() => server.stop())
   hiddenSuite(() => ({
-    tier: () => redis({ url: server.url }),
+    tier: () => redis({ url: server.url, ...PATIENCE }),
     async bytes() {
       await server.command('CONFIG', 'SET', 'rdbcompression', 'no')
       await server.command('SAVE')
@@ -152,13 +167,13 @@ describeWith('postgres', 'hidden names: PostgreSQL', () => {
   let server: PostgresService
   beforeAll(async () => {
     server = await startPostgres()
-    const first = open({ tiers: [postgres({ url: server.url })] })
+    const first = open({ tiers: [patient(postgres({ url: server.url, ...PATIENCE }))] })
     await until('the ledger to answer', async () => (await first.explain('k')).ledger.isTrusted)
     await first.close()
   })
   afterAll(() => server.stop())
   hiddenSuite(() => ({
-    tier: () => postgres({ url: server.url }),
+    tier: () => postgres({ url: server.url, ...PATIENCE }),
     async bytes() {
       const tables = await server.query(
         "select schemaname || '.' || quote_ident(tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",

@@ -6,7 +6,7 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, newFolder, onEverySetup, open, until } from './setups.ts'
 
 async function leaseOf(cache: Cache, key = 'k'): Promise<Lease> {
@@ -350,7 +350,7 @@ describeWith('redis', 'leases over processes', () => {
   closeAfterEach()
   const pair = (): readonly [Cache, Cache] => {
     const name = `leases${count++}`
-    const one = (): Cache => open({ name, tiers: [memory(), redis({ url: server.url })] })
+    const one = (): Cache => open({ name, tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     return [one(), one()]
   }
 
@@ -389,8 +389,8 @@ describeWith('redis', 'leases over processes', () => {
   it('a holder that stood still while another one took its place is told that it is over', async () => {
     const name = `leases${count++}`
     const clock = fakeClock({ now: Date.now() })
-    const a = open({ name, tiers: [memory(), redis({ url: server.url })], clock })
-    const b = open({ name, tiers: [memory(), redis({ url: server.url })] })
+    const a = open({ name, tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], clock })
+    const b = open({ name, tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     const lease = await leaseOf(a) // never renewed: its clock stands still
     const next = await leaseOf(b) // when the server has let the first one run out
     expect(await a.set('k', 'late', { lease })).toBe('expired')

@@ -76,7 +76,6 @@ const common = {
   nearKeep: { factor: 1, ttlMs: Number.POSITIVE_INFINITY },
   dependencies: 'off',
   relations: new Relations(undefined),
-  readBudgetMs: 1,
 } as const
 
 /** What comes of it when these speak. */

@@ -5,8 +5,9 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 
 const { tier, name, defaults } = JSON.parse(process.argv[2])
-const far = tier.redis === undefined ? sqlite({ path: tier.sqlite }) : redis({ url: tier.redis })
-const cache = createCache({ name, tiers: [memory(), far], defaults })
+const far =
+  tier.redis === undefined ? sqlite({ path: tier.sqlite }) : redis({ url: tier.redis, commandTimeout: '20s', connectTimeout: '20s' })
+const cache = createCache({ name, tiers: [memory(), { use: far, timeout: '20s' }], defaults })
 let loads = 0
 const load = (ms) => async () => {
   loads++

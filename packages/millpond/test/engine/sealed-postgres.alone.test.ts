@@ -2,7 +2,7 @@
 import { createCache, type Tier } from 'millpond'
 import { postgres } from 'millpond/tiers/postgres'
 import { afterAll, beforeAll } from 'vitest'
-import { describeWith, type PostgresService, startPostgres, until } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, patient, startPostgres, until } from '../services/index.ts'
 import { bound, sealedSuite } from './sealed-suite.ts'
 
 describeWith('postgres', 'sealed entries over PostgreSQL', () => {
@@ -10,8 +10,8 @@ describeWith('postgres', 'sealed entries over PostgreSQL', () => {
   let shared: Tier
   beforeAll(async () => {
     server = await startPostgres()
-    shared = postgres({ url: server.url })
-    const first = createCache({ tiers: [lent()] })
+    shared = postgres({ url: server.url, ...PATIENCE })
+    const first = createCache({ tiers: [patient(lent())] })
     // The first use makes the schema, which may take longer than a command.
     await until('the ledger to answer', async () => (await first.explain('k')).ledger.isTrusted)
     await first.close()

@@ -4,6 +4,7 @@ import type { Cache, CacheEvents, CacheOptions, Key, Tier } from 'millpond'
 import { keyring } from 'millpond/codec'
 import type { LedgerStore } from 'millpond/tier'
 import { expect, test } from 'vitest'
+import { patient } from '../services/index.ts'
 import { closeAfterEach, open } from './setups.ts'
 
 export const codec = { encrypt: keyring({ current: 'k1', keys: { k1: randomBytes(32) } }) }
@@ -26,7 +27,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
   closeAfterEach()
   const fresh = (): { name: string; tier: Tier; start: (more?: CacheOptions) => ReturnType<typeof processOf> } => {
     const name = `sealed${count++}`
-    return { name, tier: tierOf(), start: (more) => processOf([tierOf()], name, more) }
+    return { name, tier: tierOf(), start: (more) => processOf([patient(tierOf())], name, more) }
   }
 
   test('what one process sets or loads, others read, also those that start later; with no value in the tier', async () => {
@@ -126,7 +127,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
   test('G24: records that were swapped, between keys, namespaces and caches, are misses', async () => {
     const { name, tier, start } = fresh()
     const a = start()
-    const other = processOf([tierOf()], `${name}b`)
+    const other = processOf([patient(tierOf())], `${name}b`)
     const cells: [Cache, string][] = [
       [a.cache, 'k'],
       [a.cache, 'l'],
@@ -181,7 +182,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
       throw new Error('the answer was lost')
     }
     const half = new Proxy(ledger, { get: (its, at) => (at === 'advance' ? advance : bound(its, at)) })
-    const a = processOf([new Proxy(broken, { get: (its, at) => (at === 'ledger' ? half : bound(its, at)) })], name)
+    const a = processOf([patient(new Proxy(broken, { get: (its, at) => (at === 'ledger' ? half : bound(its, at)) }))], name)
     await a.cache.set('k', 'first')
     lose = true
     await expect(a.cache.set('k', 'lost')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
@@ -194,7 +195,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     const { name, tier } = fresh()
     const keys = { k1: randomBytes(32), k2: randomBytes(32) }
     const ring = keyring({ current: 'k1', keys: { k1: keys.k1 } })
-    const a = processOf([tierOf()], name, { codec: { encrypt: ring } })
+    const a = processOf([patient(tierOf())], name, { codec: { encrypt: ring } })
     const count = isSlow ? 300 : 1200
     const numbers = Array.from({ length: count }, (_, index) => index)
     await a.cache.setMany(numbers.map((index): [string, number] => [`k${index}`, index]))
@@ -210,7 +211,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     expect(done.seen).toBeGreaterThan(count - 10)
     expect(await a.cache.reseal()).toMatchObject({ resealed: 0 })
     // Who has the new key alone reads all of it, and none of what was void.
-    const next = processOf([tierOf()], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) } })
+    const next = processOf([patient(tierOf())], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) } })
     const values = await next.cache.getMany(numbers.map((index) => `k${index}`))
     expect(values).toEqual(numbers.map((index) => (index === 7 ? 'new' : index === 8 ? undefined : index)))
     expect(await next.cache.get('over')).toBeUndefined()
@@ -222,15 +223,15 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     const { name, start } = fresh()
     const a = start()
     await a.cache.set('k', 'v')
-    const stranger = processOf([tierOf()], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: randomBytes(32) } }) } })
+    const stranger = processOf([patient(tierOf())], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: randomBytes(32) } }) } })
     expect(await stranger.cache.get('k')).toBeUndefined()
     expect(stranger.rejected).toMatchObject([{ key: 'k', namespace: 'default', why: 'unknown_key' }])
-    const plain = open({ name, tiers: [tierOf()] })
+    const plain = open({ name, tiers: [patient(tierOf())] })
     expect(await plain.get('k')).toBeUndefined()
     await plain.set('plain', 1)
     expect(await a.cache.get('plain')).toBeUndefined()
     expect(a.rejected).toMatchObject([{ key: 'plain', why: 'unsealed' }])
-    const reader = processOf([tierOf()], name, { codec: { ...codec, readsPlain: true } })
+    const reader = processOf([patient(tierOf())], name, { codec: { ...codec, readsPlain: true } })
     expect([await reader.cache.get('plain'), await reader.cache.get('k')]).toEqual([1, 'v'])
     expect(await reader.cache.reseal()).toMatchObject({ resealed: 1 })
     expect(await a.cache.get('plain')).toBe(1)

@@ -5,7 +5,7 @@ import { memory, type Tier } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, type RedisService, startRedis } from '../services/index.ts'
 import { codec, sealedSuite, storageKeyOf } from './sealed-suite.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
@@ -23,7 +23,7 @@ describeWith('redis', 'sealed entries over Redis', () => {
     server = await startRedis()
   })
   afterAll(() => server.stop())
-  sealedSuite(() => redis({ url: server.url }))
+  sealedSuite(() => redis({ url: server.url, ...PATIENCE }))
 })
 
 describe('sealed entries', () => {

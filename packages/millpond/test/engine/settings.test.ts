@@ -6,7 +6,7 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, gate, newFolder, onEverySetup, open } from './setups.ts'
 
 closeAfterEach()
@@ -226,7 +226,7 @@ function holderSuite(tierOf: () => () => Tier): void {
   it('switched off it is neither read nor written, keeps the ledger all the same, and shows nothing old when it is on again', async () => {
     const newTier = tierOf()
     const name = `switched${Math.random().toString(36).slice(2)}`
-    const make = () => open({ name, tiers: [memory(), newTier()] })
+    const make = () => open({ name, tiers: [memory(), patient(newTier())] })
     const cache = make()
     const peer = make()
     const tier = cache.describe().tiers[1]?.name ?? ''
@@ -269,7 +269,7 @@ describeWith('redis', 'the tier that keeps the ledger: Redis', () => {
     server = await startRedis()
   })
   afterAll(() => server.stop())
-  holderSuite(() => () => redis({ url: server.url, commandTimeout: 2000 }))
+  holderSuite(() => () => redis({ url: server.url, ...PATIENCE }))
 })
 
 describe('namespaces', () => {

@@ -5,6 +5,7 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import type { Tier } from '../../src/core/contracts.ts'
 import { MillpondError } from '../../src/core/errors.ts'
+import { fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, newFolder, open, until } from './setups.ts'
 
 /** A tier whose calls are counted and can be made to fail: for what the engine does around a tier, not for what a server does. */
@@ -85,7 +86,9 @@ describe('tiers', () => {
 
   it('T1: a TTL factor changes how long a tier keeps an entry, never how long it is fresh', async () => {
     const middle = spied(file())
+    const clock = fakeClock({ now: Date.now() })
     const cache = open({
+      clock,
       tiers: [
         { use: memory(), ttl: 1000 },
         { use: middle, ttlFactor: 0.1 },
@@ -94,9 +97,7 @@ describe('tiers', () => {
       defaults: { ttl: '100s' },
     })
     await cache.set('k', 'v')
-    const left = ((await middle.read(['cache:default:k']))[0]?.expiresAt ?? 0) - Date.now()
-    expect(left).toBeGreaterThan(9000)
-    expect(left).toBeLessThanOrEqual(10_000)
+    expect((await middle.read(['cache:default:k']))[0]?.expiresAt).toBe(clock.now() + 10_000)
     const entry = await cache.getEntry('k')
     expect(entry.kind === 'hit' && entry.ttlMs).toBeLessThanOrEqual(1000)
   })
@@ -132,6 +133,39 @@ describe('tiers', () => {
       return states.at(-1) === 'closed'
     })
     expect(await cache.get('k')).toBe('new')
+  })
+
+  it('T1: where a tier is given more time for a command, reads and writes have it too', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const own = file()
+    const late = <T>(call: () => Promise<T>): Promise<T> => new Promise((resolve) => clock.after(1000, () => resolve(call()), true))
+    const slow = (at: 'read' | 'advance', of: object): object =>
+      new Proxy(of, {
+        get(its, name) {
+          const value: unknown = Reflect.get(its, name, its)
+          if (name === 'ledger' && typeof value === 'object' && value !== null) return slow('advance', value)
+          if (typeof value !== 'function') return value
+          return (...given: unknown[]) => (name === at ? late(() => Reflect.apply(value, its, given)) : Reflect.apply(value, its, given))
+        },
+      })
+    const cache = open({ clock, maxStale: '1m', tiers: [slow('read', own) as Tier] })
+    const done = async <T>(work: Promise<T>): Promise<T> => {
+      let isDone = false
+      work.finally(() => (isDone = true)).catch(() => {})
+      while (!isDone) await clock.run(50)
+      return work
+    }
+    const budget = () => cache.describe().read_budget_seconds
+    expect(budget()).toBe(0.3)
+    await expect(done(cache.set('k', 'v'))).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    await cache.configure({ tiers: { sqlite: { timeout: '2s' } } })
+    expect(budget()).toBe(2)
+    await clock.run(2000) // what is owed is sent
+    await done(cache.set('k', 'v'))
+    expect(await done(cache.get('k'))).toBe('v')
+    await cache.configure({ tiers: { sqlite: { timeout: '200ms' } } })
+    expect(budget()).toBe(0.3)
+    expect(await done(cache.get('k'))).toBeUndefined()
   })
 
   it('T1: a tier that is switched off is not touched', async () => {

@@ -10,7 +10,7 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder, open } from '../engine/setups.ts'
 import { compile } from '../histories/compile.mjs'
-import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis, until } from '../services/index.ts'
 
 const CHILD = fileURLToPath(new URL('./hold-child.mjs', import.meta.url))
 const HOLD_MS = 1500
@@ -25,7 +25,10 @@ async function killBetween(kind: 'redis' | 'sqlite', address: string): Promise<v
   const source = join(newFolder(), 'source')
   writeFileSync(source, 'old')
   const openCache = () => {
-    const tiers: NonNullable<CacheOptions['tiers']> = [memory(), kind === 'redis' ? redis({ url: address }) : sqlite({ path: address })]
+    const tiers: NonNullable<CacheOptions['tiers']> = [
+      memory(),
+      patient(kind === 'redis' ? redis({ url: address, ...PATIENCE }) : sqlite({ path: address })),
+    ]
     const cache = open({ name: 'held', tiers })
     let late: Promise<void> | undefined
     const rows = cache.collection('row', {

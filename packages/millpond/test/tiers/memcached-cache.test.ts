@@ -1,10 +1,10 @@
 // A cache over memory, Memcached and a Redis that keeps the ledger.
-import { memory } from 'millpond'
-import { type MemcachedTier, memcached } from 'millpond/tiers/memcached'
+import { memory, type Tier, type TierUse } from 'millpond'
+import { type MemcachedTier, type MemcachedTierOptions, memcached } from 'millpond/tiers/memcached'
 import { redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { closeAfterEach, open } from '../engine/setups.ts'
-import { describeWith, type MemcachedService, type RedisService, startMemcached, startRedis } from '../services/index.ts'
+import { describeWith, type MemcachedService, PATIENCE, patient, type RedisService, startMemcached, startRedis } from '../services/index.ts'
 
 describeWith('memcached', 'a cache with a Memcached tier', () => {
   let servers: MemcachedService[]
@@ -17,12 +17,13 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
   afterAll(() => Promise.all([...servers, ledger].map((one) => one.stop())))
   closeAfterEach()
 
-  const tierOf = (): MemcachedTier => memcached({ servers: servers.map(({ host, port }) => ({ host, port })), retryAfter: 20 })
-  const openOn = (name: string, far = tierOf()) =>
-    open({ name, tiers: [memory(), far, redis({ url: ledger.url })], defaults: { ttl: '1m' } })
-  const openTwo = (tier = tierOf()) => {
+  const tierOf = (more: MemcachedTierOptions = PATIENCE): MemcachedTier =>
+    memcached({ servers: servers.map(({ host, port }) => ({ host, port })), retryAfter: 20, ...more })
+  const openOn = (name: string, far: Tier | TierUse = patient(tierOf())) =>
+    open({ name, maxStale: '20s', tiers: [memory(), far, patient(redis({ url: ledger.url, ...PATIENCE }))], defaults: { ttl: '1m' } })
+  const openTwo = (tiers: readonly (Tier | TierUse)[] = [patient(tierOf()), patient(tierOf())]) => {
     const name = `memcached${count++}`
-    const [one, other] = [tier, tierOf()].map((far) => openOn(name, far))
+    const [one, other] = tiers.map((far) => openOn(name, far))
     if (one === undefined || other === undefined) throw new Error('there are two')
     return { name, one, other }
   }
@@ -43,7 +44,7 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
 
   it('a value above a mebibyte lies in pieces: whole for the other process, a miss once a piece is gone, and cleared with the rest', async () => {
     const tier = tierOf()
-    const { name, one, other } = openTwo(tier)
+    const { name, one, other } = openTwo([patient(tier), patient(tierOf())])
     const value = Array.from({ length: 15_000 }, (_, at) => `${at} ${'x'.repeat(80)}`)
     await one.set('large', value)
     await one.flush()
@@ -67,7 +68,7 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
   })
 
   it('G1: an entry that missed its drop while its server was frozen is not believed when it is back', async () => {
-    const { one, other } = openTwo()
+    const { one, other } = openTwo([tierOf({}), tierOf({})])
     const keys = Array.from({ length: 20 }, (_, at) => `k${at}`)
     await one.setMany(keys.map((key) => [key, 'old']))
     await one.flush()
@@ -83,7 +84,7 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
 
   it('G23, G25: clear leaves nothing of the namespace, and all of others', async () => {
     const tier = tierOf()
-    const { name, one } = openTwo(tier)
+    const { name, one } = openTwo([patient(tier), patient(tierOf())])
     const others = one.namespace('others')
     await one.setMany(Array.from({ length: 50 }, (_, at) => [`k ${at}`, at]))
     await others.set('kept', 1)

@@ -10,7 +10,17 @@ import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/core/contracts.ts'
 import { leaveWhenOutOfStep } from '../../src/tiers/redis/out-of-step.ts'
-import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel, until } from '../services/index.ts'
+import {
+  describeWith,
+  freePort,
+  PATIENCE,
+  patient,
+  type RedisService,
+  type SentinelGroup,
+  startRedis,
+  startSentinel,
+  until,
+} from '../services/index.ts'
 
 /** A way to a server. `answer`: what is said in its place to what a client sends; undefined where it is asked itself. */
 async function way(port: number, answer: (sent: string) => string | undefined = () => undefined) {
@@ -39,7 +49,7 @@ async function way(port: number, answer: (sent: string) => string | undefined = 
 }
 
 /** What is judged is what comes over the connection, and not how busy the machine is. */
-const patient = (options: RedisTierOptions) => ({ use: redis({ ...options, commandTimeout: '10s' }), timeout: '10s' }) as const
+const unhurried = (options: RedisTierOptions) => patient(redis({ ...options, ...PATIENCE }))
 
 async function isSet(cache: Cache): Promise<boolean> {
   await cache.set('k', 1)
@@ -76,7 +86,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
       ['*1\r\n*-1\r\n', 'to the subscriber'],
     ] as const)('%j is no end of the process (%s), and the tier goes on', async (unasked, how) => {
       const link = await way(server.port)
-      const cache = createCache({ tiers: [memory(), patient(options(link.port))] })
+      const cache = createCache({ tiers: [memory(), unhurried(options(link.port))] })
       try {
         await until('a value', () => isSet(cache))
         await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')) !== '')
@@ -100,7 +110,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
         let asked = 0
         const link = await way(server.port, (sent) => (/subscribe/i.test(sent) && ++asked === 1 ? garbage : undefined))
         const name = `n${Math.random().toString(36).slice(2)}`
-        const cache = createCache({ name, tiers: [memory(), patient(options(link.port))] })
+        const cache = createCache({ name, maxStale: '20s', tiers: [memory(), unhurried(options(link.port))] })
         try {
           await until('a value', () => isSet(cache))
           await until('another attempt', () => asked > 1)
@@ -114,8 +124,8 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
     )
 
     test('it hears of what others do, of every channel, and of none that was left', async () => {
-      const tier = redis(options(server.port))
-      const other = redis({ url: server.url })
+      const tier = redis({ ...options(server.port), ...PATIENCE })
+      const other = redis({ url: server.url, ...PATIENCE })
       const heard: string[] = []
       const stops = ['a', 'b', 'c'].map((name) => tier.ledger.follow?.(name, () => heard.push(name)))
       const advance = (namespace: string): Promise<unknown> =>
@@ -147,8 +157,8 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
     })
 
     test('a channel that is left and followed anew in one turn is heard (StackExchange.Redis 1110)', async () => {
-      const tier = redis(options(server.port))
-      const other = redis({ url: server.url })
+      const tier = redis({ ...options(server.port), ...PATIENCE })
+      const other = redis({ url: server.url, ...PATIENCE })
       const heard: string[] = []
       const follow = (name: string) => tier.ledger.follow?.(name, () => heard.push(name)) ?? (() => {})
       const channels = async (): Promise<string> => String(await server.command('PUBSUB', 'CHANNELS'))
@@ -171,7 +181,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
     })
 
     test('it hears again after a server that was away for several attempts (ioredis 85, node-redis 265)', async () => {
-      const tier = redis(options(server.port))
+      const tier = redis({ ...options(server.port), ...PATIENCE })
       const heard: string[] = []
       try {
         tier.ledger.follow?.('a', () => heard.push('a'))
@@ -179,7 +189,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
         await server.kill()
         await new Promise((resolve) => setTimeout(resolve, 300))
         await server.restart()
-        const other = redis({ url: server.url })
+        const other = redis({ url: server.url, ...PATIENCE })
         await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')).includes('{a}'))
         await until('the first word', () => heard.length > 1)
         heard.length = 0
@@ -208,7 +218,7 @@ describeWith('redis', 'a connection to a sentinel on which something comes that 
       ),
     )
     const sentinels = links.map(({ port }) => ({ host: '127.0.0.1', port }))
-    const cache = createCache({ tiers: [memory(), patient({ sentinels, name: group.name })] })
+    const cache = createCache({ tiers: [memory(), unhurried({ sentinels, name: group.name })] })
     try {
       await until('a value', () => isSet(cache))
       await until('every sentinel to be asked again', () => asked >= group.addresses.length * 2)

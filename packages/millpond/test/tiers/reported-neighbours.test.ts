@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { item } from '../../src/testing/tier.ts'
-import { describeWith, type MemcachedService, type RedisService, startMemcached, startRedis } from '../services/index.ts'
+import { describeWith, type MemcachedService, PATIENCE, patient, type RedisService, startMemcached, startRedis } from '../services/index.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
 const folder = temporaryFolder()
@@ -68,7 +68,7 @@ function suite(open: () => Tier & { close(): Promise<unknown> }): void {
   })
 
   const CENTURY = 100 * 365 * 86_400_000
-  const lives = [1234.5678, 60_000.1, 2 ** 31 + 0.5, 2 ** 40 / 3, CENTURY - 0.5, Number.POSITIVE_INFINITY]
+  const lives = [61_234.5678, 120_000.1, 2 ** 31 + 0.5, 2 ** 40 / 3, CENTURY - 0.5, Number.POSITIVE_INFINITY]
 
   test('times that are fractions, or far beyond a number of 32 bits, are kept (epicweb-dev/cachified#17, redis-store#111, fedify#1034)', async () => {
     const tier = opened(open())
@@ -80,7 +80,9 @@ function suite(open: () => Tier & { close(): Promise<unknown> }): void {
       ),
     ).toEqual([...lives.keys()].map((at) => `body of t${at}`))
     if (tier.ledger === undefined) return
-    const [one, other] = ['here', 'there'].map(() => opened(createCache({ name: 'times', tiers: [memory(), open()] })))
+    const [one, other] = ['here', 'there'].map(() =>
+      opened(createCache({ name: 'times', maxStale: '20s', tiers: [memory(), patient(open())] })),
+    )
     for (const [at, ttl] of lives.entries()) await one?.set(`t${at}`, at, { ttl })
     expect(await Promise.all(lives.map((_, at) => other?.get(`t${at}`)))).toEqual([...lives.keys()])
     for (const ttl of [-1, -0.5, Number.NaN, Number.NEGATIVE_INFINITY, 2 * CENTURY]) {
@@ -165,7 +167,7 @@ describeWith('redis', 'redis', () => {
     server = await startRedis()
   })
   afterAll(() => server.stop())
-  suite(() => redis({ url: server.url, commandTimeout: 5000 }))
+  suite(() => redis({ url: server.url, ...PATIENCE }))
 })
 
 describeWith('memcached', 'memcached', () => {
@@ -174,5 +176,5 @@ describeWith('memcached', 'memcached', () => {
     server = await startMemcached()
   })
   afterAll(() => server.stop())
-  suite(() => memcached({ servers: `127.0.0.1:${server.port}`, commandTimeout: 5000 }))
+  suite(() => memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE }))
 })

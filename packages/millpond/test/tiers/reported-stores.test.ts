@@ -11,7 +11,15 @@ import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
-import { describeWith, type MemcachedService, type PostgresService, startMemcached, startPostgres, startRedis } from '../services/index.ts'
+import {
+  describeWith,
+  type MemcachedService,
+  PATIENCE,
+  type PostgresService,
+  startMemcached,
+  startPostgres,
+  startRedis,
+} from '../services/index.ts'
 import { answers } from './faults.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
@@ -99,7 +107,7 @@ describeWith('postgres', 'postgres', () => {
   afterAll(() => server.stop())
 
   test('columns of another type under statements that are prepared: answered, not an error for as long as the connection lives (porsager/postgres#120, oven-sh/bun#29484)', async () => {
-    const tier = opened(postgres({ url: server.url, schema: 'altered', poolSize: 1, commandTimeout: 5000 }))
+    const tier = opened(postgres({ url: server.url, schema: 'altered', poolSize: 1, ...PATIENCE }))
     await tier.write([item('a')])
     expect(await bodyOf(tier, 'a')).toBe('body of a')
     await server.query('ALTER TABLE altered.entry ALTER COLUMN epoch TYPE varchar(200), ALTER COLUMN body SET STORAGE EXTENDED')
@@ -113,7 +121,7 @@ describeWith('postgres', 'postgres', () => {
     const pool = new pg.Pool({ connectionString: server.url, max: 1 })
     pool.on('error', () => undefined)
     try {
-      const tier = opened(postgres({ pool, schema: 'thrown', notify: false, commandTimeout: 5000 }))
+      const tier = opened(postgres({ pool, schema: 'thrown', notify: false, ...PATIENCE }))
       await tier.write([item('a')])
       expect(await bodyOf(tier, 'a')).toBe('body of a')
       await pool.query('DISCARD ALL')
@@ -136,7 +144,7 @@ describeWith('memcached', 'memcached', () => {
   afterAll(() => server.stop())
 
   test('a life of more than thirty days is no instant in 1970, on either side of the border (3rd-Eden/memcached#345, symfony#23970)', async () => {
-    const tier = opened(memcached({ servers: `127.0.0.1:${server.port}` }))
+    const tier = opened(memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE }))
     const day = 86_400_000
     const lives = [30 * day - 2000, 30 * day - 1000, 30 * day, 30 * day + 1000, 31 * day, 200 * day, 40_000 * day, Number.POSITIVE_INFINITY]
     await tier.write(lives.map((ms, at) => ({ ...item(`k${at}`), expiresAt: Date.now() + ms })))
@@ -149,7 +157,7 @@ describeWith('redis', 'redis', () => {
   test('a server that became a replica: typed, at once, and written to again when it is a master, in a new epoch (redis-rb/redis-client#69, StackExchange.Redis#2264)', async () => {
     const [server, other] = [await startRedis(), await startRedis()]
     try {
-      const tier = opened(redis({ url: server.url, commandTimeout: 5000 }))
+      const tier = opened(redis({ url: server.url, ...PATIENCE }))
       await tier.write([item('a')])
       const { position } = await tier.ledger.pull('ns')
       await server.command('REPLICAOF', '127.0.0.1', other.port)

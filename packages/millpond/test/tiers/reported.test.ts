@@ -13,7 +13,7 @@ import type { Tier } from '../../src/core/contracts.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { compile } from '../histories/compile.mjs'
-import { describeWith, startMemcached, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, startMemcached, startPostgres } from '../services/index.ts'
 import { answers } from './faults.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -99,7 +99,7 @@ describeWith('memcached', 'memcached', () => {
   test('keys that are too long or odd among others, in one read: each has its own answer (3rd-Eden/memcached#31, #110)', async () => {
     const server = await startMemcached()
     try {
-      const tier = opened(memcached({ servers: `127.0.0.1:${server.port}`, keyPrefix: 'reported:' }))
+      const tier = opened(memcached({ servers: `127.0.0.1:${server.port}`, keyPrefix: 'reported:', ...PATIENCE }))
       const keys = [
         'short',
         'x'.repeat(241),
@@ -123,7 +123,7 @@ describeWith('memcached', 'memcached', () => {
   test('a server that restarts between two calls ends no process, and no call hangs (memcachier/memjs#162, 3rd-Eden/memcached#195)', async () => {
     const server = await startMemcached()
     try {
-      const tier = opened(memcached({ servers: `127.0.0.1:${server.port}` }))
+      const tier = opened(memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE }))
       for (let round = 0; round < 3; round++) {
         await until(
           'the tier to take it',
