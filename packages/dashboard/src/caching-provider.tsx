@@ -11,6 +11,7 @@ import { hashAddresses } from './place/addresses.ts'
 import { PlaceProvider } from './place/place.tsx'
 import { type CachingDashboardProps, checkProps } from './props.ts'
 import { heldCredentials } from './shell/credentials.ts'
+import { FocusKept } from './shell/focus.ts'
 import { Gate } from './shell/gate.tsx'
 import { Isolated } from './shell/isolated.tsx'
 import { LiveProvider } from './shell/live.tsx'
@@ -32,11 +33,11 @@ export interface CachingProviderProps extends CachingDashboardProps {
  */
 export function CachingProvider({ children, ...props }: CachingProviderProps) {
   checkProps(props)
-  const { apiBaseUrl, fetcher, auth, environment, readOnly = false, redact = 'none', pages, isPage = false, onNavigate } = props
+  const { apiBaseUrl, fetcher, auth, environment, readOnly = false, pages, isPage = false, onNavigate } = props
   const { refreshHz = 1, initialRange = '15m', locale = 'en', isolate = 'none', nonce, tokens } = props
   const root = useRef<HTMLDivElement>(null)
-  const preferences = usePreferences({ theme: props.theme, timeZone: props.timeZone })
-  const { timeZone } = preferences
+  const preferences = usePreferences({ theme: props.theme, timeZone: props.timeZone, redact: props.redact })
+  const { timeZone, redact } = preferences
   const [fallback] = useState(hashAddresses)
   const token = useRef<string | undefined>(heldCredentials((apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')).token)
   const [refusals, setRefusals] = useState(0)
@@ -85,6 +86,7 @@ export function CachingProvider({ children, ...props }: CachingProviderProps) {
         tokens === undefined ? undefined : vars(Object.fromEntries(Object.entries(tokens).map(([name, value]) => [`--mp-${name}`, value])))
       }
     >
+      <FocusKept root={root} />
       <QueryClientProvider client={queries}>
         <DashboardContext.Provider value={dashboard}>
           <PreferencesContext.Provider value={preferences}>

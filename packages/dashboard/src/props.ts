@@ -37,7 +37,7 @@ export interface CachingDashboardProps {
   readonly onNavigate?: (place: string) => void
   /** A badge beside the name; `production` is red. */
   readonly environment?: { readonly label: string; readonly color?: string }
-  /** `names`: keys are shown as a hash. Default `none`. */
+  /** `names`: keys are shown as a hash. Default: what the reader chose under Settings, else `none`. */
   readonly redact?: 'none' | 'names'
   /** How places are written into the address bar. Default: behind `#/`, which leaves the host application's router alone. */
   readonly addresses?: Addresses

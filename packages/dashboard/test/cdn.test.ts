@@ -82,7 +82,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
 
   it('purges what is named, shows what each vendor has taken, and why one has not', async () => {
     await page.goto(`${served.url}${BASE}cdn/`)
-    await page.getByText('Nothing has been purged yet.').waitFor()
+    await page.getByText('Nothing was purged by hand yet.').waitFor()
     expect(await lookAt(page)).toEqual([])
     // Tags alone, then a path beside them.
     await page.getByLabel('Tags, one a line').fill('deals')

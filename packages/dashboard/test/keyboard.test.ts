@@ -1,24 +1,17 @@
 // Everything that can be done, done by keyboard alone: by Tab, Enter, Space, arrows and the shortcuts, with the focus seen wherever it is.
-import type { Browser, Locator, Page } from 'playwright-core'
+import { readFileSync } from 'node:fs'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { type Hands, handsOn } from './hands.ts'
 import { faultsOf, openBrowser, type Served, serve, signIn } from './served.ts'
-
-/** What has the focus and does not show it; a heading takes it only from the page itself, for who is read to. */
-const UNSEEN = `(() => {
-  const on = document.activeElement
-  if (on === null || on === document.body || on.tabIndex === -1) return ''
-  const isSeen = [on, on.closest('label')].some((each) => each !== null && getComputedStyle(each).outlineStyle !== 'none')
-  return isSeen ? '' : on.outerHTML.slice(0, 120)
-})()`
-/** Stops of the Tab key on one page. */
-const MOST_STOPS = 120
 
 describeWith('chromium', 'the dashboard by keyboard', () => {
   let served: Served
   let browser: Browser
   let page: Page
   let faults: string[]
+  let hands: Hands
   beforeAll(async () => {
     served = await serve()
     browser = await openBrowser()
@@ -29,49 +22,30 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     page = await context.newPage()
     faults = faultsOf(page)
     await signIn(page, served.url, 'admin')
+    hands = handsOn(page)
   })
   afterAll(async () => {
     await browser?.close()
     await served?.close()
   })
 
-  const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' }).first()
-  const press = async (...keys: readonly string[]) => {
-    for (const key of keys) await page.keyboard.press(key)
-  }
-  /** Goes on with Tab until it is there; each stop on the way is one that can be seen. */
-  const tabTo = async (target: Locator) => {
-    await target.waitFor()
-    for (let stop = 0; stop < MOST_STOPS; stop++) {
-      if (await target.evaluate((element) => element.matches(':focus'))) return
-      expect(await page.evaluate(UNSEEN), 'has the focus and does not show it').toBe('')
-      await page.keyboard.press('Tab')
-    }
-    throw new Error(`Tab does not come to ${target}`)
-  }
-  const hit = async (target: Locator, key = 'Enter') => {
-    await tabTo(target)
-    await page.keyboard.press(key)
-  }
-  const isOn = (target: Locator) => expect.poll(() => target.evaluate((element) => element.matches(':focus'))).toBe(true)
-
   it('changes a configuration, and rolls it back after Escape has left everything as it was', async () => {
-    await press('g', 'c')
-    await hit(page.getByRole('link', { name: 'org-stats' }))
-    await hit(button('Change…'))
-    await tabTo(page.getByRole('spinbutton', { name: 'TTL' }))
-    await press('Control+A')
+    await hands.press('g', 'c')
+    await hands.hit(page.getByRole('link', { name: 'org-stats' }))
+    await hands.hit(hands.button('Change…'))
+    await hands.tabTo(page.getByRole('spinbutton', { name: 'TTL' }))
+    await hands.press('Control+A')
     await page.keyboard.type('90')
-    await press('Enter')
+    await hands.press('Enter')
     await page.getByRole('deletion').getByText('60 s').waitFor()
-    await hit(button(/^Apply as version 3/))
+    await hands.hit(hands.button(/^Apply as version 3/))
     await page.getByText('Version 3 is in force').waitFor()
-    await hit(button(/^Roll back to 2/))
+    await hands.hit(hands.button(/^Roll back to 2/))
     await page.getByText('Rolling back drops nothing.').waitFor()
-    await press('Escape')
-    await isOn(button(/^Roll back to 2/))
-    await press('Enter')
-    await hit(page.getByRole('dialog').getByRole('button', { name: 'Roll back to 2' }))
+    await hands.press('Escape')
+    await hands.isOn(hands.button(/^Roll back to 2/))
+    await hands.press('Enter')
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Roll back to 2' }))
     await page.getByText('Version 4 is in force').waitFor()
   })
 
@@ -79,15 +53,15 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     const deals = served.cache.namespace('deals')
     deals.source('deal:', async (key) => ({ key }))
     for (let at = 0; at < 3; at++) await deals.set(`deal:${at}`, at, { tags: ['deals'] })
-    await press('i')
-    await tabTo(page.getByLabel('Tags, one a line'))
+    await hands.press('i')
+    await hands.tabTo(page.getByLabel('Tags, one a line'))
     await page.keyboard.type('deals')
-    await hit(button('Plan…'))
-    await tabTo(page.getByRole('radio', { name: /^Soft/ }))
-    await press('ArrowDown')
-    await hit(button('Invalidate 3 keys, hard'))
+    await hands.hit(hands.button('Plan…'))
+    await hands.tabTo(page.getByRole('radio', { name: /^Soft/ }))
+    await hands.press('ArrowDown')
+    await hands.hit(hands.button('Invalidate 3 keys, hard'))
     await page.getByText('completed').waitFor()
-    await hit(button('Warm the hottest again'))
+    await hands.hit(hands.button('Warm the hottest again'))
     await page.getByText(/keys were loaded again/).waitFor()
   })
 
@@ -102,44 +76,126 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
       threshold: 1,
       message: 'redis is gone',
     })
-    await press('g', 'a')
-    await hit(button('Silence… tier_down'))
-    await hit(button('Silence it'))
+    await hands.press('g', 'a')
+    await hands.hit(hands.button('Silence… tier_down'))
+    await hands.hit(hands.button('Silence it'))
     await page.getByRole('row', { name: /^Tier down shop/ }).waitFor()
-    await isOn(button('Silence… tier_down'))
-    await hit(button(/^End… the silence of Tier down/))
-    await hit(page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }))
+    await hands.isOn(hands.button('Silence… tier_down'))
+    await hands.hit(hands.button(/^End… the silence of Tier down/))
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }))
     await page.getByText('Nothing is silent.').waitFor()
-    await hit(button('Resolve tier_down'))
+    await hands.hit(hands.button('Resolve tier_down'))
     await page.getByText('Nothing is firing').waitFor()
   })
 
   it('makes a token and copies it, and comes back to where it began', async () => {
-    await press('Control+K')
+    await hands.press('Control+K')
     await page.keyboard.type('users tokens')
-    await press('Enter')
-    await hit(button('New token…'))
+    await hands.press('Enter')
+    await hands.hit(hands.button('New token…'))
     await page.keyboard.type('pipeline')
-    await hit(button('Make the token'))
-    await hit(button('Copy the token'))
-    await button('Copied').waitFor()
+    await hands.hit(hands.button('Make the token'))
+    await hands.hit(hands.button('Copy the token'))
+    await hands.button('Copied').waitFor()
     expect(await page.evaluate('navigator.clipboard.readText()')).toMatch(/^mp_/)
-    await hit(button('Done'))
-    await isOn(button('New token…'))
+    await hands.hit(hands.button('Done'))
+    await hands.isOn(hands.button('New token…'))
   })
 
   it('starts a warm-up and cancels it', async () => {
-    await press('/')
+    await hands.press('/')
     await page.keyboard.type('preload')
-    await press('Enter')
-    await tabTo(page.getByLabel('Keys, one a line'))
+    await hands.press('Enter')
+    await hands.tabTo(page.getByLabel('Keys, one a line'))
     await page.keyboard.insertText(Array.from({ length: 100 }, (_, at) => `deal:${at + 10}`).join('\n')) // pasted
-    await tabTo(page.getByLabel('At most, loads/s'))
-    await press('Control+A')
+    await hands.tabTo(page.getByLabel('At most, loads/s'))
+    await hands.press('Control+A')
     await page.keyboard.type('20')
-    await hit(button('Warm 100 keys'))
-    await hit(button('Cancel'))
+    await hands.hit(hands.button('Warm 100 keys'))
+    await hands.hit(hands.button('Cancel'))
     await page.getByRole('row', { name: /keys cancelled/ }).waitFor()
+    expect(faults).toEqual([])
+  })
+
+  it('tests a connection, and deletes the configuration', async () => {
+    await hands.press('g', 'c')
+    await hands.hit(page.getByRole('link', { name: 'org-stats' }))
+    await hands.hit(hands.button('Test now'))
+    await page.getByText(/^works/).waitFor()
+    await hands.isOn(hands.button('Test again'))
+    await hands.hit(hands.button('Delete… org-stats'))
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Delete' }))
+    await page.getByRole('heading', { level: 1, name: /configuration/i }).waitFor()
+    await page.getByRole('link', { name: 'org-stats' }).waitFor({ state: 'detached' })
+    await hands.isSomewhere()
+  })
+
+  it('adds a user, gives it a token, revokes the token and disables the user', async () => {
+    await hands.press('Control+K')
+    await page.keyboard.type('users tokens')
+    await hands.press('Enter')
+    await hands.hit(hands.button('New user…'))
+    await page.keyboard.type('on-call')
+    await hands.press('Tab', 'ArrowDown')
+    await hands.hit(hands.button('Add the user'))
+    await page.getByRole('row', { name: /^on-call operator/ }).waitFor()
+    await hands.isOn(hands.button('New user…'))
+    await hands.hit(hands.button('New token…'))
+    await page.keyboard.type('pager')
+    await hands.tabTo(page.getByLabel('Of', { exact: true }))
+    await page.keyboard.type('on-call')
+    await hands.hit(hands.button('Make the token'))
+    await hands.hit(hands.button('Done'))
+    await hands.hit(hands.button('Revoke… the token pager of on-call'))
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Revoke' }))
+    await page.getByText('pager', { exact: true }).waitFor({ state: 'detached' })
+    await hands.isSomewhere()
+    await hands.hit(hands.button('Disable… the user on-call'))
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Disable' }))
+    await page.getByRole('row', { name: /^on-call/ }).waitFor({ state: 'detached' })
+    await hands.isSomewhere()
+  })
+
+  it('verifies the audit log and takes it along', async () => {
+    await hands.press('Control+K')
+    await page.keyboard.type('who history')
+    await hands.press('Enter')
+    await hands.hit(hands.button('Verify the chain'))
+    await page.getByText('The chain is whole').waitFor()
+    await hands.isOn(hands.button('Verify again'))
+    const [file] = await Promise.all([page.waitForEvent('download'), hands.hit(hands.button('Export NDJSON'))])
+    expect([file.suggestedFilename(), readFileSync(await file.path(), 'utf8')]).toEqual([
+      'audit.ndjson',
+      expect.stringContaining('on-call'),
+    ])
+    await hands.isOn(hands.button('Export NDJSON'))
+  })
+
+  it('shows the value of a key, and no name where names are marks', async () => {
+    await served.cache.namespace('deals').set('deal:secret', 'plain', { tags: ['deals'] })
+    await hands.press('g', 'k')
+    await hands.tabTo(page.getByLabel('Contains'))
+    await page.keyboard.type('secret')
+    await hands.hit(page.getByRole('link', { name: 'deal:secret' }))
+    await hands.hit(hands.button('Reveal it, on record'))
+    await page.getByRole('textbox', { name: 'The value' }).waitFor()
+    await hands.isSomewhere()
+    await hands.press('Control+K')
+    await page.keyboard.type('theme dark')
+    await hands.press('Enter')
+    await hands.tabTo(page.getByRole('radio', { name: 'As they are' }))
+    await hands.press('ArrowDown')
+    await hands.press('g', 'k')
+    await page
+      .getByRole('link', { name: /^key [0-9a-f]{8}$/ })
+      .first()
+      .waitFor()
+    expect(await page.locator('main').textContent()).not.toContain('deal:secret')
+    await page.reload() // kept for this browser
+    await page
+      .getByRole('link', { name: /^key [0-9a-f]{8}$/ })
+      .first()
+      .waitFor()
     expect(faults).toEqual([])
   })
 })

@@ -9,6 +9,7 @@ import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { LedExperiment, settled } from './experiment.ts'
 import { HeardErasures } from './heard-erasures.ts'
+import { hitsLimit } from './hits.ts'
 import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
@@ -47,7 +48,7 @@ export function actsOf(
     preview: ({ document }) => preview(cache, settings(document)),
     keys: (asked) => listKeys(cache, waiting, asked),
     groups: (asked) => group(cache, asked),
-    explain: async ({ namespace, key }) => openSpaceOf(cache, namespace).explain(keyOf(key)),
+    explain: async ({ namespace, key }) => ({ ...(await openSpaceOf(cache, namespace).explain(keyOf(key))), hitsLimit: hitsLimit(cache) }),
     url: (asked) => entriesOfUrl(cache, application, asked),
     value: (asked) => revealed(cache, asked),
     plan: (asked) => plan(cache, asked),
@@ -99,7 +100,7 @@ async function listKeys(cache: Cache, waiting: Waiting, asked: Asked<'keys'>): P
     if ((contains === undefined || entry.key.includes(contains)) && (tag === undefined || entry.tags.includes(tag))) data.push(rowOf(entry))
     return data.length < limit
   })
-  return { data, scanned: walk.scanned, cursor: isAtEnd ? null : waiting.put(walk, about) }
+  return { data, scanned: walk.scanned, hits_limit: hitsLimit(cache), cursor: isAtEnd ? null : waiting.put(walk, about) }
 }
 
 const rowOf = ({ namespace, key, bytes, hits, ageMs, ttlMs, tags }: Walked): KeyRow => ({
@@ -142,7 +143,7 @@ async function group(cache: Cache, { by, namespaces, limit }: Asked<'groups'>): 
     return true
   })
   const data: Group[] = [...groups.values()].sort((a, b) => b[best] - a[best]).slice(0, limit)
-  return { data, scanned: walk.scanned, is_complete: isComplete }
+  return { data, scanned: walk.scanned, hits_limit: hitsLimit(cache), is_complete: isComplete }
 }
 
 /** A look that changes nothing: not counted, not promoted by being wanted. */

@@ -18,6 +18,8 @@ export interface KeyList {
   /** Where to go on; `null` at the end. */
   readonly cursor: string | null
   readonly scanned: number
+  /** Where counts of hits stop; a node of an earlier release does not say it. */
+  readonly hits_limit?: number
 }
 
 export interface Group {
@@ -258,8 +260,8 @@ export interface Answered extends InsightAnswered {
     readonly loads_per_second?: number
   }
   keys: KeyList
-  groups: { readonly data: readonly Group[]; readonly scanned: number; readonly is_complete: boolean }
-  explain: Explanation
+  groups: { readonly data: readonly Group[]; readonly scanned: number; readonly hits_limit?: number; readonly is_complete: boolean }
+  explain: Explanation & { readonly hitsLimit?: number }
   /** What answers a URL, the likeliest first. */
   url: { readonly entries: readonly { readonly namespace: string; readonly key: string; readonly verdict: string }[] }
   value: { readonly found: boolean; readonly tier?: string; readonly value: unknown; readonly is_stale?: boolean }

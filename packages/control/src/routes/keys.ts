@@ -31,6 +31,7 @@ async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { 
   return { cache, namespace, key }
 }
 
+const hits_limit = number.describe('where counts of hits stop: one that has come so far may stand for more; null: not known')
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -65,12 +66,19 @@ const explanation = z.object({
         .nullable()
         .describe('the time to live that was chosen for the last load there, where nobody said one'),
       error: z.string().nullable(),
+      hits_limit,
       tiers: z.array(z.unknown()),
     }),
   ),
 })
 const group = z.object({ name: z.string(), namespace: z.string().nullable(), entries: z.number(), bytes: z.number(), hits: z.number() })
-const groups = z.object({ data: z.array(group), has_more: z.literal(false), scanned: z.number(), is_complete: z.boolean() })
+const groups = z.object({
+  data: z.array(group),
+  has_more: z.literal(false),
+  scanned: z.number(),
+  hits_limit,
+  is_complete: z.boolean(),
+})
 /** A screen that waits for every node waits for the slowest. */
 const FAN_OUT_MS = 300
 
@@ -89,7 +97,13 @@ export const keyRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'A page. A search that takes longer than 0.2 s goes on with its cursor, which is kept for two minutes',
-        schema: z.object({ data: z.array(keyRow), has_more: z.boolean(), next_cursor: z.string().nullable(), scanned: z.number() }),
+        schema: z.object({
+          data: z.array(keyRow),
+          has_more: z.boolean(),
+          next_cursor: z.string().nullable(),
+          scanned: z.number(),
+          hits_limit,
+        }),
       },
     },
     async handle({ control, principal, query }) {
@@ -115,7 +129,13 @@ export const keyRoutes: readonly Route[] = [
           throw new Problem(400, 'cursor_invalid', 'this cursor is not kept any more: begin again without one')
         })
       const next_cursor = list.cursor === null ? null : Buffer.from(JSON.stringify([to ?? null, list.cursor])).toString('base64url')
-      return json(200, { data: list.data, has_more: next_cursor !== null, next_cursor, scanned: list.scanned })
+      return json(200, {
+        data: list.data,
+        has_more: next_cursor !== null,
+        next_cursor,
+        scanned: list.scanned,
+        hits_limit: list.hits_limit ?? null,
+      })
     },
   }),
   defineRoute({
@@ -290,7 +310,7 @@ async function grouped(
     limit: query.limit,
     ...(namespaces !== undefined && { namespaces: [...namespaces] }),
   })
-  return json(200, { ...found, has_more: false })
+  return json(200, { ...found, hits_limit: found.hits_limit ?? null, has_more: false })
 }
 
 /** Of the first process that knows one; what it knows best first: what is there, then what was. */
@@ -352,6 +372,7 @@ async function explained({ control, principal, query }: Pick<Call<unknown, At>, 
       is_loading: body?.isLoading ?? null,
       chosen_ttl: body?.chosenTtl === undefined ? null : { seconds: body.chosenTtl.ttlMs / 1000, why: body.chosenTtl.why },
       error: error ?? null,
+      hits_limit: body?.hitsLimit ?? null,
       tiers: (body?.tiers ?? []).map(({ asOf, ageMs, ttlMs, ...tier }) => ({
         ...tier,
         ...(ageMs !== undefined && { age_seconds: ageMs / 1000 }),

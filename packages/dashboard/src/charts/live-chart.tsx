@@ -11,6 +11,8 @@ export interface ChartSeries {
   readonly v: readonly (number | null)[]
   /** A CSS colour. */
   readonly color: string
+  /** Of its mark beside its name, so that no series is told by its colour alone; default `square`. */
+  readonly shape?: 'circle' | 'square' | 'diamond' | 'triangle'
   /** What had to be fetched is solid, what was kept is tinted. */
   readonly fill?: 'kept' | 'solid'
   readonly isThin?: boolean
@@ -187,10 +189,10 @@ export function LiveChart(props: LiveChartProps) {
           )
         )}
         {shown.map(
-          ({ name, color, v }, index) =>
+          ({ name, color, shape, v }, index) =>
             // A line that has no value now is named where it was last seen.
             ends[index] !== undefined && (
-              <span key={name} className="end" style={vars({ '--y': places[index] ?? 0, '--swatch': color })}>
+              <span key={name} className={`end ${shape ?? ''}`} style={vars({ '--y': places[index] ?? 0, '--swatch': color })}>
                 {typeof v[last] === 'number' ? <b>{valueAt(v, last, format)}</b> : <span title="no data now">–</span>} {name}
               </span>
             ),

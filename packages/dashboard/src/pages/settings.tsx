@@ -12,7 +12,7 @@ const THEMES: readonly (readonly [Theme, string])[] = [
 ]
 
 export function Settings() {
-  const { theme, timeZone, set, fixed } = useKeptPreferences()
+  const { theme, timeZone, redact, set, fixed } = useKeptPreferences()
   const { times, client, numbers } = useDashboard()
   const { session, signOut } = useAccess()
   const now = useServerNow()
@@ -54,6 +54,24 @@ export function Settings() {
               Every time that is shown is the server's.
             </Notice>
           )}
+        </Section>
+        <Section title="Names of keys" className="span-6">
+          <fieldset className="field" disabled={fixed.redact}>
+            <legend>Shown{fixed.redact ? ', set by the application around this page' : ''}</legend>
+            <div className="choice">
+              <label>
+                <input type="radio" name="redact" checked={redact === 'none'} onChange={() => set({ redact: 'none' })} />
+                As they are
+              </label>
+              <label>
+                <input type="radio" name="redact" checked={redact === 'names'} onChange={() => set({ redact: 'names' })} />
+                As marks
+              </label>
+            </div>
+          </fieldset>
+          <p className="note more">
+            A mark tells two keys apart and cannot be read: for a screen that is shared. The address of a key's page still names it.
+          </p>
         </Section>
         <Section
           title="Signed in"

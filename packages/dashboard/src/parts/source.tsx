@@ -14,6 +14,11 @@ const NAMES: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'P
 
 export const sourceName = (tier: string): string => NAMES[tier] ?? capitalised(tier)
 
+const SHAPES = { memory: 'circle', redis: 'square', far: 'diamond', origin: 'triangle' } as const
+
+/** As its mark is drawn wherever it is named. */
+export const sourceShape = (tier: string) => SHAPES[sourceKind(tier)]
+
 export const sourceColor = (tier: string): string => `var(--mp-source-${sourceKind(tier)})`
 
 export function Source({ tier, node }: { readonly tier: string; readonly node?: string }) {

@@ -1,25 +1,29 @@
-// What a person set for this browser: theme and time zone. A prop of the component wins.
+// What a person set for this browser: theme, time zone, whether names of keys are shown. A prop of the component wins.
 import { useCallback, useMemo, useState } from 'react'
 
 export type Theme = 'light' | 'dark' | 'system'
+/** `names`: keys are shown as marks of them. */
+export type Redaction = 'none' | 'names'
 
 export interface Preferences {
   readonly theme: Theme
   /** undefined: the browser's. */
   readonly timeZone: string | undefined
-  readonly set: (change: { readonly theme?: Theme; readonly timeZone?: string | undefined }) => void
+  readonly redact: Redaction
+  readonly set: (change: Kept) => void
   /** Set by the host application: not to be chosen here. */
-  readonly fixed: { readonly theme: boolean; readonly timeZone: boolean }
+  readonly fixed: { readonly theme: boolean; readonly timeZone: boolean; readonly redact: boolean }
 }
 
 const KEY = 'millpond preferences'
 
 interface Kept {
-  readonly theme?: Theme
+  readonly theme?: Theme | undefined
   readonly timeZone?: string | undefined
+  readonly redact?: Redaction | undefined
 }
 
-export function usePreferences(given: { readonly theme?: Theme | undefined; readonly timeZone?: string | undefined }): Preferences {
+export function usePreferences(given: Kept): Preferences {
   const [kept, setKept] = useState(readKept)
   const set = useCallback<Preferences['set']>((change) => {
     setKept((before) => {
@@ -32,15 +36,16 @@ export function usePreferences(given: { readonly theme?: Theme | undefined; read
       return after
     })
   }, [])
-  const { theme, timeZone } = given
+  const { theme, timeZone, redact } = given
   return useMemo(
     () => ({
       theme: theme ?? kept.theme ?? 'system',
       timeZone: timeZone ?? kept.timeZone,
+      redact: redact ?? kept.redact ?? 'none',
       set,
-      fixed: { theme: theme !== undefined, timeZone: timeZone !== undefined },
+      fixed: { theme: theme !== undefined, timeZone: timeZone !== undefined, redact: redact !== undefined },
     }),
-    [theme, timeZone, kept, set],
+    [theme, timeZone, redact, kept, set],
   )
 }
 
@@ -48,10 +53,11 @@ function readKept(): Kept {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? '{}')
     if (typeof kept !== 'object' || kept === null) return {}
-    const { theme, timeZone } = kept as { theme?: unknown; timeZone?: unknown }
+    const { theme, timeZone, redact } = kept as { theme?: unknown; timeZone?: unknown; redact?: unknown }
     return {
       ...(theme === 'light' || theme === 'dark' || theme === 'system' ? { theme } : {}),
       ...(timeZone === 'UTC' ? { timeZone } : {}),
+      ...(redact === 'names' ? { redact } : {}),
     }
   } catch {
     return {}

@@ -12,6 +12,7 @@ export function Remove({
   what,
   then,
   isSmall = true,
+  onRemoved,
 }: {
   readonly path: string
   readonly queryKey: string
@@ -20,6 +21,7 @@ export function Remove({
   readonly then: string
   /** In a row of a table. Default true. */
   readonly isSmall?: boolean
+  readonly onRemoved?: () => void
 }) {
   const { client, readOnly } = useDashboard()
   const queries = useQueryClient()
@@ -28,6 +30,7 @@ export function Remove({
     mutationFn: () => client.send('DELETE', path),
     onSuccess: async () => {
       setOpen(false)
+      onRemoved?.()
       await queries.invalidateQueries({ queryKey: [queryKey] })
     },
   })

@@ -41,7 +41,7 @@ export function Cdn() {
               <Outlet key={outlet.name} outlet={outlet} />
             ))}
             {may('cdn:purge') && answer.edges.length > 0 && <Purge />}
-            <Section title="Purges" note={`of this process, the latest ${SHOWN}`}>
+            <Section title="Purges by hand" note={`of this process, the latest ${SHOWN}`}>
               <Purges purges={answer.purges.slice(0, SHOWN)} />
             </Section>
             <Folders folders={answer.folders} />

@@ -47,9 +47,9 @@ export function Edges({ edges }: { readonly edges: readonly CdnEdge[] }) {
           columns={[
             { name: 'Edge', cell: (row) => row.edge },
             { name: 'State', folded: 'wide', cell: (row) => stateOf(row.edge) },
-            { name: 'Site', folded: 'wide', cell: (row) => <code>{row.site ?? 'by call'}</code> },
+            { name: 'Site', cell: (row) => <code>{row.site ?? 'by call'}</code> },
             { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
-            { name: 'Says when it is done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
+            { name: 'Tells when done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
           ]}
         />
       )}

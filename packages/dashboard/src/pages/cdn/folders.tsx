@@ -55,10 +55,11 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
           {
             name: 'Actions',
             isSilent: true,
+            isNumber: true,
             folded: 'wide',
             cell: (row) =>
               isAllowed && (
-                <span className="row">
+                <span className="row acts">
                   {row.has_images && (
                     <button
                       type="button"

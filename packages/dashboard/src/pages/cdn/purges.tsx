@@ -85,7 +85,7 @@ export function Purge() {
 
 export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
   const { numbers } = useDashboard()
-  if (purges.length === 0) return <p>Nothing has been purged yet.</p>
+  if (purges.length === 0) return <p>Nothing was purged by hand yet.</p>
   return (
     <Table
       caption="Purges, newest first"

@@ -7,9 +7,9 @@ import { useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'
 import { Notice } from '../../parts/section.tsx'
-import { Unit } from '../../parts/words.tsx'
 import { placeOf, usePlace } from '../../place/place.tsx'
 import { Diff } from './diff.tsx'
+import { type Effect, Effects } from './effects.tsx'
 import { documentOf } from './fields.ts'
 
 const TYPES = ['memory', 'redis', 'memcached', 'database', 'file_system', 'multi'] as const
@@ -29,14 +29,11 @@ const FRESH: ConfigurationDocument = {
 interface ConfigurationPlan {
   readonly changes: Changes
   /** What would change in each process that runs this cache. */
-  readonly effects?: readonly {
-    readonly node: string
-    readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
-  }[]
+  readonly effects?: readonly Effect[]
 }
 
 export function EditConfiguration({ held, onClose }: { readonly held?: Configuration; readonly onClose: () => void }) {
-  const { client, numbers } = useDashboard()
+  const { client } = useDashboard()
   const { go } = usePlace()
   const queries = useQueryClient()
   const [draft, setDraft] = useState<ConfigurationDocument>(held === undefined ? FRESH : documentOf(held))
@@ -61,7 +58,6 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
   const title = held === undefined ? 'New configuration' : `Change ${held.name}`
   if (plan.data !== undefined) {
     const { changes, effects = [] } = plan.data.plan
-    const drops = effects.flatMap(({ node, drops: some }) => some.map((drop) => ({ node, ...drop })))
     const isSame = Object.keys(changes).length === 0
     return (
       <Dialog title={isSame ? 'Nothing would change' : `${title}: the plan`} onClose={onClose}>
@@ -73,15 +69,7 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
         <Notice>
           Nothing has been changed yet. {held === undefined ? '' : 'Entries that are there keep the TTL they were stored with.'}
         </Notice>
-        {drops.length > 0 && (
-          <Notice tone="warning">
-            {drops.map(({ node, tier, bytes, why }) => (
-              <span key={`${node} ${tier}`} className="block">
-                <b>{node}</b> drops <Unit figure={numbers.bytes(bytes)} /> of {tier}: {why}
-              </span>
-            ))}
-          </Notice>
-        )}
+        <Effects effects={effects} />
         {apply.error !== null && (
           <Failure
             error={apply.error}

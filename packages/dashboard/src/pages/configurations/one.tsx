@@ -18,7 +18,7 @@ import { TestConnection } from './test-connection.tsx'
 export function OneConfiguration({ id }: { readonly id: string }) {
   const { client, numbers } = useDashboard()
   const { may, offers } = useAccess()
-  const { query } = usePlace()
+  const { query, go } = usePlace()
   const live = useLive()
   const [open, setOpen] = useState<'edit' | 'roll back' | undefined>()
   const close = () => setOpen(undefined)
@@ -71,6 +71,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
                     verb="Delete"
                     what={view.name}
                     then="Code that asks for it by name gets defaults. Its versions and audit rows stay."
+                    onRemoved={() => go('configurations/')}
                   />
                   <button type="button" className="btn" onClick={() => setOpen('edit')}>
                     Change…

@@ -1,6 +1,6 @@
 // Every copy of a key, one row for each tier and node, the odd one first, and what it still does to users.
 
-import type { Copy, Explanation } from '../../api/types.ts'
+import type { Copy, Explanation, Known } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { causeName } from '../../format/causes.ts'
 import { stopwatch, timeLeft } from '../../format/times.ts'
@@ -15,6 +15,7 @@ export interface Placed {
   /** Undefined: the tier is shared, and is shown once. */
   readonly node: string | undefined
   readonly copy: Copy
+  readonly hitsLimit: Known | undefined
   readonly isOdd: boolean
 }
 
@@ -23,13 +24,13 @@ const isHeld = ({ state }: Copy): boolean => state === 'fresh' || state === 'sta
 /** A tier that nodes share is the same for all of them. Odd: it answers, with something older than another that answers. */
 export function copiesOf({ nodes }: Explanation): readonly Placed[] {
   const shared = new Set<string>()
-  const placed = nodes.flatMap(({ node, tiers }) =>
+  const placed = nodes.flatMap(({ node, tiers, hits_limit: hitsLimit }) =>
     tiers.flatMap((copy) => {
-      if (copy.scope === 'process') return [{ node, copy }]
+      if (copy.scope === 'process') return [{ node, copy, hitsLimit }]
       const name = copy.scope === 'host' ? `${node} ${copy.tier}` : copy.tier
       if (shared.has(name)) return []
       shared.add(name)
-      return [{ node: copy.scope === 'host' && nodes.length > 1 ? node : undefined, copy }]
+      return [{ node: copy.scope === 'host' && nodes.length > 1 ? node : undefined, copy, hitsLimit }]
     }),
   )
   const newest = Math.max(0, ...placed.filter(({ copy }) => isHeld(copy)).map(({ copy }) => copy.version?.seq ?? 0))
@@ -93,10 +94,13 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
               isNumber: true,
               cell: ({ copy }) => (copy.bytes === undefined ? '' : <Unit figure={numbers.bytes(copy.bytes)} />),
             },
-            { name: 'Hits', isNumber: true, cell: ({ copy }) => (copy.hits === undefined ? '' : hitsOf(numbers, copy.hits)) },
+            {
+              name: 'Hits',
+              isNumber: true,
+              cell: ({ copy, hitsLimit }) => (copy.hits === undefined ? '' : hitsOf(numbers, copy.hits, hitsLimit)),
+            },
             {
               name: 'Compared',
-              folded: 'wide',
               cell: ({ copy, isOdd }) => <Compared copy={copy} isOdd={isOdd} count={copies.filter((one) => isHeld(one.copy)).length} />,
             },
           ]}

@@ -1,6 +1,6 @@
 // Entries of memory together: by tag or pattern, or one by one as the hottest and the largest.
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import type { Group, GroupPage } from '../../api/types.ts'
+import type { Group, GroupPage, Known } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { lineOf } from '../../format/lines.ts'
 import type { Numbers } from '../../format/numbers.ts'
@@ -12,13 +12,11 @@ import { Name, Unit } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 
 /** What the figures are, for the foot of each table. */
-export const HITS = 'Hits are those that the eviction policy remembers: it stops counting after a few, and forgets old ones.'
+export const HITS = 'Hits are those that the eviction policy remembers: it stops counting where a + stands, and forgets old ones.'
 
-/** Where the policies of the library stop counting. */
-const LIMITS: ReadonlySet<number> = new Set([3, 255])
-
-/** A count that has come to its limit says no more than that. */
-export const hitsOf = (numbers: Numbers, hits: number): string => numbers.count(hits) + (LIMITS.has(hits) ? '+' : '')
+/** A count that has come to where its policy stops says no more than that. */
+export const hitsOf = (numbers: Numbers, hits: number, limit: Known | undefined): string =>
+  numbers.count(hits) + (typeof limit === 'number' && hits >= limit ? '+' : '')
 
 export function Groups({
   cache,
@@ -46,7 +44,7 @@ export function Groups({
   const isKeys = by === 'hits' || by === 'bytes'
   return (
     <Answer query={groups} what="This list">
-      {({ data, scanned, is_complete }) => (
+      {({ data, scanned, hits_limit: limit, is_complete }) => (
         <Section
           title={title}
           note={`${numbers.count(scanned)} entries looked at${is_complete ? '' : ', not all: the look was cut short'}`}
@@ -77,7 +75,7 @@ export function Groups({
                 { name: 'Namespace', cell: (row) => row.namespace ?? 'all' },
                 ...(isKeys ? [] : [{ name: 'Entries', isNumber: true, cell: (row: Group) => numbers.count(row.entries) }]),
                 { name: 'Memory', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-                { name: 'Hits', isNumber: true, cell: (row) => (isKeys ? hitsOf(numbers, row.hits) : numbers.count(row.hits)) },
+                { name: 'Hits', isNumber: true, cell: (row) => (isKeys ? hitsOf(numbers, row.hits, limit) : numbers.count(row.hits)) },
                 ...(by === 'tag' && may('invalidate')
                   ? [
                       {

@@ -126,7 +126,7 @@ function KeyTable({
   })
   const pages = keys.data?.pages ?? []
   const rows = pages.flatMap(({ data }) => data)
-  const scanned = pages.at(-1)?.scanned ?? 0
+  const { scanned = 0, hits_limit: limit } = pages.at(-1) ?? {}
   return (
     <Section
       title="Keys"
@@ -157,7 +157,7 @@ function KeyTable({
             { name: 'Key', cell: (row: KeyRow) => <KeyLink name={row.key} namespace={row.namespace} cache={cache} /> },
             { name: 'Namespace', cell: (row) => row.namespace },
             { name: 'Size', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-            { name: 'Hits', isNumber: true, cell: (row) => hitsOf(numbers, row.hits) },
+            { name: 'Hits', isNumber: true, cell: (row) => hitsOf(numbers, row.hits, limit) },
             { name: 'Age', isNumber: true, cell: (row) => timeLeft(row.age_seconds * 1000) },
             {
               name: 'TTL left',

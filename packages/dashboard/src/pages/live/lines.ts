@@ -31,6 +31,9 @@ export type Step =
 
 let lineIds = 0
 
+/** Processes answer one after another; rows of one moment stay in the order they came in. */
+const newestFirst = (rows: readonly TailRow[]): readonly TailRow[] => rows.toReversed().sort((a, b) => b.at - a.at)
+
 export function next(tail: Tail, step: Step): Tail {
   if (step.is === 'state') return { ...tail, state: step.state, rounds: [], seenPerSecond: null, shownPerSecond: 0 }
   const { event, data } = step.message
@@ -47,7 +50,7 @@ export function next(tail: Tail, step: Step): Tail {
   const sum = (of: (one: (typeof rounds)[number]) => number): number => rounds.reduce((all, one) => all + of(one), 0)
   return {
     ...tail,
-    lines: [...round.rows.toReversed().map((row) => ({ ...row, id: ++lineIds })), ...tail.lines].slice(0, MOST_LINES),
+    lines: [...newestFirst(round.rows).map((row) => ({ ...row, id: ++lineIds })), ...tail.lines].slice(0, MOST_LINES),
     rounds,
     seenPerSecond: round.seen === null ? null : sum(({ seen }) => seen ?? 0) / seconds,
     shownPerSecond: sum(({ rows }) => rows) / seconds,

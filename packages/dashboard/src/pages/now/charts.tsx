@@ -8,7 +8,7 @@ import { type Hole, holes } from '../../charts/scale.ts'
 import { useDashboard } from '../../context.tsx'
 import { aim } from '../../format/causes.ts'
 import { Answer } from '../../parts/answer.tsx'
-import { sourceColor, sourceName } from '../../parts/source.tsx'
+import { sourceColor, sourceName, sourceShape } from '../../parts/source.tsx'
 import { useServerNow } from '../../parts/words.tsx'
 import { useRange } from '../../shell/range.ts'
 import type { Change } from './changes.ts'
@@ -83,9 +83,10 @@ function ThreeCharts({
       name: sourceName(name),
       v: find('tier_hits_per_second', { tier: name }) ?? [],
       color: sourceColor(name),
+      shape: sourceShape(name),
       fill: 'kept' as const,
     })),
-    { name: 'Origin', v: misses, color: sourceColor('origin'), fill: 'solid' as const },
+    { name: 'Origin', v: misses, color: sourceColor('origin'), shape: sourceShape('origin'), fill: 'solid' as const },
   ]
   const percent = (values: Values): Values => values.map((value) => (value === null ? null : value * 100))
   const ofTier = (name: string): Values => {
@@ -98,7 +99,7 @@ function ThreeCharts({
   }
   const hitRatios: ChartSeries[] = [
     { name: 'All', v: percent(ratio), color: 'var(--mp-ink)' },
-    ...tiers.map((name) => ({ name: sourceName(name), v: ofTier(name), color: sourceColor(name), isThin: true })),
+    ...tiers.map((name) => ({ name: sourceName(name), v: ofTier(name), color: sourceColor(name), shape: sourceShape(name), isThin: true })),
   ]
   const loads = ['p50', 'p95', 'p99'].map((stat) => ({ stat, v: find('latency_ms', { op: 'load', stat }) ?? [] }))
   const latency: ChartSeries[] = loads.map(({ stat, v }, at) => ({
@@ -164,12 +165,12 @@ function expected({ health }: Summary): ChartReference | undefined {
 function Trend({ of, values, unit }: { readonly of: string; readonly values: Values; readonly unit: string }) {
   const { numbers } = useDashboard()
   const known = values.filter((value): value is number => value !== null)
-  const now = known.at(-1)
-  if (now === undefined) return <>{of}: no data in this span yet.</>
+  const last = known.at(-1)
+  if (last === undefined) return <>{of}: no data in this span yet.</>
   return (
     <>
-      {of}: {numbers.short(now)} {unit} now, between {numbers.short(Math.min(...known))} and {numbers.short(Math.max(...known))} in this
-      span.
+      {of}: {numbers.short(last)} {unit} {typeof values.at(-1) === 'number' ? 'now' : 'when last seen'}, between{' '}
+      {numbers.short(Math.min(...known))} and {numbers.short(Math.max(...known))} in this span.
     </>
   )
 }

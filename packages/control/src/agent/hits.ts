@@ -1,0 +1,16 @@
+// Where counts of hits stop: the policy of memory keeps them, in as few bits as it needs to choose who leaves.
+import type { Cache } from 'millpond'
+
+const LIMITS: ReadonlyMap<string, number> = new Map([
+  ['sieve', 1],
+  ['s3-fifo', 3],
+  ['adaptive', 3],
+])
+/** Policies that count nothing themselves: the store does, in a byte. */
+const OTHERS = 255
+
+/** A count of hits that has come so far may stand for more. */
+export function hitsLimit(cache: Cache): number {
+  const memory = cache.describe().tiers.find(({ name }) => name === 'memory')
+  return memory !== undefined && 'policy' in memory ? (LIMITS.get(memory.policy) ?? OTHERS) : OTHERS
+}

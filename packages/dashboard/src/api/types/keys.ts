@@ -1,0 +1,97 @@
+// Keys with their copies, and single events of a cache.
+import type { Known } from './figures.ts'
+import type { Page } from './session.ts'
+
+export interface KeyRow {
+  readonly namespace: string
+  readonly key: string
+  readonly bytes: number
+  readonly hits: number
+  readonly age_seconds: number
+  readonly ttl_seconds: Known
+  readonly tags: readonly string[]
+}
+
+export interface KeyPage extends Page<KeyRow> {
+  readonly scanned: number
+  readonly hits_limit?: Known
+}
+
+export interface Group {
+  readonly name: string
+  readonly namespace: string | null
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+}
+
+export interface GroupPage extends Page<Group> {
+  readonly scanned: number
+  /** Where counts of hits stop. */
+  readonly hits_limit?: Known
+  readonly is_complete: boolean
+}
+
+/** What one tier of one node has of a key. */
+export interface Copy {
+  readonly tier: string
+  readonly scope: string
+  readonly state: string
+  readonly cause?: string
+  readonly at?: number
+  readonly receipt?: string
+  readonly detail?: string
+  readonly age_seconds?: number
+  readonly ttl_seconds?: number
+  readonly bytes?: number
+  readonly hits?: number
+  readonly tags?: readonly string[]
+  readonly version?: { readonly epoch: string; readonly seq: number }
+}
+
+export interface Explanation {
+  readonly cache_name: string
+  readonly namespace: string
+  readonly key: string
+  readonly verdict: 'hit' | 'stale' | 'miss'
+  readonly cause: string | null
+  readonly detail: string | null
+  readonly receipt: string | null
+  readonly by: { readonly operation: string; readonly actor: string; readonly reason: string | null; readonly at: string } | null
+  readonly nodes: readonly {
+    readonly node: string
+    readonly status: string
+    readonly verdict: string | null
+    readonly is_loading: boolean | null
+    readonly error: string | null
+    readonly hits_limit?: Known
+    readonly tiers: readonly Copy[]
+  }[]
+}
+
+/** One thing that a cache did: `event` on the stream. */
+export interface TailRow {
+  readonly kind: string
+  readonly namespace: string
+  readonly node: string
+  readonly at: number
+  readonly key?: string
+  /** Only the beginning of the key is there. */
+  readonly is_cut?: boolean
+  readonly tier?: string
+  readonly cause?: string
+  readonly ms?: number
+  readonly receipt?: string
+  readonly detail?: string
+  readonly mode?: string
+  readonly targets?: readonly { readonly kind: string; readonly name: string }[]
+  readonly more?: number
+}
+
+export interface TailRound {
+  readonly cache_name: string
+  readonly rows: readonly TailRow[]
+  /** What the rows are a sample of; `null`: not told to who is limited to namespaces. */
+  readonly seen: Known
+  readonly silent: readonly string[]
+}

@@ -1,0 +1,54 @@
+// What a change of a configuration would do in the processes that run its cache: what memory lets go of, and what that costs the source.
+import { useDashboard } from '../../context.tsx'
+import { Notice } from '../../parts/section.tsx'
+import { Unit } from '../../parts/words.tsx'
+
+/** Of one process. */
+export interface Effect {
+  readonly node: string
+  readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
+  /** At least so many more than now, fewer below 0; `null`: not known. */
+  readonly loads_per_second?: number | null
+}
+
+/** Less is said as none. */
+const LEAST = 0.01
+
+export function Effects({ effects }: { readonly effects: readonly Effect[] }) {
+  const { numbers } = useDashboard()
+  const drops = effects.flatMap(({ node, drops: some }) => some.map((drop) => ({ node, ...drop })))
+  if (effects.length === 0) return null
+  return (
+    <>
+      {drops.length > 0 && (
+        <Notice tone="warning">
+          {drops.map(({ node, tier, bytes, why }) => (
+            <span key={`${node} ${tier}`} className="block">
+              <b>{node}</b> drops <Unit figure={numbers.bytes(bytes)} /> of {tier}: {why}
+            </span>
+          ))}
+        </Notice>
+      )}
+      <Loads effects={effects} />
+    </>
+  )
+}
+
+function Loads({ effects }: { readonly effects: readonly Effect[] }) {
+  const { numbers } = useDashboard()
+  const known = effects.flatMap(({ loads_per_second: loads }) => (typeof loads === 'number' ? [loads] : []))
+  const added = known.reduce((all, one) => all + one, 0)
+  const silent = effects.length - known.length
+  const missing = silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not say.`
+  if (known.length === 0) return <Notice>What it costs the source is not known: no process said.</Notice>
+  if (Math.abs(added) < LEAST) return <Notice>As entries are read now, the source would be asked as often as before.{missing}</Notice>
+  return (
+    <Notice tone={added > 0 ? 'warning' : 'plain'}>
+      As entries are read now, the source would be asked {added > 0 ? 'at least ' : ''}
+      <b className="nw">
+        {numbers.short(Math.abs(added))} times a second {added > 0 ? 'more' : 'less'}
+      </b>
+      .{missing}
+    </Notice>
+  )
+}

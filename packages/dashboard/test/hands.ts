@@ -1,0 +1,40 @@
+// Hands on a keyboard: Tab, Enter and keys alone, with the focus seen wherever it is.
+import type { Locator, Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+/** What has the focus and does not show it; a heading takes it only from the page itself, for who is read to. */
+const UNSEEN = `(() => {
+  const on = document.activeElement
+  if (on === null || on === document.body || on.tabIndex === -1) return ''
+  const isSeen = [on, on.closest('label')].some((each) => each !== null && getComputedStyle(each).outlineStyle !== 'none')
+  return isSeen ? '' : on.outerHTML.slice(0, 120)
+})()`
+/** Stops of the Tab key on one page. */
+const MOST_STOPS = 120
+
+export type Hands = ReturnType<typeof handsOn>
+
+export function handsOn(page: Page) {
+  const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' }).first()
+  const press = async (...keys: readonly string[]) => {
+    for (const key of keys) await page.keyboard.press(key)
+  }
+  /** Goes on with Tab until it is there; each stop on the way is one that can be seen. */
+  const tabTo = async (target: Locator) => {
+    await target.waitFor()
+    for (let stop = 0; stop < MOST_STOPS; stop++) {
+      if (await target.evaluate((element) => element.matches(':focus'))) return
+      expect(await page.evaluate(UNSEEN), 'has the focus and does not show it').toBe('')
+      await page.keyboard.press('Tab')
+    }
+    throw new Error(`Tab does not come to ${target}`)
+  }
+  const hit = async (target: Locator, key = 'Enter') => {
+    await tabTo(target)
+    await page.keyboard.press(key)
+  }
+  const isOn = (target: Locator) => expect.poll(() => target.evaluate((element) => element.matches(':focus'))).toBe(true)
+  /** What had the focus may be gone: the focus is not. */
+  const isSomewhere = () => expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true)
+  return { button, press, tabTo, hit, isOn, isSomewhere }
+}
