@@ -73,7 +73,8 @@ function start(
     raw += data
     terminal.write(data)
   })
-  const ended = new Promise<number>((resolve) => pty.onExit(({ exitCode }) => resolve(exitCode)))
+  // What came last is to be seen by then: the emulator takes its time.
+  const ended = new Promise<number>((resolve) => pty.onExit(({ exitCode }) => terminal.write('', () => resolve(exitCode))))
   const lines = (): string[] => {
     const { active } = terminal.buffer
     return Array.from({ length: terminal.rows }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? '')

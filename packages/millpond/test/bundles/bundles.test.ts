@@ -62,6 +62,8 @@ const webpack: Bundler = async (source, format) => {
     target: 'node20',
     entry: program(source),
     output: { path: folder, filename: basename(file) },
+    // As it is shipped but for the names: its minifier takes longer than all the rest, and esbuild's leaves none either.
+    optimization: { minimize: false },
   })
   const stats: { compilation: { warnings: Error[]; errors: Error[] } } = await new Promise((resolve, reject) =>
     compiler.run((error: unknown, done: never) => (error ? reject(error) : resolve(done))),

@@ -10,5 +10,5 @@ describeWith('redis', 'G1 to G9: a history over a Redis Cluster', () => historie
 describeWith('redis', 'G1 to G9: histories of two regions', () => histories.record('regions', ['region-cut', 'region-full']))
 describeWith('memcached', 'G1 to G9: histories over a ring of two Redis and a Memcached', () => {
   histories.record('ring', ['node-killed', 'node-removed'])
-  histories.expectReads(15_000, 'ring', ['node-killed', 'node-removed'])
+  histories.expectReads(25_000, 'ring', ['node-killed', 'node-removed'])
 })

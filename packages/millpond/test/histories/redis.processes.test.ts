@@ -7,5 +7,5 @@ const histories = shortForm('histories over Redis', 3500)
 
 describeWith('redis', 'G1 to G9: histories over Redis', () => {
   histories.record('redis', FAULTS)
-  histories.expectReads(60_000, 'redis', FAULTS)
+  histories.expectReads(50_000, 'redis', FAULTS)
 })
