@@ -35,7 +35,8 @@ export class LedgerRecord {
   #floor = 0
   #commitFloor = 0
   #external: boolean
-  #targets: InForce[] = []
+  /** By mode and name, in the order in which they moved. */
+  #targets = new Map<string, InForce>()
   #log: { readonly line: Line; readonly at: number }[] = []
   #holds: Hold[] = []
   readonly #leases = new Map<string, { readonly id: string; readonly until: number }>()
@@ -56,7 +57,7 @@ export class LedgerRecord {
     copy.#floor = this.#floor
     copy.#commitFloor = this.#commitFloor
     copy.#external = this.#external
-    copy.#targets = [...this.#targets]
+    copy.#targets = new Map(this.#targets)
     copy.#log = [...this.#log]
     copy.#holds = this.#holds.map((hold) => ({ ...hold, targets: new Map(hold.targets) }))
     return copy
@@ -79,7 +80,7 @@ export class LedgerRecord {
       const lines = this.#log.filter(({ line }) => line.seq > from.seq).map(({ line }) => line)
       if (lines.length === this.#seq - from.seq) return { kind: 'tail', position, floor, outerFloor, lines }
     }
-    const inForce = this.#targets.filter((one) => one.seq >= floor).sort((a, b) => a.seq - b.seq)
+    const inForce = [...this.#targets.values()].filter((one) => one.seq >= floor).sort((a, b) => a.seq - b.seq)
     return { kind: 'snapshot', position, floor, outerFloor, lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })) }
   }
 
@@ -91,7 +92,7 @@ export class LedgerRecord {
     const seq = this.#seq
     const line = this.#collapse(change)
     if (line.mode === 'delete' && line.targets.some(({ kind }) => kind === 'all')) {
-      this.#targets = []
+      this.#targets.clear()
       this.#log = []
       this.#floor = seq
     }
@@ -144,7 +145,7 @@ export class LedgerRecord {
     const tags = watch?.[index] ?? []
     const hasMoved = (one: InForce) =>
       one.seq > seq && (one.target.kind === 'pattern' || (one.target.kind === 'tag' && tags.includes(one.target.tag)))
-    return !this.#targets.some(hasMoved)
+    return ![...this.#targets.values()].some(hasMoved)
   }
 
   #isHeld(key: string, but?: Position): boolean {
@@ -173,21 +174,22 @@ export class LedgerRecord {
   }
 
   #put(next: InForce): void {
-    const name = nameOf(next.target)
-    this.#targets = this.#targets.filter((one) => one.mode !== next.mode || nameOf(one.target) !== name)
-    this.#targets.push(next)
+    const name = `${next.mode} ${nameOf(next.target)}`
+    this.#targets.delete(name)
+    this.#targets.set(name, next)
   }
 
   #lastMove(key: string): number {
-    const concerning = this.#targets.filter(({ target }) => target.kind === 'all' || (target.kind === 'key' && target.key === key))
-    return Math.max(0, ...concerning.map(({ seq }) => seq))
+    const concerning = [nameOf({ kind: 'all' }), nameOf({ kind: 'key', key })].flatMap((name) => [`delete ${name}`, `expire ${name}`])
+    return Math.max(0, ...concerning.map((name) => this.#targets.get(name)?.seq ?? 0))
   }
 
   /** Patterns are matched one by one: too many become a clear. */
   #collapse({ targets, mode }: Change): Pick<Change, 'targets' | 'mode'> {
-    const patterns = [...this.#targets.map(({ target }) => target), ...targets].filter(({ kind }) => kind === 'pattern')
-    const isNew = targets.some(({ kind }) => kind === 'pattern')
-    return isNew && new Set(patterns.map(nameOf)).size > MAX_PATTERNS
+    if (!targets.some(({ kind }) => kind === 'pattern')) return { targets, mode }
+    const inForce = [...this.#targets.values()].map(({ target }) => target)
+    const patterns = [...inForce, ...targets].filter(({ kind }) => kind === 'pattern')
+    return new Set(patterns.map(nameOf)).size > MAX_PATTERNS
       ? { mode: 'delete', targets: [...targets, { kind: 'all' }] }
       : { targets, mode }
   }
@@ -200,14 +202,15 @@ export class LedgerRecord {
       this.#log.shift()
       if (!this.#external) this.#forgetKeys(first.line.seq)
     }
+    if (this.#targets.size <= limit) return
     const isKey = ({ target }: InForce) => target.kind === 'key'
     for (const keys of [true, false]) {
-      const kept = this.#targets.filter((one) => isKey(one) === keys).sort((a, b) => a.seq - b.seq)
+      const kept = [...this.#targets.values()].filter((one) => isKey(one) === keys).sort((a, b) => a.seq - b.seq)
       const last = kept[kept.length - limit - 1]
       if (last === undefined) continue
       if (keys) this.#forgetKeys(last.seq)
       else {
-        this.#targets = this.#targets.filter((one) => isKey(one) !== keys || one.seq > last.seq)
+        this.#forget((one) => !isKey(one) && one.seq <= last.seq)
         this.#floor = Math.max(this.#floor, last.seq)
       }
     }
@@ -215,8 +218,12 @@ export class LedgerRecord {
 
   /** The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused. Who keeps copies is told how far. */
   #forgetKeys(upTo: number): void {
-    this.#targets = this.#targets.filter(({ target, seq }) => target.kind !== 'key' || seq > upTo)
+    this.#forget(({ target, seq }) => target.kind === 'key' && seq <= upTo)
     this.#commitFloor = Math.max(this.#commitFloor, upTo)
+  }
+
+  #forget(isGone: (one: InForce) => boolean): void {
+    for (const [name, one] of this.#targets) if (isGone(one)) this.#targets.delete(name)
   }
 }
 
