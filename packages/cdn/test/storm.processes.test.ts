@@ -52,7 +52,7 @@ describe('a storm of purges', () => {
     const { said, at, over } = start(server, outboxOf(), STORM)
     await over
     expect(new Set(server.purged).size).toBe(TAGS)
-    expect(server.haste.refusals).toBe(0)
+    expect(server.haste.refusals, 'in time').toBe(0)
     // Second purges included, which share requests with first ones where these leave room.
     expect(server.asked.length).toBeLessThan(25 + 5 * ((SPREAD_MS + 30_000) / 1000))
     const last = said.findLastIndex(({ leftMs }) => leftMs !== undefined)
@@ -87,7 +87,7 @@ describe('a storm of purges', () => {
       expect(promised.length).toBeGreaterThan(0)
       console.log(`storm: killed with ${promised.length} tags promised; purged before: ${before}, after: ${server.purged.length - before}`)
       // The next one knows that the vendor's bucket may be empty.
-      expect(server.haste.refusals).toBe(0)
+      expect(server.haste.refusals, 'in time').toBe(0)
       // And nothing is left.
       const asked = server.asked.length
       await start(server, outbox, { finish: true }).over

@@ -489,7 +489,7 @@ it('compares what processes hold, and a benchmark with an earlier one', async ()
   const alone = await desk.run(['inspect', 'compared', '--diff', ...SHOP], { as: 'admin' })
   expect(alone).toMatchObject({ code: 0, out: expect.stringMatching(/: [0-9a-f]{12}, of memory/) })
   expect((await desk.run(['inspect', 'compared', '--diff', ...SHOP], { as: 'viewer' })).code).toBe(4)
-  const run = ['benchmark', '--duration', '1', '--ops', '500', '--traffic', 'zipf:0.8', ...SHOP]
+  const run = ['benchmark', '--duration', '60', '--ops', '500', '--traffic', 'zipf:0.8', ...SHOP]
   const first = await desk.run([...run, '--json'])
   expect(first.json.figures.operations).toBe(500)
   const file = join(desk.folder, 'bench.json')

@@ -1,9 +1,9 @@
 // The guide, as somebody follows it: every command that it shows is one, and its five steps lead from a fallen hit rate to cause and remedy.
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { ran } from '../../millpond/test/services/index.ts'
 import { completion, SHELLS } from '../src/arguments/completion.ts'
 import { parse } from '../src/arguments/parse.ts'
 import { COMMANDS } from '../src/commands/index.ts'
@@ -64,31 +64,31 @@ it('leads from the fallen hit rate to cause and remedy', async () => {
   expect(await desk.shop.get('deal:3')).toEqual({ of: 'deal:3' })
 })
 
-it('is the same command, whichever package npm has linked', () => {
-  const said = (bin: string, ...args: string[]): string => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' }).stdout
-  for (const bin of [BIN, LIBRARY_BIN]) expect(said(bin, 'help', 'invalidate')).toMatch(/^forget by key, tag, pattern or model/)
-  expect(said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
-  expect(said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
+it('is the same command, whichever package npm has linked', async () => {
+  const said = async (bin: string, ...args: string[]): Promise<string> => (await ran(process.execPath, [bin, ...args])).stdout
+  for (const bin of [BIN, LIBRARY_BIN]) expect(await said(bin, 'help', 'invalidate')).toMatch(/^forget by key, tag, pattern or model/)
+  expect(await said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
+  expect(await said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
 })
 
-it('completes commands, their options and values in bash, and names every command in each shell', () => {
+it('completes commands, their options and values in bash, and names every command in each shell', async () => {
   const script = join(desk.folder, 'completion.bash')
   writeFileSync(script, completion('bash', COMMANDS))
-  const complete = (...line: string[]): string[] => {
+  const complete = async (...line: string[]): Promise<string[]> => {
     const quoted = ['millpond', ...line].map((word) => `'${word}'`).join(' ')
     const program = `source '${script}'; COMP_WORDS=(${quoted}); COMP_CWORD=${line.length}; _millpond; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program], { encoding: 'utf8' })
+    const { stdout, stderr } = await ran('bash', ['--norc', '-c', program])
     expect(stderr).toBe('')
     return stdout.trim().split('\n')
   }
-  expect(complete('inv')).toEqual(['invalidate'])
-  expect(complete('config', 'ro')).toEqual(['rollback'])
-  expect(complete('config', '')).toEqual(['list', 'get', 'diff', 'validate', 'apply', 'rollback'])
-  expect(complete('invalidate', '--mo').sort()).toEqual(['--mode', '--model'])
-  expect(complete('invalidate', '--mode', '')).toEqual(['soft', 'hard'])
-  expect(complete('top', '--by', 'm')).toEqual(['misses'])
-  expect(complete('--json', 'stat')).toEqual(['status'])
-  expect(complete('config', 'get', '--hi')).toEqual(['--history'])
+  expect(await complete('inv')).toEqual(['invalidate'])
+  expect(await complete('config', 'ro')).toEqual(['rollback'])
+  expect(await complete('config', '')).toEqual(['list', 'get', 'diff', 'validate', 'apply', 'rollback'])
+  expect((await complete('invalidate', '--mo')).sort()).toEqual(['--mode', '--model'])
+  expect(await complete('invalidate', '--mode', '')).toEqual(['soft', 'hard'])
+  expect(await complete('top', '--by', 'm')).toEqual(['misses'])
+  expect(await complete('--json', 'stat')).toEqual(['status'])
+  expect(await complete('config', 'get', '--hi')).toEqual(['--history'])
   for (const shell of SHELLS)
     for (const { name } of COMMANDS) expect(completion(shell, COMMANDS), `${shell} ${name}`).toContain(name.split(' ').at(-1))
 })

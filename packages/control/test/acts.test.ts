@@ -208,22 +208,24 @@ describe('an invalidation', () => {
 
   it('of keys at a pace takes them a second at a time, and leaves the others where it is cancelled', async () => {
     const space = shop.namespace('paced')
-    const keys = Array.from({ length: 6 }, (_, at) => `k${at}`)
+    // A minute of them: it is cancelled long before, however slow the machine is.
+    const keys = Array.from({ length: 120 }, (_, at) => `k${at}`)
     for (const key of keys) await space.set(key, 1)
     const body = { cache_name: 'shop', namespace: 'paced', keys, pace_per_s: 2 }
     const { plan } = (await post('invalidations/plan/', body)).json
-    expect(plan).toMatchObject({ keys: 6, pace_per_s: 2, cdn: null })
+    expect(plan).toMatchObject({ keys: 120, pace_per_s: 2, cdn: null })
     const began = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body, headers: { Prefer: 'wait=0' } })
     expect(began.status).toBe(202)
     await opened.call('DELETE', `operations/${began.json.id}/`, { as: 'operator' })
-    await expect.poll(async () => (await get(`operations/${began.json.id}/`)).state, { timeout: 10_000 }).toBe('cancelled')
+    await expect.poll(async () => (await get(`operations/${began.json.id}/`)).state).toBe('cancelled')
     const { left } = (await get(`operations/${began.json.id}/`)).result.caches.shop
     expect(left).toBeGreaterThan(0)
     expect((await Promise.all(keys.map((key) => space.get(key)))).filter((value) => value === 1)).toHaveLength(left)
-    const whole = await invalidate({ namespace: 'paced', keys, pace_per_s: 4 })
+    const some = keys.slice(-6)
+    const whole = await invalidate({ namespace: 'paced', keys: some, pace_per_s: 4 })
     expect(whole.json).toMatchObject({ state: 'completed', result: { caches: { shop: { left: 0, probe: { old: [] } } } } })
     expect(whole.json.result.caches.shop.ms).toBeGreaterThan(900)
-    expect(await Promise.all(keys.map((key) => space.get(key)))).toEqual(keys.map(() => undefined))
+    expect(await Promise.all(some.map((key) => space.get(key)))).toEqual(some.map(() => undefined))
   })
 
   it('is refused where a pace means nothing, a tier is left out or unknown, or no CDN is there to be told', async () => {
@@ -369,10 +371,10 @@ describe('figures', () => {
   })
 })
 
-/** By turns of this process, not by the clock: where the machine lets it wait, what it does waits as long. */
-async function withinTwoSeconds<T>(look: () => T, wanted: T): Promise<T> {
-  for (let turn = 0; turn < 40 && look() !== wanted; turn++) await new Promise((resolve) => setTimeout(resolve, 50))
-  return look()
+async function withinTwoSeconds<T>(look: () => T, wanted: T): Promise<void> {
+  const from = performance.now()
+  await expect.poll(look).toBe(wanted)
+  expect(performance.now() - from, 'in time').toBeLessThan(2000)
 }
 
 describe('configurations of running caches', () => {
@@ -384,16 +386,16 @@ describe('configurations of running caches', () => {
     const { json } = await other.call('POST', 'configurations/?dry_run=true', { as: 'admin', body })
     expect(json.plan.effects[0].changes).toContainEqual({ setting: 'defaults.ttl_seconds', from: 600, to: 60 })
     const made = (await other.call('POST', 'configurations/', { as: 'admin', body })).json
-    expect(await withinTwoSeconds(() => cache.describe().defaults.ttl_seconds, 60)).toBe(60)
+    await withinTwoSeconds(() => cache.describe().defaults.ttl_seconds, 60)
     await other.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...body, is_active: false } })
-    expect(await withinTwoSeconds(() => cache.describe().tiers[0]?.enabled, false)).toBe(false)
+    await withinTwoSeconds(() => cache.describe().tiers[0]?.enabled, false)
     expect((await other.call('GET', `configurations/${made.id}/stats/`, { as: 'viewer' })).json).toMatchObject({
       cache_name: 'live',
       hits: 0,
     })
     await other.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
     const both = () => `${cache.describe().defaults.ttl_seconds} ${cache.describe().tiers[0]?.enabled}`
-    expect(await withinTwoSeconds(both, '600 true')).toBe('600 true')
+    await withinTwoSeconds(both, '600 true')
     await other.close()
     await cache.close()
   })

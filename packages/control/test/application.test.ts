@@ -155,7 +155,7 @@ function suite(name: string, isHere: boolean): void {
       const begun = await post('warming/warm_registered/', { cache_type: 'slow' }, 'operator', { Prefer: 'wait=0' })
       expect(begun.status).toBe(202)
       expect((await opened.call('DELETE', `operations/${begun.json.id}/`, { as: 'operator' })).status).toBe(200)
-      await expect.poll(async () => (await get(`operations/${begun.json.id}/`)).state, { timeout: 10_000 }).toBe('cancelled')
+      await expect.poll(async () => (await get(`operations/${begun.json.id}/`)).state).toBe('cancelled')
     })
 
     it('refuses names that nobody registered, two at once, and whoever is limited to a part', async () => {

@@ -1,5 +1,4 @@
 // Dashboard and alert rules: they name what is exported, all of it, and Prometheus reads them.
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -7,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { grafanaDashboard, prometheusRules } from '@millpond/control/dashboards'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { afterAll, expect, it } from 'vitest'
-import { describeWith, promtool } from '../../millpond/test/services/index.ts'
+import { describeWith, promtool, ran } from '../../millpond/test/services/index.ts'
 import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../src/metrics/definitions.ts'
 import { open } from './setup.ts'
 
@@ -66,7 +65,7 @@ it('follows the thresholds that are set, and leaves out what is switched off', a
   await opened.close()
 })
 
-it('is what Grafana has published as the schema of its dashboards: nothing missing, nothing of another type, nothing that is not known', () => {
+it('is what Grafana has published as the schema of its dashboards: nothing missing, nothing of another type, nothing that is not known', async () => {
   const { resolve } = createRequire(import.meta.url)
   const schema = dirname(resolve('@grafana/schema/package.json'))
   // A plug-in's own part of a query, and what Prometheus' reads of an annotation, are no part of it.
@@ -99,30 +98,28 @@ it('is what Grafana has published as the schema of its dashboards: nothing missi
     },
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['dashboard.ts'] }))
-  const { stdout } = spawnSync(process.execPath, [join(dirname(resolve('typescript/package.json')), 'bin/tsc'), '-p', folder], {
-    encoding: 'utf8',
-  })
+  const { stdout } = await ran(process.execPath, [join(dirname(resolve('typescript/package.json')), 'bin/tsc'), '-p', folder])
   expect(stdout.slice(0, 2000)).toBe('')
 })
 
 describeWith('promtool', 'rules', () => {
-  const run = (args: readonly string[]) => {
+  const run = async (args: readonly string[]) => {
     const { path, env } = promtool()
-    const { status, stdout, stderr } = spawnSync(path, args, { env, encoding: 'utf8', cwd: folder })
+    const { status, stdout, stderr } = await ran(path, args, { env, cwd: folder })
     return [status, status === 0 ? '' : stdout + stderr]
   }
 
-  it('are read, and so is every query of the dashboard', () => {
+  it('are read, and so is every query of the dashboard', async () => {
     writeFileSync(join(folder, 'rules.yml'), prometheusRules())
-    expect(run(['check', 'rules', 'rules.yml'])).toEqual([0, ''])
+    expect(await run(['check', 'rules', 'rules.yml'])).toEqual([0, ''])
     // As rules of their own: promtool reads no dashboards.
     const queries = exprs.map((expr) => expr.replaceAll('$__rate_interval', '5m').replaceAll('$cache', '.*'))
     const lines = queries.map((expr, at) => `      - record: q:${at}\n        expr: ${JSON.stringify(expr)}`)
     writeFileSync(join(folder, 'queries.yml'), `groups:\n  - name: queries\n    rules:\n${lines.join('\n')}\n`)
-    expect(run(['check', 'rules', 'queries.yml'])).toEqual([0, ''])
+    expect(await run(['check', 'rules', 'queries.yml'])).toEqual([0, ''])
   })
 
-  it('fire at what they are for, once, and not before', () => {
+  it('fire at what they are for, once, and not before', async () => {
     const series = (name: string, values: string): string => `      - series: '${name}'\n        values: '${values}'`
     const alert = (name: string, at: string, labels: string | undefined): string =>
       `      - eval_time: ${at}\n        alertname: ${name}\n        exp_alerts: [${labels === undefined ? '' : `{ exp_labels: ${labels} }`}]`
@@ -150,6 +147,6 @@ describeWith('promtool', 'rules', () => {
     const without = prometheusRules().replace(/\n {8}annotations:\n {10}summary: .*$/gm, '')
     writeFileSync(join(folder, 'rules.yml'), without)
     writeFileSync(join(folder, 'test.yml'), `${test.join('\n')}\n`)
-    expect(run(['test', 'rules', 'test.yml'])).toEqual([0, ''])
+    expect(await run(['test', 'rules', 'test.yml'])).toEqual([0, ''])
   })
 })

@@ -56,6 +56,8 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
         new Request(`http://127.0.0.1${path.startsWith('/') ? path : `/api/admin/caching/${path}`}`, {
           method,
           headers: {
+            // As long as may be: on a busy machine, too, what is done is answered with what it came to.
+            Prefer: 'wait=60',
             ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
             ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
             ...headers,

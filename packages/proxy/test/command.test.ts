@@ -1,16 +1,16 @@
 // `millpond proxy` as a user starts it: the library's command hands over, and says what is missing. Against the built packages, as the examples of the guide are.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { type Ran, ran } from '../../millpond/test/services/index.ts'
 import { listen } from './origin.ts'
 
 const bin = fileURLToPath(new URL('../../millpond/bin/millpond.mjs', import.meta.url))
-const run = (...args: string[]): { status: number | null; stderr: string; stdout: string } =>
-  spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8', timeout: 20_000 })
+const run = (...args: string[]): Promise<Ran> => ran(process.execPath, [bin, ...args])
 
 let child: ChildProcess | undefined
 let origin: Server | undefined
@@ -57,7 +57,7 @@ describe('millpond', () => {
       child.stderr?.on('data', (chunk) => {
         said += chunk
       })
-      const until = (words: RegExp): Promise<void> => expect.poll(() => said, { timeout: 10_000 }).toMatch(words)
+      const until = (words: RegExp): Promise<void> => expect.poll(() => said).toMatch(words)
       await until(/listens on port \d+/)
       const url = `http://127.0.0.1:${/port (\d+)/.exec(said)?.[1]}/`
       expect((await fetch(url)).status).toBe(502)
@@ -81,12 +81,12 @@ describe('millpond', () => {
     [['proxy'], /--origin is missing/],
     [['proxy', '--origin', 'http://a', '--port', 'x'], /--port: "x" is not a port/],
     [['proxy', '--nonsense'], /--nonsense/],
-  ])('%j is a wrong argument', (args, message) => {
-    const { status, stderr } = run(...args)
+  ])('%j is a wrong argument', async (args, message) => {
+    const { status, stderr } = await run(...args)
     expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
   })
-  it('names what cannot be used', () => {
-    const { status, stderr } = run('proxy', '--origin', 'nowhere', '--port', '0')
+  it('names what cannot be used', async () => {
+    const { status, stderr } = await run('proxy', '--origin', 'nowhere', '--port', '0')
     expect([status, stderr]).toEqual([1, expect.stringContaining('origin: "nowhere" is not allowed: give an origin')])
   })
 })

@@ -1,8 +1,7 @@
 // Faults that were reported of other caching proxies, each tried against this one.
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ProxyOptions } from '../src/index.ts'
 import { bodyOf, fieldOf, get, type Play, rawAsk, rawScene, type Scene, scene, statusOf } from './origin.ts'
 
@@ -173,13 +172,14 @@ it('of those who wait for one answer each may leave, the first one too; who stay
     response.writeHead(200, { 'Cache-Control': 'max-age=60' })
     finish = () => response.end('hello')
   })
+  const { calls } = vi.spyOn(made.proxy.http, 'handle').mock
   const leaving = Array.from({ length: 3 }, () => connect(made.proxy.port, '127.0.0.1'))
   for (const socket of leaving) socket.write(get('/a'))
-  while (made.seen.length === 0) await sleep(5)
+  await expect.poll(() => [calls.length, made.seen.length]).toEqual([3, 1])
   const staying = rawAsk(made.proxy.port, get('/a'))
-  await sleep(20)
+  await expect.poll(() => calls.length).toBe(4)
   for (const socket of leaving) socket.destroy()
-  await sleep(20)
+  await expect.poll(() => calls.map(([, response]) => response.destroyed)).toEqual([true, true, true, false])
   finish()
   const answer = await staying
   expect([statusOf(answer), bodyOf(answer).includes('hello'), made.seen.length]).toEqual([200, true, 1])

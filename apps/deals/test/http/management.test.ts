@@ -1,7 +1,7 @@
 // Management: administrators only, the own organisation only; what monitors read (C2, X3, M3).
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeWith, promtool } from '../../../../packages/millpond/test/services/index.ts'
+import { describeWith, promtool, until } from '../../../../packages/millpond/test/services/index.ts'
 import { type Cast, castOf, twoCasts, withDatabase } from '../people.ts'
 import { isHit, type Member, type Subject, startSubject } from '../service-under-test.ts'
 
@@ -62,7 +62,10 @@ describe('C2', () => {
     const ended = await untilEnded(path)
     expect(ended.json).toMatchObject({ job: queued.json.job, state: 'done', organizations: 1, failed: 0 })
     expect((await subject.get('/api/cache-management/jobs/nobody/', two.administrator)).status).toBe(404)
-    const { json: status } = await subject.get('/api/cache-management/cache-status/', one.viewer)
+    const status = await until('all warming to end', async () => {
+      const { json } = await subject.get('/api/cache-management/cache-status/', one.viewer)
+      return json.warming.is_running === false && json
+    })
     expect(status.warming).toMatchObject({ is_running: false, plans: [], answers: expect.any(Number) })
     expect(status.queues.map(({ collection }: { collection: string }) => collection)).toEqual(['activity', 'deal_views'])
     expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual(['cacheMaintenance', 'generateCachePerformanceReport'])

@@ -1,9 +1,9 @@
 // Sharp that is not there, and sharp that was installed for another machine.
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ran } from '../../../millpond/test/services/index.ts'
 import { whyNot } from '../../src/images/sharp.ts'
 
 let folder = ''
@@ -13,19 +13,19 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** What Node says of a program that imports it where such a package lies, or none. */
-function failure(name: string, sharp?: string): Error {
+async function failure(name: string, sharp?: string): Promise<Error> {
   const place = join(folder, name)
   mkdirSync(join(place, 'node_modules/sharp'), { recursive: true })
   if (sharp === undefined) rmSync(join(place, 'node_modules'), { recursive: true })
   else writeFileSync(join(place, 'node_modules/sharp/index.js'), sharp)
   const program = join(place, 'program.mjs')
   writeFileSync(program, "import('sharp').catch(({ message, code }) => console.log(JSON.stringify({ message, code })))")
-  const { message, ...more } = JSON.parse(execFileSync(process.execPath, [program], { encoding: 'utf8' }))
+  const { message, ...more } = JSON.parse((await ran(process.execPath, [program])).stdout)
   return Object.assign(new Error(message), more)
 }
 
-test('it is named with how to have it', () => {
-  const { code, message } = whyNot(failure('none'))
+test('it is named with how to have it', async () => {
+  const { code, message } = whyNot(await failure('none'))
   expect([code, message]).toEqual(['PACKAGE_MISSING', '[millpond] [images] the package sharp is not installed: run "npm install sharp"'])
 })
 
@@ -35,8 +35,8 @@ test.each([
     'throw new Error(\'Could not load the "sharp" module using the linux-x64 runtime\\nPossible solutions:\\n- ...\')',
   ],
   ['without what it is made of', "require('detect-libc')"],
-])('%s, how to have that, in one line', (name, sharp) => {
-  const { code, message } = whyNot(failure(name, sharp))
+])('%s, how to have that, in one line', async (name, sharp) => {
+  const { code, message } = whyNot(await failure(name, sharp))
   expect(code).toBe('PACKAGE_MISSING')
   expect(message).toMatch(
     /^\[millpond\] \[images\] sharp is installed, but cannot be loaded \(.*(sharp|detect-libc).*\): run "npm install --include=optional --os=\w+ --cpu=\w+ sharp" where the program runs$/,

@@ -6,6 +6,7 @@ export { type MemcachedService, type MemcachedServiceOptions, startMemcached } f
 export { PATIENCE, patient } from './patient.ts'
 export { type PostgresService, startPostgres } from './postgres.ts'
 export { isHere, newerNode, promtool, type ServerName } from './program.ts'
+export { type Ran, ran } from './ran.ts'
 export { type RedisService, type RedisServiceOptions, SHIPPED_SAVES, startRedis } from './redis.ts'
 export { type ClusterGroup, startCluster } from './redis-cluster.ts'
 export { type SentinelGroup, startSentinel } from './redis-sentinel.ts'
