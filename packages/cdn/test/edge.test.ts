@@ -7,7 +7,7 @@ import { startProxy } from '@millpond/proxy'
 import { type Cache, createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { afterEach, expect, it } from 'vitest'
-import { describeWith, startRedis } from '../../millpond/test/services/index.ts'
+import { describeWith, PATIENCE, patient, startRedis } from '../../millpond/test/services/index.ts'
 import { serve } from './vendors/wire.ts'
 
 describeWith('redis', 'an application behind an edge', () => {
@@ -36,7 +36,7 @@ describeWith('redis', 'an application behind an edge', () => {
     closing.push(() => cdn.close())
     const outlet = cdn.outlet({ again: '200ms' })
     const node = (outlets: Parameters<typeof createCache>[0] = {}): Cache => {
-      const cache = createCache({ name: 'shop', tiers: [memory(), redis({ url: server.url })], ...outlets })
+      const cache = createCache({ name: 'shop', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], ...outlets })
       closing.push(() => cache.close())
       return cache
     }

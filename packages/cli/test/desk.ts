@@ -21,6 +21,7 @@ import {
 } from '@millpond/control'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
+import { patient } from '../../millpond/test/services/index.ts'
 
 export const BIN = fileURLToPath(new URL('../bin/millpond.mjs', import.meta.url))
 export const tokenOf = (who: string): string => `${who}-`.padEnd(40, 'x')
@@ -70,7 +71,7 @@ export async function openDesk(options: Partial<ControlOptions> = {}): Promise<D
   const folder = mkdtempSync(join(tmpdir(), 'millpond-cli-'))
   mkdirSync(join(folder, 'home'))
   const shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
-  const deep = createCache({ name: 'deep', tiers: [memory(), sqlite({ path: join(folder, 'deep.db') })] })
+  const deep = createCache({ name: 'deep', tiers: [memory(), patient(sqlite({ path: join(folder, 'deep.db') }))] })
   const store = await openStore(join(folder, 'control.db'))
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
   await ensureToken(store, { name: 'limited', role: 'operator', namespaces: ['mine'], maxKeys: 3 }, tokenOf('limited'))

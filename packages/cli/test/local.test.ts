@@ -5,6 +5,7 @@ import { attach } from '@millpond/control/agent'
 import { createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { type Desk, openDesk, runHere, type Started, tokenOf } from './desk.ts'
 
 let desk: Desk
@@ -40,7 +41,7 @@ describe('--local', () => {
 
   it('opens a cache over its tier where no process runs it, once its namespace is said', async () => {
     const path = join(desk.folder, 'dead.db')
-    const open = () => createCache({ name: 'dead', tiers: [memory(), sqlite({ path })] })
+    const open = () => createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))] })
     const before = open()
     const attached = attach(before, { id: 'gone' })
     await attached.join()

@@ -7,6 +7,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { adaptiveTtl } from 'millpond/insight'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { type Opened, open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-acts-'))
@@ -16,7 +17,7 @@ let opened: Opened
 
 beforeAll(async () => {
   shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
-  const tiers = [memory(), sqlite({ path: join(folder, 'deep.db') })]
+  const tiers = [memory(), patient(sqlite({ path: join(folder, 'deep.db') }))]
   deep = createCache({ name: 'deep', tiers, adaptiveTtl: adaptiveTtl({ ttl: '2m' }) })
   opened = await open(':memory:', { caches: [shop, deep] })
   await opened.plane.start()

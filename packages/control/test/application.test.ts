@@ -6,6 +6,7 @@ import { type Application, attach } from '@millpond/control/agent'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { type Opened, open } from './setup.ts'
 
 const NAMES: Readonly<Record<string, string>> = { '7': 'Acme', '8': 'Globex' }
@@ -55,7 +56,7 @@ function suite(name: string, isHere: boolean): void {
   describe(name, () => {
     beforeAll(async () => {
       const path = join(folder, `${isHere}.db`)
-      cache = isHere ? createCache({ name: 'shop' }) : createCache({ name: 'shop', tiers: [memory(), sqlite({ path })] })
+      cache = isHere ? createCache({ name: 'shop' }) : createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path }))] })
       cache.namespace('stats')
       cache.warming.register('view', 'home', async () => void (await cache.set('home', 1)))
       cache.warming.register('model', 'User', () => [['user:1', 1]])

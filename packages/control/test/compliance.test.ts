@@ -7,6 +7,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { keyring, memoryKeyStore, type StoredKeyring, storedKeyring } from 'millpond/codec'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { CONTROLS } from '../src/compliance/controls.ts'
 import { type Opened, open } from './setup.ts'
 
@@ -28,8 +29,8 @@ const firing = async (): Promise<string[]> =>
 beforeAll(async () => {
   const by = keyring({ current: 'k1', keys: { k1: randomBytes(32) } })
   ring = await storedKeyring({ by, store: memoryKeyStore() })
-  sealed = createCache({ name: 'sealed', tiers: [memory(), sqlite({ path: join(folder, 'a.db') })], codec: { encrypt: ring } })
-  plain = createCache({ name: 'plain', tiers: [memory(), sqlite({ path: join(folder, 'b.db') })] })
+  sealed = createCache({ name: 'sealed', tiers: [memory(), patient(sqlite({ path: join(folder, 'a.db') }))], codec: { encrypt: ring } })
+  plain = createCache({ name: 'plain', tiers: [memory(), patient(sqlite({ path: join(folder, 'b.db') }))] })
   opened = await open(':memory:', { caches: [sealed, plain] })
 })
 afterAll(async () => {

@@ -9,10 +9,11 @@ import { type Cache, createCache, memory } from 'millpond'
 import { createHttpCache } from 'millpond/http'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { type Opened, open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-copies-'))
-const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), sqlite({ path: join(folder, 'shop.db') })] })
+const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path: join(folder, 'shop.db') }))] })
 let shop: Cache
 let elsewhere: Cache
 let attached: Attached

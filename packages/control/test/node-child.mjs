@@ -8,7 +8,7 @@ import { sqlite } from 'millpond/tiers/sqlite'
 
 const [place = '', id = ''] = process.argv.slice(2)
 const far = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
-const cache = createCache({ name: 'fleet', tiers: [memory(), far], defaults: { ttl: '10m' } })
+const cache = createCache({ name: 'fleet', tiers: [memory(), { use: far, timeout: '20s' }], defaults: { ttl: '10m' } })
 const attached = attach(cache, { id })
 await attached.join()
 console.log('ready')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { patient } from '../../millpond/test/services/index.ts'
 import { type Opened, open } from './setup.ts'
 
 const SEED = Number(process.env.MILLPOND_SEED ?? 54)
@@ -31,7 +32,7 @@ beforeAll(async () => {
   // The second holds most of its entries below memory, where a plan does not look unless it is told to.
   all.push(
     createCache({ name: 'near', tiers: [memory({ maxEntries: 10_000 })] }),
-    createCache({ name: 'deep', tiers: [memory({ maxEntries: 250, policy: 'lru' }), sqlite({ path: join(folder, 'deep.db') })] }),
+    createCache({ name: 'deep', tiers: [memory({ maxEntries: 250, policy: 'lru' }), patient(sqlite({ path: join(folder, 'deep.db') }))] }),
   )
   opened = await open(':memory:', { caches: all })
   for (const cache of all) {
