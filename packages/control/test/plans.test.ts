@@ -12,6 +12,8 @@ const SEED = Number(process.env.MILLPOND_SEED ?? 54)
 const PLANS = 100
 const KEYS = 900
 const TAGS = 12
+/** What a deal brings along; one of them only where it is deleted. */
+const MODELS = { Deal: { related: [{ tag: 't1' }, 'Team'] }, Team: { invalidateOn: ['delete'], related: [{ tag: 't2' }] } } as const
 const folder = mkdtempSync(join(tmpdir(), 'millpond-plans-'))
 const all: Cache[] = []
 let opened: Opened
@@ -31,8 +33,12 @@ const below = (most: number): number => Math.floor(random() * most)
 beforeAll(async () => {
   // The second holds most of its entries below memory, where a plan does not look unless it is told to.
   all.push(
-    createCache({ name: 'near', tiers: [memory({ maxEntries: 10_000 })] }),
-    createCache({ name: 'deep', tiers: [memory({ maxEntries: 250, policy: 'lru' }), patient(sqlite({ path: join(folder, 'deep.db') }))] }),
+    createCache({ name: 'near', tiers: [memory({ maxEntries: 10_000 })], models: MODELS }),
+    createCache({
+      name: 'deep',
+      tiers: [memory({ maxEntries: 250, policy: 'lru' }), patient(sqlite({ path: join(folder, 'deep.db') }))],
+      models: MODELS,
+    }),
   )
   opened = await open(':memory:', { caches: all })
   for (const cache of all) {
@@ -92,5 +98,16 @@ it('of lists of keys are as long as the list, whether or not the keys are there'
     const keys = Array.from({ length }, (_, at) => `k0:${at}`)
     const { json } = await opened.call('POST', 'invalidations/plan/', { as: 'operator', body: { cache_name: 'deep', keys } })
     expect(json.plan).toMatchObject({ keys: length, is_exact: true })
+  }
+})
+
+it('count what the relations of a model bring along, in memory alone and where a tier lies below', async () => {
+  const planned = async (cache_name: string, body: object) =>
+    (await opened.call('POST', 'invalidations/plan/', { as: 'admin', body: { cache_name, ...body } })).json.plan
+  for (const cache of ['near', 'deep']) {
+    const [of, alike] = [await planned(cache, { model: 'Deal', id: '7' }), await planned(cache, { tags: ['t1', 't2'] })]
+    expect([of.keys > 0, of.keys], cache).toEqual([true, alike.keys])
+    expect(of.caches[0].cascade, cache).toEqual(expect.arrayContaining(['model:Deal:7', 'model:Deal', 'model:Team', 't1', 't2']))
+    expect((await planned(cache, { model: 'Team' })).keys, cache).toBe((await planned(cache, { tags: ['t2'] })).keys)
   }
 })

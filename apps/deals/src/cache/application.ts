@@ -2,7 +2,7 @@
 import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/control'
 import type { Cache } from 'millpond'
 import type { Database } from '../db/database.ts'
-import { groupTag, KIND_NAMES, KINDS, type KindName } from './kinds.ts'
+import { groupTag, KIND_NAMES, KINDS, type KindName, MODELS } from './kinds.ts'
 import { entriesOfUrl } from './urls.ts'
 import type { Warmed, Warming, WarmOptions } from './warming.ts'
 
@@ -13,12 +13,6 @@ export interface ApplicationParts {
   readonly warming: Warming
 }
 
-/** The answers that a row of the model is shown in. */
-const MODELS: Readonly<Record<string, readonly KindName[]>> = {
-  Organization: ['organization', 'roles'],
-  User: ['permissions', 'dashboard'],
-  Deal: ['deal_statistics', 'analytics', 'performance', 'overview', 'search'],
-}
 const ENDPOINTS: Readonly<Record<string, readonly KindName[]>> = {
   '/api/cached/organizations/info/': ['organization'],
   '/api/cached/organizations/roles/': ['roles'],

@@ -36,6 +36,13 @@ export type KindName = keyof typeof KINDS
 
 export const KIND_NAMES = Object.keys(KINDS) as readonly KindName[] // the keys of a const object are its literal keys
 
+/** The answers that a row of the model is shown in. */
+export const MODELS: Readonly<Record<string, readonly KindName[]>> = {
+  Organization: ['organization', 'roles'],
+  User: ['permissions', 'dashboard'],
+  Deal: ['deal_statistics', 'analytics', 'performance', 'overview', 'search'],
+}
+
 /** Tags beside the scopes of the data: a kind, an organisation, a kind within an organisation. */
 export const groupTag = {
   kind: (kind: KindName) => `kind:${kind}`,

@@ -11,7 +11,7 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { type CacheSettings, redisOptions } from '../settings.ts'
 import { startOrExplain } from '../start-error.ts'
-import { groupTag, ttlBounds } from './kinds.ts'
+import { groupTag, MODELS, ttlBounds } from './kinds.ts'
 import type { RegionsHeard } from './regions.ts'
 import { createValues, type Values } from './values.ts'
 
@@ -93,6 +93,10 @@ export async function openCaches(
       jobs: sqliteJobs({ database: jobs }),
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
+      // For people who name a model (`millpond invalidate --model Deal`); the service itself knows what it changed, and names less.
+      models: Object.fromEntries(
+        Object.entries(MODELS).map(([model, kinds]) => [model, { related: kinds.map((kind) => ({ tag: groupTag.kind(kind) })) }]),
+      ),
       // What an edge that is away has not heard of outlives this process.
       ...(outlets.length > 0 && { outlets, outbox: sqliteOutbox({ path: join(folder, 'outbox.sqlite') }) }),
       codec: values.codec,

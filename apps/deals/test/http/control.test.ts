@@ -98,6 +98,16 @@ test('its organisations and kinds of answers are known by name: counted, invalid
   expect((await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, { organization: 'nobody' })).status).toBe(422)
 })
 
+test('a model takes every answer that its rows are shown in, and no other', async () => {
+  const [roles, statistics] = ['/api/cached/organizations/1/roles/', '/api/cached/organizations/1/statistics/?days=30']
+  for (const path of [roles, statistics]) for (let time = 0; time < 2; time++) await subject.get(path, VIEWER)
+  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { model: 'Deal' })
+  expect(done.json).toMatchObject({ state: 'completed' })
+  expect(done.json.plan.caches[0].cascade).toContain('kind:deal_statistics')
+  expect(done.json.plan.keys).toBeGreaterThanOrEqual(2)
+  expect([isHit(await subject.get(statistics, VIEWER)), isHit(await subject.get(roles, VIEWER))]).toEqual([false, true])
+})
+
 test('with --insight on, what watches the cache answers in the control plane and in the metrics', async () => {
   const watched = await startSubject({ args: [...SMALL, '--insight', 'on'] })
   try {

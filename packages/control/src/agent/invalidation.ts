@@ -27,7 +27,7 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   const open = chosen(cache, namespaces)
   const { keys, ...others } = criteria
   if (keys !== undefined && Object.values(others).every((value) => value === undefined)) return planOfKeys(cache, open, keys)
-  const { selects } = resolveCriteria(asked, { now: Date.now() })
+  const { selects, tags: cascade } = resolveCriteria(withRelations(cache, asked), { now: Date.now() })
   const found = new Map<string, number>()
   const hottest: { namespace: string; key: string; hits: number }[] = []
   let [entries, bytes, reads] = [0, 0, 0]
@@ -45,12 +45,18 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   keepHottest(hottest)
   const isMemoryAlone = cache.describe().tiers.every(({ name, enabled }) => name === 'memory' || !enabled)
   const base = { bytes, reads_per_second: Math.round(reads * 100) / 100, hottest }
-  if (!scan && !(isMemoryAlone && isWhole)) {
-    const cascade = resolveCriteria(asked, { now: Date.now() }).tags
-    return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false }
-  }
+  if (!scan && !(isMemoryAlone && isWhole)) return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false }
   const tried = await Promise.all(open.map((name) => spaceOf(cache, name).invalidate(asked, { dryRun: true })))
   return { ...base, ...summed(open, tried), is_exact: isWhole && tried.every(({ isExact }) => isExact) }
+}
+
+/** What the cache declares to go along with a model, as its invalidation takes it. */
+function withRelations(cache: Cache, asked: Criteria): Criteria {
+  const { model, id, tags = [] } = asked
+  if (model === undefined) return asked
+  const change = cache.changes.transaction()
+  for (const kind of ['save', 'delete'] as const) change.modelChanged(model, id, kind)
+  return { ...asked, tags: [...tags, ...change.tags()] }
 }
 
 function keepHottest(hottest: { readonly hits: number }[]): void {
