@@ -6,7 +6,8 @@ import { watchProcess } from './left-behind.mjs'
 import { TICK_MS, watchWaiting } from './waiting.mjs'
 
 /** What says that something did not come in time, in whichever suite; `expect(ms, 'in time')` says so of what it expects. */
-const LATE = /timed out in \d+ms|^(?:\w+\.)?\w+: Timeout \d+ms exceeded|waited \d+ ms in vain|^in time: |^Matcher did not succeed in time/
+const LATE =
+  /timed out in \d+ms|^(?:\w+\.)?\w+: Timeout \d+ms exceeded|waited \d+ ms in vain|^not within \d+ ms: |^in time: |^Matcher did not succeed in time/
 /** What the product itself gave up waiting for, and no assertion expected. */
 const GIVEN_UP = /no (answer|connection) within \d+ ms|did not answer within \d+ ms/
 

@@ -53,7 +53,7 @@ async function failsInTime(tier: Tier): Promise<void> {
   const ms = waited()
   for (const call of calls)
     assert.ok(call.status === 'rejected' && isTyped(call.reason), `expected a typed failure, not ${JSON.stringify(call)}`)
-  assert.ok(ms < SOON_MS, `took ${Math.round(ms)} ms`)
+  assert.ok(ms < SOON_MS, `in time: it took ${Math.round(ms)} ms`)
 }
 
 /** A signal takes a moment: what was asked meanwhile may still be answered. Answers how long the first waited that was not. */
@@ -81,7 +81,7 @@ async function failsAtOnce(tier: Tier, deadlineMs: number): Promise<void> {
   const waited = stopwatch()
   for (let call = 0; call < 20; call++) assert.ok(isTyped(await tier.read(['k']).catch((error: unknown) => error)))
   const ms = waited()
-  assert.ok(ms < 10 * deadlineMs, `20 calls took ${Math.round(ms)} ms, the first alone ${Math.round(deadlineMs)} ms`)
+  assert.ok(ms < 10 * deadlineMs, `in time: 20 calls took ${Math.round(ms)} ms, the first alone ${Math.round(deadlineMs)} ms`)
 }
 
 const isBack = (tier: Tier): Promise<void> =>
@@ -210,7 +210,7 @@ export const outageCases: readonly Case<OutageSubject>[] = [
         const reading = tier.read(['k']).catch((error: unknown) => error)
         const waited = stopwatch()
         await tier.close()
-        assert.ok(waited() < SOON_MS, 'close took too long')
+        assert.ok(waited() < SOON_MS, 'in time: close took too long')
         assert.ok(isTyped(await reading))
       }),
   },
@@ -226,7 +226,7 @@ export const outageCases: readonly Case<OutageSubject>[] = [
         const under = [tier.read(['k']), tier.write([item('k')]), tier.drop(['k'])].map((call) => call.catch((error: unknown) => error))
         const waited = stopwatch()
         await tier.close()
-        assert.ok(waited() < SOON_MS, 'close took too long')
+        assert.ok(waited() < SOON_MS, 'in time: close took too long')
         for (const outcome of await Promise.all(under)) assert.ok(isTyped(outcome), `expected a typed failure, not ${outcome}`)
         await subject.link().heal()
         assert.equal(codeOf(await tier.read(['k']).catch((error: unknown) => error)), 'CLOSED')

@@ -212,7 +212,7 @@ describeWith('node24', 'D3: zstd, in a Node that knows it', () => {
     for (const what of ['bomb', 'twice', 'cut', 'plain', 'gzip']) {
       // A frame that names zstd once is inflated once.
       expect(told[what].why).toBe(what === 'twice' ? 'malformed' : 'transform')
-      expect(told[what].ms).toBeLessThan(100)
+      expect(told[what].ms, 'in time').toBeLessThan(100)
     }
     if (!hasZstd) expect(decode(valueCodec(), Buffer.from(told.frame, 'base64'))).toEqual({ parts: undefined, why: 'transform' })
   })

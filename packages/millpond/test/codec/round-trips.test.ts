@@ -15,6 +15,7 @@ import { sized } from '../form.ts'
 import {
   describeWith,
   type MemcachedService,
+  PATIENCE,
   type PostgresService,
   type RedisService,
   type Service,
@@ -68,8 +69,6 @@ function roundTrips(tier: () => Tier): void {
   })
 }
 
-const commandTimeout = '60s'
-
 describe('G20: any value through SQLite', () => {
   const path = temporaryFolder()()
   roundTrips(() => sqlite({ path }))
@@ -89,7 +88,7 @@ describeWith('redis', 'G20: any value through Redis', () => {
     server = await startRedis()
   })
   afterAll(() => stop([server]))
-  roundTrips(() => redis({ url: server.url, commandTimeout }))
+  roundTrips(() => redis({ url: server.url, ...PATIENCE }))
 })
 
 describeWith('postgres', 'G20: any value through PostgreSQL', () => {
@@ -98,7 +97,7 @@ describeWith('postgres', 'G20: any value through PostgreSQL', () => {
     server = await startPostgres()
   })
   afterAll(() => stop([server]))
-  roundTrips(() => postgres({ url: server.url, commandTimeout }))
+  roundTrips(() => postgres({ url: server.url, ...PATIENCE }))
 })
 
 describeWith('memcached', 'G20: any value through Memcached', () => {
@@ -107,7 +106,7 @@ describeWith('memcached', 'G20: any value through Memcached', () => {
     server = await startMemcached()
   })
   afterAll(() => stop([server]))
-  roundTrips(() => memcached({ servers: [{ host: server.host, port: server.port }], commandTimeout }))
+  roundTrips(() => memcached({ servers: [{ host: server.host, port: server.port }], ...PATIENCE }))
 })
 
 describe('G20: any value through memory', () => {

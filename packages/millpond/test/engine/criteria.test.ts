@@ -56,7 +56,7 @@ onEverySetup('criteria', (create) => {
       await cache.invalidatePattern(pattern).catch((error: unknown) => expect(error).toMatchObject({ code: 'PATTERN_INVALID' }))
       await cache.get('a'.repeat(60_000))
     }
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started, 'in time').toBeLessThan(2000)
     for (const bad of ['', 'x'.repeat(1_000_000), '\ud800', '^(?=a)', '^['])
       await expect(cache.invalidatePattern(bad)).rejects.toMatchObject({ code: 'PATTERN_INVALID' })
     await expect(cache.invalidate({})).rejects.toMatchObject({ code: 'OPTION_INVALID' })

@@ -7,7 +7,17 @@ import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeWith, freePort, type Service, startMemcached, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  freePort,
+  PATIENCE,
+  patient,
+  type Service,
+  startMemcached,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 
 type Tiers = NonNullable<CacheOptions['tiers']>
 
@@ -40,8 +50,7 @@ async function expectNamed(tiers: Tiers, reason: RegExp): Promise<void> {
 }
 
 /** The server says why in its own time, however busy the machine is: a deadline that passes before has nothing to say but that. */
-const PATIENCE = { commandTimeout: 10_000, connectTimeout: 10_000 }
-const patient = (tier: Tier): Tiers => [{ use: tier, timeout: '10s' }]
+const alone = (tier: Tier): Tiers => [patient(tier)]
 
 /** The first contact takes its time where others work too. */
 const reached = (cache: Cache): Promise<unknown> =>
@@ -81,7 +90,7 @@ describeWith('redis', 'a Redis that cannot be used', () => {
   })
 
   describe.each(['ioredis', 'redis'] as const)('by %s', (driver) => {
-    const at = (url: string): Tiers => patient(redis({ url, driver, ...PATIENCE }))
+    const at = (url: string): Tiers => alone(redis({ url, driver, ...PATIENCE }))
 
     test.each<[string, () => Promise<string>, RegExp]>([
       ['a wrong password', async () => server.url.replace('right', 'wrong'), /WRONGPASS/],
@@ -89,7 +98,7 @@ describeWith('redis', 'a Redis that cannot be used', () => {
       ['a refused port', async () => `redis://127.0.0.1:${await freePort()}`, REFUSED],
     ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) => expectNamed(at(await url()), reason))
 
-    test('a line says when it is back', () => expectBack(own, [redis({ url: own.url, driver })]))
+    test('a line says when it is back', () => expectBack(own, alone(redis({ url: own.url, driver, ...PATIENCE }))))
   })
 })
 
@@ -116,10 +125,10 @@ describeWith('postgres', 'a PostgreSQL that cannot be used', () => {
     ['a refused port', async () => `postgres://127.0.0.1:${await freePort()}/postgres`, REFUSED],
     ['an unknown database', async () => server.url.replace(/postgres$/, 'none'), /database "none" does not exist/],
   ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) =>
-    expectNamed(patient(postgres({ url: await url(), ...PATIENCE })), reason),
+    expectNamed(alone(postgres({ url: await url(), ...PATIENCE })), reason),
   )
 
-  test('a line says when it is back', () => expectBack(server, [postgres({ url: server.url })]))
+  test('a line says when it is back', () => expectBack(server, alone(postgres({ url: server.url, ...PATIENCE }))))
 })
 
 describeWith('redis', 'a Memcached that cannot be used, beside a Redis that can', () => {
@@ -146,21 +155,27 @@ describeWith('redis', 'a Memcached that cannot be used, beside a Redis that can'
       ['an unknown host', async () => ({ servers: `${NO_HOST}:11211` }), UNKNOWN],
       ['a refused port', async () => ({ servers: `127.0.0.1:${await freePort()}` }), REFUSED],
     ])('%s fails no call, and is named to listeners and by explain', async (_what, options, reason) => {
-      await withCache([memcached(await options()), redis({ url: ledger.url })], async (cache) => {
-        const errors: string[] = []
-        cache.on('tierError', ({ tier, error }) => errors.push(`${tier}: ${error}`))
-        expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded')
-        expect(await cache.get('other')).toBeUndefined()
-        const { tiers } = await cache.explain('other')
-        expect(tiers[1]?.detail).toMatch(reason)
-        expect(errors[0]).toMatch(/^memcached: MillpondError: \[millpond\]/)
-        expect(errors[0]).toMatch(reason)
-      })
+      await withCache(
+        [patient(memcached({ ...(await options()), ...PATIENCE })), patient(redis({ url: ledger.url, ...PATIENCE }))],
+        async (cache) => {
+          const errors: string[] = []
+          cache.on('tierError', ({ tier, error }) => errors.push(`${tier}: ${error}`))
+          expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded')
+          expect(await cache.get('other')).toBeUndefined()
+          const { tiers } = await cache.explain('other')
+          expect(tiers[1]?.detail).toMatch(reason)
+          expect(errors[0]).toMatch(/^memcached: MillpondError: \[millpond\]/)
+          expect(errors[0]).toMatch(reason)
+        },
+      )
     })
 
     test('what was not there is used when it is back', async () => {
       await withCache(
-        [memcached({ servers: `127.0.0.1:${server.port}`, ...login }), redis({ url: ledger.url })],
+        [
+          patient(memcached({ servers: `127.0.0.1:${server.port}`, ...login, ...PATIENCE })),
+          patient(redis({ url: ledger.url, ...PATIENCE })),
+        ],
         async (cache, warnings) => {
           await reached(cache)
           await server.kill()

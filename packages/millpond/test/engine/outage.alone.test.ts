@@ -81,7 +81,7 @@ describeWith('redis', 'outage of the shared tier', () => {
   it('G4: memory is not believed longer than B without an answer', async () => {
     const cache = cacheOn(server.url)
     await cache.set('k', 'v')
-    expect(cache.peek('k')).toBe('v')
+    expect(cache.peek('k'), 'in time').toBe('v')
     await server.pause()
     try {
       await new Promise((resolve) => setTimeout(resolve, B))

@@ -44,7 +44,7 @@ it('rests for the share of the time that it was told to', async () => {
   const { insight } = site()
   const began = performance.now()
   const { seconds } = await insight.benchmark('shop', { duration: 200, share: 0.1 })
-  expect((seconds * 1000) / (performance.now() - began)).toBeLessThan(0.5)
+  expect((seconds * 1000) / (performance.now() - began), 'in time').toBeLessThan(0.5)
 })
 
 it('leaves nothing behind, pushes out no more than a twentieth, and is nobody’s traffic', async () => {

@@ -11,6 +11,7 @@ import { sqlite } from '../../src/tiers/sqlite/index.ts'
 import {
   type ClusterGroup,
   describeWith,
+  PATIENCE,
   type PostgresService,
   type RedisService,
   startCluster,
@@ -46,7 +47,7 @@ describeWith('redis', 'redis', () => {
   const opened: Tier[] = []
   let keyPrefix = ''
   const again = async (): Promise<NodeStore> => {
-    const tier = redis({ url: server.url, keyPrefix, commandTimeout: 5000 })
+    const tier = redis({ url: server.url, keyPrefix, ...PATIENCE })
     opened.push(tier)
     return tier.nodes
   }
@@ -70,7 +71,7 @@ describeWith('redis', 'redis, as a least-privilege user', () => {
   const opened: Tier[] = []
   let keyPrefix = ''
   const again = async (): Promise<NodeStore> => {
-    const tier = redis({ url: server.url, keyPrefix, commandTimeout: 5000 })
+    const tier = redis({ url: server.url, keyPrefix, ...PATIENCE })
     opened.push(tier)
     return tier.nodes
   }
@@ -90,7 +91,7 @@ describeWith('redis', 'redis cluster', () => {
   const opened: Tier[] = []
   let keyPrefix = ''
   const again = async (): Promise<NodeStore> => {
-    const tier = redis({ cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000 })
+    const tier = redis({ cluster: cluster.addresses.slice(0, 2), keyPrefix, ...PATIENCE })
     opened.push(tier)
     return tier.nodes
   }
@@ -129,7 +130,7 @@ describeWith('postgres', 'postgres', () => {
   const again =
     (notify = true) =>
     async (): Promise<NodeStore> => {
-      const tier = postgres({ url: server.url.replace('postgres@', 'service@'), schema, commandTimeout: 5000, poolSize: 8, notify })
+      const tier = postgres({ url: server.url.replace('postgres@', 'service@'), schema, ...PATIENCE, poolSize: 8, notify })
       opened.push(tier)
       return tier.nodes
     }

@@ -55,7 +55,7 @@ export async function startPostgres({ args = [] }: { readonly args?: readonly st
 }
 
 async function query(url: string, sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 10_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000, query_timeout: 20_000 })
   // The rejection of connect or query tells the same.
   client.on('error', () => undefined)
   try {

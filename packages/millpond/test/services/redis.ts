@@ -105,8 +105,8 @@ export async function ask(url: string, words: readonly (string | number | Buffer
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     enableReadyCheck: false,
-    connectTimeout: 2_000,
-    commandTimeout: 5_000,
+    connectTimeout: 20_000,
+    commandTimeout: 20_000,
     ...(certificate ? { tls: { ca: certificate.cert } } : {}),
   })
   // The rejection of connect or call tells the same.

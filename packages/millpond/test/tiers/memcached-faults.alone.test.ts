@@ -7,13 +7,15 @@ import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type MemcachedTier, type MemcachedTierOptions, type MemcachedWarning, memcached } from '../../src/tiers/memcached/index.ts'
 import { pack, unpack } from '../../src/tiers/memcached/record.ts'
-import { describeWith, freePort, type MemcachedService, startMemcached } from '../services/index.ts'
+import { describeWith, freePort, type MemcachedService, PATIENCE, startMemcached } from '../services/index.ts'
 import { answers, FAILED, text } from './faults.ts'
 import { greeted, type ImpostorServer, startImpostor, talk } from './memcached-raw.ts'
 
+/** Where a server is to be silent. */
+const DEFAULTS = { commandTimeout: undefined, connectTimeout: undefined }
 const tiers: MemcachedTier[] = []
 function open(port: number, options: MemcachedTierOptions = {}): MemcachedTier {
-  const tier = memcached({ servers: `127.0.0.1:${port}`, ...options })
+  const tier = memcached({ servers: `127.0.0.1:${port}`, ...PATIENCE, ...options })
   tiers.push(tier)
   return tier
 }
@@ -86,7 +88,7 @@ describeWith('memcached', 'the memcached tier under faults', () => {
 
     test('G14: frozen: everything that waits fails within the deadline, the next at once, and it is used when it is back', async () => {
       const warnings: MemcachedWarning[] = []
-      const tier = open(server.port, { retryAfter: 50, onWarning: (warning) => void warnings.push(warning) })
+      const tier = open(server.port, { ...DEFAULTS, retryAfter: 50, onWarning: (warning) => void warnings.push(warning) })
       await tier.write([item('k')])
       server.pause()
       const waited = stopwatch()
@@ -193,7 +195,7 @@ describeWith('memcached', 'the memcached tier under faults', () => {
     })
 
     test('bytes changed on the way: an answer is right or absent, a call fails typed, nothing hangs', async () => {
-      const tier = open(proxy.port, { retryAfter: 1 })
+      const tier = open(proxy.port, { ...DEFAULTS, retryAfter: 1 })
       const keys = Array.from({ length: 50 }, (_, at) => `k${at}`)
       await tier.write(keys.map((key) => item(key, `value of ${key} ${'.'.repeat(200)}`)))
       await proxy.set({ kind: 'corrupt', direction: 'down', rate: 0.002 })
@@ -260,7 +262,7 @@ describeWith('memcached', 'the memcached tier under faults', () => {
         ...FAILED,
         message: expect.stringContaining('certificate'),
       })
-      await expect(open(guarded.port).read(['k'])).rejects.toMatchObject(FAILED)
+      await expect(open(guarded.port, DEFAULTS).read(['k'])).rejects.toMatchObject(FAILED)
     } finally {
       await guarded.stop()
     }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeTier, type StoredRecord } from '../../src/testing/tier.ts'
 import { type MemcachedTierOptions, memcached } from '../../src/tiers/memcached/index.ts'
-import { describeWith, type Service, startMemcached } from '../services/index.ts'
+import { describeWith, PATIENCE, type Service, startMemcached } from '../services/index.ts'
 import { talk } from './memcached-raw.ts'
 
 describeWith('memcached', 'the memcached tier', () => {
@@ -19,7 +19,7 @@ describeWith('memcached', 'the memcached tier', () => {
       memcached({
         servers: servers.slice(0, count).map(({ host, port }, at) => ({ host, port, weight: at + 1 })),
         keyPrefix,
-        commandTimeout: 5000,
+        ...PATIENCE,
         ...options,
       })
     describeTier(

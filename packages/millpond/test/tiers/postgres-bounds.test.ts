@@ -6,7 +6,7 @@ import { createCache, memory } from '../../src/index.ts'
 import { item, refusalsIn } from '../../src/testing/tier-subject.ts'
 import { weightOf } from '../../src/tiers/postgres/bounds.ts'
 import { type PostgresTierOptions, postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
-import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, patient, startPostgres } from '../services/index.ts'
 
 const MIB = 1_048_576
 
@@ -28,7 +28,7 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
     return schema
   }
   const open = (options: Partial<PostgresTierOptions> = {}) => {
-    const tier = postgres({ url: server.url, schema, commandTimeout: 5000, ...options })
+    const tier = postgres({ url: server.url, schema, ...PATIENCE, ...options })
     closing.push(tier)
     return tier
   }
@@ -58,11 +58,11 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
       const tier = postgres({
         url: server.url,
         schema,
-        commandTimeout: 5000,
+        ...PATIENCE,
         maxEntries: 100,
         sweepEvery: at === 1 ? 20 : Number.POSITIVE_INFINITY,
       })
-      const cache = createCache({ tiers: [memory(), { use: tier, timeout: 5000 }], defaults: { ttl: '1m' } })
+      const cache = createCache({ tiers: [memory(), patient(tier)], defaults: { ttl: '1m' } })
       closing.push(cache)
       return cache
     })

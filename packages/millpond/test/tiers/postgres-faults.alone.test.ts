@@ -10,7 +10,7 @@ import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres, postgresSchema } from '../../src/tiers/postgres/index.ts'
 import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
-import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, startPostgres } from '../services/index.ts'
 import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
 
 describeWith('postgres', 'the postgres tier under faults', () => {
@@ -39,18 +39,18 @@ describeWith('postgres', 'the postgres tier under faults', () => {
 
   const throughProxy = (): string => server.url.replace(`:${server.port}/`, `:${proxy.port}/`)
   function open(options: PostgresTierOptions = {}): PostgresTier {
-    const tier = postgres({ schema, ...(options.pool === undefined && { url: throughProxy() }), ...options })
+    const tier = postgres({ schema, ...PATIENCE, ...(options.pool === undefined && { url: throughProxy() }), ...options })
     closing.push(() => tier.close())
     return tier
   }
   /** The first use makes the schema, which may take longer than a command. */
   async function opened(options: PostgresTierOptions = {}): Promise<PostgresTier> {
     const tier = open(options)
-    await until('the tier to answer', () => answers(tier), 10_000)
+    await until('the tier to answer', () => answers(tier))
     return tier
   }
   function pool(config: pg.PoolConfig = {}): pg.Pool {
-    const own = new pg.Pool({ connectionString: throughProxy(), connectionTimeoutMillis: 1000, ...config })
+    const own = new pg.Pool({ connectionString: throughProxy(), connectionTimeoutMillis: 20_000, ...config })
     closing.push(() => own.end())
     return own
   }
@@ -132,7 +132,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('restarted with its data: entries are there, the epoch is new, commits of the old one are refused', async () => {
       const { tier, position } = await begun()
       await server.restart()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect((await tier.read(['k']))[0]?.asOf).toEqual(position)
       await expectNewEpoch(tier, position)
     })
@@ -142,7 +142,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await server.kill()
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
       await server.restart({ empty: true })
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect(await text(tier, 'k')).toBeUndefined()
       await expectNewEpoch(tier, position)
     })
@@ -169,7 +169,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
           ),
         10_000,
       )
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect(await server.query('SELECT pg_postmaster_start_time()')).toEqual([started])
       await expectNewEpoch(tier, position)
     })
@@ -197,7 +197,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await proxy.set({ kind: 'reset' })
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
       await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect((await tier.ledger.pull('ns')).position).toEqual(position)
     })
 
@@ -249,11 +249,11 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await until('it to have ended', async () => (await server.query(`SELECT pid ${others}`)).length === 0)
       await proxy.heal()
       await read
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
     })
 
     test('after the tier was closed and did not wait any longer', async () => {
-      const tier = await opened({ notify: false })
+      const tier = await opened({ notify: false, commandTimeout: 250, connectTimeout: 1000 })
       await proxy.set({ kind: 'half-open', dead: 'up' })
       await tier.close()
       const [ended] = await server.query(`SELECT count(pg_terminate_backend(pid)) AS count ${others}`)
@@ -273,7 +273,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'SCHEMA_NEWER', message: expect.stringContaining('version 99') })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'SCHEMA_NEWER' })
       await server.query(`UPDATE ${schema}.meta SET version = ${SCHEMA_VERSION}`)
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
     })
 
     test('an older schema is brought up to date, and named where that is not allowed', async () => {
@@ -391,7 +391,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
       expect(waited(), 'in time').toBeLessThan(1000)
       held.release()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
     })
 
     test('sessions in another isolation are refused, not believed', async () => {

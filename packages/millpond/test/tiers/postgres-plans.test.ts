@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCache, memory } from '../../src/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
-import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, patient, startPostgres } from '../services/index.ts'
 
 const EXPLAIN = ['session_preload_libraries=auto_explain', 'auto_explain.log_min_duration=0', 'auto_explain.log_nested_statements=on']
 
@@ -17,7 +17,7 @@ describeWith('postgres', 'the plans of the postgres tier', () => {
     expect(await server.query("SELECT current_setting('jit') AS jit, pg_jit_available() AS available")).toEqual([
       { jit: 'on', available: true },
     ])
-    const cache = createCache({ tiers: [memory(), { use: postgres({ url: server.url, commandTimeout: 5000 }), timeout: 5000 }] })
+    const cache = createCache({ tiers: [memory(), patient(postgres({ url: server.url, ...PATIENCE }))] })
     await cache.setMany(Array.from({ length: 300 }, (_, at) => [`key:${at}`, at]))
     for (let at = 0; at < 20; at++) await cache.set(`key:${at}`, at, { tags: ['all', `t${at}`] })
     await cache.getOrSet('loaded', async () => 1)

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type PostgresTierOptions, postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
-import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, startPostgres } from '../services/index.ts'
 import { postgresRecord } from './records.ts'
 
 describeWith('postgres', 'the postgres tier', () => {
@@ -46,8 +46,8 @@ describeWith('postgres', 'the postgres tier', () => {
       END $$`)
     }
   }
-  const tier = (url: string, tuning?: LedgerTuning) => postgres({ url, schema, commandTimeout: 5000, poolSize: 8, ...tuned(tuning) })
-  const bounded = (url: string) => postgres({ url, schema, commandTimeout: 5000, maxEntries: 700, maxBytes: 1_048_576 })
+  const tier = (url: string, tuning?: LedgerTuning) => postgres({ url, schema, ...PATIENCE, poolSize: 8, ...tuned(tuning) })
+  const bounded = (url: string) => postgres({ url, schema, ...PATIENCE, maxEntries: 700, maxBytes: 1_048_576 })
   const asService = () => server.url.replace('postgres@', 'service@')
   const loseRecord = async (namespace: string) =>
     void (await server.query(`DELETE FROM ${schema}.ledger WHERE ns = $1`, [Buffer.from(namespace)]))
@@ -79,7 +79,7 @@ describeWith('postgres', 'the postgres tier', () => {
     })
     afterAll(() => Promise.all(pools.map((pool) => pool.end())))
     const through = (pool: pg.Pool | undefined, tuning?: LedgerTuning) =>
-      postgres({ ...(pool && { pool }), schema, commandTimeout: 5000, ...tuned(tuning) })
+      postgres({ ...(pool && { pool }), schema, ...PATIENCE, ...tuned(tuning) })
     const empty = oneSchema(() => installed(false))
     const open = async (tuning?: LedgerTuning) => {
       await empty()

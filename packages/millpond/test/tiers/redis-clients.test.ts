@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vite
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
 import { type NodeRedisClient, type RedisClient, type RedisTier, type RetainOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, type RedisService, startRedis } from '../services/index.ts'
 
 describeWith('redis', 'the redis tier', () => {
   let server: RedisService
@@ -23,7 +23,7 @@ describeWith('redis', 'the redis tier', () => {
     const opened: { close(): unknown }[] = []
     afterEach(() => Promise.all(opened.splice(0).map((one) => one.close())))
     const again = async (tuning?: LedgerTuning): Promise<RedisTier> =>
-      redis({ client: clientOf(server.url), keyPrefix, commandTimeout: 5000, retain: retain(tuning) })
+      redis({ client: clientOf(server.url), keyPrefix, ...PATIENCE, retain: retain(tuning) })
     const open = (tuning?: LedgerTuning): Promise<RedisTier> => {
       keyPrefix = `test-${randomBytes(4).toString('hex')}:`
       return again(tuning)

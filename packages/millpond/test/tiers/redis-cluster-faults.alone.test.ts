@@ -6,9 +6,9 @@ import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
-import { type RedisTier, redis } from '../../src/tiers/redis/index.ts'
+import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
-import { type ClusterGroup, describeWith, type RedisService, startCluster } from '../services/index.ts'
+import { type ClusterGroup, describeWith, PATIENCE, type RedisService, startCluster } from '../services/index.ts'
 import { FAILED, UNREACHABLE } from './faults.ts'
 import { DRIVER } from './redis-driver.ts'
 
@@ -30,8 +30,8 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   const fresh = (): void => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
   }
-  const open = (): RedisTier => {
-    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })
+  const open = (more: RedisTierOptions = {}): RedisTier => {
+    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix, ...more })
     closing.push(tier)
     return tier
   }
@@ -80,7 +80,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
 
   test('an entry whose slot is on its way, and has arrived, is read, written and dropped', async () => {
     fresh()
-    const tier = open()
+    const tier = open(PATIENCE)
     const name = `${keyPrefix}e:k`
     const from = await ownerOf(name)
     const to = await anotherMaster(from)
@@ -102,7 +102,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
 
   test('G6: the record moves to another server: a new epoch, at once, and loads from before are refused', async () => {
     fresh()
-    const tier = open()
+    const tier = open(PATIENCE)
     const { position } = await tier.ledger.advance('ns', change([tag('t')]))
     const name = recordOf('ns')
     const from = await ownerOf(name)

@@ -9,7 +9,7 @@ import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item, oddKeys } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
-import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster, startRedis } from '../services/index.ts'
+import { type ClusterGroup, describeWith, freePort, PATIENCE, type RedisService, startCluster, startRedis } from '../services/index.ts'
 import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier on a cluster', () => {
@@ -26,13 +26,19 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   afterAll(() => cluster.stop())
 
   const again = async (tuning?: LedgerTuning) =>
-    redis({ ...DRIVER, cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+    redis({ ...DRIVER, cluster: cluster.addresses.slice(0, 2), keyPrefix, ...PATIENCE, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)
   }
   const tierOf = (options: RedisTierOptions = {}): RedisTier => {
-    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix: `test-${randomBytes(4).toString('hex')}:`, ...options })
+    const tier = redis({
+      ...DRIVER,
+      cluster: cluster.addresses,
+      keyPrefix: `test-${randomBytes(4).toString('hex')}:`,
+      ...PATIENCE,
+      ...options,
+    })
     closing.push(tier)
     return tier
   }
@@ -123,7 +129,7 @@ describeWith('redis', 'the redis tier on a cluster', () => {
       await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
       await expect(lost.ledger.pull('ns')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     }
-    expect(waited()).toBeLessThan(250)
+    expect(waited(), 'in time').toBeLessThan(250)
     const found = tierOf({ cluster: [nobody, ...cluster.addresses.slice(0, 1)] })
     await found.write([item('k')])
     expect((await found.read(['k']))[0]).toBeDefined()
@@ -150,7 +156,7 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
     })
     const address = [{ host: server.host, port: server.port }]
     const open = (options: RedisTierOptions): RedisTier =>
-      redis({ ...DRIVER, cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', commandTimeout: 2000, ...options })
+      redis({ ...DRIVER, cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', ...PATIENCE, ...options })
     const trusting = { tls: { ca: server.ca ?? '' } }
     const tier = open(trusting)
     const untrusting = open({ tls: true })

@@ -8,7 +8,7 @@ import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { checkOf } from '../../src/tiers/head-check.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, freePort, PATIENCE, type RedisService, startRedis } from '../services/index.ts'
 import { answers, FAILED, text } from './faults.ts'
 import { DRIVER } from './redis-driver.ts'
 
@@ -35,6 +35,7 @@ describeWith('redis', 'the redis tier under faults', () => {
 
   function open(options: RedisTierOptions = {}): RedisTier {
     const tier = redis({
+      ...PATIENCE,
       ...(options.client ? {} : DRIVER),
       ...(options.url || options.host || options.client || options.path ? {} : { url: proxy.url() }),
       ...options,
@@ -76,21 +77,40 @@ describeWith('redis', 'the redis tier under faults', () => {
     })
 
     test('T4: a read whose connection is lost under it is asked once more on the next one, within its deadline; a write is not', async () => {
-      const tier = open({ commandTimeout: 5000 })
+      const tier = open()
       await tier.write([item('k')])
-      await proxy.set({ kind: 'delay', ms: 100, direction: 'up' })
-      proxy.resetCounts()
+      /** Held on its way to the server. */
+      const sent = async (command: string): Promise<void> => {
+        await until(`${command} to be sent`, () => proxy.counts.commands.get(command) === 1)
+      }
+      const hold = async (): Promise<void> => {
+        await proxy.set({ kind: 'half-open', dead: 'up' })
+        proxy.resetCounts()
+      }
       const kill = () => server.command('CLIENT', 'KILL', 'TYPE', 'normal')
-      const [[stored]] = await Promise.all([tier.read(['k']), kill()])
+      await hold()
+      const read = tier.read(['k'])
+      await sent('MGET')
+      await kill()
+      await until('the next connection', () => proxy.counts.connections > 0)
+      await proxy.heal()
+      const [stored] = await read
       expect(stored && Buffer.from(stored.body).toString()).toBe('body of k')
       expect(proxy.counts.commands.get('MGET')).toBe(2)
-      await Promise.all([expect(tier.write([item('k', 'new')])).rejects.toMatchObject(FAILED), kill()])
+      await hold()
+      const write = expect(tier.write([item('k', 'new')])).rejects.toMatchObject(FAILED)
+      await sent('SET')
+      await kill()
+      await write
+      await proxy.heal()
+      await until('the tier to answer', () => answers(tier))
       expect(proxy.counts.commands.get('SET')).toBe(1)
-      await until('the tier to answer', () => answers(tier), 10_000)
       // A server that is gone is gone: nobody waits for the deadline.
+      await hold()
       const lost = expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.not.stringContaining('no answer within') })
+      await sent('MGET')
       await proxy.set({ kind: 'refuse' })
-      await Promise.all([lost, kill()])
+      await lost
     })
 
     test('scripts are sent again where the server has forgotten them', async () => {
@@ -109,7 +129,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       await tier.ledger.commit('ns', [commitItem('k', position)])
       await tier.ledger.advance('ns', change([tag('t')]))
       await server.restart()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect((await tier.read(['k']))[0]?.asOf).toEqual(position)
       expect(await tier.ledger.commit('ns', [commitItem('k', position)])).toEqual([false])
       const answer = await tier.ledger.pull('ns', position)
@@ -121,7 +141,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       const tier = open()
       const { position } = await tier.ledger.advance('late', change([tag('t')]))
       await server.restart()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       await tier.ledger.advance('other', change([tag('t')]))
       const advanced = await tier.ledger.advance('late', change([tag('t')]))
       expect(advanced.position).toMatchObject({ seq: 1 })
@@ -135,7 +155,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       await server.kill()
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
       await server.restart({ empty: true })
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       epochs.add((await tier.ledger.pull('ns')).position.epoch)
       await server.command('FLUSHALL')
       epochs.add((await tier.ledger.pull('ns')).position.epoch)
@@ -150,7 +170,7 @@ describeWith('redis', 'the redis tier under faults', () => {
       await proxy.set({ kind: 'reset' })
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
       await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
+      await until('the tier to answer', () => answers(tier))
       expect((await tier.ledger.pull('ns')).position).toEqual(position)
     })
 
@@ -278,7 +298,7 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
 
   test('S6: every journey works, and a stranger gets nothing', async () => {
     const server = await startRedis({ tls: true, acl: { user: 'shop', password: 'p@ss:w/rd', rules: RULES } })
-    const open = (options: RedisTierOptions): RedisTier => redis({ ...DRIVER, keyPrefix: 'shop:', commandTimeout: 2000, ...options })
+    const open = (options: RedisTierOptions): RedisTier => redis({ ...DRIVER, keyPrefix: 'shop:', ...PATIENCE, ...options })
     const tier = open({ url: server.url, tls: { ca: server.ca ?? '' } })
     const untrusting = open({ url: server.url })
     const wrong = open({ url: server.url.replace('p%40ss', 'guess'), tls: { ca: server.ca ?? '' } })

@@ -11,7 +11,7 @@ import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel } from '../services/index.ts'
+import { describeWith, freePort, PATIENCE, type RedisService, type SentinelGroup, startRedis, startSentinel } from '../services/index.ts'
 import { program } from '../services/program.ts'
 import { ask } from '../services/redis.ts'
 import { launch } from '../services/service.ts'
@@ -29,7 +29,7 @@ describeWith('redis', 'the redis tier through sentinels', () => {
   afterAll(() => group.stop())
 
   const again = async (tuning?: LedgerTuning) =>
-    redis({ ...DRIVER, sentinels: group.addresses, name: group.name, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+    redis({ ...DRIVER, sentinels: group.addresses, name: group.name, keyPrefix, ...PATIENCE, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)
@@ -125,7 +125,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
       await until('the sentinels to elect', async () => (await masterNow()) !== old, ELECTION_MS)
       const { epoch, longestMs } = await waitForLedger(tier, 'ns')
       expect(epoch).not.toBe(position.epoch)
-      expect(longestMs).toBeLessThan(1000)
+      expect(longestMs, 'in time').toBeLessThan(1000)
       expect(await tier.ledger.commit('ns', [commitItem('late', moved)])).toEqual([false])
       await tier.write([item('new')])
       expect((await tier.read(['new']))[0]).toBeDefined()
@@ -219,7 +219,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
     await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(/sentinel/i) })
     const waited = stopwatch()
     for (let round = 0; round < 20; round++) await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
-    expect(waited()).toBeLessThan(200)
+    expect(waited(), 'in time').toBeLessThan(200)
     const found = open({ sentinels: [nobody, ...group.addresses.slice(0, 1)] })
     await found.write([item('k')])
     expect((await found.read(['k']))[0]).toBeDefined()
@@ -275,7 +275,7 @@ describeWith('redis', 'the redis tier through a sentinel, both behind TLS and pa
       password: 'p@ss:w/rd',
       tls: trust,
       keyPrefix: 'shop:',
-      commandTimeout: 2000,
+      ...PATIENCE,
     }
     const tiers = [
       right,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, type RedisService, SHIPPED_SAVES, startRedis } from '../services/index.ts'
+import { describeWith, PATIENCE, type RedisService, SHIPPED_SAVES, startRedis } from '../services/index.ts'
 import { DRIVER } from './redis-driver.ts'
 
 for (const kind of ['redis', 'valkey'] as const) describeWith(kind, `the redis tier on ${kind}`, () => onServer(kind))
@@ -23,7 +23,7 @@ function onServer(kind: 'redis' | 'valkey'): void {
     await server.stop()
   })
 
-  const again = async (tuning?: LedgerTuning) => redis({ ...DRIVER, url: server.url, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+  const again = async (tuning?: LedgerTuning) => redis({ ...DRIVER, url: server.url, keyPrefix, ...PATIENCE, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)

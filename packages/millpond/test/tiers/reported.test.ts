@@ -149,7 +149,7 @@ describeWith('postgres', 'postgres', () => {
   test('every connection is ended by the server, lent, idle and listening ones: no process ends, and the count of the entries is exact (brianc/node-postgres#3083, #1165)', async () => {
     const server = await startPostgres()
     try {
-      const tier = opened(postgres({ url: server.url, maxEntries: 200, sweepEvery: 20, commandTimeout: 2000 }))
+      const tier = opened(postgres({ url: server.url, maxEntries: 200, sweepEvery: 20, ...PATIENCE }))
       await tier.write([item('first')])
       for (let round = 0; round < 5; round++) {
         const batch = (at: number) => Array.from({ length: 20 }, (_, key) => item(`k${round} ${at} ${key}`))
