@@ -31,7 +31,12 @@ if (!program) {
 }
 
 checkNode()
-if (args.some((arg) => arg === '--help' || arg === '-h')) tellHelp(program)
+const help = helpOf(program)
+if (help !== undefined && args.some((arg) => arg === '--help' || arg === '-h')) {
+  console.log(help)
+  process.exit(0)
+}
+if (help !== undefined) checkArguments(help)
 if (!install() || !build([program.project, ...(program.others ?? [])])) process.exit(1)
 
 const path = join(root, program.entry)
@@ -43,19 +48,35 @@ if (process.env.npm_lifecycle_event) endWithParent()
 process.argv = [process.execPath, path, ...args]
 await import(pathToFileURL(path).href).catch(refuse)
 
-/** Prints what the source holds as its help, if it does, and ends. @param {{ help?: string }} program */
-function tellHelp({ help }) {
+/** What the source holds as its help, if it does. @param {{ help?: string }} program */
+function helpOf({ help }) {
   const source = help !== undefined && existsSync(join(root, help)) ? readFileSync(join(root, help), 'utf8') : ''
-  const text = /^(?:export )?const (?:LOAD_)?HELP = `([^`$\\]*)`/m.exec(source)?.[1]
-  if (text === undefined) return
-  console.log(text)
-  process.exit(0)
+  return /^(?:export )?const (?:LOAD_)?HELP = `([^`$\\]*)`/m.exec(source)?.[1]
+}
+
+/** What the help does not name, or calls a number where it is none, is refused before anything is installed: the program itself is not there yet. @param {string} help */
+function checkArguments(help) {
+  const named = [...help.matchAll(/--([a-z][a-z-]*)(?:[ ](?:N|\d+)(?=[\s\]]))?/g)]
+  const known = new Map(named.reverse().map(([text, option]) => [option, text.includes(' ')]))
+  for (const [at, arg] of args.entries()) {
+    const [, option, own] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? []
+    if (option === undefined) continue
+    if (!known.has(option)) end(`there is no option --${option}`)
+    const value = own ?? args[at + 1]
+    if (known.get(option) === true && !/^\d+(\.\d+)?$/.test(value ?? ''))
+      end(`--${option}${value === undefined ? '' : ` ${JSON.stringify(value)}`}: give a number`)
+  }
 }
 
 /** What an option is refused with that the program's own parsing does not know. @param {unknown} error */
 function refuse(error) {
   if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('ERR_PARSE_ARGS_')) throw error
-  console.error(`${process.env.npm_lifecycle_event ?? name}: ${error.message.replace(/\. To specify.*$/s, '')}; --help shows the options`)
+  end(error.message.replace(/\. To specify.*$/s, ''))
+}
+
+/** @param {string} why @returns {never} */
+function end(why) {
+  console.error(`${process.env.npm_lifecycle_event ?? name}: ${why}; --help shows the options`)
   process.exit(2)
 }
 

@@ -85,6 +85,20 @@ describe('npm start', () => {
     expect([code, err]).toEqual([2, "bench:odd: Unknown option '--odd'; --help shows the options\n"])
   })
 
+  test.each([
+    ['--nosuch', 'there is no option --nosuch'],
+    ['--nosuch=1', 'there is no option --nosuch'],
+    ['--users abc', '--users "abc": give a number'],
+    ['--users -5', '--users "-5": give a number'],
+    ['--users=', '--users "": give a number'],
+    ['--users', '--users: give a number'],
+  ])('%s is refused before anything is installed', async (args, why) => {
+    write({ 'apps/deals/src/settings.ts': 'export const HELP = `Usage:\n  --users N   (5)\n  --port N|off  a port\n`' })
+    const { code, out, err } = await start(['serve', '--port', 'off', ...args.split(' ')], { npm_lifecycle_event: 'start' })
+    expect([code, out, err]).toEqual([2, '', `start: ${why}; --help shows the options\n`])
+    expect(installs()).toBe(0)
+  })
+
   test('installs again only when the lock file asks for something else', async () => {
     await start(['serve'])
     await start(['serve'])
