@@ -46,9 +46,10 @@ export const regionsList: Command = {
 export const regionsDrain: Command = {
   name: 'regions drain',
   group: 'act',
-  summary: 'takes a region out: its stores are neither read nor written; exit 7 where it is not safe to stop yet',
+  summary:
+    'takes a region out: its stores are neither read nor written; exit 7 where it is not safe to stop yet; the last that serves with --force alone',
   positionals: ['REGION'],
-  options: ['cache-name', 'wait', 'yes'],
+  options: ['cache-name', 'wait', 'yes', 'force'],
   fields: ['cache_name', 'region', 'is_safe', 'behind'],
   example: 'millpond regions drain eu-west-1 --wait 30',
   scope: 'config:write',
@@ -57,7 +58,11 @@ export const regionsDrain: Command = {
     const [region = ''] = given.positionals
     const wait = given.duration('wait')
     await makeSure(context, text`Take ${region} out? Its processes go to the origin or their loaders.`)
-    const asked = { ...named(given.text('cache-name')), ...(wait !== undefined && { wait_seconds: wait / 1000 }) }
+    const asked = {
+      ...named(given.text('cache-name')),
+      ...(wait !== undefined && { wait_seconds: wait / 1000 }),
+      ...(given.flag('force') && { force: true }),
+    }
     const timeoutMs = (wait ?? 0) + 30_000
     const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/drain/`, asked, { timeoutMs })
     const behind = textsAt(body, 'behind')
@@ -77,7 +82,7 @@ export const regionsFill: Command = {
   group: 'act',
   summary: 'fills a region with what another one holds, at a pace, and lets it serve when that is done',
   positionals: ['REGION'],
-  options: ['cache-name', 'from', 'rate'],
+  options: ['cache-name', 'from', 'rate', 'force'],
   fields: ['cache_name', 'region', 'filling'],
   example: 'millpond regions fill eu-west-1 --from us-east-1 --rate 5000',
   scope: 'config:write',
@@ -88,6 +93,7 @@ export const regionsFill: Command = {
       ...named(given.text('cache-name')),
       ...(from !== undefined && { from }),
       ...(rate !== undefined && { keys_per_second: rate }),
+      ...(given.flag('force') && { force: true }),
     })
     await out.answer('regions.fill', body, () =>
       out.line(text`${region}: ${fillWords(at(body, 'filling'))}; "millpond regions list" shows how far it is`),
@@ -124,11 +130,14 @@ function standingWords(row: Row): Part {
 function behindWords(row: Row): Part {
   const words = rowsAt(row, 'seen_from').map((seen) => {
     const lag = numberAt(seen, 'lag_seconds')
-    const told = text`${textAt(seen, 'region')}: ${lag === null ? 'not heard yet' : milliseconds(lag * 1000)}`
-    return at(seen, 'is_heard') === false ? styled('red', told) : told
+    const waiting = numberAt(seen, 'waiting')
+    const told = text`${textAt(seen, 'region')}: ${lag === null ? 'not heard yet' : milliseconds(lag * 1000)}${waiting === null || waiting === 0 ? '' : text`, ${count(waiting)} wait`}`
+    return at(seen, 'is_heard') === false ? styled('red', text`${told}${whyOf(textAt(seen, 'error'))}`) : told
   })
   return words.length === 0 ? '-' : joined(words, ', ')
 }
+
+const whyOf = (error: string): Part => (error === '' ? '' : text` (${error})`)
 
 function fillWords(filling: unknown): Part {
   if (typeof filling !== 'object' || filling === null) return '-'

@@ -197,6 +197,10 @@ export interface RegionRow {
   readonly standing: 'serving' | 'drained' | 'filling' | null
   readonly is_heard: boolean
   readonly lag_seconds: number | null
+  /** Steps of the process's own region that it has not applied. `null`: it does not say. */
+  readonly waiting: number | null
+  /** Why it could not be heard when it was asked last. */
+  readonly error: string | null
   readonly filling: FillRow | null
 }
 

@@ -2,6 +2,7 @@
 import type { Cache, FillProgress, Regions, RegionView } from 'millpond'
 import type { Answered, FillRow, RegionRow } from './answers.ts'
 import { reasonOf } from './reason.ts'
+import type { Asked } from './words.ts'
 
 /** So long a fill is waited for before its progress is told. */
 const AT_ONCE_MS = 500
@@ -12,16 +13,16 @@ export async function regionsOf({ regions }: Cache): Promise<Answered['regions']
   return { own: regions.own, regions: (await regions.list()).map(rowOf) }
 }
 
-export async function drained(cache: Cache, region: string, timeoutMs: number): Promise<Answered['region_drain']> {
-  const { isSafe, namespaces, behind } = await regionsIn(cache).drain({ region, timeout: timeoutMs })
+export async function drained(cache: Cache, { region, timeout_ms, force }: Asked<'region_drain'>): Promise<Answered['region_drain']> {
+  const { isSafe, namespaces, behind } = await regionsIn(cache).drain({ region, timeout: timeout_ms, force })
   return { region, is_safe: isSafe, namespaces, behind }
 }
 
 /** A fill takes its time: it goes on behind the answer. */
-export async function filled(cache: Cache, from: string | undefined, perSecond: number | undefined): Promise<Answered['region_fill']> {
+export async function filled(cache: Cache, { from, per_second, force }: Asked<'region_fill'>): Promise<Answered['region_fill']> {
   const regions = regionsIn(cache)
   let error: unknown
-  const filling = regions.fill({ from, keysPerSecond: perSecond }).catch((thrown: unknown) => {
+  const filling = regions.fill({ from, keysPerSecond: per_second, force }).catch((thrown: unknown) => {
     error = thrown
   })
   await Promise.race([filling, new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS).unref())])
@@ -41,17 +42,21 @@ function regionsIn({ regions }: Cache): Regions {
   return regions
 }
 
-const rowOf = ({ region, isOrigin, standing, isHeard, lagMs, filling }: RegionView): RegionRow => ({
+const rowOf = ({ region, isOrigin, standing, isHeard, lagMs, waiting, error, filling }: RegionView): RegionRow => ({
   region,
   is_origin: isOrigin,
   standing: standing ?? null,
   is_heard: isHeard,
   lag_seconds: lagMs === undefined ? null : lagMs / 1000,
+  waiting: waiting ?? null,
+  error: wordsOf(error),
   filling: filling === undefined ? null : fillRow(filling),
 })
 
 const fillRow = ({ from, keys, copied, bytes, isDone, error }: FillProgress): FillRow => ({
   ...{ from, keys, copied, bytes },
   is_done: isDone,
-  error: error === undefined ? null : reasonOf(new Error(error)),
+  error: wordsOf(error),
 })
+
+const wordsOf = (error: string | undefined): string | null => (error === undefined ? null : reasonOf(new Error(error)))

@@ -1,7 +1,7 @@
 // Regions of caches: how each stands and how far behind it is; one drained, filled and let serve.
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
-import type { FillRow } from '../agent/answers.ts'
+import type { FillRow, RegionRow } from '../agent/answers.ts'
 import { type AuditEntry, type AuditOutcome, appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
@@ -10,6 +10,7 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { all } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
+const force = z.boolean().default(false).describe('even where no other region serves')
 const filling = z.object({
   from: z.string(),
   keys: z.number().describe('looked at there'),
@@ -30,6 +31,8 @@ const row = z.object({
         region: z.string(),
         lag_seconds: z.number().nullable().describe('since all that it had invalidated was known there; null: it has not been heard yet'),
         is_heard: z.boolean().describe('within the longest lag'),
+        waiting: z.number().nullable().describe('steps of that region which this one has not applied yet; null: it does not say'),
+        error: z.string().nullable().describe('why this one could not be heard there when it was asked last'),
       }),
     )
     .describe('by the regions whose processes are seen; of several processes the one that is furthest behind'),
@@ -57,7 +60,7 @@ export const regionRoutes: readonly Route[] = [
     path: 'regions/{name}/drain/',
     summary: 'Take a region out: its stores are neither read nor written; answers when the others have heard all of it, or not in time',
     scope: 'config:write',
-    body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10) }),
+    body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10), force }),
     answers: {
       200: {
         description: 'It is drained; safe to stop where nobody is behind, as far as the processes that were asked have its namespaces open',
@@ -71,7 +74,7 @@ export const regionRoutes: readonly Route[] = [
       const replies = await control.fleet.ask(
         cache,
         'region_drain',
-        { region: found.region, timeout_ms: ms },
+        { region: found.region, timeout_ms: ms, ...(body.force && { force: true }) },
         { deadlineMs: ms + 5000, ...(found.nodes.length > 0 && { to: found.nodes }) },
       )
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
@@ -93,6 +96,7 @@ export const regionRoutes: readonly Route[] = [
       cache_name: cacheName,
       from: z.string().min(1).max(63).optional().describe('default: the origin'),
       keys_per_second: z.number().int().min(1).max(1_000_000).optional().describe('default 2,000'),
+      force,
     }),
     answers: {
       200: { description: 'It has begun', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
@@ -109,6 +113,7 @@ export const regionRoutes: readonly Route[] = [
       const asked = {
         ...(body.from !== undefined && { from: body.from }),
         ...(body.keys_per_second !== undefined && { per_second: body.keys_per_second }),
+        ...(body.force && { force: true }),
       }
       const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
       if (reply?.body === undefined) throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply])
@@ -148,7 +153,7 @@ async function rowsOf(control: Control, cache: string): Promise<readonly Row[]> 
         ...{ cache_name: cache, region: seen.region, is_origin: seen.is_origin },
         standing: seen.standing ?? known?.standing ?? null,
         nodes: isOwn ? [...(known?.nodes ?? []), id] : (known?.nodes ?? []),
-        seen_from: isOwn ? from : withWorst(from, { region: body.own, lag_seconds: seen.lag_seconds, is_heard: seen.is_heard }),
+        seen_from: isOwn ? from : withWorst(from, body.own, seen),
         filling: filling ?? known?.filling ?? null,
       })
     }
@@ -157,12 +162,24 @@ async function rowsOf(control: Control, cache: string): Promise<readonly Row[]> 
 }
 
 /** Of several processes of one region the one that has heard least. */
-function withWorst(all: Row['seen_from'], one: Row['seen_from'][number]): Row['seen_from'] {
-  const same = all.find(({ region }) => region === one.region)
+function withWorst(
+  all: Row['seen_from'],
+  region: string,
+  { lag_seconds, is_heard, waiting = null, error = null }: RegionRow,
+): Row['seen_from'] {
+  const one = { region, lag_seconds, is_heard, waiting, error }
+  const same = all.find((other) => other.region === region)
   if (same === undefined) return [...all, one]
-  const lag = same.lag_seconds === null || one.lag_seconds === null ? null : Math.max(same.lag_seconds, one.lag_seconds)
-  return [...all.filter((other) => other !== same), { region: one.region, lag_seconds: lag, is_heard: same.is_heard && one.is_heard }]
+  const worst = {
+    ...{ region, is_heard: same.is_heard && is_heard, error: same.error ?? error },
+    lag_seconds: most(same.lag_seconds, lag_seconds),
+    waiting: most(same.waiting, waiting),
+  }
+  return [...all.filter((other) => other !== same), worst]
 }
+
+/** Nothing is more than what is not known. */
+const most = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : Math.max(one, other))
 
 /** @throws Problem 404, 422 where several caches have such a region and none was named */
 async function regionAt(

@@ -13,6 +13,8 @@ export interface HeardRegion {
   readonly lagMs: number | undefined
   /** That is within the longest lag, so that what was loaded before is believed. */
   readonly isHeard: boolean
+  /** Why it could not be heard when it was asked last; absent where it could. */
+  readonly error?: string
 }
 
 /** A region as one process sees it. */
@@ -23,6 +25,11 @@ export interface RegionView extends HeardRegion {
   readonly isOrigin: boolean
   /** Undefined where its stores do not say. */
   readonly standing: Standing | undefined
+  /**
+   * Steps of this process's region that it has not applied yet, as it says itself, in the namespaces that the process has open: what waits for it. 0 for the own region; undefined where it
+   * does not say.
+   */
+  readonly waiting: number | undefined
   /** What this process has begun to fill it with, or did last; of the own region alone. */
   readonly filling?: FillProgress
 }
@@ -48,6 +55,8 @@ export interface DrainRegionOptions {
   readonly region?: string | undefined
   /** How long to wait until the others have applied what was invalidated there. Default `'10s'`. */
   readonly timeout?: Duration | undefined
+  /** Takes it out even where no other region serves, so that everything is loaded. Default false. */
+  readonly force?: boolean | undefined
 }
 
 /** What a drain came to. */
@@ -67,6 +76,8 @@ export interface FillRegionOptions {
   readonly from?: string | undefined
   /** The most keys that are looked at in a second. Default 2,000. */
   readonly keysPerSecond?: number | undefined
+  /** Fills it even where no other region serves, so that everything is loaded until that is done. Default false. */
+  readonly force?: boolean | undefined
 }
 
 /** The regions of a cache, where it has an edge tier. */
@@ -78,13 +89,14 @@ export interface Regions {
   /**
    * Takes a region out: its entries are neither read nor written from now on by any of its processes, which go to the origin or the loader; invalidations go on as ever. Resolves when every
    * other region has applied what was invalidated there, or at the timeout. Once more is harmless.
-   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the last that serves; `TIER_FAILED` where its stores do not answer.
+   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the last that serves, unless that is forced; `TIER_FAILED` where its stores do not answer, or another process
+   * is changing how it stands.
    */
   drain(options?: DrainRegionOptions): Promise<Drained>
   /**
    * Brings the own region what another one holds, of the namespaces that this process has open, at a pace, and lets it be read when that is done. Meanwhile what is loaded here is kept.
    * Where it fails, the region stays as it is: fill it once more, or `serve`.
-   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the own one; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
+   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the own one, or where the own one is the last that serves, unless that is forced; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
    */
   fill(options?: FillRegionOptions): Promise<FillProgress>
   /** Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says. @throws as `drain`. */

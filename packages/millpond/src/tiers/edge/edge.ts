@@ -1,5 +1,5 @@
 // An edge at work: the namespaces of the own region, and the entries of those that are asked.
-import { checkOptions, duration, type Shape, text, whole } from '../../core/checks.ts'
+import { checkOptions, duration, flag, type Shape, text, whole } from '../../core/checks.ts'
 import type {
   Drained,
   DrainRegionOptions,
@@ -24,6 +24,7 @@ import { cursorKey, readCursor } from './cursor.ts'
 import { RegionEntries } from './entries.ts'
 import { Fill } from './fill.ts'
 import { beatOf, type EdgeSettings, invalid, type Region } from './options.ts'
+import { Service } from './service.ts'
 import { EdgeSpace } from './space.ts'
 import { askStanding, OwnStanding, putStanding } from './standing.ts'
 
@@ -34,8 +35,8 @@ const POLL_MS = 25
 const ANSWER_MS = 1000
 const DRAIN = '10s'
 const KEYS_PER_SECOND = 2000
-const DRAIN_OPTIONS: Shape<DrainRegionOptions> = { region: text, timeout: duration }
-const FILL_OPTIONS: Shape<FillRegionOptions> = { from: text, keysPerSecond: whole(1) }
+const DRAIN_OPTIONS: Shape<DrainRegionOptions> = { region: text, timeout: duration, force: flag }
+const FILL_OPTIONS: Shape<FillRegionOptions> = { from: text, keysPerSecond: whole(1), force: flag }
 
 export class Edge implements LedgerRegions {
   readonly ledger: LedgerStore & { readonly regions: LedgerRegions }
@@ -47,6 +48,7 @@ export class Edge implements LedgerRegions {
   readonly #spaces = new Map<string, EdgeSpace>()
   readonly #deadlines: Deadlines
   readonly #standing: OwnStanding
+  readonly #service: Service
   #fill: Fill | undefined
 
   constructor(settings: EdgeSettings) {
@@ -55,6 +57,10 @@ export class Edge implements LedgerRegions {
     this.waitMs = waitMs
     this.#deadlines = new Deadlines(clock)
     this.#standing = new OwnStanding(own, clock, this.#deadlines, beatOf(settings.lagMs))
+    this.#service = new Service({
+      ...{ regions: this.#regions, clock, deadlines: this.#deadlines },
+      put: (region, standing) => this.#put(region, standing),
+    })
     this.#entries = new RegionEntries(own, OWN_MS, clock, () => this.#standing.current)
     this.#others = new Map(others.map((region) => [region.name, new RegionEntries(region, originMs, clock)]))
     this.#local = apartLedger(own.ledger, this.#entries, { note: () => {} })
@@ -135,10 +141,23 @@ export class Edge implements LedgerRegions {
       this.#regions.map(async (region): Promise<RegionView> => {
         const { name } = region
         const isOwn = region === own
-        const standing = await askStanding(region, this.#deadlines).catch(() => undefined)
-        const { isHeard, lagMs } = heard.get(name) ?? { isHeard: true, lagMs: 0 }
+        const [standing, waiting] = await Promise.all([
+          askStanding(region, this.#deadlines).catch(() => undefined),
+          isOwn ? 0 : this.#waitingFor(region).catch(() => undefined),
+        ])
+        const { isHeard, lagMs, error } = heard.get(name) ?? { isHeard: true, lagMs: 0 }
         const filling = isOwn && this.#fill !== undefined ? { filling: this.#fill.progress } : {}
-        return { region: name, isOwn, isOrigin: name === originName, standing, isHeard, lagMs, ...filling }
+        return {
+          region: name,
+          isOwn,
+          isOrigin: name === originName,
+          standing,
+          waiting,
+          isHeard,
+          lagMs,
+          ...(error !== undefined && { error }),
+          ...filling,
+        }
       }),
     )
   }
@@ -149,15 +168,8 @@ export class Edge implements LedgerRegions {
     const region = this.#named(options.region ?? own.name, 'drain.region')
     const until = clock.monotonic() + parseDuration(options.timeout ?? DRAIN, 'drain.timeout')
     const others = this.#regions.filter((one) => one !== region)
-    const standings = await Promise.all(others.map((one) => askStanding(one, this.#deadlines).catch(() => undefined)))
-    if (!standings.includes('serving'))
-      throw invalid(
-        'drain.region',
-        region.name,
-        `is the last that serves: fill another one first, or call serve() for it${others.length === 0 ? '; there is no other' : ''}`,
-      )
+    await this.#service.leave({ region, standing: 'drained', isForced: options.force ?? false, option: 'drain.region' })
     if (region === own) this.#fill?.end()
-    await this.#put(region, 'drained')
     // Until then its processes have looked.
     await this.#wait(2 * beatOf(this.#settings.lagMs))
     const behind = await Promise.all(
@@ -179,13 +191,16 @@ export class Edge implements LedgerRegions {
   async fill(options: FillRegionOptions = {}): Promise<FillProgress> {
     checkOptions<FillRegionOptions>(options, FILL_OPTIONS, 'fill')
     const { own, origin, clock } = this.#settings
-    const { from = origin?.name, keysPerSecond = KEYS_PER_SECOND } = options
+    const { from = origin?.name, keysPerSecond = KEYS_PER_SECOND, force: isForced = false } = options
     if (from === undefined) throw invalid('fill.from', from, 'names no region, and this one has no origin: say which region it comes from')
     const peer = this.#named(from, 'fill.from')
     if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
     this.#fill?.end()
     const fill = new Fill({
-      ...{ own: this.#entries, standing: this.#standing, put: (standing) => this.#put(own, standing) },
+      ...{ own: this.#entries, standing: this.#standing },
+      begin: () => this.#service.leave({ region: own, standing: 'filling', isForced, option: 'fill' }),
+      alone: (work) => this.#service.alone(own, work),
+      serve: () => this.#put(own, 'serving'),
       ...{ peer, spaces: [...this.#spaces.values()], perSecond: keysPerSecond, clock, deadlines: this.#deadlines },
     })
     this.#fill = fill
@@ -204,7 +219,13 @@ export class Edge implements LedgerRegions {
       const followers = [...this.#spaces.values()].flatMap((space) => space.followers.filter((one) => one.region === region))
       const lags = followers.map(({ lagMs }) => lagMs)
       const isHeard = followers.every((one) => one.isHeard)
-      return { region, isHeard, lagMs: lags.includes(undefined) ? undefined : Math.max(0, ...lags.flatMap((lag) => lag ?? [])) }
+      const error = followers.find((one) => one.error !== undefined)?.error
+      return {
+        region,
+        isHeard,
+        ...(error !== undefined && { error }),
+        lagMs: lags.includes(undefined) ? undefined : Math.max(0, ...lags.flatMap((lag) => lag ?? [])),
+      }
     })
   }
 
@@ -266,6 +287,23 @@ export class Edge implements LedgerRegions {
 
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => this.#settings.clock.after(ms, resolve, true))
+  }
+
+  /** Steps of the own region that another one has not applied, over all namespaces; undefined where one of them cannot be told. */
+  async #waitingFor({ ledgerTier, name }: Region): Promise<number | undefined> {
+    const { own } = this.#settings
+    const namespaces = [...this.#spaces.keys()]
+    if (namespaces.length === 0) return 0
+    const reading = ledgerTier.read(namespaces.map((namespace) => cursorKey(namespace, own.name)))
+    const [records, positions] = await Promise.all([
+      this.#deadlines.hold(reading, ANSWER_MS, () => `edge: the ledger of ${name}`),
+      Promise.all(namespaces.map((namespace) => this.#spaces.get(namespace)?.position())),
+    ])
+    const waiting = positions.map((position, index) => {
+      const at = readCursor(records[index])?.at
+      return position === undefined || at?.epoch !== position.epoch ? undefined : Math.max(0, position.seq - at.seq)
+    })
+    return waiting.includes(undefined) ? undefined : waiting.reduce<number>((sum, steps) => sum + (steps ?? 0), 0)
   }
 
   /** As the region says itself. */

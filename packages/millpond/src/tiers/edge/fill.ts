@@ -1,5 +1,5 @@
 // Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from elsewhere.
-import type { Clock, FillProgress, Standing, Stored } from '../../core/contracts.ts'
+import type { Clock, FillProgress, Stored } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { RegionEntries } from './entries.ts'
@@ -17,8 +17,12 @@ const PAUSE_MS = 500
 export interface FillParts {
   readonly own: RegionEntries
   readonly standing: Pick<OwnStanding, 'current' | 'ask'>
-  /** Says how the own region stands from now on. @throws MillpondError `TIER_FAILED` */
-  readonly put: (standing: Standing) => Promise<void>
+  /** Says that the own region is being filled. @throws MillpondError `TIER_FAILED`, `OPTION_INVALID` where it is the last that serves. */
+  readonly begin: () => Promise<void>
+  /** Work while nobody else says how the own region stands. */
+  readonly alone: (work: () => Promise<void>) => Promise<void>
+  /** Says that it serves. @throws MillpondError `TIER_FAILED` */
+  readonly serve: () => Promise<void>
   readonly peer: Region
   readonly spaces: readonly EdgeSpace[]
   readonly perSecond: number
@@ -54,13 +58,15 @@ export class Fill {
 
   /** @throws MillpondError `TIER_FAILED`, `CLOSED` */
   async run(): Promise<void> {
-    const { spaces, standing, put } = this.#parts
+    const { spaces, standing, begin, alone, serve } = this.#parts
     try {
-      await put('filling')
+      await begin()
       for (const space of spaces) await this.#fillSpace(space)
-      await standing.ask()
-      this.#checkGoesOn()
-      await put('serving')
+      await alone(async () => {
+        await standing.ask()
+        this.#checkGoesOn()
+        await serve()
+      })
       this.#isDone = true
     } catch (error) {
       this.#error = reasonOf(error)

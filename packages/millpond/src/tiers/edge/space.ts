@@ -126,6 +126,12 @@ export class EdgeSpace {
     return isStored
   }
 
+  /** Of the own ledger, now. */
+  async position(): Promise<Position> {
+    const { local, namespace } = this.#parts
+    return (await local.pull(namespace, this.#last?.position)).position
+  }
+
   get namespace(): string {
     return this.#parts.namespace
   }
