@@ -6,29 +6,17 @@
 // Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names everything and forgets nothing: what is loaded later may be believed until
 // the next one.
 import { randomUUID } from 'node:crypto'
-import type { Clock, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Snapshot, Tail } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
-import { type Relay, unheardId } from '../../core/relay.ts'
+import { unheardId } from '../../core/relay.ts'
 import { Deadlines } from '../../wrap/deadlines.ts'
 import type { Cursor } from './cursor.ts'
-import type { EdgeWarning, Region } from './options.ts'
-import { Relayer } from './relayer.ts'
+import { Relayer, type RelayerParts } from './relayer.ts'
 
-export interface FollowerParts {
-  readonly namespace: string
-  readonly own: Region
-  readonly peer: Region
-  readonly clock: Clock
-  /** The own ledger, whose steps change the region's entries too. */
-  readonly local: Pick<LedgerStore, 'pull' | 'advance'>
+export interface FollowerParts extends RelayerParts {
   /** The longest that nothing may be known of the other region, in milliseconds. */
   readonly gateMs: number
   readonly beatMs: number
-  /** Has this region applied it already, on another way? */
-  readonly knows: (relay: Relay) => boolean
-  /** Keys that were written in the other region. */
-  readonly onWritten: (keys: readonly string[]) => void
-  readonly warn: (warning: EdgeWarning) => void
 }
 
 /** A moment by both clocks: a frozen process must not believe its own past. */

@@ -2,14 +2,28 @@
 //
 // Where it has got to is written after its own step, so that a crash makes a step too many and never one too few. Whoever holds a lease does it for all processes of the region.
 import { randomUUID } from 'node:crypto'
-import { type Change, reasonFrom, type Snapshot, type Tail } from '../../core/contracts.ts'
+import { type Change, type Clock, type LedgerStore, reasonFrom, type Snapshot, type Tail } from '../../core/contracts.ts'
 import { show } from '../../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../../core/ledger.ts'
-import { gapId, isDomestic, relayedId, relayOf } from '../../core/relay.ts'
+import { gapId, isDomestic, type Relay, relayedId, relayOf } from '../../core/relay.ts'
 import { Deadlines } from '../../wrap/deadlines.ts'
 import { storageName } from '../../wrap/storage-name.ts'
 import { type Cursor, cursorItem, cursorKey, moveCursor, readCursor } from './cursor.ts'
-import type { FollowerParts } from './follower.ts'
+import type { EdgeWarning, Region } from './options.ts'
+
+export interface RelayerParts {
+  readonly namespace: string
+  readonly own: Region
+  readonly peer: Region
+  readonly clock: Clock
+  /** The own ledger, whose steps change the region's entries too. */
+  readonly local: Pick<LedgerStore, 'pull' | 'advance'>
+  /** Has this region applied it already, on another way? */
+  readonly knows: (relay: Relay) => boolean
+  /** Keys that were written in the other region. */
+  readonly onWritten: (keys: readonly string[]) => void
+  readonly warn: (warning: EdgeWarning) => void
+}
 
 /** The longest that one who relays may be silent before another takes over. */
 const LEASE_MS = 2000
@@ -18,13 +32,13 @@ const ANSWER_MS = 1000
 const MAX_TARGETS = 500
 
 export class Relayer {
-  readonly #parts: FollowerParts
+  readonly #parts: RelayerParts
   readonly #deadlines: Deadlines
   readonly #id = randomUUID()
   readonly #key: string
   #mine: Position | undefined
 
-  constructor(parts: FollowerParts) {
+  constructor(parts: RelayerParts) {
     this.#parts = parts
     this.#deadlines = new Deadlines(parts.clock)
     this.#key = cursorKey(parts.namespace, parts.peer.name)
