@@ -88,8 +88,9 @@ const cache = createCache({ clock, dependencies: 'declared' })
 const tier = (): Tier => simulatedServer().connect()
 const ringOf = () => ({ clock, nodes: [{ tier: tier() }], ledger: tier() })
 const edgeOf = () => ({ clock, regions: { us: { ledger: tier() } }, region: 'us' })
-const twoRegions = edgeTier({ regions: { us: { ledger: tier() }, eu: { ledger: tier() } }, region: 'us', maxRegionLag: '2s' }).ledger
-  .regions
+const regionsOfTwo = () =>
+  edgeTier({ regions: { us: { ledger: tier() }, eu: { ledger: tier() } }, region: 'us', maxRegionLag: '2s' }).ledger.regions
+const [toDrain, toFill] = [regionsOfTwo(), regionsOfTwo()]
 const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
 /** Made by what is tried. */
@@ -248,8 +249,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './tiers/distributed DistributedNode': { base: { tier: tier() }, use: (node) => distributed({ ...ringOf(), nodes: [node] }) },
   './tiers/distributed HintOptions': { use: (hints) => distributed({ ...ringOf(), hints }) },
   './tiers/edge EdgeOptions': { base: edgeOf(), use: (options) => edgeTier(options) },
-  '. DrainRegionOptions': { base: { region: 'eu' }, use: (options) => twoRegions.drain(options) },
-  '. FillRegionOptions': { base: { from: 'eu' }, use: (options) => twoRegions.fill(options) },
+  '. DrainRegionOptions': { base: { region: 'eu' }, use: (options) => toDrain.drain(options) },
+  '. FillRegionOptions': { base: { from: 'eu' }, use: (options) => toFill.fill(options) },
   './tiers/edge EdgeRegion': { base: { ledger: tier() }, use: (us) => edgeTier({ ...edgeOf(), regions: { ...edgeOf().regions, us } }) },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
   './tiers/memcached MemcachedTierOptions': {
