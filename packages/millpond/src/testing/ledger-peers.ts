@@ -102,6 +102,7 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
       using(subject, async (_tier, ledger) => {
         if (ledger.report === undefined || ledger.nodes === undefined) return 'the store keeps no reports'
         const { position } = await ledger.pull('ns')
+        const began = performance.now()
         const of = async (namespace: string) => ((await ledger.nodes?.(namespace)) ?? []).map(({ id, seq }) => ({ id, seq }))
         assert.deepEqual(await of('ns'), [])
         await Promise.all([ledger.report('ns', 'one', position), ledger.report('ns', 'two', { ...position, seq: 3 })])
@@ -109,6 +110,8 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         await ledger.report('ns', 'of another time', { epoch: 'of-another-time', seq: 9 })
         await ledger.report('other', 'elsewhere', (await ledger.pull('other')).position)
         const nodes = [...(await ledger.nodes('ns'))].sort((a, b) => a.seq - b.seq)
+        // Who has said nothing for 3 s is silent.
+        if (performance.now() - began > 2500) throw new Error('not within 2500 ms: what two processes have reported')
         assert.deepEqual(
           nodes.map(({ id, seq }) => ({ id, seq })),
           [

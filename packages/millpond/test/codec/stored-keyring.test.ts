@@ -128,7 +128,7 @@ describe('a stored ring', () => {
     await b.codec({}).encode(parts, place)
     isStuck = true
     const checking = b.check()
-    await vi.waitFor(() => expect(gates).toHaveLength(1))
+    await vi.waitFor(() => expect(gates).toHaveLength(1), { timeout: 20_000 })
     await a.rotate()
     later(10 * MINUTE)
     const why: string[] = []
@@ -155,7 +155,7 @@ describe('a stored ring', () => {
       },
     }
     const opening = open(slow, { overlap: 100, recheck: 10 })
-    await vi.waitFor(() => expect(gates).toHaveLength(1))
+    await vi.waitFor(() => expect(gates).toHaveLength(1), { timeout: 20_000 })
     vi.advanceTimersByTime(1000)
     gates[0]?.()
     const ring = await opening

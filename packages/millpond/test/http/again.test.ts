@@ -1,7 +1,7 @@
 // A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever asks and however.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { createHttpCache } from '../../src/http/index.ts'
 import { createCache } from '../../src/index.ts'
 import { close, listen } from './stage.ts'
@@ -142,7 +142,7 @@ it('ends a request that nobody reads at once, and leaves one to who listens', as
   const url = `http://127.0.0.1:${await listen(server)}/`
   for (const headers of [{}, {}, { 'X-Listen': '1' }, {}]) await (await fetch(url, { headers })).text()
   expect(endedAtOnce).toEqual([false, true, false, true])
-  await vi.waitFor(() => expect(told).toEqual(['close']))
+  await expect.poll(() => told).toEqual(['close'])
   for (const { complete, readableEnded, destroyed, errored } of seen)
     expect([complete, readableEnded, destroyed, errored]).toEqual([true, true, true, null])
 })

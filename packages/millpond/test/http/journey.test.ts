@@ -232,8 +232,12 @@ describe('concurrent requests', () => {
     expect(seen).toHaveLength(10)
   })
   it('S5: with credentials wait for nobody before the URL is known to be public', async () => {
+    let release: () => void = () => {}
+    const all = new Promise<void>((resolve) => (release = resolve))
     const { ask, seen } = await play(async (request, response) => {
-      await sleep(50)
+      // Ends only when all are here.
+      if (seen.length === 3) release()
+      await all
       response.setHeader('Cache-Control', 'max-age=60')
       response.end(String(request.headers.cookie))
     })
@@ -253,7 +257,7 @@ describe('concurrent requests', () => {
   })
   it('one that leaves takes nobody along', async () => {
     let release: () => void = () => {}
-    const { ask, port, seen } = await play(async (_, response) => {
+    const { arrived, ask, port, seen } = await play(async (_, response) => {
       await new Promise<void>((resolve) => (release = resolve))
       response.setHeader('Cache-Control', 'max-age=60')
       response.end('hello')
@@ -263,6 +267,7 @@ describe('concurrent requests', () => {
     leaver.write('GET /a HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n')
     while (seen.length < 1) await sleep(5)
     const other = ask('/a', { headers: { Host: '127.0.0.1:1' } })
+    while (arrived.length < 2) await sleep(5)
     await sleep(50)
     leaver.destroy()
     await sleep(50)

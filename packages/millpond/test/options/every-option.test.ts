@@ -25,10 +25,13 @@ const WITHIN: Readonly<Record<string, RegExp>> = {
 
 /** What is wrong with how the value is refused; undefined: nothing. */
 async function faultOf(probe: Probe, given: unknown, name: string, value: unknown, what: string): Promise<string | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
   const told = await Promise.race([
     attempt(() => probe.use(given)),
-    new Promise<string>((resolve) => setTimeout(resolve, 1000, 'nothing within a second')),
-  ])
+    new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, 20_000, 'nothing within 20 seconds')
+    }),
+  ]).finally(() => clearTimeout(timer))
   if (!(told instanceof Error)) return `accepted (${told})`
   const { message } = told
   if (!isOurs(told)) return `a raw ${message}`

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
 import { transactionOutbox } from '../../src/invalidate/index.ts'
 import { kyselyCache, type OrmOptions } from '../../src/orm/kysely.ts'
-import { describeWith } from '../services/index.ts'
+import { describeWith, until } from '../services/index.ts'
 import { openPostgres, openSqlite, type PostgresDatabase } from './databases.ts'
 import { describeDoor, type Inside, type Verbs } from './door-contract.ts'
 
@@ -126,7 +126,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     await database.behind("INSERT INTO users (id, name) VALUES (500, 'old')")
     const slow = () => sql<{ name: string }>`select name, pg_sleep(0.15) from users where id = 500`.execute(db)
     const before = slow()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    const running = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'select name, pg_sleep%'"
+    await until('it to read', async () => ((await database.pool.query(running)).rowCount ?? 0) > 0)
     await db.updateTable('users').set({ name: 'new' }).where('id', '=', 500).execute()
     const after = slow() // joins nothing that began before
     expect([(await before).rows[0]?.name, (await after).rows[0]?.name, (await slow()).rows[0]?.name]).toEqual(['old', 'new', 'new'])

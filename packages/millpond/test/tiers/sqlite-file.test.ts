@@ -463,7 +463,7 @@ describe("another process's lock", () => {
     expect(done).toBe(false)
     expect(await text(tier, 'k')).toBe('body of k')
     // A wait inside SQLite would leave a turn or two in these 300 ms.
-    expect(turns).toBeGreaterThan(20)
+    expect(turns, 'in time').toBeGreaterThan(20)
     other.exec('COMMIT')
     await writing
     expect(await text(tier, 'k')).toBe('changed')
