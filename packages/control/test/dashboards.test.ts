@@ -24,14 +24,26 @@ const panels = grafanaDashboard().panels as Shown[]
 const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
 const known = new Map([...Object.values<MetricDefinition>(METRICS), HEALTH, LATE, EXPERIMENT_REQUESTS].map((one) => [one.name, one]))
 const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/g)].map(([name]) => name)
+const RECORDED = /\bcache:\w+:\w+/g
 const baseOf = (name: string): string => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
 
 it('names every metric that is exported, and no other', () => {
   const named = new Set(exprs.flatMap(metricsIn).map(baseOf))
   expect([...named].filter((name) => !known.has(name))).toEqual([])
   expect([...known.keys()].filter((name) => !named.has(name))).toEqual([])
-  const inRules = metricsIn(prometheusRules()).map(baseOf)
+  // What is recorded has a name of its own, with colons.
+  const inRules = metricsIn(prometheusRules().replace(RECORDED, '')).map(baseOf)
   expect(inRules.filter((name) => !known.has(name))).toEqual([])
+})
+
+it('records whatever alerts ask for by such a name, once, before the first of them', () => {
+  const rules = prometheusRules()
+  const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(([, name]) => name)
+  const asked = [...rules.slice(rules.indexOf('- alert:')).matchAll(RECORDED)].map(([name]) => name)
+  expect(recorded.length).toBeGreaterThan(5)
+  expect(new Set(recorded).size).toBe(recorded.length)
+  expect(new Set(asked)).toEqual(new Set(recorded))
+  expect(rules.lastIndexOf('- record:')).toBeLessThan(rules.indexOf('- alert:'))
 })
 
 it('takes rates of counters alone, and quantiles of histograms', () => {
@@ -123,6 +135,11 @@ describeWith('promtool', 'rules', () => {
     const series = (name: string, values: string): string => `      - series: '${name}'\n        values: '${values}'`
     const alert = (name: string, at: string, labels: string | undefined): string =>
       `      - eval_time: ${at}\n        alertname: ${name}\n        exp_alerts: [${labels === undefined ? '' : `{ exp_labels: ${labels} }`}]`
+    const recorded = (name: string, value: number): string[] => [
+      `      - expr: round(${name}, 0.001)`,
+      '        eval_time: 15m',
+      `        exp_samples: [{ labels: '{cache="shop"}', value: ${Math.round(value * 1000) / 1000} }]`,
+    ]
     const test = [
       'rule_files: [rules.yml]',
       'evaluation_interval: 30s',
@@ -135,6 +152,12 @@ describeWith('promtool', 'rules', () => {
       series('millpond_miss_causes_total{cache="quiet",cause="cold"}', '0+9x40'),
       series('millpond_breaker_state{cache="shop",tier="redis",state="open"}', '0x10 1x30'),
       series('millpond_ledger_up{cache="shop",cache_ns="default"}', '1x40'),
+      series('millpond_operation_duration_seconds_sum{cache="shop",op="get"}', '0+3x40'),
+      series('millpond_operation_duration_seconds_count{cache="shop",op="get"}', '0+100x40'),
+      '    promql_expr_test:',
+      ...recorded('cache:millpond_reads:rate5m{cache="shop"}', 100 / 30),
+      ...recorded('cache:millpond_hit_ratio:rate5m{cache="shop"}', 0.6),
+      ...recorded('cache:millpond_get_seconds:mean1h{cache="shop"}', 0.03),
       '    alert_rule_test:',
       alert('MillpondHitRatioHigh', '15m', '{ severity: high, cache: shop }'),
       alert('MillpondHitRatioCritical', '15m', undefined),

@@ -24,7 +24,7 @@ export const grafana: Command = {
 export const prometheusRules: Command = {
   name: 'prometheus-rules',
   group: 'decide',
-  summary: "alert rules for Prometheus with this server's thresholds; with --check exit 3 where a file differs",
+  summary: "recording and alert rules for Prometheus with this server's thresholds; with --check exit 3 where a file differs",
   positionals: [],
   options: ['output', 'check'],
   fields: [],

@@ -1,4 +1,4 @@
-// Alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by Alertmanager, and whose control plane may be down.
+// Recording and alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by Alertmanager, and whose control plane may be down.
 import { METRICS } from 'millpond/observe'
 import { SEVERITIES, type Severity } from '../alerts/alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, YOUNG_SHARE } from '../alerts/rules.ts'
@@ -18,23 +18,37 @@ interface Template {
   readonly factor?: number
 }
 
-const reads = `(sum by (cache) (rate(${METRICS.hits.name}[5m])) + sum by (cache) (rate(${METRICS.missCauses.name}[5m])))`
-const meanGet = `sum by (cache) (rate(${METRICS.operation.name}_sum{op="get"}[5m])) / sum by (cache) (rate(${METRICS.operation.name}_count{op="get"}[5m]))`
-const p95 = (window: string, offset: string): string =>
-  `histogram_quantile(0.95, sum by (cache, le) (rate(${METRICS.operation.name}_bucket{op="get"}[${window}]${offset})))`
-const hitRatio = (window: string, offset: string): string => {
-  const each = (name: string): string => `sum by (cache) (rate(${name}[${window}]${offset}))`
-  return `${each(METRICS.hits.name)} / (${each(METRICS.hits.name)} + ${each(METRICS.missCauses.name)})`
-}
+const rate = (name: string, window = '5m'): string => `sum by (cache) (rate(${name}[${window}]))`
+const get = (part: 'sum' | 'count', window: string): string =>
+  `sum by (cache) (rate(${METRICS.operation.name}_${part}{op="get"}[${window}]))`
+const readsOver = (window: string): string => `${rate(METRICS.hits.name, window)} + ${rate(METRICS.missCauses.name, window)}`
+const hitRatioOver = (window: string): string => `${rate(METRICS.hits.name, window)} / (${readsOver(window)})`
+const meanOver = (window: string): string => `${get('sum', window)} / ${get('count', window)}`
+const p95Over = (window: string): string =>
+  `histogram_quantile(0.95, sum by (cache, le) (rate(${METRICS.operation.name}_bucket{op="get"}[${window}])))`
+
+/** Of a cache, over all of its processes: worked out once, for the alerts below, for graphs over days, and for whatever scales by them. */
+const RECORDED = {
+  reads: { name: 'cache:millpond_reads:rate5m', expr: readsOver('5m') },
+  hitRatio: { name: 'cache:millpond_hit_ratio:rate5m', expr: hitRatioOver('5m') },
+  hitRatioLately: { name: 'cache:millpond_hit_ratio:rate10m', expr: hitRatioOver('10m') },
+  hitRatioOfAnHour: { name: 'cache:millpond_hit_ratio:rate1h', expr: hitRatioOver('1h') },
+  loads: { name: 'cache:millpond_loads:rate5m', expr: rate(METRICS.loads.name) },
+  loadErrors: { name: 'cache:millpond_load_error_ratio:rate5m', expr: `${rate(METRICS.loadErrors.name)} / ${rate(METRICS.loads.name)}` },
+  meanGet: { name: 'cache:millpond_get_seconds:mean5m', expr: meanOver('5m') },
+  meanGetOfAnHour: { name: 'cache:millpond_get_seconds:mean1h', expr: meanOver('1h') },
+  p95Lately: { name: 'cache:millpond_get_seconds:p95_10m', expr: p95Over('10m') },
+  p95OfAnHour: { name: 'cache:millpond_get_seconds:p95_1h', expr: p95Over('1h') },
+} as const
 /** 200 reads within the five minutes. */
-const ENOUGH = `${reads} * 300 >= 200`
+const ENOUGH = `${RECORDED.reads.name} * 300 >= 200`
 
 /** Those that Prometheus can tell by what is exported. */
 const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   hit_ratio: {
     name: 'HitRatio',
     for: '2m',
-    value: `sum by (cache) (rate(${METRICS.hits.name}[5m])) / ${reads}`,
+    value: RECORDED.hitRatio.name,
     compare: '<',
     and: ENOUGH,
     summary: 'only {{ $value | humanizePercentage }} of the reads of {{ $labels.cache }} are answered by the cache',
@@ -50,7 +64,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   response_ms: {
     name: 'SlowGets',
     for: '2m',
-    value: meanGet,
+    value: RECORDED.meanGet.name,
     compare: '>',
     and: ENOUGH,
     factor: 0.001,
@@ -59,15 +73,15 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   load_error_ratio: {
     name: 'FailingLoads',
     for: '2m',
-    value: `sum by (cache) (rate(${METRICS.loadErrors.name}[5m])) / sum by (cache) (rate(${METRICS.loads.name}[5m]))`,
+    value: RECORDED.loadErrors.name,
     compare: '>',
-    and: `sum by (cache) (rate(${METRICS.loads.name}[5m])) * 300 >= 20`,
+    and: `${RECORDED.loads.name} * 300 >= 20`,
     summary: '{{ $value | humanizePercentage }} of the loads of {{ $labels.cache }} fail',
   },
   regression: {
     name: 'SlowerGets',
     for: '5m',
-    value: `(${meanGet}) / clamp_min(${meanGet.replaceAll('[5m]', '[1h]')}, 0.001)`,
+    value: `${RECORDED.meanGet.name} / clamp_min(${RECORDED.meanGetOfAnHour.name}, 0.001)`,
     compare: '>',
     and: ENOUGH,
     summary: 'a get of {{ $labels.cache }} takes {{ $value | humanize }} times what it took in the last hour',
@@ -75,7 +89,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   p95_regression: {
     name: 'SlowerP95',
     for: '10m',
-    value: `${p95('10m', '')} / clamp_min(${p95('1h', ' offset 1d')}, 0.001)`,
+    value: `${RECORDED.p95Lately.name} / clamp_min(${RECORDED.p95OfAnHour.name} offset 1d, 0.001)`,
     compare: '>',
     and: ENOUGH,
     summary: 'the p95 of a get of {{ $labels.cache }} is {{ $value | humanize }} times what it was at this hour a day ago',
@@ -83,7 +97,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   hit_ratio_regression: {
     name: 'FewerHits',
     for: '10m',
-    value: `${hitRatio('1h', ' offset 1d')} - ${hitRatio('10m', '')}`,
+    value: `${RECORDED.hitRatioOfAnHour.name} offset 1d - ${RECORDED.hitRatioLately.name}`,
     compare: '>',
     and: ENOUGH,
     summary:
@@ -134,11 +148,13 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
 }
 
 /**
- * A group of alerting rules as Prometheus reads it (YAML), the same for the same thresholds. Rules that are switched off are left out; so are those that only the control plane can tell (credentials, audit, compliance).
+ * A group of recording and alerting rules as Prometheus reads it (YAML), the same for the same thresholds. Alerts that are switched off are left out; so are those that only the control plane can tell (credentials, audit, compliance).
  * @param rules default: the control plane's defaults
  */
 export function prometheusRules(rules: Readonly<Partial<Record<RuleName, Rule>>> = {}): string {
   const lines = ['# Made by "millpond prometheus-rules".', 'groups:', '  - name: millpond', '    rules:']
+  // Of one group each rule sees what those above it have recorded at the same moment.
+  for (const { name, expr } of Object.values(RECORDED)) lines.push(`      - record: ${name}`, `        expr: ${JSON.stringify(expr)}`)
   for (const [name, template] of Object.entries(TEMPLATES) as [RuleName, Template][]) {
     const { enabled, levels } = rules[name] ?? DEFAULT_RULES[name]
     const wanted = enabled ? SEVERITIES.filter((severity) => levels[severity] !== undefined) : []
