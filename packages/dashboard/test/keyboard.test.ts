@@ -142,7 +142,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.isOn(hands.button('New user…'))
     await hands.hit(hands.button('New token…'))
     await page.keyboard.type('pager')
-    await hands.tabTo(page.getByLabel('Of', { exact: true }))
+    await hands.tabTo(page.getByRole('combobox', { name: /^Of/ }))
     await page.keyboard.type('on-call')
     await hands.hit(hands.button('Make the token'))
     await hands.hit(hands.button('Done'))

@@ -99,8 +99,9 @@ function choicesFor(typedText: string, access: Access, shown: readonly string[] 
   const { offers } = access
   const text = typedText.trim()
   const wanted = text.toLowerCase()
+  const words = wanted.split(/\s+/) // in whichever order they come to mind
   const pages = PAGES.filter(
-    ({ page, name, also = '' }) => isOpen(page, access, shown) && `${name} ${also}`.toLowerCase().includes(wanted),
+    ({ page, name, also = '' }) => isOpen(page, access, shown) && words.every((word) => `${name} ${also}`.toLowerCase().includes(word)),
   ).map(({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }))
   if (text === '') return pages
   const typed: Choice[] = []

@@ -45,8 +45,12 @@ function letterOf({ key, code }: KeyboardEvent): string {
   return isForeign ? code.slice('Key'.length).toLowerCase() : key
 }
 
+/** Letters do nothing in these. */
+const WITHOUT_TEXT: ReadonlySet<string> = new Set(['radio', 'checkbox', 'range', 'button', 'submit'])
+
 function isWriting(event: KeyboardEvent): boolean {
   const [target] = event.composedPath()
   if (!(target instanceof HTMLElement)) return false
-  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.closest('dialog') !== null
+  const isText = target instanceof HTMLInputElement ? !WITHOUT_TEXT.has(target.type) : /^(TEXTAREA|SELECT)$/.test(target.tagName)
+  return target.isContentEditable || isText || target.closest('dialog') !== null
 }
