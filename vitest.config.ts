@@ -31,8 +31,9 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Processes, not threads: a test may crash, stop or starve itself without taking the others along.
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A machine that serves others gives a test a tenth of a processor: what takes seconds has its time all the same.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 10_000,
     // Waits for a thing, as `until` does: where a time is promised, the test says it.
     expect: { poll: { timeout: 20_000 } },

@@ -65,7 +65,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
     served = await serve(cache, { cdn })
     browser = await openBrowser()
     const context = await browser.newContext({ viewport: { width: 390, height: 900 }, colorScheme: 'dark' })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     page = await context.newPage()
     faults = faultsOf(page)
     await signIn(page, served.url, 'editor')

@@ -26,7 +26,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   const open = async (role: Parameters<typeof signIn>[2], options: { width?: number; colorScheme?: 'light' | 'dark' } = {}) => {
     const { width = 1280, colorScheme = 'light' } = options
     const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     const page = await context.newPage()
     const faults = faultsOf(page)
     await signIn(page, served.url, role)
@@ -36,7 +36,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   /** A page of somebody else's, with its own style and a policy that lets only files of its own in. */
   const openHost = async (react: React) => {
     const context = await browser.newContext()
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     const page = await context.newPage()
     hosted[react] ??= hostScript(react)
     const files = await hosted[react]
@@ -180,7 +180,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   it('says what a credential for less does not show, and asks for none of it', async () => {
     const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'pipeline', scopes: ['invalidate'] })
     const context = await browser.newContext()
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     const page = await context.newPage()
     const refused: string[] = []
     page.on('response', (answer) => answer.status() === 403 && refused.push(answer.url()))

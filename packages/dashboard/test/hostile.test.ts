@@ -49,7 +49,7 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
 
   const open = async (options: Parameters<Browser['newContext']>[0] = {}) => {
     const context = await browser.newContext({ viewport: { width: 390, height: 900 }, ...options })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     const page = await context.newPage()
     return { page, faults: faultsOf(page), close: () => context.close() }
   }

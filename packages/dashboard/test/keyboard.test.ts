@@ -18,7 +18,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     const made = await served.api<{ id: string }>('POST', 'configurations/', { name: 'org-stats', ttl_seconds: 600 })
     await served.api('PUT', `configurations/${made.id}/`, { name: 'org-stats', ttl_seconds: 60 })
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     page = await context.newPage()
     faults = faultsOf(page)
     await signIn(page, served.url, 'admin')

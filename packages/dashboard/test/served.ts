@@ -93,7 +93,7 @@ export async function signIn(page: Page, url: string, role: Role): Promise<void>
 /** A page as wide as a phone's, where somebody has signed in. */
 export async function openPhone(browser: Browser, url: string, role: Role): Promise<{ readonly page: Page; readonly faults: string[] }> {
   const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(20_000)
   const page = await context.newPage()
   const faults = faultsOf(page)
   await signIn(page, url, role)
