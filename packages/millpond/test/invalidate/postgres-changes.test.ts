@@ -48,7 +48,7 @@ describeWith('postgres', 'PostgreSQL change notifications', () => {
     follower = followPostgresChanges({
       tables,
       connect: async () => {
-        const client = new pg.Client({ connectionString: server.url, connectionTimeoutMillis: 1000 })
+        const client = new pg.Client({ connectionString: server.url, connectionTimeoutMillis: 20_000 })
         await client.connect()
         return client
       },

@@ -129,8 +129,9 @@ describeWith('redis', 'redis', () => {
   })
 
   it('a frozen server is a typed error in time', async () => {
-    const store = redisJobs({ client: connect(), queue: 'frozen', timeout: 100 })
-    await store.list()
+    const client = connect()
+    await redisJobs({ client, queue: 'frozen' }).list()
+    const store = redisJobs({ client, queue: 'frozen', timeout: 100 })
     server.pause()
     try {
       await expect(store.get('a')).rejects.toMatchObject({
@@ -229,8 +230,8 @@ describeWith('postgres', 'postgres', () => {
   })
 
   it('a frozen server is a typed error in time', async () => {
+    await postgresJobs({ pool }).list()
     const store = postgresJobs({ pool, timeout: 100 })
-    await store.list()
     server.pause()
     try {
       await expect(store.get('a')).rejects.toMatchObject({
