@@ -70,7 +70,9 @@ process.exit(failed ? 1 : 0)
 /** @param {typeof ALL[number]} durability @param {(kills: number) => boolean} goesOn */
 async function judged(durability, goesOn) {
   if (durability !== 'stream') return { ...(await killWriters({ durability, goesOn })), more: '' }
-  const server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '1mb'] })
+  const args = ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '1mb']
+  // It reads its log anew after each kill, on a machine that may be busy with other things.
+  const server = await startRedis({ args, patienceMs: 600_000 })
   try {
     const { serverKills, ...verdict } = await killStreamWriters({ server, goesOn })
     return { ...verdict, more: ` of writers and ${serverKills} of the server` }

@@ -23,6 +23,8 @@ export interface RedisServiceOptions {
   readonly tls?: boolean
   /** Default: what `REDIS_SERVER` says, or Redis. */
   readonly server?: 'redis' | 'valkey'
+  /** How long it may take until it answers, after each start. Default 20 s. */
+  readonly patienceMs?: number
   /** The user of `url`, with what it may do: `~shop:* +get +set`. The default user is off then. */
   readonly acl?: { readonly user: string; readonly password: string; readonly rules: string }
 }
@@ -36,7 +38,8 @@ export const SHIPPED_SAVES: readonly string[] = ['--save', '3600 1 300 100 60 10
  * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly yes`) left;
  * `restart` of a running server saves first, so nothing is lost.
  */
-export async function startRedis({ args = [], tls = false, acl, server = redisServer() }: RedisServiceOptions = {}): Promise<RedisService> {
+export async function startRedis(options: RedisServiceOptions = {}): Promise<RedisService> {
+  const { args = [], tls = false, acl, server = redisServer(), patienceMs } = options
   const certificate = tls ? selfSigned() : undefined
   const adminPassword = randomBytes(12).toString('hex')
   const url = (port: number, user?: string, password?: string): string =>
@@ -46,6 +49,7 @@ export async function startRedis({ args = [], tls = false, acl, server = redisSe
 
   const service = await launch({
     name: 'redis',
+    patienceMs,
     program: program(server),
     url: (port) => (acl ? url(port, acl.user, acl.password) : url(port)),
     prepare: (folder) => {

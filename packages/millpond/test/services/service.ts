@@ -48,6 +48,8 @@ export interface Launch {
   /** Removes the data of a server that does not run. */
   readonly wipe?: (folder: string, port: number) => Promise<void> | void
   readonly stopSignal?: NodeJS.Signals
+  /** How long it may take until it answers, after each start. Default 20 s. */
+  readonly patienceMs?: number | undefined
   /** All processes of the server, given its main one. */
   readonly family?: (pid: number) => readonly number[]
 }
@@ -93,7 +95,8 @@ async function startOn(port: number, what: Launch): Promise<Service> {
     guard('pid', pid())
     started.once('exit', () => unguard('pid', started.pid ?? -1))
     started.unref()
-    await until(`${what.name} on port ${port}`, async () => (isRunning() ? what.ready(port) : 'ended')).catch(async (error: unknown) => {
+    const answers = async () => (isRunning() ? what.ready(port) : 'ended')
+    await until(`${what.name} on port ${port}`, answers, what.patienceMs).catch(async (error: unknown) => {
       await end('SIGKILL')
       throw error
     })
