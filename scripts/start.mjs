@@ -9,7 +9,7 @@ import { build, checkNode, install, root } from './prepare.mjs'
 /** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, others?: string[], entry: string, help?: string }>} */
 const programs = {
   serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
-  load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
+  load: { project: 'apps/deals', others: ['bench'], entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
   memory: { project: 'apps/deals', entry: 'apps/deals/dist/memory.js', help: 'apps/deals/src/memory.ts' },
   bench: { project: 'bench', entry: 'bench/dist/main.js', help: 'bench/src/main.ts' },
   insight: { project: 'bench', entry: 'bench/dist/insight.js', help: 'bench/src/insight.ts' },

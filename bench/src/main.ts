@@ -25,7 +25,7 @@ const HELP = `usage: npm run bench -- [options]
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
   --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys alone
-  --json          print the figures as JSON, nothing else
+  --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster has it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
   --save          measure as the gate does and write bench/baseline.json`
@@ -51,7 +51,7 @@ else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.mi
 else if (values.rows === 'tiers')
   await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, chosen(values.only, TIERS, '--only'))
 else if (values.rows === 'files') await benchFiles(progress)
-else if (values.rows === 'cluster') await benchCluster(progress)
+else if (values.rows === 'cluster') await benchCluster(progress, { isQuick: values.quick, isJson: values.json })
 else if (values.rows === 'sources') await benchSources(progress)
 else if (values.rows === 'journal') await benchJournal(progress)
 else if (values.rows === 'keys')

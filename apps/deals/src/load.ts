@@ -6,6 +6,9 @@ import { figuresOf, reportText } from './load/report.ts'
 import { runLoad, type Say } from './load/run.ts'
 import { StartError } from './start-error.ts'
 
+/** Of each signal that ends it, as a shell shows it. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+
 try {
   const options = readLoadOptions(process.argv.slice(2))
   if (!options) console.log(LOAD_HELP)
@@ -21,19 +24,30 @@ try {
 }
 
 async function run(options: LoadOptions, say: Say): Promise<void> {
-  const outcome = await runLoad(options, say)
-  const { sessions, compared, violations } = outcome
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(EXIT_CODES[name])
+      process.exitCode = EXIT_CODES[name]
+      say('stopping: what was measured until now follows')
+      stop.abort()
+    })
+  const outcome = await runLoad(options, say, stop.signal)
+  const { sessions, compared, violations, beside, isStopped, uncached } = outcome
   if (options.isJson) {
     console.log(
       JSON.stringify({
         sessions,
         with_cache: figuresOf(outcome.cached, true),
-        without_cache: figuresOf(outcome.uncached, false),
+        without_cache: uncached === undefined ? null : figuresOf(uncached, false),
+        beside,
+        is_stopped: isStopped,
         compared,
         violations,
       }),
     )
   } else console.log(`\n${reportText(outcome)}`)
+  if (isStopped) return
   if (violations.length > 0) process.exitCode = 1
 }
 

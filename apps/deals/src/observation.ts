@@ -16,7 +16,10 @@ export interface Observation {
   /** The figures of the front page and of the load driver: numbers, no names of anybody's data. */
   live(): ReturnType<typeof describeLive>
   /** The same, with what has to be looked for entry by entry. */
-  liveWhole(): ReturnType<typeof describeLive> & { readonly memory_efficiency: number | null }
+  liveWhole(): ReturnType<typeof describeLive> & {
+    readonly memory_efficiency: number | null
+    readonly memory_hits: ReturnType<typeof latencyOf>
+  }
   status(): object
   /** Hot keys are shown of one organisation, or of all (null). */
   analytics(organizationId: number | null): object
@@ -42,10 +45,12 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
     requests: newRoute(),
   }
   const exporter = createExporter(seen, sources)
+  const fromMemory = createHistogram()
   return {
     observe: (layer, asked, outcome, ms) => {
       const tally = seen.layers.get(layer)?.get(asked.kind)
       if (tally) count(tally, outcome, ms)
+      if (layer === 'response' && outcome.result === 'hit' && (outcome.tier ?? 'memory') === 'memory') fromMemory.record(ms)
       if (isMonitoring && layer === 'response') hot.count(asked.key, asked.organizationId)
     },
     onAnswer: (route, status, ms) => {
@@ -57,7 +62,11 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
       }
     },
     live: () => describeLive(seen, sources()),
-    liveWhole: () => ({ ...describeLive(seen, sources()), memory_efficiency: memoryEfficiency(sources()) }),
+    liveWhole: () => ({
+      ...describeLive(seen, sources()),
+      memory_efficiency: memoryEfficiency(sources()),
+      memory_hits: latencyOf(fromMemory),
+    }),
     status: () => describeStatus(sources()),
     analytics: (organizationId) => describeAnalytics(seen, sources(), isMonitoring ? hot.top(organizationId, 20) : []),
     prometheus: () => exporter.text(),

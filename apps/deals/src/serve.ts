@@ -61,6 +61,8 @@ ${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there un
     say('stopped')
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  // Begun by the load run: it does not outlive it.
+  process.on('disconnect', () => process.exit())
 }
 
 /** A second signal does not wait. */

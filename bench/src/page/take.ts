@@ -98,7 +98,7 @@ async function takeWorth({ quick }: Extent): Promise<Worth> {
     violations: unknown[]
     with_cache: Course
     without_cache: Course
-  } = await program('apps/deals/dist/load.js', ['--json', '--seconds', String(seconds)])
+  } = await program('apps/deals/dist/load.js', ['--json', '--run-only', '--seconds', String(seconds)])
   const { sessions, compared, violations, with_cache: cached, without_cache: uncached } = answer
   return { ...taken, seconds, sessions, compared, wrong: violations.length, cached: courseOf(cached), uncached: courseOf(uncached) }
 }

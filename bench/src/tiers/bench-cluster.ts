@@ -18,6 +18,12 @@ const BODY = Buffer.alloc(1024, 'x')
 const LANES = 32
 const OPERATIONS = 30_000
 
+export interface ClusterOptions {
+  /** One and three masters, a fifth of the operations. */
+  readonly isQuick: boolean
+  readonly isJson: boolean
+}
+
 interface Master {
   readonly port: number
   /** Where the masters talk to each other. */
@@ -27,10 +33,11 @@ interface Master {
   readonly folder: string
 }
 
-export async function benchCluster(progress: (line: string) => void): Promise<void> {
-  const lines: string[][] = [['masters', 'operation', 'servers us', 'busiest us', 'room, beside one master', 'client us']]
+export async function benchCluster(progress: (line: string) => void, { isQuick, isJson }: ClusterOptions): Promise<void> {
+  const rows: { masters: number; operation: string; servers: number; busiest: number; room: number; client: number }[] = []
   const alone = new Map<string, number>()
-  for (const count of [1, 2, 3]) {
+  const operations = isQuick ? OPERATIONS / 5 : OPERATIONS
+  for (const count of isQuick ? [1, 3] : [1, 2, 3]) {
     progress(`${count} masters`)
     const masters = await start(count)
     try {
@@ -43,25 +50,39 @@ export async function benchCluster(progress: (line: string) => void): Promise<vo
         read: (key) => tier.read([key]),
       }
       for (const [name, way] of Object.entries(ways)) {
-        await drive(way, keys, 5000, count * LANES)
+        await drive(way, keys, operations / 5, count * LANES)
         const before = await Promise.all(masters.map(cpuOf))
         const own = process.cpuUsage()
-        await drive(way, keys, OPERATIONS, count * LANES)
+        await drive(way, keys, operations, count * LANES)
         const { user, system } = process.cpuUsage(own)
         const after = await Promise.all(masters.map(cpuOf))
-        const spent = after.map((us, at) => (us - (before[at] ?? 0)) / OPERATIONS)
+        const spent = after.map((us, at) => (us - (before[at] ?? 0)) / operations)
         const busiest = Math.max(...spent)
         if (count === 1) alone.set(name, busiest)
         const all = spent.reduce((sum, us) => sum + us, 0)
         const room = (alone.get(name) ?? Number.NaN) / busiest
-        lines.push([String(count), name, all.toFixed(1), busiest.toFixed(1), room.toFixed(2), ((user + system) / OPERATIONS).toFixed(1)])
+        rows.push({ masters: count, operation: name, servers: all, busiest, room, client: (user + system) / operations })
       }
       await tier.close()
     } finally {
       for (const master of masters) stop(master)
     }
   }
-  printTable(lines)
+  if (isJson) {
+    console.log(JSON.stringify(rows))
+    return
+  }
+  printTable([
+    ['masters', 'operation', 'servers us', 'busiest us', 'room, beside one master', 'client us'],
+    ...rows.map(({ masters, operation, servers, busiest, room, client }) => [
+      String(masters),
+      operation,
+      servers.toFixed(1),
+      busiest.toFixed(1),
+      room.toFixed(2),
+      client.toFixed(1),
+    ]),
+  ])
   console.log(
     'room: how many times the operations of one master the busiest of them could serve, with a core each. The client is one process here, and needs a core of its own.',
   )

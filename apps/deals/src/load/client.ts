@@ -16,6 +16,9 @@ export interface Client {
   close(): void
 }
 
+/** Nobody waits longer for an answer: a service that hangs ends the run with failures, and not never. */
+const PATIENCE_MS = 60_000
+
 export function createClient(url: string): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
   const ask: Client['ask'] = (method, path, token, body) =>
@@ -57,6 +60,7 @@ export function createClient(url: string): Client {
         if (asked.reusedSocket && error.code === 'ECONNRESET' && method === 'GET') ask(method, path, token, body).then(resolve, reject)
         else reject(error)
       })
+      asked.setTimeout(PATIENCE_MS, () => asked.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)))
       asked.end(text)
     })
   return {

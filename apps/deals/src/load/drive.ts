@@ -1,5 +1,6 @@
 // Plays the sessions of a plan against a service and notes every answer.
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isError } from 'millpond/options'
 import type { Tokens } from '../http/tokens.ts'
@@ -34,11 +35,13 @@ export interface Course {
   readonly failures: readonly string[]
 }
 
-export async function drive(client: Client, tokens: Tokens, sessions: readonly Session[]): Promise<Course> {
+/** @param signal ends it where it is: what was asked by then is answered and noted */
+export async function drive(client: Client, tokens: Tokens, sessions: readonly Session[], signal: AbortSignal): Promise<Course> {
   const answers: Answer[] = []
   const writes: Write[] = []
   const failures: string[] = []
   const begin = performance.now()
+  setMaxListeners(0, signal) // each session that thinks listens
   const note = (step: Step, reply: Reply) => {
     const { status, startedAt, endedAt, cacheStatus, body } = reply
     const versions = readVersions(reply.dataVersion)
@@ -46,10 +49,12 @@ export async function drive(client: Client, tokens: Tokens, sessions: readonly S
     else if (step.method === 'GET') answers.push({ step, status, versions, startedAt, endedAt, cacheStatus, hash: hashOf(body) })
     else writes.push({ step, status, versions, startedAt, endedAt, position: positionOf(body) })
   }
+  const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined)
   const play = async ({ startMs, steps }: Session) => {
-    await sleep(Math.max(0, begin + startMs - performance.now()))
+    await pause(Math.max(0, begin + startMs - performance.now()))
     for (const step of steps) {
-      if (step.thinkMs > 0) await sleep(step.thinkMs)
+      if (step.thinkMs > 0) await pause(step.thinkMs)
+      if (signal.aborted) return
       try {
         note(step, await client.ask(step.method, step.path, tokens.issue(step.as), step.body))
       } catch (error) {

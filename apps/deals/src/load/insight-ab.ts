@@ -65,7 +65,7 @@ export function rowsOf(seeds: readonly Seed[]): Row[] {
 }
 
 export function compareInsight(options: LoadOptions, say: Say): Promise<Comparison> {
-  return onGround(options, say, async ({ measure, plan, verify }) => {
+  return onGround(options, say, new AbortController().signal, async ({ measure, plan, verify }) => {
     const seeds: Seed[] = []
     const violations: string[] = []
     let compared = 0

@@ -19,6 +19,21 @@ export interface Asked {
   readonly isWarmed: boolean
 }
 
+/**
+ * The most that a cache could have answered which gives nothing old and computes nothing before it is asked: all but the first answer to each question
+ * in each state of what it shows.
+ */
+export function attainable(asked: Asked, isCounted: (answer: Answer) => boolean = () => true): number | null {
+  let all = 0
+  let known = 0
+  for (const { answer, isNew } of judged(asked)) {
+    if (!isCounted(answer)) continue
+    all++
+    if (!isNew) known++
+  }
+  return all === 0 ? null : known / all
+}
+
 /** Computed answers by their cause, of those that `isCounted` tells. */
 export function missesOf(asked: Asked, isCounted: (answer: Answer) => boolean = () => true): Misses {
   const misses = { first: 0, written: 0, gone: 0 }
@@ -46,19 +61,31 @@ export function missesByKind(asked: Asked, isCounted: (answer: Answer) => boolea
   return new Map([...kinds].sort(([, a], [, b]) => computed(b) - computed(a)))
 }
 
-/** Each answer with why it was computed; without, where it was not. */
-function* judged({ answers, isComputed, isWarmed }: Asked): Iterable<{ answer: Answer; cause: Cause | undefined }> {
+interface Judged {
+  readonly answer: Answer
+  /** Why it was computed; undefined where it was not. */
+  readonly cause: Cause | undefined
+  /** Nobody had been answered this before, in this state. */
+  readonly isNew: boolean
+}
+
+function* judged({ answers, isComputed, isWarmed }: Asked): Iterable<Judged> {
   const seen = new Map<string, string>()
   for (const answer of answers.toSorted((a, b) => a.endedAt - b.endedAt)) {
     const question = questionOf(answer)
     const versions = [...answer.versions].map(([scope, version]) => `${scope}=${version}`).join(' ')
     const before = seen.get(question)
     seen.set(question, versions)
-    if (!isComputed(answer)) yield { answer, cause: undefined }
-    else if (before !== undefined) yield { answer, cause: before === versions ? 'gone' : 'written' }
-    else if (!isWarmed || isSearch(answer)) yield { answer, cause: 'first' }
-    else yield { answer, cause: hasMoved(answer) ? 'written' : 'gone' }
+    const cause = causeOf(answer, versions, before, isWarmed)
+    yield { answer, cause: isComputed(answer) ? cause : undefined, isNew: cause !== 'gone' }
   }
+}
+
+/** Of an answer that would be computed. */
+function causeOf(answer: Answer, versions: string, before: string | undefined, isWarmed: boolean): Cause {
+  if (before !== undefined) return before === versions ? 'gone' : 'written'
+  if (!isWarmed || isSearch(answer)) return 'first'
+  return hasMoved(answer) ? 'written' : 'gone'
 }
 
 const isSearch = ({ step }: Answer): boolean => step.path.startsWith('/api/cached/search/')
@@ -72,6 +99,6 @@ function kindOf({ step: { path } }: Answer): string {
 }
 
 /** Of the user alone where the answer is. */
-function questionOf({ step: { path, as } }: Answer): string {
+export function questionOf({ step: { path, as } }: Answer): string {
   return path.startsWith('/api/cached/users/') ? `${path} ${as.userId} ${as.organizationId}` : `${path} ${as.organizationId}`
 }

@@ -17,6 +17,10 @@ export interface LoadOptions {
   readonly isCold: boolean
   /** Warming may take so long before the run begins without waiting for its end. */
   readonly warmUpSeconds: number
+  /** Leave out what is measured beside the sessions. */
+  readonly isRunOnly: boolean
+  /** Recorded traffic by which prediction and times to live are judged, in place of that of the run. */
+  readonly traces: string | undefined
   readonly isJson: boolean
   /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
   readonly plant: string | undefined
@@ -41,10 +45,12 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
   --insight on|off|ab  what watches the cache, in the run with the cache (off); ab: on against off and off against off, side by side,
                        --seconds for each seed: is it ever worse? (--seconds 600 is the long form)
   --pairs N            seeds of --insight ab, from --seed on (3)
+  --run-only           the sessions alone, without what is measured beside them: memory, prediction, times to live, a cluster, sealing
+  --traces DIR         judge prediction and times to live by recorded traffic (as bench:insight takes it), not by this run's
   --json               the figures as JSON
   -h, --help
 
-With REDIS_URL the cached run uses Redis as its middle tier.`
+Ctrl-C ends it where it is, and prints what was measured by then; a second one ends it at once. With REDIS_URL the cached run uses Redis as its middle tier.`
 
 /** Undefined when help was asked for. @throws StartError */
 export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
@@ -76,6 +82,8 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
     },
     isCold: given.cold ?? false,
     warmUpSeconds: whole('warm-up', 300, 1, 86_400),
+    isRunOnly: given['run-only'] ?? false,
+    traces: given.traces,
     isJson: given.json ?? false,
     plant: given.plant,
     insight: insightOf(given),
@@ -105,6 +113,8 @@ function parse(args: readonly string[]) {
     plant: text,
     insight: text,
     pairs: text,
+    'run-only': flag,
+    traces: text,
     cold: flag,
     json: flag,
     help: { type: 'boolean', short: 'h' } as const,

@@ -11,13 +11,20 @@ export interface Replayed {
 }
 
 /** @throws when the writes do not have the effect that they had. */
-export async function replay(client: Client, tokens: Tokens, writes: readonly Write[], groups: readonly Group[]): Promise<Replayed> {
+export async function replay(
+  client: Client,
+  tokens: Tokens,
+  writes: readonly Write[],
+  groups: readonly Group[],
+  signal: AbortSignal,
+): Promise<Replayed> {
   const due = new Map<number, Group[]>()
   for (const group of groups) for (const position of group.positions) due.set(position, [...(due.get(position) ?? []), group])
   const differences: string[] = []
   let compared = 0
   const compareAt = async (position: number) => {
     for (const { example, hashes } of due.get(position) ?? []) {
+      if (signal.aborted) return
       const reply = await client.ask('GET', example.step.path, tokens.issue(example.step.as))
       compared++
       const hash = hashOf(reply.body)
@@ -30,6 +37,7 @@ export async function replay(client: Client, tokens: Tokens, writes: readonly Wr
   }
   await compareAt(0)
   for (const write of writes.toSorted((a, b) => a.position - b.position)) {
+    if (signal.aborted) break
     const reply = await client.ask(write.step.method, write.step.path, tokens.issue(write.step.as), write.step.body)
     const position = reply.status < 400 ? positionOf(reply.body) : 0
     if (position !== write.position)

@@ -9,6 +9,7 @@ import { generate } from '../data/generate.ts'
 import { sourceName, sqliteFile } from '../data/prepare.ts'
 import { openDatabase } from '../db/database.ts'
 import { createTokens, type Tokens } from '../http/tokens.ts'
+import { measureBeside, type Promised } from './beside.ts'
 import { findStale, groupAnswers } from './check.ts'
 import { createClient } from './client.ts'
 import { type Answer, type Course, drive } from './drive.ts'
@@ -29,8 +30,8 @@ export interface Measured {
   readonly warming: { readonly warmed: number; readonly failed: number }
   /** Before the first request. Undefined: nothing was warmed. */
   readonly warmUp: WarmUp | undefined
-  /** Of reads of the cache itself, within the service. */
-  readonly getP95Ms: number
+  /** Of answers from memory, within the service; undefined: there were none. */
+  readonly memoryP95Ms: number | undefined
   /** Calls of a loader during the run. */
   readonly loads: number
   /** What prediction said at the end; null: nothing was predicted. */
@@ -51,8 +52,15 @@ export interface WarmUp {
 export interface Outcome {
   readonly sessions: number
   readonly cached: Measured
-  readonly uncached: Measured
+  /** Undefined: it was stopped before. */
+  readonly uncached: Measured | undefined
+  /** What no session shows. */
+  readonly beside: readonly Promised[]
   readonly compared: number
+  /** All answers were compared that there are. */
+  readonly isChecked: boolean
+  /** It ended before its time. */
+  readonly isStopped: boolean
   readonly violations: readonly string[]
 }
 
@@ -78,10 +86,18 @@ export interface Ground {
   plan(seed: number, seconds?: number): readonly Session[]
   /** Asks a service without a cache what the course was answered. */
   verify(course: Course): ReturnType<typeof replay>
+  /** What the sources promise and no session shows, of this traffic. */
+  beside(answers: readonly Answer[]): Promise<readonly Promised[]>
 }
 
-/** @param use is given what the runs share; it is gone when that ends */
-export async function onGround<T>(options: LoadOptions, say: Say, use: (ground: Ground) => Promise<T>): Promise<T> {
+/** What the course of a run is allowed beyond its own length: a service that cannot keep up does not make it endless. */
+const LATE_S = 300
+
+/**
+ * @param use is given what the runs share; it is gone when that ends
+ * @param signal ends each run where it is
+ */
+export async function onGround<T>(options: LoadOptions, say: Say, signal: AbortSignal, use: (ground: Ground) => Promise<T>): Promise<T> {
   const root = mkdtempSync(join(tmpdir(), 'deals-load-'))
   const secret = randomBytes(32).toString('hex')
   const tokens = createTokens(secret)
@@ -90,22 +106,30 @@ export async function onGround<T>(options: LoadOptions, say: Say, use: (ground: 
     const companies = await makeData(root, options)
     return await use({
       measure: (name, args, usual, env = {}, afterRestart = []) =>
-        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, { usual, afterRestart }, say),
+        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, { usual, afterRestart }, say, signal),
       plan(seed, seconds = options.seconds) {
         const sessions = makePlan({ companies, ...options, seconds, seed })
         const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
         say(`plan: ${sessions.length} sessions, ${requests} requests over ${seconds} s, seed ${seed}`)
         return sessions
       },
-      verify: (course) => verify(root, options, secret, tokens, course),
+      verify: (course) => verify(root, options, secret, tokens, course, signal),
+      beside: (answers) =>
+        measureBeside({
+          ...{ root, answers, tokens, secret, say, signal },
+          sizes: options.sizes,
+          traces: options.traces,
+          copyData: (folder) => cpSync(join(root, 'data'), folder, { recursive: true }),
+        }),
     })
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
 }
 
-export function runLoad(options: LoadOptions, say: Say): Promise<Outcome> {
-  return onGround(options, say, async ({ measure, plan, verify }) => {
+/** @param signal stops it: what it has by then is its outcome */
+export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Promise<Outcome> {
+  return onGround(options, say, signal, async ({ measure, plan, verify, beside }) => {
     const sessions = plan(options.seed)
     const cached = await measure(
       'with the cache',
@@ -114,12 +138,22 @@ export function runLoad(options: LoadOptions, say: Say): Promise<Outcome> {
       options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
       options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
     )
-    const uncached = await measure('without the cache', ['--cache', 'off'], sessions)
-    say('checking every answer against the database, write by write')
+    const uncached = signal.aborted ? undefined : await measure('without the cache', ['--cache', 'off'], sessions)
     const all = { ...cached.course, answers: [...cached.course.answers, ...(cached.restarted ?? [])] }
-    const { compared, differences } = await verify(all)
-    const failures = [...cached.course.failures, ...uncached.course.failures].map((failure) => `failed: ${failure}`)
-    return { sessions: sessions.length, cached, uncached, compared, violations: [...failures, ...findStale(all), ...differences] }
+    let checked: Awaited<ReturnType<typeof verify>> = { compared: 0, differences: [] }
+    if (!signal.aborted) {
+      say('checking every answer against the database, write by write')
+      checked = await verify(all)
+    }
+    const isChecked = !signal.aborted
+    const rows = options.isRunOnly ? [] : await beside(cached.course.answers)
+    const failures = [...cached.course.failures, ...(uncached?.course.failures ?? [])].map((failure) => `failed: ${failure}`)
+    return {
+      ...{ sessions: sessions.length, cached, uncached, beside: rows, isChecked },
+      compared: checked.compared,
+      isStopped: signal.aborted,
+      violations: [...failures, ...findStale(all), ...checked.differences],
+    }
   })
 }
 
@@ -154,12 +188,20 @@ interface Start {
 async function measured(
   root: string,
   name: string,
-  { sizes, isCold, warmUpSeconds }: LoadOptions,
+  { sizes, isCold, warmUpSeconds, seconds }: LoadOptions,
   start: Start,
   tokens: Tokens,
   sessions: Visits,
   say: Say,
+  stop: AbortSignal,
 ): Promise<Measured> {
+  const play = async (visits: readonly Session[]): Promise<Course> => {
+    const late = AbortSignal.timeout((seconds + LATE_S) * 1000)
+    const course = await drive(client, tokens, visits, AbortSignal.any([stop, late]))
+    if (!late.aborted) return course
+    const failure = `the sessions of ${seconds} s had not ended after ${seconds + LATE_S} s: the service does not keep up`
+    return { ...course, failures: [...course.failures, failure] }
+  }
   const folder = mkdtempSync(join(root, 'run-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
   const isWarmed = !isCold && start.args[1] !== 'off'
@@ -167,20 +209,20 @@ async function measured(
   let service = await open()
   let client = createClient(service.url)
   try {
-    const warmUp = isWarmed ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`)) : undefined
+    const warmUp = isWarmed ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`), stop) : undefined
     say(`${name}: running`)
     const before = await service.live()
-    const course = await drive(client, tokens, sessions.usual)
+    const course = await play(sessions.usual)
     const after = await service.live()
     const errors = new Set(service.errors())
     let restarted: Course | undefined
-    if (isWarmed && sessions.afterRestart.length > 0) {
+    if (isWarmed && sessions.afterRestart.length > 0 && !stop.aborted) {
       say(`${name}: restarted under load`)
       client.close()
       await service.stop()
       service = await open()
       client = createClient(service.url)
-      restarted = await drive(client, tokens, sessions.afterRestart)
+      restarted = await play(sessions.afterRestart)
       for (const error of service.errors()) errors.add(error)
     }
     for (const error of errors) say(`${name}: ${error}`)
@@ -191,7 +233,7 @@ async function measured(
       byTier: tiersOf(course, after),
       warming: { warmed: after.warming.answers, failed: after.warming.failed },
       warmUp,
-      getP95Ms: after.cache?.get_p95_ms ?? 0,
+      memoryP95Ms: after.memory_hits.count === 0 ? undefined : after.memory_hits.p95_ms,
       loads: (after.cache?.loads ?? 0) - (before.cache?.loads ?? 0),
       prediction: after.insight?.prediction ?? null,
       memoryEfficiency: after.memory_efficiency,
@@ -204,7 +246,12 @@ async function measured(
 }
 
 /** Until warming has ended, or so long. */
-async function warmUpOf(service: ServiceProcess, mostMs: number, say: Say): Promise<WarmUp> {
+export async function warmUpOf(
+  service: Pick<ServiceProcess, 'live' | 'said'>,
+  mostMs: number,
+  say: Say,
+  stop: AbortSignal,
+): Promise<WarmUp> {
   say('warming')
   const began = performance.now()
   const ended = service.said('warming: ').then(() => true)
@@ -212,23 +259,24 @@ async function warmUpOf(service: ServiceProcess, mostMs: number, say: Say): Prom
   for (let isWhole = false; ; ) {
     const ms = performance.now() - began
     const { warming } = await service.live()
-    if (isWhole || ms >= mostMs) {
-      if (!isWhole)
+    if (isWhole || ms >= mostMs || stop.aborted) {
+      if (!isWhole && !stop.aborted)
         say(`warming has not ended after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run begins all the same`)
       return { ms, answers: warming.answers, isWhole }
     }
     if (ms > 0.9 * TELL_MS) say(`warming, ${whole(warming.answers)} answers after ${(ms / 1000).toFixed(0)} s`)
-    isWhole = await Promise.race([ended, sleep(Math.min(TELL_MS, mostMs - ms), false, { ref: false })])
+    const pause = sleep(Math.min(TELL_MS, mostMs - ms), false, { signal: stop }).catch(() => false)
+    isWhole = await Promise.race([ended, pause])
   }
 }
 
-async function verify(root: string, { sizes }: LoadOptions, secret: string, tokens: Tokens, course: Course) {
+async function verify(root: string, { sizes }: LoadOptions, secret: string, tokens: Tokens, course: Course, stop: AbortSignal) {
   const folder = mkdtempSync(join(root, 'reference-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
   const service = await startServiceProcess({ folder, sizes, args: ['--cache', 'off'], env: { DEALS_TOKEN_SECRET: secret } })
   const client = createClient(service.url)
   try {
-    return await replay(client, tokens, course.writes, groupAnswers(course))
+    return await replay(client, tokens, course.writes, groupAnswers(course), stop)
   } finally {
     client.close()
     await service.stop()

@@ -23,13 +23,17 @@ export interface ServiceProcessOptions {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** It is given up that has not ended after so long. */
+const STOP_MS = 60_000
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
 export async function startServiceProcess({ folder, sizes, args, env }: ServiceProcessOptions): Promise<ServiceProcess> {
   const { organizations, users, deals, seed } = sizes
   const shape = ['--organizations', organizations, '--users', users, '--deals', deals, '--seed', seed].map(String)
   const child = spawn(process.execPath, [MAIN, '--port', '0', '--edge-port', 'off', '--dir', folder, ...shape, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It ends when its channel does, however this process ends; and Ctrl-C is for this process alone, which still asks it for its figures.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
     env: { ...process.env, DATABASE_URL: '', ...env },
   })
   const output = follow(child)
@@ -42,10 +46,12 @@ export async function startServiceProcess({ folder, sizes, args, env }: ServiceP
     errors: () => [...output.text().matchAll(/^error: .+(?:\n {4}at .+)?/gm)].map(([line]) => line),
     live: async () => (await (await fetch(`${url}/api/live/?whole`)).json()) as Live, // our own service's own type
     stop: async () => {
-      if (child.exitCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null) return
       const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
       await gone
+      clearTimeout(late)
     },
   }
 }

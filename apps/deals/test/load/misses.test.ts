@@ -1,7 +1,7 @@
 // Why an answer was computed, told from the answers of a run.
 import { expect, test } from 'vitest'
 import type { Answer } from '../../src/load/drive.ts'
-import { missesByKind, missesOf } from '../../src/load/misses.ts'
+import { attainable, missesByKind, missesOf } from '../../src/load/misses.ts'
 import { sourceOf } from '../../src/load/source-of.ts'
 
 const answer = (at: number, path: string, version: number, cacheStatus: string, userId = 1): Answer => ({
@@ -31,6 +31,9 @@ test('an answer is new, changed by a write, or gone; what one user was shown is 
   const asked = { answers, isComputed, isWarmed: false }
   expect(missesOf(asked)).toEqual({ first: 3, written: 1, gone: 1 })
   expect(missesOf(asked, ({ startedAt }) => startedAt > 4)).toEqual({ first: 2, written: 0, gone: 0 })
+  // Only the second answer had been given before, in the same state; and the fourth, to the same user.
+  expect(attainable(asked)).toBeCloseTo(2 / 6)
+  expect(attainable(asked, () => false)).toBeNull()
   expect(sourceOf(answer(7, '/x', 1, 'deals-http; hit; ttl=9'))).toBe('http')
 })
 
