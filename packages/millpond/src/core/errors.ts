@@ -76,11 +76,14 @@ export function show(value: unknown): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)` : text
 }
 
+/** What has no class that has a name, such as what a generator hands out. */
+const tagOf = (value: object): string => Object.prototype.toString.call(value).slice(8, -1)
+
 /** What an instance of a class holds may be hidden from JSON: then it is shown by its class. */
 function describe(value: object): string {
   if (value instanceof Date && Number.isNaN(value.getTime())) return String(value)
   const json = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
-  const name = value.constructor?.name ?? 'Object'
+  const name = value.constructor?.name || tagOf(value)
   if (json === undefined) return name
   return json === '{}' && name !== 'Object' ? `an instance of ${name}` : json
 }

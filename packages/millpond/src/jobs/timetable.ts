@@ -47,7 +47,10 @@ export function timetable(options: TimetableOptions, name: string, now: number):
     opensAt: (at) => windows.opensAt(at),
   }
   if (table.next(now, now) === undefined)
-    throw new MillpondError('OPTION_INVALID', `${name}: ${show(cron)}${given === undefined ? '' : ` within ${show(given)}`} never comes`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${name}: ${show(cron)}${given === undefined ? '' : ` within ${show(given)}`} never comes: give a day and an hour that there are`,
+    )
   return table
 }
 

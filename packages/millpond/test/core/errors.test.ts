@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { isError } from '../../src/core/errors.ts'
+import { isError, show } from '../../src/core/errors.ts'
 import { classify } from '../../src/core/sqlite.ts'
 
 test('errors of another realm are errors, and what looks like one is none', () => {
@@ -29,4 +29,16 @@ test('no file of the library asks `instanceof Error` itself', () => {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   const asking = files.filter((path) => readFileSync(join(source, path), 'utf8').includes('instanceof Error'))
   expect(asking).toEqual([join('core', 'errors.ts')])
+})
+
+test('what has no class with a name is shown by what it is', () => {
+  const generator = (function* () {
+    yield 1
+  })()
+  expect([generator, new (class {})(), Object.create(null), new Map()].map(show)).toEqual([
+    'an instance of Generator',
+    '{}',
+    '{}',
+    'an instance of Map',
+  ])
 })

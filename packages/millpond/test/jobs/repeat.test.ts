@@ -437,6 +437,22 @@ describe('as it was reported of others', () => {
     expect([await runs(Date.UTC(2026, 2, 28, 12)), await runs(Date.UTC(2026, 9, 24, 12))]).toEqual([1, 1])
   })
 
+  it.each([
+    ['node-cron #919: an hour that is not there', '0 1 30 3 *', 'Europe/Lisbon', '2024-11-15T00:00Z', '2025-03-30T01:00Z'],
+    ['node-cron #638: half past such an hour', '30 2 * * *', 'Europe/Amsterdam', '2023-03-25T12:00Z', '2023-03-26T01:00Z'],
+    ['node-cron #118: a clock that changes at midnight', '0 12 11,26 * *', 'America/Sao_Paulo', '2014-10-18T10:00Z', '2014-10-26T14:00Z'],
+    ['croner #142: the last hour before a change', '30 1 * * *', 'Europe/Berlin', '2023-03-25T23:00Z', '2023-03-26T00:30Z'],
+    ['croner #142: an hour that comes twice has had its run', '30 2 * * *', 'Europe/Berlin', '2023-10-29T00:31Z', '2023-10-30T01:30Z'],
+    ['cronie #218: a Sunday of 23 hours', '0 12 * * 0', 'Europe/Berlin', '2022-03-24T11:00Z', '2022-03-27T10:00Z'],
+    ['cronie #217: a month of another offset', '* * * */3 *', 'America/New_York', '2015-02-15T05:00Z', '2015-04-01T04:00Z'],
+    ['cron-utils #69: weekdays in a leap year', '0 * * * 1-5', 'America/Chicago', '2016-02-29T17:00Z', '2016-02-29T18:00Z'],
+    ['crontap #2: the first of a month of another offset', '30 * 1 * *', 'Europe/Berlin', '2023-03-02T00:00Z', '2023-03-31T22:30Z'],
+    ['the leap day that a century leaves out', '0 0 29 2 *', 'UTC', '2096-03-01T00:00Z', '2104-02-29T00:00Z'],
+  ])('%s', (_, cron, timezone, after, next) => {
+    const at = Date.parse(after)
+    expect(timetable({ cron, timezone }, 'x', at).next(at, at)).toBe(Date.parse(next))
+  })
+
   it('bull #2207: of a week with the clock change too, once, at the hour of its zone', async () => {
     const clock = fakeClock({ now: Date.UTC(2021, 10, 1, 9), monotonic: 0 })
     const { jobs } = setup({ poll: '1h' }, { clock })
