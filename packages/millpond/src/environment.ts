@@ -23,7 +23,9 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
   ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
   REDIS_PORT: (env, name) =>
-    besideHost(env) ?? (wholeNumber(env, name) <= 65_535 ? undefined : `${show(env[name])} is not a port: give 1 to 65535`),
+    besideHost(env) ??
+    serviceLink(env, name) ??
+    (wholeNumber(env, name) <= 65_535 ? undefined : `${show(env[name])} is not a port: give 1 to 65535`),
   REDIS_DB: besideHost,
   CACHE_MAX_SIZE_MB: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give megabytes from 1, or leave it out'),
   CACHE_INVALIDATION_ENABLED: (env, name) =>
@@ -51,12 +53,17 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
 export async function fromEnvironment(env: Environment = process.env, options: EnvironmentOptions = {}): Promise<CacheOptions> {
   checkOptions<EnvironmentOptions>(options, OPTIONS, 'fromEnvironment')
   const own = ownNames(options.own ?? [])
-  const read: Environment = Object.fromEntries(Object.entries(env).filter(([name]) => name in VARIABLES && !own.has(name)))
+  const concerned = Object.entries(env).filter(
+    ([name, text]) => name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
+  )
+  // A mounted secret ends with its line, and lines of a file that was written on Windows with a carriage return.
+  const read: Environment = Object.fromEntries(concerned.map(([name, text]) => [name, typeof text === 'string' ? text.trim() : text]))
   for (const [name, refusal] of Object.entries(VARIABLES)) {
     if (read[name] === undefined) continue
     if (typeof read[name] !== 'string')
       throw refused(name, `${show(read[name])} is not a text, as what an environment has: give process.env`)
-    if (read[name].trim() === '') throw refused(name, 'it is empty: give it a value, or leave it out')
+    if (read[name] === '') throw refused(name, 'it is empty: give it a value, or leave it out')
+    if (/^(["']).*\1$/s.test(read[name])) throw refused(name, 'it stands in quotes, which are part of it in such a file: leave them out')
     const why = refusal(read, name)
     if (why !== undefined) throw refused(name, why)
   }
@@ -187,7 +194,18 @@ function flag(env: Environment, name: string): boolean {
 function wholeNumber(env: Environment, name: string): number {
   const text = env[name] ?? ''
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw refused(name, `${show(text)} is not a whole number: give digits only, such as ${name}=300`)
+  throw refused(name, `${show(text)} is not a whole number: give digits only, such as ${name}=${EXAMPLES[name] ?? 300}`)
 }
+
+const EXAMPLES: Readonly<Record<string, number>> = { REDIS_PORT: 6379, REDIS_DB: 0, CACHE_MAX_SIZE_MB: 64 }
+
+/** What Kubernetes says to every program beside a service that is called redis: nothing about this one, unless it is taken for the port of a host. */
+const isServiceLink = (name: string, text: unknown): boolean =>
+  name === 'REDIS_PORT' && typeof text === 'string' && text.startsWith('tcp://')
+
+const serviceLink = (env: Environment, name: string): string | undefined =>
+  isServiceLink(name, env[name])
+    ? `${show(env[name])} is what Kubernetes sets beside a service called redis: say REDIS_PORT=6379 in the pod itself, or enableServiceLinks: false`
+    : undefined
 
 const refused = (name: string, why: string): MillpondError => new MillpondError('OPTION_INVALID', `${name}: ${why}`)
