@@ -50,10 +50,12 @@ ${after}`,
   child.stdout.on('data', (bytes: Buffer) => {
     printed += bytes
   })
-  // Not a time to be judged: what never ends is ended, and fails by its signal.
+  // Not a time to be judged: what never ends is ended, and says so; where there is no processor it may not even have begun.
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
   const [code, signal] = await once(child, 'exit')
   clearTimeout(timer)
+  if (signal === 'SIGKILL')
+    throw new Error(`the program, which has printed ${JSON.stringify(printed)}, has not ended: timed out in 20000ms`)
   return `${printed.trim()} ${signal ?? code}`
 }
 

@@ -14,7 +14,8 @@ type Rejected = CacheEvents['rejected']
 
 /** A process with its own view of one shared tier, and what it did not believe. */
 function processOf(tiers: CacheOptions['tiers'], name: string, more: CacheOptions = {}): { cache: Cache; rejected: Rejected[] } {
-  const cache = open({ name, tiers: tiers ?? [], codec, ...more })
+  // What is judged is what is believed, and not how soon a busy ledger answers.
+  const cache = open({ name, maxStale: '20s', tiers: tiers ?? [], codec, ...more })
   const rejected: Rejected[] = []
   cache.on('rejected', (one) => rejected.push(one))
   return { cache, rejected }
