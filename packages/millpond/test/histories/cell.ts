@@ -9,13 +9,15 @@ import type { RingChange } from './messages.ts'
 import { beginsFarApart, type Cell, KEYS, nameCell, TAGS } from './plan.ts'
 import { openSharedTier, type SharedTierUnderTest } from './shared-tier.ts'
 import { openTruth } from './truth.ts'
-import { startWorker, type WorkerProcess } from './worker-process.ts'
+import { Starved, startWorker, type WorkerProcess } from './worker-process.ts'
 
 export interface CellResult {
   readonly cell: Cell
   readonly verdict: Verdict
   /** What no line can tell: a crash, a lane that never ended, a process that did not close. */
   readonly troubles: readonly string[]
+  /** What was not done in time by a process that had no processor: the cell counts as not run, where nothing else was found. */
+  readonly starved: string | undefined
   /** Where the history was kept, when something was found. */
   readonly keptAt: string | undefined
 }
@@ -33,6 +35,7 @@ export async function runCell(
 ): Promise<CellResult> {
   const truth = openTruth()
   const troubles: string[] = []
+  let starved: string | undefined
   const lines: HistoryLine[] = [...TAGS].map(([tag, keys]) => ({ kind: 'tag', tag, keys }))
   const shared = await openSharedTier(cell, compiled)
   const workers: WorkerProcess[] = []
@@ -56,19 +59,25 @@ export async function runCell(
     const ends = await Promise.allSettled(workers.map((worker) => worker.close(CLOSE_MS)))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   } catch (error) {
-    troubles.push(error instanceof Error ? error.message : String(error))
+    if (error instanceof Starved) starved = error.message
+    else troubles.push(error instanceof Error ? error.message : String(error))
   } finally {
     await Promise.all(workers.map((worker) => worker.kill()))
     lines.push(...truth.lines, ...readHistories(shared.folder))
     await shared.close()
   }
-  const verdict = checkHistory(lines, limits)
+  const verdict = judged(checkHistory(lines, limits), starved)
   const expected = cell.processes * KEYS.length
-  if (troubles.length === 0 && verdict.counts.converged < expected)
+  if (troubles.length === 0 && starved === undefined && verdict.counts.converged < expected)
     troubles.push(`only ${verdict.counts.converged} reads could be judged for convergence`)
   const isFound = verdict.outcome === 'violated' || troubles.length > 0
   const keptAt = isFound && findings === 'keep' ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines }) : undefined
-  return { cell, verdict, troubles, keptAt }
+  return { cell, verdict, troubles, starved, keptAt }
+}
+
+/** What was found was found; a history that was not recorded to its end is not clean. */
+export function judged(verdict: Verdict, starved: string | undefined): Verdict {
+  return starved !== undefined && verdict.outcome === 'clean' ? { ...verdict, outcome: 'starved' } : verdict
 }
 
 /** Every other cell keeps what it could not tell, whether it is sealed or not; the others are refused. */

@@ -116,7 +116,7 @@ export function count(tally: Tally, result: CellResult): void {
 
 /** One line for people; for a finding, the first few and where the history was kept. */
 export function tell(result: CellResult): string {
-  const { cell, verdict, troubles, keptAt } = result
+  const { cell, verdict, troubles, starved, keptAt } = result
   const { counts, staleMs } = verdict
   const outcome = isGood(result) ? verdict.outcome : 'VIOLATED'
   const figures = `${counts.reads} reads, ${counts.acked} acks, stale in others ${staleMs.median.toFixed(1)} ms median ${staleMs.max.toFixed(0)} ms at most`
@@ -124,6 +124,7 @@ export function tell(result: CellResult): string {
   const lines = [`${outcome.padEnd(8)} ${nameCell(cell)}: ${figures}${suspects}`]
   for (const violation of verdict.violations.slice(0, 5))
     lines.push(`         ${violation.rule} ${violation.guarantee} ${violation.key ?? ''}: ${violation.what}`)
+  if (starved !== undefined) lines.push(`         not run to its end: ${starved}`)
   for (const trouble of troubles) lines.push(`         ${trouble}`)
   if (keptAt !== undefined) lines.push(`         kept at ${keptAt}`)
   return lines.join('\n')

@@ -27,6 +27,24 @@ export interface WorkerParts {
 }
 
 const BIRTH_MS = 20_000
+/** Of the time of a bound: who waited longer for a processor was starved. */
+const STARVED_SHARE = 0.1
+
+/** A bound was missed by a process that had no processor: what it would have done nobody can say. */
+export class Starved extends Error {}
+
+/** @param waited for how long the process has waited for a processor in all, milliseconds */
+export function lateness(what: string, waited: number, inMs: number): Error {
+  const share = waited / Math.max(1, inMs)
+  return share < STARVED_SHARE ? new Error(what) : new Starved(`${what}, and waited for a processor ${Math.round(share * 100)} % of it`)
+}
+
+/** What to say of a process that is late, measured from now on: its own waits, and those of this one. */
+function overdue({ pid }: ChildProcess): (what: string) => Error {
+  const begun = performance.now()
+  const before = [waitedMs(pid), waitedMs(process.pid)] as const
+  return (what) => lateness(what, Math.max(waitedMs(pid) - before[0], waitedMs(process.pid) - before[1]), performance.now() - begun)
+}
 
 /** Starts a worker; resolves when it works. Rejects where it does not, though it had a processor for long enough: four workers may be born at once. */
 export async function startWorker(id: string, parts: WorkerParts): Promise<WorkerProcess> {
@@ -49,8 +67,9 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
 
   function wait(told: Told, withinMs: number): Promise<void> {
     const who = name
+    const why = overdue(child)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${who} was not ${told} within ${withinMs} ms`)), withinMs)
+      const timer = setTimeout(() => reject(why(`${who} was not ${told} within ${withinMs} ms`)), withinMs)
       const settle = (fn: (error: Error) => void) => (error?: Error) => {
         clearTimeout(timer)
         fn(error ?? new Error())
@@ -115,8 +134,9 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
       await live()
     },
     async close(withinMs) {
+      const why = overdue(child)
       const gone = new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`${name} did not end within ${withinMs} ms after close`)), withinMs)
+        const timer = setTimeout(() => reject(why(`${name} did not end within ${withinMs} ms after close`)), withinMs)
         child.once('exit', (code, signal) => {
           clearTimeout(timer)
           if (code === 0) resolve()
