@@ -65,6 +65,8 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
     { target: 'us', outcome: 'failed', detail: { why: expect.stringContaining('the last that serves') } },
     { target: 'eu', outcome: 'ok' },
   ])
+  const nodes = (await opened.call('GET', 'nodes/', { as: 'viewer' })).json.data
+  expect(nodes.map((one: { region: string | null }) => one.region).sort()).toEqual(['eu', null])
   await opened.close()
   await Promise.all([us.close(), eu.close(), plain.close()])
 }, 60_000)

@@ -118,11 +118,13 @@ export const nodes: Command = {
     const { body } = await (await client()).get('nodes/', { cache_name: given.text('cache-name') })
     const data = rowsAt(body, 'data')
     const isLate = (row: object): boolean => at(row, 'is_late') === true
+    const inRegions = data.some((row) => textAt(row, 'region') !== '')
     await out.answer('nodes', { data, unseen: at(body, 'unseen') ?? {} }, () => {
       out.table(
         [
           { title: 'CACHE' },
           { title: 'PROCESS' },
+          ...(inRegions ? [{ title: 'REGION' }] : []),
           { title: 'STATE' },
           { title: 'UP', isNumber: true },
           { title: 'HEALTH' },
@@ -132,6 +134,7 @@ export const nodes: Command = {
         data.map((row) => [
           textAt(row, 'cache_name'),
           textAt(row, 'id'),
+          ...(inRegions ? [textAt(row, 'region') || '-'] : []),
           isLate(row) ? styled('red', text`late, ${seconds(numberAt(row, 'age_seconds'))}`) : 'here',
           seconds(numberAt(row, 'uptime_seconds')),
           textAt(row, 'health') || '-',

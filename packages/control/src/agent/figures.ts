@@ -27,6 +27,8 @@ export interface TierReport {
 /** What a node says of one of its caches, each second. */
 export interface CacheReport {
   readonly cache: string
+  /** The one that the process belongs to, where its cache has regions. */
+  readonly region?: string | undefined
   readonly uptime_seconds: number
   readonly health: string
   /** Over all namespaces, with those of the tiers. */
@@ -97,6 +99,7 @@ export class Figures {
     const memory = info.memory
     return {
       cache: info.name,
+      ...(this.#cache.regions !== undefined && { region: this.#cache.regions.own }),
       uptime_seconds: Math.round((performance.now() - this.#startedAt) / 1000),
       health: info.health,
       counters,

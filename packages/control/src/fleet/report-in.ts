@@ -5,6 +5,7 @@ import type { CacheReport } from '../agent/figures.ts'
 const counts = z.record(z.string().max(200), z.number())
 const report = z.object({
   cache: z.string().max(128),
+  region: z.string().max(63).optional(),
   uptime_seconds: z.number(),
   health: z.string().max(40),
   counters: counts,

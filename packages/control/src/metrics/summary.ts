@@ -43,6 +43,7 @@ export async function summaryOf(control: Control, cache: string) {
       late: sight.nodes.filter(({ isLate }) => isLate).map(({ id }) => id),
       unseen: sight.unseen ?? null,
     },
+    regions: [...new Set(sight.nodes.flatMap(({ report }) => report?.region ?? []))].sort(),
     total: figures(total, undefined),
     last_minute: window === undefined ? null : { seconds: Math.round(window.seconds), ...figures(window.counters, window.seconds) },
     memory: {

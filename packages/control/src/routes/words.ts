@@ -68,6 +68,7 @@ export const summary = z.object({
   health,
   as_of: instant,
   nodes: z.object({ total: z.number(), late: z.array(z.string()), unseen: z.string().nullable() }),
+  regions: z.array(z.string()).describe('those of its processes, where it has some'),
   total: figures,
   last_minute: figures.extend({ seconds: z.number() }).nullable(),
   memory: z.object({ entries: z.number(), bytes: z.number(), max_bytes: number, used_ratio: number }),

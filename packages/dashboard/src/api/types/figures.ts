@@ -74,6 +74,8 @@ export interface Summary {
   readonly health: Health
   readonly as_of: string
   readonly nodes: { readonly total: number; readonly late: readonly string[]; readonly unseen: string | null }
+  /** Of its processes; none where the cache has no regions. */
+  readonly regions: readonly string[]
   readonly total: Figures
   readonly last_minute: (Figures & { readonly seconds: number }) | null
   readonly memory: { readonly entries: number; readonly bytes: number; readonly max_bytes: Known; readonly used_ratio: Known }

@@ -11,6 +11,7 @@ import { Charts } from './charts.tsx'
 import { TierFlow } from './flow.tsx'
 import { Namespaces } from './namespaces.tsx'
 import { AlertList, WhatChanged, WhatHelps } from './parts.tsx'
+import { Regions } from './regions.tsx'
 import { HealthScore } from './score.tsx'
 import { Verdict } from './verdict.tsx'
 
@@ -52,6 +53,7 @@ function NowOfCaches() {
             )}
             <WhatChanged changes={changes} from={now - range.ms} />
             <TierFlow summary={summary} />
+            {summary.regions.length > 0 && <Regions cache={summary.cache_name} />}
             <Charts summary={summary} changes={changes} />
             <Namespaces summary={summary} series={series} />
             <WhatHelps summary={summary} changes={changes} />

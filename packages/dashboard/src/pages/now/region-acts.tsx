@@ -1,0 +1,100 @@
+// What may be done to a region, each after a second look: drained, filled, let serve.
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { Region, RegionDrained } from '../../api/regions.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Failure } from '../../parts/answer.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { Notice } from '../../parts/section.tsx'
+
+type Act = 'drain' | 'fill' | 'serve'
+
+const VERBS: Readonly<Record<Act, string>> = { drain: 'Drain', fill: 'Fill', serve: 'Let serve' }
+
+/** The longest that a drain waits for the other regions. */
+const WAIT_SECONDS = 10
+
+export function RegionActs({ region, all }: { readonly region: Region; readonly all: readonly Region[] }) {
+  const { readOnly } = useDashboard()
+  const { may, offers } = useAccess()
+  const [open, setOpen] = useState<Act | undefined>()
+  if (readOnly || !may('config:write')) return null
+  const acts: readonly Act[] = region.standing === 'serving' ? ['drain', 'fill'] : ['fill', 'serve']
+  return (
+    <span className="row">
+      {acts
+        .filter((act) => offers('POST', `regions/{name}/${act}/`) && (act !== 'fill' || region.nodes.length > 0))
+        .map((act) => (
+          <button key={act} type="button" className="btn btn-small" onClick={() => setOpen(act)}>
+            {VERBS[act]}…<span className="sr"> {region.region}</span>
+          </button>
+        ))}
+      {open !== undefined && <Sure act={open} region={region} all={all} onClose={() => setOpen(undefined)} />}
+    </span>
+  )
+}
+
+function Sure({
+  act,
+  region: { cache_name, region, is_origin },
+  all,
+  onClose,
+}: {
+  readonly act: Act
+  readonly region: Region
+  readonly all: readonly Region[]
+  readonly onClose: () => void
+}) {
+  const { client } = useDashboard()
+  const queries = useQueryClient()
+  const others = all.filter((one) => one.region !== region)
+  const [from, setFrom] = useState(() => (others.find((one) => one.is_origin) ?? others[0])?.region ?? '')
+  const carryOut = useMutation({
+    mutationFn: () => {
+      const more = act === 'drain' ? { wait_seconds: WAIT_SECONDS } : act === 'fill' ? { from } : {}
+      return client.send<Partial<RegionDrained>>('POST', `regions/${encodeURIComponent(region)}/${act}/`, { cache_name, ...more })
+    },
+    onSuccess: (done) => {
+      if (act !== 'drain' || done.is_safe === true) onClose()
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: ['regions'] }),
+  })
+  const behind = carryOut.data?.behind ?? []
+  return (
+    <Dialog title={`${VERBS[act]} ${region}?`} onClose={onClose}>
+      <p>{consequence(act, is_origin)}</p>
+      {act === 'fill' && (
+        <label className="field">
+          <span>From</span>
+          <select className="input" value={from} onChange={(event) => setFrom(event.target.value)}>
+            {others.map((one) => (
+              <option key={one.region}>{one.region}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {carryOut.error !== null && <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />}
+      {behind.length > 0 && (
+        <Notice tone="warning" isAlert>
+          {region} is drained, and not safe to stop yet: {behind.join(', ')} behind. Drain it once more to ask again.
+        </Notice>
+      )}
+      <div className="row">
+        <button type="button" className="btn" onClick={onClose}>
+          {behind.length > 0 ? 'Close' : 'Leave it'}
+        </button>
+        <button type="button" className="btn btn-primary" onClick={() => carryOut.mutate()} disabled={carryOut.isPending}>
+          {`${VERBS[act]} ${region}`}
+        </button>
+      </div>
+    </Dialog>
+  )
+}
+
+function consequence(act: Act, isOrigin: boolean): string {
+  if (act === 'serve') return 'Its stores are read and written at once, with what they have: nothing in them is older than its ledger says.'
+  if (act === 'fill')
+    return 'It is not read until it has been brought what the other region holds; what is loaded there meanwhile is kept. Then it serves.'
+  const whence = isOrigin ? 'load what they do not have in memory, and the others ask it for nothing' : 'ask the origin, then load'
+  return `Its stores are neither read nor written: its processes ${whence}. Invalidations go on. The last region that serves is refused.`
+}

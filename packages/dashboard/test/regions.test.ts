@@ -1,0 +1,85 @@
+// Regions in a browser: how each stands, one drained and filled after a second look, the last one refused, and nothing of it where there are none.
+import { type Cache, createCache, memory } from 'millpond'
+import { simulatedServer } from 'millpond/testing'
+import { edge } from 'millpond/tiers/edge'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../millpond/test/services/index.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+
+describeWith('chromium', 'regions in a browser', () => {
+  let caches: readonly Cache[]
+  let served: Served
+  let browser: Browser
+  let page: Page
+  let faults: string[]
+  beforeAll(async () => {
+    const stores = { us: simulatedServer(), eu: simulatedServer() }
+    const start = (region: 'us' | 'eu') => {
+      const regions = { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }
+      return createCache({ name: 'shop', tiers: [memory(), edge({ regions, region, origin: 'us' })] })
+    }
+    const [us, eu] = [start('us'), start('eu')]
+    caches = [us, eu]
+    for (let n = 0; n < 5; n++) await us.set(`deal:${n}`, n)
+    await eu.get('none')
+    served = await serve(eu)
+    browser = await openBrowser()
+    const context = await browser.newContext({ viewport: { width: 1280, height: 1200 } })
+    context.setDefaultTimeout(20_000)
+    page = await context.newPage()
+    faults = faultsOf(page)
+    await signIn(page, served.url, 'editor')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.close()
+    await Promise.all((caches ?? []).map((cache) => cache.close()))
+  })
+
+  const act = (verb: string, region: string) => page.getByRole('button', { name: `${verb}… ${region}`, exact: true })
+  /** The row with what may be done to it. */
+  const row = (region: string) => page.getByRole('row').filter({ has: act('Fill', region) })
+  const press = async (verb: string, region: string) => {
+    await act(verb, region).click()
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: `${verb} ${region}` })
+      .click()
+  }
+
+  it('shows how each stands, how far behind it is and what waits, and drains, fills and refuses', async () => {
+    await page.goto(`${served.url}${BASE}`)
+    await row('eu').getByText('serving').waitFor()
+    const origin = page.getByRole('row').filter({ hasText: 'us (origin)' })
+    await origin.getByText('serving').waitFor()
+    await origin.getByText(/in eu \d/).waitFor()
+    expect(await lookAt(page)).toEqual([])
+    await press('Drain', 'eu')
+    await row('eu').getByText('drained').waitFor()
+    // The other one is the last.
+    await press('Drain', 'us')
+    await page
+      .getByRole('dialog')
+      .getByText(/"us" is the last that serves/)
+      .waitFor()
+    expect(await lookAt(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await press('Fill', 'eu')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await row('eu').getByText('serving').waitFor()
+    expect((await caches[1]?.regions?.list())?.find(({ isOwn }) => isOwn)).toMatchObject({ filling: { isDone: true, from: 'us' } })
+    expect(faults.filter((fault) => !fault.includes('502'))).toEqual([])
+  })
+
+  it('shows nothing of it where a cache has none', async () => {
+    const plain = await serve()
+    await plain.cache.get('a')
+    const other = await browser.newPage()
+    await signIn(other, plain.url, 'editor')
+    await other.getByRole('heading', { name: /^Namespaces/ }).waitFor()
+    expect(await other.getByRole('heading', { name: 'Regions' }).count()).toBe(0)
+    await other.close()
+    await plain.close()
+  })
+})
