@@ -124,6 +124,15 @@ await other.close()`
     expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, made, closed)).toBe('loaded 0')
   })
 
+  test.each(['', 'await cache.close()'])('a stream of writes keeps none, of a server that is there or not: %s', async (end) => {
+    const behind = (url: string): string => `cache.collection('item', {
+  store: async () => {}, write: 'write-behind', writeBehind: { stream: { url: '${url}', assumeDurable: true } },
+})
+${end}`
+    const away = `redis://127.0.0.1:${await freePort()}`
+    expect(await Promise.all([ends('', '', behind(server.url)), ends('', '', behind(away))])).toEqual(['loaded 0', 'loaded 0'])
+  })
+
   test('a cache that is closed during its first call leaves no connection', async () => {
     for (let count = 0; count < 3; count++) {
       const cache = createCache({ tiers: [memory(), redis({ url: server.url })] })

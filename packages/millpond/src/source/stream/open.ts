@@ -2,15 +2,19 @@
 import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 import type { WriteStreamOptions } from '../../engine/collection.ts'
+import { letGo } from '../../wrap/let-go.ts'
 import type { Seam } from '../seam.ts'
 import { RedisLog, type StreamClient } from './redis-log.ts'
 
 const TIMEOUT_MS = 5000
+/** Its own two seconds would keep a process that has closed everything. */
+const DISCONNECT_MS = 100
 
 /** A client as ioredis makes it. */
 interface OwnClient extends StreamClient {
-  on(event: 'error', listener: (error: unknown) => void): unknown
+  on(event: 'error' | 'connect' | 'reconnecting', listener: (error: unknown) => void): unknown
   disconnect(): void
+  readonly stream: { unref(): unknown }
 }
 
 /** @throws MillpondError `OPTION_INVALID` where the package is missing, or keys are to be hidden. Connects later. */
@@ -39,12 +43,13 @@ function connect(url: string): OwnClient {
   }
   const Client = classOf(found)
   // What is asked while it is not connected waits for the deadline of the step, and no longer.
-  const client = new Client(url, { maxRetriesPerRequest: null })
+  const client = new Client(url, { maxRetriesPerRequest: null, disconnectTimeout: DISCONNECT_MS })
   client.on('error', () => {}) // what is asked meanwhile says so
+  letGo(client)
   return client
 }
 
-type ClientClass = new (url: string, options: { maxRetriesPerRequest: null }) => OwnClient
+type ClientClass = new (url: string, options: { maxRetriesPerRequest: null; disconnectTimeout: number }) => OwnClient
 
 function classOf(found: unknown): ClientClass {
   if (typeof found === 'function' && 'Redis' in found && typeof found.Redis === 'function') return found.Redis as ClientClass

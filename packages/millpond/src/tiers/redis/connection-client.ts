@@ -1,4 +1,5 @@
 // The client library, told to do what the connection needs and nothing of its own accord.
+import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 import type { Address, RedisSettings } from './options.ts'
 import { type Hear, leaveWhenOutOfStep } from './out-of-step.ts'
@@ -47,15 +48,6 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
   if (sentinelsOf(settings) !== undefined) leaveSentinelsSoon(client)
   leaveWhenOutOfStep(client, hear)
   return client
-}
-
-/** An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by its own deadline. */
-export function letGo(client: RedisClient): void {
-  client.on('connect', () => client.stream.unref())
-  client.on('reconnecting', () => {
-    const timer: unknown = Reflect.get(client, 'reconnectTimeout')
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
-  })
 }
 
 /**

@@ -3,8 +3,8 @@
 // A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on the wrong side of
 // a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the connection asks the sentinels itself.
 import { isError } from '../../core/errors.ts'
+import { letGo } from '../../wrap/let-go.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
-import { letGo } from './connection-client.ts'
 import type { Address } from './options.ts'
 import { leaveWhenOutOfStep } from './out-of-step.ts'
 
