@@ -81,6 +81,25 @@ describe('following the stream', () => {
     expect([new Set(states), waits]).toEqual([new Set(['refused']), [2000, 4000, 8000, 16_000, 30_000, 30_000]])
   })
 
+  it('takes a page that a proxy answers for no stream, and waits longer from try to try', async () => {
+    const over = new AbortController()
+    const [waits, states]: [number[], StreamState[]] = [[], []]
+    const fetcher = async () => new Response('<!doctype html>sign in', { headers: { 'Content-Type': 'text/html' } })
+    await follow({
+      client: createCacheClient({ fetcher }),
+      topics: ['operations'],
+      hz: 1,
+      lastId: undefined,
+      signal: over.signal,
+      hear: () => undefined,
+      state: (state) => states.push(state),
+      wait: async (ms) => {
+        if (waits.push(ms) === 3) over.abort()
+      },
+    })
+    expect([new Set(states), waits]).toEqual([new Set(['off']), [2000, 4000, 8000]])
+  })
+
   it('reads messages whose bytes come one by one, with every kind of line end', async () => {
     const text = 'retry: 2500\r\n\r\n: here\n\nid: a-1\nevent: op\ndata: {"ä":\ndata: 1}\n\ndata: cut off'
     const bytes = new TextEncoder().encode(text)

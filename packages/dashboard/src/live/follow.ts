@@ -38,7 +38,8 @@ export async function follow({ client, topics, hz, signal, hear, state, wait = w
     try {
       const headers = { Accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }) }
       const response = await client.raw('GET', 'stream/', { query: { topics: topics.join(','), hz }, headers, signal: watch.signal })
-      if (response.body === null) throw new Error('the stream has no body')
+      // A proxy or a page of sign-in answers 200 too.
+      if (response.body === null || !isStream(response)) throw new Error('the answer is no stream')
       state('on')
       failures = 0
       for await (const message of messagesOf(watch.fed(response.body))) {
@@ -57,6 +58,8 @@ export async function follow({ client, topics, hz, signal, hear, state, wait = w
     await wait(Math.min(MOST_WAIT_MS, retryMs * 2 ** Math.max(0, failures - 1)), signal)
   }
 }
+
+const isStream = ({ headers }: Response): boolean => headers.get('content-type')?.startsWith('text/event-stream') === true
 
 /** Ends with the signal, or when nothing has come for too long. */
 function watchdog(signal: AbortSignal) {

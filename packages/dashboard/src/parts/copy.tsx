@@ -1,5 +1,6 @@
 // Copies a text; says that it did, and how to copy by hand where the browser does not allow it.
-import { useEffect, useState } from 'react'
+import { type MouseEvent, useEffect, useState } from 'react'
+import { copyText } from './clipboard.ts'
 import { Icon } from './icon.tsx'
 
 export function CopyButton({
@@ -17,9 +18,9 @@ export function CopyButton({
     const timer = setTimeout(() => setState('idle'), 2000)
     return () => clearTimeout(timer)
   }, [state])
-  const copy = async () => {
+  const copy = async ({ currentTarget }: MouseEvent<HTMLButtonElement>) => {
     try {
-      await navigator.clipboard.writeText(typeof text === 'function' ? text() : text)
+      await copyText(typeof text === 'function' ? text() : text, currentTarget)
       setState('copied')
     } catch {
       setState('refused')
