@@ -15,7 +15,7 @@ const mark = join(here, 'dist', 'app.sha256')
 
 async function buildPage() {
   const contents = digest()
-  if (existsSync(join(target, 'index.html')) && existsSync(mark) && readFileSync(mark, 'utf8') === contents) return
+  if (isBuilt(contents)) return
   process.env.NODE_ENV = 'production' // whatever whoever started us is: React has two faces
   const { build } = await import('vite')
   // Beside its place and then into it: whoever serves the page meanwhile sees the old one or the new one.
@@ -47,6 +47,8 @@ async function buildPage() {
       },
     },
   })
+  // Suites that begin together each build: whoever comes second has made the same, and pulls it from under nobody.
+  if (isBuilt(contents)) return rmSync(draft, { recursive: true, force: true })
   rmSync(mark, { force: true })
   rmSync(target, { recursive: true, force: true })
   renameSync(draft, target)
@@ -60,6 +62,9 @@ async function buildPage() {
   writeFileSync(join(here, 'dist', 'style-text.d.ts'), 'declare const css: string\nexport default css\n')
   writeFileSync(mark, contents)
 }
+
+/** @param {string} contents */
+const isBuilt = (contents) => existsSync(join(target, 'index.html')) && existsSync(mark) && readFileSync(mark, 'utf8') === contents
 
 /** Over our sources and the versions of what is bundled with them. A time says little: a checkout and a copy give files new ones. */
 function digest() {
