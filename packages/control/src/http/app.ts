@@ -159,8 +159,17 @@ async function bodyText(request: Request): Promise<string> {
     if (bytes > MAX_BODY_BYTES) throw tooLarge
     parts.push(part)
   }
+  // An empty body may ask for more than the one that was sent: a clean-up that was to be tried only.
+  if (bytes === 0 && isBodySaid(request))
+    throw new Problem(
+      400,
+      'body_lost',
+      'a body was sent, and somebody has read it before: mount the control plane before what parses bodies',
+    )
   return Buffer.concat(parts).toString()
 }
+
+const isBodySaid = ({ headers }: Request): boolean => Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding')
 
 function noBody(text: string, { method, path }: Route): unknown {
   if (text === '' || text.trim() === '{}') return undefined
