@@ -9,6 +9,7 @@ import { createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isPublic } from '../src/alerts/addresses.ts'
+import { fingerprintOf } from '../src/alerts/alerts.ts'
 import { Evaluator } from '../src/alerts/evaluator.ts'
 import type { Webhook } from '../src/alerts/settings.ts'
 import { publicOnly, refusedUrl, Webhooks } from '../src/alerts/webhooks.ts'
@@ -294,6 +295,43 @@ describe('a webhook', () => {
     for (const text of [audit, (await opened.call('GET', 'webhooks/', { as: 'admin' })).text])
       expect(text).not.toMatch(/secret-path|sixteen/)
     await put([])
+  })
+
+  it('is told of what fires still when its silence ends, and that it is well where it was told that it is not (grafana/grafana#80996)', async () => {
+    const { alerts } = opened.plane.control
+    const heard: string[] = []
+    const stop = alerts.onChange(
+      (one) => void alerts.isSilent(one).then((isSilent) => heard.push(`${one.state} ${isSilent ? 'silent' : 'told'}`)),
+    )
+    const finding = {
+      rule: 'tier_down',
+      cache: 'shop',
+      subject: 'redis',
+      severity: 'critical',
+      value: 1,
+      threshold: 1,
+      message: 'm',
+    } as const
+    const silence = async () =>
+      (await opened.call('POST', 'silences/', { as: 'operator', body: { rule: 'tier_down', duration_seconds: 60 } })).json.id
+    const fingerprint = fingerprintOf(finding)
+    const first = await silence()
+    await alerts.raise(finding)
+    await expect.poll(() => heard).toEqual(['firing silent'])
+    await alerts.raise(finding)
+    expect((await opened.call('DELETE', `silences/${first}/`, { as: 'operator' })).status).toBe(204)
+    expect((await opened.call('DELETE', `silences/${first}/`, { as: 'operator' })).status).toBe(404)
+    await alerts.raise(finding)
+    await alerts.raise(finding)
+    await expect.poll(() => heard.slice(1)).toEqual(['firing told'])
+    const second = await silence()
+    await alerts.settle(fingerprint)
+    await expect.poll(() => heard.slice(2)).toEqual(['resolved told'])
+    await alerts.raise(finding)
+    await alerts.settle(fingerprint)
+    await expect.poll(() => heard.slice(3)).toEqual(['firing silent', 'resolved silent'])
+    await opened.call('DELETE', `silences/${second}/`, { as: 'operator' })
+    stop()
   })
 
   it('is told nothing of what was silenced', async () => {

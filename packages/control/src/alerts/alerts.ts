@@ -81,21 +81,15 @@ export class Alerts {
     return (await firing(this.#store.read, fingerprint)) !== undefined
   }
 
-  /** Whether somebody has asked for silence about it. */
-  async isSilent({ rule, cache_name }: AlertView): Promise<boolean> {
+  /** Whether somebody has asked for silence about it. That it is well again is told where the silence began later than it: who was told of it waits for that. */
+  async isSilent({ rule, cache_name, state, since }: AlertView): Promise<boolean> {
     const now = await this.#store.now()
-    const held = await this.#store.read
-      .selectFrom('silences')
-      .select('id')
-      .where('until', '>', now)
-      .where((eb) =>
-        eb.and([eb.or([eb('rule', 'is', null), eb('rule', '=', rule)]), eb.or([eb('cache', 'is', null), eb('cache', '=', cache_name)])]),
-      )
-      .executeTakeFirst()
-    return held !== undefined
+    const held = silencesOf(this.#store.read, rule, cache_name).where('until', '>', now)
+    const named = state === 'resolved' ? held.where('created_at', '<=', Date.parse(since)) : held
+    return (await named.executeTakeFirst()) !== undefined
   }
 
-  /** Raises it once; one that fires already takes the new value, and is told again where its severity has changed. */
+  /** Raises it once; one that fires already takes the new value, and is told again where its severity has changed or a silence has ended. */
   async raise(finding: Finding): Promise<void> {
     const fingerprint = fingerprintOf(finding)
     const { severity, value, threshold, message } = finding
@@ -103,9 +97,11 @@ export class Alerts {
       const now = await this.#store.now(tx)
       const held = await firing(tx, fingerprint)
       if (held !== undefined) {
-        const next = { severity, value, threshold, message, updated_at: now }
+        const isUnsilenced = await hasSilenceEnded(tx, held, now)
+        // Behind the end of that silence, which is told once.
+        const next = { severity, value, threshold, message, updated_at: isUnsilenced ? now + 1 : now }
         await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
-        return held.severity === severity ? undefined : viewOf({ ...held, ...next })
+        return held.severity !== severity || isUnsilenced ? viewOf({ ...held, ...next }) : undefined
       }
       const { subject: _, ...about } = finding
       const row = {
@@ -168,6 +164,25 @@ export class Alerts {
 /** The row of what fires now, if it does. */
 const firing = (db: Store['read'], fingerprint: string) =>
   db.selectFrom('alerts').selectAll().where('fingerprint', '=', fingerprint).where('state', '=', 'firing').executeTakeFirst()
+
+/** Silences, past ones too, of a rule of a cache. */
+const silencesOf = (db: Store['read'], rule: string, cache: string | null) =>
+  db
+    .selectFrom('silences')
+    .select('id')
+    .where((eb) =>
+      eb.and([eb.or([eb('rule', 'is', null), eb('rule', '=', rule)]), eb.or([eb('cache', 'is', null), eb('cache', '=', cache)])]),
+    )
+
+/** Since it was last looked at: who was told nothing is told that it fires still. */
+async function hasSilenceEnded(
+  db: Store['read'],
+  { rule, cache, updated_at }: Pick<AlertTable, 'rule' | 'cache' | 'updated_at'>,
+  now: number,
+): Promise<boolean> {
+  const ended = silencesOf(db, rule, cache).where('until', '>=', Number(updated_at)).where('until', '<=', now)
+  return (await ended.executeTakeFirst()) !== undefined
+}
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(Number(ms)).toISOString())
 

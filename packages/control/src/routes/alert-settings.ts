@@ -145,8 +145,15 @@ export const alertSettingRoutes: readonly Route[] = [
     async handle({ control, params, who }) {
       const id = params.id ?? ''
       await control.store.write(async (tx) => {
-        const { numDeletedRows } = await tx.deleteFrom('silences').where('id', '=', id).executeTakeFirst()
-        if (numDeletedRows === 0n) throw notFound(`silence ${id}`)
+        // Its row stays for a while: what began in it is told now.
+        const until = await control.store.now(tx)
+        const { numUpdatedRows } = await tx
+          .updateTable('silences')
+          .set({ until })
+          .where('id', '=', id)
+          .where('until', '>', until)
+          .executeTakeFirst()
+        if (numUpdatedRows === 0n) throw notFound(`silence ${id}`)
         await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'silence.delete', target: id })
       })
       return { status: 204 }
