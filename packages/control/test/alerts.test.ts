@@ -270,7 +270,7 @@ describe('a webhook', () => {
     expect(refusedUrl('https://hooks.example.com/x', false)).toBeUndefined()
     expect(refusedUrl('https://user:password@hooks.example.com/', true)).toBeDefined()
     // A name that means this machine, found when it is looked up.
-    const error = await new Promise((resolve) => publicOnly('localhost', { all: false }, (why) => resolve(why)))
+    const error = await new Promise((resolve) => publicOnly()('localhost', { all: false }, (why) => resolve(why)))
     expect(String(error)).toContain('private network')
     const before = told.length
     const warnings: string[] = []
@@ -279,6 +279,34 @@ describe('a webhook', () => {
     await expect.poll(() => warnings).toHaveLength(1)
     expect(told).toHaveLength(before)
     await webhooks.close()
+  })
+
+  it('does not go where a public name leads into this network by the time it is sent, and looks it up once for each connection', async () => {
+    const before = told.length
+    const { port } = new URL(url)
+    const asked: string[] = []
+    const warnings: string[] = []
+    const leading = (...addresses: string[]) =>
+      new Webhooks({
+        allowPrivate: false,
+        onWarning: (message) => warnings.push(message),
+        resolve: (name, _options, callback) => {
+          asked.push(name)
+          callback(
+            null,
+            addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+          )
+        },
+      })
+    for (const addresses of [['127.0.0.1'], ['::1'], ['93.184.215.14', '127.0.0.1'], ['169.254.169.254'], []]) {
+      const webhooks = leading(...addresses)
+      webhooks.tell([{ ...hook(), url: `http://127.0.0.1.nip.example:${port}/hook` }], alert)
+      await expect
+        .poll(() => warnings.splice(0), { message: String(addresses) })
+        .toEqual([expect.stringContaining('an address of a private network')])
+      await webhooks.close()
+    }
+    expect([asked.length, told.length]).toEqual([5, before])
   })
 
   it('is set by an administrator, without its secret ever being shown', async () => {

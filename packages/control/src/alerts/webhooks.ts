@@ -1,6 +1,6 @@
 // Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was permitted.
 import { createHmac, randomUUID } from 'node:crypto'
-import { lookup as resolve } from 'node:dns'
+import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -14,7 +14,15 @@ export interface WebhookOptions {
   readonly onWarning: (message: string) => void
   /** Milliseconds before each further try. */
   readonly retries?: readonly number[]
+  /** Default: the machine's own. */
+  readonly resolve?: Resolve
 }
+
+type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
 
 const RETRIES_MS = [1000, 5000, 30_000, 120_000]
 const TIMEOUT_MS = 5000
@@ -50,9 +58,9 @@ export class Webhooks {
 
   async #deliver(hook: Webhook, alert: AlertView): Promise<void> {
     const body = JSON.stringify({ schema: 'millpond.alert/1', id: `evt_${randomUUID()}`, type: `alert.${alert.state}`, alert })
-    const { retries = RETRIES_MS, allowPrivate, onWarning } = this.#options
+    const { retries = RETRIES_MS, allowPrivate, onWarning, resolve } = this.#options
     for (let attempt = 0; ; attempt++) {
-      const failure = await send(hook, body, allowPrivate, this.#closing.signal)
+      const failure = await send(hook, body, { allowPrivate, lookup: publicOnly(resolve), signal: this.#closing.signal })
       if (failure === undefined || this.#closing.signal.aborted) return
       const wait = failure.isFinal ? undefined : retries[attempt]
       if (wait === undefined) return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not told of ${alert.id}: ${failure.why}`)
@@ -88,7 +96,13 @@ export function refusedUrl(url: string, allowPrivate: boolean): string | undefin
   return /(^|\.)(localhost|local|internal)\.?$/i.test(plain) ? `${plain} is a name of a private network` : undefined
 }
 
-function send({ url, secret }: Webhook, body: string, allowPrivate: boolean, signal: AbortSignal): Promise<Failure | undefined> {
+interface Sending {
+  readonly allowPrivate: boolean
+  readonly lookup: LookupFunction
+  readonly signal: AbortSignal
+}
+
+function send({ url, secret }: Webhook, body: string, { allowPrivate, lookup, signal }: Sending): Promise<Failure | undefined> {
   const refusal = refusedUrl(url, allowPrivate)
   if (refusal !== undefined) return Promise.resolve({ why: refusal, isFinal: true })
   const at = Math.floor(Date.now() / 1000)
@@ -103,7 +117,7 @@ function send({ url, secret }: Webhook, body: string, allowPrivate: boolean, sig
         timeout: TIMEOUT_MS,
         // One connection a call: one that is kept was not looked up anew.
         agent: false,
-        ...(!allowPrivate && { lookup: publicOnly }),
+        ...(!allowPrivate && { lookup }),
         headers: {
           'Content-Type': 'application/json',
           'Content-Length': Buffer.byteLength(body),
@@ -131,14 +145,16 @@ function send({ url, secret }: Webhook, body: string, allowPrivate: boolean, sig
 class PrivateAddress extends Error {}
 
 /** The address that is connected to is the one that was judged: a name may mean another one a moment later. */
-export const publicOnly: LookupFunction = (hostname, options, callback) => {
-  resolve(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error, '', 0)
-    const [first] = addresses
-    const foreign = addresses.find(({ address }) => !isPublic(address))
-    if (foreign !== undefined || first === undefined)
-      return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address of a private network`), '', 0)
-    if (options.all === true) return callback(null, addresses)
-    callback(null, first.address, first.family)
-  })
-}
+export const publicOnly =
+  (resolve: Resolve = lookup): LookupFunction =>
+  (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error !== null) return callback(error, '', 0)
+      const [first] = addresses
+      const foreign = addresses.find(({ address }) => !isPublic(address))
+      if (foreign !== undefined || first === undefined)
+        return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address of a private network`), '', 0)
+      if (options.all === true) return callback(null, addresses)
+      callback(null, first.address, first.family)
+    })
+  }
