@@ -5,7 +5,7 @@ import { memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqliteOutbox } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { describeWith, PATIENCE, patient, type RedisService, startRedis, until } from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 describeWith('redis', 'outbox', () => {
@@ -18,12 +18,14 @@ describeWith('redis', 'outbox', () => {
 
   it('an ack that is honest: kept, not yet applied; applied when the ledger answers, also by another process', async () => {
     const path = join(newFolder(), 'outbox.db')
-    const tiers = () => [memory(), redis({ url: server.url })]
+    const tiers = () => [memory(), patient(redis({ url: server.url, ...PATIENCE }))]
     const here = open({ name: 'box', tiers: tiers(), outbox: sqliteOutbox({ path }) })
     const there = open({ name: 'box', tiers: tiers() })
     await here.set('k', 'old', { tags: ['t'] })
     await here.set('k2', 'old', { tags: ['t'] })
-    expect(await there.get('k')).toBe('old')
+    expect(await there.get('k'), 'in time').toBe('old')
+    // From here on it is judged what a silent server does.
+    for (const cache of [here, there]) await cache.configure({ tiers: { redis: { timeout: '250ms' } } })
     await server.pause()
     const receipt = await here.invalidateTags(['t'])
     expect(receipt.isApplied).toBe(false)
@@ -41,12 +43,12 @@ describeWith('redis', 'outbox', () => {
 
   it('what a killed process kept is applied by the next one before it believes anything', async () => {
     const path = join(newFolder(), 'outbox.db')
-    const first = open({ name: 'left', tiers: [memory(), redis({ url: server.url })] })
+    const first = open({ name: 'left', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await first.set('k', 'old', { tags: ['t'] })
     const box = sqliteOutbox({ path })
     await box.add('left:default:', { targets: [{ kind: 'tag', tag: 't' }], mode: 'delete', reason: 'tag_based', id: 'lost', drop: [] })
     await box.close()
-    const next = open({ name: 'left', tiers: [memory(), redis({ url: server.url })], outbox: sqliteOutbox({ path }) })
+    const next = open({ name: 'left', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], outbox: sqliteOutbox({ path }) })
     expect(await next.get('k')).toBeUndefined()
   })
 
