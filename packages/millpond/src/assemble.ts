@@ -11,7 +11,7 @@ import type { NodeStore } from './core/nodes.ts'
 import type { Source, SourceOptions, SourceView } from './core/source.ts'
 import type { Prefetched, WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
 import { Cache, type House } from './engine/cache.ts'
-import type { Collection, CollectionOptions } from './engine/collection.ts'
+import type { Collection, CollectionOptions, Strategy } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
 import { type CacheDescription, describeConfig } from './engine/describe.ts'
@@ -55,6 +55,7 @@ export interface AssemblyParts {
   /** Begins to watch the cache of the default namespace; what it returns is closed first. */
   readonly watchedBy: ((cache: Cache) => { close(): unknown }) | undefined
   readonly warming: WarmingDefaults
+  readonly strategies: readonly Strategy[]
 }
 
 export class Assembly implements House {
@@ -92,6 +93,7 @@ export class Assembly implements House {
       sources: parts.sources,
       around,
       warming: parts.warming,
+      strategies: parts.strategies,
       jobs: () => this.#jobs.warming(),
     })
   }

@@ -4,7 +4,7 @@ import type { GuardOptions, GuardStats, SourceGuard } from './core/guard.ts'
 import { checkName } from './core/key.ts'
 import type { Source, SourceOptions, SourceView } from './core/source.ts'
 import type { Cache } from './engine/cache.ts'
-import type { Collection, CollectionOptions } from './engine/collection.ts'
+import type { Collection, CollectionOptions, Strategy } from './engine/collection.ts'
 import { type Around, intercept } from './engine/plugins.ts'
 import type { Services, Space } from './engine/space.ts'
 import type { CacheInfo } from './engine/stats.ts'
@@ -26,6 +26,8 @@ export interface CacheSourcesParts {
   readonly sources: SourceRegistry
   readonly around: Around | undefined
   readonly warming: WarmingDefaults
+  /** For collections that name none. */
+  readonly strategies: readonly Strategy[]
   /** The runner of schedules of warming. */
   readonly jobs: () => Jobs
 }
@@ -74,14 +76,14 @@ export class CacheSources {
   }
 
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
-    const { around, sources } = this.#parts
+    const { around, sources, strategies } = this.#parts
     const open = this.#collections.get(space) ?? new Map<string, OpenCollection>()
     if (open.has(name))
       throw new MillpondError(
         'OPTION_INVALID',
         `there is a collection ${show(name)} in the namespace ${show(space.id.name)} already: open it once, and hand it on`,
       )
-    const collection = new SourceCollection(name, options, seamOf(cache, space, name, { guards: this.#guards, sources }))
+    const collection = new SourceCollection(name, options, seamOf(cache, space, name, { guards: this.#guards, sources, strategies }))
     if (around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, around)
     this.#collections.set(space, open)
     open.set(name, collection)

@@ -29,6 +29,7 @@ import type { Dependencies, LoadOptions } from './core/options.ts'
 import type { Outlet } from './core/outlet.ts'
 import type { WarmingSettings } from './core/warm.ts'
 import type { Cache } from './engine/cache.ts'
+import type { Strategy } from './engine/collection.ts'
 import { lazyId } from './engine/lazy-id.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
@@ -49,6 +50,7 @@ import { aLog, logEvents } from './observe/event-lines.ts'
 import type { Log } from './observe/index.ts'
 import { outletUses } from './outlet-uses.ts'
 import { SourceRegistry } from './source/registry.ts'
+import { strategiesOf } from './source/strategies.ts'
 import { asUses, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 import { warmingDefaults } from './warm/warming.ts'
 
@@ -112,6 +114,11 @@ export interface CacheOptions {
    * `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
    */
   readonly toPlain?: ((instance: object) => unknown) | undefined
+  /**
+   * What its collections do that name no strategy, as far as they can: `'write-through'`, `['refresh-ahead', 'tag-based']`; one that cannot be written stays as it is.
+   * Who leaves memory is not among them: `memory({ policy: 'lru' })`. Default: what each is told.
+   */
+  readonly strategy?: Strategy | readonly Strategy[] | undefined
   /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
   readonly warming?: WarmingSettings | undefined
   /**
@@ -150,6 +157,7 @@ export const CACHE: Shape<CacheOptions> = {
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),
+  strategy: checkedElsewhere,
   warming: checkedElsewhere,
   insight: fn('a function that is given the cache: (cache) => createInsight({ caches: [cache] })'),
   log: aLog,
@@ -211,6 +219,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     tiers: farUses.map(({ use }) => use),
     jobStore: options.jobs,
     restart: restartOptions(options.restart),
+    strategies: strategiesOf(options.strategy, options.adaptiveTtl !== undefined),
     warming: warmingDefaults(options.warming),
     watchedBy: options.insight,
     space: {

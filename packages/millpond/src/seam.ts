@@ -2,6 +2,7 @@
 import type { CodecContext } from './core/contracts.ts'
 import { resolvePolicy } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
+import type { Strategy } from './engine/collection.ts'
 import { forget } from './engine/forget.ts'
 import { namesOf } from './engine/hidden.ts'
 import { beginWrite, endWrite, forgetWrite } from './engine/source-write.ts'
@@ -18,9 +19,11 @@ const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
 export interface SeamParts {
   readonly guards: Guards
   readonly sources: SourceRegistry
+  /** Of the whole cache, for collections that name none. */
+  readonly strategies: readonly Strategy[]
 }
 
-export function seamOf(cache: Cache, space: Space, name: string, { guards, sources }: SeamParts): Seam {
+export function seamOf(cache: Cache, space: Space, name: string, { guards, sources, strategies }: SeamParts): Seam {
   const { id, services, settings } = space
   const { clock, events, random } = services
   const context: CodecContext = { cache: id.cache, namespace: id.name, asOf: IN_JOURNAL }
@@ -31,6 +34,7 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
     random,
     isAlone: space.far.length === 0,
     choosesTtl: services.adaptiveTtl !== undefined,
+    strategies,
     hidesKeys: namesOf(space) !== undefined,
     owner: `${id.cache}/${id.name}/${name}`,
     keep: (value) => services.isolate(value, name).value,

@@ -6,7 +6,8 @@ import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resol
 import { isStandardSchema } from '../core/standard-schema.ts'
 import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
-import { chosenOf, type WriteKind } from './strategies.ts'
+import type { Seam } from './seam.ts'
+import { chosenOf, inheritedBy, type WriteKind } from './strategies.ts'
 import { WRITE_BEHIND } from './write-behind/options.ts'
 
 const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(LOAD_OPTIONS, 'tags', 'consistency', 'after', 'signal', 'quiet')
@@ -65,11 +66,16 @@ export interface CollectionPlan<Id, T> {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`, `KEY_INVALID`. */
-export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>, choosesTtl: boolean): CollectionPlan<Id, T> {
+export function planOf<Id, T>(
+  name: string,
+  options: CollectionOptions<Id, T>,
+  { choosesTtl, strategies }: Pick<Seam, 'choosesTtl' | 'strategies'>,
+): CollectionPlan<Id, T> {
   const given: unknown = options
   checkOptions<CollectionOptions<unknown, unknown>>(given, OPTIONS, `collection ${name}`)
   const { tags, maxBatch = MAX_BATCH } = options
-  const { write, refreshAhead } = chosenOf(name, options, choosesTtl)
+  const inherited = inheritedBy(strategies, options)
+  const { write, refreshAhead } = chosenOf(name, inherited.length === 0 ? options : { ...options, strategy: inherited }, choosesTtl)
   const defaults: LoadOptions = {
     ...Object.fromEntries(Object.entries(options).filter(([entry, value]) => entry in ENTRY && value !== undefined)),
     ...(refreshAhead === undefined ? {} : { refreshAhead }),

@@ -40,7 +40,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   /** @throws MillpondError `OPTION_INVALID` and others for what it was told; what opening a journal throws. */
   constructor(name: string, options: CollectionOptions<Id, T>, seam: Seam) {
-    const plan = planOf(name, options, seam.choosesTtl)
+    const plan = planOf(name, options, seam)
     this.name = name
     this.write = plan.write
     this.#plan = plan

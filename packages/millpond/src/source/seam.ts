@@ -5,7 +5,7 @@ import type { Key } from '../core/key.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
 import type { SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Cache } from '../engine/cache.ts'
-import type { CollectionOptions } from '../engine/collection.ts'
+import type { CollectionOptions, Strategy } from '../engine/collection.ts'
 import type { Eraser } from '../engine/erasure.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { Fit } from '../engine/shapes.ts'
@@ -29,6 +29,8 @@ export interface Seam {
   readonly isAlone: boolean
   /** Times to live are chosen where nobody says them. */
   readonly choosesTtl: boolean
+  /** Of the whole cache, for collections that name none. */
+  readonly strategies: readonly Strategy[]
   /** Keys are hidden from all that is not this process. */
   readonly hidesKeys: boolean
   /** Says which collection a journal belongs to. */

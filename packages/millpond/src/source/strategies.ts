@@ -1,6 +1,6 @@
 // Strategies by their names, in both spellings, and what each comes to.
 import { MillpondError, show } from '../core/errors.ts'
-import type { Collection, CollectionOptions, WriteStrategy } from '../engine/collection.ts'
+import type { Collection, CollectionOptions, Strategy, WriteStrategy } from '../engine/collection.ts'
 
 export type WriteKind = Collection<unknown, unknown>['write']
 
@@ -24,6 +24,30 @@ export function writeKindOf(name: WriteStrategy): WriteKind {
   return kind
 }
 
+/** Those of a cache, for its collections that name none. @throws MillpondError `OPTION_INVALID` */
+export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Strategy[] {
+  const names = given === undefined ? [] : [given].flat()
+  for (const name of names) {
+    const word = dashed(name)
+    if (!WRITES.has(word) && !OTHERS.has(word)) throw notOne('strategy', name)
+    if (word === 'adaptive') checkAdaptive('strategy', {}, choosesTtl)
+  }
+  const writes = new Set(names.flatMap((name) => WRITES.get(dashed(name)) ?? []))
+  if (writes.size > 1) throw new MillpondError('OPTION_INVALID', `strategy: a write cannot be ${[...writes].join(' and ')}: choose one`)
+  return names as Strategy[] // each is known
+}
+
+/** Those that the collection can follow: one without a source to write to is not written through, and one with a ttl of its own is not adaptive. */
+export function inheritedBy(names: readonly Strategy[], told: Told): readonly Strategy[] {
+  if (told.strategy !== undefined) return []
+  return names.filter((name) => {
+    const word = dashed(name)
+    const kind = WRITES.get(word)
+    if (kind !== undefined) return told.write === undefined && (kind === 'cache-aside' || hasStore(told))
+    return word === 'adaptive' ? told.ttl === undefined : missingFor(word, told) === undefined
+  })
+}
+
 type Named = 'load' | 'loadMany' | 'store' | 'storeMany' | 'ttl' | 'tags' | 'writeBehind'
 
 /** What a collection was told, as far as strategies ask for it. */
@@ -42,14 +66,10 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
     const word = dashed(given)
     const kind = WRITES.get(word)
     if (kind !== undefined) writes.add(kind)
-    else if (!OTHERS.has(word)) {
-      const why = REFUSED.get(word)
-      if (why !== undefined)
-        throw new MillpondError('OPTION_INVALID', `collection ${name}: strategy ${show(given)} is not possible here: ${why}`)
-      throw unknown(`collection ${name}: strategy`, given, [...WRITES.keys(), ...OTHERS])
-    }
-    checkNeeds(name, word, options)
-    if (word === 'adaptive') checkAdaptive(name, options, choosesTtl)
+    else if (!OTHERS.has(word)) throw notOne(`collection ${name}: strategy`, given)
+    const missing = missingFor(word, options)
+    if (missing !== undefined) throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${missing}`)
+    if (word === 'adaptive') checkAdaptive(`collection ${name}`, options, choosesTtl)
   }
   const [write = hasStore(options) ? 'write-through' : 'cache-aside', ...more] = writes
   if (more.length > 0)
@@ -65,30 +85,35 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
   return { write, refreshAhead: options.refreshAhead ?? (isAhead ? REFRESH_AHEAD : undefined) }
 }
 
-function checkNeeds(name: string, word: string, { load, loadMany, ttl, tags }: Told): void {
-  const isMissing =
-    ((word === 'read-through' || word === 'refresh-ahead') && load === undefined && loadMany === undefined && 'load or loadMany') ||
-    (word === 'TTL' && ttl === undefined && 'ttl') ||
-    (word === 'tag-based' && tags === undefined && 'tags')
-  if (isMissing) throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${isMissing}`)
+function missingFor(word: string, { load, loadMany, ttl, tags }: Told): string | undefined {
+  if (word === 'read-through' || word === 'refresh-ahead')
+    return load === undefined && loadMany === undefined ? 'load or loadMany' : undefined
+  if (word === 'TTL') return ttl === undefined ? 'ttl' : undefined
+  return word === 'tag-based' && tags === undefined ? 'tags' : undefined
 }
 
-function checkAdaptive(name: string, { ttl }: Told, choosesTtl: boolean): void {
+function checkAdaptive(what: string, { ttl }: Pick<Told, 'ttl'>, choosesTtl: boolean): void {
   if (!choosesTtl)
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${name}: the strategy adaptive needs somebody who chooses times to live: createCache({ adaptiveTtl: adaptiveTtl() }), of millpond/insight`,
+      `${what}: the strategy adaptive needs somebody who chooses times to live: createCache({ adaptiveTtl: adaptiveTtl() }), of millpond/insight`,
     )
   if (ttl !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${name}: the strategy adaptive chooses the ttl, and ttl ${show(ttl)} leaves it nothing to choose: leave it out, or say bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
+      `${what}: the strategy adaptive chooses the ttl, and ttl ${show(ttl)} leaves it nothing to choose: leave it out, or say bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
     )
 }
 
 const hasStore = ({ store, storeMany }: Told): boolean => store !== undefined || storeMany !== undefined
 
 const dashed = (name: unknown): string => String(name).replaceAll('_', '-')
+
+function notOne(what: string, given: unknown): MillpondError {
+  const why = REFUSED.get(String(given).toUpperCase())
+  if (why !== undefined) return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${why}`)
+  return unknown(what, given, [...WRITES.keys(), ...OTHERS])
+}
 
 const unknown = (what: string, name: unknown, names: readonly string[]): MillpondError =>
   new MillpondError('OPTION_INVALID', `${what}: ${show(name)} is not known: use one of ${names.join(', ')}`)

@@ -228,6 +228,23 @@ describe('a collection', () => {
     for (const [given, why] of bad) expect(() => createCache().collection('user', given)).toThrow(why)
   })
 
+  it('follows the strategies of its cache where it names none, as far as it can', () => {
+    const store = () => undefined
+    const load = (id: number) => id
+    const cache = open({ strategy: ['write_around', 'refresh_ahead', 'TTL'] })
+    expect(cache.collection('written', { load, store }).write).toBe('write-around')
+    expect(cache.collection('read', { load }).write).toBe('cache-aside')
+    expect(cache.collection('other', { load, store, write: 'write_through' }).write).toBe('write-through')
+    expect(cache.collection('named', { load, store, ttl: '1m', strategy: 'TTL' }).write).toBe('write-through')
+    const refused: [unknown, string][] = [
+      ['LRU', `strategy "LRU" is not possible here: it says who leaves memory, for the whole cache: memory({ policy: 'lru' })`],
+      ['lfu', 'strategy: "lfu" is not known: use one of cache-aside'],
+      [['write-back', 'cache-aside'], 'strategy: a write cannot be write-behind and cache-aside: choose one'],
+      ['adaptive', 'strategy: the strategy adaptive needs somebody who chooses times to live'],
+    ]
+    for (const [strategy, message] of refused) expect(() => open({ strategy } as object)).toThrow(message)
+  })
+
   it('may be handed to plug-ins: its writes come by once', async () => {
     const verbs: string[] = []
     const plugin = {
