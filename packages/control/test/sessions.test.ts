@@ -1,4 +1,5 @@
 // Browsers: signing in by a cookie, writes that no other site can cause, and the event stream.
+import { ROLE_SCOPES } from '@millpond/control'
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tellEvents } from '../src/stream/tail.ts'
@@ -52,6 +53,21 @@ describe('a session', () => {
     for (const Origin of ['http://127.0.0.1', 'https://127.0.0.1']) expect((await write({ ...OWN, Origin })).status, Origin).toBe(201)
     const audit = await opened.call('GET', 'audit/?action=marker&limit=1', { headers: { cookie } })
     expect(audit.json.data[0]).toMatchObject({ actor: 'admin', via: 'session' })
+  })
+
+  it('of a host application makes tokens for users that are here, and says so where none is named', async () => {
+    const hosted = await open(':memory:', {
+      authorize: () => ({
+        ...{ name: 'ana', userId: 'host:1', via: 'host', role: 'admin', scopes: new Set(ROLE_SCOPES.admin) },
+        ...{ namespaces: undefined, maxKeys: undefined },
+      }),
+    })
+    expect(await hosted.call('POST', 'tokens/', { body: { name: 'ci' } })).toMatchObject({
+      status: 422,
+      json: { errors: [{ pointer: '/role', code: 'no_user' }] },
+    })
+    expect((await hosted.call('POST', 'tokens/', { body: { name: 'ci', role: 'operator' } })).status).toBe(201)
+    await hosted.close()
   })
 
   it('is over when it is ended, when its token is revoked, and when its time is up', async () => {

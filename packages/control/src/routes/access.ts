@@ -212,6 +212,14 @@ export const accessRoutes: readonly Route[] = [
       const { user_id, role } = body
       if (user_id !== undefined && role !== undefined)
         throw invalid([{ pointer: '/role', code: 'with_user', detail: 'a user that is there has its role: leave one of them out' }])
+      if (principal.via === 'host' && user_id === undefined && role === undefined)
+        throw invalid([
+          {
+            pointer: '/role',
+            code: 'no_user',
+            detail: 'whom the application has signed in is no user here: give role, or the user_id of one',
+          },
+        ])
       if (role !== undefined && !may(principal, 'users:write'))
         throw new Problem(403, 'forbidden', 'to make a user for the token needs the permission users:write')
       const made = await control.store.write(async (tx) => {
