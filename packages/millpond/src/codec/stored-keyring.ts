@@ -7,6 +7,7 @@ import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, DecodedParts, KeyStore, Rejection } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { unheld } from '../core/unheld.ts'
 import { inTime } from './in-time.ts'
 import { type StoredKeys, storedFrom, storedText } from './stored-record.ts'
 import { type KeyRotation, type RotateAfter, type RotationTimes, type Step, sealingAt, stepOf } from './stored-rotation.ts'
@@ -117,7 +118,7 @@ class Stored implements StoredKeyring {
     const retireMs = retireAfter === undefined ? NEVER : parseDuration(retireAfter, 'retireAfter')
     this.#times = { ageMs: parseDuration(age, 'rotateAfter.age'), records, overlapMs, retireMs }
     this.#timeoutMs = parseDuration(timeout, 'timeout')
-    this.#timer = setInterval(() => void this.#recheck(), recheckMs).unref()
+    this.#timer = unheld(setInterval(() => void this.#recheck(), recheckMs))
   }
 
   get current(): string {

@@ -12,6 +12,7 @@
 // The lead is looked at with each reading of `coarse`, and by `now` where the last look is longer ago than a tick: nothing is paid for it in between.
 // One look is uncertain by the time that it takes: the monotonic clock is read before and after the wall, and only what that cannot explain is a fall.
 import type { Clock } from './contracts.ts'
+import { unheld } from './unheld.ts'
 
 /** How old `coarse` may be while the event loop runs, in milliseconds. */
 const TICK_MS = 10
@@ -65,7 +66,7 @@ class SystemClock implements Clock {
     this.#timer = setTimeout(() => {
       this.#reading = 0
     }, TICK_MS)
-    letGo(this.#timer)
+    unheld(this.#timer)
   }
 
   #keepUp(most: number, least: number): void {
@@ -96,11 +97,7 @@ class SystemClock implements Clock {
 
   after(ms: number, fn: () => void, hold = false): () => void {
     const handle = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
-    if (!hold) letGo(handle)
+    if (!hold) unheld(handle)
     return () => clearTimeout(handle)
   }
-}
-
-function letGo(timer: ReturnType<typeof setTimeout>): void {
-  if (typeof timer === 'object') timer.unref()
 }

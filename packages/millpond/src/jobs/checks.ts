@@ -4,6 +4,7 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 import { isError, MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
+import { unheld } from '../core/unheld.ts'
 
 export interface RetentionOptions {
   /** How long a done job's id is remembered. Default `'1h'`. */
@@ -77,7 +78,7 @@ export function inTime<T>(store: string, what: string, ms: number, work: Promise
   return new Promise<T>((resolve, reject) => {
     const late = (): void => reject(new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: no answer within ${ms} ms`))
     const timer = setTimeout(late, ms)
-    timer.unref()
+    unheld(timer)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

@@ -6,6 +6,7 @@
 // would be. The pages serve whoever asks next too: only the tail must be as new as the question.
 import type { Snapshot, Tail } from '../core/contracts.ts'
 import type { Line, Position } from '../core/ledger.ts'
+import { unheld } from '../core/unheld.ts'
 
 /** What a store answers at once. `large`: a snapshot of more targets than one step may gather. */
 export type PullReply = Snapshot | Tail | { readonly kind: 'large'; readonly position: Position }
@@ -68,7 +69,7 @@ export class PagedSnapshots {
     const forget = (): void => {
       if (this.#gathered.get(namespace) === gathered) this.#gathered.delete(namespace)
     }
-    gathered.lines.then(() => setTimeout(forget, KEEP_MS).unref(), forget)
+    gathered.lines.then(() => unheld(setTimeout(forget, KEEP_MS)), forget)
     return gathered
   }
 

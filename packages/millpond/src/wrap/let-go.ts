@@ -1,4 +1,5 @@
 // Connections that keep no process alive.
+import { unheld } from '../core/unheld.ts'
 
 /** What of a client as ioredis makes it is concerned. */
 interface Connected {
@@ -9,8 +10,5 @@ interface Connected {
 /** An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by its own deadline. */
 export function letGo(client: Connected): void {
   client.on('connect', () => client.stream.unref())
-  client.on('reconnecting', () => {
-    const timer: unknown = Reflect.get(client, 'reconnectTimeout')
-    if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
-  })
+  client.on('reconnecting', () => unheld(Reflect.get(client, 'reconnectTimeout')))
 }

@@ -124,13 +124,14 @@ await other.close()`
     expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, made, closed)).toBe('loaded 0')
   })
 
-  test.each(['', 'await cache.close()'])('a stream of writes keeps none, of a server that is there or not: %s', async (end) => {
-    const behind = (url: string): string => `cache.collection('item', {
+  test('a stream of writes keeps none, of a server that is there or not, closed or not', async () => {
+    const behind = (url: string, end: string): string => `cache.collection('item', {
   store: async () => {}, write: 'write-behind', writeBehind: { stream: { url: '${url}', assumeDurable: true } },
 })
 ${end}`
     const away = `redis://127.0.0.1:${await freePort()}`
-    expect(await Promise.all([ends('', '', behind(server.url)), ends('', '', behind(away))])).toEqual(['loaded 0', 'loaded 0'])
+    const programs = [server.url, away].flatMap((url) => ['', 'await cache.close()'].map((end) => ends('', '', behind(url, end))))
+    expect(await Promise.all(programs)).toEqual(programs.map(() => 'loaded 0'))
   })
 
   test('a cache that is closed during its first call leaves no connection', async () => {

@@ -43,6 +43,21 @@ describe.each([
     await cache.close()
   })
 
+  // node-cache 172: fake ones of the old kind are nothing, and those of a browser (jsdom under Jest) are numbers.
+  test.each([undefined, 7])('timers that are no objects: %s', async (timer) => {
+    vi.useRealTimers()
+    vi.stubGlobal('setTimeout', () => timer)
+    vi.stubGlobal('setInterval', () => timer)
+    try {
+      const cache = open({ tiers: tiers() })
+      await cache.set('k', 1, { ttl: '1m' })
+      expect([await cache.get('k'), await cache.getOrSet('l', () => 2)]).toEqual([1, 2])
+      await cache.close()
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
   // lru-cache 379: a clock that begins at 0.
   test('a time that begins at 0 is one', async () => {
     vi.useFakeTimers({ now: 0 })

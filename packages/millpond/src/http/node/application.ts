@@ -1,5 +1,6 @@
 // The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the sink first.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
+import { unheld } from '../../core/unheld.ts'
 import type { Call, Question, Sink, Upstream } from '../exchange.ts'
 import { fieldLines, fieldValue } from '../rules/fields.ts'
 import { CONDITIONS } from '../rules/validation.ts'
@@ -111,7 +112,7 @@ class Capture implements Call {
       const hasClientLeft = socket === null || socket.readableEnded || socket.errored !== null
       if (!hasClientLeft) return this.#sink.fail(new Error(BROKEN_OFF))
       const timer = setTimeout(() => this.#sink.fail(new Error('the application did not end its answer')), ABANDONED_MS)
-      timer.unref()
+      unheld(timer)
     })
   }
 

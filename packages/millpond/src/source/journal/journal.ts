@@ -8,6 +8,7 @@
 // the order in which they were acknowledged, as far as their common clock does.
 import { setImmediate } from 'node:timers'
 import { isError, MillpondError } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import { type Claim, claim } from './claim.ts'
 import { type JournalFiles, nodeFiles } from './files.ts'
 import { DOUBT_MS, HEARTBEAT_MS } from './owner.ts'
@@ -77,7 +78,7 @@ export class Journal {
       sync: this.#sync,
     })
     this.#beatAt = this.#now()
-    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref()
+    this.#heartbeat = unheld(setInterval(() => this.#beat(), HEARTBEAT_MS))
   }
 
   /** Keys that have not reached the source, and the bytes of their journal on disk. */
@@ -118,10 +119,12 @@ export class Journal {
   /** The key has reached the source up to this number: noted with the next write. */
   settle(key: string, number: number): void {
     if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
-    this.#noting ??= setTimeout(() => {
-      this.#noting = undefined
-      this.#schedule()
-    }, SETTLE_MS).unref()
+    this.#noting ??= unheld(
+      setTimeout(() => {
+        this.#noting = undefined
+        this.#schedule()
+      }, SETTLE_MS),
+    )
   }
 
   /**

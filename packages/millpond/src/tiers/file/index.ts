@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { isError, MillpondError, show } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import { examineFolder } from './examine.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
@@ -258,7 +259,7 @@ class FolderTier implements FileTier {
       throw error
     }
     this.#log = log
-    this.#timer ??= setInterval(() => this.#lookAfter(), this.#settings.upkeepMs).unref()
+    this.#timer ??= unheld(setInterval(() => this.#lookAfter(), this.#settings.upkeepMs))
     return log
   }
 

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { nextTick } from 'node:process'
 import { setImmediate } from 'node:timers'
 import { isError } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import { Replies, type Reply } from './replies.ts'
 
 export type Verb = 'mg' | 'ms' | 'md'
@@ -80,7 +81,7 @@ export class Connection {
   /** One reply a command, in order. Commands of one turn are sent together. */
   send(commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
-      if (this.#isIdle) this.#timer?.ref()
+      if (this.#isIdle) this.#timer?.ref?.()
       this.#batches.push({ verb, count, replies: [], resolve, reject })
       if (this.#state === 'ready') {
         if (this.#out.length === 0) nextTick(() => this.#flush())
@@ -167,7 +168,7 @@ export class Connection {
     if (this.#handled === this.#batches.length) {
       this.#batches.length = 0
       this.#handled = 0
-      this.#timer?.unref()
+      unheld(this.#timer)
       this.#whenIdle?.()
     } else if (this.#handled === LOT) {
       this.#batches.splice(0, LOT)
@@ -208,7 +209,7 @@ export class Connection {
   #watch(ms: number): void {
     const dueAt = performance.now() + ms
     this.#timer = setTimeout(() => setImmediate(() => this.#check(dueAt)), ms)
-    if (this.#isIdle) this.#timer.unref()
+    if (this.#isIdle) unheld(this.#timer)
   }
 
   #check(dueAt: number): void {

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import { ask, asRow, asText, Call, type Row, withLimit } from './call.ts'
 import type { Access, PostgresClient, PostgresQuery } from './client.ts'
 import { checkServer } from './install.ts'
@@ -100,7 +101,7 @@ export class Database {
     this.#closed = true
     clearTimeout(this.#retry)
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await Promise.race([this.#access.end().catch(() => {}), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
+    await Promise.race([this.#access.end().catch(() => {}), new Promise((resolve) => unheld(setTimeout(resolve, CLOSE_MS)))])
     // Connections of our own that the server has not let go of yet may still fail, so that pool keeps its listener.
     if (!this.#access.isOwn) this.#access.pool.removeListener('error', this.#onPoolError)
   }
@@ -236,14 +237,16 @@ export class Database {
     if (this.#retry !== undefined) return
     const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#attempts, 10), LAST_RETRY_MS)
     this.#attempts++
-    this.#retry = setTimeout(
-      () => {
-        this.#retry = undefined
-        if (this.#preparing === undefined) void this.#prepare().catch(() => {})
-        else this.#probeLater()
-      },
-      delay * (0.75 + Math.random() / 2),
-    ).unref()
+    this.#retry = unheld(
+      setTimeout(
+        () => {
+          this.#retry = undefined
+          if (this.#preparing === undefined) void this.#prepare().catch(() => {})
+          else this.#probeLater()
+        },
+        delay * (0.75 + Math.random() / 2),
+      ),
+    )
   }
 
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {

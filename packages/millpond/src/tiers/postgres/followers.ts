@@ -1,6 +1,7 @@
 // Who wants to know that a namespace has moved: woken by NOTIFY, over one connection of its own that is made for the first and gone with the last.
 // Only hints come over it, so its failures are nobody's; after each connection everybody is woken, because something may have come before.
 import { createHash } from 'node:crypto'
+import { unheld } from '../../core/unheld.ts'
 import type { Listening } from './client.ts'
 
 const FIRST_RETRY_MS = 100
@@ -80,10 +81,12 @@ export class Followers {
     client.end().catch(() => {})
     const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#attempts, 10), LAST_RETRY_MS)
     this.#attempts++
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      if (this.#wakes.size > 0) this.#listen()
-    }, delay).unref()
+    this.#timer = unheld(
+      setTimeout(() => {
+        this.#timer = undefined
+        if (this.#wakes.size > 0) this.#listen()
+      }, delay),
+    )
   }
 }
 

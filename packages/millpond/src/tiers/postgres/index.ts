@@ -1,6 +1,7 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
 import type { LedgerStore, Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep, TierUsage } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
+import { unheld } from '../../core/unheld.ts'
 import type { Row } from './call.ts'
 import { access } from './client.ts'
 import { bytesAt, numberAt, textAt } from './columns.ts'
@@ -184,7 +185,7 @@ class SharedTier implements PostgresTier {
   /** The first write starts the sweeping; it never keeps the process alive. */
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || ms === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2)).unref()
+    this.#timer = unheld(setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2)))
   }
 
   /** One small step. Where it fails, reads and writes fail too and say so; the next round comes anyway. */

@@ -4,6 +4,7 @@
 
 import { afterAwake } from '../../core/awake.ts'
 import { isError } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 
 /** What is used of a client of node-redis 5 or 6. */
@@ -164,9 +165,11 @@ export function nodeRedisClass(create: Create): RedisClientClass {
     }
 
     #comeBack(ms: number): void {
-      setTimeout(() => {
-        if (this.status === 'reconnecting') void this.connect()
-      }, ms).unref()
+      unheld(
+        setTimeout(() => {
+          if (this.status === 'reconnecting') void this.connect()
+        }, ms),
+      )
     }
 
     #tell(event: string, ...told: unknown[]): void {

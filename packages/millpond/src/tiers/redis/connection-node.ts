@@ -5,6 +5,7 @@
 // and nothing that was begun on it continues on the next.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
+import { unheld } from '../../core/unheld.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { type Connection, closed, failed, type Wire } from './connection.ts'
 import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
@@ -126,7 +127,7 @@ export class NodeConnection implements Connection {
     client.on('ready', () => void this.#greet(client))
     // Of sentinels that do not answer, or told to stop while it asks them, the client does not come back by itself.
     client.on('end', () => {
-      if (!this.#closed) setTimeout(() => client.connect().catch(() => {}), this.#nextDelay()).unref()
+      if (!this.#closed) unheld(setTimeout(() => client.connect().catch(() => {}), this.#nextDelay()))
     })
     this.#watch?.start()
     // The events tell the same as the rejection.
@@ -179,9 +180,11 @@ export class NodeConnection implements Connection {
     const wire = this.#wire
     if (wire === undefined || !wire.suspect(this.#settings.commandMs)) return
     clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => {
-      if (wire.isAlive && wire.isSilent) this.#client?.disconnect(true)
-    }, SILENT_MS).unref()
+    this.#silence = unheld(
+      setTimeout(() => {
+        if (wire.isAlive && wire.isSilent) this.#client?.disconnect(true)
+      }, SILENT_MS),
+    )
   }
 
   #create(hear?: Hear): RedisClient {

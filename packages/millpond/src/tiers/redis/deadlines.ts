@@ -1,6 +1,7 @@
 // Deadlines of many exchanges that all have the same length, on one timer: the first begun is the first due.
 import { afterAwake } from '../../core/awake.ts'
 import { Chain, type Link } from '../../core/chain.ts'
+import { unheld } from '../../core/unheld.ts'
 
 interface Running {
   /** Milliseconds, without the pauses of this process. */
@@ -24,7 +25,7 @@ export class Deadlines {
     monotonic: () => performance.now(),
     after: (ms: number, fn: () => void) => {
       const timer = setTimeout(fn, ms)
-      if (this.#running.isEmpty) timer.unref()
+      if (this.#running.isEmpty) unheld(timer)
       this.#timer = timer
       return () => clearTimeout(timer)
     },
@@ -38,14 +39,14 @@ export class Deadlines {
     const wasIdle = this.#running.isEmpty
     const deadline = this.#running.add({ dueAt: performance.now() - this.#pausedMs + this.#ms, expire })
     if (!this.#isArmed) this.#arm(this.#ms)
-    else if (wasIdle) this.#timer?.ref()
+    else if (wasIdle) this.#timer?.ref?.()
     return deadline
   }
 
   end(deadline: Deadline): void {
     this.#running.remove(deadline)
     if (!this.#running.isEmpty) return
-    this.#timer?.unref()
+    unheld(this.#timer)
     this.#idle?.()
   }
 

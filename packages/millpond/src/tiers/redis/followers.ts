@@ -1,4 +1,5 @@
 // The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
+import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
 import type { Hear } from './out-of-step.ts'
 
@@ -48,7 +49,7 @@ export class Followers {
     const client = this.#create((from) => this.#wake(String(from)))
     this.#client = client
     client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
-    client.on('end', () => setTimeout(() => this.#replace(client), REPLACE_MS).unref())
+    client.on('end', () => unheld(setTimeout(() => this.#replace(client), REPLACE_MS)))
     client.connect().catch(() => {})
   }
 

@@ -4,6 +4,7 @@
 // so it is asked first and the ledger's number only after it moved.
 
 import { numberIn, numbers } from '../../core/sqlite.ts'
+import { unheld } from '../../core/unheld.ts'
 import type { Database } from './database.ts'
 
 const POLL_MS = 20
@@ -29,7 +30,7 @@ export class Followers {
     const own = (): void => wake()
     followed.wakes.add(own)
     this.#namespaces.set(namespace, followed)
-    if (!this.#database.inMemory) this.#timer ??= setInterval(() => this.#look(), POLL_MS).unref()
+    if (!this.#database.inMemory) this.#timer ??= unheld(setInterval(() => this.#look(), POLL_MS))
     return () => {
       followed.wakes.delete(own)
       if (followed.wakes.size === 0 && this.#namespaces.get(namespace) === followed) this.#namespaces.delete(namespace)

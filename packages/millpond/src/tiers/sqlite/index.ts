@@ -3,6 +3,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
+import { unheld } from '../../core/unheld.ts'
 import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
@@ -172,10 +173,12 @@ class SqliteFileTier implements SqliteTier {
   /** The first write starts the sweeping; it never keeps the process alive. */
   #sweepLater(ms: number): void {
     if (this.#timer !== undefined || this.#database.isClosed || this.#sweepMs === Number.POSITIVE_INFINITY) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.#sweepLater(this.#sweep() ? 20 : this.#sweepMs)
-    }, ms).unref()
+    this.#timer = unheld(
+      setTimeout(() => {
+        this.#timer = undefined
+        this.#sweepLater(this.#sweep() ? 20 : this.#sweepMs)
+      }, ms),
+    )
   }
 
   /** One small step; tells whether there is more. Waits for nobody: the next round comes anyway. */
