@@ -54,8 +54,16 @@ const { killStreamWriters, killWriters } = await import('../packages/millpond/te
 const durabilities = ALL.filter((name) => asked.includes(name) && (name !== 'stream' || isHere('redis')))
 if (asked.includes('stream') && !durabilities.includes('stream')) console.log('kills: stream: not run, without Redis')
 
+let isStopped = false
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    isStopped = true
+    console.log('kills: stopping: what was acknowledged until now is drained and judged; a second signal ends it at once')
+  })
+
 let failed = durabilities.length === 0
 for (const [at, durability] of durabilities.entries()) {
+  if (isStopped) break
   const forMs = (end - performance.now()) / (durabilities.length - at)
   const howLong = wanted === undefined ? `for ${Math.max(0, forMs / 60_000).toFixed(1)} minutes` : `until ${wanted} are killed`
   console.log(`kills: two writers at a time over a ${durability}, ${howLong}, then one process drains it`)
@@ -86,6 +94,7 @@ function goingOn(until) {
   let asked = performance.now()
   let longest = 0
   return (/** @type {number} */ kills) => {
+    if (isStopped) return false
     longest = Math.max(longest, performance.now() - asked)
     asked = performance.now()
     return wanted === undefined ? kills === 0 || asked + 2 * longest < until : kills < wanted

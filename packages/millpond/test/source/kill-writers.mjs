@@ -91,6 +91,8 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
   const buried = async () => {
     isOver = true
     await killing
+    // Whoever stopped the run by Ctrl-C has stopped the server, too.
+    await server.restart()
     const owners = await server.command('HKEYS', `${STREAMS}:owners`)
     if (Array.isArray(owners)) for (const owner of owners) await server.command('DEL', `${STREAMS}:lease:${owner}`)
   }
