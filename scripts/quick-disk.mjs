@@ -3,7 +3,6 @@
 // @ts-check
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import { freemem } from 'node:os'
 import { join } from 'node:path'
 
 const MEMORY = '/dev/shm'
@@ -21,7 +20,8 @@ export function layInMemory(there = MEMORY, env = process.env) {
   if (env.TMPDIR !== undefined) return undefined
   try {
     const { bavail, bsize } = statfsSync(there)
-    if (bavail * bsize < ROOM || freemem() < SPARE) return undefined
+    // Files there count against what a container may have.
+    if (bavail * bsize < ROOM || process.availableMemory() < SPARE) return undefined
     clearOld(there)
     const folder = mkdtempSync(join(there, `${PREFIX}${process.pid}-`))
     // As any such place: some servers run as nobody.

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { freemem, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { layInMemory } from '../quick-disk.mjs'
 
-test.skipIf(freemem() < 6 * 2 ** 30)(
+test.skipIf(process.availableMemory() < 6 * 2 ** 30)(
   'a run has a folder in memory, which servers of other users reach, and what a killed run left is gone',
   () => {
     const there = mkdtempSync(join(tmpdir(), 'millpond-quick-'))
