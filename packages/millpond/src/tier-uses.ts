@@ -55,6 +55,11 @@ const USE: Shape<TierUse> = {
   codec: checkedElsewhere,
   timeout: duration,
   breaker: orOff((value, at) => {
+    if (value === true)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `${at}: true is not allowed: there is one; give { threshold, openMs } to set it, or false for none`,
+      )
     checkBreaker(value, at)
     return value
   }),

@@ -64,6 +64,7 @@ test.each<[object, RegExp]>([
   [{ breaker: { openMs: -1 } }, /openMs: -1 is not allowed/],
   [{ breaker: { openMs: '9s' } }, /openMs: "9s" is not allowed: give milliseconds/],
   [{ breaker: { opneMs: 9 } }, /unknown option "tiers\[1\].breaker.opneMs": did you mean "openMs"/],
+  [{ breaker: true }, /tiers\[1\].breaker: true is not allowed: there is one; give .* false for none/],
   [{ breaker: { treshold: 9 } }, /"tiers\[1\].breaker.treshold": did you mean "threshold"/],
   [{ breaker: true }, /tiers\[1\].breaker: true is not allowed/],
   [{ enabled: 'no' }, /tiers\[1\].enabled: "no" is not allowed: give true or false/],
