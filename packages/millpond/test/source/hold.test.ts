@@ -108,7 +108,7 @@ describe('a key that is being written', () => {
   })
 
   it('in bursts and by hundreds: every value is cached when its write has ended', async () => {
-    const { one } = two()
+    const one = open({ maxStale: '20s', tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
     const { options } = table()
     const rows = one.collection<string, string>('row', options)
     const ids = Array.from({ length: 400 }, (_, at) => `k${at}`)
