@@ -10,6 +10,8 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. Two at a time have a core each, and many wait until servers have failed over or links are healed. */
 const alone = ['**/*.alone.test.ts']
+/** Of these, suites that judge tens of milliseconds of a server, which needs a core beside theirs: one at a time. */
+const fine = ['**/outage.alone.test.ts', '**/postgres-cache.alone.test.ts', '**/memcached-faults.alone.test.ts']
 /** Suites of real processes, which wait most of the time: they judge by seconds, histories by what their own processes felt. Each uses a third of a core or so. */
 const processes = ['**/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
@@ -69,8 +71,9 @@ export default defineConfig({
       }),
       // Soaks, which judge what they leave in the memory of a process of their own.
       project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 2, sequence: { groupOrder: 1 } }),
-      project('alone', { include: alone, exclude: whole, isolate: false, maxWorkers: 2, sequence: { groupOrder: 2 } }),
-      project('processes', { include: processes, isolate: false, maxWorkers: 4, sequence: { groupOrder: 3 } }),
+      project('alone', { include: alone, exclude: [...whole, ...fine], isolate: false, maxWorkers: 2, sequence: { groupOrder: 2 } }),
+      project('fine', { include: fine, exclude: whole, isolate: false, maxWorkers: 1, sequence: { groupOrder: 3 } }),
+      project('processes', { include: processes, isolate: false, maxWorkers: 4, sequence: { groupOrder: 4 } }),
     ],
   },
 })
