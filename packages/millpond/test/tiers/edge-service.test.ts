@@ -1,7 +1,9 @@
 // Who serves: of regions that are taken out at the same moment, by whatever processes, one stays.
 import { afterEach, expect, test } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
+import { fakeClock } from '../../src/testing/clock.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
+import { item } from '../../src/testing/tier.ts'
 import { type EdgeTier, edge } from '../../src/tiers/edge/index.ts'
 import { until } from '../services/index.ts'
 
@@ -47,7 +49,7 @@ test('of two regions that are drained at the same moment one stays', async () =>
   }
 })
 
-test('of three that are drained by processes elsewhere, and one that is filled, one stays', async () => {
+test('of three that are drained by processes here and elsewhere one stays', async () => {
   const { us, eu, ap } = start({ ...two(), ap: simulatedServer() })
   const done = await Promise.allSettled([
     us.drain({ region: 'eu', timeout: '1ms' }),
@@ -92,9 +94,30 @@ test('a region that somebody else has taken in hand waits, and one whose holder 
   const servers = two()
   const { us } = start(servers)
   const beside = servers.eu.connect().ledger
+  const began = performance.now()
   await beside.lease('millpond:regions:', 'standing', 'another', 300)
   await us.drain({ timeout: '1ms' })
+  expect(performance.now() - began).toBeGreaterThanOrEqual(299)
   expect(await serving(us)).toEqual(['eu'])
+})
+
+test('a fill that ends because its region was let serve meanwhile leaves it to whoever comes next, at once', async () => {
+  const clock = fakeClock()
+  const stores = two()
+  const at = (region: 'us' | 'eu') =>
+    edge({ clock, regions: { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }, region, maxRegionLag: '2s' })
+  const [us, eu] = [at('us'), at('eu')]
+  open.push(us, eu)
+  await eu.ledger.pull('shop:default:')
+  await stores.us.connect().write([item('shop:default:k')])
+  const filling = eu.ledger.regions.fill({ from: 'us', keysPerSecond: 1 })
+  const ended = expect(filling).rejects.toMatchObject({ code: 'CLOSED' })
+  // It rests for a second after its first key.
+  await until('a key', async () => (await eu.ledger.regions.list()).some((one) => one.filling?.keys === 1))
+  await us.ledger.regions.serve('eu')
+  await clock.run(1000)
+  await ended
+  expect(await stores.eu.connect().ledger.lease('millpond:regions:', 'standing', 'another', 300)).toMatchObject({ granted: true })
 })
 
 test('the list tells what waits for a region, and why it cannot be heard', async () => {

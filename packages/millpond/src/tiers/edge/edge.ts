@@ -294,11 +294,11 @@ export class Edge implements LedgerRegions {
     const { own } = this.#settings
     const namespaces = [...this.#spaces.keys()]
     if (namespaces.length === 0) return 0
-    const reading = ledgerTier.read(namespaces.map((namespace) => cursorKey(namespace, own.name)))
-    const [records, positions] = await Promise.all([
-      this.#deadlines.hold(reading, ANSWER_MS, () => `edge: the ledger of ${name}`),
+    const asking = Promise.all([
+      ledgerTier.read(namespaces.map((namespace) => cursorKey(namespace, own.name))),
       Promise.all(namespaces.map((namespace) => this.#spaces.get(namespace)?.position())),
     ])
+    const [records, positions] = await this.#deadlines.hold(asking, ANSWER_MS, () => `edge: the ledgers of ${own.name} and ${name}`)
     const waiting = positions.map((position, index) => {
       const at = readCursor(records[index])?.at
       return position === undefined || at?.epoch !== position.epoch ? undefined : Math.max(0, position.seq - at.seq)

@@ -64,10 +64,12 @@ export class Fill {
       for (const space of spaces) await this.#fillSpace(space)
       await alone(async () => {
         await standing.ask()
-        this.#checkGoesOn()
+        // No error here: nothing has been sent, and nobody has to wait until it may have arrived.
+        if (!this.#goesOn) return
         await serve()
+        this.#isDone = true
       })
-      this.#isDone = true
+      if (!this.#isDone) throw stopped()
     } catch (error) {
       this.#error = reasonOf(error)
       throw error
@@ -109,7 +111,7 @@ export class Fill {
 
   async #bring(space: EdgeSpace, keys: readonly string[]): Promise<void> {
     const { own, peer, perSecond, clock } = this.#parts
-    this.#checkGoesOn()
+    if (!this.#goesOn) throw stopped()
     const began = clock.monotonic()
     const [found, held] = await Promise.all([space.borrow(peer.name, keys, 'whatever it says'), own.readAny(keys)])
     const wanted = found.map((stored, at) => (stored !== undefined && isNewer(stored, held[at]) ? stored : undefined))
@@ -125,12 +127,8 @@ export class Fill {
   }
 
   /** Any process may have said otherwise. */
-  #checkGoesOn(): void {
-    if (this.#isEnded || this.#parts.standing.current !== 'filling')
-      throw new MillpondError(
-        'CLOSED',
-        'edge: the region was drained, let serve, filled anew or closed before it was full: fill it once more',
-      )
+  get #goesOn(): boolean {
+    return !this.#isEnded && this.#parts.standing.current === 'filling'
   }
 
   #rest(ms: number): Promise<void> {
@@ -144,6 +142,9 @@ export class Fill {
     })
   }
 }
+
+const stopped = (): MillpondError =>
+  new MillpondError('CLOSED', 'edge: the region was drained, let serve, filled anew or closed before it was full: fill it once more')
 
 /** What the region has loaded itself meanwhile stays, where it is as new. */
 const isNewer = (stored: Stored, held: Stored | undefined): boolean =>

@@ -44,8 +44,10 @@ export class Relayer {
     this.#key = cursorKey(parts.namespace, parts.peer.name)
   }
 
-  /** Undefined: another process is at it. */
-  /** `isKnown`: this process had a cursor before. */
+  /**
+   * Undefined: another process is at it.
+   * @param isKnown this process had a cursor before
+   */
   async underLease(before: Cursor | undefined, first: Snapshot | Tail, isKnown: boolean): Promise<Cursor | undefined> {
     const { own, peer, namespace } = this.#parts
     const lease = `\u0001relay:${peer.name}`
