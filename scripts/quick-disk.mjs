@@ -7,21 +7,20 @@ import { join } from 'node:path'
 
 const MEMORY = '/dev/shm'
 const PREFIX = 'millpond-run-'
-/** A run has some 300 MB there at most, servers of its own included. */
-const ROOM = 2 * 2 ** 30
-const SPARE = 6 * 2 ** 30
+/** Bytes in that place, and of memory; a run has some 300 MB there at most, servers of its own included. */
+const LEAST = { room: 2 * 2 ** 30, spare: 6 * 2 ** 30 }
 
 /**
  * The folder of this run, which is `TMPDIR` from now on, or undefined: there is no such place, it is small (as in many containers), nothing can be run from it,
  * or somebody has chosen another.
  * @param {NodeJS.ProcessEnv} env
  */
-export function layInMemory(there = MEMORY, env = process.env) {
+export function layInMemory(there = MEMORY, env = process.env, least = LEAST) {
   if (env.TMPDIR !== undefined) return undefined
   try {
     const { bavail, bsize } = statfsSync(there)
     // Files there count against what a container may have.
-    if (bavail * bsize < ROOM || process.availableMemory() < SPARE) return undefined
+    if (bavail * bsize < least.room || process.availableMemory() < least.spare) return undefined
     clearOld(there)
     const folder = mkdtempSync(join(there, `${PREFIX}${process.pid}-`))
     // As any such place: some servers run as nobody.
