@@ -34,8 +34,8 @@ export interface TierUse {
   /** `false`: configured, but not used. Default true. */
   readonly enabled?: boolean | undefined
   /**
-   * The longest a single command may take. Default 250 ms. Above that a read waits as long for its tiers together, 300 ms else; and where this tier keeps
-   * the ledger, so does a write.
+   * The longest a single command may take. Default 250 ms. All tiers of a read together may take 300 ms, or the longest of their timeouts where that is more;
+   * a write waits for the ledger as long as for the tier that keeps it, 250 ms at least.
    */
   readonly timeout?: Duration | undefined
   /** When the tier is left alone after failures, and for how long; `false` switches that off. */
