@@ -65,7 +65,9 @@ test('starts, prints where it is with a curl line that works, and stops cleanly 
   expect(/viewer +(\S+)/.exec(again.out)?.[1]).not.toBe(/viewer +(\S+)/.exec(out)?.[1])
 })
 
-test('with --nodes 2, two processes are one cache: each is seen by the control plane, and both end together; with --log-level, lines of JSON alone are on standard error', async () => {
+test('with --nodes 2, two processes are one cache: each is seen by the control plane, and both end together; with --log-level, lines of JSON alone are on standard error', {
+  timeout: 180_000,
+}, async () => {
   let nodes: { id: string }[] = []
   const args = ['--port', '0', '--dir', makeFolder(), '--nodes', '2', '--log-level', 'debug', ...SMALL]
   const { code, out, err } = await run(args, {}, async (text) => {

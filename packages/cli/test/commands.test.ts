@@ -164,9 +164,11 @@ it('each command does for a role what the role may, and says 4 to everybody else
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])
-}, 60_000)
+}, 240_000)
 
-it('the JSON of each command has a schema and the fields that it lists, and nothing else on standard output', async () => {
+it('the JSON of each command has a schema and the fields that it lists, and nothing else on standard output', {
+  timeout: 240_000,
+}, async () => {
   for (const { name, fields } of COMMANDS) {
     if (fields.length === 0) continue
     const { out, json } = await desk.run([...(await callOf(name)), '--json'], { as: 'admin', stdin: tokenOf('admin') })

@@ -10,6 +10,7 @@ import { createHttpCache } from 'millpond/http'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { patient } from '../../millpond/test/services/index.ts'
+import { plan } from '../src/agent/invalidation.ts'
 import { type Opened, open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-copies-'))
@@ -55,6 +56,31 @@ it('shows the value of every process, says whether all are the same, and is on r
   const { json: other } = await copies()
   expect(other.is_same).toBe(false)
   expect(other.copies[0].sha256).not.toBe(other.copies[1].sha256)
+})
+
+it('asks for its word where a process had no time to count what would go, and keeps within no limit that nobody can know to be kept', async () => {
+  const counts = createCache({ name: 'counts' })
+  for (let at = 0; at < 200; at++) await counts.set(`k${at}`, 1, { tags: ['many'] })
+  const asked = { criteria: { tags: ['many'] }, scan: false }
+  expect(await plan(counts, asked)).toMatchObject({ entries: 200, is_exact: true })
+  const cut = await plan(counts, asked, -1)
+  expect(cut).toMatchObject({ is_exact: false, is_cut: true })
+  expect(cut.entries).toBeLessThan(200)
+  await counts.close()
+
+  await shop.set('many:1', 1, { tags: ['many'] })
+  attached.nodes.answer('plan', () => cut)
+  const invalidate = (more: object) =>
+    opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { cache_name: 'shop', tags: ['many'], ...more } })
+  expect(await invalidate({})).toMatchObject({
+    status: 409,
+    json: { code: 'needs_confirmation', detail: expect.stringContaining('perhaps more') },
+  })
+  expect(await invalidate({ confirm: 'many', max_keys: 9_000 })).toMatchObject({ status: 409, json: { code: 'too_many_keys' } })
+  expect(await shop.get('many:1')).toBe(1)
+  expect(await invalidate({ confirm: 'many' })).toMatchObject({ status: 200, json: { state: 'completed' } })
+  expect(await shop.get('many:1')).toBeUndefined()
+  attached.nodes.answer('plan', (body) => plan(elsewhere, body as typeof asked))
 })
 
 it('explains a URL by what the HTTP cache stores, and by what the application says', async () => {

@@ -40,12 +40,14 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
     expect(code).toBe(0)
   })
 
-  test('stopped, it prints what it has, says so, and leaves nothing running', { timeout: 120_000 }, async ({ expect }) => {
+  test('stopped, it prints what it has, says so, and leaves nothing running', { timeout: 300_000 }, async ({ expect }) => {
     const child = spawn(process.execPath, [LOAD, ...COLD, '--seconds', '600'], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let out = ''
+    let [out, isTold] = ['', false]
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       out += chunk
-      if (chunk.includes('with the cache: running')) child.kill('SIGINT')
+      if (isTold || !out.includes('with the cache: running')) return
+      isTold = true
+      child.kill('SIGINT')
     })
     const [code] = await once(child, 'close')
     expect(out).toContain('STOPPED before its end')
@@ -56,7 +58,7 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
     expect(code).toBe(130)
   })
 
-  test('a planted missing invalidation makes it fail', { timeout: 120_000 }, async ({ expect }) => {
+  test('a planted missing invalidation makes it fail', { timeout: 300_000 }, async ({ expect }) => {
     const { code, out } = await run([...COLD, '--plant', 'org:'])
     expect(out).toMatch(/NOT CORRECT: \d+ of \d+ answers/)
     expect(out).toMatch(/stale: GET .* but write \d+ .* had acknowledged/)
@@ -64,7 +66,7 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
   })
 
   test('insight on against off, and off against off: every figure, no stale answer, and a verdict that follows from them', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async ({ expect }) => {
     const { code, out } = await run([...COLD, '--insight', 'ab', '--pairs', '1', '--json'])
     const comparison = JSON.parse(out.slice(out.indexOf('{"seeds"'), out.lastIndexOf('}') + 1))

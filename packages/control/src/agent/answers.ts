@@ -40,6 +40,8 @@ export interface NodePlan {
   readonly hottest: readonly { readonly namespace: string; readonly key: string; readonly hits: number }[]
   readonly cascade: readonly string[]
   readonly is_exact: boolean
+  /** There was no time to look at all that memory holds: how many more there are, nobody knows. Absent: it was looked at, or a list was given. */
+  readonly is_cut?: boolean
 }
 
 export interface NodeReceipt {

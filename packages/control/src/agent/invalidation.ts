@@ -22,7 +22,7 @@ const criteriaOf = ({ keys, tags, patterns, model, id, all }: AskedCriteria): Cr
   ...(all !== undefined && { all }),
 })
 
-export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'plan'>): Promise<NodePlan> {
+export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'plan'>, budgetMs = PLAN_MS): Promise<NodePlan> {
   const asked = criteriaOf(criteria)
   const open = chosen(cache, namespaces)
   const { keys, ...others } = criteria
@@ -32,7 +32,7 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   const hottest: { namespace: string; key: string; hits: number }[] = []
   let [entries, bytes, reads] = [0, 0, 0]
   const walk: Walk = { entries: entriesOf(cache, open), scanned: 0 }
-  const isWhole = await goOn(walk, PLAN_MS, (entry) => {
+  const isWhole = await goOn(walk, budgetMs, (entry) => {
     if (!selects(entry)) return true
     entries++
     bytes += entry.bytes
@@ -45,7 +45,8 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   keepHottest(hottest)
   const isMemoryAlone = cache.describe().tiers.every(({ name, enabled }) => name === 'memory' || !enabled)
   const base = { bytes, reads_per_second: Math.round(reads * 100) / 100, hottest }
-  if (!scan && !(isMemoryAlone && isWhole)) return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false }
+  if (!scan && !(isMemoryAlone && isWhole))
+    return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false, ...(!isWhole && { is_cut: true }) }
   const tried = await Promise.all(open.map((name) => spaceOf(cache, name).invalidate(asked, { dryRun: true })))
   return { ...base, ...summed(open, tried), is_exact: isWhole && tried.every(({ isExact }) => isExact) }
 }

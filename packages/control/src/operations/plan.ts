@@ -106,6 +106,8 @@ export interface Plan {
 }
 
 export interface StoredPlan extends Plan {
+  /** Not all of it could be counted in time: no bound of keys is known to be kept. */
+  readonly isCut?: boolean
   readonly hottest: Readonly<Record<string, NodePlan['hottest']>>
 }
 
@@ -124,12 +126,14 @@ export async function planInvalidation(control: Control, principal: Principal, b
   checkPace(body.pace_per_s, criteria)
   await checkTiers(control, caches, body.tiers)
   const hottest: Record<string, NodePlan['hottest']> = {}
+  let isCut = false
   const plans = await Promise.all(
     caches.map(async (cache): Promise<CachePlan> => {
       const meant = byUrl !== undefined && isByKeysAlone(criteria) && body.keys === undefined ? byUrl.get(cache) : undefined
       const namespaces = meant?.namespaces ?? within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
       const plan = meant?.plan ?? (await planOne(control, cache, namespaces, criteria, body.scan))
       hottest[cache] = plan.hottest
+      isCut ||= plan.is_cut === true
       return {
         cache_name: cache,
         namespaces: namespaces ?? null,
@@ -156,8 +160,13 @@ export async function planInvalidation(control: Control, principal: Principal, b
     caches: plans,
     pace_per_s: body.pace_per_s ?? null,
     cdn,
-    guard: { max_keys: GUARD_KEYS, needs_confirmation: count > GUARD_KEYS || criteria.all === true, confirm: confirmText(criteria) },
+    guard: {
+      max_keys: GUARD_KEYS,
+      needs_confirmation: isCut || count > GUARD_KEYS || criteria.all === true,
+      confirm: confirmText(criteria),
+    },
     hottest,
+    isCut,
   }
   await control.store.read
     .insertInto('plans')
@@ -184,7 +193,7 @@ function criteriaByName(body: InvalidationBody, found: readonly Target[]): Asked
   return { tags: [...new Set(found.flatMap(({ tags }) => tags ?? []))] }
 }
 
-export function shownPlan({ hottest: _, ...plan }: StoredPlan): Plan {
+export function shownPlan({ hottest: _, isCut: __, ...plan }: StoredPlan): Plan {
   return plan
 }
 
@@ -209,7 +218,8 @@ async function planOne(
   if (largest === undefined)
     throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, { headers: { 'Retry-After': '2' } })
   // Copies of one entry in several processes are one key; what each process alone holds cannot be told from it.
-  return { ...largest, is_exact: plans.length === 1 && replies.length === 1 && largest.is_exact }
+  const isExact = plans.length === 1 && replies.length === 1 && largest.is_exact
+  return { ...largest, is_exact: isExact, is_cut: plans.some(({ is_cut }) => is_cut === true) }
 }
 
 /** As long as the list is, and where its keys are as far as processes know it: there the run is probed. */
@@ -232,25 +242,27 @@ async function planOfList(
 
 /** @throws Problem 403, 409 where the plan may not run as it is */
 export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
-  const { keys: count, guard: held } = plan
+  const { guard: held, isCut = false } = plan
+  const count = isCut ? Number.POSITIVE_INFINITY : plan.keys
+  const told = isCut ? `${plan.keys} keys that were counted in time, and perhaps more` : `${count} keys`
   if (principal.maxKeys !== undefined && count > principal.maxKeys)
     throw new Problem(
       403,
       'over_limit',
-      `the plan has ${count} keys, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask somebody else`,
+      `the plan has ${told}, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask somebody else`,
       {
         extra: { plan: shownPlan(plan) },
       },
     )
   if (body.max_keys !== undefined && count > body.max_keys)
-    throw new Problem(409, 'too_many_keys', `the plan has ${count} keys, more than max_keys ${body.max_keys}: nothing was changed`, {
+    throw new Problem(409, 'too_many_keys', `the plan has ${told}, more than max_keys ${body.max_keys}: nothing was changed`, {
       extra: { plan: shownPlan(plan) },
     })
   if (held.needs_confirmation && body.confirm !== held.confirm)
     throw new Problem(
       409,
       'needs_confirmation',
-      `the plan has ${count} keys: look at it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
+      `the plan has ${told}: look at it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
       {
         extra: { plan: shownPlan(plan) },
       },
