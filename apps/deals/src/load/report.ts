@@ -37,7 +37,7 @@ export interface Figures {
   readonly warmingSuccess: number | null
   /** 0 to 1: bytes of live values over bytes held; null without a cache. */
   readonly memoryEfficiency: number | null
-  /** p95 of the first minute after a restart under load, and of the last minute before; null where it was not restarted. */
+  /** p95 of the first minute after a restart under load, and of the last minute before; null where nothing was asked after one. */
   readonly restart: { readonly p95Ms: number; readonly warmP95Ms: number } | null
 }
 
@@ -82,7 +82,7 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
     memoryP95Ms: memoryP95Ms ?? null,
     warmingSuccess: warming.warmed + warming.failed === 0 ? null : warming.warmed / (warming.warmed + warming.failed),
     memoryEfficiency,
-    restart: restarted === undefined ? null : { p95Ms: p95Of(restarted), warmP95Ms: p95Of(last) },
+    restart: restarted === undefined || restarted.length === 0 ? null : { p95Ms: p95Of(restarted), warmP95Ms: p95Of(last) },
   }
 }
 
