@@ -139,6 +139,12 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await page.unroute(/\/api\//)
     await main(page).getByText('The server answered 500.').first().waitFor({ state: 'detached' })
     await page.locator('.live:not(.is-polling)').waitFor()
+    // Opened meanwhile: it says so, and needs nobody to open it again.
+    await page.route(/\/api\//, (route) => route.fulfill({ status: 502, contentType: 'text/html', body: 'bad gateway' }))
+    await page.reload()
+    await page.getByText('The dashboard could not be had.').waitFor()
+    await page.unroute(/\/api\//)
+    await main(page).getByRole('heading', { name: 'Who answers' }).waitFor()
     expect(await page.evaluate('window.hurt')).toBeUndefined()
     await close()
   })

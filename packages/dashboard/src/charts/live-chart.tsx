@@ -94,7 +94,7 @@ export function LiveChart(props: LiveChartProps) {
   )
   const seen = together(
     marks.filter(({ at }) => at >= from && at <= to),
-    (to - from) / 40,
+    (to - from) / 10,
   )
   const point = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect()

@@ -5,6 +5,7 @@ import { ApiError, type CacheClient, isRecord } from '../api/client.ts'
 import type { Session } from '../api/types.ts'
 import { type Access, AccessContext } from '../context.tsx'
 import { Failure } from '../parts/answer.tsx'
+import { Brand } from '../parts/icon.tsx'
 import { forgetCredentials, heldCredentials, keepCookie, keepToken } from './credentials.ts'
 import { SignIn } from './sign-in.tsx'
 
@@ -13,6 +14,11 @@ type GateState =
   | { readonly is: 'asking' }
   | { readonly is: 'failed'; readonly error: unknown }
   | { readonly is: 'open'; readonly session: Session; readonly routes: ReadonlySet<string>; readonly skewMs: number }
+
+const AGAIN_MS = 5000
+
+/** A server that is away, or fails, may be well in a moment. */
+const mayPass = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.status >= 500)
 
 /** How tokens of the control plane begin: those of a host application have no session to be made of. */
 const OWN = 'mp_'
@@ -37,38 +43,48 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
     isHosted || heldCredentials(client.base).isLikely ? { is: 'asking' } : { is: 'closed' },
   )
 
-  const enter = useCallback(async () => {
-    setState({ is: 'asking' })
-    try {
-      const session = await client.get<Session & { readonly routes?: readonly string[] }>('session/')
-      const routes = session.routes === undefined ? routesOf(await client.get('openapi.json'), client.base) : new Set(session.routes)
-      const { token } = heldCredentials(client.base)
-      if (!isHosted && token?.startsWith(OWN) && routes.has('POST session/')) {
-        // Without a cookie the token serves, for this tab.
-        const isKept = await client.send('POST', 'session/', {}).then(
-          () => true,
-          () => false,
-        )
-        if (isKept) {
-          keepCookie(client.base)
-          onToken(undefined)
+  const enter = useCallback(
+    async (isAgain = false) => {
+      if (!isAgain) setState({ is: 'asking' })
+      try {
+        const session = await client.get<Session & { readonly routes?: readonly string[] }>('session/')
+        const routes = session.routes === undefined ? routesOf(await client.get('openapi.json'), client.base) : new Set(session.routes)
+        const { token } = heldCredentials(client.base)
+        if (!isHosted && token?.startsWith(OWN) && routes.has('POST session/')) {
+          // Without a cookie the token serves, for this tab.
+          const isKept = await client.send('POST', 'session/', {}).then(
+            () => true,
+            () => false,
+          )
+          if (isKept) {
+            keepCookie(client.base)
+            onToken(undefined)
+          }
         }
+        onRoutes(routes)
+        setState({ is: 'open', session, routes, skewMs: skewOf(session.now) })
+        await queries.invalidateQueries()
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401 && !isHosted) {
+          forgetCredentials(client.base)
+          onToken(undefined)
+          setState({ is: 'closed', said: `Not signed in: ${error.message.split(':')[0]}.` })
+        } else setState({ is: 'failed', error })
       }
-      onRoutes(routes)
-      setState({ is: 'open', session, routes, skewMs: skewOf(session.now) })
-      await queries.invalidateQueries()
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401 && !isHosted) {
-        forgetCredentials(client.base)
-        onToken(undefined)
-        setState({ is: 'closed', said: `Not signed in: ${error.message.split(':')[0]}.` })
-      } else setState({ is: 'failed', error })
-    }
-  }, [client, isHosted, onToken, onRoutes, queries])
+    },
+    [client, isHosted, onToken, onRoutes, queries],
+  )
 
   useEffect(() => {
     if (isHosted || heldCredentials(client.base).isLikely) void enter()
   }, [enter, isHosted, client])
+
+  // Whoever opens the page while the server restarts need not stay beside it.
+  useEffect(() => {
+    if (state.is !== 'failed' || !mayPass(state.error)) return
+    const timer = setTimeout(() => void enter(true), AGAIN_MS)
+    return () => clearTimeout(timer)
+  }, [state, enter])
 
   // A page was told 401: the token was revoked or has ended. What is on screen stays where it is until somebody signs in again.
   useEffect(() => {
@@ -112,7 +128,14 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
   if (state.is === 'failed')
     return (
       <main className="sign">
-        <Failure error={state.error} what="The dashboard" retry={() => void enter()} />
+        <div>
+          <p className="brand">
+            <Brand />
+            Millpond
+          </p>
+          <Failure error={state.error} what="The dashboard" retry={() => void enter()} />
+          {mayPass(state.error) && <p className="note more">It is asked again every {AGAIN_MS / 1000} seconds.</p>}
+        </div>
       </main>
     )
   if (access === undefined)
