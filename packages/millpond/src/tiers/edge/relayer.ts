@@ -74,7 +74,8 @@ export class Relayer {
         message: `what the region ${show(peer.name)} has invalidated is not known without a gap: everything is forgotten here`,
       })
     const change = {
-      targets: [{ kind: 'all' }] as const,
+      // Not by `all`, which would end the log: regions that have not read it would forget everything for that, their others for theirs, and so on.
+      targets: [{ kind: 'pattern', pattern: '*' }] as const,
       mode: 'delete',
       reason: 'epoch_changed',
       id: gapId(peer.name, randomUUID()),
