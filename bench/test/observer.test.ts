@@ -1,5 +1,6 @@
-// Shares of a CPU profile, of profiles whose shares are known.
+// Shares of a CPU profile, of profiles whose shares are known, and the interval of differences.
 import { expect, it } from 'vitest'
+import { intervalOf } from '../src/observer/interval.ts'
 import { type Profile, shareUnder } from '../src/observer/profile.ts'
 
 const node = (id: number, functionName: string, url: string, ...children: number[]) => ({ id, callFrame: { functionName, url }, children })
@@ -30,4 +31,8 @@ it('leaves out what came before the run and at its edges', () => {
 
 it('is 0 of nothing', () => {
   expect(shareUnder(profile([2, 2]), /packages\/control/, 10, 0)).toEqual({ share: 0, busy: 0 })
+})
+
+it('has the interval of the tables: of ten differences without their eight least and eight greatest pairs', () => {
+  expect(intervalOf([7, 2, 10, 4, 1, 9, 3, 8, 6, 5])).toEqual({ middle: 5.5, from: 3, to: 8 })
 })

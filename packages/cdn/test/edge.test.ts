@@ -76,9 +76,12 @@ describeWith('redis', 'an application behind an edge', () => {
       isReading = false
       await reader
       for (const path of paths) expect(await edge(path), `${path} in round ${round}`).toBe(String(price))
-      // What could not be stored in time is not there; what is old must not be.
+      // What was loaded while it was invalidated is not kept; what is old must not be there.
       for (const cache of [first, second]) expect([price, undefined]).toContain(await cache.get('deal:7'))
     }
+    // What is loaded when nobody invalidates is kept, and shared.
+    await first.getOrSet('deal:7', load, { ttl: '1h', tags: ['deals'] })
+    await expect.poll(() => second.get('deal:7')).toBe(price)
     await outlet.idle()
     expect(purges).toBeGreaterThanOrEqual(4)
     expect(outlet.state()).toMatchObject({ waiting: 0, failures: 0 })

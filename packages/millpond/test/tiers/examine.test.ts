@@ -34,6 +34,18 @@ async function examine(tier: Tier): Promise<{ told: string[]; steps: readonly Ti
   }
 }
 
+test('a server whose round trips take long is a warning, whose remedy is a place nearer by', async () => {
+  const examination = new Examination(20_000)
+  expect(
+    await examination.ping(
+      'far:1',
+      () => new Promise((resolve) => setTimeout(resolve, 25)),
+      () => 'none',
+    ),
+  ).toBe(true)
+  expect(examination.steps).toMatchObject([{ step: 'ping', at: 'far:1', verdict: 'warning', remedy: expect.stringContaining('nearer') }])
+})
+
 describe('where there is no server', () => {
   test('the step that fails is the last, and says what to do', async () => {
     const port = await freePort()
