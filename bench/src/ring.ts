@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { simulatedServer } from 'millpond/testing'
 import { type DistributedNode, distributed } from 'millpond/tiers/distributed'
+import { drawRegions } from './regions-drawing.ts'
+import { judged, LONG, simulateRegions } from './regions-fleet.ts'
 import { drawFleet } from './ring-drawing.ts'
 import { simulateFleet } from './ring-fleet.ts'
 import { printTable } from './table.ts'
@@ -11,7 +13,8 @@ import { printTable } from './table.ts'
 const HELP = `usage: npm run bench:ring -- [options]
   --draws N       how many rings of other names are drawn (default 100)
   --keys N        keys of each (default 100000)
-  --fleet FILE    simulate a fleet of 100 nodes in place of that, and draw what became of it into an SVG file`
+  --fleet FILE    simulate a fleet of 100 nodes in place of that, and draw what became of it into an SVG file
+  --regions FILE  simulate 10 regions of 10 nodes each, and draw that`
 
 /** Answers the place of the key's node. */
 type Place = (key: number) => number
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     draws: { type: 'string', default: '100' },
     keys: { type: 'string', default: '100000' },
     fleet: { type: 'string' },
+    regions: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -36,6 +40,12 @@ else if (values.fleet !== undefined) {
   const fleet = await simulateFleet()
   writeFileSync(values.fleet, drawFleet(fleet))
   printTable([['', ''], ...fleet.lines])
+} else if (values.regions !== undefined) {
+  const fleet = await simulateRegions()
+  writeFileSync(values.regions, drawRegions(fleet, LONG))
+  const { lines, isKept } = judged(fleet)
+  printTable([['', ''], ...lines])
+  if (!isKept) process.exitCode = 1
 } else compare(Number(values.draws), Number(values.keys))
 
 function compare(draws: number, count: number): void {
@@ -71,8 +81,12 @@ function compare(draws: number, count: number): void {
       nanoseconds(ring, 100, count),
     ]
   })
+  const [, fullest, , added, , ns] = rows.at(-1) ?? []
   const head = ['', 'fullest of 5', 'above 1.1', 'moved by a 6th', 'moved by one less', 'ns, 5 nodes', 'ns, 100 nodes']
   printTable([head, ...rows])
+  console.log(
+    `to be kept by ours: fullest ${fullest} of 1.1 at most, moved ${added} of 1.05, ${ns} ns of 1000: ${Number(fullest) <= 1.1 && Number(added) <= 1.05 && Number(ns) <= 1000 ? 'kept' : 'LOST'}`,
+  )
   console.log(
     'fullest: times the mean, the worst draw. moved: times what must move. ketama and jump are given the digests of the keys, ours hashes them.',
   )
