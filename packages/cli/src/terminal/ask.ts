@@ -48,8 +48,9 @@ export async function readInput({ stdin }: Pick<Streams, 'stdin'>, what: string)
 /** A line that is not shown while it is typed. */
 export async function readSecret({ streams, signal }: Asking, question: Safe): Promise<string> {
   const { stdin, stderr } = streams
-  stderr.write(`${render(question, false)} `)
+  // First: what is pasted at the first sight of the question is not shown either.
   stdin.setRawMode?.(true)
+  stderr.write(`${render(question, false)} `)
   let typed = ''
   try {
     for await (const chunk of stdin) {
