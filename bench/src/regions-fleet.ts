@@ -99,7 +99,9 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
       for (const { ring, place } of processes)
         moves.push(ring.add({ name: `${place.name}-new`, tier: place.joining.connect(linkOf(clock, random, 1, () => false)) }))
     }
-    let [lag, cutLag, staleness] = [0, 0, 0]
+    // Answers that come when the second is over are still of it.
+    const sample = { second, lag: 0, cutLag: 0, staleness: 0 }
+    samples.push(sample)
     for (let ms = 0; ms < 1000; ms += STEP_MS) {
       await clock.run(STEP_MS)
       for (const { place, cache } of processes) {
@@ -115,7 +117,7 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
                 reads++
                 const next = truth.get(key)?.at[version]
                 // It was committed before it was asked for, and not seen.
-                if (next !== undefined && next < asked) staleness = Math.max(staleness, asked - next)
+                if (next !== undefined && next < asked) sample.staleness = Math.max(sample.staleness, asked - next)
               }),
           )
         }
@@ -131,14 +133,13 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
       }
       if (ms % 100 !== 0 || second < 3) continue
       for (const { place, tier } of processes)
-        for (const { region, lagMs = 0 } of tier.ledger.regions.heard()) {
+        for (const { region, lagMs = Number.POSITIVE_INFINITY } of tier.ledger.regions.heard()) {
           const peer = places.find(({ name }) => name === region)
           if (peer === undefined) continue
-          if (cutOff(place, peer)) cutLag = Math.max(cutLag, lagMs)
-          else if (second < plan.heal || second > plan.heal + 1) lag = Math.max(lag, lagMs)
+          if (cutOff(place, peer)) sample.cutLag = Math.max(sample.cutLag, lagMs)
+          else if (second < plan.heal || second > plan.heal + 1) sample.lag = Math.max(sample.lag, lagMs)
         }
     }
-    samples.push({ second, lag, cutLag, staleness })
   }
   await over(Promise.all([...moves, ...pending]), clock)
   const after = owners()
