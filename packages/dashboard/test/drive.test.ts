@@ -414,6 +414,27 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       await page.keyboard.press('Escape')
       await page.getByRole('dialog').waitFor({ state: 'detached' })
       expect(await back.evaluate((element) => element.matches(':focus'))).toBe(true)
+      // A button that is off for a while gets it back, unless somebody has gone on to a field of the page around it meanwhile.
+      const refocused: unknown = await page.evaluate(`(async () => {
+        const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
+        const host = document.querySelector('#host > div')
+        const button = [...host.shadowRoot.querySelectorAll('button')].find((each) => each.offsetParent !== null && !each.disabled)
+        const field = document.body.appendChild(document.createElement('input'))
+        const seen = []
+        for (const goesOn of [false, true]) {
+          button.focus()
+          button.disabled = true
+          await drawn()
+          seen.push(document.activeElement === document.body)
+          if (goesOn) field.focus()
+          button.disabled = false
+          await drawn()
+          seen.push(document.activeElement === (goesOn ? field : host))
+        }
+        field.remove()
+        return seen
+      })()`)
+      expect(refocused).toEqual([true, true, true, true])
       expect(faults).toEqual([])
       await close()
     },

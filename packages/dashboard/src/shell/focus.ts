@@ -57,10 +57,10 @@ function keepFocus(root: HTMLElement): () => void {
 /** Parts of a page that are worth being in. */
 const PLACES = 'dialog, section, main'
 
-function hasFocus(root: HTMLElement): boolean {
-  const place = root.getRootNode()
-  const active = place instanceof Document || place instanceof ShadowRoot ? place.activeElement : null
-  return active !== null && active !== document.body
+/** Also elsewhere on the page: what a host application's own field has is not taken from it. Within a shadow root it is the root's host that the document names. */
+function hasFocus({ ownerDocument }: HTMLElement): boolean {
+  const { activeElement, body } = ownerDocument
+  return activeElement !== null && activeElement !== body
 }
 
 function focusOn(place: HTMLElement | undefined): void {
