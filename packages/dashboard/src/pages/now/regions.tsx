@@ -23,25 +23,31 @@ export function Regions({ cache }: { readonly cache: string }) {
     enabled: offers('GET', 'regions/') && may('metrics:read'),
   })
   const rows = regions.data?.data ?? []
-  if (rows.length === 0) return null
+  if (rows.length === 0 && regions.error === null) return null
   return (
     <Section title="Regions" note="how each stands, and what is known of it elsewhere" className="now-regions">
       {regions.error !== null && <Failure error={regions.error} what="The list of regions" />}
-      <Table
-        caption="Regions"
-        rows={rows}
-        keyOf={({ region }) => region}
-        toneOf={(row) => (row.standing === null || isUnheard(row) ? 'wrong' : undefined)}
-        columns={[
-          { name: 'Region', cell: (row) => `${row.region}${row.is_origin ? ' (origin)' : ''}` },
-          { name: 'State', folded: 'right', cell: (row) => <Standing region={row} /> },
-          { name: 'Behind', folded: 'wide', cell: (row) => <Behind region={row} /> },
-          { name: 'Waits for it', isNumber: true, cell: (row) => <Waiting region={row} /> },
-          { name: 'Last error', folded: 'wide', cell: errorOf },
-          { name: 'Processes', folded: 'wide', cell: (row) => (row.nodes.length === 0 ? 'none is seen from here' : row.nodes.join(', ')) },
-          { name: 'Actions', isSilent: true, folded: 'wide', cell: (row) => <RegionActs region={row} all={rows} /> },
-        ]}
-      />
+      {rows.length > 0 && (
+        <Table
+          caption="Regions"
+          rows={rows}
+          keyOf={({ region }) => region}
+          toneOf={(row) => (row.standing === null || isUnheard(row) ? 'wrong' : undefined)}
+          columns={[
+            { name: 'Region', cell: (row) => `${row.region}${row.is_origin ? ' (origin)' : ''}` },
+            { name: 'State', folded: 'right', cell: (row) => <Standing region={row} /> },
+            { name: 'Behind', folded: 'wide', cell: (row) => <Behind region={row} /> },
+            { name: 'Waits for it', isNumber: true, cell: (row) => <Waiting region={row} /> },
+            { name: 'Last error', folded: 'wide', cell: errorOf },
+            {
+              name: 'Processes',
+              folded: 'wide',
+              cell: (row) => (row.nodes.length === 0 ? 'none is seen from here' : row.nodes.join(', ')),
+            },
+            { name: 'Actions', isSilent: true, folded: 'wide', cell: (row) => <RegionActs region={row} all={rows} /> },
+          ]}
+        />
+      )}
     </Section>
   )
 }
