@@ -60,8 +60,8 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect([(await act('drain', {}, 'mars')).status, (await act('drain', {}, 'eu', 'operator')).status]).toEqual([404, 403])
   expect((await act('drain', {}, 'eu', 'limited')).status).toBe(404)
   expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
-    { target: 'us', outcome: 'ok' },
-    { target: 'us', outcome: 'ok' },
+    { target: 'us', outcome: 'ok', detail: expect.not.objectContaining({ force: true }) },
+    { target: 'us', outcome: 'ok', detail: { force: true } },
     { target: 'us', outcome: 'failed', detail: { why: expect.stringContaining('the last that serves') } },
     { target: 'eu', outcome: 'ok' },
   ])

@@ -70,20 +70,21 @@ export const regionRoutes: readonly Route[] = [
     async handle({ control, principal, params, body, who }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const ms = body.wait_seconds * 1000
+      const force = forced(body)
       // Nodes of the region know its namespaces; where none is here, any node.
       const replies = await control.fleet.ask(
         cache,
         'region_drain',
-        { region: found.region, timeout_ms: ms, ...(body.force && { force: true }) },
+        { region: found.region, timeout_ms: ms, ...force },
         { deadlineMs: ms + 5000, ...(found.nodes.length > 0 && { to: found.nodes }) },
       )
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
-      if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies)
+      if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies, force)
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left').map(({ id }) => `node:${id}`)
       // One that has no namespace open knows nothing, which is of no weight where others do.
       const knowing = done.filter(({ namespaces }) => namespaces > 0)
       const behind = [...new Set([...(knowing.length > 0 ? knowing : done).flatMap((one) => one.behind), ...silent])]
-      await noted(control, who, 'region.drain', found.region, { cache, behind })
+      await noted(control, who, 'region.drain', found.region, { cache, behind, ...force })
       return json(200, { cache_name: cache, region: found.region, is_safe: behind.length === 0, behind })
     },
   }),
@@ -110,14 +111,15 @@ export const regionRoutes: readonly Route[] = [
           'no_node_there',
           `no process of ${found.region} is seen from here: ask the control plane of ${found.region}, or let it serve and fill by reads`,
         )
+      const force = forced(body)
       const asked = {
         ...(body.from !== undefined && { from: body.from }),
         ...(body.keys_per_second !== undefined && { per_second: body.keys_per_second }),
-        ...(body.force && { force: true }),
+        ...force,
       }
       const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
-      if (reply?.body === undefined) throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply])
-      await noted(control, who, 'region.fill', found.region, { cache, from: reply.body.filling?.from ?? null })
+      if (reply?.body === undefined) throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply], force)
+      await noted(control, who, 'region.fill', found.region, { cache, from: reply.body.filling?.from ?? null, ...force })
       return json(200, { cache_name: cache, region: found.region, filling: reply.body.filling })
     },
   }),
@@ -199,6 +201,9 @@ async function regionAt(
   })
 }
 
+/** As nodes are asked, and as it is on record; said only where it is so: a node of an earlier release does not know the word. */
+const forced = ({ force }: { readonly force: boolean }): { readonly force?: true } => (force ? { force } : {})
+
 type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
 /** On record, too: a process that did not answer in time may have done it. */
@@ -208,10 +213,11 @@ async function failed(
   action: string,
   { cache_name: cache, region }: Row,
   replies: readonly { readonly id: string; readonly error?: string; readonly status: string }[],
+  more: Record<string, unknown> = {},
 ): Promise<Problem> {
   const [first] = replies
   const why = first?.error ?? first?.status
-  await noted(control, who, action, region, { cache, ...(why !== undefined && { why }) }, 'failed')
+  await noted(control, who, action, region, { cache, ...(why !== undefined && { why }), ...more }, 'failed')
   return new Problem(
     502,
     'node_failed',
