@@ -36,7 +36,7 @@ export const OPTIONS = {
   reason: { kind: 'text', value: 'TEXT', help: 'goes into the audit' },
   'dry-run': { kind: 'flag', help: 'show what would be done' },
   yes: { kind: 'flag', help: 'do not ask' },
-  force: { kind: 'flag', help: 'do not ask, and do it even where it would be refused' },
+  force: { kind: 'flag', help: 'do not ask; of regions: also where no other one serves' },
   confirm: { kind: 'text', value: 'TEXT', help: 'the text that a large plan asks for' },
   detach: { kind: 'flag', help: 'do not wait for the end' },
   hours: { kind: 'number', value: 'N', help: 'up to now (6)' },
