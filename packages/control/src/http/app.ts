@@ -164,7 +164,7 @@ async function bodyText(request: Request): Promise<string> {
     throw new Problem(
       400,
       'body_lost',
-      'a body was sent, and somebody has read it before: mount the control plane before what parses bodies',
+      'a body was announced and nothing of it came: mount the control plane before what parses bodies, or send none',
     )
   return Buffer.concat(parts).toString()
 }
