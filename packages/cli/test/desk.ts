@@ -71,7 +71,7 @@ export async function openDesk(options: Partial<ControlOptions> = {}): Promise<D
   const folder = mkdtempSync(join(tmpdir(), 'millpond-cli-'))
   mkdirSync(join(folder, 'home'))
   const shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
-  const deep = createCache({ name: 'deep', tiers: [memory(), patient(sqlite({ path: join(folder, 'deep.db') }))] })
+  const deep = createCache({ name: 'deep', tiers: [memory(), patient(sqlite({ path: join(folder, 'deep.db') }), '1s')] })
   const store = await openStore(join(folder, 'control.db'))
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
   await ensureToken(store, { name: 'limited', role: 'operator', namespaces: ['mine'], maxKeys: 3 }, tokenOf('limited'))

@@ -7,7 +7,6 @@ import { type Attached, attach } from '@millpond/control/agent'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { patient } from '../../millpond/test/services/index.ts'
 import { CodeErasures } from '../src/operations/code-erasures.ts'
 import { type CallOptions, type Opened, open } from './setup.ts'
 
@@ -17,7 +16,7 @@ let shop: Cache
 let elsewhere: Cache
 let attached: Attached
 let opened: Opened
-const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path }))] })
+const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), sqlite({ path })] })
 const post = (body: object, as: CallOptions['as'] = 'admin') => opened.call('POST', 'erasures/', { as, body })
 const auditText = async (): Promise<string> => (await opened.call('GET', 'audit/?format=ndjson', { as: 'auditor' })).text
 

@@ -4,4 +4,5 @@ import type { Tier, TierUse } from 'millpond'
 /** For the client of a server. */
 export const PATIENCE = { commandTimeout: '20s', connectTimeout: '20s' } as const
 
-export const patient = (use: Tier): TierUse => ({ use, timeout: '20s' })
+/** An erasure waits for as long as a tier may take: suites that erase are patient for less. */
+export const patient = (use: Tier, timeout: NonNullable<TierUse['timeout']> = '20s'): TierUse => ({ use, timeout })
