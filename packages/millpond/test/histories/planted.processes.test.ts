@@ -36,6 +36,20 @@ const cachedClock: Planted['patches'] = [
   { file: CLOCK, find: 'return performance.now()', replace: 'return noted[1]' },
 ]
 
+/** What a read gives to a node that lacks it is said to be younger than it is. */
+const younger: Planted['patches'] = [
+  {
+    file: 'src/tiers/distributed/mend.ts',
+    find: 'items.push({ ...stored, key: search.key })',
+    replace: 'items.push({ ...stored, key: search.key, asOf: { epoch: stored.asOf.epoch, seq: stored.asOf.seq + 3 } })',
+  },
+]
+
+/** Of what another region has invalidated every second step is left out. */
+const halfHeard: Planted['patches'] = [
+  { file: 'src/tiers/edge/relayer.ts', find: 'group.push(line)', replace: 'if (line.seq % 2 === 0) group.push(line)' },
+]
+
 /** Timing decides how soon a defect shows: a few cells are allowed. */
 const CELLS = 8
 
@@ -70,3 +84,16 @@ describeWith('redis', 'planted in processes over Redis', () => {
       expect(await isFound(planted, 'redis')).toBe(true)
     })
 })
+
+// Of many stores, and of regions: in the long form alone, too.
+if (isLong)
+  describeWith('memcached', 'planted in processes over many stores', () => {
+    test('copies given to a node that lacks them, said to be younger', { timeout: 180_000 }, async () => {
+      const planted = { patches: younger, fault: 'node-wiped', policy: 'delete' } as const
+      expect(await isFound(planted, 'ring')).toBe(true)
+    })
+    test('every second step of another region left out', { timeout: 180_000 }, async () => {
+      const planted = { patches: halfHeard, fault: 'region-slow', policy: 'delete' } as const
+      expect(await isFound(planted, 'regions')).toBe(true)
+    })
+  })
