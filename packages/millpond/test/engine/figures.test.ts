@@ -280,6 +280,7 @@ describe('M1 causes of misses', () => {
     await cache.getEntry('k')
     await over()
     await cache.getOrSet('k', () => 2)
+    expect(misses).toEqual(['expired_ttl', 'expired_ttl', 'cold', 'expired_ttl', 'expired_ttl'])
     expect(cache.stats().missesByCause).toEqual({ expired_ttl: 4, cold: 1 })
   })
 })

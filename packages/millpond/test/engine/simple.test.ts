@@ -16,6 +16,8 @@ describe('small programs', () => {
     expect(await cacheGet('k')).toBe('v')
     await defaultCache().invalidateTags(['t'])
     expect(await cacheGet('k')).toBeUndefined()
+    await cacheSet('nothing', null)
+    expect(await cacheGet('nothing', 'fallback')).toBeNull()
     await cacheSet('k', 'v')
     expect(await cacheDelete('k')).toBe(true)
     expect(await cacheDelete('k')).toBe(false)
