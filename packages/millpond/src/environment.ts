@@ -1,5 +1,5 @@
 // A cache as the environment describes it: the tiers that its variables name, over memory.
-import { checkedElsewhere, checkOptions, type Shape } from './core/checks.ts'
+import { checkedElsewhere, checkOptions, nearest, type Shape } from './core/checks.ts'
 import type { KeyRing } from './core/codec-options.ts'
 import { MillpondError, reasonOf, show } from './core/errors.ts'
 import type { CacheOptions } from './create.ts'
@@ -46,13 +46,17 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
  * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted;
  * with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values (`adaptiveTtl` of millpond/insight);
  * `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it);
- * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
+ * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over, and so is one whose name is a letter or two off (`CACHE_DEFUALT_TIMEOUT`); `own` names those that the program honours.
  * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
 export async function fromEnvironment(env: Environment = process.env, options: EnvironmentOptions = {}): Promise<CacheOptions> {
   checkOptions<EnvironmentOptions>(options, OPTIONS, 'fromEnvironment')
   const own = ownNames(options.own ?? [])
+  for (const [name, text] of Object.entries(env)) {
+    const meant = text === undefined || own.has(name) ? undefined : meantBy(name)
+    if (meant !== undefined) throw refused(name, `nothing reads it: did you mean ${meant}? Where it is another's, say own: ['${name}']`)
+  }
   const concerned = Object.entries(env).filter(
     ([name, text]) => name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
   )
@@ -170,12 +174,17 @@ function named(...names: readonly string[]): Record<string, () => undefined> {
   return Object.fromEntries(names.map((name) => [name, () => undefined]))
 }
 
+/** The variable that was meant by one that only looks like it. Others that begin with `CACHE_` are those of other libraries. */
+function meantBy(name: string): string | undefined {
+  return !name.startsWith('CACHE_') || Object.hasOwn(VARIABLES, name) ? undefined : nearest(name, Object.keys(VARIABLES))
+}
+
 function ownNames(own: Iterable<string>): ReadonlySet<string> {
   if (typeof own === 'string' || typeof own[Symbol.iterator] !== 'function')
     throw new MillpondError('OPTION_INVALID', `fromEnvironment.own: ${show(own)} is not a list of names: give ['DATABASE_URL']`)
   const names = new Set(own)
   for (const name of names) {
-    if (!Object.hasOwn(VARIABLES, name))
+    if (!Object.hasOwn(VARIABLES, name) && meantBy(name) === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
         `fromEnvironment.own: ${show(name)} is not read here anyway: there are ${Object.keys(VARIABLES).join(', ')}`,

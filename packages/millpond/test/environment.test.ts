@@ -84,6 +84,10 @@ test.each<[Record<string, string>, RegExp]>([
   [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: figures are always kept/],
   [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
   [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no tier in a bucket/],
+  [{ CACHE_DEFUALT_TIMEOUT: '60' }, /CACHE_DEFUALT_TIMEOUT: nothing reads it: did you mean CACHE_DEFAULT_TIMEOUT\?.*own: \['CACHE_DEFUALT/],
+  [{ CACHE_WARMING_ENABLE: 'true' }, /CACHE_WARMING_ENABLE: nothing reads it: did you mean CACHE_WARMING_ENABLED/],
+  // Those of Flask-Caching, Laravel, and a service of Kubernetes that is called cache.
+  [{ CACHE_TYPE: 'redis', CACHE_THRESHOLD: '5', CACHE_PREFIX: 'a', CACHE_STORE: 'file', CACHE_PORT: 'tcp://10.0.0.11:6379' }, /^$/],
   [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: zones are purged by @millpond/],
 ])('T14: %j', async (env, message) => {
   const said = await fromEnvironment(env).then(
@@ -127,7 +131,8 @@ it('T14: switches warming, and says how often', async () => {
 
 it('T14: what the program honours itself is left alone', async () => {
   const env = { CACHE_WARMING_ENABLED: 'true', CACHE_WARMING_INTERVAL: '60', DATABASE_URL: 'mysql://db/shop', CACHE_KEY_PREFIX: 'shop' }
-  const options = await fromEnvironment(env, { own: ['CACHE_WARMING_ENABLED', 'CACHE_WARMING_INTERVAL', 'DATABASE_URL'] })
+  const own = ['CACHE_WARMING_ENABLED', 'CACHE_WARMING_INTERVAL', 'DATABASE_URL', 'CACHE_KEY_PREFIXES']
+  const options = await fromEnvironment({ ...env, CACHE_KEY_PREFIXES: 'a,b' }, { own })
   expect(options).toMatchObject({ name: 'shop', tiers: [{ kind: 'memory' }] })
 })
 
