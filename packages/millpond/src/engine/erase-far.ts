@@ -1,7 +1,8 @@
 // What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; void and overtaken ones too.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Scope } from '../core/contracts.ts'
-import { MillpondError } from '../core/errors.ts'
+import { MillpondError, reasonOf } from '../core/errors.ts'
+import type { Attempt } from '../wrap/attempt.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
 import { storageName } from '../wrap/storage-name.ts'
 import { codecOf } from './encoding.ts'
@@ -99,17 +100,22 @@ async function wholeOf(
 ): Promise<(Uint8Array | undefined)[]> {
   const inPieces = names.filter((name, at) => piecesOf(name, records[at]?.body ?? NOTHING).length > 0)
   const read = inPieces.length === 0 ? undefined : await guarded.read(inPieces)
-  if (read?.ok === false) throw unanswered(guarded.name)
+  if (read?.ok === false) throw unanswered(guarded.name, read.cause)
   return names.map((name, at) => {
     const index = inPieces.indexOf(name)
     return index < 0 ? records[at]?.body : (read?.value[index]?.body ?? NOTHING)
   })
 }
 
-function cleared(attempt: { readonly ok: true; readonly value: number } | { readonly ok: false }, name: string): number {
+function cleared(attempt: Attempt<number>, name: string): number {
   if (attempt.ok) return attempt.value
-  throw unanswered(name)
+  throw unanswered(name, attempt.cause)
 }
 
-const unanswered = (name: string): MillpondError =>
-  new MillpondError('TIER_FAILED', `${name} did not answer while it was looked through: erase again`)
+/** @param cause undefined where its breaker is open: it was not asked. */
+const unanswered = (name: string, cause: unknown): MillpondError =>
+  new MillpondError(
+    'TIER_FAILED',
+    `${name} did not answer while it was looked through (${cause === undefined ? 'its breaker is open' : reasonOf(cause)}): erase again`,
+    { cause },
+  )

@@ -140,10 +140,10 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       const value = await (budgetMs === Number.POSITIVE_INFINITY ? answers : leaving.hold(answers, budgetMs, () => name))
       seen?.(value)
       return { ok: true, value }
-    } catch {
+    } catch (cause) {
       // Its command has been reported; who has left is served by others.
       asked.leave()
-      return SKIPPED
+      return { ok: false, cause }
     }
   }
 
@@ -193,7 +193,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     write,
     async drop(keys) {
       const attempted = await attempt(drops, fit(keys), Number.POSITIVE_INFINITY)
-      return attempted.ok ? { ok: true, value: attempted.value.reduce((sum, count) => sum + count, 0) } : SKIPPED
+      return attempted.ok ? { ok: true, value: attempted.value.reduce((sum, count) => sum + count, 0) } : attempted
     },
     async clear(prefix) {
       if (!breaker.allows()) return SKIPPED
@@ -205,7 +205,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
           (cause: unknown) => ({ cause }),
         )
       end('clear', clock.monotonic() - began, 'cause' in error ? (error.cause ?? new Error('the clear failed')) : undefined)
-      return 'removed' in error ? { ok: true, value: error.removed } : SKIPPED
+      return 'removed' in error ? { ok: true, value: error.removed } : { ok: false, cause: error.cause }
     },
   }
 }

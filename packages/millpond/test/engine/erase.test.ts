@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Cache, type CacheOptions, memory, type Tier, type TierUse } from 'millpond'
+import { type Cache, type CacheOptions, type Erased, type ErasureSubject, memory, type Tier, type TierUse } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
@@ -56,6 +56,13 @@ async function fill(a: Cache, b: Cache): Promise<void> {
 const isThere = (cache: Cache, key: string, value: unknown): Promise<unknown> =>
   until(`${key} to be read`, async () => isDeepStrictEqual(await cache.get(key), value))
 
+/** What a tier failed at is what the test fails with: it tells an answer that came too late from a copy that is left. */
+async function eraseAll(cache: Cache, subject: ErasureSubject): Promise<Erased> {
+  const erased = await cache.erase(subject)
+  for (const { error } of erased.tiers) if (error !== undefined) throw error
+  return erased
+}
+
 interface Place {
   /** Tiers of a process: all see the same. */
   tiers(): (Tier | TierUse)[]
@@ -79,7 +86,7 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
       b.getOrSet('late', () => late.promise, { tags: ['subject'] }),
       a.getOrSet('mean', () => meanwhile.promise, { tags: ['subject'] }),
     ]
-    const erasing = a.erase({ tags: ['subject'] })
+    const erasing = eraseAll(a, { tags: ['subject'] })
     meanwhile.open(`${CANARY} meanwhile`)
     const erased = await erasing
     late.open(`${CANARY} late`)
@@ -104,7 +111,7 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
     const name = `erase${count++}`
     const [a, b] = [start(place, name), start(place, name)]
     await fill(a, b)
-    const erased = await b.erase({ keys: ['written', 'loaded', 'void', 'over', 'large'] })
+    const erased = await eraseAll(b, { keys: ['written', 'loaded', 'void', 'over', 'large'] })
     expect(erased.isProven).toBe(fate === 'proven')
     expect((await place.bytes()).includes(CANARY)).toBe(false)
     await isThere(a, 'other', { text: OTHER })
@@ -118,7 +125,7 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
     await fill(b.namespace('reports').for({ tenant: 'acme' }), b.for({ tenant: 'acme' }))
     await b.for({ tenant: 'bolt' }).set('k', OTHER)
     await b.flush()
-    const erased = await a.erase({ tenant: 'acme' })
+    const erased = await eraseAll(a, { tenant: 'acme' })
     expect(erased.isProven).toBe(fate === 'proven')
     expect([...erased.namespaces].sort()).toEqual(['default~acme', 'reports~acme'])
     expect((await place.bytes()).includes(CANARY)).toBe(false)
@@ -316,6 +323,16 @@ describe('an erasure', () => {
     await a.close()
     const { isProven, tiers } = await cache.erase({ tags: ['subject'] })
     expect([isProven, tiers.map(({ name, state }) => `${name} ${state}`)]).toEqual([false, ['a failed', 'b proven']])
+  })
+
+  test('of a tier that does not drop says why', async () => {
+    const tier = sqlite({ path: join(newFolder(), 'cache.db') })
+    const cache = open({ tiers: [{ use: tier, breaker: { threshold: 2 } }] })
+    await cache.set('k', CANARY, { tags: ['subject'] })
+    tier.drop = () => Promise.reject(new Error('disk is away'))
+    const why = async () => (await cache.erase({ tags: ['subject'] })).tiers.map(({ error }) => String(error))
+    expect(await why()).toEqual([expect.stringContaining('sqlite did not answer while it was looked through (disk is away): erase again')])
+    expect(await why()).toEqual([expect.stringContaining('(its breaker is open)')])
   })
 
   test('that the ledger does not hear of proves nothing, and says so', async () => {
