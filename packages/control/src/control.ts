@@ -27,6 +27,8 @@ export interface Control {
   readonly judge: () => Promise<void>
   /** Webhooks may go to private networks. */
   readonly allowPrivateWebhooks: boolean
+  /** A host application signs in people of its own. */
+  readonly isHosted: boolean
   /** How to reach the tiers that configurations name. */
   readonly tiers: TierFactories
   /** Absent: its routes have nothing to show, and refuse to act. */

@@ -164,6 +164,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     hub: new Hub(),
     judge: () => evaluator.judge(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,
+    isHosted: options.authorize !== undefined,
     tiers: options.tiers ?? {},
     cdn: options.cdn,
     version: VERSION,

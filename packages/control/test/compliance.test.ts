@@ -83,7 +83,12 @@ it('tells what is sealed and how old the keys are, and raises an alert where enc
 })
 
 it('judges tokens, retention and the audit by what is set', async () => {
-  expect(await factOf('tokens')).toMatchObject({ state: 'met', evidence: { too_long: [] } })
+  // Nobody has said how long one may last.
+  expect(await factOf('tokens')).toMatchObject({
+    state: 'unknown',
+    detail: expect.stringMatching(/^(\d+) of \1 tokens have no end/),
+    evidence: { too_long: [] },
+  })
   await put('compliance/settings/', { regimes: ['soc2'], max_token_days: 90 })
   expect(await factOf('tokens')).toMatchObject({
     state: 'violated',
@@ -99,6 +104,29 @@ it('judges tokens, retention and the audit by what is set', async () => {
   const { seq } = await opened.store.read.selectFrom('audit').select('seq').orderBy('seq').executeTakeFirstOrThrow()
   await opened.store.read.updateTable('audit').set({ actor: 'somebody else' }).where('seq', '=', seq).execute()
   expect(await factOf('audit')).toMatchObject({ state: 'violated', evidence: { broken: { seq: 1 } } })
+})
+
+// refractionPOINT/documentation#336, hubblestack/nova#24, inspec/inspec#1975, msaad00/agent-bom#3819
+it('takes nothing for met that nobody looks at: alerts that are switched off, tiers of processes that are not seen', async () => {
+  expect(await factOf('alerts')).toMatchObject({ state: 'met', evidence: { off: [], webhooks: 0 } })
+  for (const refused_credentials of [{ enabled: false, levels: { high: 20 } }, { levels: {} }]) {
+    expect((await put('alert_rules/', { refused_credentials })).status).toBe(200)
+    expect(await factOf('alerts')).toMatchObject({ state: 'violated', evidence: { off: ['refused_credentials'] } })
+  }
+  expect(await controlsBy('soc2', 'alerts')).toMatchObject([{ id: 'CC7.2', state: 'violated' }])
+  await put('alert_rules/', {})
+  const alone = await open(':memory:')
+  const { evidence } = (await alone.call('GET', 'compliance/', { as: 'auditor' })).json
+  expect(evidence.encryption).toMatchObject({ state: 'unknown', detail: 'no process is seen that could tell what it keeps' })
+  await alone.close()
+  const hosted = await open(':memory:', { authorize: () => undefined })
+  const { access } = (await hosted.call('GET', 'compliance/', { as: 'auditor' })).json.evidence
+  expect(access).toMatchObject({
+    state: 'unknown',
+    detail: expect.stringContaining('which is for it to prove'),
+    evidence: { by_application: true },
+  })
+  await hosted.close()
 })
 
 it('takes an erasure that came to no proof for open, until the same was proven', async () => {

@@ -210,6 +210,87 @@ it('a body that a parser before us has read is not taken for an empty one, which
   ).toBe(200)
 })
 
+// jetkvm/cloud-api#85
+it('a token is taken after its scheme in any case and after any spaces, alone', async () => {
+  const status = async (Authorization: string) => (await fetchAt(`${API}/session/`, { headers: { Authorization } })).status
+  const token = tokenOf('viewer')
+  for (const given of [`bearer ${token}`, `BEARER   ${token}`]) expect(await status(given), given).toBe(200)
+  for (const given of [token, `Bearer${token}`, `Bearer ${token.toUpperCase()}`, `Bearer ${token} x`, `Bearer ${token}, Bearer ${token}`])
+    expect(await status(given), given).toBe(401)
+})
+
+describe('a body', () => {
+  const mark = (body: Uint8Array<ArrayBuffer>) =>
+    fetchAt(`${API}/events/markers/`, { method: 'POST', headers: { ...bearer, 'Content-Type': 'application/json' }, body })
+
+  it('is read with the mark that editors and shells of Windows put before it (Badgerati/Pode#1604)', async () => {
+    const answer = await mark(new TextEncoder().encode('\ufeff{"message":"v812"}'))
+    expect([answer.status, await answer.json()]).toMatchObject([201, { message: 'v812' }])
+  })
+
+  it('in another encoding is refused, and names nothing that was not meant (node-fetch/node-fetch#1879)', async () => {
+    const latin1 = Uint8Array.from(Buffer.from('{"message":"caf\xe9"}', 'latin1'))
+    const answer = await mark(latin1)
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'malformed', detail: expect.stringContaining('UTF-8') }])
+  })
+})
+
+describe('a parameter', () => {
+  const cleanUp = (query: string) => opened.call('POST', `configurations/${query}`, { as: 'admin', body: { name: 'never-made' } })
+
+  it('that says no is not taken for yes, nor is one that says neither (solana-foundation/solana-developer-platform#782)', async () => {
+    for (const query of ['?dry_run=True', '?dry_run=1']) expect((await cleanUp(query)).json.plan, query).toMatchObject({ dry_run: true })
+    for (const query of ['?dry_run=', '?dry_run=2', '?dry_run=nope']) expect((await cleanUp(query)).status, query).toBe(422)
+    const made = await cleanUp('?dry_run=False')
+    expect(made.status).toBe(201)
+    await opened.call('DELETE', `configurations/${made.json.id}/`, { as: 'admin' })
+  })
+
+  it('of a name that every object has is unknown as any other is (Alain00/blobatar#6)', async () => {
+    for (const name of ['constructor', 'toString', '__proto__'])
+      expect((await opened.call('GET', `silences/?${name}=1`, { as: 'viewer' })).json, name).toMatchObject({
+        status: 422,
+        errors: [{ pointer: `?${name}`, code: 'unknown_field' }],
+      })
+  })
+
+  it('of which the other half is missing is refused: a chain that nobody compared is not whole', async () => {
+    const { last } = (await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json
+    for (const query of [`?seq=${last.seq}`, `?hash=${last.hash}`])
+      expect((await opened.call('GET', `audit/verify/${query}`, { as: 'auditor' })).status, query).toBe(422)
+  })
+})
+
+// block/cachew#333, 365Werk/etagconditionals#7, nginx/nginx#1570
+it('If-Match takes a list, of which one is in force; a weak tag is none, and it is said what has made it weak', async () => {
+  const { id } = (await opened.call('POST', 'configurations/', { as: 'admin', body: { name: 'matched' } })).json
+  const put = (tags: string) =>
+    opened.call('PUT', `configurations/${id}/`, { as: 'admin', body: { name: 'matched' }, headers: { 'If-Match': tags } })
+  expect((await put('"v7", "v1"')).status).toBe(200)
+  expect(await put('"v1","v7"')).toMatchObject({ status: 412, json: { version: 2, detail: expect.stringContaining('not 1 or 7') } })
+  expect(await put('W/"v2"')).toMatchObject({ status: 412, json: { detail: expect.stringContaining('without W/') } })
+  await opened.call('DELETE', `configurations/${id}/`, { as: 'admin' })
+})
+
+// fullstackhero/dotnet-starter-kit#1333, ietf-wg-httpapi/idempotency#46
+it('an answer that is given again has the status and the headers of the first, and says so', async () => {
+  const ask = async () => {
+    const headers = { 'Idempotency-Key': 'reported-1' }
+    return opened.call('POST', 'configurations/', { as: 'admin', body: { name: 'once' }, headers })
+  }
+  const [first, second] = [await ask(), await ask()]
+  const told = ({ status, headers, text }: typeof first) => [status, headers.get('etag'), headers.get('location'), text]
+  expect(first.status).toBe(201)
+  expect(told(second)).toEqual(told(first))
+  expect([first, second].map(({ headers }) => headers.get('idempotency-replayed'))).toEqual([null, 'true'])
+  await opened.call('DELETE', `configurations/${first.json.id}/`, { as: 'admin' })
+})
+
+it('a silence that is over before it begins, or lasts for ever, is refused (prometheus/alertmanager#1096)', async () => {
+  for (const duration_seconds of [0, -1, 1e15])
+    expect((await opened.call('POST', 'silences/', { as: 'operator', body: { duration_seconds } })).status, `${duration_seconds}`).toBe(422)
+})
+
 it('a body cannot reach behind the fields that there are (prototype pollution)', async () => {
   for (const text of ['{"message":"m","__proto__":{"role":"admin"}}', '{"message":"m","constructor":{"prototype":{"x":1}}}']) {
     const asked = { as: 'operator', text, headers: { 'Content-Type': 'application/json' } } as const

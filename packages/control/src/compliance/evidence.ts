@@ -1,4 +1,5 @@
 // What can be said of a control: facts that were looked up now, each with what would speak against it.
+import { rulesOf, webhooksOf } from '../alerts/settings.ts'
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { retentionOf } from '../maintenance/retention.ts'
@@ -18,11 +19,12 @@ export type Facts = Readonly<Record<FactName, Fact>>
 
 const DAY_MS = 86_400_000
 const LOOKED_BACK_MS = 30 * DAY_MS
+const WATCHED = ['refused_credentials', 'audit_broken', 'compliance'] as const
 
 /** @param isAuditWhole undefined: read the whole chain now */
 export async function factsFor(control: Control, settings: ComplianceDocument, isAuditWhole?: boolean): Promise<Facts> {
   const now = await control.store.now()
-  const tiers = await tiersOf(control)
+  const { tiers, untold } = await tiersOf(control)
   const [access, audit, retention, erasure, values, alerts] = await Promise.all([
     accessOf(control, settings, now),
     auditOf(control, isAuditWhole),
@@ -32,7 +34,7 @@ export async function factsFor(control: Control, settings: ComplianceDocument, i
     alertsOf(control),
   ])
   return {
-    encryption: encryptionOf(tiers, settings),
+    encryption: encryptionOf(tiers, untold, settings),
     keys: keysOf(tiers, settings, now),
     access: access.roles,
     tokens: access.tokens,
@@ -53,11 +55,16 @@ interface TierFact {
   readonly key_since: number | null
 }
 
-/** Everything below memory that is in use, as its worst process has it. */
-async function tiersOf({ fleet }: Control): Promise<readonly TierFact[]> {
+/** Everything below memory that is in use, as its worst process has it; and why that is not all, where it is not. */
+async function tiersOf({ fleet }: Control): Promise<{ readonly tiers: readonly TierFact[]; readonly untold: string | undefined }> {
   const found = new Map<string, TierFact>()
-  for (const cache of fleet.names)
-    for (const { report } of (await fleet.see(cache)).nodes)
+  let processes = 0
+  let unseen: string | undefined
+  for (const cache of fleet.names) {
+    const seen = await fleet.see(cache)
+    if (seen.unseen !== undefined) unseen ??= `which processes of ${cache} there are is not known now: ${seen.unseen}`
+    for (const { report } of seen.nodes) {
+      if (report !== undefined) processes++
       for (const { name: tier, scope, enabled, encrypted, key_since } of report?.tiers ?? []) {
         if (tier === 'memory' || !enabled) continue
         const id = `${cache}/${tier}`
@@ -70,10 +77,19 @@ async function tiersOf({ fleet }: Control): Promise<readonly TierFact[]> {
           key_since: Math.min(known?.key_since ?? Number.POSITIVE_INFINITY, key_since ?? Number.POSITIVE_INFINITY),
         })
       }
-  return [...found.values()].map((one) => ({ ...one, key_since: Number.isFinite(one.key_since) ? one.key_since : null }))
+    }
+  }
+  return {
+    tiers: [...found.values()].map((one) => ({ ...one, key_since: Number.isFinite(one.key_since) ? one.key_since : null })),
+    untold: processes === 0 ? 'no process is seen that could tell what it keeps' : unseen,
+  }
 }
 
-function encryptionOf(tiers: readonly TierFact[], { require_encryption, unencrypted_allowed }: ComplianceDocument): Fact {
+function encryptionOf(
+  tiers: readonly TierFact[],
+  unseen: string | undefined,
+  { require_encryption, unencrypted_allowed }: ComplianceDocument,
+): Fact {
   const isAllowed = ({ cache, tier }: TierFact): boolean =>
     unencrypted_allowed.includes(cache) || unencrypted_allowed.includes(`${cache}/${tier}`)
   const named = (some: readonly TierFact[]): string => some.map(({ cache, tier }) => `${cache}/${tier}`).join(', ')
@@ -86,9 +102,10 @@ function encryptionOf(tiers: readonly TierFact[], { require_encryption, unencryp
     tiers,
     allowed: unencrypted_allowed,
   }
-  if (tiers.length === 0) return { state: 'met', detail: 'no cache keeps anything outside its process', evidence }
   if (plain.length > 0) return { state: 'violated', detail: `what is written to ${named(plain)} is not sealed`, evidence }
   if (untold.length > 0) return { state: 'unknown', detail: `no process says whether ${named(untold)} is sealed`, evidence }
+  if (unseen !== undefined) return { state: 'unknown', detail: unseen, evidence }
+  if (tiers.length === 0) return { state: 'met', detail: 'no cache keeps anything outside its process', evidence }
   return { state: 'met', detail: 'everything that leaves a process is sealed (AES-256-GCM), or is allowed not to be', evidence }
 }
 
@@ -110,7 +127,7 @@ function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocu
   return { state: 'met', detail: `no key seals for longer than ${max_key_age_days} days`, evidence }
 }
 
-async function accessOf({ store }: Control, settings: ComplianceDocument, now: number): Promise<{ roles: Fact; tokens: Fact }> {
+async function accessOf({ store, isHosted }: Control, settings: ComplianceDocument, now: number): Promise<{ roles: Fact; tokens: Fact }> {
   const users = await store.read
     .selectFrom('users')
     .select(['name', 'role', 'namespaces'])
@@ -135,31 +152,45 @@ async function accessOf({ store }: Control, settings: ComplianceDocument, now: n
           ({ created_at, expires_at }) => expires_at === null || Number(expires_at) - Number(created_at) > max_token_days * DAY_MS,
         )
   const idle = live.filter(({ created_at, last_used_at }) => now - Number(last_used_at ?? created_at) > max_idle_token_days * DAY_MS)
+  const without_end = live.filter(({ expires_at }) => expires_at === null).length
   const evidence = {
     live: live.length,
-    without_end: live.filter(({ expires_at }) => expires_at === null).length,
+    without_end,
     too_long: tooLong.map(({ id, user }) => ({ id, user })),
     idle: idle.map(({ id, user }) => ({ id, user })),
     max_token_days,
     max_idle_token_days,
   }
   const at = tooLong[0] ?? idle[0]
+  const why = tooLong.length > 0 ? 'lasts longer than is allowed' : 'was not used for too long'
+  const judged =
+    at === undefined
+      ? tokensWithout(without_end, live.length, isHosted)
+      : ({ state: 'violated', detail: `the token ${at.id} of ${at.user} ${why}: revoke it` } as const)
   return {
     roles: {
-      state: 'met',
-      detail: `${users.length} users with roles of least privilege; nothing is open without a credential`,
-      evidence: { users_by_role: byRole, limited: users.filter(({ namespaces }) => namespaces !== null).length },
+      state: isHosted ? 'unknown' : 'met',
+      detail: isHosted
+        ? `${HOSTED}; users of the control plane itself: ${users.length}`
+        : `nothing is open without a credential, and each of ${users.length} users may do what the role permits (${counted(byRole)})`,
+      evidence: { users_by_role: byRole, limited: users.filter(({ namespaces }) => namespaces !== null).length, by_application: isHosted },
     },
-    tokens: {
-      state: at === undefined ? 'met' : 'violated',
-      detail:
-        at === undefined
-          ? 'tokens are stored as hashes, shown once, and end where they must'
-          : `the token ${at.id} of ${at.user} ${tooLong.length > 0 ? 'lasts longer than is allowed' : 'was not used for too long'}: revoke it`,
-      evidence,
-    },
+    tokens: { ...judged, evidence },
   }
 }
+
+function tokensWithout(end: number, live: number, isHosted: boolean): Pick<Fact, 'state' | 'detail'> {
+  if (end > 0) return { state: 'unknown', detail: `${end} of ${live} tokens have no end, and max_token_days does not say that they must` }
+  if (isHosted) return { state: 'unknown', detail: `${HOSTED}; each of the ${live} tokens of the control plane itself has an end` }
+  return { state: 'met', detail: `tokens are stored as hashes and shown once, and each of the ${live} in use has an end` }
+}
+
+const HOSTED = 'the application signs in people of its own, which is for it to prove'
+
+const counted = (byRole: Readonly<Record<string, number>>): string =>
+  Object.entries(byRole)
+    .map(([role, n]) => `${n} ${role}`)
+    .join(', ')
 
 async function auditOf({ store }: Control, isWhole: boolean | undefined): Promise<Fact> {
   const verdict = isWhole === undefined ? await verifyAudit(store) : { ok: isWhole, rows: null, broken: undefined, last: null }
@@ -235,9 +266,14 @@ async function valuesOf({ store }: Control, now: number): Promise<Fact> {
 
 async function alertsOf({ store }: Control): Promise<Fact> {
   const firing = await store.read.selectFrom('alerts').select(['rule', 'severity']).where('state', '=', 'firing').execute()
+  const rules = await rulesOf(store)
+  const off = WATCHED.filter((rule) => !rules[rule].enabled || Object.keys(rules[rule].levels).length === 0)
+  const webhooks = (await webhooksOf(store)).length
+  const evidence = { firing: firing.length, rules: WATCHED, off, webhooks }
+  if (off.length > 0) return { state: 'violated', detail: `switched off, and raised by nothing: ${off.join(', ')}`, evidence }
   return {
     state: 'met',
-    detail: 'refused credentials, a broken chain, and violations of what is required here raise alerts',
-    evidence: { firing: firing.length, rules: ['refused_credentials', 'audit_broken', 'compliance'] },
+    detail: `refused credentials, a broken chain, and violations of what is required here raise alerts; webhooks that are told: ${webhooks}`,
+    evidence,
   }
 }

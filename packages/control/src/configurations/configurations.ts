@@ -25,8 +25,8 @@ export interface Configurations {
   /** @throws Problem 409 for a name that is taken */
   create(document: ConfigurationDocument, who: Who, reason?: string): Promise<ConfigurationView>
   /** @throws Problem 404; 412 when `version` is given and is not the one in force; 409 */
-  replace(id: string, document: ConfigurationDocument, who: Who, version?: number, reason?: string): Promise<ConfigurationView>
-  remove(id: string, who: Who, version?: number): Promise<void>
+  replace(id: string, document: ConfigurationDocument, who: Who, versions?: readonly number[], reason?: string): Promise<ConfigurationView>
+  remove(id: string, who: Who, versions?: readonly number[]): Promise<void>
   versions(id: string): Promise<readonly Version[]>
   /** Puts an earlier version's document in force again, as a new version. */
   rollback(id: string, to: number, who: Who): Promise<ConfigurationView>
@@ -40,9 +40,9 @@ export function configurations(store: Store): Configurations {
     for (const listener of listeners) listener(name)
   }
 
-  const replace: Configurations['replace'] = async (id, document, who, version, reason) => {
+  const replace: Configurations['replace'] = async (id, document, who, versions, reason) => {
     const view = await store.write(async (tx) => {
-      const held = await heldRow(tx, id, version)
+      const held = await heldRow(tx, id, versions)
       await refuseTaken(tx, document.name, id)
       const now = await store.now(tx)
       const next = held.version + 1
@@ -120,9 +120,9 @@ export function configurations(store: Store): Configurations {
       tell(view.name)
       return view
     },
-    async remove(id, who, version) {
+    async remove(id, who, versions) {
       const name = await store.write(async (tx) => {
-        const held = await heldRow(tx, id, version)
+        const held = await heldRow(tx, id, versions)
         await tx.updateTable('configurations').set({ deleted: 1 }).where('id', '=', id).execute()
         await appendAudit(store, tx, {
           ...who,
@@ -207,14 +207,20 @@ function viewOf(row: Omit<ConfigurationTable, 'seq'>): ConfigurationView {
   return { id: row.id, ...documentOf(row), version: row.version, created_at: timeOf(row.created_at), updated_at: timeOf(row.updated_at) }
 }
 
-async function heldRow(tx: Writer, id: string, version: number | undefined): Promise<Omit<ConfigurationTable, 'seq'>> {
+/** @param versions one of which must be in force; undefined: any */
+async function heldRow(tx: Writer, id: string, versions: readonly number[] | undefined): Promise<Omit<ConfigurationTable, 'seq'>> {
   const held = await tx.selectFrom('configurations').selectAll().where('id', '=', id).where('deleted', '=', 0).executeTakeFirst()
   if (held === undefined) throw notFound(`configuration ${id}`)
-  if (version !== undefined && version !== held.version) {
-    throw new Problem(412, 'version_mismatch', `version ${held.version} is in force, not ${version}: read it again, then decide`, {
-      headers: { ETag: etagOf(held.version) },
-      extra: { version: held.version },
-    })
+  if (versions !== undefined && !versions.includes(held.version)) {
+    throw new Problem(
+      412,
+      'version_mismatch',
+      `version ${held.version} is in force, not ${versions.join(' or ')}: read it again, then decide`,
+      {
+        headers: { ETag: etagOf(held.version) },
+        extra: { version: held.version },
+      },
+    )
   }
   return held
 }

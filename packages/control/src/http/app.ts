@@ -130,8 +130,8 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
 /** A token in the header, else the host application's word, else the session of a browser. */
 async function whoIs({ control, authorize }: AppOptions, request: Request): Promise<Principal | undefined> {
   const header = request.headers.get('authorization')
-  const [scheme = '', token = ''] = header?.split(' ') ?? []
-  const known = scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
+  const token = /^bearer +(\S+)$/i.exec(header ?? '')?.[1]
+  const known = token === undefined ? undefined : await principalOf(control.store, token)
   const principal = known ?? (await authorize?.(request))
   if (principal !== undefined || header !== null) return principal
   const secret = secretIn(request)
@@ -166,8 +166,15 @@ async function bodyText(request: Request): Promise<string> {
       'body_lost',
       'a body was announced and nothing of it came: mount the control plane before what parses bodies, or send none',
     )
-  return Buffer.concat(parts).toString()
+  try {
+    return UTF_8.decode(Buffer.concat(parts))
+  } catch {
+    throw new Problem(400, 'malformed', 'the body is not UTF-8, as JSON is: names in it would be others than were meant')
+  }
 }
+
+/** Leaves out a byte order mark, which some editors and shells put before a text. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true })
 
 const isBodySaid = ({ headers }: Request): boolean => Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding')
 
@@ -206,7 +213,7 @@ function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
 }
 
 function parseQuery({ query, method, path }: Route, request: Request): unknown {
-  const given: Record<string, string> = {}
+  const given: Record<string, string> = Object.create(null)
   for (const [name, value] of new URL(request.url).searchParams) {
     if (name in given) throw invalid([{ pointer: `?${name}`, code: 'repeated', detail: 'give it once' }])
     given[name] = value

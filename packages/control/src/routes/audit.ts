@@ -73,7 +73,9 @@ export const auditRoutes: readonly Route[] = [
     summary: 'Read the whole chain; seq and hash of an earlier answer prove that nothing was cut off since',
     scope: 'audit:read',
     rate: 'scan',
-    query: z.strictObject({ seq: z.coerce.number().int().min(1).optional(), hash: z.string().length(64).optional() }),
+    query: z
+      .strictObject({ seq: z.coerce.number().int().min(1).optional(), hash: z.string().length(64).optional() })
+      .refine(({ seq, hash }) => (seq === undefined) === (hash === undefined), 'give seq and hash of one earlier answer, or neither'),
     answers: {
       200: {
         description: 'Whether it is whole',

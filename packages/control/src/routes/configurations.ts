@@ -96,7 +96,7 @@ export const configurationRoutes: readonly Route[] = [
       const before = await heldConfiguration(call)
       refuseForeign(call, body.name)
       if (call.query.dry_run) return planned(call, before, body)
-      const view = await control.configurations.replace(before.id, body, who, wantedVersion(call.request))
+      const view = await control.configurations.replace(before.id, body, who, wantedVersions(call.request))
       return json(200, view, { ETag: etagOf(view.version) })
     },
   }),
@@ -108,7 +108,7 @@ export const configurationRoutes: readonly Route[] = [
     answers: { 204: { description: 'Deleted' } },
     async handle(call) {
       const { id } = await heldConfiguration(call)
-      await call.control.configurations.remove(id, call.who, wantedVersion(call.request))
+      await call.control.configurations.remove(id, call.who, wantedVersions(call.request))
       return { status: 204 }
     },
   }),
@@ -185,11 +185,14 @@ async function effectsOf({ fleet }: Call['control'], { name, ttl_seconds, max_si
   }))
 }
 
-function wantedVersion(request: Request): number | undefined {
+/** RFC 9110 13.1.1: a list, of which one must be in force; a weak tag never is. */
+function wantedVersions(request: Request): readonly number[] | undefined {
   const given = request.headers.get('if-match')
   if (given === null || given === '*') return undefined
-  const version = /^"v(\d{1,9})"$/.exec(given)?.[1]
-  if (version === undefined)
-    throw new Problem(412, 'version_mismatch', `If-Match ${given} is not an ETag of a configuration: send the one that GET gave`)
-  return Number(version)
+  const versions = given.split(',').flatMap((tag) => /^"v(\d{1,9})"$/.exec(tag.trim())?.[1] ?? [])
+  if (versions.length > 0) return versions.map(Number)
+  const why = /^W\/"v\d/.test(given)
+    ? 'is weak, as proxies make it that compress: send it without W/'
+    : 'is not an ETag of a configuration: send the one that GET gave'
+  throw new Problem(412, 'version_mismatch', `If-Match ${given} ${why}`)
 }
