@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
-import { bringServers, missing } from './servers.mjs'
+import { bringServers, missing, only, sought } from './servers.mjs'
 
 const USAGE = `npm run histories -- [--minutes N] [--seed S] [--skip N] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
 
@@ -65,19 +65,24 @@ if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is not one
 checkNode()
 if (!install()) process.exit(1)
 const { compile } = await import('../packages/millpond/test/histories/compile.mjs')
-for (const [, { program, install: how }] of missing(bringServers())) console.log(`histories: no ${program} here. To have it: ${how}`)
+const servers = only(asked.flatMap(serversOf))
+for (const [, { program, install: how }] of missing(bringServers({ which: { ...servers, ...sought } }), servers))
+  console.log(`histories: no ${program} here. To have it: ${how}`)
 const compiled = compile()
 /** @type {typeof import('../packages/millpond/test/histories/run.ts')} */
 const { count, countCells, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
-/** @param {typeof known[number]} name */
-function canRun(name) {
-  if (name === 'sqlite' || name === 'file' || name === 'none') return true
-  if ((name === 'memcached' || name === 'ring') && !isHere('memcached')) return false
-  return isHere(name === 'postgres' ? 'postgres' : 'redis')
+/** @param {typeof known[number]} name @returns {('redis' | 'postgres' | 'memcached')[]} */
+function serversOf(name) {
+  if (name === 'sqlite' || name === 'file' || name === 'none') return []
+  if (name === 'memcached' || name === 'ring') return ['redis', 'memcached']
+  return [name === 'postgres' ? 'postgres' : 'redis']
 }
+
+/** @param {typeof known[number]} name */
+const canRun = (name) => serversOf(name).every((one) => isHere(one))
 const tiers = asked.filter(canRun)
 if (tiers.length < asked.length) console.log(`histories: no server here, so left out: ${asked.filter((name) => !canRun(name)).join(', ')}`)
 if (tiers.length === 0) refuse('nothing left to run')

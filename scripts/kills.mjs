@@ -3,7 +3,7 @@
 // @ts-check
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
-import { bringServers, missing } from './servers.mjs'
+import { bringServers, missing, only, sought } from './servers.mjs'
 
 const ALL = /** @type {const} */ (['journal', 'journal-sync', 'stream'])
 
@@ -46,7 +46,9 @@ if (unknown !== undefined) refuse(`--only: ${JSON.stringify(unknown)} is not one
 const end = performance.now() + minutes * 60_000
 checkNode()
 if (!install()) process.exit(1)
-for (const [, { program, install: how }] of missing(bringServers())) console.log(`kills: no ${program} here. To have it: ${how}`)
+const servers = only(asked.includes('stream') ? ['redis'] : [])
+for (const [, { program, install: how }] of missing(bringServers({ which: { ...servers, ...sought } }), servers))
+  console.log(`kills: no ${program} here. To have it: ${how}`)
 const { compile } = await import('../packages/millpond/test/histories/compile.mjs')
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere, startRedis } = await import(`${compile()}/test/services/index.js`)

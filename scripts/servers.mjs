@@ -108,6 +108,9 @@ export const sought = {
   },
 }
 
+/** Of the servers that are wanted these alone, for a command that needs no more. @param {readonly string[]} names @returns {typeof wanted} */
+export const only = (names) => Object.fromEntries(Object.entries(wanted).filter(([name]) => names.includes(name)))
+
 /**
  * Finds or fetches every server and writes down where it is.
  * @param {{ say?: (line: string) => void, fetch?: boolean, which?: typeof wanted }} [options]

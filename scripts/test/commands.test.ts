@@ -1,9 +1,10 @@
 // The commands of the project say what they can do, refuse what they cannot, and need nothing installed or built for either.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ran } from '../../packages/millpond/test/services/index.ts'
 import { root } from '../prepare.mjs'
+import { only } from '../servers.mjs'
 
 const call = (script: string, ...args: readonly string[]) => ran(process.execPath, [join(root, 'scripts', script), ...args])
 
@@ -47,4 +48,21 @@ test('CONTRIBUTING names only commands that exist', () => {
     expect(named.filter((name) => !(name in scripts) && !['ci', 'install'].includes(name))).toEqual([])
     expect(named.length).toBeGreaterThan(3)
   }
+})
+
+test('CONTRIBUTING names only files and folders that exist', () => {
+  const page = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8')
+  const named = [...page.matchAll(/`((?:packages|apps|bench|scripts|docs|deploy|examples)\/[\w./-]+)`/g)].map((match) => match[1] ?? '')
+  // What a recipe is about to make, and what a command has made.
+  const lost = named.filter((path) => !path.includes('NAME') && path !== 'docs/reference' && !existsSync(join(root, path)))
+  expect(lost).toEqual([])
+  expect(named.length).toBeGreaterThan(8)
+  const links = [...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '')
+  expect(links.filter((link) => !existsSync(join(root, link)))).toEqual([])
+  expect(links.length).toBeGreaterThan(2)
+})
+
+test('a command that needs one server brings no other', () => {
+  expect(Object.keys(only(['memcached', 'redis', 'redis']))).toEqual(['redis', 'memcached'])
+  expect(only([])).toEqual({})
 })
