@@ -216,7 +216,7 @@ export function controlSuite(where: () => string): void {
       const cookie = await opened.call('POST', 'session/', { token, body: {}, headers: { 'Idempotency-Key': 'secret-2' } })
       const kept = JSON.stringify(await opened.store.read.selectFrom('idempotency').selectAll().execute())
       expect(kept).not.toContain(token)
-      expect(kept).not.toContain(cookie.headers.get('set-cookie')?.slice(9, 52))
+      expect(kept).not.toContain(/=([\w-]{43});/.exec(cookie.headers.get('set-cookie') ?? '')?.[1])
     })
 
     it('is not done a second time where its first call died', async () => {

@@ -26,16 +26,18 @@ describe('a session', () => {
   it('is a cookie that no script reads and no other site sends, secure where the connection is', async () => {
     const { status, headers, json } = await opened.call('POST', 'session/', { as: 'viewer', body: {} })
     expect([status, json.role]).toEqual([200, 'viewer'])
-    expect(headers.get('set-cookie')).toMatch(/^millpond=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
+    expect(headers.get('set-cookie')).toMatch(/^millpond-[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
     const tls = await opened.plane.fetch(
       new Request('https://shop.example/api/admin/caching/session/', {
         method: 'POST',
         headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
       }),
     )
-    expect(tls.headers.get('set-cookie')).toMatch(/^__Host-millpond=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure$/)
+    expect(tls.headers.get('set-cookie')).toMatch(
+      /^__Host-millpond-[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200; Secure$/,
+    )
     const stored = await opened.store.read.selectFrom('sessions').selectAll().execute()
-    expect(JSON.stringify(stored)).not.toContain(headers.get('set-cookie')?.slice(9, 52))
+    expect(JSON.stringify(stored)).not.toContain(/=([\w-]{43});/.exec(headers.get('set-cookie') ?? '')?.[1])
   })
 
   it('reads freely, and writes only with its header and from a page of its own', async () => {
@@ -82,7 +84,26 @@ describe('a session', () => {
     await opened.call('DELETE', `tokens/${made.id}/`, { as: 'admin' })
     const old = await signIn()
     await opened.store.read.updateTable('sessions').set({ expires_at: 1 }).execute()
-    expect([await status(ended), await status(revoked), await status(old), await status('millpond=made-up')]).toEqual([401, 401, 401, 401])
+    expect([await status(ended), await status(revoked), await status(old), await status(old.replace(/=.*/, '=made-up'))]).toEqual([
+      401, 401, 401, 401,
+    ])
+  })
+
+  it('stands beside that of another control plane on the host: browsers keep cookies of all ports together (OctoPrint/OctoPrint#1479, requarks/wiki#228)', async () => {
+    const other = await open(':memory:')
+    const jar = new Map<string, string>()
+    const keep = ({ headers }: { readonly headers: Headers }) => {
+      const [name = '', value = ''] = headers.get('set-cookie')?.split(/[=;]/) ?? []
+      jar.set(name, value)
+    }
+    const cookie = () => [...jar].map((pair) => pair.join('=')).join('; ')
+    const seen = () =>
+      Promise.all([opened, other].map(async (each) => (await each.call('GET', 'session/', { headers: { cookie: cookie() } })).status))
+    for (const each of [opened, other]) keep(await each.call('POST', 'session/', { as: 'admin', body: {} }))
+    expect(await seen()).toEqual([200, 200])
+    keep(await other.call('DELETE', 'session/', { headers: { cookie: cookie(), ...OWN } }))
+    expect(await seen()).toEqual([200, 401])
+    await other.close()
   })
 
   it('begins with a token of its own, not with another session', async () => {

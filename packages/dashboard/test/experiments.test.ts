@@ -4,6 +4,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { type Hands, handsOn } from './hands.ts'
 import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
 describeWith('chromium', 'experiments in a browser', () => {
@@ -12,10 +13,12 @@ describeWith('chromium', 'experiments in a browser', () => {
   let browser: Browser
   let page: Page
   let faults: string[]
+  let hands: Hands
   beforeAll(async () => {
     served = await serve(shop)
     browser = await openBrowser()
     ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
+    hands = handsOn(page)
   })
   afterAll(async () => {
     await browser?.close()
@@ -24,6 +27,11 @@ describeWith('chromium', 'experiments in a browser', () => {
   })
   const open = (place: string) => page.goto(served.url + BASE + place)
   const title = (name: RegExp) => page.getByRole('heading', { level: 1, name })
+  const write = async (label: string, text: string) => {
+    await hands.tabTo(page.getByLabel(label))
+    await hands.press('Control+A')
+    await page.keyboard.type(text)
+  }
   const play = async (cache: Cache): Promise<void> => {
     for (let read = 0; read < 6000; read++) {
       await cache.getOrSet(`item:${(read * 7919) % 300}`, () => 1)
@@ -31,19 +39,28 @@ describeWith('chromium', 'experiments in a browser', () => {
     }
   }
 
-  it('begins with nothing, and says of a share that is too small why it is refused', async () => {
+  it('begins with nothing, by keyboard alone, and says of a share that is too small why it is refused', async () => {
     await open('experiments/?cache=shop')
     await title(/Nothing has been tried yet/).waitFor()
-    await page.getByRole('button', { name: 'Try something…' }).click()
-    await page.getByLabel('Of the keys, %').fill('1')
-    await page.getByRole('button', { name: 'Begin' }).click()
+    await hands.hit(hands.button('Try something…'))
+    // A selection drawn out of a field ends beside the dialog, and closes nothing (primer/view_components#3699, CaptainCodeman/svelte-headlessui#59).
+    await page.getByLabel('Of the keys, %').hover()
+    await page.mouse.down()
+    await page.mouse.move(2, 2)
+    await page.mouse.up()
+    await write('Of the keys, %', '1')
+    await page.mouse.click(2, 2)
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await hands.hit(hands.button('Try something…'))
+    await write('Of the keys, %', '1')
+    await hands.hit(hands.button('Begin'))
     await page.getByText('too small to say anything').waitFor()
-    await page.getByLabel('Of the keys, %').fill('50')
-    await page.getByRole('button', { name: 'Begin' }).click()
+    await write('Of the keys, %', '50')
+    await hands.hit(hands.button('Begin'))
     await title(/Not enough data yet/).waitFor()
     await page.getByText('all keys are still alike').waitFor()
-    await page.getByRole('button', { name: 'Stop it…' }).click()
-    await page.getByRole('button', { name: 'Stop it', exact: true }).click()
+    await hands.hit(hands.button('Stop it…'))
+    await hands.hit(hands.button('Stop it'))
     await title(/It ended before anything was sure/).waitFor()
     expect(await lookAt(page)).toEqual([])
   })
@@ -60,12 +77,12 @@ describeWith('chromium', 'experiments in a browser', () => {
     await title(/an hour is better/).waitFor()
     await page.getByRole('heading', { name: 'How sure an hour has become' }).waitFor()
     expect(await lookAt(page)).toEqual([])
-    await page.getByRole('button', { name: 'Set it for all keys…' }).click()
-    await page.getByRole('button', { name: 'Set it for all keys', exact: true }).click()
+    await hands.hit(hands.button('Set it for all keys…'))
+    await hands.hit(hands.button('Set it for all keys'))
     await title(/an hour is set for all keys/).waitFor()
     expect(shop.describe().defaults.ttl_seconds).toBe(3600)
-    await page.getByRole('button', { name: 'Take it back…' }).click()
-    await page.getByRole('button', { name: 'Take it back', exact: true }).click()
+    await hands.hit(hands.button('Take it back…'))
+    await hands.hit(hands.button('Take it back'))
     await title(/was set, and taken back/).waitFor()
     expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
     expect(faults.filter((fault) => !fault.includes('422'))).toEqual([])

@@ -1,7 +1,7 @@
 // Times and numbers as the pages write them.
 import { describe, expect, it } from 'vitest'
 import { runsOf } from '../src/charts/runs.ts'
-import { linePath, timeTicks } from '../src/charts/scale.ts'
+import { axisValues, known, linePath, timeTicks } from '../src/charts/scale.ts'
 import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
 import { createTimes, stopwatch, timeLeft } from '../src/format/times.ts'
@@ -49,6 +49,15 @@ describe('times', () => {
 
 it('draws a gap where nothing is known, and a dot where only one value is', () => {
   expect(linePath([0, 10, 20, 30, 40, 50], [1, 2, null, 3, null, 4])).toBe('M0.0 1.00L10.0 2.00M28.0 3.00h4M48.0 4.00h4')
+})
+
+it('takes what is no number for what is not known, and says no value of an axis twice', () => {
+  expect(known([1, Number.NaN, Number.POSITIVE_INFINITY, null, 0])).toEqual([1, null, null, null, 0])
+  expect([1, 2, 5].map((max) => axisValues(max, (value) => value.toFixed(0)))).toEqual([
+    [1, 0],
+    [2, 1, 0],
+    [5, 2.5, 0],
+  ])
 })
 
 it('gives a time that was set as it was set, and one that was measured by no more than is worth saying', () => {

@@ -149,6 +149,22 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await close()
   })
 
+  it('says which sign of a token no header carries, and asks nobody (chathub-dev/chathub#155, cooderl/wewe-rss#205)', async () => {
+    const { page, faults, close } = await open()
+    await page.goto(served.url + BASE)
+    for (const [token, sign] of [
+      ['mp_abc…', 'U+2026'],
+      ['mp_abc\u200B', 'U+200B'],
+      ['Bearer mp_abc', 'U+0020'],
+    ] as const) {
+      await page.locator('input[type=password]').fill(token)
+      await page.keyboard.press('Enter')
+      await page.getByRole('alert').getByText(sign).waitFor()
+    }
+    expect(faults).toEqual([])
+    await close()
+  })
+
   it('stays quick to use with a thousand namespaces: the costliest are listed, any can be named', async () => {
     for (let at = 0; at < NAMESPACES; at++) await served.cache.namespace(`tenant-${at}`).get('a')
     const { page, faults, close } = await open({ viewport: { width: 1280, height: 900 } })

@@ -5,6 +5,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { type Hands, handsOn } from './hands.ts'
 import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
 describeWith('chromium', 'sizing and advice in a browser', () => {
@@ -17,6 +18,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
   let browser: Browser
   let page: Page
   let faults: string[]
+  let hands: Hands
   beforeAll(async () => {
     insight = createInsight({ caches: [shop, young] })
     const mine = shop.namespace('mine')
@@ -33,6 +35,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     served = await serve(shop, { caches, insight })
     browser = await openBrowser()
     ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
+    hands = handsOn(page)
   })
   afterAll(async () => {
     await browser?.close()
@@ -47,36 +50,34 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await open('sizing/?cache=shop&price=10')
     await title(/Twice the memory would answer/).waitFor()
     const slider = page.getByRole('slider', { name: 'Another size of memory' })
-    await slider.focus()
+    await hands.tabTo(slider)
     for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowRight')
     await page.getByText('Misses at 100 kB').waitFor()
     await page.waitForURL(/times=4(&|$)/)
     await page.getByText('+75 kB').waitFor()
-    await page.getByText('As a table').click()
+    await hands.hit(page.locator('summary', { hasText: 'As a table' }).first())
     await page.getByRole('rowheader', { name: '400 kB' }).waitFor()
     await page.getByRole('row', { name: /mine user:\*/ }).waitFor()
     expect([await lookAt(page), faults]).toEqual([[], []])
   })
 
-  it('carries advice out after a look at it, and takes it back', async () => {
+  it('carries advice out after a look at it, by keyboard alone, and takes it back', async () => {
     await open('advice/?cache=shop')
     await title(/things? would help/).waitFor()
     expect(await lookAt(page)).toEqual([])
-    await page.getByRole('button', { name: 'Apply… size:2' }).focus()
-    await page.keyboard.press('Enter')
+    await hands.hit(hands.button('Apply… size:2'))
     await page.getByRole('cell', { name: '50 kB' }).waitFor()
-    await page.getByRole('button', { name: 'Change it' }).focus()
-    await page.keyboard.press('Enter')
+    await hands.hit(hands.button('Change it'))
     await page.getByRole('row', { name: /50 kB.*web-1/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 50_000 })
     await title(/Too little has been seen/).waitFor()
-    await page.getByRole('button', { name: 'Take back…' }).click()
-    await page.getByRole('button', { name: 'Take it back' }).click()
+    await hands.hit(hands.button('Take back…'))
+    await hands.hit(hands.button('Take it back'))
     await page.getByRole('row', { name: /25 kB.*web-1/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 25_000 })
     await page.getByText('Nothing is carried out unless you do it.').waitFor()
-    await page.getByRole('button', { name: 'Carry advice out by itself…' }).click()
-    await page.getByRole('button', { name: 'Carry it out', exact: true }).click()
+    await hands.hit(hands.button('Carry advice out by itself…'))
+    await hands.hit(hands.button('Carry it out'))
     await page.getByRole('button', { name: 'End that…' }).waitFor()
     expect(await lookAt(page)).toEqual([])
     expect(faults).toEqual([])

@@ -9,7 +9,7 @@ import { describeWith } from '../../millpond/test/services/index.ts'
 import { startDeals } from '../deals.mjs'
 import { buildPage } from './build-page.ts'
 import { BASE, faultsOf, openBrowser } from './served.ts'
-import { waitedMs } from './waited.ts'
+import { longestWaitMs, waitsMs } from './waited.ts'
 
 const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400']
 const TAG = 'organization:1'
@@ -89,11 +89,11 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     await button(acting.page, 'Plan…').click()
     const run = button(acting.page, /^Invalidate at least \d+ keys, hard/)
     await run.waitFor()
-    const [pressed, waited] = [performance.now(), waitedMs()]
+    const [pressed, before] = [performance.now(), waitsMs()]
     await run.click()
     await cause.waitFor()
     const took = performance.now() - pressed
-    expect(took - (waitedMs() - waited), 'in time').toBeLessThan(SEEN_MS)
+    expect(took - longestWaitMs(before), 'in time').toBeLessThan(SEEN_MS)
     for (const node of ['deals-1', 'deals-2']) await acting.page.getByRole('row', { name: new RegExp(`${node}.*acknowledged`) }).waitFor()
     await button(acting.page, 'Warm the hottest again').click()
     await acting.page.getByText(/keys were loaded again/).waitFor()

@@ -1,15 +1,19 @@
-// How long the processes of a test have waited for a processor: where several take part in what is timed, the machine's share is not theirs.
+// How long a process of a test has waited for a processor: the machine's share of what is timed is not its own, but no more is excused than one thread can have waited.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Milliseconds in run queues, of this process and all that it has started, since they began; 0 where the system does not tell (Linux alone does). */
-export function waitedMs(pid = process.pid): number {
-  let waited = 0
+/** Milliseconds in run queues by thread: of this process and all that it has started; empty where the system does not tell (Linux alone does). */
+export function waitsMs(pid: number | string = process.pid, found = new Map<string, number>()): ReadonlyMap<string, number> {
   for (const thread of listed(`/proc/${pid}/task`)) {
     // Nanoseconds in a run queue are the second figure (Linux, Documentation/scheduler/sched-stats).
-    waited += Number(told(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[1] ?? 0) / 1e6
-    for (const child of told(`/proc/${pid}/task/${thread}/children`).split(' ')) if (child !== '') waited += waitedMs(Number(child))
+    found.set(thread, Number(told(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[1] ?? 0) / 1e6)
+    for (const child of told(`/proc/${pid}/task/${thread}/children`).split(' ')) if (child !== '') waitsMs(child, found)
   }
-  return waited
+  return found
+}
+
+/** The most that any one of them has waited since: several wait at the same time, and their sum is longer than the time that passed. */
+export function longestWaitMs(since: ReadonlyMap<string, number>): number {
+  return Math.max(0, ...[...waitsMs()].map(([thread, waited]) => waited - (since.get(thread) ?? 0)))
 }
 
 /** A thread may end meanwhile. */

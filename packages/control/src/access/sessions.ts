@@ -1,6 +1,7 @@
 // Sessions of browsers: a cookie that no script can read, made from a token and ending with it. A page of another site can make a browser send the cookie
 // nowhere (SameSite=Strict); and a write needs a header besides, which no other site may set.
 import { randomBytes } from 'node:crypto'
+import { Problem } from '../http/problem.ts'
 import type { Store } from '../store/store.ts'
 import type { Principal } from './roles.ts'
 import { hashOf, principalOfToken } from './tokens.ts'
@@ -9,6 +10,8 @@ const LASTS_MS = 12 * 3_600_000
 const OVER_TLS = '__Host-millpond'
 /** Without TLS, which is for loopback, browsers keep no cookie that must be secure. */
 const PLAIN = 'millpond'
+/** The document of the store that holds its part of the cookie's name. */
+const INSTANCE = 'instance'
 /** The header that a write of a session carries, with its value. */
 export const WRITE_HEADER = { name: 'X-Requested-With', value: 'millpond' } as const
 
@@ -48,9 +51,11 @@ export async function principalOfSession(store: Store, secret: string): Promise<
   return principal === undefined ? undefined : { ...principal, via: 'session' }
 }
 
-export function secretIn(request: Request): string | undefined {
-  const name = nameFor(request)
-  for (const part of request.headers.get('cookie')?.split(';') ?? []) {
+export async function secretIn(store: Store, request: Request): Promise<string | undefined> {
+  const cookies = request.headers.get('cookie')
+  if (cookies === null) return undefined
+  const name = await nameFor(store, request)
+  for (const part of cookies.split(';')) {
     const [key = '', value = ''] = part.trim().split('=')
     if (key === name && value !== '') return value
   }
@@ -58,10 +63,10 @@ export function secretIn(request: Request): string | undefined {
 }
 
 /** `undefined`: takes the cookie away. */
-export function cookieFor(request: Request, session: Session | undefined): string {
+export async function cookieFor(store: Store, request: Request, session: Session | undefined): Promise<string> {
   const secure = isOverTls(request) ? '; Secure' : ''
   const age = session === undefined ? 0 : Math.floor(LASTS_MS / 1000)
-  return `${nameFor(request)}=${session?.secret ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}${secure}`
+  return `${await nameFor(store, request)}=${session?.secret ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}${secure}`
 }
 
 /**
@@ -77,4 +82,28 @@ export function isOwnWrite(request: Request): boolean {
 }
 
 const isOverTls = (request: Request): boolean => new URL(request.url).protocol === 'https:'
-const nameFor = (request: Request): string => (isOverTls(request) ? OVER_TLS : PLAIN)
+
+/** Browsers keep the cookies of all ports of a host together: of two services on one machine each sign-in would end the other's, had both the same name. */
+async function nameFor(store: Store, request: Request): Promise<string> {
+  const known = instances.get(store) ?? (await instanceOf(store))
+  instances.set(store, known)
+  return `${isOverTls(request) ? OVER_TLS : PLAIN}-${known}`
+}
+
+const instances = new WeakMap<Store, string>()
+
+/** The same for all processes over a store: whoever asks first makes it. */
+async function instanceOf(store: Store): Promise<string> {
+  const row = () => store.read.selectFrom('documents').select('document').where('name', '=', INSTANCE).executeTakeFirst()
+  if ((await row()) === undefined)
+    await store.write(async (tx) => {
+      await tx
+        .insertInto('documents')
+        .values({ name: INSTANCE, document: JSON.stringify(randomBytes(4).toString('hex')), version: 1, updated_at: await store.now(tx) })
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute()
+    })
+  const [, id] = /^"([0-9a-f]{8})"$/.exec((await row())?.document ?? '') ?? []
+  if (id === undefined) throw new Problem(500, 'store_damaged', `the document ${INSTANCE} of the store is not eight hexadecimal digits`)
+  return id
+}

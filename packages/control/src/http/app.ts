@@ -134,14 +134,14 @@ async function whoIs({ control, authorize }: AppOptions, request: Request): Prom
   const known = token === undefined ? undefined : await principalOf(control.store, token)
   const principal = known ?? (await authorize?.(request))
   if (principal !== undefined || header !== null) return principal
-  const secret = secretIn(request)
+  const secret = await secretIn(control.store, request)
   return secret === undefined ? undefined : principalOfSession(control.store, secret)
 }
 
 async function signIn(options: AppOptions, request: Request): Promise<Principal> {
   const principal = await whoIs(options, request)
   if (principal !== undefined) return principal
-  const isGiven = request.headers.get('authorization') !== null || secretIn(request) !== undefined
+  const isGiven = request.headers.get('authorization') !== null || (await secretIn(options.control.store, request)) !== undefined
   if (isGiven) options.refusals.count()
   const why = isGiven ? 'this credential is not known here, has expired, or was revoked' : 'no credential was given'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {

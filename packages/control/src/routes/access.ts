@@ -91,7 +91,11 @@ export const accessRoutes: readonly Route[] = [
       await control.store.write((tx) =>
         appendAudit(control.store, tx, { ...who, kind: 'access', action: 'session.open', target: principal.name }),
       )
-      return json(200, { ...sessionOf(principal), expires_at: timeOf(opened.expiresAt) }, { 'Set-Cookie': cookieFor(request, opened) })
+      return json(
+        200,
+        { ...sessionOf(principal), expires_at: timeOf(opened.expiresAt) },
+        { 'Set-Cookie': await cookieFor(control.store, request, opened) },
+      )
     },
   }),
   defineRoute({
@@ -101,9 +105,9 @@ export const accessRoutes: readonly Route[] = [
     scope: 'any',
     answers: { 204: { description: 'Signed out' } },
     async handle({ control, request }) {
-      const secret = secretIn(request)
+      const secret = await secretIn(control.store, request)
       if (secret !== undefined) await endSession(control.store, secret)
-      return { status: 204, headers: { 'Set-Cookie': cookieFor(request, undefined) } }
+      return { status: 204, headers: { 'Set-Cookie': await cookieFor(control.store, request, undefined) } }
     },
   }),
   defineRoute({

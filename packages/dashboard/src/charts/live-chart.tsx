@@ -3,7 +3,7 @@ import { type PointerEvent, type ReactNode, useMemo, useState } from 'react'
 import { useDashboard } from '../context.tsx'
 import { stopwatch } from '../format/times.ts'
 import { vars } from '../parts/words.tsx'
-import { apart, areaPath, HEIGHT, type Hole, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
+import { apart, areaPath, axisValues, HEIGHT, type Hole, known, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
 
 /** One line, or one layer. */
 export interface ChartSeries {
@@ -66,7 +66,6 @@ export function LiveChart(props: LiveChartProps) {
     unit,
     summary,
     t,
-    series,
     isStacked = false,
     isPartial = false,
     from,
@@ -79,10 +78,11 @@ export function LiveChart(props: LiveChartProps) {
     id,
   } = props
   const { times } = useDashboard()
+  const series = useMemo(() => props.series.map((each) => ({ ...each, v: known(each.v) })), [props.series])
   const [hover, setHover] = useState<number | undefined>()
-  const xs = useMemo(() => t.map((at) => ((at * 1000 - from) / (to - from)) * WIDTH), [t, from, to])
+  const xs = useMemo(() => t.map((at) => xOf(at * 1000, from, to)), [t, from, to])
   const shown = useMemo(() => stack(series, isStacked), [series, isStacked])
-  const max = props.max ?? roundUp(Math.max(0, ...shown.flatMap(({ top }) => top.map((value) => value ?? 0))))
+  const max = props.max || roundUp(Math.max(0, ...shown.flatMap(({ top }) => top.map((value) => value ?? 0))))
   const axis = linear(max)
   const y = (values: readonly (number | null)[]) => values.map((value) => (value === null ? null : axis.y(value)))
   const last = t.length - 1
@@ -148,7 +148,7 @@ export function LiveChart(props: LiveChartProps) {
           ))}
           {hover !== undefined && <path className="note-line hover-line" d={`M${xs[hover]} 0V${HEIGHT}`} />}
         </svg>
-        {[max, max / 2, 0].map((value) => (
+        {axisValues(max, format).map((value) => (
           <span key={value} className="y" style={vars({ '--y': axis.y(value) })}>
             {format(value)}
           </span>
@@ -205,7 +205,7 @@ export function LiveChart(props: LiveChartProps) {
           </span>
         ))}
       </div>
-      <AsTable {...props} />
+      <AsTable {...props} series={series} />
     </figure>
   )
 }
@@ -271,7 +271,7 @@ function together(marks: readonly ChartMark[], leastMs: number): readonly ChartM
   })
 }
 
-const xOf = (at: number, from: number, to: number): number => ((at - from) / (to - from)) * WIDTH
+const xOf = (at: number, from: number, to: number): number => ((at - from) / Math.max(1, to - from)) * WIDTH
 
 function valueAt(values: readonly (number | null)[], at: number, format: (value: number) => string): string {
   const value = values[at]

@@ -11,6 +11,16 @@ export function roundUp(value: number): number {
   return step * power
 }
 
+/** Only numbers that are some: what a division by zero, or a sum over nothing, has left is not known either. */
+export const known = (values: readonly (number | null)[]): readonly (number | null)[] =>
+  values.map((value) => (Number.isFinite(value) ? value : null))
+
+/** Where an axis has a word, from above: no middle that would read like one of its ends. */
+export function axisValues(max: number, format: (value: number) => string): readonly number[] {
+  const middle = format(max / 2)
+  return middle === format(max) || middle === format(0) ? [max, 0] : [max, max / 2, 0]
+}
+
 export interface Axis {
   readonly max: number
   readonly y: (value: number) => number

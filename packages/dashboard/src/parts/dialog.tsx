@@ -1,5 +1,6 @@
 // A dialog: the browser's own, so that focus, Escape and what lies behind are the browser's business.
 import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { usePressBeside } from './press-beside.ts'
 
 export function Dialog({
   title,
@@ -14,6 +15,7 @@ export function Dialog({
 }) {
   const ref = useRef<HTMLDialogElement>(null)
   const heading = useId()
+  const beside = usePressBeside(onClose)
   useEffect(() => {
     const dialog = ref.current
     if (dialog === null || dialog.open) return
@@ -33,7 +35,6 @@ export function Dialog({
     }
   }, [])
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it; the click is for those who point beside it
     <dialog
       ref={ref}
       className={className}
@@ -43,7 +44,7 @@ export function Dialog({
         onClose()
       }}
       onClose={() => ref.current?.open !== true && onClose()}
-      onClick={(event) => event.target === ref.current && onClose()}
+      {...beside}
     >
       <div className="dialog-body">
         <h2 id={heading}>{title}</h2>

@@ -119,6 +119,9 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
         said={state.said}
         isBusy={false}
         onToken={(token) => {
+          const odd = /[^!-~]/u.exec(token)?.[0]
+          if (odd !== undefined)
+            return setState({ is: 'closed', said: `Not signed in: no token has ${nameOf(odd)}. Copy it anew, and whole.` })
           keepToken(client.base, token)
           onToken(token)
           void enter()
@@ -146,6 +149,10 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
     )
   return <AccessContext.Provider value={access}>{children}</AccessContext.Provider>
 }
+
+/** No header can carry it; it may be one that nobody sees. */
+const nameOf = (sign: string): string =>
+  `the sign “${sign}” (U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}) in it`
 
 /** Less is the time that the answer took. */
 const AGREE_MS = 5000

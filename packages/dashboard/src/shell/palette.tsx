@@ -2,6 +2,7 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { type Access, useAccess, useDashboard } from '../context.tsx'
 import { lineOf } from '../format/lines.ts'
+import { usePressBeside } from '../parts/press-beside.ts'
 import { placeOf, usePlace } from '../place/place.tsx'
 import { isOpen, PAGES } from './pages.ts'
 
@@ -18,6 +19,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const [at, setAt] = useState(0)
   const ref = useRef<HTMLDialogElement>(null)
   const list = useId()
+  const beside = usePressBeside(onClose)
   useEffect(() => {
     const dialog = ref.current
     if (dialog !== null && !dialog.open) dialog.showModal()
@@ -45,7 +47,6 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
     }
   }
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it
     <dialog
       ref={ref}
       className="palette"
@@ -55,7 +56,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
         onClose()
       }}
       onClose={() => ref.current?.open !== true && onClose()}
-      onClick={(event) => event.target === ref.current && onClose()}
+      {...beside}
     >
       <input
         className="input"
