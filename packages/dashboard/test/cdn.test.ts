@@ -121,9 +121,9 @@ describeWith('chromium', 'the CDN in a browser', () => {
 
   it('uploads a folder and makes its pictures smaller, and says what it came to', async () => {
     await hands.hit(hands.button('Upload site'))
-    await page.getByText(/1 files, 1 objects sent/).waitFor()
+    await page.getByText(/1 file, 1 object sent/).waitFor()
     await hands.hit(hands.button('Optimise pictures of photos'))
-    await page.getByText(/1 pictures, 0 made, 1 cannot be/).waitFor()
+    await page.getByText(/1 picture, 0 made, 1 cannot be/).waitFor()
     expect(await lookAt(page)).toEqual([])
     expect(faults).toEqual([])
   })

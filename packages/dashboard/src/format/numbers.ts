@@ -42,6 +42,8 @@ export function createNumbers(locale: string) {
     number,
     short,
     count: (value: number): string => number(value),
+    /** A count with what is counted. */
+    counted: (value: number, one: string, more: string): string => `${number(value)} ${value === 1 ? one : more}`,
     /** As many digits behind the point for all, so that they stand under each other. */
     fixed: (value: number, digits: number): string =>
       new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value).replace('-', MINUS),

@@ -123,7 +123,7 @@ function Came({ work: { kind, result } }: { readonly work: CdnWork }) {
   if (result.error !== undefined) return withoutMarks(result.error)
   if (result.done !== undefined) return `${numbers.count(result.done)} of ${numbers.count(result.all ?? 0)}`
   if (kind === 'upload_assets')
-    return `${numbers.count(result.files ?? 0)} files, ${numbers.count(result.sent ?? 0)} objects sent (${size(result.bytes)})`
+    return `${numbers.counted(result.files ?? 0, 'file', 'files')}, ${numbers.counted(result.sent ?? 0, 'object', 'objects')} sent (${size(result.bytes)})`
   const failed = result.failed === 0 ? '' : `, ${numbers.count(result.failed ?? 0)} cannot be`
-  return `${numbers.count(result.images ?? 0)} pictures, ${numbers.count(result.made ?? 0)} made${failed}: ${size(result.bytes_before)} before, ${size(result.bytes_after)} after`
+  return `${numbers.counted(result.images ?? 0, 'picture', 'pictures')}, ${numbers.count(result.made ?? 0)} made${failed}: ${size(result.bytes_before)} before, ${size(result.bytes_after)} after`
 }

@@ -21,7 +21,7 @@ export function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
       <p>
         {outlet.waiting === 0
           ? 'Nothing waits.'
-          : `${numbers.count(outlet.waiting)} targets wait: ${left.value} ${left.unit} until the last of them is purged.`}{' '}
+          : `${numbers.counted(outlet.waiting, 'target waits', 'targets wait')}: ${left.value} ${left.unit} until the last of them is purged.`}{' '}
         {`${numbers.count(outlet.purged)} purged, ${numbers.count(outlet.coalesced)} spared since they waited already. Probes: ${numbers.count(gone)} gone, ${numbers.count(old)} old, ${numbers.count(unknown)} unknown.`}
       </p>
       {outlet.failures > 0 && (
@@ -56,7 +56,7 @@ export function Purge() {
     purge.mutate()
   }
   return (
-    <Section title="Purge" note={count === 0 ? 'by paths or tags' : `${numbers.count(count)} targets`}>
+    <Section title="Purge" note={count === 0 ? 'by paths or tags' : numbers.counted(count, 'target', 'targets')}>
       <form className="compose" onSubmit={submit}>
         <Lines
           label="Paths or addresses, one a line"

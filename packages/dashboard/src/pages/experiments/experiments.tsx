@@ -63,7 +63,7 @@ function None({ cache }: { readonly cache: string }) {
         actions={<BeginButton cache={cache} isPrimary />}
       />
       <Section title="How it is judged">
-        <p>
+        <p className="prose">
           Each key belongs to one arm by its hash, the same in every process. Arms are compared by groups of keys, since reads of one key
           are alike; the interval holds however often you look, so you may stop whenever it is sure. An arm that does harm ends the
           experiment by itself.
