@@ -193,6 +193,15 @@ describe('a server', () => {
       expect(await at(url, args), args.join(' ')).toMatchObject({ code: 10, out: '', err: 'millpond: too many calls\n' })
   })
 
+  it('that exports in parts is asked for all of them (microsoft/agent-governance-toolkit#4095)', async () => {
+    const url = await serve((request, response) => {
+      const isLast = request.url?.includes('cursor=next%2B1&') === true
+      if (!isLast) response.setHeader('Link', '<?cursor=next%2B1&format=csv>; rel="next"')
+      response.setHeader('Content-Type', 'text/csv').end(isLast ? 'seq,id\r\n1,a\r\n' : 'seq,id\r\n2,b\r\n')
+    })
+    expect(await at(url, ['audit', '--format', 'csv'])).toMatchObject({ code: 0, out: 'seq,id\r\n2,b\r\n1,a\r\n' })
+  })
+
   it('that goes away while an operation is followed leaves its id to whoever asked', async () => {
     const url = await serve((request, response) => {
       if (request.method === 'GET') return void request.socket.destroy()

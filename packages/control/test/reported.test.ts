@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import { sql } from 'kysely'
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publicOnly, refusedUrl } from '../src/alerts/webhooks.ts'
@@ -284,6 +285,23 @@ it('an answer that is given again has the status and the headers of the first, a
   expect(told(second)).toEqual(told(first))
   expect([first, second].map(({ headers }) => headers.get('idempotency-replayed'))).toEqual([null, 'true'])
   await opened.call('DELETE', `configurations/${first.json.id}/`, { as: 'admin' })
+})
+
+// microsoft/agent-governance-toolkit#4095, Stellar-VaultLink/invofi#282
+it('an export of the audit that is not all of it says where it goes on', async () => {
+  const own = await open()
+  await sql`with recursive n(i) as (select 1 union all select i + 1 from n where i < 10001)
+    insert into audit select 100000 + i, 'aud_' || i, i, 'change', 'x', 'code', null, 'many', '', 'null', 'ok', 'r', '', '' from n`.execute(
+    own.store.read,
+  )
+  const part = (query: string) => own.call('GET', `audit/${query}`, { as: 'auditor' })
+  const first = await part('?format=csv&action=many')
+  const next = /^<(\?.*)>; rel="next"$/.exec(first.headers.get('link') ?? '')?.[1] ?? ''
+  const second = await part(next)
+  expect([first, second].map(({ text }) => text.trim().split('\r\n').length - 1)).toEqual([10_000, 1])
+  expect(second.text).toContain('\r\n100001,aud_1,')
+  expect(second.headers.get('link')).toBeNull()
+  await own.close()
 })
 
 it('a silence that is over before it begins, or lasts for ever, is refused (prometheus/alertmanager#1096)', async () => {

@@ -189,7 +189,11 @@ export const audit: Command = {
     const format = given.text('format')
     if (given.flag('verify')) return verified(context, client)
     if (format !== undefined) {
-      await out.raw(await client.text('audit/', { query: { ...query, format }, timeoutMs: 120_000 }))
+      let isFirst = true
+      for await (const part of client.parts('audit/', { query: { ...query, format }, timeoutMs: 120_000 })) {
+        await out.raw(isFirst || format !== 'csv' ? part : part.slice(part.indexOf('\n') + 1))
+        isFirst = false
+      }
       return 'done'
     }
     await list(context, client, {

@@ -75,10 +75,25 @@ export class Client {
 
   /** The answer as it is, for exports. @throws Failure as `call` does, and for a page in its place */
   async text(path: string, options: CallOptions = {}): Promise<string> {
+    return (await this.#text(path, options)).text
+  }
+
+  /** The same of a text that comes in parts, of which each names the next. */
+  async *parts(path: string, options: CallOptions = {}): AsyncGenerator<string> {
+    for (let query = options.query ?? {}; ; ) {
+      const { text, headers } = await this.#text(path, { ...options, query })
+      yield text
+      const next = /^<\?([^>]*)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1]
+      if (next === undefined) return
+      query = Object.fromEntries(new URLSearchParams(next))
+    }
+  }
+
+  async #text(path: string, options: CallOptions) {
     const response = await this.#open('GET', path, options)
     const text = await this.#read(response, options)
     if (!response.ok || typeOf(response) === 'text/html') throw this.#refused(response, jsonIn(text))
-    return text
+    return { text, headers: response.headers }
   }
 
   /** Server-sent events as they come, until either side ends it. @throws Failure as `call` does */

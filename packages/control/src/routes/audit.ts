@@ -26,7 +26,8 @@ export const auditRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'audit/',
-    summary: 'Who did what, newest first; format=ndjson or csv exports the newest 10,000, which is on record',
+    summary:
+      'Who did what, newest first; format=ndjson or csv exports 10,000 at a time, which is on record: the Link of an answer is the next part',
     scope: 'audit:read',
     query: listQuery.extend({
       actor: z.string().max(200).optional(),
@@ -34,7 +35,7 @@ export const auditRoutes: readonly Route[] = [
       format: z.enum(['json', 'ndjson', 'csv']).default('json'),
     }),
     answers: { 200: { description: 'A page, or the export', schema: page(row) } },
-    async handle({ control, query, who }) {
+    async handle({ control, query, who, request }) {
       const { actor, action, format, limit } = query
       const list = `audit ${actor ?? ''} ${action ?? ''}`
       const before = readCursor(query.cursor, list)
@@ -43,7 +44,17 @@ export const auditRoutes: readonly Route[] = [
       if (action !== undefined) rows = rows.where('action', '>=', action).where('action', '<', `${action}\u{10ffff}`)
       if (before !== undefined) rows = rows.where('seq', '<', before)
       if (format !== 'json') {
-        const all = await rows.limit(MOST_EXPORTED).execute()
+        const found = await rows.limit(MOST_EXPORTED + 1).execute()
+        const { data: all, next_cursor } = pageOf(
+          found,
+          MOST_EXPORTED,
+          list,
+          ({ seq }) => Number(seq),
+          (one) => one,
+        )
+        const next = new URL(request.url).searchParams
+        if (next_cursor !== null) next.set('cursor', next_cursor)
+        const link = next_cursor === null ? {} : { Link: `<?${next}>; rel="next"` }
         await control.store.write((tx) =>
           appendAudit(control.store, tx, {
             ...who,
@@ -57,9 +68,9 @@ export const auditRoutes: readonly Route[] = [
           ? {
               status: 200,
               text: csvOf(all),
-              headers: { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': 'attachment; filename="audit.csv"' },
+              headers: { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': 'attachment; filename="audit.csv"', ...link },
             }
-          : { status: 200, text: ndjsonOf(all), headers: { 'Content-Type': 'application/x-ndjson' } }
+          : { status: 200, text: ndjsonOf(all), headers: { 'Content-Type': 'application/x-ndjson', ...link } }
       }
       return json(
         200,
