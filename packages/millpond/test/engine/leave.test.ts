@@ -7,6 +7,9 @@ import { closeAfterEach, open } from './setups.ts'
 
 type Left = CacheEvents['leave']
 
+/** Sets that listeners may make: where they hold the loop the test fails, and does not go on for ever. */
+const ENOUGH = 100_000
+
 const small = (maxEntries = 2) => [memory({ maxEntries, policy: 'lru', pressure: false })]
 
 describe('leave', () => {
@@ -79,26 +82,28 @@ describe('leave', () => {
 
   it('does not starve the event loop when each listener makes another entry leave', async () => {
     const cache = open({ tiers: small() })
-    let again = true
+    let left = ENOUGH
     cache.on('leave', ({ key }) => {
-      if (again) void cache.set(key, 1)
+      if (left-- > 0) void cache.set(key, 1)
     })
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
     await new Promise((resolve) => setTimeout(resolve, 5))
-    again = false
+    expect(left).toBeGreaterThan(0)
+    left = 0
     expect(cache.stats().entries).toBe(2)
   })
 
   it('does not starve it when an asynchronous listener does so', async () => {
     const cache = open({ tiers: small() })
-    let again = true
+    let left = ENOUGH
     cache.on('leave', async ({ key }) => {
       await Promise.resolve()
-      if (again) await cache.set(key, 1)
+      if (left-- > 0) await cache.set(key, 1)
     })
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
     await new Promise((resolve) => setTimeout(resolve, 5))
-    again = false
+    expect(left).toBeGreaterThan(0)
+    left = 0
     expect(cache.stats().entries).toBe(2)
   })
 
