@@ -19,6 +19,9 @@ interface Identity {
   readonly gid: number
 }
 
+/** What the server syncs where its package's settings are left alone. */
+export const SHIPPED_SYNCS: readonly string[] = ['-c', 'fsync=on', '-c', 'full_page_writes=on']
+
 /**
  * Starts a server with one superuser `postgres`, no password, an empty database `postgres`, UTF-8 and the C locale.
  * It does not sync to disk: what a power loss does cannot be tested with it; all else is as its package ships it. `args` are added:

@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCache, memory } from '../../src/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
-import { describeWith, PATIENCE, type PostgresService, patient, startPostgres } from '../services/index.ts'
+import { describeWith, PATIENCE, type PostgresService, patient, SHIPPED_SYNCS, startPostgres } from '../services/index.ts'
 
 const EXPLAIN = ['session_preload_libraries=auto_explain', 'auto_explain.log_min_duration=0', 'auto_explain.log_nested_statements=on']
 
 describeWith('postgres', 'the plans of the postgres tier', () => {
   let server: PostgresService
   beforeAll(async () => {
-    server = await startPostgres({ args: EXPLAIN.flatMap((setting) => ['-c', setting]) })
+    server = await startPostgres({ args: [...SHIPPED_SYNCS, ...EXPLAIN.flatMap((setting) => ['-c', setting])] })
   })
   afterAll(() => server.stop())
 
