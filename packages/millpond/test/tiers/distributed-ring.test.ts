@@ -462,6 +462,8 @@ describe('bad input is refused at once, with what to give instead', () => {
     )
     refuse({ nodes: [{ tier: one, weight: -1 }], ledger: tier() }, /weight: -1 is not allowed/)
     refuse({ nodes: [{ tier: one, weight: Number.NaN }], ledger: tier() }, /weight: NaN is not allowed/)
+    refuse({ nodes: [{ tier: one, weight: '1' }], ledger: tier() }, /weight: "1" is not allowed: give a number above 0/)
+    refuse({ nodes: [{ tier: one, weight: Number.POSITIVE_INFINITY }], ledger: tier() }, /weight: Infinity is not allowed/)
     refuse(
       { nodes: [{ tier: one }, { tier: tier() }], replicas: 3, ledger: tier() },
       /replicas: 3 is more than there are nodes: give at most 2/,
@@ -481,7 +483,12 @@ describe('bad input is refused at once, with what to give instead', () => {
     const refused = async (work: Promise<unknown>, message: RegExp) =>
       expect(work).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
     await refused(ring.remove('x'), /"x" is not a node: there are a, b, c/)
-    await refused(ring.reweigh('a', 0), /weight: 0 is not allowed/)
+    for (const weight of [0, -1, Number.NaN, '1'])
+      await refused(
+        ring.reweigh('a', weight as number),
+        /weight: .* is not allowed: give a number above 0 .*; to take a node out, remove it/,
+      )
+    await refused(ring.reweigh('x', 2), /"x" is not a node: there are a, b, c/)
     await refused(ring.add(stores[0]?.node() ?? expect.fail()), /"a" is the name of another node/)
     const { scan: _, ...silent } = tier()
     await refused(ring.add({ tier: silent }), /cannot be listed, as the other nodes can/)

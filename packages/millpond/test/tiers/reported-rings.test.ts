@@ -99,6 +99,12 @@ describe('where keys lie', () => {
       expect(share).toBeLessThan(0.23)
     }
   })
+
+  test('what a node leaves to others while it is away is spread over all of them (envoyproxy/envoy#38525)', () => {
+    const ring = placed(evenly(['a', 'b', 'c', 'd', 'e']), 2)
+    const left = keysOf(40_000).flatMap((key) => (ring.ownersOf(key)[0] === 'a' ? ring.ownersOf(key).slice(1) : []))
+    for (const heir of ['b', 'c', 'd', 'e']) expect(left.filter((name) => name === heir).length / left.length).toBeCloseTo(0.25, 1.5)
+  })
 })
 
 describe('nodes that come and go by themselves', () => {
@@ -203,5 +209,55 @@ describe('nodes that come and go by themselves', () => {
     expect(hintsFor('b')).toBeGreaterThan(60)
     expect(warned).toEqual(['down', 'down'])
     await ring.close()
+  })
+})
+
+describe('copies of what is no more', () => {
+  /** Two processes over the same stores. */
+  const both = (options: Partial<DistributedOptions> = {}) => {
+    const rings = [ringOf(options), ringOf(options)] as const
+    const [one, other] = rings.map((tier) => createCache({ tiers: [tier], clock }))
+    return { rings, one: one ?? expect.fail(), other: other ?? expect.fail() }
+  }
+
+  test('what one process kept for a node is void when another one has deleted it meanwhile (scylladb/scylladb#23712)', async () => {
+    const { rings, one, other } = both()
+    const [owner = ''] = rings[0].ownersOf('cache:default:k')
+    await away(rings[0], owner)
+    await settled(one.set('k', 'old'))
+    await settled(other.delete('k'))
+    await back(rings[0], owner)
+    expect(rings[0].counts.handedOver).toBe(1)
+    for (const cache of [one, other]) expect(await settled(cache.get('k'))).toBeUndefined()
+    await settled(Promise.all([one.close(), other.close()]))
+  })
+
+  test('a copy on a node that missed the delete is not brought back by a repair, however long after (scylladb/scylladb#15243, #8970)', async () => {
+    const { rings, one, other } = both()
+    const [owner = ''] = rings[0].ownersOf('cache:default:k')
+    await settled(one.set('k', 'old'))
+    await away(rings[0], owner)
+    await settled(one.delete('k'))
+    await clock.run(600_000)
+    await back(rings[0], owner)
+    expect(named(owner).server.entries.has('cache:default:k')).toBe(true)
+    expect(await settled(rings[0].repair())).toMatchObject({ outcome: 'done' })
+    for (const cache of [one, other]) expect(await settled(cache.get('k'))).toBeUndefined()
+    await settled(Promise.all([one.close(), other.close()]))
+  })
+
+  test('a copy that is put back ends when the other one ends (facebook/mcrouter#37)', async () => {
+    const ring = ringOf()
+    const cache = createCache({ tiers: [ring], clock })
+    await settled(cache.set('k', 1, { ttl: '1m' }))
+    const [owner = '', other = ''] = ring.ownersOf('cache:default:k')
+    named(owner).server.restart('empty')
+    await clock.run(30_000)
+    expect(await settled(cache.get('k'))).toBe(1)
+    await clock.run(100)
+    const ends = [owner, other].map((name) => named(name).server.entries.get('cache:default:k')?.expiresAt)
+    expect(ends[0]).toBeGreaterThan(clock.now())
+    expect(ends[1]).toBe(ends[0])
+    await settled(cache.close())
   })
 })
