@@ -84,8 +84,10 @@ function compare(draws: number, count: number): void {
   const [, fullest, , added, , ns] = rows.at(-1) ?? []
   const head = ['', 'fullest of 5', 'above 1.1', 'moved by a 6th', 'moved by one less', 'ns, 5 nodes', 'ns, 100 nodes']
   printTable([head, ...rows])
+  const isKept = Number(fullest) <= 1.1 && Number(added) <= 1.05 && Number(ns) <= 1000
+  if (!isKept) process.exitCode = 1
   console.log(
-    `to be kept by ours: fullest ${fullest} of 1.1 at most, moved ${added} of 1.05, ${ns} ns of 1000: ${Number(fullest) <= 1.1 && Number(added) <= 1.05 && Number(ns) <= 1000 ? 'kept' : 'LOST'}`,
+    `to be kept by ours: fullest ${fullest} of 1.1 at most, moved ${added} of 1.05, ${ns} ns of 1000: ${isKept ? 'kept' : 'LOST'}`,
   )
   console.log(
     'fullest: times the mean, the worst draw. moved: times what must move. ketama and jump are given the digests of the keys, ours hashes them.',
