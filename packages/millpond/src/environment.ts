@@ -182,15 +182,15 @@ function meantBy(name: string): string | undefined {
 function ownNames(own: Iterable<string>): ReadonlySet<string> {
   if (typeof own === 'string' || typeof own[Symbol.iterator] !== 'function')
     throw new MillpondError('OPTION_INVALID', `fromEnvironment.own: ${show(own)} is not a list of names: give ['DATABASE_URL']`)
-  const names = new Set(own)
+  const names = new Set<unknown>(own)
   for (const name of names) {
-    if (!Object.hasOwn(VARIABLES, name) && meantBy(name) === undefined)
+    if (typeof name !== 'string' || (!Object.hasOwn(VARIABLES, name) && meantBy(name) === undefined))
       throw new MillpondError(
         'OPTION_INVALID',
         `fromEnvironment.own: ${show(name)} is not read here anyway: there are ${Object.keys(VARIABLES).join(', ')}`,
       )
   }
-  return names
+  return names as ReadonlySet<string>
 }
 
 function flag(env: Environment, name: string): boolean {
