@@ -7,6 +7,7 @@ import { seededRandom } from '../../src/testing/random.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { type DistributedOptions, type DistributedTier, type DistributedWarning, distributed } from '../../src/tiers/distributed/index.ts'
 import { type RingStore, ringStore, ringStores } from './ring-stores.ts'
+import { settledBy } from './settled.ts'
 
 let clock: FakeClock
 let stores: RingStore[]
@@ -34,16 +35,7 @@ const item = (key: string, body = `body of ${key}`, seq = 0): TierItem => ({
   expiresAt: Number.POSITIVE_INFINITY,
   asOf: { epoch: 'e', seq },
 })
-/** What is under way ends, whatever it waits for. */
-async function settled<T>(work: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = work.finally(() => {
-    isOver = true
-  })
-  over.catch(() => {})
-  for (let turns = 0; !isOver && turns < 1000; turns++) await clock.run(10)
-  return over
-}
+const settled = <T>(work: Promise<T>): Promise<T> => settledBy(clock, work)
 /** Until three commands have failed: it counts as away. */
 async function fail(ring: DistributedTier, name: string, link: 'down' | 'frozen' = 'down'): Promise<void> {
   named(name).link = link

@@ -4,6 +4,7 @@ import { type Cache, createCache, memory } from '../../src/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { type SimulatedServer, simulatedServer, unreachable } from '../../src/testing/simulator-server.ts'
 import { type EdgeOptions, type EdgeWarning, edge } from '../../src/tiers/edge/index.ts'
+import { settledBy } from './settled.ts'
 
 type Name = 'us' | 'eu'
 /** `stuck`: what changes the ledger is never answered, what reads it is. */
@@ -36,15 +37,7 @@ function start(region: Name, options: Partial<EdgeOptions> = {}): { readonly cac
   return { cache: createCache({ name: 'shop', tiers: [memory(), edge({ regions, region, clock, onWarning, ...options })], clock }), links }
 }
 
-async function settled<T>(work: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = work.finally(() => {
-    isOver = true
-  })
-  over.catch(() => {})
-  for (let turns = 0; !isOver && turns < 1000; turns++) await clock.run(10)
-  return over
-}
+const settled = <T>(work: Promise<T>): Promise<T> => settledBy(clock, work)
 /** Both have heard of each other. */
 async function startBoth(options: Partial<EdgeOptions> = {}) {
   const both = { us: start('us', options), eu: start('eu', options) }

@@ -6,6 +6,7 @@ import { type SimulatedServer, simulatedServer } from '../../src/testing/simulat
 import { item } from '../../src/testing/tier.ts'
 import { type DistributedOptions, type DistributedTier, distributed } from '../../src/tiers/distributed/index.ts'
 import { type RingStore, ringStores } from './ring-stores.ts'
+import { settledBy } from './settled.ts'
 
 let clock: FakeClock
 let stores: RingStore[]
@@ -31,15 +32,7 @@ const sharesOf = (ring: DistributedTier, keys: readonly string[]): Map<string, n
 const evenly = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]))
 const keysOf = (count: number, prefix = 'shop:default:') => Array.from({ length: count }, (_, at) => `${prefix}${at}`)
 
-async function settled<T>(work: Promise<T>): Promise<T> {
-  let isOver = false
-  const over = work.finally(() => {
-    isOver = true
-  })
-  over.catch(() => {})
-  for (let turns = 0; !isOver && turns < 1000; turns++) await clock.run(10)
-  return over
-}
+const settled = <T>(work: Promise<T>): Promise<T> => settledBy(clock, work)
 const named = (name = ''): RingStore => stores.find((store) => store.name === name) ?? expect.fail(name)
 const stateOf = (ring: DistributedTier, name: string) => ring.members().find((member) => member.name === name)?.state
 async function away(ring: DistributedTier, name: string): Promise<void> {
