@@ -28,6 +28,10 @@ it('lists regions, and drains, fills and lets one serve', async () => {
     out: 'eu is drained, and safe to stop: the others have heard all of it\n',
   })
   expect((await run('list')).out).toMatch(/^wide +eu +drained/m)
+  expect(await run('drain', 'us', '--yes')).toMatchObject({
+    code: 6,
+    err: expect.stringContaining('"us" is the last that serves: let "eu" serve first, or say --force, and everything is loaded meanwhile'),
+  })
   expect((await run('fill', 'eu', '--from', 'us', '--rate', '1000')).out).toMatch(/^eu: \d+ of \d+ keys of us, /)
   await expect.poll(async () => (await run('list')).out, { timeout: 20_000 }).toMatch(/^wide +eu +serving .* 20 of 20 keys of us, [^;]*B$/m)
   expect(await run('serve', 'eu', '--json')).toMatchObject({ code: 0, json: { cache_name: 'wide', region: 'eu' } })

@@ -42,7 +42,11 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect((await act('drain', { wait_seconds: 30 })).json).toEqual({ cache_name: 'shop', region: 'eu', is_safe: true, behind: [] })
   expect((await list())[0].standing).toBe('drained')
   const last = await act('drain', {}, 'us')
-  expect([last.status, last.json.detail]).toEqual([502, expect.stringContaining('"us" is the last that serves')])
+  expect(last.json).toMatchObject({
+    status: 409,
+    code: 'last_region',
+    detail: 'edge.drain.region: "us" is the last that serves: let "eu" serve first, or say force: true, and everything is loaded meanwhile',
+  })
 
   expect((await act('drain', { force: true, wait_seconds: 0 }, 'us')).status).toBe(200)
   expect((await act('serve', {}, 'us')).status).toBe(200)
@@ -52,7 +56,11 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   await expect
     .poll(async () => (await list())[0], { timeout: 20_000 })
     .toMatchObject({ standing: 'serving', filling: { is_done: true, keys: 21 } })
-  expect((await act('fill', { from: 'mars' })).json.detail).toContain('"mars" is none of the regions')
+  expect((await act('fill', { from: 'mars' })).json).toMatchObject({
+    status: 422,
+    code: 'invalid',
+    detail: expect.stringContaining('"mars" is none of the regions'),
+  })
   expect((await act('fill', {}, 'us')).json).toMatchObject({ status: 409, code: 'no_node_there' })
   expect((await act('drain', { wait_seconds: 0 }, 'us')).status).toBe(200)
   expect((await act('serve', {}, 'us')).json).toEqual({ cache_name: 'shop', region: 'us' })
@@ -62,7 +70,7 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
     { target: 'us', outcome: 'ok', detail: expect.not.objectContaining({ force: true }) },
     { target: 'us', outcome: 'ok', detail: { force: true } },
-    { target: 'us', outcome: 'failed', detail: { why: expect.stringContaining('the last that serves') } },
+    { target: 'us', outcome: 'refused', detail: { why: expect.stringContaining('the last that serves') } },
     { target: 'eu', outcome: 'ok' },
   ])
   const nodes = (await opened.call('GET', 'nodes/', { as: 'viewer' })).json.data

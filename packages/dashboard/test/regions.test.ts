@@ -5,7 +5,8 @@ import { edge } from 'millpond/tiers/edge'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
-import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+import { createCacheClient } from '../src/api/client.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
 
 describeWith('chromium', 'regions in a browser', () => {
   let caches: readonly Cache[]
@@ -63,17 +64,31 @@ describeWith('chromium', 'regions in a browser', () => {
     await row('eu').getByText('drained').waitFor()
     // The other one is the last.
     await press('Drain', 'us')
-    await page
-      .getByRole('dialog')
-      .getByText(/"us" is the last that serves/)
-      .waitFor()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('us is the last region that serves, and goes on serving: let eu serve first.').waitFor()
     expect(await lookAt(page)).toEqual([])
-    await page.keyboard.press('Escape')
+    await dialog.getByRole('button', { name: 'Drain us all the same' }).click()
+    await origin.getByText('drained').waitFor()
+    await dialog.waitFor({ state: 'detached' })
+    await press('Let serve', 'us')
+    await origin.getByText('serving').waitFor()
+    await dialog.waitFor({ state: 'detached' })
     await press('Fill', 'eu')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await row('eu').getByText('serving').waitFor()
     expect((await caches[1]?.regions?.list())?.find(({ isOwn }) => isOwn)).toMatchObject({ filling: { isDone: true, from: 'us' } })
-    expect(faults.filter((fault) => !/50[02]/.test(fault))).toEqual([])
+    expect(faults.filter((fault) => !/500|409/.test(fault))).toEqual([])
+  })
+
+  it('tells a program by its code that a region is the last one', async () => {
+    const client = createCacheClient({
+      apiBaseUrl: `${served.url}/api/admin/caching`,
+      auth: () => ({ Authorization: `Bearer ${tokenOf('editor')}` }),
+    })
+    await client.send('POST', 'regions/us/drain/', { wait_seconds: 0 })
+    const refused = client.send('POST', 'regions/eu/fill/', { from: 'us' })
+    await expect(refused).rejects.toMatchObject({ name: 'ApiError', status: 409, code: 'last_region' })
+    await client.send('POST', 'regions/us/serve/', {})
   })
 
   it('shows nothing of it where a cache has none', async () => {

@@ -27,7 +27,7 @@ export async function filled(cache: Cache, { from, per_second, force }: Asked<'r
   })
   await Promise.race([filling, new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS).unref())])
   // What is wrong with the question shows at once; what goes wrong later is in the list.
-  if (error !== undefined) throw new Error(reasonOf(error))
+  if (error !== undefined) throw error
   const own = (await regions.list()).find(({ isOwn }) => isOwn)
   return { region: regions.own, filling: own?.filling === undefined ? null : fillRow(own.filling) }
 }

@@ -37,6 +37,8 @@ export interface NodeReply<T> {
   readonly status: 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
   readonly body?: T
   readonly error?: string
+  /** Of the `MillpondError` that it failed with. */
+  readonly code?: string
   readonly ms?: number
 }
 
@@ -234,7 +236,8 @@ export class Fleet {
       const answer = await act(local.acts, topic, body)
       return { id, boot, status: 'answered', body: answer, ms: performance.now() - began }
     } catch (error) {
-      return { id, boot, status: 'failed', error: reasonOf(error), ms: performance.now() - began }
+      const code = error instanceof MillpondError ? { code: error.code } : {}
+      return { id, boot, status: 'failed', error: reasonOf(error), ...code, ms: performance.now() - began }
     }
   }
 

@@ -4,6 +4,7 @@ import { mayTouch, type Principal } from '../access/roles.ts'
 import type { FillRow, RegionRow } from '../agent/answers.ts'
 import { type AuditEntry, type AuditOutcome, appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
+import type { NodeReply } from '../fleet/fleet.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -11,6 +12,7 @@ import { all } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
 const force = z.boolean().default(false).describe('even where no other region serves')
+const LAST = { description: 'It is the last that serves (`last_region`): let another one serve first, or say `force`' }
 const filling = z.object({
   from: z.string(),
   keys: z.number().describe('looked at there'),
@@ -66,6 +68,7 @@ export const regionRoutes: readonly Route[] = [
         description: 'It is drained; safe to stop where nobody is behind, as far as the processes that were asked have its namespaces open',
         schema: z.object({ cache_name: z.string(), region: z.string(), is_safe: z.boolean(), behind: z.array(z.string()) }),
       },
+      409: LAST,
     },
     async handle({ control, principal, params, body, who }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
@@ -101,6 +104,8 @@ export const regionRoutes: readonly Route[] = [
     }),
     answers: {
       200: { description: 'It has begun', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
+      409: { description: `${LAST.description}; or no process of it is seen from here (\`no_node_there\`): ask its own control plane` },
+      422: { description: '`from` is none of the other regions' },
     },
     async handle({ control, principal, params, body, who }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
@@ -206,23 +211,37 @@ const forced = ({ force }: { readonly force: boolean }): { readonly force?: true
 
 type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
+type Failed = Pick<NodeReply<unknown>, 'id' | 'status' | 'error' | 'code'>
+
 /** On record, too: a process that did not answer in time may have done it. */
 async function failed(
   control: Control,
   who: Who,
   action: string,
   { cache_name: cache, region }: Row,
-  replies: readonly { readonly id: string; readonly error?: string; readonly status: string }[],
+  replies: readonly Failed[],
   more: Record<string, unknown> = {},
 ): Promise<Problem> {
-  const [first] = replies
+  // One that says why tells more than one that does not answer.
+  const first = replies.find(({ code }) => code === 'LAST_REGION') ?? replies[0]
   const why = first?.error ?? first?.status
-  await noted(control, who, action, region, { cache, ...(why !== undefined && { why }), ...more }, 'failed')
-  return new Problem(
-    502,
-    'node_failed',
-    first === undefined ? `no process of ${cache} can be asked` : `${first.id} of ${cache} could not do it: ${why}`,
+  const problem = problemFor(cache, first, why)
+  await noted(
+    control,
+    who,
+    action,
+    region,
+    { cache, ...(why !== undefined && { why }), ...more },
+    problem.status < 500 ? 'refused' : 'failed',
   )
+  return problem
+}
+
+function problemFor(cache: string, first: Failed | undefined, why = ''): Problem {
+  if (first === undefined) return new Problem(502, 'node_failed', `no process of ${cache} can be asked`)
+  if (first.code === 'LAST_REGION') return new Problem(409, 'last_region', why)
+  if (first.code === 'OPTION_INVALID') return new Problem(422, 'invalid', why)
+  return new Problem(502, 'node_failed', `${first.id} of ${cache} could not do it: ${why}`)
 }
 
 function noted(

@@ -139,5 +139,7 @@ function answerOf(id: string, boot: string, text: string, ms: number): NodeAnswe
   const status = fieldOf(message, 'status')
   if (status === 'answered') return { id, boot, status, body: fieldOf(message, 'body') ?? null, ms }
   if (status === 'refused') return { id, boot, status, ms }
-  return status === 'failed' ? { id, boot, status, error: String(fieldOf(message, 'error')), ms } : undefined
+  if (status !== 'failed') return undefined
+  const code = fieldOf(message, 'code')
+  return { id, boot, status, error: String(fieldOf(message, 'error')), ...(isNodeWord(code) && { code }), ms }
 }

@@ -32,6 +32,8 @@ export interface NodeAnswer {
   readonly body?: unknown
   /** Why it failed. */
   readonly error?: string
+  /** The code of the `MillpondError` that its handler threw. */
+  readonly code?: string
   /** Until its answer was seen here, in milliseconds. */
   readonly ms?: number
 }

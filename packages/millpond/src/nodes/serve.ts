@@ -1,5 +1,6 @@
 // Answers the requests that others have left for this node: each once, and none after its deadline.
 import type { Clock } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
 import type { NodeStore, StoredRequest } from '../core/nodes.ts'
 import type { NodeCounters, RequestContext, RequestHandler } from './contract.ts'
 import { decodeMessage, encodeMessage, fieldOf, isNodeWord, reasonOf } from './message.ts'
@@ -103,8 +104,10 @@ async function answered(handler: RequestHandler, body: unknown, context: Request
   try {
     return encodeMessage('the answer', { status: 'answered', body: (await handler(body, context)) ?? null })
   } catch (error) {
-    return failure(reasonOf(error))
+    return failure(reasonOf(error), error instanceof MillpondError ? error.code : undefined)
   }
 }
 
-const failure = (error: string): string => encodeMessage('the failure', { status: 'failed', error })
+/** Processes of earlier releases do not read the code, and send none. */
+const failure = (error: string, code?: string): string =>
+  encodeMessage('the failure', { status: 'failed', error, ...(code !== undefined && { code }) })

@@ -136,7 +136,9 @@ it('what is too large to travel is refused where it is said, and takes no other 
     fine: { big: '7', odd: 'NaN' },
   })
   expect(warnings.filter(({ kind }) => kind === 'report')).toHaveLength(3)
-  expect((await node.ask('large')).nodes).toMatchObject([{ status: 'failed', error: expect.stringContaining('at most 262144') }])
+  expect((await node.ask('large')).nodes).toMatchObject([
+    { status: 'failed', code: 'VALUE_TOO_LARGE', error: expect.stringContaining('at most 262144') },
+  ])
 })
 
 it('a store that fails makes a node late, never a crash; it goes on by itself', async () => {

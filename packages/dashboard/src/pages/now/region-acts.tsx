@@ -1,6 +1,7 @@
 // What may be done to a region, each after a second look: drained, filled, let serve.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { ApiError } from '../../api/client.ts'
 import type { Region, RegionDrained } from '../../api/regions.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
@@ -50,8 +51,12 @@ function Sure({
   const others = all.filter((one) => one.region !== region)
   const [from, setFrom] = useState(() => (others.find((one) => one.is_origin) ?? others[0])?.region ?? '')
   const carryOut = useMutation({
-    mutationFn: () => {
-      const more = act === 'drain' ? { wait_seconds: WAIT_SECONDS } : act === 'fill' ? { from } : {}
+    mutationFn: (force: boolean) => {
+      const more = {
+        ...(act === 'drain' && { wait_seconds: WAIT_SECONDS }),
+        ...(act === 'fill' && { from }),
+        ...(force && { force }),
+      }
       return client.send<Partial<RegionDrained>>('POST', `regions/${encodeURIComponent(region)}/${act}/`, { cache_name, ...more })
     },
     onSuccess: (done) => {
@@ -60,6 +65,7 @@ function Sure({
     onSettled: () => queries.invalidateQueries({ queryKey: ['regions'] }),
   })
   const behind = carryOut.data?.behind ?? []
+  const isLast = carryOut.error instanceof ApiError && carryOut.error.code === 'last_region'
   return (
     <Dialog title={`${VERBS[act]} ${region}?`} onClose={onClose}>
       <p>{consequence(act, is_origin)}</p>
@@ -73,7 +79,14 @@ function Sure({
           </select>
         </label>
       )}
-      {carryOut.error !== null && <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />}
+      {isLast && (
+        <Notice tone="warning" isAlert>
+          {region} is the last region that serves, and goes on serving: let {others.map((one) => one.region).join(' or ')} serve first. If
+          it is {act === 'drain' ? 'drained' : 'filled'} all the same, what is not in memory is loaded
+          {act === 'fill' && ' until that is done'}.
+        </Notice>
+      )}
+      {carryOut.error !== null && !isLast && <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />}
       {behind.length > 0 && (
         <Notice tone="warning" isAlert>
           {region} is drained, and not safe to stop yet: {behind.join(', ')} behind. Drain it once more to ask again.
@@ -83,8 +96,13 @@ function Sure({
         <button type="button" className="btn" onClick={onClose}>
           {behind.length > 0 ? 'Close' : 'Leave it'}
         </button>
-        <button type="button" className="btn btn-primary" onClick={() => carryOut.mutate()} disabled={carryOut.isPending}>
-          {`${VERBS[act]} ${region}`}
+        <button
+          type="button"
+          className={`btn ${isLast ? 'btn-danger' : 'btn-primary'}`}
+          onClick={() => carryOut.mutate(isLast)}
+          disabled={carryOut.isPending}
+        >
+          {`${VERBS[act]} ${region}${isLast ? ' all the same' : ''}`}
         </button>
       </div>
     </Dialog>

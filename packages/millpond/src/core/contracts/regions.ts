@@ -89,16 +89,16 @@ export interface Regions {
   /**
    * Takes a region out: its entries are neither read nor written from now on by any of its processes, which go to the origin or the loader; invalidations go on as ever. Resolves when every
    * other region has applied what was invalidated there, or at the timeout. Once more is harmless.
-   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the last that serves, unless that is forced; `TIER_FAILED` where its stores do not answer, or another process
+   * @throws MillpondError `LAST_REGION` where no other one would serve, unless that is forced; `OPTION_INVALID` for a region that there is not; `TIER_FAILED` where its stores do not answer, or another process
    * is changing how it stands.
    */
   drain(options?: DrainRegionOptions): Promise<Drained>
   /**
    * Brings the own region what another one holds, of the namespaces that this process has open, at a pace, and lets it be read when that is done. Meanwhile what is loaded here is kept.
    * Where it fails, the region stays as it is: fill it once more, or `serve`.
-   * @throws MillpondError `OPTION_INVALID` for a region that there is not, or the own one, or where the own one is the last that serves, unless that is forced; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
+   * @throws MillpondError `LAST_REGION` where no other one serves, unless that is forced; `OPTION_INVALID` for a region that there is not, or the own one; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
    */
   fill(options?: FillRegionOptions): Promise<FillProgress>
-  /** Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says. @throws as `drain`. */
+  /** Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says. @throws MillpondError `OPTION_INVALID`, `TIER_FAILED`. */
   serve(region?: string): Promise<void>
 }

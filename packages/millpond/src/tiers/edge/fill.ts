@@ -17,7 +17,7 @@ const PAUSE_MS = 500
 export interface FillParts {
   readonly own: RegionEntries
   readonly standing: Pick<OwnStanding, 'current' | 'ask'>
-  /** Says that the own region is being filled. @throws MillpondError `TIER_FAILED`, `OPTION_INVALID` where it is the last that serves. */
+  /** Says that the own region is being filled. @throws MillpondError `TIER_FAILED`, `LAST_REGION` where it is the last that serves. */
   readonly begin: () => Promise<void>
   /** Work while nobody else says how the own region stands. */
   readonly alone: (work: () => Promise<void>) => Promise<void>

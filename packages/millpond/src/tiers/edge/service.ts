@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock, Standing } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
-import { invalid, type Region } from './options.ts'
+import type { Region } from './options.ts'
 import { askStanding } from './standing.ts'
 
 /** Where the leases stand, beside those of namespaces. */
@@ -43,7 +43,7 @@ export class Service {
     this.#parts = parts
   }
 
-  /** @throws MillpondError `OPTION_INVALID` where no other region would serve; `TIER_FAILED` where the region's stores do not answer, or another process is at it. */
+  /** @throws MillpondError `LAST_REGION` where no other region would serve; `TIER_FAILED` where the region's stores do not answer, or another process is at it. */
   leave(leaving: Leaving): Promise<void> {
     return this.#patiently(leaving.region, async () => {
       // Each process of a region may have been asked for the same.
@@ -148,7 +148,7 @@ export class Service {
       others.length === 0
         ? 'there is no other; force: true does it all the same, and everything is loaded meanwhile'
         : `let ${others.map(({ name }) => show(name)).join(' or ')} serve first, or say force: true, and everything is loaded meanwhile`
-    return invalid(option, region.name, `is the last that serves${then}: ${remedy}`)
+    return new MillpondError('LAST_REGION', `edge.${option}: ${show(region.name)} is the last that serves${then}: ${remedy}`)
   }
 }
 
