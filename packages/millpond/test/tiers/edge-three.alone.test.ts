@@ -80,7 +80,9 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       const receipt = await caches[at].invalidateTags(['users'])
       expect(await receipt.acked({ timeout: 5000 })).toEqual([])
       const before = source
-      for (const cache of Object.values(caches)) expect(await cache.getOrSet('user:1', load, { tags: ['users'] })).toBeGreaterThan(before)
+      // A region that has applied it has processes that believe their memory for some moments more.
+      for (const cache of Object.values(caches))
+        await until('what was loaded since', async () => (await cache.getOrSet('user:1', load, { tags: ['users'] })) > before)
     }
   })
 
@@ -113,8 +115,7 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     expect(await madeIn(keys.slice(rest.length))).toEqual(keys.slice(rest.length).map(() => undefined))
     const old = await eu.getOrSet('deal:0', load)
     expect(await (await caches.ap.delete('deal:0')).acked({ timeout: 5000 })).toEqual([])
-    expect(await eu.getOrSet('deal:0', load)).not.toBe(old)
-    await caches.us.getOrSet('deal:0', load)
+    for (const cache of [eu, caches.us]) await until('what was loaded since', async () => (await cache.getOrSet('deal:0', load)) !== old)
 
     const filled = await eu.regions?.fill({ keysPerSecond: 2000 })
     expect(filled).toMatchObject({ from: 'us', isDone: true, keys: 250 })
