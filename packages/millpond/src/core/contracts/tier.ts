@@ -82,6 +82,10 @@ export interface Tier {
   readonly limits?: TierLimits
   /** Absent: none that this side knows of. */
   readonly bounds?: TierBounds
+  /**
+   * Where its entries lie, a text for each store: tiers that have one in common are one store, which cannot keep two copies of anything. No secret is in it. Absent: nobody can tell.
+   */
+  readonly places?: readonly string[]
   read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
   /** Answers nothing where all was stored, else for each item why it was not, `undefined` where it was. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so

@@ -4,6 +4,9 @@ import type { Member } from './options.ts'
 
 export const canBeListed = (tiers: readonly Tier[]): boolean => tiers.every(({ scan }) => scan !== undefined)
 
+/** As far as they tell. */
+export const placesOf = (tiers: readonly Tier[]): readonly string[] => tiers.flatMap(({ places = [] }) => places)
+
 type OfOne = Pick<TierLimits, 'keyBytes' | 'itemBytes' | 'entryBytes'>
 
 /** What concerns a single entry; how much goes to a node at a time is for its own guard to keep. */

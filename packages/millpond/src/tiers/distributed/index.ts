@@ -1,6 +1,6 @@
 // The distributed tier: many independent stores as one, each entry on several of them, under a ledger that lies elsewhere.
 import type { LedgerStore, Tier } from '../../core/contracts.ts'
-import { boundsOf, canBeListed, limitsOf } from './abilities.ts'
+import { boundsOf, canBeListed, limitsOf, placesOf } from './abilities.ts'
 import type { DistributedCounts } from './counts.ts'
 import { type DistributedNode, type DistributedOptions, resolveDistributed } from './options.ts'
 import { type DistributedMember, Ring } from './ring.ts'
@@ -61,6 +61,7 @@ export function distributed(options: DistributedOptions): DistributedTier {
     scope: members[0]?.tier.scope ?? 'shared',
     durable: tiers.every(({ durable }) => durable),
     limits: limitsOf(tiers),
+    places: placesOf(tiers),
     ledger: ring.ledger,
     counts: ring.counts,
     read: (keys) => ring.read(keys),

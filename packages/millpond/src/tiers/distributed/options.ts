@@ -18,6 +18,7 @@ import type { Clock, LedgerStore, Scope, Tier } from '../../core/contracts.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type BreakerOptions, checkBreaker } from '../../wrap/breaker.ts'
+import { placeOfBoth } from '../places.ts'
 
 /** A store of the ring. */
 export interface DistributedNode {
@@ -148,6 +149,15 @@ export function memberOf(given: unknown, at: string, others: readonly Member[]):
   const twin = others.find((other) => other.tier === tier)
   if (twin !== undefined)
     throw invalid(`${at}.tier`, twin.name, 'is a node already: give each node a tier of its own, or that one a higher weight')
+  for (const other of others) {
+    const place = placeOfBoth(tier, other.tier)
+    if (place !== undefined)
+      throw invalid(
+        `${at}.tier`,
+        place,
+        `is where the node ${show(other.name)} lies already, and no second copy can: give each node a store of its own, or that one a higher weight`,
+      )
+  }
   const [first] = others
   if (first !== undefined && first.tier.scope !== tier.scope)
     throw invalid(

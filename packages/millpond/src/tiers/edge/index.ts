@@ -1,6 +1,6 @@
 // The edge tier: several regions, each with stores and a ledger of its own; what is invalidated in one is invalidated in all.
 import type { LedgerRegions, LedgerStore, Tier, TierLimits, TierStep } from '../../core/contracts.ts'
-import { limitsOf } from '../distributed/abilities.ts'
+import { limitsOf, placesOf } from '../distributed/abilities.ts'
 import { Edge } from './edge.ts'
 import { HEAD_BYTES } from './entries.ts'
 import { type EdgeOptions, type Region, resolveEdge } from './options.ts'
@@ -40,6 +40,7 @@ export function edge(options: EdgeOptions): EdgeTier {
     scope: own.ledger.scope,
     durable: tiers.every(({ durable }) => durable),
     limits: withoutHead(limitsOf(tiers)),
+    places: placesOf(tiers),
     ledger: inner.ledger,
     read: (keys) => inner.read(keys),
     write: (items) => inner.write(items),

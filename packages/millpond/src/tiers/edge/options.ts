@@ -15,6 +15,7 @@ import { systemClock } from '../../core/clock.ts'
 import type { Clock, LedgerStore, Scope, Tier } from '../../core/contracts.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { placeOfBoth } from '../places.ts'
 
 /** The stores of one region. */
 export interface EdgeRegion {
@@ -157,17 +158,18 @@ function regionOf(name: string, given: unknown): Region {
   return { name, tiers, ledgerTier, ledger }
 }
 
-/** Two tiers of one server are found out when both have answered: see `Follower`. */
+/** Two ledgers of one server that is reached by two names are found out when both have answered: see `Follower`. */
 function checkApart(regions: readonly Region[]): void {
   const owners = new Map<Tier, Region>()
   for (const region of regions) {
     for (const tier of new Set([region.ledgerTier, ...region.tiers])) {
-      const owner = owners.get(tier)
-      if (owner !== undefined) {
-        const what = tier === region.ledgerTier && tier === owner.ledgerTier ? 'ledger' : 'tiers'
+      for (const [other, owner] of owners) {
+        const place = other === tier ? tier.name : placeOfBoth(tier, other)
+        if (place === undefined || owner === region) continue
+        const what = tier === region.ledgerTier && other === owner.ledgerTier ? 'ledger' : 'tiers'
         throw invalid(
           `regions.${region.name}.${what}`,
-          tier.name,
+          place,
           `is that of ${show(owner.name)} too: each region has stores of its own; where there is one store, there is one region, and no edge is needed`,
         )
       }

@@ -4,6 +4,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { isError, MillpondError, show } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
+import { pathPlace } from '../places.ts'
 import { examineFolder } from './examine.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
@@ -56,6 +57,7 @@ class FolderTier implements FileTier {
   readonly scope = 'host'
   readonly durable = true
   readonly path: string
+  readonly places: readonly string[]
   readonly limits: TierLimits
   readonly bounds: TierBounds
   readonly #settings: FileSettings
@@ -67,6 +69,7 @@ class FolderTier implements FileTier {
 
   constructor(settings: FileSettings) {
     this.path = settings.path
+    this.places = [pathPlace('file', settings.path)]
     this.limits = { itemBytes: settings.itemBytes, entryBytes: settings.entryBytes }
     this.bounds = { maxBytes: settings.maxBytes }
     this.#settings = settings

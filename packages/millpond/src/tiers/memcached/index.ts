@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import type { Refusal, Stored, Tier, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
+import { serverPlace } from '../places.ts'
 import type { Verb } from './connection.ts'
 import type { Listed } from './dump.ts'
 import { examineMemcached } from './examine.ts'
@@ -82,6 +83,7 @@ class SpreadTier implements MemcachedTier {
   /** The servers list what their crawler comes by. */
   readonly scanMayMiss = true
   readonly limits: TierLimits
+  readonly places: readonly string[]
   readonly counts: MemcachedCounts = { unreachable: 0, refused: 0, unreadable: 0 }
   readonly #settings: MemcachedSettings
   readonly #names: Names
@@ -91,6 +93,7 @@ class SpreadTier implements MemcachedTier {
 
   constructor(settings: MemcachedSettings) {
     this.#settings = settings
+    this.places = settings.servers.map((host) => serverPlace('memcached', host, settings.keyPrefix))
     this.limits = { itemBytes: Math.max(1024, settings.maxItemBytes - MOST_BESIDE) }
     this.#names = new Names(settings.keyPrefix)
     this.#ring = ketama(settings.servers)

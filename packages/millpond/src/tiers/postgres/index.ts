@@ -77,6 +77,7 @@ class SharedTier implements PostgresTier {
   readonly ledger: PostgresLedger
   readonly nodes: NodeStore
   readonly examine: PostgresTier['examine']
+  readonly places: readonly string[]
   readonly #database: Database
   readonly #followers: Followers
   readonly #statements: ReturnType<typeof statementsOf>
@@ -85,6 +86,7 @@ class SharedTier implements PostgresTier {
 
   constructor(database: Database, followers: Followers, channel: string | null, examine: PostgresTier['examine']) {
     this.examine = examine
+    this.places = database.settings.places
     const { schema, sweepMs, poolSize, bounds } = database.settings
     const largest = bounds?.maxBytes === undefined ? undefined : Math.min(LARGEST_ENTRY, Math.floor(bounds.maxBytes / LEAST_ENTRIES))
     this.limits = {

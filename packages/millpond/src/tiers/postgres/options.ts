@@ -4,6 +4,7 @@ import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, who
 import type { TierBounds } from '../../core/contracts.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { objectPlace, serverPlace } from '../places.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { parseServerUrl, wrongUrl } from '../url.ts'
 import type { Address, PostgresPool } from './client.ts'
@@ -54,6 +55,8 @@ export interface PostgresSettings extends Address {
   readonly retain: Retain
   /** Undefined: none. */
   readonly bounds: TierBounds | undefined
+  /** See `Tier`. */
+  readonly places: readonly string[]
 }
 
 const OPTIONS: Shape<PostgresTierOptions> = {
@@ -104,6 +107,7 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
     connectMs: deadline(options.connectTimeout ?? 1000, 'connectTimeout'),
     sweepMs: sweep(options.sweepEvery ?? 1000),
     retain: resolveRetain(options.retain, 'postgres'),
+    places: placesOf(options),
     bounds:
       maxEntries === undefined && maxBytes === undefined
         ? undefined
@@ -116,6 +120,16 @@ function checkUrl(given: unknown): void {
   const { protocol } = parseServerUrl(given, words)
   if (protocol !== 'postgres:' && protocol !== 'postgresql:')
     throw wrongUrl(given, `begins with ${show(protocol)}, not postgres: give one such as ${FORM}`, words)
+}
+
+/** Where parameters, the environment or the user's name say which database it is, nobody is sure. */
+function placesOf({ url: text, pool, schema = 'millpond' }: PostgresTierOptions): readonly string[] {
+  if (pool !== undefined) return [objectPlace('postgres pool', pool, schema)]
+  const url = new URL(text ?? '')
+  const isSaidElsewhere = ['host', 'port', 'database', 'dbname'].some((name) => url.searchParams.has(name))
+  if (isSaidElsewhere || url.hostname === '' || url.pathname.length < 2) return []
+  const port = url.port || process.env.PGPORT || 5432
+  return [serverPlace('postgres', { host: url.hostname, port }, `${url.pathname.slice(1)} ${schema}`)]
 }
 
 function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {

@@ -56,10 +56,10 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
     const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)
     const ledger = new RedisLedger(connection, names, settings.retain, entries)
-    return new SpreadTier(connection, entries, ledger, redisNodes(connection, names), examine)
+    return new SpreadTier(connection, entries, ledger, redisNodes(connection, names), examine, settings.places)
   }
   const connection = new NodeConnection(settings, Client)
-  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain), examine)
+  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain), examine, settings.places)
 }
 
 class SharedTier implements RedisTier {
@@ -69,10 +69,12 @@ class SharedTier implements RedisTier {
   readonly ledger: RedisLedger
   readonly nodes: NodeStore
   readonly examine: RedisTier['examine']
+  readonly places: readonly string[]
   readonly #connection: Connection
   readonly #names: Names
 
-  constructor(connection: Connection, names: Names, ledger: RedisLedger, examine: RedisTier['examine']) {
+  constructor(connection: Connection, names: Names, ledger: RedisLedger, examine: RedisTier['examine'], places: readonly string[]) {
+    this.places = places
     this.examine = examine
     this.#connection = connection
     this.#names = names
@@ -151,10 +153,19 @@ class SpreadTier implements RedisTier {
   readonly ledger: RedisLedger
   readonly nodes: NodeStore
   readonly examine: RedisTier['examine']
+  readonly places: readonly string[]
   readonly #connection: Connection
   readonly #entries: SpreadEntries
 
-  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger, nodes: NodeStore, examine: RedisTier['examine']) {
+  constructor(
+    connection: Connection,
+    entries: SpreadEntries,
+    ledger: RedisLedger,
+    nodes: NodeStore,
+    examine: RedisTier['examine'],
+    places: readonly string[],
+  ) {
+    this.places = places
     this.examine = examine
     this.#connection = connection
     this.#entries = entries

@@ -15,6 +15,7 @@ import {
 } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { objectPlace, pathPlace, serverPlace } from '../places.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { type Address, byName, hostList, parseUrl, type RedisHost } from './addresses.ts'
 import type { RedisClient } from './client.ts'
@@ -73,6 +74,8 @@ export interface RedisSettings {
   readonly commandMs: number
   readonly connectMs: number
   readonly retain: Retain
+  /** See `Tier`. */
+  readonly places: readonly string[]
 }
 
 const DRIVERS = ['ioredis', 'redis'] as const
@@ -119,8 +122,10 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   if (cluster !== undefined && db !== 0) {
     throw new MillpondError('OPTION_INVALID', `redis db: ${db} is not there in a cluster, which has database 0 alone: use keyPrefix`)
   }
+  const address = fromUrl?.address ?? group ?? byName(options)
   return {
-    address: { ...(fromUrl?.address ?? group ?? byName(options)), ...credentials(options), ...tls(options.tls) },
+    address: { ...address, ...credentials(options), ...tls(options.tls) },
+    places: placesOf(options, cluster ?? address, `db ${db} ${keyPrefix}`),
     template: client,
     drivers: options.driver === undefined ? DRIVERS : [options.driver],
     cluster,
@@ -131,6 +136,16 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
     retain: resolveRetain(options.retain, 'redis'),
   }
 }
+
+function placesOf({ client }: RedisTierOptions, at: Address | readonly Required<RedisHost>[], within: string): readonly string[] {
+  if (client !== undefined) return [objectPlace('redis client', client, within)]
+  if (isList(at)) return at.map((host) => serverPlace('redis', host, within))
+  const { host = '', port = 0, path, sentinels, name } = at
+  if (sentinels !== undefined) return sentinels.map((one) => serverPlace('redis sentinel', one, `${name} ${within}`))
+  return [path === undefined ? serverPlace('redis', { host, port }, within) : `${pathPlace('redis', path)} ${within}`]
+}
+
+const isList = (at: Address | readonly Required<RedisHost>[]): at is readonly Required<RedisHost>[] => Array.isArray(at)
 
 function checkWay(options: RedisTierOptions): void {
   const [way, other] = WAYS.filter((name) => options[name] !== undefined)

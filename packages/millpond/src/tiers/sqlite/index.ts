@@ -4,6 +4,7 @@ import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep }
 import type { NodeStore } from '../../core/nodes.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'
+import { pathPlace } from '../places.ts'
 import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
@@ -59,6 +60,8 @@ class SqliteFileTier implements SqliteTier {
   readonly limits = { calls: 1, items: STEP }
   readonly bounds: TierBounds
   readonly path: string
+  /** Of one in memory there is none: it is this object's alone. */
+  readonly places: readonly string[]
   readonly driver: string
   readonly ledger: SqliteLedger
   readonly nodes: SqliteNodes
@@ -74,6 +77,7 @@ class SqliteFileTier implements SqliteTier {
     this.scope = database.inMemory ? 'process' : 'host'
     this.durable = !database.inMemory
     this.path = settings.path
+    this.places = database.inMemory ? [] : [pathPlace('sqlite', settings.path)]
     this.bounds = finite(settings)
     this.driver = driver
     this.examine = () => examineSqlite(database, settings, driver)
