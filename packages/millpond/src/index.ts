@@ -16,6 +16,7 @@ export type {
   Scope,
   Standing,
   Tier,
+  TierMember,
   TierStep,
 } from './core/contracts.ts'
 export type { Priority } from './core/dependency.ts'

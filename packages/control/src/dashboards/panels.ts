@@ -166,6 +166,30 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    title: 'Rings of stores',
+    panels: [
+      panel('Nodes that are away or doubted', 'none', {
+        expr: `sum by (tier, ring_node, state) (${selected(METRICS.ringState, ', state!="up"')})`,
+        legend: '{{ring_node}} {{state}}',
+      }),
+      panel('Keys asked of each node', 'reqps', rates(METRICS.ringReads, 'tier, ring_node')),
+      panel('Commands that failed', 'reqps', rates(METRICS.ringFailures, 'tier, ring_node')),
+      panel(
+        'Entries kept for nodes that are away',
+        'none',
+        named('{{ring_node}} waiting', last(METRICS.ringHints, 'tier, ring_node')),
+        named('{{ring_node}} let go a second', rates(METRICS.ringHintsDropped, 'tier, ring_node')),
+      ),
+      panel(
+        'Copies made whole',
+        'wps',
+        named('{{ring_node}} repaired', rates(METRICS.ringRepaired, 'tier, ring_node')),
+        named('{{ring_node}} handed over', rates(METRICS.ringHandedOver, 'tier, ring_node')),
+      ),
+      panel('Copies moved', 'wps', rates(METRICS.ringMoved, 'ring_node, direction')),
+    ],
+  },
+  {
     title: 'Sources',
     panels: [
       panel('Guards: calls by outcome', 'reqps', rates(METRICS.guardCalls, 'guard, outcome')),

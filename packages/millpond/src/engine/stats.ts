@@ -1,6 +1,6 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
-import type { NearStore, Reason, Scope, TierBounds } from '../core/contracts.ts'
+import type { NearStore, Reason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
@@ -102,7 +102,10 @@ export interface CacheInfo {
   readonly namespaces: readonly SpaceStats[]
 }
 
-export function describeSpace(space: Space): SpaceStats {
+/** The same in every namespace, and asked for once. */
+type MembersOf = (tier: Tier) => readonly TierMember[] | undefined
+
+export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tier.members?.()): SpaceStats {
   const { id, ledger, near } = space
   const { counters, latency, hitTime } = space.watch
   space.watch.catchUp()
@@ -146,7 +149,7 @@ export function describeSpace(space: Space): SpaceStats {
     youngEvictions: counters.youngEvictions,
     entries: near?.size ?? 0,
     bytes: near?.bytes ?? 0,
-    tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far))],
+    tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far, membersOf))],
     latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
     ledger: {
       epoch: ledger.view.epoch,
@@ -172,8 +175,9 @@ function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
   return all.length === 0 ? {} : { compression: all.reduce(addCompression) }
 }
 
-function farStats(space: Space, far: FarTier): TierStats {
+function farStats(space: Space, far: FarTier, membersOf: MembersOf): TierStats {
   const { name, tier } = far.guarded
+  const members = membersOf(tier)
   const { hits, misses, writes, drops, refused, causes, rejected } = space.watch.counters.tier(name)
   const codec = codecOf(space, far)
   return {
@@ -190,6 +194,7 @@ function farStats(space: Space, far: FarTier): TierStats {
     ...(causes.size > 0 && { missesByCause: Object.fromEntries(causes) }),
     ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),
     ...(codec.isSecret === true && { encryption: codec.sealedBy?.() ?? {} }),
+    ...(members !== undefined && { members }),
     breaker: far.guarded.state,
     latency: far.latency.view(WITH_BUCKETS),
   }
@@ -226,7 +231,12 @@ export function describeCache(
   jobs: CacheInfo['jobs'],
   guards: CacheInfo['guards'],
 ): CacheInfo {
-  const namespaces = told.map(describeSpace)
+  const members = new Map<Tier, readonly TierMember[] | undefined>()
+  const membersOf: MembersOf = (tier) => {
+    if (!members.has(tier)) members.set(tier, tier.members?.())
+    return members.get(tier)
+  }
+  const namespaces = told.map((space) => describeSpace(space, membersOf))
   const far = spaces[0]?.far ?? []
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [

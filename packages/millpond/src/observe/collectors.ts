@@ -7,6 +7,7 @@ import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
 import type { Collector, Emit, Labels } from './registry.ts'
+import { emitRing } from './ring-figures.ts'
 import type { BreakerState, CacheStats, JobStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
 
 /** What `cacheCollector` asks a cache: its figures, namespace by namespace. */
@@ -28,14 +29,19 @@ export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Col
       else known.push(stats)
     }
     let overflow = 0
+    let ringOverflow = 0
     for (const all of caches.values()) {
       const { stats, folded } = foldNamespaces(all)
       overflow += folded
       for (const one of stats) emitNamespace(emit, one)
-      for (const tier of all[0]?.tiers ?? []) emitTier(emit, all[0]?.cache ?? '', tier)
+      for (const tier of all[0]?.tiers ?? []) {
+        emitTier(emit, all[0]?.cache ?? '', tier)
+        ringOverflow += emitRing(emit, { cache: all[0]?.cache ?? '', tier: tier.name }, tier.members ?? [])
+      }
       for (const region of all[0]?.ledger?.regions ?? []) emitRegion(emit, all[0]?.cache ?? '', region)
     }
     emit(METRICS.labelOverflow, { label: 'cache_ns' }, overflow)
+    if (ringOverflow > 0) emit(METRICS.labelOverflow, { label: 'ring_node' }, ringOverflow)
   }
 }
 

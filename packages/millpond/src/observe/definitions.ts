@@ -25,6 +25,8 @@ const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
 const REGION = ['cache', 'region'] as const
+/** Kubernetes puts `node` on targets, too. */
+const RING = [...TIER, 'ring_node'] as const
 const GUARD = ['cache', 'guard'] as const
 const JOB = ['cache', 'job'] as const
 const JOB_OUTCOME = [...JOB, 'outcome'] as const
@@ -76,6 +78,44 @@ export const METRICS = Object.freeze({
     'millpond_region_lag_seconds',
     REGION,
     'How long ago everything that another region had invalidated was known here; absent until it has been heard.',
+  ),
+  ringState: metric(
+    'gauge',
+    'millpond_ring_node_state',
+    [...RING, 'state'],
+    'State of a node of a ring, as this process sees it: 1 for the state it is in.',
+  ),
+  ringReads: metric('counter', 'millpond_ring_reads_total', RING, 'Keys that a node of a ring was asked for.'),
+  ringFailures: metric(
+    'counter',
+    'millpond_ring_failures_total',
+    RING,
+    'Commands that a node of a ring did not carry out, or not in time.',
+  ),
+  ringRepaired: metric(
+    'counter',
+    'millpond_ring_repaired_total',
+    RING,
+    'Copies that a node of a ring lacked or had in an older form, as reads have shown, and was given.',
+  ),
+  ringHints: metric('gauge', 'millpond_ring_hints', RING, 'Entries that are kept for a node of a ring which is away.'),
+  ringHandedOver: metric(
+    'counter',
+    'millpond_ring_hints_delivered_total',
+    RING,
+    'Entries that were kept for a node of a ring, and given to it when it was back.',
+  ),
+  ringHintsDropped: metric(
+    'counter',
+    'millpond_ring_hints_dropped_total',
+    RING,
+    'Entries that were kept for a node of a ring, and let go for want of room.',
+  ),
+  ringMoved: metric(
+    'counter',
+    'millpond_ring_moved_total',
+    [...RING, 'direction'],
+    'Copies that moves of this process have brought to a node of a ring, or taken from it.',
   ),
   guardState: metric('gauge', 'millpond_guard_state', [...GUARD, 'state'], 'State of the breaker of a source: 1 for the state it is in.'),
   guardCalls: metric(

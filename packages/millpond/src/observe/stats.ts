@@ -1,7 +1,7 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
 import type { MissCause } from '../core/causes.ts'
-import type { CompressionFigures, HeardRegion, Reason, Rejection } from '../core/contracts.ts'
+import type { CompressionFigures, HeardRegion, Reason, Rejection, TierMember } from '../core/contracts.ts'
 
 /** How often each; absent is never. */
 export type Counts<K extends string> = { readonly [P in K]?: number }
@@ -43,6 +43,8 @@ export interface TierStats {
   /** Bytes of entries that came from its store and went there, without what its protocol adds; absent of memory. Of the whole tier. */
   readonly readBytes?: number
   readonly writtenBytes?: number
+  /** The stores of a tier that is made of several (`distributed`). Of the whole tier. */
+  readonly members?: readonly TierMember[]
   /** Of the whole tier, as `errors` and `latency` are: one tier serves all namespaces of a cache. */
   readonly breaker: BreakerState
   readonly latency: LatencyStats

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { createCache } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { CAUSE_OF_REASON, MISS_CAUSES } from '../../src/core/causes.ts'
+import type { TierMember } from '../../src/core/contracts.ts'
 import {
   type CacheStats,
   cacheCollector,
@@ -23,6 +24,8 @@ import {
   prometheusText,
   type Registry,
 } from '../../src/observe/index.ts'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
+import { distributed } from '../../src/tiers/distributed/index.ts'
 import { isHere, promtool, remedy } from '../services/program.ts'
 
 const REASONS = Object.keys(CAUSE_OF_REASON)
@@ -33,6 +36,19 @@ function latency(...values: number[]) {
   return histogram.view({ buckets: true })
 }
 
+const moved = { movedIn: 6, movedOut: 7 }
+const node: TierMember = {
+  name: 'a',
+  weight: 1,
+  state: 'away',
+  reads: 9,
+  failures: 2,
+  repaired: 3,
+  hints: 4,
+  handedOver: 8,
+  hintsDropped: 5,
+  ...moved,
+}
 const stats: CacheStats = {
   cache: 'shop',
   hits: 90,
@@ -71,6 +87,7 @@ const stats: CacheStats = {
       missesByCause: { expired_ttl: 2, invalidated_tag: 1 },
       rejected: { tampered: 1, unknown_key: 2 },
       encryption: { id: 'k1', since: 1_700_000_000_000 },
+      members: [node],
       breaker: 'half-open',
       latency: latency(0.5, 2, 300),
     },
@@ -138,6 +155,16 @@ describe('M3 Prometheus text', () => {
       'millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 1',
       'millpond_region_heard{cache="shop",region="eu"} 0',
       'millpond_region_lag_seconds{cache="shop",region="eu"} 1.5',
+      'millpond_ring_node_state{cache="shop",tier="redis",ring_node="a",state="away"} 1',
+      'millpond_ring_node_state{cache="shop",tier="redis",ring_node="a",state="up"} 0',
+      'millpond_ring_reads_total{cache="shop",tier="redis",ring_node="a"} 9',
+      'millpond_ring_failures_total{cache="shop",tier="redis",ring_node="a"} 2',
+      'millpond_ring_repaired_total{cache="shop",tier="redis",ring_node="a"} 3',
+      'millpond_ring_hints{cache="shop",tier="redis",ring_node="a"} 4',
+      'millpond_ring_hints_delivered_total{cache="shop",tier="redis",ring_node="a"} 8',
+      'millpond_ring_hints_dropped_total{cache="shop",tier="redis",ring_node="a"} 5',
+      'millpond_ring_moved_total{cache="shop",tier="redis",ring_node="a",direction="in"} 6',
+      'millpond_ring_moved_total{cache="shop",tier="redis",ring_node="a",direction="out"} 7',
     ]) {
       expect(lines).toContain(line)
     }
@@ -159,6 +186,36 @@ describe('M3 Prometheus text', () => {
     registry.collect(cacheCollector(cache))
     await cache.namespace('basket').get('k')
     expect(prometheusText(registry)).toContain('millpond_miss_causes_total{cache="whole",cache_ns="basket",cause="cold"} 1')
+    await cache.close()
+  })
+
+  it('tells 100 nodes of a ring apart, sums up the others, and counts those', () => {
+    const registry = createRegistry()
+    const members = Array.from({ length: 103 }, (_, n): TierMember => ({ ...node, name: `n${n}`, state: n === 102 ? 'up' : 'away' }))
+    const [tier] = stats.tiers
+    registry.collect(cacheCollector(() => (tier === undefined ? [] : [{ ...stats, tiers: [{ ...tier, name: 'ring', members }] }])))
+    const lines = prometheusText(registry).split('\n')
+    for (const line of [
+      'millpond_ring_reads_total{cache="shop",tier="ring",ring_node="n99"} 9',
+      'millpond_ring_reads_total{cache="shop",tier="ring",ring_node="other"} 27',
+      'millpond_ring_node_state{cache="shop",tier="ring",ring_node="other",state="away"} 2',
+      'millpond_label_overflow_total{label="ring_node"} 3',
+    ])
+      expect(lines).toContain(line)
+    expect(lines.filter((line) => line.startsWith('millpond_ring_reads_total'))).toHaveLength(101)
+  })
+
+  it('takes a ring as it is, whichever namespaces there are', async () => {
+    const nodes = ['a', 'b', 'c'].map((name) => ({ name, tier: simulatedServer().connect() }))
+    const cache = createCache({ name: 'ring', tiers: [distributed({ nodes, ledger: simulatedServer().connect() })] })
+    const registry = createRegistry()
+    registry.collect(cacheCollector(cache))
+    await Promise.all([cache.get('k'), cache.namespace('more').get('k')])
+    const asked = prometheusText(registry).match(/(?<=millpond_ring_reads_total\{cache="ring",tier="distributed",ring_node="[abc]"\} )\d+/g)
+    expect(asked).toHaveLength(3)
+    // Two keys, each of both of its nodes, and of none twice.
+    expect(asked?.reduce((sum, count) => sum + Number(count), 0)).toBe(4)
+    expect(cache.info().namespaces[0]?.tiers[0]?.members?.map(({ name, state }) => `${name} ${state}`)).toEqual(['a up', 'b up', 'c up'])
     await cache.close()
   })
 

@@ -48,7 +48,9 @@ async function heal(ring: DistributedTier, name: string): Promise<void> {
   for (let tries = 0; tries < 100 && stateOf(ring, name) === 'away'; tries++) await clock.run(50)
   await clock.run(50)
 }
-const stateOf = (ring: DistributedTier, name: string) => ring.members().find((member) => member.name === name)?.state
+const memberOf = (ring: DistributedTier, name: string) =>
+  ring.members().find((member) => member.name === name) ?? expect.fail(`there is no ${name}`)
+const stateOf = (ring: DistributedTier, name: string) => memberOf(ring, name).state
 const keys = Array.from({ length: 400 }, (_, at) => `app:default:key/${at}`)
 const holders = (key: string, of = stores): string[] => of.filter(({ server }) => server.entries.has(key)).map(({ name }) => name)
 
@@ -78,6 +80,11 @@ describe('T6: a ring of three nodes, two copies', () => {
       expect(clock.monotonic()).toBe(now)
       expect(named('a').calls.read).toBe(before)
       expect(warnings.map(({ kind, node }) => [kind, node])).toContainEqual(['down', 'a'])
+      const { failures, reads } = memberOf(ring, 'a')
+      expect(failures).toBeGreaterThanOrEqual(3)
+      // It is tried, which counts as neither.
+      await clock.run(3000)
+      expect(memberOf(ring, 'a')).toMatchObject({ state: 'away', failures, reads })
       await ring.close()
       named('a').link = 'up'
     }
@@ -119,6 +126,7 @@ describe('T6: a ring of three nodes, two copies', () => {
     expect(stateOf(ring, 'a')).toBe('doubted')
     expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
     expect(ring.counts.handedOver).toBeGreaterThan(100)
+    expect(ring.members().map(({ handedOver }) => handedOver)).toEqual([ring.counts.handedOver, 0, 0])
     expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'up'])
     // All that it should hold has been compared then.
     expect(await settled(ring.repair())).toMatchObject({ outcome: 'done' })
@@ -130,7 +138,8 @@ describe('T6: a ring of three nodes, two copies', () => {
     const ring = ringOf({ hints: { maxEntries: 10 } })
     await fail(ring, 'a')
     await settled(ring.write(keys.map((key) => item(key))))
-    expect(ring.members().find(({ name }) => name === 'a')?.hints).toBe(10)
+    const its = keys.filter((key) => ring.ownersOf(key).includes('a')).length
+    expect(memberOf(ring, 'a')).toMatchObject({ hints: 10, hintsDropped: its - 10 })
     await heal(ring, 'a')
     expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'hints', 'up'])
     const own = keys.filter((key) => ring.ownersOf(key)[0] === 'a')
@@ -297,6 +306,8 @@ describe('T6: nodes come and go', () => {
     expect(report).toMatchObject({ outcome: 'done', failed: [], keys: 2 * keys.length + moved.length })
     expect(report.copied + ring.counts.repaired).toBeGreaterThanOrEqual(moved.length)
     expect(report.ms).toBeGreaterThanOrEqual(800)
+    expect(memberOf(ring, 'd')).toMatchObject({ movedIn: report.copied, movedOut: 0, repaired: ring.counts.repaired })
+    expect(ring.members().reduce((sum, { movedOut }) => sum + movedOut, 0)).toBe(report.dropped)
     lieRight(ring, [...stores, fourth])
     expect(await all(ring)).toBe(true)
     await ring.close()

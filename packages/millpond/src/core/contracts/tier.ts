@@ -37,6 +37,30 @@ export interface TierUsage {
   readonly evicted?: number
 }
 
+/** A store of a tier that is made of several, as this process sees it; what is counted since it came to the tier. */
+export interface TierMember {
+  readonly name: string
+  /** Its share of the keys, beside the weights of the others. */
+  readonly weight: number
+  /** `away`: it did not answer; it is tried from beside, and others are asked meanwhile. `doubted`: it is back, and its answers are compared with another copy's. */
+  readonly state: 'up' | 'doubted' | 'away'
+  /** Entries that this process keeps for it. */
+  readonly hints: number
+  /** Of these, those that were let go for want of room. */
+  readonly hintsDropped: number
+  /** Of these, those that it was given when it was back. */
+  readonly handedOver: number
+  /** Keys that it was asked for. */
+  readonly reads: number
+  /** Commands that it did not carry out, or not in time; those by which it is tried while it is away do not count. */
+  readonly failures: number
+  /** Copies that it lacked, or had in an older form, as a read has shown, and was given. */
+  readonly repaired: number
+  /** Copies that moves and repairs of the whole ring, as far as this process does them, have brought to it, and taken from it. */
+  readonly movedIn: number
+  readonly movedOut: number
+}
+
 /** One step of `examine`: what was tried, how it went, and what to do. No secret is in it. */
 export interface TierStep {
   /** In this order, where there is such a step: a name resolved, a port reached, TLS, a user signed in, round trips, what the server is, whether its settings suit a cache; `open` in place of the first four for what lies on a disk. */
@@ -98,6 +122,8 @@ export interface Tier {
   scan?(prefix: string): AsyncIterable<readonly string[]>
   /** Where the tier can tell cheaply. */
   usage?(): Promise<TierUsage>
+  /** Of a tier that is made of several stores: each of them. */
+  members?(): readonly TierMember[]
   /** `scan` and `clear` may pass over what is there all the while: nobody can prove by them that it is gone. Default false. */
   readonly scanMayMiss?: boolean
   /**

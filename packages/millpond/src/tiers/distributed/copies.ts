@@ -39,6 +39,7 @@ export class Copies {
     const asks = grouped(searches, nodesOf)
     await Promise.all(
       [...asks].map(async ([node, some]) => {
+        node.counts.reads += some.length
         const answer = await node.guarded.read(some.map(({ key }) => key))
         if (!answer.ok) return
         for (const [at, search] of some.entries()) search.take(node, answer.value[at])

@@ -1,4 +1,10 @@
 // What a ring counts beside the figures that every tier has.
+import type { TierMember } from '../../core/contracts.ts'
+
+type Counted = 'reads' | 'failures' | 'repaired' | 'handedOver' | 'hintsDropped' | 'movedIn' | 'movedOut'
+
+/** Of one node. */
+export type NodeCounts = { -readonly [K in Counted]: TierMember[K] }
 
 /** What was not an error and yet not as it should be, since the tier was made. */
 export interface DistributedCounts {

@@ -14,7 +14,6 @@ export class Hints<N extends object> {
   /** Let go for want of room. */
   lost = 0
 
-  /** `onLoss` is told once for each node, until it has been given what is left. */
   constructor(bounds: { readonly maxEntries: number; readonly maxBytes: number }, onLoss: (node: N) => void) {
     this.#maxEntries = bounds.maxEntries
     this.#maxBytes = bounds.maxBytes

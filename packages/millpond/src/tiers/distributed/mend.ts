@@ -51,7 +51,9 @@ export class Mend {
   async #rewrite(node: RingNode, items: readonly TierItem[]): Promise<void> {
     const written = await node.guarded.write(items)
     this.#repairing -= items.length
-    if (written.ok) this.#parts.counts.repaired += items.length
+    if (!written.ok) return
+    this.#parts.counts.repaired += items.length
+    node.counts.repaired += items.length
   }
 
   /** The node has answered: it is given what was kept for it, where it has nothing newer. */
@@ -70,6 +72,7 @@ export class Mend {
       const written = await node.guarded.write(wanted)
       if (!written.ok) return
       counts.handedOver += wanted.length
+      node.counts.handedOver += wanted.length
       for (const item of some) hints.delivered(node, item)
     }
   }

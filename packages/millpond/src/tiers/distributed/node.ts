@@ -7,6 +7,7 @@ import { reasonOf } from '../../core/errors.ts'
 import type { BreakerOptions } from '../../wrap/breaker.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
 import { whole } from '../whole.ts'
+import type { NodeCounts } from './counts.ts'
 import type { Member } from './options.ts'
 import type { Placed } from './rendezvous.ts'
 
@@ -29,11 +30,13 @@ export class RingNode implements Placed {
   weight: number
   readonly tier: Tier
   readonly guarded: GuardedTier
+  readonly counts: NodeCounts = { reads: 0, failures: 0, repaired: 0, handedOver: 0, hintsDropped: 0, movedIn: 0, movedOut: 0 }
   readonly #clock: Clock
   /** Monotonic milliseconds. */
   #doubtedAt: number | undefined
   #lastError: unknown
   #cancelProbe = (): void => {}
+  #isProbed = false
   #isClosed = false
 
   constructor({ name, tier, weight }: Member, { timeoutMs, breaker, clock, onDown, onUp }: NodeParts) {
@@ -45,6 +48,7 @@ export class RingNode implements Placed {
     this.guarded = guardTier(whole(tier), { id: name, timeoutMs, breaker }, clock, {
       onError: (_tier, _verb, error) => {
         this.#lastError = error
+        if (!this.#isProbed) this.counts.failures++
       },
       onState: (_tier, state) => {
         if (state === 'open') {
@@ -98,7 +102,9 @@ export class RingNode implements Placed {
 
   /** Whether it answers decides. The guard does not let it through where commands have failed later than that which opened it: then it is tried once more. */
   async #probe(ms: number): Promise<void> {
+    this.#isProbed = true
     const probed = await this.guarded.read([PROBE])
+    this.#isProbed = false
     if (!probed.ok && !this.isUp) this.#probeLater(ms)
   }
 }

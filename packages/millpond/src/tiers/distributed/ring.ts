@@ -1,5 +1,5 @@
 // A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or goes.
-import type { LedgerStore, Refusal, Stored, TierItem, TierStep, TierUsage } from '../../core/contracts.ts'
+import type { LedgerStore, Refusal, Stored, TierItem, TierMember, TierStep, TierUsage } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { apartLedger } from '../apart-ledger.ts'
 import { examineAll, unfit, usageOf } from './abilities.ts'
@@ -13,14 +13,7 @@ import { Epochs } from './positions.ts'
 import { type MoveReport, Walk } from './walk.ts'
 
 /** A node as this process sees it. */
-export interface DistributedMember {
-  readonly name: string
-  readonly weight: number
-  /** `away`: it did not answer; it is tried from beside, and others are asked meanwhile. `doubted`: it is back, and its answers are compared with another copy's. */
-  readonly state: 'up' | 'doubted' | 'away'
-  /** Entries that this process keeps for it. */
-  readonly hints: number
-}
+export type DistributedMember = TierMember
 
 export class Ring {
   readonly ledger: LedgerStore
@@ -55,7 +48,7 @@ export class Ring {
     }
     const nodes = members.map((member) => new RingNode(member, this.#nodeParts))
     this.#members = new Members(nodes, copies, () => clock.monotonic())
-    this.#hints = new Hints(settings.hints, (node) => this.#tellLoss(node))
+    this.#hints = new Hints(settings.hints, (node) => this.#noteLoss(node))
     this.#copies = new Copies({
       members: this.#members,
       hints: this.#hints,
@@ -112,6 +105,7 @@ export class Ring {
       weight: node.weight,
       state: node.isUp ? (node.isDoubted ? 'doubted' : 'up') : 'away',
       hints: this.#hints.countOf(node),
+      ...node.counts,
     }))
   }
 
@@ -211,7 +205,8 @@ export class Ring {
     this.#copies.answered(node)
   }
 
-  #tellLoss(node: RingNode): void {
+  #noteLoss(node: RingNode): void {
+    node.counts.hintsDropped++
     if (this.#lossTold.has(node)) return
     this.#lossTold.add(node)
     const message = `more is written for the node ${show(node.name)} than is kept while it is away: what it misses comes with reads, or by repair()`

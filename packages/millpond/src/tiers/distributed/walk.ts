@@ -152,7 +152,9 @@ export class Walk {
     const leaving = items.filter(({ key }) => !lost.has(key) && !members.owners(key).includes(from)).map(({ key }) => key)
     if (leaving.length === 0) return
     const dropped = await from.guarded.drop(leaving)
-    if (dropped.ok) this.#dropped += dropped.value
+    if (!dropped.ok) return
+    this.#dropped += dropped.value
+    from.counts.movedOut += dropped.value
   }
 
   /** `lost` learns of what is not there afterwards, in this form or a newer one. */
@@ -175,6 +177,7 @@ export class Walk {
     keep(newer.filter((_, at) => written.value[at] !== undefined))
     const taken = newer.filter((_, at) => written.value[at] === undefined)
     this.#copied += taken.length
+    to.counts.movedIn += taken.length
     for (const { body } of taken) this.#bytes += body.length
   }
 

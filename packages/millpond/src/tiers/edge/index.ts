@@ -34,6 +34,7 @@ export function edge(options: EdgeOptions): EdgeTier {
   const { tiers, ledgerTier } = own
   const inner = new Edge(settings)
   const [first] = tiers
+  const [ring] = tiers.filter(({ members }) => members !== undefined)
   const [listed] = tiers.filter(({ scan }) => scan !== undefined).slice(-1)
   return {
     name: 'edge',
@@ -50,6 +51,7 @@ export function edge(options: EdgeOptions): EdgeTier {
     close: () => inner.close(),
     ...(tiers.length === 1 && listed?.scan !== undefined && { scan: listed.scan.bind(listed) }),
     ...(tiers.length === 1 && first?.usage !== undefined && { usage: first.usage.bind(first) }),
+    ...(ring?.members !== undefined && { members: ring.members.bind(ring) }),
     ...(tiers.length === 1 && first?.bounds !== undefined && { bounds: first.bounds }),
     ...(tiers.some(({ scanMayMiss }) => scanMayMiss === true) && { scanMayMiss: true }),
     ...(tiers.some(({ scrub }) => scrub !== undefined) && {
