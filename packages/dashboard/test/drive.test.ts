@@ -3,7 +3,7 @@ import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { hostScript, type React } from './host-script.ts'
-import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
+import { BASE, faultsOf, lookAt, onPaper, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
 
 /** A tag in another direction of writing, with markup in it. */
 const HOSTILE = 'عروض <b onclick=alert(1)>🦆'
@@ -81,7 +81,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       await links.nth(at).dispatchEvent('click') // where the window is narrow the navigation is behind a button
       await page.locator(`nav[aria-label=Main] a[href="${href}"][aria-current=page]`).waitFor({ state: 'attached' })
       await page.locator('main h1').waitFor()
-      found.push(...(await lookAt(page)))
+      found.push(...(await lookAt(page)), ...(await onPaper(page)))
     }
     expect([...found, ...faults]).toEqual([])
     await close()

@@ -4,6 +4,7 @@ import { runsOf } from '../src/charts/runs.ts'
 import { axisValues, known, linePath, timeTicks } from '../src/charts/scale.ts'
 import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
+import { spelled } from '../src/format/text.ts'
 import { createTimes, stopwatch, timeLeft } from '../src/format/times.ts'
 
 const AT = Date.UTC(2026, 2, 1, 21, 30, 5)
@@ -85,6 +86,13 @@ it('gives numbers no more digits than are known, a true minus, and all of a hund
     '99.4',
     '100',
   ])
+  // What is rounded to nothing has no sign.
+  expect([-0.2, 0.2, -0.6, 0.6, 0].map((value) => numbers.signed(value))).toEqual(['0', '0', '\u22121', '+1', '0'])
+  expect([
+    numbers.fixed(-0.01, 1),
+    numbers.short(-0.001),
+    spelled(numbers, 'an hour, -0.10 (-0.95 to +0.76) of 12345 reads, web-1'),
+  ]).toEqual(['0.0', '0', 'an hour, \u22120.10 (\u22120.95 to +0.76) of 12,345 reads, web-1'])
   expect([numbers.bytes(0), numbers.bytes(17_700), numbers.ms(0.015)]).toEqual([
     { value: '0', unit: 'B' },
     { value: '17.7', unit: 'kB' },

@@ -100,6 +100,23 @@ export async function openPhone(browser: Browser, url: string, role: Role): Prom
   return { page, faults }
 }
 
+/** What stands on paper that belongs to a screen alone, and whether the ink is dark; of a reader who has chosen the dark theme. */
+export async function onPaper(page: Page): Promise<string[]> {
+  await page.emulateMedia({ media: 'print' })
+  const found: unknown = await page.evaluate(`(() => {
+    const root = document.querySelector('.millpond')
+    const chosen = root.getAttribute('data-theme')
+    root.setAttribute('data-theme', 'dark')
+    const controls = [...root.querySelectorAll('nav[aria-label=Main], button, input, select, textarea, .btn')].filter((each) => each.checkVisibility())
+    const ink = getComputedStyle(root.querySelector('main h1')).color.match(/[\\d.]+/g).slice(0, 3).map(Number)
+    if (chosen === null) root.removeAttribute('data-theme')
+    else root.setAttribute('data-theme', chosen)
+    return [...controls.map((each) => each.outerHTML.slice(0, 120)), ...(Math.max(...ink) < 90 ? [] : ['ink is ' + ink])]
+  })()`)
+  await page.emulateMedia({ media: 'screen' })
+  return (Array.isArray(found) ? found.map(String) : ['nothing was found']).map((one) => `${page.url()} on paper: ${one}`)
+}
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** What axe finds serious or worse, and whether the page can be pushed sideways. */

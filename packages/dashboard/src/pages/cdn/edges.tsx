@@ -9,6 +9,9 @@ import { Time, Word } from '../../parts/words.tsx'
 import { useLive } from '../../shell/live.tsx'
 import { withoutMarks } from './marks.ts'
 
+/** Of a vendor whose edge is one site. */
+const NO_SITE: Readonly<Record<string, string>> = { millpond: 'itself' }
+
 /** How well edges are changes slowly, and each look asks their vendors. */
 const LOOK_MS = 30_000
 
@@ -47,7 +50,7 @@ export function Edges({ edges }: { readonly edges: readonly CdnEdge[] }) {
           columns={[
             { name: 'Edge', cell: (row) => row.edge },
             { name: 'State', folded: 'wide', cell: (row) => stateOf(row.edge) },
-            { name: 'Site', cell: (row) => <code>{row.site ?? 'by call'}</code> },
+            { name: 'Site', cell: (row) => (row.site === null ? (NO_SITE[row.vendor] ?? 'named by each purge') : <code>{row.site}</code>) },
             { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
             { name: 'Tells when done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
           ]}

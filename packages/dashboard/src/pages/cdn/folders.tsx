@@ -50,7 +50,7 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
           {
             name: 'Goes to',
             folded: 'wide',
-            cell: (row) => (row.to === null ? 'is not uploaded' : <code className="said">{row.to}</code>),
+            cell: (row) => (row.to?.includes('://') ? <code className="said">{row.to}</code> : (row.to ?? 'is not uploaded')),
           },
           {
             name: 'Actions',
@@ -88,26 +88,28 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
       {begin.error !== null && <Failure error={begin.error} what="The work on the folder" />}
       {runs.error !== null && <Failure error={runs.error} what="The list of what was done" />}
       {(runs.data?.length ?? 0) > 0 && (
-        <Table
-          caption="Uploads and pictures, newest first"
-          rows={runs.data ?? []}
-          keyOf={({ id }) => id}
-          toneOf={({ state }) => (state === 'failed' || state === 'interrupted' ? 'wrong' : undefined)}
-          columns={[
-            { name: 'When', cell: (row) => <Time at={row.created_at} /> },
-            {
-              name: 'What',
-              cell: (row) =>
-                `${row.kind === 'upload_assets' ? 'upload' : 'pictures'}${row.request.folder === undefined ? '' : ` of ${row.request.folder}`}`,
-            },
-            {
-              name: 'State',
-              folded: 'right',
-              cell: (row) => (row.state === 'completed' ? 'completed' : <Word tone="warning">{row.state}</Word>),
-            },
-            { name: 'Result', folded: 'wide', cell: (row) => <Came work={row} /> },
-          ]}
-        />
+        <div className="more">
+          <Table
+            caption="Uploads and pictures, newest first"
+            rows={runs.data ?? []}
+            keyOf={({ id }) => id}
+            toneOf={({ state }) => (state === 'failed' || state === 'interrupted' ? 'wrong' : undefined)}
+            columns={[
+              { name: 'When', cell: (row) => <Time at={row.created_at} /> },
+              {
+                name: 'What',
+                cell: (row) =>
+                  `${row.kind === 'upload_assets' ? 'upload' : 'pictures'}${row.request.folder === undefined ? '' : ` of ${row.request.folder}`}`,
+              },
+              {
+                name: 'State',
+                folded: 'right',
+                cell: (row) => (row.state === 'completed' ? 'completed' : <Word tone="warning">{row.state}</Word>),
+              },
+              { name: 'Result', folded: 'wide', cell: (row) => <Came work={row} /> },
+            ]}
+          />
+        </div>
       )}
     </Section>
   )

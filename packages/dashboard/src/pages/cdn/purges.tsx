@@ -86,10 +86,11 @@ export function Purge() {
 export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
   const { numbers } = useDashboard()
   if (purges.length === 0) return <p>Nothing was purged by hand yet.</p>
+  const rows = purges.flatMap((purge) => purge.edges.map((edge) => ({ ...edge, id: purge.id, at: purge.at })))
   return (
     <Table
       caption="Purges, newest first"
-      rows={purges.flatMap((purge) => purge.edges.map((edge) => ({ ...edge, id: purge.id, at: purge.at })))}
+      rows={rows}
       keyOf={({ id, edge }) => `${id} ${edge}`}
       toneOf={({ failures }) => (failures.length > 0 ? 'wrong' : undefined)}
       columns={[
@@ -102,7 +103,15 @@ export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
             row.failures.length === 0 ? row.state : <Word tone={row.purged === 0 ? 'critical' : 'warning'}>{row.state}</Word>,
         },
         { name: 'Targets', isNumber: true, cell: (row) => `${numbers.count(row.purged)} of ${numbers.count(row.targets)}` },
-        { name: 'Why not', folded: 'wide', cell: (row) => row.failures.map(({ message }) => withoutMarks(message)).join(' ') },
+        ...(rows.every(({ failures }) => failures.length === 0)
+          ? []
+          : [
+              {
+                name: 'Why not',
+                folded: 'wide' as const,
+                cell: (row: (typeof rows)[number]) => row.failures.map(({ message }) => withoutMarks(message)).join(' '),
+              },
+            ]),
       ]}
     />
   )

@@ -17,6 +17,7 @@ interface Act {
 }
 
 export function Acts({ experiment }: { readonly experiment: Experiment }) {
+  const { numbers } = useDashboard()
   const { may } = useAccess()
   const [act, setAct] = useState<Act | undefined>()
   const { state, applied, plan, cache_name } = experiment
@@ -26,11 +27,11 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
     {
       verb: 'Set it for all keys',
       title: `Set ${winner?.name ?? ''} for all keys`,
-      about: `${winner === undefined ? '' : settingOf(winner)}, in every process of ${where} until it ends. For good it belongs into your code or a stored configuration. An experiment that still runs is stopped.`,
+      about: `${winner === undefined ? '' : settingOf(numbers, winner)}, in every process of ${where} until it ends. For good it belongs into your code or a stored configuration. An experiment that still runs is stopped.`,
       path: 'apply',
       body: {},
       scope: 'config:write',
-      isThere: winner !== undefined && settingOf(winner) !== 'as it is' && (applied === null || applied.is_undone),
+      isThere: winner !== undefined && settingOf(numbers, winner) !== 'as it is' && (applied === null || applied.is_undone),
     },
     {
       verb: 'Take it back',

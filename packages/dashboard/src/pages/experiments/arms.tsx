@@ -40,7 +40,7 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
         {
           name: 'Arm',
           cell: ({ name }) => {
-            const setting = settingOf(plan.arms.find((arm) => arm.name === name) ?? { name })
+            const setting = settingOf(numbers, plan.arms.find((arm) => arm.name === name) ?? { name })
             return (
               <>
                 <b>{name}</b> {setting !== name && <span className="note">{setting}</span>}
@@ -68,15 +68,17 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
               </span>
             ),
         },
-        { name: 'Verdict', cell: ({ said }) => said !== undefined && <Said said={said} /> },
+        { name: 'Now', cell: ({ said }) => said !== undefined && <Said said={said} /> },
       ]}
     />
   )
 }
 
-const TONES = { better: 'proven', worse: 'warning', harm: 'critical' } as const
+const TONES = { better: 'proven', worse: 'warning', harm: 'critical', uneven: 'warning' } as const
 
 function Said({ said: { verdict } }: { readonly said: ArmSays }) {
+  // It is known, and nothing is wrong.
+  if (verdict === 'no_difference') return 'no difference'
   const tone = Object.entries(TONES).find(([word]) => word === verdict)?.[1] ?? 'unknown'
   return <Word tone={tone}>{verdict.replaceAll('_', ' ')}</Word>
 }

@@ -2,7 +2,8 @@
 import { useState } from 'react'
 import { type Experiment, useExperiments } from '../../api/experiments.ts'
 import { useCacheName } from '../../api/queries.ts'
-import { useAccess } from '../../context.tsx'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section, State } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -13,7 +14,7 @@ import { Acts } from './acts.tsx'
 import { Arms } from './arms.tsx'
 import { Begin } from './begin.tsx'
 import { Course } from './course.tsx'
-import { phaseOf, settingOf, verdictOf } from './words.ts'
+import { phaseOf, reasonOf, settingOf, verdictOf } from './words.ts'
 
 export function Experiments() {
   const { offers } = useAccess()
@@ -88,6 +89,7 @@ function BeginButton({ cache, isPrimary = false }: { readonly cache: string; rea
 }
 
 function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all: readonly Experiment[]; readonly cache: string }) {
+  const { numbers } = useDashboard()
   const isRunning = all.some(({ state }) => state === 'running')
   const silent = shown.nodes.filter(({ error }) => error !== null)
   return (
@@ -107,7 +109,19 @@ function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all
         }
       />
       <div className="stack-wide">
-        <Section title="What was found" note={shown.judgement.text}>
+        <Section
+          title="What was found"
+          note={
+            <>
+              {reasonOf(numbers, shown)}
+              {shown.decided !== null && (
+                <>
+                  , sure since <Time at={shown.decided.at} />
+                </>
+              )}
+            </>
+          }
+        >
           <Arms experiment={shown} />
         </Section>
         <Course experiment={shown} />
@@ -140,11 +154,14 @@ function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all
                 name: 'Arms',
                 folded: 'wide',
                 cell: ({ plan }) =>
-                  plan.arms.map((arm) => (settingOf(arm) === arm.name ? arm.name : `${arm.name} (${settingOf(arm)})`)).join(', '),
+                  plan.arms
+                    .map((arm) => ({ name: arm.name, setting: settingOf(numbers, arm) }))
+                    .map(({ name, setting }) => (setting === name ? name : `${name} (${setting})`))
+                    .join(', '),
               },
               { name: 'Began', cell: ({ created_at }) => <Time at={created_at} relative /> },
               { name: 'By', cell: ({ actor }) => actor },
-              { name: 'Verdict', folded: 'wide', cell: ({ judgement }) => judgement.text },
+              { name: 'Verdict', folded: 'wide', cell: (one) => spelled(numbers, one.judgement.text) },
             ]}
           />
         </Section>

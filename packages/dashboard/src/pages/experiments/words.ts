@@ -1,5 +1,7 @@
 // What the page of experiments says in words.
 import type { ArmPlan, Experiment } from '../../api/experiments.ts'
+import type { Numbers } from '../../format/numbers.ts'
+import { spelled } from '../../format/text.ts'
 
 /** The title: what is so now. */
 export function verdictOf({ judgement: { verdict, winner }, decided, state, applied }: Experiment): string {
@@ -28,10 +30,15 @@ export function phaseOf({ phase, ended, kind }: Experiment): string {
   return `ended, since ${Object.entries(why).find(([word]) => word === ended)?.[1] ?? 'it is over'}`
 }
 
+/** The server's sentence: of the time when it became sure, which stays the verdict; until then what is still missing. */
+export const reasonOf = (numbers: Numbers, { judgement, decided }: Experiment): string =>
+  spelled(numbers, (decided ?? judgement).text.replace(/^not enough data: /, ''))
+
 /** What an arm is. */
-export function settingOf({ ttl_seconds, refresh_ahead, memory }: ArmPlan): string {
+export function settingOf(numbers: Numbers, { ttl_seconds, refresh_ahead, memory }: ArmPlan): string {
+  const life = ttl_seconds === undefined ? undefined : numbers.span(ttl_seconds)
   const parts = [
-    ...(ttl_seconds === undefined ? [] : [`lives ${ttl_seconds} s`]),
+    ...(life === undefined ? [] : [`lives ${life.value} ${life.unit}`]),
     ...(refresh_ahead === undefined ? [] : [`refreshed at ${Math.round(refresh_ahead * 100)} %`]),
     ...(memory?.policy === undefined ? [] : [memory.policy]),
     ...(memory?.factor === undefined ? [] : [`${memory.factor} times the memory`]),

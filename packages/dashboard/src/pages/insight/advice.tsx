@@ -19,6 +19,7 @@ import { HotKeys } from './hot-keys.tsx'
 import { Change, mostOf, Whisker } from './interval.tsx'
 import { Watched } from './off.tsx'
 import { LoadingAhead } from './prediction.tsx'
+import { SoFar } from './so-far.tsx'
 
 const ABOUT = 'What costs most, what would change it and by how much, how sure that is, and what takes it back, from the traffic just seen.'
 
@@ -80,8 +81,12 @@ function titleOf({ recommendations, nodes }: AnalyzedCache, count: (value: numbe
 const FEW: readonly (string | undefined)[] = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six']
 
 function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: (why: string) => string): ReactNode {
-  const why = nodes.map(({ said, error }) => said?.evidence.why ?? error).find((one) => one !== null && one !== undefined)
-  if (!nodes.some(isEnough)) return why === undefined ? 'No process has seen a read yet.' : `${sentence(why)}.`
+  if (!nodes.some(isEnough)) {
+    const said = speakerOf(nodes, null)?.said ?? null
+    if (said !== null) return <SoFar said={said} />
+    const why = nodes.map(({ error }) => error).find((one) => one !== null)
+    return why === undefined ? 'No process has seen a read yet.' : `${sentence(why ?? '')}.`
+  }
   if (recommendations.length === 0)
     return 'No other size, policy or time to live is surely better on the traffic just seen. What is not sure is not advised.'
   return (

@@ -7,7 +7,7 @@ import { Unit, Word } from '../../parts/words.tsx'
 
 const STATES: Readonly<Record<string, string>> = {
   open: 'loads ahead',
-  closed: 'does not: it brought too little, or nobody knows yet',
+  closed: 'waits: it spared too few misses, or too little is known yet',
   watching: 'guesses only',
   off: 'memory has no limit',
 }

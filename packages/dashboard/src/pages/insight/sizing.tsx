@@ -3,7 +3,6 @@
 import { type NodeSays, type PatternPoint, type PolicyPoint, type Sized, type TtlPoint, useAnalysis } from '../../api/insight.ts'
 import { useSummaries } from '../../api/queries.ts'
 import { useDashboard } from '../../context.tsx'
-import { capitalised, spelled } from '../../format/text.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section, State } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -13,6 +12,7 @@ import { Evidence } from './evidence.tsx'
 import { amountOf, missAt, points, policyName, speakerOf } from './figures.ts'
 import { Change, mostOf, Whisker } from './interval.tsx'
 import { Watched } from './off.tsx'
+import { SoFar } from './so-far.tsx'
 import { Trends } from './trends.tsx'
 import { WhatIf } from './what-if.tsx'
 
@@ -44,9 +44,12 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
   const totals = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)?.total
   return (
     <>
-      {said.evidence.is_enough && <Headline said={said} node={speaker.node} isOne={nodes.length === 1} />}
+      {said.evidence.is_enough ? (
+        <Headline said={said} node={speaker.node} isOne={nodes.length === 1} />
+      ) : (
+        <PageTitle title="Too little has been seen to judge" say={<SoFar said={said} />} />
+      )}
       <div className="stack-wide">
-        {!said.evidence.is_enough && <NotEnough said={said} />}
         {said.evidence.is_enough && (
           <>
             <WhatIf key={speaker.node} said={said} totals={totals} />
@@ -119,29 +122,6 @@ function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change:
 /** As the advice has it. */
 const LEAST = 0.005
 const MOST_LOSS = 0.01
-
-function NotEnough({ said: { evidence, capacity } }: { readonly said: Sized }) {
-  const { numbers } = useDashboard()
-  const share = Math.min(1, evidence.reads / ENOUGH)
-  return (
-    <State label="Sizing" title="Too little has been seen to judge" level="h1">
-      {share < 1 && capacity !== null ? (
-        <>
-          <progress className="seen-so-far" max={ENOUGH} value={evidence.reads} aria-label="Reads seen so far" />
-          <p className="note">
-            {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure from less would be
-            about these few reads, not about your traffic.
-          </p>
-        </>
-      ) : (
-        <p>{capitalised(spelled(numbers, evidence.why ?? 'nothing was read'))}.</p>
-      )}
-    </State>
-  )
-}
-
-/** Reads below which nothing is said. */
-const ENOUGH = 10_000
 
 function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
   const { numbers } = useDashboard()

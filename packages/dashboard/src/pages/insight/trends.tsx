@@ -26,55 +26,46 @@ export function Trends({ cache }: { readonly cache: string }) {
     <Section title="Where it is heading" note="from the last 30 days; ranges hold in 95 of 100 cases">
       <Answer query={trends} what="The trends">
         {({ trends: rows }) => {
-          const reason = reasonOf(rows)
+          if (rows.every(({ forecast, per_day: perDay }) => forecast === null && perDay === null)) return <NowAlone rows={rows} />
           return (
-            <>
-              <Table
-                caption="Trends and forecasts"
-                rows={rows}
-                isDense
-                keyOf={({ name }: Trend) => name}
-                columns={[
-                  { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
-                  { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
-                  {
-                    name: 'From day to day',
-                    isNumber: true,
-                    cell: ({ name, per_day: perDay, direction }) =>
-                      perDay === null ? (
-                        <Word tone="unknown">not enough data</Word>
-                      ) : direction === 'steady' ? (
-                        'steady'
-                      ) : (
-                        `${direction}: ${ranged(numbers, name, perDay, true)}`
-                      ),
+            <Table
+              caption="Trends and forecasts"
+              rows={rows}
+              isDense
+              keyOf={({ name }: Trend) => name}
+              columns={[
+                { name: 'Figure', cell: ({ name }) => NAMES[name] ?? name },
+                { name: 'Now', isNumber: true, cell: ({ name, now }) => shown(numbers, name, now) },
+                {
+                  name: 'From day to day',
+                  isNumber: true,
+                  cell: ({ name, per_day: perDay, direction }) =>
+                    perDay === null ? (
+                      <Word tone="unknown">not enough data</Word>
+                    ) : direction === 'steady' ? (
+                      'steady'
+                    ) : (
+                      `${direction}: ${ranged(numbers, name, perDay, true)}`
+                    ),
+                },
+                {
+                  name: 'A day from now',
+                  isNumber: true,
+                  cell: ({ name, forecast }) => {
+                    const last = forecast?.steps.at(-1)
+                    if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
+                    const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
+                    return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
                   },
-                  {
-                    name: 'A day from now',
-                    isNumber: true,
-                    cell: ({ name, forecast }) => {
-                      const last = forecast?.steps.at(-1)
-                      if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
-                      const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
-                      return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
-                    },
-                  },
-                  ...(reason !== undefined
-                    ? []
-                    : [
-                        {
-                          name: 'How that is known',
-                          folded: 'wide' as const,
-                          cell: ({ forecast, why }: Trend) =>
-                            forecast === null
-                              ? why.join('; ')
-                              : `${forecast.by}${forecast.is_naive ? ': nothing foresaw the past better' : ''}`,
-                        },
-                      ]),
-                ]}
-              />
-              {reason !== undefined && <p className="note more">{capitalised(reason)}.</p>}
-            </>
+                },
+                {
+                  name: 'How that is known',
+                  folded: 'wide',
+                  cell: ({ forecast, why }) =>
+                    forecast === null ? why.join('; ') : `${forecast.by}${forecast.is_naive ? ': nothing foresaw the past better' : ''}`,
+                },
+              ]}
+            />
           )
         }}
       </Answer>
@@ -82,11 +73,25 @@ export function Trends({ cache }: { readonly cache: string }) {
   )
 }
 
-/** Why nothing is foreseen of any figure, where that is one reason. */
-function reasonOf(rows: readonly Trend[]): string | undefined {
-  const reasons = new Set(rows.map(({ forecast, why }) => (forecast === null ? why.join('; ') : '')))
-  const [only] = reasons
-  return reasons.size === 1 && only !== '' ? only : undefined
+/** Where nothing can be said of before and after, a table would say so in each of its cells. */
+function NowAlone({ rows }: { readonly rows: readonly Trend[] }) {
+  const { numbers } = useDashboard()
+  const [reason = 'nothing was seen'] = rows.map(({ why }) => why.join('; '))
+  return (
+    <>
+      <dl className="facts settings">
+        {rows.map(({ name, now }) => (
+          <div key={name}>
+            <dt>{NAMES[name] ?? name}, now</dt>
+            <dd className={now === null ? 'is-unknown' : undefined}>{shown(numbers, name, now)}</dd>
+          </div>
+        ))}
+      </dl>
+      <p className="note more">
+        <Word tone="unknown">Nothing is foreseen yet.</Word> {capitalised(reason)}.
+      </p>
+    </>
+  )
 }
 
 /** As many digits as tell the ends of the interval apart. */

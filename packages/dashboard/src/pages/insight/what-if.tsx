@@ -37,7 +37,7 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
       <div className="cols">
         <div className="span-8">
           <Curve said={said} factor={factor}>
-            <label className="size-slider">
+            <label className="size-slider no-paper">
               <span className="sr">Another size of memory</span>
               <input
                 type="range"
@@ -50,16 +50,12 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
               />
             </label>
           </Curve>
-          <p className="note">
+          <p className="note more">
             Every size at once, by LRU: the band is wide where few keys decide. At half and twice the size a shadow of your own policy has
             seen the same reads, and is surer.
           </p>
           {knee !== undefined && kneeSize !== undefined && (
-            <p className="note">
-              {knee.factor >= REACH
-                ? `Up to ${REACH} times what is there more memory goes on to help.`
-                : `From ${kneeSize.value} ${kneeSize.unit} on, more memory brings less than one read in a hundred.`}
-            </p>
+            <p className="note">{kneeSay(knee === sizes[0], knee.factor, `${kneeSize.value} ${kneeSize.unit}`)}</p>
           )}
         </div>
         <div className="span-4 stack-small">
@@ -80,7 +76,7 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
           )}
           <Brings said={said} factor={factor} totals={totals} price={Number(price)} />
           {capacity.unit === 'bytes' && (
-            <label className="field">
+            <label className="field no-paper">
               <span>Price of a gigabyte, a month</span>
               <input
                 className="input"
@@ -179,6 +175,12 @@ function Brings({
       )}
     </dl>
   )
+}
+
+function kneeSay(isSmallest: boolean, factor: number, size: string): string {
+  if (isSmallest) return `Even ${size}, the smallest size that is drawn, would answer as many reads but for one in a hundred.`
+  if (factor >= REACH) return `Up to ${REACH} times what is there more memory goes on to help.`
+  return `From ${size} on, more memory brings less than one read in a hundred.`
 }
 
 const LEAST_COST = 0.01
