@@ -2,6 +2,7 @@
 
 import { encodeKey, type Key } from '../core/key.ts'
 import { hashOf } from '../core/key-hash.ts'
+import { holds, peek } from './cache-reads.ts'
 import { intercept } from './plugins.ts'
 import type { Space } from './space.ts'
 
@@ -17,6 +18,12 @@ export function announceReads(cache: object, space: Space, session: string): voi
     const encoded = encodeKey(key)
     recorder.context(space.watch.hash(encoded), number, encoded, space.id.name)
   }
+  // Not awaited, so that nothing is put around it. What memory does not have is no read.
+  const value = <T>(key: Key): T | undefined => {
+    if (holds(space, key)) tell(key)
+    return peek<T>(space, key)
+  }
+  Object.defineProperty(cache, 'peek', { value })
   intercept(cache, READS, space.id.name, ({ verb, args }, next) => {
     for (const key of keysOf(verb, args)) tell(key)
     return next()

@@ -17,7 +17,12 @@ export interface LoadControl {
   isOutdated(): boolean | Promise<boolean>
 }
 
+/** Who reads: the cache itself, or the same cache for a session. */
+export type Reader = Pick<Backing, 'peek' | 'getEntry'>
+
 export interface Backing {
+  /** For the option `session`. */
+  for?(whose: { readonly session: string }): Reader
   peek<T>(key: string): T | undefined
   get<T>(key: string): Promise<T | undefined>
   getEntry<T>(key: string, options?: Counted): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>

@@ -1,6 +1,7 @@
 // The journey of a request: a stored answer, or a question to the origin.
+import { MillpondError } from '../core/errors.ts'
 import { Answering } from './answering.ts'
-import type { Backing, HttpReceipt } from './contract.ts'
+import type { Backing, HttpReceipt, Reader } from './contract.ts'
 import { Counts, type HttpStats } from './counts.ts'
 import { canAnswer } from './deliver.ts'
 import type { Asked, Reply, Upstream } from './exchange.ts'
@@ -9,7 +10,7 @@ import { type Purge, purge } from './purge.ts'
 import { QueryRules } from './query-rules.ts'
 import { Questions, type Trip } from './questions.ts'
 import { ageMs } from './rules/answer.ts'
-import { ASKS, INPUTS, isSafe, MODES } from './rules/request.ts'
+import { ASKS, INPUTS, isSafe, MODES, type RequestFacts } from './rules/request.ts'
 import { decide } from './rules/reuse.ts'
 import { type HttpCacheOptions, resolveSettings, type Settings } from './settings.ts'
 import { type Found, HttpStore, type StoredAnswer } from './store.ts'
@@ -29,6 +30,7 @@ const EVERY: readonly string[] = [...INPUTS, ...MODES]
 
 export class HttpHandler {
   readonly settings: Settings
+  readonly #cache: Backing
   readonly #store: HttpStore
   readonly #answering: Answering
   readonly #questions: Questions
@@ -38,6 +40,12 @@ export class HttpHandler {
 
   constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
     this.settings = resolveSettings(options)
+    if (this.settings.session !== undefined && cache.for === undefined)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        'session: this cache has no for({ session }): give one of createCache, or leave the option out',
+      )
+    this.#cache = cache
     this.#store = new HttpStore(cache, this.settings)
     this.#answering = new Answering(this.#store, this.settings)
     this.#questions = new Questions(this.#store, this.settings, this.#answering, this.#queries, this.#counts, onError)
@@ -49,7 +57,7 @@ export class HttpHandler {
     const { facts } = asked
     if (facts.has(BYPASS)) return false
     const primary = this.#primaryOf(asked)
-    const answer = this.#store.peek(primary, facts)
+    const answer = this.#store.peek(primary, facts, this.#readerOf(facts))
     if (answer === undefined) return false
     const now = this.settings.now()
     if (decide(facts, answer, now, this.settings) !== 'serve') return false
@@ -101,7 +109,21 @@ export class HttpHandler {
     else if (!isRead) this.#questions.pass(tripOf(visit, 'method'))
     // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be believed for others.
     else if (facts.has(method === 'QUERY' ? BYPASS & ~ASKS.body : BYPASS)) this.#questions.pass(tripOf(visit, 'bypass'))
-    else await this.#use(await this.#store.find(visit.primary, facts, this.#questions.isUnstored(visit.primary)), visit)
+    else {
+      const isKnown = this.#questions.isUnstored(visit.primary)
+      await this.#use(await this.#store.find(visit.primary, facts, isKnown, this.#readerOf(facts)), visit)
+    }
+  }
+
+  /** A session is for whoever predicts: one that cannot be told is nobody's, and no request suffers. */
+  #readerOf(facts: RequestFacts): Reader | undefined {
+    try {
+      const session = this.settings.session?.(facts)
+      return session === undefined ? undefined : this.#cache.for?.({ session })
+    } catch (error) {
+      this.#onError(error)
+      return undefined
+    }
   }
 
   async #use(found: Found, visit: Visit): Promise<void> {

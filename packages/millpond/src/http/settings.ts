@@ -37,6 +37,11 @@ export interface HttpCacheOptions {
    */
   readonly tenant?: ((request: RequestFacts) => string | undefined) | undefined
   /**
+   * Who asks: what one session asks for one after the other is told to whoever predicts what comes next (`millpond/insight`); stored nowhere. `undefined`: nobody
+   * who is known. Needs a cache with `for({ session })`, as those of `createCache` are. Default: nobody is.
+   */
+  readonly session?: ((request: RequestFacts) => string | undefined) | undefined
+  /**
    * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
    * same one. Default: what `Accept-Encoding` says counts as it is.
    */
@@ -64,6 +69,7 @@ export interface Settings {
   readonly keyInputs: boolean
   readonly honourClient: boolean
   readonly tenant: ((request: RequestFacts) => string | undefined) | undefined
+  readonly session: ((request: RequestFacts) => string | undefined) | undefined
   readonly codings: readonly string[] | undefined
   readonly maxBodyBytes: number
   readonly finishBytes: number
@@ -90,6 +96,7 @@ export const HTTP_CACHE: Shape<HttpCacheOptions> = {
   keyInputs: flag,
   honourClient: flag,
   tenant: fn("a function that tells a request's tenant"),
+  session: fn('a function that tells who asks'),
   codings: texts('a list of content codings'),
   maxBodyBytes: whole(0),
   finishBytes: whole(0),
@@ -115,6 +122,7 @@ export function resolveSettings(options: HttpCacheOptions): Settings {
     keyInputs: options.keyInputs ?? true,
     honourClient: options.honourClient ?? true,
     tenant: options.tenant,
+    session: options.session,
     codings: options.codings === undefined ? undefined : lowerCase(options.codings),
     maxBodyBytes: options.maxBodyBytes ?? 16 * MB,
     finishBytes: options.finishBytes ?? MB,

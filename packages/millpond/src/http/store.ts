@@ -4,7 +4,7 @@
 // answering outdates the answer like any other load, in every process (G1), although its tags are known only from its header. The index merely
 // points: a pointer to an answer that is void, evicted or expired is a miss.
 import { randomBytes } from 'node:crypto'
-import type { Backing, HttpReceipt, LoadControl, Named } from './contract.ts'
+import type { Backing, HttpReceipt, LoadControl, Named, Reader } from './contract.ts'
 import { tenantOf } from './key.ts'
 import { type AnswerMeta, ageMs } from './rules/answer.ts'
 import { combine, type Piece } from './rules/combine.ts'
@@ -84,15 +84,18 @@ export class HttpStore {
   }
 
   /** Memory only, at once: the answer that the request selects, while the cache calls it fresh. */
-  peek(primary: string, request: RequestFacts): StoredAnswer | undefined {
-    const index = this.#cache.peek<Index>(primary)
+  peek(primary: string, request: RequestFacts, reader: Reader = this.#cache): StoredAnswer | undefined {
+    const index = reader.peek<Index>(primary)
     const key = index === undefined ? undefined : select(primary, index, request)
     return key === undefined ? undefined : this.#cache.peek<StoredAnswer>(key)
   }
 
-  /** @param isKnown that nothing of this URL can be stored: that nothing is found is then no miss */
-  async find(primary: string, request: RequestFacts, isKnown = false): Promise<Found> {
-    const index = await this.#index(primary, isKnown)
+  /**
+   * @param isKnown that nothing of this URL can be stored: that nothing is found is then no miss
+   * @param reader whose read it is: told of the URL, not of what the URL leads to
+   */
+  async find(primary: string, request: RequestFacts, isKnown = false, reader: Reader = this.#cache): Promise<Found> {
+    const index = await this.#index(primary, isKnown, reader)
     if (index === undefined) return NOTHING
     const key = select(primary, index, request)
     const hasVariants = key === undefined && index.selections.length > 0
@@ -103,8 +106,8 @@ export class HttpStore {
   }
 
   /** Also one that was purged softly: it only points. */
-  async #index(primary: string, isKnown = false): Promise<Index | undefined> {
-    const entry = await this.#cache.getEntry<Index>(primary, { quiet: isKnown })
+  async #index(primary: string, isKnown = false, reader: Reader = this.#cache): Promise<Index | undefined> {
+    const entry = await reader.getEntry<Index>(primary, { quiet: isKnown })
     return entry.kind === 'miss' ? undefined : entry.value
   }
 

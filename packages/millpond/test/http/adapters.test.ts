@@ -1,6 +1,7 @@
 // One suite for all adapters, over real sockets: whatever the framework, a stored answer is the same.
 import type { Server } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
+import { hashOf } from '../../src/core/key-hash.ts'
 import { createHttpCache } from '../../src/http/index.ts'
 import { createCache } from '../../src/index.ts'
 import { type Application, adapters } from './applications.ts'
@@ -54,6 +55,27 @@ describe.each(adapters)('%s', (_, make) => {
     expect([part.status, part.body]).toEqual([206, '/a'])
     const same = await ask(port, '/a', { headers: { 'If-None-Match': '"e"' } })
     expect([same.status, same.body]).toEqual([304, ''])
+    expect(calls).toHaveLength(1)
+  })
+  it('tells recorders who asks, before each read of the URL', async () => {
+    calls = []
+    const cache = createCache()
+    const told: unknown[] = []
+    cache.record({
+      context: (_hash, session, key) => told.push([session, key]),
+      hit: (_hash, _bytes, key) => told.push(key),
+      miss: (_hash, _cause, key) => told.push(key),
+    })
+    server = await make(application, createHttpCache(cache, { session: (request) => request.get('x-session') }))
+    const port = await listen(server)
+    const url = `http://127.0.0.1:${port}/a`
+    for (const session of ['ada', 'bob']) await ask(port, '/a', { headers: { 'X-Session': session } })
+    await ask(port, '/a')
+    const [ada, bob] = ['ada', 'bob'].map((session) => [hashOf(session, 0), url])
+    const ofUrl = told.filter((one) => one === url || (Array.isArray(one) && one[1] === url))
+    // What is stored is pointed to from the URL, which is read once more for that.
+    expect(ofUrl).toEqual([ada, url, url, bob, url, url])
+    expect(told.filter(Array.isArray)).toHaveLength(2)
     expect(calls).toHaveLength(1)
   })
   it('validates what is stale', async () => {

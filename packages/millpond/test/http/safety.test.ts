@@ -1,7 +1,7 @@
 // S5, G23: what one user may see never reaches another. The published classes of cache poisoning and deception, each with its source, and a canary.
 import { Agent } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Reply, Upstream } from '../../src/http/index.ts'
+import { type Backing, createHttpCache, type HttpCacheOptions, type Reply, type Upstream } from '../../src/http/index.ts'
 import { RequestFacts } from '../../src/http/rules/request.ts'
 import { sized } from '../form.ts'
 import { ask, type Play, type Stage, stage, verdictOf } from './stage.ts'
@@ -202,6 +202,29 @@ describe('tenants of one URL (G23)', () => {
     expect(await verdict('/x?a+b', { headers: { 'X-Tenant': 'b' } })).toBe('hit')
     await http.purge({ tags: ['all'] })
     for (const name of names) expect(await verdict('/x?a+b', { headers: { 'X-Tenant': name } })).toMatch(/^fwd=/)
+  })
+})
+
+describe('who asks', () => {
+  it('is nobody where it cannot be told: no request suffers, and the errors are told', async () => {
+    const broken: HttpCacheOptions['session'][] = [
+      () => {
+        throw new Error('no cookie')
+      },
+      () => 7 as unknown as string,
+      () => '',
+    ]
+    for (const session of broken) {
+      open = await stage((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('ok'), { session })
+      for (const _ of 'ab') expect((await open.ask('/a')).body).toBe('ok')
+      expect(open.seen).toHaveLength(1)
+      expect(open.errors.length).toBeGreaterThan(0)
+      await open.close()
+    }
+    open = undefined
+  })
+  it('needs a cache that tells sessions apart', () => {
+    expect(() => createHttpCache({} as Backing, { session: () => 'a' })).toThrow(/no for\(\{ session \}\)/)
   })
 })
 

@@ -326,7 +326,9 @@ describe('a session', () => {
       [false, 'x', 'default'],
       [false, '["n",1]', 'default'],
     ])
-    expect(mine.peek(['user', 7])).toBe('Ada')
+    told.length = 0
+    expect([mine.peek(['user', 7]), mine.peek('nothing')]).toEqual(['Ada', undefined])
+    expect(told).toEqual([[false, '["user",7]', 'default']])
     expect(cache.for({ tenant: 'acme', session: 'abc' }).name).toBe(cache.for({ tenant: 'acme' }).name)
     expect(() => cache.for({} as { tenant: string })).toThrow(/tenant/)
     expect(() => cache.for({ session: 'abc' }, { select: (value: unknown) => value })).toThrow(/name the tenant/)
