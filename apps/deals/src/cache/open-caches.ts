@@ -112,7 +112,8 @@ export async function openCaches(
     say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`),
   )
   const strategic = cache.namespace('strategic')
-  const response = cache.namespace('response', values.select && { select: values.select })
+  // A body is made of a strategic answer, which one process computes for all: to make it twice costs less than to ask who does.
+  const response = cache.namespace('response', { singleFlight: 'process', ...(values.select && { select: values.select }) })
   const records = cache.namespace('records')
   const front = cache.namespace('http')
   const pictures = cache.namespace('images', { ttl: '7d' })

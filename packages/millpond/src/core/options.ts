@@ -13,6 +13,9 @@ export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 /** Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes. */
 export type Dependencies = 'off' | 'declared' | 'tracked'
 
+/** Among whom a key is loaded once at a time: over all processes, in each process by itself, or not at all, since the key is the call's own. */
+export type SingleFlight = 'all' | 'process' | 'call'
+
 /** Values by id, as a `Map` has them. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a loader may answer. */
 export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
 
@@ -62,6 +65,12 @@ export interface LoadOptions extends EntryOptions, ReadOptions {
   readonly negativeTtl?: Duration | undefined
   /** How long this process remembers a loader's error and rejects with it again. Default 0. */
   readonly errorTtl?: Duration | undefined
+  /**
+   * Among whom the key is loaded once at a time. Default `'all'`: over all processes that share a ledger, by a lease, for which the shared tier is asked before
+   * each load. `'process'`: in each process by itself, where to load twice costs less than to ask. `'call'`: the key is this call's own, with a new id say, so that
+   * nobody else has or wants it: tiers are not asked for it either.
+   */
+  readonly singleFlight?: SingleFlight | undefined
 }
 
 /** When a value that is read is loaded anew before it expires. */
@@ -112,6 +121,7 @@ export interface LoadPolicy {
   readonly consistency: Consistency
   /** Encoded keys. */
   readonly dependsOn: readonly string[]
+  readonly singleFlight: SingleFlight
   /** By the key, while the cache is divided, where the call does not say it itself. */
   readonly ttlArms: Arms | undefined
   readonly aheadArms: Arms | undefined
@@ -138,6 +148,7 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   errorMs: 0,
   consistency: 'eventual',
   dependsOn: NO_TAGS,
+  singleFlight: 'all',
   ttlArms: undefined,
   aheadArms: undefined,
 })
@@ -167,6 +178,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
   refreshAhead: shareOrMore,
   negativeTtl: duration,
   errorTtl: duration,
+  singleFlight: oneOf('all', 'process', 'call'),
 }
 
 /**
@@ -193,6 +205,7 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
     consistency: consistency ?? defaults.consistency,
     dependsOn: dependsOn === undefined ? defaults.dependsOn : encodeKeys(dependsOn, 'dependsOn'),
+    singleFlight: options.singleFlight ?? defaults.singleFlight,
     ttlArms: ttl === undefined ? defaults.ttlArms : undefined,
     aheadArms: refreshAhead === undefined ? defaults.aheadArms : undefined,
   }

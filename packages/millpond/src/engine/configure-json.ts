@@ -26,6 +26,7 @@ const DEFAULTS: Fields = {
   negative_ttl_seconds: ['negativeTtl', inMs],
   error_ttl_seconds: ['errorTtl', inMs],
   consistency: ['consistency', asIs],
+  single_flight: ['singleFlight', asIs],
 }
 const TIER: Fields = {
   enabled: ['enabled', asIs],

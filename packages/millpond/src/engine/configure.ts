@@ -122,6 +122,7 @@ const DEFAULTS: Shape<DefaultChanges> = {
   negativeTtl: (value) => value as never,
   errorTtl: (value) => value as never,
   consistency: (value) => value as never,
+  singleFlight: (value) => value as never,
 }
 type OfMemory = 'maxEntries' | 'maxBytes' | 'policy' | 'pressure'
 type OfFar = 'promoteAfter' | 'timeout' | 'breaker'

@@ -1,7 +1,14 @@
 // How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
 import type { NearStore, Scope } from '../core/contracts.ts'
 import { ownTags, type Priority } from '../core/dependency.ts'
-import { type Consistency, DEFAULT_POLICY, type Dependencies, type LoadPolicy, type RefreshAhead } from '../core/options.ts'
+import {
+  type Consistency,
+  DEFAULT_POLICY,
+  type Dependencies,
+  type LoadPolicy,
+  type RefreshAhead,
+  type SingleFlight,
+} from '../core/options.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { RouteRule, Routing } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
@@ -26,6 +33,7 @@ export interface DescribedDefaults {
   readonly negative_ttl_seconds: Amount | null
   readonly error_ttl_seconds: Amount
   readonly consistency: Consistency
+  readonly single_flight: SingleFlight
 }
 
 /** The settings of the memory tier. */
@@ -155,6 +163,7 @@ export function describePolicy(policy: LoadPolicy): DescribedDefaults {
     negative_ttl_seconds: policy.negativeMs < 0 ? null : seconds(policy.negativeMs),
     error_ttl_seconds: seconds(policy.errorMs),
     consistency: policy.consistency,
+    single_flight: policy.singleFlight,
   }
 }
 

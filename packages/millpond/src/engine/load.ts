@@ -1,4 +1,4 @@
-// Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
+// Loading: one flight per key in this process, one lease per key over all processes where the call wants that, and a commit only where nothing moved meanwhile.
 import { MillpondError, show } from '../core/errors.ts'
 import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
@@ -85,7 +85,8 @@ async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Pr
     // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
-    const store = isAnswering && space.services.clock.monotonic() < budgetEnds ? holder?.guarded.ledger : undefined
+    const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
+    const store = mayAsk ? holder?.guarded.ledger : undefined
     const { othersLoad } = 'one' in journey.loads ? journey.loads : NOT_TOLD
     await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load, othersLoad }))
   } catch (error) {
@@ -99,8 +100,8 @@ const NOT_TOLD = { othersLoad: undefined }
 
 /** Lands the flights whose entry some tier has; returns the others. */
 async function landFromTiers(journey: Journey, flights: readonly Flight[], isAgain: boolean): Promise<readonly Flight[]> {
-  const { space, wants, isQuiet } = journey
-  if (space.far.length === 0 || wants === 'new') return flights
+  const { space, policy, wants, isQuiet } = journey
+  if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return flights
   const { found, causes, failure } = await readFar(
     space,
     flights.map((flight) => flight.key),
@@ -110,7 +111,7 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
       const flight = flights[at]
       if (flight !== undefined) flight.fallback = shared(journey, { ...entry, isStale: true })
     },
-    journey.policy.tags,
+    policy.tags,
   )
   const now = space.services.clock.now()
   const missing = flights.filter((flight, at) => {

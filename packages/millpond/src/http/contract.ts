@@ -54,4 +54,6 @@ export interface LoadTimes extends Counted {
   readonly ttl: number
   readonly staleFor: number
   readonly timeout: { readonly hard: number }
+  /** The key is new with each load. */
+  readonly singleFlight: 'call'
 }

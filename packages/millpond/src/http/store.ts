@@ -141,7 +141,8 @@ export class HttpStore {
       return answer
     }
     const { keepStaleMs } = this.#settings
-    const options = { quiet: isKnown, ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout: { hard: Number.POSITIVE_INFINITY } }
+    const timeout = { hard: Number.POSITIVE_INFINITY }
+    const options = { quiet: isKnown, ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout, singleFlight: 'call' } as const
     const answer = await this.#cache.getOrSet(answerKey(primary, id), run, options)
     if (answer !== undefined) await this.#point(primary, request, answer, base)
     return answer

@@ -30,7 +30,7 @@ const durations = (name: keyof LoadOptions, field: keyof LoadPolicy, beside: Par
 const shares = (name: 'jitter'): Case => ({
   says: [0.1, 0, 0.25, 1, 0.5].map((share) => [{ [name]: share }, { [name]: share }]),
 })
-const words = <N extends 'priority' | 'consistency'>(name: N, ...all: NonNullable<LoadOptions[N]>[]): Case => ({
+const words = <N extends 'priority' | 'consistency' | 'singleFlight'>(name: N, ...all: NonNullable<LoadOptions[N]>[]): Case => ({
   says: SPEAKERS.map((_, at) => [{ [name]: all[at % all.length] }, { [name]: all[at % all.length] }]),
 })
 const CASES: Readonly<Record<string, Case>> = {
@@ -51,6 +51,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   priority: words('priority', 'high', 'low', 'medium'),
   consistency: words('consistency', 'strong', 'read-your-writes', 'eventual'),
+  singleFlight: words('singleFlight', 'process', 'call', 'all'),
   tags: { says: [['a'], [], ['b', 'c'], ['d'], ['e']].map((tags) => [{ tags }, { tags }]) },
   dependsOn: {
     says: [[['k', 1]], [], ['b'], ['c', 'd'], ['e']].map((dependsOn) => [
