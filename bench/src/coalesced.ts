@@ -1,4 +1,4 @@
-// Many writes to few keys behind a journal, at a steady pace: how many of them a real SQLite database sees, counted by itself.
+// Many writes to few keys, at a steady pace: how many of them a real SQLite database sees, counted by itself.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,8 @@ export interface Coalesced {
   readonly writes: number
   /** Acknowledged a second. */
   readonly acked: number
+  /** Of one core's time, by the process's own: writes, queue and source together. */
+  readonly ofCore: number
   /** Transactions of the source. */
   readonly calls: number
   /** Rows that the database says have changed. */
@@ -38,10 +40,11 @@ export async function coalesced({ perSecond, seconds, keys, told, isShared }: Pa
     const items = cache.collection<number, number>('item', {
       storeMany: async (writes) => source.store(writes),
       write: 'write-behind',
-      writeBehind: { journal: join(folder, 'journal'), ...told },
+      writeBehind: { ...(told.durability !== 'memory' && { journal: join(folder, 'journal') }), ...told },
     })
     await cache.ready()
     const began = performance.now()
+    const cpu = process.cpuUsage()
     const passed = (): number => (performance.now() - began) / 1000
     let writes = 0
     for (; passed() < seconds; await sleep(5)) {
@@ -50,10 +53,11 @@ export async function coalesced({ perSecond, seconds, keys, told, isShared }: Pa
       writes += some
       await Promise.all(Array.from({ length: some }, (_, index) => items.set((from + index) % keys, from + index)))
     }
-    const acked = writes / passed()
+    const { user, system } = process.cpuUsage(cpu)
+    const [acked, ofCore] = [writes / passed(), (user + system) / 1e6 / passed()]
     await items.flush()
     if (source.before(writes - keys) !== 0) throw new Error('the database does not have the last write of each key')
-    return { writes, acked, ...source.counts() }
+    return { writes, acked, ofCore, ...source.counts() }
   } finally {
     await cache.close()
     source.close()
