@@ -127,6 +127,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       database: db.engine,
       tiers,
       regions,
+      port: settings.port,
       today: isoDay(today),
       url: '',
     }

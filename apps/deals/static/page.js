@@ -100,7 +100,7 @@ function drawRegions(regions) {
   at('regions').textContent = regions.others
     .map((other) =>
       other.is_heard
-        ? `All that ${other.region} had forgotten ${time(other.lag_ms)} ms ago is forgotten here.`
+        ? `${other.region}: all that it had forgotten until ${time(other.lag_ms)} ms ago is forgotten here, too.`
         : `${other.region} is not heard: what is kept here is believed for a few seconds, and loaded again.`,
     )
     .join(' ')
@@ -163,7 +163,7 @@ const told = (status) => {
 const inRegions = (regions) =>
   !regions
     ? ''
-    : `. In the regions: ${regions.map((each) => `${each.region} ${each.state === 'applied' ? 'has forgotten it' : 'will'}`).join(', ')}`
+    : `In the regions: ${regions.map((each) => `${each.region} ${each.state === 'applied' ? 'has forgotten it' : 'will when it hears of it'}`).join(', ')}.`
 
 // Of what the URL alone tells: which region has computed the data of an answer.
 async function madeIn(path) {
@@ -236,6 +236,7 @@ async function change() {
   const { token, deal } = panel.dataset
   at('change').disabled = true
   at('receipt').textContent = ''
+  at('in-regions').textContent = ''
   try {
     await probe(rows, 1, token, {})
     await probe(rows, 1, token, {})
@@ -251,8 +252,8 @@ async function change() {
         tags.join(', ') +
         '. ' +
         receipts.map((each) => `${each.layer} in ${time(each.ms)} ms, receipt ${each.id}`).join('; ') +
-        (edge ? `; at the edge ${edge === 'purged' ? 'it is gone, too' : 'it will be'}` : '') +
-        inRegions(regions)
+        (edge ? `; at the edge ${edge === 'purged' ? 'it is gone, too' : 'it will be'}` : '')
+    at('in-regions').textContent = inRegions(regions)
   } catch {
     at('receipt').textContent = 'the service does not answer'
   }
@@ -279,6 +280,8 @@ document.addEventListener('click', (event) => {
   } else show(link)
 })
 at('change')?.addEventListener('click', change)
+// The other regions, by the name under which this one was reached.
+for (const link of document.querySelectorAll('a[data-port]')) link.href = `http://${location.hostname}:${link.dataset.port}/`
 poll()
 setInterval(() => {
   if (!document.hidden) poll()

@@ -14,6 +14,8 @@ export interface PageFacts {
   readonly tiers: readonly string[]
   /** Undefined: there are none. */
   readonly regions: Regions | undefined
+  /** Where this process was told to listen, those of other regions above or below it; 0: wherever there is room. */
+  readonly port: number
   readonly today: string
   readonly url: string
   /** Tokens; absent for a visitor who could not use them. Never the administrator's. */
@@ -65,7 +67,7 @@ export function renderPage(facts: PageFacts, files: PageFiles): string {
 <main${facts.regions === undefined ? '' : ` data-region="${escaped(facts.regions.own)}"`}>
 <h1>Deals</h1>
 <p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}. <a href="${DASHBOARD_PATH}">The dashboard of the cache</a> shows all of it.</p>
-${regionsLine(facts.regions)}
+${regionsLine(facts)}
 
 <div class="sheet">
 <dl class="figures">
@@ -112,14 +114,17 @@ ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the mac
 `
 }
 
-/** Which of the regions this is. */
-function regionsLine(regions: Regions | undefined): string {
+/** Which of the regions this is, and where the others are. */
+function regionsLine({ regions, port }: PageFacts): string {
   if (regions === undefined) return ''
   const { names, own } = regions
   const [origin = ''] = names
-  const others = names.filter((name) => name !== own).map(escaped)
+  const others = names.flatMap((name, at) => {
+    if (name === own) return []
+    return port === 0 ? [escaped(name)] : [`<a data-port="${port + at - names.indexOf(own)}">${escaped(name)}</a>`]
+  })
   const asks = own === origin ? 'the others ask it for what they do not have' : `what it does not have it asks of ${escaped(origin)}`
-  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all.</p>`
+  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all. Open both, raise the deal in one, and see the other’s figures change. The dashboard shows how each stands, drains and fills it.</p>`
 }
 
 /** A write, and exactly what it takes away: the same questions before and after it. */
@@ -140,13 +145,14 @@ function writePanel({ deal, manager, organization, counts }: PageFacts): string 
 <div class="sheet">
 <p><button id="change">Raise “${escaped(deal.title)}” by 1.00</button> <span class="small">PATCH <code>/api/deals/${deal.id}/</code></span></p>
 <table><thead><tr><th scope="col">asked</th><th scope="col">before</th><th scope="col">after</th></tr></thead><tbody>${rows.join('')}</tbody></table>
+<p class="small" id="in-regions" role="status"></p>
 <p class="small" id="receipt" role="status"></p>
 </div>
 </section>`
 }
 
 /** Pictures of organisations, and what was purged at the edge. */
-function edgePanel({ organization, others }: PageFacts, { picture, edges }: PageFiles): string {
+function edgePanel({ organization, others, regions }: PageFacts, { picture, edges }: PageFiles): string {
   const pictures =
     picture === undefined
       ? ''
@@ -160,7 +166,7 @@ function edgePanel({ organization, others }: PageFacts, { picture, edges }: Page
   )
   const purges =
     edges.length === 0
-      ? '<p class="small">No edge stands before this service: <code>--edge-port 8081</code> starts one, and <code>CDN_PROXY_ADMIN</code> names others.</p>'
+      ? `<p class="small">No edge stands before this service: ${regions === undefined ? '<code>--edge-port 8081</code> starts one, and <code>CDN_PROXY_ADMIN</code> names others' : '<code>CDN_PROXY_ADMIN</code> names some'}.</p>`
       : `<p class="small">${named.join('; ')}. What anyone may see is kept there until a write purges it. <a href="${DASHBOARD_PATH}cdn">All of it</a>.</p>
 <table id="purges" hidden><thead><tr><th scope="col">purged there</th><th scope="col">when</th><th scope="col">state</th></tr></thead><tbody></tbody></table>
 <p class="small" id="edge-state" role="status"></p>`

@@ -1,6 +1,7 @@
 // What the front page makes of an answer's Cache-Status.
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { type PageFacts, renderPage } from '../../src/http/page.ts'
 import { PAGE_SCRIPT } from '../page-script.ts'
 
 /** The part of the script that touches no document. */
@@ -28,6 +29,38 @@ test('a write tells of each region, where there are several', () => {
     { region: 'us-east-1', state: 'applied' },
     { region: 'eu-west-1', state: 'queued' },
   ]
-  expect(inRegions(regions)).toBe('. In the regions: us-east-1 has forgotten it, eu-west-1 will')
+  expect(inRegions(regions)).toBe('In the regions: us-east-1 has forgotten it, eu-west-1 will when it hears of it.')
   expect(inRegions(undefined)).toBe('')
+})
+
+test('a region names the others, with the way there where it is known, and no option that is refused beside it', () => {
+  const page = (regions: PageFacts['regions'], port: number) =>
+    renderPage(
+      {
+        ...{
+          organization: { id: 1, name: 'Oakley' },
+          others: [],
+          deal: undefined,
+          database: 'sqlite',
+          tiers: ['memory', 'edge'],
+          today: '2025-12-31',
+        },
+        ...{
+          counts: { organizations: 1, users: 1, deals: 1 },
+          url: 'http://127.0.0.1:8081',
+          viewer: undefined,
+          manager: undefined,
+          regions,
+          port,
+        },
+      },
+      { style: '', script: '', mark: '', picture: undefined, edges: [] },
+    )
+  const names = ['us', 'eu', 'ap']
+  expect(page({ names, own: 'eu' }, 8081)).toContain(
+    'This is the region <b>eu</b>, beside <a data-port="8080">us</a>, <a data-port="8082">ap</a>: what it does not have it asks of us',
+  )
+  expect(page({ names, own: 'us' }, 0)).toContain('This is the region <b>us</b>, beside eu, ap: the others ask it')
+  expect(page({ names, own: 'us' }, 0)).not.toContain('--edge-port')
+  expect(page(undefined, 8080)).toContain('<code>--edge-port 8081</code> starts one')
 })

@@ -25,7 +25,11 @@ export function Regions({ cache }: { readonly cache: string }) {
   const rows = regions.data?.data ?? []
   if (rows.length === 0 && regions.error === null) return null
   return (
-    <Section title="Regions" note="how each stands, and what is known of it elsewhere" className="now-regions">
+    <Section
+      title="Regions"
+      note="how each stands, and how long ago all that it had invalidated was known in the others"
+      className="now-regions"
+    >
       {regions.error !== null && <Failure error={regions.error} what="The list of regions" />}
       {rows.length > 0 && (
         <Table
@@ -69,7 +73,7 @@ function Standing({ region: { standing, filling } }: { readonly region: Region }
 
 function Behind({ region: { seen_from } }: { readonly region: Region }) {
   const { numbers } = useDashboard()
-  if (seen_from.length === 0) return 'not asked from elsewhere'
+  if (seen_from.length === 0) return 'no other region is seen from here'
   return seen_from.map(({ region, lag_seconds, is_heard }, at) => {
     const lag = lag_seconds === null ? undefined : numbers.ms(lag_seconds * 1000)
     const said = lag === undefined ? 'not heard yet' : `${lag.value} ${lag.unit}`
