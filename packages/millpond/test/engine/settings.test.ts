@@ -204,7 +204,7 @@ describe('tiers', () => {
       clear: (prefix) => tier.clear(prefix),
       close: () => tier.close(),
     }
-    const cache = open({ tiers: [flaky] })
+    const cache = open({ tiers: [{ use: flaky }] })
     const { changes } = await cache.configure({
       tiers: { sqlite: { timeout: '1s', breaker: { threshold: 2 }, ttlFactor: 3, promoteAfter: 2 } },
     })

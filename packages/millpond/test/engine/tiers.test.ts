@@ -148,7 +148,7 @@ describe('tiers', () => {
           return (...given: unknown[]) => (name === at ? late(() => Reflect.apply(value, its, given)) : Reflect.apply(value, its, given))
         },
       })
-    const cache = open({ clock, maxStale: '1m', tiers: [slow('read', own) as Tier] })
+    const cache = open({ clock, maxStale: '1m', tiers: [{ use: slow('read', own) as Tier }] })
     const done = async <T>(work: Promise<T>): Promise<T> => {
       let isDone = false
       work.finally(() => (isDone = true)).catch(() => {})
