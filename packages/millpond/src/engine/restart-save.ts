@@ -13,9 +13,16 @@ interface Hot {
   readonly key: string
 }
 
-/** Writes the hottest entries of the given spaces. */
-export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[]): Promise<void> {
+/**
+ * Writes the hottest entries of the given spaces. Where no ledger answers, the file that is there is the best there is, and stays: each of its entries is judged
+ * when it is read. Unless it has to go, since something in it was erased.
+ */
+export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[], hasToGo = false): Promise<void> {
   const { cacheName: cache, services } = parts
+  const holding = spaces.filter(({ near }) => near !== undefined && near.size > 0)
+  // What nobody has asked for lately is not confirmed either.
+  for (const { ledger } of holding) await ledger.ensure()
+  if (!hasToGo && holding.length > 0 && !holding.some(({ ledger }) => ledger.trusted())) return
   const codecs = new Map(spaces.map(({ id, codec }) => [id.name, codec]))
   const meta = { savedAt: services.clock.now(), cache }
   const entries = entriesOf(await hottestOfAll(spaces, options.maxEntries))
@@ -52,6 +59,8 @@ async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Ho
 async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry> {
   const turns = new Turns()
   for (const hot of hottest) {
+    // A large file takes longer to write than an answer of the ledger is good for.
+    await hot.space.ledger.ensure()
     const entry = entryOf(hot)
     if (entry !== undefined) yield entry
     await turns.rest()

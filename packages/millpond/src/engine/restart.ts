@@ -40,7 +40,7 @@ export function keepWarm(
     await restored
     await saving
     if (parts.ledgerStore === undefined) await rm(options.path, { force: true })
-    else await saveHottest(parts, options, spaces())
+    else await saveHottest(parts, options, spaces(), true)
   }
   const later = (): void => {
     if (isStopped || options.everyMs === Number.POSITIVE_INFINITY || parts.ledgerStore === undefined) return
@@ -70,7 +70,6 @@ export function keepWarm(
       cancel()
       await restored
       await saving
-      for (const space of spaces()) await space.ledger.ensure()
       await save()
     },
   }

@@ -1,7 +1,7 @@
 // Warm restart: the hottest entries come back, and nothing that was invalidated meanwhile.
-import { copyFileSync, existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cache, type Codec, createCache, memory } from 'millpond'
+import { type Cache, type Codec, createCache, memory, type Tier } from 'millpond'
 import { jsonCodec } from 'millpond/codec'
 import { writeSnapshot } from 'millpond/memory'
 import { fakeClock } from 'millpond/testing'
@@ -213,6 +213,53 @@ describe('warm restart', () => {
       expect(() => createCache({ restart: { path: 'unused', every } })).toThrow(
         expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/) }),
       )
+  })
+
+  it('every: what nobody has asked for in a while is written too, so that a quiet night leaves no empty file', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const folder = newFolder()
+    const [path, copy] = ['hot.snapshot', 'copy.snapshot'].map((name) => join(folder, name)) as [string, string]
+    const start = (its: string): Cache =>
+      open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path: its, every: '5m' } })
+    const cache = start(path)
+    await cache.ready()
+    for (let i = 0; i < 10; i++) await cache.namespace(`n${i % 3}`).set(`k${i}`, i, { ttl: '1d' })
+    for (let night = 0; night < 3; night++) {
+      rmSync(path, { force: true })
+      await clock.run(300_000)
+      while (!existsSync(path)) await new Promise((resolve) => setImmediate(resolve))
+    }
+    copyFileSync(path, copy)
+    expect(await start(copy).ready()).toEqual({ restored: 10, refused: 0 })
+  })
+
+  it('a file that is there stays where the ledger does not answer', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'hot.snapshot')
+    const own = sqlite({ path: join(folder, 'cache.db') })
+    let isDown = false
+    const failing = (of: object): object =>
+      new Proxy(of, {
+        get(its, name) {
+          const value: unknown = Reflect.get(its, name, its)
+          if (typeof value === 'object' && value !== null) return failing(value)
+          if (typeof value !== 'function') return value
+          return (...given: unknown[]) =>
+            isDown && name !== 'close' ? Promise.reject(new Error('down')) : Reflect.apply(value, its, given)
+        },
+      })
+    const clock = fakeClock({ now: Date.now() })
+    const start = (): Cache => open({ clock, tiers: [memory(), failing(own) as Tier], restart: { path, every: '5m' } })
+    const cache = start()
+    await cache.ready()
+    await cache.set('k', 'held', { ttl: '1d' })
+    await clock.run(300_000)
+    while (!existsSync(path)) await new Promise((resolve) => setImmediate(resolve))
+    const written = readFileSync(path)
+    isDown = true
+    await clock.run(900_000)
+    await cache.close()
+    expect(readFileSync(path).equals(written)).toBe(true)
   })
 
   it('with a ledger that outlives the process: what others invalidated meanwhile is refused, whenever the file was written', async () => {
