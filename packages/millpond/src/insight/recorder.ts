@@ -3,13 +3,12 @@ import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
 import { type ReadSample, type Recorder, SAMPLE } from '../core/recorder.ts'
+import { HOT_EVERY, type HotTiers } from './hot-tiers.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
 import { SpaceNumbers } from './space-numbers.ts'
 
 /** Misses that another size, policy or time to live would have made hits. */
 const AVOIDABLE: ReadonlySet<MissCause> = new Set(['cold', 'expired_ttl', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown'])
-/** One read of so many counts for the hottest keys. */
-export const HOT_EVERY = 64
 
 /** What is counted of all reads and loads, watched or not. */
 export interface Counted {
@@ -48,12 +47,13 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   /** The tier whose reads are hits here: what others answer was a miss in it. */
   readonly #tier: string
   readonly #wake: () => void
-  readonly #hot: (tier: string, key: string, namespace: string) => void
+  /** `undefined`: nobody asks for the hottest keys. */
+  readonly #hot: HotTiers | undefined
   /** Of watched keys. */
   #untilHot = HOT_EVERY
   readonly spaces = new SpaceNumbers()
 
-  constructor(ring: Ring, clock: Clock, tier: string, wake: () => void, hot: (tier: string, key: string, namespace: string) => void) {
+  constructor(ring: Ring, clock: Clock, tier: string, wake: () => void, hot?: HotTiers) {
     this.#ring = ring
     this.#clock = clock
     this.#tier = tier
@@ -71,17 +71,21 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
       else this.#skippedMisses++
       if (--sample.untilTold > 0) return
       sample.untilTold = HOT_EVERY
-      this.#hot(tier, key, namespace)
+      this.#isHot(tier, key, namespace)
       return
     }
     if (--this.#untilHot === 0) {
       this.#untilHot = HOT_EVERY
-      this.#hot(tier, key, namespace)
+      this.#isHot(tier, key, namespace)
     }
     // Of what another tier holds, the size there is not what memory would weigh it with.
     this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
     // Memory takes a copy of it.
     if (!isHit) this.#stored(LOADED, hash, 0, key, namespace, Number.NaN)
+  }
+
+  #isHot(tier: string, key: string, namespace: string): void {
+    if (this.#hot?.note(tier, key, namespace) === true) this.#wake()
   }
 
   #below(tier: string): void {

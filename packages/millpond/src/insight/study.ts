@@ -42,13 +42,7 @@ export class Study {
     this.begunAt = clock.now()
     this.#spans = new Spans(this.begunAt)
     this.#budget = new Budget(clock)
-    this.#ear = new Ear(
-      this.#ring,
-      clock,
-      'memory',
-      () => this.#soon(SOON_MS),
-      (tier, key, namespace) => this.hot.note(tier, key, namespace),
-    )
+    this.#ear = new Ear(this.#ring, clock, 'memory', () => this.#soon(SOON_MS), this.hot)
     this.#fit()
     this.#stopRecording = cache.record(this.#ear)
   }
@@ -95,6 +89,7 @@ export class Study {
   /** `true`: there is more. */
   #look(most: number): boolean {
     const { watching } = this
+    this.hot.catchUp()
     for (let left = most; left > 0; left--) {
       const at = this.#ring.take()
       if (at < 0) return false

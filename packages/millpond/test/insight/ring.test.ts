@@ -47,6 +47,16 @@ describe('the hottest keys', () => {
     hot.note('memory', 'x'.repeat(10_000), 'other')
     expect(hot.top(2)[0]?.keys.map(({ key }) => key)).toEqual(['user:7', `other ${'x'.repeat(512)}…`])
   })
+  it('wait to be counted in bounded room, and say once when it is time', () => {
+    const hot = new HotTiers()
+    const burst = () => Array.from({ length: 600 }, (_, at) => hot.note('memory', `k${at % 2}`, 'default')).filter((isTime) => isTime)
+    const counts = () => hot.top(2)[0]?.keys.map(({ count }) => count)
+    expect(burst()).toHaveLength(1)
+    // 512 have room, and each stands for 64 reads.
+    expect(counts()).toEqual([256 * 64, 256 * 64])
+    expect(burst()).toHaveLength(1)
+    expect(counts()).toEqual([512 * 64, 512 * 64])
+  })
 })
 
 describe('numbers of namespaces', () => {

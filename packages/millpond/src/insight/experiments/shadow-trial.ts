@@ -46,13 +46,7 @@ export class ShadowTrial {
       policy: policyByName(memory?.policy ?? policyNamed(setting.policy)),
       scale: memory?.factor ?? 1,
     }))
-    this.#ear = new Ear(
-      this.#ring,
-      clock,
-      'memory',
-      () => this.#soon(SOON_MS),
-      () => undefined,
-    )
+    this.#ear = new Ear(this.#ring, clock, 'memory', () => this.#soon(SOON_MS))
     this.#shadows = this.#begin(1)
     this.#stop = cache.record(this.#ear)
   }
