@@ -15,6 +15,7 @@ const HELP = `usage: npm run bench:insight -- DIR [options]
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
   --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all
   --only a,b      these traces, by a part of their names
+  --seeds N       prefetch with so many sets of hashes, to see what is chance; default 1
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
 
@@ -23,11 +24,14 @@ const { values, positionals } = parseArgs({
   options: {
     part: { type: 'string' },
     only: { type: 'string' },
+    seeds: { type: 'string', default: '1' },
     cells: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
+
+const seeds = Number(values.seeds)
 
 interface Part {
   /** What one trace comes to. */
@@ -40,7 +44,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   mrc: { cells: curveCells, lines: curveLines, judge: judgeCurves },
   shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
   advice: { cells: doublingsOf, lines: doublingLines, judge: judgeDoublings },
-  prefetch: { cells: prefetchedOf, lines: prefetchLines, judge: judgePrefetch },
+  prefetch: { cells: (traffic) => prefetchedOf(traffic, seeds), lines: prefetchLines, judge: judgePrefetch },
   ttl: { cells: ttlCells, lines: ttlLines, judge: judgeTtls },
 }
 
@@ -51,7 +55,10 @@ const [folder] = positionals
 const wanted = values.part?.split(',') ?? [RECORDER, ...Object.keys(PARTS)]
 const unknown = wanted.filter((name) => name !== RECORDER && !Object.hasOwn(PARTS, name))
 if (values.help) console.log(HELP)
-else if (folder === undefined || unknown.length > 0) {
+else if (!Number.isInteger(seeds) || seeds < 1 || seeds > 100) {
+  console.error(`--seeds ${JSON.stringify(values.seeds)}: give a whole number from 1 to 100`)
+  process.exitCode = 2
+} else if (folder === undefined || unknown.length > 0) {
   console.error(unknown.length > 0 ? `--part ${unknown.join(', ')}: there are ${[RECORDER, ...Object.keys(PARTS)].join(', ')}` : HELP)
   process.exitCode = 2
 } else await bench(folder)

@@ -105,8 +105,20 @@ describe('prefetching', () => {
   })
 
   it('can miss each goal', () => {
-    const cell: Prefetched = { trace: 'orm', entries: 100, better: 100, without: 100, misses: 101, loads: 140, accuracy: 0, cost: 20 }
+    const cell: Prefetched = {
+      trace: 'orm',
+      seed: 0,
+      entries: 100,
+      better: 100,
+      without: 100,
+      misses: 101,
+      loads: 140,
+      accuracy: 0,
+      cost: 20,
+    }
     expect(judgePrefetch([cell]).map(({ isMet }) => isMet)).toEqual([false, undefined, undefined, false, false, false])
+    const [kind] = judgePrefetch([cell, { ...cell, seed: 1, misses: 51 }])
+    expect(kind?.is).toBe('24.0 % (-1.0 % to 49.0 % by seed)')
     expect(judgePrefetch([])).toEqual([])
   })
 })

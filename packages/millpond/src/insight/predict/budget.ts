@@ -1,7 +1,7 @@
 // How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while the budget is short.
 
 /** Of the loads that there would be without prefetching. */
-const SHARE = 0.24
+const SHARE = 0.22
 const LEAST = 0.15
 const MOST = 0.95
 const START = 0.5
@@ -9,11 +9,15 @@ const START = 0.5
 const ROUND = 128
 const UP = 0.2
 const DOWN = 0.1
-const ROOM = 128
+/** In loads: what there is at first, what is kept at most, and where the threshold is raised and lowered. What can be foreseen comes in bursts, as scans do: calm times pay for them. */
+const FIRST = 64
+const ROOM = 4096
+const SHORT = 16
+const AMPLE = 64
 
 /** What may be loaded in vain. */
 export interface WasteBounds {
-  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.24. */
+  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.22. What is not spent is kept, up to 4,096 loads. */
   readonly waste?: number | undefined
   /** Chances below it are never worth a load, 0 to 1. Default 0.15. */
   readonly least?: number | undefined
@@ -24,7 +28,7 @@ export class Budget {
   threshold: number
   readonly #share: number
   readonly #least: number
-  #credit = ROOM / 2
+  #credit = FIRST
   #loads = 0
 
   constructor({ waste = SHARE, least = LEAST }: WasteBounds = {}) {
@@ -42,8 +46,8 @@ export class Budget {
     this.#credit = Math.min(ROOM, this.#credit + this.#share)
     if (++this.#loads < ROUND) return
     this.#loads = 0
-    if (this.#credit < ROOM / 8) this.#turn(UP)
-    else if (this.#credit > ROOM / 2) this.#turn(-DOWN)
+    if (this.#credit < SHORT) this.#turn(UP)
+    else if (this.#credit > AMPLE) this.#turn(-DOWN)
   }
 
   /** Pays for what is expected to be in vain. */

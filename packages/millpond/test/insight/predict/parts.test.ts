@@ -106,6 +106,16 @@ describe('the budget', () => {
     expect(bought).toBeLessThan(2000 * 0.1 + 130)
     expect(budget.threshold).toBeGreaterThan(before)
   })
+  it('keeps what calm times do not spend for a burst, up to 4,096 loads', () => {
+    const budget = new Budget()
+    for (let load = 0; load < 100_000; load++) budget.loaded()
+    let bought = 0
+    for (; budget.isWorth(0.6) && bought < 20_000; bought++) {
+      budget.issued(0.6)
+      budget.ended(0.6, 0)
+    }
+    expect(bought).toBe(4096)
+  })
 })
 
 describe('what is waited for', () => {
