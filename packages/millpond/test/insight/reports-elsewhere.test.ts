@@ -1,0 +1,137 @@
+// What others' prefetchers, adaptive times to live, advisers and A/B tests were reported for, tried on ours.
+import { createCache, memory } from 'millpond'
+import { adaptiveTtl, createInsight } from 'millpond/insight'
+import { fakeClock } from 'millpond/testing'
+import { afterEach, expect, it } from 'vitest'
+import { hashOf } from '../../src/core/key-hash.ts'
+import { bucketOf, drawArms, seedOf } from '../../src/insight/experiments/assignment.ts'
+import { Known } from '../../src/insight/predict/known.ts'
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function set(options: Parameters<typeof memory>[0] = {}) {
+  const clock = fakeClock()
+  const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false, ...options })], clock, defaults: { ttl: '1d' } })
+  ends.push(() => cache.close())
+  return { cache, clock }
+}
+
+it('prefetching a key whose error is remembered does not throw (bvaughn/suspense#44)', async () => {
+  const { cache } = set()
+  cache.configure({ defaults: { errorTtl: '1m' } })
+  cache.source('page:', () => Promise.reject(new Error('the source is away')))
+  for (const _ of 'ab') expect(await cache.prefetch(['page:1'])).toMatchObject({ loaded: 0, failed: 1 })
+})
+
+it('a prefetch that fails behind everybody is nobody’s rejection (withastro/astro#17405)', async () => {
+  const { cache, clock } = set({ maxEntries: 64, policy: 'lru' })
+  let isDown = false
+  cache.source('page:', (key) => {
+    if (isDown) throw new Error('the source is away')
+    return `value of ${String(key)}`
+  })
+  const insight = createInsight({ caches: [cache], clock, predictiveLoading: true })
+  ends.push(() => insight.close())
+  const unhandled: unknown[] = []
+  const note = (error: unknown): void => void unhandled.push(error)
+  process.on('unhandledRejection', note)
+  ends.push(() => process.off('unhandledRejection', note))
+  for (let at = 0; at < 1200; at++) {
+    isDown = at > 1000
+    await cache.getOrSet(`page:${at % 200}`, () => 'a value').catch(() => undefined)
+    clock.advance(50)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(insight.prediction('shop')?.loads.failed).toBeGreaterThan(0)
+  expect(unhandled).toEqual([])
+})
+
+it('the same key prefetched twice and read meanwhile is one load (vercel/next.js#665, NodeBB/NodeBB#1576)', async () => {
+  const { cache } = set()
+  let loads = 0
+  cache.source('page:', async () => {
+    loads++
+    await new Promise((resolve) => setImmediate(resolve))
+    return 'a page'
+  })
+  const early = [cache.prefetch(['page:1']), cache.prefetch(['page:1'])]
+  while (loads === 0) await Promise.resolve()
+  expect(await cache.getOrSet('page:1', () => 'another')).toBe('a page')
+  await Promise.all(early)
+  await cache.prefetch(['page:1'])
+  expect(loads).toBe(1)
+})
+
+it('a prefetch that ends late does not take the place of what was written meanwhile (hotwired/turbo#1490)', async () => {
+  const { cache } = set()
+  let answer: (value: string) => void = () => {}
+  cache.source('page:', () => new Promise<string>((resolve) => (answer = resolve)))
+  const late = cache.prefetch(['page:1'])
+  await new Promise((resolve) => setImmediate(resolve))
+  await cache.set('page:1', 'new')
+  answer('old')
+  await late
+  expect(await cache.get('page:1')).toBe('new')
+})
+
+it('keys that are read now and then do not push out of mind those that are read again and again (folbricht/routedns#483)', () => {
+  const known = new Known(1024, () => {})
+  const read = (hash: number, now: number): void => {
+    const row = known.find(hash)
+    if (row < 0) known.add(hash, `key:${hash}`, 0, now)
+    else known.read(row, now)
+  }
+  for (let round = 0; round < 50; round++) {
+    for (let key = 0; key < 100; key++) read(key, round)
+    for (let once = 0; once < 900; once++) read(1000 + round * 900 + once, round)
+  }
+  expect(Array.from({ length: 100 }, (_, key) => known.find(key)).every((row) => row >= 0)).toBe(true)
+})
+
+it('a small arm gets its share of keys that are counted on (guardian/frontend#11148)', () => {
+  const seed = seedOf('a tenth')
+  const arms = drawArms([0.9, 0.1], seed)
+  const space = hashOf('default', 0)
+  const count = Array.from({ length: 50_000 }, (_, at) => arms[bucketOf(hashOf(`user:${at}`, space), seed)]).filter(
+    (arm) => arm === 1,
+  ).length
+  expect(count / 50_000).toBeGreaterThan(0.09)
+  expect(count / 50_000).toBeLessThan(0.11)
+})
+
+it('arms of two experiments have nothing to do with each other (openflagr/flagr#464)', () => {
+  const space = hashOf('default', 0)
+  const [one = '', two = ''] = ['colour', 'colour 2']
+  const of = (name: string) => {
+    const seed = seedOf(name)
+    const arms = drawArms([0.5, 0.5], seed)
+    return Array.from({ length: 20_000 }, (_, at) => arms[bucketOf(hashOf(`user:${at}`, space), seed)] as number)
+  }
+  const [first, second] = [of(one), of(two)]
+  const both = first.filter((arm, at) => arm === 1 && second[at] === 1).length
+  expect(both / 20_000).toBeGreaterThan(0.22)
+  expect(both / 20_000).toBeLessThan(0.28)
+})
+
+it('bounds below nothing are refused (fastly/js-compute-runtime#1465)', () => {
+  expect(() => adaptiveTtl({ minTtl: -1 })).toThrow(/minTtl/)
+  expect(() => adaptiveTtl({ minTtl: 0 })).toThrow(/above 0/)
+})
+
+it('no larger memory is advised where all that is read fits, however much was ever stored (moxious/halin#50, samdark/realpath_cache_tuner#1)', async () => {
+  const { cache, clock } = set({ maxEntries: 500, policy: 'lru' })
+  const insight = createInsight({ caches: [cache], clock })
+  ends.push(() => insight.close())
+  for (let at = 0; at < 5000; at++) await cache.set(`stored:${at}`, 1)
+  for (let at = 0; at < 12_000; at++) {
+    const key = `read:${(at * 7) % 300}`
+    if ((await cache.get(key)) === undefined) await cache.set(key, 1)
+    clock.advance(1)
+  }
+  const { evidence, recommendations } = insight.analyze('shop')
+  expect(evidence.isEnough).toBe(true)
+  expect(recommendations.filter(({ kind, change }) => kind === 'size' && (change?.tiers.memory.maxEntries ?? 0) > 500)).toEqual([])
+})
