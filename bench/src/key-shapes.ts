@@ -1,7 +1,7 @@
 // `npm run bench -- --rows keys`: a hit in memory by the shape of its key, beside a Map and lru-cache in the same round, for keys that are at hand and keys that are built for the call.
 import { LRUCache } from 'lru-cache'
-import { createCache, memory } from 'millpond'
-import { randomFrom, shuffledDraws, spread } from './numbers.ts'
+import { createCache, type Key, memory } from 'millpond'
+import { randomFrom, spread } from './numbers.ts'
 import { printTable } from './table.ts'
 
 const HITS = 1 << 18
@@ -17,7 +17,7 @@ function hex(i: number, digits: number): string {
   return text.slice(0, digits)
 }
 
-const SHAPES: Readonly<Record<string, (i: number) => string>> = {
+const SHAPES: Readonly<Record<string, (i: number) => Key>> = {
   'short: u17': (i) => `u${i}`,
   'number at the end: v1:user_perms:17': (i) => `v1:user_perms:${i}`,
   'number before 8 equal characters: user:17:profile': (i) => `user:${i}:profile`,
@@ -26,7 +26,11 @@ const SHAPES: Readonly<Record<string, (i: number) => string>> = {
   'two numbers: org:17:users:4:rights': (i) => `org:${i % 300}:users:${Math.floor(i / 300)}:rights`,
   UUID: (i) => `${hex(i, 8)}-${hex(~i, 4)}-4${hex(i ^ 77, 3)}-a${hex(i ^ 99, 3)}-${hex(i * 3, 12)}`,
   '64 hex digits': (i) => hex(i, 64),
+  "tuple: ['user', 17], as JSON for the others": (i) => ['user', i],
 }
+
+/** What a cache of texts is asked with. */
+const textOf = (key: Key): string => (typeof key === 'string' ? key : JSON.stringify(key))
 
 export async function benchKeyShapes(sizes: readonly number[], rounds: number, progress: (line: string) => void): Promise<void> {
   console.log('\nA hit, cost over lru-cache in the same round (less is better): median and half the spread between quarters.')
@@ -42,41 +46,43 @@ export async function benchKeyShapes(sizes: readonly number[], rounds: number, p
   }
 }
 
-async function shapeRow(make: (i: number) => string, size: number, rounds: number): Promise<string[]> {
+async function shapeRow(make: (i: number) => Key, size: number, rounds: number): Promise<string[]> {
   const cache = await createCache({ name: 'keys', tiers: [memory({ maxEntries: size * 2 })] })
   const lru = new LRUCache<string, number>({ max: size * 2 })
   const map = new Map<string, number>()
   for (let i = 0; i < size; i++) {
     await cache.set(make(i), i)
-    lru.set(make(i), i)
-    map.set(make(i), i)
+    lru.set(textOf(make(i)), i)
+    map.set(textOf(make(i)), i)
   }
   const atHand = Array.from({ length: size }, (_, i) => make(i))
   // Once as a whole, or the first reader of a key pays for putting it together.
-  for (const key of atHand) if (!map.has(key)) throw new Error(`${key} is not there`)
-  const order = shuffledDraws(size, HITS, randomFrom(17))
+  for (const key of atHand) if (!map.has(textOf(key))) throw new Error(`${key} is not there`)
+  // Drawn anew each time: in an order that repeats, which branches are taken could be learnt by the processor, for the small sizes.
+  const random = randomFrom(17)
+  const order = Uint32Array.from({ length: HITS }, () => Math.floor(random() * size))
   let sum = 0
   const ways: Record<string, () => void> = {
     'lru-cache at hand': () => {
-      for (const i of order) sum += lru.get(atHand[i] as string) ?? 0
+      for (const i of order) sum += lru.get(textOf(atHand[i] as Key)) ?? 0
     },
     'lru-cache built': () => {
-      for (const i of order) sum += lru.get(make(i)) ?? 0
+      for (const i of order) sum += lru.get(textOf(make(i))) ?? 0
     },
     'at hand': () => {
-      for (const i of order) sum += cache.peek<number>(atHand[i] as string) ?? 0
+      for (const i of order) sum += cache.peek<number>(atHand[i] as Key) ?? 0
     },
     built: () => {
       for (const i of order) sum += cache.peek<number>(make(i)) ?? 0
     },
     building: () => {
-      for (const i of order) sum += make(i).charCodeAt(0)
+      for (const i of order) sum += textOf(make(i)).charCodeAt(0)
     },
     'map at hand': () => {
-      for (const i of order) sum += map.get(atHand[i] as string) ?? 0
+      for (const i of order) sum += map.get(textOf(atHand[i] as Key)) ?? 0
     },
     'map built': () => {
-      for (const i of order) sum += map.get(make(i)) ?? 0
+      for (const i of order) sum += map.get(textOf(make(i))) ?? 0
     },
   }
   const costs: Record<string, number[]> = {}

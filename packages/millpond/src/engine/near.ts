@@ -25,9 +25,14 @@ export function freshSlot(space: Space, key: string): number {
 
 export function isFreshAt(space: Space, near: Near, slot: number, key: string): boolean {
   // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
-  if (space.services.clock.coarse >= near.freshUntil(slot)) return false
-  if (near.asOf(slot) < space.ledger.view.head && !reaffirm(space, near, key, slot)) return false
+  const now = space.services.clock.coarse
+  if (!near.isCurrent(slot, now, space.ledger.view.head) && !isStillGood(space, near, slot, key, now)) return false
   return space.isAlone || isHeard(space, near, slot, key)
+}
+
+/** It is over; or the ledger has moved past it, and it is judged. */
+function isStillGood(space: Space, near: Near, slot: number, key: string, now: number): boolean {
+  return near.freshUntil(slot) > now && reaffirm(space, near, key, slot)
 }
 
 /** Nothing that has been said elsewhere speaks against it. */
@@ -77,11 +82,18 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   if (near === undefined) return undefined
   if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, near, key)
   near.hit(slot)
-  if (space.settings.dependencies === 'tracked' && currentFlight() !== undefined)
-    noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
-  if (space.services.events.hearsHits) space.services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
-  if (watch.recorder !== undefined) recordHit(space, near, slot, key)
+  if (watch.recorder !== undefined || space.services.events.hearsHits || space.settings.dependencies === 'tracked')
+    tellHit(space, near, slot, key)
   return near.value(slot)
+}
+
+/** Apart from `hitValue`, which V8 can make a part of its callers only while it is small. */
+function tellHit(space: Space, near: Near, slot: number, key: string): void {
+  const { services, settings, watch } = space
+  if (settings.dependencies === 'tracked' && currentFlight() !== undefined)
+    noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
+  if (services.events.hearsHits) services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
+  if (watch.recorder !== undefined) recordHit(space, near, slot, key)
 }
 
 function recordHit({ id, watch }: Space, near: Near, slot: number, key: string): void {

@@ -64,35 +64,25 @@ function multiply(unit: number, at: number): number {
   return Math.imul(unit, multipliers[at] as number)
 }
 
+export const SCATTER = 0x2c1b3c6d
+
 /** Universal is not yet scattered: numbered keys lie on a lattice, which linear probing would feel. Reversible, so nothing new collides. */
 function scatter(hash: number): number {
-  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
+  const mixed = Math.imul(hash ^ (hash >>> 15), SCATTER)
   return mixed ^ (mixed >>> 13)
 }
 
 /** Characters of a window. */
 export const WINDOW = 4
-/** In place of a window's begin: `hashElsewhere` knows more of it. Before every key. */
-export const ELSEWHERE = -(2 ** 30)
+/** Between two windows. */
+export const BETWEEN = 0x5bd1e995
 
 /**
- * A hash of four characters and the length: from `window` on, or as many before the end as it is below zero. But for the whole key (no windows at all)
- * not safe against chosen keys: its user must bound what collisions cost. Small, so that V8 makes it a part of every caller.
- * @param window the only one of `windows`, `ELSEWHERE` where there is none or more than one
+ * A hash of the length and some windows of four characters: each from its number on, or as many before the end as it is below zero. By all of a key
+ * where there are none; by its end where it is too short for one. But for the whole key not safe against chosen keys: its user must bound what
+ * collisions cost. `KeyIndex.find` has the same once more.
  */
-export function hashWindow(key: string, window: number, windows: Int32Array): number {
-  const end = key.length
-  const from = window < 0 ? end + window : window
-  return from >= 0 && from + WINDOW <= end ? scatter(fourFrom(key, from) ^ end) : hashElsewhere(key, windows)
-}
-
-/** Four characters as one number: exact for Latin-1, mixed beyond. Spelt out, since a loop would cost as much again on the way of every hit. */
-function fourFrom(key: string, from: number): number {
-  return key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
-}
-
-/** By several windows; by all of a key where there are none; by its end where it is too short for one. */
-function hashElsewhere(key: string, windows: Int32Array): number {
+export function hashWindows(key: string, windows: Int32Array): number {
   const count = windows.length
   if (count === 0) return hashKey(key)
   const end = key.length
@@ -101,9 +91,14 @@ function hashElsewhere(key: string, windows: Int32Array): number {
     const window = windows[i] as number
     const from = window < 0 ? end + window : window
     if (from < 0 || from + WINDOW > end) return hashEnd(key)
-    sum = (Math.imul(sum, 0x5bd1e995) + fourFrom(key, from)) | 0
+    sum = (i === 0 ? sum : Math.imul(sum, BETWEEN)) ^ fourFrom(key, from)
   }
   return scatter(sum)
+}
+
+/** Four characters as one number: exact for Latin-1, mixed beyond. */
+function fourFrom(key: string, from: number): number {
+  return key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
 }
 
 const MOST_OF_END = 16
@@ -111,7 +106,7 @@ const MOST_OF_END = 16
 function hashEnd(key: string): number {
   const end = key.length
   let sum = end
-  for (let i = Math.max(0, end - MOST_OF_END); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
+  for (let i = Math.max(0, end - MOST_OF_END); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), BETWEEN) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
 }
 

@@ -9,13 +9,21 @@
 // Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole key: the first say where
 // the entry is without a look at its key, the others tell keys apart that have those few characters in common, for the eviction policy, which knows entries
 // by this number.
-import { hashKey, hashWindow, WINDOW } from './hash.ts'
-import { FIRST_CELLS, ProbeTable } from './probe-table.ts'
+import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
+import { FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
 import type { Slots } from './slots.ts'
-import { learnWindows, onlyOf, SAMPLE } from './windows.ts'
+import { learnWindows, SAMPLE } from './windows.ts'
 
 /** What is looked at until something is learnt: the last characters, where most keys have their id. */
 const FIRST_WINDOWS = Int32Array.of(-WINDOW)
+/** For `find`: V8 makes a constant of its own file a part of the code, and reads an imported one each time. */
+const CHARACTERS = WINDOW
+const FACTOR = SCATTER
+const FACTOR_BETWEEN = BETWEEN
+const CELLS = REACH
+const CELLS_A_TWIN = TWIN
+/** In place of a window that there is not: before every key. */
+const NONE = -(2 ** 30)
 /** So often an index learns; then it reads whole keys. */
 const MOST_LESSONS = 16
 /** Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and after it; more only for more cells. */
@@ -34,8 +42,9 @@ export class KeyIndex {
   rehashes = 0
   /** Where the characters lie that `hash` tells of; none: it tells of all. */
   windows: Int32Array = FIRST_WINDOWS
-  /** The only one of these, for `hashWindow`. */
-  window = onlyOf(FIRST_WINDOWS)
+  /** The first two of these, for `find`; `NONE` where there is none or more than two. */
+  #first = -WINDOW
+  #second = NONE
   /** Mask of the low bits of the hash column that are this index's, at least as many as its tables have cells. */
   #own = 2 ** FIRST_BITS - 1
 
@@ -56,20 +65,57 @@ export class KeyIndex {
 
   /** What `locate` and `insert` want to know of a key; good until the next `insert`. */
   hash(key: string): number {
-    return hashWindow(key, this.window, this.windows)
+    return hashWindows(key, this.windows)
   }
 
-  /** The key's slot, or -1. The hit path has the same steps spelt out (`Space.find`): V8 makes them a part of every caller only there. */
+  /**
+   * The key's slot, or -1: `locate(key, hash(key))`, spelt out for one window and for two, since every hit begins here. So V8 compiles it as one piece: it is larger
+   * than what becomes a part of its callers (460 bytes of bytecode), and leaves them room for the rest of a hit. In smaller pieces it was left to chance which of
+   * them became calls, and two processes differed by a third.
+   */
   find(key: string): number {
-    return this.locate(key, hashWindow(key, this.window, this.windows))
+    const second = this.#second
+    const end = key.length
+    const from = this.#first < 0 ? end + this.#first : this.#first
+    const then = second < 0 ? end + second : second
+    let hash: number
+    if (from < 0 || from + CHARACTERS > end || then + CHARACTERS > end || (then < 0 && second !== NONE))
+      hash = hashWindows(key, this.windows)
+    else {
+      hash =
+        end ^ key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
+      if (second !== NONE)
+        hash =
+          Math.imul(hash, FACTOR_BETWEEN) ^
+          key.charCodeAt(then + 3) ^
+          (key.charCodeAt(then + 2) << 8) ^
+          (key.charCodeAt(then + 1) << 16) ^
+          (key.charCodeAt(then) << 24)
+      hash = Math.imul(hash ^ (hash >>> 15), FACTOR)
+      hash ^= hash >>> 13
+    }
+    const { cells, mask, slotMask } = this.usual
+    const { pairs } = this.#slots
+    let at = hash & mask
+    for (let reach = CELLS; reach >= 0; reach--) {
+      const cell = cells[at] as number
+      if (cell === 0) break
+      if (((cell ^ hash) & ~slotMask) === 0) {
+        const slot = (cell & slotMask) - 1
+        if (pairs[2 * slot] === key) return slot
+        reach -= CELLS_A_TWIN
+      }
+      at = (at + 1) & mask
+    }
+    return this.strays.size === 0 ? -1 : this.#findStray(key, hash)
   }
 
   locate(key: string, hash: number): number {
     const slot = this.usual.find(key, hash)
-    return slot >= 0 || this.strays.size === 0 ? slot : this.findStray(key, hash)
+    return slot >= 0 || this.strays.size === 0 ? slot : this.#findStray(key, hash)
   }
 
-  findStray(key: string, hash: number): number {
+  #findStray(key: string, hash: number): number {
     return this.strays.find(key, this.isWhole ? hash : hashKey(key))
   }
 
@@ -92,7 +138,7 @@ export class KeyIndex {
   #placeStray(slot: number, hash: number): void {
     const { strays } = this
     if (strays.isFull) {
-      const cells = strays.cells * 2
+      const cells = strays.room * 2
       const isKnown = cells <= strays.known
       strays.rebuild(cells, (moved, its) => strays.insert(moved, isKnown ? its : hashKey(this.#slots.key(moved))))
     }
@@ -125,8 +171,14 @@ export class KeyIndex {
     const before = this.windows
     const population = 2 * slots.length
     const learnt = ++this.#lessons > MOST_LESSONS ? new Int32Array(0) : learnWindows(sample, population)
-    this.windows = isSame(learnt, before) ? learnWindows(sample, population, before.length + 1) : learnt
-    this.window = onlyOf(this.windows)
+    this.#lookAt(isSame(learnt, before) ? learnWindows(sample, population, before.length + 1) : learnt)
+  }
+
+  #lookAt(windows: Int32Array): void {
+    this.windows = windows
+    const [first = NONE, second = NONE, third] = windows
+    this.#first = third === undefined ? first : NONE
+    this.#second = third === undefined ? second : NONE
   }
 
   /** Tables with room for all; strays may come home. Keys are read only where more must be known of them than before. */
@@ -135,13 +187,13 @@ export class KeyIndex {
     const own = this.#own
     const windows = this.windows
     if (this.#isMisled()) this.#learn()
-    const cells = this.isWhole ? FIRST_CELLS : roomFor(this.size, usual.cells)
+    const cells = this.isWhole ? FIRST_CELLS : roomFor(this.size, usual.room)
     this.#own = roomFor(cells, this.#lessons === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
     const isKnown = own === this.#own && windows === this.windows
     if (!isKnown) this.rehashes++
     const anew = (slot: number): void => this.#place(slot, this.hash(this.#slots.key(slot)))
     usual.rebuild(cells, isKnown ? (slot, hash) => this.#place(slot, hash) : anew)
-    strays.rebuild(strays.cells, anew)
+    strays.rebuild(strays.room, anew)
     usual.known = this.#own
     strays.known = this.#own
   }
@@ -164,8 +216,7 @@ export class KeyIndex {
     this.usual.clear()
     this.strays.clear()
     this.#lessons = 0
-    this.windows = FIRST_WINDOWS
-    this.window = onlyOf(FIRST_WINDOWS)
+    this.#lookAt(FIRST_WINDOWS)
     this.#own = 2 ** FIRST_BITS - 1
     this.usual.known = this.#own
     this.strays.known = this.#own

@@ -7,8 +7,8 @@ export const FIRST_CELLS = 64
 /** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
 const MOST_FULL = 0.75
 /** How far a bounded table looks: so many cells, fewer by `TWIN` for each key of the same hash that was not the one. */
-const REACH = 64
-const TWIN = 32
+export const REACH = 64
+export const TWIN = 32
 const EVERYWHERE = 0x3fffffff
 
 /**
@@ -20,29 +20,30 @@ export class ProbeTable {
   /** Mask of the low bits of `slots.hashes` that are this table's hash of the entries in it. */
   known: number
   readonly #slots: Slots
-  #slotMask: number
   readonly #reach: number
-  #cells = new Int32Array(FIRST_CELLS)
-  #mask = FIRST_CELLS - 1
+  /** These three are for `KeyIndex.find` to read, which has the bounded search spelt out. */
+  cells = new Int32Array(FIRST_CELLS)
+  mask = FIRST_CELLS - 1
+  slotMask: number
   #most = FIRST_CELLS * MOST_FULL
 
   /** Bounded: for a hash that others can aim at. Else the hash is `hashKey`. */
   constructor(slots: Slots, isBounded: boolean, known: number) {
     this.#slots = slots
     this.known = known
-    this.#slotMask = slotMaskFor(slots)
+    this.slotMask = slotMaskFor(slots)
     this.#reach = isBounded ? REACH : EVERYWHERE
   }
 
   /** There may be more slots than before: cells give bits of the hash for bits of the slot. */
   widen(): void {
-    const before = this.#slotMask
-    this.#slotMask = Math.max(before, slotMaskFor(this.#slots))
-    if (this.#slotMask === before) return
-    const cells = this.#cells
+    const before = this.slotMask
+    this.slotMask = Math.max(before, slotMaskFor(this.#slots))
+    if (this.slotMask === before) return
+    const cells = this.cells
     for (let at = 0; at < cells.length; at++) {
       const cell = cells[at] as number
-      if (cell !== 0) cells[at] = (cell & ~this.#slotMask) | (cell & before)
+      if (cell !== 0) cells[at] = (cell & ~this.slotMask) | (cell & before)
     }
   }
 
@@ -50,15 +51,15 @@ export class ProbeTable {
     return this.size >= this.#most
   }
 
-  get cells(): number {
-    return this.#cells.length
+  get room(): number {
+    return this.cells.length
   }
 
   /** The key's slot, or -1. */
   find(key: string, hash: number): number {
-    const cells = this.#cells
-    const mask = this.#mask
-    const slotMask = this.#slotMask
+    const cells = this.cells
+    const mask = this.mask
+    const slotMask = this.slotMask
     const pairs = this.#slots.pairs
     let at = hash & mask
     for (let reach = this.#reach; reach >= 0; reach--) {
@@ -76,9 +77,9 @@ export class ProbeTable {
 
   /** `false`: no place within reach. The key must not be there yet, the table not full. */
   insert(slot: number, hash: number): boolean {
-    const cells = this.#cells
-    const slotMask = this.#slotMask
-    const mask = this.#mask
+    const cells = this.cells
+    const slotMask = this.slotMask
+    const mask = this.mask
     let at = hash & mask
     for (let reach = this.#reach; reach >= 0; reach--) {
       const cell = cells[at] as number
@@ -95,9 +96,9 @@ export class ProbeTable {
 
   /** `false`: it is not in this table. */
   remove(slot: number): boolean {
-    const cells = this.#cells
-    const mask = this.#mask
-    const slotMask = this.#slotMask
+    const cells = this.cells
+    const mask = this.mask
+    const slotMask = this.slotMask
     let hole = this.#home(slot)
     for (let steps = this.#reach; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
       if (steps < 0 || cells[hole] === 0) return false
@@ -122,14 +123,14 @@ export class ProbeTable {
 
   /** Where probing for the slot's key begins. No key is read, but in a table of millions of strays. */
   #home(slot: number): number {
-    const mask = this.#mask
+    const mask = this.mask
     return (mask <= this.known ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & mask
   }
 
   /** Empties the table; calls back for each slot that was in it, with what is known of its hash: all that `insert` looks at, up to `known` cells. */
   rebuild(cells: number, place: (slot: number, hash: number) => void): void {
-    const old = this.#cells
-    const slotMask = this.#slotMask
+    const old = this.cells
+    const slotMask = this.slotMask
     this.reset(cells)
     for (const cell of old) {
       if (cell === 0) continue
@@ -140,14 +141,14 @@ export class ProbeTable {
 
   /** Writes the slots that are in the table from `at` on; returns where they end. */
   copySlots(to: Int32Array, at: number): number {
-    const slotMask = this.#slotMask
-    for (const cell of this.#cells) if (cell !== 0) to[at++] = (cell & slotMask) - 1
+    const slotMask = this.slotMask
+    for (const cell of this.cells) if (cell !== 0) to[at++] = (cell & slotMask) - 1
     return at
   }
 
   reset(cells: number): void {
-    this.#cells = new Int32Array(cells)
-    this.#mask = cells - 1
+    this.cells = new Int32Array(cells)
+    this.mask = cells - 1
     this.#most = cells * MOST_FULL
     this.size = 0
   }
@@ -157,5 +158,5 @@ export class ProbeTable {
   }
 }
 
-/** Room for every slot plus one. */
-const slotMaskFor = (slots: Slots): number => 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
+/** Room for every slot plus one. A small integer also for V8, which takes the result of a power for a float and would convert it in each search. */
+const slotMaskFor = (slots: Slots): number => (2 ** Math.ceil(Math.log2(slots.most + 2)) - 1) | 0

@@ -30,6 +30,8 @@ export class Slots {
   readonly #heavy = new Map<number, number>()
   #spaces = new Uint16Array(0)
   #live = new Uint8Array(0)
+  /** Some value has been live: where none was, `isLive` need not be asked. */
+  hasLive = false
   #tags: (readonly string[] | undefined)[] | undefined
   /** Of the whole key, the same in every process, while somebody records; 0 until it is asked for. */
   #keyHashes: Int32Array | undefined
@@ -214,6 +216,7 @@ export class Slots {
   setLive(slot: number, live: boolean): void {
     if (this.#live.length === 0) {
       if (!live) return
+      this.hasLive = true
       this.#live = new Uint8Array(this.capacity)
     }
     this.#live[slot] = live ? 1 : 0

@@ -2,7 +2,6 @@
 import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
-import { hashWindow } from './hash.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Slots } from './slots.ts'
 
@@ -75,15 +74,13 @@ export class Space implements Near {
   }
 
   find(key: string): number {
-    const { usual, strays, window, windows } = this.index
-    const hash = hashWindow(key, window, windows)
-    const slot = usual.find(key, hash)
-    return slot >= 0 || strays.size === 0 ? slot : this.index.findStray(key, hash)
+    return this.index.find(key)
   }
 
   hit(slot: number): void {
-    const mark = this.marks[slot] as number
-    if (mark < this.#markLimit) this.marks[slot] = mark + 1
+    const { marks } = this
+    const mark = marks[slot] as number
+    if (mark < this.#markLimit) marks[slot] = mark + 1
     else if (mark > this.#markLimit) this.#policy.hit(slot)
     if (!this.#isPlain) this.#tell(slot)
   }
@@ -94,12 +91,17 @@ export class Space implements Near {
   }
 
   value(slot: number): unknown {
-    const value = this.#slots.value(slot)
-    return this.#slots.isLive(slot) ? copyLive(value) : value
+    const slots = this.#slots
+    const value = slots.value(slot)
+    return slots.hasLive && slots.isLive(slot) ? copyLive(value) : value
   }
 
   freshUntil(slot: number): number {
     return this.#slots.freshUntil.get(slot)
+  }
+
+  isCurrent(slot: number, now: number, seq: number): boolean {
+    return this.#slots.freshUntil.isAfter(slot, now) && this.#slots.asOf(slot) >= seq
   }
 
   staleUntil(slot: number): number {

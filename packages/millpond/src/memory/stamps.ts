@@ -30,6 +30,14 @@ export class Stamps {
     return offset === NEVER ? Infinity : this.#base + offset
   }
 
+  /** `get(slot) > now`, without making a number of the time. */
+  isAfter(slot: number, now: number): boolean {
+    const narrow = this.#narrow
+    if (slot >= narrow.length) return this.#wide === null || (this.#wide[slot] as number) > now
+    const offset = narrow[slot] as number
+    return offset > now - this.#base || offset === NEVER
+  }
+
   set(slot: number, time: number, now: number): void {
     const offset = time - this.#base
     // The column rounds down by itself. It is empty while no time is known, and when times are wide.

@@ -3,7 +3,7 @@
 // Keys of a service have a shape: a prefix, an id, a suffix. A window of four characters that lies on what differs, counted from the begin or
 // from the end, says as much of a key as all of it. Candidates are those in which neighbours of the sample differ most; the one that leaves
 // the fewest pairs of the sample together is taken, and a second, third or fourth is put beside it while too many pairs remain.
-import { ELSEWHERE, hashWindow, WINDOW } from './hash.ts'
+import { hashWindows, WINDOW } from './hash.ts'
 
 /** Keys that are looked at: enough to see one pair in 130,000. */
 export const SAMPLE = 512
@@ -78,9 +78,8 @@ function changeWithin(changes: Uint32Array, at: number): number {
 
 /** Pairs of the sample that the windows do not tell apart. */
 function pairsTogether(sample: readonly string[], windows: Int32Array): number {
-  const only = onlyOf(windows)
   const hashes = new Int32Array(sample.length)
-  for (let i = 0; i < hashes.length; i++) hashes[i] = hashWindow(sample[i] as string, only, windows)
+  for (let i = 0; i < hashes.length; i++) hashes[i] = hashWindows(sample[i] as string, windows)
   hashes.sort()
   let pairs = 0
   let run = 0
@@ -90,6 +89,3 @@ function pairsTogether(sample: readonly string[], windows: Int32Array): number {
   }
   return pairs
 }
-
-/** What `hashWindow` wants to have at hand. */
-export const onlyOf = (windows: Int32Array): number => (windows.length === 1 ? (windows[0] as number) : ELSEWHERE)

@@ -1,6 +1,6 @@
 // The index under keys that were chosen to hurt it.
 import { describe, expect, test } from 'vitest'
-import { hashAndWidth, hashWindow, WINDOW } from '../../src/memory/hash.ts'
+import { hashAndWidth, hashWindows, WINDOW } from '../../src/memory/hash.ts'
 import { KeyIndex } from '../../src/memory/key-index.ts'
 import { Slots } from '../../src/memory/slots.ts'
 import { learnWindows } from '../../src/memory/windows.ts'
@@ -39,12 +39,17 @@ const numbered = Array.from({ length: COUNT }, (_, i) => `user:profile:${1_000_0
 const sameEnd = Array.from({ length: COUNT }, (_, i) => `user:${1_000_000 + i}:profile`)
 const sameLongEnd = Array.from({ length: COUNT }, (_, i) => `user:${1_000_000 + i}:${'profile'.repeat(5)}`)
 
+/** Two windows tell them apart. */
+const twoNumbers = Array.from({ length: COUNT }, (_, i) => `org:${i % 300}:users:${Math.floor(i / 300)}:rights`)
+/** Shorter than a window, as long as one, and longer. */
+const short = Array.from({ length: COUNT }, (_, i) => i.toString(36).toUpperCase())
+
 /** Keys whose quick hashes all want the same few places: by search, as an attacker would who has read the code. */
 function flood(wanted: (hash: number) => boolean, count: number): string[] {
   const keys: string[] = []
   for (let i = 0; keys.length < count; i++) {
     const key = `k${i.toString(36).padStart(9, '0')}`
-    if (wanted(hashWindow(key, -WINDOW, Int32Array.of(-WINDOW)))) keys.push(key)
+    if (wanted(hashWindows(key, Int32Array.of(-WINDOW)))) keys.push(key)
   }
   return keys
 }
@@ -70,7 +75,12 @@ const families: Record<string, string[]> = {
 }
 
 describe('the index', () => {
-  for (const [name, keys] of Object.entries({ 'numbered keys': numbered, ...families })) {
+  for (const [name, keys] of Object.entries({
+    'numbered keys': numbered,
+    'keys with two numbers': twoNumbers,
+    'short keys': short,
+    ...families,
+  })) {
     test(`finds ${name}, all of them and no others`, () => {
       const { index, slotOf } = indexed(keys)
       for (const key of keys) expect(index.find(key)).toBe(slotOf.get(key))

@@ -19,6 +19,8 @@ export interface Near {
   /** The value; a copy where freezing cannot protect it (Map, Set, Date, Buffer). */
   value(slot: number): unknown
   freshUntil(slot: number): number
+  /** `freshUntil` is after `now`, and `asOf` not below `seq`: what each hit asks. */
+  isCurrent(slot: number, now: number, seq: number): boolean
   staleUntil(slot: number): number
   createdAt(slot: number): number
   tags(slot: number): readonly string[]

@@ -46,8 +46,9 @@ class Adaptive implements Eviction {
     if ((mark & COUNT) < COUNT) marks[slot] = mark + 1
     if (mark < WATCHED) return
     const hash = hashes[slot] as number
-    // Fewer keys are watched than when the entry came, if the cache has grown since.
     if (this.#miniatures.watches(hash)) this.#observe(hash)
+    // Fewer keys are watched than when the entry came: the cache has grown since. Nothing more is to be told of this one.
+    else marks[slot] = (marks[slot] as number) & COUNT
   }
 
   #observe(hash: number): void {
@@ -84,7 +85,7 @@ class Adaptive implements Eviction {
     const { size } = this.#areas
     if (Math.abs(size - this.#fitted) <= this.#fitted * TOLERANCE) return
     this.#fitted = size
-    this.#miniatures.fit(size, this.#isFull)
+    if (this.#miniatures.fit(size, this.#isFull)) this.#mark()
   }
 
   grow(slots: number, hashes: Int32Array): void {
@@ -94,10 +95,14 @@ class Adaptive implements Eviction {
 
   /** Those that are watched from now on are there already, and must say so when they are read. What the miniatures have judged stands. */
   rehashed(): void {
+    this.#mark()
+    this.#miniatures.clear()
+  }
+
+  #mark(): void {
     const { marks, hashes } = this.#areas
     for (let slot = 0; slot < marks.length; slot++)
       marks[slot] = ((marks[slot] as number) & COUNT) | (this.#miniatures.watches(hashes[slot] as number) ? WATCHED : 0)
-    this.#miniatures.clear()
   }
 
   resize(): void {

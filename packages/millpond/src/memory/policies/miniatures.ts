@@ -58,13 +58,14 @@ export class Miniatures {
     return this.#halvings === 0 || Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - this.#halvings) === 0
   }
 
-  /** Tells how many entries the whole cache holds, and whether it is full. */
-  fit(entries: number, full: boolean): void {
+  /** Tells how many entries the whole cache holds, and whether it is full. True when more keys are watched from now on. */
+  fit(entries: number, full: boolean): boolean {
     const before = this.#halvings
     while (entries / 2 ** this.#halvings > MOST) this.#halvings++
     while (this.#halvings > 0 && entries / 2 ** this.#halvings < MOST / 4) this.#halvings--
     if (this.#halvings > before) this.#dropUnwatched()
     this.#capacity = full ? Math.max(1, Math.round(entries / 2 ** this.#halvings)) : Number.POSITIVE_INFINITY
+    return this.#halvings < before
   }
 
   /** A request for a watched key, in the whole cache a hit or a miss. True when the champion changed. */

@@ -34,6 +34,23 @@ test('watches after a change of hashes what it would have watched from the begin
   expect(watched(policy.marks)).toEqual(after)
 })
 
+test('asks no more to be told of an entry that it does not watch since the cache has grown, and of more again when it has shrunk', () => {
+  const hashes = Int32Array.from({ length: 4_000 }, (_, slot) => Math.imul(slot + 1, 0x9e3779b1) ^ (slot << 7))
+  const policy = filled(hashes)
+  const before = watched(policy.marks)
+  for (const slot of before) policy.hit(slot)
+  const after = watched(policy.marks)
+  expect(after.length).toBeLessThan(before.length / 2)
+  policy.rehashed?.()
+  expect(watched(policy.marks)).toEqual(after)
+  for (let slot = 100; slot < hashes.length; slot++) policy.remove(slot)
+  policy.add(100, hashes[100] as number, 1, 0)
+  const few = watched(policy.marks).filter((slot) => slot <= 100)
+  expect(few.length).toBeGreaterThan(10)
+  policy.rehashed?.()
+  expect(watched(policy.marks).filter((slot) => slot <= 100)).toEqual(few)
+})
+
 test('is told by the store whenever its index has learnt', () => {
   let told = 0
   const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { rehashed: () => void told++ })
