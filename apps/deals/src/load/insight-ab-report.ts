@@ -52,7 +52,17 @@ function predictionText({ seed, prediction }: Seed): string {
 }
 
 function verdictOf(rows: readonly Row[]): string[] {
-  const worse = rows.filter(({ verdict }) => verdict === 'worse')
-  if (worse.length === 0) return ['not worse: no figure is worse by more than two services without it differ by']
-  return [`WORSE: ${worse.map(({ name }) => NAMES[name]).join(', ')}`]
+  const named = (wanted: Row['verdict']): string =>
+    rows
+      .filter(({ verdict }) => verdict === wanted)
+      .map(({ name }) => NAMES[name])
+      .join(', ')
+  const [worse, undecided] = [named('worse'), named('undecided')]
+  return [
+    ...(worse === '' ? [] : [`WORSE: ${worse}`]),
+    ...(undecided === ''
+      ? []
+      : [`UNDECIDED: ${undecided}: two services without it differ by too much; measure for longer, or where nothing else runs`]),
+    ...(worse === '' && undecided === '' ? ['not worse: no figure is worse by more than two services without it differ by'] : []),
+  ]
 }

@@ -32,7 +32,8 @@ export interface Row {
   readonly worse: number
   /** The largest difference between two services without it, of any seed; at least what is never told apart. */
   readonly spread: number
-  readonly verdict: 'better' | 'as good' | 'worse'
+  /** `undecided`: the services without it differ by so much that as good would say nothing. */
+  readonly verdict: 'better' | 'as good' | 'worse' | 'undecided'
 }
 
 export interface Comparison {
@@ -51,6 +52,15 @@ const LEAST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   stale: () => 0,
 }
 
+/** A spread above these hides what a user would mind: on a machine that is busy with something else, say. */
+const MOST: Readonly<Record<keyof Arm, (off: number) => number>> = {
+  hitRate: () => 0.01,
+  loads: (off) => 0.1 * off + 1,
+  queries: (off) => 0.1 * off + 1,
+  p95Ms: (off) => Math.max(2, 0.25 * off),
+  stale: () => 0,
+}
+
 export function rowsOf(seeds: readonly Seed[]): Row[] {
   const mean = (of: (seed: Seed) => number): number => seeds.reduce((sum, seed) => sum + of(seed), 0) / seeds.length
   return (['hitRate', 'loads', 'queries', 'p95Ms', 'stale'] as const).map((name) => {
@@ -59,7 +69,7 @@ export function rowsOf(seeds: readonly Seed[]): Row[] {
     const off = mean(usual)
     const worse = mean((seed) => sign * (seed.on[name] - usual(seed)))
     const spread = Math.max(LEAST[name](off), ...seeds.map((seed) => Math.abs(seed.off[name] - seed.again[name])))
-    const verdict = worse > spread ? 'worse' : worse < -spread ? 'better' : 'as good'
+    const verdict = worse > spread ? 'worse' : worse < -spread ? 'better' : spread > MOST[name](off) ? 'undecided' : 'as good'
     return { name, off, on: mean((seed) => seed.on[name]), worse, spread, verdict }
   })
 }

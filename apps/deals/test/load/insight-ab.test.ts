@@ -14,7 +14,7 @@ const seed = (on: Partial<Arm>, again: Partial<Arm> = {}): Seed => ({
 const verdictOf = (seeds: readonly Seed[], name: keyof Arm) => rowsOf(seeds).find((row) => row.name === name)?.verdict
 
 test('what differs by no more than two runs without it do is as good', () => {
-  const noisy = [seed({ loads: 1080, hitRate: 0.89 }, { loads: 1100, hitRate: 0.885 }), seed({ loads: 1000 })]
+  const noisy = [seed({ loads: 1080, hitRate: 0.892 }, { loads: 1100, hitRate: 0.891 }), seed({ loads: 1000 })]
   expect(rowsOf(noisy).map(({ verdict }) => verdict)).toEqual(['as good', 'as good', 'as good', 'as good', 'as good'])
 })
 
@@ -32,6 +32,20 @@ test.each([
   expect(text).toMatch(/^WORSE: /m)
   expect(text).not.toContain('not worse')
   if (name !== 'stale') expect(verdictOf([{ ...seed({}), off: arm(on), again: arm(on) }], name)).toBe('better')
+})
+
+test.each([
+  ['hitRate', { hitRate: 0.85 }],
+  ['loads', { loads: 1500 }],
+  ['queries', { queries: 6000 }],
+  ['p95Ms', { p95Ms: 90 }],
+  ['stale', { stale: 2 }],
+] as const)('where two services without it differ by much in %s, nothing is said of that, and all else is', (name, again) => {
+  const seeds = [seed({}, again), seed({})]
+  expect(rowsOf(seeds).filter(({ verdict }) => verdict !== 'as good')).toMatchObject([{ name, verdict: 'undecided' }])
+  const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })
+  expect(text).toMatch(/^UNDECIDED: /m)
+  expect(text).not.toContain('not worse')
 })
 
 test('one seed that is worse is not drowned by noise of another kind', () => {
