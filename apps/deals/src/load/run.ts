@@ -216,7 +216,7 @@ async function measured(
     say(`${name}: running`)
     const before = await service.live()
     const course = await play(sessions.usual)
-    const after = await service.live()
+    const after = await service.liveWhole()
     const errors = new Set(service.errors())
     let restarted: Course | undefined
     if (isWarmed && sessions.afterRestart.length > 0 && !stop.aborted) {

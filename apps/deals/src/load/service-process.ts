@@ -4,11 +4,14 @@ import { fileURLToPath } from 'node:url'
 import type { Sizes } from '../data/generate.ts'
 import type { Observation } from '../observation.ts'
 
-export type Live = ReturnType<Observation['liveWhole']>
+export type Live = ReturnType<Observation['live']>
+export type WholeLive = ReturnType<Observation['liveWhole']>
 
 export interface ServiceProcess {
   readonly url: string
   live(): Promise<Live>
+  /** With what is found by a walk of all entries: at an end, since the walk is time that the service is seen to use. */
+  liveWhole(): Promise<WholeLive>
   /** Resolves when a line holds the text; at once when one did. */
   said(text: string): Promise<void>
   /** Errors that it noted, each with where it happened. */
@@ -44,7 +47,9 @@ export async function startServiceProcess({ folder, sizes, args, env }: ServiceP
     url,
     said: output.said,
     errors: () => [...output.text().matchAll(/^error: .+(?:\n {4}at .+)?/gm)].map(([line]) => line),
-    live: async () => (await (await fetch(`${url}/api/live/?whole`)).json()) as Live, // our own service's own type
+    // our own service's own types
+    live: async () => (await (await fetch(`${url}/api/live/`)).json()) as Live,
+    liveWhole: async () => (await (await fetch(`${url}/api/live/?whole`)).json()) as WholeLive,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = new Promise((resolve) => child.once('exit', resolve))

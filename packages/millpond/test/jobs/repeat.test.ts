@@ -447,6 +447,28 @@ describe('as it was reported of others', () => {
     ['cronie #217: a month of another offset', '* * * */3 *', 'America/New_York', '2015-02-15T05:00Z', '2015-04-01T04:00Z'],
     ['cron-utils #69: weekdays in a leap year', '0 * * * 1-5', 'America/Chicago', '2016-02-29T17:00Z', '2016-02-29T18:00Z'],
     ['crontap #2: the first of a month of another offset', '30 * 1 * *', 'Europe/Berlin', '2023-03-02T00:00Z', '2023-03-31T22:30Z'],
+    [
+      'spring #36859: a day that begins with an hour that is not there',
+      '0 */2 * * *',
+      'Africa/Cairo',
+      '2025-04-24T20:00Z',
+      '2025-04-24T23:00Z',
+    ],
+    ['croner #132: midnight that is not there', '0 0 * * *', 'America/Santiago', '2025-09-06T04:00Z', '2025-09-07T04:00Z'],
+    [
+      'agent-os #2495: half a minute before an hour that is not there',
+      '30 2 * * *',
+      'America/New_York',
+      '2027-03-14T06:59:30Z',
+      '2027-03-14T07:00Z',
+    ],
+    [
+      'node-cron #881, chronos #247: every ten minutes, in an hour that comes twice',
+      '*/10 * * * *',
+      'Europe/Berlin',
+      '2025-10-26T00:50Z',
+      '2025-10-26T01:00Z',
+    ],
     ['the leap day that a century leaves out', '0 0 29 2 *', 'UTC', '2096-03-01T00:00Z', '2104-02-29T00:00Z'],
   ])('%s', (_, cron, timezone, after, next) => {
     const at = Date.parse(after)

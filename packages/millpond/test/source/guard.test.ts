@@ -344,6 +344,28 @@ describe('the bulkhead of a source', () => {
   })
 })
 
+describe('a bulkhead of a source', () => {
+  it('cockatiel #114, failsafe #366, AsyncSemaphore #566: of thousands who leave its queue none keeps a place, and each place is given once', async () => {
+    const { guard } = setup({ bulkhead: { concurrency: 2, queue: 5000 } })
+    const atWork = [gate<string>(), gate<string>()]
+    const calls = atWork.map(({ promise }) => guard.run(() => promise))
+    const leaving = Array.from({ length: 3000 }, () => new AbortController())
+    let ran = 0
+    const left = leaving.map(({ signal }) => codeOf(guard.run(async () => void ran++, { signal })))
+    const stay = Array.from({ length: 50 }, () => guard.run(yes))
+    for (const one of leaving) one.abort(new Error('left'))
+    expect(guard.stats()).toMatchObject({ running: 2, waiting: 50 })
+    for (const one of atWork) one.open('done')
+    expect([new Set(await Promise.all(stay)), new Set(await Promise.all(left)), ran]).toEqual([
+      new Set(['row']),
+      new Set(['Error: left']),
+      0,
+    ])
+    await Promise.all(calls)
+    expect(guard.stats()).toMatchObject({ running: 0, waiting: 0 })
+  })
+})
+
 describe('hedged reads', () => {
   const hedged = (options: Partial<GuardOptions> = {}) => setup({ hedge: { after: '100ms' }, ...options })
   const signal = new AbortController().signal

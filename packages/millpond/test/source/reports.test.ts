@@ -167,6 +167,30 @@ describe('write-behind', () => {
     expect([rows.size, cache.stats().queues?.[0]?.depth]).toEqual([30, 0])
   })
 
+  it('bluetape4k #1657, #1665: what is written while an older write is tried again is what the source gets, and it alone', async () => {
+    const clock = fakeClock()
+    const stored: string[] = []
+    let failures = 2
+    let fail: () => void = () => {}
+    const things = open({ clock }).collection<number, string>('thing', {
+      storeMany: async (writes) => {
+        if (failures-- > 0) await new Promise<void>((_, reject) => (fail = () => reject(new Error('down'))))
+        stored.push(...writes.map(({ value }) => value))
+      },
+      write: 'write-behind',
+      writeBehind: { durability: 'memory' },
+    })
+    await things.set(1, 'A')
+    await things.set(1, 'B')
+    await clock.run(2500)
+    fail()
+    await clock.run(2500)
+    await things.set(1, 'C') // during the second try
+    fail()
+    await clock.run(60_000)
+    expect(stored).toEqual(['C'])
+  })
+
   it('hazelcast #5368, #5339: what is deleted and not removed yet is not read from the source, by whatever way', async () => {
     const rows = new Map([[1, 'old']])
     const things = open().collection<number, string>('thing', {
@@ -313,6 +337,38 @@ describe('refreshing ahead', () => {
       [1, 2, 3],
       [1, 2, 3],
     ])
+  })
+
+  it('keyvhq #275: what a caller has loaded anew is not replaced by a refresh that began before', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock, defaults: { ttl: '10s', staleFor: '100s' } })
+    const loads: ((value: string) => void)[] = []
+    const load = (): Promise<string> => new Promise((resolve) => loads.push(resolve))
+    const first = cache.getOrSet('k', load)
+    await clock.run(1)
+    loads[0]?.('seed')
+    await first
+    await clock.run(11_000)
+    expect(await cache.getOrSet('k', load)).toBe('seed')
+    await clock.run(5)
+    const anew = cache.refresh('k', load)
+    await clock.run(5)
+    loads[2]?.('anew') // ends first, where both are under way at once
+    await clock.run(1)
+    loads[1]?.('behind')
+    await clock.run(1)
+    loads[2]?.('anew')
+    expect([await anew, await cache.get('k'), loads.length]).toEqual(['anew', 'anew', 3])
+  })
+
+  it('caffeine #714: of a refresh and a read at the same time the read sees either, and the refresh stays', async () => {
+    const cache = open()
+    let made = 0
+    const load = async (): Promise<number> => ++made
+    await cache.getOrSet('k', load)
+    const [refreshed, read] = await Promise.all([cache.refresh('k', load), cache.getOrSet('k', load)])
+    expect([refreshed, await cache.get('k'), made]).toEqual([2, 2, 2])
+    expect([1, 2]).toContain(read)
   })
 
   it('what is invalidated while it is refreshed does not come back', async () => {
