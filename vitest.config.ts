@@ -1,10 +1,12 @@
-// How tests run: on sources, without a build, beside real servers.
+// How tests run: on sources, without a build, beside real servers. `npm test`, which has just built, has them run on what it built, as users have it: the
+// tests alone are transformed then, and not the library, once for each process that loads it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import { defineConfig, type Plugin, type TestProjectInlineConfiguration } from 'vitest/config'
 import LongestFirst from './scripts/longest-first.mjs'
 
+const isOnBuild = process.env.MILLPOND_TEST_BUILD === 'yes'
 const root = fileURLToPath(new URL('.', import.meta.url))
 
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
@@ -40,10 +42,10 @@ export default defineConfig({
     // Waits for a thing, as `until` does: where a time is promised, the test says it.
     expect: { poll: { timeout: 20_000 } },
     reporters: ['default'],
-    // Copies of the library with a defect planted are plain JavaScript: some four hundred files each, which nobody needs to transform.
-    server: { deps: { external: [/\/\.cache\/histories\//] } },
+    // What is plain JavaScript already, as it is: what was built, and copies of the library with a defect planted, some four hundred files each.
+    server: { deps: { external: [/\/\.cache\/histories\//, /\/(?:(?:packages|apps)\/[^/]+|bench)\/dist\//] } },
     // Each project transforms for itself: the second finds what the first has done, and so does the next run.
-    experimental: { fsModuleCache: true, fsModuleCachePath: '.cache/vitest' },
+    experimental: { fsModuleCache: true, fsModuleCachePath: isOnBuild ? '.cache/vitest-build' : '.cache/vitest' },
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },
     // Of four on two cores, two wait for servers and timers most of the time. Those that count their own CPU have a core each.
     projects: [
@@ -92,7 +94,26 @@ function project(
   name: string,
   { exclude = [], ...test }: NonNullable<TestProjectInlineConfiguration['test']>,
 ): TestProjectInlineConfiguration {
-  return { extends: true, test: { name, exclude: ['**/node_modules/**', '**/.cache/**', ...exclude], ...test } }
+  // A module that is put in another's place must be one that Vitest loads.
+  const plugins = isOnBuild && name !== 'own' ? [builtInsteadOfSource()] : []
+  return { extends: true, plugins, test: { name, exclude: ['**/node_modules/**', '**/.cache/**', ...exclude], ...test } }
+}
+
+/** Whatever a test imports of a package's sources, as it was built from there. */
+function builtInsteadOfSource(): Plugin {
+  return {
+    name: 'built-instead-of-source',
+    enforce: 'pre',
+    resolveId(asked, importer) {
+      const path = asked.startsWith('.') && importer !== undefined ? join(dirname(importer), asked) : asked
+      if (!path.startsWith(root)) return undefined
+      const [, folder, name] = /^((?:(?:packages|apps)\/[^/]+|bench)\/)src\/(.+)\.tsx?$/.exec(path.slice(root.length)) ?? []
+      if (folder === undefined) return undefined
+      const built = join(root, folder, 'dist', `${name}.js`)
+      if (!existsSync(built)) throw new Error(`${path} was not built: "npm run check" builds`)
+      return built
+    },
+  }
 }
 
 /** `millpond/tiers/redis` as its source file, read from the exports that users see: what is not exported cannot be imported by name. */
