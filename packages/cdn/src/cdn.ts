@@ -1,5 +1,6 @@
 // Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what the others did.
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { check, checkOptions, type Duration, duration, flag, listOf, parseDuration, required, type Shape } from 'millpond/options'
 import type { AssetFile } from './assets/options.ts'
 import type { UploadReport } from './assets/upload.ts'
@@ -172,6 +173,7 @@ export function createCdn(options: CdnOptions): Cdn {
   const purges = new Map<string, Purge>()
   const outlets: CdnOutlet[] = []
   const closing = new AbortController()
+  setMaxListeners(0, closing.signal) // each edge of each outlet listens
   /** By vendor and code: what probes have met. */
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 

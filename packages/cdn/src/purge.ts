@@ -1,5 +1,6 @@
 // A purge at one vendor: planned, put into as few requests as it takes, sent at the permitted rate, and watched until it is done.
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { Allowance } from './allowance.ts'
 import { attempt, type Patience } from './attempts.ts'
 import { pause, type Time } from './clock.ts'
@@ -64,6 +65,7 @@ export class Desk {
   constructor(edge: Edge, time: Time) {
     this.edge = edge
     this.#time = time
+    setMaxListeners(0, this.#closing.signal) // each purge that waits listens
   }
 
   /** Begins; `accepted` resolves when all has been asked for, `done` when the vendor says that it has happened, where it ever does. Neither rejects. */

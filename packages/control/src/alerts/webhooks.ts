@@ -1,6 +1,7 @@
 // Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was permitted.
 import { createHmac, randomUUID } from 'node:crypto'
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
+import { setMaxListeners } from 'node:events'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
@@ -36,6 +37,7 @@ export class Webhooks {
 
   constructor(options: WebhookOptions) {
     this.#options = options
+    setMaxListeners(0, this.#closing.signal) // each call that waits or is under way listens
   }
 
   /** Sends behind; what cannot be delivered is told of. */
@@ -69,13 +71,16 @@ export class Webhooks {
   }
 
   #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      timer.unref()
-      this.#closing.signal.addEventListener('abort', () => {
+      const over = (): void => {
         clearTimeout(timer)
+        signal.removeEventListener('abort', over)
         resolve()
-      })
+      }
+      const timer = setTimeout(over, ms)
+      timer.unref()
+      signal.addEventListener('abort', over)
     })
   }
 }

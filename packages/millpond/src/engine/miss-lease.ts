@@ -4,6 +4,7 @@
 // After the leases of memcached: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
 import { checkOptions, duration, flag, refused, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
+import { onAbort } from '../core/on-abort.ts'
 import type { LoadPolicy, ReadOptions } from '../core/options.ts'
 import { currentFlight } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
@@ -15,7 +16,7 @@ import type { Loads } from './loader.ts'
 import { countMiss } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { readThrough, shown } from './read.ts'
-import { aborted, checkSignal, onAbort } from './signals.ts'
+import { aborted, checkSignal } from './signals.ts'
 import type { Space } from './space.ts'
 import { staleInTier } from './wait.ts'
 

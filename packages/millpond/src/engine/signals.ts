@@ -1,36 +1,6 @@
-// A caller's abort signal: one listener on it, however many calls share it. Node warns of a leak from the eleventh on.
+// A caller's abort signal, and what a caller is told who has left.
 import { MillpondError } from '../core/errors.ts'
-
-interface Heard {
-  readonly leavers: Set<() => void>
-  readonly tell: () => void
-}
-
-const heard = new WeakMap<AbortSignal, Heard>()
-
-/** Calls back once when the signal fires; returns how to stop. For one that has not fired yet. */
-export function onAbort(signal: AbortSignal, leave: () => void): () => void {
-  const { leavers, tell } = heard.get(signal) ?? listenTo(signal)
-  leavers.add(leave)
-  return () => {
-    if (!leavers.delete(leave) || leavers.size > 0) return
-    signal.removeEventListener('abort', tell)
-    heard.delete(signal)
-  }
-}
-
-function listenTo(signal: AbortSignal): Heard {
-  const leavers = new Set<() => void>()
-  const tell = (): void => {
-    heard.delete(signal)
-    for (const leave of leavers) leave()
-    leavers.clear()
-  }
-  const known: Heard = { leavers, tell }
-  heard.set(signal, known)
-  signal.addEventListener('abort', tell, { once: true })
-  return known
-}
+import { onAbort } from '../core/on-abort.ts'
 
 /** What a caller is told who has left. */
 export const aborted = (signal: AbortSignal): MillpondError =>

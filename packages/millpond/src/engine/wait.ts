@@ -1,4 +1,6 @@
 // Waiting for a flight: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
+
+import { onAbort } from '../core/on-abort.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
@@ -6,7 +8,7 @@ import type { Journey } from './journey.ts'
 import { countStale } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { hardTimeout } from './run-loader.ts'
-import { aborted, onAbort } from './signals.ts'
+import { aborted } from './signals.ts'
 import { inBackground, type Space } from './space.ts'
 
 /** Waits for a flight that another call leads. The caller's own signal and timeouts concern the caller alone. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { MAX_REQUESTS, type NodeMark, type NodeRequest, type NodeStore, type StoredReply } from '../core/nodes.ts'
+import { onAbort } from '../core/on-abort.ts'
 import type { Answers, NodeAnswer, NodeCounters } from './contract.ts'
 import { decodeMessage, fieldOf, isNodeWord } from './message.ts'
 
@@ -67,10 +68,10 @@ class Waiting {
       this.#wake()
     }
     this.#unfollow = store.follow?.(channel, request.from, wake)
-    signal.addEventListener('abort', wake, { once: true })
+    const unhear = onAbort(signal, wake)
     this.end = () => {
       this.#unfollow?.()
-      signal.removeEventListener('abort', wake)
+      unhear()
     }
   }
 

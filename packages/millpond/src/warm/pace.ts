@@ -3,6 +3,7 @@
 // Additive increase, multiplicative decrease (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer Networks",
 // Computer Networks and ISDN Systems 17, 1989), by the time that a load takes against the best that was seen.
 import type { Clock } from '../core/contracts.ts'
+import { onAbort } from '../core/on-abort.ts'
 
 /** A load that takes so many times the best is a sign of a queue; below this time nothing is. */
 const SLOW_FACTOR = 3
@@ -59,11 +60,11 @@ export class Pace {
     return new Promise<void>((resolve) => {
       const go = (): void => {
         cancel()
-        signal?.removeEventListener('abort', go)
+        unhear?.()
         resolve()
       }
       const cancel = this.#clock.after(ms, go, true)
-      signal?.addEventListener('abort', go)
+      const unhear = signal && onAbort(signal, go)
     })
   }
 

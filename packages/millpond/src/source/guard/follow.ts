@@ -1,5 +1,5 @@
 // A signal of one's own that follows a caller's, until it is let go.
-import { onAbort } from './on-abort.ts'
+import { onAbort } from '../../core/on-abort.ts'
 
 export interface Following {
   readonly signal: AbortSignal

@@ -2,10 +2,10 @@
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { GuardOptions, GuardState, GuardStats, SourceGuard } from '../../core/guard.ts'
+import { onAbort } from '../../core/on-abort.ts'
 import { Budget } from './budget.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { follow } from './follow.ts'
-import { onAbort } from './on-abort.ts'
 import { type GuardPolicy, guardPolicy, isOptions, mergedOptions } from './options.ts'
 import { type Pass, RateBreaker } from './rate-breaker.ts'
 
