@@ -120,6 +120,10 @@ it('a stranger finds the answer to a question within two clicks: README, questio
 const linksOf = (page: string): string[] =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? '')
 
+it('the README has 80 lines at most', () => {
+  expect(readFileSync(join(root, 'README.md'), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(80)
+})
+
 it('every page of the guide can be reached from the README, and most pages name others', () => {
   const reached = new Set(linksOf('README.md'))
   expect(pages.filter((page) => page !== 'README.md' && page !== PACKAGE_PAGE && !reached.has(page))).toEqual([])
