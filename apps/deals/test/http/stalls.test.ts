@@ -41,7 +41,8 @@ test('a public answer is not computed again, at whatever reading of the clock th
       if (!/^deals-http; hit/.test(cacheStatus(await subject.get(PATH)))) again.push(at)
     }
     expect(last).toBeGreaterThan(50)
-    expect(again).toEqual([])
+    // One stall at a time: where the machine stands still besides, the answer is asked for again, and rightly.
+    expect(again, 'in time').toEqual([])
   } finally {
     vi.restoreAllMocks()
   }

@@ -327,7 +327,7 @@ describe('an erasure', () => {
 
   test('of a tier that does not drop says why', async () => {
     const tier = sqlite({ path: join(newFolder(), 'cache.db') })
-    const cache = open({ tiers: [{ use: tier, breaker: { threshold: 2 } }] })
+    const cache = open({ tiers: [{ ...unhurried(tier), breaker: { threshold: 2, openMs: 60_000 } }] })
     await cache.set('k', CANARY, { tags: ['subject'] })
     tier.drop = () => Promise.reject(new Error('disk is away'))
     const why = async () => (await cache.erase({ tags: ['subject'] })).tiers.map(({ error }) => String(error))

@@ -183,7 +183,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
   }, 90_000)
 
   test('a demoted master is left at once, also one that was frozen and still believes in itself', async () => {
-    const tier = open({ commandTimeout: 100 })
+    const tier = open({ commandTimeout: 1000 })
     const before = (await tier.ledger.pull('ns')).position
     const old = await masterNow()
     old.pause()
