@@ -1,10 +1,8 @@
 // Whatever ends with a thing hears of that by one signal: many that wait are no leak, of which Node would warn from the eleventh on, and none stays that has ended.
-import { getEventListeners } from 'node:events'
 import { createServer } from 'node:net'
 import { cloudflare, createCdn } from '@millpond/cdn'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { onAbort } from '../../millpond/src/core/on-abort.ts'
 import { Webhooks } from '../src/alerts/webhooks.ts'
 
 const warned: Error[] = []
@@ -49,21 +47,4 @@ test('twenty questions to nodes at once', async () => {
   await nodes.join()
   await Promise.all(Array.from({ length: 20 }, () => nodes.ask('anything', null, { deadline: 10_000 })))
   await nodes.close()
-})
-
-test('of a caller’s own signal, one listener for all, and none once they have ended', () => {
-  const { signal, abort } = ((controller) => ({ signal: controller.signal, abort: () => controller.abort() }))(new AbortController())
-  let told = 0
-  const tell = (): void => void told++
-  const takeBack = Array.from({ length: 20 }, () => onAbort(signal, tell))
-  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
-  for (const stop of takeBack.slice(1)) stop()
-  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
-  takeBack[0]?.()
-  takeBack[0]?.()
-  expect(getEventListeners(signal, 'abort')).toHaveLength(0)
-  onAbort(signal, tell)
-  onAbort(signal, tell)
-  abort()
-  expect(told).toBe(2)
 })
