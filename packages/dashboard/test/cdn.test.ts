@@ -10,6 +10,7 @@ import { type Cache, createCache } from 'millpond'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
 import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
 
@@ -23,6 +24,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
   let page: Page
   let faults: string[]
   let hands: Hands
+  let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
     // Just enough of both vendors: what is sent to them is checked where they are talked to.
     vendor = createServer((request, response) => {
@@ -72,6 +74,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
     faults = faultsOf(page)
     await signIn(page, served.url, 'editor')
     hands = handsOn(page)
+    leftOf = watchActions(page, 'cdn')
   })
   afterAll(async () => {
     await browser?.close()
@@ -119,12 +122,12 @@ describeWith('chromium', 'the CDN in a browser', () => {
     await page.getByRole('table', { name: 'Locations of the edges' }).getByText('Amsterdam (AMS)').waitFor()
   })
 
-  it('uploads a folder and makes its pictures smaller, and says what it came to', async () => {
+  it('uploads a folder and makes its pictures smaller, and says what it came to', async (context) => {
     await hands.hit(hands.button('Upload site'))
     await page.getByText(/1 file, 1 object sent/).waitFor()
     await hands.hit(hands.button('Optimise pictures of photos'))
     await page.getByText(/1 picture, 0 made, 1 cannot be/).waitFor()
     expect(await lookAt(page)).toEqual([])
-    expect(faults).toEqual([])
+    expect([leftOf(context), faults]).toEqual([[], []])
   })
 })

@@ -4,6 +4,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
 import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
@@ -14,11 +15,13 @@ describeWith('chromium', 'experiments in a browser', () => {
   let page: Page
   let faults: string[]
   let hands: Hands
+  let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
     served = await serve(shop)
     browser = await openBrowser()
     ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
     hands = handsOn(page)
+    leftOf = watchActions(page, 'experiments')
   })
   afterAll(async () => {
     await browser?.close()
@@ -65,7 +68,7 @@ describeWith('chromium', 'experiments in a browser', () => {
     expect(await lookAt(page)).toEqual([])
   })
 
-  it('shows how sure it becomes, sets the winner for all keys, and takes it back', async () => {
+  it('shows how sure it becomes, sets the winner for all keys, and takes it back', async (context) => {
     const arms = [{ name: 'as it is' }, { name: 'an hour', ttl_seconds: 3600 }]
     const body = { cache_name: 'shop', name: 'longer lives', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }
     await served.api('POST', 'experiments/', body)
@@ -85,6 +88,6 @@ describeWith('chromium', 'experiments in a browser', () => {
     await hands.hit(hands.button('Take it back'))
     await title(/was set, and taken back/).waitFor()
     expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
-    expect(faults.filter((fault) => !fault.includes('422'))).toEqual([])
+    expect([leftOf(context), faults.filter((fault) => !fault.includes('422'))]).toEqual([[], []])
   })
 })

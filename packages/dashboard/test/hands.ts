@@ -2,13 +2,6 @@
 import type { Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-/** What has the focus and does not show it; a heading takes it only from the page itself, for who is read to. */
-const UNSEEN = `(() => {
-  const on = document.activeElement
-  if (on === null || on === document.body || on.tabIndex === -1) return ''
-  const isSeen = [on, on.closest('label')].some((each) => each !== null && getComputedStyle(each).outlineStyle !== 'none')
-  return isSeen ? '' : on.outerHTML.slice(0, 120)
-})()`
 /** Stops of the Tab key on one page. */
 const MOST_STOPS = 120
 
@@ -21,10 +14,10 @@ export function handsOn(page: Page) {
   }
   /** Goes on with Tab until it is there; each stop on the way is one that can be seen. */
   const tabTo = async (target: Locator) => {
-    await target.waitFor()
     for (let stop = 0; stop < MOST_STOPS; stop++) {
-      if (await target.evaluate((element) => element.matches(':focus'))) return
-      expect(await page.evaluate(UNSEEN), 'has the focus and does not show it').toBe('')
+      const said = await target.evaluate(seen)
+      if (said === 'there') return
+      expect(said, 'has the focus and does not show it').toBe('')
       await page.keyboard.press('Tab')
     }
     throw new Error(`Tab does not come to ${target}`)
@@ -37,4 +30,16 @@ export function handsOn(page: Page) {
   /** What had the focus may be gone: the focus is not. */
   const isSomewhere = () => expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true)
   return { button, press, tabTo, hit, isOn, isSomewhere }
+}
+
+/** `there` where it has the focus; else what has it and does not show it. A heading takes it only from the page itself, for who is read to. */
+const seen: Parameters<Locator['evaluate']>[0] = (target) => {
+  if (target.matches(':focus')) return 'there'
+  const document = target.ownerDocument
+  const on = document.activeElement
+  if (on === null || on === document.body || on.tabIndex === -1) return ''
+  const isSeen = [on, on.closest('label')].some(
+    (each) => each !== null && document.defaultView.getComputedStyle(each).outlineStyle !== 'none',
+  )
+  return isSeen ? '' : on.outerHTML.slice(0, 120)
 }

@@ -5,6 +5,7 @@ import { memory } from 'millpond/memory'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
 import { BASE, lookAt, openBrowser, openPhone, type Served, serve } from './served.ts'
 
@@ -19,6 +20,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
   let page: Page
   let faults: string[]
   let hands: Hands
+  let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
     insight = createInsight({ caches: [shop, young] })
     const mine = shop.namespace('mine')
@@ -36,6 +38,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     browser = await openBrowser()
     ;({ page, faults } = await openPhone(browser, served.url, 'editor'))
     hands = handsOn(page)
+    leftOf = watchActions(page, 'insight')
   })
   afterAll(async () => {
     await browser?.close()
@@ -61,7 +64,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     expect([await lookAt(page), faults]).toEqual([[], []])
   })
 
-  it('carries advice out after a look at it, by keyboard alone, and takes it back', async () => {
+  it('carries advice out after a look at it, by keyboard alone, and takes it back', async (context) => {
     await open('advice/?cache=shop')
     await title(/things? would help/).waitFor()
     expect(await lookAt(page)).toEqual([])
@@ -79,8 +82,7 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await hands.hit(hands.button('Carry advice out by itself…'))
     await hands.hit(hands.button('Carry it out'))
     await page.getByRole('button', { name: 'End that…' }).waitFor()
-    expect(await lookAt(page)).toEqual([])
-    expect(faults).toEqual([])
+    expect([await lookAt(page), leftOf(context), faults]).toEqual([[], [], []])
   })
 
   it('says what to do where nobody watches, and that too little was seen where somebody does, without an error in the console', async () => {

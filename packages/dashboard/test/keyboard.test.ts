@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
+import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
-import { faultsOf, openBrowser, type Served, serve, signIn } from './served.ts'
+import { BASE, faultsOf, openBrowser, type Served, serve, tokenOf } from './served.ts'
 
 describeWith('chromium', 'the dashboard by keyboard', () => {
   let served: Served
@@ -12,6 +13,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
   let page: Page
   let faults: string[]
   let hands: Hands
+  let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
     served = await serve()
     browser = await openBrowser()
@@ -21,13 +23,35 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     context.setDefaultTimeout(20_000)
     page = await context.newPage()
     faults = faultsOf(page)
-    await signIn(page, served.url, 'admin')
     hands = handsOn(page)
+    leftOf = watchActions(page, 'keyboard')
+    await page.goto(served.url + BASE)
+    await signIn(tokenOf('admin'))
   })
   afterAll(async () => {
     await browser?.close()
     await served?.close()
   })
+
+  /** The field of the token has the focus where somebody is to sign in. */
+  const signIn = async (token: string) => {
+    await hands.tabTo(page.locator('input[type=password]'))
+    await page.keyboard.type(token)
+    await page.keyboard.press('Enter')
+    await page.locator('nav[aria-label=Main]').waitFor()
+  }
+  /** To the page that the search finds by these words. */
+  const find = async (words: string) => {
+    await hands.press('Control+K')
+    await page.keyboard.type(words)
+    await hands.press('Enter')
+  }
+  const confirm = (verb: string) => hands.hit(page.getByRole('dialog').getByRole('button', { name: verb, exact: true }))
+  const write = async (label: string, text: string) => {
+    await hands.tabTo(page.getByLabel(label))
+    await hands.press('Control+A')
+    await page.keyboard.type(text)
+  }
 
   it('changes a configuration, and rolls it back after Escape has left everything as it was', async () => {
     await hands.press('g', 'c')
@@ -45,7 +69,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.press('Escape')
     await hands.isOn(hands.button(/^Roll back to 2/))
     await hands.press('Enter')
-    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Roll back to 2' }))
+    await confirm('Roll back to 2')
     await page.getByText('Version 4 is in force').waitFor()
   })
 
@@ -82,16 +106,14 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await page.getByRole('row', { name: /^Tier down shop/ }).waitFor()
     await hands.isOn(hands.button('Silence… tier_down'))
     await hands.hit(hands.button(/^End… the silence of Tier down/))
-    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'End', exact: true }))
+    await confirm('End')
     await page.getByText('Nothing is silent.').waitFor()
     await hands.hit(hands.button('Resolve tier_down'))
     await page.getByText('Nothing is firing').waitFor()
   })
 
   it('makes a token and copies it, and comes back to where it began', async () => {
-    await hands.press('Control+K')
-    await page.keyboard.type('users tokens')
-    await hands.press('Enter')
+    await find('users tokens')
     await hands.hit(hands.button('New token…'))
     await page.keyboard.type('pipeline')
     await hands.hit(hands.button('Make the token'))
@@ -102,38 +124,53 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.isOn(hands.button('New token…'))
   })
 
+  it('keeps a plan of warming, runs it and deletes it', async () => {
+    await find('preload')
+    await hands.tabTo(page.getByLabel('Keys, one a line'))
+    await page.keyboard.type('deal:500')
+    await write('Name, to keep it as a plan', 'hot')
+    await hands.hit(hands.button('Keep as a plan'))
+    await hands.hit(hands.button('Run hot'))
+    await page.getByRole('row', { name: /^hot completed/ }).waitFor()
+    await hands.hit(hands.button('Delete… the plan hot'))
+    await confirm('Delete')
+    await page.getByText('No plan is kept.').waitFor()
+    await hands.isSomewhere()
+  })
+
   it('starts a warm-up and cancels it', async () => {
-    await hands.press('/')
+    await hands.press('g', 'o', '/')
     await page.keyboard.type('preload')
     await hands.press('Enter')
     await hands.tabTo(page.getByLabel('Keys, one a line'))
     await page.keyboard.insertText(Array.from({ length: 100 }, (_, at) => `deal:${at + 10}`).join('\n')) // pasted
-    await hands.tabTo(page.getByLabel('At most, loads/s'))
-    await hands.press('Control+A')
-    await page.keyboard.type('20')
+    await write('At most, loads/s', '20')
     await hands.hit(hands.button('Warm 100 keys'))
     await hands.hit(hands.button('Cancel'))
     await page.getByRole('row', { name: /keys cancelled/ }).waitFor()
     expect(faults).toEqual([])
   })
 
-  it('tests a connection, and deletes the configuration', async () => {
+  it('tests a connection, deletes the configuration and makes another', async () => {
     await hands.press('g', 'c')
     await hands.hit(page.getByRole('link', { name: 'org-stats' }))
     await hands.hit(hands.button('Test now'))
     await page.getByText(/^works/).waitFor()
     await hands.isOn(hands.button('Test again'))
     await hands.hit(hands.button('Delete… org-stats'))
-    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Delete' }))
+    await confirm('Delete')
     await page.getByRole('heading', { level: 1, name: /configuration/i }).waitFor()
     await page.getByRole('link', { name: 'org-stats' }).waitFor({ state: 'detached' })
     await hands.isSomewhere()
+    await hands.hit(hands.button('New configuration…'))
+    await page.keyboard.type('permissions')
+    await hands.press('Enter')
+    await hands.hit(hands.button('Create it'))
+    await page.getByRole('heading', { level: 1, name: 'permissions' }).waitFor()
   })
 
   it('adds a user, gives it a token, revokes the token and disables the user', async () => {
-    await hands.press('Control+K')
-    await page.keyboard.type('users tokens')
-    await hands.press('Enter')
+    await find('users tokens')
     await hands.hit(hands.button('New user…'))
     await page.keyboard.type('on-call')
     await hands.press('Tab', 'ArrowDown')
@@ -147,19 +184,17 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.hit(hands.button('Make the token'))
     await hands.hit(hands.button('Done'))
     await hands.hit(hands.button('Revoke… the token pager of on-call'))
-    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Revoke' }))
+    await confirm('Revoke')
     await page.getByText('pager', { exact: true }).waitFor({ state: 'detached' })
     await hands.isSomewhere()
     await hands.hit(hands.button('Disable… the user on-call'))
-    await hands.hit(page.getByRole('dialog').getByRole('button', { name: 'Disable' }))
+    await confirm('Disable')
     await page.getByRole('row', { name: /^on-call/ }).waitFor({ state: 'detached' })
     await hands.isSomewhere()
   })
 
   it('verifies the audit log and takes it along', async () => {
-    await hands.press('Control+K')
-    await page.keyboard.type('who history')
-    await hands.press('Enter')
+    await find('who history')
     await hands.hit(hands.button('Verify the chain'))
     await page.getByText('The chain is whole').waitFor()
     await hands.isOn(hands.button('Verify again'))
@@ -177,6 +212,9 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.tabTo(page.getByLabel('Contains'))
     await page.keyboard.type('secret')
     await hands.hit(page.getByRole('link', { name: 'deal:secret' }))
+    await hands.hit(hands.button('Compare the bytes, on record'))
+    await page.getByText('Fewer than two processes have it').waitFor()
+    await hands.isSomewhere()
     await hands.hit(hands.button('Reveal it, on record'))
     await page.getByRole('textbox', { name: 'The value' }).waitFor()
     await hands.isSomewhere()
@@ -202,6 +240,12 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
       .getByRole('link', { name: /^key [0-9a-f]{8}$/ })
       .first()
       .waitFor()
-    expect(faults).toEqual([])
+  })
+
+  it('signs out and in again, and has carried out every action that is to be done here', async (context) => {
+    const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'hands' }) // one that a session can be made of
+    await hands.hit(hands.button(/^Sign out/))
+    await signIn(token)
+    expect([leftOf(context), faults]).toEqual([[], []])
   })
 })

@@ -6,6 +6,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { createCacheClient } from '../src/api/client.ts'
+import { watchActions } from './actions.ts'
+import { type Hands, handsOn } from './hands.ts'
 import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
 
 describeWith('chromium', 'regions in a browser', () => {
@@ -14,6 +16,8 @@ describeWith('chromium', 'regions in a browser', () => {
   let browser: Browser
   let page: Page
   let faults: string[]
+  let hands: Hands
+  let leftOf: ReturnType<typeof watchActions>
   beforeAll(async () => {
     const stores = { us: simulatedServer(), eu: simulatedServer() }
     const start = (region: 'us' | 'eu') => {
@@ -31,6 +35,8 @@ describeWith('chromium', 'regions in a browser', () => {
     page = await context.newPage()
     faults = faultsOf(page)
     await signIn(page, served.url, 'editor')
+    hands = handsOn(page)
+    leftOf = watchActions(page, 'regions')
   })
   afterAll(async () => {
     await browser?.close()
@@ -42,14 +48,11 @@ describeWith('chromium', 'regions in a browser', () => {
   /** The row with what may be done to it. */
   const row = (region: string) => page.getByRole('row').filter({ has: act('Fill', region) })
   const press = async (verb: string, region: string) => {
-    await act(verb, region).click()
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: `${verb} ${region}` })
-      .click()
+    await hands.hit(act(verb, region))
+    await hands.hit(page.getByRole('dialog').getByRole('button', { name: `${verb} ${region}` }))
   }
 
-  it('shows how each stands, how far behind it is and what waits, and drains, fills and refuses', async () => {
+  it('shows how each stands, how far behind it is and what waits, and drains, fills and refuses, by keyboard alone', async (context) => {
     // A list that cannot be had says so, also where none was there before.
     await page.route(/\/regions\//, (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'not now' } }))
     await page.goto(`${served.url}${BASE}`)
@@ -67,9 +70,10 @@ describeWith('chromium', 'regions in a browser', () => {
     const dialog = page.getByRole('dialog')
     await dialog.getByText('us is the last region that serves, and goes on serving: let eu serve first.').waitFor()
     expect(await lookAt(page)).toEqual([])
-    await dialog.getByRole('button', { name: 'Drain us all the same' }).click()
+    await hands.hit(dialog.getByRole('button', { name: 'Drain us all the same' }))
     await origin.getByText('drained').waitFor()
     await dialog.waitFor({ state: 'detached' })
+    await hands.isSomewhere()
     await press('Let serve', 'us')
     await origin.getByText('serving').waitFor()
     await dialog.waitFor({ state: 'detached' })
@@ -77,7 +81,8 @@ describeWith('chromium', 'regions in a browser', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await row('eu').getByText('serving').waitFor()
     expect((await caches[1]?.regions?.list())?.find(({ isOwn }) => isOwn)).toMatchObject({ filling: { isDone: true, from: 'us' } })
-    expect(faults.filter((fault) => !/500|409/.test(fault))).toEqual([])
+    await hands.isSomewhere()
+    expect([leftOf(context), faults.filter((fault) => !/500|409/.test(fault))]).toEqual([[], []])
   })
 
   it('tells a program by its code that a region is the last one', async () => {
