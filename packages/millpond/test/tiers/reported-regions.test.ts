@@ -126,3 +126,48 @@ describe('where a region has got to', () => {
     await close(us.cache, next.cache)
   })
 })
+
+describe('a value that goes over', () => {
+  test('lives as long as the write that it came with, not as long as the one before (hazelcast/hazelcast#5457)', async () => {
+    const { us, eu } = await startBoth({ replicate: true })
+    await settled(us.cache.set('k', 1, { ttl: '10s' }))
+    await clock.run(1000)
+    expect(await settled(eu.cache.get('k'))).toBe(1)
+    await settled(us.cache.set('k', 2, { ttl: '1m' }))
+    await clock.run(20_000)
+    expect(await settled(eu.cache.get('k'))).toBe(2)
+    await clock.run(60_000)
+    expect(await settled(eu.cache.get('k'))).toBeUndefined()
+    await close(us.cache, eu.cache)
+  })
+
+  test('of two that are written in both at the same moment neither stays in one alone (Netflix/EVCache#47)', async () => {
+    const { us, eu } = await startBoth({ replicate: true })
+    for (let round = 0; round < 5; round++) {
+      const key = `k${round}`
+      await settled(Promise.all([us.cache.set(key, 'us'), eu.cache.set(key, 'eu')]))
+      await clock.run(3000)
+      const [here, there] = [await settled(us.cache.get(key)), await settled(eu.cache.get(key))]
+      expect(here ?? there).toBe(there ?? here)
+    }
+    await close(us.cache, eu.cache)
+  })
+
+  test('a process that ends while it waits for the other region ends, and what it had invalidated arrives (ehcache/ehcache3#1626)', async () => {
+    const { us, eu } = await startBoth({ wait: '5s' })
+    await settled(eu.cache.getOrSet('k', () => 'old'))
+    us.links.eu.state = 'frozen'
+    const deleting = us.cache.delete('k')
+    await clock.run(100)
+    const began = clock.monotonic()
+    const [deleted] = await settled(Promise.all([deleting, us.cache.close()]))
+    expect(clock.monotonic() - began).toBeLessThan(1500)
+    expect(deleted.regions).toEqual([
+      { region: 'us', state: 'applied' },
+      { region: 'eu', state: 'queued' },
+    ])
+    await clock.run(3000)
+    expect(await settled(eu.cache.get('k'))).toBeUndefined()
+    await close(eu.cache)
+  })
+})

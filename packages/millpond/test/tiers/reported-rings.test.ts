@@ -205,6 +205,95 @@ describe('nodes that come and go by themselves', () => {
   })
 })
 
+describe('nodes that come, go and are emptied', () => {
+  const hasAll = async (ring: DistributedTier, keys: readonly string[]) =>
+    (await settled(ring.read(keys))).every((stored) => stored !== undefined)
+
+  test('all are restarted one after the other, unseen and empty: nothing is lost where repair() follows each (olric-data/olric#225, #55)', async () => {
+    const ring = ringOf()
+    const keys = keysOf(200)
+    await settled(ring.write(keys.map((key) => item(key))))
+    for (const { server } of stores) {
+      server.restart('empty')
+      expect(await settled(ring.repair())).toMatchObject({ outcome: 'done', failed: [] })
+    }
+    expect(await hasAll(ring, keys)).toBe(true)
+    for (const { server } of stores) server.restart('empty')
+    expect(await hasAll(ring, keys)).toBe(false)
+    await ring.close()
+  })
+
+  test('to one node two more come, the second before the first has been given its share (elixir-nebulex/nebulex#235)', async () => {
+    const [first = expect.fail(), second = expect.fail(), third = expect.fail()] = stores
+    stores = [first]
+    const ring = ringOf()
+    const keys = keysOf(200)
+    await settled(ring.write(keys.map((key) => item(key))))
+    const moves = [ring.add(second.node()), ring.add(third.node())]
+    expect(await hasAll(ring, keys)).toBe(true)
+    expect((await settled(Promise.all(moves))).map(({ outcome }) => outcome)).toEqual(['ended', 'done'])
+    expect(await hasAll(ring, keys)).toBe(true)
+    for (const { name, server } of [first, second, third]) {
+      const own = keys.filter((key) => ring.ownersOf(key).includes(name))
+      expect([...server.entries.keys()].sort()).toEqual(own.sort())
+      expect(own.length).toBeGreaterThan(40)
+    }
+    await ring.close()
+  })
+
+  test('a node goes before anybody has asked where a key lies (andrasq/consistent-hash-js#3)', async () => {
+    const ring = ringOf()
+    expect(await settled(ring.remove('a'))).toMatchObject({ outcome: 'done', keys: 0, failed: [] })
+    expect(ring.members().map(({ name }) => name)).toEqual(['b', 'c'])
+    await ring.close()
+  })
+
+  test('while a node is away no key of the others lies elsewhere (twitter/twemproxy#80)', async () => {
+    const ring = ringOf()
+    const keys = keysOf(300)
+    const owners = keys.map((key) => ring.ownersOf(key))
+    await away(ring, 'a')
+    expect(keys.map((key) => ring.ownersOf(key))).toEqual(owners)
+    await settled(ring.write(keys.map((key) => item(key))))
+    for (const [at, key] of keys.entries())
+      for (const { name, server } of stores) expect(server.entries.has(key)).toBe(name !== 'a' && owners[at]?.includes(name) === true)
+    await ring.close()
+  })
+
+  test('what has expired meanwhile is not given to a node that is back, and holds nothing else up (scylladb/scylladb#6422)', async () => {
+    const ring = ringOf()
+    const its = keysOf(400).filter((key) => ring.ownersOf(key).includes('a'))
+    await away(ring, 'a')
+    await settled(ring.write(its.map((key, at) => ({ ...item(key), ...(at % 2 === 0 && { expiresAt: clock.now() + 5000 }) }))))
+    await clock.run(6000)
+    await back(ring, 'a')
+    const lasting = its.filter((_, at) => at % 2 === 1)
+    expect([...named('a').server.entries.keys()].sort()).toEqual(lasting.sort())
+    expect(ring.members()[0]).toMatchObject({ hints: 0, hintsDropped: 0, handedOver: lasting.length })
+    await ring.close()
+  })
+
+  test('copies that differ are brought together once, whichever of them is the older (weaviate/weaviate#12361)', async () => {
+    for (const older of [0, 1]) {
+      const ring = ringOf()
+      for (const { name } of stores) {
+        await away(ring, name)
+        await back(ring, name)
+      }
+      const key = `k${older}`
+      const two = ring.ownersOf(key).map((name) => named(name).server)
+      await Promise.all(
+        two.map((server, at) => server.connect().write([item(key, at === older ? 'old' : 'new', undefined, at === older ? 1 : 2)])),
+      )
+      const text = (body: Uint8Array | undefined) => new TextDecoder().decode(body)
+      for (let round = 0; round < 3; round++) expect(text((await settled(ring.read([key])))[0]?.body)).toBe('new')
+      expect(two.map((server) => text(server.entries.get(key)?.body))).toEqual(['new', 'new'])
+      expect(ring.counts.repaired).toBe(1)
+      await ring.close()
+    }
+  })
+})
+
 describe('copies of what is no more', () => {
   /** Two processes over the same stores. */
   const both = (options: Partial<DistributedOptions> = {}) => {
@@ -237,6 +326,29 @@ describe('copies of what is no more', () => {
     expect(await settled(rings[0].repair())).toMatchObject({ outcome: 'done' })
     for (const cache of [one, other]) expect(await settled(cache.get('k'))).toBeUndefined()
     await settled(Promise.all([one.close(), other.close()]))
+  })
+
+  test('a process that knows one node less never reads what was there before (RoseWrightdev/oryx#61)', async () => {
+    stores = ringStores(4, () => clock.now())
+    const more = createCache({ tiers: [ringOf()], clock })
+    const less = createCache({ tiers: [ringOf({ nodes: stores.slice(1).map((store) => store.node()) })], clock })
+    const keys = Array.from({ length: 60 }, (_, at) => `k${at}`)
+    let found = 0
+    for (const [value, writer, reader] of [
+      [1, less, more],
+      [2, more, less],
+      [3, less, more],
+    ] as const) {
+      await settled(writer.setMany(keys.map((key) => [key, value] as const)))
+      await clock.run(600)
+      for (const key of keys) {
+        const read = await settled(reader.get(key))
+        expect([undefined, value]).toContain(read)
+        if (read !== undefined) found++
+      }
+    }
+    expect(found).toBeGreaterThan(0)
+    await settled(Promise.all([more.close(), less.close()]))
   })
 
   test('a copy that is put back ends when the other one ends (facebook/mcrouter#37)', async () => {

@@ -50,6 +50,7 @@ export class Edge implements LedgerRegions {
   readonly #standing: OwnStanding
   readonly #service: Service
   #fill: Fill | undefined
+  #isClosed = false
 
   constructor(settings: EdgeSettings) {
     const { own, others, originMs, clock, waitMs } = settings
@@ -230,6 +231,7 @@ export class Edge implements LedgerRegions {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#fill?.end()
     this.#standing.close()
     for (const space of this.#spaces.values()) space.close()
@@ -279,7 +281,8 @@ export class Edge implements LedgerRegions {
   async #isAppliedBy(region: Region, of: Region, namespace: string, position: Position, until: number): Promise<boolean> {
     const { clock } = this.#settings
     while (!(await this.#hasApplied(region, of, namespace, position, Math.max(1, until - clock.monotonic())))) {
-      if (clock.monotonic() + POLL_MS >= until) return false
+      // Once it is closed nobody waits any more; what was said arrives all the same.
+      if (this.#isClosed || clock.monotonic() + POLL_MS >= until) return false
       await this.#wait(POLL_MS)
     }
     return true
