@@ -91,7 +91,7 @@ describeWith('chromium', 'regions in a browser', () => {
       auth: () => ({ Authorization: `Bearer ${tokenOf('editor')}` }),
     })
     await client.send('POST', 'regions/us/drain/', { wait_seconds: 0 })
-    const refused = client.send('POST', 'regions/eu/fill/', { from: 'us' })
+    const refused = client.send('POST', 'regions/eu/drain/', { wait_seconds: 0 })
     await expect(refused).rejects.toMatchObject({ name: 'ApiError', status: 409, code: 'last_region' })
     await client.send('POST', 'regions/us/serve/', {})
   })

@@ -6,6 +6,7 @@ import { relayedId, unheardId } from '../../src/core/relay.ts'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
 import { describeTier } from '../../src/testing/tier.ts'
+import { distributed } from '../../src/tiers/distributed/index.ts'
 import { moveCursor, pairFor, readCursor } from '../../src/tiers/edge/cursor.ts'
 import { Follower } from '../../src/tiers/edge/follower.ts'
 import { History } from '../../src/tiers/edge/history.ts'
@@ -47,6 +48,18 @@ for (const others of [0, 1]) {
       },
     )
 }
+
+test('a region whose entries lie in a ring tells how its nodes are', async () => {
+  const ring = distributed({
+    nodes: ['a', 'b'].map((name) => ({ name, tier: simulatedServer().connect() })),
+    ledger: simulatedServer().connect(),
+  })
+  const ledger = simulatedServer().connect()
+  const tier = edge({ regions: { us: { ledger, tiers: [ring] }, eu: { ledger: simulatedServer().connect() } }, region: 'us' })
+  expect(tier.members?.().map(({ name, state }) => `${name} ${state}`)).toEqual(['a up', 'b up'])
+  expect(edge({ regions: { us: { ledger: simulatedServer().connect() } }, region: 'us' }).members).toBeUndefined()
+  await tier.close()
+})
 
 describe('options of the edge tier', () => {
   const us = simulatedServer().connect()

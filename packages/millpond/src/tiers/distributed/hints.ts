@@ -11,9 +11,8 @@ export class Hints<N extends object> {
   readonly #kept = new Map<N, Map<string, TierItem>>()
   entries = 0
   bytes = 0
-  /** Let go for want of room. */
-  lost = 0
 
+  /** `onLoss` is told of each entry that is let go for want of room. */
   constructor(bounds: { readonly maxEntries: number; readonly maxBytes: number }, onLoss: (node: N) => void) {
     this.#maxEntries = bounds.maxEntries
     this.#maxBytes = bounds.maxBytes
@@ -85,7 +84,6 @@ export class Hints<N extends object> {
     const [oldest] = its?.keys() ?? []
     if (from === undefined || its === undefined || oldest === undefined) return
     this.#remove(its, oldest)
-    this.lost++
     this.#onLoss(from)
   }
 }
