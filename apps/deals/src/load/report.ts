@@ -28,6 +28,8 @@ export interface Figures {
   readonly warmUp: WarmUp | null
   /** Of answers that were computed. */
   readonly computedMs: number
+  /** Of all others; null: there were none. */
+  readonly atHandMs: number | null
   /** p95 of the first minute (or third) and of what came after it. */
   readonly firstP95Ms: number
   readonly laterP95Ms: number
@@ -76,7 +78,8 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
     steadyMisses: missesOf(asked, isLast),
     steadyKinds: Object.fromEntries(missesByKind(asked, isLast)),
     warmUp: warmUp ?? null,
-    computedMs: computed.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0) / Math.max(1, computed.length),
+    computedMs: meanOf(computed) ?? 0,
+    atHandMs: meanOf(course.answers.filter((answer) => !isComputed(answer))),
     firstP95Ms: p95Of(course.answers.filter(({ startedAt }) => startedAt < from + part)),
     laterP95Ms: p95Of(course.answers.filter(({ startedAt }) => startedAt >= from + part)),
     memoryP95Ms: memoryP95Ms ?? null,
@@ -84,6 +87,10 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
     memoryEfficiency,
     restart: restarted === undefined || restarted.length === 0 ? null : { p95Ms: p95Of(restarted), warmP95Ms: p95Of(last) },
   }
+}
+
+function meanOf(answers: readonly Answer[]): number | null {
+  return answers.length === 0 ? null : answers.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0) / answers.length
 }
 
 function latencies({ answers, writes }: Course): number[] {
@@ -106,6 +113,7 @@ export function reportText(outcome: Outcome): string {
       kindRows(cached.steadyKinds),
     ),
     ...missingText(cached),
+    ...timeText(cached, uncached),
     '',
     ...table(['the sources promise', 'measured here', ''], promiseRows(cached, uncached, outcome)),
     '',
@@ -188,6 +196,14 @@ function missingText({ steadyHitRate, steadyAttainable, steadyMisses: { first, w
   return [
     `of the ${(100 * (1 - steadyHitRate)).toFixed(1)} points that are missing to all hits ${ofWrites} are answers that a write had changed, ${ofFirst} questions that nobody had asked, ${ofGone} the cache's own;`,
     `a cache that gives nothing old and computes nothing before it is asked could have had ${percent(steadyAttainable)} of these sessions`,
+  ]
+}
+
+/** Of what the response time consists that no cache takes away: the way to the client and back. */
+function timeText({ atHandMs, memoryP95Ms }: Figures, uncached: Figures | undefined): string[] {
+  if (atHandMs === null || memoryP95Ms === null || uncached === undefined || uncached.requests === 0) return []
+  return [
+    `an answer at hand is with its client after ${ms(atHandMs)} in the mean, of which it is within the cache for ${ms(memoryP95Ms)} (p95): were all at hand, the mean would be ${percent(1 - atHandMs / uncached.meanMs)} less`,
   ]
 }
 

@@ -30,6 +30,7 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
     expect(out).toMatch(/70 % memory efficiency +\d+\.\d % of the bytes held are live values +(not )?kept/)
     expect(out).toMatch(/no consistency fault +none +kept/)
     expect(out).toMatch(/of the \d+\.\d points that are missing .* could have had \d+\.\d % of these sessions/s)
+    expect(out).toMatch(/^an answer at hand is with its client after .* were all at hand, the mean would be -?\d+\.\d % less$/m)
     expect(out).toMatch(/30-50 % less memory +-?\d+\.\d % less for \d+ answers, memory and file +(not )?kept/)
     expect(out).toMatch(/25-35 % fewer misses by prediction +too few different questions were asked +not measured/)
     // On a machine that lets too few ask, it says so.

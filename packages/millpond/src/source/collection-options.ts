@@ -45,7 +45,7 @@ const MAX_BATCH = 500
 
 /** Of a single write. */
 export const WRITE: Shape<CollectionWriteOptions> = {
-  ...omit(ENTRY, 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl'),
+  ...omit(ENTRY, 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl', 'singleFlight'),
   tags: LOAD_OPTIONS.tags,
   write: checkedElsewhere,
 }
