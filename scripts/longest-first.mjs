@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { BaseSequencer } from 'vitest/node'
 import { root } from './prepare.mjs'
 
-/** Of each stage, 15 seconds and more on two cores. */
+/** Of each stage, ten seconds and more on two cores; in a stage that is short, three. */
 const LONGEST = [
   'packages/millpond/test/tiers/redis-sentinel.test.ts',
   'packages/millpond/test/tiers/postgres.test.ts',
@@ -14,15 +14,38 @@ const LONGEST = [
   'packages/dashboard/test/drive.test.ts',
   'packages/millpond/test/bundles/bundles.test.ts',
   'packages/millpond/test/docs.test.ts',
+  'packages/dashboard/test/hostile.test.ts',
   'packages/millpond/test/memory/weigh.test.ts',
   'apps/deals/test/start.test.ts',
+  'packages/millpond/test/engine/erase.test.ts',
   'packages/millpond/test/services/services.test.ts',
+  'packages/dashboard/test/keyboard.test.ts',
   'packages/millpond/test/races/defects.test.ts',
+  'packages/control/test/erasure.test.ts',
+  'packages/millpond/test/tiers/redis-clients.test.ts',
   'packages/millpond/test/tiers/reported.test.ts',
   'packages/millpond/test/engine/dependencies.test.ts',
-  'packages/millpond/test/engine/erase.test.ts',
   'packages/millpond/test/races/exhaustive.test.ts',
   'packages/control/test/nodes.test.ts',
+  'packages/millpond/test/memory/store.model.test.ts',
+  'packages/millpond/test/nodes/stores.test.ts',
+  'packages/millpond/test/tiers/sqlite.test.ts',
+  'packages/millpond/test/tiers/outage.test.ts',
+  'packages/millpond/test/tiers/redis-cluster.test.ts',
+  'packages/millpond/test/races/simulated.test.ts',
+  'packages/millpond/test/codec/reported-elsewhere.test.ts',
+  'packages/millpond/test/tiers/distributed.test.ts',
+  'bench/test/page.test.ts',
+  'apps/deals/test/killed.test.ts',
+  'packages/dashboard/test/regions.test.ts',
+  'scripts/test/start.test.ts',
+  'scripts/test/fair-runner.test.ts',
+  'packages/millpond/test/engine/loading.test.ts',
+  'packages/cdn/test/outlet.test.ts',
+  'packages/control/test/serve.test.ts',
+  'apps/deals/test/http/stalls.test.ts',
+  'packages/millpond/test/memory/long.test.ts',
+  'packages/millpond/test/insight/predict/predictor.test.ts',
   'packages/millpond/test/tiers/redis-cluster-faults.alone.test.ts',
   'packages/millpond/test/engine/bursts.alone.test.ts',
   'packages/millpond/test/tiers/edge-regions.alone.test.ts',
@@ -32,11 +55,13 @@ const LONGEST = [
   'packages/millpond/test/histories/groups.processes.test.ts',
   'packages/millpond/test/engine/peers.processes.test.ts',
   'packages/millpond/test/nodes/fleet.processes.test.ts',
+  'packages/millpond/test/engine/exits.processes.test.ts',
   'packages/millpond/test/engine/acked.processes.test.ts',
   'packages/millpond/test/source/stream-kills.processes.test.ts',
   'packages/millpond/test/histories/planted.processes.test.ts',
-  'packages/millpond/test/source/kills.processes.test.ts',
   'packages/dashboard/test/two-nodes.processes.test.ts',
+  'packages/millpond/test/source/kills.processes.test.ts',
+  'packages/cdn/test/storm.processes.test.ts',
 ]
 
 const gone = LONGEST.filter((path) => !existsSync(join(root, path)))

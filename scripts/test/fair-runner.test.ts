@@ -73,6 +73,7 @@ test('a wrong value', () => { expect(1).toBe(2) })
 test('too much heap', () => { expect(19_000_000).toBeLessThan(12_000_000) })
 test('another error than was to be', () => expect(Promise.reject(new Error('no answer within 200 ms'))).rejects.toThrow('refused'))
 test('given up', async () => { throw new Error('[redis] read: no answer within 200 ms') })
+test('a loader that was given up', () => { throw new Error('the loader of "k" did not return within 10000 ms: the key is free again') })
 test('given up by a client of the test', () => { throw new Error('timeout expired') })
 test('of a published suite', () => { throw new Error('not within 10 ms: a lease to run out') })
 test('in a browser', () => { throw new Error('locator.waitFor: Timeout 30ms exceeded.') })
@@ -116,7 +117,7 @@ describe('of a run on a busy machine', () => {
     'what never came, or is said to be judged by time, is not run, and all else fails as ever (%s)',
     (project) => {
       const { status, stderr, closing } = run(project, '"busy"')
-      expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 3 failed, 8 skipped' })
+      expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 3 failed, 9 skipped' })
       const [, list] = stderr.split('what counts as not run:\n')
       const failed = [
         'a wrong value: expected 1 to be 2',
@@ -127,6 +128,7 @@ describe('of a run on a busy machine', () => {
       expect(list).toMatch(/too slow: not run: busy; it said: in time: expected 9 to be less than 5/)
       expect(list).toMatch(/polled: not run: busy; it said: expected 1 to be 2/)
       expect(list).toMatch(/given up: not run: busy; it said: \[redis\] read: no answer within 200 ms/)
+      expect(list).toMatch(/a loader that was given up: not run: busy; it said: the loader of "k" did not return within 10000 ms/)
       expect(list).toMatch(/of the test: not run: busy; it said: timeout expired/)
       expect(list).toMatch(/suite: not run: busy; it said: not within 10 ms: a lease to run out/)
       expect(list).toMatch(/in a browser: not run: busy; it said: locator.waitFor: Timeout 30ms exceeded/)
@@ -148,6 +150,6 @@ describe('of a run on a busy machine', () => {
 
   test('on a quiet one, all of them fail', () => {
     const { status, closing } = run('alone', 'undefined')
-    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 10 failed, 1 skipped' })
+    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 11 failed, 1 skipped' })
   })
 })
