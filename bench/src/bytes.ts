@@ -31,7 +31,7 @@ async function growth(type: SubjectType, keys: readonly string[], ttlMs: number 
   return (after - before) / held
 }
 
-async function inUse(): Promise<number> {
+export async function inUse(): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('start with --expose-gc')
   for (let i = 0; i < 4; i++) {
     globalThis.gc()

@@ -18,13 +18,14 @@ import { printTable } from './table.ts'
 import { benchCluster } from './tiers/bench-cluster.ts'
 import { benchFiles } from './tiers/bench-files.ts'
 import { benchTiers, TIERS } from './tiers/bench-tiers.ts'
+import { benchValues } from './values.ts'
 
 const HELP = `usage: npm run bench -- [options]
   --quick         two sizes, three rounds (some minutes)
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys alone
+  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values alone
   --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster has it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
@@ -60,6 +61,7 @@ else if (values.rows === 'keys')
     numbers(values.rounds ?? (values.quick ? '5' : '15'), '--rounds')[0] ?? 15,
     progress,
   )
+else if (values.rows === 'values') await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 

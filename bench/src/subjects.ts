@@ -78,7 +78,7 @@ export const subjects: readonly SubjectType[] = [
         get(key) {
           const slot = near.find(key)
           if (slot < 0) return undefined
-          if (near.freshUntil(slot) <= clock.coarse || near.asOf(slot) < seq) return undefined
+          if (!near.isCurrent(slot, clock.coarse, seq)) return undefined
           near.hit(slot)
           return near.value(slot)
         },

@@ -22,9 +22,35 @@ export function isOneByOne(count: number): boolean {
   return count <= MOST_ONE_BY_ONE
 }
 
-/** An object to be filled that has the prototype of `object`. Literals without a prototype would be slow tables. */
-export function begin(object: object): Record<string, unknown> {
-  return Object.getPrototypeOf(object) === null ? Object.setPrototypeOf({}, null) : {}
+/** Records of up to so many fields have a place in the object itself for each field, and none in vain. */
+export const MOST_IN_PLACE = 10
+/** V8 lays out the instances of a function after what the first seven of them were given. */
+const FIRST_INSTANCES = 8
+type Shell = new () => Record<string, unknown>
+const shells = new Array<Shell | undefined>(MOST_IN_PLACE + 1).fill(undefined)
+
+/** An object to be filled with `count` fields that has the prototype of `object`. Literals without a prototype would be slow tables. */
+export function begin(object: object, count: number): Record<string, unknown> {
+  if (Object.getPrototypeOf(object) === null) return Object.setPrototypeOf({}, null)
+  if (count > MOST_IN_PLACE) return {}
+  const Made = shells[count] ?? shellOf(count)
+  return new Made()
+}
+
+/**
+ * Makes plain objects of `count` fields. `{}` has room for four, filled or not, and a list beside it for more; the instances of a function get
+ * the room that they need. Nobody sees the function: what it makes has the prototype of all plain objects.
+ */
+function shellOf(count: number): Shell {
+  function Plain(): void {}
+  Plain.prototype = Object.prototype
+  const Made = Plain as unknown as Shell
+  for (let left = FIRST_INSTANCES; left > 0; left--) {
+    const first = new Made()
+    for (let at = 0; at < count; at++) first[`f${at}`] = at
+  }
+  shells[count] = Made
+  return Made
 }
 
 export function put(object: Record<string, unknown>, name: string, value: unknown): void {

@@ -153,7 +153,7 @@ function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   walk.bytes += isTabular ? weighTable(names) : weighFields(length)
   if (isTabular) return tableOf(object, names, keepItems(object, names, walk))
   if (!isOneByOne(length)) return recordOf(object, names, keepItems(object, names, walk))
-  const copy = begin(object)
+  const copy = begin(object, length)
   for (const name in object) {
     if (isOwn.call(object, name)) put(copy, name, keep(object[name], walk))
   }

@@ -1,12 +1,15 @@
 // What an entry takes of the heap, estimated from V8's object layouts (64 bit, no pointer compression).
 
+import { MOST_IN_PLACE } from './fields.ts'
+
 /** Columns, index and policy, at their usual fill. */
 const ENTRY = 64
 const WORD = 8
 const STRING = 16
 const NUMBER = 16
-/** With room for four properties; more are in an array of their own, which grows by three. */
-const OBJECT = 56
+/** Without its fields, a word each as long as they have places in it (`begin`). */
+const OBJECT = 24
+/** What `{}` has places for; more are in a list of their own, which grows by three. */
 const IN_OBJECT = 4
 const ARRAY = 32 + 16
 /** An object, its hidden class, and the head of its table. */
@@ -62,7 +65,8 @@ export function weighList(length: number): number {
 
 /** A plain object without what its fields hold. The names of a record are shared by its like and weigh nothing. */
 export function weighFields(count: number): number {
-  return count <= IN_OBJECT ? OBJECT : OBJECT + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
+  if (count <= MOST_IN_PLACE) return OBJECT + count * WORD
+  return OBJECT + IN_OBJECT * WORD + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
 }
 
 /** A plain object whose names are data, without what its fields hold: three words a cell, and at least a third of the cells free. */

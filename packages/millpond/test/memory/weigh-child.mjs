@@ -24,6 +24,7 @@ const loads = {
   numbers: (i) => (i % 2 === 0 ? i : i / 3),
   records: record,
   wide: (i) => text(i % 100, i, '\u6f22'),
+  ids: (i) => Array.from({ length: 10 }, (_, j) => ({ id: 10 * i + j })),
   lists: (i) => Array.from({ length: i % 20 }, (_, j) => ({ j, name: text(j, i) })),
   collections: (i) =>
     i % 3 === 0

@@ -16,7 +16,7 @@ async function child(script: string, flags: readonly string[], ...args: string[]
 }
 
 describe('weights', () => {
-  const usual = ['mixed', 'strings', 'records', 'wide', 'lists', 'collections', 'numbers']
+  const usual = ['mixed', 'strings', 'records', 'wide', 'ids', 'lists', 'collections', 'numbers']
   const rarer = ['pages', 'bytes', 'many names', 'some names', 'long names', 'bare', 'tagged', 'many tags']
   for (const load of isLong ? [...usual, ...rarer] : usual) {
     test(`T3: bytes are within 20 % of the heap's growth: ${load}`, async () => {
