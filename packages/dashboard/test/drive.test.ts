@@ -218,9 +218,11 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const odd = served.cache.namespace('odd')
     const name = ' deal:\n"7" '
     const asPath = 'a/b%2F\\\\1::B#c?d=1+2&<>' // as people report that admin pages lose it
-    for (const key of [name, '.', '..', 'one:1', 'two:2', asPath]) await odd.set(key, 1)
+    // rabbitmq-management#351, RedisInsight#873, spring-amqp#3489
+    const more = ['xxxx\u0000xxxx', '\u00ac\u00ed\u0000\u0005t\u0000\ftokenSession', 'orders/../../api/overview?x=1']
+    for (const key of [name, '.', '..', 'one:1', 'two:2', asPath, ...more]) await odd.set(key, 1)
     const { page, faults, close } = await open('operator')
-    for (const key of [asPath, '.', '..', name]) {
+    for (const key of [asPath, '.', '..', ...more, name]) {
       await page.goto(`${served.url}${BASE}keys/?ns=odd&key=${encodeURIComponent(key)}`)
       await page.getByText('A hit.').waitFor()
     }

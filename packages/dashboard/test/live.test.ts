@@ -1,7 +1,7 @@
 // Following the stream of a real control plane over real connections, and what its messages change.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { batched } from '../src/api/batch.ts'
-import { ApiError, createCacheClient } from '../src/api/client.ts'
+import { ApiError, type CacheClient, createCacheClient } from '../src/api/client.ts'
 import { holes } from '../src/charts/scale.ts'
 import { follow, type Heard, type StreamState } from '../src/live/follow.ts'
 import { messagesOf, type StreamMessage } from '../src/live/sse.ts'
@@ -63,11 +63,12 @@ describe('following the stream', () => {
     expect(states.filter((state) => state === 'on').length).toBeGreaterThan(3)
   })
 
-  it('says that it is refused, and waits longer from try to try', async () => {
+  /** What is said and how long is waited between tries, until so many were in vain. */
+  const inVain = async (client: CacheClient, tries: number) => {
     const over = new AbortController()
     const [waits, states]: [number[], StreamState[]] = [[], []]
     await follow({
-      client: clientOf('nobody'.padEnd(40, 'x')),
+      client,
       topics: ['operations'],
       hz: 1,
       lastId: undefined,
@@ -75,29 +76,20 @@ describe('following the stream', () => {
       hear: () => undefined,
       state: (state) => states.push(state),
       wait: async (ms) => {
-        if (waits.push(ms) === 6) over.abort()
+        if (waits.push(ms) === tries) over.abort()
       },
     })
-    expect([new Set(states), waits]).toEqual([new Set(['refused']), [2000, 4000, 8000, 16_000, 30_000, 30_000]])
+    return [new Set(states), waits]
+  }
+
+  it('says that it is refused, and waits longer from try to try', async () => {
+    const nobody = clientOf('nobody'.padEnd(40, 'x'))
+    expect(await inVain(nobody, 6)).toEqual([new Set(['refused']), [2000, 4000, 8000, 16_000, 30_000, 30_000]])
   })
 
   it('takes a page that a proxy answers for no stream, and waits longer from try to try', async () => {
-    const over = new AbortController()
-    const [waits, states]: [number[], StreamState[]] = [[], []]
     const fetcher = async () => new Response('<!doctype html>sign in', { headers: { 'Content-Type': 'text/html' } })
-    await follow({
-      client: createCacheClient({ fetcher }),
-      topics: ['operations'],
-      hz: 1,
-      lastId: undefined,
-      signal: over.signal,
-      hear: () => undefined,
-      state: (state) => states.push(state),
-      wait: async (ms) => {
-        if (waits.push(ms) === 3) over.abort()
-      },
-    })
-    expect([new Set(states), waits]).toEqual([new Set(['off']), [2000, 4000, 8000]])
+    expect(await inVain(createCacheClient({ fetcher }), 3)).toEqual([new Set(['off']), [2000, 4000, 8000]])
   })
 
   it('reads messages whose bytes come one by one, with every kind of line end', async () => {
