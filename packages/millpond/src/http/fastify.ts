@@ -1,5 +1,6 @@
 // `millpond/http/fastify`: the cache as a Fastify plugin. `serverFactory` with `http.listener` before the whole application is faster.
 import type { FastifyInstance } from 'fastify'
+import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'
 
 /**
@@ -8,7 +9,7 @@ import type { HttpCache } from './node/http-cache.ts'
  * await app.register(fastifyCache(http))
  */
 export function fastifyCache(http: HttpCache): (app: FastifyInstance) => Promise<void> {
-  const run = http.middleware()
+  const run = httpCache(http, 'fastifyCache').middleware()
   const plugin = async (app: FastifyInstance): Promise<void> => {
     app.addHook('onRequest', (request, reply, next) => {
       // The hook does not go on where the cache answers: Fastify waits for nothing then.

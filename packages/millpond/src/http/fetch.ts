@@ -1,5 +1,6 @@
 // `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request and Response.
 import type { Asked, Call, Head, Question, Reply, Sink, Upstream } from './exchange.ts'
+import { httpCache } from './given.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
 import type { HttpCache } from './node/http-cache.ts'
 import { endToEnd, type RawFields } from './rules/fields.ts'
@@ -14,6 +15,7 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>
  * const handler = cachedFetch(http, (request) => app.fetch(request))
  */
 export function cachedFetch(http: HttpCache, handler: FetchHandler): (request: Request) => Promise<Response> {
+  httpCache(http, 'cachedFetch')
   return async (request) => {
     const { origin, host, pathname, search, hash, protocol } = new URL(request.url)
     const fields = [...flat(request.headers), ...(request.headers.has('host') ? [] : ['Host', host])]

@@ -1,6 +1,7 @@
 // `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` before the whole application is faster.
 import type { MiddlewareHandler } from 'hono'
 import { cachedFetch } from './fetch.ts'
+import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'
 
 /**
@@ -9,6 +10,7 @@ import type { HttpCache } from './node/http-cache.ts'
  * app.use('/products/*', honoCache(http))
  */
 export function honoCache(http: HttpCache): MiddlewareHandler {
+  httpCache(http, 'honoCache')
   return async (context, next) => {
     let isAsked = false
     const answer = cachedFetch(http, async (request) => {

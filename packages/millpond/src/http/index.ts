@@ -1,5 +1,5 @@
 // `millpond/http`: a shared HTTP cache that obeys the RFCs, for node:http and whatever speaks its language.
-import { checkOptions, fn } from '../core/checks.ts'
+import { checkOptions, fn, withMethods } from '../core/checks.ts'
 import type { Backing } from './contract.ts'
 import { HttpCache } from './node/http-cache.ts'
 import { HTTP_CACHE, type HttpCacheOptions } from './settings.ts'
@@ -14,6 +14,8 @@ export { INPUTS, type RequestFacts } from './rules/request.ts'
 export { HTTP_CACHE, type HttpCacheOptions, type Settings } from './settings.ts'
 export { storedKeys } from './stored-keys.ts'
 
+const backing = withMethods<Backing>('a cache, such as createCache()', 'peek', 'getEntry', 'getOrSet', 'set')
+
 interface ToldOfErrors {
   readonly onError?: (error: unknown) => void
 }
@@ -26,6 +28,7 @@ interface ToldOfErrors {
  * createServer(http.listener(app)).listen(8080)
  */
 export function createHttpCache(cache: Backing, options: ToldOfErrors & HttpCacheOptions = {}): HttpCache {
+  backing(cache, 'createHttpCache')
   checkOptions<ToldOfErrors & HttpCacheOptions>(options, { ...HTTP_CACHE, onError: fn() }, 'createHttpCache')
   const { onError = () => {}, ...rest } = options
   return new HttpCache(cache, rest, onError)

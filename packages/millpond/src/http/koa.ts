@@ -1,5 +1,6 @@
 // `millpond/http/koa`: the cache as a Koa middleware. `http.listener(app.callback())` before the whole application is faster.
 import type { Middleware } from 'koa'
+import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'
 
 /**
@@ -8,7 +9,7 @@ import type { HttpCache } from './node/http-cache.ts'
  * app.use(koaCache(http))
  */
 export function koaCache(http: HttpCache): Middleware {
-  const run = http.middleware()
+  const run = httpCache(http, 'koaCache').middleware()
   return (context, next) =>
     new Promise((resolve, reject) => {
       const { req, res } = context

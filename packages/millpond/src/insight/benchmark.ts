@@ -1,5 +1,5 @@
 // How fast a cache is here and now: gets and sets of skewed keys of its own, in turns, beside what else the process does.
-import { check, checkOptions, type Shape, signal as signalCheck, whole } from '../core/checks.ts'
+import { check, checkOptions, type Shape, signal as signalCheck, whole, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { createHistogram, type Histogram } from '../observe/index.ts'
@@ -84,6 +84,7 @@ const TURN_MS = 5
 /** Of memory, the part that its keys may take: they push out what is there. */
 const MEMORY_PART = 20
 const MOST_BYTES = 64 * 1024 * 1024
+const benchmarked = withMethods<BenchmarkedCache>('a cache, such as createCache()', 'namespace', 'info')
 /** What an entry takes beside its value, about. */
 const ENTRY_BYTES = 200
 
@@ -96,6 +97,7 @@ const ENTRY_BYTES = 200
  * console.log(opsPerSecond, get.p99Ms)
  */
 export async function benchmark(cache: BenchmarkedCache, options: BenchmarkOptions = {}): Promise<BenchmarkResult> {
+  benchmarked(cache, 'benchmark')
   checkOptions<BenchmarkOptions>(options, OPTIONS, 'benchmark')
   const { valueBytes = 256, skew = 1, signal } = options
   const keys = keysOf(cache, options.keys ?? 1000, valueBytes)

@@ -19,6 +19,7 @@ const OPTIONS: Shape<WarmBarOptions> = {
   out: withMethods<NonNullable<WarmBarOptions['out']>>('a stream, such as process.stdout', 'write'),
   namespaces: texts('a list of namespaces'),
 }
+const warming = withMethods<WarmBarCache>('a cache, such as createCache()', 'on')
 const CELLS = 24
 const CLEAR = '\r\u001b[K'
 
@@ -30,6 +31,7 @@ const CLEAR = '\r\u001b[K'
  * hide()
  */
 export function showWarming(cache: WarmBarCache, options: WarmBarOptions = {}): () => void {
+  warming(cache, 'showWarming')
   checkOptions<WarmBarOptions>(options, OPTIONS, 'showWarming')
   const { out = process.stderr, namespaces } = options
   return cache.on('warm', (event) => {

@@ -224,7 +224,9 @@ describe('who asks', () => {
     open = undefined
   })
   it('needs a cache that tells sessions apart', () => {
-    expect(() => createHttpCache({} as Backing, { session: () => 'a' })).toThrow(/no for\(\{ session \}\)/)
+    const none = () => undefined
+    const cache = { peek: none, getEntry: none, getOrSet: none, set: none } as unknown as Backing
+    expect(() => createHttpCache(cache, { session: () => 'a' })).toThrow(/no for\(\{ session \}\)/)
   })
 })
 

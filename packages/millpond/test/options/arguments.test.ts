@@ -1,6 +1,12 @@
 // What verbs are given beside options, given wrongly: a typed error at once, never a raw one, and never something else done than was meant.
 import { createCache, MillpondError } from 'millpond'
-import { cacheCollector, createRegistry, jobCollector, keyCollector } from 'millpond/observe'
+import { createHttpCache } from 'millpond/http'
+import { fastifyCache } from 'millpond/http/fastify'
+import { cachedFetch } from 'millpond/http/fetch'
+import { honoCache } from 'millpond/http/hono'
+import { koaCache } from 'millpond/http/koa'
+import { benchmark } from 'millpond/insight'
+import { cacheCollector, createRegistry, jobCollector, keyCollector, showWarming } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
@@ -55,6 +61,13 @@ const VERBS: Readonly<Record<string, readonly [(given: Garbage) => unknown, ...(
   'cacheCollector, a cache': [(of) => cacheCollector(of), 'function'],
   'jobCollector, jobs': [(jobs) => jobCollector('shop', jobs), 'function'],
   'keyCollector, statistics': [(statistics) => keyCollector('shop', statistics)],
+  'createHttpCache, a cache': [(of) => createHttpCache(of)],
+  'cachedFetch, an HTTP cache': [(http) => cachedFetch(http, () => new Response())],
+  'fastifyCache, an HTTP cache': [(http) => fastifyCache(http)],
+  'honoCache, an HTTP cache': [(http) => honoCache(http)],
+  'koaCache, an HTTP cache': [(http) => koaCache(http)],
+  'showWarming, a cache': [(of) => showWarming(of)],
+  'benchmark, a cache': [(of) => benchmark(of)],
   'collect, a collector': [(collector) => createRegistry().collect(collector), 'function'],
   'modelChanged, a kind': [(kind) => cache.modelChanged('User', 1, kind)],
 }
