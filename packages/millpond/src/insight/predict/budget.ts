@@ -1,8 +1,8 @@
 // How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while the budget is short.
 
 /** Of the loads that there would be without prefetching. */
-const SHARE = 0.22
-const LEAST = 0.15
+const SHARE = 0.21
+const LEAST = 0.25
 const MOST = 0.95
 const START = 0.5
 /** Loads after which the threshold is looked at, and by how much it goes up or down then, in logits. */
@@ -17,9 +17,9 @@ const AMPLE = 64
 
 /** What may be loaded in vain. */
 export interface WasteBounds {
-  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.22. What is not spent is kept, up to 4,096 loads. */
+  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not spent is kept, up to 4,096 loads. */
   readonly waste?: number | undefined
-  /** Chances below it are never worth a load, 0 to 1. Default 0.15. */
+  /** Chances below it are never worth a load, 0 to 1. Default 0.25. */
   readonly least?: number | undefined
 }
 
