@@ -10,7 +10,7 @@ const LATE =
   /timed out in \d+ms|^(?:\w+\.)?\w+: Timeout \d+ms exceeded|waited \d+ ms in vain|^not within \d+ ms: |^in time: |^Matcher did not succeed in time/
 /** What the product itself gave up waiting for, or a client of the test's own (pg, ioredis), and no assertion expected. */
 const GIVEN_UP =
-  /no (answer|connection) within \d+ ms|did not (answer|return) within \d+ ms|^(timeout expired|Query read timeout|Command timed out|connect ETIMEDOUT)$/
+  /no (answer|connection) within \d+ ms|did not (answer|return) within \d+ ms|^(timeout expired|timeout exceeded when trying to connect|Query read timeout|Command timed out|connect ETIMEDOUT)$/
 
 /** Only what did not come in time can be the machine's fault: what is wrong is wrong on every machine. @param {{ name?: string, message: string, cause?: unknown }} error */
 function isLate({ name, message, cause }) {
