@@ -60,7 +60,8 @@ export function watchActions(page: Page, suite: Suite): (context: TestContext) =
     if (path !== undefined) done.add(`${request.method()} ${path}`)
   })
   return ({ task }) => {
-    if (task.suite?.tasks.some((one) => one !== task && one.result?.state !== 'pass') !== false) return []
+    const tasks = task.suite?.tasks ?? []
+    if (tasks.slice(0, tasks.indexOf(task)).some(({ result }) => result?.state !== 'pass')) return []
     return all
       .filter(([action, of]) => of === suite && ![...done].some((one) => new RegExp(`^${action.replace(/\{\w+\}/g, '[^/]+')}$`).test(one)))
       .map(([action]) => action)
