@@ -8,6 +8,7 @@ import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Word } from '../../parts/words.tsx'
+import { onlyReason } from './only-reason.ts'
 
 const NAMES: Readonly<Record<string, string>> = {
   hit_ratio: 'Hit ratio',
@@ -26,7 +27,8 @@ export function Trends({ cache }: { readonly cache: string }) {
     <Section title="Where it is heading" note="from the last 30 days; ranges hold in 95 of 100 cases">
       <Answer query={trends} what="The trends">
         {({ trends: rows }) => {
-          if (rows.every(({ forecast, per_day: perDay }) => forecast === null && perDay === null)) return <NowAlone rows={rows} />
+          const reason = onlyReason(rows)
+          if (reason !== undefined) return <NowAlone rows={rows} reason={reason} />
           return (
             <Table
               caption="Trends and forecasts"
@@ -74,9 +76,8 @@ export function Trends({ cache }: { readonly cache: string }) {
 }
 
 /** Where nothing can be said of before and after, a table would say so in each of its cells. */
-function NowAlone({ rows }: { readonly rows: readonly Trend[] }) {
+function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly reason: string }) {
   const { numbers } = useDashboard()
-  const [reason = 'nothing was seen'] = rows.map(({ why }) => why.join('; '))
   return (
     <>
       <dl className="facts settings">
