@@ -124,7 +124,7 @@ function regionsLine({ regions, port }: PageFacts): string {
     return port === 0 ? [escaped(name)] : [`<a data-port="${port + at - names.indexOf(own)}">${escaped(name)}</a>`]
   })
   const asks = own === origin ? 'the others ask it for what they do not have' : `what it does not have it asks of ${escaped(origin)}`
-  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all. Open both, raise the deal in one, and see the other’s figures change. The dashboard shows how each stands, drains and fills it.</p>`
+  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all. Open ${names.length === 2 ? 'both' : 'two of them'}, raise the deal in one, and see the other’s figures change. The dashboard shows how each stands, drains and fills it.</p>`
 }
 
 /** A write, and exactly what it takes away: the same questions before and after it. */

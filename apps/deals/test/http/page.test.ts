@@ -60,6 +60,8 @@ test('a region names the others, with the way there where it is known, and no op
   expect(page({ names, own: 'eu' }, 8081)).toContain(
     'This is the region <b>eu</b>, beside <a data-port="8080">us</a>, <a data-port="8082">ap</a>: what it does not have it asks of us',
   )
+  expect(page({ names, own: 'eu' }, 8081)).toContain('Open two of them, raise')
+  expect(page({ names: ['us', 'eu'], own: 'eu' }, 8081)).toContain('Open both, raise')
   expect(page({ names, own: 'us' }, 0)).toContain('This is the region <b>us</b>, beside eu, ap: the others ask it')
   expect(page({ names, own: 'us' }, 0)).not.toContain('--edge-port')
   expect(page(undefined, 8080)).toContain('<code>--edge-port 8081</code> starts one')
