@@ -263,6 +263,6 @@ function problemOf(response: Response, body: Readonly<Record<string, unknown>>, 
     code === 'not_found' && detail.startsWith('there is nothing at')
       ? 'unavailable'
       : (BY_CODE[code] ?? BY_STATUS[response.status] ?? 'unexpected')
-  const said = detail.replaceAll('say cache_name, one of', 'say --cache-name, one of').replaceAll('say force: true', 'say --force')
+  const said = detail.replaceAll('say cache_name, one of', 'say --cache-name, one of').replaceAll('force: true', '--force')
   return new Failure(exit, exit === 'unavailable' ? `${said} (${url})` : said, more)
 }
