@@ -140,8 +140,7 @@ function tests() {
   const begin = performance.now()
   // What is covered is counted in sources.
   const onBuild = !filters.some((one) => one.startsWith('--coverage'))
-  const env = onBuild ? { ...process.env, MILLPOND_TEST_BUILD: 'yes' } : process.env
-  const well = run(...node('vitest')('run', ...reporters, ...filters), env)
+  const well = run(...node('vitest')('run', ...reporters, ...filters), { ...process.env, MILLPOND_TEST_BUILD: onBuild ? 'yes' : 'no' })
   console.log(`millpond: tests (vitest): ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
   if (!existsSync(report)) {
     console.error('millpond: vitest ended without a report')
