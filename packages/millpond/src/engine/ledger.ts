@@ -132,9 +132,14 @@ export class Ledger {
 
   /** May memory be believed now? Reads two clocks, on purpose. */
   trusted(): boolean {
+    this.#used = true
+    return this.isTrusted
+  }
+
+  /** As `trusted`, for who goes over all namespaces: it is no use of this one, for which the store would be asked again and again. */
+  get isTrusted(): boolean {
     const { store, clock, trustMs } = this.#options
     if (store === undefined) return true
-    this.#used = true
     if (this.#owed.size > 0 || clock.monotonic() - this.#askedMonotonic >= trustMs) return false
     return clock.now() - this.#askedWall < trustMs
   }
@@ -144,10 +149,16 @@ export class Ledger {
    * While it is known to be down the answer is immediate; the timer keeps asking.
    */
   async ensure(): Promise<boolean> {
-    if (this.trusted()) return true
+    this.#used = true
+    return this.confirm()
+  }
+
+  /** As `ensure`, for who goes over all namespaces. */
+  async confirm(): Promise<boolean> {
+    if (this.isTrusted) return true
     if (!this.#up || this.#owed.isRefused) return false
     await (this.#question ?? this.#ask())
-    return this.trusted()
+    return this.isTrusted
   }
 
   /** Asks a question that is sent from now on, whatever is known: for strong reads. */

@@ -7,6 +7,9 @@ import { heldAt } from './held.ts'
 import type { RestartOptions, RestartParts } from './restart-parts.ts'
 import type { Space } from './space.ts'
 
+/** Ledgers that are asked at a time: one after the other, the first answer would be too old when the last one comes. */
+const TOGETHER = 32
+
 interface Hot {
   readonly space: Space
   readonly near: Near
@@ -21,23 +24,31 @@ export async function saveHottest(parts: RestartParts, options: RestartOptions, 
   const { cacheName: cache, services } = parts
   const holding = spaces.filter(({ near }) => near !== undefined && near.size > 0)
   // What nobody has asked for lately is not confirmed either.
-  for (const { ledger } of holding) await ledger.ensure()
-  if (!hasToGo && holding.length > 0 && !holding.some(({ ledger }) => ledger.trusted())) return
+  const known = await confirmed(holding)
+  if (!hasToGo && holding.length > 0 && known.length === 0) return
   const codecs = new Map(spaces.map(({ id, codec }) => [id.name, codec]))
   const meta = { savedAt: services.clock.now(), cache }
-  const entries = entriesOf(await hottestOfAll(spaces, options.maxEntries))
+  const entries = entriesOf(await hottestOfAll(known, options.maxEntries))
   await writeSnapshot(options.path, entries, meta, (space) => codecs.get(space) ?? services.codec)
 }
 
+/** Those whose ledger answers; of the others nobody knows what has moved. */
+async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
+  const known: Space[] = []
+  for (let at = 0; at < spaces.length; at += TOGETHER) {
+    const some = spaces.slice(at, at + TOGETHER)
+    const answers = await Promise.all(some.map(({ ledger }) => ledger.confirm()))
+    known.push(...some.filter((_, which) => answers[which]))
+  }
+  return known
+}
+
 /**
- * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. One whose ledger cannot be asked
- * is left out: nobody knows what has moved. Rounding the sums, not the parts, spends the limit to the last entry.
+ * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. Rounding the sums, not the parts, spends the limit to the last entry.
  */
 async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Hot[]> {
   const known = spaces
-    .flatMap((space) =>
-      space.near !== undefined && space.ledger.trusted() ? [{ space, near: space.near, others: space.near.size - 1 }] : [],
-    )
+    .flatMap((space) => (space.near === undefined ? [] : [{ space, near: space.near, others: space.near.size - 1 }]))
     .filter(({ others }) => others >= 0)
     .slice(0, limit)
   const total = known.reduce((sum, { others }) => sum + others, 0)
@@ -58,12 +69,15 @@ async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Ho
 
 async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry> {
   const turns = new Turns()
-  for (const hot of hottest) {
+  for (let at = 0; at < hottest.length; at += TOGETHER) {
+    const some = hottest.slice(at, at + TOGETHER)
     // A large file takes longer to write than an answer of the ledger is good for.
-    await hot.space.ledger.ensure()
-    const entry = entryOf(hot)
-    if (entry !== undefined) yield entry
-    await turns.rest()
+    await confirmed(some.map(({ space }) => space))
+    for (const hot of some) {
+      const entry = entryOf(hot)
+      if (entry !== undefined) yield entry
+      await turns.rest()
+    }
   }
 }
 
@@ -72,7 +86,7 @@ function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
   const { ledger } = space
   const { clock } = space.services
   const slot = near.find(key)
-  if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.trusted()) return undefined
+  if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.isTrusted) return undefined
   const held = heldAt(near, ledger.view, key, slot)
   if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'void') return undefined
   return {

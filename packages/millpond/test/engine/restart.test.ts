@@ -7,6 +7,7 @@ import { writeSnapshot } from 'millpond/memory'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 describe('warm restart', () => {
@@ -231,6 +232,43 @@ describe('warm restart', () => {
     }
     copyFileSync(path, copy)
     expect(await start(copy).ready()).toEqual({ restored: 10, refused: 0 })
+  })
+
+  it('every: of many namespaces over a slow ledger each is written, and asked a few times for it, not as if somebody read', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const server = simulatedServer({ now: () => clock.now() })
+    let pulls = 0
+    const send = (what: string): Promise<void> => {
+      if (what.startsWith('pull')) pulls++
+      return new Promise((resolve) => clock.after(100, resolve))
+    }
+    const path = join(newFolder(), 'hot.snapshot')
+    const cache = open({
+      clock,
+      tiers: [memory(), server.connect({ send, back: async () => {}, push: async () => {} })],
+      restart: { path, every: '5m' },
+    })
+    const names = Array.from({ length: 40 }, (_, at) => `n${at}`)
+    const done = async (work: Promise<unknown>): Promise<void> => {
+      let isDone = false
+      void work.finally(() => (isDone = true))
+      while (!isDone) {
+        await clock.run(100)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    await done(Promise.all(names.map((name) => cache.namespace(name).set('k', name, { ttl: '1d' }))))
+    await clock.run(60_000)
+    pulls = 0
+    while (!existsSync(path)) {
+      await clock.run(pulls === 0 ? 10_000 : 100)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await clock.run(10_000)
+    expect(pulls).toBeLessThanOrEqual(5 * names.length)
+    const bytes = readFileSync(path, 'latin1')
+    expect(names.filter((name) => !bytes.includes(`["${name}",`))).toEqual([])
+    await done(cache.close())
   })
 
   it('a file that is there stays where the ledger does not answer', async () => {
