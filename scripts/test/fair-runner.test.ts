@@ -75,6 +75,7 @@ test('another error than was to be', () => expect(Promise.reject(new Error('no a
 test('given up', async () => { throw new Error('[redis] read: no answer within 200 ms') })
 test('a loader that was given up', () => { throw new Error('the loader of "k" did not return within 10000 ms: the key is free again') })
 test('given up by a client of the test', () => { throw new Error('timeout expired') })
+test('given up by a pool of the test', () => { throw new Error('timeout exceeded when trying to connect') })
 test('of a published suite', () => { throw new Error('not within 10 ms: a lease to run out') })
 test('in a browser', () => { throw new Error('locator.waitFor: Timeout 30ms exceeded.') })
 test('too slow', () => { expect(9, 'in time').toBeLessThan(5) })
@@ -117,7 +118,7 @@ describe('of a run on a busy machine', () => {
     'what never came, or is said to be judged by time, is not run, and all else fails as ever (%s)',
     (project) => {
       const { status, stderr, closing } = run(project, '"busy"')
-      expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 3 failed, 9 skipped' })
+      expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 3 failed, 10 skipped' })
       const [, list] = stderr.split('what counts as not run:\n')
       const failed = [
         'a wrong value: expected 1 to be 2',
@@ -130,6 +131,7 @@ describe('of a run on a busy machine', () => {
       expect(list).toMatch(/given up: not run: busy; it said: \[redis\] read: no answer within 200 ms/)
       expect(list).toMatch(/a loader that was given up: not run: busy; it said: the loader of "k" did not return within 10000 ms/)
       expect(list).toMatch(/of the test: not run: busy; it said: timeout expired/)
+      expect(list).toMatch(/a pool of the test: not run: busy; it said: timeout exceeded when trying to connect/)
       expect(list).toMatch(/suite: not run: busy; it said: not within 10 ms: a lease to run out/)
       expect(list).toMatch(/in a browser: not run: busy; it said: locator.waitFor: Timeout 30ms exceeded/)
       expect(list).toMatch(/never comes: not run: busy; it said: Test timed out in 30ms/)
@@ -150,6 +152,6 @@ describe('of a run on a busy machine', () => {
 
   test('on a quiet one, all of them fail', () => {
     const { status, closing } = run('alone', 'undefined')
-    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 11 failed, 1 skipped' })
+    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 12 failed, 1 skipped' })
   })
 })
