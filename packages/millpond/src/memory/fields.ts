@@ -31,10 +31,8 @@ const shells = new Array<Shell | undefined>(MOST_IN_PLACE + 1).fill(undefined)
 
 /** An object to be filled with `count` fields that has the prototype of `object`. Literals without a prototype would be slow tables. */
 export function begin(object: object, count: number): Record<string, unknown> {
-  if (Object.getPrototypeOf(object) === null) return Object.setPrototypeOf({}, null)
-  if (count > MOST_IN_PLACE) return {}
-  const Made = shells[count] ?? shellOf(count)
-  return new Made()
+  const begun = count > MOST_IN_PLACE ? {} : new (shells[count] ?? shellOf(count))()
+  return Object.getPrototypeOf(object) === null ? Object.setPrototypeOf(begun, null) : begun
 }
 
 /**

@@ -25,6 +25,7 @@ const loads = {
   records: record,
   wide: (i) => text(i % 100, i, '\u6f22'),
   ids: (i) => Array.from({ length: 10 }, (_, j) => ({ id: 10 * i + j })),
+  bare: (i) => Array.from({ length: 10 }, (_, j) => Object.assign(Object.create(null), { id: 10 * i + j, a: 1, b: 2, c: 3, d: 4, e: 5 })),
   lists: (i) => Array.from({ length: i % 20 }, (_, j) => ({ j, name: text(j, i) })),
   collections: (i) =>
     i % 3 === 0
@@ -50,7 +51,6 @@ const rarer = {
   'many names': () => named(1000, () => randomUUID()),
   'some names': (i) => named(30, (j) => `user:${i * 30 + j}`),
   'long names': () => named(10, () => randomUUID()),
-  bare: (i) => Object.assign(Object.create(null), record(i)),
   tagged: record,
   'many tags': (i) => i,
 }
