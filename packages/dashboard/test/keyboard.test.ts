@@ -1,7 +1,7 @@
 // Everything that can be done, done by keyboard alone: by Tab, Enter, Space, arrows and the shortcuts, with the focus seen wherever it is.
 import { readFileSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { watchActions } from './actions.ts'
 import { type Hands, handsOn } from './hands.ts'
@@ -10,6 +10,7 @@ import { BASE, faultsOf, openBrowser, type Served, serve, tokenOf } from './serv
 describeWith('chromium', 'the dashboard by keyboard', () => {
   let served: Served
   let browser: Browser
+  let context: BrowserContext
   let page: Page
   let faults: string[]
   let hands: Hands
@@ -19,20 +20,29 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     browser = await openBrowser()
     const made = await served.api<{ id: string }>('POST', 'configurations/', { name: 'org-stats', ttl_seconds: 600 })
     await served.api('PUT', `configurations/${made.id}/`, { name: 'org-stats', ttl_seconds: 60 })
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
     context.setDefaultTimeout(20_000)
-    page = await context.newPage()
-    faults = faultsOf(page)
-    hands = handsOn(page)
-    leftOf = watchActions(page, 'keyboard')
-    await page.goto(served.url + BASE)
-    await signIn(tokenOf('admin'))
+    await openPage()
+  })
+  // Where a test is over before its time, what it still does ends with its page: no key of it reaches the next one.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    await page.close()
+    await openPage()
   })
   afterAll(async () => {
     await browser?.close()
     await served?.close()
   })
 
+  const openPage = async () => {
+    page = await context.newPage()
+    faults = faultsOf(page)
+    hands = handsOn(page)
+    leftOf = watchActions(page, 'keyboard')
+    await page.goto(served.url + BASE)
+    await signIn(tokenOf('admin'))
+  }
   /** The field of the token has the focus where somebody is to sign in. */
   const signIn = async (token: string) => {
     await hands.tabTo(page.locator('input[type=password]'))
@@ -242,10 +252,10 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
       .waitFor()
   })
 
-  it('signs out and in again, and has carried out every action that is to be done here', async (context) => {
+  it('signs out and in again, and has carried out every action that is to be done here', async (test) => {
     const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'hands' }) // one that a session can be made of
     await hands.hit(hands.button(/^Sign out/))
     await signIn(token)
-    expect([leftOf(context), faults]).toEqual([[], []])
+    expect([leftOf(test), faults]).toEqual([[], []])
   })
 })
