@@ -56,14 +56,15 @@ while (performance.now() < until || (!isDone() && performance.now() < until + 25
     // Behind readers and writers, stopped half way each time but the last.
     if (Number(number) === 0 && turn % 20 === 0) {
       const stop = new AbortController()
-      await cache.reseal({ signal: stop.signal, onProgress: () => turn % 40 === 0 && stop.abort() }).then(
-        (/** @type {{ resealed: number }} */ done) => {
-          resealed += done.resealed
-        },
-        (/** @type {{ code: string }} */ error) => {
-          if (error.code !== 'ABORTED') throw error
-        },
-      )
+      let sofar = 0
+      const onProgress = (/** @type {{ resealed: number }} */ { resealed }) => {
+        sofar = resealed
+        if (turn % 40 === 0) stop.abort()
+      }
+      await cache.reseal({ signal: stop.signal, onProgress }).catch((/** @type {{ code: string }} */ error) => {
+        if (error.code !== 'ABORTED') throw error
+      })
+      resealed += sofar
     }
   } catch (error) {
     failures++

@@ -18,7 +18,7 @@ afterEach(() => {
 
 describe.each([
   ['memory', () => [memory()]],
-  ['memory and SQLite', () => [memory(), sqlite({ path: join(newFolder(), 'cache.db') })]],
+  ['memory and SQLite', () => [memory(), { use: sqlite({ path: join(newFolder(), 'cache.db') }) }]],
 ])('under fake timers: %s', (_, tiers) => {
   test('what is written is read, expires when time passes, and is loaded anew', async () => {
     const cache = open({ tiers: tiers() })

@@ -124,7 +124,8 @@ function hiddenSuite(placeOf: () => Place): void {
       const { isProven, tiers } = await through(() => a.erase(subject))
       expect([isProven, tiers[0]?.state, (tiers[0]?.removed ?? 0) > 0 || 'keys' in subject]).toEqual([true, 'proven', true])
       for (const cache of [a, b]) expect([...cache.entries()].map(({ key }) => key)).not.toContain(KEY)
-      expect([await here().get(KEY), await here().get('other')]).toEqual([undefined, 2])
+      const c = keyed(place)
+      expect([await c.get(KEY), await c.get('other')]).toEqual([undefined, 2])
     }
   })
 
