@@ -18,7 +18,7 @@ export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutAct
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && !event.altKey && letterOf(event).toLowerCase() === 'k') {
         event.preventDefault()
-        openPalette()
+        if (!event.repeat) openPalette()
         return
       }
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || isWriting(event)) return
