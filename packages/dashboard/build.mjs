@@ -59,7 +59,10 @@ async function buildPage() {
   copyFileSync(join(assets, style), join(here, 'dist', 'style.css'))
   const css = readFileSync(join(assets, style), 'utf8')
   writeFileSync(join(here, 'dist', 'style-text.js'), `export default ${JSON.stringify(css)}\n`)
-  writeFileSync(join(here, 'dist', 'style-text.d.ts'), 'declare const css: string\nexport default css\n')
+  writeFileSync(
+    join(here, 'dist', 'style-text.d.ts'),
+    '/** The style as text, for a shadow root. */\ndeclare const css: string\nexport default css\n',
+  )
   writeFileSync(mark, contents)
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { apiReport } from '../api.mjs'
+import { apiReport, wordless } from '../api.mjs'
 import { root } from '../prepare.mjs'
 import { faultsOf } from '../ready.mjs'
 import { sbomOf } from '../sbom.mjs'
@@ -18,6 +18,8 @@ const whole = (folder: string, more: object = {}) =>
       description: 'A package.',
       publishConfig: { access: 'public', provenance: true },
       repository: { url: 'https://example.com/r', directory: folder },
+      homepage: 'https://example.com',
+      bugs: 'https://example.com/issues',
       ...more,
     },
   ] as const
@@ -30,6 +32,7 @@ it('says what is missing before a release', () => {
     dependencies: { a: '1.1.0' },
     publishConfig: {},
     repository: {},
+    bugs: undefined,
     scripts: { postinstall: 'x' },
   })
   expect(faultsOf([whole('a'), wrong], '# Changes\n\n## Unreleased\n')).toEqual([
@@ -37,6 +40,7 @@ it('says what is missing before a release', () => {
     'b/package.json: asks for a 1.1.0, which is 1.2.0 here',
     expect.stringContaining('publishConfig'),
     expect.stringContaining('repository'),
+    'b/package.json: has no bugs',
     "b/package.json: runs postinstall at its users'",
     expect.stringContaining('CHANGELOG.md has no section "## 1.2.0'),
   ])
@@ -85,4 +89,59 @@ it('reports what can be imported once, without its words', () => {
     /## p\n\nexport interface Options \{\n {4}readonly ttl\?: number \| undefined;\n\}\n\nexport declare const limit: number;/,
   )
   expect(report).toMatch(/## p\/b\n\nOptions = p Options\n\nexport declare function make\(/)
+})
+
+const declared = (text: string): { file: string; remove: () => void } => {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-api-'))
+  const file = join(folder, 'a.d.ts')
+  writeFileSync(file, text)
+  return { file, remove: () => rmSync(folder, { recursive: true }) }
+}
+
+it('reports what exported types are made of, though it cannot be imported by name, and not what makes a class', () => {
+  const { file, remove } = declared(`interface Far { readonly deep: Deeper }
+type Deeper = 'one' | 'two'
+interface Inner { readonly secret: number }
+export declare class Made { constructor(inner: Inner); far(): Far }
+export {}
+`)
+  const report = apiReport([{ subpath: 'p', file }])
+  remove()
+  expect(report).toMatch(
+    /## What these are made of\n\ninterface Far \{\n {4}readonly deep: Deeper;\n\}\n\ntype Deeper = 'one' \| 'two';\n$/,
+  )
+})
+
+it('names what is public and has no words', () => {
+  const { file, remove } = declared(`/** Words. */
+export interface PoolOptions {
+  /** Words. */
+  readonly size: number
+  readonly name: string
+}
+/** @throws Error, which are no words about the function */
+export declare function open(): void
+export interface Pool { readonly open: boolean }
+/** Words. */
+export declare const limit: number
+`)
+  const behind = wordless([{ subpath: 'p/b', file }])
+  const front = wordless([{ subpath: 'millpond', file }])
+  remove()
+  expect(behind.sort()).toEqual(['PoolOptions.name', 'open'])
+  // Types, too, at the front door.
+  expect(front.sort()).toEqual(['Pool', 'PoolOptions.name', 'open'])
+})
+
+it('the reference has a page for whatever can be imported from millpond', () => {
+  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(
+    readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'),
+  )
+  const sources = Object.values(exports).flatMap(
+    ({ types }) => types?.replace('./dist/', 'packages/millpond/src/').replace('.d.ts', '.ts') ?? [],
+  )
+  // Its comments are of a kind that JSON does not have.
+  const pages = readFileSync(join(root, 'typedoc.json'), 'utf8')
+  expect(sources.length).toBeGreaterThan(30)
+  expect(sources.filter((one) => !pages.includes(`"${one}"`) && !/src\/tiers\/[a-z]+\/index\.ts$/.test(one))).toEqual([])
 })

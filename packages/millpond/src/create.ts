@@ -60,6 +60,7 @@ export interface CacheOptions {
   readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
   readonly tiers?: readonly (MemoryTier | Tier | TierUse)[] | undefined
+  /** What loads and writes go by that do not say otherwise: times, tags, retries. */
   readonly defaults?: LoadOptions | undefined
   /**
    * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of `millpond/codec` makes. Default: JSON that
