@@ -81,7 +81,7 @@ export interface CacheOptions {
   readonly models?: ModelRules | undefined
   /**
    * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes.
-   * Each write and delete then names one more target. Default `off`.
+   * Each write and delete then names one more target; a process where it is `off` names none, so give all of them the same. Default `off`.
    */
   readonly dependencies?: Dependencies | undefined
   /**
