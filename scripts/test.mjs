@@ -54,6 +54,7 @@ const stages = [
     'doors between rooms (dependency-cruiser)',
     (run) => run(...node('dependency-cruiser', 'depcruise')('--config', '.dependency-cruiser.mjs', ...sources())),
   ],
+  ['no known weakness in what users get (audit)', (run) => run(...script('audit.mjs'))],
   ['nothing unused (knip)', (run) => run(...node('knip')('--no-progress'))],
   ['the package as users get it (publint, attw)', checkPackage],
   ['no machine in the files, nothing public unannounced or without words (house)', (run) => run(...script('check-house.mjs'))],

@@ -2,11 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { apiReport, wordless } from '../api.mjs'
+import { judgedByList } from '../audit.mjs'
 import { root } from '../prepare.mjs'
 import { faultsOf } from '../ready.mjs'
-import { sbomOf } from '../sbom.mjs'
+import { broughtAlong, sbomOf } from '../sbom.mjs'
 
 const whole = (folder: string, more: object = {}) =>
   [
@@ -144,4 +145,57 @@ it('the reference has a page for whatever can be imported from millpond', () => 
   const pages = readFileSync(join(root, 'typedoc.json'), 'utf8')
   expect(sources.length).toBeGreaterThan(30)
   expect(sources.filter((one) => !pages.includes(`"${one}"`) && !/src\/tiers\/[a-z]+\/index\.ts$/.test(one))).toEqual([])
+})
+
+describe('the list of advisories, where the registry gives no answer', () => {
+  const read = '2031-05-01'
+  const known = {
+    read,
+    packages: ['a', '@b/*'],
+    advisories: [
+      { id: 'X-1', package: 'a', severity: 'high', vulnerable: ['<6.24.0', '>=7.0.0 <7.24.0'] },
+      { id: 'X-2', package: 'a', severity: 'moderate', vulnerable: ['=8.1.0'] },
+    ],
+  }
+  const judge = (name: string, version: string, days = 1) => judgedByList(known, [{ name, version }], Date.parse(read) + days * 86_400_000)
+
+  it.each([
+    ['6.23.9', 1],
+    ['6.24.0', 0],
+    ['7.0.0', 1],
+    ['7.9.9', 1],
+    ['7.23.10', 1],
+    ['7.24.0', 0],
+    ['10.0.0', 0],
+    ['7.23.9-beta.1', 1],
+  ])('knows whether %s is in a range', (version, faults) => {
+    expect(judge('a', version).fault.length).toBe(faults)
+  })
+
+  it('tells what is not severe and does not fail for it', () => {
+    expect(judge('a', '8.1.0')).toEqual({ fault: [], note: ['moderate: a 8.1.0: X-2'] })
+  })
+
+  it('fails for a package of which nobody has read', () => {
+    expect(judge('@b/c', '1.0.0').fault).toEqual([])
+    expect(judge('d', '1.0.0').fault).toEqual([expect.stringContaining('d 1.0.0 is not in scripts/advisories.json')])
+  })
+
+  it('fails when it is old, or has no day', () => {
+    expect(judge('a', '9.0.0', 180).fault).toEqual([])
+    expect(judge('a', '9.0.0', 181).fault).toEqual([expect.stringContaining('of 2031-05-01, 181 days ago')])
+    expect(judgedByList({ ...known, read: 'lately' }, [], Date.now()).fault.length).toBe(1)
+  })
+
+  it('refuses a range that it cannot read', () => {
+    const advisories = [{ id: 'X', package: 'a', severity: 'low', vulnerable: ['^1.2.3'] }]
+    expect(() => judgedByList({ ...known, advisories }, [{ name: 'a', version: '1.0.0' }], 0)).toThrow('"^1.2.3" is not a range')
+  })
+
+  it('knows all that users get, and has ranges that can be read', () => {
+    const list = JSON.parse(readFileSync(join(root, 'scripts/advisories.json'), 'utf8'))
+    const packages = broughtAlong()
+    expect(packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['hono', 'undici', 'mime']))
+    expect(judgedByList(list, packages, Date.parse(list.read)).fault).toEqual([])
+  })
 })
