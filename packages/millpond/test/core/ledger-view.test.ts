@@ -1,9 +1,9 @@
 // The rule that decides which entries are believed, against the plainest model of it: all lines ever, looked through one by one.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dependencyTag } from '../../src/core/dependency.ts'
 import type { Line, Target } from '../../src/core/ledger.ts'
 import { type Judgement, LedgerView, MAX_PATTERNS } from '../../src/core/ledger-view.ts'
+import fc from '../properties.ts'
 
 const compile = (pattern: string) => (key: string) => key.startsWith(pattern.replace('*', ''))
 const viewOf = (maxTargets?: number): LedgerView => new LedgerView(() => 'e', { compile, ...(maxTargets !== undefined && { maxTargets }) })
