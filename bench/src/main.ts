@@ -7,6 +7,7 @@ import { measureInTurn } from './children.ts'
 import { benchCodecs } from './codecs.ts'
 import { EXIT_CODES, gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
+import { benchGrowth } from './growth.ts'
 import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
 import { benchJournal } from './journal.ts'
 import { benchKeyShapes } from './key-shapes.ts'
@@ -25,7 +26,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
-  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values alone
+  --rows a,b      these workloads: hit prebuilt, hit fresh, miss fresh, set + evict, zipf 90/10, hit prebuilt, TTL, hit fresh, TTL, set + evict, TTL; or tiers alone: each far tier beside its bare client; or files, cluster, codecs, sources, journal, keys, values, growth alone
   --json          print the figures as JSON, nothing else; of the rows that are measured alone, cluster has it
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
@@ -62,6 +63,7 @@ else if (values.rows === 'keys')
     progress,
   )
 else if (values.rows === 'values') await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'growth') await benchGrowth(numbers(values.sizes ?? (values.quick ? '100000' : '1000000'), '--sizes'), progress)
 else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 

@@ -39,7 +39,6 @@ export interface LookOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default 10,000. */
   readonly timeoutMs?: number | undefined
-  /** Ends the look at the edges. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -17,7 +17,6 @@ export interface HybridKeys {
 }
 
 export interface HybridOptions {
-  /** The receiver's public key. */
   readonly publicKey: string
   /** Without it the service only wraps. */
   readonly privateKey?: string | undefined

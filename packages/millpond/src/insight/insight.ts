@@ -56,7 +56,6 @@ export interface WindowOptions {
 }
 
 export interface CostOptions {
-  /** What memory, loads and tiers cost. */
   readonly prices: Prices
 }
 

@@ -9,9 +9,13 @@
 // Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole key: the first say where
 // the entry is without a look at its key, the others tell keys apart that have those few characters in common, for the eviction policy, which knows entries
 // by this number.
+//
+// A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their entries. Until all have moved, what is not
+// found is looked for there, too, which moves some more.
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
-import { FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
-import type { Slots } from './slots.ts'
+import { Leaving } from './leaving.ts'
+import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
+import { FIRST_PIECE, type Slots } from './slots.ts'
 import { learnWindows, SAMPLE } from './windows.ts'
 
 /** What is looked at until something is learnt: the last characters, where most keys have their id. */
@@ -22,6 +26,7 @@ const FACTOR = SCATTER
 const FACTOR_BETWEEN = BETWEEN
 const CELLS = REACH
 const CELLS_A_TWIN = TWIN
+const FIRST = FIRST_PIECE
 /** In place of a window that there is not: before every key. */
 const NONE = -(2 ** 30)
 /** So often an index learns; then it reads whole keys. */
@@ -29,17 +34,25 @@ const MOST_LESSONS = 16
 /** Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and after it; more only for more cells. */
 const FIRST_BITS = 16
 const USUAL_BITS = 22
-/** An index up to this size may be rebuilt at any time: some 3 ms while its keys are of usual length. */
+/** An index up to this size learns at any time, a larger one only when it grows anyway. */
 const SMALL = 1 << 15
+/** Up to this size all entries move at once. */
+const AT_ONCE = 1 << 10
+/** Entries that move in one step: with this many the tables are empty long before those that they move to are full. */
+const MOVES_A_STEP = 32
+const WHOLE = new Int32Array(0)
 
 /** The keys of one space. */
 export class KeyIndex {
   readonly #slots: Slots
   readonly usual: ProbeTable
   readonly strays: ProbeTable
+  /** Tables whose entries are on their way to these two; those of the last one move first. */
+  readonly #leaving: Leaving[] = []
   #lessons = 0
-  /** How often hashes of entries that were there have changed. */
-  rehashes = 0
+  /** Hashes of entries that were there have changed; whoever tells the policy sets it back. */
+  isRehashed = false
+  #isRehashing = false
   /** Where the characters lie that `hash` tells of; none: it tells of all. */
   windows: Int32Array = FIRST_WINDOWS
   /** The first two of these, for `find`; `NONE` where there is none or more than two. */
@@ -55,7 +68,14 @@ export class KeyIndex {
   }
 
   get size(): number {
-    return this.usual.size + this.strays.size
+    let size = this.usual.size + this.strays.size
+    for (const table of this.#leaving) size += table.size
+    return size
+  }
+
+  /** Entries that are on their way to larger tables. */
+  get moving(): number {
+    return this.size - this.usual.size - this.strays.size
   }
 
   /** Nothing less than all of a key is looked at: all of them are in `strays`. */
@@ -102,21 +122,30 @@ export class KeyIndex {
       if (cell === 0) break
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if (pairs[2 * slot] === key) return slot
+        if ((slot < FIRST ? pairs[2 * slot] : this.#slots.key(slot)) === key) return slot
         reach -= CELLS_A_TWIN
       }
       at = (at + 1) & mask
     }
-    return this.strays.size === 0 ? -1 : this.#findStray(key, hash)
+    return this.strays.size === 0 && this.#leaving.length === 0 ? -1 : this.#findBeyond(key, hash)
   }
 
   locate(key: string, hash: number): number {
     const slot = this.usual.find(key, hash)
-    return slot >= 0 || this.strays.size === 0 ? slot : this.#findStray(key, hash)
+    return slot >= 0 || (this.strays.size === 0 && this.#leaving.length === 0) ? slot : this.#findBeyond(key, hash)
   }
 
-  #findStray(key: string, hash: number): number {
-    return this.strays.find(key, this.isWhole ? hash : hashKey(key))
+  #findBeyond(key: string, hash: number): number {
+    const stray = this.strays.size === 0 ? -1 : this.strays.find(key, this.isWhole ? hash : hashKey(key))
+    if (stray >= 0 || this.#leaving.length === 0) return stray
+    let slot = -1
+    for (let at = this.#leaving.length - 1; at >= 0 && slot < 0; at--) {
+      const table = this.#leaving[at] as Leaving
+      slot = table.size === 0 ? -1 : table.find(key, hashWindows(key, table.windows))
+    }
+    // Or what is only read would stay where it is more dearly found.
+    this.#move()
+    return slot
   }
 
   /** The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash column. */
@@ -128,6 +157,7 @@ export class KeyIndex {
       this.#place(slot, this.hash(this.#slots.key(slot)))
     } else this.#place(slot, hash)
     if (strays.size > 0 && this.#isMisled() && this.size <= SMALL) this.#grow()
+    if (this.#leaving.length > 0) this.#move()
   }
 
   #place(slot: number, hash: number): void {
@@ -138,12 +168,40 @@ export class KeyIndex {
   #placeStray(slot: number, hash: number): void {
     const { strays } = this
     if (strays.isFull) {
-      const cells = strays.room * 2
-      const isKnown = cells <= strays.known
-      strays.rebuild(cells, (moved, its) => strays.insert(moved, isKnown ? its : hashKey(this.#slots.key(moved))))
+      const { size } = strays
+      const before = this.#leaving.length
+      this.#putAside(strays.leave(strays.room * 2), size, WHOLE, true)
+      if (size <= AT_ONCE) while (this.#leaving.length > before) this.#move()
     }
     strays.insert(slot, hash)
     this.#note(slot, hash)
+  }
+
+  #putAside(cells: Cells, size: number, windows: Int32Array, staysStray = false): void {
+    if (size === 0) return
+    this.#leaving.push(new Leaving(this.#slots, cells, size, windows, staysStray))
+  }
+
+  /** A step of what a growth has left to do. */
+  #move(): void {
+    const table = this.#leaving.at(-1)
+    if (table === undefined) return
+    table.move(MOVES_A_STEP, (slot, hash) => this.#moveTo(table, slot, hash))
+    if (table.size > 0) return
+    this.#leaving.splice(this.#leaving.indexOf(table), 1)
+    if (this.#leaving.length > 0 || !this.#isRehashing) return
+    this.#isRehashing = false
+    this.isRehashed = true
+  }
+
+  /** The key is read only where more must be known of it than before. */
+  #moveTo(from: Leaving, slot: number, hash: number): void {
+    const isKnown = from.known === this.#own
+    if (from.staysStray) {
+      const isEnough = isKnown && this.strays.room - 1 <= from.known
+      this.#placeStray(slot, isEnough ? hash : hashKey(this.#slots.key(slot)))
+    } else if (isKnown && from.windows === this.windows && !this.isWhole) this.#place(slot, hash)
+    else this.#place(slot, this.hash(this.#slots.key(slot)))
   }
 
   /** The low bits of the column are those of the table in which the entry lies. */
@@ -154,22 +212,24 @@ export class KeyIndex {
 
   /** The slot must still hold its key. */
   remove(slot: number): void {
-    if (!this.usual.remove(slot)) this.strays.remove(slot)
+    if (this.usual.remove(slot) || this.strays.remove(slot)) return
+    for (const table of this.#leaving) if (table.remove(slot)) return
   }
 
-  /** More than an eighth of the keys strayed: their windows do not tell them apart. */
+  /** More than an eighth of the keys strayed: their windows do not tell them apart. Nothing can be said while others are on their way. */
   #isMisled(): boolean {
-    return this.strays.size > 16 + (this.usual.size >>> 3) && !this.isWhole
+    return this.strays.size > 16 + (this.usual.size >>> 3) && !this.isWhole && this.#leaving.length === 0
   }
 
   /** Other windows than before, or more of them. */
   #learn(): void {
-    const slots = this.slots()
-    const step = Math.max(1, Math.floor(slots.length / SAMPLE))
-    const sample: string[] = []
-    for (let at = 0; at < slots.length && sample.length < SAMPLE; at += step) sample.push(this.#slots.key(slots[at] as number))
+    const { usual, strays } = this
+    const share = strays.size / this.size
+    const sample = [...strays.sample(Math.ceil(SAMPLE * share)), ...usual.sample(Math.ceil(SAMPLE * (1 - share)))].map((slot) =>
+      this.#slots.key(slot),
+    )
     const before = this.windows
-    const population = 2 * slots.length
+    const population = 2 * this.size
     const learnt = ++this.#lessons > MOST_LESSONS ? new Int32Array(0) : learnWindows(sample, population)
     this.#lookAt(isSame(learnt, before) ? learnWindows(sample, population, before.length + 1) : learnt)
   }
@@ -181,33 +241,39 @@ export class KeyIndex {
     this.#second = third === undefined ? second : NONE
   }
 
-  /** Tables with room for all; strays may come home. Keys are read only where more must be known of them than before. */
+  /** Tables with room for all; strays may come home. */
   #grow(): void {
-    const { usual, strays } = this
+    // Never seen: there was room for half as many again, and with each that came many moved.
+    while (this.#leaving.length > 0) this.#move()
+    const { usual, strays, windows, size } = this
     const own = this.#own
-    const windows = this.windows
     if (this.#isMisled()) this.#learn()
-    const cells = this.isWhole ? FIRST_CELLS : roomFor(this.size, usual.room)
+    const cells = this.isWhole ? FIRST_CELLS : roomFor(size, usual.room)
     this.#own = roomFor(cells, this.#lessons === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
-    const isKnown = own === this.#own && windows === this.windows
-    if (!isKnown) this.rehashes++
-    const anew = (slot: number): void => this.#place(slot, this.hash(this.#slots.key(slot)))
-    usual.rebuild(cells, isKnown ? (slot, hash) => this.#place(slot, hash) : anew)
-    strays.rebuild(strays.room, anew)
+    if (own !== this.#own || windows !== this.windows) this.#isRehashing = true
+    const { size: homes } = usual
+    const { size: others } = strays
+    const left = usual.leave(cells)
+    const leftStrays = strays.leave(this.isWhole ? roomFor(size, strays.room) : strays.room)
     usual.known = this.#own
     strays.known = this.#own
+    this.#putAside(leftStrays, others, WHOLE)
+    this.#putAside(left, homes, windows)
+    if (size <= AT_ONCE) while (this.#leaving.length > 0) this.#move()
   }
 
   /** There may be more slots than before. */
   widen(): void {
     this.usual.widen()
     this.strays.widen()
+    for (const table of this.#leaving) table.widen(this.usual.slotMask)
   }
 
   /** The slots of all keys, in no order. Costs a step for each cell, whatever else the store holds. */
   slots(): Int32Array {
     const slots = new Int32Array(this.size)
-    this.strays.copySlots(slots, this.usual.copySlots(slots, 0))
+    let end = this.strays.copySlots(slots, this.usual.copySlots(slots, 0))
+    for (const table of this.#leaving) end = table.copySlots(slots, end)
     return slots
   }
 
@@ -215,6 +281,8 @@ export class KeyIndex {
   clear(): void {
     this.usual.clear()
     this.strays.clear()
+    this.#leaving.length = 0
+    this.#isRehashing = false
     this.#lessons = 0
     this.#lookAt(FIRST_WINDOWS)
     this.#own = 2 ** FIRST_BITS - 1

@@ -4,12 +4,21 @@ import type { Slots } from './slots.ts'
 
 const NONE = -1
 export const FIRST_CELLS = 64
-/** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
-const MOST_FULL = 0.75
 /** How far a bounded table looks: so many cells, fewer by `TWIN` for each key of the same hash that was not the one. */
 export const REACH = 64
 export const TWIN = 32
+/** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
+const MOST_FULL = 0.75
 const EVERYWHERE = 0x3fffffff
+
+/** What is left of a table that was given other cells. */
+export interface Cells {
+  readonly cells: Int32Array
+  readonly slotMask: number
+  readonly reach: number
+  /** Mask of the low bits of `slots.hashes` that are the table's hash of the entries in it. */
+  readonly known: number
+}
 
 /**
  * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
@@ -60,14 +69,14 @@ export class ProbeTable {
     const cells = this.cells
     const mask = this.mask
     const slotMask = this.slotMask
-    const pairs = this.#slots.pairs
+    const slots = this.#slots
     let at = hash & mask
     for (let reach = this.#reach; reach >= 0; reach--) {
       const cell = cells[at] as number
       if (cell === 0) break
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
-        if (pairs[2 * slot] === key) return slot
+        if (slots.key(slot) === key) return slot
         reach -= TWIN
       }
       at = (at + 1) & mask
@@ -127,16 +136,25 @@ export class ProbeTable {
     return (mask <= this.known ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & mask
   }
 
-  /** Empties the table; calls back for each slot that was in it, with what is known of its hash: all that `insert` looks at, up to `known` cells. */
-  rebuild(cells: number, place: (slot: number, hash: number) => void): void {
-    const old = this.cells
-    const slotMask = this.slotMask
+  /** Empties the table and gives it room for other entries; answers what was in it. */
+  leave(cells: number): Cells {
+    const left: Cells = { cells: this.cells, slotMask: this.slotMask, reach: this.#reach, known: this.known }
     this.reset(cells)
-    for (const cell of old) {
-      if (cell === 0) continue
-      const slot = (cell & slotMask) - 1
-      place(slot, (cell & ~slotMask) | ((this.#slots.hashes[slot] as number) & slotMask))
+    return left
+  }
+
+  /** Slots from all over the table, `count` at most. */
+  sample(count: number): number[] {
+    const { cells } = this
+    const slots: number[] = []
+    const step = Math.max(1, Math.floor(cells.length / count))
+    for (let begin = 0; begin < cells.length && slots.length < count; begin += step) {
+      const end = Math.min(begin + step, cells.length)
+      let at = begin
+      while (at < end && cells[at] === 0) at++
+      if (at < end) slots.push(((cells[at] as number) & this.slotMask) - 1)
     }
+    return slots
   }
 
   /** Writes the slots that are in the table from `at` on; returns where they end. */

@@ -4,19 +4,33 @@ import { Stamps } from './stamps.ts'
 
 const NO_TAGS: readonly string[] = Object.freeze([])
 const FIRST_SLOTS = 64
-/** Up to here the columns double; after it they grow by half, so that little is reserved in vain. */
+/** Up to here the columns double, all at once; after it they grow by half, so that little is reserved in vain, and one after the other. */
 const DOUBLE_UNTIL = 65_536
+/** So many slots have their keys and values in one list; those of the others are in pieces, which cost a hit two steps more, and growth no copy. */
+export const FIRST_PIECE = 2 ** 18
+const PIECE_BITS = 16
+const PIECE = 1 << PIECE_BITS
+/** Columns, and with them the owner's: while the last part of the slots is being taken they grow, one each time that so many more are taken. */
+const STEPS = 12
+const SLOTS_A_STEP = 1 / 256
 const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
 const HEAVY = 0xffff
 
-/** Struct of arrays. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy; 4 more while somebody records. */
+/** Struct of arrays, which grows ahead of need in steps of one array each. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy; 4 more while somebody records. */
 export class Slots {
-  /** Slots in the columns; grows up to `most`. */
+  /** Slots that all columns have; grows up to `most`. */
   capacity = 0
   most: number
-  /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. */
+  /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots from `FIRST_PIECE` on are in `#pieces`. */
   pairs: unknown[] = []
+  readonly #pieces: unknown[][] = []
+  /** Slots in columns that come to be now: those of the others, also while they are growing. */
+  #room = 0
+  /** Columns that are not longer yet, each as what makes it so. */
+  #columns: (() => void)[] = []
+  /** The fresh slot before which `grow` must be called. */
+  #edge = 0
   /** What index and policy know an entry by; filled by the index, which may change it when it learns to look at more characters. */
   hashes = new Int32Array(0)
   readonly createdAt: Stamps
@@ -32,7 +46,9 @@ export class Slots {
   #live = new Uint8Array(0)
   /** Some value has been live: where none was, `isLive` need not be asked. */
   hasLive = false
-  #tags: (readonly string[] | undefined)[] | undefined
+  /** In pieces, each of which comes with the first entry in it that has tags. */
+  readonly #tags: (readonly string[] | undefined)[][] = []
+  #hasTags = false
   /** Of the whole key, the same in every process, while somebody records; 0 until it is asked for. */
   #keyHashes: Int32Array | undefined
   /** When each entry was last read, in seconds, where that is noted; 0 for never. */
@@ -49,63 +65,119 @@ export class Slots {
     this.#staleUntil = new Stamps(now, 0, true)
   }
 
-  /** A free slot, or -1 when `grow` must come first. */
+  /** A free slot, or -1 when `grow` must come first, perhaps more than once. */
   take(): number {
     const slot = this.#free
     if (slot !== NONE) {
-      this.#free = this.pairs[2 * slot + 1] as number
+      this.#free = this.value(slot) as number
       this.used++
       return slot
     }
-    if (this.#fresh === this.capacity) return NONE
+    if (this.#fresh === this.#edge) return NONE
     this.used++
     return this.#fresh++
   }
 
   /** Forgets the entry; the slot may be taken again. */
   release(slot: number): void {
-    this.pairs[2 * slot] = undefined
     this.createdAt.unset(slot)
     this.freshUntil.unset(slot)
     if (this.#staleApart) this.#staleUntil.unset(slot)
-    if (this.#tags !== undefined) this.#tags[slot] = undefined
+    if (this.#hasTags) this.setTags(slot, NO_TAGS)
     if (this.#heavy.size > 0) this.#heavy.delete(slot)
     // A free slot has no key, and the next free one for a value.
-    this.pairs[2 * slot + 1] = this.#free
+    this.#put(slot, 0, undefined)
+    this.#put(slot, 1, this.#free)
     this.#free = slot
     this.used--
   }
 
+  /** The key with `which` 0, the value with 1. */
+  #put(slot: number, which: 0 | 1, what: unknown): void {
+    if (slot < FIRST_PIECE) this.pairs[2 * slot + which] = what
+    else (this.#pieces[(slot - FIRST_PIECE) >>> PIECE_BITS] as unknown[])[2 * (slot & (PIECE - 1)) + which] = what
+  }
+
+  #far(slot: number, which: 0 | 1): unknown {
+    return this.#pieces[(slot - FIRST_PIECE) >>> PIECE_BITS]?.[2 * (slot & (PIECE - 1)) + which]
+  }
+
+  /**
+   * A step towards more slots. In small stores it is the only one; in large ones one more column is longer, or keys and values have one more piece. What the
+   * owner must follow is `hashes`, and with the last step `capacity`.
+   */
   grow(): void {
+    if (this.#fresh === this.#places && this.#fresh < this.capacity)
+      this.#pieces.push(emptyList(2 * Math.min(PIECE, this.most - this.#fresh)))
+    else this.#growColumns()
+    const { capacity } = this
+    let edge = Math.min(capacity, this.#places)
+    if (this.#columns.length > 0) edge = Math.min(edge, this.#fresh + Math.ceil(capacity * SLOTS_A_STEP))
+    else if (capacity >= DOUBLE_UNTIL && capacity < this.most) edge = Math.min(edge, Math.floor(capacity * (1 - STEPS * SLOTS_A_STEP)))
+    this.#edge = Math.max(edge, this.#fresh)
+  }
+
+  /** Slots that have a place for their keys and values. */
+  get #places(): number {
+    return Math.min(this.capacity, FIRST_PIECE) + this.#pieces.length * PIECE
+  }
+
+  #growColumns(): void {
+    if (this.#columns.length === 0) this.#columns = this.#growth()
+    const isAtOnce = this.#room <= DOUBLE_UNTIL
+    do this.#columns.shift()?.()
+    while (isAtOnce && this.#columns.length > 0)
+  }
+
+  #growth(): (() => void)[] {
     const old = this.capacity
     const wished = old === 0 ? FIRST_SLOTS : old < DOUBLE_UNTIL ? old * 2 : Math.ceil(old * 1.5)
     // The last step reaches `most` at once where it would soon follow anyway.
     const slots = wished > this.most * 0.8 ? this.most : wished
-    this.capacity = slots
-    this.pairs = grownList(this.pairs, 2 * slots)
-    this.hashes = grownInto(this.hashes, new Int32Array(slots))
-    this.createdAt.grow(slots)
-    this.freshUntil.grow(slots)
-    this.#staleUntil.grow(slots)
-    if (this.#asOf.length > 0) {
-      const asOf = this.#asOf instanceof Uint32Array ? new Uint32Array(slots) : new Float64Array(slots)
-      asOf.set(this.#asOf)
-      this.#asOf = asOf
-    }
-    this.#weights = grownInto(this.#weights, new Uint16Array(slots))
-    if (this.#spaces.length > 0) this.#spaces = grownInto(this.#spaces, new Uint16Array(slots))
-    if (this.#live.length > 0) this.#live = grownInto(this.#live, new Uint8Array(slots))
-    if (this.#keyHashes !== undefined) this.#keyHashes = grownInto(this.#keyHashes, new Int32Array(slots))
-    if (this.readAt !== undefined) this.readAt = grownInto(this.readAt, new Uint32Array(slots))
-    if (this.#tags !== undefined) this.#tags = grownList(this.#tags, slots) as (readonly string[] | undefined)[]
+    this.#room = slots
+    return [
+      () => this.createdAt.grow(slots),
+      () => this.freshUntil.grow(slots),
+      () => this.#staleUntil.grow(slots),
+      () => {
+        if (this.#asOf.length === 0) return
+        const asOf = this.#asOf instanceof Uint32Array ? new Uint32Array(slots) : new Float64Array(slots)
+        asOf.set(this.#asOf)
+        this.#asOf = asOf
+      },
+      () => {
+        this.#weights = grownInto(this.#weights, new Uint16Array(slots))
+      },
+      () => {
+        if (this.#spaces.length > 0) this.#spaces = grownInto(this.#spaces, new Uint16Array(slots))
+        if (this.#live.length > 0) this.#live = grownInto(this.#live, new Uint8Array(slots))
+      },
+      () => {
+        if (this.#keyHashes !== undefined) this.#keyHashes = grownInto(this.#keyHashes, new Int32Array(slots))
+      },
+      () => {
+        if (this.readAt !== undefined) this.readAt = grownInto(this.readAt, new Uint32Array(slots))
+      },
+      () => {
+        if (old < FIRST_PIECE) this.pairs = grownList(this.pairs, 2 * Math.min(slots, FIRST_PIECE))
+      },
+      () => {
+        this.hashes = grownInto(this.hashes, new Int32Array(slots))
+      },
+      () => {
+        this.capacity = slots
+      },
+    ]
   }
 
   /** Forgets all keys and values at once, for good: no slot is taken afterwards. */
   letGo(): void {
     this.pairs = []
-    this.#tags = undefined
+    this.#pieces.length = 0
+    this.#tags.length = 0
     this.#heavy.clear()
     this.#fresh = 0
+    this.#edge = 0
     this.#free = NONE
     this.used = 0
   }
@@ -116,26 +188,30 @@ export class Slots {
   }
 
   holds(slot: number): boolean {
-    return this.pairs[2 * slot] !== undefined
+    return this.key(slot) !== undefined
   }
 
   key(slot: number): string {
-    return this.pairs[2 * slot] as string
+    return (slot < FIRST_PIECE ? this.pairs[2 * slot] : this.#far(slot, 0)) as string
   }
 
   value(slot: number): unknown {
-    return this.pairs[2 * slot + 1]
+    return slot < FIRST_PIECE ? this.pairs[2 * slot + 1] : this.#far(slot, 1)
+  }
+
+  setValue(slot: number, value: unknown): void {
+    this.#put(slot, 1, value)
   }
 
   /** A key takes the slot. */
   hold(slot: number, key: string): void {
-    this.pairs[2 * slot] = key
+    this.#put(slot, 0, key)
     if (this.#keyHashes !== undefined) this.#keyHashes[slot] = 0
     if (this.readAt !== undefined) this.readAt[slot] = 0
   }
 
   keepHashes(isKept: boolean): void {
-    this.#keyHashes = isKept ? (this.#keyHashes ?? new Int32Array(this.capacity)) : undefined
+    this.#keyHashes = isKept ? (this.#keyHashes ?? new Int32Array(this.#room)) : undefined
   }
 
   keyHash(slot: number, seed: number): number {
@@ -175,7 +251,7 @@ export class Slots {
   setAsOf(slot: number, seq: number): void {
     if (this.#asOf.length === 0) {
       if (seq === 0) return
-      this.#asOf = new Uint32Array(this.capacity)
+      this.#asOf = new Uint32Array(this.#room)
     }
     if (seq > 0xffffffff && this.#asOf instanceof Uint32Array) this.#asOf = Float64Array.from(this.#asOf)
     this.#asOf[slot] = seq
@@ -203,7 +279,7 @@ export class Slots {
   setSpace(slot: number, space: number): void {
     if (this.#spaces.length === 0) {
       if (space === 0) return
-      this.#spaces = new Uint16Array(this.capacity)
+      this.#spaces = new Uint16Array(this.#room)
     }
     this.#spaces[slot] = space
   }
@@ -217,21 +293,27 @@ export class Slots {
     if (this.#live.length === 0) {
       if (!live) return
       this.hasLive = true
-      this.#live = new Uint8Array(this.capacity)
+      this.#live = new Uint8Array(this.#room)
     }
     this.#live[slot] = live ? 1 : 0
   }
 
   tags(slot: number): readonly string[] {
-    return this.#tags?.[slot] ?? NO_TAGS
+    return this.#tags[slot >>> PIECE_BITS]?.[slot & (PIECE - 1)] ?? NO_TAGS
   }
 
   setTags(slot: number, tags: readonly string[]): void {
-    if (this.#tags === undefined) {
+    if (tags.length === 0 && !this.#hasTags) return
+    this.#hasTags = true
+    const which = slot >>> PIECE_BITS
+    const at = slot & (PIECE - 1)
+    let piece = this.#tags[which] ?? []
+    if (at >= piece.length) {
       if (tags.length === 0) return
-      this.#tags = grownList([], this.capacity) as (readonly string[] | undefined)[]
+      piece = grownList(piece, Math.min(PIECE, this.#room)) as (readonly string[] | undefined)[]
+      this.#tags[which] = piece
     }
-    this.#tags[slot] = tags.length === 0 ? undefined : Object.freeze([...tags])
+    piece[at] = tags.length === 0 ? undefined : Object.freeze([...tags])
   }
 }
 
@@ -246,3 +328,5 @@ function grownList(old: readonly unknown[], length: number): unknown[] {
   for (let i = 0; i < length; i++) grown[i] = i < old.length ? old[i] : undefined
   return grown
 }
+
+const emptyList = (length: number): unknown[] => grownList([], length)

@@ -162,15 +162,14 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #place(space: Space, key: string, hash: number, whole: number): number {
     const slots = this.slots
     let slot = slots.take()
-    if (slot < 0) {
+    while (slot < 0) {
       this.#grow()
       slot = slots.take()
     }
     slots.hold(slot, key)
     slots.setSpace(slot, space.id)
-    const { rehashes } = space.index
     space.index.insert(slot, hash, whole)
-    if (space.index.rehashes !== rehashes) this.eviction.rehashed?.()
+    if (space.index.isRehashed) this.#tellRehashed(space)
     if (this.#countsHits) this.hits[slot] = 0
     return slot
   }
@@ -178,7 +177,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #write(slot: number, value: unknown, live: boolean, weight: number, entry: NearEntry): void {
     const slots = this.slots
     const now = this.#clock.coarse
-    slots.pairs[2 * slot + 1] = value
+    slots.setValue(slot, value)
     slots.setLive(slot, live)
     slots.setWeight(slot, weight)
     slots.createdAt.set(slot, entry.createdAt, now)
@@ -188,9 +187,16 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#expiry.watch(slot, entry.staleUntil)
   }
 
+  #tellRehashed(space: Space): void {
+    space.index.isRehashed = false
+    this.eviction.rehashed?.()
+  }
+
   #grow(): void {
     const slots = this.slots
+    const { capacity, hashes } = slots
     slots.grow()
+    if (slots.capacity === capacity && slots.hashes === hashes) return
     this.eviction.grow(slots.capacity, slots.hashes)
     this.#expiry.grow(slots.capacity)
     const marks = this.eviction.marks

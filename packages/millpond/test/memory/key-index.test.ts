@@ -15,7 +15,7 @@ function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slot
       slots.grow()
       slot = slots.take()
     }
-    slots.pairs[2 * slot] = key
+    slots.hold(slot, key)
     index.insert(slot, index.hash(key), hashAndWidth(key))
     slotOf.set(key, slot)
   }

@@ -21,8 +21,8 @@ export function MakeUser({ onClose }: { readonly onClose: () => void }) {
   const make = useMutation({
     mutationFn: () => client.send('POST', 'users/', { name, role }),
     onSuccess: async () => {
-      onClose()
       await queries.invalidateQueries({ queryKey: ['users'] })
+      onClose()
     },
   })
   const submit = (event: FormEvent) => {

@@ -69,8 +69,8 @@ export function Composer() {
         ...(draft.reason.trim() === '' ? {} : { reason: draft.reason.trim() }),
       }),
     onSuccess: async (done) => {
-      go(placeOf('invalidate', { id: done.id }))
       await queries.invalidateQueries({ queryKey: ['invalidations'] })
+      go(placeOf('invalidate', { id: done.id }))
     },
   })
   const change = (part: Partial<Draft>) => {

@@ -14,7 +14,6 @@ export interface ArmMemory {
 }
 
 export interface ArmOptions {
-  /** The name of the arm in verdicts and metrics. */
   readonly name: string
   /** What is different for its keys. Of the first arm nothing needs to be. */
   readonly settings?: ArmSettings | undefined
@@ -51,7 +50,6 @@ export interface PlanOptions {
   readonly effect?: number | undefined
   /** How often an experiment between equal arms may find a difference, at whatever time it is looked at. Default .05. */
   readonly alpha?: number | undefined
-  /** What ends the experiment where it does harm. */
   readonly guards?: Guards | undefined
   /** Loads that take longer than this are slow. Default 100 ms. */
   readonly slowAfter?: Duration | undefined
@@ -122,7 +120,7 @@ export const PLAN: Shape<PlanOptions> = {
   namespace: text,
 }
 
-/** Checks what an experiment is to do, and gives it its defaults. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function planOf(given: PlanOptions): Plan {
   checkOptions<PlanOptions>(given, PLAN, 'experiment')
   const { name, metric = 'hit_rate', effect = 0.01, alpha = 0.05, namespace } = given

@@ -133,7 +133,7 @@ function stretched(old: Int32Array<ArrayBuffer>, blocks: number, width: number):
   const before = old.length / width
   for (let block = 0; before > 0 && block < blocks; block++) {
     const from = Math.floor((block / blocks) * before) * width
-    grown.set(old.subarray(from, from + width), block * width)
+    for (let word = 0; word < width; word++) grown[block * width + word] = old[from + word] as number
   }
   return grown
 }

@@ -1,0 +1,111 @@
+// A table of the index whose entries move to others, some at a time: nobody who sets one entry pays for all that came before.
+//
+// Cells stay where they are when their entries have moved, and are passed over: so a search steps over the same cells as ever, and
+// whoever has not moved yet is found. An entry that leaves the index meanwhile leaves a mark in its cell that is nobody's.
+import { hashKey } from './hash.ts'
+import { type Cells, TWIN } from './probe-table.ts'
+import type { Slots } from './slots.ts'
+
+const NONE = -1
+/** A cell with no slot in it that is not empty. */
+const NOBODY = 1 << 31
+/** Cells that are looked at for entries in one step: as much work as moving an entry or two. */
+const CELLS_A_STEP = 512
+
+export class Leaving {
+  /** Entries that have not moved yet. */
+  size: number
+  /** The windows of its hashes; none: they are those of whole keys. */
+  readonly windows: Int32Array
+  /** Strays that go where strays are, and are not asked whether they may come home. */
+  readonly staysStray: boolean
+  readonly known: number
+  readonly #slots: Slots
+  readonly #cells: Int32Array
+  readonly #mask: number
+  readonly #reach: number
+  #slotMask: number
+  /** Entries in the cells before it have moved. */
+  #next = 0
+
+  constructor(slots: Slots, { cells, slotMask, reach, known }: Cells, size: number, windows: Int32Array, staysStray: boolean) {
+    this.#slots = slots
+    this.#cells = cells
+    this.#mask = cells.length - 1
+    this.#slotMask = slotMask
+    this.#reach = reach
+    this.known = known
+    this.size = size
+    this.windows = windows
+    this.staysStray = staysStray
+  }
+
+  /** The key's slot, or -1. */
+  find(key: string, hash: number): number {
+    const cells = this.#cells
+    const mask = this.#mask
+    const slotMask = this.#slotMask
+    let at = hash & mask
+    for (let reach = this.#reach; reach >= 0; reach--) {
+      const cell = cells[at] as number
+      if (cell === 0) break
+      const slot = (cell & slotMask) - 1
+      if (slot >= 0 && ((cell ^ hash) & ~slotMask) === 0) {
+        if (at >= this.#next && this.#slots.key(slot) === key) return slot
+        reach -= TWIN
+      }
+      at = (at + 1) & mask
+    }
+    return NONE
+  }
+
+  /** `false`: it is not in this table, or not any more. */
+  remove(slot: number): boolean {
+    const cells = this.#cells
+    const mask = this.#mask
+    const slotMask = this.#slotMask
+    const home = mask <= this.known ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))
+    let at = home & mask
+    for (let steps = this.#reach; steps >= 0 && cells[at] !== 0; steps--) {
+      if (((cells[at] as number) & slotMask) === slot + 1 && at >= this.#next) {
+        cells[at] = NOBODY
+        this.size--
+        return true
+      }
+      at = (at + 1) & mask
+    }
+    return false
+  }
+
+  /** Calls back for each of the next entries, `count` at most, with what is known of its hash: its low bits up to `known`, and those above the slot's. */
+  move(count: number, place: (slot: number, hash: number) => void): void {
+    const slotMask = this.#slotMask
+    for (let looks = CELLS_A_STEP; looks > 0 && count > 0 && this.size > 0; looks--) {
+      const cell = this.#cells[this.#next++] as number
+      const slot = (cell & slotMask) - 1
+      if (slot < 0) continue
+      count--
+      this.size--
+      place(slot, (cell & ~slotMask) | ((this.#slots.hashes[slot] as number) & slotMask))
+    }
+  }
+
+  /** Writes the slots that are in the table from `at` on; returns where they end. */
+  copySlots(to: Int32Array, at: number): number {
+    for (let from = this.#next; from < this.#cells.length; from++) {
+      const slot = ((this.#cells[from] as number) & this.#slotMask) - 1
+      if (slot >= 0) to[at++] = slot
+    }
+    return at
+  }
+
+  /** See `ProbeTable.widen`. */
+  widen(slotMask: number): void {
+    const cells = this.#cells
+    for (let at = 0; at < cells.length; at++) {
+      const cell = cells[at] as number
+      cells[at] = (cell & ~slotMask) | (cell & this.#slotMask)
+    }
+    this.#slotMask = slotMask
+  }
+}
