@@ -270,7 +270,7 @@ describe('M1 causes of misses: what a tier says', () => {
   it('the commit of a loaded value that fails is told with its key and its cause', async () => {
     const tier = sqlite({ path: join(newFolder(), 'cache.db') })
     if (tier.ledger !== undefined) vi.spyOn(tier.ledger, 'commit').mockRejectedValue(new Error('the disk is full'))
-    const cache = open({ tiers: [memory(), tier] })
+    const cache = open({ tiers: [memory(), tier], maxStale: '20s' })
     const told: { message: string; error?: unknown }[] = []
     cache.on('warning', (warning) => told.push(warning))
     expect(await cache.getOrSet(['user', 7], () => 1)).toBe(1)

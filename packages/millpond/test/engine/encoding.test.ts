@@ -132,7 +132,7 @@ describe('encoding', () => {
     const { codec, encoding } = slowCodec()
     const slow = gate()
     encoding.set('large', slow)
-    const cache = open({ tiers: [memory(), file()], codec })
+    const cache = open({ tiers: [memory(), file()], codec, maxStale: '20s' })
     const first = cache.set('k', 'large')
     const second = cache.set('k', 'small')
     const apart = cache.set('other', 1)

@@ -313,7 +313,7 @@ describe('warm restart', () => {
     copyFileSync(path, `${path}.old`)
     await other.delete('deleted')
     await other.invalidateTags(['t'])
-    const next = open({ tiers: tiers(), restart: { path } })
+    const next = open({ tiers: tiers(), restart: { path }, maxStale: '20s' })
     expect(await next.ready()).toEqual({ restored: 1, refused: 2 })
     expect([next.peek('kept'), next.peek('deleted'), next.peek('tagged')]).toEqual([1, undefined, undefined])
     await next.delete('kept')

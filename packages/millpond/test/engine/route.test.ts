@@ -19,7 +19,8 @@ interface Parts {
 function openParts(route: readonly RouteRule[], folder = newFolder(), more: CacheOptions = {}): Parts {
   const files = file({ path: join(folder, 'entries') })
   const ledger = sqlite({ path: join(folder, 'ledger.db') })
-  const cache = open({ name: 'routed', tiers: [memory(), files, ledger], route, defaults: { ttl: '1m' }, ...more })
+  // Memory is believed for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test.
+  const cache = open({ name: 'routed', maxStale: '20s', tiers: [memory(), files, ledger], route, defaults: { ttl: '1m' }, ...more })
   return { cache, files, ledger }
 }
 
@@ -28,9 +29,6 @@ async function keysIn(tier: Tier): Promise<string[]> {
   for await (const some of tier.scan?.('') ?? []) keys.push(...some)
   return keys.map((key) => key.replace('routed:', '')).sort()
 }
-
-/** Memory is believed for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test. */
-const hear = (cache: Cache): Promise<unknown> => cache.get('nobody')
 
 const LARGE = 'x'.repeat(100_000)
 
@@ -51,7 +49,6 @@ describe('T8: rules of route', () => {
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:large', 'default:loaded large', 'default:many large'])
     expect(await keysIn(ledger)).toEqual(['default:loaded small', 'default:many small', 'default:more small', 'default:small'])
-    await hear(cache)
     expect(cache.peek('large')).toBeUndefined()
     expect(cache.peek('small')).toBe(1)
     expect(await cache.getEntry('large')).toMatchObject({ value: LARGE, tier: 'file' })
@@ -138,7 +135,6 @@ describe('T8: rules of route', () => {
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:plain'])
     expect(await keysIn(ledger)).toEqual(['default:hot and large', 'default:plain'])
-    await hear(cache)
     expect([cache.peek('hot'), cache.peek('hot and large'), cache.peek('plain')]).toEqual([1, undefined, 1])
   })
 

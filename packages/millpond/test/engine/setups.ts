@@ -27,7 +27,7 @@ export function closeAfterEach(): void {
   })
 }
 
-/** With SQLite waited for as if nothing else ran on the machine, unless a suite says for how long. */
+/** With SQLite and files waited for as if nothing else ran on the machine, unless a suite says for how long. */
 export function open(options: CacheOptions = {}): Cache {
   const { tiers } = options
   const cache = createCache(Array.isArray(tiers) ? { ...options, tiers: tiers.map(unhurried) } : options)
@@ -37,8 +37,8 @@ export function open(options: CacheOptions = {}): Cache {
 
 /** For less than elsewhere: an erasure waits for as long as a tier may take. */
 function unhurried(tier: Tiers[number]): Tiers[number] {
-  const isSqlite = tier instanceof Object && 'name' in tier && !('use' in tier) && tier.name === 'sqlite'
-  return isSqlite ? patient(tier, '3s') : tier
+  const isOnDisk = tier instanceof Object && 'name' in tier && !('use' in tier) && (tier.name === 'sqlite' || tier.name === 'file')
+  return isOnDisk ? patient(tier, '3s') : tier
 }
 
 export const setups: Readonly<Record<string, () => Tiers>> = {

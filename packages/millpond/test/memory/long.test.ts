@@ -9,7 +9,7 @@ import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 
 const OPERATIONS = Number(process.env.MEMORY_OPERATIONS ?? 100_000)
 const SOAK_MINUTES = Number(process.env.MEMORY_SOAK_MINUTES ?? 0.05)
-const SEED = Number(process.env.MEMORY_SEED ?? Date.now() % 1_000_000)
+const SEED = Number(process.env.MEMORY_SEED ?? 20_261_127)
 const KEYS = 5_000
 const CHECK_EVERY = 20_000
 
