@@ -242,10 +242,7 @@ export function createCache(options: CacheOptions = {}): Cache {
       outlets: outletUses(options.outlets),
       nodeId: lazyId(),
       trustMs: maxStaleMs,
-      watch: new CacheWatch(
-        (isKept) => store?.keepHashes(isKept),
-        (message, error) => events.emit('warning', { message, error }),
-      ),
+      watch: new CacheWatch(store, clock, (message, error) => events.emit('warning', { message, error })),
       warmth: { restoring: undefined, rewrite: undefined },
     },
   }).start()

@@ -1,21 +1,8 @@
 // The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors. Nothing is paid while nobody records.
 import type { MissCause } from './causes.ts'
 import { MillpondError, show } from './errors.ts'
-import { mixed } from './key-hash.ts'
 import type { Target } from './ledger.ts'
-
-/** Under this name a recorder of ours says what it wants to hear of: a call for each read costs more than to count it. */
-export const SAMPLE = Symbol('millpond.sample')
-
-/** The keys whose reads are told where memory answers them. */
-export interface ReadSample {
-  /** Keys whose hash, mixed by `mixed`, is below it are told, all their reads; 2^32 for all keys. */
-  threshold: number
-  /** Of reads of other keys one is told now and then: when this has been counted down to 0. The recorder sets it anew. */
-  untilTold: number
-  /** Reads that were not told. */
-  passed: number
-}
+import { BATCHED, type Batched } from './read-log.ts'
 
 /**
  * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded key. Called within the read
@@ -37,9 +24,8 @@ export interface Recorder {
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
 
-/** Without a sample all reads are told; so they are where several record. */
-interface Sampling extends Recorder {
-  readonly [SAMPLE]?: ReadSample
+interface Known extends Recorder {
+  readonly [BATCHED]?: Batched
 }
 
 const METHODS = ['hit', 'miss', 'load', 'set', 'context', 'invalidate'] as const
@@ -54,33 +40,53 @@ export function checkRecorder(recorder: Recorder): Recorder {
   )
 }
 
-export interface RecorderPort extends Required<Recorder> {
-  readonly sample: ReadSample | undefined
+/** Who takes reads of memory many at a time; undefined for who hears each at once. */
+export const batchedOf = (recorder: Known): Batched | undefined => recorder[BATCHED]
+
+export interface Heard {
+  /** Who threw, or rejected later. */
+  failed(recorder: Recorder, error: unknown): void
+  /** What is told of other things than reads of memory comes after these. */
+  flush(): void
 }
 
-/** One port for all recorders; undefined for none. `failed` is told who threw, or rejected later. */
-export function portOf(recorders: readonly Recorder[], failed: (recorder: Recorder, error: unknown) => void): RecorderPort | undefined {
+/** One port for all recorders; undefined for none. */
+export function portOf(recorders: readonly Recorder[], heard: Heard): Required<Recorder> | undefined {
   const [first, ...more] = recorders
   if (first === undefined) return undefined
-  return more.reduce<RecorderPort>((port, recorder) => both(port, guarded(recorder, failed)), guarded(first, failed))
+  return more.reduce<Required<Recorder>>((port, recorder) => both(port, guarded(recorder, heard)), guarded(first, heard))
 }
 
-/** Whether a read that memory has answered is only counted. */
-export function passesOver(sample: ReadSample, hash: number): boolean {
-  if (mixed(hash) < sample.threshold || --sample.untilTold <= 0) return false
-  sample.passed++
-  return true
+/** Who takes many reads at a time, and is let go of where that fails. */
+export function readerOf(recorder: Recorder, batched: Batched, { failed }: Heard): Pick<Batched, 'begun' | 'reads'> {
+  return {
+    begun() {
+      try {
+        batched.begun()
+      } catch (error) {
+        failed(recorder, error)
+      }
+    },
+    reads(batch) {
+      try {
+        batched.reads(batch)
+      } catch (error) {
+        failed(recorder, error)
+      }
+    },
+  }
 }
 
 /** Without a closure or a list for each call: a hit passes here. */
-function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown) => void): RecorderPort {
+function guarded(recorder: Known, { failed, flush }: Heard): Required<Recorder> {
+  const isBatched = batchedOf(recorder) !== undefined
   const failedNow = (error: unknown): void => failed(recorder, error)
   const later = (answer: unknown): void => {
     if (answer instanceof Promise) answer.catch(failedNow)
   }
   return {
-    sample: recorder[SAMPLE],
     hit(hash, bytes, key, namespace, tier) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.hit?.(hash, bytes, key, namespace, tier)
         if (answer !== undefined) later(answer)
@@ -89,6 +95,7 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
       }
     },
     miss(hash, cause, key, namespace) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.miss?.(hash, cause, key, namespace)
         if (answer !== undefined) later(answer)
@@ -97,6 +104,7 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
       }
     },
     load(hash, ms, bytes, valueHash, key, namespace, ttlMs) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.load?.(hash, ms, bytes, valueHash, key, namespace, ttlMs)
         if (answer !== undefined) later(answer)
@@ -105,6 +113,7 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
       }
     },
     set(hash, bytes, key, namespace, ttlMs) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.set?.(hash, bytes, key, namespace, ttlMs)
         if (answer !== undefined) later(answer)
@@ -113,6 +122,7 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
       }
     },
     context(hash, session, key, namespace) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.context?.(hash, session, key, namespace)
         if (answer !== undefined) later(answer)
@@ -121,6 +131,7 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
       }
     },
     invalidate(targets, mode, namespace) {
+      if (isBatched) flush()
       try {
         const answer: unknown = recorder.invalidate?.(targets, mode, namespace)
         if (answer !== undefined) later(answer)
@@ -131,9 +142,8 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
   }
 }
 
-function both(one: RecorderPort, other: RecorderPort): RecorderPort {
+function both(one: Required<Recorder>, other: Required<Recorder>): Required<Recorder> {
   return {
-    sample: undefined,
     hit(hash, bytes, key, namespace, tier) {
       one.hit(hash, bytes, key, namespace, tier)
       other.hit(hash, bytes, key, namespace, tier)

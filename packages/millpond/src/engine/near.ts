@@ -1,6 +1,5 @@
 // What memory may serve of a key, fresh or stale.
 import type { Near } from '../core/contracts.ts'
-import { passesOver } from '../core/recorder.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import type { Abroad } from './abroad.ts'
 import { currentFlight } from './current-flight.ts'
@@ -82,7 +81,8 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   if (near === undefined) return undefined
   if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, near, key)
   near.hit(slot)
-  if (watch.recorder !== undefined || space.services.events.hearsHits || space.settings.dependencies === 'tracked')
+  if (watch.log !== undefined) watch.log.note(slot)
+  if (watch.each !== undefined || space.services.events.hearsHits || space.settings.dependencies === 'tracked')
     tellHit(space, near, slot, key)
   return near.value(slot)
 }
@@ -93,14 +93,7 @@ function tellHit(space: Space, near: Near, slot: number, key: string): void {
   if (settings.dependencies === 'tracked' && currentFlight() !== undefined)
     noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
-  if (watch.recorder !== undefined) recordHit(space, near, slot, key)
-}
-
-function recordHit({ id, watch }: Space, near: Near, slot: number, key: string): void {
-  const { recorder } = watch
-  const hash = near.hash(slot)
-  if (recorder === undefined || (recorder.sample !== undefined && passesOver(recorder.sample, hash))) return
-  recorder.hit(hash, near.weight(slot), key, id.name, 'memory')
+  watch.each?.hit(near.hash(slot), near.weight(slot), key, space.id.name, 'memory')
 }
 
 /** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */

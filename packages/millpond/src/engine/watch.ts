@@ -1,9 +1,10 @@
 // What a namespace notes of its own work: what it counted, how long things took, what left memory and why.
 import { CAUSE_OF_REASON } from '../core/causes.ts'
-import type { Reason } from '../core/contracts.ts'
+import type { Clock, NearStore, Reason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { PROBE } from '../core/probe.ts'
-import { portOf, type Recorder, type RecorderPort } from '../core/recorder.ts'
+import { ReadLog } from '../core/read-log.ts'
+import { batchedOf, type Heard, portOf, type Recorder, readerOf } from '../core/recorder.ts'
 import { createHistogram, type Histogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
 import { LineHistory } from './line-history.ts'
@@ -23,18 +24,21 @@ export class CacheWatch {
   readonly hitTime = createHistogram()
   readonly #spaces = new Set<Watch>()
   #recorders: readonly Recorder[] = []
-  readonly #keepHashes: (isKept: boolean) => void
+  readonly #store: NearStore | undefined
+  readonly #clock: Clock
   readonly #warn: (message: string, error: unknown) => void
+  #heard: Pick<Watch, 'recorder' | 'each' | 'log'> = { recorder: undefined, each: undefined, log: undefined }
 
-  constructor(keepHashes: (isKept: boolean) => void, warn: (message: string, error: unknown) => void) {
-    this.#keepHashes = keepHashes
+  constructor(store: NearStore | undefined, clock: Clock, warn: (message: string, error: unknown) => void) {
+    this.#store = store
+    this.#clock = clock
     this.#warn = warn
   }
 
   open(namespace: string): Watch {
     const watch = new Watch(namespace, this)
     this.#spaces.add(watch)
-    watch.recorder = watch.isProbe ? undefined : this.#port()
+    this.#tell(watch)
     return watch
   }
 
@@ -44,25 +48,53 @@ export class CacheWatch {
 
   /** Returns how to let go of the recorder. */
   record(recorder: Recorder): () => void {
-    const recorders = [...this.#recorders, recorder]
-    this.#attach(recorders)
-    return () => this.#attach(this.#recorders.filter((known) => known !== recorder))
+    this.#attach((known) => [...known, recorder])
+    return () => this.#letGo(recorder)
   }
 
-  #attach(recorders: readonly Recorder[]): void {
+  #letGo(recorder: Recorder): void {
+    this.#attach((known) => known.filter((one) => one !== recorder))
+  }
+
+  /** Reads that wait are of those who recorded when they were noted; one of these may be let go of for what it does with them. */
+  #attach(change: (known: readonly Recorder[]) => readonly Recorder[]): void {
+    this.#heard.log?.flush()
+    for (const recorder of this.#recorders) setFlush(recorder, nothing)
+    const recorders = change(this.#recorders)
     this.#recorders = recorders
-    this.#keepHashes(recorders.length > 0)
-    const port = this.#port()
-    for (const watch of this.#spaces) if (!watch.isProbe) watch.recorder = port
+    const heard: Heard = {
+      failed: (recorder, error) => this.#failed(recorder, error),
+      flush: () => log?.flush(),
+    }
+    const readers = recorders.flatMap((recorder) => {
+      const batched = batchedOf(recorder)
+      return batched === undefined ? [] : [readerOf(recorder, batched, heard)]
+    })
+    const log = readers.length === 0 || this.#store === undefined ? undefined : new ReadLog(this.#clock, this.#store, readers)
+    const each = recorders.filter((recorder) => batchedOf(recorder) === undefined)
+    this.#heard = { recorder: portOf(recorders, heard), each: portOf(each, heard), log }
+    for (const recorder of recorders) setFlush(recorder, heard.flush)
+    this.#store?.keepHashes(recorders.length > 0)
+    if (this.#store !== undefined) this.#store.noted = log
+    for (const watch of this.#spaces) this.#tell(watch)
   }
 
-  #port(): RecorderPort | undefined {
-    return portOf(this.#recorders, (failed, error) => {
-      if (!this.#recorders.includes(failed)) return
-      this.#attach(this.#recorders.filter((known) => known !== failed))
-      this.#warn('a recorder failed, and is no longer told', error)
-    })
+  #tell(watch: Watch): void {
+    if (!watch.isProbe) Object.assign(watch, this.#heard)
   }
+
+  #failed(failed: Recorder, error: unknown): void {
+    if (!this.#recorders.includes(failed)) return
+    this.#letGo(failed)
+    this.#warn('a recorder failed, and is no longer told', error)
+  }
+}
+
+const nothing = (): void => {}
+
+function setFlush(recorder: Recorder, flush: () => void): void {
+  const batched = batchedOf(recorder)
+  if (batched !== undefined) batched.flush = flush
 }
 
 /** One hit in memory of 1,024 is timed, and stands for the others: that whose number has these bits at 1. */
@@ -79,7 +111,11 @@ export class Watch {
   /** The last `clear`: when this process saw it, and its receipt. */
   cleared: { readonly at: number; readonly receipt: string } | undefined
   /** Undefined while nobody records. */
-  recorder: RecorderPort | undefined
+  recorder: Required<Recorder> | undefined
+  /** Of these, who hear of each read of memory at once. */
+  each: Required<Recorder> | undefined
+  /** For those who hear of many at a time. */
+  log: ReadLog | undefined
   /** Nobody's traffic. */
   readonly isProbe: boolean
   readonly hitTime: Histogram

@@ -83,7 +83,7 @@ export interface Sizing {
 
 export interface HotTier {
   readonly tier: string
-  /** Estimates from one read in 64: `count - error` to `count`. */
+  /** Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30: it is the keys of now that are told. */
   readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
 }
 

@@ -1,9 +1,10 @@
-// The ear of insight on the hit path: a read of a key that is not watched costs a multiplication or two and a comparison.
+// The ear of insight: of what memory has answered, many reads at a time, and of all else at once.
 import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
-import { type ReadSample, type Recorder, SAMPLE } from '../core/recorder.ts'
-import { HOT_EVERY, type HotTiers } from './hot-tiers.ts'
+import { BATCHED, type Batched, type ReadBatch } from '../core/read-log.ts'
+import type { Recorder } from '../core/recorder.ts'
+import { Gaps, type HotTiers } from './hot-tiers.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
 import { SpaceNumbers } from './space-numbers.ts'
 
@@ -38,8 +39,9 @@ export const nothingCounted = (): Counted => ({
 /** Hears of everything; keeps what belongs to the sample for later. */
 export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   counted = nothingCounted()
-  /** Keys that are watched. */
-  readonly [SAMPLE]: ReadSample = { threshold: 0, untilTold: HOT_EVERY, passed: 0 }
+  /** Keys whose hash, mixed by `mixed`, is below it are watched. */
+  threshold = 0
+  readonly [BATCHED]: Batched
   #skippedHits = 0
   #skippedMisses = 0
   readonly #ring: Ring
@@ -49,8 +51,8 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   readonly #wake: () => void
   /** `undefined`: nobody asks for the hottest keys. */
   readonly #hot: HotTiers | undefined
-  /** Of watched keys. */
-  #untilHot = HOT_EVERY
+  readonly #gaps = new Gaps()
+  #untilHot = this.#gaps.next()
   readonly spaces = new SpaceNumbers()
 
   constructor(ring: Ring, clock: Clock, tier: string, wake: () => void, hot?: HotTiers) {
@@ -59,24 +61,42 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
     this.#tier = tier
     this.#wake = wake
     this.#hot = hot
+    this[BATCHED] = {
+      begun: wake,
+      reads: (batch) => this.#reads(batch),
+      flush: () => {},
+    }
+  }
+
+  /** Hears of what waits to be told. */
+  catchUp(): void {
+    this[BATCHED].flush()
+  }
+
+  #reads(batch: ReadBatch): void {
+    const { count, slots, held } = batch
+    const kept = this.#ring.noteHits(batch, this.threshold, this.spaces)
+    this.counted.hits += count
+    this.#skippedHits += count - kept
+    for (; this.#untilHot <= count; this.#untilHot += this.#gaps.next()) {
+      const slot = slots[this.#untilHot - 1] as number
+      this.#isHot('memory', held.keyOf(slot), held.spaceOf(slot))
+    }
+    this.#untilHot -= count
   }
 
   hit(hash: number, bytes: number, key: string, namespace: string, tier: string): void {
     const isHit = tier === this.#tier
     if (isHit) this.counted.hits++
     else this.#below(tier)
-    const sample = this[SAMPLE]
-    if (mixed(hash) >= sample.threshold) {
+    if (--this.#untilHot <= 0) {
+      this.#untilHot = this.#gaps.next()
+      this.#isHot(tier, key, namespace)
+    }
+    if (mixed(hash) >= this.threshold) {
       if (isHit) this.#skippedHits++
       else this.#skippedMisses++
-      if (--sample.untilTold > 0) return
-      sample.untilTold = HOT_EVERY
-      this.#isHot(tier, key, namespace)
       return
-    }
-    if (--this.#untilHot === 0) {
-      this.#untilHot = HOT_EVERY
-      this.#isHot(tier, key, namespace)
     }
     // Of what another tier holds, the size there is not what memory would weigh it with.
     this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
@@ -101,28 +121,26 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
     if (!isAvoidable) counted.lost++
     else if (cause === 'expired_ttl') counted.expired++
     else if (cause === 'evicted_capacity' || cause === 'not_admitted') counted.evicted++
-    if (mixed(hash) >= this[SAMPLE].threshold) this.#skippedMisses++
+    if (mixed(hash) >= this.threshold) this.#skippedMisses++
     else this.#note(isAvoidable ? MISS : LOST, hash, 0, key, namespace)
   }
 
   load(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void {
     this.counted.loads++
     this.counted.loadMs += ms
-    if (mixed(hash) >= this[SAMPLE].threshold) return
+    if (mixed(hash) >= this.threshold) return
     const at = this.#stored(LOADED, hash, bytes, key, namespace, ttlMs)
     if (at >= 0) this.#ring.values[at] = valueHash
   }
 
   set(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void {
-    if (mixed(hash) < this[SAMPLE].threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
+    if (mixed(hash) < this.threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
   }
 
   /** Reads of memory since the last time that were not kept. */
   takeSkipped(): { readonly hits: number; readonly misses: number } {
-    const { passed } = this[SAMPLE]
-    this.counted.hits += passed
-    const skipped = { hits: this.#skippedHits + passed, misses: this.#skippedMisses }
-    this[SAMPLE].passed = 0
+    this.catchUp()
+    const skipped = { hits: this.#skippedHits, misses: this.#skippedMisses }
     this.#skippedHits = 0
     this.#skippedMisses = 0
     return skipped

@@ -1,5 +1,8 @@
 // What happened to keys of the sample, until somebody has the time to look at it: a ring of notes of four words each, so that one is made at once and
 // allocates nothing.
+import { mixed } from '../core/key-hash.ts'
+import type { ReadBatch } from '../core/read-log.ts'
+import type { SpaceNumbers } from './space-numbers.ts'
 
 /** Notes that wait at most; a power of two. More in one turn of the event loop are lost, and counted. */
 const PLACES = 16_384
@@ -13,7 +16,9 @@ export const MISS = 1
 export const LOST = 2
 export const LOADED = 3
 export const WRITTEN = 4
-const KINDS = 8
+
+/** Of the number of the namespace, beside the kind. */
+const SHIFT = 3
 
 export class Ring {
   lost = 0
@@ -46,11 +51,51 @@ export class Ring {
     words[word] = hash
     words[word + 1] = bytes
     words[word + 2] = time - this.#since
-    words[word + 3] = space * KINDS + kind
+    words[word + 3] = (space << SHIFT) + kind
     this.keys[at] = key
     this.#characters += key.length
     this.count = count + 1
     return at
+  }
+
+  /** Notes the hits of a batch whose hash, mixed by `mixed`, is below the threshold; returns how many those are. Those for which there is no room are lost. */
+  noteHits({ count, slots, hashes, time, held }: ReadBatch, threshold: number, spaces: SpaceNumbers): number {
+    const words = this.#words
+    const { keys } = this
+    const from = this.#from
+    let waiting = this.count
+    let characters = this.#characters
+    let kept = 0
+    if (waiting === 0) this.#since = time
+    const after = time - this.#since
+    for (let read = 0; read < count; read++) {
+      const hash = hashes[read] as number
+      if (mixed(hash) >= threshold) continue
+      kept++
+      if (waiting === PLACES || characters > MOST_CHARACTERS) {
+        this.lost++
+        continue
+      }
+      const slot = slots[read] as number
+      const key = held.keyOf(slot)
+      const at = (from + waiting) & (PLACES - 1)
+      const word = at * WORDS
+      words[word] = hash
+      words[word + 1] = held.weightOf(slot)
+      words[word + 2] = after
+      words[word + 3] = (spaces.of(held.spaceOf(slot)) << SHIFT) + HIT
+      keys[at] = key
+      characters += key.length
+      waiting++
+    }
+    this.count = waiting
+    this.#characters = characters
+    return kept
+  }
+
+  /** The place that the note has which was made after so many others that wait. */
+  placeOf(note: number): number {
+    return (this.#from + note) & (PLACES - 1)
   }
 
   /** The place of the oldest note, whose key is there until the next one is taken; -1: there is none. */
@@ -59,6 +104,8 @@ export class Ring {
     if (this.#taken >= 0 && this.count < PLACES) this.keys[this.#taken] = ''
     if (this.count === 0) {
       this.#taken = -1
+      // The places that were used last are near.
+      this.#from = 0
       return -1
     }
     const at = this.#from
@@ -82,10 +129,10 @@ export class Ring {
   }
 
   kind(at: number): number {
-    return (this.#words[at * WORDS + 3] as number) & (KINDS - 1)
+    return (this.#words[at * WORDS + 3] as number) & ((1 << SHIFT) - 1)
   }
 
   space(at: number): number {
-    return (this.#words[at * WORDS + 3] as number) >>> 3
+    return (this.#words[at * WORDS + 3] as number) >>> SHIFT
   }
 }

@@ -1,6 +1,5 @@
 // What is watched of one cache: its ear, and who looks at the notes, a few at a time in turns of their own.
 import type { Clock } from '../core/contracts.ts'
-import { SAMPLE } from '../core/recorder.ts'
 import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'
 import { Ear, nothingCounted } from './recorder.ts'
@@ -20,7 +19,7 @@ export class Study {
   readonly cache: WatchedCache
   /** `undefined`: the cache has no memory tier, or one without an end. */
   watching: Watching | undefined
-  readonly hot = new HotTiers()
+  readonly hot: HotTiers
   /** When the study began, or began anew. */
   begunAt: number
   readonly #clock: Clock
@@ -40,6 +39,7 @@ export class Study {
     this.cache = cache
     this.#clock = clock
     this.begunAt = clock.now()
+    this.hot = new HotTiers(clock)
     this.#spans = new Spans(this.begunAt)
     this.#budget = new Budget(clock)
     this.#ear = new Ear(this.#ring, clock, 'memory', () => this.#soon(SOON_MS), this.hot)
@@ -89,6 +89,7 @@ export class Study {
   /** `true`: there is more. */
   #look(most: number): boolean {
     const { watching } = this
+    this.#ear.catchUp()
     this.hot.catchUp()
     for (let left = most; left > 0; left--) {
       const at = this.#ring.take()
@@ -123,7 +124,7 @@ export class Study {
   /** Keys that any part watches are kept by the ear; what it has passed over is told to those that count all reads. */
   #followSample(): void {
     const { hits, misses } = this.#ear.takeSkipped()
-    this.#ear[SAMPLE].threshold = this.watching?.threshold() ?? 0
+    this.#ear.threshold = this.watching?.threshold() ?? 0
     this.watching?.skip(hits + misses, misses)
   }
 

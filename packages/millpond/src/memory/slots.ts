@@ -223,6 +223,12 @@ export class Slots {
     return hashes[slot] as number
   }
 
+  /** Of many slots; 0 for those that are not known yet. */
+  knownHashes(slots: Int32Array, count: number, into: Int32Array): void {
+    const hashes = this.#keyHashes
+    for (let at = 0; at < count; at++) into[at] = hashes === undefined ? 0 : (hashes[slots[at] as number] as number)
+  }
+
   /** When the entry may no longer be served at all. */
   deadAt(slot: number): number {
     return this.#staleApart ? this.#staleUntil.get(slot) : this.freshUntil.get(slot)

@@ -30,6 +30,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   hitLimit: number
   bytes = 0
   onLeave: NearStore['onLeave']
+  noted: NearStore['noted']
   limits: { readonly maxEntries: number; readonly maxBytes: number }
   pressure: number | false
   readonly #clock: Clock
@@ -358,6 +359,27 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.slots.keepHashes(isKept)
   }
 
+  hashesOf(slots: Int32Array, count: number, into: Int32Array): void {
+    this.slots.knownHashes(slots, count, into)
+    for (let at = 0; at < count; at++) if (into[at] === 0) into[at] = this.#spaceAt(slots[at] as number).hash(slots[at] as number)
+  }
+
+  keyOf(slot: number): string {
+    return this.slots.key(slot)
+  }
+
+  weightOf(slot: number): number {
+    return this.slots.weight(slot)
+  }
+
+  spaceOf(slot: number): string {
+    return this.#spaceAt(slot).name
+  }
+
+  #spaceAt(slot: number): Space {
+    return this.#spaces[this.slots.space(slot)] as Space
+  }
+
   noteRead(slot: number): void {
     const { readAt } = this.slots
     if (readAt !== undefined) readAt[slot] = this.#clock.coarse / 1000
@@ -375,8 +397,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
 
   /** The policy knows already. */
   #forget(slot: number, reason: Reason): void {
+    if (this.noted !== undefined && this.noted.count > 0) this.noted.flush()
     const slots = this.slots
-    const space = this.#spaces[slots.space(slot)] as Space
+    const space = this.#spaceAt(slot)
     const key = slots.key(slot)
     const weight = slots.weight(slot)
     const createdAt = slots.createdAt.get(slot)
@@ -412,6 +435,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   close(): void {
+    this.noted?.flush()
+    this.noted = undefined
     this.#closed = true
     this.onLeave = undefined
     this.#stopListening?.()

@@ -50,6 +50,14 @@ export class HotKeys {
     this.#sink(least)
   }
 
+  /** All counts so far are multiplied: who is hotter than whom stays. */
+  scale(factor: number): void {
+    for (const cell of this.#heap) {
+      cell.count *= factor
+      cell.error *= factor
+    }
+  }
+
   /** Never above the true count. */
   leastCountOf(key: string): number {
     const cell = this.#cells.get(key)

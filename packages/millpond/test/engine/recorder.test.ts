@@ -4,7 +4,7 @@ import { hashOf, memory, type Recorder } from 'millpond'
 import { createKeyStatistics } from 'millpond/observe'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
-import { type ReadSample, SAMPLE } from '../../src/core/recorder.ts'
+import { BATCHED, type Batched } from '../../src/core/read-log.ts'
 import { hashValue } from '../../src/core/value-hash.ts'
 import { closeAfterEach, newFolder, open, setups } from './setups.ts'
 
@@ -28,6 +28,28 @@ function tape(): { readonly told: Told[]; readonly recorder: Required<Recorder>;
     },
     take: () => told.splice(0),
   }
+}
+
+/** Reads of memory come many at a time; all else as to anybody. */
+function batchedTape() {
+  const { recorder, told, take } = tape()
+  const batches: number[] = []
+  const begun: true[] = []
+  const batched: Batched = {
+    begun: () => void begun.push(true),
+    reads({ count, slots, hashes, held }) {
+      batches.push(count)
+      for (let at = 0; at < count; at++) {
+        const slot = slots[at] ?? -1
+        told.push(['hit', hashes[at], held.keyOf(slot), held.spaceOf(slot), 'memory'])
+      }
+    },
+    flush() {},
+  }
+  const rest = Object.fromEntries(
+    Object.keys(recorder).map((what) => [what, (of: unknown) => void told.push([what as keyof Recorder, of])]),
+  ) as unknown as Required<Recorder>
+  return { batches, begun, take, recorder: { ...rest, [BATCHED]: batched } }
 }
 
 const hash = (key: string, namespace = 'default'): number => hashOf(key, hashOf(namespace, 0))
@@ -129,28 +151,73 @@ describe('recorder', () => {
     expect(take()).toEqual([['hit', hash('k1999'), bytes, 'k1999', 'default', 'memory']])
   })
 
-  it('tells a recorder with a sample of all reads of its keys and now and then of others, which it counts', async () => {
+  it('tells who takes many reads at a time the same in the same order, whatever leaves memory meanwhile', async () => {
+    const cache = open({ tiers: [memory({ maxEntries: 20, policy: 'lru', pressure: false })] })
+    const [atOnce, later] = [tape(), batchedTape()]
+    cache.record(atOnce.recorder)
+    const stop = cache.record(later.recorder)
+    const spaces = [cache, cache.namespace('reports'), cache.namespace('users')]
+    let seed = 7
+    const some = (most: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647
+      return seed % most
+    }
+    for (let turn = 0; turn < 4000; turn++) {
+      const space = spaces[some(3)] ?? cache
+      const key = `k${some(12)}`
+      const act = some(100)
+      if (act < 85) await space.get(key)
+      else if (act < 95) await space.set(key, turn)
+      else if (act < 98) await space.delete(key)
+      else if (act === 98) await space.clear()
+      else await cache.namespace('users').getOrSet(key, () => turn)
+    }
+    stop()
+    const told = atOnce.take().map(([what, of, ...rest]) => (what === 'hit' ? [what, of, ...rest.slice(1)] : [what, of]))
+    expect(later.take()).toEqual(told)
+    expect(told.filter(([what]) => what === 'hit').length).toBeGreaterThan(1000)
+  })
+
+  it('keeps many reads for one call, and gives them when they are asked for, when there are too many, and to who leaves', async () => {
     const cache = open({ tiers: [memory()] })
-    const { recorder, take } = tape()
-    const sample: ReadSample = { threshold: 0, untilTold: 4, passed: 0 }
-    const sampling: Recorder & { readonly [SAMPLE]: ReadSample } = { ...recorder, [SAMPLE]: sample }
-    cache.record(sampling)
+    const { batches, begun, recorder, take } = batchedTape()
+    const stop = cache.record(recorder)
     await cache.set('a', 1)
     take()
-    const read = async (times: number): Promise<number> => {
-      for (let turn = 0; turn < times; turn++) await cache.get('a')
-      return take().length
+    const read = (times: number): void => {
+      for (let turn = 0; turn < times; turn++) cache.peek('a')
     }
-    expect([await read(3), sample.passed]).toEqual([0, 3])
-    expect([await read(1), sample.passed]).toEqual([1, 3])
-    sample.threshold = 2 ** 32
-    expect([await read(5), sample.passed]).toEqual([5, 3])
-    sample.threshold = 0
-    sample.untilTold = 4
-    const stop = cache.record(tape().recorder) // with a second one, both hear of everything
-    expect([await read(3), sample.passed]).toEqual([3, 3])
+    read(1000)
+    expect([take(), begun.length]).toEqual([[], 1])
+    recorder[BATCHED].flush()
+    expect(take()).toHaveLength(1000)
+    read(16_384)
+    expect(batches).toEqual([1000, 16_384])
+    read(3)
     stop()
-    expect([await read(3), sample.passed]).toEqual([0, 6])
+    read(3)
+    recorder[BATCHED].flush()
+    expect([batches, begun.length]).toEqual([[1000, 16_384, 3], 3])
+  })
+
+  it('lets go of who takes many reads at a time and throws, and tells the others', async () => {
+    const cache = open({ tiers: [memory()] })
+    const warnings: string[] = []
+    cache.on('warning', ({ message }) => warnings.push(message))
+    const broken = (batched: Partial<Batched>): Recorder =>
+      ({ hit() {}, [BATCHED]: { begun() {}, reads() {}, flush() {}, ...batched } }) as Recorder
+    const fail = (): never => {
+      throw new Error('broken')
+    }
+    await cache.set('a', 1)
+    cache.record(broken({ reads: fail }))
+    cache.record(broken({ begun: fail }))
+    const { recorder, take } = batchedTape()
+    cache.record(recorder)
+    for (let turn = 0; turn < 5; turn++) expect(await cache.get('a')).toBe(1)
+    recorder[BATCHED].flush()
+    expect(take()).toHaveLength(5)
+    expect(warnings).toHaveLength(2)
   })
 
   it('feeds key statistics', async () => {

@@ -1,4 +1,5 @@
 // What is kept of keys and namespaces has a bound, however long the ones and however many the others.
+import { fakeClock } from 'millpond/testing'
 import { describe, expect, it } from 'vitest'
 import { HotTiers } from '../../src/insight/hot-tiers.ts'
 import { HIT, Ring } from '../../src/insight/ring.ts'
@@ -42,13 +43,42 @@ describe('a ring of notes', () => {
 
 describe('the hottest keys', () => {
   it('are told by their first characters where they are long', () => {
-    const hot = new HotTiers()
+    const hot = new HotTiers(fakeClock())
     hot.note('memory', 'user:7', 'default')
     hot.note('memory', 'x'.repeat(10_000), 'other')
     expect(hot.top(2)[0]?.keys.map(({ key }) => key)).toEqual(['user:7', `other ${'x'.repeat(512)}…`])
   })
+  it('fade: after a quarter of an hour a read counts half, and what was hot yesterday is not told', () => {
+    const clock = fakeClock()
+    const hot = new HotTiers(clock)
+    const read = (key: string, times: number): void => {
+      for (let turn = 0; turn < times; turn++) hot.note('memory', key, 'default')
+    }
+    const told = (): (readonly [string, number])[] => hot.top(3)[0]?.keys.map(({ key, count }) => [key, count] as const) ?? []
+    read('yesterday', 100)
+    expect(told()).toEqual([['yesterday', 6400]])
+    clock.advance(15 * 60_000)
+    expect(told()).toEqual([['yesterday', 3200]])
+    read('now', 60)
+    expect(told()).toEqual([
+      ['now', 3840],
+      ['yesterday', 3200],
+    ])
+    clock.advance(60 * 60_000)
+    expect(told()).toEqual([
+      ['now', 240],
+      ['yesterday', 200],
+    ])
+    // Beyond the time after which counts are made small again.
+    clock.advance(24 * 60 * 60_000)
+    read('now', 10)
+    expect(told()).toEqual([['now', 640]])
+    clock.advance(15 * 60_000)
+    expect(told()).toEqual([['now', 320]])
+  })
+
   it('wait to be counted in bounded room, and say once when it is time', () => {
-    const hot = new HotTiers()
+    const hot = new HotTiers(fakeClock())
     const burst = () => Array.from({ length: 600 }, (_, at) => hot.note('memory', `k${at % 2}`, 'default')).filter((isTime) => isTime)
     const counts = () => hot.top(2)[0]?.keys.map(({ count }) => count)
     expect(burst()).toHaveLength(1)

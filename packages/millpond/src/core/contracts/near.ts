@@ -46,6 +46,24 @@ export interface Near {
   keys(): IterableIterator<string>
 }
 
+/** Entries by their slots alone, whatever space they are of. */
+export interface HeldEntries {
+  /** As `Near.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory, and all can wait together. */
+  hashesOf(slots: Int32Array, count: number, into: Int32Array): void
+  keyOf(slot: number): string
+  /** As `Near.weight`. */
+  weightOf(slot: number): number
+  /** The name of its space. */
+  spaceOf(slot: number): string
+}
+
+/** What is to be done before an entry leaves: those who have noted its slot are to look at it first. */
+export interface NotedSlots {
+  /** Slots that are noted now. */
+  readonly count: number
+  flush(): void
+}
+
 /** What a near tier stores. `cost` is the measured load time in milliseconds, for cost-aware eviction. */
 export interface NearEntry {
   readonly value: unknown
@@ -78,7 +96,7 @@ export interface NearBudget {
 }
 
 /** The in-process tier: several spaces (one a namespace) within one budget. */
-export interface NearStore {
+export interface NearStore extends HeldEntries {
   /** The space of that name, made on first use; the same one until it is let go of. */
   space(name: string): Near
   /** Lets go of a space and of what it holds; whoever still has it reads and writes nothing. */
@@ -104,6 +122,8 @@ export interface NearStore {
   onLeave: ((space: string, key: string, reason: Reason, createdAt: number, freshUntil: number) => void) | undefined
   /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
   keepHashes(isKept: boolean): void
+  /** Flushed before a slot holds something else. */
+  noted: NotedSlots | undefined
   /** Lets go of all entries and timers; what is set afterwards is refused. */
   close(): void
 }

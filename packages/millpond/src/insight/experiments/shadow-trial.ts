@@ -2,7 +2,6 @@
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
-import { SAMPLE } from '../../core/recorder.ts'
 import { policyByName } from '../../memory/policies/index.ts'
 import { Budget } from '../budget.ts'
 import { Ear } from '../recorder.ts'
@@ -74,7 +73,7 @@ export class ShadowTrial {
   #begin(share: number): Shadows {
     const { capacity, unit, entries } = this.#setting
     this.#shadows = new Shadows({ shadows: this.#arms, capacity, unit, entries, share })
-    this.#ear[SAMPLE].threshold = this.#shadows.threshold
+    this.#ear.threshold = this.#shadows.threshold
     return this.#shadows
   }
 
@@ -97,6 +96,7 @@ export class ShadowTrial {
   /** `true`: there is more. */
   #look(most: number): boolean {
     const ring = this.#ring
+    this.#ear.catchUp()
     for (let left = most; left > 0; left--) {
       const at = ring.take()
       if (at < 0) return false

@@ -134,12 +134,15 @@ export class Predicting {
     this.#isLooking = false
     if (this.#stopRecording === undefined) return
     void this.#load()
+    // What came while a model was asked has woken nobody.
+    this.#listener.catchUp()
     if (this.#listener.ring.count > 0) this.#soon(Math.max(SOON_MS, tookMs / MOST_BUSY))
   }
 
   /** Returns what a model of somebody else is told. */
   #look(): ObservedRead[] {
     const { ring, spaces } = this.#listener
+    this.#listener.catchUp()
     const told: ObservedRead[] = []
     for (let left = A_TURN; left > 0; left--) {
       const at = ring.take()
