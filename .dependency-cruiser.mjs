@@ -117,6 +117,13 @@ export default {
       to: { path: '^packages/(?!cli/)|^apps/' },
     },
     {
+      name: 'one-seed-for-properties',
+      comment: 'a property that draws its values by chance fails by chance: test/properties.ts draws them by a seed',
+      severity,
+      from: { pathNot: '^packages/millpond/test/properties\\.ts$' },
+      to: { path: '(^|/)node_modules/fast-check/' },
+    },
+    {
       name: 'sources-import-no-tests',
       severity,
       // The long forms of the histories and the kills are scripts that run what the tests run.

@@ -1,8 +1,8 @@
 // `npm run api`: what can be imported from each package, with its types and without its words, into docs/api; `-- --check` writes nothing and ends with 1 where that is another
-// than what stands there. Made from the built declarations: run it before a release, and look at what it changes as a user would.
+// than what stands there, or something public has no words. Made from the built declarations: look at what it changes as a user would.
 // @ts-check
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { root } from './prepare.mjs'
@@ -10,50 +10,124 @@ import { root } from './prepare.mjs'
 const USAGE = `npm run api -- [--check]
 
   Writes what can be imported, with its types, into docs/api.
-  --check   writes nothing, and fails where it is another than what stands there`
+  --check   writes nothing, and fails where it is another than what stands there, or where something public has no words`
+
+/** @typedef {{ subpath: string, file: string }} Entry */
 
 /**
- * The report of a package: a heading for each subpath, and what it exports by name.
- * @param {readonly { subpath: string, file: string }[]} entries declarations
+ * The report of a package: a heading for each subpath with what it exports by name, and one for the types that these are made of and that
+ * cannot be imported by name. Classes that only the library makes are left out, and what makes a class.
+ * @param {readonly Entry[]} entries declarations @param {ts.Program} [program] in which they are
  */
-export function apiReport(entries) {
-  const program = ts.createProgram(
-    entries.map(({ file }) => file),
-    {
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      target: ts.ScriptTarget.ES2023,
-      skipLibCheck: true,
-      noEmit: true,
-    },
-  )
+export function apiReport(entries, program = programOf(entries.map(({ file }) => file))) {
   const checker = program.getTypeChecker()
   const printer = ts.createPrinter({ removeComments: true })
+  const print = (/** @type {ts.Symbol} */ symbol) =>
+    declarationsOf(symbol)
+      .map((one) => printer.printNode(ts.EmitHint.Unspecified, one, one.getSourceFile()))
+      .join('\n')
   /** @type {Map<ts.Symbol, string>} */
   const seen = new Map()
-  const sections = entries.map(({ subpath, file }) => {
-    const source = program.getSourceFile(file)
-    const module = source && checker.getSymbolAtLocation(source)
-    if (!source || !module) throw new Error(`${file} exports nothing: build first ("npm run check")`)
-    const lines = checker
-      .getExportsOfModule(module)
-      .map((exported) => ({
-        name: exported.name,
-        symbol: exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported,
-      }))
+  const sections = entries.map((entry) => {
+    const { subpath } = entry
+    const lines = exportsOf(entry, program)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ name, symbol }) => {
         const before = seen.get(symbol)
         if (before !== undefined) return `${name} = ${before}`
         seen.set(symbol, `${subpath} ${name}`)
-        return (symbol.declarations ?? [])
-          .map((one) => (ts.isVariableDeclaration(one) ? one.parent.parent : one))
-          .map((one) => printer.printNode(ts.EmitHint.Unspecified, one, one.getSourceFile()))
-          .join('\n')
+        return print(symbol)
       })
     return `## ${subpath}\n\n${lines.join('\n\n')}\n`
   })
+  const own = dirname(program.getSourceFile(entries[0]?.file ?? '')?.fileName ?? '')
+  const behind = [...namedBy([...seen.keys()], checker, own)].filter((symbol) => !seen.has(symbol)).map(print)
+  if (behind.length > 0) sections.push(`## What these are made of\n\n${behind.sort().join('\n\n')}\n`)
   return sections.join('\n')
+}
+
+/** @param {Entry} entry @param {ts.Program} program */
+function exportsOf({ file }, program) {
+  const checker = program.getTypeChecker()
+  const source = program.getSourceFile(file)
+  const module = source && checker.getSymbolAtLocation(source)
+  if (!module) throw new Error(`${file} exports nothing: build first ("npm run check")`)
+  return checker.getExportsOfModule(module).map((one) => ({ name: one.name, symbol: targetOf(one, checker) }))
+}
+
+/** @param {ts.Symbol} symbol @param {ts.TypeChecker} checker */
+const targetOf = (symbol, checker) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
+
+/** Options of a client, which says itself what they are. */
+const ELSEWHERE = ['RedisClientOptions']
+
+/**
+ * What has no words and needs them: classes, functions and constants, each member of options, and at the front door whatever there is. Other members say what
+ * they are in their name and type, where they say no more.
+ * @param {readonly Entry[]} entries @param {ts.Program} [program]
+ */
+export function wordless(entries, program = programOf(entries.map(({ file }) => file))) {
+  const checker = program.getTypeChecker()
+  const hasWords = (/** @type {ts.Symbol} */ symbol) => symbol.getDocumentationComment(checker).length > 0
+  const faults = entries.flatMap((entry) =>
+    exportsOf(entry, program).flatMap(({ name, symbol }) => {
+      const isType = symbol.declarations?.every((one) => ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one))
+      const lacking = hasWords(symbol) || (isType && entry.subpath !== 'millpond') ? [] : [name]
+      if (!name.endsWith('Options') || ELSEWHERE.includes(name)) return lacking
+      const members = [...(symbol.members ?? [])].filter(([, one]) => one.flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method))
+      return [...lacking, ...members.filter(([, one]) => !hasWords(one)).map(([member]) => `${name}.${member}`)]
+    }),
+  )
+  return [...new Set(faults)]
+}
+
+/**
+ * The types in a folder that the declarations name, and what those name.
+ * @param {readonly ts.Symbol[]} symbols @param {ts.TypeChecker} checker @param {string} folder
+ */
+function namedBy(symbols, checker, folder) {
+  const isType = (/** @type {ts.Node} */ one) =>
+    (ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one)) &&
+    ts.isSourceFile(one.parent) &&
+    one.getSourceFile().fileName.startsWith(`${folder}/`)
+  const found = new Set(symbols)
+  const visit = (/** @type {ts.Node} */ node) => {
+    if (ts.isConstructorDeclaration(node)) return
+    const symbol = ts.isIdentifier(node) ? checker.getSymbolAtLocation(node) : undefined
+    if (symbol !== undefined) {
+      const to = targetOf(symbol, checker)
+      if (declarationsOf(to).some(isType)) found.add(to)
+    }
+    ts.forEachChild(node, visit)
+  }
+  // A set that grows is walked to its new end.
+  for (const symbol of found) for (const one of declarationsOf(symbol)) visit(one)
+  return found
+}
+
+/** @param {ts.Symbol} symbol */
+const declarationsOf = (symbol) =>
+  (symbol.declarations ?? []).filter((one) => !ts.isSourceFile(one)).map((one) => (ts.isVariableDeclaration(one) ? one.parent.parent : one))
+
+/** Neither the language's declarations nor those of other packages are read: names are all that is asked for. @param {readonly string[]} files */
+function programOf(files) {
+  /** @type {ts.CompilerOptions} */
+  const options = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    noLib: true,
+    types: [],
+    noEmit: true,
+  }
+  const host = ts.createCompilerHost(options)
+  host.resolveModuleNameLiterals = (literals, from) =>
+    literals.map(({ text }) =>
+      /^(\.|@?millpond\b)/.test(text)
+        ? ts.resolveModuleName(text, from, options, host, undefined, undefined, ts.ModuleKind.ESNext)
+        : { resolvedModule: undefined },
+    )
+  return ts.createProgram([...files], options, host)
 }
 
 /** @param {string} folder a package */
@@ -65,17 +139,40 @@ export function entriesOf(folder) {
   )
 }
 
-/** @param {boolean} isCheck @returns {string[]} files that are not as they should be */
-export function reports(isCheck) {
-  const to = join(root, 'docs', 'api')
-  mkdirSync(to, { recursive: true })
-  return readdirSync(join(root, 'packages')).filter((one) => {
-    const file = join(to, `${one}.txt`)
-    const report = `What can be imported, written by "npm run api".\n\n${apiReport(entriesOf(join(root, 'packages', one)))}`
-    if (isCheck) return read(file) !== report
-    writeFileSync(file, report)
-    return false
+function packages() {
+  const all = readdirSync(join(root, 'packages')).map((one) => ({ one, entries: entriesOf(join(root, 'packages', one)) }))
+  return { all, program: programOf(all.flatMap(({ entries }) => entries.map(({ file }) => file))) }
+}
+
+const REPORTS = join(root, 'docs', 'api')
+/** @param {string} one @param {readonly Entry[]} entries @param {ts.Program} program */
+const reportOf = (one, entries, program) => ({
+  file: join(REPORTS, `${one}.txt`),
+  report: `What can be imported, written by "npm run api".\n\n${apiReport(entries, program)}`,
+})
+
+/** What is exported and not announced, and what has no words. Needs what was built. */
+export function apiFaults() {
+  const { all, program } = packages()
+  return all.flatMap(({ one, entries }) => {
+    const { file, report } = reportOf(one, entries, program)
+    const changed =
+      read(file) === report
+        ? []
+        : [
+            `packages/${one} exports something else than docs/api/${one}.txt says: run "npm run api", look at the difference, and name it in CHANGELOG.md`,
+          ]
+    return [...changed, ...wordless(entries, program).map((name) => `packages/${one}: ${name} has no words: say what it is`)]
   })
+}
+
+function write() {
+  const { all, program } = packages()
+  mkdirSync(REPORTS, { recursive: true })
+  for (const { one, entries } of all) {
+    const { file, report } = reportOf(one, entries, program)
+    writeFileSync(file, report)
+  }
 }
 
 /** @param {string} file */
@@ -98,10 +195,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     console.error(`api: ${JSON.stringify(odd)} is not an option\n\n${USAGE}`)
     process.exit(2)
   }
-  const changed = reports(args.includes('--check'))
-  for (const one of changed)
-    console.error(
-      `api: packages/${one} exports something else than docs/api/${one}.txt says: run "npm run api", look at the difference, and name it in CHANGELOG.md`,
-    )
-  process.exitCode = changed.length > 0 ? 1 : 0
+  const faults = args.includes('--check') ? apiFaults() : write()
+  for (const fault of faults ?? []) console.error(`api: ${fault}`)
+  process.exitCode = faults?.length ? 1 : 0
 }

@@ -1,45 +1,110 @@
-// `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get; says so where the registry answers no audits.
+// `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get. Where the registry answers no audits, what users get is compared
+// with the list in advisories.json, which has to be young and to know each package.
 // @ts-check
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { root } from './prepare.mjs'
+import { broughtAlong } from './sbom.mjs'
 
 const USAGE = `npm run audit -- [--all]
 
-  Asks the registry for known weaknesses in what is installed. Fails on a high or critical one that users get.
-  --all   also what only developers install`
-const args = process.argv.slice(2)
-if (args.includes('--help') || args.includes('-h')) {
-  console.log(USAGE)
-  process.exit(0)
-}
-const odd = args.find((arg) => arg !== '--all')
-if (odd !== undefined) {
-  console.error(`audit: ${JSON.stringify(odd)} is not an option\n\n${USAGE}`)
-  process.exit(2)
-}
-const everything = args.includes('--all')
-const { stdout, stderr, error } = spawnSync('npm', ['audit', '--json', ...(everything ? [] : ['--omit=dev'])], {
-  cwd: root,
-  encoding: 'utf8',
-  maxBuffer: 1 << 26,
-})
-const answer = parse(stdout ?? '')
+  Asks the registry for known weaknesses in what is installed. Fails on a high or critical one that users get. Where the registry gives no answer,
+  scripts/advisories.json says what is known of the packages that users get.
+  --all   also what only developers install; the registry alone can tell`
+/** Of the list: then somebody has to read the advisories again, and write the day. */
+const OLD_DAYS = 180
+const BAD = ['high', 'critical']
 
-if (!answer?.metadata) {
+/**
+ * @typedef {{ read: string, packages: readonly string[], advisories: readonly { id: string, package: string, severity: string, vulnerable: readonly string[] }[] }} Known
+ */
+
+/**
+ * What the list says against these packages, a line each: `fault` fails, `note` does not.
+ * @param {Known} known @param {readonly { name: string, version: string }[]} packages that users get @param {number} now
+ */
+export function judgedByList(known, packages, now) {
+  const days = Math.floor((now - Date.parse(known.read)) / 86_400_000)
+  /** @type {{ fault: string[], note: string[] }} */
+  const said = { fault: [], note: [] }
+  if (!(days <= OLD_DAYS))
+    said.fault.push(
+      `scripts/advisories.json is of ${known.read}, ${days} days ago: read the advisories of its packages again, or ask a registry that answers audits`,
+    )
+  for (const { name, version } of packages) {
+    if (!known.packages.some((one) => (one.endsWith('/*') ? name.startsWith(one.slice(0, -1)) : one === name)))
+      said.fault.push(`${name} ${version} is not in scripts/advisories.json: read its advisories, and name it there`)
+    for (const { id, package: of, severity, vulnerable } of known.advisories)
+      if (of === name && vulnerable.some((range) => isIn(version, range)))
+        said[BAD.includes(severity) ? 'fault' : 'note'].push(`${severity}: ${name} ${version}: ${id}`)
+  }
+  return said
+}
+
+/** Whether all parts of a range hold: `>=7.0.0 <7.24.0`. @param {string} version @param {string} range */
+function isIn(version, range) {
+  return range.split(' ').every((part) => {
+    const [, sign = '', bound = ''] = /^(<|>=|=)(\d+\.\d+\.\d+)$/.exec(part) ?? []
+    if (bound === '')
+      throw new Error(`scripts/advisories.json: ${JSON.stringify(range)} is not a range: write "<1.2.3", ">=1.2.3" or "=1.2.3"`)
+    const order = compare(version, bound)
+    return sign === '<' ? order < 0 : sign === '=' ? order === 0 : order >= 0
+  })
+}
+
+/** A version before another's release counts as that: what is said of 7.24.0 is said of 7.24.0-beta. @param {string} a @param {string} b */
+function compare(a, b) {
+  const [left, right] = [a, b].map((one) => one.split(/[-+]/)[0]?.split('.').map(Number) ?? [])
+  for (let at = 0; at < 3; at++) if (left?.[at] !== right?.[at]) return (left?.[at] ?? 0) - (right?.[at] ?? 0)
+  return 0
+}
+
+function main() {
+  const args = process.argv.slice(2)
+  if (args.includes('--help') || args.includes('-h')) return console.log(USAGE)
+  const odd = args.find((arg) => arg !== '--all')
+  if (odd !== undefined) {
+    console.error(`audit: ${JSON.stringify(odd)} is not an option\n\n${USAGE}`)
+    process.exitCode = 2
+    return
+  }
+  const everything = args.includes('--all')
+  // Nobody waits minutes for a registry that cannot be reached.
+  const patience = ['--fetch-retries=0', '--fetch-timeout=15000']
+  const { stdout, stderr, error } = spawnSync('npm', ['audit', '--json', ...patience, ...(everything ? [] : ['--omit=dev'])], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
+  const answer = parse(stdout ?? '')
+  if (!answer?.metadata) {
+    const reason = answer?.message ?? error?.message ?? stderr?.trim().split('\n')[0]
+    return byList(reason || 'no message')
+  }
+
+  const counts = answer.metadata.vulnerabilities
   console.log(
-    `audit: the registry gave no answer, so nothing was checked (${(answer?.message ?? error?.message ?? stderr?.trim().split('\n')[0]) || 'no message'})`,
+    `audit: ${['critical', 'high', 'moderate', 'low'].map((level) => `${counts[level] ?? 0} ${level}`).join(', ')}${everything ? '' : ' (without what only developers install; --all for everything)'}`,
   )
-  process.exit(0)
+  for (const [name, { severity, range, fixAvailable }] of Object.entries(answer.vulnerabilities ?? {})) {
+    console.log(`audit: ${severity}: ${name} ${range}${fixAvailable ? ', a fix is available' : ''}`)
+  }
+  process.exitCode = (counts.critical ?? 0) + (counts.high ?? 0) > 0 ? 1 : 0
 }
 
-const counts = answer.metadata.vulnerabilities
-console.log(
-  `audit: ${['critical', 'high', 'moderate', 'low'].map((level) => `${counts[level] ?? 0} ${level}`).join(', ')}${everything ? '' : ' (without what only developers install; --all for everything)'}`,
-)
-for (const [name, { severity, range, fixAvailable }] of Object.entries(answer.vulnerabilities ?? {})) {
-  console.log(`audit: ${severity}: ${name} ${range}${fixAvailable ? ', a fix is available' : ''}`)
+/** @param {string} reason */
+function byList(reason) {
+  /** @type {Known} */
+  const known = JSON.parse(readFileSync(join(root, 'scripts', 'advisories.json'), 'utf8'))
+  const packages = broughtAlong()
+  const { fault, note } = judgedByList(known, packages, Date.now())
+  console.log(`audit: the registry gave no answer (${reason}): ${packages.length} packages that users get, by the list of ${known.read}`)
+  for (const line of note) console.log(`audit: ${line}`)
+  for (const line of fault) console.error(`audit: ${line}`)
+  process.exitCode = fault.length > 0 ? 1 : 0
 }
-process.exitCode = (counts.critical ?? 0) + (counts.high ?? 0) > 0 ? 1 : 0
 
 /**
  * @param {string} text
@@ -52,3 +117,5 @@ function parse(text) {
     return undefined
   }
 }
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) main()

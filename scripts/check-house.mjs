@@ -1,10 +1,12 @@
-// The repository speaks of itself alone: no path of a machine and no registry host in tracked files, and a lock file that is whole.
+// The repository speaks of itself alone, and of all of itself: no path of a machine and no registry host in tracked files, a lock file that is whole, and nothing
+// public that docs/api does not announce or that has no words.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { apiFaults } from './api.mjs'
 import { root } from './prepare.mjs'
 
 /** Names that a checkout may lie under and that say nothing about a machine. */
@@ -93,6 +95,7 @@ function check() {
   const patterns = [...machinePaths(root, homedir()), ...registryHosts()]
   const faults = files.flatMap((file) => telltales(read(file), patterns).map((line) => `${file}:${line}`))
   faults.push(...lockFaults(JSON.parse(read('package-lock.json'))).map((fault) => `package-lock.json: ${fault}`))
+  faults.push(...apiFaults())
   for (const fault of faults) console.error(`house: ${fault}`)
   return faults.length === 0
 }

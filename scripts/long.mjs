@@ -66,6 +66,21 @@ const WHOLE = [
   'insight/experiments/statistics',
 ]
 const RACES = 'packages/millpond/test/races'
+/** Rooms with properties, which try the same values in `npm test`. */
+const PROPERTIES = [
+  'codec',
+  'core',
+  'engine',
+  'http/rules',
+  'invalidate',
+  'memory',
+  'observe',
+  'source',
+  'testing',
+  'tiers/file-model',
+  'wrap/pieces',
+]
+let drawn = 0
 
 /** @typedef {{ name: string, work: () => boolean }} Piece */
 
@@ -82,7 +97,7 @@ const stages = [
   },
   {
     name: 'soak of the memory tier',
-    share: 0.15,
+    share: 0.1,
     work: (share) => tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
   },
   {
@@ -98,6 +113,18 @@ const stages = [
       whileTime(
         share,
         WHOLE.map((name) => ({ name, work: () => tests([name], { MILLPOND_FORM: 'long' }) })),
+      ),
+  },
+  {
+    name: 'properties',
+    share: 0.05,
+    work: (share) =>
+      whileTime(
+        share,
+        PROPERTIES.map((name) => ({
+          name: `properties of ${name}`,
+          work: () => tests([`packages/millpond/test/${name}`], { MILLPOND_SEED: String(seed + drawn++) }),
+        })),
       ),
   },
   {

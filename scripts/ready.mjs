@@ -32,7 +32,7 @@ export function faultsOf(packages, changes) {
       ...(one.repository?.url && one.repository.directory === folder
         ? []
         : [of(`repository has no url, or not the directory "${folder}": provenance is checked against it`)]),
-      ...['license', 'description'].filter((name) => !Reflect.get(one, name)).map((name) => of(`has no ${name}`)),
+      ...['license', 'description', 'homepage', 'bugs'].filter((name) => !Reflect.get(one, name)).map((name) => of(`has no ${name}`)),
       ...['preinstall', 'install', 'postinstall'].filter((name) => one.scripts?.[name]).map((name) => of(`runs ${name} at its users'`)),
     ]
   })

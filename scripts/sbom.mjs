@@ -87,6 +87,16 @@ function component(packages, path, name, type) {
   }
 }
 
+/** The packages of others that users of any package here get, by the lock file. */
+export function broughtAlong() {
+  /** @type {{ packages: Record<string, Locked> }} */
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  const own = new Set(readdirSync(join(root, 'packages')).map((one) => `packages/${one}`))
+  const all = [...own].flatMap((folder) => sbomOf(packages, folder, folder).components)
+  const ours = new Set([...own].map((folder) => nameOfWorkspace(packages, folder)))
+  return [...new Map(all.map(({ purl, name, version }) => [purl, { name, version }])).values()].filter(({ name }) => !ours.has(name))
+}
+
 function write() {
   const [given, ...more] = process.argv.slice(2)
   if (given === '--help' || given === '-h') return console.log(USAGE)

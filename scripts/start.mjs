@@ -1,4 +1,4 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:observer`, `npm run bench:page`, `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`: installs and builds what is
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:observer`, `npm run bench:page`, `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`, `npm run bench:growing`: installs and builds what is
 // missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs'
@@ -18,6 +18,7 @@ const programs = {
   'bench-page': { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/page.js', help: 'bench/src/page.ts' },
   observer: { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/observer.js', help: 'bench/src/observer.ts' },
   ring: { project: 'bench', entry: 'bench/dist/ring.js', help: 'bench/src/ring.ts' },
+  growing: { project: 'bench', entry: 'bench/dist/growing.js', help: 'bench/src/growing.ts' },
   doors: { project: 'bench', entry: 'bench/dist/doors.js', help: 'bench/src/doors.ts' },
   images: { project: 'bench', entry: 'bench/dist/images.js', help: 'bench/src/images.ts' },
   'bench-http': { project: 'bench', entry: 'bench/dist/http.js', help: 'bench/src/http.ts' },

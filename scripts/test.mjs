@@ -49,15 +49,15 @@ const script = (file, ...args) => [process.execPath, [join(root, 'scripts', file
 /** None writes what another reads; the longest come first. @type {[string, import('./side-by-side.mjs').Check][]} */
 const stages = [
   ['types of tests and scripts (tsc)', (run) => run(...node('typescript-native', 'tsc')('-p', 'tsconfig.test.json'))],
-  ['nothing public without words (typedoc)', (run) => run(...script('reference.mjs', '--check'))],
   ['format and lint (biome)', (run) => run(...node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.'))],
   [
     'doors between rooms (dependency-cruiser)',
     (run) => run(...node('dependency-cruiser', 'depcruise')('--config', '.dependency-cruiser.mjs', ...sources())),
   ],
+  ['no known weakness in what users get (audit)', (run) => run(...script('audit.mjs'))],
   ['nothing unused (knip)', (run) => run(...node('knip')('--no-progress'))],
   ['the package as users get it (publint, attw)', checkPackage],
-  ['no machine in the files (house)', (run) => run(...script('check-house.mjs'))],
+  ['no machine in the files, nothing public unannounced or without words (house)', (run) => run(...script('check-house.mjs'))],
 ]
 
 checkNode()

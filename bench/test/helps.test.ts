@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ran } from '../../packages/millpond/test/services/index.ts'
 import { contestants } from '../src/consistency/contestants.ts'
+import { STEPS } from '../src/growing/steps.ts'
 import { ROWS } from '../src/rows.ts'
 
 const START = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url))
@@ -32,4 +33,12 @@ test('every program of package.json says what it is without installing or buildi
   expect(helps.get('bench-http')).toContain(namesOf('http.ts', 'KINDS').join(', '))
   expect(helps.get('consistency')).toContain(contestants.map(({ name }) => name).join(', '))
   expect(helps.get('consistency')).toContain(namesOf('consistency.ts', 'PARTS').join(', '))
+})
+
+test("the guide's story has a row for each step, as the program wrote it", () => {
+  const page = readFileSync(new URL('../../docs/guide/growing.md', import.meta.url), 'utf8')
+  const [, figures = ''] = /<!-- figures -->([\s\S]*)<!-- \/figures -->/.exec(page) ?? []
+  const rows = [...figures.matchAll(/^\| (\S.*?) +\|(.*)\|$/gm)].filter(([, , cells = '']) => /\d/.test(cells) && !/[a-z]/.test(cells))
+  expect(rows.map(([, name]) => name)).toEqual(STEPS.map(({ name }) => name))
+  expect(figures).toMatch(/reads of each process, \d{4}-\d\d-\d\d, Node /)
 })

@@ -10,17 +10,30 @@ const here = dirname(fileURLToPath(import.meta.url))
 const sources = ['src', 'package.json', 'build.mjs'].map((name) => join(here, name))
 const target = join(here, 'dist', 'app')
 const STYLE_TEXT = '@millpond/dashboard/style-text'
+/** Whose turn it is to build. */
+const lock = join(here, 'dist', 'app.lock')
 /** What the page was made of, written after it. */
 const mark = join(here, 'dist', 'app.sha256')
 
 async function buildPage() {
   const contents = digest()
   if (isBuilt(contents)) return
+  // Suites that begin together: one builds, the others wait for what it makes.
+  while (!isFirst()) await new Promise((resolve) => setTimeout(resolve, 50))
+  try {
+    if (!isBuilt(contents)) await build(contents)
+  } finally {
+    rmSync(lock, { force: true })
+  }
+}
+
+/** @param {string} contents */
+async function build(contents) {
   process.env.NODE_ENV = 'production' // whatever whoever started us is: React has two faces
-  const { build } = await import('vite')
+  const vite = await import('vite')
   // Beside its place and then into it: whoever serves the page meanwhile sees the old one or the new one.
   const draft = join(here, 'dist', `app-${process.pid}`)
-  await build({
+  await vite.build({
     configFile: false,
     root: join(here, 'src', 'app'),
     base: './',
@@ -47,20 +60,42 @@ async function buildPage() {
       },
     },
   })
-  // Suites that begin together each build: whoever comes second has made the same, and pulls it from under nobody.
-  if (isBuilt(contents)) return rmSync(draft, { recursive: true, force: true })
   rmSync(mark, { force: true })
   rmSync(target, { recursive: true, force: true })
   renameSync(draft, target)
   const assets = join(target, 'assets')
   const style = readdirSync(assets).find((name) => name.endsWith('.css'))
-  mkdirSync(join(here, 'dist'), { recursive: true })
   if (style === undefined) throw new Error('the build made no style sheet')
   copyFileSync(join(assets, style), join(here, 'dist', 'style.css'))
   const css = readFileSync(join(assets, style), 'utf8')
   writeFileSync(join(here, 'dist', 'style-text.js'), `export default ${JSON.stringify(css)}\n`)
-  writeFileSync(join(here, 'dist', 'style-text.d.ts'), 'declare const css: string\nexport default css\n')
+  writeFileSync(
+    join(here, 'dist', 'style-text.d.ts'),
+    '/** The style as text, for a shadow root. */\ndeclare const css: string\nexport default css\n',
+  )
   writeFileSync(mark, contents)
+}
+
+/** Whether nobody else builds; one that was ended in the middle holds up nobody. */
+function isFirst() {
+  mkdirSync(dirname(lock), { recursive: true })
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch {
+    if (isLeft()) rmSync(lock, { force: true })
+    return false
+  }
+}
+
+function isLeft() {
+  try {
+    const holder = Number(readFileSync(lock, 'utf8'))
+    // Between its making and its writing it is empty.
+    return holder > 0 && !process.kill(holder, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+  }
 }
 
 /** @param {string} contents */

@@ -2,11 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { apiReport } from '../api.mjs'
+import { describe, expect, it } from 'vitest'
+import { apiReport, wordless } from '../api.mjs'
+import { judgedByList } from '../audit.mjs'
 import { root } from '../prepare.mjs'
 import { faultsOf } from '../ready.mjs'
-import { sbomOf } from '../sbom.mjs'
+import { broughtAlong, sbomOf } from '../sbom.mjs'
 
 const whole = (folder: string, more: object = {}) =>
   [
@@ -18,6 +19,8 @@ const whole = (folder: string, more: object = {}) =>
       description: 'A package.',
       publishConfig: { access: 'public', provenance: true },
       repository: { url: 'https://example.com/r', directory: folder },
+      homepage: 'https://example.com',
+      bugs: 'https://example.com/issues',
       ...more,
     },
   ] as const
@@ -30,6 +33,7 @@ it('says what is missing before a release', () => {
     dependencies: { a: '1.1.0' },
     publishConfig: {},
     repository: {},
+    bugs: undefined,
     scripts: { postinstall: 'x' },
   })
   expect(faultsOf([whole('a'), wrong], '# Changes\n\n## Unreleased\n')).toEqual([
@@ -37,6 +41,7 @@ it('says what is missing before a release', () => {
     'b/package.json: asks for a 1.1.0, which is 1.2.0 here',
     expect.stringContaining('publishConfig'),
     expect.stringContaining('repository'),
+    'b/package.json: has no bugs',
     "b/package.json: runs postinstall at its users'",
     expect.stringContaining('CHANGELOG.md has no section "## 1.2.0'),
   ])
@@ -85,4 +90,112 @@ it('reports what can be imported once, without its words', () => {
     /## p\n\nexport interface Options \{\n {4}readonly ttl\?: number \| undefined;\n\}\n\nexport declare const limit: number;/,
   )
   expect(report).toMatch(/## p\/b\n\nOptions = p Options\n\nexport declare function make\(/)
+})
+
+const declared = (text: string): { file: string; remove: () => void } => {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-api-'))
+  const file = join(folder, 'a.d.ts')
+  writeFileSync(file, text)
+  return { file, remove: () => rmSync(folder, { recursive: true }) }
+}
+
+it('reports what exported types are made of, though it cannot be imported by name, and not what makes a class', () => {
+  const { file, remove } = declared(`interface Far { readonly deep: Deeper }
+type Deeper = 'one' | 'two'
+interface Inner { readonly secret: number }
+export declare class Made { constructor(inner: Inner); far(): Far }
+export {}
+`)
+  const report = apiReport([{ subpath: 'p', file }])
+  remove()
+  expect(report).toMatch(
+    /## What these are made of\n\ninterface Far \{\n {4}readonly deep: Deeper;\n\}\n\ntype Deeper = 'one' \| 'two';\n$/,
+  )
+})
+
+it('names what is public and has no words', () => {
+  const { file, remove } = declared(`/** Words. */
+export interface PoolOptions {
+  /** Words. */
+  readonly size: number
+  readonly name: string
+}
+/** @throws Error, which are no words about the function */
+export declare function open(): void
+export interface Pool { readonly open: boolean }
+/** Words. */
+export declare const limit: number
+`)
+  const behind = wordless([{ subpath: 'p/b', file }])
+  const front = wordless([{ subpath: 'millpond', file }])
+  remove()
+  expect(behind.sort()).toEqual(['PoolOptions.name', 'open'])
+  // Types, too, at the front door.
+  expect(front.sort()).toEqual(['Pool', 'PoolOptions.name', 'open'])
+})
+
+it('the reference has a page for whatever can be imported from millpond', () => {
+  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(
+    readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'),
+  )
+  const sources = Object.values(exports).flatMap(
+    ({ types }) => types?.replace('./dist/', 'packages/millpond/src/').replace('.d.ts', '.ts') ?? [],
+  )
+  // Its comments are of a kind that JSON does not have.
+  const pages = readFileSync(join(root, 'typedoc.json'), 'utf8')
+  expect(sources.length).toBeGreaterThan(30)
+  expect(sources.filter((one) => !pages.includes(`"${one}"`) && !/src\/tiers\/[a-z]+\/index\.ts$/.test(one))).toEqual([])
+})
+
+describe('the list of advisories, where the registry gives no answer', () => {
+  const read = '2031-05-01'
+  const known = {
+    read,
+    packages: ['a', '@b/*'],
+    advisories: [
+      { id: 'X-1', package: 'a', severity: 'high', vulnerable: ['<6.24.0', '>=7.0.0 <7.24.0'] },
+      { id: 'X-2', package: 'a', severity: 'moderate', vulnerable: ['=8.1.0'] },
+    ],
+  }
+  const judge = (name: string, version: string, days = 1) => judgedByList(known, [{ name, version }], Date.parse(read) + days * 86_400_000)
+
+  it.each([
+    ['6.23.9', 1],
+    ['6.24.0', 0],
+    ['7.0.0', 1],
+    ['7.9.9', 1],
+    ['7.23.10', 1],
+    ['7.24.0', 0],
+    ['10.0.0', 0],
+    ['7.23.9-beta.1', 1],
+  ])('knows whether %s is in a range', (version, faults) => {
+    expect(judge('a', version).fault.length).toBe(faults)
+  })
+
+  it('tells what is not severe and does not fail for it', () => {
+    expect(judge('a', '8.1.0')).toEqual({ fault: [], note: ['moderate: a 8.1.0: X-2'] })
+  })
+
+  it('fails for a package of which nobody has read', () => {
+    expect(judge('@b/c', '1.0.0').fault).toEqual([])
+    expect(judge('d', '1.0.0').fault).toEqual([expect.stringContaining('d 1.0.0 is not in scripts/advisories.json')])
+  })
+
+  it('fails when it is old, or has no day', () => {
+    expect(judge('a', '9.0.0', 180).fault).toEqual([])
+    expect(judge('a', '9.0.0', 181).fault).toEqual([expect.stringContaining('of 2031-05-01, 181 days ago')])
+    expect(judgedByList({ ...known, read: 'lately' }, [], Date.now()).fault.length).toBe(1)
+  })
+
+  it('refuses a range that it cannot read', () => {
+    const advisories = [{ id: 'X', package: 'a', severity: 'low', vulnerable: ['^1.2.3'] }]
+    expect(() => judgedByList({ ...known, advisories }, [{ name: 'a', version: '1.0.0' }], 0)).toThrow('"^1.2.3" is not a range')
+  })
+
+  it('knows all that users get, and has ranges that can be read', () => {
+    const list = JSON.parse(readFileSync(join(root, 'scripts/advisories.json'), 'utf8'))
+    const packages = broughtAlong()
+    expect(packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['hono', 'undici', 'mime']))
+    expect(judgedByList(list, packages, Date.parse(list.read)).fault).toEqual([])
+  })
 })

@@ -157,7 +157,7 @@ interface Purge {
   readonly works: readonly EdgeWork[]
 }
 
-/** @throws MillpondError `OPTION_INVALID` */
+/** One view of all edges: purges them, reads their figures, and brings files and pictures to where they fetch them. @throws MillpondError `OPTION_INVALID` */
 export function createCdn(options: CdnOptions): Cdn {
   checkOptions<CdnOptions>(options, OPTIONS, 'createCdn')
   const { edges, clock: time = systemTime } = options

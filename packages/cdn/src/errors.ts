@@ -46,9 +46,13 @@ export interface CdnErrorDetails {
 
 /** Every error that this package itself raises. `code` is stable; the message shows the value and the remedy, and never a credential. */
 export class CdnError extends Error {
+  /** What went wrong. */
   readonly code: CdnErrorCode
+  /** Which edge it was. */
   readonly vendor: string | undefined
+  /** The HTTP status that the vendor answered with. */
   readonly status: number | undefined
+  /** How long the vendor asks to be left alone. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: CdnErrorCode, message: string, { vendor, status, retryAfterMs, cause }: CdnErrorDetails = {}) {

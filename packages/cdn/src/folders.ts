@@ -29,6 +29,7 @@ type HowToUpload = Omit<UploadOptions, 'folder' | 'to' | 'files' | 'dryRun' | 'o
 
 /** One folder of this machine. */
 export interface CdnFolderOptions {
+  /** The folder on this machine. */
   readonly path: string
   /** Where its files go: `s3Store(…)` or `folderStore(…)` of `@millpond/cdn/assets`. Default: they are not uploaded. */
   readonly to?: AssetStore | undefined
@@ -57,10 +58,12 @@ interface InFolder {
 export interface FolderUploadOptions extends InFolder {
   /** Tells what would be sent, and sends nothing. Default `false`. */
   readonly dryRun?: boolean | undefined
+  /** Told after each file. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
 }
 
 export interface FolderImagesOptions extends InFolder {
+  /** Told after each picture. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined
 }
 

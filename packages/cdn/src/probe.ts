@@ -39,6 +39,7 @@ export interface LookOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default 10,000. */
   readonly timeoutMs?: number | undefined
+  /** Ends the look at the edges. */
   readonly signal?: AbortSignal | undefined
 }
 

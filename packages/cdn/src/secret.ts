@@ -11,14 +11,17 @@ export class Secret {
     this.#value = value
   }
 
+  /** The text itself. */
   reveal(): string {
     return this.#value
   }
 
+  /** What may be shown: never the text. */
   toString(): string {
     return HIDDEN
   }
 
+  /** What may be shown: never the text. */
   toJSON(): string {
     return HIDDEN
   }

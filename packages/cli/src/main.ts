@@ -14,7 +14,7 @@ import { ownStreams, type Streams } from './terminal/streams.ts'
 import { sentence, styled, text } from './terminal/text.ts'
 import { VERSION } from './version.ts'
 
-/** @returns the exit code; it never rejects */
+/** Runs the command line with the arguments after its name. @returns the exit code; it never rejects */
 export async function main(args: readonly string[], streams: Streams = ownStreams()): Promise<number> {
   const other = handedOver(args)
   if (other !== undefined) return other

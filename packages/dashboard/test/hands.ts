@@ -12,6 +12,10 @@ export function handsOn(page: Page) {
   const press = async (...keys: readonly string[]) => {
     for (const key of keys) await page.keyboard.press(key)
   }
+  /** To a page by its letter, which counts for a moment after the `g` alone. */
+  const go = async (letter: string) => {
+    await Promise.all([page.keyboard.press('g'), page.keyboard.press(letter)])
+  }
   /** Goes on with Tab until it is there; each stop on the way is one that can be seen. */
   const tabTo = async (target: Locator) => {
     for (let stop = 0; stop < MOST_STOPS; stop++) {
@@ -29,7 +33,7 @@ export function handsOn(page: Page) {
   const isOn = (target: Locator) => expect.poll(() => target.evaluate((element) => element.matches(':focus'))).toBe(true)
   /** What had the focus may be gone: the focus is not. */
   const isSomewhere = () => expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true)
-  return { button, press, tabTo, hit, isOn, isSomewhere }
+  return { button, press, go, tabTo, hit, isOn, isSomewhere }
 }
 
 /** `there` where it has the focus; else what has it and does not show it. A heading takes it only from the page itself, for who is read to. */

@@ -90,6 +90,19 @@ export async function signIn(page: Page, url: string, role: Role): Promise<void>
   await page.locator('nav[aria-label=Main]').waitFor({ state: 'attached' })
 }
 
+/** Keeps such requests of the page on their way until it is called. */
+export async function hold(page: Page, which: string): Promise<() => void> {
+  let letGo: () => void = () => undefined
+  const isOver = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  await page.route(which, async (route) => {
+    await isOver
+    await route.continue()
+  })
+  return letGo
+}
+
 /** A page as wide as a phone's, where somebody has signed in. */
 export async function openPhone(browser: Browser, url: string, role: Role): Promise<{ readonly page: Page; readonly faults: string[] }> {
   const context = await browser.newContext({ viewport: { width: 390, height: 900 } })

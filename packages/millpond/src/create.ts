@@ -60,6 +60,7 @@ export interface CacheOptions {
   readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
   readonly tiers?: readonly (MemoryTier | Tier | TierUse)[] | undefined
+  /** What loads and writes go by that do not say otherwise: times, tags, retries. */
   readonly defaults?: LoadOptions | undefined
   /**
    * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of `millpond/codec` makes. Default: JSON that
@@ -80,7 +81,7 @@ export interface CacheOptions {
   readonly models?: ModelRules | undefined
   /**
    * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes.
-   * Each write and delete then names one more target. Default `off`.
+   * Each write and delete then names one more target; a process where it is `off` names none, so give all of them the same. Default `off`.
    */
   readonly dependencies?: Dependencies | undefined
   /**

@@ -62,6 +62,17 @@ describe('pictures', () => {
       ]),
     )
 
+  /** One that is still being made after ten seconds is asked for again, as it says. */
+  const made = (path: string, base?: string) =>
+    until(
+      `a picture at ${path}`,
+      async () => {
+        const answer = await bytesAt(path, {}, base)
+        return (answer.status !== 503 || answer.headers.get('retry-after') === null) && answer
+      },
+      50_000,
+    )
+
   test('N3: each organisation has one, in formats of which the page offers the smallest first', async () => {
     expect([...page.matchAll(/<picture>/g)].length).toBe(4)
     expect(page).toMatch(
@@ -74,7 +85,7 @@ describe('pictures', () => {
       [addresses().webp ?? '', 'image/webp'],
       [png, 'image/png'],
     ] as const) {
-      const { status, headers, body } = await bytesAt(path)
+      const { status, headers, body } = await made(path)
       expect([status, headers.get('content-type')]).toEqual([200, type])
       expect(await sharp(body).metadata()).toMatchObject({ width: 320, height: 180 })
       sizes.push(body.length)
@@ -91,13 +102,14 @@ describe('pictures', () => {
   test('N4: with another name it is another, at the service and at the edge, as soon as the write is answered', async () => {
     const { webp = '' } = addresses()
     const { edge = '' } = subject.service
-    const before = (await bytesAt(webp)).body
+    const before = (await made(webp)).body
     await until('the edge to keep it', async () =>
       /deals-edge; hit/.test((await bytesAt(webp, {}, edge)).headers.get('cache-status') ?? ''),
     )
     const written = await subject.send('PATCH', '/api/organizations/1/', ADMINISTRATOR, { name: 'Another Name' })
-    expect([written.status, written.json.forgotten.edge]).toEqual([200, 'purged'])
-    const [here, there] = [(await bytesAt(webp)).body, (await bytesAt(webp, {}, edge)).body]
+    expect(written.status).toBe(200)
+    expect(written.json.forgotten.edge, 'in time').toBe('purged') // a write waits for two seconds
+    const [here, there] = [(await made(webp)).body, (await made(webp, edge)).body]
     expect(here.equals(before)).toBe(false)
     expect(there.equals(here)).toBe(true)
     // The job that settles the notes of writes may have met this one's before it was done with, and told the edge as well.

@@ -44,7 +44,7 @@ export interface ReadManifest {
 
 const NONE: AssetManifest = { schema: SCHEMA, files: {}, objects: {} }
 
-/** @throws CdnError `REFUSED` where something else lies in its place. */
+/** The list of what has been uploaded; an empty one where there is none. @throws CdnError `REFUSED` where something else lies in its place. */
 export async function readManifest(store: AssetStore, key: string): Promise<ReadManifest> {
   const found = await store.read(key)
   if (found === undefined) return { manifest: NONE, version: null }

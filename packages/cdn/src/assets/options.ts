@@ -42,6 +42,7 @@ export interface UploadProgress {
 }
 
 export interface UploadOptions {
+  /** The folder on this machine whose files go up. */
   readonly folder: string
   /** `s3Store(…)` or `folderStore(…)`. */
   readonly to: AssetStore
@@ -61,7 +62,9 @@ export interface UploadOptions {
   readonly concurrency?: number | undefined
   /** Tells what would be sent, and sends nothing. Default `false`. */
   readonly dryRun?: boolean | undefined
+  /** Told after each file. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
+  /** Begins no further file; what is under way is given up. */
   readonly signal?: AbortSignal | undefined
   /** For tests: epoch milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined

@@ -15,6 +15,7 @@ export interface ImageHandlerOptions extends Omit<ImageOptions, 'widths'> {
   readonly cache: Cache
   /** Where pictures come from, by name: `folderSource(path)`, or a function; `undefined`: there is none of that name. */
   readonly source: ImageSource
+  /** The keys by which addresses of pictures are signed. */
   readonly keys: ImageKeys
   /** What its addresses begin with. Default `'/images/'`. */
   readonly base?: string | undefined

@@ -14,6 +14,7 @@ import type { ImageJobs } from './waiting.ts'
 import { byJob, settingsDigest, workOn } from './work.ts'
 
 export interface OptimizeOptions extends ImageOptions {
+  /** The folder on this machine whose pictures are read. */
   readonly folder: string
   /** Where the variants go, with the folder's own layout. Not within `folder`. Default: `folder` with `-optimized` behind its name. */
   readonly output?: string | undefined
@@ -21,7 +22,9 @@ export interface OptimizeOptions extends ImageOptions {
   readonly paths?: readonly string[] | undefined
   /** Who runs them: `cache.jobs`. Default: jobs of this process alone, four at a time. Other processes that take part need `workOnImages(jobs)` and the same folders. */
   readonly jobs?: ImageJobs | undefined
+  /** Told after each picture. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined
+  /** Begins no further picture. */
   readonly signal?: AbortSignal | undefined
 }
 

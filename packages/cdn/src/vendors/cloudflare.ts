@@ -56,7 +56,7 @@ const PLANS: Readonly<Record<CloudflarePlan, readonly [perSecond: number, burst:
     enterprise: [50, 500, 3000, 500],
   }
 
-/** @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A zone of Cloudflare as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function cloudflare(options: CloudflareOptions = {}): Edge {
   checkOptions<CloudflareOptions>(options, OPTIONS, 'cloudflare')
   const { name = 'cloudflare', plan = 'free', origin } = options

@@ -55,7 +55,7 @@ const LIMITS: readonly EdgeLimit[] = [
   { kinds: ['prefix', 'everything'], perRequest: 15, cost: 'target', burst: 15, perSecond: 0, source: SOURCE },
 ]
 
-/** @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A distribution of CloudFront as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function cloudFront(options: CloudFrontOptions = {}): Edge {
   checkOptions<CloudFrontOptions>(options, OPTIONS, 'cloudFront')
   const { name = 'cloudfront', tags = false } = options

@@ -37,7 +37,7 @@ const SOURCE = 'https://apis.io/rate-limits/fastly/fastly-rate-limits/'
 const PER_SECOND = 100_000 / 3600
 const BURST = 1000
 
-/** @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A service of Fastly as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function fastly(options: FastlyOptions = {}): Edge {
   checkOptions<FastlyOptions>(options, OPTIONS, 'fastly')
   const { name = 'fastly', origin } = options

@@ -31,6 +31,7 @@ const LIMITS: readonly EdgeLimit[] = [
 ]
 
 /**
+ * A Millpond proxy as an edge, purged over its admin port.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * createCdn({ edges: [millpondProxy({ admin: 'http://127.0.0.1:9090', origin: 'https://www.example.com' })] })

@@ -1,5 +1,6 @@
 // Who may do what: scopes, and the roles that carry them.
 
+/** Each thing that a token may be allowed to do. */
 export const SCOPES = [
   'metrics:read',
   'config:read',
@@ -22,6 +23,7 @@ export const SCOPES = [
 ] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** The roles that a user or a token can have, from the least to the most; `auditor` reads what the others have done. */
 export const ROLES = ['viewer', 'operator', 'editor', 'admin', 'auditor'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -29,6 +31,7 @@ const VIEWER: readonly Scope[] = ['metrics:read', 'config:read', 'alerts:read', 
 const OPERATOR: readonly Scope[] = [...VIEWER, 'invalidate', 'warm', 'alerts:resolve', 'cdn:purge', 'benchmark']
 const EDITOR: readonly Scope[] = [...OPERATOR, 'config:write', 'experiments:write', 'cdn:write']
 
+/** The scopes of each role. */
 export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: VIEWER,
   operator: OPERATOR,

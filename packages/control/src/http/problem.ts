@@ -17,8 +17,11 @@ export interface ProblemMore {
 
 /** What ends a request early. */
 export class Problem extends Error {
+  /** The HTTP status that it is answered with. */
   readonly status: number
+  /** What went wrong; for programs. */
   readonly code: string
+  /** What stands in the answer beside code and words. */
   readonly more: ProblemMore
 
   constructor(status: number, code: string, detail: string, more: ProblemMore = {}) {

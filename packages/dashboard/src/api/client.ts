@@ -31,9 +31,13 @@ export interface CacheClient {
 
 /** What the server refused, or that it did not answer (`status` 0). */
 export class ApiError extends Error {
+  /** The HTTP status; 0 where there was no answer. */
   readonly status: number
+  /** What went wrong, as the control plane calls it. */
   readonly code: string
+  /** By which its log tells of this request. */
   readonly requestId: string | undefined
+  /** How long it asks to be left alone. */
   readonly retryAfterMs: number | undefined
   /** The problem document as it came. */
   readonly document: Readonly<Record<string, unknown>>
@@ -63,7 +67,7 @@ const OPTIONS = {
   auth: fn('a function that answers headers'),
 }
 
-/** @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
+/** Asks the routes of a control plane, with the credentials of whoever uses the page. @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
 export function createCacheClient(options: CacheClientOptions = {}): CacheClient {
   checkOptions<CacheClientOptions>(options, OPTIONS, 'createCacheClient')
   const base = (options.apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')

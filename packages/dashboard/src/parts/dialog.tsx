@@ -1,5 +1,5 @@
 // A dialog: the browser's own, so that focus, Escape and what lies behind are the browser's business.
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react'
 import { usePressBeside } from './press-beside.ts'
 
 export function Dialog({
@@ -16,7 +16,8 @@ export function Dialog({
   const ref = useRef<HTMLDialogElement>(null)
   const heading = useId()
   const beside = usePressBeside(onClose)
-  useEffect(() => {
+  // In the same turn as it comes and goes: no key that is pressed next may find the focus on its way.
+  useLayoutEffect(() => {
     const dialog = ref.current
     if (dialog === null || dialog.open) return
     const place = dialog.getRootNode()
@@ -24,14 +25,13 @@ export function Dialog({
     dialog.showModal()
     return () => {
       dialog.close()
-      // What opened it may be gone by what was done in it.
-      const back =
-        before?.isConnected === true
-          ? before
-          : place instanceof Document || place instanceof ShadowRoot
-            ? place.querySelector('main')
-            : null
-      if (back instanceof HTMLElement) back.focus()
+      // Once the page is as it will be: what opened the dialog may be gone by what was done in it, and a new page begins at its heading.
+      queueMicrotask(() => {
+        if (!(place instanceof Document || place instanceof ShadowRoot)) return
+        if (place.activeElement !== null && place.activeElement !== document.body) return
+        const back = before?.isConnected === true ? before : place.querySelector('main')
+        if (back instanceof HTMLElement) back.focus()
+      })
     }
   }, [])
   return (
@@ -43,7 +43,7 @@ export function Dialog({
         event.preventDefault()
         onClose()
       }}
-      onClose={() => ref.current?.open !== true && onClose()}
+      onClose={() => ref.current?.open === false && onClose()}
       {...beside}
     >
       <div className="dialog-body">

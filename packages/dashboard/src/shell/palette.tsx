@@ -1,5 +1,5 @@
 // The palette: pages by name, and what can be done with whatever was typed.
-import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { type Access, useAccess, useDashboard } from '../context.tsx'
 import { lineOf } from '../format/lines.ts'
 import { usePressBeside } from '../parts/press-beside.ts'
@@ -20,7 +20,8 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const ref = useRef<HTMLDialogElement>(null)
   const list = useId()
   const beside = usePressBeside(onClose)
-  useEffect(() => {
+  // In the same turn as it comes and goes: what is typed next goes into its field, and the focus back to where it was.
+  useLayoutEffect(() => {
     const dialog = ref.current
     if (dialog !== null && !dialog.open) dialog.showModal()
     return () => dialog?.close()
@@ -55,7 +56,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
         event.preventDefault()
         onClose()
       }}
-      onClose={() => ref.current?.open !== true && onClose()}
+      onClose={() => ref.current?.open === false && onClose()}
       {...beside}
     >
       <input

@@ -22,10 +22,11 @@ export function Shell() {
   const key = query.get('key')
   const keyName = useKeyName()
   const live = useLive()
-  const [open, setOpen] = useState<'palette' | 'help' | undefined>()
+  // Counted: what the browser has closed and not yet told of is opened anew.
+  const [open, setOpen] = useState<{ readonly what: 'palette' | 'help'; readonly nth: number } | undefined>()
   const close = useCallback(() => setOpen(undefined), [])
-  const openPalette = useCallback(() => setOpen('palette'), [])
-  const openHelp = useCallback(() => setOpen('help'), [])
+  const openPalette = useCallback(() => setOpen((before) => ({ what: 'palette', nth: (before?.nth ?? 0) + 1 })), [])
+  const openHelp = useCallback(() => setOpen((before) => ({ what: 'help', nth: (before?.nth ?? 0) + 1 })), [])
   const togglePause = useCallback(() => live.setPaused(!live.isPaused), [live])
   useShortcuts({ openPalette, openHelp, togglePause })
   const main = useRef<HTMLElement>(null)
@@ -64,8 +65,8 @@ export function Shell() {
           </div>
         </main>
       </div>
-      {open === 'palette' && <Palette onClose={close} />}
-      {open === 'help' && <Help onClose={close} />}
+      {open?.what === 'palette' && <Palette key={open.nth} onClose={close} />}
+      {open?.what === 'help' && <Help key={open.nth} onClose={close} />}
     </>
   )
 }

@@ -1,5 +1,5 @@
 // The keyboard: `g` and a letter go to a page, single letters act. Never while one writes.
-import { useEffect } from 'react'
+import { useLayoutEffect, useRef } from 'react'
 import { placeOf, usePlace } from '../place/place.tsx'
 import { PAGES } from './pages.ts'
 
@@ -13,19 +13,21 @@ export interface ShortcutActions {
 
 export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutActions): void {
   const { go } = usePlace()
-  useEffect(() => {
-    let begunAt = 0
+  /** When `g` was pressed; also where the page has changed since. */
+  const begun = useRef(0)
+  // With the page, not after it: whoever sees it can press a key.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && !event.altKey && letterOf(event).toLowerCase() === 'k') {
         event.preventDefault()
-        openPalette()
+        if (!event.repeat) openPalette()
         return
       }
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || isWriting(event)) return
       const key = letterOf(event)
-      const isSecond = event.timeStamp - begunAt < WITHIN_MS && begunAt > 0
-      begunAt = !isSecond && key === 'g' ? event.timeStamp : 0
-      if (begunAt > 0) return
+      const isSecond = event.timeStamp - begun.current < WITHIN_MS && begun.current > 0
+      begun.current = !isSecond && key === 'g' ? event.timeStamp : 0
+      if (begun.current > 0) return
       const entry = PAGES.find(({ shortcut }) => shortcut === (isSecond ? `g ${key}` : key))
       if (entry !== undefined) go(placeOf(entry.page))
       else if (key === '/') openPalette()

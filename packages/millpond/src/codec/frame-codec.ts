@@ -22,6 +22,7 @@ export interface FrameCodecOptions {
   readonly hides?: Hides | undefined
   /** Only what this transform was applied to, as the last one, is read. It must be among `transforms`. */
   readonly requires?: Transform | undefined
+  /** What a value may be at most, so that hostile bytes cost little. */
   readonly limits?: Partial<CodecLimits> | undefined
   /** Called for each body that is not believed and so becomes a miss. Must not throw. */
   readonly onReject?: ((reason: Rejection) => void) | undefined

@@ -17,6 +17,7 @@ export interface HybridKeys {
 }
 
 export interface HybridOptions {
+  /** The receiver's public key. */
   readonly publicKey: string
   /** Without it the service only wraps. */
   readonly privateKey?: string | undefined

@@ -107,8 +107,11 @@ export interface KeyService {
 
 /** Keys as the service has wrapped them. */
 export interface WrappedKeyringOptions {
+  /** What unwraps the keys, such as `awsKms(…)`. */
   readonly service: Pick<KeyService, 'unwrap'>
+  /** The id of the key that new entries are sealed with. */
   readonly current: string
+  /** Wrapped keys by their id. */
   readonly keys: Readonly<Record<string, Uint8Array>>
   /** As for `keyring`: the key that seals in place of `current` from a moment on. */
   readonly next?: KeyringOptions['next'] | undefined

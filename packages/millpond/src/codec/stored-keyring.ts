@@ -17,9 +17,11 @@ import { valueCodec } from './value-codec.ts'
 export interface StoredKeyringOptions {
   /** Wraps the keys: one from a key service, say. */
   readonly by: KeyRing
+  /** Where the wrapped keys lie. */
   readonly store: KeyStore
   /** Which ring of the store: letters, digits, `_` and `-`, at most 40. Default `'cache'`. */
   readonly name?: string | undefined
+  /** When a new key takes over by itself. */
   readonly rotateAfter?: RotateAfter | undefined
   /** How long a new key is there before it seals: longer than `recheck`, and than clocks differ. Default `'10m'`. */
   readonly overlap?: Duration | undefined

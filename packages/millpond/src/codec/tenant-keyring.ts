@@ -45,6 +45,7 @@ export interface TenantKeyring extends KeyRing {
 }
 
 export interface RewrapOptions {
+  /** Ends it after the step that is under way. */
   readonly signal?: AbortSignal | undefined
   /** Told after each step of the store's list. */
   readonly onProgress?: ((progress: Rewrapped) => void) | undefined

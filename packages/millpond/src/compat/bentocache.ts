@@ -25,7 +25,9 @@ export interface BentocacheOptions {
 
 /** What a call may say. */
 export interface BentoEntryOptions extends BentocacheOptions {
+  /** The key. */
   readonly key: string
+  /** Tags by which it can be invalidated. */
   readonly tags?: readonly string[] | undefined
 }
 
@@ -48,6 +50,7 @@ export type BentoFactory<T> = (context: BentoFactoryContext) => T | Promise<T>
 
 /** `getOrSet`. */
 export interface BentoGetOrSetOptions<T> extends BentoEntryOptions {
+  /** Loads the value where there is none. */
   readonly factory: BentoFactory<T>
   /** Runs the factory, whatever is held. */
   readonly forceFresh?: boolean | undefined
@@ -57,14 +60,17 @@ export interface BentoGetOrSetOptions<T> extends BentoEntryOptions {
 
 /** `set`. */
 export interface BentoSetOptions extends BentoEntryOptions {
+  /** What is stored. */
   readonly value: unknown
 }
 
 /** `get`. */
 export interface BentoGetOptions<T> {
+  /** The key. */
   readonly key: string
   /** A value, or a function that makes it. */
   readonly defaultValue?: T | (() => T | Promise<T>) | undefined
+  /** How long after its time an entry may still be answered; `false`: not at all. */
   readonly grace?: false | BentoDuration | undefined
 }
 

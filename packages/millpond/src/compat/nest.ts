@@ -15,7 +15,9 @@ export interface MillpondModuleAsyncOptions {
   /** Makes the cache; it is closed with the application. */
   // biome-ignore lint/suspicious/noExplicitAny: as Nest types what it injects
   readonly useFactory: (...dependencies: any[]) => Cache | Promise<Cache>
+  /** The providers that the factory takes. */
   readonly inject?: FactoryProvider['inject'] | undefined
+  /** The modules that export them. */
   readonly imports?: ModuleMetadata['imports'] | undefined
 }
 
@@ -82,6 +84,7 @@ export const InjectCache = (): PropertyDecorator & ParameterDecorator => Inject(
 export interface CachedOptions<A extends readonly unknown[] = readonly unknown[]> extends Omit<LoadOptions, 'tags'> {
   /** What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from them to it. Default: the names of class and method. */
   readonly key?: readonly KeyPart[] | ((args: A) => Key) | undefined
+  /** Tags of each answer, or what makes them of the arguments. */
   readonly tags?: readonly string[] | ((args: A) => readonly string[]) | undefined
   /** Of the cache. Default: the one that was given. */
   readonly namespace?: string | undefined

@@ -52,6 +52,7 @@ export interface CodecOptions {
   readonly keyNames?: Uint8Array | string | undefined
   /** With `encrypt`: whether what lies there unencrypted is read. For the days of the change only: whoever can write there can forge it. Default `false`. */
   readonly readsPlain?: boolean | undefined
+  /** What a value may be at most, so that hostile bytes cost little. */
   readonly limits?: Partial<CodecLimits> | undefined
 }
 

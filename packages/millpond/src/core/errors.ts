@@ -31,6 +31,7 @@ export type ErrorCode =
 
 /** Every error that Millpond itself raises. `code` is stable; the message shows the value and the remedy. */
 export class MillpondError extends Error {
+  /** What went wrong; for programs. */
   readonly code: ErrorCode
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(`[millpond] ${message}`, options)

@@ -66,8 +66,11 @@ export interface GuardOptions {
   readonly breaker?: GuardBreaker | false | undefined
   /** For calls that may be made twice. `{}` for the defaults. */
   readonly retry?: GuardRetry | false | undefined
+  /** How many loads run at a time, and how many may wait; `false`: any number. */
   readonly bulkhead?: GuardBulkhead | false | undefined
+  /** Asks a second time where an answer takes longer than most; `false`: never. */
   readonly hedge?: GuardHedge | false | undefined
+  /** The share of failures that opens the guard; `false`: none does. */
   readonly errorThreshold?: GuardErrorThreshold | false | undefined
   /** When one call is given up, counts as failed and may be made again. Default: the hard timeout of the load alone. */
   readonly timeout?: Duration | undefined

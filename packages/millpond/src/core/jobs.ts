@@ -45,9 +45,11 @@ export type ListedState = Exclude<JobState, 'done'>
 export interface ListOptions {
   /** Default: all three. */
   readonly states?: readonly ListedState[] | undefined
+  /** Only jobs of this kind. */
   readonly kind?: string | undefined
   /** Default 100, at most 1000. */
   readonly limit?: number | undefined
+  /** How many are passed over. */
   readonly offset?: number | undefined
 }
 

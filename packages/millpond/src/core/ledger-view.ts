@@ -143,9 +143,11 @@ export class LedgerView {
     return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad
   }
 
-  /** As `judgeApart`, by the names that lines use; for whoever knows no others. */
-  judgeNamedApart(key: string, tags: readonly string[], seq: number): Judgement {
-    if (seq < this.outerFloor) return 'void'
+  /**
+   * May what was computed from an entry be believed, as far as the entry goes? By the names that lines use. Among the tags is that of its dependents, which
+   * each step that names the key moves: no key target has to be remembered for this, however old the entry was.
+   */
+  judgeDependent(key: string, tags: readonly string[], seq: number): Judgement {
     return seq >= this.head ? 'valid' : this.#judgeNamed(key, tags, seq, 'valid')
   }
 
@@ -190,9 +192,9 @@ export class LedgerView {
     return this.#blame({ key, tags }, named, seq, isApart) ?? this.abroad?.blame(tags)
   }
 
-  /** As `blame` of a copy, by the names that lines use. */
-  blameNamed(key: string, tags: readonly string[], seq: number): Blame | undefined {
-    return this.#blame({ key, tags }, { key, tags }, seq, true)
+  /** Which target takes what was computed from the entry, by the names that lines use. */
+  blameDependent(key: string, tags: readonly string[], seq: number): Blame | undefined {
+    return this.#blame({ key, tags }, { key, tags }, seq, false)
   }
 
   #blame({ key, tags }: Named, named: Named, seq: number, isApart: boolean): Blame | undefined {

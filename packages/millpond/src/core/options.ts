@@ -39,6 +39,7 @@ export interface EntryOptions {
 
 /** How a read is answered. */
 export interface ReadOptions {
+  /** How fresh the answer must be. Default: that of the cache. */
   readonly consistency?: Consistency | undefined
   /** A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What cannot be read counts as none. */
   readonly after?: string | undefined

@@ -193,6 +193,7 @@ export interface WarmingSettings {
 
 /** Plans that run again and again. */
 export interface WarmScheduleOptions extends WarmOptions {
+  /** What is loaded, one after the other. */
   readonly plans: readonly WarmPlan[]
   /** How often plans run that do not say so themselves. Default: `warming.every` of the cache, else `'5m'`. */
   readonly every?: Duration | undefined

@@ -57,7 +57,7 @@ export class Abroad {
       const from = isAbroad(tag) ? this.#parse(tag) : undefined
       const view = from && this.#spaceOf(from.namespace)?.ledger.view
       if (from === undefined || view === undefined || judgeThere(view, from) === 'valid') continue
-      const { kind, name } = view.blameNamed(from.key, from.tags, from.asOf.seq) ?? { kind: 'clear', name: '' }
+      const { kind, name } = view.blameDependent(from.key, from.tags, from.asOf.seq) ?? { kind: 'clear', name: '' }
       return { kind, name, seq: 0 }
     }
     return undefined
@@ -116,6 +116,5 @@ export class Abroad {
   }
 }
 
-/** No step there has dropped what was computed here: a target that was forgotten may have been its own. */
 const judgeThere = (view: LedgerView, { key, tags, asOf }: FromAbroad): Judgement =>
-  asOf.epoch === view.epoch ? view.judgeNamedApart(key, tags, asOf.seq) : 'void'
+  asOf.epoch === view.epoch ? view.judgeDependent(key, tags, asOf.seq) : 'void'

@@ -177,6 +177,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly write?: WriteStrategy | undefined
   /** The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL where `refreshAhead` does not say otherwise. */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
+  /** Writes are acknowledged when they are queued, and reach the source later. */
   readonly writeBehind?: WriteBehindOptions | undefined
 }
 

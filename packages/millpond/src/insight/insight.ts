@@ -56,6 +56,7 @@ export interface WindowOptions {
 }
 
 export interface CostOptions {
+  /** What memory, loads and tiers cost. */
   readonly prices: Prices
 }
 

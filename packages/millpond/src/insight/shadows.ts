@@ -26,9 +26,11 @@ export interface ShadowOf {
 }
 
 export interface ShadowsOptions {
+  /** The sizes and policies that are simulated. */
   readonly shadows: readonly ShadowOf[]
   /** Of the whole cache, in `unit`. */
   readonly capacity: number
+  /** What a size is counted in. */
   readonly unit: 'entries' | 'bytes'
   /** About how many entries the whole cache holds when it is full. */
   readonly entries: number

@@ -56,7 +56,7 @@ const QUESTION: Shape<WhatIfQuestion> = {
   ttl: check((value): value is number => typeof value === 'number' && value > 0, 'a number above 0'),
 }
 
-/** @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked */
+/** What one other setting would have brought, from what a recorder has seen. @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked */
 export function whatIfOf(seen: WhatIfSeen, question: WhatIfQuestion): WhatIf {
   checkOptions<WhatIfQuestion>(question, QUESTION, 'whatIf')
   const asked = Object.values(question).filter((value) => value !== undefined)

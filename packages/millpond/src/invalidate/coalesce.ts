@@ -6,6 +6,7 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 export interface CoalesceOptions<T, R> {
   /** The window of a target. */
   readonly every: Duration
+  /** The time that it goes by. */
   readonly clock: Clock
   /** Does the work; given what the last call of the window asked for. */
   readonly run: (target: string, request: T) => Promise<R>

@@ -86,6 +86,7 @@ const CRITERIA: Shape<Criteria> = {
 const NO_RELATIONS = new Relations()
 
 /**
+ * Checks criteria, and says by which keys, tags, patterns and namespaces they reach what they mean.
  * @throws MillpondError `OPTION_INVALID` for unknown or no criteria, an id without a model, too many keys or patterns, a time that is none;
  * `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
  */

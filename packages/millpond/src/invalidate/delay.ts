@@ -30,6 +30,7 @@ export class Delays {
   }
 
   /** @throws MillpondError `DURATION_INVALID` for what is no duration, or over `MAX_DELAY_MS`. */
+  /** Runs it after a delay, unless it is cancelled before. */
   start<R>(delay: Duration, run: () => Promise<R>): Delayed<R> {
     const ms = parseDuration(delay, 'delay')
     if (ms > MAX_DELAY_MS) throw new MillpondError('DURATION_INVALID', `delay: ${show(delay)} is over 24 days: schedule a job instead`)

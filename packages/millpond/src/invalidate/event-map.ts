@@ -7,7 +7,9 @@ import type { Criteria } from './criteria.ts'
 export type EventRule<P> = (payload: P) => Criteria | undefined
 
 export interface EventMapOptions<M, R> {
+  /** What each event invalidates. */
   readonly events: { readonly [E in keyof M]: EventRule<M[E]> }
+  /** What carries it out, such as `(criteria) => cache.invalidate(criteria)`. */
   readonly invalidate: (criteria: Criteria) => Promise<R>
   /** Told what went wrong with events from an attached emitter, which nobody awaits. */
   readonly onError: (event: string, error: unknown) => void

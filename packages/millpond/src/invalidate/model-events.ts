@@ -8,6 +8,7 @@ import { checkModel, idText, type ModelId } from './model-tags.ts'
 import type { CascadePlan, ChangeKind, Relations } from './relations.ts'
 
 export interface ModelEventsOptions<R> {
+  /** What belongs to what. */
   readonly relations: Relations
   /** Invalidates the tags of one or many changes, in one step. */
   readonly invalidate: (plan: CascadePlan) => Promise<R>

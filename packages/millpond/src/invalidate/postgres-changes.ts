@@ -25,9 +25,11 @@ export interface TableChange {
 export interface FollowOptions extends PostgresChangesSql {
   /** Makes and connects a client. Called again after each loss. */
   readonly connect: () => Promise<ListenClient>
+  /** The time that it goes by. */
   readonly clock: Clock
   /** Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch counts as missed. */
   readonly changed: (changes: readonly TableChange[]) => Promise<unknown>
+  /** Told of changes that could not be read or carried out. */
   readonly onError?: ((error: unknown) => void) | undefined
   /** How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default [100, 10,000]. */
   readonly reconnectMs?: readonly [number, number] | undefined

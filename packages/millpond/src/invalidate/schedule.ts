@@ -19,11 +19,15 @@ export interface JobQueue {
 }
 
 export interface ScheduleOptions {
+  /** Where it waits for its time. */
   readonly jobs: JobQueue
   /** Whose entries. Part of the job, since one queue serves all namespaces. */
   readonly namespace: string
+  /** What will be invalidated. */
   readonly criteria: Criteria
+  /** `delete`, or `expire`: a stale answer may be given while it is loaded anew. */
   readonly mode?: 'delete' | 'expire' | undefined
+  /** What belongs to what, for criteria that name models. */
   readonly relations?: Relations | undefined
   /** Epoch milliseconds. */
   readonly now: number

@@ -25,7 +25,9 @@ const MAX_COOKIE_HEADER = 16_384
 
 /** Carries a read-your-writes token in a header or a cookie. */
 export class TokenCarrier {
+  /** The name of the header that carries it. */
   readonly header: string
+  /** The name of the cookie that carries it. */
   readonly cookie: string
   readonly #options: TokenOptions
   readonly #isSecure: boolean

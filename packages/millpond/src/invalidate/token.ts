@@ -25,7 +25,7 @@ const VERSION = 1
 const MAX_TEXT_BYTES = 255
 const MAC_BYTES = 16
 
-/** @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel. */
+/** A token of the positions that a reader must have seen. @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel. */
 export function encodeToken(positions: Positions, options: TokenOptions = {}): string {
   checkOptions<TokenOptions>(options, TOKEN, 'token')
   if (positions.size > MAX_TOKEN_NAMESPACES) {

@@ -15,6 +15,7 @@ import { type DueInvalidation, plainInvalidation, readPayload } from './schedule
 export type RunSql = (sql: string, parameters: readonly unknown[]) => Promise<readonly object[]>
 
 export interface TransactionOutboxOptions {
+  /** Whose SQL it writes. */
   readonly dialect: 'postgres' | 'sqlite'
   /** Outside of transactions: rows are read and removed by it. */
   readonly run: RunSql
@@ -24,6 +25,7 @@ export interface TransactionOutboxOptions {
   readonly table?: string | undefined
   /** How often the table is looked at for what other processes have left, once `start` was called. Default `'1s'`. */
   readonly every?: Duration | undefined
+  /** The time that it goes by. */
   readonly clock?: Clock | undefined
   /** Told of rows that could not be applied or read: they stay, and are tried again. */
   readonly onError?: ((error: unknown) => void) | undefined
@@ -32,6 +34,7 @@ export interface TransactionOutboxOptions {
 export interface NoteOptions {
   /** Whose entries. Default `'default'`. */
   readonly namespace?: string | undefined
+  /** `delete`, or `expire`: a stale answer may be given while it is loaded anew. */
   readonly mode?: 'delete' | 'expire' | undefined
 }
 
@@ -73,7 +76,7 @@ const OPTIONS: Shape<TransactionOutboxOptions> = {
 const NOTE: Shape<NoteOptions> = { namespace: text, mode: oneOf('delete', 'expire') }
 const PAGE = 100
 
-/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+/** Notes invalidations as rows of your own transaction, and sends what has been committed. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
 export function transactionOutbox(options: TransactionOutboxOptions): TransactionOutbox {
   checkOptions<TransactionOutboxOptions>(options, OPTIONS, 'transactionOutbox')
   return new Outbox(options)

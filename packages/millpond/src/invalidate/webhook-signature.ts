@@ -7,9 +7,11 @@ import { MillpondError } from '../core/errors.ts'
 export type WebhookSecret = string | Uint8Array
 
 export interface SignOptions {
+  /** The secret that sender and receiver share. */
   readonly secret: WebhookSecret
   /** Names the message; a retry carries the same one. 1 to 128 visible ASCII characters without a dot. */
   readonly id: string
+  /** The body as it is sent, byte by byte. */
   readonly body: string | Uint8Array
   /** Epoch milliseconds; sent as whole seconds. */
   readonly now: number

@@ -24,6 +24,7 @@ export interface WebhookOptions<R> {
   readonly secret: WebhookSecret | readonly WebhookSecret[]
   /** Invalidates; its acknowledgement is what the sender is told. */
   readonly invalidate: (criteria: Criteria) => Promise<R>
+  /** The time that signatures are judged by. */
   readonly clock: Clock
   /** How far the timestamp may be from now, either way. Default `'5m'`. */
   readonly window?: Duration | undefined

@@ -16,7 +16,9 @@ import { type JobHandler, runJob } from './run-job.ts'
 import { type JobEvent, type JobFigures, JobTally } from './tally.ts'
 
 export interface JobsOptions {
+  /** Where jobs and their results lie. */
   readonly store: JobStore
+  /** The time that jobs become due by. */
   readonly clock: Clock
   /** By kind. This process takes jobs of these kinds only. */
   readonly handlers: Readonly<Record<string, JobHandler>>
@@ -178,6 +180,7 @@ export class Jobs {
     return this.#options.store.list(options)
   }
 
+  /** The job of this id. */
   get(id: string): Promise<Job | undefined> {
     return this.#options.store.get(id)
   }

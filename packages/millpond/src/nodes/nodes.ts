@@ -36,7 +36,9 @@ export function createNodes(options: NodesOptions): Nodes {
 export class Nodes {
   /** Another one with each start of a process. */
   readonly boot = randomBytes(12).toString('base64url')
+  /** The channel by which the processes hear each other. */
   readonly channel: string
+  /** Where the processes tell that they are there. */
   readonly store: NodeStore
   readonly #clock: Clock
   readonly #everyMs: number
@@ -81,6 +83,7 @@ export class Nodes {
     return this.#id
   }
 
+  /** How many messages were sent, heard and refused. */
   get counters(): Readonly<NodeCounters> {
     return this.#counters
   }

@@ -26,6 +26,7 @@ export class HotKeys {
     this.#capacity = capacity
   }
 
+  /** Counts reads of a key. */
   add(key: string, count = 1): void {
     const known = this.#cells.get(key)
     if (known !== undefined) {
@@ -72,6 +73,7 @@ export class HotKeys {
       .map(({ key, count, error }) => ({ key, count, error }))
   }
 
+  /** Forgets all counts. */
   clear(): void {
     this.#cells.clear()
     this.#heap.length = 0

@@ -55,6 +55,7 @@ export class Breaker {
     this.#onChange = onChange
   }
 
+  /** The options in force, defaults included. */
   get options(): Resolved<BreakerOptions> {
     return this.#options
   }
@@ -69,6 +70,7 @@ export class Breaker {
     this.#options = { threshold, openMs }
   }
 
+  /** `closed` lets calls through, `open` none, `half-open` one to try. */
   get state(): BreakerState {
     return this.#state
   }
@@ -86,11 +88,13 @@ export class Breaker {
     return true
   }
 
+  /** Tells it that a call has succeeded. */
   succeeded(): void {
     this.#failures = 0
     if (this.#state !== 'closed') this.#become('closed')
   }
 
+  /** Tells it that a call has failed. */
   failed(): void {
     this.#failures++
     if (this.#state === 'half-open' || this.#failures >= this.#options.threshold) this.trip()

@@ -1,5 +1,5 @@
 // Generates every kind of value that the codec keeps, nested.
-import fc from 'fast-check'
+import fc from '../properties.ts'
 import { protoField } from './values.ts'
 
 const NAMES = ['a', 'b', '$', '__proto__', 'constructor', '', '0', '17', 'toString']

@@ -1,9 +1,9 @@
 // Bytes from a shared tier are hostile: whatever they are, decode answers undefined and a reason, soon.
 import { readdirSync, readFileSync } from 'node:fs'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonCodec, type Rejection } from '../../src/codec/index.ts'
 import type { DecodedParts } from '../../src/core/contracts.ts'
+import fc from '../properties.ts'
 import { anyValue } from './arbitrary.ts'
 import { expectWithinParses } from './cpu.ts'
 import { forge } from './forge.ts'

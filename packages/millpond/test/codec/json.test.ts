@@ -1,10 +1,10 @@
 // The codec keeps every value of the table and every value that can be generated from its kinds, and refuses the rest by path.
 import vm from 'node:vm'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
 import type { EncodedParts } from '../../src/core/contracts.ts'
 import { MillpondError } from '../../src/core/errors.ts'
+import fc from '../properties.ts'
 import { anyValue } from './arbitrary.ts'
 import { assertEntry, assertSame } from './same.ts'
 import { kept, refused } from './values.ts'

@@ -1,7 +1,6 @@
 // G20: random values through every tier and format: what another process reads is what was stored, nothing of it changed in silence.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import fc from 'fast-check'
 import { type Codec, createCache, memory } from 'millpond'
 import { keyring, valueCodec } from 'millpond/codec'
 import type { Tier } from 'millpond/tier'
@@ -12,6 +11,7 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { sized } from '../form.ts'
+import fc from '../properties.ts'
 import {
   describeWith,
   type MemcachedService,

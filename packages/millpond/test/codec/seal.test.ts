@@ -1,7 +1,6 @@
 // Sealed records: whatever is changed, cut, moved or opened with another key is not believed, and no nonce is used twice.
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DerivedKeys } from '../../src/codec/derived-keys.ts'
 import { frameCodec, jsonCodec, keyring, valueCodec } from '../../src/codec/index.ts'
@@ -10,6 +9,7 @@ import { sealing } from '../../src/codec/seal.ts'
 import { readSealHead } from '../../src/codec/seal-head.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
 import { sized } from '../form.ts'
+import fc from '../properties.ts'
 import { anyValue } from './arbitrary.ts'
 import { assertEntry } from './same.ts'
 

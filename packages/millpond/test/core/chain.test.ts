@@ -1,7 +1,7 @@
 // The chain beside a plain array.
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Chain, type Link } from '../../src/core/chain.ts'
+import fc from '../properties.ts'
 
 describe('a chain', () => {
   test('keeps what was added and not removed, in its order', () => {

@@ -1,8 +1,8 @@
 // The machine's clock, over a wall and a monotonic clock under the test's hand: what the wall may do to what is held.
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { createMemoryStore } from '../../src/memory/index.ts'
+import fc from '../properties.ts'
 
 const HOUR = 3_600_000
 /** `coarse` is read anew after so long. */

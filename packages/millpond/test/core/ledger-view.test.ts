@@ -1,8 +1,9 @@
 // The rule that decides which entries are believed, against the plainest model of it: all lines ever, looked through one by one.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { dependencyTag } from '../../src/core/dependency.ts'
 import type { Line, Target } from '../../src/core/ledger.ts'
 import { type Judgement, LedgerView, MAX_PATTERNS } from '../../src/core/ledger-view.ts'
+import fc from '../properties.ts'
 
 const compile = (pattern: string) => (key: string) => key.startsWith(pattern.replace('*', ''))
 const viewOf = (maxTargets?: number): LedgerView => new LedgerView(() => 'e', { compile, ...(maxTargets !== undefined && { maxTargets }) })
@@ -103,6 +104,17 @@ describe('the view of a ledger', () => {
       'void',
       'valid',
     ])
+  })
+
+  it('a forgotten key target costs nothing that was computed from other entries, and of those of its own the tag remains', () => {
+    const view = viewOf(2)
+    const changed = (name: string) => [key(name), tag(dependencyTag(name))]
+    view.apply(line(1, changed('a')))
+    for (const seq of [2, 3, 4]) view.apply(line(seq, [key(`k${seq}`)]))
+    expect(view.outerFloor).toBe(2)
+    const judged = (name: string, seq: number) => view.judgeDependent(name, [dependencyTag(name)], seq)
+    expect([judged('other', 0), judged('a', 0), judged('a', 1)]).toEqual(['valid', 'void', 'valid'])
+    expect(view.blameDependent('a', [dependencyTag('a')], 0)).toMatchObject({ kind: 'tag', seq: 1 })
   })
 
   it('a forgotten tag voids everything as old as it', () => {

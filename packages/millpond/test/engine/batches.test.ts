@@ -1,12 +1,12 @@
 // Many keys in one call: one call of the loader for all that want it, and no key that waits for another's trouble.
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { type Cache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it, vi } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { sized } from '../form.ts'
+import fc from '../properties.ts'
 import { closeAfterEach, gate, newFolder, onEverySetup, open, until } from './setups.ts'
 
 onEverySetup('batches', (create) => {

@@ -4,8 +4,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cache, type CacheOptions, memory, modelTags } from 'millpond'
-import { redis } from 'millpond/tiers/redis'
+import { type RetainOptions, redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
@@ -230,11 +231,11 @@ describe.each(Object.entries(places))('what was computed from a key of another n
 })
 
 /** Two processes share a cache, and the second has not opened the namespace. */
-function betweenProcesses(tiers: () => CacheOptions['tiers']): void {
-  const pair = (): { readonly cache: Cache; readonly peer: Cache; readonly clock: FakeClock } => {
+function betweenProcesses(tiers: (retain?: RetainOptions) => CacheOptions['tiers']): void {
+  const pair = (retain?: RetainOptions): { readonly cache: Cache; readonly peer: Cache; readonly clock: FakeClock } => {
     const name = `shared${count++}`
     const clock = fakeClock({ now: Date.now() })
-    const create = (): Cache => open({ name, tiers: tiers() ?? [], dependencies: 'tracked', clock })
+    const create = (): Cache => open({ name, tiers: tiers(retain) ?? [], dependencies: 'tracked', clock })
     return { cache: create(), peer: create(), clock }
   }
 
@@ -272,6 +273,28 @@ function betweenProcesses(tiers: () => CacheOptions['tiers']): void {
     expect(await peer.get('report')).toBeUndefined()
   })
 
+  // Found by ten minutes of load on the deals service: two minutes after the first write, every response that was older was made anew.
+  it('lives on while the ledger there forgets the keys of its past, and goes with its own all the same', async () => {
+    const { cache, peer } = pair({ window: '1ms' })
+    const people = await begin(cache, peer)
+    await cache.getOrSet('of Bob', async () => `found: ${await people.get('Bob')}`)
+    await cache.flush()
+    const kinds = async () =>
+      [await peer.getEntry('report', { consistency: 'strong' }), await peer.getEntry('of Bob')].map(({ kind }) => kind)
+    const pass = async (): Promise<void> => {
+      // The first is beyond the window when the second comes, and the third prunes again.
+      for (const name of ['Cid', 'Dan', 'Eve']) {
+        await people.delete(name)
+        await sleep(5)
+      }
+    }
+    await pass()
+    expect(await kinds()).toEqual(['hit', 'hit'])
+    await people.delete('Bob')
+    await pass()
+    expect(await kinds()).toEqual(['hit', 'miss'])
+  })
+
   it('opens the namespace with the settings that code gives it later', async () => {
     const { cache, peer } = pair()
     await begin(cache, peer)
@@ -286,7 +309,7 @@ describe('what was computed from a key of another namespace: over SQLite, in a p
   const folder = mkdtempSync(join(tmpdir(), 'millpond-dependencies-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   closeAfterEach()
-  betweenProcesses(() => [memory(), sqlite({ path: join(folder, 'cache.db') })])
+  betweenProcesses((retain) => [memory(), sqlite({ path: join(folder, 'cache.db'), retain })])
 })
 
 describeWith('redis', 'what was computed from a key of another namespace: over Redis, in a process that has not opened it', () => {
@@ -296,7 +319,7 @@ describeWith('redis', 'what was computed from a key of another namespace: over R
   })
   afterAll(() => server.stop())
   closeAfterEach()
-  betweenProcesses(() => [memory(), patient(redis({ url: server.url, ...PATIENCE }))])
+  betweenProcesses((retain) => [memory(), patient(redis({ url: server.url, retain, ...PATIENCE }))])
 })
 
 describe.each(['memory over a shared tier', 'a shared tier alone'])('what was computed from a key of another namespace: %s', (where) => {

@@ -1,8 +1,8 @@
 // The table of flights does what a Map does.
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Flight } from '../../src/engine/flight.ts'
 import { FlightTable } from '../../src/engine/flight-table.ts'
+import fc from '../properties.ts'
 
 const START = {
   asOf: { epoch: 'e', seq: 0 },

@@ -1,7 +1,7 @@
 // Keys of parts: what is different stays different, and what cannot be told apart is refused.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildKey, type KeyParts, MAX_PARAMETER_LENGTH } from '../../src/engine/key-builder.ts'
+import fc from '../properties.ts'
 
 const text = fc.string({ maxLength: 6, unit: fc.constantFrom('a', 'b', ':', '%', '=', '~', 'é', '3', 'A') })
 const part = text.filter((one) => one !== '')

@@ -1,10 +1,10 @@
 // The ring of removals beside a plain list of them, and the filter behind it.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MISS_CAUSES, type MissCause } from '../../src/core/causes.ts'
 import { hashOf } from '../../src/core/key-hash.ts'
 import { Removals } from '../../src/engine/removals.ts'
 import { SeenFilter } from '../../src/engine/seen-filter.ts'
+import fc from '../properties.ts'
 
 const HOUR = 3_600_000
 

@@ -1,12 +1,12 @@
 // T8: rules of route that change while caches run: what lies where it no longer belongs is not read, and goes.
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { type Cache, type CacheOptions, type Codec, changesFromJson, memory, type RouteRule, type Tier } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it, vi } from 'vitest'
 import { jsonCodec } from '../../src/codec/json.ts'
 import { sized } from '../form.ts'
+import fc from '../properties.ts'
 import { closeAfterEach, gate, newFolder, open, until } from './setups.ts'
 
 closeAfterEach()

@@ -1,8 +1,8 @@
 // The miss-ratio curve: exact where every key is watched, and within its interval where it is a sample; what it makes of bad input.
-import fc from 'fast-check'
 import { hashOf } from 'millpond'
 import { Curve, missesPerRead } from 'millpond/insight'
 import { describe, expect, it } from 'vitest'
+import fc from '../properties.ts'
 import { lruMisses, zipfKeys } from './exact.ts'
 
 const SIZES = [1, 2, 3, 5, 8, 13, 1000]

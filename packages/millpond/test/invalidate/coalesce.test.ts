@@ -1,10 +1,10 @@
 // Coalescing and delay on a clock that the test moves.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Duration } from '../../src/core/duration.ts'
 import { Coalesce } from '../../src/invalidate/coalesce.ts'
 import { Delays } from '../../src/invalidate/delay.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 function recording(every: Duration, maxTargets?: number) {
   const clock = fakeClock({ monotonic: 0 })

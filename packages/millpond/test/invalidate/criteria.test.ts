@@ -1,9 +1,9 @@
 // Criteria: what several of them come to, and what hostile ones come to.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { type Criteria, MAX_KEYS, parseInstant, resolveCriteria } from '../../src/invalidate/criteria.ts'
 import { Relations } from '../../src/invalidate/relations.ts'
+import fc from '../properties.ts'
 
 const now = 1_767_225_600_000
 const relations = new Relations({ User: { related: ['profile'] } })

@@ -1,9 +1,9 @@
 // Patterns: what they match, what is refused, and that nothing hostile holds the event loop.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { compilePattern, literalPrefix, MAX_STEPS, patternCompiler } from '../../src/invalidate/pattern.ts'
 import { type RegexEngine, re2 } from '../../src/invalidate/regex-engine.ts'
+import fc from '../properties.ts'
 
 const code = (fn: () => unknown): string => {
   try {

@@ -1,8 +1,8 @@
 // Declared relations: what goes along, within which bounds, always in the same order.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { changedTags, idText, modelTags } from '../../src/invalidate/model-tags.ts'
 import { type ModelRules, Relations } from '../../src/invalidate/relations.ts'
+import fc from '../properties.ts'
 
 describe('model tags', () => {
   it('a row change reaches its entries and every list; a model change reaches all', () => {

@@ -1,5 +1,4 @@
 // The read-your-writes token: every position comes back, and nothing else does.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   decodeToken,
@@ -10,6 +9,7 @@ import {
   type Positions,
 } from '../../src/invalidate/token.ts'
 import { TokenCarrier } from '../../src/invalidate/token-carrier.ts'
+import fc from '../properties.ts'
 
 const key = 'a key of enough length'
 const name = fc.oneof(

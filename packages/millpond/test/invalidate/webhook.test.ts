@@ -2,7 +2,6 @@
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { type Criteria, resolveCriteria } from '../../src/invalidate/criteria.ts'
@@ -10,6 +9,7 @@ import { memoryNonces } from '../../src/invalidate/nonces.ts'
 import { type WebhookOptions, webhook } from '../../src/invalidate/webhook.ts'
 import { signWebhook } from '../../src/invalidate/webhook-signature.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 const secret = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`
 const clock = fakeClock()

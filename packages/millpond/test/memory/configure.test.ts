@@ -1,10 +1,10 @@
 // A budget and a policy that change while the store is used: at once where there is more room, in small steps where there is less.
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import type { NearEntry, NearStore, Reason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, type PolicyName, policyByName } from '../../src/memory/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 const NAMES: readonly PolicyName[] = ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']
 

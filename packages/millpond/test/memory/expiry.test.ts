@@ -1,9 +1,9 @@
 // Finding what is over: by blocks with lower bounds, when room is needed and when its time comes.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Expiry } from '../../src/memory/expiry.ts'
 import type { Slots } from '../../src/memory/slots.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 /** Deadlines by slot, and nothing else of memory's columns. */
 function setUp(capacity = 1024) {

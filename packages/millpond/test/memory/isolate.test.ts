@@ -1,7 +1,6 @@
 // What is cached stays apart from what callers hold, and what cannot be kept is refused by its path.
 import { isDeepStrictEqual } from 'node:util'
 import { runInNewContext } from 'node:vm'
-import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
 import { MillpondError } from '../../src/core/errors.ts'
@@ -9,6 +8,7 @@ import { createCache } from '../../src/create.ts'
 import { copyLive } from '../../src/memory/copy-live.ts'
 import { isolate } from '../../src/memory/isolate.ts'
 import { own } from '../../src/memory/own.ts'
+import fc from '../properties.ts'
 
 /** Every object within, so that a test can look for shared ones. */
 function objectsIn(value: unknown, found = new Set<object>()): Set<object> {

@@ -1,9 +1,9 @@
 // Random operations against a naive model; after each the store's own books must agree with it and with each other.
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { NearEntry, Reason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions } from '../../src/memory/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 const SPACES = ['', 'users', 'orders']
 const KEYS = [

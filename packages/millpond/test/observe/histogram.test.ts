@@ -1,7 +1,7 @@
 // The histogram against exact sorting.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHistogram, LATENCY_BOUNDS_MS } from '../../src/observe/index.ts'
+import fc from '../properties.ts'
 
 const duration = fc.double({ min: 0.001, max: 4_000_000, noNaN: true })
 

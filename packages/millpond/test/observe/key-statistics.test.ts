@@ -1,7 +1,7 @@
 // Key patterns, hot keys, and their bounds.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createKeyStatistics, HotKeys, keyPattern, memoryByPattern } from '../../src/observe/index.ts'
+import fc from '../properties.ts'
 
 describe('M2 key patterns', () => {
   it.each([

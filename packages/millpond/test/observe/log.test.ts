@@ -1,11 +1,11 @@
 // Log lines: always one line of JSON, whatever the fields hold.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Events } from '../../src/core/events.ts'
 import { type CacheOptions, createCache, memory, type Tier } from '../../src/index.ts'
 import { logEvents } from '../../src/observe/event-lines.ts'
 import { createLog, type Level, logLine } from '../../src/observe/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 const head = { at: 1_700_000_000_000, level: 'warn', service: 'shop', event: 'tier.error', message: 'redis did not answer' } as const
 

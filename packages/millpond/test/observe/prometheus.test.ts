@@ -1,6 +1,5 @@
 // The Prometheus text, judged by promtool and by a reader of our own.
 import { spawnSync } from 'node:child_process'
-import fc from 'fast-check'
 import { createCache } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { CAUSE_OF_REASON, MISS_CAUSES } from '../../src/core/causes.ts'
@@ -26,6 +25,7 @@ import {
 } from '../../src/observe/index.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { distributed } from '../../src/tiers/distributed/index.ts'
+import fc from '../properties.ts'
 import { isHere, promtool, remedy } from '../services/program.ts'
 
 const REASONS = Object.keys(CAUSE_OF_REASON)

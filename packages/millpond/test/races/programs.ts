@@ -1,7 +1,7 @@
 // Random programs for the simulator, and the schedules to run them under.
-import fc from 'fast-check'
 import type { LaneStep, Simulation, WorldStep } from '../../src/testing/simulator.ts'
 import type { Choose } from '../../src/testing/simulator-steps.ts'
+import fc from '../properties.ts'
 
 /** A program with its schedule: plain data, so that a failing one can be pasted into `kept.ts`. */
 export interface Race {

@@ -1,8 +1,8 @@
 // The source registry: which loader belongs to a key.
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { encodeKey, type Key } from '../../src/core/key.ts'
 import { SourceRegistry } from '../../src/source/registry.ts'
+import fc from '../properties.ts'
 
 const named = (namespace: string, prefix: Key) => ({ namespace, prefix, name: String(prefix), load: () => prefix })
 const find = (registry: SourceRegistry, key: Key, namespace = 'default'): Key | undefined => registry.of(namespace, encodeKey(key))?.prefix

@@ -1,8 +1,8 @@
 // The checker is believed only while it passes good histories and finds each planted fault.
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkHistory, focusHistory, type Rule } from '../../src/testing/checker.ts'
 import type { Commit, HistoryLine, Load, Operation } from '../../src/testing/history.ts'
+import fc from '../properties.ts'
 import { goodHistory } from './good-history.ts'
 
 const commit = (version: number, at: number, key = 'k'): Commit => ({ kind: 'commit', key, version, at })

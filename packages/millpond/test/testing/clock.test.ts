@@ -1,7 +1,7 @@
 // The fake clock keeps the promises that tests of time lean on.
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
+import fc from '../properties.ts'
 
 describe('fake clock', () => {
   test('runs due timers in order of time, then of making, each at its own time', () => {

@@ -1,10 +1,10 @@
 // The file tier beside a Map: two processes' worth of tiers on one folder, closed, opened, torn and cleared in any order.
 import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { item } from '../../src/testing/tier.ts'
 import { type FileTier, file } from '../../src/tiers/file/index.ts'
+import fc from '../properties.ts'
 import { temporaryFolder } from './folder.ts'
 
 const folder = temporaryFolder()

@@ -1,5 +1,4 @@
 // The Memcached tier when servers are down, frozen, old, full, strangers, or answer garbage.
-import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { until } from '../../src/testing/runner.ts'
@@ -7,6 +6,7 @@ import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type MemcachedTier, type MemcachedTierOptions, type MemcachedWarning, memcached } from '../../src/tiers/memcached/index.ts'
 import { pack, unpack } from '../../src/tiers/memcached/record.ts'
+import fc from '../properties.ts'
 import { describeWith, freePort, type MemcachedService, PATIENCE, startMemcached } from '../services/index.ts'
 import { answers, FAILED, text } from './faults.ts'
 import { greeted, type ImpostorServer, startImpostor, talk } from './memcached-raw.ts'

@@ -96,7 +96,7 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
 
   it('what was there before counts, leaves first, and an unbounded tier on the schema keeps to the bounds, too', async () => {
     newSchema()
-    const unbounded = open()
+    const unbounded = open({ sweepEvery: Number.POSITIVE_INFINITY })
     await unbounded.write(items(0, 150))
     expect(unbounded.bounds).toBeUndefined()
     const bounded = open({ maxEntries: 200, sweepEvery: Number.POSITIVE_INFINITY })
@@ -199,7 +199,7 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
       message: expect.stringContaining('postgresSchema({ bounded: true })'),
     })
     await server.query(postgresSchema({ schema, bounded: true }))
-    const tier = open({ url, install: false, maxEntries: 100 })
+    const tier = open({ url, install: false, maxEntries: 100, sweepEvery: Number.POSITIVE_INFINITY })
     await tier.write(items(0, 150))
     expect(await tier.usage()).toMatchObject({ entries: 100, evicted: 50 })
   })

@@ -15,7 +15,6 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import fc from 'fast-check'
 import Database from 'libsql'
 import { describe, expect, test } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
@@ -24,6 +23,7 @@ import { item } from '../../src/testing/tier.ts'
 import { loadDriver, type SqliteHandle, type SqliteStatement } from '../../src/tiers/sqlite/client.ts'
 import { type SqliteOptions, sqlite, type TierWarning } from '../../src/tiers/sqlite/index.ts'
 import { SCHEMA, SCHEMA_VERSION } from '../../src/tiers/sqlite/schema.ts'
+import fc from '../properties.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
 const file = temporaryFolder()

@@ -1,11 +1,11 @@
 // Bodies that are larger than their tier takes: in pieces, whole or not at all.
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Stored, Tier, TierItem, TierLimits } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { item } from '../../src/testing/tier.ts'
 import { guardTier } from '../../src/wrap/guard.ts'
 import { isPiece } from '../../src/wrap/pieces.ts'
+import fc from '../properties.ts'
 
 const KEY = 'shop:default:k'
 

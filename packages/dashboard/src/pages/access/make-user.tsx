@@ -21,8 +21,8 @@ export function MakeUser({ onClose }: { readonly onClose: () => void }) {
   const make = useMutation({
     mutationFn: () => client.send('POST', 'users/', { name, role }),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ['users'] })
       onClose()
+      await queries.invalidateQueries({ queryKey: ['users'] })
     },
   })
   const submit = (event: FormEvent) => {

@@ -33,27 +33,37 @@ export function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
   )
 }
 
+interface Written {
+  readonly paths: string
+  readonly tags: string
+  readonly reason: string
+}
+
 export function Purge() {
   const { client, numbers } = useDashboard()
   const queries = useQueryClient()
   const [paths, setPaths] = useState('')
   const [tags, setTags] = useState('')
   const [reason, setReason] = useState('')
-  const named = { paths: linesOf(paths), tags: linesOf(tags) }
-  const count = named.paths.length + named.tags.length
+  const count = linesOf(paths).length + linesOf(tags).length
   const purge = useMutation({
-    mutationFn: () =>
-      client.send<Operation>('POST', 'cdn/invalidate_cdn/', { ...named, ...(reason.trim() === '' ? {} : { reason: reason.trim() }) }),
-    onSuccess: () => {
-      setPaths('')
-      setTags('')
-      setReason('')
+    mutationFn: (written: Written) =>
+      client.send<Operation>('POST', 'cdn/invalidate_cdn/', {
+        paths: linesOf(written.paths),
+        tags: linesOf(written.tags),
+        ...(written.reason.trim() === '' ? {} : { reason: written.reason.trim() }),
+      }),
+    // What was written since is for the next one.
+    onSuccess: (_, written) => {
+      setPaths((now) => (now === written.paths ? '' : now))
+      setTags((now) => (now === written.tags ? '' : now))
+      setReason((now) => (now === written.reason ? '' : now))
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ['cdn'] }),
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    purge.mutate()
+    purge.mutate({ paths, tags, reason })
   }
   return (
     <Section title="Purge" note={count === 0 ? 'by paths or tags' : numbers.counted(count, 'target', 'targets')}>

@@ -50,9 +50,9 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
   const apply = useMutation({
     mutationFn: () => send<Configuration>(false),
     onSuccess: async (made) => {
-      await queries.invalidateQueries()
       onClose()
       go(placeOf('configurations', { id: made.id }))
+      await queries.invalidateQueries()
     },
   })
   const title = held === undefined ? 'New configuration' : `Change ${held.name}`

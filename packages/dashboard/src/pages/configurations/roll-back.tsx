@@ -24,9 +24,9 @@ export function RollBack({
   const rollBack = useMutation({
     mutationFn: () => client.send<Configuration>('POST', `configurations/${held.id}/rollback/`, { version: to.version }),
     onSuccess: async () => {
-      await queries.invalidateQueries()
       onClose()
       go(placeOf('configurations', { id: held.id }))
+      await queries.invalidateQueries()
     },
   })
   const changes = Object.fromEntries(changed(held, to.document).map((field) => [field, { from: held[field], to: to.document[field] }]))

@@ -69,8 +69,8 @@ export function Composer() {
         ...(draft.reason.trim() === '' ? {} : { reason: draft.reason.trim() }),
       }),
     onSuccess: async (done) => {
-      await queries.invalidateQueries({ queryKey: ['invalidations'] })
       go(placeOf('invalidate', { id: done.id }))
+      await queries.invalidateQueries({ queryKey: ['invalidations'] })
     },
   })
   const change = (part: Partial<Draft>) => {

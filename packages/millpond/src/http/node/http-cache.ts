@@ -22,6 +22,7 @@ type NodeUpstream = Upstream & { readonly reply?: NodeReply }
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void
 
+/** A cache before an application of `node:http`, Express or Connect: made by `createHttpCache`. */
 export class HttpCache {
   readonly #handler: HttpHandler
   /** Connections that end with the refusal of a request: RFC 9112 9.6 forbids to read on. */

@@ -20,11 +20,15 @@ export const ASKS = Object.freeze({
   modes: 512,
 })
 
+/** What the rules of HTTP caching ask of a request: its method, fields and host. */
 export class RequestFacts {
+  /** The method, as it was sent. */
   readonly method: string
+  /** Names and values in turn, as they came. */
   readonly fields: RawFields
   /** `ASKS`, added up. */
   readonly asks: number
+  /** The authority that is asked; none where the request names none. */
   readonly host: string | undefined
   /** Codings that the origin chooses from, where the cache was told. */
   readonly codings: readonly string[] | undefined
@@ -61,6 +65,7 @@ export class RequestFacts {
     return fieldValue(this.fields, name)
   }
 
+  /** Whether the request asks for any of these (`ASKS`). */
   has(bits: number): boolean {
     return (this.asks & bits) !== 0
   }

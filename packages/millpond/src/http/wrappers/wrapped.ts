@@ -58,6 +58,7 @@ export interface WrapOptions<F extends AnyFunction> {
    * key, for whoever names keys by a rule of his own (`buildKey`).
    */
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
+  /** Tags of each answer, or what makes them of the arguments and the answer. */
   readonly tags?: Tags | undefined
   /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined

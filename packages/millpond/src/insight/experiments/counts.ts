@@ -26,6 +26,7 @@ export const noSums = (): Sums => ({
   foreign: new Float64Array(BUCKETS),
 })
 
+/** The counts of an experiment that has not begun. */
 export const noCounts = (arms: number): Counts => ({ before: noSums(), measured: noSums(), keys: new Float64Array(arms) })
 
 /** Of keys, those of whoever has met the most: processes read the same ones, and a key that is counted twice would be two draws of one. */

@@ -16,6 +16,7 @@ import type { Judgement } from './verdict.ts'
 export interface ExperimentCache extends WatchedCache, DividedCache {}
 
 export interface ExperimentOptions extends PlanOptions {
+  /** The cache whose traffic is divided. */
   readonly cache: ExperimentCache
   /** How often it judges itself. Default 10 s. */
   readonly every?: Duration | undefined

@@ -16,7 +16,7 @@ export interface ShadowCounts {
   readonly isFull: boolean
 }
 
-/** @param ranMs how long the shadows have watched */
+/** What the counts of an experiment in shadow caches say so far. @param ranMs how long the shadows have watched */
 export function judgeShadow(plan: Plan, { tally, isFull }: ShadowCounts, ranMs: number): Judgement {
   const alpha = plan.alpha / (plan.arms.length - 1)
   const lack = lackOf(plan, tally, isFull, ranMs)

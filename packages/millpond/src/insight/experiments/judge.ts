@@ -13,7 +13,7 @@ const LEAST_BUSY = 10
 /** Loads of an arm, and the share of them that has lived for another time than the arm says: then the arms do not differ. */
 const LEAST_LOADS = 50
 
-/** @param ranMs how long it has been counted since the arms differ */
+/** What the counts of an experiment over keys say so far. @param ranMs how long it has been counted since the arms differ */
 export function judgeKeys(plan: Plan, counts: Counts, ranMs: number): Judgement {
   const buckets = bucketsOf(plan)
   const [control, ...rivals] = plan.arms.map((arm, at) => ({ arm, buckets: buckets[at] as readonly number[], keys: counts.keys[at] ?? 0 }))

@@ -14,6 +14,7 @@ export interface ArmMemory {
 }
 
 export interface ArmOptions {
+  /** The name of the arm in verdicts and metrics. */
   readonly name: string
   /** What is different for its keys. Of the first arm nothing needs to be. */
   readonly settings?: ArmSettings | undefined
@@ -50,6 +51,7 @@ export interface PlanOptions {
   readonly effect?: number | undefined
   /** How often an experiment between equal arms may find a difference, at whatever time it is looked at. Default .05. */
   readonly alpha?: number | undefined
+  /** What ends the experiment where it does harm. */
   readonly guards?: Guards | undefined
   /** Loads that take longer than this are slow. Default 100 ms. */
   readonly slowAfter?: Duration | undefined
@@ -120,7 +122,7 @@ export const PLAN: Shape<PlanOptions> = {
   namespace: text,
 }
 
-/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+/** Checks what an experiment is to do, and gives it its defaults. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function planOf(given: PlanOptions): Plan {
   checkOptions<PlanOptions>(given, PLAN, 'experiment')
   const { name, metric = 'hit_rate', effect = 0.01, alpha = 0.05, namespace } = given

@@ -51,6 +51,7 @@ export interface DistributedWarning {
 }
 
 export interface DistributedOptions {
+  /** The stores that are one ring. */
   readonly nodes: readonly DistributedNode[]
   /** The tier that keeps the ledger, such as `redis({ url })` or `postgres({ url })`; of nodes on one host `sqlite({ path })`. It holds no entries. The ring closes it. */
   readonly ledger: Tier
@@ -64,6 +65,7 @@ export interface DistributedOptions {
   readonly hints?: HintOptions | false | undefined
   /** The pace of a move, in keys looked at a second. Default 2,000. */
   readonly movePerSecond?: number | undefined
+  /** Told what fails no call and an operator should know. */
   readonly onWarning?: ((warning: DistributedWarning) => void) | undefined
   /** For tests. */
   readonly clock?: Clock | undefined

@@ -52,6 +52,7 @@ export interface EdgeOptions {
   readonly originTimeout?: Duration | undefined
   /** How long an invalidation waits for the other regions before its receipt says which have applied it. Default 0. */
   readonly wait?: Duration | undefined
+  /** Told what fails no call and an operator should know. */
   readonly onWarning?: ((warning: EdgeWarning) => void) | undefined
   /** For tests. */
   readonly clock?: Clock | undefined

@@ -17,6 +17,7 @@ export interface FileTierOptions {
   readonly maxBytes?: number | undefined
   /** How often the folder is looked after: what others removed, room for what comes. Default `'1s'`. */
   readonly upkeepEvery?: Duration | undefined
+  /** Told what fails no call and an operator should know. */
   readonly onWarning?: ((warning: FileWarning) => void) | undefined
 }
 

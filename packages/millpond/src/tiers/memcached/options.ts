@@ -43,7 +43,9 @@ export interface MemcachedTierOptions {
   readonly tls?: boolean | ConnectionOptions | undefined
   /** With a password: for servers that were started with `--auth-file`. */
   readonly username?: string | undefined
+  /** The password for `username`. */
   readonly password?: string | undefined
+  /** Told what fails no call and an operator should know. */
   readonly onWarning?: ((warning: MemcachedWarning) => void) | undefined
 }
 

@@ -31,6 +31,7 @@ export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounde
   readonly connectTimeout?: Duration | undefined
   /** How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
   readonly sweepEvery?: Duration | undefined
+  /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
   /**
    * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of processes that say different bounds the one that connected

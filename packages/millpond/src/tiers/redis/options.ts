@@ -38,7 +38,9 @@ export interface RedisTierOptions {
   readonly sentinels?: readonly RedisHost[] | undefined
   /** What the sentinels call the master. Needed with `sentinels`. */
   readonly name?: string | undefined
+  /** The user at the Sentinels. */
   readonly sentinelUsername?: string | undefined
+  /** The password at the Sentinels. */
   readonly sentinelPassword?: string | undefined
   /** TLS to the sentinels; `tls` is for the servers that they name. Default off. */
   readonly sentinelTls?: boolean | ConnectionOptions | undefined
@@ -46,7 +48,9 @@ export interface RedisTierOptions {
   readonly cluster?: readonly RedisHost[] | undefined
   /** Default 0, the only one of a cluster. */
   readonly db?: number | undefined
+  /** The user at the server, where the URL names none. */
   readonly username?: string | undefined
+  /** The password at the server, where the URL has none. */
   readonly password?: string | undefined
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
   readonly tls?: boolean | ConnectionOptions | undefined
@@ -60,6 +64,7 @@ export interface RedisTierOptions {
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
+  /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
 }
 

@@ -8,6 +8,7 @@ import { openOwnFile, retried } from './own-file.ts'
 export interface SqliteKeyStoreOptions {
   /** The file, in a folder that exists and only its owner may read. Processes of one host may share it. Not the file of a tier. */
   readonly path: string
+  /** Which SQLite: the package libsql, Node's own, or a class like libsql's. */
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
 }
 

@@ -29,6 +29,7 @@ export interface SqliteOptions {
   readonly synchronous?: 'normal' | 'full' | undefined
   /** `'libsql'`, `'node'` (node:sqlite), or better-sqlite3's class. Default: the first that is installed. */
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
+  /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
   /** Told when a corrupt file was set aside, when the file was replaced by somebody, and when sweeping fails. */
   readonly onWarning?: ((warning: TierWarning) => void) | undefined

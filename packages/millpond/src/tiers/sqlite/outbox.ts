@@ -9,6 +9,7 @@ import { openOwnFile, retried } from './own-file.ts'
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
   readonly path: string
+  /** Which SQLite: the package libsql, Node's own, or a class like libsql's. */
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
 }
 

@@ -1,5 +1,4 @@
 // What header fields say: dates, Cache-Control, targeted fields, entity tags, ranges; and that nothing throws whatever they hold.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseCacheControl, parseRequestDirectives } from '../../../src/http/rules/cache-control.ts'
 import { parseHttpDate } from '../../../src/http/rules/date.ts'
@@ -9,6 +8,7 @@ import { queryRuleOf, reducedQuery } from '../../../src/http/rules/no-vary-searc
 import { askedRange, contentRange, sliceFor } from '../../../src/http/rules/range.ts'
 import { parseStrings } from '../../../src/http/rules/structured.ts'
 import { parseTargeted, policyOf } from '../../../src/http/rules/targeted.ts'
+import fc from '../../properties.ts'
 
 const NOW = Date.UTC(2026, 10, 26)
 

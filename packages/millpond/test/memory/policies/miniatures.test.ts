@@ -1,5 +1,4 @@
 // What the adaptive policy steers by, and the small parts it is made of.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { GhostQueue } from '../../../src/memory/policies/ghost-queue.ts'
 import { Ghosts } from '../../../src/memory/policies/ghosts.ts'
@@ -8,6 +7,7 @@ import { Miniatures } from '../../../src/memory/policies/miniatures.ts'
 import { SlotQueue } from '../../../src/memory/policies/slot-queue.ts'
 import { SlotSet } from '../../../src/memory/policies/slot-set.ts'
 import { Worth } from '../../../src/memory/policies/worth.ts'
+import fc from '../../properties.ts'
 
 const sketch = { wordsPerEntry: 0.5, leastWords: 256, samplePerEntry: 32, leastSample: 4096 }
 const SHARES = [0, 0.02, 0.35]

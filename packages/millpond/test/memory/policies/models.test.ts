@@ -1,11 +1,11 @@
 // Each policy beside its slow model: the same requests must push out the same keys, one by one.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Eviction } from '../../../src/core/contracts.ts'
 import { ClockWindow } from '../../../src/memory/policies/clock-window.ts'
 import { lru, s3Fifo, sieve, wTinyLfu } from '../../../src/memory/policies/index.ts'
 import { FrequencySketch } from '../../../src/memory/policies/sketch.ts'
 import { EvictionDriver } from '../../../src/testing/eviction.ts'
+import fc from '../../properties.ts'
 import { clockWindowModel, lruModel, type Model, s3FifoModel, sieveModel, trueCounts, wTinyLfuModel } from './models.ts'
 
 /** Keys whose hashes differ in every part that the policies look at; a test below proves it. */

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DeadLetter, Operation, QueuedWrite, QueueOptions, WriteLog } from '../../../src/source/write-behind/contract.ts'
 import { memoryLog } from '../../../src/source/write-behind/memory-log.ts'
 import { WriteQueue } from '../../../src/source/write-behind/queue.ts'
 import { fakeClock } from '../../../src/testing/clock.ts'
+import fc from '../../properties.ts'
 
 type Given = Partial<QueueOptions>
 
