@@ -12,6 +12,7 @@ import { startProxy } from '@millpond/proxy'
 import { Redis } from 'ioredis'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { apolloCache } from 'millpond/apollo'
+import { astroCache } from 'millpond/astro'
 import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
 import { bentocache } from 'millpond/compat/bentocache'
@@ -176,6 +177,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './nest CachedOptions': { use: (options) => Cached(options), takesAny: ['after'] },
   './nest InvalidateTagsOptions': { use: (options) => InvalidateTags(['a'], options) },
   './nest MillpondModuleAsyncOptions': { base: { useFactory: () => cache }, use: (options) => MillpondModule.forRootAsync(options) },
+  './astro AstroCacheOptions': { use: (options) => astroCache(cache, options) },
+  './astro AstroQueryOptions': { use: (query) => astroCache(cache, { query }) },
   './next NextCacheOptions': { use: (options) => nextIncrementalCache(cache, options) },
   './keyv KeyvStoreOptions': { use: (options) => keyvStore(cache, options) },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },

@@ -1,0 +1,319 @@
+// Astro 7's cache provider over a cache, for any number of servers: what `cache: { provider: { entrypoint } }` of its configuration names.
+//
+// A page is rendered between a read and a write, under a lease that the miss gave: what was invalidated meanwhile, in whatever process, is not stored. Whether a page may be kept is known only when it
+// has been rendered, so nobody is given what another's render made: who comes while one is under way waits for it and reads then, unless the page before could not be kept.
+import { createHash } from 'node:crypto'
+import { checkOptions, flag, options as optionsOf, type Shape, texts } from '../core/checks.ts'
+import { MAX_DURATION_MS } from '../core/duration.ts'
+import { MillpondError } from '../core/errors.ts'
+import type { Cache } from '../engine/cache.ts'
+import type { Lease } from '../engine/held-lease.ts'
+import { cacheGiven } from './cache-given.ts'
+
+/** Which part of a query belongs to a page. */
+export interface AstroQueryOptions {
+  /** Whether `?a=1&b=2` and `?b=2&a=1` are one page. Default true. */
+  readonly sort?: boolean | undefined
+  /** Only these parameters are part of a page's name. */
+  readonly include?: readonly string[] | undefined
+  /** All but these are; `*` stands for any letters. Default: the marks of campaigns and analytics (`utm_*`, `fbclid` and the like). */
+  readonly exclude?: readonly string[] | undefined
+}
+
+/** How pages are told apart. */
+export interface AstroCacheOptions {
+  /** Which part of a query belongs to a page. Default: all of it, sorted, without the marks of campaigns. */
+  readonly query?: AstroQueryOptions | undefined
+}
+
+/** A request as Astro hands it over. */
+export interface AstroCacheContext {
+  readonly request: Request
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined
+  readonly logger?: { warn(message: string): void } | undefined
+}
+
+/** Astro's `CacheProvider`, of the kind that answers requests itself. */
+export interface AstroCacheProvider {
+  readonly name: string
+  onRequest(context: AstroCacheContext, next: () => Promise<Response>): Promise<Response>
+  invalidate(options: { readonly path?: string | undefined; readonly tags?: string | readonly string[] | undefined }): Promise<void>
+}
+
+interface Page {
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array<ArrayBuffer>
+}
+
+/** What lies at an address: its page, or by which fields of a request its pages differ. */
+interface Held {
+  readonly vary: readonly string[]
+  readonly page?: Page
+}
+
+interface Life {
+  readonly ttl: number
+  readonly staleFor: number
+  readonly tags: readonly string[]
+}
+
+const QUERY: Shape<AstroQueryOptions> = {
+  sort: flag,
+  include: texts('a list of names of parameters'),
+  exclude: texts('a list of names of parameters, such as ["utm_*"]'),
+}
+const OPTIONS: Shape<AstroCacheOptions> = { query: optionsOf(QUERY) }
+/** Of campaigns, advertisements and analytics: no page depends on them. */
+const MARKS =
+  'utm_*,fbclid,gclid,gbraid,wbraid,dclid,msclkid,twclid,li_fat_id,mc_cid,mc_eid,_ga,_gl,_hsenc,_hsmi,_ke,oly_anon_id,oly_enc_id,rb_clickid,s_cid,vero_id,wickedid,yclid,__s,ref'.split(
+    ',',
+  )
+const COOKIES = Symbol.for('astro.cookies')
+const SECOND = 1000
+/** Longer than pages take that anybody waits for. */
+const LEASE = { for: '60s', wait: false } as const
+const STATE = 'X-Astro-Cache'
+const PATH_TAG = 'astro-path:'
+const LONG = 256
+const MOST_PASSED = 10_000
+
+/**
+ * The module that `cache: { provider: { entrypoint } }` of Astro's configuration names exports this. Pages are entries of the cache that is given, with their tags as they are:
+ * `cache.invalidateTags` reaches them as `Astro.cache.invalidate` does.
+ * @throws MillpondError `OPTION_INVALID`.
+ * @example
+ * export default astroCache(createCache({ name: 'site', tiers: [memory({ maxBytes: '64mb' }), redis({ url })] }))
+ */
+export function astroCache(cache: Cache, options: AstroCacheOptions = {}): (config?: AstroCacheOptions) => AstroCacheProvider {
+  cacheGiven(cache, 'astroCache')
+  checkOptions<AstroCacheOptions>(options, OPTIONS, 'astroCache')
+  return (config) => provide(cache, nameBy({ ...options, ...config }))
+}
+
+function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider {
+  /** Of reads and renders that may end with a page: by address. */
+  const underWay = new Map<string, Promise<void>>()
+  /** Addresses whose last page could not be kept: nobody waits for another's there. */
+  const passed = new Set<string>()
+
+  /** Renders, and stores behind what may be stored. @returns the answer, and when it has been stored. */
+  const render = async (at: Address, lease: Lease | undefined, { request, logger }: AstroCacheContext, next: Next, isAnew = false) => {
+    const response = await next().catch((error) => {
+      lease?.release()
+      throw error
+    })
+    const life = lifeOf(response)
+    const obstacle = life === undefined ? undefined : obstacleTo(response)
+    if (obstacle !== undefined) logger?.warn(`${at.path} is not cached: its response has ${obstacle}`)
+    if (life === undefined || obstacle !== undefined) {
+      lease?.release()
+      // What lies there would be given to others until its time is over, although it is no longer meant to be kept. A failure says nothing about it.
+      if (isAnew && response.status < 500) await cache.delete(at.key)
+      if (passed.size >= MOST_PASSED) passed.clear()
+      passed.add(at.name)
+      return { response, stored: Promise.resolve() }
+    }
+    passed.delete(at.name)
+    if (lease === undefined) return { response: marked(response, 'MISS'), stored: Promise.resolve() }
+    const stored = pageOf(response.clone())
+      .then((page) => store(at, page, varyOf(response), life, lease, request))
+      .catch((error) => logger?.warn(`${at.path} was not cached: ${error instanceof Error ? error.message : error}`))
+      .finally(() => lease.release())
+    return { response: marked(response, 'MISS'), stored }
+  }
+
+  const store = async (at: Address, page: Page, vary: readonly string[], life: Life, lease: Lease, request: Request): Promise<void> => {
+    const options = { ...life, tags: [...life.tags, at.tag] }
+    if (vary.length === 0 || at.values !== undefined) {
+      await cache.set(at.key, { vary: [], page } satisfies Held, { ...options, lease })
+      return
+    }
+    // Which pages there are is known now. What holds for the address, for which there was a lease, holds for its page if it is still there once that has a lease of its own.
+    if ((await cache.set(at.key, { vary } satisfies Held, { ...options, lease })) !== 'stored') return
+    const variant = at.of(request, vary)
+    const found = await cache.getEntry<Held>(variant.key, { lease: LEASE })
+    if (found.lease === undefined) return
+    try {
+      const held = await cache.getEntry<Held>(at.key, { consistency: 'strong' })
+      if (held.kind === 'hit') await cache.set(variant.key, { vary: [], page } satisfies Held, { ...options, lease: found.lease })
+    } finally {
+      found.lease.release()
+    }
+  }
+
+  /** From memory, from below, or rendered. */
+  const answer = async (at: Address, context: AstroCacheContext, next: Next): Promise<Answered> => {
+    const found = await cache.getEntry<Held>(at.key, { lease: LEASE })
+    if (found.kind === 'miss') return render(at, found.lease, context, next)
+    const { vary, page } = found.value
+    if (page === undefined) {
+      found.lease?.release()
+      // Once: what lies at the address of a variant is a page.
+      return at.values === undefined ? answer(at.of(context.request, vary), context, next) : render(at, undefined, context, next)
+    }
+    if (found.kind === 'hit') return { response: responseOf(page, 'HIT'), stored: Promise.resolve() }
+    if (found.lease === undefined) return { response: responseOf(page, 'STALE'), stored: Promise.resolve() }
+    const anew = render(at, found.lease, context, next, true)
+      .then(({ response, stored }) => {
+        void response.body?.cancel().catch(() => {})
+        return stored
+      })
+      .catch((error) => context.logger?.warn(`${at.path} could not be made anew: ${error instanceof Error ? error.message : error}`))
+    context.waitUntil?.(anew)
+    return { response: responseOf(page, 'STALE'), stored: Promise.resolve() }
+  }
+
+  return {
+    name: 'millpond',
+    async onRequest(context, next) {
+      const { request } = context
+      if (request.method !== 'GET') return next()
+      const at = addressOf(nameOf(new URL(request.url)))
+      const held = cache.peek<Held>(at.key)
+      const near = held === undefined || held.page !== undefined ? held : cache.peek<Held>(at.of(request, held.vary).key)
+      if (near?.page !== undefined) return responseOf(near.page, 'HIT')
+      const waited = at.of(request, held?.vary ?? []).key.join()
+      const other = underWay.get(waited)
+      if (other !== undefined && !passed.has(at.name)) await other
+      let settle = (): void => {}
+      const mine = new Promise<void>((resolve) => {
+        settle = resolve
+      })
+      underWay.set(waited, mine)
+      const end = (): void => {
+        settle()
+        if (underWay.get(waited) === mine) underWay.delete(waited)
+      }
+      try {
+        const { response, stored } = await answer(at, context, next)
+        const kept = stored.finally(end)
+        context.waitUntil?.(kept)
+        return response
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async invalidate({ path, tags = [] }) {
+      const all = [...(typeof tags === 'string' ? [tags] : tags)]
+      if (path !== undefined) all.push(addressOf(nameOf(new URL(path, 'http://localhost'))).tag)
+      if (all.length > 0) await cache.invalidateTags(all)
+    },
+  }
+}
+
+type Next = () => Promise<Response>
+
+interface Answered {
+  readonly response: Response
+  readonly stored: Promise<void>
+}
+
+/** Where the pages of one URL lie. */
+interface Address {
+  readonly name: string
+  readonly path: string
+  readonly tag: string
+  readonly key: readonly string[]
+  /** Of the fields by which its pages differ, where this is one of them. */
+  readonly values?: readonly string[]
+  of(request: Request, vary: readonly string[]): Address
+}
+
+function addressOf(name: string, values?: readonly string[]): Address {
+  const path = name.slice(new URL(name).origin.length)
+  return {
+    name,
+    path,
+    tag: `${PATH_TAG}${short(path)}`,
+    key: ['astro', short(name), ...(values ?? [])],
+    ...(values !== undefined && { values }),
+    of: (request, vary) =>
+      vary.length === 0
+        ? addressOf(name)
+        : addressOf(
+            name,
+            vary.map((field) => `${field}=${short(request.headers.get(field) ?? '')}`),
+          ),
+  }
+}
+
+const short = (value: string): string => (value.length <= LONG ? value : createHash('sha256').update(value).digest('base64url'))
+
+/** @throws MillpondError `OPTION_INVALID`. */
+function nameBy(given: AstroCacheOptions): (url: URL) => string {
+  checkOptions<AstroCacheOptions>(given, OPTIONS, 'astroCache')
+  const { sort = true, include, exclude = MARKS } = given.query ?? {}
+  if (include !== undefined && given.query?.exclude !== undefined)
+    throw new MillpondError('OPTION_INVALID', 'astroCache: query has include and exclude: name what belongs to a page, or what does not')
+  const escaped = exclude.map((name) => name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*'))
+  const left = new RegExp(`^(?:${escaped.join('|')})$`, 'i')
+  const belongs = (name: string): boolean => (include === undefined ? exclude.length === 0 || !left.test(name) : include.includes(name))
+  return ({ origin, pathname, searchParams }) => {
+    const query = new URLSearchParams([...searchParams].filter(([name]) => belongs(name)))
+    if (sort) query.sort()
+    const text = query.toString()
+    return `${origin}${pathname}${text === '' ? '' : `?${text}`}`
+  }
+}
+
+/** What `Astro.cache` has said, as Astro writes it on the response. */
+function lifeOf({ status, headers }: Response): Life | undefined {
+  const said = new Map(
+    (headers.get('cdn-cache-control') ?? '').split(',').map((part) => {
+      const [name = '', value = ''] = part.trim().toLowerCase().split('=')
+      return [name, Number(value)] as const
+    }),
+  )
+  const seconds = said.get('max-age') ?? 0
+  // A failure that a rule for its route covers is not what was meant to be kept.
+  if (!(seconds > 0) || status >= 500) return undefined
+  const stale = said.get('stale-while-revalidate') ?? 0
+  const tags = (headers.get('cache-tag') ?? '').split(',').map((tag) => tag.trim())
+  return {
+    ttl: Math.min(seconds * SECOND, MAX_DURATION_MS),
+    staleFor: stale > 0 ? Math.min(stale * SECOND, MAX_DURATION_MS) : 0,
+    tags: [...new Set(tags.filter((tag) => tag !== ''))],
+  }
+}
+
+/** Why it is somebody's own, or nobody can tell whose. Cookies that Astro has not yet written lie beside the fields. */
+function obstacleTo(response: Response): string | undefined {
+  const cookies: { headers?(): Iterable<string> } | undefined = Reflect.get(response, COOKIES)
+  if (response.headers.has('set-cookie') || [...(cookies?.headers?.() ?? [])].length > 0) return 'Set-Cookie'
+  return fieldsOf(response).find((field) => field === 'cookie' || field === '*') === undefined
+    ? undefined
+    : `Vary: ${response.headers.get('vary')}`
+}
+
+const fieldsOf = ({ headers }: Response): string[] =>
+  (headers.get('vary') ?? '')
+    .split(',')
+    .map((field) => field.trim().toLowerCase())
+    .filter((field) => field !== '')
+
+const varyOf = (response: Response): string[] => [...new Set(fieldsOf(response))].filter((field) => field !== 'set-cookie').sort()
+
+async function pageOf(response: Response): Promise<Page> {
+  return { status: response.status, headers: [...response.headers], body: new Uint8Array(await response.arrayBuffer()) }
+}
+
+function responseOf({ status, headers, body }: Page, state: string): Response {
+  // Some statuses may not have a body, not even an empty one.
+  const response = new Response(body.byteLength === 0 ? null : body, { status, headers: headers.map(([a, b]) => [a, b]) })
+  response.headers.set(STATE, state)
+  return response
+}
+
+/** Answers of `fetch` have fields that cannot be changed. */
+function marked(response: Response, state: string): Response {
+  try {
+    response.headers.set(STATE, state)
+    return response
+  } catch {
+    const copy = new Response(response.body, response)
+    copy.headers.set(STATE, state)
+    return copy
+  }
+}
