@@ -82,9 +82,10 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
     expect((await place.bytes()).includes(CANARY)).toBe(true)
     // A load that began before, and ends when all is over, and one that ends meanwhile.
     const [late, meanwhile] = [gate<string>(), gate<string>()]
+    const timeout = { hard: '1m' } as const
     const loads = [
-      b.getOrSet('late', () => late.promise, { tags: ['subject'] }),
-      a.getOrSet('mean', () => meanwhile.promise, { tags: ['subject'] }),
+      b.getOrSet('late', () => late.promise, { tags: ['subject'], timeout }),
+      a.getOrSet('mean', () => meanwhile.promise, { tags: ['subject'], timeout }),
     ]
     const erasing = eraseAll(a, { tags: ['subject'] })
     meanwhile.open(`${CANARY} meanwhile`)

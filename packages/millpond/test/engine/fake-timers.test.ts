@@ -174,11 +174,11 @@ for (const [name, tiers] of Object.entries(arrangements)) {
 }
 `
 
-test('with all that Jest fakes, only what is a matter of time waits for it', async () => {
+test('with all that Jest fakes, only what is a matter of time waits for it', { timeout: 120_000 }, async () => {
   vi.useRealTimers()
   const { href } = pathToFileURL(compile())
   const program = HELD(href, newFolder())
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 50_000 })
   const seen = '[600,1,2,["c","d"],[5,6],"7",["8","9"],true,null,55]'
   expect(stdout.trim().split('\n')).toEqual([`memory ${seen}`, `SQLite ${seen}`, `files ${seen}`])
 })

@@ -20,7 +20,7 @@ describeWith('redis', 'outage of the shared tier', () => {
   })
   closeAfterEach()
 
-  const cacheOn = (url: string): Cache => open({ name, tiers: [memory(), redis({ url })], defaults: { ttl: '1m' } })
+  const cacheOn = (url: string): Cache => open({ name, tiers: [memory(), redis({ url })], defaults: { ttl: '1m' }, maxStale: undefined })
 
   it('T9: a server that is not there yet: loads work, and it is used when it comes', async () => {
     const late = await startRedis()

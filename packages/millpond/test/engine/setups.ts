@@ -27,10 +27,11 @@ export function closeAfterEach(): void {
   })
 }
 
-/** With SQLite and files waited for as if nothing else ran on the machine, unless a suite says for how long. */
+/** With SQLite and files waited for as if nothing else ran on the machine, and what they have told believed for as long, unless a suite says for how long. */
 export function open(options: CacheOptions = {}): Cache {
   const { tiers } = options
-  const cache = createCache(Array.isArray(tiers) ? { ...options, tiers: tiers.map(unhurried) } : options)
+  const given = options.clock === undefined ? { ...UNHURRIED, ...options } : options
+  const cache = createCache(Array.isArray(tiers) ? { ...given, tiers: tiers.map(unhurried) } : options)
   opened.push(cache)
   return cache
 }
@@ -61,7 +62,7 @@ const withRedis: Readonly<Record<string, (url: string) => Tiers>> = {
   ],
 }
 
-/** An answer of the ledger that came late on a busy machine still counts: there is no other process. */
+/** An answer of the ledger that came late on a busy machine still counts. */
 const UNHURRIED = { maxStale: '20s' } as const
 
 /** Runs the suite once for each arrangement. */
