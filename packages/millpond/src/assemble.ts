@@ -40,7 +40,7 @@ export const DEFAULT_NAMESPACE = 'default'
 const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun: flag }
 
 export interface AssemblyParts {
-  readonly space: Omit<SpaceParts, 'abroad'>
+  readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
   readonly settings: CacheSettings
   /** Reads rules of `route` for the cache's tiers. */
   readonly routed: (rules: unknown) => Routing
@@ -363,6 +363,7 @@ export class Assembly implements House {
     // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
+    this.#namespaces.close()
     memory?.store.close()
     await Promise.all([...tiers.map((tier) => tier.close()), space.outbox?.close()])
   }

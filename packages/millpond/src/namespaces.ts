@@ -11,6 +11,7 @@ import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOpti
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
+import { VoidSweep } from './engine/void-sweep.ts'
 import type { FarUse } from './tier-uses.ts'
 
 /** Namespaces that open without being named. */
@@ -18,7 +19,7 @@ const MAX_UNNAMED = 1000
 const NOTHING: Keeping = Object.freeze({})
 
 export interface NamespacesParts {
-  readonly space: Omit<SpaceParts, 'abroad'>
+  readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
   readonly settings: CacheSettings
   /** The tier that keeps the ledger. */
   readonly holder: FarUse | undefined
@@ -40,12 +41,14 @@ export class Namespaces {
   /** What the code says of the codec and selection of an open namespace. */
   readonly #keeping = new Map<string, Keeping>()
   readonly #abroad: Abroad | undefined
+  readonly #sweep: VoidSweep
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
   readonly #unnamed = new Set<string>()
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts
     this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
+    this.#sweep = new VoidSweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
   }
 
   /** The one cache of a namespace for as long as it is open. `options`: what differs from the cache's own. */
@@ -79,6 +82,11 @@ export class Namespaces {
     return [...this.#open.values()]
   }
 
+  /** What runs behind the calls ends. */
+  close(): void {
+    this.#sweep.close()
+  }
+
   isUnnamed(namespace: string): boolean {
     return this.#unnamed.has(namespace)
   }
@@ -101,7 +109,14 @@ export class Namespaces {
     const { code, keeping } = options === undefined ? { code: undefined, keeping: NOTHING } : partOptions(options)
     const { codec, select } = this.#keepingOf(namespace, keeping)
     const near = nearStore()?.space(namespace)
-    const space = openSpace({ ...parts, abroad: this.#abroad }, namespace, settings.open(namespace, code), near, codec, select)
+    const space = openSpace(
+      { ...parts, abroad: this.#abroad, moved: () => this.#sweep.moved() },
+      namespace,
+      settings.open(namespace, code),
+      near,
+      codec,
+      select,
+    )
     const opened = { space, cache: cacheOf(space) }
     this.#open.set(namespace, opened)
     return opened

@@ -60,6 +60,12 @@ function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot
   return judgement === 'valid'
 }
 
+/** Judges an entry for nobody: what is void goes, and what is not need not be judged by the read that comes next. */
+export function settle(space: Space, near: Near, slot: number, key: string): void {
+  if (near.asOf(slot) < space.ledger.view.head && !reaffirm(space, near, key, slot)) return
+  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, near, key, slot)
+}
+
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
 function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'void' | 'stale'): void {
   const { watch, ledger } = space

@@ -32,6 +32,8 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly outbox: Outbox | undefined
   readonly outlets: readonly OutletUse[]
   readonly nodeId: () => string
+  /** A step was applied that names more than keys: entries that it voids may lie anywhere in memory. */
+  readonly moved: () => void
 }
 
 /** @param codec of the namespace, in tiers that have none of their own. */
@@ -73,6 +75,7 @@ export function openSpace(
           if (line.reason !== 'replaced') tellInvalidated(space, line, false)
           space.outlets?.hear(told(line, false))
         }
+        if (lines.some(({ targets }) => targets.some(({ kind }) => kind !== 'key'))) parts.moved()
       },
       lost: (why) => {
         space.flights.outdateAll()
@@ -144,7 +147,7 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
 /** For an answer that is on its way to a reader still. */
 const HEARD_MARGIN_MS = 100
 
-/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next touched. */
+/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`void-sweep.ts`). */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { near, flights } = space
   const names = namesOf(space)

@@ -13,7 +13,7 @@ export interface Receipt {
   readonly targets: readonly Target[]
   /** The ledger's position after it: a read that has seen this position has seen the invalidation. */
   readonly position: Position
-  /** Entries removed at once; entries outdated by tag, pattern or clear are found and dropped when they are next touched, and not counted here. */
+  /** Entries removed at once; entries outdated by a tag or a pattern are dropped when they are next read, or by a walk behind the calls, and not counted here. */
   readonly removed: number
   /** Whether `removed` is the whole effect. */
   readonly isExact: boolean
