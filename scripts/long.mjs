@@ -1,7 +1,8 @@
 // `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, soaks of the memory
-// tier and of the HTTP cache, kills, histories under faults.
+// tier and of the HTTP cache, kills, histories under faults; and the same tests on the other Nodes.
 // @ts-check
 import { parseArgs } from 'node:util'
+import { bringNode, OTHER_NODES } from './other-nodes.mjs'
 import { build, checkNode, install, run, tool } from './prepare.mjs'
 import { bringServers } from './servers.mjs'
 
@@ -43,9 +44,9 @@ if (!install() || !build()) process.exit(1)
 bringServers()
 console.log(`long: seed ${seed}, ${minutes} minutes`)
 
-/** @param {readonly string[]} filters @param {Record<string, string>} env */
-const tests = (filters, env) =>
-  run(process.execPath, [tool('vitest'), 'run', ...filters], { ...process.env, MILLPOND_SEED: String(seed), ...env })
+/** @param {readonly string[]} filters @param {Record<string, string>} env @param {string} [program] of Node */
+const tests = (filters, env, program = process.execPath) =>
+  run(program, [tool('vitest'), 'run', ...filters], { ...process.env, MILLPOND_SEED: String(seed), ...env })
 
 /** Suites with a short form. */
 const WHOLE = [
@@ -81,6 +82,10 @@ const PROPERTIES = [
   'wrap/pieces',
 ]
 let drawn = 0
+/** Rooms that stand on what Nodes differ in: clones, streams, sockets, SQLite, modules. */
+const ON_OTHERS = ['codec', 'compat', 'engine', 'http', 'memory', 'nodes', 'observe', 'orm', 'tiers', 'wrap'].map(
+  (room) => `packages/millpond/test/${room}`,
+)
 
 /** @typedef {{ name: string, work: () => boolean }} Piece */
 
@@ -142,11 +147,32 @@ const stages = [
     share: 0.05,
     work: (share) => script('../packages/dashboard/left-open.mjs', Math.max(1, Math.floor(share))),
   },
+  {
+    name: `Node ${OTHER_NODES.join(' and ')}`,
+    share: 0.1,
+    work: (share) =>
+      whileTime(
+        share,
+        [...ON_OTHERS, 'packages/control/test', 'packages/cli/test', 'packages/proxy/test', 'packages/cdn/test', 'apps/deals/test'].flatMap(
+          (room) => OTHER_NODES.map((version) => ({ name: `Node ${version}: ${room}`, work: () => onNode(version, room) })),
+        ),
+      ),
+  },
   { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
 /** @param {string} file @param {number} share @param {string[]} args */
 const script = (file, share, ...args) => run(process.execPath, [`scripts/${file}`, '--minutes', share.toFixed(2), ...args])
+
+/** @param {string} version @param {string} room */
+function onNode(version, room) {
+  try {
+    return tests([room], {}, bringNode(version))
+  } catch (error) {
+    console.error(`long: ${error instanceof Error ? error.message : error}`)
+    return false
+  }
+}
 
 /**
  * Each in turn, over and over, from one that the seed draws; none begins that would not be done in the minutes given if it took as long as the longest
