@@ -3,7 +3,7 @@ import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CachingProxy, startProxy } from '@millpond/proxy'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until } from '../../../packages/millpond/test/services/index.ts'
+import { freePort, until } from '../../../packages/millpond/test/services/index.ts'
 import { createTokens } from '../src/http/tokens.ts'
 import { SECRET } from './service-under-test.ts'
 import { type Process, startProcess } from './start-process.ts'
@@ -24,10 +24,7 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 const start = () => startProcess(folder, { CDN_PROXY_ADMIN: `http://127.0.0.1:${portOf(door)}` }, ['--port', String(port)])
 
 beforeAll(async () => {
-  const free = createServer()
-  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve))
-  port = portOf(free)
-  await new Promise((resolve) => free.close(resolve))
+  port = await freePort()
   proxy = await startProxy({ origin: `http://127.0.0.1:${port}`, host: '127.0.0.1', port: 0, adminPort: 0 })
   // Before its admin port, since an edge that is away keeps what it has.
   door = createServer((incoming, outgoing) => {

@@ -2,13 +2,17 @@
 import { createServer } from 'node:net'
 
 const LOWEST = 20_000
-const COUNT = 12_000
+/** Test processes at a time have each a share: the port of a server that is killed for a while is given to none of the others meanwhile. */
+const SHARES = 8
+const SHARE = 1500
 const given = new Set<number>()
 
 /** A port of 127.0.0.1 that is free now and was not given out by this process before. */
 export async function freePort(): Promise<number> {
+  // Vitest numbers the processes that run at the same time.
+  const share = Number(process.env.VITEST_POOL_ID ?? process.pid) % SHARES
   for (let tries = 0; tries < 200; tries += 1) {
-    const port = LOWEST + Math.floor(Math.random() * COUNT)
+    const port = LOWEST + SHARE * share + Math.floor(Math.random() * SHARE)
     if (given.has(port) || !(await isFree(port))) continue
     given.add(port)
     return port

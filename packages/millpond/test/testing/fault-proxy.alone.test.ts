@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { afterEach, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { countCommands } from '../../src/testing/fault-proxy-commands.ts'
+import { freePort } from '../services/index.ts'
 
 const toClose: (() => unknown)[] = []
 afterEach(async () => {
@@ -320,12 +321,3 @@ describe('command counter', () => {
     expect(counter.commands.size).toBe(0)
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return address.port
-}
