@@ -17,6 +17,8 @@ export class FlightTable implements Iterable<Flight> {
   }
 
   get(key: string): Flight | undefined {
+    // An empty map would have V8 hash the key.
+    if (this.#flights.size === 0) return undefined
     const flight = this.#flights.get(key)
     return flight?.isListed === true ? flight : undefined
   }

@@ -47,6 +47,6 @@ export class ReadFence {
 
   /** How many questions had been sent when the key was marked: a later one must have been answered. */
   markOf(key: string): number {
-    return Math.max(this.#marks.get(key) ?? -1, this.#ofAll)
+    return this.#marks.size === 0 ? this.#ofAll : Math.max(this.#marks.get(key) ?? -1, this.#ofAll)
   }
 }

@@ -118,9 +118,18 @@ function hashEnd(key: string): number {
 export function hashAndWidth(key: string): number {
   const length = key.length
   const factor = multipliers[2 * ROW] as number
+  const square = Math.imul(factor, factor)
   let sum = length
   let units = 0
-  for (let i = 0; i < length; i++) {
+  let i = 0
+  // Two at a time: half as many products wait for the one before.
+  for (; i + 1 < length; i += 2) {
+    const one = key.charCodeAt(i)
+    const two = key.charCodeAt(i + 1)
+    units |= one | two
+    sum = (Math.imul(sum, square) + (Math.imul(one, factor) + two)) | 0
+  }
+  if (i < length) {
     const unit = key.charCodeAt(i)
     units |= unit
     sum = (Math.imul(sum, factor) + unit) | 0

@@ -21,7 +21,7 @@ const COLLECTION = 32 + 40
 /** V8 answers this at once for a string that it stores with one byte a character, since none of those can match. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
 /** Up to here it is quicker to look than to ask. */
-const SHORT = 8
+const SHORT = 20
 
 /** Bytes of an entry beside its value: key and bookkeeping. With its value's weight a multiple of 8. */
 export function weighKey(length: number, isWide: boolean): number {
