@@ -5,7 +5,7 @@ import { policyByName } from 'millpond/memory'
 import { judgeColumns, measureReferences } from './hit-ratio/columns.ts'
 import { drawCurves } from './hit-ratio/curves.ts'
 import { measureLoadTimes } from './hit-ratio/load-times.ts'
-import { type Cell, COLUMNS, mean, measure, POLICIES, worstAgainstLru } from './hit-ratio/measure.ts'
+import { type Cell, COLUMNS, type Column, mean, measure, POLICIES, seeds, spreadOf, worstAgainstLru } from './hit-ratio/measure.ts'
 import { playSized, uniqueBytes } from './hit-ratio/sized.ts'
 import { type Trace, traceFiles } from './hit-ratio/trace.ts'
 import { formatTable } from './table.ts'
@@ -15,6 +15,7 @@ const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
   --only a,b      these traces
   --parts 0.5,1,2,5,10   sizes in percent of a trace's unique keys
   --entries 1000,5000    sizes in entries instead
+  --seeds N       seeds of the hashes, over which cells tell mean and half the range (default 5); more takes longer
   --bytes         a budget in parts of the unique bytes, for the traces that tell sizes: hits / bytes hit
   --load-times    what it does to tell the policy how long loads take: pure noise, and times that are the keys' own
   --columns       whether each known policy hits as often as its reference does; exit code 1 when one does not
@@ -28,6 +29,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     parts: { type: 'string', default: '0.5,1,2,5,10' },
     entries: { type: 'string' },
+    seeds: { type: 'string', default: '5' },
     bytes: { type: 'boolean', default: false },
     columns: { type: 'boolean', default: false },
     'load-times': { type: 'boolean', default: false },
@@ -65,11 +67,15 @@ function bench(path: string): void {
     console.log(formatTable([['hits / bytes hit in %, trace @ MB', ...POLICIES], ...files.flatMap((file) => sizedLines(file.read()))]))
     return
   }
+  const [count = 5] = numbers(values.seeds)
+  const drawn = seeds(Math.ceil(count))
   const cells = files.flatMap((file) => {
     process.stderr.write(`${file.name} ...\n`)
     const trace = file.read()
-    if (values.entries !== undefined) return numbers(values.entries).map((entries) => measure(trace, entries))
-    return numbers(values.parts).map((percent) => measure(trace, Math.max(1, Math.round((trace.unique * percent) / 100)), percent / 100))
+    if (values.entries !== undefined) return numbers(values.entries).map((entries) => measure(trace, entries, undefined, drawn))
+    return numbers(values.parts).map((percent) =>
+      measure(trace, Math.max(1, Math.round((trace.unique * percent) / 100)), percent / 100, drawn),
+    )
   })
   if (values.svg !== undefined) writeFileSync(values.svg, drawCurves(cells))
   console.log(values.json ? JSON.stringify(cells, null, 2) : report(cells))
@@ -123,9 +129,24 @@ function report(cells: readonly Cell[]): string {
           cells.filter((cell) => cell.trace === trace),
         ),
       )
-    : cells.map((cell) => [`${cell.trace} @ ${cell.entries}`, ...COLUMNS.map((column) => cell.ratios[column].toFixed(1))])
+    : cells.map((cell) => [`${cell.trace} @ ${cell.entries}`, ...COLUMNS.map((column) => shown(cell, column))])
   const worst = COLUMNS.map((column) => (column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column).points.toFixed(1)))
-  return formatTable([head, ...body, means('**mean of all**', cells), ['furthest below LRU in one cell, points', ...worst]])
+  const worstSeed = COLUMNS.map((column) =>
+    column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column, true).points.toFixed(1),
+  )
+  return formatTable([
+    head,
+    ...body,
+    means('**mean of all**', cells),
+    ['furthest below LRU in one cell, points', ...worst],
+    ['the same in the worst of the seeds', ...worstSeed],
+  ])
+}
+
+/** Mean over the seeds, and half of what they are apart. */
+function shown(cell: Cell, column: Column): string {
+  const spread = spreadOf(cell, column)
+  return `${cell.ratios[column].toFixed(1)}${spread === undefined ? '' : ` ± ${spread.toFixed(1)}`}`
 }
 
 function means(label: string, cells: readonly Cell[]): string[] {

@@ -41,6 +41,14 @@ describe('hit ratios on generated traffic', () => {
     },
   )
 
+  it('a large cache follows recency from the first request, and still tells what is asked for often', () => {
+    const moving = measure(asTrace('recency', recency(150_000, 4_000, 2, 3)), 9_000).ratios
+    // With the window of small caches: 5 points.
+    expect(moving.adaptive).toBeGreaterThan(moving.lru - 3.5)
+    const steady = measure(asTrace('zipf', zipf(150_000, 60_000, 0.9, 11)), 8_000).ratios
+    expect(steady.adaptive).toBeGreaterThan(steady.lru + 0.5)
+  })
+
   it('a loop twice as long as the cache is served nearly as well as can be', () => {
     const [trace] = traffic
     if (trace === undefined) throw new Error('no loop')

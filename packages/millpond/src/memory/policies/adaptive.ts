@@ -12,8 +12,14 @@ const WATCHED = 0x80
 const COUNT = 3
 /** The windows that compete; 0 is plain CLOCK. */
 const SHARES = [0, 0.02, 0.12, 0.35]
-/** The one that is best where nothing is known yet. */
+/** The one that is best where nothing is known yet ... */
 const FIRST = 2
+/** ... and in a cache so large that it is long until something is: there a wrong window costs recency more than the right one brings to loops. */
+const FIRST_IN_LARGE = 0
+const LARGE = 4_096
+/** What the miniatures hold: more where the keys that they watch are few among all. */
+const MINIATURE = 64
+const MINIATURE_IN_LARGE = 256
 const GHOST_SHARE = 0.5
 /** The size may differ by this part before the miniatures are told. */
 const TOLERANCE = 1 / 8
@@ -22,7 +28,7 @@ class Adaptive implements Eviction {
   readonly name = 'adaptive'
   readonly markLimit = COUNT
   readonly #areas: ClockWindow
-  readonly #miniatures: Miniatures
+  #miniatures: Miniatures
   /** The size that the miniatures were fitted to. */
   #fitted = 0
   /** Somebody had to leave already. */
@@ -30,10 +36,7 @@ class Adaptive implements Eviction {
 
   constructor(weighed: boolean) {
     this.#areas = new ClockWindow(new Int32Array(0), { ...rival(SHARES[FIRST] ?? 0, 4096), ghostShare: GHOST_SHARE, weighed })
-    this.#miniatures = new Miniatures(
-      SHARES.map((share) => rival(share, 256)),
-      FIRST,
-    )
+    this.#miniatures = miniatures(MINIATURE, FIRST)
   }
 
   get marks(): Uint8Array {
@@ -75,17 +78,29 @@ class Adaptive implements Eviction {
 
   victim(): number {
     const slot = this.#areas.victim()
-    if (!this.#isFull) this.#fitted = 0
-    this.#isFull = true
+    if (!this.#isFull) this.#begin()
     this.#fit()
     return slot
+  }
+
+  /** Somebody has to leave for the first time: from now on windows can be told apart. */
+  #begin(): void {
+    this.#isFull = true
+    this.#fitted = 0
+    if (this.#areas.size < LARGE) return
+    this.#miniatures.champion = FIRST_IN_LARGE
+    this.#areas.share = SHARES[FIRST_IN_LARGE] as number
   }
 
   #fit(): void {
     const { size } = this.#areas
     if (Math.abs(size - this.#fitted) <= this.#fitted * TOLERANCE) return
     this.#fitted = size
-    if (this.#miniatures.fit(size, this.#isFull)) this.#mark()
+    // Before it is full, so that they hold what they should when they are asked.
+    const most = size >= LARGE ? MINIATURE_IN_LARGE : MINIATURE
+    const isOther = most !== this.#miniatures.most
+    if (isOther) this.#miniatures = miniatures(most, this.#miniatures.champion)
+    if (this.#miniatures.fit(size, this.#isFull) || isOther) this.#mark()
   }
 
   grow(slots: number, hashes: Int32Array): void {
@@ -116,6 +131,13 @@ class Adaptive implements Eviction {
     this.#fitted = 0
   }
 }
+
+const miniatures = (most: number, first: number): Miniatures =>
+  new Miniatures(
+    SHARES.map((share) => rival(share, 256)),
+    first,
+    most,
+  )
 
 /** Plain CLOCK keeps no ghosts: whoever comes back is kept in any case. */
 function rival(share: number, leastWords: number): ClockWindowOptions {

@@ -9,10 +9,10 @@ import { HashDirectory } from './hash-directory.ts'
 /** Reads that a miniature's mark counts. */
 const READS = 3
 
-/** The most entries that a miniature holds. */
-const MOST = 64
-/** Requests until the next judgement, for each entry of a miniature. */
+/** Requests until the next judgement, for each entry of a miniature ... */
 const ROUND_PER_ENTRY = 8
+/** ... and no more than so many: larger miniatures are for sooner judgements. */
+const LONGEST_ROUND = 1_024
 /** What is left of the tallies after each judgement: traffic of some ten rounds ago no longer counts. */
 const MEMORY = 0.75
 /** The lead that a rival must have, in parts of all requests ... */
@@ -42,8 +42,12 @@ export class Miniatures {
   /** The entry of the request at hand: it keeps its id even while no rival holds it. */
   #asked = -1
 
-  constructor(rivals: readonly ClockWindowOptions[], champion: number) {
-    const slots = MOST * (rivals.length + 1)
+  /** The most entries that a miniature holds. */
+  readonly most: number
+
+  constructor(rivals: readonly ClockWindowOptions[], champion: number, most: number) {
+    const slots = most * (rivals.length + 1)
+    this.most = most
     this.champion = champion
     this.#everybody = (1 << rivals.length) - 1
     this.#directory = new HashDirectory(slots)
@@ -61,8 +65,8 @@ export class Miniatures {
   /** Tells how many entries the whole cache holds, and whether it is full. True when more keys are watched from now on. */
   fit(entries: number, full: boolean): boolean {
     const before = this.#halvings
-    while (entries / 2 ** this.#halvings > MOST) this.#halvings++
-    while (this.#halvings > 0 && entries / 2 ** this.#halvings < MOST / 4) this.#halvings--
+    while (entries / 2 ** this.#halvings > this.most) this.#halvings++
+    while (this.#halvings > 0 && entries / 2 ** this.#halvings < this.most / 4) this.#halvings--
     if (this.#halvings > before) this.#dropUnwatched()
     this.#capacity = full ? Math.max(1, Math.round(entries / 2 ** this.#halvings)) : Number.POSITIVE_INFINITY
     return this.#halvings < before
@@ -76,8 +80,8 @@ export class Miniatures {
     if (held === this.#everybody) for (const { marks } of this.#caches) markRead(marks, id)
     else this.#ask(id, held)
     this.#requests++
-    const size = Math.min(this.#capacity, MOST)
-    if (++this.#sinceJudged >= ROUND_PER_ENTRY * size) return this.#endRound()
+    const size = Math.min(this.#capacity, this.most)
+    if (++this.#sinceJudged >= Math.min(LONGEST_ROUND, ROUND_PER_ENTRY * size)) return this.#endRound()
     return this.#sinceJudged % size === 0 && this.#judge(SURE_SIGMAS)
   }
 

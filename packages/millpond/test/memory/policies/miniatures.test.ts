@@ -17,6 +17,7 @@ function miniatures(entries: number, champion: number): Miniatures {
   const made = new Miniatures(
     SHARES.map((share) => ({ share, ghostShare: 0.5, sketch, weighed: false })),
     champion,
+    64,
   )
   made.fit(entries, true)
   return made
