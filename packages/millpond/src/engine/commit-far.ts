@@ -35,15 +35,19 @@ export async function commitFar(
 export async function commitBody(
   space: Space,
   far: FarTier,
-  { key }: Pick<Found, 'key'>,
+  entry: Pick<Found, 'key' | 'value' | 'isolated' | 'tags'>,
   asOf: Position,
   bodyFor: BodyFor,
   expiresAt: number,
   lease: string | undefined,
 ): Promise<boolean> {
   if (far.guarded.state === 'open') return true
+  const { route } = space.settings
   const body = bodyFor(far)
-  return commitTo(space, far, key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
+  const accepted = await commitTo(space, far, entry.key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
+  // The route has changed meanwhile: whoever looks through the tier for what it leaves out may have been there already.
+  if (space.settings.route !== route && !goesTo(space, far, entry)) await far.guarded.drop([storageKey(space, entry.key)])
+  return accepted
 }
 
 async function commitTo(

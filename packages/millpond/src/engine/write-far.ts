@@ -72,6 +72,7 @@ export async function storeFar(
         : { key: storageKey(space, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
     })
   }
+  const { route } = space.settings
   try {
     const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries, isHeld)
     await Promise.all(
@@ -86,6 +87,7 @@ export async function storeFar(
           if (written.ok) space.watch.counters.tier(far.guarded.name).writes += items.length
         }),
     )
+    if (space.settings.route !== route) await dropLeftOut(space, entries)
     entries.forEach((entry, index) => {
       space.flights.outdateBefore(entry.key, position.seq)
       if (stored[index] === false) return
@@ -99,6 +101,16 @@ export async function storeFar(
     }
     throw error
   }
+}
+
+/** The route has changed while they were written: whoever looks through the tiers for what it leaves out may have been there already. */
+async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<void> {
+  await Promise.all(
+    space.far.map(async (far) => {
+      const left = far.enabled ? entries.filter((entry) => !goesTo(space, far, entry)) : []
+      if (left.length > 0) await far.guarded.drop(left.map(({ key }) => storageKey(space, key)))
+    }),
+  )
 }
 
 /** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
