@@ -77,7 +77,7 @@ it('completes commands, their options and values in bash, and names every comman
   const complete = async (...line: string[]): Promise<string[]> => {
     const quoted = ['millpond', ...line].map((word) => `'${word}'`).join(' ')
     const program = `source '${script}'; COMP_WORDS=(${quoted}); COMP_CWORD=${line.length}; _millpond; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = await ran('bash', ['--norc', '-c', program])
+    const { stdout, stderr } = await ran('bash', ['--norc', '-c', program], { env: { PATH: process.env.PATH, LC_ALL: 'C' } })
     expect(stderr).toBe('')
     return stdout.trim().split('\n')
   }

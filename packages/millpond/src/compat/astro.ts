@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, options as optionsOf, type Shape, texts } from '../core/checks.ts'
 import { MAX_DURATION_MS } from '../core/duration.ts'
-import { MillpondError } from '../core/errors.ts'
+import { MillpondError, reasonOf } from '../core/errors.ts'
 import type { Cache } from '../engine/cache.ts'
 import type { Lease } from '../engine/held-lease.ts'
 import { cacheGiven } from './cache-given.ts'
@@ -118,7 +118,7 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     if (lease === undefined) return { response: marked(response, 'MISS'), stored: Promise.resolve() }
     const stored = pageOf(response.clone())
       .then((page) => store(at, page, varyOf(response), life, lease, request))
-      .catch((error) => logger?.warn(`${at.path} was not cached: ${error instanceof Error ? error.message : error}`))
+      .catch((error) => logger?.warn(`${at.path} was not cached: ${reasonOf(error)}`))
       .finally(() => lease.release())
     return { response: marked(response, 'MISS'), stored }
   }
@@ -159,7 +159,7 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
         void response.body?.cancel().catch(() => {})
         return stored
       })
-      .catch((error) => context.logger?.warn(`${at.path} could not be made anew: ${error instanceof Error ? error.message : error}`))
+      .catch((error) => context.logger?.warn(`${at.path} could not be made anew: ${reasonOf(error)}`))
     context.waitUntil?.(anew)
     return { response: responseOf(page, 'STALE'), stored: Promise.resolve() }
   }

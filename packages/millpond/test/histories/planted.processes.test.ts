@@ -50,13 +50,14 @@ const halfHeard: Planted['patches'] = [
   { file: 'src/tiers/edge/relayer.ts', find: 'group.push(line)', replace: 'if (line.seq % 2 === 0) group.push(line)' },
 ]
 
-/** Timing decides how soon a defect shows: a few cells are allowed. */
-const CELLS = 8
+/** Timing decides how soon a defect shows, mostly in the first cell; on a busy machine less of each is judged. */
+const SEARCH_MS = 120_000
 
 async function isFound({ patches, fault, policy }: Planted, shared: SharedTier): Promise<boolean> {
   const compiled = compile(patches)
   const cells: Cell[] = drawCells(shared, 1, [fault], { ms: sized(3500, 6000) }).filter((cell) => cell.policy === policy)
-  for (let turn = 0; turn < CELLS; turn++) {
+  const began = performance.now()
+  for (let turn = 0; performance.now() - began < SEARCH_MS; turn++) {
     const cell = cells[turn % cells.length]
     if (cell === undefined) break
     const { verdict } = await runCell({ ...cell, seed: cell.seed + turn }, compiled, {}, 'forget')
@@ -68,20 +69,20 @@ async function isFound({ patches, fault, policy }: Planted, shared: SharedTier):
 describe('planted in processes over one file', () => {
   test('no ledger check', { timeout: 180_000 }, async () => {
     const planted = { patches: patchesOf('no ledger check'), fault: 'none', policy: 'tags' } as const
-    expect(await isFound(planted, 'sqlite')).toBe(true)
+    expect(await isFound(planted, 'sqlite'), 'in time').toBe(true)
   })
 })
 
 describeWith('redis', 'planted in processes over Redis', () => {
   test('no trust limit, links cut', { timeout: 180_000 }, async () => {
     const planted = { patches: patchesOf('no trust limit'), fault: 'link-cut', policy: 'delete' } as const
-    expect(await isFound(planted, 'redis')).toBe(true)
+    expect(await isFound(planted, 'redis'), 'in time').toBe(true)
   })
   // The slowest to show, and of the same family as the one before: the long form alone has the time.
   if (isLong)
     test('cached clock for trust, processes stopped', { timeout: 180_000 }, async () => {
       const planted = { patches: cachedClock, fault: 'process-stopped', policy: 'delete' } as const
-      expect(await isFound(planted, 'redis')).toBe(true)
+      expect(await isFound(planted, 'redis'), 'in time').toBe(true)
     })
 })
 
@@ -90,10 +91,10 @@ if (isLong)
   describeWith('memcached', 'planted in processes over many stores', () => {
     test('copies given to a node that lacks them, said to be younger', { timeout: 180_000 }, async () => {
       const planted = { patches: younger, fault: 'node-wiped', policy: 'delete' } as const
-      expect(await isFound(planted, 'ring')).toBe(true)
+      expect(await isFound(planted, 'ring'), 'in time').toBe(true)
     })
     test('every second step of another region left out', { timeout: 180_000 }, async () => {
       const planted = { patches: halfHeard, fault: 'region-slow', policy: 'delete' } as const
-      expect(await isFound(planted, 'regions')).toBe(true)
+      expect(await isFound(planted, 'regions'), 'in time').toBe(true)
     })
   })
