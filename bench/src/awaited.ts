@@ -6,6 +6,9 @@ import { Cacheable } from 'cacheable'
 import Keyv from 'keyv'
 import { LRUCache } from 'lru-cache'
 import { createCache, memory } from 'millpond'
+import { createMemoryStorage, defineCachedFunction } from 'ocache'
+import { createClient } from 'redis'
+import { startRedisServer } from './consistency/redis-server.ts'
 import { TTL_MS } from './subjects.ts'
 
 export const AWAITED_ROWS = [
@@ -25,12 +28,16 @@ interface AwaitedSubject {
   setMany?(entries: readonly (readonly [string, unknown])[]): Promise<unknown>
   getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>
   set(key: string, value: unknown): Promise<unknown>
+  /** Ends what would outlive the process. */
+  close?(): Promise<void>
 }
 
 interface AwaitedType {
   readonly name: string
   readonly note?: string
-  make(): AwaitedSubject
+  /** It has no `set` that could be compared. */
+  readonly rows?: 'reads'
+  make(): AwaitedSubject | Promise<AwaitedSubject>
 }
 
 const CAPACITY = 1_000
@@ -127,13 +134,69 @@ export const awaitedTypes: readonly AwaitedType[] = [
       }
     },
   },
+  {
+    name: 'ocache',
+    note: 'the loader is fixed at construction; no set of its own',
+    rows: 'reads',
+    make() {
+      const source = new Map<string, unknown>()
+      const cached = defineCachedFunction((key: string) => source.get(key) ?? 'a value from the source', {
+        name: 'bench',
+        maxAge: TTL_MS / 1000,
+        getKey: (key) => key,
+        storage: createMemoryStorage(),
+      })
+      return {
+        getOrSet: (key) => cached(key),
+        async set(key, value) {
+          source.set(key, value)
+          await cached.invalidate(key)
+          await cached(key)
+        },
+      }
+    },
+  },
+  {
+    name: 'node-redis, client-side cache',
+    note: 'a Redis beside it says what has changed, and a set goes there; texts alone, so values are JSON; no getOrSet: get, and set on a miss',
+    async make() {
+      const server = await startRedisServer()
+      const client = createClient({ url: server.url, RESP: 3, clientSideCache: { ttl: TTL_MS, maxEntries: CAPACITY, evictPolicy: 'LRU' } })
+      client.on('error', () => undefined)
+      await client.connect()
+      const set = (key: string, value: unknown): Promise<unknown> => client.set(key, JSON.stringify(value), { PX: TTL_MS })
+      return {
+        async getOrSet(key, load) {
+          const held = await client.get(key)
+          if (held !== null) return JSON.parse(held)
+          const value = await load()
+          await set(key, value)
+          return value
+        },
+        set,
+        async close() {
+          client.destroy()
+          await server.close()
+        },
+      }
+    },
+  },
 ]
 
 /** Nanoseconds of CPU an operation, per row. */
 export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: number }[]> {
   const type = awaitedTypes.find((one) => one.name === name)
   if (type === undefined) throw new Error(`no awaited subject ${name}`)
-  const subject = type.make()
+  const subject = await type.make()
+  try {
+    const samples = await samplesOf(subject)
+    return type.rows === 'reads' ? samples.filter(({ row }) => !row.startsWith('set')) : samples
+  } finally {
+    await subject.close?.()
+  }
+}
+
+async function samplesOf(subject: AwaitedSubject): Promise<{ row: AwaitedRow; ns: number }[]> {
   const keys = Array.from({ length: CAPACITY }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
   for (const [i, key] of keys.entries()) await subject.set(key, `value ${i}`)
   const load = (): Promise<unknown> => Promise.reject(new Error('a hit was expected'))

@@ -39,7 +39,10 @@ export async function benchKeyShapes(sizes: readonly number[], rounds: number, p
     const rows: string[][] = []
     for (const [name, make] of Object.entries(SHAPES)) {
       progress(`keys: ${name}, ${size.toLocaleString('en')} entries`)
-      rows.push([name, ...(await shapeRow(make, size, rounds))])
+      const row = await shapeRow(make, size, rounds)
+      rows.push([name, ...row])
+      // A large size takes minutes: who ends it has what was measured.
+      progress(`  at hand ${row[0]}, built ${row[1]}, building alone ${row[2]}`)
     }
     console.log(`\n## ${size.toLocaleString('en')} entries\n`)
     printTable([['shape of key', 'at hand', 'built', 'building alone', 'Map, at hand', 'Map, built'], ...rows])
