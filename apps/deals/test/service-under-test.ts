@@ -90,4 +90,5 @@ export function cacheStatus(reply: Reply): string {
   return members.filter((member) => !member.startsWith('deals-http; fwd')).at(-1) ?? ''
 }
 
+/** A tier that a busy machine lets answer too late has not answered: that it is one is expected `'in time'`. */
 export const isHit = (reply: Reply): boolean => /^deals-(?:response|http); hit/.test(cacheStatus(reply))

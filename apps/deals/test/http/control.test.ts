@@ -25,7 +25,7 @@ test('a token of the organisation that runs the service is a credential, from th
 test('what was answered is shown as a key, explained, invalidated for all who ask next, and counted', async () => {
   const path = '/api/cached/organizations/1/info/'
   await subject.get(path)
-  expect(isHit(await subject.get(path))).toBe(true)
+  expect(isHit(await subject.get(path)), 'in time').toBe(true)
   const { json: keys } = await subject.get(`${BASE}/keys/?namespace=response&contains=org:data:1`, VIEWER)
   const [row] = keys.data
   expect(row.tags.length).toBeGreaterThan(0)
@@ -87,7 +87,7 @@ test('its organisations and kinds of answers are known by name: counted, invalid
   const { loaded, fresh, failed } = warmed.json.result
   expect([warmed.json.state, loaded + fresh, failed]).toEqual(['completed', 1, 0])
   await subject.get(path)
-  expect(isHit(await subject.get(path))).toBe(true)
+  expect(isHit(await subject.get(path)), 'in time').toBe(true)
   const { json: held } = await subject.get(`${BASE}/application/coverage/?organization=1`, VIEWER)
   expect(held.data[0]).toMatchObject({ id: '1' })
   expect(held.data[0].entries).toBeGreaterThan(1)
@@ -101,11 +101,13 @@ test('its organisations and kinds of answers are known by name: counted, invalid
 test('a model takes every answer that its rows are shown in, and no other', async () => {
   const [roles, statistics] = ['/api/cached/organizations/1/roles/', '/api/cached/organizations/1/statistics/?days=30']
   for (const path of [roles, statistics]) for (let time = 0; time < 2; time++) await subject.get(path, VIEWER)
+  // An answer that a busy machine's tier is not given in time is held by fewer.
+  for (const days of [7, 90, 365]) await subject.get(`/api/cached/organizations/1/statistics/?days=${days}`, VIEWER)
   const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { model: 'Deal' })
   expect(done.json).toMatchObject({ state: 'completed' })
   expect(done.json.plan.caches[0].cascade).toContain('kind:deal_statistics')
   expect(done.json.plan.keys).toBeGreaterThanOrEqual(2)
-  expect([isHit(await subject.get(statistics, VIEWER)), isHit(await subject.get(roles, VIEWER))]).toEqual([false, true])
+  expect([isHit(await subject.get(statistics, VIEWER)), isHit(await subject.get(roles, VIEWER))], 'in time').toEqual([false, true])
 })
 
 test('with --insight on, what watches the cache answers in the control plane and in the metrics', async () => {

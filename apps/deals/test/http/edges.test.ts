@@ -121,7 +121,7 @@ test('an empty invalidation drops nothing: what to drop must be named', async ()
   await subject.get(path)
   const empty = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, {})
   expect([empty.status, empty.json.detail]).toEqual([422, expect.stringMatching(/cache_type \("all" for everything/)])
-  expect(isHit(await subject.get(path))).toBe(true)
+  expect(isHit(await subject.get(path)), 'in time').toBe(true)
   const all = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, { cache_type: 'all' })
   expect(all.json.receipts.map((receipt: { layer: string }) => receipt.layer)).toEqual(['strategic', 'response'])
   expect(isHit(await subject.get(path))).toBe(false)
@@ -144,7 +144,7 @@ test('a write answers with its receipts, and with a token that makes a read see 
   expect(read.json.version['org:1:deals']).toBe(written.json.version['org:1:deals'])
   // Another request in the eyes of a browser that keeps to max-age.
   expect(read.headers.get('vary')).toBe('Authorization, Cache-Token')
-  expect(cacheStatus(await subject.get(path, one.viewer, { 'cache-token': token }))).toMatch(/hit/)
+  expect(cacheStatus(await subject.get(path, one.viewer, { 'cache-token': token })), 'in time').toMatch(/hit/)
   expect((await subject.get(path, one.viewer, { 'cache-token': 'nonsense' })).status).toBe(200)
 })
 

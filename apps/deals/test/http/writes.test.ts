@@ -81,7 +81,7 @@ test('a new deal is in the statistics, the search and its owner’s dashboard at
   expect(found.json.results.map((deal: { id: number }) => deal.id)).toEqual([created.json.id])
   const mine = await subject.get('/api/cached/users/dashboard/', one.manager)
   expect(mine.json.deals.prospecting.deals).toBe((dashboard.json.deals.prospecting?.deals ?? 0) + 1)
-  expect(isHit(await subject.get('/api/cached/users/dashboard/', one.viewer))).toBe(true)
+  expect(isHit(await subject.get('/api/cached/users/dashboard/', one.viewer)), 'in time').toBe(true)
 
   const gone = await subject.send('DELETE', `/api/deals/${created.json.id}/`, one.manager)
   expect(gone.status).toBe(200)
@@ -93,7 +93,7 @@ test('an activity concerns the performance and the overview, not the statistics'
   const written = await subject.send('POST', `/api/deals/${one.dealId}/activities/`, one.manager, { kind: 'call', minutes: 7 }, WAIT)
   expect(written.status).toBe(201)
   const after = await look(one.viewer)
-  expect(isHit(after.get('/api/cached/organizations/1/statistics/?days=30') as Reply)).toBe(true)
+  expect(isHit(after.get('/api/cached/organizations/1/statistics/?days=30') as Reply), 'in time').toBe(true)
   expect(isHit(after.get('/api/cached/analytics/performance-metrics/') as Reply)).toBe(false)
   expect(after.get('/api/dashboard/overview-advanced/')?.json.recent_activity[0]).toMatchObject({
     kind: 'call',
