@@ -81,6 +81,10 @@ describe('a regression', () => {
     expect(found({ ...worse, minutes: worse.minutes.slice(0, 4) })).toEqual(unknown)
     expect(found({ ...worse, hours: worse.hours.slice(0, 2) })).toEqual(unknown)
     expect(found({ ...worse, minutes: worse.minutes.map(() => point(0.5, 256, 10)) })).toEqual(unknown)
+    // 195 reads in all, and 200.
+    const five = worse.minutes.slice(0, 5)
+    expect(found({ ...worse, minutes: five.map(() => point(0.5, 256, 39)) })).toEqual(unknown)
+    expect(found({ ...worse, minutes: five.map(() => point(0.5, 256, 40)) })).not.toEqual(unknown)
   })
 
   it('is none among fast gets, and none of one minute that went wrong', () => {

@@ -6,9 +6,10 @@ import { quantile, ratio } from '../metrics/quantiles.ts'
 import { median } from '../reports/median.ts'
 import type { Reading } from './rules.ts'
 
-/** Minutes of now, each with so many reads; days before. */
+/** Minutes of now, each with so many reads, and with so many together; days before. */
 const LEAST_MINUTES = 5
 const LEAST_READS = 20
+const LEAST_READS_OF_NOW = 200
 const LEAST_DAYS = 3
 const SURE = 2
 /** Days are never taken for more alike than this: in logarithms of milliseconds, and in hit ratios. */
@@ -19,7 +20,8 @@ const OF_MEDIAN = 1.4826
 
 export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm: boolean): Reading[] {
   const [now, before, sameDay] = [minutes.filter(isSeen), hours.filter(isSeen), weeks.filter(isSeen)]
-  const isJudged = isWarm && now.length >= LEAST_MINUTES && before.length >= LEAST_DAYS
+  const reads = now.reduce((sum, { counters }) => sum + readsOf(counters), 0)
+  const isJudged = isWarm && now.length >= LEAST_MINUTES && reads >= LEAST_READS_OF_NOW && before.length >= LEAST_DAYS
   // A get below a millisecond is fast, however much faster it was.
   const p95 = ({ counters }: Point): number => Math.log(Math.max(1, quantile(counters, 'get', 0.95) ?? 1))
   const hits = ({ counters }: Point): number => ratio(counters.hits ?? 0, readsOf(counters)) ?? 0

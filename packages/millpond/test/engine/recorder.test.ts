@@ -162,7 +162,7 @@ describe('recorder', () => {
       seed = (seed * 48_271) % 2_147_483_647
       return seed % most
     }
-    for (let turn = 0; turn < 4000; turn++) {
+    for (let turn = 0; turn < 1000; turn++) {
       const space = spaces[some(3)] ?? cache
       const key = `k${some(12)}`
       const act = some(100)
@@ -175,7 +175,7 @@ describe('recorder', () => {
     stop()
     const told = atOnce.take().map(([what, of, ...rest]) => (what === 'hit' ? [what, of, ...rest.slice(1)] : [what, of]))
     expect(later.take()).toEqual(told)
-    expect(told.filter(([what]) => what === 'hit').length).toBeGreaterThan(1000)
+    expect(told.filter(([what]) => what === 'hit').length).toBeGreaterThan(200)
   })
 
   it('keeps many reads for one call, and gives them when they are asked for, when there are too many, and to who leaves', async () => {
