@@ -226,7 +226,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     const [file] = await Promise.all([page.waitForEvent('download'), hands.hit(hands.button('Export NDJSON'))])
     expect([file.suggestedFilename(), readFileSync(await file.path(), 'utf8')]).toEqual([
       'audit.ndjson',
-      expect.stringContaining('on-call'),
+      expect.stringContaining('org-stats'),
     ])
     await hands.isOn(hands.button('Export NDJSON'))
   })
