@@ -146,7 +146,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: '(^|/)(node_modules|dist)/' },
-    exclude: { path: '(^|/)(dist|coverage|\\.cache)/' },
+    // Next's own application is built by Next, in a folder of its own.
+    exclude: { path: '(^|/)(dist|coverage|\\.cache|next-app/app)/' },
     tsConfig: { fileName: 'tsconfig.base.json' },
     tsPreCompilationDeps: true,
     combinedDependencies: false,

@@ -158,6 +158,8 @@ const stages = [
         ),
       ),
   },
+  // It takes what Next takes to build.
+  { name: 'an application of Next', share: 0.05, work: () => run(process.execPath, ['packages/millpond/test/next-app/play.mjs']) },
   { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
