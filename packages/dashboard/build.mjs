@@ -12,6 +12,8 @@ const target = join(here, 'dist', 'app')
 const STYLE_TEXT = '@millpond/dashboard/style-text'
 /** Whose turn it is to build. */
 const lock = join(here, 'dist', 'app.lock')
+/** Far longer than a build takes. */
+const LEFT_AFTER_MS = 300_000
 /** What the page was made of, written after it. */
 const mark = join(here, 'dist', 'app.sha256')
 
@@ -91,6 +93,8 @@ function isFirst() {
 function isLeft() {
   try {
     const holder = Number(readFileSync(lock, 'utf8'))
+    // Numbers are given anew: in a container often this very one, and else to somebody who does not build.
+    if (holder === process.pid || Date.now() - statSync(lock).mtimeMs > LEFT_AFTER_MS) return true
     // Between its making and its writing it is empty.
     return holder > 0 && !process.kill(holder, 0)
   } catch (error) {
