@@ -107,7 +107,8 @@ test('a model takes every answer that its rows are shown in, and no other', asyn
   expect(done.json).toMatchObject({ state: 'completed' })
   expect(done.json.plan.caches[0].cascade).toContain('kind:deal_statistics')
   expect(done.json.plan.keys).toBeGreaterThanOrEqual(2)
-  expect([isHit(await subject.get(statistics, VIEWER)), isHit(await subject.get(roles, VIEWER))], 'in time').toEqual([false, true])
+  expect(isHit(await subject.get(statistics, VIEWER))).toBe(false)
+  expect(isHit(await subject.get(roles, VIEWER)), 'in time').toBe(true)
 })
 
 test('with --insight on, what watches the cache answers in the control plane and in the metrics', async () => {

@@ -173,7 +173,7 @@ it('forgets by tag and by path, in every server, and by the tags of the cache it
   await other.close()
 })
 
-it('does not keep a page that was being rendered when its tag was forgotten, by whom ever', async () => {
+it('does not keep a page that was being rendered when its tag was forgotten, here or elsewhere', async () => {
   const other = open()
   for (const vary of [undefined, 'Accept']) {
     const path = `/${vary ?? 'plain'}`
