@@ -37,6 +37,8 @@ interface AwaitedType {
   readonly note?: string
   /** It has no `set` that could be compared. */
   readonly rows?: 'reads'
+  /** It needs one beside it. */
+  readonly server?: 'redis'
   make(): AwaitedSubject | Promise<AwaitedSubject>
 }
 
@@ -158,6 +160,7 @@ export const awaitedTypes: readonly AwaitedType[] = [
   },
   {
     name: 'node-redis, client-side cache',
+    server: 'redis',
     note: 'a Redis beside it says what has changed, and a set goes there; texts alone, so values are JSON; no getOrSet: get, and set on a miss',
     async make() {
       const server = await startRedisServer()

@@ -11,6 +11,7 @@ import { benchGrowth } from './growth.ts'
 import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
 import { benchJournal } from './journal.ts'
 import { benchKeyShapes } from './key-shapes.ts'
+import { findProgram } from './program.ts'
 import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { benchSources } from './sources.ts'
@@ -89,7 +90,7 @@ async function bench(): Promise<void> {
       rounds,
       rows,
       names: [...new Set(names)],
-      awaited: awaitedTypes.map((type) => type.name),
+      awaited: awaitedHere(),
       isolated: isolatedTypes.map((type) => type.name),
       bytesAt: Math.max(...sizes),
     },
@@ -100,6 +101,20 @@ async function bench(): Promise<void> {
       JSON.stringify({ at: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, ...results.toJSON() }, null, 2),
     )
   else print(results, sizes, rows)
+}
+
+/** What needs a server that is not here is left out before anything is measured, and named. */
+function awaitedHere(): string[] {
+  const here = awaitedTypes.filter(({ name, server }) => {
+    try {
+      if (server !== undefined) findProgram(server)
+      return true
+    } catch (error) {
+      progress(`${name} is left out: ${error instanceof Error ? error.message : error}`)
+      return false
+    }
+  })
+  return here.map(({ name }) => name)
 }
 
 function print(results: Results, sizes: readonly number[], rows: readonly Row[]): void {

@@ -20,7 +20,10 @@ const COMPARED: ReadonlySet<string> = new Set(['wrk', 'nginx', 'varnish'])
 export function findProgram(name: 'redis' | 'memcached' | 'postgres' | 'nginx' | 'varnish' | 'wrk'): Program {
   const found = recorded(name)
   if (found !== undefined) return found
-  spawnSync(process.execPath, [join(root, 'scripts/servers.mjs'), ...(COMPARED.has(name) ? ['--compared'] : [])], { stdio: 'inherit' })
+  // Standard output is for figures.
+  spawnSync(process.execPath, [join(root, 'scripts/servers.mjs'), ...(COMPARED.has(name) ? ['--compared'] : [])], {
+    stdio: ['ignore', 2, 2],
+  })
   const brought = recorded(name)
   if (brought === undefined) throw new Error(`no ${name} here: have it installed by the system's packages`)
   return brought
