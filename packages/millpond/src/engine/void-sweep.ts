@@ -53,7 +53,11 @@ export class VoidSweep {
 }
 
 function* walkOver(spaces: readonly Space[]): Generator<undefined> {
-  for (const space of spaces) if (space.near !== undefined) yield* walkIn(space, space.near)
+  for (const space of spaces) {
+    if (space.near !== undefined) yield* walkIn(space, space.near)
+    // One with no entries is a step, too: there may be tens of thousands of them.
+    yield
+  }
 }
 
 function* walkIn(space: Space, near: Near): Generator<undefined> {
