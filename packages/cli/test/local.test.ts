@@ -41,11 +41,12 @@ describe('--local', () => {
 
   it('opens a cache over its tier where no process runs it, once its namespace is said', async () => {
     const path = join(desk.folder, 'dead.db')
-    const open = () => createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))] })
+    const open = () => createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))], dependencies: 'declared' })
     const before = open()
     const attached = attach(before, { id: 'gone' })
     await attached.join()
     for (const space of [before, before.namespace('other')]) await space.set('a', 1, { tags: ['t'] })
+    await before.namespace('other').set('of b', 1, { dependsOn: ['b'] })
     await before.flush()
     await attached.close()
     await before.close()
@@ -53,8 +54,10 @@ describe('--local', () => {
     expect(await run(call)).toMatchObject({ code: 2, err: expect.stringContaining('no process runs dead: say --namespace') })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other', '--dry-run'])).toMatchObject({ code: 0 })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other'])).toMatchObject({ code: 0 })
+    const key = ['invalidate', '--key', 'b', '--yes', '--sqlite', path, '--cache-name', 'dead', '--namespace', 'other']
+    expect(await run(key)).toMatchObject({ code: 0 })
     const after = open()
-    expect([await after.get('a'), await after.namespace('other').get('a')]).toEqual([1, undefined])
+    expect([await after.get('a'), ...(await after.namespace('other').getMany(['a', 'of b']))]).toEqual([1, undefined, undefined])
     await after.close()
   })
 

@@ -104,7 +104,8 @@ async function opened(given: Given, name: string, namespace: string): Promise<Ca
   const { createCache, memory } = await import('millpond')
   const [far] = await meetingTiers(given)
   if (far === undefined) throw wrongUse(`no process runs ${name}: say --redis or --sqlite, where its entries are`)
-  const cache = createCache({ name, tiers: [memory(), far] })
+  // Whether its processes keep dependencies is not known here: so what is invalidated takes along what was computed from it.
+  const cache = createCache({ name, tiers: [memory(), far], dependencies: 'declared' })
   if (namespace !== 'default') cache.namespace(namespace)
   return cache
 }

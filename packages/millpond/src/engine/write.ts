@@ -163,6 +163,9 @@ function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
   else {
     space.flights.outdate(key)
     space.near?.drop(key, 'replaced')
+    // What was computed meanwhile from what the source held before.
+    const dependents = dependentsOf(space, key)
+    if (dependents.length > 0) space.ledger.advanceNow(dependents, 'delete', 'replaced', randomUUID())
   }
 }
 
@@ -206,8 +209,11 @@ function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, t
 function writeNear(space: Space, entry: Found): void {
   const { key } = entry
   space.flights.outdate(key)
-  const targets: Target[] = space.settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
+  const targets = dependentsOf(space, key)
   if (space.warmth.restoring !== undefined) targets.push({ kind: 'key', key })
   const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
   storeNear(space, entry, asOf)
 }
+
+const dependentsOf = ({ settings }: Space, key: string): Target[] =>
+  settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]

@@ -396,6 +396,16 @@ describe('what a loader makes of another namespace', () => {
     expect(await cache.getMany(['report', 'batch'])).toEqual([undefined, undefined])
   })
 
+  it('goes with a source that is written, where the value itself may not be kept', async () => {
+    const cache = create({ dependencies: 'tracked' })
+    await cache.transaction({ keys: [FROM] }, async (transaction) => {
+      expect(await cache.getOrSet('report', () => cache.getOrSet(FROM, () => 'Ada'))).toBe('Ada')
+      transaction.set(FROM, 'Bea', { tags: ['users'] })
+      await cache.invalidateTags(['users'])
+    })
+    expect(await cache.getMany([FROM, 'report'])).toEqual([undefined, undefined])
+  })
+
   it('does not outlive the namespace', async () => {
     const cache = create({ dependencies: 'tracked' })
     const people = cache.namespace('people')
