@@ -19,8 +19,9 @@ const GROW = 1.25
 /** Room must be this much wider than what made the tier shrink, before it grows again. */
 const SLACK = 0.1
 
-/** V8 counts its young generation into the limit, but the process ends when the old one is full. */
+/** V8 counts its young generation into the limit, but the process ends when the old one is full. Its size in Node 20 and 22, and from Node 24 on. */
 const YOUNG = 48 * 2 ** 20
+const YOUNG_FROM_24 = 192 * 2 ** 20
 
 export function readHeap(): Heap {
   return heapOf(getHeapStatistics(), machineBytes())
@@ -33,8 +34,10 @@ export function readHeap(): Heap {
 export function heapOf(
   { used_heap_size, heap_size_limit, external_memory }: Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit' | 'external_memory'>,
   machine: number,
+  node = process.versions.node,
 ): Heap {
-  const heap = Math.max(heap_size_limit - YOUNG, heap_size_limit / 2)
+  const isLarge = Number.parseInt(node, 10) >= 24
+  const heap = Math.max(heap_size_limit - (isLarge ? YOUNG_FROM_24 : YOUNG), heap_size_limit / (isLarge ? 3 : 2))
   const share = Math.max(used_heap_size / heap, (used_heap_size + external_memory) / machine)
   const limit = Math.min(heap, machine)
   return { used: share * limit, limit, most: Math.max(heap, machine) }
