@@ -262,11 +262,19 @@ export class KeyIndex {
     if (size <= AT_ONCE) while (this.#leaving.length > 0) this.#move()
   }
 
-  /** There may be more slots than before. */
+  /**
+   * There may be more slots than before: cells give bits of the hash for bits of the slot. With fewer of those more keys look like twins, which shortens the
+   * bounded search; so what is there is placed anew.
+   */
   widen(): void {
-    this.usual.widen()
-    this.strays.widen()
-    for (const table of this.#leaving) table.widen(this.usual.slotMask)
+    const { usual, strays } = this
+    if (!usual.isNarrow) return
+    const { size } = usual
+    const before = this.#leaving.length
+    this.#putAside(usual.leave(size * 2 > usual.room ? usual.room * 2 : usual.room), size, this.windows)
+    usual.widen()
+    strays.widen()
+    if (size <= AT_ONCE) while (this.#leaving.length > before) this.#move()
   }
 
   /** The slots of all keys, in no order. Costs a step for each cell, whatever else the store holds. */

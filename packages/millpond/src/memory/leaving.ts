@@ -24,7 +24,7 @@ export class Leaving {
   readonly #cells: Int32Array
   readonly #mask: number
   readonly #reach: number
-  #slotMask: number
+  readonly #slotMask: number
   /** Entries in the cells before it have moved. */
   #next = 0
 
@@ -97,15 +97,5 @@ export class Leaving {
       if (slot >= 0) to[at++] = slot
     }
     return at
-  }
-
-  /** See `ProbeTable.widen`. */
-  widen(slotMask: number): void {
-    const cells = this.#cells
-    for (let at = 0; at < cells.length; at++) {
-      const cell = cells[at] as number
-      cells[at] = (cell & ~slotMask) | (cell & this.#slotMask)
-    }
-    this.#slotMask = slotMask
   }
 }

@@ -44,11 +44,15 @@ export class ProbeTable {
     this.#reach = isBounded ? REACH : EVERYWHERE
   }
 
-  /** There may be more slots than before: cells give bits of the hash for bits of the slot. */
+  /** Its cells cannot name all slots that there may be now. */
+  get isNarrow(): boolean {
+    return slotMaskFor(this.#slots) > this.slotMask
+  }
+
+  /** Cells give bits of the hash for bits of the slot. A bounded table must be empty. */
   widen(): void {
     const before = this.slotMask
     this.slotMask = Math.max(before, slotMaskFor(this.#slots))
-    if (this.slotMask === before) return
     const cells = this.cells
     for (let at = 0; at < cells.length; at++) {
       const cell = cells[at] as number

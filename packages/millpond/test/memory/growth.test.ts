@@ -141,6 +141,29 @@ describe('the index', () => {
     }
   })
 
+  test('finds and forgets all once its cells can name many more slots, and moves them in steps', () => {
+    for (const [name, key] of Object.entries(shapes)) {
+      for (const count of [1_000, 12_000]) {
+        const slots = new Slots(count, 0)
+        const { index, add } = growing(slots)
+        const held = new Map(Array.from({ length: count }, (_, i) => [key(i), add(key(i))]))
+        slots.most = 2 ** 27 - 1
+        index.widen()
+        expect(index.size).toBe(count)
+        expect(index.moving > 0).toBe(count > AT_ONCE)
+        const lost = [...held].filter(([key, slot]) => index.find(key) !== slot)
+        expect([name, lost]).toEqual([name, []])
+        for (let i = count; i < 2 * count; i++) held.set(key(i), add(key(i)))
+        expect([name, [...held].filter(([key, slot]) => index.find(key) !== slot)]).toEqual([name, []])
+        for (const [key, slot] of held) {
+          index.remove(slot)
+          if (index.find(key) !== -1) expect.fail(`${key} is still found`)
+        }
+        expect(index.size).toBe(0)
+      }
+    }
+  })
+
   test('takes nobody for its own who has the slot, and the very key, of one that has moved and left', () => {
     const { slots, index, add } = growing()
     const other = new KeyIndex(slots)
