@@ -88,10 +88,34 @@ function main() {
   console.log(
     `audit: ${['critical', 'high', 'moderate', 'low'].map((level) => `${counts[level] ?? 0} ${level}`).join(', ')}${everything ? '' : ' (without what only developers install; --all for everything)'}`,
   )
-  for (const [name, { severity, range, fixAvailable }] of Object.entries(answer.vulnerabilities ?? {})) {
-    console.log(`audit: ${severity}: ${name} ${range}${fixAvailable ? ', a fix is available' : ''}`)
+  show(judgedByRegistry(answer.vulnerabilities ?? {}, everything ? undefined : broughtAlong()))
+}
+
+/**
+ * What the registry says, a line each: what is severe is a `fault` where users get it, or where it is not said what they get. npm counts what the private
+ * packages of this repository depend on, too, such as the libraries that the bench compares.
+ * @param {Readonly<Record<string, { severity: string, range: string, fixAvailable?: unknown, nodes?: readonly string[] }>>} weaknesses by package
+ * @param {readonly { name: string, version: string }[]} [packages] that users get
+ */
+export function judgedByRegistry(weaknesses, packages) {
+  /** @type {{ packages: Readonly<Record<string, { version?: string }>> }} */
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+  /** @type {{ fault: string[], note: string[] }} */
+  const said = { fault: [], note: [] }
+  for (const [of, { severity, range, fixAvailable, nodes = [] }] of Object.entries(weaknesses)) {
+    const versions = nodes.map((node) => lock.packages[node]?.version)
+    const isTheirs = packages === undefined || packages.some(({ name, version }) => name === of && versions.includes(version))
+    const line = `${severity}: ${of} ${range}${fixAvailable ? ', a fix is available' : ''}${isTheirs ? '' : ', which no user gets'}`
+    said[isTheirs && BAD.includes(severity) ? 'fault' : 'note'].push(line)
   }
-  process.exitCode = (counts.critical ?? 0) + (counts.high ?? 0) > 0 ? 1 : 0
+  return said
+}
+
+/** @param {{ fault: readonly string[], note: readonly string[] }} said */
+function show({ fault, note }) {
+  for (const line of note) console.log(`audit: ${line}`)
+  for (const line of fault) console.error(`audit: ${line}`)
+  process.exitCode = fault.length > 0 ? 1 : 0
 }
 
 /** @param {string} reason */
@@ -99,11 +123,8 @@ function byList(reason) {
   /** @type {Known} */
   const known = JSON.parse(readFileSync(join(root, 'scripts', 'advisories.json'), 'utf8'))
   const packages = broughtAlong()
-  const { fault, note } = judgedByList(known, packages, Date.now())
   console.log(`audit: the registry gave no answer (${reason}): ${packages.length} packages that users get, by the list of ${known.read}`)
-  for (const line of note) console.log(`audit: ${line}`)
-  for (const line of fault) console.error(`audit: ${line}`)
-  process.exitCode = fault.length > 0 ? 1 : 0
+  show(judgedByList(known, packages, Date.now()))
 }
 
 /**

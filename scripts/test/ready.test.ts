@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { apiReport, wordless } from '../api.mjs'
-import { judgedByList } from '../audit.mjs'
+import { judgedByList, judgedByRegistry } from '../audit.mjs'
 import { root } from '../prepare.mjs'
 import { faultsOf } from '../ready.mjs'
 import { broughtAlong, sbomOf } from '../sbom.mjs'
@@ -145,6 +145,21 @@ it('the reference has a page for whatever can be imported from millpond', () => 
   const pages = readFileSync(join(root, 'typedoc.json'), 'utf8')
   expect(sources.length).toBeGreaterThan(30)
   expect(sources.filter((one) => !pages.includes(`"${one}"`) && !/src\/tiers\/[a-z]+\/index\.ts$/.test(one))).toEqual([])
+})
+
+it('fails for what the registry says of a package that users get, and tells what it says of others', () => {
+  const packages = broughtAlong()
+  const weakness = (severity: string, name: string) => ({ severity, range: '*', nodes: [`node_modules/${name}`] })
+  const said = { hono: weakness('high', 'hono'), mime: weakness('moderate', 'mime'), ocache: weakness('critical', 'ocache') }
+  expect(judgedByRegistry(said, packages)).toEqual({
+    fault: ['high: hono *'],
+    note: ['moderate: mime *', 'critical: ocache *, which no user gets'],
+  })
+  expect(judgedByRegistry(said).fault).toEqual(['high: hono *', 'critical: ocache *'])
+  // Another one of its name, which something else has brought.
+  expect(judgedByRegistry({ hono: { ...weakness('high', 'hono'), nodes: ['node_modules/a/node_modules/hono'] } }, packages).fault).toEqual(
+    [],
+  )
 })
 
 describe('the list of advisories, where the registry gives no answer', () => {
