@@ -62,6 +62,8 @@ function* walkOver(spaces: readonly Space[]): Generator<undefined> {
 
 function* walkIn(space: Space, near: Near): Generator<undefined> {
   for (const key of near.keys()) {
+    // Closed or switched off meanwhile: what lies there now may be another's, of whom this ledger knows nothing.
+    if (space.near !== near) return
     const slot = near.find(key)
     if (slot >= 0) settle(space, near, slot, key)
     yield

@@ -91,6 +91,26 @@ describe.each(Object.entries(places))('what has been voided: %s', (_, tiers) => 
     expect(held(cache)).toBe(0)
   })
 
+  it('is judged by its own ledger, though its namespace was closed and opened again meanwhile', async () => {
+    const { cache, clock } = begin()
+    const space = cache.namespace('n')
+    const keys = Array.from({ length: 600 }, (_, at) => `k${at}`)
+    await space.setMany(keys.map((key) => [key, 'before']))
+    for (let step = 0; step < 5; step++) await space.invalidateTags(['other'])
+    await clock.run(PIECE_MS)
+    const closing = space.close()
+    const again = cache.namespace('n')
+    await again.setMany(
+      keys.map((key) => [key, 'after']),
+      { tags: ['t'] },
+    )
+    await closing
+    await walk(clock, 600)
+    expect(again.peek('k599')).toBe('after')
+    await again.invalidateTags(['t'])
+    expect(keys.filter((key) => again.peek(key) !== undefined)).toEqual([])
+  })
+
   it('leaves a piece at a time, and then nothing runs', async () => {
     const { cache, clock } = begin()
     const keys = Array.from({ length: 3000 }, (_, at) => `k${at}`)
