@@ -2,7 +2,7 @@
 // public that docs/api does not announce or that has no words.
 // @ts-check
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -31,8 +31,11 @@ const PLAIN = [
   'workspace',
 ]
 
-/** Paths that only one machine has. @param {string} checkout @param {string} home */
-export function machinePaths(checkout, home) {
+/**
+ * Paths that only one machine has. One right below the root is told by what lies in it: `/api` alone is an address as well.
+ * @param {string} checkout @param {string} home @param {(folder: string) => readonly string[]} [list]
+ */
+export function machinePaths(checkout, home, list = namesIn) {
   const project = checkout.replace(/[\\/]+$/, '')
   const parent = dirname(project)
   const own = [project, parent, home].filter((path) =>
@@ -43,9 +46,20 @@ export function machinePaths(checkout, home) {
   )
   // Written in parts, so that this file does not find itself.
   const general = ['home', 'Users'].map((folder) => `/${folder}/[\\w.-]+/`).concat(`/${'root'}/`, `/${'tmp'}/`)
+  const isShort = (/** @type {string} */ path) => dirname(dirname(path)) === dirname(path)
   return [...new Set(own)]
+    .flatMap((path) => (isShort(path) ? list(path).map((name) => join(path, name)) : path))
     .map((path) => new RegExp(`(?<![\\w.~-])${escaped(path)}(?![\\w-])`))
     .concat(general.map((path) => new RegExp(`(?<![\\w.~*$}-])${path}`)))
+}
+
+/** @param {string} folder */
+function namesIn(folder) {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 /** @param {string} text @param {readonly RegExp[]} patterns @returns {string[]} the lines that say too much, as `12: what` */

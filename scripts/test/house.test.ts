@@ -35,6 +35,13 @@ describe('telltales', () => {
   })
 })
 
+test('a checkout right below the root, or its neighbour there, is told by what lies in it', () => {
+  const list = (folder: string) => (folder === '/github' ? ['workspace', 'traces'] : ['packages'])
+  const short = [...machinePaths('/api', '/root', list), ...machinePaths('/github/workspace', '/root', list)]
+  expect(telltales('GET /api/users\nhttps://github.com/a and https://x.org/github/b', short)).toEqual([])
+  expect(telltales('/api/packages/a\n/github/traces\n/github/workspace/x', short)).toHaveLength(3)
+})
+
 describe('lockFaults', () => {
   const lock = (packages: Parameters<typeof lockFaults>[0]['packages']): string[] => lockFaults({ packages })
 

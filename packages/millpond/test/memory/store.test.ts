@@ -380,10 +380,10 @@ describe('memory pressure', () => {
     expect(share(heapOf(stats(100e6, 300e6), 500e6))).toBeCloseTo(0.8)
     expect(share(heapOf(stats(400e6, 0), 64e9))).toBeGreaterThan(0.8)
     expect(share(heapOf(stats(100e6, 300e6), 64e9, '20.19.0'))).toBeLessThan(0.3)
-    // Who holds a quarter of a small container is worth asking, however large the heap may grow.
     // As --max-old-space-size=96 gives it: the process ends when that is full.
     const small = (node: string, limit: number) => heapOf({ ...stats(0, 0), heap_size_limit: limit * 2 ** 20 }, 64e9, node).limit / 2 ** 20
     expect([small('20.19.0', 144), small('22.23.3', 144), small('24.21.0', 288), small('24.21.0', 4288)]).toEqual([96, 96, 96, 4096])
+    // Who holds a quarter of a small container is worth asking, however large the heap may grow.
     expect(heapOf({ ...stats(50e6, 300e6), heap_size_limit: 4e9 }, 512e6)).toMatchObject({ limit: 512e6, used: 350e6 })
     expect(readHeap().used).toBeGreaterThan(0)
     expect(readHeap().used).toBeLessThan(readHeap().limit)
