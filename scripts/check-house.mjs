@@ -92,11 +92,18 @@ function isLocked(packages, from, name) {
   return isLocked(packages, cut < 0 ? '' : from.slice(0, cut), name)
 }
 
-/** Hosts that npm is set to use here; the public registry's own may be named. */
+/** Hosts that npm is set to use here. */
 function registryHosts() {
   const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { cwd: root, encoding: 'utf8' })
-  const host = URL.canParse(stdout?.trim() ?? '') ? new URL(stdout.trim()).host : ''
-  return host === '' || host === 'registry.npmjs.org' ? [] : [new RegExp(escaped(host))]
+  return registryPatterns(stdout?.trim() ?? '')
+}
+
+/** The public registry's own may be named, this machine's is everybody's, and one of a single word is a word. @param {string} url */
+export function registryPatterns(url) {
+  if (!URL.canParse(url)) return []
+  const { host, hostname } = new URL(url)
+  const isCommon = hostname === 'registry.npmjs.org' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname) || /^[\w-]*$/.test(host)
+  return isCommon ? [] : [new RegExp(`(?<![\\w-])${escaped(host)}(?![\\w-])`)]
 }
 
 /** @param {string} text */

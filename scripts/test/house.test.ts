@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { lockFaults, machinePaths, telltales } from '../check-house.mjs'
+import { lockFaults, machinePaths, registryPatterns, telltales } from '../check-house.mjs'
 import { root } from '../prepare.mjs'
 import { ownsLibrary } from '../servers.mjs'
 
@@ -40,6 +40,15 @@ test('a checkout right below the root, or its neighbour there, is told by what l
   const short = [...machinePaths('/api', '/root', list), ...machinePaths('/github/workspace', '/root', list)]
   expect(telltales('GET /api/users\nhttps://github.com/a and https://x.org/github/b', short)).toEqual([])
   expect(telltales('/api/packages/a\n/github/traces\n/github/workspace/x', short)).toHaveLength(3)
+})
+
+test('the host of a registry is told where it is one that only some have', () => {
+  const line = 'npm, localhost, 127.0.0.1:8080, https://registry.npmjs.org/, http://npm.example.org:4873/a, http://proxy:4873/a'
+  const found = (url: string): number => telltales(line, registryPatterns(url)).length
+  expect(['http://npm.example.org:4873/', 'http://proxy:4873/'].map(found)).toEqual([1, 1])
+  expect(['http://npm/', 'http://localhost/', 'http://127.0.0.1:8080', 'https://registry.npmjs.org/', 'nothing'].map(found)).toEqual([
+    0, 0, 0, 0, 0,
+  ])
 })
 
 describe('lockFaults', () => {
