@@ -110,7 +110,7 @@ export function registryPatterns(url) {
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 function check() {
-  const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  const listed = spawnSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
   const files = listed.status === 0 ? listed.stdout.split('\0').filter(Boolean) : []
   if (files.length === 0) console.log('house: no git here, so only the lock file is checked')
   const patterns = [...machinePaths(root, homedir()), ...registryHosts()]
