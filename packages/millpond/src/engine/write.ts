@@ -164,8 +164,8 @@ function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
     space.flights.outdate(key)
     space.near?.drop(key, 'replaced')
     // What was computed meanwhile from what the source held before.
-    const dependents = dependentsOf(space, key)
-    if (dependents.length > 0) space.ledger.advanceNow(dependents, 'delete', 'replaced', randomUUID())
+    const targets = numberedWith(space, key)
+    if (targets.length > 0) space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID())
   }
 }
 
@@ -209,11 +209,14 @@ function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, t
 function writeNear(space: Space, entry: Found): void {
   const { key } = entry
   space.flights.outdate(key)
-  const targets = dependentsOf(space, key)
-  if (space.warmth.restoring !== undefined) targets.push({ kind: 'key', key })
+  const targets = numberedWith(space, key)
   const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
   storeNear(space, entry, asOf)
 }
 
-const dependentsOf = ({ settings }: Space, key: string): Target[] =>
-  settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
+/** In memory alone a key needs no number, unless it could come back from the file of a restart. */
+function numberedWith({ settings, warmth }: Space, key: string): Target[] {
+  const targets: Target[] = settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
+  if (warmth.restoring !== undefined) targets.push({ kind: 'key', key })
+  return targets
+}
