@@ -78,16 +78,16 @@ describe.each(Object.entries(places))('what has been voided: %s', (_, tiers) => 
     expect(await cache.getEntry('k')).toMatchObject({ kind: 'stale', value: 1 })
   })
 
-  it('does not hold up others for thousands of namespaces that hold nothing', async () => {
+  it('does not hold up others for hundreds of namespaces that hold nothing', async () => {
     const { cache, clock } = begin()
-    const spaces = Array.from({ length: 1000 }, (_, at) => cache.namespace(`n${at}`))
+    const spaces = Array.from({ length: 600 }, (_, at) => cache.namespace(`n${at}`))
     const last = spaces.at(-1) ?? cache
     await last.set('k', 1, { tags: ['t'] })
-    await walk(clock, 1000)
+    await walk(clock, 600)
     await last.invalidateTags(['t'])
     await clock.run(PIECE_MS)
     expect(held(cache)).toBe(1)
-    await walk(clock, 1000)
+    await walk(clock, 600)
     expect(held(cache)).toBe(0)
   })
 
