@@ -26,7 +26,14 @@ const { values } = parseArgs({
   },
 })
 if (values.help) console.log(HELP)
-else await tell(Number(values.reads), values.write)
+else await tell(readsOf(values.reads), values.write)
+
+function readsOf(given: string): number {
+  const reads = Number(given)
+  if (Number.isSafeInteger(reads) && reads > 0) return reads
+  console.error(`bench:growing: --reads ${JSON.stringify(given)} is not understood: give a whole number from 1`)
+  process.exit(2)
+}
 
 async function tell(reads: number, isWritten: boolean): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-growing-'))
