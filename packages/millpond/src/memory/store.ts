@@ -196,6 +196,11 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #grow(): void {
     const slots = this.slots
     const { capacity, hashes } = slots
+    if (slots.used >= slots.most)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the policy ${show(this.eviction.name)} names nobody who leaves full memory: its victim() is to answer the slot of an entry`,
+      )
     slots.grow()
     if (slots.capacity === capacity && slots.hashes === hashes) return
     this.eviction.grow(slots.capacity, slots.hashes)

@@ -1,8 +1,9 @@
 // The store by example: expiry, budgets, isolation, pressure, options.
 import { describe, expect, test, vi } from 'vitest'
-import type { Near, NearEntry, Reason } from '../../src/core/contracts.ts'
+import type { EvictionFactory, Near, NearEntry, Reason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
+import { policyByName } from '../../src/memory/policies/index.ts'
 import { heapOf, readHeap } from '../../src/memory/pressure.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
@@ -312,6 +313,14 @@ describe('isolation', () => {
     expect(() => near.set('a', entry({ fn: () => 1 }))).toThrow(/value\.fn is a function/)
     expect([near.value(near.find('a')), store.entries]).toEqual(['kept', 1])
   })
+})
+
+test('a policy of somebody else that lets nobody go is told of, and holds up nobody', () => {
+  const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { victim: () => -1 })
+  const { near, store } = open({ maxEntries: 10, policy })
+  for (let i = 0; i < 11; i++) near.set(`k${i}`, entry(i))
+  expect(() => near.set('one more', entry(0))).toThrow('the policy "lru" names nobody who leaves full memory')
+  expect([near.find('one more'), store.entries, near.value(near.find('k3'))]).toEqual([-1, 11, 3])
 })
 
 describe('hits', () => {
