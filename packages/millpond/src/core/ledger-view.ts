@@ -68,7 +68,9 @@ export class LedgerView {
   readonly #compile: ViewOptions['compile']
   readonly #names: () => HiddenNames | undefined
   /** Judges tags that name entries of other namespaces; undefined where none are kept. */
-  abroad: { judge(tags: readonly string[]): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined } | undefined
+  abroad:
+    | { judge(tags: readonly string[], isForReader?: boolean): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined }
+    | undefined
 
   /** `firstEpoch` is asked once, when the first entry or question needs it. */
   constructor(firstEpoch: () => string, options: ViewOptions) {
@@ -127,7 +129,7 @@ export class LedgerView {
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
     if (epoch !== this.epoch) return 'void'
-    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
+    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags, false)
     return this.#judge(key, tags, seq, abroad === 'unheard' ? 'valid' : abroad)
   }
 

@@ -35,15 +35,18 @@ export class Abroad {
     this.#spaceOf = spaceOf
   }
 
-  /** May what carries these tags be believed, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. */
-  judge(tags: readonly string[]): Judgement | 'unheard' {
+  /**
+   * May what carries these tags be believed, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. Whoever judges for no reader
+   * makes no use of them, for which they would be asked again and again.
+   */
+  judge(tags: readonly string[], isForReader = true): Judgement | 'unheard' {
     let worst: Judgement = 'valid'
     for (const tag of tags) {
       if (!isAbroad(tag)) continue
       const from = this.#parse(tag)
       const there = from && this.#spaceOf(from.namespace)
       if (from === undefined || there === undefined) return 'void'
-      if (!this.#isHeard(there)) return 'unheard'
+      if (!this.#isHeard(there, isForReader)) return 'unheard'
       const judgement = judgeThere(there.ledger.view, from)
       if (judgement === 'void') return 'void'
       if (judgement === 'stale') worst = 'stale'
@@ -102,8 +105,9 @@ export class Abroad {
     return there.ledger.refresh()
   }
 
-  #isHeard(there: There): boolean {
-    return there.ledger.isLocal || (this.#asked.get(there.id.name) === there && there.ledger.trusted())
+  #isHeard({ id, ledger }: There, isForReader = true): boolean {
+    if (ledger.isLocal) return true
+    return this.#asked.get(id.name)?.ledger === ledger && (isForReader ? ledger.trusted() : ledger.isTrusted)
   }
 
   #parse(tag: string): FromAbroad | undefined {

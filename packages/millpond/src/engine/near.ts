@@ -54,8 +54,8 @@ function reaffirm(space: Space, near: Near, key: string, slot: number): boolean 
 }
 
 /** While a ledger elsewhere has to be asked the entry stays, and is not served. */
-function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot: number): boolean {
-  const judgement = abroad.judge(near.tags(slot))
+function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot: number, isForReader = true): boolean {
+  const judgement = abroad.judge(near.tags(slot), isForReader)
   if (judgement === 'void' || judgement === 'stale') giveUp(space, near, key, slot, judgement)
   return judgement === 'valid'
 }
@@ -63,7 +63,7 @@ function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot
 /** Judges an entry for nobody: what is void goes, and what is not need not be judged by the read that comes next. */
 export function settle(space: Space, near: Near, slot: number, key: string): void {
   if (near.asOf(slot) < space.ledger.view.head && !reaffirm(space, near, key, slot)) return
-  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, near, key, slot)
+  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, near, key, slot, false)
 }
 
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */

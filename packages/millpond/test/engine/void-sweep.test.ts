@@ -19,6 +19,32 @@ const places: Readonly<Record<string, () => CacheOptions['tiers']>> = {
   'memory and SQLite': () => [memory({ maxEntries: 10_000 }), sqlite({ path: join(newFolder(), 'cache.db') })],
 }
 
+it('asks no ledger that nobody reads by, though what is walked over was computed from its namespace', async () => {
+  const clock = fakeClock({ now: Date.now() })
+  const tier = sqlite({ path: join(newFolder(), 'cache.db') })
+  const asked: string[] = []
+  const ledger = tier.ledger ?? expect.fail('SQLite has a ledger')
+  const { pull } = ledger
+  ledger.pull = (namespace, from) => {
+    asked.push(namespace)
+    return pull.call(ledger, namespace, from)
+  }
+  const cache = open({ clock, tiers: [memory(), tier], dependencies: 'tracked' })
+  const people = cache.namespace('people')
+  await people.set('ada', 1)
+  await cache.getOrSet('of ada', async () => `${await people.get('ada')}`)
+  await cache.flush()
+  expect(await cache.get('of ada')).toBe('1')
+  let isAsked = true
+  for (let second = 0; second < 60 && isAsked; second++) {
+    asked.length = 0
+    await cache.invalidateTags(['other'])
+    await clock.run(1000)
+    isAsked = asked.some((namespace) => namespace.includes('people'))
+  }
+  expect([isAsked, held(cache)]).toEqual([false, 2])
+})
+
 describe.each(Object.entries(places))('what has been voided: %s', (_, tiers) => {
   const begin = (more: CacheOptions = {}) => {
     const clock = fakeClock({ now: Date.now() })
