@@ -27,6 +27,9 @@ export interface Batched {
   flush(): void
 }
 
+/** What a recorder shows under `BATCHED`. */
+export const batched = (begun: () => void, reads: (batch: ReadBatch) => void): Batched => ({ begun, reads, flush: () => {} })
+
 /**
  * The slots that were read, in order. They say what was read only as long as each holds what it held: so the log is flushed before an entry leaves, and
  * before anything else is told.

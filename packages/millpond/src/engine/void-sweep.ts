@@ -6,7 +6,7 @@ import type { Clock, Near } from '../core/contracts.ts'
 import { settle } from './near.ts'
 import type { Space } from './space.ts'
 
-/** Half a millisecond of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds, for .6 % of a core. */
+/** Some .6 ms of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds, for .6 % of a core. */
 const PIECE = 512
 const REST_MS = 100
 

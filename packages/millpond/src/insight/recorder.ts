@@ -2,7 +2,7 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
-import { BATCHED, type Batched, type ReadBatch } from '../core/read-log.ts'
+import { BATCHED, type Batched, batched, type ReadBatch } from '../core/read-log.ts'
 import type { Recorder } from '../core/recorder.ts'
 import { Gaps, type HotTiers } from './hot-tiers.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
@@ -61,11 +61,7 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
     this.#tier = tier
     this.#wake = wake
     this.#hot = hot
-    this[BATCHED] = {
-      begun: wake,
-      reads: (batch) => this.#reads(batch),
-      flush: () => {},
-    }
+    this[BATCHED] = batched(wake, (batch) => this.#reads(batch))
   }
 
   /** Hears of what waits to be told. */

@@ -2,7 +2,7 @@
 import type { MissCause } from '../../core/causes.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { mixed } from '../../core/key-hash.ts'
-import { BATCHED, type Batched, type ReadBatch } from '../../core/read-log.ts'
+import { BATCHED, type Batched, batched, type ReadBatch } from '../../core/read-log.ts'
 import type { Recorder } from '../../core/recorder.ts'
 import { HIT, LOADED, LOST, MISS, Ring } from '../ring.ts'
 import { ALL } from '../sample.ts'
@@ -26,11 +26,7 @@ export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load'
   constructor(clock: Clock, wake: () => void) {
     this.#clock = clock
     this.#wake = wake
-    this[BATCHED] = {
-      begun: wake,
-      reads: (batch) => this.#reads(batch),
-      flush: () => {},
-    }
+    this[BATCHED] = batched(wake, (batch) => this.#reads(batch))
   }
 
   /** Hears of what waits to be told. */
