@@ -67,7 +67,7 @@ function renderFast(fast: Fast | undefined): string {
         ]),
     `Why a peer may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
 out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, ours keeps track of who waits for whom, of what moves meanwhile, and of a deadline; of a key of a batch storing is most (in a full cache each pushes another one out, which is weighed,
-chosen and noted with its cause), then a flight and the cause of the miss, which figures and guarantees are made of; and JSON text is cheap to set.`,
+chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; and JSON text is cheap to set.`,
   ].join('\n\n')
 }
 

@@ -60,7 +60,7 @@ export function warmSeamOf(
       return space.near === undefined ? [] : (await hottestKeys(space.near, limit)).map(({ key }) => key)
     },
     knows: (key) => sourceOf(cache.name, key) !== undefined,
-    underWay: () => space.flights.loads.size,
+    underWay: () => space.loads.joinable.size,
     recall: (key) => cache.get(key, QUIET),
     onInvalidation: (listener) =>
       events.on('invalidate', ({ namespace }) => {

@@ -8,12 +8,12 @@ import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
 import { type Call, Journey, type Wants } from './journey.ts'
-import { refreshBehind } from './load.ts'
-import type { BatchLoader, Loader, Loads } from './loader.ts'
+import type { AnyLoader, BatchLoader, Loader } from './loader.ts'
 import { hitValue, isFreshAt } from './near.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { checkOpen, type Space } from './space.ts'
+import { refreshBehind } from './start-loads.ts'
 
 /** A value with where it came from: `tier` may be `loader` too. */
 export interface LoadedEntry<T> extends EntryFacts {
@@ -95,7 +95,7 @@ export async function getOrSetEntry<T>(
     ...factsOf(found, space.services.clock.now()),
     isStale: found.isStale === true,
     isJoined: journey.isJoined,
-    ...(journey.flight === undefined ? {} : { cause: journey.flight.cause }),
+    ...(journey.load === undefined ? {} : { cause: journey.load.cause }),
   }
 }
 
@@ -129,7 +129,7 @@ export async function getOrSetMany<Id, T>(
   return found.map((entry) => shown(space, entry) as T | undefined)
 }
 
-function begin(space: Space, loads: Loads, options: LoadOptions | undefined, wants?: Wants): Journey {
+function begin(space: Space, loads: AnyLoader, options: LoadOptions | undefined, wants?: Wants): Journey {
   checkOpen(space)
   return new Journey(space, loads, resolvePolicy(options, space.settings.policy), options ?? NO_CALL, wants)
 }

@@ -6,7 +6,7 @@ import { abroadTags, dependencyKey, dependencyTag, type FromAbroad, isAbroad, wi
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
-import { currentFlight } from './current-flight.ts'
+import { currentLoad } from './current-load.ts'
 import { readFar } from './far.ts'
 import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
@@ -42,7 +42,7 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
  * ledger was when it was found, or not found.
  */
 export function noteRead(space: Space, key: string, tags: readonly string[], asOf: Position): void {
-  const lead = currentFlight()
+  const lead = currentLoad()
   if (lead === undefined) return
   const isOwn = lead.owner === space
   // Another cache's entries are not this one's to judge.
@@ -51,7 +51,7 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
     ? [dependencyTag(key), ...withoutPriority(tags)]
     : abroadTags(asKnownThere(space, { namespace: space.id.name, asOf, key, tags }))
   lead.addTags(noted)
-  for (const flight of lead.crew) if (flight !== lead) flight.addTags(noted)
+  for (const load of lead.batch) if (load !== lead) load.addTags(noted)
 }
 
 /** Keys and tags that are hidden stay so, whoever reads them: the other namespace may hide nothing. */

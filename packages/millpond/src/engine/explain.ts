@@ -80,7 +80,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     ...(best === undefined ? {} : { from: best.tier }),
     ...(best?.region === undefined ? {} : { region: best.region }),
     ...(why === undefined ? {} : toldOf(why)),
-    isLoading: space.flights.loads.get(key) !== undefined,
+    isLoading: space.loads.joinable.get(key) !== undefined,
     ...sourceOf(space, key),
     ...(chosenTtl === undefined ? {} : { chosenTtl }),
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },

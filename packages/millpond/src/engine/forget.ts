@@ -1,4 +1,4 @@
-// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
+// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
 import { type Change, type Reason, reasonFrom } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -188,7 +188,7 @@ function forgetNear(
 }
 
 function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: Reason): void {
-  space.flights.outdate(key)
+  space.loads.outdate(key)
   const { near } = space
   if (near === undefined) return
   if (mode === 'delete') near.drop(key, reason)
@@ -202,7 +202,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
 function applyInProcess(space: Space, request: ForgetRequest): void {
   for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
   if (request.all === true) space.near?.clear('cleared')
-  if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.flights.outdateAll()
+  if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.loads.outdateAll()
 }
 
 async function dropFar(space: Space, drop: readonly string[], droppedByLedger: number, all: boolean): Promise<TierReceipt[]> {

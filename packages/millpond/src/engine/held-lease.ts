@@ -1,11 +1,11 @@
-// A lease in its holder's hands: the caller's end of a flight.
+// A lease in its holder's hands: the caller's end of a load.
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import { policyOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
-import { type Flight, LET_GO } from './flight.ts'
 import { stillHolds } from './leases.ts'
+import { LET_GO, type Load } from './load.ts'
 import { isolateFor, type Space } from './space.ts'
 import { noteSet, type WriteItem } from './write.ts'
 
@@ -25,24 +25,24 @@ export interface Lease {
   release(): void
 }
 
-/** The caller's end of a flight. */
+/** The caller's end of a load. */
 export class MissLease implements Lease {
   readonly key: string
   readonly until: number
   readonly #space: Space
-  readonly #flight: Flight
-  readonly #land: (value: unknown) => void
+  readonly #load: Load
+  readonly #complete: (value: unknown) => void
   readonly #fail: (error: unknown) => void
   readonly #stopTimer: () => void
   #isOver = false
 
-  /** `land` and `fail` end what the flight waits for. */
-  constructor(space: Space, flight: Flight, ms: number, land: (value: unknown) => void, fail: (error: unknown) => void) {
-    this.key = flight.key
+  /** `complete` and `fail` end what the load waits for. */
+  constructor(space: Space, load: Load, ms: number, complete: (value: unknown) => void, fail: (error: unknown) => void) {
+    this.key = load.key
     this.until = space.services.clock.now() + ms
     this.#space = space
-    this.#flight = flight
-    this.#land = land
+    this.#load = load
+    this.#complete = complete
     this.#fail = fail
     this.#stopTimer = space.services.clock.after(ms, () => this.release())
   }
@@ -54,24 +54,24 @@ export class MissLease implements Lease {
   }
 
   /**
-   * Lands the flight with the value.
+   * Lands the load with the value.
    * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays), `LEDGER_UNREACHABLE` (it is over).
    */
   async set(space: Space, { key, value }: WriteItem, policy: LoadPolicy): Promise<LeaseVerdict> {
     if (space !== this.#space || key !== this.key)
       throw refused(key, 'lease', `the lease to the namespace and key that it was given for, ${show(this.key)}, or none`)
     const isolated = isolateFor(space, value, key)
-    const flight = this.#flight
+    const load = this.#load
     if (this.#isOver) return this.#tooLate()
     this.#end()
     try {
-      flight.addTags(await tagsWithDependencies(space, policy))
+      load.addTags(await tagsWithDependencies(space, policy))
       await space.ledger.ensure() // it may answer by now
     } catch (error) {
       this.#fail(LET_GO)
       throw error
     }
-    if (!(await stillHolds(space, flight))) {
+    if (!(await stillHolds(space, load))) {
       this.#fail(LET_GO)
       return this.#tooLate()
     }
@@ -81,10 +81,10 @@ export class MissLease implements Lease {
         if (kept === undefined) reject(unreachable(key))
         else resolve(kept ? 'stored' : 'overtaken')
       }
-      flight.setting = { isolated, policy, told: (kept) => void Promise.resolve(kept).then(told, reject) }
-      flight.landing.catch((error: unknown) => (error === LET_GO ? resolve(this.#tooLate()) : reject(error)))
+      load.setting = { isolated, policy, told: (kept) => void Promise.resolve(kept).then(told, reject) }
+      load.result.catch((error: unknown) => (error === LET_GO ? resolve(this.#tooLate()) : reject(error)))
     })
-    this.#land(value)
+    this.#complete(value)
     const ending = await verdict
     if (ending === 'stored') noteSet(space, { key, isolated, createdAt: 0, freshUntil: policyOfKey(space, policy, key).ttlMs })
     return ending
@@ -97,13 +97,13 @@ export class MissLease implements Lease {
 
   /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`read-fence.ts`). */
   #tooLate(): LeaseVerdict {
-    const { ledger, fence, flights, near } = this.#space
+    const { ledger, fence, loads, near } = this.#space
     if (!ledger.isLocal) {
       fence.mark(this.key, ledger)
-      flights.overlap(this.key)
+      loads.overlap(this.key)
       near?.drop(this.key, 'replaced')
     }
-    return this.#flight.isOutdated ? 'overtaken' : 'expired'
+    return this.#load.isOutdated ? 'overtaken' : 'expired'
   }
 }
 

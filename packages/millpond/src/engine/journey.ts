@@ -2,8 +2,8 @@
 
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
-import type { Flight } from './flight.ts'
-import type { Loads } from './loader.ts'
+import type { Load } from './load.ts'
+import type { AnyLoader } from './loader.ts'
 import type { Space } from './space.ts'
 
 /** What belongs to one call, beside its policy. */
@@ -23,7 +23,7 @@ export type Wants = 'stale' | 'refresh' | 'new'
 
 export class Journey {
   readonly space: Space
-  readonly loads: Loads
+  readonly loader: AnyLoader
   /** As it was when the call began. */
   readonly policy: LoadPolicy
   readonly wants: Wants
@@ -34,7 +34,7 @@ export class Journey {
   readonly began: number
   /** The ledger's number when the call began. */
   joinedAt = 0
-  /** Monotonic milliseconds: no flight that began earlier. */
+  /** Monotonic milliseconds: no load that began earlier. */
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
   /** Nobody can say what has moved, and the caller must see the latest: no copy may be believed. */
@@ -50,13 +50,13 @@ export class Journey {
   /** Another call's load brought the value. */
   isJoined = false
   /** The load that brought it: begun by this call, or joined. */
-  flight: Flight | undefined
+  load: Load | undefined
   /** Monotonic milliseconds: since when the ledger is known to be where the call demands it. */
   openedAt: number
 
-  constructor(space: Space, loads: Loads, policy: LoadPolicy, call: Call, wants: Wants = 'stale', began?: number) {
+  constructor(space: Space, loads: AnyLoader, policy: LoadPolicy, call: Call, wants: Wants = 'stale', began?: number) {
     this.space = space
-    this.loads = loads
+    this.loader = loads
     this.policy = policy
     this.wants = wants
     this.signal = call.signal
@@ -69,12 +69,12 @@ export class Journey {
   /** The same call once more: what it had joined turned out to be too old. A load that another one has begun since the call is good enough. */
   again(): Journey {
     const call: Call = { signal: this.signal, after: this.after, quiet: this.isQuiet }
-    return new Journey(this.space, this.loads, this.policy, call, this.wants, this.began)
+    return new Journey(this.space, this.loader, this.policy, call, this.wants, this.began)
   }
 
   /** What happens behind the caller who has been served: nobody waits for it. */
   behind(served: ReadonlyMap<string, number>): Journey {
-    const journey = new Journey(this.space, this.loads, this.policy, { quiet: this.isQuiet }, 'refresh')
+    const journey = new Journey(this.space, this.loader, this.policy, { quiet: this.isQuiet }, 'refresh')
     journey.isReachable = this.isReachable
     journey.served = served
     return journey
@@ -109,8 +109,8 @@ export class Journey {
 
   /** Refreshes behind, once the caller has been served. */
   noteDue(key: string, createdAt: number): void {
-    const { flights, services } = this.space
-    if (flights.loads.get(key) !== undefined || flights.isPaused(key, services.clock)) return
+    const { loads, services } = this.space
+    if (loads.joinable.get(key) !== undefined || loads.isPaused(key, services.clock)) return
     this.due ??= new Map()
     this.due.set(key, createdAt)
   }

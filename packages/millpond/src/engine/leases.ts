@@ -1,42 +1,42 @@
 // Leases: one load of a key over all processes that share a ledger. The holder loads; the others wait for its entry, at most as long as a lease lasts.
 import { randomBytes } from 'node:crypto'
 import type { GuardedLedger } from '../wrap/guard-ledger.ts'
-import type { Flight } from './flight.ts'
 import { ledgerKey } from './hidden.ts'
+import type { Load } from './load.ts'
 import { inBackground, ledgerTier, type Space } from './space.ts'
 
 const LEASE_MS = 2000
 const RENEW_MS = 600
 const LEASE_POLL_MS = [4, 8, 16, 25] as const
 
-/** What is done with flights on their way to a lease. */
+/** What is done with loads on their way to a lease. */
 export interface Steps {
   /** Lands those whose entry some tier has by now; returns the others. */
-  readonly look: (flights: readonly Flight[]) => Promise<readonly Flight[]>
+  readonly look: (loads: readonly Load[]) => Promise<readonly Load[]>
   /** Loads them, with or without a lease. Never rejects. */
-  readonly load: (flights: readonly Flight[]) => Promise<void>
+  readonly callLoader: (loads: readonly Load[]) => Promise<void>
   /** Told, turn by turn, of each that waits for another process. */
-  readonly othersLoad: ((flight: Flight) => void) | undefined
+  readonly othersLoad: ((load: Load) => void) | undefined
 }
 
 /**
- * Loads each flight under its key's lease; where another process holds it, waits for that process's entry. Who has a lease does not wait for those
+ * Runs each load under its key's lease; where another process holds it, waits for that process's entry. Who has a lease does not wait for those
  * who have not: a batch is loaded in as many calls as leases come at different times.
  */
-export async function loadUnderLeases(space: Space, store: GuardedLedger, flights: readonly Flight[], steps: Steps): Promise<void> {
+export async function loadUnderLeases(space: Space, store: GuardedLedger, loads: readonly Load[], steps: Steps): Promise<void> {
   const loading: Promise<void>[] = []
-  for (let turn = 0, waiting = flights; waiting.length > 0; turn++) {
-    const answers = await Promise.all(waiting.map((flight) => takeLease(space, store, flight)))
+  for (let turn = 0, waiting = loads; waiting.length > 0; turn++) {
+    const answers = await Promise.all(waiting.map((load) => takeLease(space, store, load)))
     const held = waiting.filter((_, at) => isHeld(answers[at]))
     const free = waiting.filter((_, at) => !isHeld(answers[at]))
     if (free.length > 0) {
-      const load = loadFree(space, store, free, steps)
-      load.catch(() => {}) // told at the end, with the others
-      loading.push(load)
+      const loadingFree = loadFree(space, store, free, steps)
+      loadingFree.catch(() => {}) // told at the end, with the others
+      loading.push(loadingFree)
     }
     if (held.length === 0) break
     space.watch.counters.leaseWaits += held.length
-    if (steps.othersLoad !== undefined) for (const flight of held) steps.othersLoad(flight)
+    if (steps.othersLoad !== undefined) for (const load of held) steps.othersLoad(load)
     const leftMs = Math.min(...answers.filter(isHeld))
     await pause(space, Math.min(leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
     waiting = await steps.look(held)
@@ -44,27 +44,27 @@ export async function loadUnderLeases(space: Space, store: GuardedLedger, flight
   await Promise.all(loading)
 }
 
-/** Whatever a store answers: each flight either waits for another process or is loaded. */
+/** Whatever a store answers: each load either waits for another process or is loaded. */
 const isHeld = (leftMs: number | undefined): boolean => leftMs !== undefined && leftMs > 0
 
 /** For how long another process holds the key, in milliseconds; 0: nobody else does, or nobody can say. */
-async function takeLease(space: Space, store: GuardedLedger, flight: Flight): Promise<number> {
-  if (flight.isOutdated) return 0
+async function takeLease(space: Space, store: GuardedLedger, load: Load): Promise<number> {
+  if (load.isOutdated) return 0
   const id = randomBytes(9).toString('base64url')
-  const answer = await store.lease(space.id.prefix, ledgerKey(space, flight.key), id, LEASE_MS).catch(() => undefined)
+  const answer = await store.lease(space.id.prefix, ledgerKey(space, load.key), id, LEASE_MS).catch(() => undefined)
   if (answer === undefined) return 0
   if (!answer.granted) return Math.max(1, answer.leftMs)
-  flight.lease = id
-  flight.onOutdated = () => releaseLease(space, flight)
-  if (flight.isOutdated) flight.onOutdated()
+  load.lease = id
+  load.onOutdated = () => releaseLease(space, load)
+  if (load.isOutdated) load.onOutdated()
   return 0
 }
 
 /**
- * Asks for a flight's lease once more: it may have run out while this process stood still, and be another's by now. Where nobody can say, the ledger
+ * Asks for a load's lease once more: it may have run out while this process stood still, and be another's by now. Where nobody can say, the ledger
  * decides at the commit.
  */
-export async function stillHolds(space: Space, { key, lease, isOutdated }: Flight): Promise<boolean> {
+export async function stillHolds(space: Space, { key, lease, isOutdated }: Load): Promise<boolean> {
   const store = ledgerTier(space)?.guarded.ledger
   if (lease === undefined || store === undefined || isOutdated) return true
   const answer = await store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => undefined)
@@ -72,36 +72,36 @@ export async function stillHolds(space: Space, { key, lease, isOutdated }: Fligh
 }
 
 /** An entry may have come between our read and the lease: the holder before us commits first, then releases. */
-async function loadFree(space: Space, store: GuardedLedger, flights: readonly Flight[], { look, load }: Steps): Promise<void> {
-  const granted = flights.filter((flight) => flight.lease !== undefined)
+async function loadFree(space: Space, store: GuardedLedger, loads: readonly Load[], { look, callLoader }: Steps): Promise<void> {
+  const granted = loads.filter((load) => load.lease !== undefined)
   const stop = renewLeases(space, store, granted)
   try {
     const missing = new Set(granted.length === 0 ? granted : await look(granted))
-    for (const flight of granted) if (!missing.has(flight)) releaseLease(space, flight)
-    const left = flights.filter((flight) => flight.lease === undefined || missing.has(flight))
-    if (left.length > 0) await load(left)
+    for (const load of granted) if (!missing.has(load)) releaseLease(space, load)
+    const left = loads.filter((load) => load.lease === undefined || missing.has(load))
+    if (left.length > 0) await callLoader(left)
   } finally {
     // In a burst what was loaded waits for its turn, longer than a lease lasts.
-    const storing = granted.flatMap((flight) => flight.storing ?? [])
+    const storing = granted.flatMap((load) => load.storing ?? [])
     if (storing.length === 0) stop()
     else void Promise.allSettled(storing).then(stop)
   }
 }
 
 /** Gives the lease back, so that others need not wait for it to run out. */
-export function releaseLease(space: Space, flight: Flight): void {
+export function releaseLease(space: Space, load: Load): void {
   const store = ledgerTier(space)?.guarded.ledger
-  if (flight.lease !== undefined && store !== undefined)
-    inBackground(space, 'lease release', store.release(space.id.prefix, ledgerKey(space, flight.key), flight.lease))
+  if (load.lease !== undefined && store !== undefined)
+    inBackground(space, 'lease release', store.release(space.id.prefix, ledgerKey(space, load.key), load.lease))
 }
 
 /** Keeps the leases until what was loaded is stored; returns how to stop. */
-function renewLeases(space: Space, store: GuardedLedger, flights: readonly Flight[]): () => void {
-  if (flights.length === 0) return () => {}
+function renewLeases(space: Space, store: GuardedLedger, loads: readonly Load[]): () => void {
+  if (loads.length === 0) return () => {}
   let cancel = (): void => {}
   const again = (): void => {
     cancel = space.services.clock.after(RENEW_MS, () => {
-      for (const { isOpen, key, lease, storing } of flights)
+      for (const { isOpen, key, lease, storing } of loads)
         if ((isOpen || storing !== undefined) && lease !== undefined)
           store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
       again()

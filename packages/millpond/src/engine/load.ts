@@ -1,175 +1,240 @@
-// Loading: one flight per key in this process, one lease per key over all processes where the call wants that, and a commit only where nothing moved meanwhile.
-import { MillpondError, show } from '../core/errors.ts'
-import { aheadOfKey } from './arms.ts'
-import { tagsWithDependencies } from './dependencies.ts'
-import { readFar } from './far.ts'
-import { Flight, type Start } from './flight.ts'
+// A load: one load of a key on its way, who waits for it, and what it comes to.
+import type { MissCause } from '../core/causes.ts'
+import type { Clock, Isolated } from '../core/contracts.ts'
+import type { Position } from '../core/ledger.ts'
+import type { LoadPolicy } from '../core/options.ts'
 import type { Found } from './found.ts'
-import type { Journey } from './journey.ts'
-import { close, Landing } from './landing.ts'
-import { loadUnderLeases, releaseLease } from './leases.ts'
-import { countMiss, countStale, whyGone } from './misses.ts'
-import { isDueFar, isLate } from './refresh-ahead.ts'
-import { runLoader } from './run-loader.ts'
-import { inBackground, ledgerTier, readBudget } from './space.ts'
+import type { Gone } from './gone.ts'
+import { LateSignal } from './late-signal.ts'
 
-/** Opens a flight for each key. `fly` must follow. */
-export function openFlights(journey: Journey, keys: readonly string[]): Flight[] {
-  const start = startOf(journey)
-  return keys.map((key) => open(journey, key, start))
+/** How a load begins. */
+export interface LoadStart {
+  readonly asOf: Position
+  /** Monotonic milliseconds. */
+  readonly startedAt: number
+  /** Epoch milliseconds. */
+  readonly startedWall: number
+  readonly tags: readonly string[]
+  /** When its loader is given up, in milliseconds. */
+  readonly hardMs: number
+  readonly isBackground: boolean
 }
 
-/** The same for one key. */
-export function openFlight(journey: Journey, key: string): Flight {
-  return open(journey, key, startOf(journey))
+interface Waiting {
+  readonly promise: Promise<Found>
+  readonly resolve: (found: Found) => void
+  readonly reject: (error: unknown) => void
 }
 
-function startOf({ space, policy, isBackground, openedAt }: Journey): Start {
-  return {
-    asOf: space.ledger.view.position,
-    startedAt: openedAt,
-    // A flight's age matters while a ledger does not answer, which one in this process always does.
-    startedWall: space.ledger.isLocal ? 0 : space.services.clock.now(),
-    tags: policy.tags,
-    hardMs: policy.hardMs,
-    isBackground,
+/** A space, as far as loads know one. */
+interface Owner {
+  readonly abroad: object | undefined
+}
+
+/** What a caller has set by hand, in a loader's place: see `miss-lease.ts`. */
+export interface Setting {
+  readonly isolated: Isolated
+  readonly policy: LoadPolicy
+  /** What became of it: kept, or overtaken; undefined where the ledger does not say. */
+  readonly told: (kept: boolean | undefined | Promise<boolean>) => void
+}
+
+/** What a load fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by himself. */
+export const LET_GO = new Error('the lease was let go')
+
+/** Most loads have one caller, who reads the end off the load itself: a promise is made for those who join. */
+export class Load {
+  /** The space it belongs to. */
+  readonly owner: Owner
+  readonly key: string
+  readonly #start: LoadStart
+  /** What memory and the past say of the key. */
+  readonly gone: Gone
+  /** Why the key has to be loaded. */
+  cause: MissCause
+  /** A refresh behind a stale value: it goes on when nobody waits. */
+  isBackground: boolean
+  /** Whose loader call this one's value comes from: its own, or that of the first of its batch. */
+  lead: Load = this
+  /** All that share the call of this one's loader; none beside itself until that begins. */
+  batch: readonly Load[] = NOBODY
+  /** Loads that this one's loader is waiting for. */
+  waitsFor: Set<Load> | undefined
+  isOutdated = false
+  /** Reads that come find it. */
+  isListed = false
+  /** While it was on its way, somebody was given another value of its key, which may be newer. */
+  isOverlapped = false
+  /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
+  isProvisional = false
+  /** The lease under which it loads. */
+  lease: string | undefined
+  /** What it brought is on its way to the tiers below memory. */
+  storing: Promise<unknown> | undefined
+  /** The time to live that its loader asked for. */
+  ttlMs: number | undefined
+  setting: Setting | undefined
+  /** Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
+  onOutdated: (() => void) | undefined
+  /** The call of the loader that this one leads, while it is under way. */
+  call: { left(why: unknown): void } | undefined
+  waiters = 0
+  #tags: readonly string[]
+  #ownTags: Set<string> | undefined
+  #givenUp: LateSignal | undefined
+  #state: 'open' | 'completed' | 'failed' = 'open'
+  #found: Found | undefined
+  #error: unknown
+  #waiting: Waiting | undefined
+  #fallback: Found | undefined
+  /** Who would take an expired value, should one be met. */
+  #hopes: (() => void)[] | undefined
+
+  constructor(owner: Owner, key: string, gone: Gone, start: LoadStart) {
+    this.owner = owner
+    this.key = key
+    this.gone = gone
+    this.cause = gone.cause
+    this.#start = start
+    this.#tags = start.tags
+    this.isBackground = start.isBackground
+  }
+
+  get asOf(): Position {
+    return this.#start.asOf
+  }
+
+  get startedAt(): number {
+    return this.#start.startedAt
+  }
+
+  get hardMs(): number {
+    return this.#start.hardMs
+  }
+
+  /** The tags known so far. */
+  get tags(): readonly string[] {
+    if (this.#ownTags !== undefined) this.#tags = [...this.#ownTags]
+    return this.#tags
+  }
+
+  addTags(tags: Iterable<string>): void {
+    this.#ownTags ??= new Set(this.#tags)
+    for (const tag of tags) this.#ownTags.add(tag)
+  }
+
+  /** Fires at the hard timeout, and when the last waiter has left. */
+  get givenUp(): LateSignal {
+    this.#givenUp ??= new LateSignal()
+    return this.#givenUp
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** All who waited have left. */
+  get isGivenUp(): boolean {
+    return this.#givenUp?.isFired === true
+  }
+
+  /** What some tier still had, expired, when the load passed by. */
+  get fallback(): Found | undefined {
+    return this.#fallback
+  }
+
+  set fallback(met: Found | undefined) {
+    this.#fallback = met
+    if (met === undefined || this.#hopes === undefined) return
+    const hopes = this.#hopes
+    this.#hopes = undefined
+    for (const hope of hopes) hope()
+  }
+
+  /** Calls back once, as soon as a tier on the way has an expired value. */
+  onFallback(hope: () => void): void {
+    this.#hopes ??= []
+    this.#hopes.push(hope)
+  }
+
+  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
+  age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
+    return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.#start.startedWall)
+  }
+
+  /** Later reads must not join it, and its result is not stored. */
+  outdate(): void {
+    if (this.isOutdated) return
+    this.isOutdated = true
+    this.onOutdated?.()
+  }
+
+  /** What it came to. The first end counts. */
+  complete(found: Found): void {
+    if (this.#state !== 'open') return
+    this.#state = 'completed'
+    this.#found = found
+    this.#waiting?.resolve(found)
+  }
+
+  fail(error: unknown): void {
+    if (this.#state !== 'open') return
+    this.#state = 'failed'
+    this.#error = error
+    this.#waiting?.reject(error)
+  }
+
+  /** Settles as the load does. */
+  get result(): Promise<Found> {
+    if (this.#waiting === undefined) {
+      this.#waiting = withResolvers<Found>()
+      this.#waiting.promise.catch(() => {}) // joiners see the error; a load that nobody joined any more must not crash the process
+      if (this.#state === 'completed' && this.#found !== undefined) this.#waiting.resolve(this.#found)
+      if (this.#state === 'failed') this.#waiting.reject(this.#error)
+    }
+    return this.#waiting.promise
+  }
+
+  /** What it came to, for the one who led it. @throws the loader's error. */
+  take(): Found {
+    const found = this.#found
+    if (found === undefined) throw this.#error
+    this.release()
+    return found
+  }
+
+  /** It has ended, and who waited has been told. While it can be joined it keeps what it brought. */
+  release(): void {
+    if (!this.isProvisional || !this.isListed) this.forget()
+  }
+
+  /** What it brought goes: the map's old tables may hold the load for long, as a Set's would (`core/chain.ts`). */
+  forget(): void {
+    this.#found = undefined
+    this.#waiting = undefined
+    this.#fallback = undefined
+    this.#hopes = undefined
+    this.call = undefined
+    this.setting = undefined
+  }
+
+  /** One who waited has left before the end. Who leaves last gives the load up. */
+  leave(why: unknown): void {
+    if (this.waiters > 0 || this.isBackground || !this.isOpen) return
+    this.outdate()
+    this.givenUp.fire(why)
+    this.lead.call?.left(why)
   }
 }
 
-function open({ space, isReachable, isAbsent }: Journey, key: string, start: Start): Flight {
-  const flight = new Flight(space, key, whyGone(space, key, isAbsent ? -1 : space.near?.find(key)), start)
-  if (!isReachable) flight.cause = 'ledger_unreachable'
-  space.flights.begin(flight)
-  return flight
-}
+const NOBODY: readonly Load[] = Object.freeze([])
 
-/** Loads the flights together; each lands by itself. Settles when all have, and never rejects. */
-export function fly(journey: Journey, flights: readonly Flight[]): Promise<void> {
-  const isDirect = journey.space.far.length === 0 && journey.policy.dependsOn.length === 0
-  return isDirect ? landFromLoader(journey, flights, true, journey.openedAt) : flyThroughTiers(journey, flights)
-}
-
-/** Loads behind callers who have been served; one refresh of a key at a time. */
-export function refreshBehind(journey: Journey): void {
-  const { space, due } = journey
-  if (due === undefined) return
-  journey.due = undefined
-  const behind = journey.behind(due)
-  const flights = openFlights(
-    behind,
-    [...due.keys()].filter((key) => space.flights.loads.get(key) === undefined),
-  )
-  if (flights.length === 0) return
-  space.watch.counters.refreshes += flights.length
-  space.flights.refreshing += flights.length
-  for (const flight of flights) inBackground(space, `refresh of ${flight.key}`, flight.landing)
-  void fly(behind, flights).then(() => {
-    space.flights.refreshing -= flights.length
-    for (const flight of flights) flight.leaveBehind()
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
   })
-}
-
-async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Promise<void> {
-  const { space, policy, isReachable } = journey
-  try {
-    const budgetEnds = space.services.clock.monotonic() + readBudget(space.far)
-    if (policy.dependsOn.length > 0) {
-      const tags = await tagsWithDependencies(space, policy)
-      for (const flight of flights) flight.addTags(tags)
-    }
-    const look = (some: readonly Flight[]): Promise<readonly Flight[]> => landFromTiers(journey, some, true)
-    const holder = ledgerTier(space)
-    const failures = holder?.errors ?? 0
-    const waiting = isReachable ? await landFromTiers(journey, flights, false) : flights
-    if (waiting.length === 0) return
-    // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
-    const isAnswering = isReachable && (holder?.errors ?? 0) === failures
-    const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
-    const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
-    const store = mayAsk ? holder?.guarded.ledger : undefined
-    const { othersLoad } = 'one' in journey.loads ? journey.loads : NOT_TOLD
-    await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load, othersLoad }))
-  } catch (error) {
-    for (const flight of flights) flight.fail(error)
-  } finally {
-    for (const flight of flights) close(journey, flight)
-  }
-}
-
-const NOT_TOLD = { othersLoad: undefined }
-
-/** Lands the flights whose entry some tier has; returns the others. */
-async function landFromTiers(journey: Journey, flights: readonly Flight[], isAgain: boolean): Promise<readonly Flight[]> {
-  const { space, policy, wants, isQuiet } = journey
-  if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return flights
-  const { found, causes, failure } = await readFar(
-    space,
-    flights.map((flight) => flight.key),
-    isAgain,
-    isQuiet,
-    (at, entry) => {
-      const flight = flights[at]
-      if (flight !== undefined) flight.fallback = shared(journey, { ...entry, isStale: true })
-    },
-    policy.tags,
-  )
-  const now = space.services.clock.now()
-  const missing = flights.filter((flight, at) => {
-    const entry = found[at]
-    if (entry !== undefined && isGoodEnough(journey, entry, now)) {
-      const isFresh = entry.freshUntil > now
-      space.flights.end(flight)
-      flight.land(shared(journey, isFresh ? entry : { ...entry, isStale: true }))
-      if (!isFresh && !journey.isBackground && !isQuiet) countStale(space, entry)
-      if (!isFresh || isDueFar(journey, flight.key, entry, now)) journey.noteDue(flight.key, entry.createdAt)
-      return false
-    }
-    flight.fallback = entry === undefined ? undefined : shared(journey, { ...entry, isStale: true })
-    flight.cause = causes[at] ?? failure ?? flight.cause
-    return true
-  })
-  refreshBehind(journey)
-  return missing
-}
-
-/** May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given without asking again. */
-function isGoodEnough(journey: Journey, entry: Found, now: number): boolean {
-  if (entry.freshUntil > now) return !journey.isBackground || isNews(journey, entry, now)
-  return entry.staleUntil > now && entry.freshUntil + staleMs(journey, entry.key) > now
-}
-
-/** Of a refresh behind: another process has refreshed it already. */
-function isNews({ space, policy, served }: Journey, entry: Found, now: number): boolean {
-  const ahead = aheadOfKey(space, policy, entry.key)
-  const isSame = ahead.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
-  return !isSame && !isLate(ahead, entry.key, entry, now)
-}
-
-/** How long past its freshness a value may be given to the caller without a load, in milliseconds. */
-export function staleMs({ space, staleForMs, staleIfErrorMs }: Journey, key: string): number {
-  return staleIfErrorMs > staleForMs && space.flights.isPaused(key, space.services.clock) ? staleIfErrorMs : staleForMs
-}
-
-/** For callers, however many: a value that came from a tier is nobody else's. */
-function shared({ space }: Journey, found: Found): Found {
-  return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
-}
-
-function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean, began: number): Promise<void> {
-  const { space } = journey
-  const flights = waiting.some((flight) => flight.isGivenUp) ? leftOf(journey, waiting) : waiting
-  if (flights.length === 0) return Promise.resolve()
-  space.watch.counters.loads += flights.length
-  if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, gone } of flights) countMiss(space, key, cause, gone)
-  return new Promise((resolve) => runLoader(space, flights, journey.loads, new Landing(journey, flights, isAnswering, began, resolve)))
-}
-
-/** Those that somebody waits for: for the others no loader is run. */
-function leftOf({ space }: Journey, flights: readonly Flight[]): readonly Flight[] {
-  return flights.filter((flight) => {
-    if (!flight.isGivenUp) return true
-    releaseLease(space, flight)
-    flight.fail(new MillpondError('ABORTED', `nobody waits for ${show(flight.key)} any more`))
-    return false
-  })
+  return { promise, resolve, reject }
 }

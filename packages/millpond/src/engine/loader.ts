@@ -1,6 +1,6 @@
 // What a loader is, and what it is given.
 import type { Duration } from '../core/duration.ts'
-import type { Flight } from './flight.ts'
+import type { Load } from './load.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -30,4 +30,4 @@ export type Loader<T> = (context: LoadContext) => Promise<T> | T
 export type BatchLoader = (keys: readonly string[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
 
 /** How a call loads: a key by itself, or all that it needs in one call. `othersLoad` is told when somebody else is found to load the key. */
-export type Loads = { readonly one: Loader<unknown>; readonly othersLoad?: (flight: Flight) => void } | { readonly many: BatchLoader }
+export type AnyLoader = { readonly one: Loader<unknown>; readonly othersLoad?: (load: Load) => void } | { readonly many: BatchLoader }

@@ -6,13 +6,13 @@ import { checkOptions, duration, flag, refused, type Shape } from '../core/check
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { onAbort } from '../core/on-abort.ts'
 import type { LoadPolicy, ReadOptions } from '../core/options.ts'
-import { currentFlight } from './current-flight.ts'
+import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
-import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import { MissLease } from './held-lease.ts'
 import { Journey } from './journey.ts'
-import type { Loads } from './loader.ts'
+import { LET_GO, type Load } from './load.ts'
+import type { AnyLoader } from './loader.ts'
 import { countMiss } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { readThrough, shown } from './read.ts'
@@ -69,7 +69,7 @@ export async function readOrLease(
   const { signal, after, quiet } = options
   checkSignal(signal)
   const asking = new Asking(space, key, wishOf(given, space))
-  const journey = new Journey(space, asking.loads, byHand(policy), { signal: asking.left.signal, after, quiet })
+  const journey = new Journey(space, asking.loader, byHand(policy), { signal: asking.left.signal, after, quiet })
   const stop = signal === undefined ? undefined : onAbort(signal, () => asking.left.abort(signal.reason))
   try {
     const read = readThrough(journey, key).then((found): Answer => ({ found, lease: undefined }))
@@ -101,7 +101,7 @@ const byHand = (policy: LoadPolicy): LoadPolicy => ({
 /** A caller who asks for a lease. */
 class Asking {
   readonly answer: Promise<Answer>
-  readonly loads: Loads
+  readonly loader: AnyLoader
   /** Aborts when nobody waits for the read any more. */
   readonly left = new AbortController()
   isOver = false
@@ -109,7 +109,7 @@ class Asking {
   readonly #key: string
   readonly #wish: Wish
   #resolve: (answer: Answer) => void = () => {}
-  #hopes: Flight | undefined
+  #hopes: Load | undefined
 
   constructor(space: Space, key: string, wish: Wish) {
     this.#space = space
@@ -118,36 +118,36 @@ class Asking {
     this.answer = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    this.loads = { one: () => this.#load(), othersLoad: (flight) => this.#othersLoad(flight) }
+    this.loader = { one: () => this.#load(), othersLoad: (load) => this.#othersLoad(load) }
   }
 
-  /** In the loader's place: whoever waits for the flight waits for the caller's `set`. */
+  /** In the loader's place: whoever waits for the load waits for the caller's `set`. */
   #load(): Promise<unknown> {
-    const flight = currentFlight()
-    if (flight === undefined || this.isOver) throw LET_GO
-    return new Promise((land, fail) => {
-      const lease = new MissLease(this.#space, flight, this.#wish.ms, land, fail)
-      this.#end({ found: this.#stale(flight), lease })
+    const load = currentLoad()
+    if (load === undefined || this.isOver) throw LET_GO
+    return new Promise((complete, fail) => {
+      const lease = new MissLease(this.#space, load, this.#wish.ms, complete, fail)
+      this.#end({ found: this.#stale(load), lease })
     })
   }
 
   /** The caller waits for them, unless there is something to show, or waiting was not wanted. */
-  #othersLoad(flight: Flight): void {
+  #othersLoad(load: Load): void {
     if (this.isOver) return
-    const found = this.#stale(flight)
+    const found = this.#stale(load)
     if (found === undefined && this.#wish.mayWait) {
-      if (this.#hopes !== flight) flight.hopeFor(() => this.#othersLoad(flight))
-      this.#hopes = flight
+      if (this.#hopes !== load) load.onFallback(() => this.#othersLoad(load))
+      this.#hopes = load
       return
     }
-    if (found === undefined) countMiss(this.#space, this.#key, flight.cause, flight.gone)
+    if (found === undefined) countMiss(this.#space, this.#key, load.cause, load.gone)
     this.#end({ found, lease: undefined })
     this.left.abort()
   }
 
-  #stale(flight: Flight): Found | undefined {
+  #stale(load: Load): Found | undefined {
     const { POSITIVE_INFINITY } = Number
-    return staleInMemory(this.#space, this.#key, POSITIVE_INFINITY) ?? staleInTier(this.#space, flight, POSITIVE_INFINITY)
+    return staleInMemory(this.#space, this.#key, POSITIVE_INFINITY) ?? staleInTier(this.#space, load, POSITIVE_INFINITY)
   }
 
   #end(answer: Answer): void {

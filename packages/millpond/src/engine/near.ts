@@ -2,7 +2,7 @@
 import type { Near } from '../core/contracts.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import type { Abroad } from './abroad.ts'
-import { currentFlight } from './current-flight.ts'
+import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import type { Found } from './found.ts'
@@ -96,7 +96,7 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
 /** Apart from `hitValue`, which V8 can make a part of its callers only while it is small. */
 function tellHit(space: Space, near: Near, slot: number, key: string): void {
   const { services, settings, watch } = space
-  if (settings.dependencies === 'tracked' && currentFlight() !== undefined)
+  if (settings.dependencies === 'tracked' && currentLoad() !== undefined)
     noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
   watch.each?.hit(near.hash(slot), near.weight(slot), key, space.id.name, 'memory')

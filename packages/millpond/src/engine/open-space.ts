@@ -8,9 +8,9 @@ import { Alarms } from './alarms.ts'
 import { eraseBehind } from './erase-behind.ts'
 import { forgetKeys } from './erase-here.ts'
 import { expireNear } from './expire-near.ts'
-import { Flights } from './flights.ts'
 import { tellInvalidated, told } from './forget.ts'
 import { namesOf } from './hidden.ts'
+import { InFlightLoads } from './in-flight-loads.ts'
 import { Ledger } from './ledger.ts'
 import { Outlets, type OutletUse } from './outlets.ts'
 import { ReadFence } from './read-fence.ts'
@@ -78,7 +78,7 @@ export function openSpace(
         if (lines.some(({ targets }) => targets.some(({ kind }) => kind !== 'key'))) parts.moved()
       },
       lost: (why) => {
-        space.flights.outdateAll()
+        space.loads.outdateAll()
         forgetKeys(space)
         space.watch.history.clear()
         if (why === 'gap') space.watch.counters.gaps++
@@ -106,7 +106,7 @@ export function openSpace(
     ledger,
     isAlone: ledger.isLocal && parts.abroad === undefined,
     abroad: parts.abroad,
-    flights: new Flights(),
+    loads: new InFlightLoads(),
     alarms: new Alarms(clock),
     fence: new ReadFence(),
     outlets: openOutlets(parts, namespace, prefix, () => space),
@@ -147,21 +147,21 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
 /** For an answer that is on its way to a reader still. */
 const HEARD_MARGIN_MS = 100
 
-/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`void-sweep.ts`). */
+/** Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`void-sweep.ts`). */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
-  const { near, flights } = space
+  const { near, loads } = space
   const names = namesOf(space)
   const key = target.kind !== 'key' ? undefined : names === undefined ? target.key : names.keyOf(target.key)
   if (key === undefined) {
     const { view } = space.ledger
-    flights.outdateWhere(({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid')
+    loads.outdateWhere(({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid')
     if (target.kind === 'all' && line.mode === 'delete') {
       if (isNew) space.watch.cleared = { at: space.services.clock.now(), receipt: line.id }
       dropOlder(space, line.seq)
     }
     return
   }
-  flights.outdateBefore(key, line.seq)
+  loads.outdateBefore(key, line.seq)
   const slot = near?.find(key) ?? -1
   if (near !== undefined && slot >= 0) {
     if (near.asOf(slot) >= line.seq) return

@@ -36,7 +36,7 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
 function promoteNear(space: Space, near: Near, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry
   const { ledger, fence } = space
-  if (entry.freshUntil > now) space.flights.overlap(key)
+  if (entry.freshUntil > now) space.loads.overlap(key)
   const held = near.find(key)
   if (held < 0 || near.freshUntil(held) <= now || ledger.view.judge(key, near.tags(held), near.asOf(held)) !== 'valid') {
     if (isWanted && !fence.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)

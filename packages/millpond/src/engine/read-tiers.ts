@@ -3,7 +3,7 @@ import type { Demand } from './abroad.ts'
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
 import type { Found } from './found.ts'
-import { PROVISIONAL_MS } from './landing.ts'
+import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, whyGone } from './misses.ts'
 import { freshSlot, hitInCall, staleInMemory } from './near.ts'
@@ -67,10 +67,10 @@ function takeOver(
 
 /** What was loaded a moment ago while the ledger did not answer. */
 async function provisional(space: Space, key: string): Promise<Found | undefined> {
-  const flight = space.flights.loads.get(key)
-  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
-  if (flight.age(space.services.clock) >= PROVISIONAL_MS) return undefined
-  const found = await flight.landing
+  const load = space.loads.joinable.get(key)
+  if (load === undefined || !load.isProvisional || load.isOutdated || load.isOverlapped) return undefined
+  if (load.age(space.services.clock) >= PROVISIONAL_MS) return undefined
+  const found = await load.result
   space.fence.mark(key, space.ledger)
   return { ...found, value: shown(space, found) }
 }

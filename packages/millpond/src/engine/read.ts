@@ -1,19 +1,19 @@
-// How a read travels: memory, then a flight over the far tiers, then the loader.
+// How a read travels: memory, then a load over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
 import { shareOfTurn } from '../wrap/turn-share.ts'
-import { currentFlight, waitFrom } from './current-flight.ts'
+import { currentLoad, waitFrom } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
-import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
-import { PROVISIONAL_MS } from './landing.ts'
-import { fly, openFlight, openFlights, refreshBehind, staleMs } from './load.ts'
+import { LET_GO, type Load } from './load.ts'
+import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, countStale } from './misses.ts'
 import { hitInCall, isFreshAt, staleInMemory } from './near.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
+import { openLoad, openLoads, refreshBehind, staleMs, startLoads } from './start-loads.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
 
 /** What a reader gets of what was found: a copy where freezing cannot protect the value. */
@@ -27,7 +27,7 @@ export function readThrough(journey: Journey, key: string): Promise<Found> {
 }
 
 /** A read inside a loader whose reads are tracked. */
-const isNoted = ({ space }: Journey): boolean => space.settings.dependencies === 'tracked' && currentFlight() !== undefined
+const isNoted = ({ space }: Journey): boolean => space.settings.dependencies === 'tracked' && currentLoad() !== undefined
 
 /** What a loader makes of a read that has failed depends on the key too. */
 async function readNoted(journey: Journey, key: string): Promise<Found> {
@@ -53,7 +53,7 @@ async function travel(journey: Journey, key: string): Promise<Found> {
   }
   let found = fromMemory(journey, key, journey.isAbsent ? -1 : (space.near?.find(key) ?? -1))
   if (found === undefined) {
-    const joined = fromFlight(journey, key)
+    const joined = fromLoad(journey, key)
     if (joined !== undefined) found = await joined
     else {
       // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew what there is.
@@ -62,16 +62,16 @@ async function travel(journey: Journey, key: string): Promise<Found> {
         await share
         return readAgain(journey, key, true)
       }
-      const flight = openFlight(journey, key)
-      journey.flight = flight
-      const done = fly(journey, [flight])
+      const load = openLoad(journey, key)
+      journey.load = load
+      const done = startLoads(journey, [load])
       if (canWaitAlone(journey)) {
         // What most loads are: its end is all that is waited for.
-        flight.waiters++
+        load.waiters++
         await done
-        flight.waiters--
-        found = take(journey, flight)
-      } else found = await leadOne(journey, flight, done)
+        load.waiters--
+        found = take(journey, load)
+      } else found = await leadOne(journey, load, done)
     }
   }
   refreshBehind(journey)
@@ -79,7 +79,7 @@ async function travel(journey: Journey, key: string): Promise<Found> {
 }
 
 /**
- * Many keys: the answer's places are those of the keys. What no flight is loading yet is loaded in one call.
+ * Many keys: the answer's places are those of the keys. What no load is loading yet is loaded in one call.
  * Rejects with the first loader's error.
  */
 export function readThroughMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
@@ -117,9 +117,9 @@ async function travelMany(journey: Journey, keys: readonly string[]): Promise<re
   const absent: number[] = []
   for (let at = 0; at < unique.length; at++) {
     if (found[at] !== undefined) continue
-    const flight = fromFlight(journey, unique[at] ?? '')
-    if (flight === undefined) absent.push(at)
-    else joined.push(flight.then((landed) => (found[at] = landed)))
+    const load = fromLoad(journey, unique[at] ?? '')
+    if (load === undefined) absent.push(at)
+    else joined.push(load.then((value) => (found[at] = value)))
   }
   if (absent.length > 0) joined.push(leadMany(journey, unique, absent, found))
   if (joined.length > 0) await Promise.all(joined)
@@ -139,15 +139,15 @@ function inOrder(keys: readonly string[], unique: readonly string[], found: read
   return keys.map((key) => found[places.get(key) ?? 0] as Found)
 }
 
-async function leadOne(journey: Journey, flight: Flight, done: Promise<void>): Promise<Found> {
-  const [found] = await lead(journey, [flight], done)
+async function leadOne(journey: Journey, load: Load, done: Promise<void>): Promise<Found> {
+  const [found] = await lead(journey, [load], done)
   return found as Found
 }
 
 async function leadMany(journey: Journey, keys: readonly string[], places: readonly number[], found: (Found | undefined)[]): Promise<void> {
-  const flights = openFlights(journey, places.length === keys.length ? keys : places.map((at) => keys[at] ?? ''))
-  const landed = await lead(journey, flights, fly(journey, flights))
-  for (const [index, at] of places.entries()) found[at] = landed[index]
+  const loads = openLoads(journey, places.length === keys.length ? keys : places.map((at) => keys[at] ?? ''))
+  const loaded = await lead(journey, loads, startLoads(journey, loads))
+  for (const [index, at] of places.entries()) found[at] = loaded[index]
 }
 
 /** Reads a key anew: what was joined turned out to be too old, or others have gone on meanwhile. */
@@ -156,7 +156,7 @@ async function readAgain(journey: Journey, key: string, hasShare = false): Promi
   next.hasShare = hasShare
   const found = await travel(next, key)
   journey.isJoined = next.isJoined
-  journey.flight = next.flight
+  journey.load = next.load
   return found
 }
 
@@ -178,77 +178,77 @@ function fromMemory(journey: Journey, key: string, slot: number): Found | undefi
     if (!isQuiet) countStale(space, stale)
     return stale
   }
-  const failure = space.flights.failure(key, clock)
+  const failure = space.loads.failure(key, clock)
   if (failure === undefined) return undefined
   if (!isQuiet) countMiss(space, key, 'negative')
   throw failure.error
 }
 
-/** Joins the flight that is loading the key, where it may be joined. */
-function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
+/** Joins the load that is loading the key, where it may be joined. */
+function fromLoad(journey: Journey, key: string): Promise<Found> | undefined {
   const { space, isReachable, isQuiet } = journey
-  const flight = space.flights.loads.get(key)
-  if (flight === undefined || flight.isOutdated || movedSince(space, flight, journey.joinedAt)) return undefined
-  if ('one' in journey.loads && journey.loads.othersLoad !== undefined) {
-    journey.loads.othersLoad(flight)
+  const load = space.loads.joinable.get(key)
+  if (load === undefined || load.isOutdated || movedSince(space, load, journey.joinedAt)) return undefined
+  if ('one' in journey.loader && journey.loader.othersLoad !== undefined) {
+    journey.loader.othersLoad(load)
     checkSignal(journey.signal) // who does not wait for them has left
   }
-  // It began before the ledger had answered for the first time: a later epoch outdates flights.
-  const isUnnumbered = flight.asOf.epoch !== space.ledger.view.epoch
+  // It began before the ledger had answered for the first time: a later epoch outdates loads.
+  const isUnnumbered = load.asOf.epoch !== space.ledger.view.epoch
   if (
     isUnnumbered ||
-    flight.startedAt < journey.notBefore ||
-    (!isReachable && (flight.isOverlapped || flight.age(space.services.clock) >= PROVISIONAL_MS))
+    load.startedAt < journey.notBefore ||
+    (!isReachable && (load.isOverlapped || load.age(space.services.clock) >= PROVISIONAL_MS))
   ) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
-    return flight.isProvisional ? undefined : afterIts(journey, flight)
+    return load.isProvisional ? undefined : afterIts(journey, load)
   }
-  const stale = staleInTier(space, flight, journey.staleForMs)
+  const stale = staleInTier(space, load, journey.staleForMs)
   if (stale !== undefined) {
     if (!isQuiet) countStale(space, stale)
     return Promise.resolve(stale)
   }
   space.watch.counters.loadJoins++
-  if (flight.isProvisional) space.fence.mark(key, space.ledger) // its value is stored nowhere, and given out once more
-  return joinOne(journey, flight)
+  if (load.isProvisional) space.fence.mark(key, space.ledger) // its value is stored nowhere, and given out once more
+  return joinOne(journey, load)
 }
 
 /**
  * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner than this caller would have, or was to be
  * set by hand and never was.
  */
-async function joinOne(journey: Journey, flight: Flight): Promise<Found> {
-  const { key } = flight
+async function joinOne(journey: Journey, load: Load): Promise<Found> {
+  const { key } = load
   try {
-    const found = await join(journey, flight)
+    const found = await join(journey, load)
     const { clock } = journey.space.services
     if (found.isStale === true && found.freshUntil + staleMsAtMost(journey) <= clock.now()) return readAgain(journey, key)
     journey.isJoined = true
-    journey.flight = flight
+    journey.load = load
     return found
   } catch (error) {
     if (error === LET_GO) return readAgain(journey, key)
-    const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && flight.hardMs < journey.policy.hardMs
-    if (isImpatient && !flight.isOpen) return readAgain(journey, key)
+    const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && load.hardMs < journey.policy.hardMs
+    if (isImpatient && !load.isOpen) return readAgain(journey, key)
     throw error
   }
 }
 
 const staleMsAtMost = ({ staleForMs, staleIfErrorMs }: Journey): number => Math.max(staleForMs, staleIfErrorMs)
 
-async function afterIts(journey: Journey, flight: Flight): Promise<Found> {
-  const stop = waitFrom(currentFlight(), flight)
-  const ended = flight.landing.then(stop, stop)
+async function afterIts(journey: Journey, load: Load): Promise<Found> {
+  const stop = waitFrom(currentLoad(), load)
+  const ended = load.result.then(stop, stop)
   await (journey.signal === undefined ? ended : abortable(ended, journey.signal))
-  return readAgain(journey, flight.key)
+  return readAgain(journey, load.key)
 }
 
-/** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
-const movedSince = (space: Space, flight: Flight, now: number): boolean =>
-  (flight.asOf.epoch === space.ledger.view.epoch &&
-    flight.asOf.seq < now &&
-    space.ledger.view.concerning(flight.key, flight.tags) > flight.asOf.seq) ||
-  movedAbroad(space, flight.tags)
+/** Has something that concerns the load moved between its start and now? Then its result would be older than what this caller may see. */
+const movedSince = (space: Space, load: Load, now: number): boolean =>
+  (load.asOf.epoch === space.ledger.view.epoch &&
+    load.asOf.seq < now &&
+    space.ledger.view.concerning(load.key, load.tags) > load.asOf.seq) ||
+  movedAbroad(space, load.tags)
 
 /** What it was computed from in another namespace has moved. */
 function movedAbroad({ abroad }: Space, tags: readonly string[]): boolean {
@@ -256,7 +256,7 @@ function movedAbroad({ abroad }: Space, tags: readonly string[]): boolean {
   return judgement === 'void' || judgement === 'stale'
 }
 
-/** A joined flight whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
+/** A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
 function isTooOld({ space, joinedAt, isJoined }: Journey, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
   if (isJoined && movedAbroad(space, found.tags)) return true

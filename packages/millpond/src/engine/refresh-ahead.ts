@@ -27,7 +27,7 @@ export const refreshesAhead = ({ refreshAhead, refreshBeta }: LoadPolicy): boole
 /** `reads`: since it was stored, this one among them. */
 export function isDue(space: Space, policy: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
   const ahead = aheadOfKey(space, policy, key)
-  if (reads < ahead.refreshReads || space.flights.refreshing >= MOST) return false
+  if (reads < ahead.refreshReads || space.loads.refreshing >= MOST) return false
   return isLate(ahead, key, life, now) || isDrawn(space, ahead, life, now)
 }
 

@@ -1,65 +1,65 @@
-// Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
+// Running a loader: inside its load, until it answers, its hard timeout is over, or nobody waits any more.
 import type { Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
 import type { Alarm, Alarms } from './alarms.ts'
-import { insideEnds, insideFlight } from './current-flight.ts'
-import type { Flight } from './flight.ts'
+import { insideEnded, insideLoad } from './current-load.ts'
 import { LateSignal } from './late-signal.ts'
-import type { LoadContext, Loads } from './loader.ts'
+import type { Load } from './load.ts'
+import type { AnyLoader, LoadContext } from './loader.ts'
 import type { Space } from './space.ts'
 
 /** Told once how a call of a loader has ended, never before the call that began it has returned. */
 export interface Ending {
-  /** Of one flight its value, of a batch the list of them. */
+  /** Of one load its value, of a batch the list of them. */
   loaded(answer: unknown): void
   failed(error: unknown): void
 }
 
 /**
- * Calls the loader for the flights. What it does synchronously costs no timer, and a loader that has been given up may end as late, and as badly, as it
+ * Calls the loader for the loads. What it does synchronously costs no timer, and a loader that has been given up may end as late, and as badly, as it
  * likes.
  */
 export function runLoader(
   space: Pick<Space, 'alarms' | 'services' | 'ledger' | 'abroad'>,
-  flights: readonly Flight[],
-  loads: Loads,
+  loads: readonly Load[],
+  loader: AnyLoader,
   ending: Ending,
 ): void {
-  const [lead] = flights
+  const [lead] = loads
   if (lead === undefined) return
-  if (flights.length > 1) {
-    lead.crew = flights
-    for (const flight of flights) flight.lead = lead
+  if (loads.length > 1) {
+    lead.batch = loads
+    for (const load of loads) load.lead = lead
   }
-  const givenUp = flights.length === 1 ? undefined : new LateSignal()
+  const givenUp = loads.length === 1 ? undefined : new LateSignal()
   let answer: unknown
   try {
-    answer = insideFlight(lead, () => call(space, loads, lead, flights, givenUp))
+    answer = insideLoad(lead, () => call(space, loader, lead, loads, givenUp))
   } catch (error) {
-    insideEnds()
+    insideEnded()
     void Promise.resolve().then(() => ending.failed(error))
     return
   }
-  if (isPromise(answer)) new LoaderCall(space.alarms, space.services.clock, flights, givenUp, ending).await(answer)
+  if (isPromise(answer)) new LoaderCall(space.alarms, space.services.clock, loads, givenUp, ending).await(answer)
   else {
-    insideEnds()
+    insideEnded()
     void Promise.resolve().then(() => ending.loaded(answer))
   }
 }
 
 function call(
   space: Pick<Space, 'ledger' | 'abroad'>,
-  loads: Loads,
-  lead: Flight,
-  flights: readonly Flight[],
+  loader: AnyLoader,
+  lead: Load,
+  loads: readonly Load[],
   givenUp: LateSignal | undefined,
 ): unknown {
-  if ('one' in loads) return loads.one(new FlightContext(space, lead))
-  return loads.many(
-    flights.map((flight) => flight.key),
+  if ('one' in loader) return loader.one(new LoaderContext(space, lead))
+  return loader.many(
+    loads.map((load) => load.key),
     signalOf(givenUp ?? lead.givenUp),
   )
 }
@@ -68,11 +68,11 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
 /** `signal` is its own property, so that a loader may spread the context. One descriptor for all: a getter in a literal costs ten times as much (1 us). */
-class FlightContext implements LoadContext {
-  static readonly #signal: PropertyDescriptor & ThisType<FlightContext> = {
+class LoaderContext implements LoadContext {
+  static readonly #signal: PropertyDescriptor & ThisType<LoaderContext> = {
     enumerable: true,
     get() {
-      return this.#flight.givenUp.signal
+      return this.#load.givenUp.signal
     },
   }
 
@@ -81,26 +81,26 @@ class FlightContext implements LoadContext {
   readonly addTags: LoadContext['addTags']
   readonly setTtl: LoadContext['setTtl']
   readonly isOutdated: LoadContext['isOutdated']
-  readonly #flight: Flight
+  readonly #load: Load
 
-  constructor(space: Pick<Space, 'ledger' | 'abroad'>, flight: Flight) {
-    this.key = flight.key
-    this.#flight = flight
-    this.addTags = (...tags) => flight.addTags(checkTags(tags))
+  constructor(space: Pick<Space, 'ledger' | 'abroad'>, load: Load) {
+    this.key = load.key
+    this.#load = load
+    this.addTags = (...tags) => load.addTags(checkTags(tags))
     this.setTtl = (ttl) => {
-      flight.ttlMs = parseDuration(ttl, 'setTtl')
+      load.ttlMs = parseDuration(ttl, 'setTtl')
     }
-    this.isOutdated = () => isOutdated(space, flight)
-    Object.defineProperty(this, 'signal', FlightContext.#signal)
+    this.isOutdated = () => isOutdated(space, load)
+    Object.defineProperty(this, 'signal', LoaderContext.#signal)
   }
 }
 
 /** A ledger that does not answer leaves it open, and what nobody can vouch for counts as outdated. */
-function isOutdated({ ledger, abroad }: Pick<Space, 'ledger' | 'abroad'>, flight: Flight): boolean | Promise<boolean> {
+function isOutdated({ ledger, abroad }: Pick<Space, 'ledger' | 'abroad'>, load: Load): boolean | Promise<boolean> {
   const judge = (isHeard: boolean): boolean =>
-    !isHeard || flight.isOutdated || ledger.view.judgeAt(flight.key, flight.tags, flight.asOf) !== 'valid'
+    !isHeard || load.isOutdated || ledger.view.judgeAt(load.key, load.tags, load.asOf) !== 'valid'
   if (ledger.isLocal) return judge(true)
-  return Promise.all([ledger.hear(ledger.asked), abroad?.hear([flight.tags])]).then(([isHeard]) => judge(isHeard))
+  return Promise.all([ledger.hear(ledger.asked), abroad?.hear([load.tags])]).then(([isHeard]) => judge(isHeard))
 }
 
 /** Its own property, so that a loader may spread it. */
@@ -116,23 +116,23 @@ function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
 class LoaderCall implements Alarm {
   readonly dueAt: number
   readonly #alarms: Alarms
-  readonly #flights: readonly Flight[]
+  readonly #loads: readonly Load[]
   /** Of a batch: it is given up when the waiters of all its keys have left. */
   readonly #givenUp: LateSignal | undefined
   #ending: Ending | undefined
   #alarm: Link<Alarm> | undefined
 
-  constructor(alarms: Alarms, clock: Clock, flights: readonly Flight[], givenUp: LateSignal | undefined, ending: Ending) {
-    const { hardMs } = flights[0] as Flight
+  constructor(alarms: Alarms, clock: Clock, loads: readonly Load[], givenUp: LateSignal | undefined, ending: Ending) {
+    const { hardMs } = loads[0] as Load
     this.#alarms = alarms
-    this.#flights = flights
+    this.#loads = loads
     this.#givenUp = givenUp
     this.#ending = ending
     this.dueAt = hardMs === Number.POSITIVE_INFINITY ? hardMs : clock.monotonic() + hardMs
   }
 
   await(answer: PromiseLike<unknown>): void {
-    const [lead] = this.#flights
+    const [lead] = this.#loads
     if (lead === undefined) return
     lead.call = this
     if (this.dueAt !== Number.POSITIVE_INFINITY) this.#alarm = this.#alarms.set(this)
@@ -145,17 +145,17 @@ class LoaderCall implements Alarm {
   }
 
   ring(): void {
-    const [lead] = this.#flights
+    const [lead] = this.#loads
     if (lead === undefined) return
     const error = hardTimeout(lead, lead.hardMs)
     this.#end()?.failed(error)
-    for (const flight of this.#flights) flight.givenUp.fire(error)
+    for (const load of this.#loads) load.givenUp.fire(error)
     this.#givenUp?.fire(error)
   }
 
-  /** The waiters of a flight have left. */
+  /** The waiters of a load have left. */
   left(why: unknown): void {
-    if (this.#givenUp !== undefined && !this.#flights.every(({ isGivenUp }) => isGivenUp)) return
+    if (this.#givenUp !== undefined && !this.#loads.every(({ isGivenUp }) => isGivenUp)) return
     this.#givenUp?.fire(why)
     this.#end()?.failed(new MillpondError('ABORTED', 'the caller gave up waiting', { cause: why }))
   }
@@ -165,13 +165,13 @@ class LoaderCall implements Alarm {
     if (ending === undefined) return undefined
     this.#ending = undefined
     if (this.#alarm !== undefined) this.#alarms.callOff(this.#alarm)
-    insideEnds()
+    insideEnded()
     return ending
   }
 }
 
-export const hardTimeout = (flight: Flight, ms: number): MillpondError =>
+export const hardTimeout = (load: Load, ms: number): MillpondError =>
   new MillpondError(
     'LOAD_TIMEOUT',
-    `the loader of ${show(flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
+    `the loader of ${show(load.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
   )

@@ -159,7 +159,7 @@ export class CacheSettings {
     return this.#routingOfCode
   }
 
-  /** Entries that land from now on go by it. */
+  /** Entries that are stored from now on go by it. */
   set routing(routing: Routing) {
     this.#routing = routing
     for (const [name, { settings }] of this.#pages) settings.route = routing.of(namespaceOf(name))

@@ -8,8 +8,8 @@ import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import { policyOfKey } from './arms.ts'
-import type { MoveMark } from './flights.ts'
 import { forget } from './forget.ts'
+import type { MoveMark } from './in-flight-loads.ts'
 import type { Receipt } from './receipt.ts'
 import { ledgerTier, type Space } from './space.ts'
 import { type WriteItem, writeUnmoved } from './write.ts'
@@ -53,7 +53,7 @@ export async function beginWrite(
 ): Promise<SourceWrite> {
   const write = holdMs === undefined ? await look(space, keys) : await hold(space, keys, tags, holdMs)
   // Elsewhere the ledger's numbers tell.
-  return { ...write, marks: space.far.length > 0 ? [] : [...write.since.keys()].map((key) => space.flights.mark(key)) }
+  return { ...write, marks: space.far.length > 0 ? [] : [...write.since.keys()].map((key) => space.loads.mark(key)) }
 }
 
 /** More of the same write, before the source has committed. @throws as `beginWrite` does. */
@@ -155,6 +155,6 @@ async function forgetAll(space: Space, { since, tags, isHeld }: Begun): Promise<
   )
 }
 
-function release({ flights }: Space, { marks }: SourceWrite): void {
-  for (const mark of marks) flights.unmark(mark)
+function release({ loads }: Space, { marks }: SourceWrite): void {
+  for (const mark of marks) loads.unmark(mark)
 }

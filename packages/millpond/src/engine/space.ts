@@ -10,7 +10,7 @@ import type { GuardedTier } from '../wrap/guard.ts'
 import type { Abroad } from './abroad.ts'
 import type { Alarms } from './alarms.ts'
 import type { Eraser } from './erasure.ts'
-import type { Flights } from './flights.ts'
+import type { InFlightLoads } from './in-flight-loads.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
 import type { ReadFence } from './read-fence.ts'
@@ -80,7 +80,7 @@ export interface Space {
   readonly isAlone: boolean
   /** Where loaders' reads are tracked: the same for all namespaces of a cache. */
   readonly abroad: Abroad | undefined
-  readonly flights: Flights
+  readonly loads: InFlightLoads
   /** Hard timeouts of its loads. */
   readonly alarms: Alarms
   readonly fence: ReadFence

@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Near } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
-import type { Flight } from './flight.ts'
 import type { Found } from './found.ts'
+import type { Load } from './load.ts'
 import { MEMORY } from './route.ts'
 import { keepUntil, type Space } from './space.ts'
 
@@ -13,12 +13,12 @@ export function holds(near: Near, key: string, value: unknown): boolean {
 }
 
 /** Puts a loaded value into memory, unless another one was shown while it was on its way: see `read-fence.ts`. */
-export function landNear(space: Space, entry: Owned, flight: Flight, cost: number, now: number): void {
+export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number, now: number): void {
   const { near, ledger } = space
   if (near === undefined) return
-  if (ledger.isLocal) storeNear(space, entry, flight.asOf, cost, now)
-  else if (flight.isOverlapped && !holds(near, entry.key, entry.value)) near.drop(entry.key, 'replaced')
-  else putNear(space, near, entry, flight.asOf.seq, cost, now)
+  if (ledger.isLocal) storeNear(space, entry, load.asOf, cost, now)
+  else if (load.isOverlapped && !holds(near, entry.key, entry.value)) near.drop(entry.key, 'replaced')
+  else putNear(space, near, entry, load.asOf.seq, cost, now)
 }
 
 /** An entry with a value that nobody else will ever change. */

@@ -1,35 +1,35 @@
-// Waiting for a flight: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
+// Waiting for a load: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
 
 import { onAbort } from '../core/on-abort.ts'
-import { currentFlight, waitFrom } from './current-flight.ts'
-import { type Flight, LET_GO } from './flight.ts'
+import { currentLoad, waitFrom } from './current-load.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
+import { LET_GO, type Load } from './load.ts'
 import { countStale } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { hardTimeout } from './run-loader.ts'
 import { aborted } from './signals.ts'
 import { inBackground, type Space } from './space.ts'
 
-/** Waits for a flight that another call leads. The caller's own signal and timeouts concern the caller alone. */
-export async function join(journey: Journey, flight: Flight): Promise<Found> {
-  const stop = waitFrom(currentFlight(), flight)
-  const patienceMs = journey.policy.hardMs < flight.hardMs ? journey.policy.hardMs : Number.POSITIVE_INFINITY
+/** Waits for a load that another call leads. The caller's own signal and timeouts concern the caller alone. */
+export async function join(journey: Journey, load: Load): Promise<Found> {
+  const stop = waitFrom(currentLoad(), load)
+  const patienceMs = journey.policy.hardMs < load.hardMs ? journey.policy.hardMs : Number.POSITIVE_INFINITY
   try {
-    return await (isPatient(journey, patienceMs) ? patiently(flight) : untilImpatient(journey, flight, patienceMs))
+    return await (isPatient(journey, patienceMs) ? patiently(load) : untilImpatient(journey, load, patienceMs))
   } catch (error) {
-    return instead(journey, flight, error)
+    return instead(journey, load, error)
   } finally {
     stop()
   }
 }
 
-/** Waits for flights that this call leads, of which `done` is the end. The first error is everybody's. */
-export async function lead(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
-  const current = currentFlight()
-  const stops = current === undefined ? [] : flights.map((flight) => waitFrom(current, flight))
+/** Waits for loads that this call leads, of which `done` is the end. The first error is everybody's. */
+export async function lead(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
+  const current = currentLoad()
+  const stops = current === undefined ? [] : loads.map((load) => waitFrom(current, load))
   try {
-    return await (isPatient(journey, Number.POSITIVE_INFINITY) ? allOf(journey, flights, done) : eachOf(journey, flights, done))
+    return await (isPatient(journey, Number.POSITIVE_INFINITY) ? allOf(journey, loads, done) : eachOf(journey, loads, done))
   } finally {
     for (const stop of stops) stop()
   }
@@ -37,33 +37,31 @@ export async function lead(journey: Journey, flights: readonly Flight[], done: P
 
 /** Nothing but the end of the load is waited for, and no loader waits for the caller. */
 export function canWaitAlone(journey: Journey): boolean {
-  return currentFlight() === undefined && isPatient(journey, Number.POSITIVE_INFINITY)
+  return currentLoad() === undefined && isPatient(journey, Number.POSITIVE_INFINITY)
 }
 
-async function allOf(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
-  for (const flight of flights) flight.waiters++
+async function allOf(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
+  for (const load of loads) load.waiters++
   await done
-  for (const flight of flights) flight.waiters--
-  return flights.map((flight) => take(journey, flight))
+  for (const load of loads) load.waiters--
+  return loads.map((load) => take(journey, load))
 }
 
-/** What the flight came to, for the one who led it; or what is given instead of its error. */
-export function take(journey: Journey, flight: Flight): Found {
+/** What the load came to, for the one who led it; or what is given instead of its error. */
+export function take(journey: Journey, load: Load): Found {
   try {
-    return flight.take()
+    return load.take()
   } catch (error) {
-    return instead(journey, flight, error)
+    return instead(journey, load, error)
   }
 }
 
-function eachOf(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
+function eachOf(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
   void done.then(() => {
-    for (const flight of flights) flight.leaveBehind()
+    for (const load of loads) load.release()
   })
   return Promise.all(
-    flights.map((flight) =>
-      untilImpatient(journey, flight, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(journey, flight, error)),
-    ),
+    loads.map((load) => untilImpatient(journey, load, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(journey, load, error))),
   )
 }
 
@@ -73,17 +71,17 @@ function isPatient({ policy, signal, staleIfErrorMs }: Journey, patienceMs: numb
   )
 }
 
-async function patiently(flight: Flight): Promise<Found> {
-  flight.waiters++
+async function patiently(load: Load): Promise<Found> {
+  load.waiters++
   try {
-    return await flight.landing
+    return await load.result
   } finally {
-    flight.waiters--
+    load.waiters--
   }
 }
 
 /** Until the caller's signal fires or its patience ends; or, with a stale value at hand, until its soft timeout. */
-function untilImpatient(journey: Journey, flight: Flight, patienceMs: number): Promise<Found> {
+function untilImpatient(journey: Journey, load: Load, patienceMs: number): Promise<Found> {
   const { space, policy, signal } = journey
   const { clock } = space.services
   return new Promise((resolve, reject) => {
@@ -92,26 +90,26 @@ function untilImpatient(journey: Journey, flight: Flight, patienceMs: number): P
     const end = (): boolean => {
       if (isOver) return false
       isOver = true
-      flight.waiters--
+      load.waiters--
       for (const stop of stops) stop()
       return true
     }
     const leave = (why: unknown): void => {
       if (!end()) return
-      flight.leave(why)
+      load.leave(why)
       reject(why)
     }
     const settle = (): void => {
       if (isOver) return
-      const stale = staleAtHand(journey, flight)
-      if (stale === undefined) flight.hopeFor(settle)
+      const stale = staleAtHand(journey, load)
+      if (stale === undefined) load.onFallback(settle)
       if (stale === undefined || !end()) return
-      flight.isBackground = true
-      inBackground(space, `slow load of ${flight.key}`, flight.landing)
+      load.isBackground = true
+      inBackground(space, `slow load of ${load.key}`, load.result)
       resolve(stale)
     }
-    flight.waiters++
-    flight.landing.then(
+    load.waiters++
+    load.result.then(
       (found) => {
         if (end()) resolve(found)
       },
@@ -120,29 +118,29 @@ function untilImpatient(journey: Journey, flight: Flight, patienceMs: number): P
       },
     )
     if (policy.softMs !== Number.POSITIVE_INFINITY) stops.push(clock.after(policy.softMs, settle, true))
-    if (patienceMs !== Number.POSITIVE_INFINITY) stops.push(clock.after(patienceMs, () => leave(hardTimeout(flight, patienceMs)), true))
+    if (patienceMs !== Number.POSITIVE_INFINITY) stops.push(clock.after(patienceMs, () => leave(hardTimeout(load, patienceMs)), true))
     if (signal?.aborted === true) leave(aborted(signal))
     else if (signal !== undefined) stops.push(onAbort(signal, () => leave(aborted(signal))))
   })
 }
 
 /** What the caller gets instead of the error, if a stale value is permitted. @throws the error. */
-function instead(journey: Journey, flight: Flight, error: unknown): Found {
-  const stale = journey.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(journey, flight)
+function instead(journey: Journey, load: Load, error: unknown): Found {
+  const stale = journey.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(journey, load)
   if (stale === undefined) throw error
   return stale
 }
 
 /** What the caller may be given while the loader is slow or fails: held in memory, or met in a tier on the way. */
-function staleAtHand(journey: Journey, flight: Flight): Found | undefined {
+function staleAtHand(journey: Journey, load: Load): Found | undefined {
   const { space, staleIfErrorMs } = journey
-  const stale = staleInMemory(space, flight.key, staleIfErrorMs) ?? staleInTier(space, flight, staleIfErrorMs)
+  const stale = staleInMemory(space, load.key, staleIfErrorMs) ?? staleInTier(space, load, staleIfErrorMs)
   if (stale !== undefined && !journey.isQuiet) countStale(space, stale)
   return stale
 }
 
-/** The expired entry that the flight met in a tier, if it is at most `ms` past its freshness and was not invalidated. */
-export function staleInTier(space: Space, { key, fallback, isOutdated }: Flight, ms: number): Found | undefined {
+/** The expired entry that the load met in a tier, if it is at most `ms` past its freshness and was not invalidated. */
+export function staleInTier(space: Space, { key, fallback, isOutdated }: Load, ms: number): Found | undefined {
   if (fallback === undefined || isOutdated) return undefined
   const now = space.services.clock.now()
   if (fallback.staleUntil <= now || fallback.freshUntil + ms <= now) return undefined

@@ -89,14 +89,14 @@ export async function storeFar(
     )
     if (space.settings.route !== route) await dropLeftOut(space, entries)
     entries.forEach((entry, index) => {
-      space.flights.outdateBefore(entry.key, position.seq)
+      space.loads.outdateBefore(entry.key, position.seq)
       if (stored[index] === false) return
       storeNear(space, entry, position)
       if (space.near === undefined) space.watch.removals.expect(space.watch.hash(entry.key), now, entry.staleUntil)
     })
   } catch (error) {
     for (const entry of entries) {
-      space.flights.outdate(entry.key)
+      space.loads.outdate(entry.key)
       space.near?.drop(entry.key, 'replaced')
     }
     throw error

@@ -161,7 +161,7 @@ function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
   const { key, tags } = entry
   if (space.ledger.view.judgeToKeep(key, tags, since.seq, since.epoch) === 'valid') writeNear(space, entry)
   else {
-    space.flights.outdate(key)
+    space.loads.outdate(key)
     space.near?.drop(key, 'replaced')
     // What was computed meanwhile from what the source held before.
     const targets = numberedWith(space, key)
@@ -208,7 +208,7 @@ function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, t
 /** Memory alone: one step, nothing can come between. */
 function writeNear(space: Space, entry: Found): void {
   const { key } = entry
-  space.flights.outdate(key)
+  space.loads.outdate(key)
   const targets = numberedWith(space, key)
   const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
   storeNear(space, entry, asOf)

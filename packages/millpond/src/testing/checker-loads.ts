@@ -3,16 +3,16 @@ import type { Violation } from './checker-key.ts'
 import { countBelow, groupBy } from './group.ts'
 import { isRead, type Load, type Operation, type Sweep } from './history.ts'
 
-/** A peer's change outdates a flight when its line arrives, which may be this long after. */
+/** A peer's change outdates a load when its line arrives, which may be this long after. */
 const GRACE_MS = 2500
 /** A load that took this long may have met a hard timeout, which frees the key. */
 const LONG_MS = 4000
 
 export interface LoadContext {
   readonly tags: ReadonlyMap<string, readonly string[]>
-  /** Spans in which an epoch may have changed, which outdates every flight. */
+  /** Spans in which an epoch may have changed, which outdates every load. */
   readonly faults: readonly { readonly start: number; readonly end: number }[]
-  /** Steps that outdate every flight in the region of their process. */
+  /** Steps that outdate every load in the region of their process. */
   readonly sweeps: readonly Sweep[]
   readonly regionOf: (process: string) => string
   report(violation: Violation): void

@@ -301,7 +301,7 @@ export class World {
     else this.#links.cut(event.process, event.how)
   }
 
-  /** Another life of the server outdates flights: two loads at a time are no fault then. */
+  /** Another life of the server outdates loads: two loads at a time are no fault then. */
   #disturb(work: () => void): void {
     work()
     // Holds end with their epoch.

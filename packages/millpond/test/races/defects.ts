@@ -94,13 +94,13 @@ function cachedClock(clock: FakeClock): Clock {
 
 const VIEW = 'src/core/ledger-view.ts'
 const LEDGER = 'src/engine/ledger.ts'
-const LANDING = 'src/engine/landing.ts'
+const COMPLETION = 'src/engine/load-completion.ts'
 
 /** What is set under a lease is stored as if it had been read when it was set. */
 const asOfItsSet = {
-  file: LANDING,
-  find: 'const { key, asOf, setting } = flight',
-  replace: 'const { key, setting } = flight\n  const asOf = setting === undefined ? flight.asOf : space.ledger.view.position',
+  file: COMPLETION,
+  find: 'const { key, asOf, setting } = load',
+  replace: 'const { key, setting } = load\n  const asOf = setting === undefined ? load.asOf : space.ledger.view.position',
 }
 
 export const defects: readonly Defect[] = [
@@ -176,14 +176,14 @@ export const defects: readonly Defect[] = [
     })),
   },
   {
-    name: 'joins an old flight',
+    name: 'joins an old load',
     program: over([
       [0, { ...load, slowMs: 200 }],
       [0, wait(50), write('delete'), load],
     ]),
     patches: [
-      { file: 'src/engine/flights.ts', find: '  flights.delete(flight)\n  flight.outdate()\n', replace: '' },
-      { file: 'src/engine/read.ts', find: 'movedSince(space, flight, journey.joinedAt)', replace: 'false' },
+      { file: 'src/engine/in-flight-loads.ts', find: '  loads.delete(load)\n  load.outdate()\n', replace: '' },
+      { file: 'src/engine/read.ts', find: 'movedSince(space, load, journey.joinedAt)', replace: 'false' },
       { file: 'src/engine/read.ts', find: 'return moved > found.asOf.seq && moved <= joinedAt', replace: 'return false' },
     ],
   },
@@ -248,14 +248,14 @@ export const defects: readonly Defect[] = [
     patches: [{ file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(near, key, entry.value)', replace: 'false' }],
   },
   {
-    name: 'a load lands over what another read promoted',
+    name: 'a load is stored over what another read promoted',
     program: over([
       [0, { ...load, slowMs: 30 }, peek, get],
       [0, wait(15), get, wait(20), peek, get],
       [1, wait(3), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: 'src/engine/store-near.ts', find: 'flight.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
+    patches: [{ file: 'src/engine/store-near.ts', find: 'load.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
   },
   {
     name: 'no question below memory after a load',
@@ -280,8 +280,8 @@ export const defects: readonly Defect[] = [
     ]),
     patches: [
       asOfItsSet,
-      { file: LANDING, find: 'mayStore && !flight.isOutdated && ', replace: 'mayStore && ' },
-      { file: LANDING, find: 'found.asOf, flight.lease)', replace: 'found.asOf, undefined)' },
+      { file: COMPLETION, find: 'mayStore && !load.isOutdated && ', replace: 'mayStore && ' },
+      { file: COMPLETION, find: 'found.asOf, load.lease)', replace: 'found.asOf, undefined)' },
     ],
   },
   {

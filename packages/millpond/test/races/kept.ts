@@ -66,7 +66,7 @@ export const kept: readonly KeptRace[] = [
     choices: [],
   },
   {
-    story: 'G7: an outdated flight returned a newer value than the one that its own tier read had promoted to memory',
+    story: 'G7: an outdated load returned a newer value than the one that its own tier read had promoted to memory',
     program: {
       processes: 2,
       lanes: [

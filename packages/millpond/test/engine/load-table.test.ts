@@ -1,7 +1,7 @@
-// The table of flights does what a Map does.
+// The table of loads does what a Map does.
 import { expect, it } from 'vitest'
-import { Flight } from '../../src/engine/flight.ts'
-import { FlightTable } from '../../src/engine/flight-table.ts'
+import { Load } from '../../src/engine/load.ts'
+import { LoadTable } from '../../src/engine/load-table.ts'
 import fc from '../properties.ts'
 
 const START = {
@@ -12,16 +12,16 @@ const START = {
   hardMs: 1000,
   isBackground: false,
 }
-const flightOf = (key: string): Flight => new Flight({ abroad: undefined }, key, { cause: 'cold' }, START)
+const loadOf = (key: string): Load => new Load({ abroad: undefined }, key, { cause: 'cold' }, START)
 
 it('finds what is under way, whatever ended before and however often the map was made anew', () => {
   // Three of four end what is under way: of so many keys most have ended, which is when the map is made anew.
   const step = fc.record({ key: fc.nat(400), ends: fc.constantFrom(true, true, true, false) })
   fc.assert(
     fc.property(fc.array(step, { minLength: 1500, maxLength: 3000 }), (steps) => {
-      const table = new FlightTable()
-      const model = new Map<string, Flight>()
-      const former: Flight[] = []
+      const table = new LoadTable()
+      const model = new Map<string, Load>()
+      const former: Load[] = []
       for (const { key, ends } of steps) {
         const name = `k${key}`
         const known = model.get(name)
@@ -30,9 +30,9 @@ it('finds what is under way, whatever ended before and however often the map was
           table.delete(known)
           model.delete(name)
         } else if (!ends) {
-          const flight = flightOf(name)
-          table.set(flight)
-          model.set(name, flight)
+          const load = loadOf(name)
+          table.set(load)
+          model.set(name, load)
           if (known !== undefined) former.push(known)
         }
         for (const replaced of former.splice(0)) {
@@ -50,12 +50,12 @@ it('finds what is under way, whatever ended before and however often the map was
 })
 
 it('lets go of what has ended, once it is much', () => {
-  const table = new FlightTable()
+  const table = new LoadTable()
   let asked = 0
   for (let at = 0; at < 1000; at++) {
-    const flight = flightOf(`k${at}`)
+    const load = loadOf(`k${at}`)
     let isListed = false
-    Object.defineProperty(flight, 'isListed', {
+    Object.defineProperty(load, 'isListed', {
       get() {
         asked++
         return isListed
@@ -64,8 +64,8 @@ it('lets go of what has ended, once it is much', () => {
         isListed = now
       },
     })
-    table.set(flight)
-    table.delete(flight)
+    table.set(load)
+    table.delete(load)
   }
   asked = 0
   expect([...table]).toEqual([])

@@ -1,4 +1,4 @@
-// What becomes of a load that has ended: each flight lands by itself, and what nothing has moved past is kept.
+// What becomes of a load that has ended: each load completes by itself, and what nothing has moved past is kept.
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey } from '../core/key.ts'
@@ -8,30 +8,30 @@ import { shareOfTurn } from '../wrap/turn-share.ts'
 import { policyOfKey } from './arms.ts'
 import { chooseTtl } from './chosen-ttl.ts'
 import { commitFar } from './commit-far.ts'
-import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { releaseLease } from './leases.ts'
+import { LET_GO, type Load } from './load.ts'
 import { refreshesAhead } from './refresh-ahead.ts'
 import type { Ending } from './run-loader.ts'
 import { inBackground, isolateFor, type Space } from './space.ts'
-import { landNear } from './store-near.ts'
+import { storeLoaded } from './store-near.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
 /** After a failed load, a stale value is good for this long before the loader is asked again. */
 const RETRY_STALE_MS = 1000
 
-/** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
-export function close({ space }: Journey, flight: Flight): void {
-  const { flights, services } = space
-  const left = flight.isProvisional ? PROVISIONAL_MS - flight.age(services.clock) : 0
-  if (left <= 0) flights.end(flight)
-  else if (flight.isListed)
+/** While the ledger does not answer, the ended load stays joinable for a moment, so that a stampede stays one load. */
+export function close({ space }: Journey, load: Load): void {
+  const { loads, services } = space
+  const left = load.isProvisional ? PROVISIONAL_MS - load.age(services.clock) : 0
+  if (left <= 0) loads.end(load)
+  else if (load.isListed)
     services.clock.after(left, () => {
-      flights.end(flight)
-      // One of a batch may have landed long before the others, for whom its caller still waits.
-      if (flight.waiters === 0) flight.forget()
+      loads.end(load)
+      // One of a batch may have completed long before the others, for whom its caller still waits.
+      if (load.waiters === 0) load.forget()
     })
 }
 
@@ -42,65 +42,65 @@ interface Loaded {
   readonly now: number
 }
 
-/** What becomes of the flights of one call of a loader. */
-export class Landing implements Ending {
+/** What becomes of the loads of one call of a loader. */
+export class LoadCompletion implements Ending {
   readonly #journey: Journey
-  readonly #flights: readonly Flight[]
+  readonly #loads: readonly Load[]
   /** The ledger's tier has answered on the way here. */
   readonly #isAnswering: boolean
   readonly #began: number
   readonly #done: () => void
 
-  constructor(journey: Journey, flights: readonly Flight[], isAnswering: boolean, began: number, done: () => void) {
+  constructor(journey: Journey, loads: readonly Load[], isAnswering: boolean, began: number, done: () => void) {
     this.#journey = journey
-    this.#flights = flights
+    this.#loads = loads
     this.#isAnswering = isAnswering
     this.#began = began
     this.#done = done
   }
 
   loaded(answer: unknown): void {
-    const { space, loads } = this.#journey
+    const { space, loader } = this.#journey
     const ms = space.services.clock.monotonic() - this.#began
     space.watch.latency.load.record(ms)
     try {
-      const values = 'one' in loads ? [answer] : checkValues(answer, this.#flights.length)
-      const hearing = space.abroad?.hear(this.#flights.map((flight) => flight.tags))
-      if (hearing === undefined && space.ledger.trusted()) this.#land(values, ms, true)
-      else void this.#landLater(values, ms, hearing)
+      const values = 'one' in loader ? [answer] : checkValues(answer, this.#loads.length)
+      const hearing = space.abroad?.hear(this.#loads.map((load) => load.tags))
+      if (hearing === undefined && space.ledger.trusted()) this.#complete(values, ms, true)
+      else void this.#completeLater(values, ms, hearing)
     } catch (error) {
       this.failed(error)
     }
   }
 
   failed(error: unknown): void {
-    if (error !== LET_GO) this.#journey.space.watch.counters.loadErrors += this.#flights.length
-    for (const flight of this.#flights) fail(this.#journey, flight, error)
+    if (error !== LET_GO) this.#journey.space.watch.counters.loadErrors += this.#loads.length
+    for (const load of this.#loads) fail(this.#journey, load, error)
     this.#end()
   }
 
-  async #landLater(values: readonly unknown[], ms: number, hearing: Promise<unknown> | undefined): Promise<void> {
+  async #completeLater(values: readonly unknown[], ms: number, hearing: Promise<unknown> | undefined): Promise<void> {
     const { ledger } = this.#journey.space
     try {
       await hearing
       if (!ledger.trusted() && this.#isAnswering) await ledger.ensure()
       await shareOfTurn()
-      this.#land(values, ms, ledger.trusted())
+      this.#complete(values, ms, ledger.trusted())
     } catch (error) {
       this.failed(error)
     }
   }
 
-  #land(values: readonly unknown[], ms: number, isTrusted: boolean): void {
+  #complete(values: readonly unknown[], ms: number, isTrusted: boolean): void {
     const loaded: Loaded = { ms, isTrusted, now: this.#journey.space.services.clock.now() }
-    this.#flights.forEach((flight, at) => {
-      landOne(this.#journey, flight, values[at], loaded)
+    this.#loads.forEach((load, at) => {
+      completeOne(this.#journey, load, values[at], loaded)
     })
     this.#end()
   }
 
   #end(): void {
-    for (const flight of this.#flights) close(this.#journey, flight)
+    for (const load of this.#loads) close(this.#journey, load)
     this.#done()
   }
 }
@@ -113,64 +113,64 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
   )
 }
 
-/** A value that cannot be kept fails its own flight, not the others. */
-function landOne(journey: Journey, flight: Flight, value: unknown, loaded: Loaded): void {
+/** A value that cannot be kept fails its own load, not the others. */
+function completeOne(journey: Journey, load: Load, value: unknown, loaded: Loaded): void {
   const { space } = journey
   const { events } = space.services
-  if (events.has('load')) events.emit('load', { key: flight.key, namespace: space.id.name, ms: loaded.ms })
+  if (events.has('load')) events.emit('load', { key: load.key, namespace: space.id.name, ms: loaded.ms })
   try {
-    land(journey, flight, value, loaded)
+    complete(journey, load, value, loaded)
   } catch (error) {
-    releaseLease(space, flight)
-    flight.fail(error)
+    releaseLease(space, load)
+    load.fail(error)
   }
 }
 
-function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted, now }: Loaded): void {
+function complete(journey: Journey, load: Load, value: unknown, { ms, isTrusted, now }: Loaded): void {
   const { space } = journey
-  const { key, asOf, setting } = flight
+  const { key, asOf, setting } = load
   const { services, ledger } = space
   const policy = policyOfKey(space, setting?.policy ?? journey.policy, key)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
   const seen = space.watch.recorder !== undefined || services.adaptiveTtl !== undefined
   const valueHash = seen ? hashValue(isolated.value) : 0
-  const ttlMs = ttlOf(space, policy, flight, isolated.value, valueHash, now)
+  const ttlMs = ttlOf(space, policy, load, isolated.value, valueHash, now)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   noteLoad(space, key, isolated, valueHash, ms, mayStore ? freshUntil - now : 0)
-  const { tags } = flight
+  const { tags } = load
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
-  space.flights.recover(key)
+  space.loads.recover(key)
   if (!ledger.isLocal) {
     space.fence.mark(key, ledger)
-    space.flights.overlap(key, flight)
+    space.loads.overlap(key, load)
   }
-  const isValid = mayStore && !flight.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'
+  const isValid = mayStore && !load.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'
   if (isValid && isTrusted) {
-    landNear(space, found, flight, ms, now)
-    const committed = keepFar(space, found, flight)
+    storeLoaded(space, found, load, ms, now)
+    const committed = keepFar(space, found, load)
     setting?.told(committed ?? true)
-    flight.land(found)
+    load.complete(found)
     return
   }
-  flight.isProvisional = mayStore && !isTrusted
+  load.isProvisional = mayStore && !isTrusted
   // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory waits until it is asked again.
-  const committed = isValid && ledger.isUp ? keepFar(space, found, flight) : undefined
-  setting?.told(flight.isProvisional ? committed : !mayStore)
+  const committed = isValid && ledger.isUp ? keepFar(space, found, load) : undefined
+  setting?.told(load.isProvisional ? committed : !mayStore)
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
   if (!ledger.isLocal) space.near?.drop(key, 'replaced')
-  if (committed === undefined) releaseLease(space, flight)
-  flight.land(found)
+  if (committed === undefined) releaseLease(space, load)
+  load.complete(found)
 }
 
 /** Stores what was loaded in the tiers below memory, behind its caller; undefined where there are none. */
-function keepFar(space: Space, found: Found, flight: Flight): Promise<boolean> | undefined {
+function keepFar(space: Space, found: Found, load: Load): Promise<boolean> | undefined {
   if (space.far.length === 0) return undefined
-  const committed = commitFar(space, found.key, found, found.asOf, flight.lease).finally(() => {
-    flight.storing = undefined
-    releaseLease(space, flight)
+  const committed = commitFar(space, found.key, found, found.asOf, load.lease).finally(() => {
+    load.storing = undefined
+    releaseLease(space, load)
   })
-  flight.storing = committed
+  load.storing = committed
   inBackground(space, `the commit of ${show(decodeKey(found.key))}, loaded here,`, committed)
   return committed
 }
@@ -179,7 +179,7 @@ function keepFar(space: Space, found: Found, flight: Flight): Promise<boolean> |
 function ttlOf(
   space: Space,
   policy: LoadPolicy,
-  { key, setting, ttlMs: own }: Flight,
+  { key, setting, ttlMs: own }: Load,
   value: unknown,
   valueHash: number,
   now: number,
@@ -195,18 +195,18 @@ function noteLoad({ id, watch }: Space, key: string, { bytes }: Isolated, valueH
 }
 
 /** All who wait are given the error; who may have a stale value instead finds it by himself. */
-function fail({ space, policy }: Journey, flight: Flight, error: unknown): void {
-  const { services, flights } = space
-  releaseLease(space, flight)
+function fail({ space, policy }: Journey, load: Load, error: unknown): void {
+  const { services, loads } = space
+  releaseLease(space, load)
   if (error === LET_GO) {
-    flight.fail(error)
+    load.fail(error)
     return
   }
-  if (services.events.has('loadError')) services.events.emit('loadError', { key: flight.key, namespace: space.id.name, error })
+  if (services.events.has('loadError')) services.events.emit('loadError', { key: load.key, namespace: space.id.name, error })
   const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || refreshesAhead(policy)
-  if (!flight.isOutdated && (servesStale || policy.errorMs > 0)) {
+  if (!load.isOutdated && (servesStale || policy.errorMs > 0)) {
     const now = services.clock.monotonic()
-    flights.remember(flight.key, { error, until: now + policy.errorMs, pausedUntil: now + RETRY_STALE_MS })
+    loads.remember(load.key, { error, until: now + policy.errorMs, pausedUntil: now + RETRY_STALE_MS })
   }
-  flight.fail(error)
+  load.fail(error)
 }

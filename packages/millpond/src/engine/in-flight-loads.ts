@@ -1,8 +1,8 @@
-// Flights: at most one load per key and process. A change outdates the flight of its key: later reads do not join it, and its result is not stored.
+// Loads: at most one load per key and process. A change outdates the load of its key: later reads do not join it, and its result is not stored.
 
 import type { Clock } from '../core/contracts.ts'
-import type { Flight } from './flight.ts'
-import { FlightTable } from './flight-table.ts'
+import type { Load } from './load.ts'
+import { LoadTable } from './load-table.ts'
 
 /** The most errors that are remembered at a time. */
 const MAX_FAILURES = 10_000
@@ -21,9 +21,9 @@ export interface MoveMark {
   isMoved: boolean
 }
 
-/** The flights of one space, by key. */
-export class Flights {
-  readonly loads = new FlightTable()
+/** The loads of one space, by key. */
+export class InFlightLoads {
+  readonly joinable = new LoadTable()
   /** How many of them go on behind callers who have been served. */
   refreshing = 0
   /** Of the writes on their way to a source. */
@@ -54,20 +54,20 @@ export class Flights {
   }
 
   /** Reads that come from now on find this one. One that was on its way, and cannot be joined, is outdated. */
-  begin(flight: Flight): void {
-    outdateIn(this.loads, flight.key)
-    this.loads.set(flight)
+  begin(load: Load): void {
+    outdateIn(this.joinable, load.key)
+    this.joinable.set(load)
   }
 
   /** Nobody joins it any more. */
-  end(flight: Flight): void {
-    this.loads.delete(flight)
+  end(load: Load): void {
+    this.joinable.delete(load)
   }
 
-  /** Somebody is given a value of the key that this flight has not brought. */
-  overlap(key: string, by?: Flight): void {
-    const flight = this.loads.get(key)
-    if (flight !== undefined && flight !== by) flight.isOverlapped = true
+  /** Somebody is given a value of the key that this load has not brought. */
+  overlap(key: string, by?: Load): void {
+    const load = this.joinable.get(key)
+    if (load !== undefined && load !== by) load.isOverlapped = true
   }
 
   mark(key: string): MoveMark {
@@ -87,30 +87,30 @@ export class Flights {
   outdate(key: string): void {
     if (this.#marks.size > 0) for (const mark of this.#marks.get(key) ?? []) mark.isMoved = true
     this.recover(key)
-    outdateIn(this.loads, key)
+    outdateIn(this.joinable, key)
   }
 
-  /** Outdates the key's flights that began before the ledger reached `seq`. */
+  /** Outdates the key's loads that began before the ledger reached `seq`. */
   outdateBefore(key: string, seq: number): void {
     this.recover(key)
-    const flight = this.loads.get(key)
-    if (flight !== undefined && flight.asOf.seq < seq) outdateIn(this.loads, key)
+    const load = this.joinable.get(key)
+    if (load !== undefined && load.asOf.seq < seq) outdateIn(this.joinable, key)
   }
 
   outdateAll(): void {
     this.#failures.clear()
-    for (const flight of [...this.loads]) outdateIn(this.loads, flight.key)
+    for (const load of [...this.joinable]) outdateIn(this.joinable, load.key)
   }
 
-  outdateWhere(concerns: (flight: Flight) => boolean): void {
+  outdateWhere(concerns: (load: Load) => boolean): void {
     this.#failures.clear()
-    for (const flight of [...this.loads]) if (concerns(flight)) outdateIn(this.loads, flight.key)
+    for (const load of [...this.joinable]) if (concerns(load)) outdateIn(this.joinable, load.key)
   }
 }
 
-function outdateIn(flights: FlightTable, key: string): void {
-  const flight = flights.get(key)
-  if (flight === undefined) return
-  flights.delete(flight)
-  flight.outdate()
+function outdateIn(loads: LoadTable, key: string): void {
+  const load = loads.get(key)
+  if (load === undefined) return
+  loads.delete(load)
+  load.outdate()
 }

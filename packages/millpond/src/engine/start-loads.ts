@@ -1,0 +1,176 @@
+// Loading: one load per key in this process, one lease per key over all processes where the call wants that, and a commit only where nothing moved meanwhile.
+import { MillpondError, show } from '../core/errors.ts'
+import { aheadOfKey } from './arms.ts'
+import { tagsWithDependencies } from './dependencies.ts'
+import { readFar } from './far.ts'
+import type { Found } from './found.ts'
+import type { Journey } from './journey.ts'
+import { loadUnderLeases, releaseLease } from './leases.ts'
+import { Load, type LoadStart } from './load.ts'
+import { close, LoadCompletion } from './load-completion.ts'
+import { countMiss, countStale, whyGone } from './misses.ts'
+import { isDueFar, isLate } from './refresh-ahead.ts'
+import { runLoader } from './run-loader.ts'
+import { inBackground, ledgerTier, readBudget } from './space.ts'
+
+/** Opens a load for each key. `startLoads` must follow. */
+export function openLoads(journey: Journey, keys: readonly string[]): Load[] {
+  const start = startOf(journey)
+  return keys.map((key) => open(journey, key, start))
+}
+
+/** The same for one key. */
+export function openLoad(journey: Journey, key: string): Load {
+  return open(journey, key, startOf(journey))
+}
+
+function startOf({ space, policy, isBackground, openedAt }: Journey): LoadStart {
+  return {
+    asOf: space.ledger.view.position,
+    startedAt: openedAt,
+    // A load's age matters while a ledger does not answer, which one in this process always does.
+    startedWall: space.ledger.isLocal ? 0 : space.services.clock.now(),
+    tags: policy.tags,
+    hardMs: policy.hardMs,
+    isBackground,
+  }
+}
+
+function open({ space, isReachable, isAbsent }: Journey, key: string, start: LoadStart): Load {
+  const load = new Load(space, key, whyGone(space, key, isAbsent ? -1 : space.near?.find(key)), start)
+  if (!isReachable) load.cause = 'ledger_unreachable'
+  space.loads.begin(load)
+  return load
+}
+
+/** Runs the loads together; each completes by itself. Settles when all have, and never rejects. */
+export function startLoads(journey: Journey, loads: readonly Load[]): Promise<void> {
+  const isDirect = journey.space.far.length === 0 && journey.policy.dependsOn.length === 0
+  return isDirect ? completeFromLoader(journey, loads, true, journey.openedAt) : loadThroughTiers(journey, loads)
+}
+
+/** Loads behind callers who have been served; one refresh of a key at a time. */
+export function refreshBehind(journey: Journey): void {
+  const { space, due } = journey
+  if (due === undefined) return
+  journey.due = undefined
+  const behind = journey.behind(due)
+  const loads = openLoads(
+    behind,
+    [...due.keys()].filter((key) => space.loads.joinable.get(key) === undefined),
+  )
+  if (loads.length === 0) return
+  space.watch.counters.refreshes += loads.length
+  space.loads.refreshing += loads.length
+  for (const load of loads) inBackground(space, `refresh of ${load.key}`, load.result)
+  void startLoads(behind, loads).then(() => {
+    space.loads.refreshing -= loads.length
+    for (const load of loads) load.release()
+  })
+}
+
+async function loadThroughTiers(journey: Journey, loads: readonly Load[]): Promise<void> {
+  const { space, policy, isReachable } = journey
+  try {
+    const budgetEnds = space.services.clock.monotonic() + readBudget(space.far)
+    if (policy.dependsOn.length > 0) {
+      const tags = await tagsWithDependencies(space, policy)
+      for (const load of loads) load.addTags(tags)
+    }
+    const look = (some: readonly Load[]): Promise<readonly Load[]> => completeFromTiers(journey, some, true)
+    const holder = ledgerTier(space)
+    const failures = holder?.errors ?? 0
+    const waiting = isReachable ? await completeFromTiers(journey, loads, false) : loads
+    if (waiting.length === 0) return
+    // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
+    const isAnswering = isReachable && (holder?.errors ?? 0) === failures
+    const callLoader = (some: readonly Load[]): Promise<void> =>
+      completeFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
+    const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
+    const store = mayAsk ? holder?.guarded.ledger : undefined
+    const { othersLoad } = 'one' in journey.loader ? journey.loader : NOT_TOLD
+    await (store === undefined ? callLoader(waiting) : loadUnderLeases(space, store, waiting, { look, callLoader, othersLoad }))
+  } catch (error) {
+    for (const load of loads) load.fail(error)
+  } finally {
+    for (const load of loads) close(journey, load)
+  }
+}
+
+const NOT_TOLD = { othersLoad: undefined }
+
+/** Completes the loads whose entry some tier has; returns the others. */
+async function completeFromTiers(journey: Journey, loads: readonly Load[], isAgain: boolean): Promise<readonly Load[]> {
+  const { space, policy, wants, isQuiet } = journey
+  if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return loads
+  const { found, causes, failure } = await readFar(
+    space,
+    loads.map((load) => load.key),
+    isAgain,
+    isQuiet,
+    (at, entry) => {
+      const load = loads[at]
+      if (load !== undefined) load.fallback = shared(journey, { ...entry, isStale: true })
+    },
+    policy.tags,
+  )
+  const now = space.services.clock.now()
+  const missing = loads.filter((load, at) => {
+    const entry = found[at]
+    if (entry !== undefined && isGoodEnough(journey, entry, now)) {
+      const isFresh = entry.freshUntil > now
+      space.loads.end(load)
+      load.complete(shared(journey, isFresh ? entry : { ...entry, isStale: true }))
+      if (!isFresh && !journey.isBackground && !isQuiet) countStale(space, entry)
+      if (!isFresh || isDueFar(journey, load.key, entry, now)) journey.noteDue(load.key, entry.createdAt)
+      return false
+    }
+    load.fallback = entry === undefined ? undefined : shared(journey, { ...entry, isStale: true })
+    load.cause = causes[at] ?? failure ?? load.cause
+    return true
+  })
+  refreshBehind(journey)
+  return missing
+}
+
+/** May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given without asking again. */
+function isGoodEnough(journey: Journey, entry: Found, now: number): boolean {
+  if (entry.freshUntil > now) return !journey.isBackground || isNews(journey, entry, now)
+  return entry.staleUntil > now && entry.freshUntil + staleMs(journey, entry.key) > now
+}
+
+/** Of a refresh behind: another process has refreshed it already. */
+function isNews({ space, policy, served }: Journey, entry: Found, now: number): boolean {
+  const ahead = aheadOfKey(space, policy, entry.key)
+  const isSame = ahead.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
+  return !isSame && !isLate(ahead, entry.key, entry, now)
+}
+
+/** How long past its freshness a value may be given to the caller without a load, in milliseconds. */
+export function staleMs({ space, staleForMs, staleIfErrorMs }: Journey, key: string): number {
+  return staleIfErrorMs > staleForMs && space.loads.isPaused(key, space.services.clock) ? staleIfErrorMs : staleForMs
+}
+
+/** For callers, however many: a value that came from a tier is nobody else's. */
+function shared({ space }: Journey, found: Found): Found {
+  return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
+}
+
+function completeFromLoader(journey: Journey, waiting: readonly Load[], isAnswering: boolean, began: number): Promise<void> {
+  const { space } = journey
+  const loads = waiting.some((load) => load.isGivenUp) ? leftOf(journey, waiting) : waiting
+  if (loads.length === 0) return Promise.resolve()
+  space.watch.counters.loads += loads.length
+  if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, gone } of loads) countMiss(space, key, cause, gone)
+  return new Promise((resolve) => runLoader(space, loads, journey.loader, new LoadCompletion(journey, loads, isAnswering, began, resolve)))
+}
+
+/** Those that somebody waits for: for the others no loader is run. */
+function leftOf({ space }: Journey, loads: readonly Load[]): readonly Load[] {
+  return loads.filter((load) => {
+    if (!load.isGivenUp) return true
+    releaseLease(space, load)
+    load.fail(new MillpondError('ABORTED', `nobody waits for ${show(load.key)} any more`))
+    return false
+  })
+}
