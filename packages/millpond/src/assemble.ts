@@ -13,13 +13,13 @@ import type { Prefetched, WarmOptions, WarmPlan, WarmReport } from './core/warm.
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions, Strategy } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
-import { Departures } from './engine/departures.ts'
 import { type CacheDescription, describeConfig } from './engine/describe.ts'
 import { erase } from './engine/erase.ts'
 import type { Erased, ErasureSubject } from './engine/erasure.ts'
 import type { NamespaceOptions } from './engine/namespace-options.ts'
 import type { SpaceParts } from './engine/open-space.ts'
 import { aroundOf, type Plugin } from './engine/plugins.ts'
+import { RemovalNotifier } from './engine/removal-notifier.ts'
 import { reroute } from './engine/reroute.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
@@ -281,12 +281,12 @@ export class Assembly implements House {
     const { space, memory } = this.#parts
     if (memory === undefined) return
     const { clock, events } = space.services
-    const departures = new Departures(events)
-    memory.store.onLeave = (namespace, key, reason, createdAt, freshUntil) => {
+    const removalNotifier = new RemovalNotifier(events)
+    memory.store.onRemoval = (namespace, key, reason, createdAt, freshUntil) => {
       const opened = this.#namespaces.get(namespace)
       if (opened === undefined) return
-      opened.space.watch.left(key, reason, clock.coarse, createdAt, freshUntil)
-      if (events.hearsLeaves) departures.add(namespace, key, reason)
+      opened.space.watch.removed(key, reason, clock.coarse, createdAt, freshUntil)
+      if (events.hearsRemovals) removalNotifier.add(namespace, key, reason)
     }
   }
 

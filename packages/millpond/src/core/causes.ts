@@ -1,5 +1,5 @@
 // Why a read found nothing: one closed list for counters, events, metrics and people.
-import type { Reason } from './contracts.ts'
+import type { RemovalReason } from './contracts.ts'
 
 /**
  * Every cause there is, in the order in which reports list them.
@@ -48,7 +48,7 @@ export const MISS_CAUSES = Object.freeze([
 export type MissCause = (typeof MISS_CAUSES)[number]
 
 /** What it means for a later read that an entry left memory. */
-export const CAUSE_OF_REASON: Readonly<Record<Reason, MissCause>> = Object.freeze({
+export const CAUSE_OF_REASON: Readonly<Record<RemovalReason, MissCause>> = Object.freeze({
   ttl_expired: 'expired_ttl',
   manual: 'invalidated_key',
   data_changed: 'invalidated_key',

@@ -1,6 +1,6 @@
 // Events cost nothing while nobody listens: a field per event, undefined until the first listener.
 import type { MissCause } from './causes.ts'
-import type { Reason, Refusal, Rejection } from './contracts.ts'
+import type { Refusal, Rejection, RemovalReason } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 
@@ -18,12 +18,19 @@ export interface CacheEvents {
   set: { key: string; namespace: string }
   delete: { key: string; namespace: string }
   /** An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a cache that closes. */
-  leave: { key: string; namespace: string; reason: Reason }
+  removal: { key: string; namespace: string; reason: RemovalReason }
   /**
    * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when it has taken effect. Not told of
    * writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations of one turn may share the `id` of the first elsewhere.
    */
-  invalidate: { id: string; namespace: string; reason: Reason; mode: 'delete' | 'expire'; targets: readonly Target[]; isOwn: boolean }
+  invalidate: {
+    id: string
+    namespace: string
+    reason: RemovalReason
+    mode: 'delete' | 'expire'
+    targets: readonly Target[]
+    isOwn: boolean
+  }
   tierError: { tier: string; verb: string; error: unknown }
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
@@ -104,7 +111,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   loadError: true,
   set: true,
   delete: true,
-  leave: true,
+  removal: true,
   invalidate: true,
   tierError: true,
   tierRefused: true,
@@ -125,8 +132,8 @@ export class Events {
   readonly #listeners: { [E in EventName]?: Listener<E>[] } = {}
   /** Somebody listens to `hit`: a field of its own, since every hit asks. */
   hearsHits = false
-  /** The same of `leave`, which each set of a full store asks. */
-  hearsLeaves = false
+  /** The same of `removal`, which each set of a full store asks. */
+  hearsRemovals = false
 
   has(event: EventName): boolean {
     return this.#listeners[event] !== undefined
@@ -175,7 +182,7 @@ export class Events {
     const map: { [K in EventName]?: Listener<K>[] | undefined } = this.#listeners
     Object.assign(map, { [event]: listeners })
     this.hearsHits = this.has('hit')
-    this.hearsLeaves = this.has('leave')
+    this.hearsRemovals = this.has('removal')
   }
 }
 

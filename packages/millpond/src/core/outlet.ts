@@ -1,5 +1,5 @@
 // What else must hear of invalidations: a CDN, an edge, an audit. The contract of an outlet, and what a receipt says of it.
-import type { Reason } from './contracts.ts'
+import type { RemovalReason } from './contracts.ts'
 import type { Duration } from './duration.ts'
 import type { Target } from './ledger.ts'
 
@@ -7,7 +7,7 @@ import type { Target } from './ledger.ts'
 export interface OutletLine {
   /** Of the receipt, or of the write. Delivered again under the same id. */
   readonly id: string
-  readonly reason: Reason
+  readonly reason: RemovalReason
   readonly mode: 'delete' | 'expire'
   readonly targets: readonly Target[]
   /** Of a write: what it was tagged with. Not there any more after a crash. */

@@ -1,6 +1,6 @@
 // What a space counts. Plain fields: an increment is all that a hit pays.
 import type { MissCause } from '../core/causes.ts'
-import type { Reason, Rejection } from '../core/contracts.ts'
+import type { Rejection, RemovalReason } from '../core/contracts.ts'
 
 export class Counters {
   memoryHits = 0
@@ -28,9 +28,9 @@ export class Counters {
   readonly tiers = new Map<string, TierCounters>()
   /** Entries that left memory: in all, and by reason. */
   gone = 0
-  readonly left: Partial<Record<Reason, number>> = {}
+  readonly left: Partial<Record<RemovalReason, number>> = {}
   readonly missesByCause = new Map<MissCause, number>()
-  readonly invalidationsByReason = new Map<Reason, number>()
+  readonly invalidationsByReason = new Map<RemovalReason, number>()
 
   tier(name: string): TierCounters {
     const known = this.tiers.get(name)

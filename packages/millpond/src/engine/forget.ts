@@ -1,6 +1,6 @@
 // How an invalidation travels: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
-import { type Change, type Reason, reasonFrom } from '../core/contracts.ts'
+import { type Change, type RemovalReason, reasonFrom } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
@@ -24,7 +24,7 @@ export interface ForgetRequest {
   /** `expire`: entries become stale instead of void. Default `delete`. */
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
-  readonly reason?: Reason
+  readonly reason?: RemovalReason
   /** What is named is held for so many milliseconds: see `Change.hold`. An outbox is no help, as what it keeps holds nothing. */
   readonly hold?: number
   /** Ends the hold that was put on all that is named, at this position. */
@@ -176,7 +176,7 @@ function forgetNear(
   keys: readonly string[],
   targets: readonly Target[],
   mode: 'delete' | 'expire',
-  reason: Reason,
+  reason: RemovalReason,
   id: string,
 ): Outcome {
   const numbered = targets.filter((target) => target.kind !== 'key' || space.warmth.restoring !== undefined)
@@ -187,7 +187,7 @@ function forgetNear(
   return { position: space.ledger.view.position, dropped: 0, isApplied: true }
 }
 
-function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: Reason): void {
+function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: RemovalReason): void {
   space.loads.outdate(key)
   const { near } = space
   if (near === undefined) return

@@ -1,5 +1,5 @@
 // What an invalidation tells: what it came to, or what it would do.
-import type { Reason } from '../core/contracts.ts'
+import type { RemovalReason } from '../core/contracts.ts'
 import type { Duration } from '../core/duration.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { OutletReceipt } from '../core/outlet.ts'
@@ -8,7 +8,7 @@ import type { CascadePlan } from '../invalidate/relations.ts'
 /** What an invalidation came to. */
 export interface Receipt {
   readonly id: string
-  readonly reason: Reason
+  readonly reason: RemovalReason
   readonly mode: 'delete' | 'expire'
   readonly targets: readonly Target[]
   /** The ledger's position after it: a read that has seen this position has seen the invalidation. */

@@ -1,5 +1,5 @@
 // Giving what is held new times: touch, and expire.
-import type { Reason } from '../core/contracts.ts'
+import type { RemovalReason } from '../core/contracts.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { policyOfKey } from './arms.ts'
 import { commitFar } from './commit-far.ts'
@@ -25,7 +25,7 @@ export async function touch(space: Space, key: string, given: LoadPolicy): Promi
 }
 
 /** Makes an entry stale here and in every process, without removing it. */
-export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
+export async function expire(space: Space, key: string, reason: RemovalReason): Promise<Receipt> {
   const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
   if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.services.clock.coarse) })
   return forget(space, { keys: [key], mode: 'expire', reason })

@@ -1,6 +1,6 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
-import type { NearStore, Reason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
+import type { NearStore, RemovalReason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
@@ -86,7 +86,7 @@ export interface CacheInfo {
         readonly maxEntries?: number
         readonly maxBytes?: number
         readonly policy: PolicyName | (string & {})
-        readonly evictions: Counts<Reason>
+        readonly evictions: Counts<RemovalReason>
       }
     | undefined
   readonly circuitBreaker: Readonly<Record<string, BreakerState>>

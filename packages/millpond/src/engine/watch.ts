@@ -1,6 +1,6 @@
 // What a namespace notes of its own work: what it counted, how long things took, what left memory and why.
 import { CAUSE_OF_REASON } from '../core/causes.ts'
-import type { Clock, NearStore, Reason } from '../core/contracts.ts'
+import type { Clock, NearStore, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { PROBE } from '../core/probe.ts'
 import { ReadLog } from '../core/read-log.ts'
@@ -8,7 +8,7 @@ import { batchedOf, type Heard, portOf, type Recorder, readerOf } from '../core/
 import { createHistogram, type Histogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
 import { LineHistory } from './line-history.ts'
-import { Removals } from './removals.ts'
+import { RemovalHistory } from './removal-history.ts'
 
 /** Where durations are recorded. */
 export interface Latency {
@@ -19,7 +19,7 @@ export interface Latency {
 
 /** What all namespaces of a cache note together. */
 export class CacheWatch {
-  readonly removals = new Removals()
+  readonly removals = new RemovalHistory()
   /** Look-ups in memory, from a sample. */
   readonly hitTime = createHistogram()
   readonly #spaces = new Set<Watch>()
@@ -107,7 +107,7 @@ export class Watch {
   readonly history = new LineHistory()
   /** What is noted together with the other namespaces. */
   readonly ofCache: CacheWatch
-  readonly removals: Removals
+  readonly removals: RemovalHistory
   /** The last `clear`: when this process saw it, and its receipt. */
   cleared: { readonly at: number; readonly receipt: string } | undefined
   /** Undefined while nobody records. */
@@ -153,7 +153,7 @@ export class Watch {
   }
 
   /** An entry has left memory, or was refused there. */
-  left(key: string, reason: Reason, at: number, createdAt: number, freshUntil: number): void {
+  removed(key: string, reason: RemovalReason, at: number, createdAt: number, freshUntil: number): void {
     const { left } = this.counters
     left[reason] = (left[reason] ?? 0) + 1
     this.counters.gone++

@@ -3,7 +3,7 @@
 // Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or `createdBefore` only entries made
 // before it go; a time alone concerns every entry. Nothing named is an error and never "all".
 import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
-import type { Reason } from '../core/contracts.ts'
+import type { RemovalReason } from '../core/contracts.ts'
 import { dependencyKey } from '../core/dependency.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -53,7 +53,7 @@ export interface Resolved {
   readonly all: boolean
   /** Epoch milliseconds: only entries created before it. A ledger line cannot say this: find the entries (`selects`) and forget their keys. */
   readonly createdBefore: number | undefined
-  readonly reason: Reason
+  readonly reason: RemovalReason
   /** Lists were given, and all of them were empty: nothing is to be done. */
   readonly isEmpty: boolean
   /** What the model's relations came to. */
@@ -212,7 +212,7 @@ const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'm
 
 const hasLists = (criteria: Criteria): boolean => LISTS.some((name) => criteria[name] !== undefined)
 
-function reasonOf(criteria: Criteria, all: boolean, createdBefore: number | undefined): Reason {
+function reasonOf(criteria: Criteria, all: boolean, createdBefore: number | undefined): RemovalReason {
   const has = (...names: readonly (typeof LISTS)[number][]): boolean => names.some((name) => criteria[name] !== undefined)
   if (all) return createdBefore === undefined ? 'cleared' : 'manual'
   if (has('model')) return 'data_changed'

@@ -1,5 +1,5 @@
 // One key space of the store: the synchronous face that the engine reads from.
-import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
+import type { Eviction, Near, NearEntry, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
 import { KeyIndex } from './key-index.ts'
@@ -13,10 +13,10 @@ export interface SpaceOwner {
   readonly hits: Uint8Array
   readonly hitLimit: number
   store(space: Space, key: string, entry: NearEntry): boolean
-  remove(slot: number, reason: Reason): void
+  remove(slot: number, reason: RemovalReason): void
   retime(slot: number, freshUntil: number, staleUntil: number): void
   noteRead(slot: number): void
-  clearSpace(space: Space, reason: Reason): void
+  clearSpace(space: Space, reason: RemovalReason): void
 }
 
 /** A space that holds less than one part in so many of the store's slots is not looked for among them all. */
@@ -149,14 +149,14 @@ export class Space implements Near {
     return this.#owner.store(this, key, entry)
   }
 
-  drop(key: string, reason: Reason): boolean {
+  drop(key: string, reason: RemovalReason): boolean {
     const slot = this.index.find(key)
     if (slot < 0) return false
     this.#owner.remove(slot, reason)
     return true
   }
 
-  clear(reason: Reason): void {
+  clear(reason: RemovalReason): void {
     this.#owner.clearSpace(this, reason)
   }
 

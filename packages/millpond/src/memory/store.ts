@@ -1,5 +1,15 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
-import type { Clock, Eviction, EvictionFactory, Isolated, Near, NearBudget, NearEntry, NearStore, Reason } from '../core/contracts.ts'
+import type {
+  Clock,
+  Eviction,
+  EvictionFactory,
+  Isolated,
+  Near,
+  NearBudget,
+  NearEntry,
+  NearStore,
+  RemovalReason,
+} from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Expiry } from './expiry.ts'
 import { Handover } from './handover.ts'
@@ -29,7 +39,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   hits: Uint8Array
   hitLimit: number
   bytes = 0
-  onLeave: NearStore['onLeave']
+  onRemoval: NearStore['onRemoval']
   noted: NearStore['noted']
   limits: { readonly maxEntries: number; readonly maxBytes: number }
   pressure: number | false
@@ -57,7 +67,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #maxBytes: number
   #policyCapacity: number
   /** Entries that left, by reason; the most frequent one as a field, since each set of a full store counts it. */
-  readonly #left: Partial<Record<Reason, number>> = {}
+  readonly #left: Partial<Record<RemovalReason, number>> = {}
   #pushedOut = 0
   /** Its index is empty already: entries leave the rest one by one. */
   #clearing: Space | undefined
@@ -103,7 +113,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return this.eviction.name
   }
 
-  get evictions(): Readonly<Partial<Record<Reason, number>>> {
+  get evictions(): Readonly<Partial<Record<RemovalReason, number>>> {
     return this.#pushedOut === 0 ? { ...this.#left } : { ...this.#left, capacity_limit: this.#pushedOut }
   }
 
@@ -352,7 +362,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   /** Lets go of what is over, else of what the policy gives up. `false`: there is nothing. */
-  #shed(reason: Reason): boolean {
+  #shed(reason: RemovalReason): boolean {
     if (this.#expiry.reclaim(this.#clock.coarse)) return true
     const slot = this.eviction.victim()
     if (slot < 0) return false
@@ -395,13 +405,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#expiry.watch(slot, staleUntil)
   }
 
-  remove(slot: number, reason: Reason): void {
+  remove(slot: number, reason: RemovalReason): void {
     this.eviction.remove(slot)
     this.#forget(slot, reason)
   }
 
   /** The policy knows already. */
-  #forget(slot: number, reason: Reason): void {
+  #forget(slot: number, reason: RemovalReason): void {
     if (this.noted !== undefined && this.noted.count > 0) this.noted.flush()
     const slots = this.slots
     const space = this.#spaceAt(slot)
@@ -417,13 +427,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   /** Counts and tells what left, or was not let in. */
-  #tell(space: Space, key: string, reason: Reason, createdAt: number, freshUntil: number): void {
+  #tell(space: Space, key: string, reason: RemovalReason, createdAt: number, freshUntil: number): void {
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
-    if (this.onLeave !== undefined) this.onLeave(space.name, key, reason, createdAt, freshUntil)
+    if (this.onRemoval !== undefined) this.onRemoval(space.name, key, reason, createdAt, freshUntil)
   }
 
-  clearSpace(space: Space, reason: Reason): void {
+  clearSpace(space: Space, reason: RemovalReason): void {
     const { slots } = this
     const isAlone = space.size === slots.used
     const places = space.places()
@@ -443,7 +453,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.noted?.flush()
     this.noted = undefined
     this.#closed = true
-    this.onLeave = undefined
+    this.onRemoval = undefined
     this.#stopListening?.()
     this.#expiry.close()
     this.#pressure?.rest()

@@ -31,7 +31,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   load: ['debug', ({ ms }) => line('debug', 'cache.load', `loaded in ${ms.toFixed(1)} ms`)],
   set: ['debug', () => line('debug', 'cache.set', 'set')],
   delete: ['debug', () => line('debug', 'cache.delete', 'deleted')],
-  leave: ['debug', ({ reason }) => line('debug', 'cache.leave', `left memory: ${reason}`)],
+  removal: ['debug', ({ reason }) => line('debug', 'cache.removal', `left memory: ${reason}`)],
   loadError: ['warn', ({ error }) => line('warn', 'load.failed', 'a loader failed', limited(error))],
   invalidate: [
     'info',

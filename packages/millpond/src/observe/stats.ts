@@ -1,7 +1,7 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
 import type { MissCause } from '../core/causes.ts'
-import type { CompressionFigures, HeardRegion, Reason, Rejection, TierMember } from '../core/contracts.ts'
+import type { CompressionFigures, HeardRegion, Rejection, RemovalReason, TierMember } from '../core/contracts.ts'
 
 /** How often each; absent is never. */
 export type Counts<K extends string> = { readonly [P in K]?: number }
@@ -110,9 +110,9 @@ export interface CacheStats {
   readonly hitRate: number
   readonly tiers: readonly TierStats[]
   /** Entries that left memory, by reason. */
-  readonly evictions: Counts<Reason>
+  readonly evictions: Counts<RemovalReason>
   readonly missesByCause: Counts<MissCause>
-  readonly invalidationsByReason?: Counts<Reason>
+  readonly invalidationsByReason?: Counts<RemovalReason>
   /** Entries that memory pushed out before half their time was over, and that were asked for again. */
   readonly youngEvictions?: number
   readonly ledger?: LedgerStats

@@ -176,7 +176,7 @@ describe('tiers', () => {
       for (let i = 0; i < 2; i++) await cache.getOrSet('l', () => ++loads)
       expect(loads).toBe(2)
       const left: string[] = []
-      cache.on('leave', ({ key, reason }) => void left.push(`${key} ${reason}`))
+      cache.on('removal', ({ key, reason }) => void left.push(`${key} ${reason}`))
       await cache.configure({ tiers: { memory: { enabled: true } } })
       await cache.set('k', 2)
       expect(cache.peek('k')).toBe(2)

@@ -9,7 +9,7 @@ import {
   type Frozen,
   type MissCause,
   memory,
-  type Reason,
+  type RemovalReason,
   type Scope,
 } from 'millpond'
 import type { Rejection } from 'millpond/codec'
@@ -37,12 +37,12 @@ test('a duration is what the parser takes', () => {
 
 test('causes, reasons and states are closed', () => {
   expectTypeOf<string>().not.toExtend<MissCause>()
-  expectTypeOf<string>().not.toExtend<Reason>()
+  expectTypeOf<string>().not.toExtend<RemovalReason>()
   expectTypeOf<string>().not.toExtend<EventName>()
   const cache = open()
   cache.on('breaker', ({ state }) => expectTypeOf(state).toEqualTypeOf<'closed' | 'open' | 'half-open'>())
-  cache.on('invalidate', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<Reason>())
-  cache.on('leave', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<Reason>())
+  cache.on('invalidate', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<RemovalReason>())
+  cache.on('removal', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<RemovalReason>())
   cache.on('miss', ({ cause }) => expectTypeOf(cause).toEqualTypeOf<MissCause>())
   cache.on('rejected', ({ why }) => expectTypeOf(why).toEqualTypeOf<Rejection>())
   expectTypeOf<string>().not.toExtend<Rejection>()
@@ -56,7 +56,7 @@ test('causes, reasons and states are closed', () => {
   expectTypeOf(tiers[0]?.scope).toEqualTypeOf<Scope | undefined>()
   const { evictions, missesByCause, tiers: counted } = cache.stats()
   expectTypeOf(missesByCause.cold).toEqualTypeOf<number | undefined>()
-  expectTypeOf<keyof typeof evictions>().toEqualTypeOf<Reason>()
+  expectTypeOf<keyof typeof evictions>().toEqualTypeOf<RemovalReason>()
   expectTypeOf(counted[0]?.breaker).toEqualTypeOf<BreakerState | undefined>()
 })
 

@@ -57,7 +57,7 @@ describe.each(Object.entries(places))('what has been voided: %s', (_, tiers) => 
   ] as const)('leaves, and says why as if it had been read: %s', async (_, reason, cause, invalidate) => {
     const { cache, clock } = begin()
     const left: unknown[] = []
-    cache.on('leave', ({ key, reason }) => left.push([key, reason]))
+    cache.on('removal', ({ key, reason }) => left.push([key, reason]))
     await cache.setMany(
       [
         ['v1', 1],

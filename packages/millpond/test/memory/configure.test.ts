@@ -1,7 +1,7 @@
 // A budget and a policy that change while the store is used: at once where there is more room, in small steps where there is less.
 import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import type { NearEntry, NearStore, Reason } from '../../src/core/contracts.ts'
+import type { NearEntry, NearStore, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, type PolicyName, policyByName } from '../../src/memory/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import fc from '../properties.ts'
@@ -15,8 +15,8 @@ function entry(value: unknown): NearEntry {
 function open(options: MemoryOptions = {}) {
   const clock = fakeClock()
   const store = createMemoryStore(options, { clock })
-  const reasons = new Set<Reason>()
-  store.onLeave = (_space, _key, reason) => reasons.add(reason)
+  const reasons = new Set<RemovalReason>()
+  store.onRemoval = (_space, _key, reason) => reasons.add(reason)
   return { clock, store, near: store.space(''), reasons }
 }
 
@@ -139,7 +139,7 @@ it('whatever changes in whatever order, also half way: nothing is lost but what 
       const store: NearStore = createMemoryStore({ maxEntries: 40, pressure: false }, { clock })
       const near = store.space('a')
       const known = new Map<string, number>()
-      store.onLeave = (_space, key, reason) => {
+      store.onRemoval = (_space, key, reason) => {
         if (reason !== 'replaced') known.delete(key)
       }
       for (const [at, move] of all.entries()) {

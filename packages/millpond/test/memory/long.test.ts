@@ -33,7 +33,7 @@ function world(options: MemoryOptions, clock: FakeClock, random: () => number) {
   const names = ['a', 'b', 'c']
   const spaces = names.map((name) => store.space(name))
   const models = names.map(() => new Map<string, { value: unknown; until: number }>())
-  store.onLeave = (name, key) => {
+  store.onRemoval = (name, key) => {
     assert.ok(models[names.indexOf(name)]?.delete(key), `${name} ${key} left but was not there`)
   }
   let seq = 0

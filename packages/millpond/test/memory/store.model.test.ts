@@ -1,6 +1,6 @@
 // Random operations against a naive model; after each the store's own books must agree with it and with each other.
 import { describe, expect, test } from 'vitest'
-import type { NearEntry, Reason } from '../../src/core/contracts.ts'
+import type { NearEntry, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions } from '../../src/memory/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import fc from '../properties.ts'
@@ -87,7 +87,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
   const nears = SPACES.map((name) => store.space(name))
   const model = SPACES.map(() => new Map<string, NearEntry>())
   let seq = 0
-  store.onLeave = (name, left, reason: Reason) => {
+  store.onRemoval = (name, left, reason: RemovalReason) => {
     const held = model[SPACES.indexOf(name)]?.get(left)
     expect(held, `${left} left as ${reason}`).toBeDefined()
     if (reason === 'ttl_expired') expect(held?.staleUntil).toBeLessThanOrEqual(clock.now())

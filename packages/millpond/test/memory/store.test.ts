@@ -1,6 +1,6 @@
 // The store by example: expiry, budgets, isolation, pressure, options.
 import { describe, expect, test, vi } from 'vitest'
-import type { EvictionFactory, Near, NearEntry, Reason } from '../../src/core/contracts.ts'
+import type { EvictionFactory, Near, NearEntry, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
 import { policyByName } from '../../src/memory/policies/index.ts'
@@ -17,7 +17,7 @@ function open(options: MemoryOptions = {}) {
   const clock = fakeClock()
   const store = createMemoryStore(options, { clock })
   const left: string[] = []
-  store.onLeave = (_space, key, reason) => left.push(`${key} ${reason}`)
+  store.onRemoval = (_space, key, reason) => left.push(`${key} ${reason}`)
   return { clock, store, near: store.space(''), left }
 }
 
@@ -340,8 +340,8 @@ describe('memory pressure', () => {
     const clock = fakeClock()
     const heap = { used: 100, limit: 1_000 }
     const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000, policy: 'lru' }), clock, () => heap)
-    const left = new Map<Reason, number>()
-    store.onLeave = (_space, _key, reason) => left.set(reason, (left.get(reason) ?? 0) + 1)
+    const left = new Map<RemovalReason, number>()
+    store.onRemoval = (_space, _key, reason) => left.set(reason, (left.get(reason) ?? 0) + 1)
     const near = store.space('')
     for (let i = 0; i < 1_000; i++) near.set(`k${i}`, entry(i, times(i)))
     return { clock, heap, store, near, left }

@@ -166,7 +166,7 @@ describe('M3 log lines of a cache', () => {
       logEvents('shop', events, createLog({ level, write: () => {} }), () => 0)
       return [
         events.hearsHits,
-        events.hearsLeaves,
+        events.hearsRemovals,
         events.has('miss'),
         events.has('invalidate'),
         events.has('tierError'),

@@ -1,16 +1,16 @@
 // A cached entry, as it is judged and as a tier holds it; who sees it, and why it left.
 import type { Position } from '../ledger.ts'
 
-const REASONS = [
+const REMOVAL_REASONS = [
   ...(['ttl_expired', 'manual', 'data_changed', 'capacity_limit', 'not_admitted', 'too_large', 'error_threshold', 'tag_based'] as const),
   ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off', 'erased', 'superseded'] as const),
 ] as const
 
 /** Why an entry left, as operators read it in counters, events and the audit. */
-export type Reason = (typeof REASONS)[number]
+export type RemovalReason = (typeof REMOVAL_REASONS)[number]
 
 /** A reason as another process wrote it; one that this version does not know counts as somebody's own, `manual`. */
-export const reasonFrom = (text: string): Reason => REASONS.find((reason) => reason === text) ?? 'manual'
+export const reasonFrom = (text: string): RemovalReason => REMOVAL_REASONS.find((reason) => reason === text) ?? 'manual'
 
 /**
  * Who sees what a tier holds: this process, every process of this host, or all.

@@ -1,13 +1,13 @@
 // The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not reach it.
 import type { Line, Position, Target } from '../ledger.ts'
-import type { Reason, Scope, TierItem } from './entry.ts'
+import type { RemovalReason, Scope, TierItem } from './entry.ts'
 import type { HeardRegion, Regions } from './regions.ts'
 
 /** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
 export interface Change {
   readonly targets: readonly Target[]
   readonly mode: 'delete' | 'expire'
-  readonly reason: Reason
+  readonly reason: RemovalReason
   /** Receipt id, shown in logs and `explain`. */
   readonly id: string
   /** Storage keys to drop in the same step. */

@@ -1,5 +1,5 @@
 // The contract of the in-process tier: synchronous and slot-based, so that a hit allocates nothing.
-import type { Reason } from './entry.ts'
+import type { RemovalReason } from './entry.ts'
 import type { EvictionFactory } from './eviction.ts'
 
 /**
@@ -41,8 +41,8 @@ export interface Near {
   /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
   set(key: string, entry: NearEntry): boolean
   /** Removes the key; `false` when it was not there. */
-  drop(key: string, reason: Reason): boolean
-  clear(reason: Reason): void
+  drop(key: string, reason: RemovalReason): boolean
+  clear(reason: RemovalReason): void
   keys(): IterableIterator<string>
 }
 
@@ -117,9 +117,9 @@ export interface NearStore extends HeldEntries {
    */
   configure(budget: NearBudget): Promise<void>
   /** Entries that left, by reason; those that were refused, too. */
-  readonly evictions: Readonly<Partial<Record<Reason, number>>>
+  readonly evictions: Readonly<Partial<Record<RemovalReason, number>>>
   /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
-  onLeave: ((space: string, key: string, reason: Reason, createdAt: number, freshUntil: number) => void) | undefined
+  onRemoval: ((space: string, key: string, reason: RemovalReason, createdAt: number, freshUntil: number) => void) | undefined
   /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
   keepHashes(isKept: boolean): void
   /** Flushed before a slot holds something else. */

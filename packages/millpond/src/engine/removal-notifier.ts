@@ -5,14 +5,14 @@
 // the event loop, and so does all beyond `MOST` tellings in one turn: a listener that puts back what was pushed out, be it asynchronous, would
 // never let go of the loop otherwise.
 import { setImmediate } from 'node:timers'
-import type { Reason } from '../core/contracts.ts'
+import type { RemovalReason } from '../core/contracts.ts'
 import type { CacheEvents, Events } from '../core/events.ts'
 
 const MOST = 1000
 
-export class Departures {
+export class RemovalNotifier {
   readonly #events: Events
-  #waiting: CacheEvents['leave'][] = []
+  #waiting: CacheEvents['removal'][] = []
   #isTelling = false
   /** In microtasks of this turn. */
   #tellings = 0
@@ -21,7 +21,7 @@ export class Departures {
     this.#events = events
   }
 
-  add(namespace: string, key: string, reason: Reason): void {
+  add(namespace: string, key: string, reason: RemovalReason): void {
     if (this.#waiting.push({ key, namespace, reason }) > 1) return
     if (this.#isTelling || this.#tellings >= MOST) {
       setImmediate(() => this.#tell())
@@ -39,7 +39,7 @@ export class Departures {
     const told = this.#waiting
     this.#waiting = []
     this.#isTelling = true
-    for (const departure of told) this.#events.emit('leave', departure)
+    for (const removal of told) this.#events.emit('removal', removal)
     this.#isTelling = false
   }
 }

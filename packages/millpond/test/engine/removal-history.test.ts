@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { MISS_CAUSES, type MissCause } from '../../src/core/causes.ts'
 import { hashOf } from '../../src/core/key-hash.ts'
-import { Removals } from '../../src/engine/removals.ts'
+import { RemovalHistory } from '../../src/engine/removal-history.ts'
 import { SeenFilter } from '../../src/engine/seen-filter.ts'
 import fc from '../properties.ts'
 
@@ -21,7 +21,7 @@ describe('removals', () => {
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 0, max: 3000 }), (steps, before) => {
-        const removals = new Removals()
+        const removals = new RemovalHistory()
         for (let i = 0; i < before; i++) removals.note(1_000_000 + i, 'cold', i, i)
         const model = new Map<number, unknown>()
         for (const [at, { kind, hash, cause, receipt, isYoung }] of steps.entries()) {
@@ -47,7 +47,7 @@ describe('removals', () => {
   })
 
   it('remembers at least an hour, up to 65,536 of them, and afterwards that the key was here', () => {
-    const removals = new Removals()
+    const removals = new RemovalHistory()
     const hash = (i: number): number => hashOf(`key ${i}`, 0)
     for (let i = 0; i < 100_000; i++) removals.note(hash(i), 'evicted_capacity', i, HOUR)
     expect(removals.find(hash(99_999))).toMatchObject({ at: 99_999 })
@@ -61,14 +61,14 @@ describe('removals', () => {
   })
 
   it('stays small where removals are rare', () => {
-    const removals = new Removals()
+    const removals = new RemovalHistory()
     for (let i = 0; i < 5000; i++) removals.note(hashOf(`${i}`, 0), 'expired_ttl', i * HOUR, 0)
     expect(removals.find(hashOf('4000', 0))).toMatchObject({ at: 4000 * HOUR })
     expect(removals.find(hashOf('3900', 0))).toBeUndefined()
   })
 
   it('keys chosen to collide cost no more than others', () => {
-    const removals = new Removals()
+    const removals = new RemovalHistory()
     for (let i = 1; i <= 60_000; i++) removals.note(i << 16, 'evicted_capacity', i, HOUR)
     const started = process.cpuUsage()
     for (let i = 0; i < 100_000; i++) removals.find(0)

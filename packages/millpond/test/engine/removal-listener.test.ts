@@ -1,25 +1,25 @@
-// The event 'leave': what has left memory and why, told where nothing can be disturbed.
+// The event 'removal': what has left memory and why, told where nothing can be disturbed.
 import { createCache, memory } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import type { CacheEvents } from '../../src/core/events.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, open } from './setups.ts'
 
-type Left = CacheEvents['leave']
+type Left = CacheEvents['removal']
 
 /** Sets that listeners may make: where they hold the loop the test fails, and does not go on for ever. */
 const ENOUGH = 100_000
 
 const small = (maxEntries = 2) => [memory({ maxEntries, policy: 'lru', pressure: false })]
 
-describe('leave', () => {
+describe('removal listener', () => {
   closeAfterEach()
 
   it('names key, namespace and reason of whatever leaves, and is heard before the call that took it has returned', async () => {
     const clock = fakeClock()
     const cache = open({ clock, tiers: small(3) })
     const left: Left[] = []
-    cache.on('leave', (entry) => left.push(entry))
+    cache.on('removal', (entry) => left.push(entry))
     const take = () => left.splice(0)
     for (const key of ['a', 'b', 'c', 'd']) await cache.set(key, 1, { tags: ['t'] })
     expect(take()).toEqual([{ key: 'a', namespace: 'default', reason: 'capacity_limit' }])
@@ -41,7 +41,7 @@ describe('leave', () => {
   it('counts the same as the statistics', async () => {
     const cache = open({ tiers: small() })
     const told: Record<string, number> = {}
-    cache.on('leave', ({ reason }) => {
+    cache.on('removal', ({ reason }) => {
       told[reason] = (told[reason] ?? 0) + 1
     })
     for (let i = 0; i < 100; i++) await cache.set(`k${i}`, i)
@@ -53,7 +53,7 @@ describe('leave', () => {
   it('is silent about a value that another one replaces, and once nobody listens', async () => {
     const cache = open({ tiers: small() })
     const left: Left[] = []
-    const stop = cache.on('leave', (entry) => left.push(entry))
+    const stop = cache.on('removal', (entry) => left.push(entry))
     await cache.set('a', 1)
     await cache.set('a', 2)
     stop()
@@ -64,7 +64,7 @@ describe('leave', () => {
   it('lets a listener read, set and delete, also while a clear or an eviction takes several', async () => {
     const cache = open({ tiers: small(50) })
     const work: Promise<unknown>[] = []
-    const stop = cache.on('leave', ({ key, reason }) => {
+    const stop = cache.on('removal', ({ key, reason }) => {
       if (reason === 'cleared') work.push(cache.set(`again ${key}`, key), cache.delete('k7'))
       else work.push(cache.delete('k60'), cache.get(key))
     })
@@ -83,7 +83,7 @@ describe('leave', () => {
   it('does not starve the event loop when each listener makes another entry leave', async () => {
     const cache = open({ tiers: small() })
     let left = ENOUGH
-    cache.on('leave', ({ key }) => {
+    cache.on('removal', ({ key }) => {
       if (left-- > 0) void cache.set(key, 1)
     })
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
@@ -96,7 +96,7 @@ describe('leave', () => {
   it('does not starve it when an asynchronous listener does so', async () => {
     const cache = open({ tiers: small() })
     let left = ENOUGH
-    cache.on('leave', async ({ key }) => {
+    cache.on('removal', async ({ key }) => {
       await Promise.resolve()
       if (left-- > 0) await cache.set(key, 1)
     })
@@ -112,19 +112,19 @@ describe('leave', () => {
     const warnings: string[] = []
     const left: string[] = []
     cache.on('warning', ({ message }) => warnings.push(message))
-    cache.on('leave', () => {
+    cache.on('removal', () => {
       throw new Error('mine')
     })
-    cache.on('leave', ({ key }) => left.push(key))
+    cache.on('removal', ({ key }) => left.push(key))
     for (const key of ['a', 'b', 'c', 'd']) await cache.set(key, 1)
     expect(left).toEqual(['a', 'b'])
-    expect(warnings).toEqual(["a listener of 'leave' threw", "a listener of 'leave' threw"])
+    expect(warnings).toEqual(["a listener of 'removal' threw", "a listener of 'removal' threw"])
   })
 
   it('says nothing of what a closed cache lets go', async () => {
     const cache = createCache({ tiers: small() })
     const left: Left[] = []
-    cache.on('leave', (entry) => left.push(entry))
+    cache.on('removal', (entry) => left.push(entry))
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
     await cache.close()
     expect(left).toEqual([{ key: 'a', namespace: 'default', reason: 'capacity_limit' }])

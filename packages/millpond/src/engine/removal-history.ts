@@ -30,7 +30,7 @@ export interface Removal {
 }
 
 /** Over all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
-export class Removals {
+export class RemovalHistory {
   /** Belongs to what is noted without a receipt of its own: set around the step that removes, and taken back after it. */
   receipt: string | undefined
   /** When the youngest of the forgotten removals was: what left later is remembered. Epoch milliseconds, `-Infinity` while all are. */
