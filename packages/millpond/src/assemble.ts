@@ -32,7 +32,7 @@ import { Namespaces, type Opened } from './namespaces.ts'
 import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import type { SourceRegistry } from './source/registry.ts'
-import type { FarUse } from './tier-uses.ts'
+import type { ResolvedFarTier } from './tier-configuration.ts'
 import type { NamespaceWarming, WarmingDefaults } from './warm/warming.ts'
 import { claimOf } from './warm-seam.ts'
 
@@ -47,7 +47,7 @@ export interface AssemblyParts {
   readonly memory: { readonly store: NearStore; readonly isOn: boolean } | undefined
   readonly tiers: readonly Tier[]
   /** The tier that keeps the ledger. */
-  readonly holder: FarUse | undefined
+  readonly holder: ResolvedFarTier | undefined
   readonly sources: SourceRegistry
   readonly plugins: readonly Plugin[]
   readonly jobStore: JobStore | undefined

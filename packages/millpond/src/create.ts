@@ -48,10 +48,19 @@ import { own } from './memory/own.ts'
 import { asPlain, type ToPlain } from './memory/to-plain.ts'
 import { aLog, logEvents } from './observe/event-lines.ts'
 import type { Log } from './observe/index.ts'
-import { outletUses } from './outlet-uses.ts'
+import { resolveOutlets } from './outlet-configuration.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { strategiesOf } from './source/strategies.ts'
-import { asUses, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
+import {
+  checkOrder,
+  farTier,
+  isFarTier,
+  isMemoryTier,
+  ledgerHolder,
+  namesOf,
+  resolveTiers,
+  type TierConfiguration,
+} from './tier-configuration.ts'
 import { warmingDefaults } from './warm/warming.ts'
 
 /** What `createCache` is told; each has a default. */
@@ -59,7 +68,7 @@ export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
   readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
-  readonly tiers?: readonly (MemoryTier | Tier | TierUse)[] | undefined
+  readonly tiers?: readonly (MemoryTier | Tier | TierConfiguration)[] | undefined
   /** What loads and writes go by that do not say otherwise: times, tags, retries. */
   readonly defaults?: LoadOptions | undefined
   /**
@@ -107,7 +116,7 @@ export interface CacheOptions {
   readonly restart?: { readonly path: string; readonly every?: Duration | undefined; readonly maxEntries?: number | undefined } | undefined
   /**
    * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
-   * `memory`, `redis`, or the `name` of their use. What a tier holds of a key is dropped when the key's entry goes elsewhere.
+   * `memory`, `redis`, or the `name` of their configuration. What a tier holds of a key is dropped when the key's entry goes elsewhere.
    */
   readonly route?: readonly RouteRule[] | undefined
   /**
@@ -188,18 +197,18 @@ export function createCache(options: CacheOptions = {}): Cache {
   const events = new Events()
   if (options.log !== undefined) logEvents(name, events, options.log, () => clock.monotonic())
   const codec = options.codec === undefined ? jsonCodec() : asCodec(options.codec, 'codec')
-  const uses = asUses(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
-  checkOrder(uses)
-  const near = uses.find(isMemoryUse)
-  const farUses = uses.filter(isFarUse)
-  const holder = ledgerHolder(farUses)
-  const names = namesOf(farUses, near === undefined ? [] : [MEMORY])
-  const far = farUses.map((use, index) => farTier(use, names[index] ?? use.use.name, use === holder, clock, events))
+  const tiers = resolveTiers(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
+  checkOrder(tiers)
+  const near = tiers.find(isMemoryTier)
+  const farTiers = tiers.filter(isFarTier)
+  const holder = ledgerHolder(farTiers)
+  const names = namesOf(farTiers, near === undefined ? [] : [MEMORY])
+  const far = farTiers.map((tier, index) => farTier(tier, names[index] ?? tier.use.name, tier === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
   // So is any, where records prove for which position they were written: somebody may put back what was dropped.
-  const isBound = farUses.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
-  const externalTiers = farUses.length > 1 || options.restart !== undefined || isBound
+  const isBound = farTiers.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
+  const externalTiers = farTiers.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const routed = (given: unknown): Routing => routing(given, [...(near === undefined ? [] : [MEMORY]), ...names], weighed)
   const sources = new SourceRegistry()
@@ -217,7 +226,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     holder,
     sources,
     plugins: options.plugins ?? [],
-    tiers: farUses.map(({ use }) => use),
+    tiers: farTiers.map(({ use }) => use),
     jobStore: options.jobs,
     restart: restartOptions(options.restart),
     strategies: strategiesOf(options.strategy, options.adaptiveTtl !== undefined),
@@ -240,7 +249,7 @@ export function createCache(options: CacheOptions = {}): Cache {
       ledgerStore: holder?.use.ledger,
       compile: patternCompiler(),
       outbox: options.outbox,
-      outlets: outletUses(options.outlets),
+      outlets: resolveOutlets(options.outlets),
       nodeId: lazyId(),
       trustMs: maxStaleMs,
       watch: new CacheWatch(store, clock, (message, error) => events.emit('warning', { message, error })),

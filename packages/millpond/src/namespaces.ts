@@ -12,7 +12,7 @@ import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
 import { VoidSweep } from './engine/void-sweep.ts'
-import type { FarUse } from './tier-uses.ts'
+import type { ResolvedFarTier } from './tier-configuration.ts'
 
 /** Namespaces that open without being named. */
 const MAX_UNNAMED = 1000
@@ -22,7 +22,7 @@ export interface NamespacesParts {
   readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
   readonly settings: CacheSettings
   /** The tier that keeps the ledger. */
-  readonly holder: FarUse | undefined
+  readonly holder: ResolvedFarTier | undefined
   /** Memory, while it is on. */
   readonly nearStore: () => NearStore | undefined
   readonly cacheOf: (space: Space) => Cache

@@ -12,7 +12,7 @@ import { tellInvalidated, told } from './forget.ts'
 import { namesOf } from './hidden.ts'
 import { InFlightLoads } from './in-flight-loads.ts'
 import { Ledger } from './ledger.ts'
-import { Outlets, type OutletUse } from './outlets.ts'
+import { Outlets, type ResolvedOutlet } from './outlets.ts'
 import { ReadFence } from './read-fence.ts'
 import type { Settings } from './settings.ts'
 import { Shapes } from './shapes.ts'
@@ -30,7 +30,7 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly compile: (pattern: string) => (key: string) => boolean
   readonly trustMs: number
   readonly outbox: Outbox | undefined
-  readonly outlets: readonly OutletUse[]
+  readonly outlets: readonly ResolvedOutlet[]
   readonly nodeId: () => string
   /** A step was applied that names more than keys: entries that it voids may lie anywhere in memory. */
   readonly moved: () => void

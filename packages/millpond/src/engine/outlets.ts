@@ -9,7 +9,7 @@ import { Deadlines } from '../wrap/deadlines.ts'
 import { partsOf } from './ledger-steps.ts'
 
 /** An outlet with its options resolved. */
-export interface OutletUse extends Pick<Outlet, 'name' | 'deliver' | 'namespaces'> {
+export interface ResolvedOutlet extends Pick<Outlet, 'name' | 'deliver' | 'namespaces'> {
   readonly timeoutMs: number
   readonly peers: boolean
 }
@@ -54,7 +54,7 @@ export type Deliver = () => Promise<Delivery>
 export class Outlets {
   readonly #ways: readonly Way[]
 
-  constructor(outlets: readonly OutletUse[], parts: OutletParts) {
+  constructor(outlets: readonly ResolvedOutlet[], parts: OutletParts) {
     this.#ways = outlets.map((outlet) => new Way(outlet, parts))
   }
 
@@ -86,7 +86,7 @@ export class Outlets {
 }
 
 class Way {
-  readonly #outlet: OutletUse
+  readonly #outlet: ResolvedOutlet
   readonly #parts: OutletParts
   readonly #box: string
   readonly #deadlines: Deadlines
@@ -100,7 +100,7 @@ class Way {
   /** What a former run has left comes first. */
   readonly #left: Promise<void>
 
-  constructor(outlet: OutletUse, parts: OutletParts) {
+  constructor(outlet: ResolvedOutlet, parts: OutletParts) {
     this.#outlet = outlet
     this.#parts = parts
     this.#box = `outlet/${outlet.name}/${parts.prefix}`

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Cache, type CacheOptions, type Erased, type ErasureSubject, memory, type Tier, type TierUse } from 'millpond'
+import { type Cache, type CacheOptions, type Erased, type ErasureSubject, memory, type Tier, type TierConfiguration } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
@@ -24,7 +24,7 @@ import {
 import { closeAfterEach, gate, newFolder, open } from './setups.ts'
 
 /** For a busy machine; an erasure waits as long as a command may be on its way, so it is no longer. */
-const unhurried = (use: Tier): TierUse => ({ use, timeout: '1s' })
+const unhurried = (use: Tier): TierConfiguration => ({ use, timeout: '1s' })
 
 const CANARY = 'CANARY-5f2b'
 const OTHER = 'OTHER-77c1'
@@ -65,7 +65,7 @@ async function eraseAll(cache: Cache, subject: ErasureSubject): Promise<Erased> 
 
 interface Place {
   /** Tiers of a process: all see the same. */
-  tiers(): (Tier | TierUse)[]
+  tiers(): (Tier | TierConfiguration)[]
   bytes(): Promise<Buffer>
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cache, type CacheOptions, MillpondError, memory, type Tier, type TierUse } from 'millpond'
+import { type Cache, type CacheOptions, MillpondError, memory, type Tier, type TierConfiguration } from 'millpond'
 import { jsonCodec, keyring, valueCodec } from 'millpond/codec'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
@@ -36,7 +36,7 @@ interface Place {
   bytes(): Promise<Buffer>
 }
 
-const keyed = (place: Place, more: CacheOptions = {}, timeout?: TierUse['timeout']): Cache =>
+const keyed = (place: Place, more: CacheOptions = {}, timeout?: TierConfiguration['timeout']): Cache =>
   open({
     name: `hidden${count}`,
     dependencies: 'tracked',

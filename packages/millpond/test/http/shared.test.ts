@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http'
 import { afterEach, expect, it } from 'vitest'
 import { createHttpCache, type HttpCache } from '../../src/http/index.ts'
-import { type Cache, createCache, memory, type Tier, type TierUse } from '../../src/index.ts'
+import { type Cache, createCache, memory, type Tier, type TierConfiguration } from '../../src/index.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, PATIENCE, patient, type RedisService, startRedis } from '../services/index.ts'
 import { ask, close, listen, type Shown, verdictOf } from './stage.ts'
@@ -32,7 +32,7 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
   })
   const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, at) => (at * 7) % 256))
 
-  async function start(far: Tier | TierUse = patient(redis({ url: server.url, ...PATIENCE }))): Promise<Node> {
+  async function start(far: Tier | TierConfiguration = patient(redis({ url: server.url, ...PATIENCE }))): Promise<Node> {
     const cache = createCache({ name: 'http', tiers: [memory({ maxEntries: 1000 }), far] })
     const http = createHttpCache(cache, { now: () => Date.now() + aheadMs })
     const node: Node = {

@@ -238,7 +238,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. TransactionTargets': { use: (targets) => cache.transaction({}, ({ hold }) => hold(targets)) },
   '. WrapOptions': { base: { key: [newKey()] }, use: (options) => cache.wrap(async () => 1, options).unregister() },
   '. MemoryOptions': { use: (options) => memory(options) },
-  '. TierUse': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
+  '. TierConfiguration': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
   '. BreakerOptions': { use: (breaker) => createCache({ clock, tiers: [memory(), { use: tier(), breaker }] }) },
   '. KeyParts': {
     base: { prefix: 'p', identifier: 1 },

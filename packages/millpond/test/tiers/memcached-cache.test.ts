@@ -1,5 +1,5 @@
 // A cache over memory, Memcached and a Redis that keeps the ledger.
-import { memory, type Tier, type TierUse } from 'millpond'
+import { memory, type Tier, type TierConfiguration } from 'millpond'
 import { type MemcachedTier, type MemcachedTierOptions, memcached } from 'millpond/tiers/memcached'
 import { redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -19,9 +19,9 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
 
   const tierOf = (more: MemcachedTierOptions = PATIENCE): MemcachedTier =>
     memcached({ servers: servers.map(({ host, port }) => ({ host, port })), retryAfter: 20, ...more })
-  const openOn = (name: string, far: Tier | TierUse = patient(tierOf())) =>
+  const openOn = (name: string, far: Tier | TierConfiguration = patient(tierOf())) =>
     open({ name, maxStale: '20s', tiers: [memory(), far, patient(redis({ url: ledger.url, ...PATIENCE }))], defaults: { ttl: '1m' } })
-  const openTwo = (tiers: readonly (Tier | TierUse)[] = [patient(tierOf()), patient(tierOf())]) => {
+  const openTwo = (tiers: readonly (Tier | TierConfiguration)[] = [patient(tierOf()), patient(tierOf())]) => {
     const name = `memcached${count++}`
     const [one, other] = tiers.map((far) => openOn(name, far))
     if (one === undefined || other === undefined) throw new Error('there are two')

@@ -1,6 +1,6 @@
 // Two caches over memory and one PostgreSQL, as two processes have them.
 import { randomBytes } from 'node:crypto'
-import { createCache, memory, type Tier, type TierUse } from 'millpond'
+import { createCache, memory, type Tier, type TierConfiguration } from 'millpond'
 import { postgres } from 'millpond/tiers/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
@@ -33,7 +33,7 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
     await Promise.all([one.close(), two.close()])
   })
 
-  function open(far: Tier | TierUse = patient(postgres({ url: server.url, schema, ...PATIENCE }))): Cache {
+  function open(far: Tier | TierConfiguration = patient(postgres({ url: server.url, schema, ...PATIENCE }))): Cache {
     return createCache({ name: 'shop', tiers: [memory(), far] })
   }
 

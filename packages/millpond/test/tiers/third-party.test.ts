@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createCache, type TierUse } from 'millpond'
+import { createCache, type TierConfiguration } from 'millpond'
 import type { Tier } from 'millpond/tier'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it, test } from 'vitest'
@@ -35,7 +35,7 @@ describe('a cache with a tier of somebody else', () => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
   })
   /** Beside a tier that keeps the ledger. */
-  function open(...tiers: (Tier | TierUse)[]) {
+  function open(...tiers: (Tier | TierConfiguration)[]) {
     const folder = mkdtempSync(join(tmpdir(), 'millpond-rows-'))
     folders.push(folder)
     const cache = createCache({ tiers: [...tiers, sqlite({ path: join(folder, 'cache.db') })] })

@@ -4,7 +4,7 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { checkName } from './core/key.ts'
 import type { Outlet } from './core/outlet.ts'
-import type { OutletUse } from './engine/outlets.ts'
+import type { ResolvedOutlet } from './engine/outlets.ts'
 
 const OUTLET: Shape<Outlet> = {
   name: required((value, at) => checkName(value, at)),
@@ -24,9 +24,9 @@ function above0(value: unknown, at: string): Duration {
 }
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`. */
-export function outletUses(given: readonly Outlet[] = []): OutletUse[] {
+export function resolveOutlets(given: readonly Outlet[] = []): ResolvedOutlet[] {
   const names = new Set<string>()
-  return OUTLETS(given, 'outlets').map((outlet): OutletUse => {
+  return OUTLETS(given, 'outlets').map((outlet): ResolvedOutlet => {
     const { name, timeout = '5s', peers = false, namespaces } = outlet
     if (names.has(name)) throw new MillpondError('OPTION_INVALID', `outlets: ${show(name)} is there twice: give each outlet its own name`)
     names.add(name)

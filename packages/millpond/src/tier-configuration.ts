@@ -15,7 +15,7 @@ import { type BreakerOptions, checkBreaker } from './wrap/breaker.ts'
 import { guardTier } from './wrap/guard.ts'
 
 /** A tier with settings of its own. */
-export interface TierUse {
+export interface TierConfiguration {
   /** The tier, or what makes it: `() => redis({ url })`, called once. */
   readonly use: MemoryTier | Tier | (() => MemoryTier | Tier)
   /**
@@ -44,8 +44,8 @@ export interface TierUse {
   readonly codec?: Codec | EncryptedCodecOptions | undefined
 }
 
-const USE: Shape<TierUse> = {
-  use: required<TierUse['use']>(checkedElsewhere),
+const TIER: Shape<TierConfiguration> = {
+  use: required<TierConfiguration['use']>(checkedElsewhere),
   optional: flag,
   name: text,
   ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1000, 'a number above 0 and up to 1000'),
@@ -67,38 +67,38 @@ const USE: Shape<TierUse> = {
 /** The longest that a command to a far tier may take. */
 const COMMAND_MS = 250
 
-/** A use whose tier has been made. */
-export interface MadeUse extends TierUse {
+/** A tier with its settings, made. */
+export interface ResolvedTier extends TierConfiguration {
   readonly use: MemoryTier | Tier
 }
-export interface MemoryUse extends MadeUse {
+export interface ResolvedMemoryTier extends ResolvedTier {
   readonly use: MemoryTier
 }
-export interface FarUse extends MadeUse {
+export interface ResolvedFarTier extends ResolvedTier {
   readonly use: Tier
 }
 
 const isMemory = (use: MemoryTier | Tier): use is MemoryTier => 'kind' in use && use.kind === 'memory'
-export const isMemoryUse = (use: MadeUse): use is MemoryUse => isMemory(use.use)
-export const isFarUse = (use: MadeUse): use is FarUse => !isMemory(use.use)
+export const isMemoryTier = (tier: ResolvedTier): tier is ResolvedMemoryTier => isMemory(tier.use)
+export const isFarTier = (tier: ResolvedTier): tier is ResolvedFarTier => !isMemory(tier.use)
 
 /**
  * `leaveOut` is told of each optional tier whose package is missing.
  * @throws MillpondError `OPTION_INVALID` for what is not a list of tiers.
  */
-export function asUses(given: unknown, leaveOut: (at: string, error: MillpondError) => void): readonly MadeUse[] {
+export function resolveTiers(given: unknown, leaveOut: (at: string, error: MillpondError) => void): readonly ResolvedTier[] {
   if (!Array.isArray(given))
     throw new MillpondError('OPTION_INVALID', `tiers: ${show(given)} is not a list: give one such as [memory(), redis({ url })]`)
-  return given.flatMap((one, index) => asUse(one, `tiers[${index}]`, leaveOut) ?? [])
+  return given.flatMap((one, index) => resolveTier(one, `tiers[${index}]`, leaveOut) ?? [])
 }
 
-function asUse(given: unknown, at: string, leaveOut: (at: string, error: MillpondError) => void): MadeUse | undefined {
+function resolveTier(given: unknown, at: string, leaveOut: (at: string, error: MillpondError) => void): ResolvedTier | undefined {
   if (typeof given !== 'object' || given === null) throw notATier(at, given)
   if (!('use' in given)) {
     if (isTier(given)) return { use: given }
     throw notATier(at, given)
   }
-  checkOptions<TierUse>(given, USE, at)
+  checkOptions<TierConfiguration>(given, TIER, at)
   const { use, optional = false } = given
   if (optional && typeof use !== 'function')
     throw new MillpondError(
@@ -127,27 +127,27 @@ const notATier = (at: string, given: unknown): MillpondError =>
 const isTier = (given: unknown): given is MemoryTier | Tier =>
   typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
 
-export function checkOrder(uses: readonly MadeUse[]): void {
-  if (uses.length === 0)
+export function checkOrder(tiers: readonly ResolvedTier[]): void {
+  if (tiers.length === 0)
     throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
-  const at = uses.findLastIndex(isMemoryUse)
+  const at = tiers.findLastIndex(isMemoryTier)
   if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
-  for (const [index, { use }] of uses.entries()) {
-    const first = uses.findIndex((one) => one.use === use)
+  for (const [index, { use }] of tiers.entries()) {
+    const first = tiers.findIndex((one) => one.use === use)
     if (first < index)
       throw new MillpondError('OPTION_INVALID', `tiers[${index}] is the same tier as tiers[${first}]: name it once, or make another one`)
   }
 }
 
 /** What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there is one. */
-export function namesOf(uses: readonly FarUse[], taken: readonly string[] = []): readonly string[] {
-  const names: string[] = uses.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
+export function namesOf(tiers: readonly ResolvedFarTier[], taken: readonly string[] = []): readonly string[] {
+  const names: string[] = tiers.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
   const isTaken = (name: string): boolean => names.includes(name) || taken.includes(name)
   names.forEach((name, index) => {
     if (name !== '' && (names.indexOf(name) !== index || taken.includes(name)))
       throw new MillpondError('OPTION_INVALID', `tiers: two are called ${show(name)}: give each a name of its own`)
   })
-  uses.forEach(({ use }, index) => {
+  tiers.forEach(({ use }, index) => {
     if (names[index] !== '') return
     let name = use.name
     for (let count = 2; isTaken(name); count++) name = `${use.name}-${count}`
@@ -157,16 +157,16 @@ export function namesOf(uses: readonly FarUse[], taken: readonly string[] = []):
 }
 
 /** The ledger lives where it reaches furthest; among equals, deepest. */
-export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
-  const used = uses.filter((use) => use.enabled !== false)
+export function ledgerHolder(tiers: readonly ResolvedFarTier[]): ResolvedFarTier | undefined {
+  const used = tiers.filter((tier) => tier.enabled !== false)
   const reach = { process: 0, host: 1, shared: 2 } as const
-  const holders = used.filter((use) => use.use.ledger !== undefined)
-  const best = holders.reduce<FarUse | undefined>(
-    (held, use) => (held === undefined || reach[use.use.scope] >= reach[held.use.scope] ? use : held),
+  const holders = used.filter((tier) => tier.use.ledger !== undefined)
+  const best = holders.reduce<ResolvedFarTier | undefined>(
+    (held, tier) => (held === undefined || reach[tier.use.scope] >= reach[held.use.scope] ? tier : held),
     undefined,
   )
   const beyond = used.find(
-    (use) => reach[use.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && use.use.durable),
+    (tier) => reach[tier.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && tier.use.durable),
   )
   if (beyond === undefined) return best
   throw new MillpondError(
@@ -175,15 +175,15 @@ export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
   )
 }
 
-export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
-  const { promoteAfter = 1 } = use
+export function farTier(tier: ResolvedFarTier, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
+  const { promoteAfter = 1 } = tier
   const latency = createHistogram()
   const guarded = guardTier(
-    use.use,
+    tier.use,
     {
       id: name,
-      timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'),
-      ...(use.breaker === undefined ? {} : { breaker: use.breaker }),
+      timeoutMs: tier.timeout === undefined ? COMMAND_MS : parseDuration(tier.timeout, 'timeout'),
+      ...(tier.breaker === undefined ? {} : { breaker: tier.breaker }),
     },
     clock,
     {
@@ -197,14 +197,14 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
       onTimed: (_tier, _verb, ms) => latency.record(ms),
     },
   )
-  const enabled = use.enabled !== false
+  const enabled = tier.enabled !== false
   const far: FarTier = {
     guarded,
-    codec: use.codec === undefined ? undefined : asCodec(use.codec, `codec of ${show(name)}`),
-    keep: keepOf(use, 1),
+    codec: tier.codec === undefined ? undefined : asCodec(tier.codec, `codec of ${show(name)}`),
+    keep: keepOf(tier, 1),
     promoteAfter,
     holdsLedger,
-    isApart: !holdsLedger || use.use.ledger?.entriesApart === true,
+    isApart: !holdsLedger || tier.use.ledger?.entriesApart === true,
     latency,
     enabled,
     errors: 0,
