@@ -55,7 +55,7 @@ const ITEM_HEAD = 64
  * const cache = createCache({ tiers: [memory(), memcached({ servers: '10.0.0.1,10.0.0.2' }), redis({ url })] })
  */
 export function memcached(options: MemcachedTierOptions = {}): MemcachedTier {
-  return new SpreadTier(resolveMemcached(options))
+  return new MemcachedServersTier(resolveMemcached(options))
 }
 
 /** What goes to one connection of one server: names, and their places in the batch where these are not their own. */
@@ -76,7 +76,7 @@ interface Found extends Listed {
   readonly key?: string
 }
 
-class SpreadTier implements MemcachedTier {
+class MemcachedServersTier implements MemcachedTier {
   readonly name = 'memcached'
   readonly scope = 'shared'
   readonly durable = true

@@ -64,10 +64,10 @@ export function postgres(options: PostgresTierOptions): PostgresTier {
   const channel = `millpond_${settings.schema}`
   const followers = new Followers(channel, settings.notify ? connections.listener : undefined)
   const examine = (): Promise<readonly TierStep[]> => examinePostgres(settings, connections)
-  return new SharedTier(new Database(settings, connections), followers, settings.notify ? channel : null, examine)
+  return new PostgresDatabaseTier(new Database(settings, connections), followers, settings.notify ? channel : null, examine)
 }
 
-class SharedTier implements PostgresTier {
+class PostgresDatabaseTier implements PostgresTier {
   readonly name = 'postgres'
   readonly scope = 'shared'
   readonly durable = true

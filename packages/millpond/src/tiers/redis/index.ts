@@ -2,6 +2,7 @@
 import type { LedgerStore, Stored, Tier, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { restore } from '../record-head.ts'
+import { ClusterEntries } from './cluster-entries.ts'
 import { type Connection, clientClass, type Wire } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
@@ -12,7 +13,6 @@ import { redisNodes } from './nodes.ts'
 import { type RedisTierOptions, resolveRedis } from './options.ts'
 import { store, timeToLive } from './record.ts'
 import { scanNames } from './scan.ts'
-import { SpreadEntries } from './spread.ts'
 
 export type { RetainOptions } from '../retain.ts'
 export type { RedisClient, RedisClientOptions } from './client.ts'
@@ -54,15 +54,15 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
   const examine = (): Promise<readonly TierStep[]> => examineRedis(settings, Client)
   if (settings.cluster !== undefined) {
     const connection = new ClusterConnection(settings, Client)
-    const entries = new SpreadEntries(connection, names)
+    const entries = new ClusterEntries(connection, names)
     const ledger = new RedisLedger(connection, names, settings.retain, entries)
-    return new SpreadTier(connection, entries, ledger, redisNodes(connection, names), examine, settings.places)
+    return new RedisClusterTier(connection, entries, ledger, redisNodes(connection, names), examine, settings.places)
   }
   const connection = new NodeConnection(settings, Client)
-  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain), examine, settings.places)
+  return new RedisServerTier(connection, names, new RedisLedger(connection, names, settings.retain), examine, settings.places)
 }
 
-class SharedTier implements RedisTier {
+class RedisServerTier implements RedisTier {
   readonly name = 'redis'
   readonly scope = 'shared'
   readonly durable = true
@@ -146,7 +146,7 @@ class SharedTier implements RedisTier {
 }
 
 /** In a cluster. */
-class SpreadTier implements RedisTier {
+class RedisClusterTier implements RedisTier {
   readonly name = 'redis'
   readonly scope = 'shared'
   readonly durable = true
@@ -155,11 +155,11 @@ class SpreadTier implements RedisTier {
   readonly examine: RedisTier['examine']
   readonly places: readonly string[]
   readonly #connection: Connection
-  readonly #entries: SpreadEntries
+  readonly #entries: ClusterEntries
 
   constructor(
     connection: Connection,
-    entries: SpreadEntries,
+    entries: ClusterEntries,
     ledger: RedisLedger,
     nodes: NodeStore,
     examine: RedisTier['examine'],

@@ -4,6 +4,7 @@ import type { Advanced, Change, CommitItem, LeaseAnswer, LeaseAsk, LedgerNode, L
 import { type Position, stampOf } from '../../core/ledger.ts'
 import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
+import type { ClusterEntries } from './cluster-entries.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
 import { ADVANCE } from './ledger-advance.ts'
 import { COMMIT, JUDGE } from './ledger-commit.ts'
@@ -14,7 +15,6 @@ import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
 import { list, run, whole } from './script.ts'
-import type { SpreadEntries } from './spread.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** Targets gathered in one step of the server: a few milliseconds. */
@@ -29,10 +29,10 @@ export class RedisLedger implements LedgerStore {
   readonly #retain: Retain
   readonly #pages: PagedSnapshots
   /** In a cluster: the entries lie apart from the record, and change after it. */
-  readonly #entries: SpreadEntries | undefined
+  readonly #entries: ClusterEntries | undefined
   #external: boolean
 
-  constructor(connection: Connection, names: Names, retain: Retain, entries?: SpreadEntries) {
+  constructor(connection: Connection, names: Names, retain: Retain, entries?: ClusterEntries) {
     this.#connection = connection
     this.#names = names
     this.#retain = retain
@@ -128,7 +128,7 @@ export class RedisLedger implements LedgerStore {
   }
 
   /** The verdict is the ledger's. An entry whose server does not answer is valid and not there, like one that was evicted. */
-  async #commitApart(namespace: string, items: readonly CommitItem[], entries: SpreadEntries): Promise<boolean[]> {
+  async #commitApart(namespace: string, items: readonly CommitItem[], entries: ClusterEntries): Promise<boolean[]> {
     const record = this.#names.record(namespace)
     const keys = [record, ...items.map(({ target }) => this.#names.lease(namespace, target))]
     const talk = async (wire: Wire): Promise<boolean[]> => {

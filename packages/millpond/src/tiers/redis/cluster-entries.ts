@@ -16,7 +16,7 @@ import { scanNames } from './scan.ts'
 
 const FAILED = 'TIER_FAILED'
 
-export class SpreadEntries {
+export class ClusterEntries {
   readonly #connection: ClusterConnection
   readonly #names: Names
 
