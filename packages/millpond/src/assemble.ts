@@ -21,7 +21,7 @@ import type { SpaceParts } from './engine/open-space.ts'
 import { aroundOf, type Plugin } from './engine/plugins.ts'
 import { RemovalNotifier } from './engine/removal-notifier.ts'
 import { reroute } from './engine/reroute.ts'
-import { keepWarm, type Restart } from './engine/restart.ts'
+import { openRestart, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
 import type { Routing } from './engine/route.ts'
 import type { CacheSettings } from './engine/settings.ts'
@@ -107,7 +107,7 @@ export class Assembly implements House {
     this.#watcher = this.#parts.watchedBy?.(first)
     if (restart === undefined) return first
     const parts: RestartParts = { ...space, nearStore: this.#memoryIsOn ? memory?.store : undefined }
-    this.#restart = keepWarm(
+    this.#restart = openRestart(
       parts,
       restart,
       (namespace) => this.#namespaces.spaceOf(namespace),
@@ -273,7 +273,7 @@ export class Assembly implements House {
 
   get #memory() {
     const { memory, settings } = this.#parts
-    return memory && { store: memory.store, keep: settings.nearKeep, isOn: this.#memoryIsOn }
+    return memory && { store: memory.store, retention: settings.nearRetention, isOn: this.#memoryIsOn }
   }
 
   /** What leaves memory is noted where it was, and told to who listens. */

@@ -34,7 +34,7 @@ import { lazyId } from './engine/lazy-id.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
 import { MEMORY, type RouteRule, type Routing, routing } from './engine/route.ts'
-import { CacheSettings, keepOf } from './engine/settings.ts'
+import { CacheSettings, retentionOf } from './engine/settings.ts'
 import { loaderOf } from './engine/sources.ts'
 import type { Services } from './engine/space.ts'
 import { CacheWatch } from './engine/watch.ts'
@@ -214,7 +214,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const sources = new SourceRegistry()
   const store = near?.use.createStore(clock)
   const common = {
-    nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
+    nearRetention: retentionOf(near ?? {}, near?.use.ttlFactor ?? 1),
     dependencies: options.dependencies ?? 'off',
     relations: new Relations(options.models),
   }

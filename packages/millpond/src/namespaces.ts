@@ -7,7 +7,7 @@ import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import { Abroad } from './engine/abroad.ts'
 import type { Cache } from './engine/cache.ts'
 import { describePolicy } from './engine/describe.ts'
-import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOptions } from './engine/namespace-options.ts'
+import { type EncodingOptions, isSameEncoding, type NamespaceOptions, partOptions, resolveEncoding } from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
@@ -16,7 +16,7 @@ import type { ResolvedFarTier } from './tier-configuration.ts'
 
 /** Namespaces that open without being named. */
 const MAX_UNNAMED = 1000
-const NOTHING: Keeping = Object.freeze({})
+const NOTHING: EncodingOptions = Object.freeze({})
 
 export interface NamespacesParts {
   readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
@@ -39,7 +39,7 @@ export class Namespaces {
   readonly #parts: NamespacesParts
   readonly #open = new Map<string, Opened>()
   /** What the code says of the codec and selection of an open namespace. */
-  readonly #keeping = new Map<string, Keeping>()
+  readonly #encodings = new Map<string, EncodingOptions>()
   readonly #abroad: Abroad | undefined
   readonly #sweep: VoidSweep
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
@@ -100,14 +100,14 @@ export class Namespaces {
     this.#unnamed.delete(namespace)
     this.#abroad?.forget(namespace)
     this.#parts.settings.close(namespace)
-    this.#keeping.delete(namespace)
+    this.#encodings.delete(namespace)
     return opened
   }
 
   #begin(namespace: string, options: NamespaceOptions | undefined): Opened {
     const { settings, space: parts, nearStore, cacheOf } = this.#parts
-    const { code, keeping } = options === undefined ? { code: undefined, keeping: NOTHING } : partOptions(options)
-    const { codec, select } = this.#keepingOf(namespace, keeping)
+    const { code, encoding } = options === undefined ? { code: undefined, encoding: NOTHING } : partOptions(options)
+    const { codec, select } = this.#encodingOf(namespace, encoding)
     const near = nearStore()?.space(namespace)
     const space = openSpace(
       { ...parts, abroad: this.#abroad, moved: () => this.#sweep.moved() },
@@ -131,18 +131,18 @@ export class Namespaces {
   }
 
   #say(namespace: string, space: Space, options: NamespaceOptions): void {
-    const { code, keeping } = partOptions(options)
+    const { code, encoding } = partOptions(options)
     if (this.#unnamed.has(namespace)) {
-      Object.assign(space, this.#keepingOf(namespace, keeping))
+      Object.assign(space, this.#encodingOf(namespace, encoding))
       this.#parts.settings.say(namespace, code)
       this.#unnamed.delete(namespace)
       for (const { space: part } of this.#open.values())
         if (part !== space && namespaceOf(part.id.name) === namespace)
-          Object.assign(part, this.#keepingOf(part.id.name, this.#keeping.get(part.id.name) ?? NOTHING))
+          Object.assign(part, this.#encodingOf(part.id.name, this.#encodings.get(part.id.name) ?? NOTHING))
       return
     }
     this.#checkSame(namespace, code)
-    if (!isSameKeeping(this.#keeping.get(namespace) ?? NOTHING, keeping))
+    if (!isSameEncoding(this.#encodings.get(namespace) ?? NOTHING, encoding))
       throw new MillpondError(
         'OPTION_INVALID',
         `the namespace ${show(namespace)} is open with another codec or select: make them once, and give the same ones everywhere`,
@@ -150,13 +150,13 @@ export class Namespaces {
   }
 
   /** Records that prove their position are like copies: see `createCache`. */
-  #keepingOf(namespace: string, keeping: Keeping): ReturnType<typeof keepingOf> {
+  #encodingOf(namespace: string, encoding: EncodingOptions): ReturnType<typeof resolveEncoding> {
     const { space, holder } = this.#parts
     // A tenant's values are kept as its namespace's are, or encryption would end where tenants begin.
-    const whole = { ...this.#keeping.get(namespaceOf(namespace)), ...keeping }
-    const made = keepingOf(namespace, whole, space.services.codec, space.far)
+    const whole = { ...this.#encodings.get(namespaceOf(namespace)), ...encoding }
+    const made = resolveEncoding(namespace, whole, space.services.codec, space.far)
     if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
-    this.#keeping.set(namespace, keeping)
+    this.#encodings.set(namespace, encoding)
     return made
   }
 

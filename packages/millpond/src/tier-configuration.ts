@@ -7,7 +7,7 @@ import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
 import { isNotInstalled } from './core/packages.ts'
-import { keepOf } from './engine/settings.ts'
+import { retentionOf } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
 import type { MemoryTier } from './memory/index.ts'
 import { createHistogram } from './observe/index.ts'
@@ -201,7 +201,7 @@ export function farTier(tier: ResolvedFarTier, name: string, holdsLedger: boolea
   const far: FarTier = {
     guarded,
     codec: tier.codec === undefined ? undefined : asCodec(tier.codec, `codec of ${show(name)}`),
-    keep: keepOf(tier, 1),
+    retention: retentionOf(tier, 1),
     promoteAfter,
     holdsLedger,
     isApart: !holdsLedger || tier.use.ledger?.entriesApart === true,

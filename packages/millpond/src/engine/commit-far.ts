@@ -5,7 +5,7 @@ import { type BodyFor, bodyOf } from './encoding.ts'
 import type { Found } from './found.ts'
 import { ledgerKey } from './hidden.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
-import { type FarTier, keepUntil, type Space } from './space.ts'
+import { type FarTier, retainUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Stores a loaded entry in every far tier, conditionally where the ledger lives. `false`: it was refused there. */
@@ -24,7 +24,7 @@ export async function commitFar(
     Promise.all(
       space.far
         .filter((far) => goesTo(space, far, entry))
-        .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
+        .map((far) => commitBody(space, far, entry, asOf, bodyFor, retainUntil(far.retention, entry, now), lease)),
     ),
     ...left.map((far) => far.guarded.drop([storageKey(space, key)])),
   ])

@@ -10,7 +10,7 @@ import { type BreakerOptions, checkBreaker } from '../wrap/breaker.ts'
 import { type Described, describeMemory, describePolicy, describeRoute, describeTier } from './describe.ts'
 import type { Receipt } from './receipt.ts'
 import type { RouteRule, Routing } from './route.ts'
-import { type CacheSettings, type Keep, keepOf } from './settings.ts'
+import { type CacheSettings, type Retention, retentionOf } from './settings.ts'
 import type { FarTier } from './space.ts'
 
 /** The defaults of entries that may be changed while a cache runs; `null` goes back to what code says. */
@@ -215,7 +215,7 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   checkOptions<Omit<TierChanges, OfFar>>(change, MEMORY_TIER, 'tiers.memory')
   const { ttl, enabled = memory.isOn, ...options } = change
   const resolved = resolveMemoryOptions({ ...options, enabled })
-  const keep: Keep = keepWith(memory.keep, change)
+  const retention: Retention = changedRetention(memory.retention, change)
   const policy = change.policy === undefined ? undefined : typeof change.policy === 'string' ? policyByName(change.policy) : change.policy
   const budget: NearBudget = {
     ...(change.maxEntries !== undefined && { maxEntries: resolved.maxEntries }),
@@ -226,7 +226,7 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   const before = describeMemory(memory)
   const after = describeMemory({
     isOn: enabled,
-    keep,
+    retention,
     store: {
       limits: { ...memory.store.limits, ...budget },
       policy: policy === undefined ? before.policy : policy({ capacity: 1, unit: 'entries' }).name,
@@ -236,7 +236,7 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   return {
     changes: differences('tiers.memory', before, after),
     apply: () => {
-      cache.settings.nearKeep = keep
+      cache.settings.nearRetention = retention
       if (enabled !== memory.isOn) cache.switchMemory(enabled)
       return Object.keys(budget).length === 0 ? undefined : memory.store.configure(budget)
     },
@@ -247,25 +247,25 @@ function planFar(far: FarTier, change: TierChanges): Step {
   const { name, settings } = far.guarded
   checkOptions<Omit<TierChanges, OfMemory>>(change, FAR_TIER, `tiers.${name}`)
   const { enabled = far.enabled, promoteAfter = far.promoteAfter, timeout, breaker } = change
-  const keep = keepWith(far.keep, change)
+  const retention = changedRetention(far.retention, change)
   const guard = {
     timeoutMs: timeout === undefined ? settings.timeoutMs : positive(parseDuration(timeout, 'timeout'), timeout),
     breaker: { ...settings.breaker, ...present(breaker ?? {}) },
   }
-  const next = { ...far, enabled, keep, promoteAfter, guarded: { ...far.guarded, settings: guard } }
+  const next = { ...far, enabled, retention, promoteAfter, guarded: { ...far.guarded, settings: guard } }
   return {
     changes: differences(`tiers.${name}`, describeTier(far), describeTier(next)),
     apply: () => {
       far.enabled = enabled
-      far.keep = keep
+      far.retention = retention
       far.promoteAfter = promoteAfter
       far.guarded.configure(guard)
     },
   }
 }
 
-function keepWith(before: Keep, { ttlFactor, ttl }: TierChanges): Keep {
-  const after = keepOf({ ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) }, before.factor)
+function changedRetention(before: Retention, { ttlFactor, ttl }: TierChanges): Retention {
+  const after = retentionOf({ ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) }, before.factor)
   return ttl === undefined ? { ...after, ttlMs: before.ttlMs } : after
 }
 

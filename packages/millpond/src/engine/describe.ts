@@ -11,7 +11,7 @@ import {
 } from '../core/options.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { RouteRule, Routing } from './route.ts'
-import type { Keep, Settings } from './settings.ts'
+import type { Retention, Settings } from './settings.ts'
 import { type FarTier, readBudget } from './space.ts'
 
 /** `unlimited` stands for no end: JSON has no infinite number. */
@@ -113,7 +113,7 @@ export interface Described {
   readonly policy: LoadPolicy
   readonly settings: Pick<Settings, 'dependencies'>
   readonly memory:
-    | { readonly store: Pick<NearStore, 'limits' | 'policy' | 'pressure'>; readonly keep: Keep; readonly isOn: boolean }
+    | { readonly store: Pick<NearStore, 'limits' | 'policy' | 'pressure'>; readonly retention: Retention; readonly isOn: boolean }
     | undefined
   readonly far: readonly FarTier[]
   readonly routing: Routing
@@ -172,13 +172,13 @@ function refreshAheadOf({ refreshAhead, refreshBeta, refreshReads }: LoadPolicy)
   return { after: refreshAhead, ...(refreshBeta > 0 && { beta: refreshBeta }), reads: refreshReads }
 }
 
-export function describeMemory({ store, keep, isOn }: NonNullable<Described['memory']>): DescribedMemory {
+export function describeMemory({ store, retention, isOn }: NonNullable<Described['memory']>): DescribedMemory {
   return {
     name: 'memory',
     scope: 'process',
     enabled: isOn,
-    ttl_factor: keep.factor,
-    ttl_seconds: seconds(keep.ttlMs),
+    ttl_factor: retention.factor,
+    ttl_seconds: seconds(retention.ttlMs),
     max_entries: amount(store.limits.maxEntries),
     max_size_mb: amount(store.limits.maxBytes / MEGABYTE),
     policy: store.policy,
@@ -186,7 +186,7 @@ export function describeMemory({ store, keep, isOn }: NonNullable<Described['mem
   }
 }
 
-export function describeTier({ guarded, keep, promoteAfter, holdsLedger, enabled }: FarTier): DescribedTier {
+export function describeTier({ guarded, retention, promoteAfter, holdsLedger, enabled }: FarTier): DescribedTier {
   const { tier, name, settings, limits } = guarded
   return {
     name,
@@ -194,8 +194,8 @@ export function describeTier({ guarded, keep, promoteAfter, holdsLedger, enabled
     durable: tier.durable,
     holds_ledger: holdsLedger,
     enabled,
-    ttl_factor: keep.factor,
-    ttl_seconds: seconds(keep.ttlMs),
+    ttl_factor: retention.factor,
+    ttl_seconds: seconds(retention.ttlMs),
     promote_after: promoteAfter,
     timeout_seconds: seconds(settings.timeoutMs),
     breaker_threshold: settings.breaker.threshold,

@@ -179,7 +179,7 @@ function fateIn(
   if (isWhole && (isListed || (meant !== undefined && isNamedOut(space, far, meant)))) return { state: 'proven' }
   // What the tenant's own key has sealed; what was written before it had one is over when it expires.
   if (keys !== undefined && (far.codec ?? space.codec).tenants !== undefined) return { state: 'shredded' }
-  return { state: 'until', until: space.services.clock.now() + far.keep.ttlMs }
+  return { state: 'until', until: space.services.clock.now() + far.retention.ttlMs }
 }
 
 function fail(tiers: Map<string, ErasedTier>, name: string, error: unknown): void {

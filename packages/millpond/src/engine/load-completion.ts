@@ -148,14 +148,14 @@ function complete(journey: Journey, load: Load, value: unknown, { ms, isTrusted,
   const isValid = mayStore && !load.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'
   if (isValid && isTrusted) {
     storeLoaded(space, found, load, ms, now)
-    const committed = keepFar(space, found, load)
+    const committed = commitBehind(space, found, load)
     setting?.told(committed ?? true)
     load.complete(found)
     return
   }
   load.isProvisional = mayStore && !isTrusted
   // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory waits until it is asked again.
-  const committed = isValid && ledger.isUp ? keepFar(space, found, load) : undefined
+  const committed = isValid && ledger.isUp ? commitBehind(space, found, load) : undefined
   setting?.told(load.isProvisional ? committed : !mayStore)
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
   if (!ledger.isLocal) space.near?.drop(key, 'replaced')
@@ -164,7 +164,7 @@ function complete(journey: Journey, load: Load, value: unknown, { ms, isTrusted,
 }
 
 /** Stores what was loaded in the tiers below memory, behind its caller; undefined where there are none. */
-function keepFar(space: Space, found: Found, load: Load): Promise<boolean> | undefined {
+function commitBehind(space: Space, found: Found, load: Load): Promise<boolean> | undefined {
   if (space.far.length === 0) return undefined
   const committed = commitFar(space, found.key, found, found.asOf, load.lease).finally(() => {
     load.storing = undefined

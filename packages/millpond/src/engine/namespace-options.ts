@@ -18,32 +18,32 @@ export interface NamespaceOptions extends LoadOptions {
 }
 
 /** As it was given. */
-export type Keeping = Pick<NamespaceOptions, 'codec' | 'select'>
+export type EncodingOptions = Pick<NamespaceOptions, 'codec' | 'select'>
 
 const FUNCTION = check(
-  (value): value is NonNullable<Keeping['select']> => typeof value === 'function',
+  (value): value is NonNullable<EncodingOptions['select']> => typeof value === 'function',
   "a function such as select({ pick: ['id', 'name'] })",
 )
 
 const OPTIONS: Shape<NamespaceOptions> = { ...LOAD_OPTIONS, codec: checkedElsewhere, select: FUNCTION }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly keeping: Keeping } {
+export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly encoding: EncodingOptions } {
   checkOptions<NamespaceOptions>(options, OPTIONS, 'namespace')
   const { codec, select, ...code } = options
-  return { code: keptOptions(code), keeping: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
+  return { code: keptOptions(code), encoding: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
 }
 
 /**
  * The parts that a space works with.
  * @throws MillpondError `OPTION_INVALID` for what is neither, and where a tier's own codec would show what the namespace's is to hide.
  */
-export function keepingOf(
+export function resolveEncoding(
   namespace: string,
-  { codec, select }: Keeping,
+  { codec, select }: EncodingOptions,
   common: Codec,
   far: readonly FarTier[],
-): { readonly codec: Codec; readonly select: Keeping['select'] } {
+): { readonly codec: Codec; readonly select: EncodingOptions['select'] } {
   const made = codec === undefined ? common : asCodec(codec, 'codec')
   const open = far.find((tier) => tier.codec !== undefined && tier.codec.isSecret !== true)
   if (codec !== undefined && made.isSecret === true && open !== undefined)
@@ -70,11 +70,11 @@ function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): v
 }
 
 /** Two places in the code say the same, as far as can be seen: options that are written out each time must name the same ring and values. */
-export function isSameKeeping(a: Keeping, b: Keeping): boolean {
+export function isSameEncoding(a: EncodingOptions, b: EncodingOptions): boolean {
   return a.select === b.select && isSameCodec(a.codec, b.codec)
 }
 
-function isSameCodec(a: Keeping['codec'], b: Keeping['codec']): boolean {
+function isSameCodec(a: EncodingOptions['codec'], b: EncodingOptions['codec']): boolean {
   if (a === b) return true
   if (a === undefined || b === undefined || 'encode' in a || 'encode' in b) return false
   const { encrypt, ...rest } = a

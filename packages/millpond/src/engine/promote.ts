@@ -4,7 +4,7 @@ import { commitBody } from './commit-far.ts'
 import { bodyOf, codecOf } from './encoding.ts'
 import type { Found } from './found.ts'
 import { goesTo } from './route-tiers.ts'
-import { type FarTier, inBackground, keepUntil, type Space } from './space.ts'
+import { type FarTier, inBackground, retainUntil, type Space } from './space.ts'
 import { holds, putNear } from './store-near.ts'
 
 /** The most keys whose promotion is counted at a time. */
@@ -24,7 +24,15 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
     if (to === undefined || !goesTo(space, to, entry)) continue
     // Bytes that are bound to a position must not be copied to another one.
     const isCopy = codecOf(space, to) === from && from.isBound !== true
-    const commit = commitBody(space, to, entry, entry.asOf, isCopy ? () => stored.body : bodyFor, keepUntil(to.keep, entry, now), undefined)
+    const commit = commitBody(
+      space,
+      to,
+      entry,
+      entry.asOf,
+      isCopy ? () => stored.body : bodyFor,
+      retainUntil(to.retention, entry, now),
+      undefined,
+    )
     inBackground(space, `promotion to ${to.guarded.name}`, commit)
   }
 }

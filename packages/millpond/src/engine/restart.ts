@@ -17,7 +17,7 @@ export interface Restart {
 }
 
 /** Restores at once, behind the cache's back, and writes the file from time to time. Failures are events. */
-export function keepWarm(
+export function openRestart(
   parts: RestartParts,
   options: RestartOptions,
   open: (namespace: string) => Space,

@@ -8,7 +8,7 @@ import type { Relations } from '../invalidate/relations.ts'
 import type { Route, Routing } from './route.ts'
 
 /** How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
-export interface Keep {
+export interface Retention {
   readonly factor: number
   readonly ttlMs: number
 }
@@ -16,7 +16,7 @@ export interface Keep {
 export interface Settings {
   readonly policy: LoadPolicy
   /** How long memory keeps an entry. */
-  readonly nearKeep: Keep
+  readonly nearRetention: Retention
   /** Which tiers its entries go to; undefined: all. */
   readonly route: Route | undefined
   readonly dependencies: Dependencies
@@ -52,7 +52,7 @@ export class CacheSettings {
   readonly #routingOfCode: Routing
   #routing: Routing
   #cache: Said
-  #nearKeep: Keep
+  #nearRetention: Retention
   #division: Division | undefined
 
   /** @throws MillpondError for options that do not exist or garbage in them. */
@@ -60,7 +60,7 @@ export class CacheSettings {
     this.common = common
     this.#routingOfCode = routing
     this.#routing = routing
-    this.#nearKeep = common.nearKeep
+    this.#nearRetention = common.nearRetention
     this.#cache = { code: code === undefined ? NOTHING : keptOptions(code, 'defaults'), changed: NOTHING }
     policyOf(this.#cache, DEFAULT_POLICY, 'defaults')
   }
@@ -73,7 +73,7 @@ export class CacheSettings {
     const page: Page = {
       ...said,
       policy,
-      settings: { ...this.common, nearKeep: this.#nearKeep, policy: this.#divided(namespace, policy), route },
+      settings: { ...this.common, nearRetention: this.#nearRetention, policy: this.#divided(namespace, policy), route },
     }
     this.#pages.set(namespace, page)
     // Its tenants may have been there before it, by their names.
@@ -131,13 +131,13 @@ export class CacheSettings {
     this.#follow()
   }
 
-  set nearKeep(keep: Keep) {
-    this.#nearKeep = keep
-    for (const { settings } of this.#pages.values()) settings.nearKeep = keep
+  set nearRetention(retention: Retention) {
+    this.#nearRetention = retention
+    for (const { settings } of this.#pages.values()) settings.nearRetention = retention
   }
 
-  get nearKeep(): Keep {
-    return this.#nearKeep
+  get nearRetention(): Retention {
+    return this.#nearRetention
   }
 
   /** Gives arms of the keys settings of their own; undefined: no more. */
@@ -199,10 +199,10 @@ const policyOf = ({ code, changed }: Said, base: LoadPolicy, at?: string): LoadP
   resolvePolicy(changed, resolvePolicy(code, base, at))
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function keepOf(
+export function retentionOf(
   { ttlFactor, ttl }: { readonly ttlFactor?: number | undefined; readonly ttl?: Duration | undefined },
   factor: number,
-): Keep {
+): Retention {
   const value = ttlFactor ?? factor
   if (typeof value !== 'number' || !(value > 0) || value > 1000)
     throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)

@@ -15,7 +15,7 @@ import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
 import type { ReadFence } from './read-fence.ts'
 import type { DryRun, Receipt } from './receipt.ts'
-import type { Keep, Settings } from './settings.ts'
+import type { Retention, Settings } from './settings.ts'
 import type { Shapes } from './shapes.ts'
 import type { Sourced } from './sources.ts'
 import type { Stamps } from './stamps.ts'
@@ -27,7 +27,7 @@ export interface FarTier {
   readonly guarded: GuardedTier
   /** The tier's own; undefined: the cache's. */
   readonly codec: Codec | undefined
-  keep: Keep
+  retention: Retention
   /** Copy an entry up after this many reads found here. */
   promoteAfter: number
   /** The ledger lives here: writes and drops ride on its steps. */
@@ -161,10 +161,10 @@ export function handOut(space: Space, { value, live }: Isolated): unknown {
 }
 
 /** When the tier may forget an entry. */
-export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: number }, now: number): number {
+export function retainUntil(retention: Retention, times: { freshUntil: number; staleUntil: number }, now: number): number {
   const left = times.freshUntil - now
-  const byFactor = keep.factor === 1 ? times.staleUntil : now + Math.max(left, 0) * keep.factor
-  return Math.min(Math.max(byFactor, keep.factor > 1 ? times.staleUntil : 0), now + keep.ttlMs)
+  const byFactor = retention.factor === 1 ? times.staleUntil : now + Math.max(left, 0) * retention.factor
+  return Math.min(Math.max(byFactor, retention.factor > 1 ? times.staleUntil : 0), now + retention.ttlMs)
 }
 
 /** Runs work that nobody awaits; its failure is an event: `what` failed, and why. */

@@ -5,7 +5,7 @@ import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
 import type { Load } from './load.ts'
 import { MEMORY } from './route.ts'
-import { keepUntil, type Space } from './space.ts'
+import { retainUntil, type Space } from './space.ts'
 
 export function holds(near: Near, key: string, value: unknown): boolean {
   const slot = near.find(key)
@@ -46,7 +46,7 @@ export function putNear(space: Space, near: Near, made: Owned, asOf: number, cos
     return false
   }
   const entry = inTime(made, now)
-  const until = keepUntil(space.settings.nearKeep, entry, now)
+  const until = retainUntil(space.settings.nearRetention, entry, now)
   const isolated = entry.isolated ?? space.services.own(entry.value)
   return near.set(entry.key, {
     value: isolated.value,
@@ -75,6 +75,6 @@ export function retimeNear(space: Space, key: string, times: Pick<Owned, 'freshU
   const { near, settings } = space
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return
-  const until = keepUntil(settings.nearKeep, times, now)
+  const until = retainUntil(settings.nearRetention, times, now)
   near.retime(slot, Math.min(times.freshUntil, until), Math.min(times.staleUntil, until))
 }

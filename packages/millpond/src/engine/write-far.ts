@@ -6,7 +6,7 @@ import { type Position, stampedId, type Target } from '../core/ledger.ts'
 import { type BodiesFor, bodiesOf, type Draft, draftOf } from './encoding.ts'
 import type { Found } from './found.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
-import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
+import { type FarTier, ledgerTier, retainUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 import { storeNear } from './store-near.ts'
 
@@ -69,7 +69,7 @@ export async function storeFar(
       const body = bodies[index]
       return body === undefined || stored[index] === false || !goesTo(space, far, entry)
         ? []
-        : { key: storageKey(space, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
+        : { key: storageKey(space, entry.key), body, expiresAt: retainUntil(far.retention, entry, now) }
     })
   }
   const { route } = space.settings
