@@ -101,7 +101,7 @@ function drawRegions(regions) {
     .map((other) =>
       other.is_heard
         ? `${other.region}: all that it had forgotten until ${time(other.lag_ms)} ms ago is forgotten here, too.`
-        : `${other.region} is not heard: what is kept here is believed for a few seconds, and loaded again.`,
+        : `${other.region} is not heard: what is kept here is accepted for a few seconds, and loaded again.`,
     )
     .join(' ')
 }

@@ -15,7 +15,7 @@ export interface DashboardOptions {
   readonly environment?: { readonly label: string; readonly color?: string | undefined } | undefined
   /** No action is offered. Default false. */
   readonly readOnly?: boolean | undefined
-  /** Believe `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
+  /** Trust `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
   readonly trustPrefix?: boolean | undefined
 }
 

@@ -74,7 +74,7 @@ describe('the handler of the dashboard', () => {
     expect(given).toEqual({ apiBaseUrl: '/x', environment: { label: '"><script>alert(1)</script>' }, readOnly: true })
   })
 
-  it('believes a prefix of a proxy only where it is told to', async () => {
+  it('trusts a prefix of a proxy only where it is told to', async () => {
     const headers = { 'X-Forwarded-Prefix': '/shop' }
     expect(await (await dashboard()(at('/admin/caching/', { headers })))?.text()).toContain('<base href="/admin/caching/" />')
     const trusted = dashboard({ trustPrefix: true })

@@ -360,7 +360,7 @@ export class Assembly implements House {
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
     await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))
-    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
+    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is invalid.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
     this.#namespaces.close()

@@ -82,7 +82,7 @@ export interface CacheOptions {
    */
   readonly adaptiveTtl?: AdaptiveTtl | undefined
   /**
-   * How long memory may be believed without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
+   * How long memory may be trusted without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
    * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
    */
   readonly maxStale?: Duration | undefined
@@ -95,7 +95,7 @@ export interface CacheOptions {
   readonly dependencies?: Dependencies | undefined
   /**
    * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of rejecting, survive a crash, and are
-   * applied before memory is believed again.
+   * applied before memory is trusted again.
    */
   readonly outbox?: Outbox | undefined
   /**

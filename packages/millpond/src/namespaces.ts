@@ -7,11 +7,11 @@ import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import { Abroad } from './engine/abroad.ts'
 import type { Cache } from './engine/cache.ts'
 import { describePolicy } from './engine/describe.ts'
+import { InvalidEntrySweep } from './engine/invalid-entry-sweep.ts'
 import { type EncodingOptions, isSameEncoding, type NamespaceOptions, partOptions, resolveEncoding } from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
-import { VoidSweep } from './engine/void-sweep.ts'
 import type { ResolvedFarTier } from './tier-configuration.ts'
 
 /** Namespaces that open without being named. */
@@ -41,14 +41,14 @@ export class Namespaces {
   /** What the code says of the codec and selection of an open namespace. */
   readonly #encodings = new Map<string, EncodingOptions>()
   readonly #abroad: Abroad | undefined
-  readonly #sweep: VoidSweep
+  readonly #sweep: InvalidEntrySweep
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
   readonly #unnamed = new Set<string>()
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts
     this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
-    this.#sweep = new VoidSweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
+    this.#sweep = new InvalidEntrySweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
   }
 
   /** The one cache of a namespace for as long as it is open. `options`: what differs from the cache's own. */

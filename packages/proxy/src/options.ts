@@ -49,7 +49,7 @@ export interface ProxyOptions {
   readonly maxRequestBytes?: number | undefined
   /** Path that says whether an origin is well (a status below 500), asked at the start and every 5 s. Default: none, a failed connection says it. */
   readonly healthPath?: string | undefined
-  /** Whether `X-Forwarded-*` of clients is believed: only behind another proxy. Default `false`. */
+  /** Whether `X-Forwarded-*` of clients is trusted: only behind another proxy. Default `false`. */
   readonly trustForwarded?: boolean | undefined
   /** Port of `/metrics`, `/health` and `POST /purge`, on 127.0.0.1 only. Default: none. */
   readonly adminPort?: number | undefined

@@ -117,7 +117,7 @@ function readProduct(line: PipelineLine, directory: Directory): string {
   return known ?? given
 }
 
-/** The quarter columns only repeat the dates: a contradiction is reported, the dates are believed. */
+/** The quarter columns only repeat the dates: a contradiction is reported, the dates are trusted. */
 function checkDerived(folder: string, findings: Finding[]): void {
   let lines: ReturnType<typeof readLines<string>>
   try {
@@ -138,7 +138,7 @@ function checkDerived(folder: string, findings: Finding[]): void {
           line: line.at,
           outcome: 'repaired',
           fault: 'quarter contradicts its date',
-          detail: `${quarter} ${JSON.stringify(line.get(quarter))}, ${date} ${JSON.stringify(line.get(date))}: the date is believed`,
+          detail: `${quarter} ${JSON.stringify(line.get(quarter))}, ${date} ${JSON.stringify(line.get(date))}: the date is trusted`,
         })
       }
     }

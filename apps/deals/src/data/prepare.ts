@@ -12,7 +12,7 @@ import { summarise, writeReport } from './report.ts'
 
 export interface Prepared {
   readonly db: Database
-  /** Another one with every fill: what was cached of other data is never believed. */
+  /** Another one with every fill: what was cached of other data is never accepted. */
   readonly dataset: string
   /** "Now" for statistics. */
   readonly today: number

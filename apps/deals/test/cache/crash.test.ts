@@ -8,7 +8,7 @@ import { isHit, startSubject } from '../service-under-test.ts'
 const STATISTICS = '/api/cached/organizations/1/statistics/?days=30'
 const manager = { userId: 2, organizationId: 1 }
 
-test('the note of the write is found at the next start, and the old answer in the cache file is not believed', async () => {
+test('the note of the write is found at the next start, and the old answer in the cache file is not accepted', async () => {
   const first = await startSubject()
   const before = await first.get(STATISTICS, manager)
   await first.stop()

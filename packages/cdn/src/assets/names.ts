@@ -8,7 +8,7 @@ import { invalid } from './walk.ts'
  */
 export type Naming = 'hash' | 'hashed' | 'keep'
 
-/** A year is the longest that HTTP caches are asked to believe. */
+/** A year is the longest that HTTP caches are asked to trust. */
 export const IMMUTABLE = 'public, max-age=31536000, immutable'
 /** Stored, and asked about before each use. */
 export const REVALIDATED = 'public, no-cache'

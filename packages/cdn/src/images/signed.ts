@@ -5,7 +5,7 @@ import { type SecretLike, secretOf } from '../secret.ts'
 import type { ImageFormat } from './sniff.ts'
 
 export interface ImageKeys {
-  /** Signs. The others of `keys` are believed still: take an old one out when the addresses that it signed are gone. */
+  /** Signs. The others of `keys` are trusted still: take an old one out when the addresses that it signed are gone. */
   readonly current: string
   /** By id; each of at least 16 characters. */
   readonly keys: Readonly<Record<string, SecretLike>>
@@ -51,13 +51,13 @@ export function signedPath(
 
 export type Refusal = 'malformed' | 'unsigned' | 'expired'
 
-/** @returns what is asked for, or why it is not believed. Nothing is looked at before the signature holds. */
+/** @returns what is asked for, or why it is not trusted. Nothing is looked at before the signature holds. */
 export function checkSigned(url: URL, base: string, { keys }: ImageKeys, now: number): CheckedRequest | Refusal {
   const query = url.searchParams
   if (FIELDS.some((field) => query.getAll(field).length > 1)) return 'malformed'
   const name = decoded(url.pathname.slice(base.length))
   const [width, quality, expires] = [whole(query.get('w')), whole(query.get('q')), whole(query.get('e'))]
-  const format = query.get('f') as CheckedRequest['format'] | null // signed as one of them, or not believed below
+  const format = query.get('f') as CheckedRequest['format'] | null // signed as one of them, or not accepted below
   if (name === undefined || width === undefined || format === null) return 'malformed'
   if ((query.has('q') && quality === undefined) || (query.has('e') && expires === undefined)) return 'malformed'
   const id = query.get('k') ?? ''

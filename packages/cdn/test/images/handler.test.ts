@@ -116,7 +116,7 @@ describe('N3: an address', () => {
     expect([over.status, over.headers.get('cache-control')]).toEqual([410, 'no-store'])
   })
 
-  it('is believed while its key is there: keys change without an address that breaks', async () => {
+  it('is accepted while its key is there: keys change without an address that breaks', async () => {
     const old = handler({ keys: { current: 'k1', keys: KEYS.keys } }).url(TOM, { width: 100, format: 'webp' })
     open.pop()?.close()
     expect((await ask(handler(), old)).status).toBe(200)

@@ -103,7 +103,7 @@ export async function acked(cache: Cache, { positions, wait_ms }: Asked<'acked'>
     const behind = open.filter((name) => {
       const wanted = positions[name]
       const { epoch, position } = spaceOf(cache, name).stats().ledger
-      // Another epoch: all that was there before it is void.
+      // Another epoch: all that was there before it is invalid.
       return wanted !== undefined && epoch === wanted.epoch && position < wanted.seq
     })
     if (behind.length === 0 || performance.now() >= until) return { ok: behind.length === 0, behind }

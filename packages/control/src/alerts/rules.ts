@@ -163,7 +163,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       subject: '',
       value: reports.length === 0 ? null : reports.some(({ report }) => !report.ledger.is_up) ? 1 : 0,
       message: () =>
-        `the ledger does not answer ${named(reports.filter(({ report }) => !report.ledger.is_up))}: memory is not believed there`,
+        `the ledger does not answer ${named(reports.filter(({ report }) => !report.ledger.is_up))}: memory is not trusted there`,
     },
   ]
   const tiers = new Set(reports.flatMap(({ report }) => report.tiers.map(({ name }) => name)))

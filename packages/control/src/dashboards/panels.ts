@@ -83,8 +83,8 @@ const ROWS: readonly Row[] = [
     panels: [
       panel('Misses by cause', 'reqps', rates(METRICS.missCauses, 'cause')),
       panel('What a tier had and could not serve', 'reqps', rates(METRICS.tierMissCauses, 'tier, cause')),
-      panel('Found and not believed', 'reqps', rates(METRICS.tierRefused, 'tier')),
-      panel('Bytes that were not believed', 'reqps', rates(METRICS.tierRejected, 'tier, reason')),
+      panel('Found and not accepted', 'reqps', rates(METRICS.tierRefused, 'tier')),
+      panel('Bytes that were not accepted', 'reqps', rates(METRICS.tierRejected, 'tier, reason')),
     ],
   },
   {

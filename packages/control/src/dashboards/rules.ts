@@ -115,7 +115,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     for: '30s',
     value: `1 - min by (cache) (${METRICS.ledgerUp.name})`,
     compare: '>=',
-    summary: 'the ledger of {{ $labels.cache }} does not answer: memory is not believed',
+    summary: 'the ledger of {{ $labels.cache }} does not answer: memory is not trusted',
   },
   consistency: {
     name: 'Consistency',

@@ -65,7 +65,7 @@ export interface Route extends Omit<RouteOf<z.ZodType, z.ZodType>, 'handle'> {
   handle(call: Call): Promise<Reply> | Reply
 }
 
-/** Parses what came and calls the handler with it: the only place where a schema's type is believed. */
+/** Parses what came and calls the handler with it: the only place where a schema's type is trusted. */
 export function defineRoute<B extends z.ZodType, Q extends z.ZodType>(route: RouteOf<B, Q>): Route {
   const { handle, ...rest } = route
   return { ...rest, handle: (call) => handle.call(route, call as Call<z.output<B>, z.output<Q>>) }

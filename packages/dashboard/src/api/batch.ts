@@ -27,7 +27,7 @@ export function batched(client: CacheClient, isOffered: () => boolean): CacheCli
     return new Promise<unknown>((answer, fail) => {
       if (waiting.length === 0) setTimeout(flush, 0)
       waiting.push({ path, query, signal, answer, fail })
-    }) as Promise<T> // what a route answers is believed, as by the client
+    }) as Promise<T> // what a route answers is trusted, as by the client
   }
   const flush = (): void => {
     const questions = waiting.filter(({ signal, fail }) => {

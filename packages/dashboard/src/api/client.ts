@@ -98,7 +98,7 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
     if (!response.ok) throw ApiError.of(response.status, await response.json().catch(() => undefined), response.headers)
     return response
   }
-  // What a route answers is believed as the server's schema has it: the only place where it is.
+  // What a route answers is trusted as the server's schema has it: the only place where it is.
   const read = async <T>(response: Response): Promise<T> => (response.status === 204 ? undefined : await response.json()) as T
   return {
     base,

@@ -32,5 +32,5 @@ async function askInBatch<T>(client: CacheClient, path: string, query: Query, si
   const [part] = answers
   if (!isRecord(part) || typeof part.status !== 'number') throw new ApiError(502, 'error', 'the batch has no answer')
   if (part.status >= 400) throw ApiError.of(part.status, part.body, new Headers({ 'X-Request-Id': String(part.request_id ?? '') }))
-  return part.body as T // believed as the route's schema has it, as in the client
+  return part.body as T // trusted as the route's schema has it, as in the client
 }

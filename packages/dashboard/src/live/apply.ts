@@ -25,7 +25,7 @@ export function createApply(queries: QueryClient, onGap: (gap: Gap) => void): (m
       }, ASK_MS),
     )
   }
-  // The server is ours, and its messages are believed as its answers are.
+  // The server is ours, and its messages are trusted as its answers are.
   return ({ event, data }) => {
     if (event === 'summary') takeSummary(queries, data as Summary)
     else if (event === 'tick') takeTick(queries, data as Tick)

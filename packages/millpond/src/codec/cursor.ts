@@ -1,5 +1,5 @@
 // Where a reader of anybody's bytes stands, and how many items it may still make: of the one value that is read, in one turn. For packed values and MessagePack, whose numbers are written alike.
-import { Unbelievable } from './revive.ts'
+import { DecodeError } from './revive.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
 
@@ -44,9 +44,9 @@ export const float64 = (): number => cursor.bytes.readDoubleBE(skip(8))
 
 /** Before anything is made of them. */
 export function count(items: number, levels: number): void {
-  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   cursor.left -= items || 1
-  if (cursor.left < 0) throw new Unbelievable('too_many', 'too many items')
+  if (cursor.left < 0) throw new DecodeError('too_many', 'too many items')
 }
 
 /** Instead of assignment, for a name that objects have by nature: a field is made whatever objects inherit: `__proto__` has a setter, and where `Object.prototype` is frozen nothing else could be assigned either. */
@@ -54,4 +54,4 @@ export function define(fields: Record<string, unknown>, name: string, value: unk
   Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-export const malformed = (): Unbelievable => new Unbelievable('malformed', 'bytes that nobody writes')
+export const malformed = (): DecodeError => new DecodeError('malformed', 'bytes that nobody writes')

@@ -24,7 +24,7 @@ export interface FrameCodecOptions {
   readonly requires?: Transform | undefined
   /** What a value may be at most, so that hostile bytes cost little. */
   readonly limits?: Partial<CodecLimits> | undefined
-  /** Called for each body that is not believed and so becomes a miss. Must not throw. */
+  /** Called for each body that is not accepted and so becomes a miss. Must not throw. */
   readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
@@ -38,7 +38,7 @@ const OPTIONS: Shape<FrameCodecOptions> = {
   requires: transform,
   hides: fn('a function that makes the names of a namespace'),
   limits: checkedElsewhere,
-  onReject: fn('a function that is told why bytes are not believed'),
+  onReject: fn('a function that is told why bytes are not accepted'),
 }
 
 /** For callers that bind nothing. */

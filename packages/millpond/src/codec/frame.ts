@@ -106,7 +106,7 @@ function packMeta(parts: EncodedParts): string {
   return metaOf(parts)
 }
 
-/** @throws MillpondError `VALUE_TOO_LARGE` for more than any reader believes. */
+/** @throws MillpondError `VALUE_TOO_LARGE` for more than any reader accepts. */
 export function metaOf({ key, tags }: Pick<EncodedParts, 'key' | 'tags'>): string {
   const meta = tags.length === 0 ? `[${JSON.stringify(key)}]` : JSON.stringify([key, ...tags])
   if (tags.length >= META_BOUNDS.maxItems || (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META)) {

@@ -8,11 +8,11 @@ import { type CodecLimits, resolveLimits } from './limits.ts'
 export interface JsonCodecOptions {
   /** Bounds for writing and reading; each has a default. */
   readonly limits?: Partial<CodecLimits> | undefined
-  /** Called for each body that is not believed and so becomes a miss. Must not throw. */
+  /** Called for each body that is not accepted and so becomes a miss. Must not throw. */
   readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
-const OPTIONS: Shape<JsonCodecOptions> = { limits: checkedElsewhere, onReject: fn('a function that is told why bytes are not believed') }
+const OPTIONS: Shape<JsonCodecOptions> = { limits: checkedElsewhere, onReject: fn('a function that is told why bytes are not accepted') }
 
 /**
  * What it keeps and refuses: `jsonFormat`. Without options it is what a cache uses.

@@ -1,10 +1,10 @@
 // MessagePack bytes as a value. They are anybody's: within the limits, of known types only, whole.
 //
-// Only what is written here is believed: no extensions, no binary, no 64-bit integers, names that are texts.
+// Only what is written here is accepted: no extensions, no binary, no 64-bit integers, names that are texts.
 import { count, cursor, define, float64, malformed, next, release, skip, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
-import { Unbelievable } from './revive.ts'
+import { DecodeError } from './revive.ts'
 
 /** A part of a text keeps the whole alive, so of longer bytes each text is made by itself. */
 const SMALL = 4096
@@ -38,7 +38,7 @@ export function readMessagePack(body: Buffer, from: number, to: number, limits: 
     const value = readItem(limits.maxDepth)
     return cursor.at === cursor.end ? { value, isNarrow } : { rejected: 'malformed' }
   } catch (error) {
-    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
+    return { rejected: error instanceof DecodeError ? error.rejection : 'malformed' }
   } finally {
     release()
     texts = ''

@@ -5,7 +5,7 @@ import type { Read } from './format.ts'
 import { parse } from './frame.ts'
 import { type CodecLimits, excessOf } from './limits.ts'
 import { HEAD, MAX_FIELDS, TAG, TEXTS } from './packed-tags.ts'
-import { Unbelievable } from './revive.ts'
+import { DecodeError } from './revive.ts'
 
 /** Where it lies in the head. */
 const CHECKSUM = 9
@@ -52,7 +52,7 @@ export function readPacked(body: Buffer, from: number, to: number, limits: Codec
   try {
     return begin(body, from, to, limits)
   } catch (error) {
-    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
+    return { rejected: error instanceof DecodeError ? error.rejection : 'malformed' }
   } finally {
     release()
     shapes = NO_SHAPES
@@ -97,7 +97,7 @@ function tableIn(body: Buffer, checksum: number, from: number, to: number, limit
   if (known !== undefined && known.bytes.compare(body, from, to) === 0) return known
   // Of as many objects as there may be items, each of a shape of its own.
   const excess = excessOf(body, from, to, { maxDepth: 2, maxItems: 2 * limits.maxItems + 2 })
-  if (excess !== undefined) throw new Unbelievable(excess, 'a table beyond the limits')
+  if (excess !== undefined) throw new DecodeError(excess, 'a table beyond the limits')
   const text = body.toString('utf8', from, to)
   const isNarrow = text.length === to - from && !text.includes('\\u')
   const shapes = shapesIn(parse(text))

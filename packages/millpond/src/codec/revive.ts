@@ -4,7 +4,7 @@ import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** Thrown for data that no encoder of ours wrote; `decode` makes a miss of it. */
-export class Unbelievable extends Error {
+export class DecodeError extends Error {
   readonly rejection: 'malformed' | 'too_deep' | 'too_many'
   constructor(rejection: 'malformed' | 'too_deep' | 'too_many', message: string) {
     super(message)
@@ -18,15 +18,15 @@ export function reviveRead(read: Read, { maxDepth }: CodecLimits): Read {
   try {
     return { value: revive(read.value, maxDepth) }
   } catch (error) {
-    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
+    return { rejected: error instanceof DecodeError ? error.rejection : 'malformed' }
   }
 }
 
-/** Rebuilds a value, changing the given data in place. Throws `Unbelievable`. Knows a closed list of types: nothing is constructed by name. */
+/** Rebuilds a value, changing the given data in place. Throws `DecodeError`. Knows a closed list of types: nothing is constructed by name. */
 export function revive(data: unknown, levels: number): unknown {
   if (typeof data !== 'object' || data === null) return data
   if (Object.hasOwn(data, MARK)) return reviveMarked(data as Record<string, unknown>, levels)
-  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   return Array.isArray(data) ? reviveList(data, 0, levels - 1) : reviveFields(data as Record<string, unknown>, levels - 1)
 }
 
@@ -57,22 +57,22 @@ const WORDS: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
 
 function reviveMarked(data: Record<string, unknown>, levels: number): unknown {
   const mark = data[MARK]
-  if (Object.keys(data).length !== 1) throw new Unbelievable('malformed', 'a mark beside other fields')
+  if (Object.keys(data).length !== 1) throw new DecodeError('malformed', 'a mark beside other fields')
   if (WORDS.has(mark)) return WORDS.get(mark)
-  if (!Array.isArray(mark)) throw new Unbelievable('malformed', 'an unknown mark')
+  if (!Array.isArray(mark)) throw new DecodeError('malformed', 'an unknown mark')
   const kind: unknown = mark[0]
   if (kind === 'Map' || kind === 'Set') {
-    if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+    if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
     const list = reviveList(mark, 1, levels - 1)
     return kind === 'Map' ? toMap(list) : toSet(list)
   }
-  if (mark.length !== 2) throw new Unbelievable('malformed', 'a mark of the wrong length')
+  if (mark.length !== 2) throw new DecodeError('malformed', 'a mark of the wrong length')
   return kind === 'Object' || kind === 'null' ? reviveWrapped(kind, mark[1], levels) : reviveLeaf(kind, mark[1])
 }
 
 function reviveWrapped(kind: 'Object' | 'null', fields: unknown, levels: number): unknown {
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new Unbelievable('malformed', 'fields expected')
-  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new DecodeError('malformed', 'fields expected')
+  if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   const revived = reviveFields(fields as Record<string, unknown>, levels - 1)
   if (kind === 'Object') return revived
   const bare: Record<string, unknown> = Object.create(null)
@@ -81,7 +81,7 @@ function reviveWrapped(kind: 'Object' | 'null', fields: unknown, levels: number)
 }
 
 function toMap(list: unknown[]): Map<unknown, unknown> {
-  if (list.length % 2 === 0) throw new Unbelievable('malformed', 'a key without a value')
+  if (list.length % 2 === 0) throw new DecodeError('malformed', 'a key without a value')
   const map = new Map<unknown, unknown>()
   for (let i = 1; i < list.length; i += 2) map.set(list[i], list[i + 1])
   return map
@@ -119,12 +119,12 @@ const LAST_TIME = 8.64e15
 function reviveLeaf(kind: unknown, content: unknown): unknown {
   if (kind === 'Date') {
     if (content === null) return new Date(Number.NaN)
-    if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME) throw new Unbelievable('malformed', 'no time')
+    if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME) throw new DecodeError('malformed', 'no time')
     return new Date(Number(content))
   }
-  if (typeof content !== 'string') throw new Unbelievable('malformed', 'text expected')
+  if (typeof content !== 'string') throw new DecodeError('malformed', 'text expected')
   if (kind === 'BigInt') {
-    if (!HEX.test(content)) throw new Unbelievable('malformed', 'no number')
+    if (!HEX.test(content)) throw new DecodeError('malformed', 'no number')
     return content.startsWith('-') ? -BigInt(`0x${content.slice(1)}`) : BigInt(`0x${content}`)
   }
   if (kind === 'Buffer') return fromBase64(content)
@@ -132,7 +132,7 @@ function reviveLeaf(kind: unknown, content: unknown): unknown {
   if (kind === 'ArrayBuffer') return bytes.buffer
   if (kind === 'DataView') return new DataView(bytes.buffer)
   const view = VIEWS.get(kind)
-  if (view === undefined || bytes.length % view.unit !== 0) throw new Unbelievable('malformed', 'an unknown type')
+  if (view === undefined || bytes.length % view.unit !== 0) throw new DecodeError('malformed', 'an unknown type')
   return new view.make(bytes.buffer)
 }
 
@@ -140,6 +140,6 @@ function reviveLeaf(kind: unknown, content: unknown): unknown {
 function fromBase64(text: string): Buffer<ArrayBuffer> {
   const length = Buffer.byteLength(text, 'base64')
   const bytes = Buffer.from(new ArrayBuffer(length))
-  if (bytes.write(text, 'base64') !== length) throw new Unbelievable('malformed', 'no base64')
+  if (bytes.write(text, 'base64') !== length) throw new DecodeError('malformed', 'no base64')
   return bytes
 }

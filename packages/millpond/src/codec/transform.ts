@@ -39,7 +39,7 @@ export interface Transform {
   readonly applyLaterFrom?: number
   /** The same for what is larger than that. Default: `apply` for all. */
   applyLater?(bytes: Uint8Array, context: TransformContext): Promise<Uint8Array | undefined>
-  /** The way back; undefined for what cannot be believed, or would be larger than `maxBytes`. Throwing means the same. */
+  /** The way back; undefined for what cannot be accepted, or would be larger than `maxBytes`. Throwing means the same. */
   undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
   undoLater?(bytes: Uint8Array, context: TransformContext, maxBytes: number): Promise<Uint8Array | undefined>
 }

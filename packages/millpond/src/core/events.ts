@@ -35,7 +35,7 @@ export interface CacheEvents {
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
   /**
-   * The bytes of a tier were not believed, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
+   * The bytes of a tier were not accepted, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
    * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was destroyed), `no_answer` (where its key
    * is kept), `replayed` (older than its place).
    */

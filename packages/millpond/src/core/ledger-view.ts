@@ -8,14 +8,14 @@
 //
 // Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
 // it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
-// "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
+// "as of" `head` (what happened before is in the source), but an entry may only be confirmed at `last` (lines between may still concern it).
 
 import type { HiddenNames, Sealed } from './contracts.ts'
 import { dependencyKey } from './dependency.ts'
 import { type Line, type Position, stampOf, type Target } from './ledger.ts'
 
 /** `stale`: may be returned where stale values are permitted. */
-export type Judgement = 'valid' | 'stale' | 'void'
+export type Judgement = 'valid' | 'stale' | 'invalid'
 
 export interface ViewOptions {
   /** How many key and tag targets of each mode are kept before the floor rises. Default 100,000. */
@@ -46,7 +46,7 @@ interface PatternTarget {
   readonly matches: (key: string) => boolean
 }
 
-/** More patterns than this become a floor: everything older is void. */
+/** More patterns than this become a floor: everything older is invalid. */
 export const MAX_PATTERNS = 64
 
 export class LedgerView {
@@ -117,10 +117,10 @@ export class LedgerView {
     if (outerFloor > this.outerFloor) this.outerFloor = outerFloor
   }
 
-  /** May an entry of this key, with these tags, loaded as of `seq`, be believed? */
+  /** May an entry of this key, with these tags, loaded as of `seq`, be accepted? */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
     const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
-    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'void' : abroad)
+    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'invalid' : abroad)
   }
 
   /**
@@ -128,25 +128,25 @@ export class LedgerView {
    * that, what had just been made would be made anew.
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
-    if (epoch !== this.epoch) return 'void'
+    if (epoch !== this.epoch) return 'invalid'
     const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags, false)
     return this.#judge(key, tags, seq, abroad === 'unheard' ? 'valid' : abroad)
   }
 
   #judge(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
-    if (abroad === 'void') return 'void'
+    if (abroad === 'invalid') return 'invalid'
     if (seq >= this.head) return abroad
     const names = this.#names()
     return names === undefined ? this.#judgeNamed(key, tags, seq, abroad) : this.#judgeNamed(names.key(key), hide(names, tags), seq, abroad)
   }
 
   #judgeNamed(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
-    if (this.#concerning(key, tags) > seq) return 'void'
+    if (this.#concerning(key, tags) > seq) return 'invalid'
     return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad
   }
 
   /**
-   * May what was computed from an entry be believed, as far as the entry goes? By the names that lines use. Among the tags is that of its dependents, which
+   * May what was computed from an entry be accepted, as far as the entry goes? By the names that lines use. Among the tags is that of its dependents, which
    * each step that names the key moves: no key target has to be remembered for this, however old the entry was.
    */
   judgeDependent(key: string, tags: readonly string[], seq: number): Judgement {
@@ -155,7 +155,7 @@ export class LedgerView {
 
   /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
   judgeApart(key: string, tags: readonly string[], seq: number): Judgement {
-    return seq < this.outerFloor ? 'void' : this.judge(key, tags, seq)
+    return seq < this.outerFloor ? 'invalid' : this.judge(key, tags, seq)
   }
 
   /** As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its key since. */
@@ -172,7 +172,7 @@ export class LedgerView {
 
   /** As `judge`, for an entry that names its epoch. */
   judgeAt(key: string, tags: readonly string[], asOf: Position): Judgement {
-    return asOf.epoch === this.epoch ? this.judge(key, tags, asOf.seq) : 'void'
+    return asOf.epoch === this.epoch ? this.judge(key, tags, asOf.seq) : 'invalid'
   }
 
   /** The number of the last invalidation (not expiry) that concerns an entry; the floor when none is known. */
@@ -187,7 +187,7 @@ export class LedgerView {
     return newestMatch(this.#patterns, key, tags, false, seq)
   }
 
-  /** Which target voids (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
+  /** Which target invalidates (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
   blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
     const names = this.#names()
     const named = names === undefined ? { key, tags } : { key: names.key(key), tags: hide(names, tags) }
@@ -264,7 +264,7 @@ export class LedgerView {
     }
   }
 
-  /** Everything up to `seq` is void, so older targets have nothing left to say. */
+  /** Everything up to `seq` is invalid, so older targets have nothing left to say. */
   #raise(seq: number): void {
     this.floor = Math.max(this.floor, seq)
     for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) {

@@ -18,7 +18,7 @@ export type Target =
 export interface Line {
   readonly seq: number
   readonly targets: readonly Target[]
-  /** `expire`: entries become stale instead of void. */
+  /** `expire`: entries become stale instead of invalid. */
   readonly mode: 'delete' | 'expire'
   readonly reason: string
   /** Receipt id. */

@@ -26,8 +26,8 @@ export interface OutletBatch {
   /** Fires when the delivery has taken too long; it is tried again later. */
   readonly signal: AbortSignal
   /**
-   * Waits until every live process has applied the lines, and as long as a process may not have heard of them and still be believed at the most (`maxStale` of `createCache`).
-   * `all` have; some are `late`, and believe nothing that they hold; `unreachable`: the ledger does not answer, so that others may not know.
+   * Waits until every live process has applied the lines, and as long as a process may not have heard of them and still be accepted at the most (`maxStale` of `createCache`).
+   * `all` have; some are `late`, and trust nothing that they hold; `unreachable`: the ledger does not answer, so that others may not know.
    */
   readonly heard?: (() => Promise<'all' | 'late' | 'unreachable'>) | undefined
   /** How long a load that was under way before may last yet, in milliseconds: `timeout.hard` of the namespace. */

@@ -1,7 +1,7 @@
 // What was computed from another namespace's entries: each is judged by its own namespace's ledger, from the position at which it was read.
 //
 // Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both. A namespace whose ledger does not
-// answer leaves what was computed from it unbelieved, as it does its own entries.
+// answer leaves what was computed from it unaccepted, as it does its own entries.
 import { type FromAbroad, fromAbroad, isAbroad } from '../core/dependency.ts'
 import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
 import type { Consistency } from '../core/options.ts'
@@ -36,7 +36,7 @@ export class Abroad {
   }
 
   /**
-   * May what carries these tags be believed, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. Whoever judges for no reader
+   * May what carries these tags be accepted, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. Whoever judges for no reader
    * makes no use of them, for which they would be asked again and again.
    */
   judge(tags: readonly string[], isForReader = true): Judgement | 'unheard' {
@@ -45,10 +45,10 @@ export class Abroad {
       if (!isAbroad(tag)) continue
       const from = this.#parse(tag)
       const there = from && this.#spaceOf(from.namespace)
-      if (from === undefined || there === undefined) return 'void'
+      if (from === undefined || there === undefined) return 'invalid'
       if (!this.#isHeard(there, isForReader)) return 'unheard'
       const judgement = judgeThere(there.ledger.view, from)
-      if (judgement === 'void') return 'void'
+      if (judgement === 'invalid') return 'invalid'
       if (judgement === 'stale') worst = 'stale'
     }
     return worst
@@ -121,4 +121,4 @@ export class Abroad {
 }
 
 const judgeThere = (view: LedgerView, { key, tags, asOf }: FromAbroad): Judgement =>
-  asOf.epoch === view.epoch ? view.judgeDependent(key, tags, asOf.seq) : 'void'
+  asOf.epoch === view.epoch ? view.judgeDependent(key, tags, asOf.seq) : 'invalid'

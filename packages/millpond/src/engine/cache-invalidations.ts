@@ -48,7 +48,7 @@ export interface CacheInvalidations {
   clear(): Promise<Receipt>
   /**
    * Leaves no readable copy of what belongs to somebody: a tenant (in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags,
-   * or lies under one of the keys, of this namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is void, overtaken or over too; drops queued
+   * or lies under one of the keys, of this namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is invalid, overtaken or over too; drops queued
    * writes and dead letters, writes restart files anew. Reads the names of the whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is
    * proven; what servers keep in their own logs and backups, the guide does.
    * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`: nobody knows what is left, erase again.
@@ -128,7 +128,7 @@ function refuseToSchedule(space: Space, criteria: Criteria): void {
   )
 }
 
-/** What a change of a model makes void comes by the plug-ins too, as `invalidate`. */
+/** What a change of a model makes invalid comes by the plug-ins too, as `invalidate`. */
 export function modelChanges(space: Space, around: Around | undefined): ModelEvents<Receipt> {
   return new ModelEvents({
     relations: space.settings.relations,

@@ -50,7 +50,7 @@ export interface CacheWrites {
   /** Gives a fresh entry a new time to live from now. `false`: there was none. */
   touch(key: Key, ttl?: Duration): Promise<boolean>
   /**
-   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is void in every process, and held: who loads it meanwhile has
+   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is invalid in every process, and held: who loads it meanwhile has
    * the value for himself. When the work has resolved, the names move once more, and what it has `set` is cached. When it rejects, the caches forget all the same, and the error
    * comes unchanged. A process that ends in between leaves the hold behind, and the caches forget when it runs out.
    * @throws MillpondError `LEDGER_UNREACHABLE` before the work: it has not begun. After it: it is done, and caches elsewhere hear of it when the hold runs out at the latest.

@@ -132,7 +132,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   /** Makes a record of this shape of one of another; `undefined`: it cannot. Needs `schema`. An error counts as `undefined`, and is told by `warning`. */
   readonly upgrade?: ((old: unknown, id: Id) => T | undefined) | undefined
   /**
-   * Which version of the thing a record is. One that is older than what this process has seen in the last minute is not believed: of a tier it is a miss
+   * Which version of the thing a record is. One that is older than what this process has seen in the last minute is not accepted: of a tier it is a miss
    * (`older_version`), of a replica the source is asked instead, and of the source (a lagging one) it is given to who asked and kept nowhere. Keys must be tuples that end
    * with the id; `getMany` then loads each by itself, and these loads meet in `loadMany`.
    */

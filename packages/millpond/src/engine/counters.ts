@@ -53,8 +53,8 @@ export interface TierCounters {
   drops: number
   /** Why entries that were there could not be served. */
   readonly causes: Map<MissCause, number>
-  /** Entries found but not believed: invalidated, corrupt, or of another epoch. */
+  /** Entries found but not accepted: invalidated, corrupt, or of another epoch. */
   refused: number
-  /** Of them, those whose bytes were not believed, by what the codec says of them. */
+  /** Of them, those whose bytes were not accepted, by what the codec says of them. */
   readonly rejected: Map<Rejection, number>
 }

@@ -75,7 +75,7 @@ export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since
 
 /**
  * What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails makes misses. `keys`: told of those
- * that are not believed, where the read counts.
+ * that are not accepted, where the read counts.
  */
 export function decodeAll(
   space: Space,
@@ -95,7 +95,7 @@ export function decodeAll(
           (made) => {
             parts[index] = made
           },
-          () => {}, // unreadable, like bytes that are not believed
+          () => {}, // unreadable, like bytes that are not accepted
         ),
       )
     }
@@ -103,7 +103,7 @@ export function decodeAll(
   return later === undefined ? parts : Promise.all(later).then(() => parts)
 }
 
-/** Bytes of a tier were not believed. */
+/** Bytes of a tier were not accepted. */
 export function countReject({ id, watch, services }: Space, { guarded }: FarTier, key: string, why: Rejection): void {
   const { rejected } = watch.counters.tier(guarded.name)
   rejected.set(why, (rejected.get(why) ?? 0) + 1)

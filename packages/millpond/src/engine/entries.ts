@@ -22,7 +22,7 @@ export interface HeldEntry extends EntryFacts {
   readonly hits: number
 }
 
-/** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or void, while it takes room. */
+/** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or invalid, while it takes room. */
 export function* heldEntries({ near, ledger, services }: Space): IterableIterator<HeldEntry> {
   if (near === undefined) return
   for (const key of near.keys()) {
@@ -65,7 +65,7 @@ async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
     if (slot < 0 || near.staleUntil(slot) <= space.services.clock.now()) continue
     const tags = near.tags(slot)
     const judgement = ledger.view.judge(key, tags, near.asOf(slot))
-    if (judgement === 'void') continue
+    if (judgement === 'invalid') continue
     const isFresh = judgement === 'valid' && near.freshUntil(slot) > space.services.clock.now()
     yield { key, tags, createdAt: near.createdAt(slot), isFresh }
   }
@@ -93,7 +93,7 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       const { epoch, seq } = positionOf(space, parts, stored)
       const judgement =
         far.isApart || parts.sealed !== undefined ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
-      if (epoch !== view.epoch || judgement === 'void') continue
+      if (epoch !== view.epoch || judgement === 'invalid') continue
       const { key, tags, createdAt } = parts
       yield { key, tags, createdAt, isFresh: judgement === 'valid' && parts.freshUntil > space.services.clock.now() }
     }

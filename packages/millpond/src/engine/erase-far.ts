@@ -1,4 +1,4 @@
-// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; void and overtaken ones too.
+// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; invalid and overtaken ones too.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Scope } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'

@@ -19,12 +19,12 @@ import { storageKey } from './storage-key.ts'
 export interface TierExplanation {
   readonly tier: string
   readonly scope: Scope
-  readonly state: 'fresh' | 'stale' | 'expired' | 'void' | 'absent' | 'unavailable'
+  readonly state: 'fresh' | 'stale' | 'expired' | 'invalid' | 'absent' | 'unavailable'
   /** Why it cannot answer; undefined when it can. */
   readonly cause?: MissCause
   /** Since when, as this process saw it, where it is remembered: epoch milliseconds. */
   readonly at?: number
-  /** The invalidation that took or voided it, where it is remembered. */
+  /** The invalidation that removed or invalidated it, where it is remembered. */
   readonly receipt?: string
   /** What in particular: the tag, the pattern, the error; for `unknown`, why it is not known. */
   readonly detail?: string
@@ -100,7 +100,7 @@ function leadingCause(space: Space, key: string, tiers: readonly TierExplanation
   const below = tiers.filter(({ tier, cause }) => tier !== MEMORY && cause !== 'switched_off')
   const best =
     tiers.find(({ cause }) => cause === 'ledger_unreachable') ??
-    below.find(({ state }) => state === 'void' || state === 'stale' || state === 'expired') ??
+    below.find(({ state }) => state === 'invalid' || state === 'stale' || state === 'expired') ??
     below.find(({ state }) => state === 'unavailable') ??
     tiers.find(({ state }) => state !== 'absent' && state !== 'unavailable')
   return best?.cause === undefined ? whyGone(space, key) : { ...best, cause: best.cause }
@@ -137,7 +137,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }
   const [parts] = await decodeAll(space, far, answer.value)
   const bytes = stored.body.byteLength
-  if (parts === undefined || parts.key !== key) return { ...about, state: 'void', cause: 'unreadable', bytes, asOf: stored.asOf }
+  if (parts === undefined || parts.key !== key) return { ...about, state: 'invalid', cause: 'unreadable', bytes, asOf: stored.asOf }
   const now = space.services.clock.now()
   const held = {
     ...about,
@@ -149,11 +149,11 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
     ttlMs: Math.max(0, parts.freshUntil - now),
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  if (held.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
+  if (held.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'invalid', cause: 'epoch_changed' }
   const fitted = space.shapes.fit(key, parts.value)
-  if (typeof fitted === 'string') return { ...held, state: 'void', cause: fitted }
+  if (typeof fitted === 'string') return { ...held, state: 'invalid', cause: fitted }
   if (!goesTo(space, far, { ...parts, isolated: space.services.own(parts.value, parts.isNarrow) }))
-    return { ...held, state: 'void', cause: 'switched_off' }
+    return { ...held, state: 'invalid', cause: 'switched_off' }
   const isApart = far.isApart || parts.sealed !== undefined
   return { ...held, ...judged(space, key, parts.tags, held.asOf.seq, parts.freshUntil, parts.staleUntil, isApart) }
 }
@@ -178,7 +178,7 @@ function judged(
   }
   const blame = view.blame(key, tags, seq, isApart)
   const seen = blame === undefined ? undefined : space.watch.history.find(blame.seq)
-  const state = judgement === 'stale' && staleUntil > now ? 'stale' : 'void'
+  const state = judgement === 'stale' && staleUntil > now ? 'stale' : 'invalid'
   const unheard = seen && unheardOf(seen.line.id)
   if (seen !== undefined && unheard !== undefined)
     return { state, cause: 'ledger_unreachable', detail: `the region ${unheard} was not heard`, at: seen.at }

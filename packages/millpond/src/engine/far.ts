@@ -1,4 +1,4 @@
-// Reading the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
+// Reading the far tiers: fastest first, the batch is the only path, nothing is accepted that the ledger does not confirm.
 import type { MissCause } from '../core/causes.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import type { TierCounters } from './counters.ts'
@@ -69,7 +69,7 @@ function tellMet({ found }: FarResult, missing: readonly number[], met: (at: num
   }
 }
 
-/** Believes or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves all of it. */
+/** Trusts or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves all of it. */
 function takeIn(
   space: Space,
   depth: number,
@@ -92,7 +92,7 @@ function takeIn(
     const key = keys[at] ?? ''
     const stored = answers[index]
     const known = found[at]
-    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], isApart, isUncounted, now)
+    const entry = stored === undefined ? undefined : accept(space, far, key, stored, decoded[index], isApart, isUncounted, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (cause === LEFT_OUT) left.push(key)
@@ -146,7 +146,7 @@ function countFarHit({ id, watch, services }: Space, counters: TierCounters, { k
 }
 
 /** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
-function believe(
+function accept(
   space: Space,
   far: FarTier,
   key: string,
@@ -169,7 +169,7 @@ function believe(
   // That a step has dropped a sealed entry proves nothing: somebody may have put it back.
   const isCopy = isApart || parts.sealed !== undefined
   const judgement = isCopy ? view.judgeApart(key, parts.tags, seq) : view.judge(key, parts.tags, seq)
-  if (judgement === 'void') {
+  if (judgement === 'invalid') {
     if (!isUncounted && isReplayed(space, parts, stored, seq)) countReject(space, far, key, 'replayed')
     return causeOf(view.blame(key, parts.tags, seq, isCopy))
   }
@@ -200,6 +200,6 @@ function believe(
 
 /** It lies at a position that it was not sealed for. A write is sealed for an earlier one: what the ledger has forgotten the step of may only be old. */
 function isReplayed({ ledger: { view } }: Space, { key, tags, sealed }: DecodedParts, { asOf }: Stored, seq: number): boolean {
-  if (sealed === undefined || asOf.seq <= seq || view.judgeAt(key, tags, asOf) === 'void') return false
+  if (sealed === undefined || asOf.seq <= seq || view.judgeAt(key, tags, asOf) === 'invalid') return false
   return sealed.stamp === undefined || seq >= view.outerFloor
 }

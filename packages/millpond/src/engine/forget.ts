@@ -21,7 +21,7 @@ export interface ForgetRequest {
   readonly tags?: readonly string[]
   readonly patterns?: readonly string[]
   readonly all?: boolean
-  /** `expire`: entries become stale instead of void. Default `delete`. */
+  /** `expire`: entries become stale instead of invalid. Default `delete`. */
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
   readonly reason?: RemovalReason
@@ -32,7 +32,7 @@ export interface ForgetRequest {
 }
 
 /**
- * However much there is to forget, others are not held up: it goes in steps, and what is void here is void at once.
+ * However much there is to forget, others are not held up: it goes in steps, and what is invalid here is invalid at once.
  * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and what was not sent is sent as soon as the ledger answers.
  */
 export async function forget(space: Space, given: ForgetRequest): Promise<Receipt> {
@@ -198,7 +198,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
   }
 }
 
-/** The ledger could not be told: this process forgets all the same, and believes no copy until the ledger answers. */
+/** The ledger could not be told: this process forgets all the same, and trusts no copy until the ledger answers. */
 function applyInProcess(space: Space, request: ForgetRequest): void {
   for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
   if (request.all === true) space.near?.clear('cleared')

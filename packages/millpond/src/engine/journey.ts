@@ -37,7 +37,7 @@ export class Journey {
   /** Monotonic milliseconds: no load that began earlier. */
   notBefore = Number.NEGATIVE_INFINITY
   isReachable = true
-  /** Nobody can say what has moved, and the caller must see the latest: no copy may be believed. */
+  /** Nobody can say what has moved, and the caller must see the latest: no copy may be accepted. */
   isBlind = false
   /** Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until something is waited for. */
   isAbsent = false

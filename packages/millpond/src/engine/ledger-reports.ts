@@ -54,7 +54,7 @@ export class Reports {
       const isOver = clock.monotonic() >= until
       if (standing.isUp && position !== undefined) {
         if (standing.position.epoch !== position.epoch) {
-          await pause(trustMs) // who has not heard of the new epoch by then believes nothing that it holds
+          await pause(trustMs) // who has not heard of the new epoch by then trusts nothing that it holds
           return []
         }
         const { seq } = position

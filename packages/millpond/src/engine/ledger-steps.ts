@@ -27,7 +27,7 @@ export type Forgetting = Pick<Change, 'targets' | 'drop'>
 
 /**
  * The first part of a change, and what is left. A key is dropped by the step that names it: one that was dropped before could come back, and be
- * believed when its target is forgotten. A change that writes or holds stays whole, since what it names shares one position: who makes it keeps it small.
+ * accepted when its target is forgotten. A change that writes or holds stays whole, since what it names shares one position: who makes it keeps it small.
  */
 export function cutStep(change: Change, most: number): readonly [step: Change, rest: Change | undefined] {
   if (change.write.length > 0 || isOfHolds(change) || change.targets.length <= most) return [change, undefined]

@@ -1,8 +1,8 @@
 // One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be trusted now.
 //
 // Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
-// question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
-// Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
+// question was *sent* that has been answered, memory may be trusted. What the store pushes (`follow`) only makes the next question come sooner.
+// Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not trust its own past.
 import type { Advanced, Change, Clock, HiddenNames, LedgerRegions, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
@@ -22,7 +22,7 @@ export interface LedgerOptions {
   readonly store: LedgerStore | undefined
   readonly clock: Clock
   readonly compile: (pattern: string) => (key: string) => boolean
-  /** How long after a question memory may be believed, in milliseconds. */
+  /** How long after a question memory may be trusted, in milliseconds. */
   readonly trustMs: number
   /** The longest a question or a step may take, in milliseconds. */
   readonly timeoutMs: () => number
@@ -34,7 +34,7 @@ export interface LedgerOptions {
   readonly names: () => HiddenNames | undefined
 }
 
-/** `isApplied: false`: kept in the outbox, and applied before memory is believed again. */
+/** `isApplied: false`: kept in the outbox, and applied before memory is trusted again. */
 export interface Outcome extends Advanced {
   readonly isApplied: boolean
 }
@@ -43,7 +43,7 @@ export interface Outcome extends Advanced {
 export interface LedgerHandlers {
   /** Lines were applied to the view, in order. `isOwn`: they tell of a step of this process, and may come once more with those of others. */
   applied(lines: readonly Line[], isOwn: boolean): void
-  /** The history was lost: everything held in this process is void. */
+  /** The history was lost: everything held in this process is invalid. */
   lost(why: 'epoch' | 'gap'): void
   /** The store stopped or began to answer. */
   reachable(up: boolean, error?: unknown): void
@@ -130,7 +130,7 @@ export class Ledger {
     return this.#heard
   }
 
-  /** May memory be believed now? Reads two clocks, on purpose. */
+  /** May memory be trusted now? Reads two clocks, on purpose. */
   trusted(): boolean {
     this.#used = true
     return this.isTrusted
@@ -218,7 +218,7 @@ export class Ledger {
     return advanced
   }
 
-  /** Void in this process from now on: its memory is not believed before the ledger has heard of it. */
+  /** Invalid in this process from now on: its memory is not trusted before the ledger has heard of it. */
   async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
     const { namespace } = this.#options
     // Sent later, and perhaps with others in one step, it is an invalidation like any other: who erases is told that it has not reached everybody.
@@ -258,7 +258,7 @@ export class Ledger {
     return this.#applyLocally(change.targets, change.mode, change.reason, change.id)
   }
 
-  /** `false`: a new epoch began, and memory is not believed before the next answer. */
+  /** `false`: a new epoch began, and memory is not trusted before the next answer. */
   #applyOwn(change: Change, advanced: Advanced): boolean {
     const { position } = advanced
     if (position.epoch !== this.view.epoch) {
@@ -273,7 +273,7 @@ export class Ledger {
     return true
   }
 
-  /** Our own step was answered in an epoch that we did not know: all we hold is void, and answers to questions sent before count for nothing. */
+  /** Our own step was answered in an epoch that we did not know: all we hold is invalid, and answers to questions sent before count for nothing. */
   #beginEpoch(position: Position): void {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
@@ -336,7 +336,7 @@ export class Ledger {
       for (const line of lines) this.view.apply(line)
       const isTold = this.#isBlind && why === 'gap'
       this.#isBlind = false
-      // What it held was void when the epoch was met.
+      // What it held was invalid when the epoch was met.
       if (isTold) return
       if (this.#started) this.#handlers.lost(why)
       this.#started = true

@@ -74,7 +74,7 @@ export class Load {
   /** The time to live that its loader asked for. */
   ttlMs: number | undefined
   setting: Setting | undefined
-  /** Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
+  /** Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be accepted. */
   onOutdated: (() => void) | undefined
   /** The call of the loader that this one leads, while it is under way. */
   call: { left(why: unknown): void } | undefined
@@ -157,7 +157,7 @@ export class Load {
     this.#hopes.push(hope)
   }
 
-  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
+  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not trust its own timers. */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
     return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.#start.startedWall)
   }

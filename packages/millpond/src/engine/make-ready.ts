@@ -1,11 +1,11 @@
-// Making the view of the ledger as new as a call demands, before anything is believed.
+// Making the view of the ledger as new as a call demands, before anything is accepted.
 import { decodeToken } from '../invalidate/token.ts'
 import type { Demand } from './abroad.ts'
 import type { Space } from './space.ts'
 
 /**
  * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `read-fence.ts`.
- * `false`: the ledger does not answer, so no copy may be believed.
+ * `false`: the ledger does not answer, so no copy may be accepted.
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
   const here = readyHere(space, mark, demand)

@@ -31,7 +31,7 @@ export function isFreshAt(space: Space, near: Near, slot: number, key: string): 
 
 /** It is over; or the ledger has moved past it, and it is judged. */
 function isStillGood(space: Space, near: Near, slot: number, key: string, now: number): boolean {
-  return near.freshUntil(slot) > now && reaffirm(space, near, key, slot)
+  return near.freshUntil(slot) > now && confirm(space, near, key, slot)
 }
 
 /** Nothing that has been said elsewhere speaks against it. */
@@ -42,11 +42,11 @@ function isHeard(space: Space, near: Near, slot: number, key: string): boolean {
 
 const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based', clear: 'cleared' } as const
 
-function reaffirm(space: Space, near: Near, key: string, slot: number): boolean {
+function confirm(space: Space, near: Near, key: string, slot: number): boolean {
   const { view } = space.ledger
   const judgement = view.judgeToKeep(key, near.tags(slot), near.asOf(slot))
   if (judgement === 'valid') {
-    if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
+    if (view.last > near.asOf(slot)) near.confirm(slot, view.last)
     return true
   }
   giveUp(space, near, key, slot, judgement)
@@ -56,18 +56,18 @@ function reaffirm(space: Space, near: Near, key: string, slot: number): boolean 
 /** While a ledger elsewhere has to be asked the entry stays, and is not served. */
 function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot: number, isForReader = true): boolean {
   const judgement = abroad.judge(near.tags(slot), isForReader)
-  if (judgement === 'void' || judgement === 'stale') giveUp(space, near, key, slot, judgement)
+  if (judgement === 'invalid' || judgement === 'stale') giveUp(space, near, key, slot, judgement)
   return judgement === 'valid'
 }
 
-/** Judges an entry for nobody: what is void goes, and what is not need not be judged by the read that comes next. */
+/** Judges an entry for nobody: what is invalid goes, and what is not need not be judged by the read that comes next. */
 export function settle(space: Space, near: Near, slot: number, key: string): void {
-  if (near.asOf(slot) < space.ledger.view.head && !reaffirm(space, near, key, slot)) return
+  if (near.asOf(slot) < space.ledger.view.head && !confirm(space, near, key, slot)) return
   if (space.abroad !== undefined) holdsAbroad(space, space.abroad, near, key, slot, false)
 }
 
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
-function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'void' | 'stale'): void {
+function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'invalid' | 'stale'): void {
   const { watch, ledger } = space
   const blame = ledger.view.blame(key, near.tags(slot), near.asOf(slot))
   const seen = blame === undefined ? undefined : watch.history.find(blame.seq)
@@ -134,6 +134,6 @@ export function staleInMemory(space: Space, key: string, ms: number): Found | un
   const slot = near.find(key)
   const now = space.services.clock.now()
   if (slot < 0 || near.staleUntil(slot) <= now || near.freshUntil(slot) + ms <= now) return undefined
-  if (ledger.view.judge(key, near.tags(slot), near.asOf(slot)) === 'void') return undefined
+  if (ledger.view.judge(key, near.tags(slot), near.asOf(slot)) === 'invalid') return undefined
   return { ...heldAt(near, ledger.view, key, slot), isStale: true }
 }

@@ -32,7 +32,7 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly outbox: Outbox | undefined
   readonly outlets: readonly ResolvedOutlet[]
   readonly nodeId: () => string
-  /** A step was applied that names more than keys: entries that it voids may lie anywhere in memory. */
+  /** A step was applied that names more than keys: entries that it invalidates may lie anywhere in memory. */
   readonly moved: () => void
 }
 
@@ -89,7 +89,7 @@ export function openSpace(
       reachable: (up, error) => {
         events.emit('ledger', { state: up ? 'up' : 'down', namespace, epoch: space.ledger.view.epoch })
         if (!up) {
-          const message = `${prefix} the shared ledger does not answer (${reasonOf(error)}): memory is not believed until it does`
+          const message = `${prefix} the shared ledger does not answer (${reasonOf(error)}): memory is not trusted until it does`
           events.emit('warning', { message, error })
         } else if (wasDown) events.emit('warning', { message: `${prefix} the shared ledger answers again` })
         wasDown = !up
@@ -135,7 +135,7 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
   if (outlets.length === 0) return undefined
   const heard = async (): Promise<'all' | 'late' | 'unreachable'> => {
     try {
-      // Who has not heard by then believes nothing that it holds.
+      // Who has not heard by then trusts nothing that it holds.
       return (await space().ledger.acked(undefined, trustMs + HEARD_MARGIN_MS)).length === 0 ? 'all' : 'late'
     } catch {
       return 'unreachable'
@@ -147,7 +147,7 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
 /** For an answer that is on its way to a reader still. */
 const HEARD_MARGIN_MS = 100
 
-/** Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`void-sweep.ts`). */
+/** Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`invalid-entry-sweep.ts`). */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { near, loads } = space
   const names = namesOf(space)

@@ -76,7 +76,7 @@ export class Owed {
     await step.saving
   }
 
-  /** What another run of this process, or a neighbour, could not send. Read once, before anything is believed. */
+  /** What another run of this process, or a neighbour, could not send. Read once, before anything is accepted. */
   async read(): Promise<void> {
     if (this.#outbox === undefined || this.#isRead) return
     for (const { id, change } of await this.#outbox.list(this.#namespace)) {

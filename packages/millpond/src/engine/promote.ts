@@ -10,7 +10,7 @@ import { holds, putNear } from './store-near.ts'
 /** The most keys whose promotion is counted at a time. */
 const MAX_PROMOTIONS = 10_000
 
-/** Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there. */
+/** Copies an entry that has just been trusted to memory and to the tiers above the one that had it, once it was read often enough there. */
 export function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
   const far = space.far[depth]
   if (far === undefined) return

@@ -3,11 +3,11 @@
  *
  * A copy from below memory is judged by the ledger as this process knows it, up to 400 ms late; what a loader brings is as new as the source. So a
  * reader may be given what an invalidation made that is acked elsewhere and not heard of here, and afterwards a copy from before it would still
- * be believed. No number tells such a copy: a load's own number says when it began, not when it read the source.
+ * be accepted. No number tells such a copy: a load's own number says when it began, not when it read the source.
  *
  * Therefore, from the moment at which a loader's value is given out until a question that is sent after that moment has been answered:
  * - memory holds that value of the key, or none;
- * - a read that memory cannot serve asks the ledger first. What was acked before the value was shown is known then, and older copies are void.
+ * - a read that memory cannot serve asks the ledger first. What was acked before the value was shown is known then, and older copies are invalid.
  *
  * Reads that were under way at that moment may end with either. Where two of them bring different values, nobody can tell which is newer: memory
  * keeps neither, and the key is marked as if a loader had brought it. Two that a far tier answered one after the other need no mark: at one place

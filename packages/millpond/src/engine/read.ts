@@ -253,7 +253,7 @@ const movedSince = (space: Space, load: Load, now: number): boolean =>
 /** What it was computed from in another namespace has moved. */
 function movedAbroad({ abroad }: Space, tags: readonly string[]): boolean {
   const judgement = abroad === undefined ? 'valid' : abroad.judge(tags)
-  return judgement === 'void' || judgement === 'stale'
+  return judgement === 'invalid' || judgement === 'stale'
 }
 
 /** A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations. */

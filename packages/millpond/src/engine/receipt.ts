@@ -36,7 +36,7 @@ export interface Receipt {
 /** What an invalidation came to in one tier. */
 export interface TierReceipt {
   readonly name: string
-  /** `false`: the tier did not answer; what it holds is not believed. */
+  /** `false`: the tier did not answer; what it holds is not accepted. */
   readonly ok: boolean
   readonly removed: number
 }

@@ -1,6 +1,6 @@
 // Tells who listens what has left memory, after the step that took it.
 //
-// The store cannot be called while it makes room or clears, and the engine holds slots that the next change makes void. So a listener runs in a
+// The store cannot be called while it makes room or clears, and the engine holds slots that the next change makes invalid. So a listener runs in a
 // microtask: once the step is done, and before whoever awaits the call goes on. What a listener itself makes leave waits for the next turn of
 // the event loop, and so does all beyond `MOST` tellings in one turn: a listener that puts back what was pushed out, be it asynchronous, would
 // never let go of the loop otherwise.

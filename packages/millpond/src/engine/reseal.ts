@@ -92,6 +92,6 @@ function verified(space: Space, parts: DecodedParts, stored: Stored): Position |
   const { epoch, seq } = positionOf(space, parts, stored)
   if (epoch !== view.epoch || parts.staleUntil <= space.services.clock.now()) return undefined
   const judgement = view.judgeApart(parts.key, parts.tags, seq)
-  if (judgement === 'void') return undefined
+  if (judgement === 'invalid') return undefined
   return judgement === 'valid' ? { epoch, seq: Math.max(seq, view.last) } : { epoch, seq }
 }

@@ -20,6 +20,6 @@ export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStor
 export interface Restored {
   /** What memory held at the end of it. */
   readonly restored: number
-  /** Not believed any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what there was room for. */
+  /** Not accepted any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what there was room for. */
   readonly refused: number
 }

@@ -42,7 +42,7 @@ export async function restoreHottest(parts: RestartParts, path: string, open: (n
 }
 
 /**
- * What may be believed only once must not be found again, should the process die now. Synchronous, since whoever creates a cache may invalidate
+ * What may be accepted only once must not be found again, should the process die now. Synchronous, since whoever creates a cache may invalidate
  * at once, and have it acknowledged.
  */
 function takeAway(path: string): string {
@@ -54,7 +54,7 @@ function takeAway(path: string): string {
 
 function strangerIn({ meta }: OpenSnapshot, name: string): string | undefined {
   if (meta.cache === name) return undefined
-  return `holds entries of the cache '${meta.cache}', and this one is '${name}': none was believed; give each cache a path of its own`
+  return `holds entries of the cache '${meta.cache}', and this one is '${name}': none was trusted; give each cache a path of its own`
 }
 
 interface Brought {
@@ -106,7 +106,7 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
   // A file is a tier of its own: nothing has dropped from it what was invalidated since.
-  if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'void') return false
+  if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'invalid') return false
   const fitted = space.shapes.fit(key, entry.value)
   if (typeof fitted === 'string') return false
   const own = fitted === undefined || fitted.value === entry.value ? entry : { ...entry, value: fitted.value, isNarrow: undefined }

@@ -81,14 +81,14 @@ async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry
   }
 }
 
-/** `undefined` where it is gone, over, or not believed any more. */
+/** `undefined` where it is gone, over, or not accepted any more. */
 function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
   const { ledger } = space
   const { clock } = space.services
   const slot = near.find(key)
   if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.isTrusted) return undefined
   const held = heldAt(near, ledger.view, key, slot)
-  if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'void') return undefined
+  if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'invalid') return undefined
   return {
     ...held,
     space: space.id.name,

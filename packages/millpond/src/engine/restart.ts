@@ -1,7 +1,7 @@
 // Warm restart: the hottest entries of memory are kept over a restart, and come back judged by the ledger.
 //
-// With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated meanwhile is not believed. A ledger
-// that lives in this process dies with it. Then only a file that `close` has written may be believed, and only once: it is out of its place before
+// With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated meanwhile is not accepted. A ledger
+// that lives in this process dies with it. Then only a file that `close` has written may be accepted, and only once: it is out of its place before
 // anything is acknowledged, so that a later crash cannot bring back what was invalidated since.
 import { rm } from 'node:fs/promises'
 import type { RestartOptions, RestartParts, Restored } from './restart-parts.ts'

@@ -31,7 +31,7 @@ export async function expire(space: Space, key: string, reason: RemovalReason): 
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 
-/** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be believed. */
+/** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be trusted. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
   const far = space.far.length === 0 ? undefined : (await readFar(space, [key])).found[0]
@@ -43,7 +43,7 @@ function nearEntry({ near, ledger, services }: Space, key: string): Found | unde
   if (near === undefined || slot < 0) return undefined
   const held = heldAt(near, ledger.view, key, slot)
   const judgement = ledger.view.judge(key, held.tags, held.asOf.seq)
-  if (judgement === 'void') return undefined
+  if (judgement === 'invalid') return undefined
   return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held
 }
 

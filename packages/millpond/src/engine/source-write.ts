@@ -1,4 +1,4 @@
-// Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is void after it, and the value is
+// Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is invalid after it, and the value is
 // cached only where nobody has moved its key in between. Of two writers whose writes overlap, neither's value stays: nobody but the source knows their order.
 //
 // In between, the key is held: what is loaded meanwhile is given to who asked, and kept nowhere. A writer that never comes back leaves its hold behind, and
@@ -41,7 +41,7 @@ export function holdMsOf(hold: Duration = HOLD_MS, where: string): number {
 }
 
 /**
- * With `holdMs`: what is cached of the keys, or carries the tags, is void from now on, and held for so long at most. Without: nothing is done but to look how
+ * With `holdMs`: what is cached of the keys, or carries the tags, is invalid from now on, and held for so long at most. Without: nothing is done but to look how
  * things stand.
  * @throws MillpondError `LEDGER_UNREACHABLE`: the source must not be written.
  */
@@ -88,7 +88,7 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
     for (const { policy, ...item } of items) {
       const since = write.since.get(item.key)
       const mayStore = isStored && policyOfKey(space, policy, item.key).ttlMs > 0
-      // A value whose tag moves with the write would be void at once.
+      // A value whose tag moves with the write would be invalid at once.
       if (!mayStore || moved.has(item.key) || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue
       left.delete(item.key)
       const group = groups.get(policy) ?? new Map<Position, WriteItem[]>()

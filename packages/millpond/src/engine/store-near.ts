@@ -30,7 +30,7 @@ type Owned = Omit<Found, 'asOf' | 'tier'>
  */
 export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0, now = space.services.clock.now()): boolean {
   const { near, ledger } = space
-  if (near === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'void') return false
+  if (near === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'invalid') return false
   const held = near.find(entry.key)
   if (held >= 0 && near.asOf(held) > asOf.seq) {
     if (!ledger.isLocal) near.drop(entry.key, 'replaced')

@@ -144,5 +144,5 @@ export function staleInTier(space: Space, { key, fallback, isOutdated }: Load, m
   if (fallback === undefined || isOutdated) return undefined
   const now = space.services.clock.now()
   if (fallback.staleUntil <= now || fallback.freshUntil + ms <= now) return undefined
-  return space.ledger.view.judgeAt(key, fallback.tags, fallback.asOf) === 'void' ? undefined : fallback
+  return space.ledger.view.judgeAt(key, fallback.tags, fallback.asOf) === 'invalid' ? undefined : fallback
 }

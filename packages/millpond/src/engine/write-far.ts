@@ -1,4 +1,4 @@
-// A write over far tiers: one step of the ledger voids the keys and stores the entries in its own tier; then come the other tiers, and memory last.
+// A write over far tiers: one step of the ledger invalidates the keys and stores the entries in its own tier; then come the other tiers, and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Change, Settled } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -113,7 +113,7 @@ async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<voi
   )
 }
 
-/** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
+/** One step of the ledger that invalidates the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
 async function advanceAndWrite(
   space: Space,
   entries: readonly Found[],

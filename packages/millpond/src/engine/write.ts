@@ -25,9 +25,9 @@ export interface WriteItem {
 }
 
 /**
- * Stores values, a step at a time. Ack means: every other copy of the keys is void, and this process sees the new ones.
+ * Stores values, a step at a time. Ack means: every other copy of the keys is invalid, and this process sees the new ones.
  * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed, `VALUE_TOO_LARGE` when all others are stored; `LEDGER_UNREACHABLE` when the shared tier does not
- * answer: nothing more is stored, and the keys that are left are void in this process at once, elsewhere as soon as it answers.
+ * answer: nothing more is stored, and the keys that are left are invalid in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.services.clock.now()
@@ -123,7 +123,7 @@ function endOfStep(space: Space, entries: readonly Found[], from: number): numbe
 }
 
 /**
- * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is void. `isHeld`: the key is held
+ * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is invalid. `isHeld`: the key is held
  * since then, and the hold ends.
  * @throws as `write` does.
  */

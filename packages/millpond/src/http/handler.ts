@@ -107,7 +107,7 @@ export class HttpHandler {
     const isRead = method === 'GET' || method === 'HEAD' || method === 'QUERY'
     if (!isRead && !isSafe(method)) this.#questions.write(tripOf(visit, 'method'))
     else if (!isRead) this.#questions.pass(tripOf(visit, 'method'))
-    // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be believed for others.
+    // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be accepted for others.
     else if (facts.has(method === 'QUERY' ? BYPASS & ~ASKS.body : BYPASS)) this.#questions.pass(tripOf(visit, 'bypass'))
     else {
       const isKnown = this.#questions.isUnstored(visit.primary)

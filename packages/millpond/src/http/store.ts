@@ -2,7 +2,7 @@
 //
 // An answer is loaded, not set: its fetch runs inside the load, under a key of its own. So an invalidation that arrives while the origin is still
 // answering outdates the answer like any other load, in every process (G1), although its tags are known only from its header. The index merely
-// points: a pointer to an answer that is void, evicted or expired is a miss.
+// points: a pointer to an answer that is invalid, evicted or expired is a miss.
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl, Named, Reader } from './contract.ts'
 import { tenantOf } from './key.ts'
@@ -261,7 +261,7 @@ export class HttpStore {
     const former = index?.selections ?? []
     const selections = withFirst(primary, former, request, answer, base?.id)
     const now = this.#settings.now()
-    // The longest-lived answer decides; the others are found void by themselves.
+    // The longest-lived answer decides; the others are found invalid by themselves.
     const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
     const { keepStaleMs } = this.#settings
     const left = new Set(idsOf(selections))

@@ -1,4 +1,4 @@
-// Warm restart: the hottest entries in a file, written in one piece or not at all, believed only where the ledger agrees.
+// Warm restart: the hottest entries in a file, written in one piece or not at all, accepted only where the ledger agrees.
 //
 // The first frame (see there) is what the file says of itself, each other one an entry: a JSON head (space, epoch, seq, hits, weight) and what
 // the codec made of the rest. The last frame counts the entries. A file that is damaged anywhere is set aside as a whole: a cache can be

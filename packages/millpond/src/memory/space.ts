@@ -120,7 +120,7 @@ export class Space implements Near {
     return this.#slots.asOf(slot)
   }
 
-  reaffirm(slot: number, seq: number): void {
+  confirm(slot: number, seq: number): void {
     this.#slots.setAsOf(slot, seq)
   }
 

@@ -53,7 +53,7 @@ export const METRICS = Object.freeze({
     SPACE,
     'Reads of what memory had pushed out before half its time was over.',
   ),
-  ledgerUp: metric('gauge', 'millpond_ledger_up', SPACE, 'Whether the ledger answers: 1, or 0 while memory is not believed.'),
+  ledgerUp: metric('gauge', 'millpond_ledger_up', SPACE, 'Whether the ledger answers: 1, or 0 while memory is not trusted.'),
   ledgerPending: metric('gauge', 'millpond_ledger_pending', SPACE, 'Invalidations that have not reached the ledger yet.'),
   busGaps: metric(
     'counter',
@@ -168,13 +168,13 @@ export const METRICS = Object.freeze({
     'counter',
     'millpond_tier_refused_total',
     SHARE,
-    'Entries found but not believed: invalidated, corrupt, of another key or epoch.',
+    'Entries found but not accepted: invalidated, corrupt, of another key or epoch.',
   ),
   tierRejected: metric(
     'counter',
     'millpond_tier_rejected_total',
     [...SHARE, 'reason'],
-    'Entries whose bytes were not believed: damaged, moved, replayed, or not sealed by a key of the ring.',
+    'Entries whose bytes were not accepted: damaged, moved, replayed, or not sealed by a key of the ring.',
   ),
   encrypted: metric('gauge', 'millpond_tier_encrypted', SHARE, 'Whether what is written to a tier outside the process is sealed: 1, or 0.'),
   sealedSince: metric(

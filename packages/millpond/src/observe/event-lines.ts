@@ -40,7 +40,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   ],
   tierError: ['warn', ({ tier, verb, error }) => line('warn', 'tier.failed', `${tier}: ${verb} failed`, limited(error))],
   tierRefused: ['warn', ({ tier, why }) => line('warn', 'tier.refused', `${tier} did not store an entry: ${why}`, limited())],
-  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes of ${tier} were not believed: ${why}`, limited())],
+  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes of ${tier} were not accepted: ${why}`, limited())],
   breaker: ['error', ({ tier, state }) => line(state === 'open' ? 'error' : 'info', `breaker.${state}`, `${tier} is ${BREAKER[state]}`)],
   ledger: ['error', ({ state }) => line(LEDGER[state][0], `ledger.${state}`, LEDGER[state][1])],
   settings: [
@@ -80,7 +80,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
 const BREAKER = { closed: 'used again', open: 'left out until it answers again', 'half-open': 'tried again' } as const
 const LEDGER = {
   up: ['info', 'the ledger answers again'],
-  down: ['error', 'the ledger does not answer: memory is not believed'],
+  down: ['error', 'the ledger does not answer: memory is not trusted'],
   epoch: ['warn', 'the history of the ledger was lost: memory was dropped'],
   gap: ['warn', 'invalidations of others were missed: memory was dropped'],
 } as const

@@ -30,9 +30,9 @@ export interface TierStats {
   readonly drops: number
   /** Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has no cause that it could know. */
   readonly missesByCause?: Counts<MissCause>
-  /** Found but not believed: invalidated, corrupt, of another key or epoch. */
+  /** Found but not accepted: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
-  /** Of them, those whose bytes were not believed, by the reason that the event `rejected` tells; absent where there were none. */
+  /** Of them, those whose bytes were not accepted, by the reason that the event `rejected` tells; absent where there were none. */
   readonly rejected?: Counts<Rejection>
   readonly entries?: number
   readonly bytes?: number

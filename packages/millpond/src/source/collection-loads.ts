@@ -47,7 +47,7 @@ export class CollectionLoads<Id, T> {
   /** What loading one comes to: a queued write, else the source. */
   async load(id: Id, context: CollectionContext): Promise<T | undefined> {
     const queued = this.#parts.pending(encodeKey(this.#parts.plan.keyOf(id)))
-    const value = queued === undefined ? this.#believed(id, await this.#ask(id, context), context) : queued.value
+    const value = queued === undefined ? this.#accepted(id, await this.#ask(id, context), context) : queued.value
     if (value !== undefined && value !== null) {
       const tags = this.#parts.plan.tagsOf?.(value, id)
       if (tags !== undefined) context.addTags(...tags)
@@ -56,7 +56,7 @@ export class CollectionLoads<Id, T> {
   }
 
   /** What the source answered, where it is a record. */
-  #believed(id: Id, value: T | undefined, context: CollectionContext): T | undefined {
+  #accepted(id: Id, value: T | undefined, context: CollectionContext): T | undefined {
     const { records } = this.#parts
     if (records === undefined || value === undefined) return value
     const own = records.check(value, id, 'what was loaded')

@@ -10,7 +10,7 @@ import type { SchemaAnswer } from '../core/standard-schema.ts'
 import type { CollectionOptions, RecordVersion } from '../engine/collection.ts'
 import type { Fit } from '../engine/shapes.ts'
 
-/** Ids whose versions are remembered, and for how long: a source that was set back is believed after that. */
+/** Ids whose versions are remembered, and for how long: a source that was set back is trusted after that. */
 const MAX_KNOWN = 10_000
 const KNOWN_MS = 60_000
 

@@ -157,7 +157,7 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
           assert.equal(answer.position.seq, 4)
           assert.equal(numberOf(answer, tag('x')), 2)
           assert.equal(numberOf(answer, pattern('x*')), 4)
-          // An entry as old as 0 must still be void for the deletion of y, not merely stale for its later expiry.
+          // An entry as old as 0 must still be invalid for the deletion of y, not merely stale for its later expiry.
           const y = answer.lines.filter((line) => line.targets.some((one) => one.kind === 'tag' && one.tag === 'y'))
           assert.deepEqual(
             y.map(({ seq, mode }) => ({ seq, mode })),
@@ -214,7 +214,7 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'clear',
-    title: 'a clear voids all that is older and survives in a snapshot',
+    title: 'a clear invalidates all that is older and survives in a snapshot',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         const start = (await ledger.pull('ns')).position
@@ -236,7 +236,7 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'expire-all',
-    title: 'a clear in mode expire makes stale and voids nothing',
+    title: 'a clear in mode expire makes stale and invalidates nothing',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         await ledger.advance('ns', change([tag('t')]))

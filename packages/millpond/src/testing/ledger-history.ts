@@ -7,7 +7,7 @@ import { seededRandom } from './random.ts'
 import type { Case } from './runner.ts'
 
 /** What a fresh reader of `answer` would say of an entry: by the rule of the ledger and nothing else. */
-function believed(answer: Pick<Snapshot | Tail, 'floor' | 'lines'>, targets: readonly Target[], seq: number): boolean {
+function isAccepted(answer: Pick<Snapshot | Tail, 'floor' | 'lines'>, targets: readonly Target[], seq: number): boolean {
   return (
     seq >= answer.floor &&
     targets.every((target) => numberOf({ lines: answer.lines.filter((line) => line.mode === 'delete') }, target) <= seq)
@@ -15,8 +15,8 @@ function believed(answer: Pick<Snapshot | Tail, 'floor' | 'lines'>, targets: rea
 }
 
 /** The same of an entry in a tier beside the ledger's own. */
-function believedApart(answer: Snapshot | Tail, targets: readonly Target[], seq: number): boolean {
-  return seq >= answer.outerFloor && believed(answer, targets, seq)
+function isAcceptedApart(answer: Snapshot | Tail, targets: readonly Target[], seq: number): boolean {
+  return seq >= answer.outerFloor && isAccepted(answer, targets, seq)
 }
 
 /** Longer than a busy machine takes from a question to the commit of what was loaded. */
@@ -47,7 +47,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'tags-pruned',
-    title: 'G8: a tag that is forgotten raises the floor: nothing that it voided comes back',
+    title: 'G8: a tag that is forgotten raises the floor: nothing that it invalidated comes back',
     run: (subject) =>
       using(
         subject,
@@ -57,12 +57,12 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           assert.ok(answer.lines.length < 200, `${answer.lines.length} lines are kept of 32`)
           for (let step = 1; step <= 400; step++)
             assert.equal(
-              believed(answer, [tag(`t${step}`)], step - 1),
+              isAccepted(answer, [tag(`t${step}`)], step - 1),
               false,
-              `an entry with tag t${step}, older than its invalidation, would be believed`,
+              `an entry with tag t${step}, older than its invalidation, would be accepted`,
             )
-          assert.ok(answer.floor < 400, 'the newest must stay believable')
-          assert.equal(believed(answer, [tag('untouched')], 400), true)
+          assert.ok(answer.floor < 400, 'the newest must stay acceptable')
+          assert.equal(isAccepted(answer, [tag('untouched')], 400), true)
           const below = commitItem('k', { ...answer.position, seq: answer.floor - 1 })
           assert.deepEqual(
             await ledger.commit('ns', [below, commitItem('k', answer.position)]),
@@ -154,7 +154,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           const answer = await ledger.pull('ns')
           assert.ok(answer.lines.length < 200, `${answer.lines.length} lines are kept of 32`)
           for (let step = 1; step <= 400; step++)
-            assert.equal(believedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be believed`)
+            assert.equal(isAcceptedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be accepted`)
           assert.ok(answer.outerFloor < 400)
           assert.equal(answer.floor, 0, "the ledger's own entries are as good as before")
         },
@@ -174,7 +174,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           ledger.coverOtherTiers()
           const answer = await ledger.pull('ns')
           for (let step = 1; step <= 200; step++)
-            assert.equal(believedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be believed`)
+            assert.equal(isAcceptedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be accepted`)
         },
         { targets: 32 },
       ),
@@ -237,7 +237,7 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'model',
-    title: 'G1: over seeded histories no reader, fresh or following, believes what a plain record of everything does not',
+    title: 'G1: over seeded histories no reader, fresh or following, trusts what a plain record of everything does not',
     run: async (subject) => {
       for (const seed of [1, 2, 3]) await using(subject, (_tier, ledger) => replay(seed, ledger), { targets: seed === 3 ? 16 : 100_000 })
     },
@@ -274,22 +274,22 @@ async function replay(seed: number, ledger: Parameters<Parameters<typeof using>[
       const byTag = Math.max(cleared, truth.get(JSON.stringify(asked.tag)) ?? 0)
       if (byTag > asked.seq)
         assert.equal(
-          believed(fresh, [asked.tag, clear], asked.seq),
+          isAccepted(fresh, [asked.tag, clear], asked.seq),
           false,
-          `seed ${seed}, step ${step}: ${JSON.stringify(asked)} believed by a fresh reader`,
+          `seed ${seed}, step ${step}: ${JSON.stringify(asked)} accepted by a fresh reader`,
         )
       if (moved > asked.seq && answer.kind === 'tail')
         assert.equal(
-          believed(followed, [asked.key, asked.tag, clear], asked.seq),
+          isAccepted(followed, [asked.key, asked.tag, clear], asked.seq),
           false,
-          `seed ${seed}, step ${step}: ${JSON.stringify(asked)} believed by a follower`,
+          `seed ${seed}, step ${step}: ${JSON.stringify(asked)} accepted by a follower`,
         )
       const [stored] = await ledger.commit('ns', [commitItem(name, { ...position, seq: asked.seq })])
       if (Math.max(cleared, truth.get(JSON.stringify(asked.key)) ?? 0) > asked.seq)
         assert.equal(stored, false, `seed ${seed}, step ${step}: ${JSON.stringify(asked)} committed`)
     }
-    // The newest position is always believable: forgetting may never void what nothing concerns.
-    assert.equal(believed(fresh, [key('untouched'), tag('untouched')], step), true)
+    // The newest position is always acceptable: forgetting may never invalidate what nothing concerns.
+    assert.equal(isAccepted(fresh, [key('untouched'), tag('untouched')], step), true)
     assert.deepEqual(await ledger.commit('ns', [commitItem('untouched', position)]), [true])
   }
 }

@@ -143,7 +143,7 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'hold-runs-out',
-    title: 'G16: a hold that nobody ends becomes a step that names what it held, once, and what was loaded meanwhile is void',
+    title: 'G16: a hold that nobody ends becomes a step that names what it held, once, and what was loaded meanwhile is invalid',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')

@@ -22,7 +22,7 @@ async function stepped({ ledger }: Tier): Promise<TierItem[]> {
 export const damageCases: readonly Case<TierSubject>[] = [
   {
     id: 'every-bit',
-    title: 'G22: of a record in which one bit has changed, wherever, neither position nor deadline is believed',
+    title: 'G22: of a record in which one bit has changed, wherever, neither position nor deadline is accepted',
     run: (subject) =>
       using(subject, async (tier) => {
         const { record } = subject

@@ -1,13 +1,13 @@
 // A ledger whose entries lie apart from it (a ring of nodes, the tiers of a region): they change after the step that moves the numbers.
 //
 // The step judges what may be written and stores nothing: it is given items that are over already. What a store misses afterwards leaves a copy that nobody
-// believes, since the ledger keeps its key targets as for any tier beside its own.
+// trusts, since the ledger keeps its key targets as for any tier beside its own.
 import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../core/contracts.ts'
 
 /** Where the entries are. */
 export interface ApartEntries {
   write(items: readonly TierItem[]): Promise<unknown>
-  /** After a step of the ledger, for which nobody believes them any more: as far as their stores answer. Resolves with which were there. */
+  /** After a step of the ledger, for which nobody trusts them any more: as far as their stores answer. Resolves with which were there. */
   forget(keys: readonly string[]): Promise<readonly boolean[]>
 }
 

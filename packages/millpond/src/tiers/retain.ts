@@ -3,7 +3,7 @@
 // Three kinds of history, three rules. Log lines serve processes that follow: they are kept for the window, and whoever asks for older ones
 // gets a snapshot instead. Key targets serve loads that are under way: the step that recorded them also dropped the entry from the ledger's own
 // tier, so once every load of that time is over nothing old can come back through `commit`, and the record may go; a commit from before that
-// (the commit floor) is refused. Tags and patterns name entries that nobody has dropped: forgetting one means voiding everything as old as
+// (the commit floor) is refused. Tags and patterns name entries that nobody has dropped: forgetting one means invalidating everything as old as
 // it (the floor). Where copies lie in tiers beside the ledger's own (files, Memcached, SQLite beside Redis), the step could not
 // drop them: key targets are then kept beyond the window, while there is room for them (`externalTiers`), and the commit floor is told to readers as
 // the floor of such copies (`outerFloor`). What lies in the ledger's own tier stays as good as it was.

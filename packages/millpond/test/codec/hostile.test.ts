@@ -70,11 +70,11 @@ describe('G22 corrupt, foreign and older bytes', () => {
         const step = Math.ceil(bytes.length / 300)
         for (let at = 0; at < bytes.length; at += step) {
           bytes[at] = bytes[at]! ^ mask
-          if (codec.decode(bytes) !== undefined) throw new Error(`a flip of ${mask} at ${at} is believed`)
+          if (codec.decode(bytes) !== undefined) throw new Error(`a flip of ${mask} at ${at} is accepted`)
           bytes[at] = bytes[at]! ^ mask
-          if (codec.decode(bytes.subarray(0, at)) !== undefined) throw new Error(`a cut at ${at} is believed`)
+          if (codec.decode(bytes.subarray(0, at)) !== undefined) throw new Error(`a cut at ${at} is accepted`)
         }
-        if (codec.decode(bytes) === undefined) throw new Error('the whole is not believed')
+        if (codec.decode(bytes) === undefined) throw new Error('the whole is not accepted')
       }),
       { numRuns: 100 },
     )

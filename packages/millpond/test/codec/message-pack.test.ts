@@ -1,4 +1,4 @@
-// MessagePack keeps what JSON keeps, nothing of it changed in silence, and believes no bytes that are not MessagePack.
+// MessagePack keeps what JSON keeps, nothing of it changed in silence, and trusts no bytes that are not MessagePack.
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'

@@ -23,7 +23,7 @@ async function outcome(bytes) {
   const began = process.cpuUsage()
   const parts = await codec.decode(forged(bytes), { ...place, reject: (reason) => (why = reason) })
   const { user, system } = process.cpuUsage(began)
-  return { why: parts === undefined ? why : 'believed', ms: (user + system) / 1000 }
+  return { why: parts === undefined ? why : 'accepted', ms: (user + system) / 1000 }
 }
 
 const small = codec.encode(partsOf(text), place)

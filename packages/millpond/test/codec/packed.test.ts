@@ -1,4 +1,4 @@
-// Packed values keep what JSON keeps, nothing of it changed in silence, and no bytes are believed that are not packed.
+// Packed values keep what JSON keeps, nothing of it changed in silence, and no bytes are accepted that are not packed.
 import { serialize, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'

@@ -60,7 +60,7 @@ function roundTrips(tier: () => Tier): void {
       const stored = await there.read(keys)
       for (const [at, value] of values.entries()) {
         const parts = await reads.decode(stored[at]?.body ?? Buffer.alloc(0), place)
-        if (parts === undefined) throw new Error(`value ${done + at} is not believed`)
+        if (parts === undefined) throw new Error(`value ${done + at} is not accepted`)
         assertSame(parts.value, value)
       }
       await here.drop(keys)

@@ -10,7 +10,7 @@ export function assertSame(actual: unknown, expected: unknown): void {
 
 /** The same for an entry, whatever the codec remarks on its bytes. */
 export function assertEntry(actual: DecodedParts | undefined, expected: EncodedParts): void {
-  if (actual === undefined) assert.fail('the entry is not believed')
+  if (actual === undefined) assert.fail('the entry is not accepted')
   const { isNarrow: _, isCompressed: _c, isEncrypted: _e, sealed: _s, isOldKey: _o, ...parts } = actual
   assertSame(parts, expected)
 }

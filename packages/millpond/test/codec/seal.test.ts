@@ -1,4 +1,4 @@
-// Sealed records: whatever is changed, cut, moved or opened with another key is not believed, and no nonce is used twice.
+// Sealed records: whatever is changed, cut, moved or opened with another key is not accepted, and no nonce is used twice.
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -112,8 +112,8 @@ describe('a sealed record', () => {
     const others = encode(codec, { ...partsOf('value'), ...parts }, { ...place, ...context })
     const moved = Buffer.concat([others.subarray(0, others.length - 4 - sealOf(others).length), sealOf(mine), Buffer.alloc(4)])
     moved.writeUInt32LE(sealOf(mine).length, 32)
-    const { parts: believed, why } = decode(codec, mended(moved), { ...place, ...context })
-    expect(believed).toBeUndefined()
+    const { parts: accepted, why } = decode(codec, mended(moved), { ...place, ...context })
+    expect(accepted).toBeUndefined()
     expect(why).toEqual(['tampered'])
   })
 

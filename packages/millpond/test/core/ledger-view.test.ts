@@ -1,4 +1,4 @@
-// The rule that decides which entries are believed, against the plainest model of it: all lines ever, looked through one by one.
+// The rule that decides which entries are accepted, against the plainest model of it: all lines ever, looked through one by one.
 import { describe, expect, it } from 'vitest'
 import { dependencyTag } from '../../src/core/dependency.ts'
 import type { Line, Target } from '../../src/core/ledger.ts'
@@ -26,7 +26,7 @@ const concerns = (target: Target, name: string, tags: readonly string[]): boolea
 
 function model(lines: readonly Line[], name: string, tags: readonly string[], seq: number): Judgement {
   const later = lines.filter((one) => one.seq > seq && one.targets.some((target) => concerns(target, name, tags)))
-  if (later.some(({ mode }) => mode === 'delete')) return 'void'
+  if (later.some(({ mode }) => mode === 'delete')) return 'invalid'
   return later.length > 0 ? 'stale' : 'valid'
 }
 
@@ -70,8 +70,8 @@ describe('the view of a ledger', () => {
     )
   })
 
-  it('with room for few targets, never believes what all lines together would not', () => {
-    const strict = { valid: 0, stale: 1, void: 2 } as const
+  it('with room for few targets, never trusts what all lines together would not', () => {
+    const strict = { valid: 0, stale: 1, invalid: 2 } as const
     fc.assert(
       fc.property(anyLines, fc.array(anyEntry, { minLength: 1, maxLength: 6 }), (lines, entries) => {
         const view = viewOf(2)
@@ -101,7 +101,7 @@ describe('the view of a ledger', () => {
     expect([view.floor, view.outerFloor]).toEqual([0, 1])
     expect([view.judge('other', [], 0), view.judgeApart('other', [], 0), view.judgeApart('other', [], 1)]).toEqual([
       'valid',
-      'void',
+      'invalid',
       'valid',
     ])
   })
@@ -113,20 +113,25 @@ describe('the view of a ledger', () => {
     for (const seq of [2, 3, 4]) view.apply(line(seq, [key(`k${seq}`)]))
     expect(view.outerFloor).toBe(2)
     const judged = (name: string, seq: number) => view.judgeDependent(name, [dependencyTag(name)], seq)
-    expect([judged('other', 0), judged('a', 0), judged('a', 1)]).toEqual(['valid', 'void', 'valid'])
+    expect([judged('other', 0), judged('a', 0), judged('a', 1)]).toEqual(['valid', 'invalid', 'valid'])
     expect(view.blameDependent('a', [dependencyTag('a')], 0)).toMatchObject({ kind: 'tag', seq: 1 })
   })
 
-  it('a forgotten tag voids everything as old as it', () => {
+  it('a forgotten tag invalidates everything as old as it', () => {
     const view = viewOf(2)
     for (const [at, name] of ['a', 'b', 'c'].entries()) view.apply(line(at + 1, [tag(name)]))
-    expect([view.judge('k', [], 0), view.judge('k', [], 1), view.judge('k', ['b'], 1)]).toEqual(['void', 'valid', 'void'])
+    expect([view.judge('k', [], 0), view.judge('k', [], 1), view.judge('k', ['b'], 1)]).toEqual(['invalid', 'valid', 'invalid'])
   })
 
-  it('one pattern too many voids what is older than the oldest of them', () => {
+  it('one pattern too many invalidates what is older than the oldest of them', () => {
     const view = viewOf()
     for (let seq = 1; seq <= MAX_PATTERNS + 1; seq++) view.apply(line(seq, [pattern(`p${seq}*`)]))
-    expect([view.floor, view.judge('k', [], 0), view.judge('k', [], 1), view.judge('p7', [], 5)]).toEqual([1, 'void', 'valid', 'void'])
+    expect([view.floor, view.judge('k', [], 0), view.judge('k', [], 1), view.judge('p7', [], 5)]).toEqual([
+      1,
+      'invalid',
+      'valid',
+      'invalid',
+    ])
   })
 
   it('says of an own step that came first what is known of the lines before it: nothing', () => {
@@ -141,12 +146,12 @@ describe('the view of a ledger', () => {
     expect([view.last, view.floor, view.outerFloor]).toEqual([5, 3, 4])
   })
 
-  it('begins anew with an epoch, and believes nothing of another', () => {
+  it('begins anew with an epoch, and trusts nothing of another', () => {
     const view = viewOf()
     view.apply(line(1, [tag('x'), pattern('a*'), key('b')]))
-    expect(view.judgeAt('k', [], { epoch: 'before', seq: 9 })).toBe('void')
+    expect(view.judgeAt('k', [], { epoch: 'before', seq: 9 })).toBe('invalid')
     view.restart({ epoch: 'next', seq: 0 }, 0, 0)
     expect([view.judge('b', ['x'], 0), view.judge('ab', [], 0), view.head]).toEqual(['valid', 'valid', 0])
-    expect([view.judgeAt('b', [], { epoch: 'e', seq: 1 }), view.judgeAt('b', [], { epoch: 'next', seq: 0 })]).toEqual(['void', 'valid'])
+    expect([view.judgeAt('b', [], { epoch: 'e', seq: 1 }), view.judgeAt('b', [], { epoch: 'next', seq: 0 })]).toEqual(['invalid', 'valid'])
   })
 })

@@ -239,7 +239,7 @@ function betweenProcesses(tiers: (retain?: RetainOptions) => CacheOptions['tiers
     return { cache: create(), peer: create(), clock }
   }
 
-  /** The peer has it in memory, as something that it believes. */
+  /** The peer has it in memory, as something that it trusts. */
   const begin = async (cache: Cache, peer: Cache): Promise<Cache> => {
     const people = cache.namespace('people')
     await people.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })

@@ -35,7 +35,7 @@ describe('erasing a tenant with a key of its own', () => {
     const erased = await a.erase({ tenant: 'acme' })
     expect(erased).toMatchObject({ isProven: true, unheard: [], keys: { ids: [expect.stringMatching(/^t-/)] } })
     for (const cache of [mine, its, bare]) expect(await cache.get('k')).toBeUndefined()
-    // From a backup, at a position that would be believed.
+    // From a backup, at a position that would be accepted.
     const rejected: string[] = []
     for (const cache of [a, b, c]) cache.on('rejected', ({ why }) => rejected.push(why))
     const { position } = (await mine.explain('k')).ledger

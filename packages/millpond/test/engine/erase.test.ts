@@ -36,7 +36,7 @@ function bytesUnder(path: string): Buffer {
   return Buffer.concat(readdirSync(path).map((name) => bytesUnder(join(path, name))))
 }
 
-/** Everything that puts a subject's value somewhere: written, overwritten, loaded, void, over, large, in another process. */
+/** Everything that puts a subject's value somewhere: written, overwritten, loaded, invalid, over, large, in another process. */
 async function fill(a: Cache, b: Cache): Promise<void> {
   const value = (name: string) => ({ text: `${CANARY} ${name}`, more: 'x'.repeat(200) })
   await a.set('written', value('first'), { tags: ['subject'] })

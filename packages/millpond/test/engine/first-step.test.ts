@@ -1,4 +1,4 @@
-// A process whose first call is a step of its own believes what others stored before, as one that reads first does.
+// A process whose first call is a step of its own trusts what others stored before, as one that reads first does.
 import { join } from 'node:path'
 import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'

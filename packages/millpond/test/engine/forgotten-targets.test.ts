@@ -24,7 +24,7 @@ describeWith('redis', 'forgotten targets', () => {
   const opened = (name: string, file: string, targets: number) =>
     open({
       name,
-      // What is judged is what is void, and not how busy the machine is.
+      // What is judged is what is invalid, and not how busy the machine is.
       tiers: [
         memory({ maxEntries: 100 }),
         patient(sqlite({ path: file })),
@@ -32,7 +32,7 @@ describeWith('redis', 'forgotten targets', () => {
       ],
     })
 
-  /** A read that was not answered in time says nothing of what is void: the machine was busy, and is asked again. */
+  /** A read that was not answered in time says nothing of what is invalid: the machine was busy, and is asked again. */
   const UNHEARD = new Set(['tier_error', 'breaker_open', 'ledger_unreachable'])
 
   const readAll = async (cache: Cache, keys: readonly string[]): Promise<unknown[]> => {
@@ -51,7 +51,7 @@ describeWith('redis', 'forgotten targets', () => {
     return values
   }
 
-  it('G1: many more keys are written than the ledger remembers, and none of them is void', async () => {
+  it('G1: many more keys are written than the ledger remembers, and none of them is invalid', async () => {
     const cache = opened(`many${count++}`, path(), 1000)
     await cache.set('old', 'old', { tags: ['t'] })
     const keys = Array.from({ length: 5000 }, (_, index) => `k${index}`)
@@ -74,7 +74,7 @@ describeWith('redis', 'forgotten targets', () => {
     expect(cache.stats().missesByCause).not.toHaveProperty('invalidated_all')
   })
 
-  it('G1: a copy in a file whose target was forgotten while nobody followed is not believed', async () => {
+  it('G1: a copy in a file whose target was forgotten while nobody followed is not accepted', async () => {
     const name = `copies${count++}`
     const file = path()
     const first = opened(name, file, 64)
@@ -108,7 +108,7 @@ describeWith('redis', 'forgotten targets', () => {
     expect(await readAll(opened(name, path(), 1000), keys)).toEqual(expected)
   })
 
-  it('G1: three tiers beside the ledger, and none of their copies is void for another key', async () => {
+  it('G1: three tiers beside the ledger, and none of their copies is invalid for another key', async () => {
     const cache = open({
       name: `three${count++}`,
       tiers: [
@@ -157,7 +157,7 @@ describeWith('redis', 'forgotten targets', () => {
     expect(await readAll(again, keys)).toEqual(expected)
   })
 
-  it('G1: a copy below whose entry the tier of the ledger has lost is believed for as long as its target would be known', async () => {
+  it('G1: a copy below whose entry the tier of the ledger has lost is accepted for as long as its target would be known', async () => {
     const name = `lost${count++}`
     const file = path()
     const cache = opened(name, file, 64)

@@ -1,4 +1,4 @@
-// G1, G2, G8: nothing loaded before an acked invalidation is believed after it.
+// G1, G2, G8: nothing loaded before an acked invalidation is accepted after it.
 import { expect, it } from 'vitest'
 import { gate, onEverySetup, until } from './setups.ts'
 
@@ -59,7 +59,7 @@ onEverySetup('invalidation', (create) => {
     await expect(cache.set('k', 1, { tags: tags.slice(0, 129) })).rejects.toThrow(/at most 128 are allowed on an entry/)
   })
 
-  it('G2: a load whose tags become known only at its end is not believed by a reader who invalidated one of them meanwhile', async () => {
+  it('G2: a load whose tags become known only at its end is not accepted by a reader who invalidated one of them meanwhile', async () => {
     const cache = create()
     const slow = gate<string>()
     let loads = 0

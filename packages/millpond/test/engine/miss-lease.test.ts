@@ -315,7 +315,7 @@ describe('a lease', () => {
     expect(await cache.get('k')).toBeUndefined()
   })
 
-  it('a ledger that was silent at the miss, and answers by the set, is believed', async () => {
+  it('a ledger that was silent at the miss, and answers by the set, is accepted', async () => {
     const { clock, link, peer } = peers()
     const cache = peer()
     await cache.get('before')

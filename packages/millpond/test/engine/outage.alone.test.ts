@@ -78,7 +78,7 @@ describeWith('redis', 'outage of the shared tier', () => {
     await until('the ledger is back', async () => cache.info().health === 'ok')
   })
 
-  it('G4: memory is not believed longer than B without an answer', async () => {
+  it('G4: memory is not trusted longer than B without an answer', async () => {
     const cache = cacheOn(server.url)
     await cache.set('k', 'v')
     expect(cache.peek('k'), 'in time').toBe('v')
@@ -89,7 +89,7 @@ describeWith('redis', 'outage of the shared tier', () => {
     } finally {
       await server.resume()
     }
-    await until('memory is believed again', async () => (await cache.get('k')) === 'v')
+    await until('memory is trusted again', async () => (await cache.get('k')) === 'v')
   })
 
   it('G4: maxStale serves local copies through an outage', async () => {
@@ -106,7 +106,7 @@ describeWith('redis', 'outage of the shared tier', () => {
     }
   })
 
-  it('G5: an invalidation that cannot reach the ledger rejects, holds here at once, and reaches the others before memory is believed again', async () => {
+  it('G5: an invalidation that cannot reach the ledger rejects, holds here at once, and reaches the others before memory is trusted again', async () => {
     const [here, there] = [cacheOn(server.url), cacheOn(server.url)]
     await here.set('k', 'old', { tags: ['t'] })
     await here.set('k2', 'old', { tags: ['t'] })
@@ -127,7 +127,7 @@ describeWith('redis', 'outage of the shared tier', () => {
     expect(await there.get('k2')).toBeUndefined()
   })
 
-  it('G6: a server restarted empty begins a new epoch: memory is dropped, loads in flight are void', async () => {
+  it('G6: a server restarted empty begins a new epoch: memory is dropped, loads in flight are invalid', async () => {
     const own = await startRedis()
     const cache = cacheOn(own.url)
     try {

@@ -1,4 +1,4 @@
-// G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is believed.
+// G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is trusted.
 import { join } from 'node:path'
 import Database from 'libsql'
 import { memory } from 'millpond'
@@ -41,7 +41,7 @@ describeWith('redis', 'outbox', () => {
     await kept.close()
   })
 
-  it('what a killed process kept is applied by the next one before it believes anything', async () => {
+  it('what a killed process kept is applied by the next one before it trusts anything', async () => {
     const path = join(newFolder(), 'outbox.db')
     const first = open({ name: 'left', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await first.set('k', 'old', { tags: ['t'] })

@@ -34,7 +34,7 @@ onEverySetup('reported of other caches', (create) => {
   }
   for (const [how, options] of Object.entries(BEHIND))
     for (const [what, change] of Object.entries(meanwhile))
-      it(`G1: while a refresh runs behind (${how}) ${what}: what it brings is not believed`, async () => {
+      it(`G1: while a refresh runs behind (${how}) ${what}: what it brings is not accepted`, async () => {
         const cache = create()
         const brings = (value: unknown) => (context: { addTags(...tags: string[]): void }) => {
           context.addTags('t')

@@ -113,7 +113,7 @@ describe('T8: a route that changes', () => {
     const { cache, ledger } = openParts(folder, { route: BY_SIZE })
     const misses: string[] = []
     cache.on('miss', ({ cause }) => misses.push(cause))
-    expect((await cache.explain('large')).tiers.at(-1)).toMatchObject({ tier: 'sqlite', state: 'void', cause: 'switched_off' })
+    expect((await cache.explain('large')).tiers.at(-1)).toMatchObject({ tier: 'sqlite', state: 'invalid', cause: 'switched_off' })
     expect(await cache.get('large')).toBeUndefined()
     await cache.flush()
     expect([await keysIn(ledger), misses]).toEqual([[], ['switched_off']])

@@ -49,7 +49,7 @@ describe('warm restart', () => {
     expect(await open({ restart: { path } }).ready()).toEqual({ restored: 6, refused: 0 })
   })
 
-  it('memory alone: a file is believed once, so that a crash after it brings nothing back', async () => {
+  it('memory alone: a file is trusted once, so that a crash after it brings nothing back', async () => {
     const folder = newFolder()
     const path = join(folder, 'hot.snapshot')
     const first = open({ restart: { path } })
@@ -322,7 +322,7 @@ describe('warm restart', () => {
     expect(await again.ready()).toEqual({ restored: 0, refused: 3 })
   })
 
-  it('memory alone: a file that a former process died over is not believed, and a folder in its place is left alone', async () => {
+  it('memory alone: a file that a former process died over is not trusted, and a folder in its place is left alone', async () => {
     const folder = newFolder()
     const path = join(folder, 'hot.snapshot')
     const first = open({ restart: { path } })

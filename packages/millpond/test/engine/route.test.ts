@@ -19,7 +19,7 @@ interface Parts {
 function openParts(route: readonly RouteRule[], folder = newFolder(), more: CacheOptions = {}): Parts {
   const files = file({ path: join(folder, 'entries') })
   const ledger = sqlite({ path: join(folder, 'ledger.db') })
-  // Memory is believed for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test.
+  // Memory is trusted for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test.
   const cache = open({ name: 'routed', maxStale: '20s', tiers: [memory(), files, ledger], route, defaults: { ttl: '1m' }, ...more })
   return { cache, files, ledger }
 }
@@ -156,7 +156,7 @@ describe('T8: rules of route', () => {
     expect(await cache.get('k')).toBeUndefined()
     await cache.set('k', 'new')
     await cache.close()
-    // The write has voided what it did not reach.
+    // The write has invalidated what it did not reach.
     expect(await openParts([], folder).cache.get('k')).toBeUndefined()
   })
 

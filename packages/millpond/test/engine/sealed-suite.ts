@@ -12,9 +12,9 @@ let count = 0
 
 type Rejected = CacheEvents['rejected']
 
-/** A process with its own view of one shared tier, and what it did not believe. */
+/** A process with its own view of one shared tier, and what it did not trust. */
 function processOf(tiers: CacheOptions['tiers'], name: string, more: CacheOptions = {}): { cache: Cache; rejected: Rejected[] } {
-  // What is judged is what is believed, and not how soon a busy ledger answers.
+  // What is judged is what is accepted, and not how soon a busy ledger answers.
   const cache = open({ name, maxStale: '20s', tiers: tiers ?? [], codec, ...more })
   const rejected: Rejected[] = []
   cache.on('rejected', (one) => rejected.push(one))
@@ -118,7 +118,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
           // Of a write before a clear nobody knows whether its step was forgotten or is a lie.
           if (seq !== old.asOf.seq && !(made === 'written' && moved === 'a clear'))
             expect(rejected.map(({ why }) => why)).toContain('replayed')
-          expect((await cache.explain('k')).tiers.at(-1)?.state).toBe('void')
+          expect((await cache.explain('k')).tiers.at(-1)?.state).toBe('invalid')
         }
       }
       expect(await a.cache.getOrSet('k', () => 'loaded')).toBe('loaded')
@@ -171,7 +171,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     expect(await start().cache.getOrSet('k', () => 'w', { staleFor: '1h' })).toBe('v')
   })
 
-  test('a write whose answer was lost, and which is owed and sent again, is not believed', async () => {
+  test('a write whose answer was lost, and which is owed and sent again, is not accepted', async () => {
     const { name, start } = fresh()
     const broken = tierOf()
     const ledger = broken.ledger as LedgerStore
@@ -211,7 +211,7 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     expect(done).toMatchObject({ unreadable: 0, unlisted: [] })
     expect(done.seen).toBeGreaterThan(count - 10)
     expect(await a.cache.reseal()).toMatchObject({ resealed: 0 })
-    // Who has the new key alone reads all of it, and none of what was void.
+    // Who has the new key alone reads all of it, and none of what was invalid.
     const next = processOf([patient(tierOf())], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) } })
     const values = await next.cache.getMany(numbers.map((index) => `k${index}`))
     expect(values).toEqual(numbers.map((index) => (index === 7 ? 'new' : index === 8 ? undefined : index)))

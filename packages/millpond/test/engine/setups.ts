@@ -27,7 +27,7 @@ export function closeAfterEach(): void {
   })
 }
 
-/** With SQLite and files waited for as if nothing else ran on the machine, and what they have told believed for as long, unless a suite says for how long. */
+/** With SQLite and files waited for as if nothing else ran on the machine, and what they have told trusted for as long, unless a suite says for how long. */
 export function open(options: CacheOptions = {}): Cache {
   const { tiers } = options
   const given = options.clock === undefined ? { ...UNHURRIED, ...options } : options

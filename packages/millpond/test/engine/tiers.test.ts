@@ -113,7 +113,7 @@ describe('tiers', () => {
     expect(middle.calls.filter((call) => call.startsWith('drop'))).toEqual(['drop 2'])
   })
 
-  it('T9 R1: a tier that is down is skipped, its breaker opens, and it is used again when it is back; what it missed is not believed', async () => {
+  it('T9 R1: a tier that is down is skipped, its breaker opens, and it is used again when it is back; what it missed is not accepted', async () => {
     const middle = spied(file())
     const cache = open({ tiers: [{ use: middle, breaker: { threshold: 2, openMs: 20 } }, file()] })
     const states: string[] = []

@@ -1,4 +1,4 @@
-// The recorder and the checker together, on real processes: they are believed only while they find what is planted.
+// The recorder and the checker together, on real processes: they are trusted only while they find what is planted.
 import { describe, expect, test } from 'vitest'
 import type { FaultName } from '../../src/testing/nemesis.ts'
 import { isLong, sized } from '../form.ts'

@@ -1,4 +1,4 @@
-// The simulator and the checker are believed only while they find each deliberate defect, and find nothing without it.
+// The simulator and the checker are trusted only while they find each deliberate defect, and find nothing without it.
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../../src/testing/random.ts'

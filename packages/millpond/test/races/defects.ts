@@ -68,13 +68,13 @@ function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) 
 /** Nobody hears a push: what others did is unknown until the next question, every 100 ms. */
 const deaf = withLedger(() => ({ follow: () => () => {} }))
 
-/** Removing everything takes its time: what is still there meanwhile must not be believed. */
+/** Removing everything takes its time: what is still there meanwhile must not be accepted. */
 function slowSweep(tier: Tier, clock: FakeClock): Tier {
   const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
   return { ...tier, clear: (prefix) => pause(50).then(() => tier.clear(prefix)) }
 }
 
-/** What a process believes the time to be: noted by a timer, so that after a stop it is old until the timer has run. */
+/** What a process takes the time to be: noted by a timer, so that after a stop it is old until the timer has run. */
 function cachedClock(clock: FakeClock): Clock {
   let noted = { now: clock.now(), monotonic: clock.monotonic() }
   const note = (): void => {

@@ -84,7 +84,7 @@ async function watch(masterPort: number, quorum: number, downAfterMs: number): P
     args: (_, folder) => [join(folder, 'sentinel.conf'), '--sentinel'],
     ready: async (port) => (await ask(`redis://127.0.0.1:${port}`, ['PING'])) === 'PONG',
   })
-  // Who believes itself master after its return is made a replica after four such periods, eight seconds usually. Before Redis 7 they are what they are.
+  // Who takes itself for the master after its return is made a replica after four such periods, eight seconds usually. Before Redis 7 they are what they are.
   await ask(sentinel.url, ['SENTINEL', 'DEBUG', 'PUBLISH-PERIOD', '500', 'INFO-PERIOD', '1000']).catch(() => {})
   return sentinel
 }

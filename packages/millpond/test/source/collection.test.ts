@@ -61,7 +61,7 @@ onEverySetup('a collection', (openCache) => {
     expect(await people.get(1)).toEqual(user(1, 'Barbara'))
   })
 
-  it('writes through: a load that began before is not believed, and the new value is there', async () => {
+  it('writes through: a load that began before is not accepted, and the new value is there', async () => {
     const { rows, options } = users()
     rows.set(1, user(1, 'old'))
     const loads = gate()
@@ -107,7 +107,7 @@ onEverySetup('a collection', (openCache) => {
     expect(asked).toEqual([[1]])
   })
 
-  it('passes an error of the source on, and does not believe what was cached', async () => {
+  it('passes an error of the source on, and does not trust what was cached', async () => {
     const { rows, options } = users()
     rows.set(1, user(1))
     const people = openCache().collection('user', {

@@ -127,7 +127,7 @@ describe('a key that is being written', () => {
 })
 
 onEverySetup('a transaction', (openCache) => {
-  it('voids what it names before and after, and caches what it sets', async () => {
+  it('invalidates what it names before and after, and caches what it sets', async () => {
     const cache = openCache()
     await cache.set('a', 'old')
     await cache.set('list', ['old'], { tags: ['lists'] })
@@ -144,7 +144,7 @@ onEverySetup('a transaction', (openCache) => {
     expect(await cache.get('b'), 'its tag moved with the transaction').toBeUndefined()
   })
 
-  it('does not believe a load that began before its end', async () => {
+  it('does not trust a load that began before its end', async () => {
     const cache = openCache()
     const loads = gate()
     const begun = gate()

@@ -73,7 +73,7 @@ describe('two versions of a program', () => {
     expect(await oldPeople.get(1)).toEqual({ id: 1, name: 'Ada Lovelace' })
     await old.flush()
     expect([asked, misses, old.stats().missesByCause.other_shape]).toEqual([['old'], ['other_shape'], 1])
-    expect(await young.explain(['user', 1])).toMatchObject({ tiers: [{}, { state: 'void', cause: 'other_shape' }] })
+    expect(await young.explain(['user', 1])).toMatchObject({ tiers: [{}, { state: 'invalid', cause: 'other_shape' }] })
     // Many at once, and by the cache's own verbs too.
     await oldPeople.setMany([
       [2, { id: 2, name: 'Grace Hopper' }],
@@ -217,7 +217,7 @@ interface Row {
 }
 
 describe('versionOf', () => {
-  it('G7: an older version than a process has seen is not believed: of a lagging source kept nowhere, of a tier a miss', async () => {
+  it('G7: an older version than a process has seen is not accepted: of a lagging source kept nowhere, of a tier a miss', async () => {
     const clock = fakeClock({ now: Date.now() })
     const path = join(newFolder(), 'cache.db')
     const make = () => open({ clock, tiers: [memory(), sqlite({ path })] })

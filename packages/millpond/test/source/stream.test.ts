@@ -231,7 +231,7 @@ describeWith('redis', 'a write log in Redis', () => {
 })
 
 describeWith('redis', 'a server whose settings nobody may read', () => {
-  it('is refused, unless its owner is believed', async () => {
+  it('is refused, unless its owner is trusted', async () => {
     const server = await startRedis({ args: DURABLE, acl: { user: 'app', password: 'secret', rules: '~* +@all -config' } })
     try {
       const ready = async (stream: WriteStreamOptions) => {

@@ -1,4 +1,4 @@
-// The checker is believed only while it passes good histories and finds each planted fault.
+// The checker is trusted only while it passes good histories and finds each planted fault.
 import { describe, expect, test } from 'vitest'
 import { checkHistory, focusHistory, type Rule } from '../../src/testing/checker.ts'
 import type { Commit, HistoryLine, Load, Operation } from '../../src/testing/history.ts'

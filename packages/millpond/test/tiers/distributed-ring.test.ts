@@ -257,7 +257,7 @@ describe('T6: a ring of three nodes, two copies', () => {
     await ring.close()
   })
 
-  test('the ledger away: nothing of the ring is believed', async () => {
+  test('the ledger away: nothing of the ring is accepted', async () => {
     let isUp = true
     const journey = { send: async () => (isUp ? undefined : Promise.reject(new Error('cut'))), back: async () => {}, push: async () => {} }
     const cache = createCache({ tiers: [ringOf({ ledger: ledger.connect(journey) })], clock })

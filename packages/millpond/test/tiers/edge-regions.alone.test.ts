@@ -153,7 +153,7 @@ describeWith('redis', 'two regions', () => {
     await expect.poll(() => eu.explain('k')).toMatchObject({ tiers: [{ tier: 'memory' }, { region: 'us', state: 'fresh' }] })
   })
 
-  test('a region that is cut off believes nothing for longer than the lag, goes on answering, and is whole again when it is healed', {
+  test('a region that is cut off trusts nothing for longer than the lag, goes on answering, and is whole again when it is healed', {
     timeout: 30_000,
   }, async () => {
     const [us, eu] = await startBoth()

@@ -88,7 +88,7 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       const receipt = await caches[at].invalidateTags(['users'])
       expect(await receipt.acked({ timeout: 20_000 })).toEqual([])
       const before = source
-      // A region that has applied it has processes that believe their memory for some moments more.
+      // A region that has applied it has processes that trust their memory for some moments more.
       for (const cache of Object.values(caches))
         await until('what was loaded since', async () => (await cache.getOrSet('user:1', load, { tags: ['users'] })) > before)
     }

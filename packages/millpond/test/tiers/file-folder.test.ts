@@ -59,7 +59,7 @@ describe('what is not ours', () => {
     expect(existsSync(join(path, '00000002.millpond'))).toBe(true)
   })
 
-  test('a segment of another folder is not believed', async () => {
+  test('a segment of another folder is not accepted', async () => {
     const theirs = folder()
     const tier = open(theirs)
     await tier.write([item('k', 'theirs')])

@@ -67,7 +67,7 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
     expect(await lying()).toEqual([])
   })
 
-  it('G1: an entry that missed its drop while its server was frozen is not believed when it is back', async () => {
+  it('G1: an entry that missed its drop while its server was frozen is not accepted when it is back', async () => {
     const { one, other } = openTwo([tierOf({}), tierOf({})])
     const keys = Array.from({ length: 20 }, (_, at) => `k${at}`)
     await one.setMany(keys.map((key) => [key, 'old']))

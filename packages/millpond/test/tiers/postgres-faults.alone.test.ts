@@ -394,7 +394,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await until('the tier to answer', () => answers(tier))
     })
 
-    test('sessions in another isolation are refused, not believed', async () => {
+    test('sessions in another isolation are refused, not accepted', async () => {
       await opened()
       const tier = open({ pool: pool({ options: '-c default_transaction_isolation=serializable' }) })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ message: expect.stringContaining('needs READ COMMITTED') })

@@ -229,7 +229,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     expect((await tier.ledger.pull('ns')).position.epoch).toBe(answer.position.epoch)
   }, 90_000)
 
-  test('G1, G3: a frozen master that wakes after the promotion is not believed by either process', async () => {
+  test('G1, G3: a frozen master that wakes after the promotion is not trusted by either process', async () => {
     fresh()
     const caches = [0, 1].map(() => {
       const cache = createCache({ name: 'frozen', tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })] })

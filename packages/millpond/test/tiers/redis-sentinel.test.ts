@@ -182,7 +182,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
     await until('the old master to follow', () => follows(old), ELECTION_MS)
   }, 90_000)
 
-  test('a demoted master is left at once, also one that was frozen and still believes in itself', async () => {
+  test('a demoted master is left at once, also one that was frozen and still takes itself for the master', async () => {
     const tier = open({ commandTimeout: 1000 })
     const before = (await tier.ledger.pull('ns')).position
     const old = await masterNow()

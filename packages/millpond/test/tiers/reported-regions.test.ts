@@ -73,7 +73,7 @@ describe('a region that was away', () => {
     await close(us.cache, eu.cache)
   })
 
-  test('what was invalidated longer ago than the log reaches back is not believed when it returns (keycloak/keycloak#52696)', async () => {
+  test('what was invalidated longer ago than the log reaches back is not accepted when it returns (keycloak/keycloak#52696)', async () => {
     servers.us = simulatedServer({ now: () => clock.now(), targets: 20 })
     const { us, eu } = await startBoth()
     await settled(eu.cache.getOrSet('role', () => 'admin'))

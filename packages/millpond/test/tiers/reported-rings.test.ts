@@ -302,7 +302,7 @@ describe('copies of what is no more', () => {
     return { rings, one: one ?? expect.fail(), other: other ?? expect.fail() }
   }
 
-  test('what one process kept for a node is void when another one has deleted it meanwhile (scylladb/scylladb#23712)', async () => {
+  test('what one process kept for a node is invalid when another one has deleted it meanwhile (scylladb/scylladb#23712)', async () => {
     const { rings, one, other } = both()
     const [owner = ''] = rings[0].ownersOf('cache:default:k')
     await away(rings[0], owner)

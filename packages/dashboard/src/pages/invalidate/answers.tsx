@@ -21,8 +21,8 @@ interface AnswerRow {
 }
 
 const SAYS: Readonly<Record<string, string>> = {
-  acked: 'has heard of it: nothing older is believed there',
-  behind: 'answers, and has not heard of it yet; its memory is not believed until it has',
+  acked: 'has heard of it: nothing older is accepted there',
+  behind: 'answers, and has not heard of it yet; its memory is not trusted until it has',
   late: 'does not answer; it asks for what it missed before it serves again',
   left: 'is gone, and its memory with it',
 }
@@ -83,7 +83,7 @@ function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: num
         says: ok
           ? removed > 0
             ? `${count(removed)} entries dropped there at once`
-            : 'its older entries are not believed any more'
+            : 'its older entries are not accepted any more'
           : 'could not be told; its entries are judged by the ledger all the same',
       })),
   ]

@@ -106,7 +106,7 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
       )}
       {plan.keys === 0 && (
         <Notice>
-          <b>No key in memory fits.</b> Running it still makes sure that no older copy is believed anywhere.
+          <b>No key in memory fits.</b> Running it still makes sure that no older copy is accepted anywhere.
         </Notice>
       )}
     </div>

@@ -119,7 +119,7 @@ function CopyState({ copy, isOdd }: { readonly copy: Copy; readonly isOdd: boole
     )
   if (copy.state === 'unavailable') return <Word tone="unknown">unknown</Word>
   if (copy.state === 'stale') return <Word tone="warning">stale</Word>
-  return <>{copy.state === 'void' ? 'forgotten' : copy.state}</>
+  return <>{copy.state === 'invalid' ? 'forgotten' : copy.state}</>
 }
 
 function TimeLeft({ copy }: { readonly copy: Copy }) {

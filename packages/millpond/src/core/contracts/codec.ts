@@ -2,7 +2,7 @@
 import type { Position } from '../ledger.ts'
 
 /**
- * Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
+ * Why bytes were not trusted. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
  * `tampered`: of sealed ones. `shredded`: of a tenant whose key was destroyed; `no_answer`: where its key is kept does not answer. `moved`, `replayed`: told by the cache, of sealed
  * ones that lie where they were not written to, or that were there before.
  */
@@ -36,7 +36,7 @@ export interface CodecContext {
   readonly asOf: Position
   /** Of a write: what its step will be known by (`stampOf` its line's id), since its number is not known yet. */
   readonly stamp?: string
-  /** Told why bytes are not believed, where a codec can tell: a word for counters, never anything of what they hold. */
+  /** Told why bytes are not accepted, where a codec can tell: a word for counters, never anything of what they hold. */
   readonly reject?: (why: Rejection) => void
 }
 

@@ -56,10 +56,10 @@ export interface Advanced {
 export interface Snapshot {
   readonly kind: 'snapshot'
   readonly position: Position
-  /** Entries below it are void, whatever else is known. */
+  /** Entries below it are invalid, whatever else is known. */
   readonly floor: number
   /**
-   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the ledger's own) are void. Never less than
+   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the ledger's own) are invalid. Never less than
    * what was answered before in this epoch.
    */
   readonly outerFloor: number
@@ -85,7 +85,7 @@ export interface LeaseAsk {
 export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
 
 /**
- * The ledger's record of a namespace. One step each; every step names the epoch it believes in.
+ * The ledger's record of a namespace. One step each; every step names the epoch that it goes by.
  * Rejects with `LEDGER_UNREACHABLE` when the store does not answer in time.
  */
 export interface LedgerStore {

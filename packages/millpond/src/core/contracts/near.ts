@@ -27,7 +27,7 @@ export interface Near {
   /** The ledger number at which the entry was last known to be valid. */
   asOf(slot: number): number
   /** The entry was judged valid at this later number: remember it, so that the next hit is one comparison. */
-  reaffirm(slot: number, seq: number): void
+  confirm(slot: number, seq: number): void
   /** The estimated bytes the entry weighs, key and bookkeeping included. */
   weight(slot: number): number
   /** How often the entry was read since it was stored, at least approximately (it may saturate). */

@@ -11,7 +11,7 @@ export interface HeardRegion {
   readonly region: string
   /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it has not been heard yet. */
   readonly lagMs: number | undefined
-  /** That is within the longest lag, so that what was loaded before is believed. */
+  /** That is within the longest lag, so that what was loaded before is accepted. */
   readonly isHeard: boolean
   /** Why it could not be heard when it was asked last; absent where it could. */
   readonly error?: string

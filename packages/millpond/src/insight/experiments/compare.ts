@@ -38,7 +38,7 @@ interface Side {
   readonly least: number
 }
 
-/** No bucket is believed to have no spread of its own, however much it alone has determined. */
+/** No bucket is assumed to have no spread of its own, however much it alone has determined. */
 const MOST_LEVERAGE = 0.98
 
 /** `undefined`: an arm had no reads, or in one bucket alone. `before` without reads puts nothing right. */

@@ -46,7 +46,7 @@ export function verdictOfGain(gain: Difference | undefined, effect: number): Arm
   return 'undecided'
 }
 
-/** `uneven`: why nothing that was counted may be believed. */
+/** `uneven`: why nothing that was counted may be trusted. */
 export function verdictOf(
   { arms: [control], metric }: Plan,
   arms: readonly ArmResult[],

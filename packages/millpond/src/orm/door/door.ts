@@ -1,6 +1,6 @@
 // A door to a database: what is read may come from the cache, what is written is invalidated once it has committed.
 //
-// Why after the commit, and why that is enough: a load that began before an invalidation is never believed after it (G1), whatever it read. One that began after it
+// Why after the commit, and why that is enough: a load that began before an invalidation is never accepted after it (G1), whatever it read. One that began after it
 // reads what has committed. In between, caches show what was true before the commit, and nobody has been told otherwise yet.
 import { MillpondError, show } from '../../core/errors.ts'
 import { modelTags } from '../../invalidate/model-tags.ts'

@@ -25,7 +25,7 @@ export interface RedisLogOptions extends Demand {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly onError: (error: unknown) => void
-  /** For tests: how long a server must have been up before the dead are believed to be dead, in seconds. Default 10. */
+  /** For tests: how long a server must have been up before the dead are taken for dead, in seconds. Default 10. */
   readonly graceS?: number | undefined
   /** Of a connection of its own. */
   readonly end?: (() => void) | undefined

@@ -79,7 +79,7 @@ export interface QueueOptions {
   readonly encode: (key: string, operation: Operation) => Uint8Array | Promise<Uint8Array>
   /** `undefined` for bytes that cannot be read. Throws where what was read is not to be used. */
   readonly decode: (key: string, body: Uint8Array) => Operation | undefined | Promise<Operation | undefined>
-  /** Told before a write counts as stored: other copies of the keys are void. Its failure is its own to tell. */
+  /** Told before a write counts as stored: other copies of the keys are invalid. Its failure is its own to tell. */
   readonly afterStore: (keys: readonly string[]) => Promise<void>
   readonly events: QueueEvents
   readonly maxDelayMs: number

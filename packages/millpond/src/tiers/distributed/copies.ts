@@ -77,7 +77,7 @@ export class Copies {
     return refusals.map((refusal, at) => (stored[at] === true ? undefined : refusal))
   }
 
-  /** After a step of the ledger, for which nobody believes them any more: as far as the nodes answer. Resolves with which were there. */
+  /** After a step of the ledger, for which nobody trusts them any more: as far as the nodes answer. Resolves with which were there. */
   async forget(keys: readonly string[]): Promise<readonly boolean[]> {
     const { members, hints } = this.#parts
     hints.forgetKeys(keys)

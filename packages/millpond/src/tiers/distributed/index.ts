@@ -37,9 +37,9 @@ export interface DistributedTier extends Tier {
 
 /**
  * Many stores as one tier: each entry lies on `replicas` of the nodes, chosen by weighted rendezvous hashing, and is read from another one where a node does not answer. The numbers that decide
- * what is valid lie in the tier that `ledger` names: while it does not answer, nothing of the ring is believed.
+ * what is valid lie in the tier that `ledger` names: while it does not answer, nothing of the ring is accepted.
  *
- * A node that misses something is never believed for it: what it holds from before is void by its position.
+ * A node that misses something is never accepted for it: what it holds from before is invalid by its position.
  *
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example

@@ -3,7 +3,7 @@
 // The log is the outbox: it is written in the step that it tells of, so no crash can come between the two. One process of all applies it (`Relayer`); each of them asks for itself
 // whether there is anything left to do, and so knows up to when nothing that the other region has invalidated is unknown here.
 //
-// Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names everything and forgets nothing: what is loaded later may be believed until
+// Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names everything and forgets nothing: what is loaded later may be accepted until
 // the next one.
 import { randomUUID } from 'node:crypto'
 import type { Snapshot, Tail } from '../../core/contracts.ts'
@@ -19,7 +19,7 @@ export interface FollowerParts extends RelayerParts {
   readonly beatMs: number
 }
 
-/** A moment by both clocks: a frozen process must not believe its own past. */
+/** A moment by both clocks: a frozen process must not trust its own past. */
 interface Moment {
   readonly monotonic: number
   readonly wall: number
@@ -38,7 +38,7 @@ export class Follower {
   readonly #deadlines: Deadlines
   readonly #relayer: Relayer
   readonly #startedAt: number
-  /** Up to then nothing that the other region has invalidated is both unknown here and hidden by what is believed. */
+  /** Up to then nothing that the other region has invalidated is both unknown here and hidden by what is accepted. */
   #safe: Moment | undefined
   /** Up to then all that it has invalidated is known here. */
   #heard: Moment | undefined
@@ -54,7 +54,7 @@ export class Follower {
   #unfollow: (() => void) | undefined
   #isClosed = false
   #wasHeard = true
-  /** The two are one: nothing that either says can be believed. */
+  /** The two are one: nothing that either says can be accepted. */
   #mistake: MillpondError | undefined
 
   constructor(parts: FollowerParts) {
@@ -154,7 +154,7 @@ export class Follower {
     this.#wasHeard = this.isHeard
     const message = this.isHeard
       ? `the region ${show(peer.name)} is heard again`
-      : `the region ${show(peer.name)} is not heard: entries are believed for less than maxRegionLag, and loaded again`
+      : `the region ${show(peer.name)} is not heard: entries are accepted for less than maxRegionLag, and loaded again`
     warn({ kind: this.isHeard ? 'heard' : 'unheard', region: peer.name, message })
   }
 

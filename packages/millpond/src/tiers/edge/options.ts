@@ -28,7 +28,7 @@ export interface EdgeRegion {
 /** Something an operator should know and no caller must fail for. */
 export interface EdgeWarning {
   /**
-   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are believed for less than `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more,
+   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are accepted for less than `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more,
    * so that this region has forgotten everything.
    */
   readonly kind: 'unheard' | 'heard' | 'gap'

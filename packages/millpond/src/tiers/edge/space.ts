@@ -11,7 +11,7 @@ import { History } from './history.ts'
 import { beatOf, type EdgeSettings } from './options.ts'
 import { readStanding, STANDING_KEY } from './standing.ts'
 
-/** An answer of the own ledger is believed for so long, and may be on its way to a reader a little longer. */
+/** An answer of the own ledger is accepted for so long, and may be on its way to a reader a little longer. */
 const MARGIN_MS = 1000
 /** Keys that are fetched after one round of lines. */
 const MAX_FETCHED = 200

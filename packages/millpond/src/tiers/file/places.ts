@@ -46,7 +46,7 @@ export class Places {
     else segment.isSealed = segment.hasSeal = true
   }
 
-  /** Where the table has the key, valid until the next change; -1 where there is none, or a clear has voided it. */
+  /** Where the table has the key, valid until the next change; -1 where there is none, or a clear has invalidated it. */
   slotOf(key: string): number {
     const slot = this.#table.locate(key)
     return slot < 0 || this.#isCleared(key, this.#table.placeIn(slot).birth) ? -1 : slot
@@ -83,7 +83,7 @@ export class Places {
     return slot >= 0 && this.#table.takeMark(slot)
   }
 
-  /** Forgets a place that a clear has voided. Answers whether it was there. */
+  /** Forgets a place that a clear has invalidated. Answers whether it was there. */
   forgetCleared(key: string, segment: number, offset: number): boolean {
     const slot = this.#table.locate(key)
     if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth)) return false

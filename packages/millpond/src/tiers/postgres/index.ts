@@ -139,7 +139,7 @@ class PostgresDatabaseTier implements PostgresTier {
     return dropped
   }
 
-  /** In small steps; what is written meanwhile may stay (the ledger voids it). */
+  /** In small steps; what is written meanwhile may stay (the ledger invalidates it). */
   async clear(prefix: string): Promise<number> {
     const end = above(prefix)
     let removed = 0

@@ -19,7 +19,7 @@ export const identityIn = (s: string): string =>
   `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
     FROM ${s}.server m, pg_catalog.pg_database d WHERE d.datname = current_database())`
 
-/** Takes the namespace's lock, and begins a new epoch where the record is void. @param s the schema's name, quoted. */
+/** Takes the namespace's lock, and begins a new epoch where the record is invalid. @param s the schema's name, quoted. */
 export const recordFunctions = (s: string): string => `
 CREATE OR REPLACE FUNCTION ${s}.open_record(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_ahead_of text, p_ahead bigint)
 RETURNS ${s}.ledger LANGUAGE plpgsql AS $$

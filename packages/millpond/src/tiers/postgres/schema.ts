@@ -7,7 +7,7 @@
 // Its hash may differ between versions of the server, which no entry survives anyway (see below); rows of schema version 3 have none, and count as absent.
 //
 // `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all come up without it, and
-// without it no record is believed. Together with the start of the server, the database and the file of the ledger's table it is the identity
+// without it no record is accepted. Together with the start of the server, the database and the file of the ledger's table it is the identity
 // that a record is bound to. So a restart, a fail-over (whose last commits may be lost), a restored dump and a copied database each begin new
 // epochs, also where commits are asynchronous. The system identifier would add nothing: a replica has its master's.
 import { createHash } from 'node:crypto'

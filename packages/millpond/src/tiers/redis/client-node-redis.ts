@@ -208,7 +208,7 @@ function optionsOf({ host, port, path, tls, username, password, connectTimeout }
   }
 }
 
-/** The first sentinel that answers is believed: the connection asks the server itself whether it is a master. */
+/** The first sentinel that answers is trusted: the connection asks the server itself whether it is a master. */
 async function masterOf(
   create: Create,
   options: RedisClientOptions,

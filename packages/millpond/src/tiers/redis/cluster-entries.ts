@@ -1,7 +1,7 @@
 // Entries in a cluster: each on the server of its own slot, apart from the ledger's record.
 //
 // The ledger has spoken before anything is dropped or written here, and readers judge by it: a drop or a write that fails or comes late leaves an entry
-// that nobody believes, because the ledger keeps its key targets (as for tiers beside its own). What must not happen is that a late
+// that nobody trusts, because the ledger keeps its key targets (as for tiers beside its own). What must not happen is that a late
 // write lies over a later one: so every write names its number, and the server compares.
 
 import type { Stored, TierItem } from '../../core/contracts.ts'

@@ -37,7 +37,7 @@ const NOTHING = Promise.resolve(undefined)
  * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a Cluster (`cluster`), through ioredis or node-redis.
  *
  * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation and a write are two steps, the ledger's
- * record first: its master decides, and an entry that the second step did not reach is not believed.
+ * record first: its master decides, and an entry that the second step did not reach is not trusted.
  *
  * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
  * reject at once, and the connection comes back by itself. Whether the server keeps its data over a restart is its own setting.
@@ -121,7 +121,7 @@ class RedisServerTier implements RedisTier {
     return dropped
   }
 
-  /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger voids it). */
+  /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger invalidates it). */
   async clear(prefix: string): Promise<number> {
     let removed = 0
     for await (const names of scanNames(this.#connection, 'clear', this.#names.match(prefix))) removed += await this.#unlink(names)

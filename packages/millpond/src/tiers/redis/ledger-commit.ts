@@ -46,7 +46,7 @@ return out
 
 /**
  * KEYS: an entry that lies apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write may arrive late: it never lies over
- * an entry of a later number. Numbers of two epochs cannot be compared, and readers believe only one of them. Answers 1 where it was stored.
+ * an entry of a later number. Numbers of two epochs cannot be compared, and readers trust only one of them. Answers 1 where it was stored.
  */
 export const PUT = script(`
 local old = redis.pcall('GETRANGE', KEYS[1], 0, 99)

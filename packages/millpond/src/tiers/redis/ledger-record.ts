@@ -8,7 +8,7 @@
 //   hs standing holds, "<number>:<milliseconds until>:<how many targets> " each   h:<number> its receipt and targets as JSON
 //   hh<k|t><name>              ",<number>,<number>,": the holds that stand on a target
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
-// old dump) is void, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys the pruning of an advance reads.
+// old dump) is invalid, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys the pruning of an advance reads.
 import { MAX_EXPIRED } from '../retain.ts'
 import { MILLISECONDS, type Script, script } from './script.ts'
 

@@ -1,4 +1,4 @@
-// Lets go of what the ledger has voided: nobody may read it, and it would keep its room until somebody tried to, or until its time were over.
+// Lets go of what the ledger has invalidated: nobody may read it, and it would keep its room until somebody tried to, or until its time were over.
 //
 // A tag or a pattern may name any entry, so finding those that it names means looking at all. That is done behind the calls, a piece at a time, and only
 // while the ledgers of the cache move: one walk over memory after the last step, and then nothing runs. Whoever reads an entry first judges it, as ever.
@@ -11,7 +11,7 @@ const PIECE = 512
 const REST_MS = 100
 
 /** Over all namespaces of a cache: what was computed from one of them may lie in another. */
-export class VoidSweep {
+export class InvalidEntrySweep {
   readonly #clock: Clock
   readonly #spaces: () => readonly Space[]
   #cancel: (() => void) | undefined
@@ -25,7 +25,7 @@ export class VoidSweep {
     this.#spaces = spaces
   }
 
-  /** A step was applied that may have voided what memory holds. */
+  /** A step was applied that may have invalidated what memory holds. */
   moved(): void {
     this.#isDue = true
     if (this.#cancel === undefined && !this.#isClosed) this.#rest()

@@ -1,4 +1,4 @@
-// What the ledger has voided leaves memory soon after, though nobody reads it, and nothing else does.
+// What the ledger has invalidated leaves memory soon after, though nobody reads it, and nothing else does.
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -45,7 +45,7 @@ it('asks no ledger that nobody reads by, though what is walked over was computed
   expect([isAsked, held(cache)]).toEqual([false, 2])
 })
 
-describe.each(Object.entries(places))('what has been voided: %s', (_, tiers) => {
+describe.each(Object.entries(places))('what has been invalidated: %s', (_, tiers) => {
   const begin = (more: CacheOptions = {}) => {
     const clock = fakeClock({ now: Date.now() })
     return { clock, cache: open({ clock, tiers: tiers() ?? [], ...more }) }
