@@ -9,7 +9,7 @@ import { createCache, memory } from 'millpond'
 import { createMemoryStorage, defineCachedFunction } from 'ocache'
 import { createClient } from 'redis'
 import { startRedisServer } from './consistency/redis-server.ts'
-import { TTL_MS } from './subjects.ts'
+import { TTL_MS } from './contenders.ts'
 
 export const AWAITED_ROWS = [
   'getOrSet hit prebuilt',
@@ -22,7 +22,7 @@ export const AWAITED_ROWS = [
 ] as const
 export type AwaitedRow = (typeof AWAITED_ROWS)[number]
 
-interface AwaitedSubject {
+interface AwaitedCache {
   /** Loads many in one call, and sets many: where it can, else they are loaded, or set, side by side. */
   getOrSetMany?(keys: readonly string[], load: (keys: readonly string[]) => Promise<readonly unknown[]>): Promise<unknown>
   setMany?(entries: readonly (readonly [string, unknown])[]): Promise<unknown>
@@ -32,14 +32,14 @@ interface AwaitedSubject {
   close?(): Promise<void>
 }
 
-interface AwaitedType {
+interface AwaitedContender {
   readonly name: string
   readonly note?: string
   /** It has no `set` that could be compared. */
   readonly rows?: 'reads'
   /** It needs one beside it. */
   readonly server?: 'redis'
-  make(): AwaitedSubject | Promise<AwaitedSubject>
+  make(): AwaitedCache | Promise<AwaitedCache>
 }
 
 const CAPACITY = 1_000
@@ -49,7 +49,7 @@ const BATCHES = 5
 /** Until V8's last compiler has done its work, as in `rows.ts`: a load runs through much more code than a hit. */
 const WARM_MS = 1_500
 
-export const awaitedTypes: readonly AwaitedType[] = [
+export const awaitedContenders: readonly AwaitedContender[] = [
   {
     name: 'Map behind async',
     note: 'no TTL, no limit, no single flight',
@@ -188,35 +188,35 @@ export const awaitedTypes: readonly AwaitedType[] = [
 
 /** Nanoseconds of CPU an operation, per row. */
 export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: number }[]> {
-  const type = awaitedTypes.find((one) => one.name === name)
-  if (type === undefined) throw new Error(`no awaited subject ${name}`)
-  const subject = await type.make()
+  const contender = awaitedContenders.find((one) => one.name === name)
+  if (contender === undefined) throw new Error(`no awaited contender ${name}`)
+  const cache = await contender.make()
   try {
-    const samples = await samplesOf(subject)
-    return type.rows === 'reads' ? samples.filter(({ row }) => !row.startsWith('set')) : samples
+    const samples = await samplesOf(cache)
+    return contender.rows === 'reads' ? samples.filter(({ row }) => !row.startsWith('set')) : samples
   } finally {
-    await subject.close?.()
+    await cache.close?.()
   }
 }
 
-async function samplesOf(subject: AwaitedSubject): Promise<{ row: AwaitedRow; ns: number }[]> {
+async function samplesOf(cache: AwaitedCache): Promise<{ row: AwaitedRow; ns: number }[]> {
   const keys = Array.from({ length: CAPACITY }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
-  for (const [i, key] of keys.entries()) await subject.set(key, `value ${i}`)
+  for (const [i, key] of keys.entries()) await cache.set(key, `value ${i}`)
   const load = (): Promise<unknown> => Promise.reject(new Error('a hit was expected'))
   const samples: { row: AwaitedRow; ns: number }[] = [
-    { row: 'getOrSet hit prebuilt', ns: await measureAwaited((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) },
-    { row: 'getOrSet hit fresh', ns: await measureAwaited((i) => subject.getOrSet(`user:profile:${1_000_000 + (i % CAPACITY)}`, load)) },
-    { row: 'set', ns: await measureAwaited((i) => subject.set(keys[i % CAPACITY] as string, 'another value')) },
+    { row: 'getOrSet hit prebuilt', ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)) },
+    { row: 'getOrSet hit fresh', ns: await measureAwaited((i) => cache.getOrSet(`user:profile:${1_000_000 + (i % CAPACITY)}`, load)) },
+    { row: 'set', ns: await measureAwaited((i) => cache.set(keys[i % CAPACITY] as string, 'another value')) },
   ]
   for (const [i, key] of keys.entries())
-    await subject.set(key, { id: i, name: `name ${i}`, roles: ['viewer', 'manager'], address: { city: 'x', zip: i } })
+    await cache.set(key, { id: i, name: `name ${i}`, roles: ['viewer', 'manager'], address: { city: 'x', zip: i } })
   let next = 2_000_000
   const read = async (): Promise<unknown> => 'a value from the source'
-  samples.push({ row: 'getOrSet hit, object', ns: await measureAwaited((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) })
-  samples.push({ row: 'getOrSet miss', ns: await measureAwaited(() => subject.getOrSet(`user:profile:${next++}`, read)) })
+  samples.push({ row: 'getOrSet hit, object', ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)) })
+  samples.push({ row: 'getOrSet miss', ns: await measureAwaited(() => cache.getOrSet(`user:profile:${next++}`, read)) })
   const fresh = (): string[] => Array.from({ length: MANY }, () => `user:profile:${next++}`)
-  const loadAll = (subject.getOrSetMany ?? sideBySide(subject)).bind(subject)
-  const setAll = (subject.setMany ?? oneByOne(subject)).bind(subject)
+  const loadAll = (cache.getOrSetMany ?? sideBySide(cache)).bind(cache)
+  const setAll = (cache.setMany ?? oneByOne(cache)).bind(cache)
   const readAll = async (missing: readonly string[]): Promise<unknown[]> => missing.map(() => 'a value from the source')
   samples.push({ row: '100 missing, a key', ns: (await measureAwaited(() => loadAll(fresh(), readAll))) / MANY })
   samples.push({ row: 'set of 100, a key', ns: (await measureAwaited(() => setAll(fresh().map((key) => [key, 'a value'])))) / MANY })
@@ -225,11 +225,11 @@ async function samplesOf(subject: AwaitedSubject): Promise<{ row: AwaitedRow; ns
 
 const MANY = 100
 
-function sideBySide({ getOrSet }: AwaitedSubject): NonNullable<AwaitedSubject['getOrSetMany']> {
+function sideBySide({ getOrSet }: AwaitedCache): NonNullable<AwaitedCache['getOrSetMany']> {
   return (keys, load) => Promise.all(keys.map((key) => getOrSet(key, () => load([key]).then(([value]) => value))))
 }
 
-function oneByOne({ set }: AwaitedSubject): NonNullable<AwaitedSubject['setMany']> {
+function oneByOne({ set }: AwaitedCache): NonNullable<AwaitedCache['setMany']> {
   return (entries) => Promise.all(entries.map(([key, value]) => set(key, value)))
 }
 

@@ -1,6 +1,6 @@
 // Bytes per entry beside key and value: what the heap grows by when a full cache takes strings that exist already.
-import type { SubjectType } from './subjects.ts'
-import { TTL_MS } from './subjects.ts'
+import type { Contender } from './contenders.ts'
+import { TTL_MS } from './contenders.ts'
 
 export interface Bytes {
   /** Without and with a TTL; the second is absent where the library knows none. */
@@ -8,26 +8,26 @@ export interface Bytes {
   readonly ttl?: number
 }
 
-export async function bytesPerEntry(type: SubjectType, capacity: number): Promise<Bytes> {
+export async function bytesPerEntry(contender: Contender, capacity: number): Promise<Bytes> {
   const keys = Array.from({ length: capacity }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
   // Compiled code is no entry: it is made before the first measure.
-  await growth(type, keys.slice(0, 2_000), undefined)
-  const plain = await growth(type, keys, undefined)
-  return type.ttl ? { plain, ttl: await growth(type, keys, TTL_MS) } : { plain }
+  await growth(contender, keys.slice(0, 2_000), undefined)
+  const plain = await growth(contender, keys, undefined)
+  return contender.ttl ? { plain, ttl: await growth(contender, keys, TTL_MS) } : { plain }
 }
 
-async function growth(type: SubjectType, keys: readonly string[], ttlMs: number | undefined): Promise<number> {
+async function growth(contender: Contender, keys: readonly string[], ttlMs: number | undefined): Promise<number> {
   const before = await inUse()
-  const subject = type.make(keys.length, ttlMs)
+  const cache = contender.make(keys.length, ttlMs)
   for (const key of keys) {
-    const stored = subject.set(key, key)
+    const stored = cache.set(key, key)
     if (stored instanceof Promise) await stored
   }
   const after = await inUse()
   let held = 0
-  for (const key of keys) if (subject.get(key) != null) held++
-  subject.close?.()
-  if (held < keys.length * 0.9) throw new Error(`${type.name} holds ${held} of ${keys.length}`)
+  for (const key of keys) if (cache.get(key) != null) held++
+  cache.close?.()
+  if (held < keys.length * 0.9) throw new Error(`${contender.name} holds ${held} of ${keys.length}`)
   return (after - before) / held
 }
 

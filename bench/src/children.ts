@@ -11,9 +11,9 @@ export interface Plan {
   readonly rounds: number
   readonly rows: readonly Row[]
   readonly names: readonly string[]
-  /** Names of the awaited subjects; empty for none. */
+  /** Names of the awaited contenders; empty for none. */
   readonly awaited: readonly string[]
-  /** Names of the subjects that isolate; empty for none. */
+  /** Names of the contenders that isolate; empty for none. */
   readonly isolated: readonly string[]
   /** Entries for the measure of bytes; 0 for none. */
   readonly bytesAt: number

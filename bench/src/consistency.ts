@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { contestants } from './consistency/contestants.ts'
+import { contenders } from './consistency/contenders.ts'
 import { measureCpu } from './consistency/cpu.ts'
 import type { Cell, Field, Measure } from './consistency/field.ts'
 import { measureLoads } from './consistency/loads.ts'
 import { startMember } from './consistency/member.ts'
 import { measureMemory } from './consistency/memory.ts'
 import { measureMixed } from './consistency/mixed.ts'
+import { measurePropagation } from './consistency/propagation.ts'
 import { measureRaces } from './consistency/races.ts'
 import { type RedisServer, startRedisServer } from './consistency/redis-server.ts'
-import { measureSpread } from './consistency/spread.ts'
 import { asJson, comparisonTable, markdown, type Results } from './consistency/table.ts'
 import { measureTags } from './consistency/tags.ts'
 
@@ -20,7 +20,7 @@ const PARTS: Readonly<Record<string, Measure>> = {
   races: measureRaces,
   mixed: measureMixed,
   loads: measureLoads,
-  spread: measureSpread,
+  propagation: measurePropagation,
   tags: measureTags,
   memory: measureMemory,
   cpu: measureCpu,
@@ -29,8 +29,8 @@ const PARTS: Readonly<Record<string, Measure>> = {
 const HELP = `usage: npm run bench:consistency -- [options]
   --quick         few tries, short loads: to see that it works (under two minutes)
   --brief         fewer tries, shorter loads: figures, in half the time
-  --only a,b      these contestants beside ours: millpond, bentocache, cacheable, cache-manager
-  --parts a,b     these measurements: races, mixed, loads, spread, tags, memory, cpu
+  --only a,b      these contenders beside ours: millpond, bentocache, cacheable, cache-manager
+  --parts a,b     these measurements: races, mixed, loads, propagation, tags, memory, cpu
   --json          print the figures as JSON, nothing else
   --markdown      print the table with date, machine and setups, nothing else`
 
@@ -66,20 +66,20 @@ if (values.help) {
   process.exit()
 }
 
-/** Part after part; within a part each contestant has its turn, so that what the machine does meanwhile hits all alike. */
+/** Part after part; within a part each contender has its turn, so that what the machine does meanwhile hits all alike. */
 async function compare(field: Field): Promise<Results> {
-  const takers = contestants.filter((one) => one.name === 'millpond' || picked(values.only, one.name))
+  const takers = contenders.filter((one) => one.name === 'millpond' || picked(values.only, one.name))
   const cells = new Map<string, Cell[]>(takers.map((one) => [one.name, []]))
   for (const [part, measure] of Object.entries(PARTS)) {
     if (!picked(values.parts, part)) continue
-    for (const contestant of takers) {
+    for (const contender of takers) {
       try {
-        const found = await measure(field, contestant)
-        cells.get(contestant.name)?.push(...found)
-        for (const { row, text } of found) console.error(`${part}: ${contestant.name}: ${row}: ${text}`)
+        const found = await measure(field, contender)
+        cells.get(contender.name)?.push(...found)
+        for (const { row, text } of found) console.error(`${part}: ${contender.name}: ${row}: ${text}`)
       } catch (error) {
         // One that fails leaves its cells empty; the others are still worth having.
-        console.error(`${part}: ${contestant.name}:`, error)
+        console.error(`${part}: ${contender.name}:`, error)
         process.exitCode = 1
       }
     }

@@ -26,7 +26,7 @@ const userOf = (at: number) => ({
 })
 
 type Call = (key: string, at: number) => Promise<unknown>
-interface Contestant {
+interface Contender {
   readonly get: Call
   readonly set: Call
   /** Reads through: a hit. */
@@ -34,8 +34,8 @@ interface Contestant {
 }
 interface Door {
   readonly name: string
-  readonly old: Contestant
-  readonly door: Contestant
+  readonly old: Contender
+  readonly door: Contender
 }
 
 const { values } = parseArgs({
@@ -76,13 +76,13 @@ async function compare(rounds: number, ms: number): Promise<void> {
 }
 
 function keyv(): Door {
-  const of = (store: Keyv): Contestant => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
+  const of = (store: Keyv): Contender => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
   return { name: 'Keyv, Map', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })) }
 }
 
 /** As cache-manager makes its own: values are not written as texts. */
 function keyvPlain(): Door {
-  const of = (store: Keyv): Contestant => {
+  const of = (store: Keyv): Contender => {
     store.serialize = undefined
     store.deserialize = undefined
     const one = createManager({ stores: [store], ttl: TTL_MS })
@@ -96,7 +96,7 @@ function keyvPlain(): Door {
 }
 
 function manager(): Door {
-  const of = (one: Pick<ReturnType<typeof cacheManager>, 'get' | 'set' | 'wrap'>): Contestant => ({
+  const of = (one: Pick<ReturnType<typeof cacheManager>, 'get' | 'set' | 'wrap'>): Contender => ({
     get: (key) => one.get(key),
     set: (key, at) => one.set(key, userOf(at)),
     wrap: (key, at) => one.wrap(key, () => userOf(at)),
@@ -110,7 +110,7 @@ function manager(): Door {
 }
 
 function bento(): Door {
-  const of = (one: Pick<ReturnType<typeof bentocache>, 'get' | 'set' | 'getOrSet'>): Contestant => ({
+  const of = (one: Pick<ReturnType<typeof bentocache>, 'get' | 'set' | 'getOrSet'>): Contender => ({
     get: (key) => one.get({ key }),
     set: (key, at) => one.set({ key, value: userOf(at) }),
     wrap: (key, at) => one.getOrSet({ key, factory: () => userOf(at) }),

@@ -27,13 +27,13 @@ export function goalLines(results: Results): string[][] {
   atMost(lines, 'bytes an entry with TTL', 46, bytes?.ttl)
   const awaited = 'getOrSet hit prebuilt'
   atMost(lines, 'awaited getOrSet hit, ns', 150, results.ns('awaited', 'millpond', awaited)?.median)
-  for (const [peer, times] of [
+  for (const [contender, times] of [
     ['cache-manager wrap', 4],
     ['cacheable getOrSet', 20],
     ['bentocache getOrSet', 25],
   ] as const) {
-    const ratio = results.ratio('awaited', peer, awaited, 'millpond')?.median
-    faster(lines, `awaited getOrSet hit, over ${peer}`, times, ratio)
+    const ratio = results.ratio('awaited', contender, awaited, 'millpond')?.median
+    faster(lines, `awaited getOrSet hit, over ${contender}`, times, ratio)
   }
   return lines
 }

@@ -32,7 +32,7 @@ const SHAPES: Readonly<Record<string, (i: number) => string>> = {
 
 type Add = (key: string, value: number) => void
 
-const SUBJECTS: Readonly<Record<string, (capacity: number) => Add>> = {
+const CONTENDERS: Readonly<Record<string, (capacity: number) => Add>> = {
   'millpond store': (capacity) => addTo(capacity, Infinity),
   'millpond store, TTL': (capacity) => addTo(capacity, 300_000),
   'Map (floor)': () => {
@@ -66,9 +66,9 @@ export async function benchGrowth(sizes: readonly number[], progress: (line: str
   for (const size of sizes) {
     const rows: string[][] = []
     for (const [name, key] of Object.entries(SHAPES)) {
-      for (const [subject, make] of Object.entries(SUBJECTS)) {
-        progress(`growth: ${subject}, ${name}, ${size.toLocaleString('en')} entries`)
-        rows.push([`${subject}: ${name}`, ...(await growthRow(make, key, size))])
+      for (const [contender, make] of Object.entries(CONTENDERS)) {
+        progress(`growth: ${contender}, ${name}, ${size.toLocaleString('en')} entries`)
+        rows.push([`${contender}: ${name}`, ...(await growthRow(make, key, size))])
       }
     }
     console.log(`\n## ${size.toLocaleString('en')} entries\n`)

@@ -23,7 +23,7 @@ const WARM_ANSWERS = 60_000
 const MOST_WARM_SECONDS = 30
 
 const HELP = `usage: npm run bench:http -- [--seconds 1] [--rounds 15] [--only a,b]
-  subjects: bare, flat, millpond, proxy, express, millpond-before-express, millpond-in-express, undici-cache, nginx, varnish; bare is always there`
+  contenders: bare, flat, millpond, proxy, express, millpond-before-express, millpond-in-express, undici-cache, nginx, varnish; bare is always there`
 
 const { values } = parseArgs({
   options: {
@@ -38,7 +38,7 @@ if (values.help) console.log(HELP)
 else await run()
 
 /** All run at the same time and are loaded in turn, so that what else the machine does meets all alike. */
-interface Subject {
+interface Contender {
   readonly kind: string
   readonly port: number
   readonly server: Running
@@ -52,16 +52,16 @@ async function run(): Promise<void> {
   const kinds = Object.keys(KINDS).filter((kind) => kind === 'bare' || only === undefined || only.includes(kind))
   const originPort = await freePort()
   const running = [await startServer('bare', originPort, originPort)]
-  const subjects: Subject[] = []
+  const contenders: Contender[] = []
   try {
     for (const kind of kinds) {
       const port = await freePort()
       const server = await start(kind, port, originPort)
       running.push(server)
-      subjects.push({ kind, port, server, rates: [], ratios: [] })
+      contenders.push({ kind, port, server, rates: [], ratios: [] })
       await warmUp(port)
     }
-    for (let round = 0; round < Number(values.rounds); round++) await runRound(subjects, round)
+    for (let round = 0; round < Number(values.rounds); round++) await runRound(contenders, round)
   } finally {
     // Those that are not ours would go on without us.
     for (const server of running) server.end()
@@ -71,7 +71,7 @@ async function run(): Promise<void> {
     `Node ${process.version}, ${availableParallelism()} x ${model}, wrk with 64 connections, 2 KB, medians of ${values.rounds} rounds`,
   )
   console.log('| server | answers per CPU second | over bare node:http |\n| --- | --: | --: |')
-  for (const { kind, rates, ratios } of subjects)
+  for (const { kind, rates, ratios } of contenders)
     console.log(`| ${KINDS[kind]} | ${Math.round(median(rates))} | ${median(ratios).toFixed(2)} |`)
 }
 
@@ -81,17 +81,17 @@ async function warmUp(port: number): Promise<void> {
   for (let seconds = 0; seconds < MOST_WARM_SECONDS && answers < WARM_ANSWERS; seconds += 2) answers += await load(port, 2)
 }
 
-async function runRound(subjects: readonly Subject[], round: number): Promise<void> {
-  for (const subject of subjects) subject.rates.push(await measure(subject))
-  const bare = subjects[0]?.rates.at(-1) ?? Number.NaN
-  for (const { kind, rates, ratios } of subjects) {
+async function runRound(contenders: readonly Contender[], round: number): Promise<void> {
+  for (const contender of contenders) contender.rates.push(await measure(contender))
+  const bare = contenders[0]?.rates.at(-1) ?? Number.NaN
+  for (const { kind, rates, ratios } of contenders) {
     const rate = rates.at(-1) ?? Number.NaN
     ratios.push(rate / bare)
     console.error(`round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`)
   }
 }
 
-async function measure({ port, server }: Subject): Promise<number> {
+async function measure({ port, server }: Contender): Promise<number> {
   const before = await server.cpu()
   const answers = await load(port, Number(values.seconds))
   return answers / ((await server.cpu()) - before)

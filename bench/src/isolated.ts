@@ -9,7 +9,7 @@ export const ISOLATED_ROWS = ['hit, object', 'set, object', 'hit, object with da
 type IsolatedRow = (typeof ISOLATED_ROWS)[number]
 export const ISOLATED_OVER = 'lru-cache, structuredClone'
 
-interface IsolatedType {
+interface IsolatedContender {
   readonly name: string
   readonly note: string
   make(): { get(key: string): unknown; set(key: string, value: object): unknown }
@@ -17,7 +17,7 @@ interface IsolatedType {
 
 const CAPACITY = 1_000
 
-export const isolatedTypes: readonly IsolatedType[] = [
+export const isolatedContenders: readonly IsolatedContender[] = [
   {
     name: 'millpond, isolated',
     note: 'cloned and frozen once, by set; all hits share the frozen copy, but for what freezing cannot protect: a Date is copied on each hit',
@@ -76,29 +76,29 @@ function record(i: number): object {
 
 /** Each `set` is awaited, for all alike: ours is asynchronous. */
 export async function runIsolated(name: string): Promise<{ row: IsolatedRow; ns: number }[]> {
-  const type = isolatedTypes.find((one) => one.name === name)
-  if (type === undefined) throw new Error(`no isolated subject ${name}`)
-  const subject = type.make()
+  const contender = isolatedContenders.find((one) => one.name === name)
+  if (contender === undefined) throw new Error(`no isolated contender ${name}`)
+  const cache = contender.make()
   return [
-    ...(await rowsOf(subject, name, record, ['hit, object', 'set, object'])),
-    ...(await rowsOf(subject, name, datedRecord, ['hit, object with dates', 'set, object with dates'])),
+    ...(await rowsOf(cache, name, record, ['hit, object', 'set, object'])),
+    ...(await rowsOf(cache, name, datedRecord, ['hit, object with dates', 'set, object with dates'])),
   ]
 }
 
 async function rowsOf(
-  subject: ReturnType<IsolatedType['make']>,
+  cache: ReturnType<IsolatedContender['make']>,
   name: string,
   make: (i: number) => object,
   [hitRow, setRow]: readonly [IsolatedRow, IsolatedRow],
 ): Promise<{ row: IsolatedRow; ns: number }[]> {
   const keys = Array.from({ length: CAPACITY }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
   const records = keys.map((_, i) => make(i))
-  for (const [i, key] of keys.entries()) await subject.set(key, records[i] as object)
-  for (const [i, key] of keys.entries()) expectApart(name, subject.get(key), records[i])
+  for (const [i, key] of keys.entries()) await cache.set(key, records[i] as object)
+  for (const [i, key] of keys.entries()) expectApart(name, cache.get(key), records[i])
   const hit = measure(1 << 20, (count) => {
-    for (let i = 0; i < count; i++) if (subject.get(keys[i % CAPACITY] as string) == null) throw new Error(`${name} missed`)
+    for (let i = 0; i < count; i++) if (cache.get(keys[i % CAPACITY] as string) == null) throw new Error(`${name} missed`)
   })
-  const set = await measureAwaited(async (i) => subject.set(keys[i % CAPACITY] as string, records[i % CAPACITY] as object))
+  const set = await measureAwaited(async (i) => cache.set(keys[i % CAPACITY] as string, records[i % CAPACITY] as object))
   return [
     { row: hitRow, ns: hit },
     { row: setRow, ns: set },

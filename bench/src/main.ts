@@ -1,21 +1,21 @@
-// `npm run bench`: ours beside the peers, in one run, in turn, ratios first. `--gate` compares with the committed baseline instead.
+// `npm run bench`: ours beside the contenders, in one run, in turn, ratios first. `--gate` compares with the committed baseline instead.
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { AWAITED_ROWS, awaitedTypes } from './awaited.ts'
+import { AWAITED_ROWS, awaitedContenders } from './awaited.ts'
 import type { BytesAnswer } from './bytes.ts'
 import { measureInTurn } from './children.ts'
 import { benchCodecs } from './codecs.ts'
+import { contenders } from './contenders.ts'
 import { EXIT_CODES, gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
 import { benchGrowth } from './growth.ts'
-import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
+import { ISOLATED_OVER, ISOLATED_ROWS, isolatedContenders } from './isolated.ts'
 import { benchJournal } from './journal.ts'
 import { benchKeyShapes } from './key-shapes.ts'
 import { findProgram } from './program.ts'
 import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { benchSources } from './sources.ts'
-import { subjects } from './subjects.ts'
 import { printTable } from './table.ts'
 import { benchCluster } from './tiers/bench-cluster.ts'
 import { benchFiles } from './tiers/bench-files.ts'
@@ -72,15 +72,17 @@ async function bench(): Promise<void> {
   const sizes = numbers(values.sizes ?? (values.quick ? '1000,100000' : '1000,100000,1000000'), '--sizes')
   const [rounds = 0] = numbers(values.rounds ?? (values.quick ? '3' : '5'), '--rounds')
   const rows = chosen(values.rows, ROWS, '--rows')
-  const always = subjects.filter((subject) => subject.ours === true || subject.name === 'lru-cache' || subject.name.startsWith('Map'))
+  const always = contenders.filter(
+    (contender) => contender.ours === true || contender.name === 'lru-cache' || contender.name.startsWith('Map'),
+  )
   const names =
     values.only === undefined
-      ? subjects.map((subject) => subject.name)
+      ? contenders.map((contender) => contender.name)
       : [
-          ...always.map((subject) => subject.name),
+          ...always.map((contender) => contender.name),
           ...chosen(
             values.only,
-            subjects.map((subject) => subject.name),
+            contenders.map((contender) => contender.name),
             '--only',
           ),
         ]
@@ -91,7 +93,7 @@ async function bench(): Promise<void> {
       rows,
       names: [...new Set(names)],
       awaited: awaitedHere(),
-      isolated: isolatedTypes.map((type) => type.name),
+      isolated: isolatedContenders.map((type) => type.name),
       bytesAt: Math.max(...sizes),
     },
     progress,
@@ -105,7 +107,7 @@ async function bench(): Promise<void> {
 
 /** What needs a server that is not here is left out before anything is measured, and named. */
 function awaitedHere(): string[] {
-  const here = awaitedTypes.filter(({ name, server }) => {
+  const here = awaitedContenders.filter(({ name, server }) => {
     try {
       if (server !== undefined) findProgram(server)
       return true
@@ -136,7 +138,8 @@ function print(results: Results, sizes: readonly number[], rows: readonly Row[])
   console.log('\n## Bytes an entry beside key and value\n')
   printTable([['library', 'entries', 'without TTL', 'with TTL'], ...results.bytes.map(bytesRow)])
   console.log('\n## Notes\n')
-  for (const { name, note } of [...subjects, ...awaitedTypes, ...isolatedTypes]) if (note !== undefined) console.log(`- ${name}: ${note}`)
+  for (const { name, note } of [...contenders, ...awaitedContenders, ...isolatedContenders])
+    if (note !== undefined) console.log(`- ${name}: ${note}`)
   console.log('\n## Goals\n')
   printTable([['goal', 'wanted', 'measured', ''], ...goalLines(results)])
 }

@@ -1,7 +1,8 @@
 // The loops that are timed. One process runs one library only, so that every call site here sees one kind of object, as in a service.
+
+import type { Contender, ContenderCache } from './contenders.ts'
+import { TTL_MS } from './contenders.ts'
 import { randomFrom, shuffledDraws, zipfDraws } from './numbers.ts'
-import type { Subject, SubjectType } from './subjects.ts'
-import { TTL_MS } from './subjects.ts'
 
 export const ROWS = [
   'hit prebuilt',
@@ -39,12 +40,12 @@ function flatKey(index: number): string {
 }
 
 /** Every row of one library at one size. Throws when a loop did not see what it should have. */
-export async function runRows(type: SubjectType, capacity: number, rows: readonly Row[]): Promise<Sample[]> {
+export async function runRows(contender: Contender, capacity: number, rows: readonly Row[]): Promise<Sample[]> {
   const samples: Sample[] = []
   for (const ttl of [false, true]) {
-    const wanted = rows.filter((row) => row.endsWith(', TTL') === ttl && (type.rows === undefined || isRead(row)))
-    if (wanted.length === 0 || (ttl && !type.ttl)) continue
-    samples.push(...(await runWith(type, capacity, ttl, wanted)))
+    const wanted = rows.filter((row) => row.endsWith(', TTL') === ttl && (contender.rows === undefined || isRead(row)))
+    if (wanted.length === 0 || (ttl && !contender.ttl)) continue
+    samples.push(...(await runWith(contender, capacity, ttl, wanted)))
   }
   return samples
 }
@@ -53,13 +54,13 @@ function isRead(row: Row): boolean {
   return row.startsWith('hit') || row.startsWith('miss')
 }
 
-async function runWith(type: SubjectType, capacity: number, ttl: boolean, rows: readonly Row[]): Promise<Sample[]> {
-  const subject = type.make(capacity, ttl ? TTL_MS : undefined)
+async function runWith(contender: Contender, capacity: number, ttl: boolean, rows: readonly Row[]): Promise<Sample[]> {
+  const cache = contender.make(capacity, ttl ? TTL_MS : undefined)
   const random = randomFrom(capacity + 7)
   const draws = shuffledDraws(capacity, Math.max(DRAWS, capacity), random)
   const keys = Array.from({ length: capacity }, (_, i) => flatKey(i))
   const values = Array.from({ length: 1024 }, (_, i) => `value ${i}`)
-  let held = await fill(subject, keys, values)
+  let held = await fill(cache, keys, values)
   const samples: Sample[] = []
   let next = 2_000_000
   for (const row of rows) {
@@ -68,36 +69,36 @@ async function runWith(type: SubjectType, capacity: number, ttl: boolean, rows: 
       samples.push({
         row,
         ns: measure(draws.length, (count) =>
-          expectHits(fresh ? hitFresh(subject, draws, count) : hitPrebuilt(subject, keys, draws, count), count, held),
+          expectHits(fresh ? hitFresh(cache, draws, count) : hitPrebuilt(cache, keys, draws, count), count, held),
         ),
       })
     } else if (row === 'miss fresh') {
-      samples.push({ row, ns: measure(draws.length, (count) => expectHits(miss(subject, draws, count), 0, 0)) })
+      samples.push({ row, ns: measure(draws.length, (count) => expectHits(miss(cache, draws, count), 0, 0)) })
     } else if (row === 'zipf 90/10') {
       const zipf = zipfDraws(2 * capacity, DRAWS, 0.99, random)
-      samples.push({ row, ns: measure(zipf.length, (count) => mixed(subject, zipf, count, values)) })
+      samples.push({ row, ns: measure(zipf.length, (count) => mixed(cache, zipf, count, values)) })
     } else {
       const run = (count: number): void => {
-        for (let i = 0; i < count; i++) subject.set(keyOf(next + i), values[i & 1023])
+        for (let i = 0; i < count; i++) cache.set(keyOf(next + i), values[i & 1023])
         next += count
         if (next > 8_000_000) next = 2_000_000 + 2 * capacity
       }
       samples.push({ row, ns: measure(draws.length, run) })
     }
-    if (!isRead(row)) held = await fill(subject, keys, values)
+    if (!isRead(row)) held = await fill(cache, keys, values)
   }
-  subject.close?.()
+  cache.close?.()
   return samples
 }
 
 /** Puts every key in, and answers which share of them is held. */
-async function fill(subject: Subject, keys: readonly string[], values: readonly string[]): Promise<number> {
+async function fill(cache: ContenderCache, keys: readonly string[], values: readonly string[]): Promise<number> {
   for (let i = 0; i < keys.length; i++) {
-    const stored = subject.set(keys[i] as string, values[i & 1023])
+    const stored = cache.set(keys[i] as string, values[i & 1023])
     if (stored instanceof Promise) await stored
   }
   let held = 0
-  for (const key of keys) if (subject.get(key) != null) held++
+  for (const key of keys) if (cache.get(key) != null) held++
   return held / keys.length
 }
 
@@ -105,29 +106,29 @@ function expectHits(hits: number, wanted: number, held: number): void {
   if (wanted === 0 ? hits !== 0 : hits < wanted * held * 0.98) throw new Error(`${hits} hits where ${wanted} were expected`)
 }
 
-function hitPrebuilt(subject: Subject, keys: readonly string[], draws: Uint32Array, count: number): number {
+function hitPrebuilt(cache: ContenderCache, keys: readonly string[], draws: Uint32Array, count: number): number {
   let hits = 0
-  for (let i = 0; i < count; i++) if (subject.get(keys[draws[i] as number] as string) != null) hits++
+  for (let i = 0; i < count; i++) if (cache.get(keys[draws[i] as number] as string) != null) hits++
   return hits
 }
 
-function hitFresh(subject: Subject, draws: Uint32Array, count: number): number {
+function hitFresh(cache: ContenderCache, draws: Uint32Array, count: number): number {
   let hits = 0
-  for (let i = 0; i < count; i++) if (subject.get(keyOf(draws[i] as number)) != null) hits++
+  for (let i = 0; i < count; i++) if (cache.get(keyOf(draws[i] as number)) != null) hits++
   return hits
 }
 
-function miss(subject: Subject, draws: Uint32Array, count: number): number {
+function miss(cache: ContenderCache, draws: Uint32Array, count: number): number {
   let hits = 0
-  for (let i = 0; i < count; i++) if (subject.get(`user:profile:${9_000_000 + (draws[i] as number)}`) != null) hits++
+  for (let i = 0; i < count; i++) if (cache.get(`user:profile:${9_000_000 + (draws[i] as number)}`) != null) hits++
   return hits
 }
 
 /** Reads through: a miss is stored. Every tenth operation is a write. */
-function mixed(subject: Subject, draws: Uint32Array, count: number, values: readonly string[]): void {
+function mixed(cache: ContenderCache, draws: Uint32Array, count: number, values: readonly string[]): void {
   for (let i = 0; i < count; i++) {
     const key = keyOf(draws[i] as number)
-    if (i % 10 === 9 || subject.get(key) == null) subject.set(key, values[i & 1023])
+    if (i % 10 === 9 || cache.get(key) == null) cache.set(key, values[i & 1023])
   }
 }
 

@@ -1,7 +1,7 @@
 // The comparison: its measurements run on a real Redis and see what they are meant to see.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Contestant } from '../src/consistency/contestant.ts'
-import { contestantByName, contestants } from '../src/consistency/contestants.ts'
+import type { Contender } from '../src/consistency/contender.ts'
+import { contenderByName, contenders } from '../src/consistency/contenders.ts'
 import type { Field } from '../src/consistency/field.ts'
 import { localMember } from '../src/consistency/member.ts'
 import { measureRaces, RACE_ROWS } from '../src/consistency/races.ts'
@@ -18,11 +18,11 @@ afterAll(() => redis.close())
 
 const field = (): Field => ({ redis, start: localMember, extent: 'quick' })
 
-describe.each(contestants.map((one) => [one.name, one] as const))('%s', (_name, contestant: Contestant) => {
+describe.each(contenders.map((one) => [one.name, one] as const))('%s', (_name, contender: Contender) => {
   test('keeps what it is given, in memory and in Redis, and forgets what it is told to', async () => {
     await redis.empty()
-    const options = { url: redis.url, ttlMs: 60_000, maxEntries: 100, tags: contestant.hasTags }
-    const [one, other] = await Promise.all([contestant.open(options), contestant.open(options)])
+    const options = { url: redis.url, ttlMs: 60_000, maxEntries: 100, tags: contender.hasTags }
+    const [one, other] = await Promise.all([contender.open(options), contender.open(options)])
     try {
       await surely(() => one.set('a', { v: 1 }))
       expect(await one.get('a')).toEqual({ v: 1 })
@@ -46,19 +46,19 @@ describe.each(contestants.map((one) => [one.name, one] as const))('%s', (_name, 
 })
 
 test('G1: an invalidation beats a load here, and the measurement finds where it does not', async () => {
-  const ours = await measureRaces(field(), contestantByName('millpond'))
+  const ours = await measureRaces(field(), contenderByName('millpond'))
   expect(ours.map((cell) => cell.figures?.stale)).toEqual([0, 0, 0, 0])
-  const theirs = await measureRaces(field(), contestantByName('cache-manager'))
+  const theirs = await measureRaces(field(), contenderByName('cache-manager'))
   expect(theirs.find((cell) => cell.row === RACE_ROWS.alone)?.figures?.stale).toBe(10)
 })
 
 test('a tagged hit in memory asks nobody, and an invalidation is one command', async () => {
-  const cells = await measureTags(field(), contestantByName('millpond'))
+  const cells = await measureTags(field(), contenderByName('millpond'))
   expect(cells.find((cell) => cell.row === TAG_ROWS.hit)?.text).toBe('0')
   expect(cells.find((cell) => cell.row === TAG_ROWS.invalidate)?.text).toMatch(/, [1-3]$/)
 })
 
-test('the table has a line per row and a column per contestant', () => {
+test('the table has a line per row and a column per contender', () => {
   const cells = new Map([
     ['millpond', [{ row: 'loads', text: '1' }]],
     ['other', [{ row: 'loads', text: '4' }]],

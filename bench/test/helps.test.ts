@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ran } from '../../packages/millpond/test/services/index.ts'
-import { contestants } from '../src/consistency/contestants.ts'
+import { contenders } from '../src/consistency/contenders.ts'
 import { STEPS } from '../src/growing/steps.ts'
 import { ROWS } from '../src/rows.ts'
 
@@ -31,7 +31,7 @@ test('every program of package.json says what it is without installing or buildi
   expect(helps.size).toBeGreaterThan(10)
   expect(helps.get('bench')).toContain(ROWS.join(', '))
   expect(helps.get('bench-http')).toContain(namesOf('http.ts', 'KINDS').join(', '))
-  expect(helps.get('consistency')).toContain(contestants.map(({ name }) => name).join(', '))
+  expect(helps.get('consistency')).toContain(contenders.map(({ name }) => name).join(', '))
   expect(helps.get('consistency')).toContain(namesOf('consistency.ts', 'PARTS').join(', '))
 })
 

@@ -83,7 +83,7 @@ describe('a page', () => {
   }
   const text = renderPage(figures).replaceAll(/ +/g, ' ')
 
-  test('says when and where each section was taken, and the versions of peers', () => {
+  test('says when and where each section was taken, and the versions of contenders', () => {
     expect(text.match(/Taken on 2026-01-01 at `abc1234`, two cores, load average 0\.2 when it began\./g)).toHaveLength(4)
     expect(text).toContain('| | millpond | cacheable (2.5.0) |')
   })

@@ -20,9 +20,9 @@ const VALUE = {
 }
 
 /** Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`), user and system together. */
-export async function cpuPerRead({ subject }: TaskParts, { what, keys, reads, atOnce }: CpuArgs): Promise<number> {
+export async function cpuPerRead({ cache }: TaskParts, { what, keys, reads, atOnce }: CpuArgs): Promise<number> {
   const names = Array.from({ length: keys }, (_, at) => `cpu:${at}`)
-  await inLanes(keys, 16, (at) => surely(() => subject.set(names[at] ?? '', { ...VALUE, id: at })))
+  await inLanes(keys, 16, (at) => surely(() => cache.set(names[at] ?? '', { ...VALUE, id: at })))
   let missing = 0
   const one = what === 'get' ? (at: number) => readOne(names[at % keys] ?? '') : (at: number) => readMany(at)
   await inLanes(Math.ceil(reads / 4), atOnce, one)
@@ -33,12 +33,12 @@ export async function cpuPerRead({ subject }: TaskParts, { what, keys, reads, at
   return (user + system) / reads
 
   async function readOne(key: string): Promise<void> {
-    if ((await subject.get(key)) === undefined) missing += 1
+    if ((await cache.get(key)) === undefined) missing += 1
   }
 
   async function readMany(at: number): Promise<void> {
     const start = (at * BATCH) % keys
-    const values = await subject.getMany(names.slice(start, start + BATCH))
+    const values = await cache.getMany(names.slice(start, start + BATCH))
     if (values.length !== BATCH || values.includes(undefined)) missing += 1
   }
 }

@@ -1,5 +1,5 @@
 // Client CPU of reads that Redis answers, over bare ioredis and JSON in the same rounds.
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import type { CpuArgs } from './cpu-task.ts'
 import { type Cell, type Field, median, memberAt, sized, withMembers } from './field.ts'
 
@@ -10,7 +10,7 @@ export const CPU_ROWS = {
 
 const BARE = 'bare ioredis'
 
-export async function measureCpu(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
+export async function measureCpu(field: Field, contender: Contender): Promise<readonly Cell[]> {
   const rounds = sized(field, 1, 3, 3)
   const cells: Cell[] = []
   for (const what of ['get', 'getMany'] as const) {
@@ -18,7 +18,7 @@ export async function measureCpu(field: Field, contestant: Contestant): Promise<
     const us: number[] = []
     for (let round = 0; round < rounds; round++) {
       const bare = await once(field, BARE, what)
-      const own = await once(field, contestant.name, what)
+      const own = await once(field, contender.name, what)
       us.push(own)
       ratios.push(own / bare)
     }

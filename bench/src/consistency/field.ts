@@ -1,5 +1,5 @@
 // What each measurement works with, and what it hands back.
-import type { Contestant, SubjectOptions } from './contestant.ts'
+import type { Contender, ContenderOptions } from './contender.ts'
 import type { Member, MemberOptions, StartMember } from './member.ts'
 import type { RedisServer } from './redis-server.ts'
 
@@ -23,15 +23,15 @@ export interface Cell {
   readonly figures?: Readonly<Record<string, unknown>>
 }
 
-/** Measures one contestant; answers its cells. */
-export type Measure = (field: Field, contestant: Contestant) => Promise<readonly Cell[]>
+/** Measures one contender; answers its cells. */
+export type Measure = (field: Field, contender: Contender) => Promise<readonly Cell[]>
 
 export const TTL_MS = 60_000
 export const NOT_OFFERED = '–'
 
-const USUAL: Omit<SubjectOptions, 'url'> = { ttlMs: TTL_MS, maxEntries: 5000, tags: false }
+const USUAL: Omit<ContenderOptions, 'url'> = { ttlMs: TTL_MS, maxEntries: 5000, tags: false }
 
-export interface GroupOptions extends Partial<SubjectOptions>, Pick<MemberOptions, 'answer' | 'exposeGc'> {
+export interface GroupOptions extends Partial<ContenderOptions>, Pick<MemberOptions, 'answer' | 'exposeGc'> {
   /** Where each process connects; default the server itself. */
   readonly urlOf?: (process: number) => string
 }
@@ -39,7 +39,7 @@ export interface GroupOptions extends Partial<SubjectOptions>, Pick<MemberOption
 /** Empties the server, starts so many processes, and ends them after the work. */
 export async function withMembers<R>(
   field: Field,
-  contestant: string,
+  contender: string,
   count: number,
   given: GroupOptions,
   work: (members: readonly Member[]) => Promise<R>,
@@ -52,7 +52,7 @@ export async function withMembers<R>(
       members.push(
         await field.start({
           name: `p${process}`,
-          contestant,
+          contender,
           options: { ...USUAL, ...options, url: urlOf(process) },
           ...(answer === undefined ? {} : { answer }),
           ...(exposeGc === undefined ? {} : { exposeGc }),

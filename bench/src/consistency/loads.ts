@@ -1,5 +1,5 @@
 // How many loads many calls are: of one cold key at one instant, and of a hot key that expires each second.
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import { type Cell, type Field, median, sized, withMembers } from './field.ts'
 
 export const LOAD_ROWS = {
@@ -11,8 +11,8 @@ const PROCESSES = 4
 const CALLS = 200
 const HEAD_START_MS = 150
 
-export async function measureLoads(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
-  return withMembers(field, contestant.name, PROCESSES, {}, async (members) => {
+export async function measureLoads(field: Field, contender: Contender): Promise<readonly Cell[]> {
+  return withMembers(field, contender.name, PROCESSES, {}, async (members) => {
     const rounds: number[] = []
     for (let round = 0; round < sized(field, 2, 10, 10); round++) {
       const at = Date.now() + HEAD_START_MS

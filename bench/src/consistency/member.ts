@@ -1,8 +1,8 @@
-// A process of the comparison: a contestant's cache, told what to do over a channel. Also in this very process, for tests.
+// A process of the comparison: a contender's cache, told what to do over a channel. Also in this very process, for tests.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { SubjectOptions } from './contestant.ts'
-import { contestantByName } from './contestants.ts'
+import type { ContenderOptions } from './contender.ts'
+import { contenderByName } from './contenders.ts'
 import type { TaskParts } from './task-parts.ts'
 import { type ArgsOf, type ResultOf, runTask, type TaskName } from './tasks.ts'
 
@@ -18,8 +18,8 @@ export type Answer = TaskParts['ask']
 export interface MemberOptions {
   /** The name of the process in histories. */
   readonly name: string
-  readonly contestant: string
-  readonly options: SubjectOptions
+  readonly contender: string
+  readonly options: ContenderOptions
   /** Answers what the process asks of the truth. */
   readonly answer?: Answer
   readonly exposeGc?: boolean
@@ -36,9 +36,9 @@ export type FromWorker =
 const noAnswer: Answer = () => Promise.reject(new Error('there is no truth to ask'))
 
 /** Starts a child process; resolves when its cache is open. */
-export async function startMember({ name, contestant, options, answer = noAnswer, exposeGc = false }: MemberOptions): Promise<Member> {
+export async function startMember({ name, contender, options, answer = noAnswer, exposeGc = false }: MemberOptions): Promise<Member> {
   const worker = fileURLToPath(new URL('./worker.js', import.meta.url))
-  const child = fork(worker, [name, contestant, JSON.stringify(options)], {
+  const child = fork(worker, [name, contender, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: exposeGc ? ['--expose-gc'] : [],
     serialization: 'advanced',
@@ -54,11 +54,11 @@ export async function startMember({ name, contestant, options, answer = noAnswer
         const caller = waiting.get(message.id)
         waiting.delete(message.id)
         if (message.error === undefined) caller?.resolve(message.result as never)
-        else caller?.reject(new Error(`${contestant}: ${message.error}`))
+        else caller?.reject(new Error(`${contender}: ${message.error}`))
       }
     })
     child.once('exit', (code, signal) => {
-      const error = new Error(`the process of ${contestant} ended with ${code ?? signal}`)
+      const error = new Error(`the process of ${contender} ended with ${code ?? signal}`)
       reject(error)
       for (const caller of waiting.values()) caller.reject(error)
     })
@@ -85,13 +85,13 @@ function send(child: ChildProcess, message: ToWorker): void {
 }
 
 /** The same in this process. */
-export async function localMember({ name, contestant, options, answer = noAnswer }: MemberOptions): Promise<Member> {
-  const subject = await contestantByName(contestant).open(options)
-  const parts: TaskParts = { name, subject, options, ask: answer }
+export async function localMember({ name, contender, options, answer = noAnswer }: MemberOptions): Promise<Member> {
+  const cache = await contenderByName(contender).open(options)
+  const parts: TaskParts = { name, cache, options, ask: answer }
   return {
     name,
     run: (task, args) => runTask(parts, task, args),
-    close: async () => void (await subject.close()),
+    close: async () => void (await cache.close()),
   }
 }
 

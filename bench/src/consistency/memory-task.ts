@@ -13,20 +13,20 @@ const TAG_BYTES = 20
 const AT_ONCE = 64
 
 /** Sets so many entries of 2 KB, each with so many of a thousand tags of 20 bytes; answers the bytes that the process grew by. */
-export async function bytesOfEntries({ subject }: TaskParts, { count, tagsPerEntry }: MemoryArgs): Promise<number> {
-  await setAll(subject, 'warm-up', Math.ceil(count / 20), tagsPerEntry)
+export async function bytesOfEntries({ cache }: TaskParts, { count, tagsPerEntry }: MemoryArgs): Promise<number> {
+  await setAll(cache, 'warm-up', Math.ceil(count / 20), tagsPerEntry)
   const before = await held()
-  await setAll(subject, 'entry', count, tagsPerEntry)
+  await setAll(cache, 'entry', count, tagsPerEntry)
   return (await held()) - before
 }
 
-async function setAll(subject: TaskParts['subject'], prefix: string, count: number, tagsPerEntry: number): Promise<void> {
+async function setAll(cache: TaskParts['cache'], prefix: string, count: number, tagsPerEntry: number): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < count) {
       const at = next++
       const value = randomBytes(VALUE_BYTES / 2).toString('hex')
-      await surely(() => subject.set(`${prefix}:${at}`, value, tagsPerEntry === 0 ? undefined : tagsOf(at, tagsPerEntry)))
+      await surely(() => cache.set(`${prefix}:${at}`, value, tagsPerEntry === 0 ? undefined : tagsOf(at, tagsPerEntry)))
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, lane))

@@ -27,13 +27,13 @@ export async function runMixed(parts: TaskParts, args: MixedArgs): Promise<void>
 }
 
 /** Reads every key a few times, and answers the whole record. */
-export async function finishMixed({ subject, ask }: TaskParts, { keys }: { keys: readonly string[] }): Promise<readonly HistoryLine[]> {
+export async function finishMixed({ cache, ask }: TaskParts, { keys }: { keys: readonly string[] }): Promise<readonly HistoryLine[]> {
   if (running === undefined) throw new Error('no mixed load was run')
   const { recorder, lines } = running
   running = undefined
   const reads = async (): Promise<void> => {
     for (let round = 0; round < 3; round++) {
-      for (const key of keys) await recorder.read(0, 'getOrSet', key, () => subject.getOrSet(key, () => load(key, ask)))
+      for (const key of keys) await recorder.read(0, 'getOrSet', key, () => cache.getOrSet(key, () => load(key, ask)))
       await sleep(30)
     }
   }
@@ -43,7 +43,7 @@ export async function finishMixed({ subject, ask }: TaskParts, { keys }: { keys:
 }
 
 async function runLane(
-  { subject, ask }: TaskParts,
+  { cache, ask }: TaskParts,
   recorder: HistoryRecorder,
   { keys, seed }: MixedArgs,
   lane: number,
@@ -60,7 +60,7 @@ async function runLane(
           lane,
           'delete',
           { keys: [{ key }] },
-          () => subject.delete(key),
+          () => cache.delete(key),
           (applied) => applied,
         )
       while (!(await forget())) await sleep(RETRY_MS)
@@ -68,7 +68,7 @@ async function runLane(
       for (let count = 1 + Math.floor(random() * 6); count > 0; count--) {
         const key = pick()
         await recorder.read(lane, 'getOrSet', key, () =>
-          subject.getOrSet(key, () => recorder.load(key, () => load(key, ask, delayFrom(random)))),
+          cache.getOrSet(key, () => recorder.load(key, () => load(key, ask, delayFrom(random)))),
         )
       }
     }

@@ -1,6 +1,6 @@
 // A mixed load over three processes, judged by the project's own checker: without a fault, with Redis stopped, with connections cut.
 import { checkHistory, type FaultProxy, type HistoryLine, historyTime, startFaultProxy, type Verdict } from 'millpond/testing'
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import { type Cell, type Field, sized, sleep, withMembers } from './field.ts'
 import { openTruth } from './truth.ts'
 
@@ -29,10 +29,10 @@ function rowsOf(fault: string): string[] {
   ]
 }
 
-export async function measureMixed(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
+export async function measureMixed(field: Field, contender: Contender): Promise<readonly Cell[]> {
   const cells: Cell[] = []
   for (const fault of Object.keys(FAULTS) as FaultName[]) {
-    const verdict = await runHistory(field, contestant.name, fault)
+    const verdict = await runHistory(field, contender.name, fault)
     const { found, counts } = verdict
     const of = ` of ${counts.judged}`
     const phantoms = (found.phantom ?? 0) + (found.foreign ?? 0) + (found.future ?? 0)
@@ -57,13 +57,13 @@ function noteOn({ found, starvedShare }: Verdict): string {
   return starvedShare > STARVED ? `${hung} (${Math.round(starvedShare * 100)} % of the time starved)` : hung
 }
 
-async function runHistory(field: Field, contestant: string, fault: FaultName): Promise<Verdict> {
+async function runHistory(field: Field, contender: string, fault: FaultName): Promise<Verdict> {
   const truth = openTruth()
   const lines: HistoryLine[] = []
   const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })))
   const ms = sized(field, 2500, 4000, 8000)
   try {
-    await withMembers(field, contestant, PROCESSES, { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' }, async (members) => {
+    await withMembers(field, contender, PROCESSES, { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' }, async (members) => {
       const running = Promise.all(members.map((member, seed) => member.run('runMixed', { keys: KEYS, lanes: LANES, ms, seed: seed + 1 })))
       for (const [blow, proxy] of [proxies[0], proxies[1]].entries()) {
         await sleep(ms * (blow === 0 ? 0.2 : 0.3))

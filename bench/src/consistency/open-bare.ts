@@ -2,9 +2,9 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
-import type { Subject, SubjectOptions } from './contestant.ts'
+import type { ContenderCache, ContenderOptions } from './contender.ts'
 
-export async function openBare({ url, ttlMs }: SubjectOptions): Promise<Subject> {
+export async function openBare({ url, ttlMs }: ContenderOptions): Promise<ContenderCache> {
   const client = openClient(url)
   const parse = (text: string | null): unknown => (text === null ? undefined : JSON.parse(text))
   return {

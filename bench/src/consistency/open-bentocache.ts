@@ -3,9 +3,9 @@ import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
 import { Redis } from 'ioredis'
-import type { Subject, SubjectOptions } from './contestant.ts'
+import type { ContenderCache, ContenderOptions } from './contender.ts'
 
-export async function openBentocache({ url, ttlMs, maxEntries }: SubjectOptions): Promise<Subject> {
+export async function openBentocache({ url, ttlMs, maxEntries }: ContenderOptions): Promise<ContenderCache> {
   const { hostname, port } = new URL(url)
   const connection = { host: hostname, port: Number(port) }
   // A client of ours, so that a lost connection is an event with a listener and not a line on the console.

@@ -3,9 +3,9 @@ import KeyvRedis from '@keyv/redis'
 import { createCache } from 'cache-manager'
 import { createKeyv } from 'cacheable'
 import { Keyv } from 'keyv'
-import type { Subject, SubjectOptions } from './contestant.ts'
+import type { ContenderCache, ContenderOptions } from './contender.ts'
 
-export async function openCacheManager({ url, ttlMs, maxEntries }: SubjectOptions): Promise<Subject> {
+export async function openCacheManager({ url, ttlMs, maxEntries }: ContenderOptions): Promise<ContenderCache> {
   const far = new KeyvRedis<unknown>(url)
   const stores = [createKeyv({ ttl: ttlMs, lruSize: maxEntries }), new Keyv({ store: far })]
   for (const one of [...stores, far]) one.on('error', () => undefined)

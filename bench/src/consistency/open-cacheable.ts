@@ -1,10 +1,10 @@
 // cacheable as its README sets it up: memory, @keyv/redis as the secondary store, CacheableSync between processes.
 import KeyvRedis from '@keyv/redis'
 import { Cacheable, createKeyv } from 'cacheable'
-import type { Subject, SubjectOptions } from './contestant.ts'
+import type { ContenderCache, ContenderOptions } from './contender.ts'
 import { redisMessages } from './redis-messages.ts'
 
-export async function openCacheable({ url, ttlMs, maxEntries, tags: withTags }: SubjectOptions): Promise<Subject> {
+export async function openCacheable({ url, ttlMs, maxEntries, tags: withTags }: ContenderOptions): Promise<ContenderCache> {
   const secondary = new KeyvRedis<unknown>(url)
   const provider = await redisMessages(url)
   const cache = new Cacheable({

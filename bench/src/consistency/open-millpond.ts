@@ -1,9 +1,9 @@
 // Ours: memory over Redis; the tier brings ledger and bus.
 import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
-import type { Subject, SubjectOptions } from './contestant.ts'
+import type { ContenderCache, ContenderOptions } from './contender.ts'
 
-export async function openMillpond({ url, ttlMs, maxEntries }: SubjectOptions): Promise<Subject> {
+export async function openMillpond({ url, ttlMs, maxEntries }: ContenderOptions): Promise<ContenderCache> {
   const cache = createCache({ name: 'contest', tiers: [memory({ maxEntries }), redis({ url })], defaults: { ttl: ttlMs } })
   return {
     getOrSet: (key, load, { ttlMs: ttl, tags } = {}) => {

@@ -1,5 +1,5 @@
 // An invalidation while a loader runs: how often the value from before it is there afterwards.
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import { type Cell, type Field, memberAt, NOT_OFFERED, sized, sleep, withMembers } from './field.ts'
 
 export const RACE_ROWS = {
@@ -12,12 +12,12 @@ export const RACE_ROWS = {
 /** Longer than any bound that a library states. */
 const SETTLE_MS = 700
 
-export async function measureRaces(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
+export async function measureRaces(field: Field, contender: Contender): Promise<readonly Cell[]> {
   const tries = sized(field, 10, 50, 100)
   const cells: Cell[] = []
   for (const byTag of [false, true]) {
     const rows = byTag ? [RACE_ROWS.tagAlone, RACE_ROWS.tagAcross] : [RACE_ROWS.alone, RACE_ROWS.across]
-    const counts = byTag && !contestant.hasTags ? [undefined, undefined] : await race(field, contestant, tries, byTag)
+    const counts = byTag && !contender.hasTags ? [undefined, undefined] : await race(field, contender, tries, byTag)
     rows.forEach((row, at) => {
       const stale = counts[at]
       cells.push(stale === undefined ? { row, text: NOT_OFFERED } : { row, text: `${stale} of ${tries}`, figures: { stale, tries } })
@@ -26,7 +26,7 @@ export async function measureRaces(field: Field, contestant: Contestant): Promis
   return cells
 }
 
-function race(field: Field, { name }: Contestant, tries: number, byTag: boolean): Promise<number[]> {
+function race(field: Field, { name }: Contender, tries: number, byTag: boolean): Promise<number[]> {
   return withMembers(field, name, 2, { tags: byTag }, async (members) => {
     const [loader, other] = [memberAt(members, 0), memberAt(members, 1)]
     const alone = await loader.run('raceAlone', { tries, byTag, loadMs: 12 })

@@ -1,4 +1,4 @@
-// The one Redis server that all contestants use, in turn. It persists nothing and listens on a free port of this machine.
+// The one Redis server that all contenders use, in turn. It persists nothing and listens on a free port of this machine.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,17 +1,17 @@
-// The comparison as a table: a line per row, a column per contestant.
+// The comparison as a table: a line per row, a column per contender.
 import { formatTable } from '../table.ts'
 import type { Cell, Extent } from './field.ts'
 
 export interface Results {
   readonly about: About
-  /** Contestant -> its cells. */
+  /** Contender -> its cells. */
   readonly cells: ReadonlyMap<string, readonly Cell[]>
 }
 
 export interface About {
   readonly date: string
   readonly machine: string
-  /** Contestant -> version and setup. */
+  /** Contender -> version and setup. */
   readonly versions: ReadonlyMap<string, string>
   readonly extent: Extent
 }

@@ -1,6 +1,6 @@
 // What tags cost: an invalidation over many keys, and a hit in memory.
 import { type FaultProxy, startFaultProxy } from 'millpond/testing'
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import { type Cell, type Field, median, memberAt, NOT_OFFERED, sized, sleep, withMembers } from './field.ts'
 
 export const TAG_ROWS = {
@@ -11,13 +11,13 @@ export const TAG_ROWS = {
 const READS = 1000
 const TAGS = ['tag-one', 'tag-two', 'tag-three']
 
-export async function measureTags(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
-  if (!contestant.hasTags) return Object.values(TAG_ROWS).map((row) => ({ row, text: NOT_OFFERED }))
+export async function measureTags(field: Field, contender: Contender): Promise<readonly Cell[]> {
+  if (!contender.hasTags) return Object.values(TAG_ROWS).map((row) => ({ row, text: NOT_OFFERED }))
   const count = sized(field, 1000, 100_000, 100_000)
   const proxy = await startFaultProxy({ to: { port: field.redis.port } })
   try {
     const options = { tags: true, maxEntries: count + 100, urlOf: () => proxy.url() }
-    return await withMembers(field, contestant.name, 1, options, async (members) => {
+    return await withMembers(field, contender.name, 1, options, async (members) => {
       const member = memberAt(members, 0)
       await member.run('fill', { count, tag: 'everything', from: 0 })
       const tries: { ms: number; commands: number }[] = []

@@ -3,7 +3,7 @@ import type { Versioned } from 'millpond/testing'
 import { cpuPerRead } from './cpu-task.ts'
 import { bytesOfEntries } from './memory-task.ts'
 import { finishMixed, runMixed } from './mixed-task.ts'
-import { bump, watchFor } from './spread-task.ts'
+import { bump, watchFor } from './propagation-task.ts'
 import { surely } from './surely.ts'
 import type { TaskParts } from './task-parts.ts'
 
@@ -36,42 +36,42 @@ let loading: Promise<unknown>[] = []
 
 const tasks: Tasks = {
   /** Invalidates while a load runs; counts how often the value that the load had begun with is there afterwards. */
-  async raceAlone({ subject }, { tries, byTag, loadMs }) {
+  async raceAlone({ cache }, { tries, byTag, loadMs }) {
     let stale = 0
     for (let at = 0; at < tries; at++) {
       const key = `race:${byTag}:${at}`
       const tag = `race-tag:${at}`
       const options = byTag ? { tags: [tag] } : {}
       const loader = slowLoader(loadMs)
-      const loading = subject.getOrSet(key, loader.load, options)
+      const loading = cache.getOrSet(key, loader.load, options)
       await loader.begun
-      await surely(async () => (byTag ? subject.invalidateTag?.(tag) : subject.delete(key)))
+      await surely(async () => (byTag ? cache.invalidateTag?.(tag) : cache.delete(key)))
       await loading
-      const read = await subject.getOrSet(key, async () => NEW, options)
+      const read = await cache.getOrSet(key, async () => NEW, options)
       if (read?.version !== NEW.version) stale += 1
     }
     return stale
   },
   /** Resolves when every loader runs. */
-  async startLoads({ subject }, { keys, tag, loadMs }) {
+  async startLoads({ cache }, { keys, tag, loadMs }) {
     const loaders = keys.map(() => slowLoader(loadMs))
-    loading = keys.map((key, at) => subject.getOrSet(key, loaders[at]?.load ?? (async () => OLD), tagged(tag)))
+    loading = keys.map((key, at) => cache.getOrSet(key, loaders[at]?.load ?? (async () => OLD), tagged(tag)))
     await Promise.all(loaders.map((loader) => loader.begun))
   },
   async endLoads() {
     await Promise.all(loading)
     loading = []
   },
-  async forget({ subject }, { keys, tag }) {
-    if (tag === undefined) await Promise.all(keys.map((key) => surely(() => subject.delete(key))))
-    else await surely(async () => subject.invalidateTag?.(tag))
+  async forget({ cache }, { keys, tag }) {
+    if (tag === undefined) await Promise.all(keys.map((key) => surely(() => cache.delete(key))))
+    else await surely(async () => cache.invalidateTag?.(tag))
   },
-  async countOld({ subject }, { keys, tag }) {
-    const read = await Promise.all(keys.map((key) => subject.getOrSet(key, async () => NEW, tagged(tag))))
+  async countOld({ cache }, { keys, tag }) {
+    const read = await Promise.all(keys.map((key) => cache.getOrSet(key, async () => NEW, tagged(tag))))
     return keys.filter((_, index) => read[index]?.version !== NEW.version)
   },
   /** How many loads so many calls at one instant were. */
-  async coldCalls({ subject }, { key, calls, at, loadMs }) {
+  async coldCalls({ cache }, { key, calls, at, loadMs }) {
     let loads = 0
     await until(at)
     const load = async (): Promise<Versioned> => {
@@ -79,10 +79,10 @@ const tasks: Tasks = {
       await sleep(loadMs)
       return NEW
     }
-    await Promise.all(Array.from({ length: calls }, () => subject.getOrSet(key, load)))
+    await Promise.all(Array.from({ length: calls }, () => cache.getOrSet(key, load)))
     return loads
   },
-  async hotCalls({ subject }, { key, ttlMs, forMs, at, loadMs }) {
+  async hotCalls({ cache }, { key, ttlMs, forMs, at, loadMs }) {
     let loads = 0
     await until(at)
     const load = async (): Promise<Versioned> => {
@@ -91,30 +91,30 @@ const tasks: Tasks = {
       return NEW
     }
     while (Date.now() < at + forMs) {
-      await subject.getOrSet(key, load, { ttlMs })
+      await cache.getOrSet(key, load, { ttlMs })
       await sleep(2)
     }
     return loads
   },
-  async fill({ subject }, { count, tag, from }) {
+  async fill({ cache }, { count, tag, from }) {
     let next = from
     const lane = async (): Promise<void> => {
       while (next < from + count) {
         const key = `tagged:${next++}`
-        await surely(() => subject.set(key, NEW, [tag]))
+        await surely(() => cache.set(key, NEW, [tag]))
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, lane))
   },
-  async forgetTag({ subject }, { tag }) {
+  async forgetTag({ cache }, { tag }) {
     const start = performance.now()
-    await subject.invalidateTag?.(tag)
+    await cache.invalidateTag?.(tag)
     return { ms: performance.now() - start }
   },
-  async hit({ subject }, { key, tags, reads }) {
-    if ((await subject.get(key)) === undefined) await surely(() => subject.set(key, NEW, tags))
+  async hit({ cache }, { key, tags, reads }) {
+    if ((await cache.get(key)) === undefined) await surely(() => cache.set(key, NEW, tags))
     for (let read = 0; read < reads; read++) {
-      if ((await subject.get(key)) === undefined) throw new Error('that was no hit')
+      if ((await cache.get(key)) === undefined) throw new Error('that was no hit')
     }
   },
   runMixed,

@@ -1,13 +1,13 @@
 // A child process of the comparison: opens the cache that it is told to and runs the tasks that come.
-import { contestantByName } from './contestants.ts'
+import { contenderByName } from './contenders.ts'
 import type { FromWorker, ToWorker } from './member.ts'
 import { openBare } from './open-bare.ts'
 import type { TaskParts } from './task-parts.ts'
 import { runTask } from './tasks.ts'
 
-const [name = '', contestant = '', text = '{}'] = process.argv.slice(2)
+const [name = '', contender = '', text = '{}'] = process.argv.slice(2)
 const options = JSON.parse(text)
-const subject = await (contestant === 'bare ioredis' ? openBare(options) : contestantByName(contestant).open(options))
+const cache = await (contender === 'bare ioredis' ? openBare(options) : contenderByName(contender).open(options))
 
 const waiting = new Map<number, (answer: unknown) => void>()
 let questions = 0
@@ -18,7 +18,7 @@ function say(message: FromWorker): void {
 
 const parts: TaskParts = {
   name,
-  subject,
+  cache,
   options,
   ask: (question) =>
     new Promise((resolve) => {

@@ -18,7 +18,7 @@ export interface Taken {
 }
 
 export interface Right extends Taken {
-  /** Contestant -> how it stands there. */
+  /** Contender -> how it stands there. */
   readonly setups: Readonly<Record<string, string>>
   readonly cells: Readonly<Record<string, readonly { readonly row: string; readonly text: string }[]>>
 }

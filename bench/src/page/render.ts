@@ -5,7 +5,7 @@ import type { Awaited, Fast, Figures, Right, Smart, Taken, Worth } from './figur
 const HEAD = `# Benchmarks
 
 Written by \`npm run bench:page\` from \`bench/figures.json\`; the tests compare them. Each section says when, where and at which state it was taken, and which command prints it: run that to have it
-anew on your machine. Ratios matter, not seconds. Peers stand in their documented set-up, in the same run, in turn.`
+anew on your machine. Ratios matter, not seconds. Contenders stand in their documented set-up, in the same run, in turn.`
 
 export function renderPage({ right, fast, worth, smart }: Figures): string {
   return `${[HEAD, renderRight(right), renderFast(fast), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
@@ -24,7 +24,7 @@ function renderRight(right: Right | undefined): string {
     Object.entries(right.setups)
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
-    `A read is stale where an invalidation that was acknowledged before it began had made its value old. Peers that publish the key itself are heard of sooner than ours, which hears that something moved, and
+    `A read is stale where an invalidation that was acknowledged before it began had made its value old. Contenders that publish the key itself are heard of sooner than ours, which hears that something moved, and
 asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
   ].join('\n\n')
 }
@@ -65,7 +65,7 @@ function renderFast(fast: Fast | undefined): string {
             )
             .join(', ')}.`,
         ]),
-    `Why a peer may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
+    `Why a contender may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
 out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, ours keeps track of who waits for whom, of what moves meanwhile, and of a deadline; of a key of a batch storing is most (in a full cache each pushes another one out, which is weighed,
 chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; and JSON text is cheap to set.`,
   ].join('\n\n')
@@ -130,7 +130,7 @@ function renderSmart(smart: Smart | undefined): string {
       line('mean', smart.mean),
       ['furthest below LRU in one cell, points', ...policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
     ]),
-    "All policies are ours; the peers' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach.",
+    "All policies are ours; the contenders' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach.",
   ].join('\n\n')
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { measureInTurn, measureRound, type Plan } from '../children.ts'
 import { type Cell, COLUMNS, mean, worstAgainstLru } from '../hit-ratio/measure.ts'
-import { isolatedTypes } from '../isolated.ts'
+import { isolatedContenders } from '../isolated.ts'
 import type { Results } from '../results.ts'
 import { ROWS } from '../rows.ts'
 import type { Course, Fast, Figures, Right, Section, Smart, Taken, Worth } from './figures.ts'
@@ -40,7 +40,7 @@ async function takeRight({ quick }: Extent): Promise<Right> {
     cells: Right['cells']
   } = await program('bench/dist/consistency.js', [
     '--json',
-    ...(quick ? ['--quick', '--parts', 'tags'] : ['--brief', '--parts', 'races,mixed,loads,spread,tags,cpu']),
+    ...(quick ? ['--quick', '--parts', 'tags'] : ['--brief', '--parts', 'races,mixed,loads,propagation,tags,cpu']),
   ])
   // "1.6.1: how it stands there".
   const parts = Object.entries(answer.versions).map(([name, text]) => [name, ...split(text)] as const)
@@ -70,7 +70,7 @@ async function takeFast({ quick, progress }: Extent): Promise<Fast> {
   }
   const results = await measureInTurn(plan, progress)
   // One turn each, and medians of its batches: these are times, not ratios within a round.
-  const times = { ...plan, sizes: [], awaited: AWAITED, isolated: isolatedTypes.map(({ name }) => name) }
+  const times = { ...plan, sizes: [], awaited: AWAITED, isolated: isolatedContenders.map(({ name }) => name) }
   if (!quick) await measureRound(results, times, 0, progress)
   const sizes = plan.sizes.map((entries) => ({ entries, costs: costsOf(results, entries, plan) }))
   const { figures } = results.toJSON()

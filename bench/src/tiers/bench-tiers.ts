@@ -1,7 +1,7 @@
 // `npm run bench -- --rows tiers`: what a tier costs beside its bare client, in CPU time of this process, in turn, as ratios.
 import { printTable } from '../table.ts'
-import type { Contest } from './contest.ts'
-import { CONTESTS } from './contestants.ts'
+import type { Comparison } from './comparison.ts'
+import { COMPARISONS } from './comparisons.ts'
 
 const KEYS = 1000
 const BODY = Buffer.alloc(1024, 'x')
@@ -16,25 +16,25 @@ interface Way {
   write(keys: readonly string[]): Promise<unknown>
 }
 
-export const TIERS = Object.keys(CONTESTS)
+export const TIERS = Object.keys(COMPARISONS)
 
 /** One line a tier, verb and batch: medians of the rounds. */
 export async function benchTiers(rounds: number, progress: (line: string) => void, only: readonly string[] = TIERS): Promise<void> {
   const lines: string[][] = [['tier, verb, keys', 'beside', 'bare us', 'ours us', 'ratio', 'half spread']]
-  for (const [name, open] of Object.entries(CONTESTS)) {
+  for (const [name, open] of Object.entries(COMPARISONS)) {
     if (!only.includes(name)) continue
     progress(name)
-    const contest = await open()
+    const comparison = await open()
     try {
-      lines.push(...(await compare(contest, rounds)))
+      lines.push(...(await compare(comparison, rounds)))
     } finally {
-      await contest.close()
+      await comparison.close()
     }
   }
   printTable(lines)
 }
 
-async function compare({ name, tier, bareName, bare }: Contest, rounds: number): Promise<string[][]> {
+async function compare({ name, tier, bareName, bare }: Comparison, rounds: number): Promise<string[][]> {
   const keys = Array.from({ length: KEYS }, (_, at) => `shop:default:user:${1_000_000 + at}`)
   const expiresAt = Date.now() + 3_600_000
   const asOf = { epoch: 'e0123456789abcdef', seq: 7 }

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { postgres } from 'millpond/tiers/postgres'
 import pg from 'pg'
 import { findProgram, freePort } from '../program.ts'
-import type { Contest } from './contest.ts'
+import type { Comparison } from './comparison.ts'
 
 /** The server refuses to run as root. */
 function identity(): { uid?: number; gid?: number } {
@@ -15,7 +15,7 @@ function identity(): { uid?: number; gid?: number } {
   return { uid: id('-u'), gid: id('-g') }
 }
 
-export async function openPostgres(): Promise<Contest> {
+export async function openPostgres(): Promise<Comparison> {
   const { path } = findProgram('postgres')
   const user = identity()
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))

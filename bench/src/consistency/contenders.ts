@@ -1,11 +1,11 @@
-// The contestants: ours, bentocache, cacheable, cache-manager.
-import type { Contestant } from './contestant.ts'
+// The contenders: ours, bentocache, cacheable, cache-manager.
+import type { Contender } from './contender.ts'
 import { openBentocache } from './open-bentocache.ts'
 import { openCacheManager } from './open-cache-manager.ts'
 import { openCacheable } from './open-cacheable.ts'
 import { openMillpond } from './open-millpond.ts'
 
-export const contestants: readonly Contestant[] = [
+export const contenders: readonly Contender[] = [
   { name: 'millpond', setup: 'memory and redis, which brings its own bus', hasTags: true, open: openMillpond },
   {
     name: 'bentocache',
@@ -28,9 +28,9 @@ export const contestants: readonly Contestant[] = [
 ]
 
 /** Throws an `Error` when nobody has the name. */
-export function contestantByName(name: string): Contestant {
-  const found = contestants.find((one) => one.name === name)
+export function contenderByName(name: string): Contender {
+  const found = contenders.find((one) => one.name === name)
   if (found === undefined)
-    throw new Error(`no contestant ${JSON.stringify(name)}; there are ${contestants.map((one) => one.name).join(', ')}`)
+    throw new Error(`no contender ${JSON.stringify(name)}; there are ${contenders.map((one) => one.name).join(', ')}`)
   return found
 }

@@ -13,14 +13,14 @@ import { benchClock } from './clock.ts'
 import { flru } from './flru.ts'
 
 /** What the loops call. `get` answers undefined (or null) for a miss. */
-export interface Subject {
+export interface ContenderCache {
   get(key: string): unknown
   set(key: string, value: unknown): unknown
   /** Ends timers, so that the process can end. */
   close?(): void
 }
 
-export interface SubjectType {
+export interface Contender {
   /** As the table shows it. */
   readonly name: string
   /** Ours are compared with the others, never with each other. */
@@ -31,12 +31,12 @@ export interface SubjectType {
   readonly ttl: boolean
   /** What must be known to judge its figures. */
   readonly note?: string
-  make(capacity: number, ttlMs: number | undefined): Subject
+  make(capacity: number, ttlMs: number | undefined): ContenderCache
 }
 
 export const TTL_MS = 300_000
 
-export const subjects: readonly SubjectType[] = [
+export const contenders: readonly Contender[] = [
   {
     name: 'Map (floor)',
     ttl: false,
@@ -172,8 +172,8 @@ export const subjects: readonly SubjectType[] = [
   },
 ]
 
-export function subjectByName(name: string): SubjectType {
-  const found = subjects.find((subject) => subject.name === name)
-  if (found === undefined) throw new Error(`no subject ${name}; there are ${subjects.map((subject) => subject.name).join(', ')}`)
+export function contenderByName(name: string): Contender {
+  const found = contenders.find((contender) => contender.name === name)
+  if (found === undefined) throw new Error(`no contender ${name}; there are ${contenders.map((contender) => contender.name).join(', ')}`)
   return found
 }

@@ -1,7 +1,7 @@
 // A tier and what it is measured against.
 import type { Tier } from 'millpond/tier'
 
-export interface Contest {
+export interface Comparison {
   readonly name: string
   readonly tier: Tier
   /** What it is measured against. */

@@ -1,6 +1,6 @@
-// What the comparison asks of a cache, and how a contestant is set up. Each setup is the one that its own documentation shows.
+// What the comparison asks of a cache, and how a contender is set up. Each setup is the one that its own documentation shows.
 
-export interface SubjectOptions {
+export interface ContenderOptions {
   readonly url: string
   readonly ttlMs: number
   /** Entries in memory. */
@@ -10,7 +10,7 @@ export interface SubjectOptions {
 }
 
 /** A cache in one process: memory over Redis, with the library's own bus where it has one. */
-export interface Subject {
+export interface ContenderCache {
   getOrSet<T>(key: string, load: () => Promise<T>, options?: CallOptions): Promise<T | undefined>
   get(key: string): Promise<unknown>
   getMany(keys: readonly string[]): Promise<readonly unknown[]>
@@ -27,10 +27,10 @@ export interface CallOptions {
   readonly tags?: readonly string[]
 }
 
-export interface Contestant {
+export interface Contender {
   readonly name: string
   /** How it is set up, in one line for the reader of the table. */
   readonly setup: string
   readonly hasTags: boolean
-  open(options: SubjectOptions): Promise<Subject>
+  open(options: ContenderOptions): Promise<ContenderCache>
 }

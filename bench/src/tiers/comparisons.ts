@@ -14,10 +14,10 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { createClient, RESP_TYPES } from 'redis'
 import { startRedisServer } from '../consistency/redis-server.ts'
 import { findProgram, freePort } from '../program.ts'
-import type { Contest } from './contest.ts'
+import type { Comparison } from './comparison.ts'
 import { openPostgres } from './postgres.ts'
 
-export const CONTESTS = {
+export const COMPARISONS = {
   redis: openRedis,
   'node-redis': openNodeRedis,
   postgres: openPostgres,
@@ -26,13 +26,13 @@ export const CONTESTS = {
   file: openFile,
 } as const
 
-interface Bare extends Pick<Contest, 'bareName' | 'bare'> {
+interface Bare extends Pick<Comparison, 'bareName' | 'bare'> {
   /** The tier works through a client of the same class: two versions of one client differ by more than the tier adds. */
   readonly options: RedisTierOptions
   close(): unknown
 }
 
-async function besideRedis(name: string, open: (url: string) => Promise<Bare>): Promise<Contest> {
+async function besideRedis(name: string, open: (url: string) => Promise<Bare>): Promise<Comparison> {
   const server = await startRedisServer()
   const { bareName, bare, options, close } = await open(server.url)
   const tier = redis(options)
@@ -49,7 +49,7 @@ async function besideRedis(name: string, open: (url: string) => Promise<Bare>): 
   }
 }
 
-function openRedis(): Promise<Contest> {
+function openRedis(): Promise<Comparison> {
   return besideRedis('redis', async (url) => {
     const client = new Redis(url)
     return {
@@ -71,7 +71,7 @@ function openRedis(): Promise<Contest> {
   })
 }
 
-function openNodeRedis(): Promise<Contest> {
+function openNodeRedis(): Promise<Comparison> {
   return besideRedis('node-redis', async (url) => {
     const client = createClient({ url })
     await client.connect()
@@ -92,7 +92,7 @@ function openNodeRedis(): Promise<Contest> {
 }
 
 /** One table, its two statements prepared; a batch of writes is one transaction. */
-async function openSqlite(): Promise<Contest> {
+async function openSqlite(): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const tier = sqlite({ path: join(folder, 'tier.db'), driver: 'libsql' })
   const database = new Database(join(folder, 'bare.db'))
@@ -120,7 +120,7 @@ async function openSqlite(): Promise<Contest> {
   }
 }
 
-async function openMemcached(): Promise<Contest> {
+async function openMemcached(): Promise<Comparison> {
   const { path, libraries } = findProgram('memcached')
   const port = await freePort()
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
@@ -166,7 +166,7 @@ function isOpen(port: number): Promise<boolean> {
 }
 
 /** One file, of which nobody knows what is in it. */
-async function openFile(): Promise<Contest> {
+async function openFile(): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const tier = file({ path: join(folder, 'tier') })
   const fd = openSync(join(folder, 'bare'), 'a+')

@@ -1,17 +1,17 @@
 // How long another process shows the old value after the ack, with the bus up.
-import type { Contestant } from './contestant.ts'
+import type { Contender } from './contender.ts'
 import { atShare, type Cell, type Field, median, memberAt, sized, sleep, withMembers } from './field.ts'
 import { openTruth } from './truth.ts'
 
-export const SPREAD_ROW = 'old value shown by another process after the ack, bus up: median, p99 ms'
+export const PROPAGATION_ROW = 'old value shown by another process after the ack, bus up: median, p99 ms'
 
 const PATIENCE_MS = 1500
 
-export async function measureSpread(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
+export async function measurePropagation(field: Field, contender: Contender): Promise<readonly Cell[]> {
   const truth = openTruth()
   const rounds = sized(field, 5, 50, 200)
-  const key = 'spread'
-  const found = await withMembers(field, contestant.name, 2, { answer: truth.ask }, async (members) => {
+  const key = 'propagation'
+  const found = await withMembers(field, contender.name, 2, { answer: truth.ask }, async (members) => {
     const [writer, reader] = [memberAt(members, 0), memberAt(members, 1)]
     const ms: number[] = []
     let never = 0
@@ -28,5 +28,5 @@ export async function measureSpread(field: Field, contestant: Contestant): Promi
   })
   const { ms, never } = found
   const text = never > 0 ? `until the TTL (${never} of ${never + ms.length})` : `${median(ms).toFixed(2)}, ${atShare(ms, 0.99).toFixed(2)}`
-  return [{ row: SPREAD_ROW, text, figures: { median: median(ms), p99: atShare(ms, 0.99), rounds: ms.length, never } }]
+  return [{ row: PROPAGATION_ROW, text, figures: { median: median(ms), p99: atShare(ms, 0.99), rounds: ms.length, never } }]
 }
