@@ -13,6 +13,7 @@ const LONGEST = [
   'apps/deals/test/load/run.test.ts',
   'packages/dashboard/test/drive.test.ts',
   'packages/millpond/test/bundles/bundles.test.ts',
+  'packages/millpond/test/orm/prisma.test.ts',
   'packages/millpond/test/docs.test.ts',
   'packages/dashboard/test/hostile.test.ts',
   'packages/millpond/test/memory/weigh.test.ts',

@@ -15,6 +15,7 @@ const STRICT = {
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   noEmit: true,
+  allowImportingTsExtensions: true,
   types: ['node'],
 }
 

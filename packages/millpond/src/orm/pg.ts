@@ -36,7 +36,7 @@ export interface PgCache {
 }
 
 /**
- * A cache before all queries of an ORM over `pg`: Prisma (by its driver adapter), Drizzle, TypeORM, Sequelize, and what else uses it.
+ * A cache before all queries of an ORM over `pg`: Drizzle, TypeORM, Sequelize, and what else uses it.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = pgCache({ cache })

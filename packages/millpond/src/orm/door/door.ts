@@ -26,7 +26,7 @@ export interface Sent {
 export interface Form<R> {
   /** How many rows there are. */
   rows(answer: R): number
-  /** What is kept of an answer, and given to others in its place. Default: all of it. */
+  /** What is kept of an answer, and given to others in its place. `undefined`: nothing is. Default: all of it. */
   readonly pack?: (answer: R) => unknown
 }
 
@@ -182,11 +182,13 @@ export class Door {
           const answer = await run()
           own = { answer }
           control.addTags(...also(answer))
-          return { answer: pack(answer) }
+          const packed = pack(answer)
+          return packed === undefined ? undefined : { answer: packed }
         },
         { ...options, tags: [...(options.tags ?? []), ...modelTags(EVERY_TABLE)] },
       )
-      return own === undefined ? (ownCopy(kept.answer) as R) : own.answer
+      if (own !== undefined) return own.answer
+      return kept === undefined ? run() : (ownCopy(kept.answer) as R)
     } catch (error) {
       if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE')) throw error
       this.seam.report(error)

@@ -1,0 +1,230 @@
+// Prisma: a driver adapter around the driver adapter, through which every statement and transaction of a client passes.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { refused } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { Door, type Form, type Run } from './door/door.ts'
+import { checkOrmOptions, type OrmOptions, type QueryOptions, queryOptions } from './door/options.ts'
+import type { DoorTransaction, RunInside } from './door/transaction.ts'
+import type { SqlDialect } from './statements/tokens.ts'
+
+export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from './door/options.ts'
+
+/** What is used of a driver adapter of Prisma, such as a `PrismaPg` or a `PrismaLibSql`. */
+export interface PrismaAdapter {
+  /** The database: `'postgres'` or `'sqlite'`. */
+  readonly provider: string
+  /** Opens what the client sends its statements to. */
+  connect(): Promise<object>
+}
+
+/** A cache before Prisma. Made by `prismaCache`. */
+export interface PrismaCache {
+  /**
+   * The adapter with the cache in it: give it to `new PrismaClient({ adapter })`. Whatever the client writes is invalidated when it has committed, raw SQL too.
+   * @throws MillpondError `OPTION_INVALID` for an adapter that is neither PostgreSQL's nor SQLite's.
+   */
+  adapter<A extends PrismaAdapter>(inner: A): A
+  /**
+   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () => prisma.user.findMany())`. Within a transaction the database itself is asked.
+   * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
+   */
+  cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
+}
+
+/**
+ * A cache before the queries of Prisma: answers are kept by their text and parameters, and forgotten when a row or table that they show has changed.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const orm = prismaCache({ cache })
+ * const prisma = new PrismaClient({ adapter: orm.adapter(new PrismaPg({ connectionString })) })
+ * const ada = await orm.cached({ ttl: '1m' }, () => prisma.user.findUnique({ where: { id: 7 } }))
+ */
+export function prismaCache(options: OrmOptions): PrismaCache {
+  checkOrmOptions(options, 'prismaCache')
+  const wishes = new AsyncLocalStorage<QueryOptions>()
+  return {
+    adapter: (inner) => {
+      const door = new Door(options, 'prisma', dialectOf(inner))
+      const connect = async (): Promise<object> => adapterOver((await inner.connect()) as SqlAdapter, door, () => wishes.getStore())
+      return instead(inner, { connect })
+    },
+    cached: async (given, work) => {
+      const wish = queryOptions(given)
+      if (typeof work !== 'function')
+        throw new MillpondError('OPTION_INVALID', `cached: ${show(work)} is not a function: give the work whose queries are to be cached`)
+      return wishes.run(wish, async () => work())
+    },
+  }
+}
+
+interface SqlQuery {
+  readonly sql: string
+  readonly args: unknown[]
+  readonly argTypes: readonly { readonly scalarType?: string; readonly arity?: string }[]
+}
+interface SqlRows {
+  readonly columnNames: readonly string[]
+  readonly rows: readonly (readonly unknown[])[]
+}
+interface SqlQueries {
+  readonly provider: string
+  queryRaw(query: SqlQuery): Promise<SqlRows>
+  executeRaw(query: SqlQuery): Promise<number>
+}
+interface SqlAdapter extends SqlQueries {
+  executeScript(script: string): Promise<void>
+  startTransaction(isolationLevel?: string): Promise<SqlTransaction>
+}
+interface SqlTransaction extends SqlQueries {
+  commit(): Promise<void>
+  rollback(): Promise<void>
+  createSavepoint?(name: string): Promise<void>
+  rollbackToSavepoint?(name: string): Promise<void>
+  releaseSavepoint?(name: string): Promise<void>
+}
+
+function dialectOf(inner: unknown): SqlDialect {
+  const provider: unknown = typeof inner === 'object' && inner !== null ? Reflect.get(inner, 'provider') : undefined
+  if (typeof provider !== 'string' || typeof Reflect.get(Object(inner), 'connect') !== 'function')
+    throw refused(inner, 'adapter', 'a driver adapter of Prisma, such as new PrismaPg({ connectionString })')
+  if (provider === 'postgres' || provider === 'sqlite') return provider
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `adapter: statements of ${show(provider)} cannot be read: PostgreSQL's and SQLite's can; cache those of others with cache.getOrSet`,
+  )
+}
+
+function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | undefined): SqlAdapter {
+  const inside = insideOf(inner)
+  // SQLite may have one connection for all: there a BEGIN by hand concerns whatever comes next, and who is in no transaction reads what one has written.
+  const isOne = inner.provider === 'sqlite'
+  const one = new Session(door, inside)
+  const session = (): Session => (isOne ? one : new Session(door, inside))
+  let open = 0
+  return instead(inner, {
+    queryRaw: (query: SqlQuery) => {
+      let isMixed = false
+      const run = (): Promise<SqlRows> => {
+        isMixed = isOne && open > 0
+        return inner.queryRaw(query)
+      }
+      return session().send(query, wish(), run, { rows: ROWS.rows, pack: (answer) => (isMixed ? undefined : answer) })
+    },
+    executeRaw: (query: SqlQuery) => session().send(query, undefined, () => inner.executeRaw(query), COUNT),
+    executeScript: (script: string) =>
+      session().send({ sql: script, args: [], argTypes: [] }, undefined, () => inner.executeScript(script), COUNT),
+    startTransaction: async (isolationLevel?: string) => {
+      const transaction = await inner.startTransaction(isolationLevel)
+      open++
+      return transactionOver(transaction, door, () => open--)
+    },
+  })
+}
+
+function transactionOver(inner: SqlTransaction, door: Door, ended: () => void): SqlTransaction {
+  const session = new Session(door, insideOf(inner), door.begin())
+  const end = async (how: () => Promise<void>): Promise<void> => {
+    try {
+      await how()
+    } finally {
+      ended()
+    }
+  }
+  const { createSavepoint, rollbackToSavepoint, releaseSavepoint } = inner
+  return instead(inner, {
+    queryRaw: (query: SqlQuery) => session.send(query, undefined, () => inner.queryRaw(query), ROWS),
+    executeRaw: (query: SqlQuery) => session.send(query, undefined, () => inner.executeRaw(query), COUNT),
+    commit: () => end(() => session.commit(() => inner.commit())),
+    rollback: () => end(() => session.rollback(() => inner.rollback())),
+    ...(createSavepoint !== undefined && {
+      createSavepoint: async (name: string) => {
+        await createSavepoint.call(inner, name)
+        session.transaction?.pending.savepoint(name.toLowerCase())
+      },
+    }),
+    ...(rollbackToSavepoint !== undefined && {
+      rollbackToSavepoint: async (name: string) => {
+        await rollbackToSavepoint.call(inner, name)
+        session.transaction?.pending.rollbackTo(name.toLowerCase())
+      },
+    }),
+    ...(releaseSavepoint !== undefined && {
+      releaseSavepoint: async (name: string) => {
+        await releaseSavepoint.call(inner, name)
+        session.transaction?.pending.release(name.toLowerCase())
+      },
+    }),
+  })
+}
+
+/** What statements are sent in: a transaction, or none. */
+class Session {
+  transaction: DoorTransaction | undefined
+  readonly #door: Door
+  readonly #inside: RunInside
+
+  constructor(door: Door, inside: RunInside, transaction?: DoorTransaction) {
+    this.#door = door
+    this.#inside = inside
+    this.transaction = transaction
+  }
+
+  async send<R>({ sql, args, argTypes }: SqlQuery, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
+    const statement = this.#door.read(sql)
+    const { transaction } = this
+    // An adapter may commit by a statement, and give its connection back by `commit`.
+    if (statement.kind === 'commit') {
+      this.transaction = this.#door.opened(statement)
+      return this.#door.committed(transaction, statement).commit(run, this.#inside)
+    }
+    if (transaction !== undefined) {
+      this.#door.within(transaction, statement, args)
+      const answer = await run()
+      if (statement.kind === 'rollback') this.transaction = this.#door.opened(statement)
+      return answer
+    }
+    if (statement.kind === 'begin') {
+      const answer = await run()
+      this.transaction = this.#door.opened(statement)
+      return answer
+    }
+    return this.#door.run({ sql, parameters: args, as: wish === undefined ? '' : typesOf(argTypes) }, wish, run, form)
+  }
+
+  async commit(commit: () => Promise<void>): Promise<void> {
+    const { transaction } = this
+    this.transaction = undefined
+    await (transaction === undefined ? commit() : transaction.commit(commit, this.#inside))
+  }
+
+  async rollback(rollback: () => Promise<void>): Promise<void> {
+    this.transaction = undefined
+    await rollback()
+  }
+}
+
+const ROWS: Form<SqlRows> = { rows: ({ rows }) => rows.length }
+const COUNT: Form<unknown> = { rows: () => 0 }
+
+/** The same text may be bytes or a text. */
+const typesOf = (types: SqlQuery['argTypes']): string => types.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join()
+
+/** Statements of an outbox, in the transaction that it notes. */
+function insideOf(inner: SqlQueries): RunInside {
+  return async (sql, parameters) => {
+    const argTypes = parameters.map((value) => ({ scalarType: typeof value === 'number' ? 'int' : 'string', arity: 'scalar' }))
+    const { columnNames, rows } = await inner.queryRaw({ sql, args: [...parameters], argTypes })
+    return rows.map((row) => Object.fromEntries(columnNames.map((name, at) => [name, row[at]])))
+  }
+}
+
+/** The object with some of its methods replaced; the others are called on itself, whose fields may be private. */
+function instead<T extends object>(inner: T, methods: Readonly<Record<string, unknown>>): T {
+  return new Proxy(inner, {
+    get: (_, name) => {
+      if (typeof name === 'string' && Object.hasOwn(methods, name)) return methods[name]
+      const value: unknown = Reflect.get(inner, name, inner)
+      return typeof value === 'function' ? value.bind(inner) : value
+    },
+  })
+}
