@@ -1,9 +1,9 @@
-// The keys asked for most, of each organisation.
-import { HotKeys as Sketch } from 'millpond/observe'
+// The keys asked for most of late, of each organisation.
+import { FadingKeys } from 'millpond/observe'
 
 export interface HotKey {
   readonly key: string
-  /** Never below the true count, and at most `error` above it. */
+  /** An older read counts less: half after 15 minutes. At most `error` too high. */
   readonly count: number
   readonly error: number
 }
@@ -20,8 +20,8 @@ const CAPACITY = 2_000
 
 export function createHotKeys(): HotKeys {
   // The sketch knows keys only, so the organisation goes in front: `7 v1:deal_stats:7:30`.
-  const sketch = new Sketch(CAPACITY)
-  const organizations = new Sketch(CAPACITY)
+  const sketch = new FadingKeys(CAPACITY)
+  const organizations = new FadingKeys(CAPACITY)
   return {
     count: (key, organizationId) => {
       sketch.add(`${organizationId ?? ''} ${key}`)

@@ -25,9 +25,12 @@ export const KINDS = {
   search: { ttlMs: 3 * MINUTE, cacheControl: 'max-age=180, private', priority: 'low' },
 } as const satisfies Record<string, Kind>
 
-/** Between which times to live are chosen, where they follow the values of kinds without a time of their own. */
+/**
+ * Between which times to live are chosen, where they follow the values of kinds without a time of their own. Changes are announced here, so that nothing has to
+ * live shorter than it does by the settings: it may only be loaded less often.
+ */
 export const ttlBounds = (defaultTtlMs: number) => ({
-  minTtl: Math.min(MINUTE, defaultTtlMs),
+  minTtl: defaultTtlMs,
   ttl: defaultTtlMs,
   maxTtl: Math.max(60 * MINUTE, defaultTtlMs),
 })

@@ -138,7 +138,11 @@ function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, '
   return { defaults: { jitter }, adaptiveTtl: adaptiveTtl(ttlBounds(defaultTtlMs)) }
 }
 
+/** Loads in vain, of all loads: a query more is what the cache is there to spare. */
+const MOST_WASTE = 0.01
+
 function insightFor({ insight: { isWatching, isPredicting, isLoadingAhead } }: CacheSettings): Pick<CacheOptions, 'insight'> {
   if (!isWatching) return {}
-  return { insight: (watched) => createInsight({ caches: [watched], usagePrediction: isPredicting, predictiveLoading: isLoadingAhead }) }
+  const usagePrediction = isPredicting && { waste: MOST_WASTE }
+  return { insight: (watched) => createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead }) }
 }

@@ -26,6 +26,7 @@ export function comparisonText({ seeds, rows, compared, violations }: Comparison
     ...table(['seed', 'hit rate off, off, on', 'loads off, off, on', 'p95 off, off, on'], seeds.map(seedText)),
     '',
     ...seeds.map(predictionText),
+    ...seeds.flatMap(conditionsText),
     ...verdictOf(rows),
     violations.length === 0
       ? `correct: with it on, all answers are what the database said (${compared} states asked again without a cache)`
@@ -49,6 +50,18 @@ function predictionText({ seed, prediction }: Seed): string {
   const { state, accuracy, benefit, loads } = prediction
   const told = (share: number | null): string => (share === null ? 'not known yet' : percent(share))
   return `seed ${seed}: loading ahead is ${state}; ${loads.loaded} loads ahead, accuracy ${told(accuracy)}, benefit ${told(benefit)}`
+}
+
+/** What made a run say less than it should. */
+function conditionsText({ seed, quiet, unwarmed }: Seed): string[] {
+  return [
+    ...(quiet < 1
+      ? [`seed ${seed}: the machine was starved for ${percent(1 - quiet)} of the run: no time is judged by what was asked then`]
+      : []),
+    ...(unwarmed.length > 0
+      ? [`seed ${seed}: not warmed whole when the sessions began: ${unwarmed.join(', ')}; --warm-up N waits longer`]
+      : []),
+  ]
 }
 
 function verdictOf(rows: readonly Row[]): string[] {

@@ -1,15 +1,19 @@
 // `npm run load -- --insight ab`: for each of some seeds three services side by side, asked the same at the same time: two without what watches the cache, and
 // one with it. What the two without differ by is the spread of the measurement; the one with it may not be worse by more.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findStale } from './check.ts'
+import type { Course } from './drive.ts'
 import type { LoadOptions } from './options.ts'
 import { figuresOf } from './report.ts'
 import { type Measured, onGround, type Say } from './run.ts'
+import { type Starved, watchMachine } from './starved.ts'
 
 /** What is compared of a run. */
 export interface Arm {
   readonly hitRate: number
   readonly loads: number
   readonly queries: number
+  /** Of what was asked while the machine was not starved. */
   readonly p95Ms: number
   /** Answers that were older than a write which had been acknowledged. */
   readonly stale: number
@@ -21,6 +25,10 @@ export interface Seed {
   readonly again: Arm
   readonly on: Arm
   readonly prediction: Measured['prediction']
+  /** The share of the run in which the machine gave this process its time, 0 to 1. */
+  readonly quiet: number
+  /** Those that had not been warmed whole when the sessions began. */
+  readonly unwarmed: readonly string[]
 }
 
 export interface Row {
@@ -32,7 +40,7 @@ export interface Row {
   readonly worse: number
   /** The largest difference between two services without it, of any seed; at least what is never told apart. */
   readonly spread: number
-  /** `undecided`: the services without it differ by so much that as good would say nothing. */
+  /** `undecided`: the services without it differ by so much that as good would say nothing; or, of times, the machine was starved for most of a run. */
   readonly verdict: 'better' | 'as good' | 'worse' | 'undecided'
 }
 
@@ -61,6 +69,9 @@ const MOST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   stale: () => 0,
 }
 
+/** A run of which less than this was quiet says nothing about times. */
+const LEAST_QUIET = 0.5
+
 export function rowsOf(seeds: readonly Seed[]): Row[] {
   const mean = (of: (seed: Seed) => number): number => seeds.reduce((sum, seed) => sum + of(seed), 0) / seeds.length
   return (['hitRate', 'loads', 'queries', 'p95Ms', 'stale'] as const).map((name) => {
@@ -69,36 +80,93 @@ export function rowsOf(seeds: readonly Seed[]): Row[] {
     const off = mean(usual)
     const worse = mean((seed) => sign * (seed.on[name] - usual(seed)))
     const spread = Math.max(LEAST[name](off), ...seeds.map((seed) => Math.abs(seed.off[name] - seed.again[name])))
-    const verdict = worse > spread ? 'worse' : worse < -spread ? 'better' : spread > MOST[name](off) ? 'undecided' : 'as good'
+    const isTold = name !== 'p95Ms' || seeds.every(({ quiet }) => quiet >= LEAST_QUIET)
+    const verdict = !isTold
+      ? 'undecided'
+      : worse > spread
+        ? 'worse'
+        : worse < -spread
+          ? 'better'
+          : spread > MOST[name](off)
+            ? 'undecided'
+            : 'as good'
     return { name, off, on: mean((seed) => seed.on[name]), worse, spread, verdict }
   })
 }
+
+const ARMS = [
+  { name: 'off', insight: 'off' },
+  { name: 'on', insight: 'on' },
+  { name: 'off again', insight: 'off' },
+] as const
+
+/** One begins so much after the other: asked in the same moment, who is asked last would always wait for the others. */
+const APART_MS = 333
 
 export function compareInsight(options: LoadOptions, say: Say): Promise<Comparison> {
   return onGround(options, say, new AbortController().signal, async ({ measure, plan, verify }) => {
     const seeds: Seed[] = []
     const violations: string[] = []
     let compared = 0
-    for (let seed = options.seed; seed < options.seed + options.pairs; seed++) {
+    for (let turn = 0; turn < options.pairs; turn++) {
+      const seed = options.seed + turn
       const sessions = plan(seed)
-      const run = (name: string, insight: 'on' | 'off') => measure(name, ['--cache', 'on', '--insight', insight], sessions)
-      const runs = [run('off', 'off'), run('on', 'on'), run('off again', 'off')] as const
+      const gate = gateFor(ARMS.length)
+      let endWatch: (() => Starved) | undefined
+      const runs = ARMS.map(({ name, insight }, at) => {
+        const whenWarm = async () => {
+          await gate.pass()
+          endWatch ??= watchMachine()
+          await sleep(((at + turn) % ARMS.length) * APART_MS)
+        }
+        // Nobody waits at the gate for one that has failed.
+        return measure(name, ['--cache', 'on', '--insight', insight], sessions, { whenWarm }).finally(gate.open)
+      })
       // Nothing runs on when one has failed.
       await Promise.allSettled(runs)
-      const [off, on, again] = await Promise.all(runs)
+      const starved = endWatch?.()
+      const [off, on, again] = (await Promise.all(runs)) as [Measured, Measured, Measured] // as many as arms
       for (const one of [off, on, again]) violations.push(...one.course.failures.map((failure) => `failed: ${failure}`))
       violations.push(...findStale(on.course))
       say('checking the answers of the one that is on against the database, write by write')
       const checked = await verify(on.course)
       compared += checked.compared
       violations.push(...checked.differences)
-      seeds.push({ seed, off: armOf(off), again: armOf(again), on: armOf(on), prediction: on.prediction })
+      const arm = (measured: Measured) => armOf(measured, starved)
+      seeds.push({
+        ...{ seed, off: arm(off), again: arm(again), on: arm(on), prediction: on.prediction, quiet: starved?.quiet ?? 1 },
+        unwarmed: ARMS.filter((_, at) => [off, on, again][at]?.warmUp?.isWhole === false).map(({ name }) => name),
+      })
     }
     return { seeds, rows: rowsOf(seeds), compared, violations }
   })
 }
 
-function armOf(measured: Measured): Arm {
-  const { hitRate, queries, p95Ms } = figuresOf(measured, true)
-  return { hitRate: hitRate ?? 0, loads: measured.loads, queries, p95Ms, stale: findStale(measured.course).length }
+/** Lets all on at once when so many have come, or when it is opened. */
+function gateFor(missing: number): { pass(): Promise<void>; open(): void } {
+  let left = missing
+  let open = (): void => undefined
+  const all = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const pass = (): Promise<void> => {
+    if (--left === 0) open()
+    return all
+  }
+  return { pass, open: () => open() }
+}
+
+function armOf(measured: Measured, starved: Starved | undefined): Arm {
+  const { hitRate, queries } = figuresOf(measured, true)
+  return {
+    ...{ hitRate: hitRate ?? 0, loads: measured.loads, queries },
+    p95Ms: p95Of(measured.course, starved),
+    stale: findStale(measured.course).length,
+  }
+}
+
+function p95Of({ answers, writes }: Course, starved: Starved | undefined): number {
+  const quiet = [...answers, ...writes].filter(({ startedAt, endedAt }) => starved?.touches(startedAt, endedAt) !== true)
+  const times = quiet.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b)
+  return times[Math.ceil(0.95 * times.length) - 1] ?? 0
 }

@@ -73,16 +73,18 @@ const whole = (value: number): string => value.toLocaleString('en')
 
 export type Say = (line: string) => void
 
+export interface MeasureOptions {
+  readonly env?: Record<string, string>
+  /** Played last, where it is warmed, against the same service begun again. */
+  readonly afterRestart?: readonly Session[]
+  /** Asked once it is warm: the sessions begin when this says so. */
+  readonly whenWarm?: () => Promise<void>
+}
+
 /** What the runs of one call share: a folder, one database filled, tokens. */
 export interface Ground {
-  /** Plays the sessions against a service of its own, on a copy of the data; then, where it is warmed, `afterRestart` against the same one begun again. */
-  measure(
-    name: string,
-    args: readonly string[],
-    sessions: readonly Session[],
-    env?: Record<string, string>,
-    afterRestart?: readonly Session[],
-  ): Promise<Measured>
+  /** Plays the sessions against a service of its own, on a copy of the data. */
+  measure(name: string, args: readonly string[], sessions: readonly Session[], more?: MeasureOptions): Promise<Measured>
   plan(seed: number, seconds?: number): readonly Session[]
   /** Asks a service without a cache what the course was answered. */
   verify(course: Course): ReturnType<typeof replay>
@@ -105,8 +107,10 @@ export async function onGround<T>(options: LoadOptions, say: Say, signal: AbortS
     say(`data: ${sourceName(options.sizes)}`)
     const companies = await makeData(root, options)
     return await use({
-      measure: (name, args, usual, env = {}, afterRestart = []) =>
-        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, { usual, afterRestart }, say, signal),
+      measure: (name, args, usual, { env = {}, afterRestart = [], whenWarm = async () => undefined } = {}) => {
+        const start = { args, env: { ...env, DEALS_TOKEN_SECRET: secret }, whenWarm }
+        return measured(root, name, options, start, tokens, { usual, afterRestart }, say, signal)
+      },
       plan(seed, seconds = options.seconds) {
         const sessions = makePlan({ companies, ...options, seconds, seed })
         const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
@@ -131,13 +135,10 @@ export async function onGround<T>(options: LoadOptions, say: Say, signal: AbortS
 export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Promise<Outcome> {
   return onGround(options, say, signal, async ({ measure, plan, verify, beside }) => {
     const sessions = plan(options.seed)
-    const cached = await measure(
-      'with the cache',
-      ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'],
-      sessions,
-      options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
-      options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
-    )
+    const cached = await measure('with the cache', ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'], sessions, {
+      env: options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
+      afterRestart: options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
+    })
     const uncached = signal.aborted ? undefined : await measure('without the cache', ['--cache', 'off'], sessions)
     const all = { ...cached.course, answers: [...cached.course.answers, ...(cached.restarted ?? [])] }
     const check = async () => {
@@ -186,13 +187,14 @@ const readsOnly = (sessions: readonly Session[]): Session[] =>
 interface Start {
   readonly args: readonly string[]
   readonly env: Record<string, string>
+  readonly whenWarm: () => Promise<void>
 }
 
 async function measured(
   root: string,
   name: string,
   { sizes, isCold, warmUpSeconds, seconds }: LoadOptions,
-  start: Start,
+  { whenWarm, ...start }: Start,
   tokens: Tokens,
   sessions: Visits,
   say: Say,
@@ -213,6 +215,7 @@ async function measured(
   let client = createClient(service.url)
   try {
     const warmUp = isWarmed ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`), stop) : undefined
+    await whenWarm()
     say(`${name}: running`)
     const before = await service.live()
     const course = await play(sessions.usual)

@@ -1,7 +1,9 @@
 // The verdict of on against off: worse only beyond what two services without it differ by.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type Arm, rowsOf, type Seed } from '../../src/load/insight-ab.ts'
 import { comparisonText } from '../../src/load/insight-ab-report.ts'
+import { starvedIn, watchMachine } from '../../src/load/starved.ts'
 
 const arm = (over: Partial<Arm> = {}): Arm => ({ hitRate: 0.9, loads: 1000, queries: 4000, p95Ms: 40, stale: 0, ...over })
 const seed = (on: Partial<Arm>, again: Partial<Arm> = {}): Seed => ({
@@ -10,6 +12,8 @@ const seed = (on: Partial<Arm>, again: Partial<Arm> = {}): Seed => ({
   again: arm(again),
   on: arm(on),
   prediction: null,
+  quiet: 1,
+  unwarmed: [],
 })
 const verdictOf = (seeds: readonly Seed[], name: keyof Arm) => rowsOf(seeds).find((row) => row.name === name)?.verdict
 
@@ -51,4 +55,41 @@ test.each([
 test('one seed that is worse is not drowned by noise of another kind', () => {
   const seeds = [seed({ loads: 1000 }, { p95Ms: 400 }), seed({ loads: 1300 }), seed({ loads: 1300 })]
   expect(verdictOf(seeds, 'loads')).toBe('worse')
+})
+
+test('of a run in which the machine was starved for most of the time, times say nothing, and counts do', () => {
+  const seeds = [seed({ p95Ms: 400, loads: 2000 }), { ...seed({ p95Ms: 400, loads: 2000 }), quiet: 0.4, unwarmed: ['on'] }]
+  expect(verdictOf(seeds, 'p95Ms')).toBe('undecided')
+  expect(verdictOf(seeds, 'loads')).toBe('worse')
+  const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })
+  expect(text).toContain('seed 1: the machine was starved for 60.0 % of the run')
+  expect(text).toContain('seed 1: not warmed whole when the sessions began: on')
+})
+
+test('moments around a late look are left out, and count once', () => {
+  const late = [
+    { from: 1000, to: 1100 },
+    { from: 1200, to: 1300 },
+    { from: 9900, to: 10_000 },
+  ]
+  const { quiet, touches } = starvedIn(late, 0, 10_000)
+  // 750 to 1550, 9650 to the end.
+  expect(quiet).toBeCloseTo(1 - 0.115, 10)
+  expect([touches(0, 750), touches(0, 751), touches(1549, 1549), touches(1550, 9650), touches(9000, 9700)]).toEqual([
+    false,
+    true,
+    true,
+    false,
+    true,
+  ])
+  expect(starvedIn([], 5, 5).quiet).toBe(1)
+})
+
+test('a loop that nothing can run in is seen', async () => {
+  const end = watchMachine()
+  await sleep(30)
+  const from = performance.now()
+  while (performance.now() - from < 120);
+  const to = performance.now()
+  expect(end().touches(from, to)).toBe(true)
 })

@@ -1,5 +1,7 @@
 // The keys read most, in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k
 // elements in data streams, 2005), with a heap that has the smallest counter on top.
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
 
 export interface HotKey {
   readonly key: string
@@ -103,5 +105,53 @@ export class HotKeys {
     b.at = at
     this.#heap[a.at] = a
     this.#heap[b.at] = b
+  }
+}
+
+/** After this time a read counts half: what was hot yesterday is not hot today. */
+const HALF_LIFE_MS = 15 * 60_000
+/** What is counted weighs more the later it is, instead of all that was counted before weighing less; after so many half-lives all of it is made small again. */
+const MOST_HALVES = 32
+
+/** The keys read most of late: the same, in which a read counts half after 15 minutes and a quarter after 30. Nothing is walked over for that. */
+export class FadingKeys {
+  readonly #keys: HotKeys
+  readonly #clock: Clock
+  /** What is counted now weighs twice as much for each half-life since then. */
+  #origin: number
+
+  /** `capacity`: keys that are tracked. `clock`: default the machine's. */
+  constructor(capacity: number, clock: Clock = systemClock()) {
+    this.#keys = new HotKeys(capacity)
+    this.#clock = clock
+    this.#origin = clock.monotonic()
+  }
+
+  /** Counts reads of a key. */
+  add(key: string, count = 1): void {
+    this.#keys.add(key, count * this.#weight())
+  }
+
+  /** The `limit` hottest, hottest first. Whose count has faded below 1 is not among them. */
+  top(limit: number): HotKey[] {
+    const weight = this.#weight()
+    return this.#keys
+      .top(limit)
+      .map(({ key, count, error }) => ({ key, count: Math.round(count / weight), error: Math.round(error / weight) }))
+      .filter(({ count }) => count >= 1)
+  }
+
+  /** Forgets all counts. */
+  clear(): void {
+    this.#keys.clear()
+  }
+
+  /** Forward decay (Cormode, Shkapenyuk, Srivastava, Xu, ICDE 2009). */
+  #weight(): number {
+    const halves = Math.max(0, (this.#clock.monotonic() - this.#origin) / HALF_LIFE_MS)
+    if (halves < MOST_HALVES) return 2 ** halves
+    this.#keys.scale(2 ** -halves)
+    this.#origin = this.#clock.monotonic()
+    return 1
   }
 }

@@ -10,7 +10,7 @@ export {
 } from './collectors.ts'
 export { METRICS, type MetricDefinition, type MetricKind } from './definitions.ts'
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
-export { type HotKey, HotKeys } from './hot-keys.ts'
+export { FadingKeys, type HotKey, HotKeys } from './hot-keys.ts'
 export { keyPattern } from './key-pattern.ts'
 export {
   createKeyStatistics,

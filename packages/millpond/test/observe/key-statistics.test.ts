@@ -1,6 +1,7 @@
 // Key patterns, hot keys, and their bounds.
 import { describe, expect, it } from 'vitest'
-import { createKeyStatistics, HotKeys, keyPattern, memoryByPattern } from '../../src/observe/index.ts'
+import { createKeyStatistics, FadingKeys, HotKeys, keyPattern, memoryByPattern } from '../../src/observe/index.ts'
+import { fakeClock } from '../../src/testing/index.ts'
 import fc from '../properties.ts'
 
 describe('M2 key patterns', () => {
@@ -73,9 +74,61 @@ describe('M2 hot keys', () => {
   })
 })
 
+describe('M2 hot keys of late', () => {
+  const HALF = 15 * 60_000
+
+  it('a read counts half after 15 minutes, and is gone when nothing is left of it', () => {
+    const clock = fakeClock()
+    const keys = new FadingKeys(8, clock)
+    keys.add('yesterday', 1000)
+    clock.advance(HALF)
+    keys.add('now', 600)
+    expect(keys.top(8)).toEqual([
+      { key: 'now', count: 600, error: 0 },
+      { key: 'yesterday', count: 500, error: 0 },
+    ])
+    clock.advance(9 * HALF)
+    expect(keys.top(8)).toEqual([
+      { key: 'now', count: 1, error: 0 },
+      { key: 'yesterday', count: 1, error: 0 },
+    ])
+    clock.advance(2 * HALF)
+    expect(keys.top(8)).toEqual([])
+    keys.clear()
+    keys.add('now')
+    expect(keys.top(8)).toEqual([{ key: 'now', count: 1, error: 0 }])
+  })
+
+  it('for months, and beside a wall clock that goes back', () => {
+    const clock = fakeClock()
+    const keys = new FadingKeys(2, clock)
+    for (let quarter = 0; quarter < 10_000; quarter++) {
+      keys.add('steady', 100)
+      keys.add(`once ${quarter}`, 10)
+      clock.advance(HALF)
+    }
+    // 50 + 25 + ...
+    expect(keys.top(1)).toEqual([{ key: 'steady', count: 100, error: 0 }])
+    clock.jump(-100 * HALF)
+    keys.add('back', 300)
+    const [first] = keys.top(1)
+    expect(first?.key).toBe('back')
+  })
+})
+
 describe('M2 key statistics', () => {
+  it('tells the hottest keys of late, and counts patterns for ever', () => {
+    const clock = fakeClock()
+    const statistics = createKeyStatistics({ sampleEvery: 1, clock })
+    for (let read = 0; read < 100; read++) statistics.record('user:1', true)
+    clock.advance(2 * 60 * 60_000)
+    for (let read = 0; read < 10; read++) statistics.record('user:2', true)
+    expect(statistics.hotKeys()).toEqual([{ key: 'user:2', count: 10, error: 0 }])
+    expect(statistics.patterns()).toEqual([{ pattern: 'user:*', hits: 110, misses: 0, hitRate: 1 }])
+  })
+
   it('counts all when told to look at all', () => {
-    const statistics = createKeyStatistics({ sampleEvery: 1 })
+    const statistics = createKeyStatistics({ sampleEvery: 1, clock: fakeClock() })
     for (let i = 0; i < 10; i++) statistics.record(`user:${i}`, i < 7)
     statistics.record('org:1', false)
     expect(statistics.patterns()).toEqual([

@@ -9,7 +9,10 @@ const START = 0.5
 const ROUND = 128
 const UP = 0.2
 const DOWN = 0.1
-/** In loads: what there is at first, what is kept at most, and where the threshold is raised and lowered. What can be foreseen comes in bursts, as scans do: calm times pay for them. */
+/**
+ * In loads, at the usual share: what there is at first, what is kept at most, and where the threshold is raised and lowered; of another share so much more or less.
+ * What can be foreseen comes in bursts, as scans do: calm times pay for them.
+ */
 const FIRST = 64
 const ROOM = 4096
 const SHORT = 16
@@ -17,7 +20,7 @@ const AMPLE = 64
 
 /** What may be loaded in vain. */
 export interface WasteBounds {
-  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not spent is kept, up to 4,096 loads. */
+  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not spent is kept, up to 4,096 loads, of another share so much more or less. */
   readonly waste?: number | undefined
   /** Chances below it are never worth a load, 0 to 1. Default 0.25. */
   readonly least?: number | undefined
@@ -28,13 +31,17 @@ export class Budget {
   threshold: number
   readonly #share: number
   readonly #least: number
-  #credit = FIRST
+  /** Of what is kept at the usual share. */
+  readonly #scale: number
+  #credit: number
   #loads = 0
 
   constructor({ waste = SHARE, least = LEAST }: WasteBounds = {}) {
     this.#share = waste
     this.#least = least
     this.threshold = Math.max(START, least)
+    this.#scale = waste / SHARE
+    this.#credit = FIRST * this.#scale
   }
 
   isWorth(chance: number): boolean {
@@ -43,11 +50,11 @@ export class Budget {
 
   /** A load that there would be without prefetching too: a miss, or what a prefetch has spared. */
   loaded(): void {
-    this.#credit = Math.min(ROOM, this.#credit + this.#share)
+    this.#credit = Math.min(ROOM * this.#scale, this.#credit + this.#share)
     if (++this.#loads < ROUND) return
     this.#loads = 0
-    if (this.#credit < SHORT) this.#turn(UP)
-    else if (this.#credit > AMPLE) this.#turn(-DOWN)
+    if (this.#credit < SHORT * this.#scale) this.#turn(UP)
+    else if (this.#credit > AMPLE * this.#scale) this.#turn(-DOWN)
   }
 
   /** Pays for what is expected to be in vain. */

@@ -5,7 +5,7 @@ import { decodeKey, type Key } from '../../core/key.ts'
 import { hashOf } from '../../core/key-hash.ts'
 import type { Prefetched } from '../../core/warm.ts'
 import { policyByName } from '../../memory/policies/index.ts'
-import { cpuMs } from '../budget.ts'
+import { OwnTime } from '../budget.ts'
 import { HIT, LOADED, LOST } from '../ring.ts'
 import { type Setting, sameSetting, settingOf, type WatchedCache } from '../setting.ts'
 import { figuresOf, type Prediction } from './figures.ts'
@@ -28,7 +28,7 @@ export interface PredictedCache extends WatchedCache, Sources {
 
 const SOON_MS = 10
 const FIT_EVERY_MS = 1000
-/** Reads that are looked at in one turn, and the most of a core that turns may take. */
+/** Reads that are looked at in one turn, and the most that turns may take of the time that the process has. */
 const A_TURN = 256
 const MOST_BUSY = 0.05
 /** Proposals that wait to be loaded, and those that are loaded with one call. More are let go: they would come too late. */
@@ -50,6 +50,7 @@ export class Predicting {
   readonly #settings: PredictionSettings
   readonly #listener: Listener
   readonly #loadable: Loadable
+  readonly #ownTime: OwnTime
   readonly #model: ModelGuard | undefined
   readonly #read: KeyRead = { hash: 0, key: '', namespace: '', context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
   readonly #isWanted = (key: string, namespace: string): boolean => this.#wants(key, namespace)
@@ -71,6 +72,7 @@ export class Predicting {
     this.#settings = settings
     this.#mayLoad = settings.isLoading
     this.#loadable = new Loadable(cache)
+    this.#ownTime = new OwnTime(clock)
     this.#model =
       settings.model === undefined
         ? undefined
@@ -122,14 +124,13 @@ export class Predicting {
     })
   }
 
-  /** Between turns it rests, so that all of them take a small part of a core. */
+  /** Between turns it rests, so that all of them take a small part of the process's time. */
   async #turn(): Promise<void> {
     this.#isLooking = true
-    const cpu = cpuMs()
     const began = this.#clock.monotonic()
     if (this.#clock.now() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
     const batch = this.#look()
-    const tookMs = Math.min(cpuMs() - cpu, this.#clock.monotonic() - began)
+    const tookMs = (this.#clock.monotonic() - began) * this.#ownTime.weight
     if (this.#model !== undefined && batch.length > 0) await this.#askModel(this.#model, batch)
     this.#isLooking = false
     if (this.#stopRecording === undefined) return

@@ -106,6 +106,19 @@ describe('the budget', () => {
     expect(bought).toBeLessThan(2000 * 0.1 + 130)
     expect(budget.threshold).toBeGreaterThan(before)
   })
+  it('of a small share, what there is at first is small, too', () => {
+    const budget = new Budget({ waste: 0.01 })
+    let bought = 0
+    for (let load = 0; load < 2000; load++) {
+      budget.loaded()
+      for (; budget.isWorth(0.95); bought++) {
+        budget.issued(0.95)
+        budget.ended(0.95, 0)
+      }
+    }
+    expect(bought).toBeGreaterThan(10)
+    expect(bought).toBeLessThan(2000 * 0.01 + 5)
+  })
   it('keeps what calm times do not spend for a burst, up to 4,096 loads', () => {
     const budget = new Budget()
     for (let load = 0; load < 100_000; load++) budget.loaded()
