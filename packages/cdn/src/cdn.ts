@@ -19,7 +19,7 @@ import type { OptimizeReport } from './images/optimize.ts'
 import type { ImageFormat } from './images/sniff.ts'
 import type { EdgeLocation } from './locations.ts'
 import { type CdnOutlet, type CdnOutletOptions, cdnOutlet, OUTLET } from './outlet.ts'
-import { judge, LOOK, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
+import { judge, LOOK, lookAt, type Probe, type ProbeOptions, type ProbeResult } from './probe.ts'
 import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
 import { type PurgeTargetLike, targetsOf } from './target.ts'
 
@@ -33,7 +33,7 @@ export interface CdnOptions {
 }
 
 /** Which of the vendors, and what there. */
-export interface CdnWhere {
+export interface EdgeSelection {
   /** Names of edges. Default: all. */
   readonly edges?: readonly string[] | undefined
   /** The distribution, zone or service, in place of each edge's own. Name the edge beside it where there are several. */
@@ -41,7 +41,7 @@ export interface CdnWhere {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface PurgeOptions extends CdnWhere {
+export interface PurgeOptions extends EdgeSelection {
   /** Mark as stale instead of removing. Default `false`. An error where the vendor cannot. */
   readonly soft?: boolean | undefined
   /** `accepted`: resolves when every vendor has taken it. `done`: when those that tell say that it has happened everywhere. Default `'accepted'`. */
@@ -103,19 +103,19 @@ export interface Cdn {
   /** The latest first. */
   purges(): readonly PurgeReport[]
   /** Asks the edge, to compare with later. */
-  look(urls: readonly string[], options?: LookOptions): Promise<readonly Look[]>
+  look(urls: readonly string[], options?: ProbeOptions): Promise<readonly ProbeResult[]>
   /** Asks the edge whether what it had is gone. @param purgedAt epoch milliseconds: `Date.parse(report.purgedAt)`. @param before what `look` has found before the purge: without it only age and miss tell. */
   probe(
     urls: readonly string[],
     purgedAt: number,
-    options?: LookOptions & { readonly before?: readonly Look[] | undefined },
+    options?: ProbeOptions & { readonly before?: readonly ProbeResult[] | undefined },
   ): Promise<readonly Probe[]>
   /** Of the last days, today included. Default 7. */
-  analytics(options?: CdnWhere & { readonly days?: number | undefined }): Promise<readonly ByEdge<EdgeFigures>[]>
+  analytics(options?: EdgeSelection & { readonly days?: number | undefined }): Promise<readonly ByEdge<EdgeFigures>[]>
   /** Where edges are, and how these are: as the vendor says, and as probes have met them. */
-  locations(options?: CdnWhere): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
+  locations(options?: EdgeSelection): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
   /** Whether credentials are taken, the site exists and serves. */
-  health(options?: CdnWhere): Promise<readonly ByEdge<EdgeState>[]>
+  health(options?: EdgeSelection): Promise<readonly ByEdge<EdgeState>[]>
   /** The folders that were given, as those see them who may ask. */
   folders(): readonly DescribedFolder[]
   /**
@@ -177,7 +177,7 @@ export function createCdn(options: CdnOptions): Cdn {
   /** By vendor and code: what probes have met. */
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 
-  const desksOf = ({ edges: names, site }: Pick<CdnWhere, 'edges' | 'site'>): readonly Desk[] => {
+  const desksOf = ({ edges: names, site }: Pick<EdgeSelection, 'edges' | 'site'>): readonly Desk[] => {
     if (names?.length === 0) throw new CdnError('TARGET_INVALID', 'edges is empty, and nothing would be asked: leave it out for all')
     const chosen = (names ?? [...desks.keys()]).map((name) => {
       const desk = desks.get(name)
@@ -195,7 +195,7 @@ export function createCdn(options: CdnOptions): Cdn {
     if (edges.length === 0) throw new CdnError('TARGET_INVALID', 'there is no edge: give createCdn({ edges: [cloudflare()] })')
   }
 
-  const asked = async <T>(where: CdnWhere, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
+  const asked = async <T>(where: EdgeSelection, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
     Promise.all(
       desksOf(where).map(async ({ edge }): Promise<ByEdge<T>> => {
         const own = { edge: edge.name, vendor: edge.vendor, site: where.site ?? edge.site }
@@ -209,7 +209,7 @@ export function createCdn(options: CdnOptions): Cdn {
     )
 
   const look: Cdn['look'] = async (urls, how = {}) => {
-    checkOptions<LookOptions>(how, LOOK, 'look')
+    checkOptions<ProbeOptions>(how, LOOK, 'look')
     const looks = await Promise.all(urls.map((url) => lookAt(url, time, how)))
     for (const { location, at, ms, status } of looks)
       if (location !== undefined) met.set(location, { at, ms, ok: status !== undefined && status < 500 })
@@ -298,7 +298,7 @@ export function createCdn(options: CdnOptions): Cdn {
       )
     },
     async analytics({ days = 7, ...where } = {}) {
-      checkOptions<CdnWhere>(where, WHERE, 'analytics')
+      checkOptions<EdgeSelection>(where, WHERE, 'analytics')
       if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
         throw new CdnError('TARGET_INVALID', `days: ${days} is not a whole number from 1 to ${MAX_DAYS}`)
       return asked(where, (edge) => {
@@ -308,7 +308,7 @@ export function createCdn(options: CdnOptions): Cdn {
       })
     },
     async locations(where = {}) {
-      checkOptions<CdnWhere>(where, WHERE, 'locations')
+      checkOptions<EdgeSelection>(where, WHERE, 'locations')
       return asked(where, async (edge): Promise<readonly EdgeLocation[]> => {
         const listed = (await edge.locations?.(where)) ?? []
         if (edge.locations === undefined)
@@ -321,7 +321,7 @@ export function createCdn(options: CdnOptions): Cdn {
       })
     },
     async health(where = {}) {
-      checkOptions<CdnWhere>(where, WHERE, 'health')
+      checkOptions<EdgeSelection>(where, WHERE, 'health')
       return asked(where, (edge) => edge.state(where))
     },
     outlet(how = {}) {
@@ -343,7 +343,7 @@ export function createCdn(options: CdnOptions): Cdn {
 }
 
 const siteId = check((value): value is string => typeof value === 'string' && value !== '', 'the id of a distribution, zone or service')
-const WHERE: Shape<CdnWhere> = {
+const WHERE: Shape<EdgeSelection> = {
   edges: listOf((value, at) => check((one): one is string => typeof one === 'string', 'the name of an edge')(value, at), 'names of edges'),
   site: siteId,
   signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),

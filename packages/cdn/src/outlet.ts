@@ -7,12 +7,12 @@ import { check, type Duration, duration, flag, fn, listOf, oneOf, parseDuration,
 import { pause, type Time } from './clock.ts'
 import { edgeTargets } from './edge-targets.ts'
 import { CdnError } from './errors.ts'
+import type { CdnIssue } from './issue.ts'
 import type { Lot } from './lot.ts'
-import type { Look, Probe } from './probe.ts'
+import type { Probe, ProbeResult } from './probe.ts'
 import { Pump } from './pump.ts'
 import type { Desk } from './purge.ts'
 import { type PurgeTarget, type PurgeTargetLike, targetsOf } from './target.ts'
-import type { CdnTrouble } from './trouble.ts'
 
 export interface CdnOutletOptions {
   /** Names its records in the outbox and its part of receipts. Default `'cdn'`. */
@@ -37,7 +37,7 @@ export interface CdnOutletOptions {
   /** Addresses at the edge that are looked at before a purge of the target and after it. Default: an address itself, and nothing for other targets. */
   readonly sample?: ((target: PurgeTarget) => readonly string[]) | undefined
   /** What cannot be purged, and what a probe has found old though it was purged three times. Default: a warning on the console. */
-  readonly onTrouble?: ((trouble: CdnTrouble) => void) | undefined
+  readonly onTrouble?: ((trouble: CdnIssue) => void) | undefined
 }
 
 /** How far an invalidation has come at the edge. */
@@ -95,7 +95,7 @@ const MAX_SHOWN = 5
 export interface OutletParts {
   readonly desks: readonly Desk[]
   readonly time: Time
-  readonly look: (urls: readonly string[]) => Promise<readonly Look[]>
+  readonly look: (urls: readonly string[]) => Promise<readonly ProbeResult[]>
   readonly closing: AbortSignal
 }
 
@@ -131,7 +131,7 @@ class EdgeOutlet implements CdnOutlet {
       stormAfterMs: isPatient ? Number.POSITIVE_INFINITY : parseDuration(options.stormAfter ?? '1m', 'stormAfter'),
       sample: options.sample ?? ((target: PurgeTarget) => (target.kind === 'url' ? [target.url] : [])),
       look: parts.look,
-      onTrouble: (one: CdnTrouble) => this.#tell(one),
+      onTrouble: (one: CdnIssue) => this.#tell(one),
       onProbe: ({ verdict }: Probe) => {
         this.#probes[verdict]++
       },
@@ -214,7 +214,7 @@ class EdgeOutlet implements CdnOutlet {
     }
   }
 
-  #tell(trouble: CdnTrouble): void {
+  #tell(trouble: CdnIssue): void {
     this.#failures += trouble.targets.length
     const { onTrouble } = this.#options
     try {
@@ -227,7 +227,7 @@ class EdgeOutlet implements CdnOutlet {
   }
 }
 
-function warn({ edge, targets, error, probe }: CdnTrouble): void {
+function warn({ edge, targets, error, probe }: CdnIssue): void {
   const more = targets.length > MAX_SHOWN ? ` and ${targets.length - MAX_SHOWN} more` : ''
   console.warn(`[millpond] [${edge}] ${targets.slice(0, MAX_SHOWN).join(', ')}${more}: ${error?.message ?? probe?.why}`)
 }

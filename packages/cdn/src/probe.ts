@@ -6,7 +6,7 @@ import { isError } from './is-error.ts'
 import { locationOf } from './locations.ts'
 
 /** One answer of an edge. */
-export interface Look {
+export interface ProbeResult {
   readonly url: string
   /** When it was asked, epoch milliseconds. */
   readonly at: number
@@ -31,10 +31,10 @@ export interface Probe {
   /** `gone`: the edge has not answered with what it had before. `old`: it has. `unknown`: there is nothing to tell by. */
   readonly verdict: 'gone' | 'old' | 'unknown'
   readonly why: string
-  readonly look: Look
+  readonly look: ProbeResult
 }
 
-export interface LookOptions {
+export interface ProbeOptions {
   /** Fields of the request, such as `Host` or `Accept-Language`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default 10,000. */
@@ -43,12 +43,16 @@ export interface LookOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export const LOOK: Shape<LookOptions> = { headers: recordOf(text, 'fields and their values'), timeoutMs: whole(1, 2 ** 31 - 1), signal }
+export const LOOK: Shape<ProbeOptions> = { headers: recordOf(text, 'fields and their values'), timeoutMs: whole(1, 2 ** 31 - 1), signal }
 
 /** What of a body is read and compared. */
 const MAX_BODY = 1 << 20
 
-export async function lookAt(url: string, time: Time, { headers = {}, timeoutMs = 10_000, signal }: LookOptions = {}): Promise<Look> {
+export async function lookAt(
+  url: string,
+  time: Time,
+  { headers = {}, timeoutMs = 10_000, signal }: ProbeOptions = {},
+): Promise<ProbeResult> {
   const at = time.now()
   const began = time.monotonic()
   try {
@@ -80,7 +84,7 @@ export async function lookAt(url: string, time: Time, { headers = {}, timeoutMs 
 }
 
 /** @param before what the edge said before the purge, where it was asked. @param purgedAt epoch milliseconds. */
-export function judge(look: Look, before: Look | undefined, purgedAt: number): Probe {
+export function judge(look: ProbeResult, before: ProbeResult | undefined, purgedAt: number): Probe {
   const told = (verdict: Probe['verdict'], why: string): Probe => ({ url: look.url, verdict, why, look })
   if (look.error !== undefined) return told('unknown', `the edge does not answer: ${look.error}`)
   const compared = before === undefined || before.error !== undefined ? undefined : isSame(look, before)
@@ -95,7 +99,7 @@ export function judge(look: Look, before: Look | undefined, purgedAt: number): P
 }
 
 /** By the strongest that both have. */
-function isSame(look: Look, before: Look): boolean {
+function isSame(look: ProbeResult, before: ProbeResult): boolean {
   if (look.status !== before.status) return false
   if (look.etag !== undefined && before.etag !== undefined) return look.etag === before.etag
   if (look.lastModified !== undefined && before.lastModified !== undefined && look.lastModified !== before.lastModified) return false

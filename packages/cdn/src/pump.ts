@@ -2,11 +2,11 @@
 import type { Allowance } from './allowance.ts'
 import { pause, type Time } from './clock.ts'
 import { CdnError, errorOf } from './errors.ts'
+import type { CdnIssue } from './issue.ts'
 import { Lot, type LotOptions } from './lot.ts'
-import { judge, type Look, type Probe } from './probe.ts'
+import { judge, type Probe, type ProbeResult } from './probe.ts'
 import type { Desk } from './purge.ts'
 import { keyOf, nameOf, type PurgeTarget } from './target.ts'
-import type { CdnTrouble } from './trouble.ts'
 import { firstWant, type Want, Wants } from './wants.ts'
 
 export interface PumpOptions {
@@ -14,8 +14,8 @@ export interface PumpOptions {
   readonly closing: AbortSignal
   readonly stormAfterMs: number
   readonly sample: (target: PurgeTarget) => readonly string[]
-  readonly look: (urls: readonly string[]) => Promise<readonly Look[]>
-  readonly onTrouble: (trouble: CdnTrouble) => void
+  readonly look: (urls: readonly string[]) => Promise<readonly ProbeResult[]>
+  readonly onTrouble: (trouble: CdnIssue) => void
   readonly onProbe: (probe: Probe) => void
 }
 

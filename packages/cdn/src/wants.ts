@@ -1,7 +1,7 @@
 // What is to be purged at one vendor, for the first time or once more: each target once, however often it was named, in groups whose targets can share a request.
 import type { Edge } from './edge.ts'
 import type { Lot } from './lot.ts'
-import type { Look } from './probe.ts'
+import type { ProbeResult } from './probe.ts'
 import { keyOf, type PurgeTarget } from './target.ts'
 
 export interface Want {
@@ -17,7 +17,7 @@ export interface Want {
   readonly dueAt: number
   /** What is looked at, and what it said before the first purge. */
   readonly samples: readonly string[]
-  readonly before: readonly Look[]
+  readonly before: readonly ProbeResult[]
 }
 
 export interface Group {

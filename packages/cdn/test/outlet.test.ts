@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  type CdnIssue,
   type CdnOutlet,
   type CdnOutletOptions,
-  type CdnTrouble,
   cloudflare,
   createCdn,
   type Edge,
@@ -36,7 +36,7 @@ interface Set_ {
   readonly server: CloudflareServer
   readonly outlet: CdnOutlet
   readonly cache: Cache
-  readonly troubles: CdnTrouble[]
+  readonly troubles: CdnIssue[]
 }
 
 async function setUp(
@@ -49,7 +49,7 @@ async function setUp(
   const server = await cloudflareServer(clock.monotonic, plan)
   const edge = cloudflare({ token: token ?? server.token, zone: server.zone, api: `${server.url}/client/v4`, plan })
   const cdn = createCdn({ edges: [edge], clock })
-  const troubles: CdnTrouble[] = []
+  const troubles: CdnIssue[] = []
   const outlet = cdn.outlet({ onTrouble: (one) => troubles.push(one), ...options })
   const cache = createCache({ outlets: [outlet], clock, ...more })
   closing.push(

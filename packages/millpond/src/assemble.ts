@@ -10,7 +10,7 @@ import type { Key } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
 import type { Source, SourceOptions, SourceView } from './core/source.ts'
 import type { Prefetched, WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
-import { Cache, type House } from './engine/cache.ts'
+import { Cache, type CacheServices } from './engine/cache.ts'
 import type { Collection, CollectionOptions, Strategy } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { type CacheDescription, describeConfig } from './engine/describe.ts'
@@ -58,7 +58,7 @@ export interface AssemblyParts {
   readonly strategies: readonly Strategy[]
 }
 
-export class Assembly implements House {
+export class Assembly implements CacheServices {
   readonly #parts: AssemblyParts
   readonly #namespaces: Namespaces
   #memoryIsOn: boolean
@@ -79,7 +79,7 @@ export class Assembly implements House {
     this.#namespaces = new Namespaces({
       ...parts,
       nearStore: () => (this.#memoryIsOn ? parts.memory?.store : undefined),
-      cacheOf: (space) => new Cache({ space, around, house: this }),
+      cacheOf: (space) => new Cache({ space, around, services: this }),
       isClosing: () => this.#closing !== undefined,
     })
     const store = parts.jobStore ?? memoryJobs({ clock: services.clock })

@@ -9,12 +9,12 @@ export type {
   DrainRegionOptions,
   FillProgress,
   FillRegionOptions,
-  HeardRegion,
+  PeerRegion,
+  RegionState,
   Regions,
   RegionView,
   RemovalReason,
   Scope,
-  Standing,
   Tier,
   TierMember,
   TierStep,
@@ -73,11 +73,11 @@ export type {
   WarmViews,
 } from './core/warm.ts'
 export { type CacheOptions, createCache } from './create.ts'
-export type { Cache, Whose } from './engine/cache.ts'
+export type { Cache, TenantOrSession } from './engine/cache.ts'
 export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache-invalidations.ts'
+export type { CacheLifecycle } from './engine/cache-lifecycle.ts'
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
 export type { CacheReads, EntryReadOptions, EntryView, KeysOptions, LeasedView } from './engine/cache-reads.ts'
-export type { CacheWhole } from './engine/cache-whole.ts'
 export type { CacheWrites, DeleteOptions, LeasedOptions } from './engine/cache-writes.ts'
 export type {
   Collection,

@@ -9,7 +9,7 @@ import { settingsOf, type UploadOptions, type UploadSettings } from './options.t
 import { type PlannedFile, planned } from './plan.ts'
 import { Sending } from './sending.ts'
 import type { ListedObject } from './store.ts'
-import { filesIn, invalid, type PassedBy } from './walk.ts'
+import { filesIn, invalid, type SkippedFile } from './walk.ts'
 
 export interface UploadReport {
   /** Files of the folder. */
@@ -23,7 +23,7 @@ export interface UploadReport {
   readonly dropped: readonly string[]
   /** Old objects that are kept for now. */
   readonly kept: number
-  readonly passedBy: readonly PassedBy[]
+  readonly passedBy: readonly SkippedFile[]
   /** Undefined: nothing changed, and it was not written. */
   readonly manifestWritten: string | undefined
   readonly manifest: AssetManifest

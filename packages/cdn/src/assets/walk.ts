@@ -12,14 +12,14 @@ export interface LocalFile {
   readonly bytes: number
 }
 
-export interface PassedBy {
+export interface SkippedFile {
   readonly path: string
   readonly why: string
 }
 
 export interface Walked {
   readonly files: readonly LocalFile[]
-  readonly passedBy: readonly PassedBy[]
+  readonly passedBy: readonly SkippedFile[]
 }
 
 /** Names with a dot in front are editors', systems' and version control's own; this one is the web's. */
@@ -34,7 +34,7 @@ export async function filesIn(folder: string): Promise<Walked> {
     })
   })
   const found: LocalFile[] = []
-  const passedBy: PassedBy[] = []
+  const passedBy: SkippedFile[] = []
   await visit('', root, [root])
   const paths = new Set<string>()
   for (const { path } of found) {

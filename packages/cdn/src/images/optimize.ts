@@ -5,7 +5,7 @@ import { createCache } from 'millpond'
 import { checkOptions, fn, listOf, required, type Shape, signal as signalCheck, text, withMethods } from 'millpond/options'
 import { each } from '../assets/each.ts'
 import { sha256OfBytes } from '../assets/hash.ts'
-import { filesIn, type LocalFile, type PassedBy } from '../assets/walk.ts'
+import { filesIn, type LocalFile, type SkippedFile } from '../assets/walk.ts'
 import { CdnError } from '../errors.ts'
 import type { ImageEntry, ImageManifest } from './entry.ts'
 import { IMAGES, type ImageOptions, imageSettings } from './options.ts'
@@ -40,7 +40,7 @@ export interface OptimizeReport {
   readonly made: number
   readonly unchanged: number
   readonly failed: readonly { readonly path: string; readonly code: string; readonly message: string }[]
-  readonly passedBy: readonly PassedBy[]
+  readonly passedBy: readonly SkippedFile[]
   /** Of the pictures themselves, and of the smallest variant of each at full width. */
   readonly bytesBefore: number
   readonly bytesAfter: number
@@ -140,7 +140,7 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
   }
 }
 
-async function pictures(folder: string, paths: readonly string[] | undefined): Promise<{ files: LocalFile[]; passedBy: PassedBy[] }> {
+async function pictures(folder: string, paths: readonly string[] | undefined): Promise<{ files: LocalFile[]; passedBy: SkippedFile[] }> {
   const { files, passedBy } = await filesIn(folder)
   const all = files.filter(({ path }) => PICTURE.test(path))
   const vectors = files

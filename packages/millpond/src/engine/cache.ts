@@ -19,9 +19,9 @@ import type { ModelId } from '../invalidate/model-tags.ts'
 import type { ChangeKind } from '../invalidate/relations.ts'
 import type { Breaker } from '../wrap/breaker.ts'
 import * as invalidations from './cache-invalidations.ts'
+import { breakerOf, type CacheLifecycle, settle } from './cache-lifecycle.ts'
 import * as loads from './cache-loads.ts'
 import * as reads from './cache-reads.ts'
-import { breakerOf, type CacheWhole, settle } from './cache-whole.ts'
 import * as writes from './cache-writes.ts'
 import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
@@ -47,7 +47,7 @@ import { type Transaction, type TransactionOptions, transact } from './transacti
 import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 
 /** The whole cache, of which this is one namespace. */
-export interface House {
+export interface CacheServices {
   /** Opens (or returns) the cache of a namespace; `options`: what differs from the cache's own. */
   open(namespace: string, options?: NamespaceOptions): Cache
   info(options?: InfoOptions): CacheInfo
@@ -76,7 +76,7 @@ export interface House {
 
 export interface CacheParts {
   readonly space: Space
-  readonly house: House
+  readonly services: CacheServices
   /** Plug-ins; undefined where there are none. */
   readonly around: Around | undefined
   /** Whose reads these are, for whoever predicts. */
@@ -84,7 +84,7 @@ export interface CacheParts {
 }
 
 /** Whose cache, or whose reads. */
-export interface Whose {
+export interface TenantOrSession {
   /** The tenant whose part of the namespace it is. */
   readonly tenant?: string | undefined
   /** Who reads: what one session or request reads one after the other is told to recorders, so that it can be predicted. It is stored nowhere. */
@@ -93,7 +93,7 @@ export interface Whose {
 
 const INFO: Shape<InfoOptions> = { namespaces: texts('a list of names of namespaces') }
 /** Which texts name a tenant is looked at where one becomes a name. */
-const WHOSE: Shape<Whose> = { tenant: checkedElsewhere, session: text }
+const TENANT_OR_SESSION: Shape<TenantOrSession> = { tenant: checkedElsewhere, session: text }
 
 /** What plug-ins are put around. `peek` stays bare: it is not awaited. */
 const VERBS: readonly (keyof Cache)[] = [
@@ -115,16 +115,16 @@ const VERBS: readonly (keyof Cache)[] = [
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
-export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWrites, invalidations.CacheInvalidations, CacheWhole {
+export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWrites, invalidations.CacheInvalidations, CacheLifecycle {
   readonly #space: Space
-  readonly #house: House
+  readonly #services: CacheServices
   readonly #around: Around | undefined
   #changes: ModelEvents<Receipt> | undefined
 
   /** Made by `createCache`. */
-  constructor({ space, house, around, session }: CacheParts) {
+  constructor({ space, services, around, session }: CacheParts) {
     this.#space = space
-    this.#house = house
+    this.#services = services
     this.#around = around
     if (around !== undefined) intercept(this, VERBS, this.name, around)
     if (session !== undefined) announceReads(this, space, session)
@@ -145,8 +145,8 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     checkOpen(this.#space)
     const own = this.name
     // What figures and descriptions call a tenant's part, for those who read them; never from within another's.
-    if (typeof name === 'string' && isTenantPart(name) && !isTenantPart(own)) return this.#house.open(name, options)
-    return this.#house.open(sameTenantIn(checkName(name, 'namespace'), own), options)
+    if (typeof name === 'string' && isTenantPart(name) && !isTenantPart(own)) return this.#services.open(name, options)
+    return this.#services.open(sameTenantIn(checkName(name, 'namespace'), own), options)
   }
 
   /**
@@ -160,9 +160,9 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
    * const acme = cache.for({ tenant: request.tenant })
    * await acme.getOrSet('plan', () => loadPlan(request.tenant))
    */
-  for(whose: Whose, options?: NamespaceOptions): Cache {
+  for(whose: TenantOrSession, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
-    checkOptions<Whose>(whose, WHOSE, 'for')
+    checkOptions<TenantOrSession>(whose, TENANT_OR_SESSION, 'for')
     const { session } = whose
     if (session !== undefined && whose.tenant === undefined && options !== undefined)
       throw new MillpondError(
@@ -170,7 +170,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
         "for: options are those of a tenant's part of the namespace: name the tenant, or leave them out",
       )
     const its = session !== undefined && whose.tenant === undefined ? this : this.#partOf(whose.tenant, options)
-    return session === undefined ? its : new Cache({ space: its.#space, house: its.#house, around: its.#around, session })
+    return session === undefined ? its : new Cache({ space: its.#space, services: its.#services, around: its.#around, session })
   }
 
   /** What is not a tenant is said so where it becomes a name. */
@@ -178,7 +178,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     const tenant = given as string
     const own = this.name
     if (!isTenantPart(own) || tenantPart(namespaceOf(own), tenant) === own)
-      return this.#house.open(tenantPart(namespaceOf(own), tenant), options)
+      return this.#services.open(tenantPart(namespaceOf(own), tenant), options)
     throw new MillpondError(
       'OPTION_INVALID',
       `tenant: this is the cache of another tenant than ${show(tenant)}: ask the whole namespace's cache`,
@@ -303,15 +303,15 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   async erase(subject: ErasureSubject): Promise<Erased> {
     checkOpen(this.#space)
-    return this.#house.erase(this.#space, subject)
+    return this.#services.erase(this.#space, subject)
   }
 
   schedule(criteria: Criteria, when: invalidations.ScheduledFor): Promise<string> {
-    return invalidations.schedule(this.#space, this.#house.scheduled, criteria, when)
+    return invalidations.schedule(this.#space, this.#services.scheduled, criteria, when)
   }
 
   get jobs(): invalidations.CacheJobs {
-    return this.#house.jobs()
+    return this.#services.jobs()
   }
 
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<Receipt | undefined> {
@@ -330,21 +330,21 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   async configure(changes: Changes, options?: ConfigureOptions): Promise<Configured> {
     checkOpen(this.#space)
-    return this.#house.configure(this.name, changes, options)
+    return this.#services.configure(this.name, changes, options)
   }
 
   describe(): CacheDescription {
-    return this.#house.describe()
+    return this.#services.describe()
   }
 
   source(prefix: Key, load: SourceLoad, options: SourceOptions = {}): () => void {
     checkOpen(this.#space)
-    return this.#house.register(this.#space, sourceFrom(this.name, prefix, load, options), options.guard)
+    return this.#services.register(this.#space, sourceFrom(this.name, prefix, load, options), options.guard)
   }
 
   guard(name: string, options?: GuardOptions): SourceGuard {
     checkOpen(this.#space)
-    return this.#house.guard(name, options)
+    return this.#services.guard(name, options)
   }
 
   wrap<A extends readonly unknown[], T>(fn: (...args: A) => T | Promise<T>, options: WrapOptions<A, T>): WrappedCall<A, T> {
@@ -354,34 +354,34 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   collection<Id, T>(name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
     checkOpen(this.#space)
-    return this.#house.collection(this, this.#space, checkName(name, 'collection'), options)
+    return this.#services.collection(this, this.#space, checkName(name, 'collection'), options)
   }
 
   async warm(plans: WarmPlan | readonly WarmPlan[], options: WarmOptions = {}): Promise<WarmReport> {
     checkOpen(this.#space)
-    return this.#house.warm(this, this.#space, plans, options)
+    return this.#services.warm(this, this.#space, plans, options)
   }
 
   async prefetch(keys: readonly Key[]): Promise<Prefetched> {
     checkOpen(this.#space)
     const checked = keyList(keys, 'prefetch')
     for (const key of checked) checkKey(encodeKey(key))
-    const done = await this.#house.prefetch(this, this.#space, checked)
+    const done = await this.#services.prefetch(this, this.#space, checked)
     this.#space.watch.counters.prefetches += done.loaded
     return done
   }
 
   get warming(): Warming {
     checkOpen(this.#space)
-    return this.#house.warming(this, this.#space)
+    return this.#services.warming(this, this.#space)
   }
 
   get sources(): readonly SourceView[] {
-    return this.#house.sources(this.name === 'default' ? undefined : this.name)
+    return this.#services.sources(this.name === 'default' ? undefined : this.name)
   }
 
   get nodeStore(): NodeStore {
-    return this.#house.nodeStore()
+    return this.#services.nodeStore()
   }
 
   get regions(): Regions | undefined {
@@ -399,7 +399,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   divide(division: Division): () => void {
     checkOpen(this.#space)
-    return this.#house.divide(checkDivision(division))
+    return this.#services.divide(checkDivision(division))
   }
 
   async examine(): Promise<readonly ExaminedTier[]> {
@@ -417,15 +417,15 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   info(options: InfoOptions = {}): CacheInfo {
     checkOptions<InfoOptions>(options, INFO, 'info')
-    return this.#house.info(options)
+    return this.#services.info(options)
   }
 
   activity(): readonly NamespaceActivity[] {
-    return this.#house.activity()
+    return this.#services.activity()
   }
 
   ready(): Promise<Restored> {
-    return this.#house.ready()
+    return this.#services.ready()
   }
 
   /** What `console.log` shows: no key, no value, no address. */
@@ -441,11 +441,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   }
 
   async flush(): Promise<void> {
-    await this.#house.drain(this.#space)
+    await this.#services.drain(this.#space)
     await settle(this.#space)
   }
 
   async close(): Promise<void> {
-    await this.#house.close(this.#space)
+    await this.#services.close(this.#space)
   }
 }

@@ -1,7 +1,7 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
 import { MISS_CAUSES } from '../core/causes.ts'
 import { fn, text, withMethods } from '../core/checks.ts'
-import type { CompressionFigures, HeardRegion } from '../core/contracts.ts'
+import type { CompressionFigures, PeerRegion } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
@@ -108,7 +108,7 @@ function emitLedger(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, { isUp, pe
 }
 
 /** The same in every namespace. */
-function emitRegion(emit: Emit, cache: string, { region, isHeard, lagMs }: HeardRegion): void {
+function emitRegion(emit: Emit, cache: string, { region, isHeard, lagMs }: PeerRegion): void {
   emit(METRICS.regionHeard, { cache, region }, isHeard ? 1 : 0)
   if (lagMs !== undefined) emit(METRICS.regionLag, { cache, region }, lagMs / 1000)
 }

@@ -1,7 +1,7 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
 import type { MissCause } from '../core/causes.ts'
-import type { CompressionFigures, HeardRegion, Rejection, RemovalReason, TierMember } from '../core/contracts.ts'
+import type { CompressionFigures, PeerRegion, Rejection, RemovalReason, TierMember } from '../core/contracts.ts'
 
 /** How often each; absent is never. */
 export type Counts<K extends string> = { readonly [P in K]?: number }
@@ -59,7 +59,7 @@ export interface LedgerStats {
   readonly gaps: number
   readonly epochs: number
   /** How much is known here of each other region, over all namespaces; absent without an edge tier. */
-  readonly regions?: readonly HeardRegion[]
+  readonly regions?: readonly PeerRegion[]
 }
 
 /** A queue of writes that are on their way to their source. */

@@ -6,7 +6,7 @@ import { type Cache, createCache, MillpondError } from '../../src/index.ts'
 import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
 import { edge } from '../../src/tiers/edge/index.ts'
 import { resolveEdge } from '../../src/tiers/edge/options.ts'
-import { OwnStanding, putStanding, STANDING_KEY } from '../../src/tiers/edge/standing.ts'
+import { OwnRegionState, putState, STANDING_KEY } from '../../src/tiers/edge/region-state.ts'
 import { Deadlines } from '../../src/wrap/deadlines.ts'
 import { until } from '../services/index.ts'
 
@@ -52,7 +52,7 @@ test('what is drained by another process while it is filled stays drained', asyn
     us: (tier) => ({
       async *scan(prefix) {
         yield* tier.scan?.(prefix) ?? []
-        for (const region of others) await putStanding(region, 'drained', new Deadlines(systemClock()))
+        for (const region of others) await putState(region, 'drained', new Deadlines(systemClock()))
       },
     }),
   })
@@ -92,7 +92,7 @@ test('an answer from before a region was put elsewhere does not undo that', asyn
         })
       : tier.read(keys)
   const own = { name: 'eu', tiers: [tier], ledgerTier: { ...tier, read }, ledger: tier.ledger }
-  const standing = new OwnStanding(own, clock, new Deadlines(clock), 500)
+  const standing = new OwnRegionState(own, clock, new Deadlines(clock), 500)
   const first = standing.ready()
   await standing.put('drained')
   answer()

@@ -1,7 +1,7 @@
 // The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not reach it.
 import type { Line, Position, Target } from '../ledger.ts'
 import type { RemovalReason, Scope, TierItem } from './entry.ts'
-import type { HeardRegion, Regions } from './regions.ts'
+import type { PeerRegion, Regions } from './regions.ts'
 
 /** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
 export interface Change {
@@ -138,7 +138,7 @@ export interface LedgerRegions extends Regions {
   /** Waits until the others have applied everything up to the position. Resolves with those that have not within the time, or do not say. */
   behind(namespace: string, position: Position, timeoutMs: number): Promise<readonly string[]>
   /** How much this region knows of the others. */
-  heard(): readonly HeardRegion[]
+  heard(): readonly PeerRegion[]
 }
 
 /** A process that uses the ledger, as it last reported. */

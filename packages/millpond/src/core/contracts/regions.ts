@@ -4,10 +4,10 @@ import type { Duration } from '../duration.ts'
 /**
  * `serving`: its stores are read and written. `drained`: neither; what is asked for comes from the origin, or is loaded, and invalidations go on. `filling`: written, and not read yet.
  */
-export type Standing = 'serving' | 'drained' | 'filling'
+export type RegionState = 'serving' | 'drained' | 'filling'
 
 /** How much is known of another region. */
-export interface HeardRegion {
+export interface PeerRegion {
   readonly region: string
   /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it has not been heard yet. */
   readonly lagMs: number | undefined
@@ -18,13 +18,13 @@ export interface HeardRegion {
 }
 
 /** A region as one process sees it. */
-export interface RegionView extends HeardRegion {
+export interface RegionView extends PeerRegion {
   /** This process belongs to it. */
   readonly isOwn: boolean
   /** The others ask it for what they do not have. */
   readonly isOrigin: boolean
   /** Undefined where its stores do not say. */
-  readonly standing: Standing | undefined
+  readonly standing: RegionState | undefined
   /**
    * Steps of this process's region that it has not applied yet, as it says itself, in the namespaces that the process has open: what waits for it. 0 for the own region; undefined where it
    * does not say.

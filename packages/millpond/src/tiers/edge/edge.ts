@@ -5,12 +5,12 @@ import type {
   DrainRegionOptions,
   FillProgress,
   FillRegionOptions,
-  HeardRegion,
   LedgerRegions,
   LedgerStore,
+  PeerRegion,
   Refusal,
+  RegionState,
   RegionView,
-  Standing,
   Stored,
   TierItem,
 } from '../../core/contracts.ts'
@@ -24,9 +24,9 @@ import { cursorKey, readCursor } from './cursor.ts'
 import { RegionEntries } from './entries.ts'
 import { Fill } from './fill.ts'
 import { beatOf, type EdgeSettings, invalid, type Region } from './options.ts'
+import { askState, OwnRegionState, putState } from './region-state.ts'
 import { Service } from './service.ts'
 import { EdgeSpace } from './space.ts'
-import { askStanding, OwnStanding, putStanding } from './standing.ts'
 
 /** The longest that a command to a tier of the own region may take. */
 const OWN_MS = 250
@@ -47,7 +47,7 @@ export class Edge implements LedgerRegions {
   readonly #local: LedgerStore
   readonly #spaces = new Map<string, EdgeSpace>()
   readonly #deadlines: Deadlines
-  readonly #standing: OwnStanding
+  readonly #standing: OwnRegionState
   readonly #service: Service
   #fill: Fill | undefined
   #isClosed = false
@@ -57,7 +57,7 @@ export class Edge implements LedgerRegions {
     this.#settings = settings
     this.waitMs = waitMs
     this.#deadlines = new Deadlines(clock)
-    this.#standing = new OwnStanding(own, clock, this.#deadlines, beatOf(settings.lagMs))
+    this.#standing = new OwnRegionState(own, clock, this.#deadlines, beatOf(settings.lagMs))
     this.#service = new Service({
       ...{ regions: this.#regions, clock, deadlines: this.#deadlines },
       put: (region, standing) => this.#put(region, standing),
@@ -143,7 +143,7 @@ export class Edge implements LedgerRegions {
         const { name } = region
         const isOwn = region === own
         const [standing, waiting] = await Promise.all([
-          askStanding(region, this.#deadlines).catch(() => undefined),
+          askState(region, this.#deadlines).catch(() => undefined),
           isOwn ? 0 : this.#waitingFor(region).catch(() => undefined),
         ])
         const { isHeard, lagMs, error } = heard.get(name) ?? { isHeard: true, lagMs: 0 }
@@ -215,7 +215,7 @@ export class Edge implements LedgerRegions {
     await this.#put(region, 'serving')
   }
 
-  heard(): readonly HeardRegion[] {
+  heard(): readonly PeerRegion[] {
     return this.others.map((region) => {
       const followers = [...this.#spaces.values()].flatMap((space) => space.followers.filter((one) => one.region === region))
       const lags = followers.map(({ lagMs }) => lagMs)
@@ -264,10 +264,10 @@ export class Edge implements LedgerRegions {
     throw invalid(option, name, `is none of the regions: there are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
   }
 
-  async #put(region: Region, standing: Standing): Promise<void> {
+  async #put(region: Region, standing: RegionState): Promise<void> {
     try {
       if (region === this.#settings.own) await this.#standing.put(standing)
-      else await putStanding(region, standing, this.#deadlines)
+      else await putState(region, standing, this.#deadlines)
     } catch (error) {
       throw new MillpondError(
         'TIER_FAILED',

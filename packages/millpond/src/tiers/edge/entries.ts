@@ -1,5 +1,5 @@
 // The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which region it was made.
-import type { Clock, Refusal, Standing, Stored, TierItem } from '../../core/contracts.ts'
+import type { Clock, Refusal, RegionState, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
 import type { ApartEntries } from '../apart-ledger.ts'
@@ -14,11 +14,11 @@ export const HEAD_BYTES = 64
 export class RegionEntries implements ApartEntries {
   readonly region: Region
   readonly #tiers: readonly GuardedTier[]
-  readonly #standing: () => Standing
+  readonly #standing: () => RegionState
   #lastError: unknown
 
   /** `standing`: what of them may be used. */
-  constructor(region: Region, timeoutMs: number, clock: Clock, standing: () => Standing = () => 'serving') {
+  constructor(region: Region, timeoutMs: number, clock: Clock, standing: () => RegionState = () => 'serving') {
     this.region = region
     this.#standing = standing
     const onError = (_tier: string, _verb: string, error: unknown): void => {

@@ -4,8 +4,8 @@ import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { RegionEntries } from './entries.ts'
 import type { Region } from './options.ts'
+import type { OwnRegionState } from './region-state.ts'
 import type { EdgeSpace } from './space.ts'
-import type { OwnStanding } from './standing.ts'
 
 const STEP = 100
 /** The longest that a store may take for the next of its keys. */
@@ -16,7 +16,7 @@ const PAUSE_MS = 500
 
 export interface FillParts {
   readonly own: RegionEntries
-  readonly standing: Pick<OwnStanding, 'current' | 'ask'>
+  readonly standing: Pick<OwnRegionState, 'current' | 'ask'>
   /** Says that the own region is being filled. @throws MillpondError `TIER_FAILED`, `LAST_REGION` where it is the last that serves. */
   readonly begin: () => Promise<void>
   /** Work while nobody else says how the own region stands. */

@@ -3,11 +3,11 @@
 // Whoever takes a region out holds two leases while it looks and puts: one of that region's ledger, and one of the region's that is to stay. Two that begin at the same moment, in
 // whatever processes, so have at least one lease in common wherever the last region is at stake, and the second one sees what the first has done.
 import { randomUUID } from 'node:crypto'
-import type { Clock, Standing } from '../../core/contracts.ts'
+import type { Clock, RegionState } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
-import { askStanding } from './standing.ts'
+import { askState } from './region-state.ts'
 
 /** Where the leases stand, beside those of namespaces. */
 const LEASES = 'millpond:regions:'
@@ -25,12 +25,12 @@ export interface ServiceParts {
   readonly clock: Clock
   readonly deadlines: Deadlines
   /** Says how a region stands from now on. @throws MillpondError `TIER_FAILED` */
-  readonly put: (region: Region, standing: Standing) => Promise<void>
+  readonly put: (region: Region, standing: RegionState) => Promise<void>
 }
 
 export interface Leaving {
   readonly region: Region
-  readonly standing: Exclude<Standing, 'serving'>
+  readonly standing: Exclude<RegionState, 'serving'>
   readonly isForced: boolean
   /** Whom the error names: `drain.region`. */
   readonly option: string
@@ -137,8 +137,8 @@ export class Service {
     return (await this.#standingOf(region)) === 'serving'
   }
 
-  #standingOf(region: Region): Promise<Standing | undefined> {
-    return askStanding(region, this.#parts.deadlines).catch(() => undefined)
+  #standingOf(region: Region): Promise<RegionState | undefined> {
+    return askState(region, this.#parts.deadlines).catch(() => undefined)
   }
 
   #last({ region, standing, option }: Leaving): MillpondError {

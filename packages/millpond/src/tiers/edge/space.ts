@@ -9,7 +9,7 @@ import type { RegionEntries } from './entries.ts'
 import { Follower } from './follower.ts'
 import { History } from './history.ts'
 import { beatOf, type EdgeSettings } from './options.ts'
-import { readStanding, STANDING_KEY } from './standing.ts'
+import { readState, STANDING_KEY } from './region-state.ts'
 
 /** An answer of the own ledger is accepted for so long, and may be on its way to a reader a little longer. */
 const MARGIN_MS = 1000
@@ -88,7 +88,7 @@ export class EdgeSpace {
       entries.read(keys),
     ])
     const cursor = readCursor(kept)
-    if (standing === 'where it serves' && readStanding(stands) !== 'serving') return keys.map(() => undefined)
+    if (standing === 'where it serves' && readState(stands) !== 'serving') return keys.map(() => undefined)
     if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch) return keys.map(() => undefined)
     return found.map((stored, at) => {
       if (stored === undefined || stored.asOf.epoch !== kept.asOf.epoch) return undefined

@@ -2,7 +2,7 @@
 import type { CdnError } from './errors.ts'
 import type { Probe } from './probe.ts'
 
-export interface CdnTrouble {
+export interface CdnIssue {
   readonly edge: string
   readonly targets: readonly string[]
   /** `true`: it is tried again. */

@@ -1,42 +1,42 @@
 // Whether a region's stores are read and written: a record beside its ledger, which all of its processes look at again and again.
-import type { Clock, Standing, Stored } from '../../core/contracts.ts'
+import type { Clock, RegionState, Stored } from '../../core/contracts.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
 
 /** Where a region keeps it: no storage key of a namespace begins so. */
 export const STANDING_KEY = '~region-standing'
-const STANDINGS: readonly Standing[] = ['serving', 'drained', 'filling']
+const STANDINGS: readonly RegionState[] = ['serving', 'drained', 'filling']
 /** The longest that a region's stores may take. */
 const ANSWER_MS = 1000
 /** It is no entry of a namespace, and no ledger judges it. */
 const AS_OF = { epoch: 'standing', seq: 0 }
 
 /** What is no record of ours stands in nobody's way. */
-export function readStanding(stored: Stored | undefined): Standing {
+export function readState(stored: Stored | undefined): RegionState {
   const text = stored === undefined ? '' : Buffer.from(stored.body).toString()
   return STANDINGS.find((one) => one === text) ?? 'serving'
 }
 
 /** @throws MillpondError `TIER_FAILED` where the region does not answer. */
-export async function askStanding({ ledgerTier, name }: Region, deadlines: Deadlines): Promise<Standing> {
+export async function askState({ ledgerTier, name }: Region, deadlines: Deadlines): Promise<RegionState> {
   const [stored] = await deadlines.hold(ledgerTier.read([STANDING_KEY]), ANSWER_MS, () => `edge: the region ${name}`)
-  return readStanding(stored)
+  return readState(stored)
 }
 
 /** @throws MillpondError `TIER_FAILED` where the region does not answer. */
-export async function putStanding({ ledgerTier, name }: Region, standing: Standing, deadlines: Deadlines): Promise<void> {
+export async function putState({ ledgerTier, name }: Region, standing: RegionState, deadlines: Deadlines): Promise<void> {
   const item = { key: STANDING_KEY, asOf: AS_OF, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(standing) }
   const writing = standing === 'serving' ? ledgerTier.drop([STANDING_KEY]) : ledgerTier.write([item])
   await deadlines.hold<unknown>(writing, ANSWER_MS, () => `edge: the region ${name}`)
 }
 
 /** How the own region stands, as this process has last heard. */
-export class OwnStanding {
+export class OwnRegionState {
   readonly #own: Region
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #everyMs: number
-  #standing: Standing = 'serving'
+  #standing: RegionState = 'serving'
   #puts = 0
   #cancel = (): void => {}
   #isClosed = false
@@ -49,7 +49,7 @@ export class OwnStanding {
     this.#everyMs = everyMs
   }
 
-  get current(): Standing {
+  get current(): RegionState {
     return this.#standing
   }
 
@@ -59,8 +59,8 @@ export class OwnStanding {
     return this.#first
   }
 
-  async put(standing: Standing): Promise<void> {
-    await putStanding(this.#own, standing, this.#deadlines)
+  async put(standing: RegionState): Promise<void> {
+    await putState(this.#own, standing, this.#deadlines)
     this.#puts++
     this.#standing = standing
   }
@@ -68,7 +68,7 @@ export class OwnStanding {
   /** While the store is away it stands as it stood. */
   async ask(): Promise<void> {
     const puts = this.#puts
-    const standing = await askStanding(this.#own, this.#deadlines).catch(() => this.#standing)
+    const standing = await askState(this.#own, this.#deadlines).catch(() => this.#standing)
     // What was put meanwhile is newer than this answer.
     if (puts === this.#puts) this.#standing = standing
   }

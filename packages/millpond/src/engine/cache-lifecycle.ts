@@ -20,7 +20,7 @@ import type { CacheInfo, describeSpace, InfoOptions, NamespaceActivity } from '.
 import type { WrapOptions, WrappedCall } from './wrap-call.ts'
 
 /** The verbs that concern the whole cache, or its life. */
-export interface CacheWhole {
+export interface CacheLifecycle {
   /**
    * Changes settings while the cache runs: defaults of entries, the budget and policy of memory, how long tiers keep entries, their deadlines and breakers,
    * a tier on or off. All of it or, where something is wrong, nothing. Calls that begin from now on go by it; a load keeps what it began with.
