@@ -2,7 +2,7 @@
 import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { CacheSources } from './cache-sources.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
-import type { NearStore, Tier } from './core/contracts.ts'
+import type { MemoryStore, Tier } from './core/contracts.ts'
 import type { Division } from './core/division.ts'
 import { MillpondError } from './core/errors.ts'
 import type { GuardOptions, SourceGuard } from './core/guard.ts'
@@ -44,7 +44,7 @@ export interface AssemblyParts {
   readonly settings: CacheSettings
   /** Reads rules of `route` for the cache's tiers. */
   readonly routed: (rules: unknown) => Routing
-  readonly memory: { readonly store: NearStore; readonly isOn: boolean } | undefined
+  readonly memory: { readonly store: MemoryStore; readonly isOn: boolean } | undefined
   readonly tiers: readonly Tier[]
   /** The tier that keeps the ledger. */
   readonly holder: ResolvedFarTier | undefined
@@ -78,7 +78,7 @@ export class Assembly implements CacheServices {
     const around = aroundOf(parts.plugins)
     this.#namespaces = new Namespaces({
       ...parts,
-      nearStore: () => (this.#memoryIsOn ? parts.memory?.store : undefined),
+      memoryStore: () => (this.#memoryIsOn ? parts.memory?.store : undefined),
       cacheOf: (space) => new Cache({ space, around, services: this }),
       isClosing: () => this.#closing !== undefined,
     })
@@ -106,7 +106,7 @@ export class Assembly implements CacheServices {
     const first = this.open(DEFAULT_NAMESPACE)
     this.#watcher = this.#parts.watchedBy?.(first)
     if (restart === undefined) return first
-    const parts: RestartParts = { ...space, nearStore: this.#memoryIsOn ? memory?.store : undefined }
+    const parts: RestartParts = { ...space, memoryStore: this.#memoryIsOn ? memory?.store : undefined }
     this.#restart = openRestart(
       parts,
       restart,
@@ -273,7 +273,7 @@ export class Assembly implements CacheServices {
 
   get #memory() {
     const { memory, settings } = this.#parts
-    return memory && { store: memory.store, retention: settings.nearRetention, isOn: this.#memoryIsOn }
+    return memory && { store: memory.store, retention: settings.memoryRetention, isOn: this.#memoryIsOn }
   }
 
   /** What leaves memory is noted where it was, and told to who listens. */
@@ -296,8 +296,8 @@ export class Assembly implements CacheServices {
     if (memory === undefined) return
     this.#memoryIsOn = isOn
     for (const space of this.#spaces) {
-      space.near?.clear('switched_off')
-      space.near = isOn ? memory.store.space(space.id.name) : undefined
+      space.memory?.clear('switched_off')
+      space.memory = isOn ? memory.store.space(space.id.name) : undefined
     }
   }
 
@@ -315,8 +315,8 @@ export class Assembly implements CacheServices {
     const namespace = space.id.name
     this.#sources.forget(namespace)
     this.#parts.space.watch.close(opened.space.watch)
-    opened.space.near?.clear('cleared')
-    opened.space.near = undefined
+    opened.space.memory?.clear('cleared')
+    opened.space.memory = undefined
     await this.#inTime(this.#sources.stopWarming([space]))
     await this.#sources.closeCollections([space])
     await finish(opened)

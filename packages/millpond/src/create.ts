@@ -199,10 +199,10 @@ export function createCache(options: CacheOptions = {}): Cache {
   const codec = options.codec === undefined ? jsonCodec() : asCodec(options.codec, 'codec')
   const tiers = resolveTiers(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
   checkOrder(tiers)
-  const near = tiers.find(isMemoryTier)
+  const memoryTier = tiers.find(isMemoryTier)
   const farTiers = tiers.filter(isFarTier)
   const holder = ledgerHolder(farTiers)
-  const names = namesOf(farTiers, near === undefined ? [] : [MEMORY])
+  const names = namesOf(farTiers, memoryTier === undefined ? [] : [MEMORY])
   const far = farTiers.map((tier, index) => farTier(tier, names[index] ?? tier.use.name, tier === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
@@ -210,11 +210,11 @@ export function createCache(options: CacheOptions = {}): Cache {
   const isBound = farTiers.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
   const externalTiers = farTiers.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
-  const routed = (given: unknown): Routing => routing(given, [...(near === undefined ? [] : [MEMORY]), ...names], weighed)
+  const routed = (given: unknown): Routing => routing(given, [...(memoryTier === undefined ? [] : [MEMORY]), ...names], weighed)
   const sources = new SourceRegistry()
-  const store = near?.use.createStore(clock)
+  const store = memoryTier?.use.createStore(clock)
   const common = {
-    nearRetention: retentionOf(near ?? {}, near?.use.ttlFactor ?? 1),
+    memoryRetention: retentionOf(memoryTier ?? {}, memoryTier?.use.ttlFactor ?? 1),
     dependencies: options.dependencies ?? 'off',
     relations: new Relations(options.models),
   }
@@ -222,7 +222,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   return new Assembly({
     settings,
     routed,
-    memory: near && store && { store, isOn: near.enabled !== false && near.use.enabled },
+    memory: memoryTier && store && { store, isOn: memoryTier.enabled !== false && memoryTier.use.enabled },
     holder,
     sources,
     plugins: options.plugins ?? [],

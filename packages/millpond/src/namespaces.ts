@@ -1,5 +1,5 @@
 // The namespaces of a cache as they open: by their users with what is said of them, or unnamed, because something that was stored knows of them.
-import type { NearStore } from './core/contracts.ts'
+import type { MemoryStore } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
@@ -24,7 +24,7 @@ export interface NamespacesParts {
   /** The tier that keeps the ledger. */
   readonly holder: ResolvedFarTier | undefined
   /** Memory, while it is on. */
-  readonly nearStore: () => NearStore | undefined
+  readonly memoryStore: () => MemoryStore | undefined
   readonly cacheOf: (space: Space) => Cache
   /** From then on no namespace opens unnamed. */
   readonly isClosing: () => boolean
@@ -105,15 +105,15 @@ export class Namespaces {
   }
 
   #begin(namespace: string, options: NamespaceOptions | undefined): Opened {
-    const { settings, space: parts, nearStore, cacheOf } = this.#parts
+    const { settings, space: parts, memoryStore, cacheOf } = this.#parts
     const { code, encoding } = options === undefined ? { code: undefined, encoding: NOTHING } : partOptions(options)
     const { codec, select } = this.#encodingOf(namespace, encoding)
-    const near = nearStore()?.space(namespace)
+    const memory = memoryStore()?.space(namespace)
     const space = openSpace(
       { ...parts, abroad: this.#abroad, moved: () => this.#sweep.moved() },
       namespace,
       settings.open(namespace, code),
-      near,
+      memory,
       codec,
       select,
     )

@@ -69,7 +69,7 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
     },
     shape: (prefix, fit) => {
       const end = space.shapes.add(prefix, fit)
-      if (space.near !== undefined) space.shapes.sweep(space.near)
+      if (space.memory !== undefined) space.shapes.sweep(space.memory)
       return end
     },
     source: (prefix, load, options, guard) =>

@@ -57,7 +57,7 @@ export function warmSeamOf(
       }
     },
     async hottest(limit) {
-      return space.near === undefined ? [] : (await hottestKeys(space.near, limit)).map(({ key }) => key)
+      return space.memory === undefined ? [] : (await hottestKeys(space.memory, limit)).map(({ key }) => key)
     },
     knows: (key) => sourceOf(cache.name, key) !== undefined,
     underWay: () => space.loads.joinable.size,

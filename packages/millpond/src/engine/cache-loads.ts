@@ -9,8 +9,8 @@ import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
 import { type Call, Journey, type Wants } from './journey.ts'
 import type { AnyLoader, BatchLoader, Loader } from './loader.ts'
-import { hitValue, isFreshAt } from './near.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
+import { hitValue, isFreshAt } from './read-memory.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { checkOpen, type Space } from './space.ts'
 import { refreshBehind } from './start-loads.ts'
@@ -64,9 +64,9 @@ function checkLoader(loader: unknown, verb: string): void {
 export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
   checkLoader(loader, 'getOrSet')
   const encoded = encodeKey(key)
-  const { near, settings } = space
-  const slot = near === undefined ? -1 : near.find(encoded)
-  if (near !== undefined && slot >= 0 && permitsHit(settings.policy, options) && isFreshAt(space, near, slot, encoded)) {
+  const { memory, settings } = space
+  const slot = memory === undefined ? -1 : memory.find(encoded)
+  if (memory !== undefined && slot >= 0 && permitsHit(settings.policy, options) && isFreshAt(space, memory, slot, encoded)) {
     if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
     return hitValue(space, slot, encoded) as T
   }
@@ -140,10 +140,10 @@ function travel(journey: Journey, encoded: string): Promise<Found> {
 
 function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
   checkOpen(space)
-  const { near, services } = space
-  if (near === undefined) return
+  const { memory, services } = space
+  if (memory === undefined) return
   const policy = resolvePolicy(options, space.settings.policy)
-  const life = { createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot) }
+  const life = { createdAt: memory.createdAt(slot), freshUntil: memory.freshUntil(slot) }
   if (!isDue(space, policy, key, life, readsOf(space, slot), services.clock.coarse)) return
   const journey = new Journey(space, { one: loader }, policy, options ?? NO_CALL)
   journey.noteDue(key, life.createdAt)

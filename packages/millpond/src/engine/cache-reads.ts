@@ -10,7 +10,7 @@ import type { Found } from './found.ts'
 import type { Lease } from './held-lease.ts'
 import { type Answer, type LeaseOptions, readOrLease } from './miss-lease.ts'
 import { countStale } from './misses.ts'
-import { freshSlot, hitAt, hitValue } from './near.ts'
+import { freshSlot, hitAt, hitValue } from './read-memory.ts'
 import { readTiers } from './read-tiers.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { checkOpen, type Space } from './space.ts'
@@ -97,10 +97,10 @@ const READ: Shape<EntryReadOptions & LoadOptions> = { ...LOAD_OPTIONS, lease: ch
 
 export async function getEntry<T>(space: Space, key: Key, given: EntryReadOptions | undefined): Promise<EntryView<T>> {
   const encoded = encodeKey(key)
-  const { near, ledger, services } = space
-  const slot = near?.find(encoded) ?? -1
+  const { memory, ledger, services } = space
+  const slot = memory?.find(encoded) ?? -1
   // Before this read is one of its reads.
-  const { hits, lastReadAt } = near === undefined || slot < 0 ? NO_FACTS : heldFacts(near, ledger.view.epoch, slot)
+  const { hits, lastReadAt } = memory === undefined || slot < 0 ? NO_FACTS : heldFacts(memory, ledger.view.epoch, slot)
   if (given !== undefined) checkOptions<EntryReadOptions & LoadOptions>(given, READ, 'getEntry')
   const answer = await (given !== undefined && 'lease' in given ? lookOrLease(space, encoded, given) : look(space, encoded, given))
   const { found } = answer
@@ -182,7 +182,7 @@ async function read(
 /** All keys from memory, or nothing. */
 function readMemory(space: Space, keys: readonly string[], isQuiet: boolean): (Found | undefined)[] | undefined {
   for (const key of keys) if (freshSlot(space, key) < 0) return undefined
-  return keys.map((key) => hitAt(space, space.near?.find(key) ?? -1, key, isQuiet))
+  return keys.map((key) => hitAt(space, space.memory?.find(key) ?? -1, key, isQuiet))
 }
 
 function isFresh({ services }: Space, found: Found): boolean {

@@ -18,7 +18,7 @@ export async function commitFar(
 ): Promise<boolean> {
   const bodyFor = bodyOf(space, entry, asOf)
   const now = space.services.clock.now()
-  if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
+  if (space.memory === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
   const left = space.far.filter((far) => isLeft(space, far, entry))
   const [accepted] = await Promise.all([
     Promise.all(
@@ -81,7 +81,7 @@ async function commitTo(
 }
 
 /** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */
-function dropRefused({ near }: Space, key: string, asOf: Position): void {
-  const slot = near?.find(key) ?? -1
-  if (near !== undefined && slot >= 0 && near.asOf(slot) === asOf.seq) near.drop(key, 'data_changed')
+function dropRefused({ memory }: Space, key: string, asOf: Position): void {
+  const slot = memory?.find(key) ?? -1
+  if (memory !== undefined && slot >= 0 && memory.asOf(slot) === asOf.seq) memory.drop(key, 'data_changed')
 }

@@ -1,6 +1,6 @@
 // Changes of settings while a cache runs: all checked before the first takes effect, and told as what was and what is.
 import { checkedElsewhere, checkOptions, duration, flag, options, orNull, record, type Shape, whole } from '../core/checks.ts'
-import type { EvictionFactory, NearBudget, NearStore } from '../core/contracts.ts'
+import type { EvictionFactory, MemoryBudget, MemoryStore } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { keptOptions, type LoadOptions } from '../core/options.ts'
@@ -80,7 +80,7 @@ export interface SettingChange {
 }
 
 export interface ConfigurableMemory extends NonNullable<Described['memory']> {
-  readonly store: NearStore
+  readonly store: MemoryStore
 }
 
 /** What may be configured, and where it stands. */
@@ -217,7 +217,7 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   const resolved = resolveMemoryOptions({ ...options, enabled })
   const retention: Retention = changedRetention(memory.retention, change)
   const policy = change.policy === undefined ? undefined : typeof change.policy === 'string' ? policyByName(change.policy) : change.policy
-  const budget: NearBudget = {
+  const budget: MemoryBudget = {
     ...(change.maxEntries !== undefined && { maxEntries: resolved.maxEntries }),
     ...(change.maxBytes !== undefined && { maxBytes: resolved.maxBytes }),
     ...(change.pressure !== undefined && { pressure: resolved.pressure }),
@@ -236,7 +236,7 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   return {
     changes: differences('tiers.memory', before, after),
     apply: () => {
-      cache.settings.nearRetention = retention
+      cache.settings.memoryRetention = retention
       if (enabled !== memory.isOn) cache.switchMemory(enabled)
       return Object.keys(budget).length === 0 ? undefined : memory.store.configure(budget)
     },

@@ -26,7 +26,7 @@ export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly
 }
 
 async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string[]> {
-  const elsewhere = policy.dependsOn.filter((key) => (space.near?.find(key) ?? -1) < 0)
+  const elsewhere = policy.dependsOn.filter((key) => (space.memory?.find(key) ?? -1) < 0)
   const { found } = await readFar(space, elsewhere)
   return [
     ...new Set([
@@ -62,7 +62,7 @@ function asKnownThere(space: Space, read: FromAbroad): FromAbroad {
 }
 
 function inherited(space: Space, key: string): readonly string[] {
-  const slot = space.near?.find(key) ?? -1
-  const tags = slot < 0 ? [] : (space.near?.tags(slot) ?? [])
+  const slot = space.memory?.find(key) ?? -1
+  const tags = slot < 0 ? [] : (space.memory?.tags(slot) ?? [])
   return [dependencyTag(key), ...withoutPriority(tags)]
 }

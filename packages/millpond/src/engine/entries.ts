@@ -23,12 +23,12 @@ export interface HeldEntry extends EntryFacts {
 }
 
 /** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or invalid, while it takes room. */
-export function* heldEntries({ near, ledger, services }: Space): IterableIterator<HeldEntry> {
-  if (near === undefined) return
-  for (const key of near.keys()) {
-    const slot = near.find(key)
-    const { bytes, hits } = { bytes: near.weight(slot), hits: near.hits(slot) }
-    yield { key, ...factsOf(heldFacts(near, ledger.view.epoch, slot), services.clock.now()), bytes, hits }
+export function* heldEntries({ memory, ledger, services }: Space): IterableIterator<HeldEntry> {
+  if (memory === undefined) return
+  for (const key of memory.keys()) {
+    const slot = memory.find(key)
+    const { bytes, hits } = { bytes: memory.weight(slot), hits: memory.hits(slot) }
+    yield { key, ...factsOf(heldFacts(memory, ledger.view.epoch, slot), services.clock.now()), bytes, hits }
   }
 }
 
@@ -38,7 +38,7 @@ const HOLD_MS = 5
 /** Memory first, then every far tier that can be listed. Entries that come or go meanwhile may be missed. */
 export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
   const seen = new Set<string>()
-  for await (const entry of scanNear(space)) {
+  for await (const entry of scanMemory(space)) {
     seen.add(entry.key)
     yield entry
   }
@@ -52,22 +52,22 @@ export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
   }
 }
 
-async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
-  const { near, ledger } = space
-  if (near === undefined) return
+async function* scanMemory(space: Space): AsyncIterable<ScannedEntry> {
+  const { memory, ledger } = space
+  if (memory === undefined) return
   let since = space.services.clock.monotonic()
-  for (const key of [...near.keys()]) {
+  for (const key of [...memory.keys()]) {
     if (space.services.clock.monotonic() - since > HOLD_MS) {
       await yieldToOthers()
       since = space.services.clock.monotonic()
     }
-    const slot = near.find(key)
-    if (slot < 0 || near.staleUntil(slot) <= space.services.clock.now()) continue
-    const tags = near.tags(slot)
-    const judgement = ledger.view.judge(key, tags, near.asOf(slot))
+    const slot = memory.find(key)
+    if (slot < 0 || memory.staleUntil(slot) <= space.services.clock.now()) continue
+    const tags = memory.tags(slot)
+    const judgement = ledger.view.judge(key, tags, memory.asOf(slot))
     if (judgement === 'invalid') continue
-    const isFresh = judgement === 'valid' && near.freshUntil(slot) > space.services.clock.now()
-    yield { key, tags, createdAt: near.createdAt(slot), isFresh }
+    const isFresh = judgement === 'valid' && memory.freshUntil(slot) > space.services.clock.now()
+    yield { key, tags, createdAt: memory.createdAt(slot), isFresh }
   }
 }
 

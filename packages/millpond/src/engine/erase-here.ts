@@ -47,7 +47,7 @@ export async function eraseHere(space: Space, targets: readonly Target[]): Promi
   const meant = meantBy(targets)
   const isMeant = isMeantBy(space, meant)
   if (meant === undefined) {
-    space.near?.clear('erased')
+    space.memory?.clear('erased')
     forgetKeys(space)
   } else await sweepMemory(space, isMeant)
   const writes = await Promise.all([...space.erasers].map((erase) => erase(isMeant)))
@@ -64,15 +64,15 @@ export function forgetKeys({ id, codec, far }: Space): void {
 const HOLD_MS = 5
 
 async function sweepMemory(space: Space, isMeant: IsMeant): Promise<void> {
-  const { near, services } = space
-  if (near === undefined) return
+  const { memory, services } = space
+  if (memory === undefined) return
   let since = services.clock.monotonic()
-  for (const key of [...near.keys()]) {
+  for (const key of [...memory.keys()]) {
     if (services.clock.monotonic() - since > HOLD_MS) {
       await yieldToOthers()
       since = services.clock.monotonic()
     }
-    const slot = near.find(key)
-    if (slot >= 0 && isMeant(key, () => near.tags(slot))) near.drop(key, 'erased')
+    const slot = memory.find(key)
+    if (slot >= 0 && isMeant(key, () => memory.tags(slot))) memory.drop(key, 'erased')
   }
 }

@@ -67,7 +67,7 @@ const MEMORY = 'memory'
 /** Changes nothing: no promotion, no counter, no drop. */
 export async function explain(space: Space, key: string): Promise<Explanation> {
   const isTrusted = await space.ledger.ensure()
-  const tiers: TierExplanation[] = space.near === undefined ? [] : [explainNear(space, key, isTrusted)]
+  const tiers: TierExplanation[] = space.memory === undefined ? [] : [explainMemory(space, key, isTrusted)]
   for (const far of space.far) tiers.push(await explainFar(space, far, key, isTrusted))
   const fresh = tiers.find((tier) => tier.state === 'fresh')
   const best = fresh ?? tiers.find((tier) => tier.state === 'stale')
@@ -106,24 +106,24 @@ function leadingCause(space: Space, key: string, tiers: readonly TierExplanation
   return best?.cause === undefined ? whyGone(space, key) : { ...best, cause: best.cause }
 }
 
-function explainNear(space: Space, key: string, isTrusted: boolean): TierExplanation {
-  const { near } = space
+function explainMemory(space: Space, key: string, isTrusted: boolean): TierExplanation {
+  const { memory } = space
   const { clock } = space.services
   const about = { tier: MEMORY, scope: 'process' as const }
-  const slot = near?.find(key) ?? -1
-  if (near === undefined || slot < 0) return { ...about, state: 'absent', ...toldOf(goneFromMemory(space, key)) }
+  const slot = memory?.find(key) ?? -1
+  if (memory === undefined || slot < 0) return { ...about, state: 'absent', ...toldOf(goneFromMemory(space, key)) }
   const now = clock.now()
   const held = {
     ...about,
-    ageMs: Math.max(0, now - near.createdAt(slot)),
-    ttlMs: Math.max(0, near.freshUntil(slot) - now),
-    bytes: near.weight(slot),
-    hits: near.hits(slot),
-    tags: ownTags(near.tags(slot)),
-    asOf: { epoch: space.ledger.view.epoch, seq: near.asOf(slot) },
+    ageMs: Math.max(0, now - memory.createdAt(slot)),
+    ttlMs: Math.max(0, memory.freshUntil(slot) - now),
+    bytes: memory.weight(slot),
+    hits: memory.hits(slot),
+    tags: ownTags(memory.tags(slot)),
+    asOf: { epoch: space.ledger.view.epoch, seq: memory.asOf(slot) },
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  return { ...held, ...judged(space, key, near.tags(slot), near.asOf(slot), near.freshUntil(slot), near.staleUntil(slot), false) }
+  return { ...held, ...judged(space, key, memory.tags(slot), memory.asOf(slot), memory.freshUntil(slot), memory.staleUntil(slot), false) }
 }
 
 async function explainFar(space: Space, far: FarTier, key: string, isTrusted: boolean): Promise<TierExplanation> {

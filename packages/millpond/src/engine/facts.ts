@@ -1,5 +1,5 @@
 // What is known of an entry beside its value. What is not known is absent, and so is an end that never comes.
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { ownTags, type Priority, priorityOf } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
@@ -57,16 +57,16 @@ export function factsOf(known: Known, now: number): EntryFacts {
 }
 
 /** What memory knows of the entry in a slot. */
-export function heldFacts(near: Near, epoch: string, slot: number): Known {
+export function heldFacts(memory: MemorySpace, epoch: string, slot: number): Known {
   return {
     tier: 'memory',
-    createdAt: near.createdAt(slot),
-    freshUntil: near.freshUntil(slot),
-    tags: near.tags(slot),
-    asOf: { epoch, seq: near.asOf(slot) },
-    lastReadAt: near.readAt(slot),
-    hits: near.hits(slot),
-    bytes: near.weight(slot),
+    createdAt: memory.createdAt(slot),
+    freshUntil: memory.freshUntil(slot),
+    tags: memory.tags(slot),
+    asOf: { epoch, seq: memory.asOf(slot) },
+    lastReadAt: memory.readAt(slot),
+    hits: memory.hits(slot),
+    bytes: memory.weight(slot),
     isCompressed: false,
     isEncrypted: false,
   }

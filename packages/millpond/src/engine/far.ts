@@ -112,7 +112,7 @@ function takeIn(
       }
       causes[at] ??= cause
     }
-    if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
+    if (space.memory === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
     if (known === undefined || known.freshUntil < entry.freshUntil) {
       found[at] = entry
       promote(space, depth, entry, stored, now)
@@ -178,7 +178,7 @@ function accept(
   const value = fitted === undefined ? parts.value : fitted.value
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
-  const isolated = space.near === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
+  const isolated = space.memory === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
   // The route was another one when it was stored, here or in another process.
   if (!goesTo(space, far, { value, isolated, tags: parts.tags })) return LEFT_OUT
   return {

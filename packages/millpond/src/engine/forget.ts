@@ -7,7 +7,7 @@ import type { Line, Position, Target } from '../core/ledger.ts'
 import type { OutletLine } from '../core/outlet.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import { isDependencyTarget } from './dependencies.ts'
-import { expireNear } from './expire-near.ts'
+import { expireInMemory } from './expire-in-memory.ts'
 import { hiddenTargets, namesOf } from './hidden.ts'
 import type { Outcome } from './ledger.ts'
 import { MAX_STEP } from './ledger-steps.ts'
@@ -54,7 +54,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     targets.length === 0
       ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
       : space.far.length === 0
-        ? forgetNear(space, keys, targets, mode, reason, id)
+        ? forgetInMemory(space, keys, targets, mode, reason, id)
         : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) }, deliver)
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
@@ -166,12 +166,12 @@ function targetsOf(space: Space, request: ForgetRequest): Target[] {
 
 function countInMemory(space: Space, keys: readonly string[]): number {
   let count = 0
-  for (const key of keys) if ((space.near?.find(key) ?? -1) >= 0) count++
+  for (const key of keys) if ((space.memory?.find(key) ?? -1) >= 0) count++
   return count
 }
 
 /** Memory alone: keys are dropped here and now and need no number, unless they could come back; tags, patterns and `clear` take one. */
-function forgetNear(
+function forgetInMemory(
   space: Space,
   keys: readonly string[],
   targets: readonly Target[],
@@ -189,19 +189,19 @@ function forgetNear(
 
 function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: RemovalReason): void {
   space.loads.outdate(key)
-  const { near } = space
-  if (near === undefined) return
-  if (mode === 'delete') near.drop(key, reason)
+  const { memory } = space
+  if (memory === undefined) return
+  if (mode === 'delete') memory.drop(key, reason)
   else {
-    const slot = near.find(key)
-    if (slot >= 0) expireNear(space, near, slot, key)
+    const slot = memory.find(key)
+    if (slot >= 0) expireInMemory(space, memory, slot, key)
   }
 }
 
 /** The ledger could not be told: this process forgets all the same, and trusts no copy until the ledger answers. */
 function applyInProcess(space: Space, request: ForgetRequest): void {
   for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
-  if (request.all === true) space.near?.clear('cleared')
+  if (request.all === true) space.memory?.clear('cleared')
   if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.loads.outdateAll()
 }
 

@@ -97,11 +97,11 @@ export class MissLease implements Lease {
 
   /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`read-fence.ts`). */
   #tooLate(): LeaseVerdict {
-    const { ledger, fence, loads, near } = this.#space
+    const { ledger, fence, loads, memory } = this.#space
     if (!ledger.isLocal) {
       fence.mark(this.key, ledger)
       loads.overlap(this.key)
-      near?.drop(this.key, 'replaced')
+      memory?.drop(this.key, 'replaced')
     }
     return this.#load.isOutdated ? 'overtaken' : 'expired'
   }

@@ -2,8 +2,8 @@
 //
 // A tag or a pattern may name any entry, so finding those that it names means looking at all. That is done behind the calls, a piece at a time, and only
 // while the ledgers of the cache move: one walk over memory after the last step, and then nothing runs. Whoever reads an entry first judges it, as ever.
-import type { Clock, Near } from '../core/contracts.ts'
-import { settle } from './near.ts'
+import type { Clock, MemorySpace } from '../core/contracts.ts'
+import { settle } from './read-memory.ts'
 import type { Space } from './space.ts'
 
 /** Some .6 ms of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds, for .6 % of a core. */
@@ -54,18 +54,18 @@ export class InvalidEntrySweep {
 
 function* walkOver(spaces: readonly Space[]): Generator<undefined> {
   for (const space of spaces) {
-    if (space.near !== undefined) yield* walkIn(space, space.near)
+    if (space.memory !== undefined) yield* walkIn(space, space.memory)
     // One with no entries is a step, too: there may be tens of thousands of them.
     yield
   }
 }
 
-function* walkIn(space: Space, near: Near): Generator<undefined> {
-  for (const key of near.keys()) {
+function* walkIn(space: Space, memory: MemorySpace): Generator<undefined> {
+  for (const key of memory.keys()) {
     // Closed or switched off meanwhile: what lies there now may be another's, of whom this ledger knows nothing.
-    if (space.near !== near) return
-    const slot = near.find(key)
-    if (slot >= 0) settle(space, near, slot, key)
+    if (space.memory !== memory) return
+    const slot = memory.find(key)
+    if (slot >= 0) settle(space, memory, slot, key)
     yield
   }
 }

@@ -1,6 +1,6 @@
 // Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
 import { checkOptions, duration, flag, oneOf, type Shape } from '../core/checks.ts'
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Coalesce } from '../invalidate/coalesce.ts'
@@ -64,12 +64,12 @@ const warned = new WeakMap<Space, Set<string>>()
 /** `user:*` names no tuple, though `['user', 7]` may be what was meant: told once, where memory shows such a key. */
 function warnOfTuples(space: Space, patterns: readonly string[]): void {
   const { events } = space.services
-  if (space.near === undefined || !events.has('warning')) return
+  if (space.memory === undefined || !events.has('warning')) return
   const told = warned.get(space) ?? new Set()
   warned.set(space, told)
   for (const pattern of patterns) {
     const [, word] = FAMILY.exec(pattern) ?? []
-    if (word === undefined || told.has(word) || told.size >= MAX_LOOKED_AT || !holdsFamily(space.near, word)) continue
+    if (word === undefined || told.has(word) || told.size >= MAX_LOOKED_AT || !holdsFamily(space.memory, word)) continue
     told.add(word)
     events.emit('warning', {
       message: `the pattern ${show(pattern)} names no tuple such as ['${word}', 7]: say invalidate({ prefix: ['${word}'] }) for those`,
@@ -77,9 +77,9 @@ function warnOfTuples(space: Space, patterns: readonly string[]): void {
   }
 }
 
-function holdsFamily(near: Near, word: string): boolean {
+function holdsFamily(memory: MemorySpace, word: string): boolean {
   let looked = 0
-  for (const key of near.keys()) {
+  for (const key of memory.keys()) {
     if (key.startsWith(`["${word}",`)) return true
     if (++looked >= MAX_LOOKED_AT) return false
   }

@@ -15,7 +15,7 @@ import { LET_GO, type Load } from './load.ts'
 import { refreshesAhead } from './refresh-ahead.ts'
 import type { Ending } from './run-loader.ts'
 import { inBackground, isolateFor, type Space } from './space.ts'
-import { storeLoaded } from './store-near.ts'
+import { storeLoaded } from './store-in-memory.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
@@ -158,7 +158,7 @@ function complete(journey: Journey, load: Load, value: unknown, { ms, isTrusted,
   const committed = isValid && ledger.isUp ? commitBehind(space, found, load) : undefined
   setting?.told(load.isProvisional ? committed : !mayStore)
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
-  if (!ledger.isLocal) space.near?.drop(key, 'replaced')
+  if (!ledger.isLocal) space.memory?.drop(key, 'replaced')
   if (committed === undefined) releaseLease(space, load)
   load.complete(found)
 }

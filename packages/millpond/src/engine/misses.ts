@@ -18,22 +18,22 @@ export const GONE_UNSEEN = 'gone from its tier before its time, in a way that th
 const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
 
 /** Costs a hash of the key and a look-up. `slot`: where memory has the key. */
-export function whyGone(space: Space, key: string, slot = space.near?.find(key) ?? -1): Gone {
-  const { near, watch, services } = space
+export function whyGone(space: Space, key: string, slot = space.memory?.find(key) ?? -1): Gone {
+  const { memory, watch, services } = space
   if (isKeptNowhere(space)) return SWITCHED_OFF
   const hash = watch.hash(key)
   const removal = watch.removals.find(hash)
   // An entry that is over may still be held: it leaves when its room is needed, or soon after.
-  if (near !== undefined && slot >= 0 && near.freshUntil(slot) <= services.clock.coarse)
-    return removal !== undefined && removal.at >= near.createdAt(slot) ? removal : EXPIRED
+  if (memory !== undefined && slot >= 0 && memory.freshUntil(slot) <= services.clock.coarse)
+    return removal !== undefined && removal.at >= memory.createdAt(slot) ? removal : EXPIRED
   if (removal !== undefined) return afterRemoval(space, removal)
   return watch.removals.wasSeen(hash) ? forgotten(space) : COLD
 }
 
 /** Every tier is switched off, or left out by the route. */
 function isKeptNowhere(space: Space): boolean {
-  const { near, far, settings } = space
-  return (near === undefined || settings.route?.mayHold(MEMORY) === false) && !far.some((one) => isAsked(space, one))
+  const { memory, far, settings } = space
+  return (memory === undefined || settings.route?.mayHold(MEMORY) === false) && !far.some((one) => isAsked(space, one))
 }
 
 /** The same of memory alone, whatever happened below it since. */

@@ -1,5 +1,5 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
-import type { Codec, LedgerStore, Near, Outbox } from '../core/contracts.ts'
+import type { Codec, LedgerStore, MemorySpace, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { idAtOrigin, unheardOf } from '../core/relay.ts'
@@ -7,7 +7,7 @@ import { Delays } from '../invalidate/delay.ts'
 import { Alarms } from './alarms.ts'
 import { eraseBehind } from './erase-behind.ts'
 import { forgetKeys } from './erase-here.ts'
-import { expireNear } from './expire-near.ts'
+import { expireInMemory } from './expire-in-memory.ts'
 import { tellInvalidated, told } from './forget.ts'
 import { namesOf } from './hidden.ts'
 import { InFlightLoads } from './in-flight-loads.ts'
@@ -41,7 +41,7 @@ export function openSpace(
   parts: SpaceParts,
   namespace: string,
   settings: Settings,
-  near: Near | undefined,
+  memory: MemorySpace | undefined,
   codec: Codec,
   select: Space['select'],
 ): Space {
@@ -83,7 +83,7 @@ export function openSpace(
         space.watch.history.clear()
         if (why === 'gap') space.watch.counters.gaps++
         else space.watch.counters.epochs++
-        space.near?.clear('epoch_changed')
+        space.memory?.clear('epoch_changed')
         events.emit('ledger', { state: why, namespace, epoch: space.ledger.view.epoch })
       },
       reachable: (up, error) => {
@@ -101,7 +101,7 @@ export function openSpace(
     id: { cache: parts.cacheName, name: namespace, prefix },
     settings,
     services: parts.services,
-    near,
+    memory,
     far: parts.far,
     ledger,
     isAlone: ledger.isLocal && parts.abroad === undefined,
@@ -149,7 +149,7 @@ const HEARD_MARGIN_MS = 100
 
 /** Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`invalid-entry-sweep.ts`). */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
-  const { near, loads } = space
+  const { memory, loads } = space
   const names = namesOf(space)
   const key = target.kind !== 'key' ? undefined : names === undefined ? target.key : names.keyOf(target.key)
   if (key === undefined) {
@@ -162,11 +162,11 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
     return
   }
   loads.outdateBefore(key, line.seq)
-  const slot = near?.find(key) ?? -1
-  if (near !== undefined && slot >= 0) {
-    if (near.asOf(slot) >= line.seq) return
-    if (line.mode === 'delete') near.drop(key, 'data_changed')
-    else expireNear(space, near, slot, key)
+  const slot = memory?.find(key) ?? -1
+  if (memory !== undefined && slot >= 0) {
+    if (memory.asOf(slot) >= line.seq) return
+    if (line.mode === 'delete') memory.drop(key, 'data_changed')
+    else expireInMemory(space, memory, slot, key)
   }
   if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, key, slot >= 0)
 }
@@ -180,11 +180,11 @@ function noteBelow({ watch, services }: Space, { reason }: Line, key: string, wa
 
 /** A clear that comes late must not take what was stored after it. */
 function dropOlder(space: Space, seq: number): void {
-  const { near } = space
-  if (near === undefined) return
+  const { memory } = space
+  if (memory === undefined) return
   if (seq >= space.ledger.view.head) {
-    near.clear('cleared')
+    memory.clear('cleared')
     return
   }
-  for (const key of [...near.keys()]) if (near.asOf(near.find(key)) < seq) near.drop(key, 'cleared')
+  for (const key of [...memory.keys()]) if (memory.asOf(memory.find(key)) < seq) memory.drop(key, 'cleared')
 }

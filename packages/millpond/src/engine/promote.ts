@@ -1,11 +1,11 @@
 // Copying an entry that was found in a far tier to memory and to the tiers above.
-import type { Near, Stored } from '../core/contracts.ts'
+import type { MemorySpace, Stored } from '../core/contracts.ts'
 import { commitBody } from './commit-far.ts'
 import { bodyOf, codecOf } from './encoding.ts'
 import type { Found } from './found.ts'
 import { goesTo } from './route-tiers.ts'
 import { type FarTier, inBackground, retainUntil, type Space } from './space.ts'
-import { holds, putNear } from './store-near.ts'
+import { holds, putInMemory } from './store-in-memory.ts'
 
 /** The most keys whose promotion is counted at a time. */
 const MAX_PROMOTIONS = 10_000
@@ -15,7 +15,7 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
   const far = space.far[depth]
   if (far === undefined) return
   const isWanted = isDue(space, far, entry.key)
-  if (space.near !== undefined) promoteNear(space, space.near, entry, isWanted, now)
+  if (space.memory !== undefined) promoteToMemory(space, space.memory, entry, isWanted, now)
   if (!isWanted) return
   const bodyFor = bodyOf(space, entry, entry.asOf)
   const from = codecOf(space, far)
@@ -41,15 +41,15 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
  * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way. Where the two differ, readers may
  * have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
  */
-function promoteNear(space: Space, near: Near, entry: Found, isWanted: boolean, now: number): void {
+function promoteToMemory(space: Space, memory: MemorySpace, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry
   const { ledger, fence } = space
   if (entry.freshUntil > now) space.loads.overlap(key)
-  const held = near.find(key)
-  if (held < 0 || near.freshUntil(held) <= now || ledger.view.judge(key, near.tags(held), near.asOf(held)) !== 'valid') {
-    if (isWanted && !fence.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)
-  } else if (!ledger.isLocal && !holds(near, key, entry.value)) {
-    near.drop(key, 'replaced')
+  const held = memory.find(key)
+  if (held < 0 || memory.freshUntil(held) <= now || ledger.view.judge(key, memory.tags(held), memory.asOf(held)) !== 'valid') {
+    if (isWanted && !fence.isOf(key, ledger)) putInMemory(space, memory, entry, entry.asOf.seq, 0, now)
+  } else if (!ledger.isLocal && !holds(memory, key, entry.value)) {
+    memory.drop(key, 'replaced')
     fence.mark(key, ledger)
   }
 }

@@ -6,8 +6,8 @@ import type { Found } from './found.ts'
 import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, whyGone } from './misses.ts'
-import { freshSlot, hitInCall, staleInMemory } from './near.ts'
 import { shown } from './read.ts'
+import { freshSlot, hitInCall, staleInMemory } from './read-memory.ts'
 import type { Space } from './space.ts'
 
 /**

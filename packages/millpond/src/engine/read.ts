@@ -9,7 +9,7 @@ import { LET_GO, type Load } from './load.ts'
 import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, countStale } from './misses.ts'
-import { hitInCall, isFreshAt, staleInMemory } from './near.ts'
+import { hitInCall, isFreshAt, staleInMemory } from './read-memory.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
@@ -51,7 +51,7 @@ async function travel(journey: Journey, key: string): Promise<Found> {
     journey.open(await ready, true)
     checkSignal(journey.signal)
   }
-  let found = fromMemory(journey, key, journey.isAbsent ? -1 : (space.near?.find(key) ?? -1))
+  let found = fromMemory(journey, key, journey.isAbsent ? -1 : (space.memory?.find(key) ?? -1))
   if (found === undefined) {
     const joined = fromLoad(journey, key)
     if (joined !== undefined) found = await joined
@@ -107,7 +107,7 @@ async function travelMany(journey: Journey, keys: readonly string[]): Promise<re
   // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
   let isAbsent = true
   const found = unique.map((key) => {
-    const slot = space.near?.find(key) ?? -1
+    const slot = space.memory?.find(key) ?? -1
     const held = fromMemory(journey, key, slot)
     if (held === undefined && slot >= 0) isAbsent = false
     return held
@@ -165,7 +165,7 @@ function fromMemory(journey: Journey, key: string, slot: number): Found | undefi
   const { space, isQuiet } = journey
   if (journey.isBlind || journey.wants === 'new') return undefined
   const { clock } = space.services
-  const isFresh = slot >= 0 && space.near !== undefined && isFreshAt(space, space.near, slot, key)
+  const isFresh = slot >= 0 && space.memory !== undefined && isFreshAt(space, space.memory, slot, key)
   const reads = isFresh && refreshesAhead(journey.policy) ? readsOf(space, slot) : 0
   const fresh = isFresh ? hitInCall(space, slot, key, isQuiet) : undefined
   if (fresh !== undefined) {

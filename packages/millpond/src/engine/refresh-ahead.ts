@@ -47,8 +47,8 @@ function isDrawn({ watch, services }: Space, { refreshBeta }: Ahead, { freshUnti
 }
 
 /** How often memory has served what it holds of the key, with the read that asks; without memory nobody counts. */
-export function readsOf({ near }: Space, slot: number): number {
-  return near === undefined || slot < 0 ? Number.POSITIVE_INFINITY : near.hits(slot) + 1
+export function readsOf({ memory }: Space, slot: number): number {
+  return memory === undefined || slot < 0 ? Number.POSITIVE_INFINITY : memory.hits(slot) + 1
 }
 
 /** From 0 to 1, by the key. */
@@ -56,4 +56,4 @@ const placeOf = (key: string): number => (hashOf(key, 0) >>> 0) / 2 ** 32
 
 /** Of what a far tier had: memory has had nothing to count the reads by, so that this one is the first. */
 export const isDueFar = ({ space, policy }: Journey, key: string, life: Lifetime, now: number): boolean =>
-  isDue(space, policy, key, life, space.near === undefined ? Number.POSITIVE_INFINITY : 1, now)
+  isDue(space, policy, key, life, space.memory === undefined ? Number.POSITIVE_INFINITY : 1, now)

@@ -49,18 +49,18 @@ export function dropLeft(space: Space, { guarded }: FarTier, keys: readonly stri
 }
 
 async function leaveMemory(space: Space): Promise<void> {
-  const { near } = space
+  const { memory } = space
   const { route } = space.settings
-  if (near === undefined || route?.leavesOut(MEMORY) !== true) return
-  if (!route.mayHold(MEMORY)) return near.clear('switched_off')
+  if (memory === undefined || route?.leavesOut(MEMORY) !== true) return
+  if (!route.mayHold(MEMORY)) return memory.clear('switched_off')
   const turns = new Turns()
-  for (const key of [...near.keys()]) {
+  for (const key of [...memory.keys()]) {
     await turns.rest()
     if (space.settings.route !== route) return
-    const slot = near.find(key)
+    const slot = memory.find(key)
     if (slot < 0) continue
-    const value = near.value(slot)
-    if (!route.takes(MEMORY, { value, isolated: space.services.own(value), tags: near.tags(slot) })) near.drop(key, 'switched_off')
+    const value = memory.value(slot)
+    if (!route.takes(MEMORY, { value, isolated: space.services.own(value), tags: memory.tags(slot) })) memory.drop(key, 'switched_off')
   }
 }
 

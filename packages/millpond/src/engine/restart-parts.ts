@@ -1,5 +1,5 @@
 // What the parts of a warm restart tell each other.
-import type { NearStore } from '../core/contracts.ts'
+import type { MemoryStore } from '../core/contracts.ts'
 import type { SpaceParts } from './open-space.ts'
 
 export interface RestartOptions {
@@ -13,7 +13,7 @@ export interface RestartOptions {
 /** What a restart needs of the cache. */
 export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStore' | 'services' | 'warmth'> {
   /** Undefined where there is no memory, or none in use. */
-  readonly nearStore: NearStore | undefined
+  readonly memoryStore: MemoryStore | undefined
 }
 
 /** What a restore came to. */

@@ -1,12 +1,12 @@
 // Bringing entries back: the hottest first, until memory is full, each with the marks of its reads.
 import { renameSync, statSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
-import type { DecodedParts, Near, NearStore } from '../core/contracts.ts'
+import type { DecodedParts, MemorySpace, MemoryStore } from '../core/contracts.ts'
 import { type OpenSnapshot, openSnapshot, type SnapshotItem } from '../memory/snapshot-read.ts'
 import { Turns } from '../memory/turns.ts'
 import type { RestartParts, Restored } from './restart-parts.ts'
 import type { Space } from './space.ts'
-import { storeNear } from './store-near.ts'
+import { storeInMemory } from './store-in-memory.ts'
 
 /** `problem`: what is wrong with the file, to be said after its name. */
 export interface RestoreOutcome extends Restored {
@@ -34,7 +34,7 @@ export async function restoreHottest(parts: RestartParts, path: string, open: (n
       return { restored: 0, refused: snapshot.count, problem }
     }
     if (parts.ledgerStore === undefined) await rm(file, { force: true })
-    const restored = parts.nearStore === undefined ? 0 : await restoreItems(snapshot, parts.nearStore, open)
+    const restored = parts.memoryStore === undefined ? 0 : await restoreItems(snapshot, parts.memoryStore, open)
     return { restored, refused: snapshot.count - restored }
   } finally {
     await snapshot.close()
@@ -58,13 +58,13 @@ function strangerIn({ meta }: OpenSnapshot, name: string): string | undefined {
 }
 
 interface Brought {
-  readonly near: Near
+  readonly memory: MemorySpace
   readonly key: string
   readonly hits: number
 }
 
 /** Hottest first, since nobody can tell before how many are still valid, so how many there is room for. */
-async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (namespace: string) => Space): Promise<number> {
+async function restoreItems(snapshot: OpenSnapshot, store: MemoryStore, open: (namespace: string) => Space): Promise<number> {
   const { maxEntries, maxBytes } = store.limits
   const ready = readySpaces(open)
   const brought: Brought[] = []
@@ -72,12 +72,12 @@ async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (nam
     if (store.entries >= maxEntries) break
     if (store.bytes + item.weight > maxBytes) continue
     const space = await ready(item.space)
-    const parts = space?.near === undefined ? undefined : await item.decode(space.codec)
-    if (space?.near === undefined || parts === undefined) continue
+    const parts = space?.memory === undefined ? undefined : await item.decode(space.codec)
+    if (space?.memory === undefined || parts === undefined) continue
     await space.abroad?.hear([parts.tags])
     const before = store.entries
-    if (!restore(space, space.near, item, parts)) continue
-    brought.push({ near: space.near, key: parts.key, hits: item.hits })
+    if (!restore(space, space.memory, item, parts)) continue
+    brought.push({ memory: space.memory, key: parts.key, hits: item.hits })
     // Somebody had to leave for it: there is less room than the limits say, since the heap is short.
     if (store.entries <= before) break
   }
@@ -99,10 +99,10 @@ function readySpaces(open: (namespace: string) => Space): (name: string) => Prom
 }
 
 /** With all marks but the last, so that nobody takes it for cold while others still come. */
-function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedParts): boolean {
+function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: DecodedParts): boolean {
   const { ledger, services } = space
   const { key } = entry
-  if (entry.staleUntil <= services.clock.now() || near.find(key) >= 0) return false
+  if (entry.staleUntil <= services.clock.now() || memory.find(key) >= 0) return false
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
   // A file is a tier of its own: nothing has dropped from it what was invalidated since.
@@ -110,9 +110,9 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   const fitted = space.shapes.fit(key, entry.value)
   if (typeof fitted === 'string') return false
   const own = fitted === undefined || fitted.value === entry.value ? entry : { ...entry, value: fitted.value, isNarrow: undefined }
-  if (!storeNear(space, own, asOf)) return false
-  const slot = near.find(key)
-  for (let mark = 1; mark < item.hits; mark++) near.hit(slot)
+  if (!storeInMemory(space, own, asOf)) return false
+  const slot = memory.find(key)
+  for (let mark = 1; mark < item.hits; mark++) memory.hit(slot)
   return true
 }
 
@@ -121,10 +121,10 @@ async function putInOrder(brought: readonly Brought[]): Promise<number> {
   const turns = new Turns()
   let held = 0
   for (let at = brought.length - 1; at >= 0; at--) {
-    const { near, key, hits } = brought[at] as Brought
-    const slot = near.find(key)
+    const { memory, key, hits } = brought[at] as Brought
+    const slot = memory.find(key)
     if (slot >= 0) held++
-    if (slot >= 0 && hits > 0) near.hit(slot)
+    if (slot >= 0 && hits > 0) memory.hit(slot)
     await turns.rest()
   }
   return held

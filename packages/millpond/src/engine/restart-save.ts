@@ -1,5 +1,5 @@
 // Which entries a warm restart keeps: the hottest of each namespace, in the order of their heat over all.
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { hottestKeys } from '../memory/hottest.ts'
 import { type SnapshotEntry, writeSnapshot } from '../memory/snapshot.ts'
 import { Turns } from '../memory/turns.ts'
@@ -12,7 +12,7 @@ const TOGETHER = 32
 
 interface Hot {
   readonly space: Space
-  readonly near: Near
+  readonly memory: MemorySpace
   readonly key: string
 }
 
@@ -22,7 +22,7 @@ interface Hot {
  */
 export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[], hasToGo = false): Promise<void> {
   const { cacheName: cache, services } = parts
-  const holding = spaces.filter(({ near }) => near !== undefined && near.size > 0)
+  const holding = spaces.filter(({ memory }) => memory !== undefined && memory.size > 0)
   // What nobody has asked for lately is not confirmed either.
   const known = await confirmed(holding)
   if (!hasToGo && holding.length > 0 && known.length === 0) return
@@ -48,7 +48,7 @@ async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
  */
 async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Hot[]> {
   const known = spaces
-    .flatMap((space) => (space.near === undefined ? [] : [{ space, near: space.near, others: space.near.size - 1 }]))
+    .flatMap((space) => (space.memory === undefined ? [] : [{ space, memory: space.memory, others: space.memory.size - 1 }]))
     .filter(({ others }) => others >= 0)
     .slice(0, limit)
   const total = known.reduce((sum, { others }) => sum + others, 0)
@@ -56,12 +56,12 @@ async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Ho
   const upTo = (held: number): number => Math.round((held / Math.max(1, total)) * rest)
   const byHits: Hot[][] = []
   let held = 0
-  for (const { space, near, others } of known) {
+  for (const { space, memory, others } of known) {
     const share = 1 + upTo(held + others) - upTo(held)
     held += others
-    for (const { key, hits } of await hottestKeys(near, share)) {
+    for (const { key, hits } of await hottestKeys(memory, share)) {
       byHits[hits] ??= []
-      byHits[hits].push({ space, near, key })
+      byHits[hits].push({ space, memory, key })
     }
   }
   return byHits.reverse().flat()
@@ -82,17 +82,17 @@ async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry
 }
 
 /** `undefined` where it is gone, over, or not accepted any more. */
-function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
+function entryOf({ space, memory, key }: Hot): SnapshotEntry | undefined {
   const { ledger } = space
   const { clock } = space.services
-  const slot = near.find(key)
-  if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.isTrusted) return undefined
-  const held = heldAt(near, ledger.view, key, slot)
+  const slot = memory.find(key)
+  if (slot < 0 || memory.staleUntil(slot) <= clock.now() || !ledger.isTrusted) return undefined
+  const held = heldAt(memory, ledger.view, key, slot)
   if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'invalid') return undefined
   return {
     ...held,
     space: space.id.name,
-    hits: near.hits(slot),
-    weight: near.weight(slot),
+    hits: memory.hits(slot),
+    weight: memory.weight(slot),
   }
 }

@@ -9,7 +9,7 @@ import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
 import type { Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
-import { retimeNear } from './store-near.ts'
+import { retimeInMemory } from './store-in-memory.ts'
 
 /** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale window stay. */
 export async function touch(space: Space, key: string, given: LoadPolicy): Promise<boolean> {
@@ -19,7 +19,7 @@ export async function touch(space: Space, key: string, given: LoadPolicy): Promi
   if (entry === undefined || entry.freshUntil <= now) return false
   const { freshUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
   const staleUntil = entry.staleUntil > entry.freshUntil ? freshUntil + (entry.staleUntil - entry.freshUntil) : freshUntil
-  retimeNear(space, key, { freshUntil, staleUntil }, now)
+  retimeInMemory(space, key, { freshUntil, staleUntil }, now)
   await rewriteFar(space, { ...entry, freshUntil, staleUntil })
   return true
 }
@@ -35,13 +35,13 @@ export async function expire(space: Space, key: string, reason: RemovalReason): 
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
   const far = space.far.length === 0 ? undefined : (await readFar(space, [key])).found[0]
-  return far ?? nearEntry(space, key)
+  return far ?? memoryEntry(space, key)
 }
 
-function nearEntry({ near, ledger, services }: Space, key: string): Found | undefined {
-  const slot = near?.find(key) ?? -1
-  if (near === undefined || slot < 0) return undefined
-  const held = heldAt(near, ledger.view, key, slot)
+function memoryEntry({ memory, ledger, services }: Space, key: string): Found | undefined {
+  const slot = memory?.find(key) ?? -1
+  if (memory === undefined || slot < 0) return undefined
+  const held = heldAt(memory, ledger.view, key, slot)
   const judgement = ledger.view.judge(key, held.tags, held.asOf.seq)
   if (judgement === 'invalid') return undefined
   return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held

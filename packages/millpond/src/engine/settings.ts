@@ -16,7 +16,7 @@ export interface Retention {
 export interface Settings {
   readonly policy: LoadPolicy
   /** How long memory keeps an entry. */
-  readonly nearRetention: Retention
+  readonly memoryRetention: Retention
   /** Which tiers its entries go to; undefined: all. */
   readonly route: Route | undefined
   readonly dependencies: Dependencies
@@ -52,7 +52,7 @@ export class CacheSettings {
   readonly #routingOfCode: Routing
   #routing: Routing
   #cache: Said
-  #nearRetention: Retention
+  #memoryRetention: Retention
   #division: Division | undefined
 
   /** @throws MillpondError for options that do not exist or garbage in them. */
@@ -60,7 +60,7 @@ export class CacheSettings {
     this.common = common
     this.#routingOfCode = routing
     this.#routing = routing
-    this.#nearRetention = common.nearRetention
+    this.#memoryRetention = common.memoryRetention
     this.#cache = { code: code === undefined ? NOTHING : keptOptions(code, 'defaults'), changed: NOTHING }
     policyOf(this.#cache, DEFAULT_POLICY, 'defaults')
   }
@@ -73,7 +73,7 @@ export class CacheSettings {
     const page: Page = {
       ...said,
       policy,
-      settings: { ...this.common, nearRetention: this.#nearRetention, policy: this.#divided(namespace, policy), route },
+      settings: { ...this.common, memoryRetention: this.#memoryRetention, policy: this.#divided(namespace, policy), route },
     }
     this.#pages.set(namespace, page)
     // Its tenants may have been there before it, by their names.
@@ -131,13 +131,13 @@ export class CacheSettings {
     this.#follow()
   }
 
-  set nearRetention(retention: Retention) {
-    this.#nearRetention = retention
-    for (const { settings } of this.#pages.values()) settings.nearRetention = retention
+  set memoryRetention(retention: Retention) {
+    this.#memoryRetention = retention
+    for (const { settings } of this.#pages.values()) settings.memoryRetention = retention
   }
 
-  get nearRetention(): Retention {
-    return this.#nearRetention
+  get memoryRetention(): Retention {
+    return this.#memoryRetention
   }
 
   /** Gives arms of the keys settings of their own; undefined: no more. */

@@ -1,7 +1,7 @@
 // What readers of a family of keys take of values that somebody else has stored: another version of the program may have written them.
 import { isDeepStrictEqual } from 'node:util'
 import type { MissCause } from '../core/causes.ts'
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { decodeKey, encodeKey, type Key } from '../core/key.ts'
 
 /** What the value is to its readers, or why it is nothing to them. Never throws. */
@@ -20,12 +20,12 @@ export class Shapes {
   }
 
   /** Memory forgets what it holds of others' making: from now on all that comes into it has been looked at. */
-  sweep(near: Near): void {
-    for (const key of [...near.keys()]) {
-      const slot = near.find(key)
-      const value = slot < 0 ? undefined : near.value(slot)
+  sweep(memory: MemorySpace): void {
+    for (const key of [...memory.keys()]) {
+      const slot = memory.find(key)
+      const value = slot < 0 ? undefined : memory.value(slot)
       const fitted = slot < 0 ? undefined : this.fit(key, value)
-      if (fitted !== undefined && (typeof fitted === 'string' || !isDeepStrictEqual(fitted.value, value))) near.drop(key, 'replaced')
+      if (fitted !== undefined && (typeof fitted === 'string' || !isDeepStrictEqual(fitted.value, value))) memory.drop(key, 'replaced')
     }
   }
 

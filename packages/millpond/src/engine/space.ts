@@ -1,6 +1,6 @@
 // A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
 import type { AdaptiveTtl } from '../core/adaptive-ttl.ts'
-import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
+import type { Clock, Codec, Isolated, MemorySpace } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import type { Events } from '../core/events.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
@@ -73,7 +73,7 @@ export interface Space {
   readonly settings: Settings
   readonly services: Services
   /** Undefined where there is no memory tier, and while it is switched off. */
-  near: Near | undefined
+  memory: MemorySpace | undefined
   readonly far: readonly FarTier[]
   readonly ledger: Ledger
   /** No ledger but its own, in this process, has a say in what memory holds. */

@@ -37,7 +37,7 @@ function startOf({ space, policy, isBackground, openedAt }: Journey): LoadStart 
 }
 
 function open({ space, isReachable, isAbsent }: Journey, key: string, start: LoadStart): Load {
-  const load = new Load(space, key, whyGone(space, key, isAbsent ? -1 : space.near?.find(key)), start)
+  const load = new Load(space, key, whyGone(space, key, isAbsent ? -1 : space.memory?.find(key)), start)
   if (!isReachable) load.cause = 'ledger_unreachable'
   space.loads.begin(load)
   return load

@@ -1,6 +1,6 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
-import type { NearStore, RemovalReason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
+import type { MemoryStore, RemovalReason, Scope, Tier, TierBounds, TierMember } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
@@ -106,14 +106,14 @@ export interface CacheInfo {
 type MembersOf = (tier: Tier) => readonly TierMember[] | undefined
 
 export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tier.members?.()): SpaceStats {
-  const { id, ledger, near } = space
+  const { id, ledger, memory } = space
   const { counters, latency, hitTime } = space.watch
   space.watch.catchUp()
   const farHits = [...counters.tiers.values()].reduce((sum, tier) => sum + tier.hits, 0)
   const hits = counters.memoryHits + counters.stale + farHits
   const reads = hits + counters.misses
-  const maxBytes = near?.maxBytes
-  const memory: TierStats = {
+  const maxBytes = memory?.maxBytes
+  const memoryStats: TierStats = {
     name: 'memory',
     hits: counters.memoryHits,
     misses: reads - counters.memoryHits,
@@ -121,8 +121,8 @@ export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tie
     sets: counters.sets + counters.loads,
     drops: counters.deletes,
     refused: counters.memoryInvalidated,
-    entries: near?.size ?? 0,
-    bytes: near?.bytes ?? 0,
+    entries: memory?.size ?? 0,
+    bytes: memory?.bytes ?? 0,
     ...(maxBytes === undefined || maxBytes === Number.POSITIVE_INFINITY ? {} : { maxBytes }),
     breaker: 'closed',
     latency: hitTime.view(WITH_BUCKETS),
@@ -147,9 +147,9 @@ export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tie
     missesByCause: Object.fromEntries(counters.missesByCause),
     evictions: { ...counters.left },
     youngEvictions: counters.youngEvictions,
-    entries: near?.size ?? 0,
-    bytes: near?.bytes ?? 0,
-    tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far, membersOf))],
+    entries: memory?.size ?? 0,
+    bytes: memory?.bytes ?? 0,
+    tiers: [...(memory === undefined ? [] : [memoryStats]), ...space.far.map((far) => farStats(space, far, membersOf))],
     latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
     ledger: {
       epoch: ledger.view.epoch,
@@ -226,7 +226,7 @@ export function describeCache(
   spaces: readonly Space[],
   told: readonly Space[],
   ledger: string,
-  nearStore: NearStore | undefined,
+  memoryStore: MemoryStore | undefined,
   warmingSchedule: CacheInfo['warmingSchedule'],
   jobs: CacheInfo['jobs'],
   guards: CacheInfo['guards'],
@@ -240,7 +240,7 @@ export function describeCache(
   const far = spaces[0]?.far ?? []
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [
-    ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process' as const, enabled: true }]),
+    ...(memoryStore === undefined ? [] : [{ name: 'memory', scope: 'process' as const, enabled: true }]),
     ...far.map(({ guarded: { name, tier }, enabled }) => ({
       name,
       scope: tier.scope,
@@ -270,14 +270,14 @@ export function describeCache(
       totalOperations: sum(namespaces.map((space) => space.hits + space.misses + space.sets + space.deletes)),
     },
     memory:
-      nearStore === undefined
+      memoryStore === undefined
         ? undefined
         : {
-            entries: nearStore.entries,
-            bytes: nearStore.bytes,
-            ...finite(nearStore.limits),
-            policy: nearStore.policy,
-            evictions: { ...nearStore.evictions },
+            entries: memoryStore.entries,
+            bytes: memoryStore.bytes,
+            ...finite(memoryStore.limits),
+            policy: memoryStore.policy,
+            evictions: { ...memoryStore.evictions },
           },
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
     health: isWell(far, spaces, guards) ? 'ok' : 'degraded',

@@ -1,6 +1,6 @@
 // What a namespace notes of its own work: what it counted, how long things took, what left memory and why.
 import { CAUSE_OF_REASON } from '../core/causes.ts'
-import type { Clock, NearStore, RemovalReason } from '../core/contracts.ts'
+import type { Clock, MemoryStore, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { PROBE } from '../core/probe.ts'
 import { ReadLog } from '../core/read-log.ts'
@@ -24,12 +24,12 @@ export class CacheWatch {
   readonly hitTime = createHistogram()
   readonly #spaces = new Set<Watch>()
   #recorders: readonly Recorder[] = []
-  readonly #store: NearStore | undefined
+  readonly #store: MemoryStore | undefined
   readonly #clock: Clock
   readonly #warn: (message: string, error: unknown) => void
   #heard: Pick<Watch, 'recorder' | 'each' | 'log'> = { recorder: undefined, each: undefined, log: undefined }
 
-  constructor(store: NearStore | undefined, clock: Clock, warn: (message: string, error: unknown) => void) {
+  constructor(store: MemoryStore | undefined, clock: Clock, warn: (message: string, error: unknown) => void) {
     this.#store = store
     this.#clock = clock
     this.#warn = warn

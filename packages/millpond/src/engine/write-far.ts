@@ -8,7 +8,7 @@ import type { Found } from './found.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
 import { type FarTier, ledgerTier, retainUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
-import { storeNear } from './store-near.ts'
+import { storeInMemory } from './store-in-memory.ts'
 
 const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({ epoch, seqs: Array.from({ length: count }, () => seq) })
 
@@ -91,13 +91,13 @@ export async function storeFar(
     entries.forEach((entry, index) => {
       space.loads.outdateBefore(entry.key, position.seq)
       if (stored[index] === false) return
-      storeNear(space, entry, position)
-      if (space.near === undefined) space.watch.removals.expect(space.watch.hash(entry.key), now, entry.staleUntil)
+      storeInMemory(space, entry, position)
+      if (space.memory === undefined) space.watch.removals.expect(space.watch.hash(entry.key), now, entry.staleUntil)
     })
   } catch (error) {
     for (const entry of entries) {
       space.loads.outdate(entry.key)
-      space.near?.drop(entry.key, 'replaced')
+      space.memory?.drop(entry.key, 'replaced')
     }
     throw error
   }

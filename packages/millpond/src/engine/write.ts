@@ -13,7 +13,7 @@ import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { goesTo } from './route-tiers.ts'
 import { isolateFor, ledgerTier, roomOf, type Space } from './space.ts'
-import { storeNear } from './store-near.ts'
+import { storeInMemory } from './store-in-memory.ts'
 import { keysOf, storeFar, writeFar } from './write-far.ts'
 
 /** Estimated bytes of the values that one step takes: more would hold up everybody else on a shared server. */
@@ -44,7 +44,7 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries, policy.tags))
   let refused: ReadonlyMap<Found, unknown> = NONE
   try {
-    if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
+    if (space.far.length === 0) for (const entry of entries) writeMemory(space, entry)
     else refused = await writeInSteps(space, entries, now)
   } catch (error) {
     void deliver?.()
@@ -143,7 +143,7 @@ export async function writeUnmoved(
   for (let from = 0, to = 0; from < entries.length; from = to) {
     to = endOfStep(space, entries, from)
     const step = entries.slice(from, to)
-    if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
+    if (space.far.length === 0) for (const entry of step) writeMemoryUnmoved(space, entry, since)
     else await apart(step, refused, (some) => writeDraft(space, some, now, since, isHeld))
   }
   // The source has taken them: what caches hold of their keys is older.
@@ -157,12 +157,12 @@ async function writeDraft(space: Space, entries: readonly Found[], now: number, 
   await storeFar(space, entries, await bodiesOf(space, entries, draft), now, draft, 1, isHeld)
 }
 
-function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
+function writeMemoryUnmoved(space: Space, entry: Found, since: Position): void {
   const { key, tags } = entry
-  if (space.ledger.view.judgeToKeep(key, tags, since.seq, since.epoch) === 'valid') writeNear(space, entry)
+  if (space.ledger.view.judgeToKeep(key, tags, since.seq, since.epoch) === 'valid') writeMemory(space, entry)
   else {
     space.loads.outdate(key)
-    space.near?.drop(key, 'replaced')
+    space.memory?.drop(key, 'replaced')
     // What was computed meanwhile from what the source held before.
     const targets = numberedWith(space, key)
     if (targets.length > 0) space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID())
@@ -174,7 +174,7 @@ export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): 
   if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
   const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
   space.watch.counters.sets++
-  writeNear(space, entry)
+  writeMemory(space, entry)
   noteSet(space, entry)
   return true
 }
@@ -206,12 +206,12 @@ function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, t
 }
 
 /** Memory alone: one step, nothing can come between. */
-function writeNear(space: Space, entry: Found): void {
+function writeMemory(space: Space, entry: Found): void {
   const { key } = entry
   space.loads.outdate(key)
   const targets = numberedWith(space, key)
   const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
-  storeNear(space, entry, asOf)
+  storeInMemory(space, entry, asOf)
 }
 
 /** In memory alone a key needs no number, unless it could come back from the file of a restart. */

@@ -1,5 +1,5 @@
 // Which entries of a key space are read most.
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { Turns } from './turns.ts'
 
 export interface HotKey {
@@ -15,13 +15,13 @@ const SLICE = 256
  * The keys of a space, the most often read first, at most `limit` of them. Yields to the event loop every few milliseconds; an entry that comes or
  * goes meanwhile may be named or not.
  */
-export async function hottestKeys(near: Near, limit: number): Promise<HotKey[]> {
+export async function hottestKeys(space: MemorySpace, limit: number): Promise<HotKey[]> {
   // Reads are counted in a byte at most: a list for each count needs no sorting.
   const byHits: HotKey[][] = []
   const turns = new Turns()
   let seen = 0
-  for (const key of near.keys()) {
-    const hits = near.hits(near.find(key))
+  for (const key of space.keys()) {
+    const hits = space.hits(space.find(key))
     byHits[hits] ??= []
     const keys = byHits[hits]
     if (keys.length < limit) keys.push({ key, hits })

@@ -1,7 +1,7 @@
 // The memory tier: what `memory()` gives to `createCache`.
-import type { Clock, NearStore } from '../core/contracts.ts'
+import type { Clock, MemoryStore } from '../core/contracts.ts'
 import { type MemoryOptions, resolveMemoryOptions } from './options.ts'
-import { MemoryStore } from './store.ts'
+import { SlotStore } from './store.ts'
 
 export type { MemoryOptions, PolicyName } from './options.ts'
 
@@ -15,7 +15,7 @@ export interface MemoryTier {
   /** `false`: configured, but not to be used. */
   readonly enabled: boolean
   /** Makes the store. The clock decides what has expired; the store starts nothing before the first entry with a deadline. */
-  createStore(clock: Clock): NearStore
+  createStore(clock: Clock): MemoryStore
 }
 
 /**
@@ -30,13 +30,13 @@ export function memory(options: MemoryOptions = {}): MemoryTier {
     limits: Object.freeze({ maxEntries, maxBytes }),
     ttlFactor,
     enabled,
-    createStore: (clock: Clock) => new MemoryStore(settings, clock),
+    createStore: (clock: Clock) => new SlotStore(settings, clock),
   })
 }
 
 /** The store itself, for those who need no engine around it. */
-export function createMemoryStore(options: MemoryOptions, { clock }: { readonly clock: Clock }): NearStore {
-  return new MemoryStore(resolveMemoryOptions(options), clock)
+export function createMemoryStore(options: MemoryOptions, { clock }: { readonly clock: Clock }): MemoryStore {
+  return new SlotStore(resolveMemoryOptions(options), clock)
 }
 
 export type { Eviction, EvictionFactory } from '../core/contracts.ts'

@@ -1,5 +1,5 @@
 // One key space of the store: the synchronous face that the engine reads from.
-import type { Eviction, Near, NearEntry, RemovalReason } from '../core/contracts.ts'
+import type { Eviction, MemoryEntry, MemorySpace, RemovalReason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
 import { KeyIndex } from './key-index.ts'
@@ -12,7 +12,7 @@ export interface SpaceOwner {
   readonly eviction: Eviction
   readonly hits: Uint8Array
   readonly hitLimit: number
-  store(space: Space, key: string, entry: NearEntry): boolean
+  store(space: Space, key: string, entry: MemoryEntry): boolean
   remove(slot: number, reason: RemovalReason): void
   retime(slot: number, freshUntil: number, staleUntil: number): void
   noteRead(slot: number): void
@@ -22,7 +22,7 @@ export interface SpaceOwner {
 /** A space that holds less than one part in so many of the store's slots is not looked for among them all. */
 const SPARSE = 8
 
-export class Space implements Near {
+export class Space implements MemorySpace {
   readonly name: string
   /** The store's number for it; also in the column of each entry. */
   readonly id: number
@@ -145,7 +145,7 @@ export class Space implements Near {
     this.#owner.retime(slot, freshUntil, staleUntil)
   }
 
-  set(key: string, entry: NearEntry): boolean {
+  set(key: string, entry: MemoryEntry): boolean {
     return this.#owner.store(this, key, entry)
   }
 

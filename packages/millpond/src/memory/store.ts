@@ -4,10 +4,10 @@ import type {
   Eviction,
   EvictionFactory,
   Isolated,
-  Near,
-  NearBudget,
-  NearEntry,
-  NearStore,
+  MemoryBudget,
+  MemoryEntry,
+  MemorySpace,
+  MemoryStore,
   RemovalReason,
 } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -32,15 +32,15 @@ const TURN_MS = 5
 const ENTRIES_A_LOOK = 64
 const REST_MS = 1
 
-export class MemoryStore implements NearStore, SpaceOwner {
+export class SlotStore implements MemoryStore, SpaceOwner {
   readonly slots: Slots
   eviction: Eviction
   /** Reads per slot, saturating: the policy's own marks where it has some. */
   hits: Uint8Array
   hitLimit: number
   bytes = 0
-  onRemoval: NearStore['onRemoval']
-  noted: NearStore['noted']
+  onRemoval: MemoryStore['onRemoval']
+  noted: MemoryStore['noted']
   limits: { readonly maxEntries: number; readonly maxBytes: number }
   pressure: number | false
   readonly #clock: Clock
@@ -117,7 +117,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return this.#pushedOut === 0 ? { ...this.#left } : { ...this.#left, capacity_limit: this.#pushedOut }
   }
 
-  space(name: string): Near {
+  space(name: string): MemorySpace {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
     const id = this.#free.pop() ?? this.#spaces.length
@@ -143,7 +143,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#free.push(space.id)
   }
 
-  store(space: Space, key: string, entry: NearEntry): boolean {
+  store(space: Space, key: string, entry: MemoryEntry): boolean {
     const { value, live, bytes } = isolated(entry)
     // Whoever still holds a space that was let go of writes nowhere: its number may be another's.
     if (this.#closed || space.isReleased) return false
@@ -185,7 +185,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return slot
   }
 
-  #write(slot: number, value: unknown, live: boolean, weight: number, entry: NearEntry): void {
+  #write(slot: number, value: unknown, live: boolean, weight: number, entry: MemoryEntry): void {
     const slots = this.slots
     const now = this.#clock.coarse
     slots.setValue(slot, value)
@@ -232,7 +232,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return Math.min(this.#mostEntries, Math.ceil(this.limits.maxBytes / LEAST_WEIGHT)) + 1
   }
 
-  configure({ maxEntries, maxBytes, policy, pressure }: NearBudget): Promise<void> {
+  configure({ maxEntries, maxBytes, policy, pressure }: MemoryBudget): Promise<void> {
     if (this.#closed) return Promise.resolve()
     const counted = this.#countsBytes
     this.limits = { maxEntries: maxEntries ?? this.limits.maxEntries, maxBytes: maxBytes ?? this.limits.maxBytes }
@@ -469,13 +469,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
 }
 
 /** See `MemoryStore.#charge`. */
-const chargeOf = ({ maxEntries, maxBytes }: MemoryStore['limits']): number =>
+const chargeOf = ({ maxEntries, maxBytes }: SlotStore['limits']): number =>
   maxBytes !== Infinity && maxEntries !== Infinity ? Math.ceil(maxBytes / maxEntries) : 0
 
 const plain: { value: unknown; live: boolean; bytes: number } = { value: undefined, live: false, bytes: 0 }
 
 /** Primitives need nothing; they share one answer, which is read at once. */
-function isolated(entry: NearEntry): Isolated {
+function isolated(entry: MemoryEntry): Isolated {
   const { value } = entry
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
     plain.value = value

@@ -74,7 +74,7 @@ const CASES: Readonly<Record<string, Case>> = {
 const OF_A_CALL = ['after', 'signal', 'quiet']
 
 const common = {
-  nearRetention: { factor: 1, ttlMs: Number.POSITIVE_INFINITY },
+  memoryRetention: { factor: 1, ttlMs: Number.POSITIVE_INFINITY },
   dependencies: 'off',
   relations: new Relations(undefined),
 } as const

@@ -1,14 +1,14 @@
 // A budget and a policy that change while the store is used: at once where there is more room, in small steps where there is less.
 import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import type { NearEntry, NearStore, RemovalReason } from '../../src/core/contracts.ts'
+import type { MemoryEntry, MemoryStore, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, type PolicyName, policyByName } from '../../src/memory/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import fc from '../properties.ts'
 
 const NAMES: readonly PolicyName[] = ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']
 
-function entry(value: unknown): NearEntry {
+function entry(value: unknown): MemoryEntry {
   return { value, createdAt: 0, freshUntil: Infinity, staleUntil: Infinity, tags: [], asOf: 0 }
 }
 
@@ -136,7 +136,7 @@ it('whatever changes in whatever order, also half way: nothing is lost but what 
   await fc.assert(
     fc.asyncProperty(fc.array(moves, { maxLength: 120 }), async (all) => {
       const clock = hurried()
-      const store: NearStore = createMemoryStore({ maxEntries: 40, pressure: false }, { clock })
+      const store: MemoryStore = createMemoryStore({ maxEntries: 40, pressure: false }, { clock })
       const near = store.space('a')
       const known = new Map<string, number>()
       store.onRemoval = (_space, key, reason) => {

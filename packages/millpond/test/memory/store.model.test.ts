@@ -1,6 +1,6 @@
 // Random operations against a naive model; after each the store's own books must agree with it and with each other.
 import { describe, expect, test } from 'vitest'
-import type { NearEntry, RemovalReason } from '../../src/core/contracts.ts'
+import type { MemoryEntry, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions } from '../../src/memory/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import fc from '../properties.ts'
@@ -76,7 +76,7 @@ const configurations: Record<string, MemoryOptions> = {
 }
 
 /** What is held has as much time left as before, by a clock that was set back. */
-function movedBack(entry: NearEntry, ms: number): NearEntry {
+function movedBack(entry: MemoryEntry, ms: number): MemoryEntry {
   const { createdAt, freshUntil, staleUntil } = entry
   return { ...entry, createdAt: createdAt - ms, freshUntil: freshUntil - ms, staleUntil: staleUntil - ms }
 }
@@ -85,7 +85,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
   const clock = fakeClock()
   const store = createMemoryStore(options, { clock })
   const nears = SPACES.map((name) => store.space(name))
-  const model = SPACES.map(() => new Map<string, NearEntry>())
+  const model = SPACES.map(() => new Map<string, MemoryEntry>())
   let seq = 0
   store.onRemoval = (name, left, reason: RemovalReason) => {
     const held = model[SPACES.indexOf(name)]?.get(left)
@@ -107,7 +107,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
       if (near === undefined || known === undefined) throw new Error('no such space')
       if (one.kind === 'set') {
         const now = clock.now()
-        const entry: NearEntry = {
+        const entry: MemoryEntry = {
           value: one.value,
           createdAt: now,
           freshUntil: now + one.ttl,
@@ -149,7 +149,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
     let size = 0
     const slots = new Set<number>()
     nears.forEach((near, i) => {
-      const known = model[i] as Map<string, NearEntry>
+      const known = model[i] as Map<string, MemoryEntry>
       const keys = [...near.keys()]
       const before = weights
       expect(new Set(keys)).toEqual(new Set(known.keys()))

@@ -1,15 +1,15 @@
 // The store by example: expiry, budgets, isolation, pressure, options.
 import { describe, expect, test, vi } from 'vitest'
-import type { EvictionFactory, Near, NearEntry, RemovalReason } from '../../src/core/contracts.ts'
+import type { EvictionFactory, MemoryEntry, MemorySpace, RemovalReason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
 import { policyByName } from '../../src/memory/policies/index.ts'
 import { heapOf, readHeap } from '../../src/memory/pressure.ts'
-import { MemoryStore } from '../../src/memory/store.ts'
+import { SlotStore } from '../../src/memory/store.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 
-function entry(value: unknown, times: Partial<NearEntry> = {}): NearEntry {
+function entry(value: unknown, times: Partial<MemoryEntry> = {}): MemoryEntry {
   return { value, createdAt: 0, freshUntil: Infinity, staleUntil: times.freshUntil ?? Infinity, tags: [], asOf: 0, ...times }
 }
 
@@ -121,7 +121,7 @@ describe('times over the years', () => {
   test('G21: four bytes are enough for short deadlines, however long the process runs', () => {
     const { clock, near } = open()
     const day = 86_400_000
-    const expected = new Map<string, NearEntry>()
+    const expected = new Map<string, MemoryEntry>()
     for (let step = 0; step < 200; step++) {
       const now = clock.now()
       for (const [key, days] of [
@@ -220,12 +220,12 @@ describe('budgets', () => {
   })
 
   test('T3: a space of many is listed and cleared at the cost of its own entries, and all are closed at none', () => {
-    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: Infinity }), fakeClock())
+    const store = new SlotStore(resolveMemoryOptions({ maxEntries: Infinity }), fakeClock())
     const spaces = Array.from({ length: 50 }, (_, i) => store.space(`s${i}`))
     for (let i = 0; i < 200; i++) for (const space of spaces) space.set(`k${i}`, entry(i))
     const looks = [vi.spyOn(store.slots, 'holds'), vi.spyOn(store.slots, 'space')]
     const looked = (): number => looks.reduce((sum, { mock }) => sum + mock.calls.length, 0)
-    const [first, second] = spaces as [Near, Near]
+    const [first, second] = spaces as [MemorySpace, MemorySpace]
     expect([...first.keys()]).toHaveLength(200)
     first.clear('cleared')
     expect([first.size, second.size, store.entries]).toEqual([0, 200, 49 * 200])
@@ -336,10 +336,10 @@ describe('hits', () => {
 })
 
 describe('memory pressure', () => {
-  function pressed(times: (i: number) => Partial<NearEntry> = () => ({})) {
+  function pressed(times: (i: number) => Partial<MemoryEntry> = () => ({})) {
     const clock = fakeClock()
     const heap = { used: 100, limit: 1_000 }
-    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000, policy: 'lru' }), clock, () => heap)
+    const store = new SlotStore(resolveMemoryOptions({ maxEntries: 1_000, policy: 'lru' }), clock, () => heap)
     const left = new Map<RemovalReason, number>()
     store.onRemoval = (_space, _key, reason) => left.set(reason, (left.get(reason) ?? 0) + 1)
     const near = store.space('')
@@ -365,7 +365,7 @@ describe('memory pressure', () => {
   })
 
   test('gives nothing while it holds next to nothing', () => {
-    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000 }), fakeClock(), () => ({ used: 0.95e9, limit: 1e9 }))
+    const store = new SlotStore(resolveMemoryOptions({ maxEntries: 1_000 }), fakeClock(), () => ({ used: 0.95e9, limit: 1e9 }))
     const near = store.space('')
     for (let i = 0; i < 1_000; i++) near.set(`${i}`, entry(i))
     expect(store.entries).toBe(1_000)
@@ -401,7 +401,7 @@ describe('memory pressure', () => {
   test('refuses what would fit if the heap were not short, and says that it is', () => {
     const clock = fakeClock()
     const heap = { used: 900, limit: 1_000 }
-    const store = new MemoryStore(resolveMemoryOptions({ maxBytes: 10_000, policy: 'lru' }), clock, () => heap)
+    const store = new SlotStore(resolveMemoryOptions({ maxBytes: 10_000, policy: 'lru' }), clock, () => heap)
     const near = store.space('')
     for (let i = 0; i < 20; i++) near.set(`k${i}`, entry('x'.repeat(100)))
     clock.advance(1_000)

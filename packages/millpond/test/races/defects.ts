@@ -245,7 +245,7 @@ export const defects: readonly Defect[] = [
       [1, write('set'), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(near, key, entry.value)', replace: 'false' }],
+    patches: [{ file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(memory, key, entry.value)', replace: 'false' }],
   },
   {
     name: 'a load is stored over what another read promoted',
@@ -255,7 +255,9 @@ export const defects: readonly Defect[] = [
       [1, wait(3), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: 'src/engine/store-near.ts', find: 'load.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
+    patches: [
+      { file: 'src/engine/store-in-memory.ts', find: 'load.isOverlapped && !holds(memory, entry.key, entry.value)', replace: 'false' },
+    ],
   },
   {
     name: 'no question below memory after a load',

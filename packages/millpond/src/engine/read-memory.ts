@@ -1,10 +1,10 @@
 // What memory may serve of a key, fresh or stale.
-import type { Near } from '../core/contracts.ts'
+import type { MemorySpace } from '../core/contracts.ts'
 import { idAtOrigin } from '../core/relay.ts'
 import type { Abroad } from './abroad.ts'
 import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
-import { expireNear } from './expire-near.ts'
+import { expireInMemory } from './expire-in-memory.ts'
 import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
 import { causeOf } from './misses.ts'
@@ -16,100 +16,100 @@ import { EACH_TIMED } from './watch.ts'
  * An entry the ledger has moved past is judged once and then remembered as valid up to the line that was applied last.
  */
 export function freshSlot(space: Space, key: string): number {
-  const { near } = space
-  if (near === undefined) return -1
-  const slot = near.find(key)
-  return slot >= 0 && isFreshAt(space, near, slot, key) ? slot : -1
+  const { memory } = space
+  if (memory === undefined) return -1
+  const slot = memory.find(key)
+  return slot >= 0 && isFreshAt(space, memory, slot, key) ? slot : -1
 }
 
-export function isFreshAt(space: Space, near: Near, slot: number, key: string): boolean {
+export function isFreshAt(space: Space, memory: MemorySpace, slot: number, key: string): boolean {
   // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
   const now = space.services.clock.coarse
-  if (!near.isCurrent(slot, now, space.ledger.view.head) && !isStillGood(space, near, slot, key, now)) return false
-  return space.isAlone || isHeard(space, near, slot, key)
+  if (!memory.isCurrent(slot, now, space.ledger.view.head) && !isStillGood(space, memory, slot, key, now)) return false
+  return space.isAlone || isHeard(space, memory, slot, key)
 }
 
 /** It is over; or the ledger has moved past it, and it is judged. */
-function isStillGood(space: Space, near: Near, slot: number, key: string, now: number): boolean {
-  return near.freshUntil(slot) > now && confirm(space, near, key, slot)
+function isStillGood(space: Space, memory: MemorySpace, slot: number, key: string, now: number): boolean {
+  return memory.freshUntil(slot) > now && confirm(space, memory, key, slot)
 }
 
 /** Nothing that has been said elsewhere speaks against it. */
-function isHeard(space: Space, near: Near, slot: number, key: string): boolean {
+function isHeard(space: Space, memory: MemorySpace, slot: number, key: string): boolean {
   const { ledger, abroad } = space
-  return ledger.trusted() && (abroad === undefined || holdsAbroad(space, abroad, near, key, slot))
+  return ledger.trusted() && (abroad === undefined || holdsAbroad(space, abroad, memory, key, slot))
 }
 
 const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based', clear: 'cleared' } as const
 
-function confirm(space: Space, near: Near, key: string, slot: number): boolean {
+function confirm(space: Space, memory: MemorySpace, key: string, slot: number): boolean {
   const { view } = space.ledger
-  const judgement = view.judgeToKeep(key, near.tags(slot), near.asOf(slot))
+  const judgement = view.judgeToKeep(key, memory.tags(slot), memory.asOf(slot))
   if (judgement === 'valid') {
-    if (view.last > near.asOf(slot)) near.confirm(slot, view.last)
+    if (view.last > memory.asOf(slot)) memory.confirm(slot, view.last)
     return true
   }
-  giveUp(space, near, key, slot, judgement)
+  giveUp(space, memory, key, slot, judgement)
   return false
 }
 
 /** While a ledger elsewhere has to be asked the entry stays, and is not served. */
-function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot: number, isForReader = true): boolean {
-  const judgement = abroad.judge(near.tags(slot), isForReader)
-  if (judgement === 'invalid' || judgement === 'stale') giveUp(space, near, key, slot, judgement)
+function holdsAbroad(space: Space, abroad: Abroad, memory: MemorySpace, key: string, slot: number, isForReader = true): boolean {
+  const judgement = abroad.judge(memory.tags(slot), isForReader)
+  if (judgement === 'invalid' || judgement === 'stale') giveUp(space, memory, key, slot, judgement)
   return judgement === 'valid'
 }
 
 /** Judges an entry for nobody: what is invalid goes, and what is not need not be judged by the read that comes next. */
-export function settle(space: Space, near: Near, slot: number, key: string): void {
-  if (near.asOf(slot) < space.ledger.view.head && !confirm(space, near, key, slot)) return
-  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, near, key, slot, false)
+export function settle(space: Space, memory: MemorySpace, slot: number, key: string): void {
+  if (memory.asOf(slot) < space.ledger.view.head && !confirm(space, memory, key, slot)) return
+  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, memory, key, slot, false)
 }
 
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
-function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'invalid' | 'stale'): void {
+function giveUp(space: Space, memory: MemorySpace, key: string, slot: number, judgement: 'invalid' | 'stale'): void {
   const { watch, ledger } = space
-  const blame = ledger.view.blame(key, near.tags(slot), near.asOf(slot))
+  const blame = ledger.view.blame(key, memory.tags(slot), memory.asOf(slot))
   const seen = blame === undefined ? undefined : watch.history.find(blame.seq)
   const receipt = seen === undefined ? undefined : idAtOrigin(seen.line.id)
   watch.because(receipt, () => {
-    if (judgement === 'stale') expireNear(space, near, slot, key, causeOf(blame))
+    if (judgement === 'stale') expireInMemory(space, memory, slot, key, causeOf(blame))
     else {
       watch.counters.memoryInvalidated++
-      near.drop(key, REASONS[blame?.kind ?? 'clear'])
+      memory.drop(key, REASONS[blame?.kind ?? 'clear'])
     }
   })
 }
 
 /** Counts a memory hit and returns its value. */
 export function hitValue(space: Space, slot: number, key: string): unknown {
-  const { near, watch } = space
-  if (near === undefined) return undefined
-  if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, near, key)
-  near.hit(slot)
+  const { memory, watch } = space
+  if (memory === undefined) return undefined
+  if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, memory, key)
+  memory.hit(slot)
   if (watch.log !== undefined) watch.log.note(slot)
   if (watch.each !== undefined || space.services.events.hearsHits || space.settings.dependencies === 'tracked')
-    tellHit(space, near, slot, key)
-  return near.value(slot)
+    tellHit(space, memory, slot, key)
+  return memory.value(slot)
 }
 
 /** Apart from `hitValue`, which V8 can make a part of its callers only while it is small. */
-function tellHit(space: Space, near: Near, slot: number, key: string): void {
+function tellHit(space: Space, memory: MemorySpace, slot: number, key: string): void {
   const { services, settings, watch } = space
   if (settings.dependencies === 'tracked' && currentLoad() !== undefined)
-    noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
+    noteRead(space, key, memory.tags(slot), { epoch: space.ledger.view.epoch, seq: memory.asOf(slot) })
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
-  watch.each?.hit(near.hash(slot), near.weight(slot), key, space.id.name, 'memory')
+  watch.each?.hit(memory.hash(slot), memory.weight(slot), key, space.id.name, 'memory')
 }
 
 /** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */
-function timeHit(space: Space, near: Near, key: string): void {
+function timeHit(space: Space, memory: MemorySpace, key: string): void {
   const { clock } = space.services
   let ms = Number.POSITIVE_INFINITY
   for (let turn = 0; turn < 2; turn++) {
     const began = clock.monotonic()
     const slot = freshSlot(space, key)
-    if (slot >= 0) near.value(slot)
+    if (slot >= 0) memory.value(slot)
     ms = Math.min(ms, clock.monotonic() - began)
   }
   space.watch.timeHit(ms)
@@ -123,17 +123,19 @@ export function hitInCall(space: Space, slot: number, key: string, isQuiet: bool
 
 /** A hit as a record. A quiet one is counted by nobody, the eviction policy included. */
 export function hitAt(space: Space, slot: number, key: string, isQuiet: boolean): Found | undefined {
-  const { near, ledger } = space
-  return near === undefined ? undefined : heldAt(near, ledger.view, key, slot, isQuiet ? near.value(slot) : hitValue(space, slot, key))
+  const { memory, ledger } = space
+  return memory === undefined
+    ? undefined
+    : heldAt(memory, ledger.view, key, slot, isQuiet ? memory.value(slot) : hitValue(space, slot, key))
 }
 
 /** An expired entry that was not invalidated and is at most `ms` past its freshness. */
 export function staleInMemory(space: Space, key: string, ms: number): Found | undefined {
-  const { near, ledger } = space
-  if (near === undefined || ms <= 0 || !ledger.trusted()) return undefined
-  const slot = near.find(key)
+  const { memory, ledger } = space
+  if (memory === undefined || ms <= 0 || !ledger.trusted()) return undefined
+  const slot = memory.find(key)
   const now = space.services.clock.now()
-  if (slot < 0 || near.staleUntil(slot) <= now || near.freshUntil(slot) + ms <= now) return undefined
-  if (ledger.view.judge(key, near.tags(slot), near.asOf(slot)) === 'invalid') return undefined
-  return { ...heldAt(near, ledger.view, key, slot), isStale: true }
+  if (slot < 0 || memory.staleUntil(slot) <= now || memory.freshUntil(slot) + ms <= now) return undefined
+  if (ledger.view.judge(key, memory.tags(slot), memory.asOf(slot)) === 'invalid') return undefined
+  return { ...heldAt(memory, ledger.view, key, slot), isStale: true }
 }

@@ -6,7 +6,7 @@ import type { EvictionFactory } from './eviction.ts'
  * One key space of the in-process tier: synchronous, slot-based, so that a hit allocates nothing.
  * A slot is valid only until the next call that changes the space.
  */
-export interface Near {
+export interface MemorySpace {
   readonly size: number
   /** What its entries weigh together: see `weight`. */
   readonly bytes: number
@@ -39,7 +39,7 @@ export interface Near {
   /** Changes the deadlines of a held entry; the value stays. */
   retime(slot: number, freshUntil: number, staleUntil: number): void
   /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
-  set(key: string, entry: NearEntry): boolean
+  set(key: string, entry: MemoryEntry): boolean
   /** Removes the key; `false` when it was not there. */
   drop(key: string, reason: RemovalReason): boolean
   clear(reason: RemovalReason): void
@@ -48,10 +48,10 @@ export interface Near {
 
 /** Entries by their slots alone, whatever space they are of. */
 export interface HeldEntries {
-  /** As `Near.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory, and all can wait together. */
+  /** As `MemorySpace.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory, and all can wait together. */
   hashesOf(slots: Int32Array, count: number, into: Int32Array): void
   keyOf(slot: number): string
-  /** As `Near.weight`. */
+  /** As `MemorySpace.weight`. */
   weightOf(slot: number): number
   /** The name of its space. */
   spaceOf(slot: number): string
@@ -64,8 +64,8 @@ export interface NotedSlots {
   flush(): void
 }
 
-/** What a near tier stores. `cost` is the measured load time in milliseconds, for cost-aware eviction. */
-export interface NearEntry {
+/** What memory stores. `cost` is the measured load time in milliseconds, for cost-aware eviction. */
+export interface MemoryEntry {
   readonly value: unknown
   readonly createdAt: number
   readonly freshUntil: number
@@ -86,8 +86,8 @@ export interface Isolated {
   readonly bytes: number
 }
 
-/** What a near store may hold, and who leaves. What is left out stays as it is. */
-export interface NearBudget {
+/** What memory may hold, and who leaves. What is left out stays as it is. */
+export interface MemoryBudget {
   /** `Infinity`: no such limit. */
   readonly maxEntries?: number
   readonly maxBytes?: number
@@ -96,9 +96,9 @@ export interface NearBudget {
 }
 
 /** The in-process tier: several spaces (one a namespace) within one budget. */
-export interface NearStore extends HeldEntries {
+export interface MemoryStore extends HeldEntries {
   /** The space of that name, made on first use; the same one until it is let go of. */
-  space(name: string): Near
+  space(name: string): MemorySpace
   /** Lets go of a space and of what it holds; whoever still has it reads and writes nothing. */
   release(name: string): void
   /** Entries held, over all spaces. */
@@ -115,7 +115,7 @@ export interface NearStore extends HeldEntries {
    * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of at most 5 ms. Resolves when
    * all of it is in force, or replaced by a later change.
    */
-  configure(budget: NearBudget): Promise<void>
+  configure(budget: MemoryBudget): Promise<void>
   /** Entries that left, by reason; those that were refused, too. */
   readonly evictions: Readonly<Partial<Record<RemovalReason, number>>>
   /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */

@@ -1,0 +1,18 @@
+// Makes what memory holds of a key stale, and remembers why: its time alone would say that it was over.
+import type { MissCause } from '../core/causes.ts'
+import type { MemorySpace } from '../core/contracts.ts'
+import type { Space } from './space.ts'
+
+export function expireInMemory(
+  { watch, services }: Space,
+  memory: MemorySpace,
+  slot: number,
+  key: string,
+  cause: MissCause = 'invalidated_key',
+): void {
+  const { coarse } = services.clock
+  const freshUntil = memory.freshUntil(slot)
+  if (freshUntil <= coarse) return
+  memory.retime(slot, coarse, memory.staleUntil(slot))
+  watch.removals.note(watch.hash(key), cause, Math.max(coarse, memory.createdAt(slot)), freshUntil)
+}
