@@ -25,7 +25,7 @@ import type { ImageProgress, OptimizeReport } from './images/optimize.ts'
 import { IMAGES, type ImageOptions } from './images/options.ts'
 import { FORMATS, type ImageFormat } from './images/sniff.ts'
 
-type UploadSettings = Omit<UploadOptions, 'folder' | 'to' | 'files' | 'dryRun' | 'onProgress' | 'signal' | 'now'>
+type UploadDefaults = Omit<UploadOptions, 'folder' | 'to' | 'files' | 'dryRun' | 'onProgress' | 'signal' | 'now'>
 
 /** One folder of this machine. */
 export interface CdnFolderOptions {
@@ -34,7 +34,7 @@ export interface CdnFolderOptions {
   /** Where its files go: `s3Store(…)` or `folderStore(…)` of `@millpond/cdn/assets`. Default: they are not uploaded. */
   readonly to?: AssetStore | undefined
   /** How: see `uploadAssets`. */
-  readonly upload?: UploadSettings | undefined
+  readonly upload?: UploadDefaults | undefined
   /** Where that goes which is made of its pictures. Not within `path`. Default: nothing is made of them. */
   readonly output?: string | undefined
   /** What is made of them: see `optimizeImages`. */
@@ -70,7 +70,7 @@ export interface FolderImagesOptions extends InFolder {
 const FOLDER: Shape<CdnFolderOptions> = {
   path: required(text),
   to: withMethods<AssetStore>('a store, such as s3Store() or folderStore()', 'list', 'facts', 'read', 'put', 'drop'),
-  upload: optionsOf<UploadSettings>(omit(UPLOAD, 'folder', 'to', 'files', 'dryRun', 'onProgress', 'signal', 'now')),
+  upload: optionsOf<UploadDefaults>(omit(UPLOAD, 'folder', 'to', 'files', 'dryRun', 'onProgress', 'signal', 'now')),
   output: text,
   images: optionsOf(IMAGES),
 }

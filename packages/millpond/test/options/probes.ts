@@ -449,7 +449,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'cdn . MillpondProxyOptions': { base: { admin: 'http://127.0.0.1:9' }, use: (options) => millpondProxy(options) },
   'cdn . CdnOutletOptions': { use: (options) => cdn.outlet(options) },
   'cdn . PurgeOptions': { use: (options) => cdn.purge([{ kind: 'everything' }], options) },
-  'cdn . LookOptions': { use: (options) => cdn.look([], options) },
+  'cdn . ProbeOptions': { use: (options) => cdn.look([], options) },
   'cdn ./assets FolderStoreOptions': { base: { path: empty }, use: (options) => folderStore(options) },
   'cdn ./assets S3StoreOptions': {
     base: { bucket: 'bucket' },
