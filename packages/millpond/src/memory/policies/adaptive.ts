@@ -23,6 +23,8 @@ const MINIATURE_IN_LARGE = 256
 const GHOST_SHARE = 0.5
 /** The size may differ by this part before the miniatures are told. */
 const TOLERANCE = 1 / 8
+/** Entries that are looked at with each one that comes or leaves, while it is chosen anew who is watched: some microseconds. */
+const MARKED_AT_ONCE = 4_096
 
 class Adaptive implements Eviction {
   readonly name = 'adaptive'
@@ -33,6 +35,8 @@ class Adaptive implements Eviction {
   #fitted = 0
   /** Somebody had to leave already. */
   #isFull = false
+  /** From this slot on it is still to be chosen anew who is watched; -1 where that is done. */
+  #unmarked = -1
 
   constructor(weighed: boolean) {
     this.#areas = new ClockWindow(new Int32Array(0), { ...rival(SHARES[FIRST] ?? 0, 4096), ghostShare: GHOST_SHARE, weighed })
@@ -50,7 +54,7 @@ class Adaptive implements Eviction {
     if (mark < WATCHED) return
     const hash = hashes[slot] as number
     if (this.#miniatures.watches(hash)) this.#observe(hash)
-    // Fewer keys are watched than when the entry came: the cache has grown since. Nothing more is to be told of this one.
+    // It is not watched any more: the cache has grown, or its hash has changed. Nothing more is to be told of this one.
     else marks[slot] = (marks[slot] as number) & COUNT
   }
 
@@ -62,6 +66,7 @@ class Adaptive implements Eviction {
     const { marks } = this.#areas
     this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
+    if (this.#unmarked >= 0) this.#markSome()
     const isWatched = this.#miniatures.watches(hash)
     marks[slot] = isWatched ? WATCHED : 0
     if (isWatched) this.#observe(hash)
@@ -114,10 +119,18 @@ class Adaptive implements Eviction {
     this.#miniatures.clear()
   }
 
+  /** In pieces, so that nobody waits for millions. Of those whose turn has not come the miniatures hear by what was chosen before, or nothing. */
   #mark(): void {
+    this.#unmarked = 0
+    this.#markSome()
+  }
+
+  #markSome(): void {
     const { marks, hashes } = this.#areas
-    for (let slot = 0; slot < marks.length; slot++)
+    const end = Math.min(marks.length, this.#unmarked + MARKED_AT_ONCE)
+    for (let slot = this.#unmarked; slot < end; slot++)
       marks[slot] = ((marks[slot] as number) & COUNT) | (this.#miniatures.watches(hashes[slot] as number) ? WATCHED : 0)
+    this.#unmarked = end < marks.length ? end : -1
   }
 
   resize(): void {

@@ -51,6 +51,32 @@ test('asks no more to be told of an entry that it does not watch since the cache
   expect(watched(policy.marks).filter((slot) => slot <= 100)).toEqual(few)
 })
 
+test('chooses among many entries in pieces, one with each entry that comes', () => {
+  const MANY = 20_000
+  const PIECE = 4_096
+  const hashOf = (slot: number, seed: number): number => Math.imul(slot + seed, 0x9e3779b1) ^ (slot << 7)
+  const hashes = Int32Array.from({ length: MANY }, (_, slot) => hashOf(slot, 1))
+  const policy = filled(hashes)
+  const slots = 2 * MANY
+  const other = Int32Array.from({ length: slots }, (_, slot) => hashOf(slot, 77_777))
+  policy.grow(slots, other)
+  const before = watched(policy.marks)
+  policy.rehashed?.()
+  let pieces = 1
+  for (let slot = MANY; pieces * PIECE < slots; slot++, pieces++) {
+    const done = pieces * PIECE
+    const behind = (all: readonly number[]): number[] => all.filter((one) => one >= done && one < MANY)
+    expect(behind(watched(policy.marks))).toEqual(behind(before))
+    policy.add(slot, other[slot] as number, 1, 0)
+  }
+  const after = watched(policy.marks)
+  expect(after).not.toEqual(before)
+  // As it would be at once, in a cache that is small enough for that.
+  const mixed = (slot: number): number => Math.imul((other[slot] as number) ^ ((other[slot] as number) >>> 15), 0x2c1b3c6d) >>> 0
+  const limit = Math.max(...after.map(mixed))
+  expect(after).toEqual([...other.keys()].filter((slot) => mixed(slot) <= limit))
+})
+
 test('is told by the store whenever its index has learnt', () => {
   let told = 0
   const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { rehashed: () => void told++ })
