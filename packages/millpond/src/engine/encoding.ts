@@ -86,7 +86,7 @@ export function decodeAll(
   const parts: (DecodedParts | undefined)[] = new Array(records.length)
   let later: Promise<void>[] | undefined
   records.forEach((stored, index) => {
-    const answer = stored === undefined ? undefined : decode(space, far, stored, keys === undefined ? undefined : () => keys(index))
+    const answer = stored === undefined ? undefined : decode(space, far, stored, index, keys)
     if (!(answer instanceof Promise)) parts[index] = answer
     else {
       later ??= []
@@ -115,13 +115,19 @@ export function positionOf(space: Space, { key, sealed }: DecodedParts, stored: 
   return sealed === undefined ? stored.asOf : { epoch: sealed.asOf.epoch, seq: space.ledger.view.sealedSeq(key, sealed) }
 }
 
-function decode(space: Space, far: FarTier, { body, asOf }: Stored, key: (() => string) | undefined): ReturnType<Codec['decode']> {
-  const context = contextOf(space, asOf)
+/** What the codec is told is put together here, in one piece: it is made for each record that is read. */
+function decode(
+  space: Space,
+  far: FarTier,
+  { body, asOf }: Stored,
+  index: number,
+  keys: ((index: number) => string) | undefined,
+): ReturnType<Codec['decode']> {
+  const { cache, name: namespace } = space.id
+  const context: CodecContext =
+    keys === undefined ? { cache, namespace, asOf } : { cache, namespace, asOf, reject: (why) => countReject(space, far, keys(index), why) }
   try {
-    return codecOf(space, far).decode(
-      body,
-      key === undefined ? context : { ...context, reject: (why) => countReject(space, far, key(), why) },
-    )
+    return codecOf(space, far).decode(body, context)
   } catch {
     return undefined
   }

@@ -20,8 +20,6 @@ const BYTES = 224
 const COLLECTION = 32 + 40
 /** V8 answers this at once for a string that it stores with one byte a character, since none of those can match. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
-/** Up to here it is quicker to look than to ask. */
-const SHORT = 20
 
 /** Bytes of an entry beside its value: key and bookkeeping. With its value's weight a multiple of 8. */
 export function weighKey(length: number, isWide: boolean): number {
@@ -104,9 +102,7 @@ function stringBytes(length: number, isWide: boolean): number {
 
 /** Two bytes a character as soon as one of them is beyond Latin-1. */
 function isWide(text: string): boolean {
-  if (text.length > SHORT) return BEYOND_LATIN_1.test(text)
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0xff) return true
-  return false
+  return BEYOND_LATIN_1.test(text)
 }
 
 function weighBigint(value: bigint): number {
