@@ -65,6 +65,7 @@ const WHOLE = [
   'tiers/file-crash',
   'packages/cdn/test/storm',
   'insight/experiments/statistics',
+  'apps/deals/test/load/never-worse',
 ]
 const RACES = 'packages/millpond/test/races'
 /** Rooms with properties, which try the same values in `npm test`. */

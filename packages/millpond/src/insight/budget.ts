@@ -60,6 +60,8 @@ export class OwnTime {
 const MOST_BUSY = 0.03
 const JUDGED_EVERY_MS = 10_000
 const LEAST_SHARE = 1 / 256
+/** So many times the most is too much at once; less has to be found twice in a row. Code that has just begun to run is slow, and evidence that begins anew is dear. */
+const FAR = 4
 
 /** Where it takes more, fewer keys are watched. */
 export class Budget {
@@ -69,6 +71,8 @@ export class Budget {
   readonly #ownTime: OwnTime
   #workedMs = 0
   #since: number
+  /** When it was judged last. */
+  #wasTooMuch = false
 
   constructor(clock: Clock, ownTime = new OwnTime(clock)) {
     this.#clock = clock
@@ -83,7 +87,7 @@ export class Budget {
     return result
   }
 
-  /** Whether it took too much since the last judgement: the share is smaller then. `rate`: the share of keys that is watched now. */
+  /** Whether it takes too much: the share is smaller then. `rate`: the share of keys that is watched now. */
   isExceeded(rate: number): boolean {
     const now = this.#clock.monotonic()
     const passed = now - this.#since
@@ -91,7 +95,11 @@ export class Budget {
     const busy = this.#workedMs / passed
     this.#since = now
     this.#workedMs = 0
-    if (busy <= MOST_BUSY || this.share <= LEAST_SHARE) return false
+    const isSure = this.#wasTooMuch || busy > FAR * MOST_BUSY
+    this.#wasTooMuch = busy > MOST_BUSY
+    if (!this.#wasTooMuch || !isSure || this.share <= LEAST_SHARE) return false
+    // Fewer keys are another matter.
+    this.#wasTooMuch = false
     this.share = Math.max(LEAST_SHARE, Math.min(this.share, rate) * Math.min(0.5, MOST_BUSY / busy))
     return true
   }

@@ -47,12 +47,33 @@ test.each([
 ])('on a machine that is %s, more than 3 % of what the process is given is too much', (_, kind, workMs, isTooMuch) => {
   const { clock, ownTime, pass } = processOf(kind)
   const budget = new Budget(clock, ownTime)
-  for (let second = 0; second < 10; second++) {
-    pass(1000 - workMs)
-    budget.work(() => pass(workMs))
+  const seconds = (count: number, ms: number) => {
+    for (let second = 0; second < count; second++) {
+      pass(1000 - ms)
+      budget.work(() => pass(ms))
+    }
+    return budget.isExceeded(1)
   }
-  expect(budget.isExceeded(1)).toBe(isTooMuch)
+  // Once can be a beginning.
+  expect(seconds(10, workMs)).toBe(false)
+  expect(seconds(9, workMs)).toBe(false)
+  expect(seconds(1, workMs)).toBe(isTooMuch)
   expect(budget.share < 1).toBe(isTooMuch)
+  // Of the smaller share it is a beginning again.
+  expect(seconds(10, workMs)).toBe(false)
+})
+
+test('four times the most is too much at once, and a calm while between makes it a beginning again', () => {
+  const { clock, ownTime, pass } = processOf(QUIET)
+  const budget = new Budget(clock, ownTime)
+  const found = [130, 40, 10, 40, 40].map((workMs) => {
+    for (let second = 0; second < 10; second++) {
+      pass(1000 - workMs)
+      budget.work(() => pass(workMs))
+    }
+    return budget.isExceeded(1)
+  })
+  expect(found).toEqual([true, false, false, false, true])
 })
 
 test('this process says what it was given', () => {

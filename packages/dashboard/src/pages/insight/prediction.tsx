@@ -27,7 +27,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
           what is read next, before it is asked for; <code>millpond prediction --load-ahead off</code> ends it
         </>
       }
-      footer="Misses spared: against a shadow of this memory that nobody loads ahead into; below 2 % it ends by itself. Loads in vain are what that costs the source: a quarter of all loads at most."
+      footer="Misses spared: against a shadow of this memory that nobody loads ahead into; below 2 % it ends by itself. Loads in vain are what that costs the source: 21 % of all loads at most, or what usagePrediction.waste says."
     >
       <Table
         caption="Loading ahead by process"
