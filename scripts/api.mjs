@@ -144,6 +144,12 @@ function packages() {
   return { all, program: programOf(all.flatMap(({ entries }) => entries.map(({ file }) => file))) }
 }
 
+/** Whatever can be imported from any of the packages, by name. Needs what was built. */
+export function publicNames() {
+  const { all, program } = packages()
+  return [...new Set(all.flatMap(({ entries }) => entries.flatMap((entry) => exportsOf(entry, program).map(({ name }) => name))))]
+}
+
 const REPORTS = join(root, 'docs', 'api')
 /** @param {string} one @param {readonly Entry[]} entries @param {ts.Program} program */
 const reportOf = (one, entries, program) => ({

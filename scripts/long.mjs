@@ -1,5 +1,5 @@
 // `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, soaks of the memory
-// tier and of the HTTP cache, kills, histories under faults; and the same tests on the other Nodes.
+// tier and of the HTTP cache, kills, histories under faults; the same tests on the other Nodes; and the docs site.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { bringNode, OTHER_NODES } from './other-nodes.mjs'
@@ -159,6 +159,8 @@ const stages = [
         ),
       ),
   },
+  // A minute, and the packages of VitePress.
+  { name: 'the docs site', share: 0.03, work: () => run(process.execPath, ['scripts/docs.mjs', '--check']) },
   // It takes what Next takes to build.
   { name: 'an application of Next', share: 0.05, work: () => run(process.execPath, ['packages/millpond/test/next-app/play.mjs']) },
   { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },

@@ -23,10 +23,17 @@ export function install() {
   )
 }
 
+/** The same for what has a lock file of its own. @param {string} folder */
+export const npmIn = (folder) =>
+  isInstalled(folder) ||
+  step('installing packages of its own (npm ci)', () =>
+    npm(['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']),
+  )
+
 /** npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there. */
-function isInstalled() {
-  const asked = packages('package-lock.json')
-  const there = packages(join('node_modules', '.package-lock.json'))
+function isInstalled(folder = root) {
+  const asked = packages(join(folder, 'package-lock.json'))
+  const there = packages(join(folder, 'node_modules', '.package-lock.json'))
   if (!asked || !there) return false
   const same = (/** @type {string} */ path) => there[path]?.version === asked[path]?.version
   return (
@@ -35,9 +42,8 @@ function isInstalled() {
   )
 }
 
-/** @param {string} file @returns {Record<string, { version?: string, optional?: boolean }> | undefined} */
-function packages(file) {
-  const path = join(root, file)
+/** @param {string} path @returns {Record<string, { version?: string, optional?: boolean }> | undefined} */
+function packages(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
 

@@ -1,7 +1,7 @@
 // The guide for readers that are programs.
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { llmsTexts } from '../llms.mjs'
+import { llmsTexts } from '../../docs/site/llms.mjs'
 
 const root = new URL('../../', import.meta.url)
 const pages = readdirSync(new URL('docs/guide/', root))

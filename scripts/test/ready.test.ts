@@ -134,19 +134,6 @@ export declare const limit: number
   expect(front.sort()).toEqual(['Pool', 'PoolOptions.name', 'open'])
 })
 
-it('the reference has a page for whatever can be imported from millpond', () => {
-  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(
-    readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'),
-  )
-  const sources = Object.values(exports).flatMap(
-    ({ types }) => types?.replace('./dist/', 'packages/millpond/src/').replace('.d.ts', '.ts') ?? [],
-  )
-  // Its comments are of a kind that JSON does not have.
-  const pages = readFileSync(join(root, 'typedoc.json'), 'utf8')
-  expect(sources.length).toBeGreaterThan(30)
-  expect(sources.filter((one) => !pages.includes(`"${one}"`) && !/src\/tiers\/[a-z]+\/index\.ts$/.test(one))).toEqual([])
-})
-
 it('fails for what the registry says of a package that users get, and tells what it says of others', () => {
   const packages = broughtAlong()
   const weakness = (severity: string, name: string) => ({ severity, range: '*', nodes: [`node_modules/${name}`] })

@@ -30,6 +30,7 @@ export type CdnErrorCode =
   | 'IMAGE_BROKEN'
   /** An optional package has to be installed first. */
   | 'PACKAGE_MISSING'
+  /** The caller's signal said so: what is done stays done. */
   | 'ABORTED'
 
 /** What is known beside the message. */

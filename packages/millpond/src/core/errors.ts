@@ -2,31 +2,57 @@
 
 /** What a `MillpondError`'s `code` may be: stable, so that programs can tell errors apart. */
 export type ErrorCode =
+  /** An option, an argument or a variable is not what it may be. */
   | 'OPTION_INVALID'
+  /** It is not a key: empty, too long, an object, a lone surrogate. */
   | 'KEY_INVALID'
+  /** It is not a tag, or there are too many of them. */
   | 'TAG_INVALID'
+  /** It is not a pattern, or one that could not be matched in bounded time. */
   | 'PATTERN_INVALID'
+  /** It is not a time: a number of milliseconds, or a text with its unit, such as `'5m'`. */
   | 'DURATION_INVALID'
+  /** Something in the value cannot be kept; the message has the path to it. */
   | 'VALUE_UNSUPPORTED'
+  /** The value, or its key and tags, is larger than the codec, the tier or the store takes. */
   | 'VALUE_TOO_LARGE'
+  /** The loader took longer than `timeout.hard`, and was given up. */
   | 'LOAD_TIMEOUT'
+  /** A loader waits for the key that it loads. */
   | 'LOAD_CYCLE'
+  /** A tier could not do what nothing else can do in its place. */
   | 'TIER_FAILED'
+  /** The shared tier could not be told, so that nobody can promise that it holds everywhere; it holds in this process. */
   | 'LEDGER_UNREACHABLE'
+  /** The table of jobs did not answer, or refused. */
   | 'JOB_STORE_FAILED'
+  /** Keys of encryption cannot be read, or are not keys. */
   | 'KEYRING_INVALID'
+  /** Where keys of encryption are kept does not answer. */
   | 'KEYRING_UNREACHABLE'
+  /** The tenant's keys were destroyed: nothing is kept for it until `revive`. */
   | 'KEY_SHREDDED'
+  /** The place where the processes of a cache meet does not answer, or has too many questions waiting. */
   | 'NODES_UNREACHABLE'
+  /** The last region that serves would stop serving. */
   | 'LAST_REGION'
+  /** The file behind a write-behind queue cannot be written, or belongs to another process by now. */
   | 'JOURNAL_FAILED'
+  /** A write-behind queue takes no more until its source has taken some. */
   | 'QUEUE_FULL'
+  /** A source took longer than its guard permits. */
   | 'SOURCE_TIMEOUT'
+  /** A source has failed so often that its guard does not ask it for a while. */
   | 'SOURCE_OPEN'
+  /** A source answered that it failed. */
   | 'SOURCE_FAILED'
+  /** As many calls of a source are under way and waiting as its guard permits. */
   | 'SOURCE_BUSY'
+  /** It was closed before. */
   | 'CLOSED'
+  /** What is stored was written by a newer version, which has to be installed first. */
   | 'SCHEMA_NEWER'
+  /** The caller's signal said so, or a job's time was over. */
   | 'ABORTED'
 
 /** Every error that Millpond itself raises. `code` is stable; the message shows the value and the remedy. */
