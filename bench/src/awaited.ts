@@ -1,4 +1,5 @@
 // Awaited reads through: what a service writes, `await cache.getOrSet(key, loader)`, when the value is there.
+import { ClientSideCache, GlideClient, TimeUnit } from '@valkey/valkey-glide'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { createCache as createCacheManager } from 'cache-manager'
@@ -179,6 +180,36 @@ export const awaitedContenders: readonly AwaitedContender[] = [
         set,
         async close() {
           client.destroy()
+          await server.close()
+        },
+      }
+    },
+  },
+  {
+    name: 'valkey-glide, client-side cache',
+    server: 'redis',
+    note: 'as node-redis; its cache lies in its core, a library in Rust that is asked over a socket for each hit, too',
+    async make() {
+      const server = await startRedisServer()
+      const client = await GlideClient.createClient({
+        addresses: [{ host: '127.0.0.1', port: server.port }],
+        // Its 250 ms are for a machine that has nothing else to do.
+        requestTimeout: 5_000,
+        clientSideCache: new ClientSideCache({ maxCacheKb: 4_096, entryTtlMs: TTL_MS, serverAssisted: true }),
+      })
+      const expiry = { type: TimeUnit.Milliseconds, count: TTL_MS }
+      const set = (key: string, value: unknown): Promise<unknown> => client.set(key, JSON.stringify(value), { expiry })
+      return {
+        async getOrSet(key, load) {
+          const held = await client.get(key)
+          if (held !== null) return JSON.parse(held.toString())
+          const value = await load()
+          await set(key, value)
+          return value
+        },
+        set,
+        async close() {
+          client.close()
           await server.close()
         },
       }

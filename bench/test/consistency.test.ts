@@ -28,6 +28,10 @@ describe.each(contenders.map((one) => [one.name, one] as const))('%s', (_name, c
       expect(await one.get('a')).toEqual({ v: 1 })
       expect(await other.get('a')).toEqual({ v: 1 })
       expect(await other.getMany(['a', 'none'])).toEqual([{ v: 1 }, undefined])
+      if (one.setMany !== undefined) {
+        await surely(() => one.setMany?.([['m', { v: 2 }]]) ?? Promise.resolve())
+        expect(await other.get('m')).toEqual({ v: 2 })
+      }
       expect(await one.getOrSet('b', async () => 'loaded')).toBe('loaded')
       expect(await other.getOrSet('b', async () => 'loaded again')).toBe('loaded')
       expect(await surely(() => one.delete('a'))).toBe(true)

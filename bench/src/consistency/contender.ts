@@ -7,6 +7,8 @@ export interface ContenderOptions {
   readonly maxEntries: number
   /** Some libraries want tags switched on, and are dearer then: only where a row needs them. */
   readonly tags: boolean
+  /** How ours writes values to Redis; the others have no choice. Default JSON, as theirs. */
+  readonly format?: 'packed'
 }
 
 /** A cache in one process: memory over Redis, with the library's own bus where it has one. */
@@ -15,6 +17,8 @@ export interface ContenderCache {
   get(key: string): Promise<unknown>
   getMany(keys: readonly string[]): Promise<readonly unknown[]>
   set(key: string, value: unknown, tags?: readonly string[] | undefined): Promise<unknown>
+  /** Many in one call. Absent where the library cannot. */
+  readonly setMany?: (entries: readonly (readonly [key: string, value: unknown])[]) => Promise<unknown>
   /** Resolves with whether it is in force; a rejection means that it is not. */
   delete(key: string): Promise<boolean>
   /** Absent where the library has no tags. */

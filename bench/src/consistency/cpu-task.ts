@@ -1,9 +1,9 @@
-// Client CPU of reads that memory cannot answer and Redis can.
+// Client CPU of reads that memory cannot answer and Redis can, and of sets.
 import { surely } from './surely.ts'
 import type { TaskParts } from './task-parts.ts'
 
 export interface CpuArgs {
-  readonly what: 'get' | 'getMany'
+  readonly what: 'get' | 'getMany' | 'setMany'
   /** Distinct keys: far more than memory holds, so that each read goes to the server. */
   readonly keys: number
   readonly reads: number
@@ -19,12 +19,12 @@ const VALUE = {
   lines: Array.from({ length: 24 }, (_, n) => ({ n, text: 'some words of a line', price: n * 1.25, sold: n % 2 === 0 })),
 }
 
-/** Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`), user and system together. */
+/** Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`, `setMany`), user and system together. */
 export async function cpuPerRead({ cache }: TaskParts, { what, keys, reads, atOnce }: CpuArgs): Promise<number> {
   const names = Array.from({ length: keys }, (_, at) => `cpu:${at}`)
   await inLanes(keys, 16, (at) => surely(() => cache.set(names[at] ?? '', { ...VALUE, id: at })))
   let missing = 0
-  const one = what === 'get' ? (at: number) => readOne(names[at % keys] ?? '') : (at: number) => readMany(at)
+  const one = { get: (at: number) => readOne(names[at % keys] ?? ''), getMany: readMany, setMany: writeMany }[what]
   await inLanes(Math.ceil(reads / 4), atOnce, one)
   const before = process.cpuUsage()
   await inLanes(reads, atOnce, one)
@@ -40,6 +40,13 @@ export async function cpuPerRead({ cache }: TaskParts, { what, keys, reads, atOn
     const start = (at * BATCH) % keys
     const values = await cache.getMany(names.slice(start, start + BATCH))
     if (values.length !== BATCH || values.includes(undefined)) missing += 1
+  }
+
+  async function writeMany(at: number): Promise<void> {
+    const start = (at * BATCH) % keys
+    const some = names.slice(start, start + BATCH)
+    if (cache.setMany === undefined) throw new Error('it has no setMany')
+    await cache.setMany(some.map((key) => [key, { ...VALUE, id: at }]))
   }
 }
 

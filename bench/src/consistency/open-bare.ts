@@ -12,6 +12,11 @@ export async function openBare({ url, ttlMs }: ContenderOptions): Promise<Conten
     get: async (key) => parse(await client.get(key)),
     getMany: async (keys) => (await client.mget(...keys)).map(parse),
     set: (key, value) => client.set(key, JSON.stringify(value), 'PX', ttlMs),
+    setMany: (entries) => {
+      const pipeline = client.pipeline()
+      for (const [key, value] of entries) pipeline.set(key, JSON.stringify(value), 'PX', ttlMs)
+      return pipeline.exec()
+    },
     delete: async (key) => (await client.del(key)) > 0,
     close: async () => client.disconnect(),
   }

@@ -15,6 +15,7 @@ export async function openCacheManager({ url, ttlMs, maxEntries }: ContenderOpti
     get: (key) => cache.get(key),
     getMany: (keys) => cache.mget([...keys]),
     set: (key, value) => cache.set(key, value),
+    setMany: (entries) => cache.mset(entries.map(([key, value]) => ({ key, value }))),
     delete: async (key) => {
       await cache.del(key)
       return true

@@ -31,6 +31,7 @@ export async function openCacheable({ url, ttlMs, maxEntries, tags: withTags }: 
     get: (key) => cache.get(key),
     getMany: (keys) => cache.getMany([...keys]),
     set: (key, value, tags) => cache.set(key, value, tags === undefined ? {} : { tags: [...tags] }),
+    setMany: (entries) => cache.setMany(entries.map(([key, value]) => ({ key, value }))),
     delete: async (key) => {
       await cache.delete(key)
       return true

@@ -25,7 +25,8 @@ function renderRight(right: Right | undefined): string {
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
     `A read is stale where an invalidation that was acknowledged before it began had made its value old. Contenders that publish the key itself are heard of sooner than ours, which hears that something moved, and
-asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
+asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory; parsing is most of what the bare ones do, so that values written as \`packed\` are read for
+nearly the same. A set of many also numbers them in the ledger, in one step with the values. An invalidation of a tag is one command everywhere: some tenths of a millisecond more or less are its way to the server. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
   ].join('\n\n')
 }
 
@@ -67,7 +68,8 @@ function renderFast(fast: Fast | undefined): string {
         ]),
     `Why a contender may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
 out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, ours keeps track of who waits for whom, of what moves meanwhile, and of a deadline; of a key of a batch storing is most (in a full cache each pushes another one out, which is weighed,
-chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; and JSON text is cheap to set.`,
+chosen and noted with its cause), then a load and the cause of the miss, which figures and guarantees are made of; JSON text is cheap to set, and refuses nothing that it loses;
+a \`set\` that is awaited checks its options and tells the ledger, where a cache without one writes into a \`Map\`; CacheableMemory clones on each hit what ours clones and freezes once, with the \`set\`.`,
   ].join('\n\n')
 }
 
@@ -130,7 +132,7 @@ function renderSmart(smart: Smart | undefined): string {
       line('mean', smart.mean),
       ['furthest below LRU in one cell, points', ...policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
     ]),
-    "All policies are ours; the contenders' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach.",
+    "All policies are ours; the contenders' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach. Where one of them is ahead on a trace, it has a window that happens to fit; ours has to learn its own from the traffic (decision 0003).",
   ].join('\n\n')
 }
 

@@ -14,7 +14,18 @@ import type { Course, Fast, Figures, Right, Section, Smart, Taken, Worth } from 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const OVER = 'lru-cache'
 /** Who offers `getOrSet` with a TTL, under one name or another. */
-const AWAITED = ['millpond', 'lru-cache fetch', 'cache-manager wrap', 'cacheable getOrSet', 'bentocache getOrSet']
+const AWAITED = [
+  'millpond',
+  'lru-cache fetch',
+  'cache-manager wrap',
+  'cacheable getOrSet',
+  'bentocache getOrSet',
+  'ocache',
+  'node-redis, client-side cache',
+  'valkey-glide, client-side cache',
+]
+/** Packages that are called something else in tables. */
+const CALLED: Readonly<Record<string, string>> = { redis: 'node-redis', '@valkey/valkey-glide': 'valkey-glide' }
 
 export interface Extent {
   /** So short that it only shows that everything works. */
@@ -58,7 +69,7 @@ function split(text: string): [version: string, setup: string] {
 }
 
 async function takeFast({ quick, progress }: Extent): Promise<Fast> {
-  const taken = stamp([OVER, 'cache-manager', 'cacheable', 'bentocache'])
+  const taken = stamp([OVER, 'cache-manager', 'cacheable', 'bentocache', 'ocache', ...Object.keys(CALLED)])
   const plan: Plan = {
     sizes: quick ? [1_000] : [1_000, 100_000],
     rounds: quick ? 1 : 3,
@@ -144,7 +155,7 @@ function stamp(packages: readonly string[]): Taken {
     commit: commit(),
     machine: `${cores === 2 ? 'two' : cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}`,
     load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
-    versions: Object.fromEntries(packages.map((name) => [name, manifest.dependencies[name] ?? 'unknown'])),
+    versions: Object.fromEntries(packages.map((name) => [CALLED[name] ?? name, manifest.dependencies[name] ?? 'unknown'])),
   }
 }
 
