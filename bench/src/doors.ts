@@ -1,13 +1,22 @@
 // `npm run bench:doors`: each door over a cache of memory beside what it replaces, by its own verbs. CPU time of awaited calls, one after the other.
 import { parseArgs } from 'node:util'
+import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { createCache as createManager } from 'cache-manager'
+import { CacheableMemory } from 'cacheable'
 import { Keyv } from 'keyv'
 import { createCache } from 'millpond'
+import { apolloCache } from 'millpond/apollo'
 import { bentocache } from 'millpond/compat/bentocache'
 import { cacheManager } from 'millpond/compat/cache-manager'
 import { keyvStore } from 'millpond/keyv'
+import { ocacheStorage } from 'millpond/ocache'
+import { unstorageDriver } from 'millpond/unstorage'
+import { createMemoryStorage } from 'ocache'
+import { createStorage } from 'unstorage'
+import lruCacheDriver from 'unstorage/drivers/lru-cache'
+import memoryStorageDriver from 'unstorage/drivers/memory'
 import { printTable } from './table.ts'
 
 const HELP = `usage: npm run bench:doors -- [options]
@@ -50,7 +59,17 @@ else await compare(Number(values.rounds), Number(values.ms))
 
 async function compare(rounds: number, ms: number): Promise<void> {
   const rows: string[][] = []
-  for (const { name, old, door } of [keyv(), keyvPlain(), manager(), bento()]) {
+  for (const { name, old, door } of [
+    keyv(),
+    keyvBounded(),
+    keyvPlain(),
+    managerBounded(),
+    manager(),
+    bento(),
+    ...unstorage(),
+    apollo(),
+    ocache(),
+  ]) {
     for (const one of [old, door]) for (const [at, key] of keys.entries()) await one.set(key, at)
     for (const verb of ['get', 'set', 'wrap'] as const) {
       const [before, after] = [old[verb], door[verb]]
@@ -78,6 +97,61 @@ async function compare(rounds: number, ms: number): Promise<void> {
 function keyv(): Door {
   const of = (store: Keyv): Contender => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
   return { name: 'Keyv, Map', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })) }
+}
+
+/** A memory with a bound, which copies what it holds: what cache-manager's own page puts beneath it. */
+function bounded(): Keyv {
+  return new Keyv({ store: new CacheableMemory({ ttl: TTL_MS, lruSize: 2 * KEYS }) })
+}
+
+function keyvBounded(): Door {
+  const of = (store: Keyv): Contender => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
+  return { name: 'Keyv, CacheableMemory', old: of(bounded()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'bounded' })) })) }
+}
+
+function managerBounded(): Door {
+  const of = (one: Pick<ReturnType<typeof cacheManager>, 'get' | 'set' | 'wrap'>): Contender => ({
+    get: (key) => one.get(key),
+    set: (key, at) => one.set(key, userOf(at)),
+    wrap: (key, at) => one.wrap(key, () => userOf(at)),
+  })
+  return {
+    name: 'cache-manager, CacheableMemory / cacheManager',
+    old: of(createManager({ stores: [bounded()], ttl: TTL_MS }) as never),
+    door: of(cacheManager(createCache({ name: 'managed' }), { ttl: TTL_MS })),
+  }
+}
+
+function unstorage(): Door[] {
+  type Driver = Parameters<typeof createStorage>[0] extends infer O | undefined
+    ? NonNullable<O extends { driver?: infer D } ? D : never>
+    : never
+  const of = (driver: Driver): Contender => {
+    const storage = createStorage({ driver })
+    return { get: (key) => storage.getItem(key), set: (key, at) => storage.setItem(key, userOf(at)) }
+  }
+  const door = (name: string): Contender => of(unstorageDriver(createCache({ name })))
+  return [
+    { name: 'unstorage, memory', old: of(memoryStorageDriver()), door: door('unbounded') },
+    { name: 'unstorage, lru-cache', old: of(lruCacheDriver({ max: 2 * KEYS })), door: door('lru') },
+  ]
+}
+
+function apollo(): Door {
+  const of = (one: Pick<InMemoryLRUCache, 'get' | 'set'>): Contender => ({
+    get: (key) => one.get(key),
+    set: (key, at) => one.set(key, JSON.stringify(userOf(at)), { ttl: TTL_MS / 1000 }),
+  })
+  return { name: 'Apollo, InMemoryLRUCache', old: of(new InMemoryLRUCache()), door: of(apolloCache(createCache({ name: 'apollo' }))) }
+}
+
+function ocache(): Door {
+  const of = (one: Pick<ReturnType<typeof ocacheStorage>, 'get' | 'set'>): Contender => ({
+    get: (key) => one.get(key),
+    set: (key, at) => one.set(key, userOf(at), { ttl: TTL_MS / 1000 }),
+  })
+  const old = createMemoryStorage()
+  return { name: 'ocache, its memory', old: of(old as never), door: of(ocacheStorage(createCache({ name: 'ocache' }))) }
 }
 
 /** As cache-manager makes its own: values are not written as texts. */

@@ -4,6 +4,7 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { Lasting } from './lasting.ts'
 
 /** How entries live. */
 export interface ApolloCacheOptions {
@@ -32,13 +33,14 @@ export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOption
   cacheGiven(cache, 'apolloCache')
   checkOptions<ApolloCacheOptions>(options, OPTIONS, 'apolloCache')
   const ever = options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl')
+  const lasting = new Lasting()
   return {
     get: (key) => cache.get<V>(key),
     async set(key, value, said) {
       const seconds = said?.ttl
       const ttl = seconds === undefined ? ever : seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)
       if (ttl <= 0 || value === undefined) await cache.delete(key)
-      else await cache.set(key, value, { ttl: endless(ttl) })
+      else await cache.set(key, value, lasting.of(endless(ttl)))
     },
     async delete(key) {
       const held = await cache.get(key, { quiet: true })

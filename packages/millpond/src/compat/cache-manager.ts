@@ -5,6 +5,7 @@ import type { Cache } from '../engine/cache.ts'
 import type { LoadContext } from '../engine/loader.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { Lasting } from './lasting.ts'
 import { setEach } from './set-each.ts'
 
 /** What holds where a call says nothing else. */
@@ -105,6 +106,7 @@ class Manager implements CacheManager {
   readonly #cache: Cache
   readonly #options: CacheManagerOptions
   readonly #events = new EventEmitter()
+  readonly #lasting = new Lasting()
 
   constructor(cache: Cache, options: CacheManagerOptions) {
     this.#cache = cache
@@ -133,7 +135,8 @@ class Manager implements CacheManager {
   async set<T>(key: string, value: T, ttl?: number): Promise<T> {
     const lasts = endless(ttl ?? this.#options.ttl)
     const isStored = value !== undefined && lasts > 0
-    await this.#told('set', { key, value }, () => (isStored ? this.#cache.set(key, value, { ttl: lasts }) : this.#cache.delete(key)))
+    const store = (): Promise<unknown> => (isStored ? this.#cache.set(key, value, this.#lasting.of(lasts)) : this.#cache.delete(key))
+    await (this.#events.listenerCount('set') > 0 ? this.#told('set', { key, value }, store) : store())
     return value
   }
 
@@ -179,6 +182,8 @@ class Manager implements CacheManager {
     said?: ByValue<T> | WrapTimes<T>,
     threshold?: ByValue<T>,
   ): Promise<T | { value: T; expires: number | undefined }> {
+    if (said === undefined && threshold === undefined && this.#options.refreshThreshold === undefined)
+      return this.#cache.getOrSet(key, () => load(), this.#lasting.of(endless(this.#options.ttl)))
     const times: WrapTimes<T> = typeof said === 'object' ? said : { ttl: said, refreshThreshold: threshold }
     checkOptions<WrapTimes<T>>(times, TIMES as Shape<WrapTimes<T>>, 'wrap')
     const { ttl = this.#options.ttl, refreshThreshold = this.#options.refreshThreshold, raw = false } = times

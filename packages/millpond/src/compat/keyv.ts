@@ -9,6 +9,7 @@ import { decodeKey } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { Lasting } from './lasting.ts'
 import { setEach } from './set-each.ts'
 
 /** How a Keyv's entries are stored. */
@@ -55,8 +56,9 @@ class Store implements KeyvStore {
   readonly opts = { dialect: 'redis', url: 'millpond' }
   readonly #cache: Cache
   readonly #ttlMs: number
-  /** Those that Keyvs have given to this store, with the tags of each. */
-  readonly #namespaces = new Map<string, readonly string[]>()
+  /** Those that Keyvs have given to this store. */
+  readonly #namespaces = new Map<string, Namespace>()
+  readonly #none = namespaceOf([])
   readonly #listeners: Listener[] = []
   #namespace: string | undefined
   #stopListening: (() => void) | undefined
@@ -72,18 +74,18 @@ class Store implements KeyvStore {
 
   set namespace(name: string | undefined) {
     this.#namespace = name
-    if (name !== undefined && name !== '') this.#namespaces.set(name, Object.freeze([tagOf(name)]))
+    if (name !== undefined && name !== '' && !this.#namespaces.has(name)) this.#namespaces.set(name, namespaceOf([tagOf(name)]))
   }
 
-  async get<Value>(key: string): Promise<StoredData<Value> | undefined> {
+  get<Value>(key: string): Promise<StoredData<Value> | undefined> {
     return this.#cache.get<StoredData<Value>>(key)
   }
 
-  async getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]> {
+  getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]> {
     return this.#cache.getMany<StoredData<Value>>(keys)
   }
 
-  async has(key: string): Promise<boolean> {
+  has(key: string): Promise<boolean> {
     return this.#cache.has(key)
   }
 
@@ -95,14 +97,14 @@ class Store implements KeyvStore {
     const ttlMs = this.#livesFor(ttl)
     // Over already: nobody may see what was there before, either.
     if (ttlMs <= 0) await this.#cache.delete(key)
-    else await this.#cache.set(key, value, { ttl: ttlMs, tags: this.#tagsOf(key) })
+    else await this.#cache.set(key, value, this.#namespaceOf(key).lasting.of(ttlMs))
     return true
   }
 
   async setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void> {
     await setEach(
       this.#cache,
-      values.map(({ key, value, ttl }) => ({ key, value, ttl: this.#livesFor(ttl), tags: this.#tagsOf(key) })),
+      values.map(({ key, value, ttl }) => ({ key, value, ttl: this.#livesFor(ttl), tags: this.#namespaceOf(key).tags })),
     )
   }
 
@@ -118,8 +120,8 @@ class Store implements KeyvStore {
   }
 
   async clear(): Promise<void> {
-    const tags = this.#namespaces.get(this.#namespace ?? '')
-    await (tags === undefined ? this.#cache.clear() : this.#cache.invalidateTags(tags))
+    const own = this.#namespaces.get(this.#namespace ?? '')
+    await (own === undefined ? this.#cache.clear() : this.#cache.invalidateTags(own.tags))
   }
 
   async *iterator<Value>(namespace = this.#namespace): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
@@ -154,20 +156,24 @@ class Store implements KeyvStore {
   }
 
   /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */
-  #tagsOf(key: string): readonly string[] {
-    let own = this.#namespaces.get(this.#namespace ?? '') ?? NO_TAGS
+  #namespaceOf(key: string): Namespace {
+    let own = this.#namespaces.get(this.#namespace ?? '') ?? this.#none
     if (this.#namespaces.size < 2) return own
     let longest = 0 // of `a` and `a:b`, what begins with `a:b:` is the latter's
-    for (const [name, tags] of this.#namespaces)
+    for (const [name, namespace] of this.#namespaces)
       if (name.length > longest && key.startsWith(`${name}:`)) {
         longest = name.length
-        own = tags
+        own = namespace
       }
     return own
   }
 }
 
-const NO_TAGS: readonly string[] = Object.freeze([])
+interface Namespace {
+  readonly tags: readonly string[]
+  readonly lasting: Lasting
+}
+const namespaceOf = (tags: readonly string[]): Namespace => ({ tags, lasting: new Lasting(tags) })
 const tagOf = (namespace: string): string => `keyv:${namespace}`
 
 async function* paged(keys: AsyncIterable<string>, size: number): AsyncGenerator<string[]> {

@@ -2,6 +2,7 @@
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { Lasting } from './lasting.ts'
 
 /** ocache's `StorageInterface`. */
 export interface OcacheStorage {
@@ -20,13 +21,14 @@ export interface OcacheStorage {
  */
 export function ocacheStorage(cache: Cache): OcacheStorage {
   cacheGiven(cache, 'ocacheStorage')
+  const lasting = new Lasting()
   return {
     binary: true,
     get: async <T>(key: string) => (await cache.get<T>(key)) ?? null,
     async set(key, value, options) {
       const ttl = endless(options?.ttl === undefined ? undefined : options.ttl * 1000)
       if (value === null || value === undefined || ttl <= 0) await cache.delete(key)
-      else await cache.set(key, value, { ttl })
+      else await cache.set(key, value, lasting.of(ttl))
     },
   }
 }

@@ -8,6 +8,7 @@ import { decodeKey } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
+import { Lasting } from './lasting.ts'
 import { setEach } from './set-each.ts'
 
 /** How the entries of a storage live. */
@@ -36,10 +37,12 @@ export function unstorageDriver(cache: Cache, options: UnstorageOptions = {}): D
   const ever = options.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(options.ttl, 'ttl')
   const livesFor = ({ ttl }: ItemOptions): number => (ttl === undefined ? ever : endless(ttl * SECOND))
 
+  const lasting = new Lasting()
+
   const set = async (key: string, value: unknown, item: ItemOptions = {}): Promise<void> => {
     const ttl = livesFor(item)
     if (ttl <= 0 || value === undefined) await cache.delete(key)
-    else await cache.set(key, value, { ttl })
+    else await cache.set(key, value, lasting.of(ttl))
   }
   const get = async (key: string): Promise<StorageValue> => (await cache.get<StorageValue>(key)) ?? null
 

@@ -188,6 +188,29 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
  */
 export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPolicy, at = ''): LoadPolicy {
   if (options === undefined) return defaults
+  const known = constants.get(options)
+  if (known === undefined) return readPolicy(options, defaults, at)
+  if (known.over !== defaults) {
+    known.policy = readPolicy(options, defaults, at)
+    known.over = defaults
+  }
+  return known.policy
+}
+
+/** Options that nobody can change, with what they came to the last time, and over which defaults. */
+const constants = new WeakMap<LoadOptions, { policy: LoadPolicy; over: LoadPolicy }>()
+
+/**
+ * Options for many calls: they are read again when the defaults beneath them have changed, and not with each call.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
+ */
+export function constantOptions({ ttl, tags }: Pick<EntryOptions, 'ttl' | 'tags'>): EntryOptions {
+  const options = Object.freeze({ ...(ttl !== undefined && { ttl }), ...(tags !== undefined && { tags: copyTags(tags) }) })
+  constants.set(options, { policy: readPolicy(options, DEFAULT_POLICY, ''), over: DEFAULT_POLICY })
+  return options
+}
+
+function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): LoadPolicy {
   checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
   const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
   const priority = options.priority ?? defaults.priority

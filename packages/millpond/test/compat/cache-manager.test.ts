@@ -148,6 +148,35 @@ describe('of a cache', () => {
     expect([await manager.get('a'), await cache.get('own'), manager.cacheId()]).toEqual([undefined, 1, 'users'])
   })
 
+  it('sets by the settings that the cache has at that moment, however often the same time was said', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    const manager = cacheManager(cache, { ttl: 1000 })
+    const lasts = async () => {
+      await manager.set('a', 1)
+      return ((await manager.ttl('a')) ?? 0) - clock.now()
+    }
+    expect([await lasts(), await lasts()]).toEqual([1000, 1000])
+    await cache.configure({ defaults: { jitter: 0.9 } })
+    expect(await lasts()).toBeLessThan(1000)
+    await cache.configure({ defaults: { jitter: 0 } })
+    expect(await lasts()).toBe(1000)
+  })
+
+  it('takes any number of times, each its own', async () => {
+    const manager = cacheManager(open({ clock: fakeClock() }))
+    for (let round = 0; round < 2; round++)
+      for (let ttl = 1000; ttl < 1100; ttl++) {
+        await manager.set('a', ttl, ttl)
+        expect((await manager.wrap('a', () => 0, { raw: true })).expires).toBe((await manager.ttl('a')) ?? 0)
+      }
+    const ends = async (ttl: number) => {
+      await manager.set('a', 1, ttl)
+      return (await manager.ttl('a')) ?? 0
+    }
+    expect((await ends(1090)) - (await ends(1010))).toBe(80)
+  })
+
   it('infers what it answers', () => {
     const manager = cacheManager(open())
     expectTypeOf(manager.wrap('k', async () => ({ n: 1 }))).resolves.toEqualTypeOf<{ n: number }>()
