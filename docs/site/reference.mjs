@@ -51,12 +51,15 @@ export async function writeReference(root, out, guideOf) {
   for (const module of project.children) module.name = byFile.get(module.name) ?? module.name
   /** @type {Name[]} */
   const names = []
+  const takers = takersOf(project)
   app.renderer.on(PageEvent.END, (page) => {
     const model = /** @type {any} */ (page.model)
     if (page.contents === undefined || !model.isDeclaration?.() || model.kindOf(ReflectionKind.SomeModule)) return
     const module = moduleOf(model)
-    names.push(nameOf(app, model, module, page.url))
-    const pages = guideOf(model.name, module)
+    // What is taken by a function is told of where that is.
+    const asked = [{ name: model.name, module }, ...(takers.get(model.name) ?? [])]
+    const pages = [...new Map(asked.flatMap((one) => guideOf(one.name, one.module)).map((one) => [one.link, one])).values()]
+    names.push({ ...nameOf(app, model, module, page.url), guide: pages.map(({ link }) => link) })
     const guide = pages.length === 0 ? '' : `\n\nIn the guide: ${pages.map(({ text, link }) => `[${text}](${link})`).join(', ')}.`
     page.contents = page.contents.replace(
       /^# .*$/m,
@@ -68,13 +71,23 @@ export async function writeReference(root, out, guideOf) {
   return { names, modules: wanted.map(({ name }) => name) }
 }
 
+/** The functions that take a type, by its name. @param {import('typedoc').ProjectReflection} project */
+function takersOf(project) {
+  /** @type {Map<string, { name: string, module: string }[]>} */
+  const takers = new Map()
+  for (const one of /** @type {any[]} */ (project.getReflectionsByKind(ReflectionKind.Function)))
+    for (const { type } of one.signatures.flatMap((/** @type {any} */ signature) => signature.parameters ?? []))
+      if (type?.type === 'reference') takers.set(type.name, [...(takers.get(type.name) ?? []), { name: one.name, module: moduleOf(one) }])
+  return takers
+}
+
 /** @param {any} model */
 const isType = (model) => model.kindOf(ReflectionKind.Interface | ReflectionKind.TypeAlias)
 
 /** @param {any} model @returns {string} */
 const moduleOf = (model) => (model.kindOf(ReflectionKind.Module) ? model.name : moduleOf(model.parent))
 
-/** @param {Application} app @param {any} model @param {string} module @param {string} page @returns {Name} */
+/** @param {Application} app @param {any} model @param {string} module @param {string} page @returns {Omit<Name, 'guide'>} */
 function nameOf(app, model, module, page) {
   const router = app.renderer.router
   const signatures = model.signatures ?? []
@@ -88,9 +101,6 @@ function nameOf(app, model, module, page) {
     words: wordsOf(comments[0]),
     throws: comments.map(throwsOf).join(' '),
     values: (model.type?.types ?? []).flatMap((/** @type {any} */ { value }) => (typeof value === 'string' ? [value] : [])),
-    takes: signatures.flatMap((/** @type {any} */ one) =>
-      (one.parameters ?? []).flatMap((/** @type {any} */ { type }) => (type?.type === 'reference' ? [type.name] : [])),
-    ),
     members: members.map((/** @type {any} */ one) => ({
       name: one.name,
       kind: one.kindOf(ReflectionKind.Method) ? 'method' : 'property',

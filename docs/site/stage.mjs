@@ -32,7 +32,7 @@ export async function stage(root, folder) {
   }
   for (const path of pagesOf(root)) {
     const text = path === 'docs/guide/questions.md' ? asHeadings(read(path)) : read(path)
-    const used = path.startsWith('docs/guide/') ? uses.namesOf(path.slice('docs/guide/'.length), names) : []
+    const used = names.filter(({ guide }) => guide.includes(path.slice('docs'.length))).sort((a, b) => a.name.localeCompare(b.name))
     write(placeOf(path) ?? '', forSite(path, `${text}${filesOf(root, path)}`, image) + inReference(used))
   }
   write('index.md', home())
@@ -111,8 +111,8 @@ hero:
     - { theme: alt, text: Questions, link: /guide/questions }
     - { theme: alt, text: Options, link: /reference/options }
 features:
-  - { title: From one process to many, details: What each step brings in figures - memory, tags, SQLite, Redis., link: /guide/growing }
-  - { title: What is guaranteed, details: Each promise with the test that proves it., link: /guide/guarantees }
+  - { title: From one process to many, details: 'What each step brings, in figures: memory, SQLite, Redis with tags.', link: /guide/growing }
+  - { title: What is guaranteed, details: 'Each promise with the test that proves it.', link: /guide/guarantees }
   - { title: Beneath what you use, details: 'Nest, Next, Astro, Keyv, cache-manager, ORMs; and how to move from another cache.', link: /guide/drop-ins }
   - { title: When something is wrong, details: 'Hit rate, memory, slow answers, connections, old values.', link: /guide/troubleshooting }
   - { title: Reference, details: 'Every option, method, event, error, metric, variable, command and route.', link: /reference/ }

@@ -1,11 +1,10 @@
 // Which names the pages of the guide use: where they import them from, and in inline code.
 // @ts-check
-import { posix } from 'node:path'
 
 /**
- * @typedef {{ name: string, kind: string, module: string, page: string, words: string, throws: string, takes: readonly string[], values: readonly string[],
+ * @typedef {{ name: string, kind: string, module: string, page: string, words: string, throws: string, guide: readonly string[], values: readonly string[],
  *   members: readonly Member[] }} Name
- *   `page` within the reference, `takes`: types of parameters, `values`: of a type that is a list of texts
+ *   `page` within the reference, `guide`: pages that tell of it, `values`: of a type that is a list of texts
  * @typedef {{ name: string, kind: 'method' | 'property', at: string, words: string, throws: string, type: string }} Member
  */
 
@@ -47,21 +46,11 @@ export class Uses {
   pagesOf(name, module) {
     return this.#pages
       .filter((page) => page.imports.has(`${module} ${name}`) || (/^[A-Z]|[a-z][A-Z]/.test(name) && page.code.has(name)))
-      .map((page) => ({ name: page.name, text: page.text, link: linkFrom(module, name, page.name) }))
+      .map((page) => ({ name: page.name, text: page.text, link: `/guide/${page.name}` }))
   }
 
   /** @param {string} word @returns {{ name: string, text: string, link: string }[]} as a page of tables links them */
   pagesWith(word) {
     return this.#pages.filter(({ code }) => code.has(word)).map(({ name, text }) => ({ name, text, link: `../guide/${name}` }))
   }
-
-  /** What a page uses. @param {string} page @param {readonly Name[]} names */
-  namesOf(page, names) {
-    return names
-      .filter(({ name, module }) => this.pagesOf(name, module).some((one) => one.name === page))
-      .sort((a, b) => a.name.localeCompare(b.name))
-  }
 }
-
-/** Absolute within the site: a page of the reference lies as deep as its module's name is long. @param {string} _module @param {string} _name @param {string} page */
-const linkFrom = (_module, _name, page) => posix.join('/guide', page)
