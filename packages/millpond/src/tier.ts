@@ -8,6 +8,7 @@ export type {
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,
+  LedgerPlace,
   LedgerRegions,
   LedgerStore,
   PeerRegion,

@@ -1,7 +1,8 @@
 // One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be trusted now.
 //
-// Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
-// question was *sent* that has been answered, memory may be trusted. What the store pushes (`follow`) only makes the next question come sooner.
+// Trust is a question with an answer: every 100 ms the store is asked for what came after our position, or, where it can tell of many namespaces at once, whether
+// we stand where it does (`ledger-beat.ts`). Until 400 ms after the moment a question was *sent* that has been answered, memory may be trusted. What the store
+// pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not trust its own past.
 import type { Advanced, Change, Clock, HiddenNames, LedgerRegions, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
@@ -11,6 +12,7 @@ import { Deadlines } from '../wrap/deadlines.ts'
 import type { Command } from '../wrap/queue.ts'
 import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
+import { ASK_EVERY_MS, type Beat, type BeatQuestion, beatOf, type Rider } from './ledger-beat.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
@@ -49,11 +51,12 @@ export interface LedgerHandlers {
   reachable(up: boolean, error?: unknown): void
 }
 
-const ASK_EVERY_MS = 100
 /** After this long without a read nobody asks; the next read asks first. */
 const IDLE_MS = 2000
+/** For so long who asks for others asks for a namespace that nobody reads as well. */
+const RIDE_MS = 30_000
 
-export class Ledger {
+export class Ledger implements Rider {
   readonly view: LedgerView
   /** The ledger lives in this process alone: nothing to ask, always trusted. */
   readonly isLocal: boolean
@@ -78,6 +81,7 @@ export class Ledger {
   readonly #pace = new Pace()
   readonly #reports: Reports
   readonly #own = new OwnSteps()
+  readonly #beat: Beat | undefined
   #generation = 0
   #asked = 0
   #heard = 0
@@ -94,6 +98,7 @@ export class Ledger {
       this.#step(change, command),
     )
     this.#reports = new Reports(options)
+    this.#beat = beatOf(options.store, options.clock)
   }
 
   get isUp(): boolean {
@@ -163,8 +168,13 @@ export class Ledger {
 
   /** Asks a question that is sent from now on, whatever is known: for strong reads. */
   async refresh(): Promise<boolean> {
-    if (this.#options.store === undefined) return true
     this.#used = true
+    return this.#refresh()
+  }
+
+  /** As `refresh`, for who does not read. */
+  async #refresh(): Promise<boolean> {
+    if (this.#options.store === undefined) return true
     if (this.#question === undefined) return this.#ask()
     this.#next ??= this.#question.then(() => {
       this.#next = undefined
@@ -252,6 +262,45 @@ export class Ledger {
     this.#closed = true
     this.#cancelTimer?.()
     this.#unfollow?.()
+    this.#beat?.leave(this)
+  }
+
+  /** The longest that a question may take now, in milliseconds. */
+  get patienceMs(): number {
+    return this.#options.timeoutMs()
+  }
+
+  isInUse(now: number): boolean {
+    if (this.#used) {
+      this.#used = false
+      this.#usedAt = now
+    }
+    return now - this.#usedAt <= IDLE_MS
+  }
+
+  /** What the store is asked together with other namespaces; undefined where this one has to be asked for by itself. */
+  beatQuestion(now: number): BeatQuestion | undefined {
+    if (!this.#canRide || (!this.isInUse(now) && now - this.#usedAt > RIDE_MS)) return undefined
+    const question = ++this.#asked
+    const generation = this.#generation
+    return {
+      namespace: this.#options.namespace,
+      position: { epoch: this.view.epoch, seq: this.view.last },
+      stood: (sentMonotonic, sentWall) => {
+        if (generation !== this.#generation || this.#closed) return
+        this.#noteHeard(question)
+        this.#trustSince(sentMonotonic, sentWall)
+        if (this.isInUse(this.#options.clock.monotonic())) this.#reports.report(this.view.epoch, this.view.last)
+      },
+      pull: () => {
+        if (this.#question === undefined && this.isInUse(this.#options.clock.monotonic())) void this.#ask()
+      },
+      failed: (error) => this.#markDown(error),
+    }
+  }
+
+  get #canRide(): boolean {
+    return this.#beat !== undefined && this.#up && this.#started && !this.#isBlind && !this.#closed && this.#owed.size === 0
   }
 
   #advanceLocally(change: Change): Advanced {
@@ -309,8 +358,7 @@ export class Ledger {
       if (generation !== this.#generation) return false
       this.#apply(answer)
       this.#noteHeard(question)
-      this.#askedMonotonic = sentMonotonic
-      this.#askedWall = sentWall
+      this.#trustSince(sentMonotonic, sentWall)
       // A store that answers and accepts nothing is no help: it stays down, and nobody who reads waits for it.
       if (isPaid) this.#markUp(store)
       else this.#owed.refuse()
@@ -323,6 +371,12 @@ export class Ledger {
   }
 
   /** Answers may come in another order than the questions. */
+  #trustSince(sentMonotonic: number, sentWall: number): void {
+    if (sentMonotonic < this.#askedMonotonic) return
+    this.#askedMonotonic = sentMonotonic
+    this.#askedWall = sentWall
+  }
+
   #noteHeard(question: number): void {
     if (question > this.#heard) this.#heard = question
   }
@@ -397,18 +451,18 @@ export class Ledger {
   }
 
   async #wake(): Promise<void> {
-    if (!this.#closed) await this.refresh()
+    if (!this.#closed) await this.#refresh()
   }
 
-  /** Asks again in 100 ms while somebody reads, while invalidations wait, or while the store is down. */
+  /** Asks again in 100 ms, or with the others' next question, while somebody reads, while invalidations wait, or while the store is down. */
   #schedule(): void {
     if (this.#closed || this.#cancelTimer !== undefined || this.#question !== undefined || this.#options.store === undefined) return
-    const now = this.#options.clock.monotonic()
-    if (this.#used) {
-      this.#used = false
-      this.#usedAt = now
+    const isInUse = this.isInUse(this.#options.clock.monotonic())
+    if (!isInUse && this.#up && this.#owed.size === 0) return
+    if (this.#canRide) {
+      this.#beat?.join(this)
+      return
     }
-    if (this.#up && this.#owed.size === 0 && now - this.#usedAt > IDLE_MS) return
     this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {
       this.#cancelTimer = undefined
       void this.#ask()

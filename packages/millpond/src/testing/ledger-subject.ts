@@ -65,19 +65,19 @@ export async function using<T>(
   }
 }
 
-export async function usingTwo(
+export async function usingTwo<T>(
   subject: LedgerSubject,
-  body: (one: LedgerTier, two: LedgerTier) => Promise<void>,
+  body: (one: LedgerTier, two: LedgerTier) => Promise<T>,
   tuning?: LedgerTuning,
-): Promise<void> {
+): Promise<T> {
   const { again } = subject
   assert.ok(again, 'the subject has no again(): give one, or skip the case with a reason')
-  await using(
+  return using(
     subject,
     async (one) => {
       const two = await again(tuning)
       try {
-        await body(one, two)
+        return await body(one, two)
       } finally {
         await two.close()
       }

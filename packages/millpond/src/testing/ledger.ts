@@ -7,6 +7,7 @@ import { leaseCases } from './ledger-leases.ts'
 import { peerCases } from './ledger-peers.ts'
 import { stepCases } from './ledger-steps.ts'
 import type { LedgerSubject } from './ledger-subject.ts'
+import { unmovedCases } from './ledger-unmoved.ts'
 import { type Case, type Runner, register } from './runner.ts'
 
 export type { LedgerSubject, LedgerTuning } from './ledger-subject.ts'
@@ -25,4 +26,5 @@ export const ledgerCases: readonly Case<LedgerSubject>[] = [
   ...holdCases,
   ...peerCases,
   ...historyCases,
+  ...unmovedCases,
 ]

@@ -100,6 +100,13 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
           const isAhead = from !== undefined && from.epoch === record.epoch && from.seq > record.position.seq
           return (isAhead ? begin(namespace) : record).pull(from, now())
         }),
+      unmoved: (places) =>
+        call('unmoved', () =>
+          places.map(({ namespace, position: { epoch, seq } }) => {
+            const { position } = recordOf(namespace).pull({ epoch, seq }, now())
+            return position.epoch === epoch && position.seq === seq
+          }),
+        ),
       advance: (namespace, change) =>
         call(`advance ${change.targets.map((target) => Object.values(target).join(' ')).join(', ')}`, () => {
           const advanced = recordOf(namespace).advance(change, now())

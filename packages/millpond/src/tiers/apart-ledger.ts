@@ -23,7 +23,7 @@ const judged = <I extends Omit<TierItem, 'asOf'>>(item: I): I => ({ ...item, bod
 
 export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: EpochListener): LedgerStore {
   inner.coverOtherTiers?.()
-  const { leaseAll, releaseAll, follow, report, nodes } = inner
+  const { unmoved, leaseAll, releaseAll, follow, report, nodes } = inner
   return {
     scope: inner.scope,
     entriesApart: true,
@@ -47,6 +47,7 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
     },
     lease: (namespace, key, id, ms) => inner.lease(namespace, key, id, ms),
     release: (namespace, key, id) => inner.release(namespace, key, id),
+    ...(unmoved !== undefined && { unmoved: unmoved.bind(inner) }),
     ...(leaseAll !== undefined && { leaseAll: leaseAll.bind(inner) }),
     ...(releaseAll !== undefined && { releaseAll: releaseAll.bind(inner) }),
     ...(follow !== undefined && { follow: follow.bind(inner) }),

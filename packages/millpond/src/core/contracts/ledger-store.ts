@@ -84,6 +84,12 @@ export interface LeaseAsk {
 
 export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
 
+/** A namespace, and up to where a process has applied its lines. */
+export interface LedgerPlace {
+  readonly namespace: string
+  readonly position: Position
+}
+
 /**
  * The ledger's record of a namespace. One step each; every step names the epoch that it goes by.
  * Rejects with `LEDGER_UNREACHABLE` when the store does not answer in time.
@@ -95,6 +101,12 @@ export interface LedgerStore {
    * Creates the record when there is none. The answer is at least as new as the moment the question was sent.
    */
   pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
+  /**
+   * One question for many namespaces: for each, whether `pull` from its position would answer a tail without lines. At least as new as the moment the question was
+   * sent. `false` also where the store cannot tell without `pull`, and where `pull` has something to do. Without it each namespace in use is asked for by a `pull` of
+   * its own, ten times a second.
+   */
+  readonly unmoved?: ((places: readonly LedgerPlace[]) => Promise<readonly boolean[]>) | undefined
   /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
   advance(namespace: string, change: Change): Promise<Advanced>
   /**

@@ -1,16 +1,16 @@
 // The step that moves the ledger: judges writes, ends and begins holds, records targets and the line, prunes, drops and writes.
 import { CHECK_BASE, CHECK_PRIME } from '../head-check.ts'
 import { MAX_PATTERNS } from '../retain.ts'
-import { HOLDS, step } from './ledger-record.ts'
+import { HOLDS, MOVING, step } from './ledger-record.ts'
 
 /**
- * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
+ * KEYS after the record: the moves, keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
  * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none),
  * for how long to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets, where holds end the number
  * of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
- * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes, without their bodies, are only judged.
+ * In a cluster the entries lie elsewhere: there is no key but the record (twice), nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
-export const ADVANCE = step(`${HOLDS}
+export const ADVANCE = step(`${MOVING}${HOLDS}
 local R = find() or begin()
 expireHolds(R)
 local window, most, mode, line = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8]
@@ -44,7 +44,7 @@ local function isHeld(target, but)
   local on = redis.call('HGET', L, 'hh' .. target)
   return on and not (ends == R.e and on == ',' .. but .. ',')
 end
-local watched = bodies + 2 * (#KEYS - 1 - drops)
+local watched = bodies + 2 * (#KEYS - 2 - drops)
 local function mayWrite(i, target, tags)
   if string.sub(target, 1, 1) ~= 'k' then return true end
   local own = endsOf(i)
@@ -80,7 +80,7 @@ if ends == R.e and R.h ~= '' then
   end)
   saveHolds(R)
 end
-R.s = R.s + 1
+moveOn(R, ARGV[16] ~= '')
 
 local targets, cleared, patterns = {}, false, 0
 for i = 1, count do
@@ -203,14 +203,14 @@ local function checkOf(text, before)
   return check
 end
 local dropped = {}
-for i = 1, drops do dropped[i] = redis.call('UNLINK', KEYS[i + 1]) end
+for i = 1, drops do dropped[i] = redis.call('UNLINK', KEYS[i + 2]) end
 local at = bodies
 local position = R.e .. ':' .. num(R.s) .. ':'
 local positionCheck = checkOf(position, 0)
-for i = drops + 2, #KEYS do
+for i = drops + 3, #KEYS do
   local ms, tail = ARGV[at + 1], ARGV[at + 2]
   local stored = position .. num(checkOf(string.match(tail, '^%d*'), positionCheck)) .. ':' .. tail
-  if ms == '0' or allowed[i - drops - 1] == 0 then redis.call('UNLINK', KEYS[i])
+  if ms == '0' or allowed[i - drops - 2] == 0 then redis.call('UNLINK', KEYS[i])
   elseif ms == '' then redis.call('SET', KEYS[i], stored)
   else redis.call('SET', KEYS[i], stored, 'PX', ms) end
   at = at + 2

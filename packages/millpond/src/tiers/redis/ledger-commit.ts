@@ -15,7 +15,7 @@ local function mayCommit(R, epoch, number, name, lease, leaseKey)
 end
 `
 
-/** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. */
+/** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. Answers for each 1 where it was stored, and -1 where there is no record. */
 export const COMMIT = step(`${MAY_COMMIT}
 local R = find()
 local out = {}
@@ -28,7 +28,7 @@ for item = 1, (#KEYS - 1) / 2 do
     elseif ms == '0' then redis.call('UNLINK', KEYS[item * 2])
     else redis.call('SET', KEYS[item * 2], ARGV[at + 6], 'PX', ms) end
   end
-  out[item] = ok and 1 or 0
+  out[item] = ok and 1 or R and 0 or -1
 end
 return out
 `)

@@ -1,16 +1,22 @@
 // What a process asks of the ledger's record: the lines since a number, or all that is in force.
-import { HOLDS, step, TARGETS_IN } from './ledger-record.ts'
+import { HOLDS, MOVING, step, TARGETS_IN } from './ledger-record.ts'
 import { script } from './script.ts'
 
 /**
- * ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
- * Answers kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
+ * KEYS after the record: the moves. ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
+ * Answers the last move ('' where none are told), how long the first hold lasts (-1: there is none), and a list: kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
  */
-export const PULL = step(`${HOLDS}
+export const PULL = step(`${MOVING}${HOLDS}
 local R = find()
 local from = tonumber(ARGV[5])
 if not R or (ARGV[4] == R.e and from > R.s) then R = begin() end
 expireHolds(R)
+local due = -1
+for ends in string.gmatch(R.h, '%d+:(%d+):') do
+  local left = math.max(0, tonumber(ends) - milliseconds())
+  if due < 0 or left < due then due = left end
+end
+local stands = standing()
 if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
   local out = { 'tail', R.e, num(R.s), num(R.f), num(R.c) }
   local whole = true
@@ -22,10 +28,10 @@ if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
       out[#out + 1] = line
     end
   end
-  if whole then return out end
+  if whole then return { stands, due, out } end
 end
-if R.nk + R.nt > tonumber(ARGV[7]) then return { 'large', R.e, num(R.s), num(R.f), num(R.c) } end
-return { 'snapshot', R.e, num(R.s), num(R.f), num(R.c), targetsIn(redis.call('HGETALL', L)) }
+if R.nk + R.nt > tonumber(ARGV[7]) then return { stands, due, { 'large', R.e, num(R.s), num(R.f), num(R.c) } } end
+return { stands, due, { 'snapshot', R.e, num(R.s), num(R.f), num(R.c), targetsIn(redis.call('HGETALL', L)) } }
 `)
 
 /** KEYS: the record. ARGV: cursor, how many fields at a time. Answers the next cursor and the targets among them. */

@@ -10,6 +10,7 @@
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
 // old dump) is invalid, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys the pruning of an advance reads.
 import { MAX_EXPIRED } from '../retain.ts'
+import { TELL } from './ledger-moves.ts'
 import { MILLISECONDS, type Script, script } from './script.ts'
 
 /** A step on the record. */
@@ -33,11 +34,6 @@ end
 const PRELUDE = `
 local L = KEYS[1]
 local function num(n) return string.format('%.0f', n) end
-local function begin()
-  redis.call('UNLINK', L)
-  redis.call('HSET', L, 'e', ARGV[2], 's', 0, 'f', 0, 'c', 0, 'id', ARGV[1], 'x', ARGV[3], 'o', 1, 'nk', 0, 'nt', 0, 'np', 0, 'w', '')
-  return { e = ARGV[2], s = 0, f = 0, c = 0, x = ARGV[3], o = 1, nk = 0, nt = 0, np = 0, w = '', h = '' }
-end
 local function find()
   local r = redis.call('HMGET', L, 'e', 's', 'f', 'c', 'id', 'x', 'o', 'nk', 'nt', 'np', 'w', 'hs')
   if not r[1] or r[5] ~= ARGV[1] then return nil end
@@ -52,7 +48,22 @@ end
 local function seqOf(value) return value and tonumber(string.match(value, '^%d+')) or 0 end
 ${MILLISECONDS}${TARGETS_IN}`
 
-/** Needs the prelude. The record's own fields are saved by `expireHolds`, where it has moved; `hs` by everybody who changes it. */
+/** Needs the prelude. The only ways by which a record's position changes, each of which is told. */
+export const MOVING = `${TELL}
+local function begin()
+  tell(' ' .. ARGV[2] .. ' 0')
+  redis.call('UNLINK', L)
+  redis.call('HSET', L, 'e', ARGV[2], 's', 0, 'f', 0, 'c', 0, 'id', ARGV[1], 'x', ARGV[3], 'o', 1, 'nk', 0, 'nt', 0, 'np', 0, 'w', '')
+  return { e = ARGV[2], s = 0, f = 0, c = 0, x = ARGV[3], o = 1, nk = 0, nt = 0, np = 0, w = '', h = '' }
+end
+-- Where holds stand, or one begins, all have to pull: only so do they know when it runs out.
+local function moveOn(R, holds)
+  R.s = R.s + 1
+  tell((holds or R.h ~= '') and '' or ' ' .. R.e .. ' ' .. num(R.s))
+end
+`
+
+/** Needs the prelude and MOVING. The record's own fields are saved by `expireHolds`, where it has moved; `hs` by everybody who changes it. */
 export const HOLDS = `
 local function countTarget(R, target, by)
   if string.sub(target, 1, 1) == 'k' then R.nk = R.nk + by else R.nt = R.nt + by end
@@ -92,7 +103,7 @@ local function expireHolds(R)
   R.h = table.concat(kept)
   saveHolds(R)
   if #targets == 0 then return end
-  R.s = R.s + 1
+  moveOn(R)
   for _, target in ipairs(targets) do
     if redis.call('HSET', L, 'td' .. target, num(R.s)) == 1 then countTarget(R, target, 1) end
   end

@@ -1,6 +1,17 @@
 // The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LeaseAsk, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type {
+  Advanced,
+  Change,
+  CommitItem,
+  LeaseAnswer,
+  LeaseAsk,
+  LedgerNode,
+  LedgerPlace,
+  LedgerStore,
+  Snapshot,
+  Tail,
+} from '../../core/contracts.ts'
 import { type Position, stampOf } from '../../core/ledger.ts'
 import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
@@ -15,6 +26,7 @@ import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
 import { list, run, whole } from './script.ts'
+import { Standing } from './standing.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** Targets gathered in one step of the server: a few milliseconds. */
@@ -30,6 +42,9 @@ export class RedisLedger implements LedgerStore {
   readonly #pages: PagedSnapshots
   /** In a cluster: the entries lie apart from the record, and change after it. */
   readonly #entries: ClusterEntries | undefined
+  /** Not in a cluster: its records lie on many servers. */
+  readonly #standing: Standing | undefined
+  readonly unmoved: LedgerStore['unmoved']
   #external: boolean
 
   constructor(connection: Connection, names: Names, retain: Retain, entries?: ClusterEntries) {
@@ -38,6 +53,9 @@ export class RedisLedger implements LedgerStore {
     this.#retain = retain
     this.#pages = new PagedSnapshots((namespace, after) => this.#page(namespace, after))
     this.#entries = entries
+    const standing = entries === undefined ? new Standing(names.moves(), (namespace) => names.record(namespace)) : undefined
+    this.#standing = standing
+    this.unmoved = standing && ((places) => this.#unmoved(standing, places))
     // No step drops the entries of a cluster for certain: they count as copies in another tier.
     this.#external = retain.externalTiers || entries !== undefined
   }
@@ -76,7 +94,7 @@ export class RedisLedger implements LedgerStore {
     const { drop, write, targets, unmovedSince, watch, hold, settles } = change
     const bodies = this.#entries === undefined ? write : []
     const record = this.#names.record(namespace)
-    const keys = [record]
+    const keys = [record, this.#movesOf(record)]
     for (const key of drop) keys.push(this.#names.entry(key))
     for (const item of bodies) keys.push(this.#names.entry(item.key))
     const texts = targets.map(targetText)
@@ -123,7 +141,10 @@ export class RedisLedger implements LedgerStore {
       for (const { asOf, target, lease, expiresAt, body } of items) {
         args.push(asOf.epoch, asOf.seq, target, lease ?? '', timeToLive(expiresAt, now), store(asOf, body, expiresAt))
       }
-      return list(await run(wire, COMMIT, keys, args)).map((verdict) => verdict === 1)
+      const verdicts = list(await run(wire, COMMIT, keys, args))
+      // Lost, and nobody has moved it since: the next question begins an epoch.
+      if (verdicts.includes(-1)) this.#standing?.forget(namespace)
+      return verdicts.map((verdict) => verdict === 1)
     })
   }
 
@@ -196,9 +217,21 @@ export class RedisLedger implements LedgerStore {
     const record = this.#names.record(namespace)
     const talk = async (wire: Wire): Promise<PullReply> => {
       const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL, MAX_AT_ONCE]
-      return readReply(await run(wire, PULL, [record], args))
+      const [last, due, answer] = list(await run(wire, PULL, [record, this.#movesOf(record)], args))
+      const reply = readReply(answer)
+      this.#standing?.pulled(wire, namespace, reply.position, String(last), Number(due))
+      return reply
     }
     return this.#connection.exchange(`pull ${namespace}`, FAILED, talk, record)
+  }
+
+  #unmoved(standing: Standing, places: readonly LedgerPlace[]): Promise<boolean[]> {
+    return standing.unmoved(places, (talk) => this.#connection.exchange('unmoved', FAILED, talk))
+  }
+
+  /** In a cluster the moves would lie in another slot. */
+  #movesOf(record: string): string {
+    return this.#standing === undefined ? record : this.#names.moves()
   }
 
   async #page(namespace: string, after = '0'): Promise<Page> {

@@ -27,6 +27,11 @@ export class Names {
     return `${this.#prefix}l:${slot(namespace)}`
   }
 
+  /** The moves of all namespaces. No namespace has a name without braces. */
+  moves(): string {
+    return `${this.#prefix}l:moves`
+  }
+
   lease(namespace: string, key: string): string {
     return `${this.#prefix}k:${slot(namespace)}:${key}`
   }

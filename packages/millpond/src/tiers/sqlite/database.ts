@@ -20,6 +20,7 @@ export class Database {
   #file: CacheFile | undefined
   #closed = false
   #checkedAt = Number.NEGATIVE_INFINITY
+  #writes = 0
 
   /** Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is waited for later. */
   constructor(driver: SqliteDriver, settings: SqliteSettings) {
@@ -38,6 +39,11 @@ export class Database {
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  /** Transactions of this process that may have changed the file. */
+  get writes(): number {
+    return this.#writes
   }
 
   /**
@@ -65,13 +71,18 @@ export class Database {
 
   /** All or nothing, and alone: nobody else writes meanwhile. */
   write<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
-    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN IMMEDIATE', () => step(file)))
+    return this.#attempt(what, code, (file) => {
+      this.#writes++
+      return transaction(file, 'BEGIN IMMEDIATE', () => step(file))
+    })
   }
 
   /** A write now or never: for care that can wait. Throws what SQLite throws. */
   tryWrite<T>(step: Step<T>): T | undefined {
     const file = this.#file
-    return this.#closed || file === undefined || !file.isCurrent ? undefined : transaction(file, 'BEGIN IMMEDIATE', () => step(file))
+    if (this.#closed || file === undefined || !file.isCurrent) return undefined
+    this.#writes++
+    return transaction(file, 'BEGIN IMMEDIATE', () => step(file))
   }
 
   /** One statement outside of any transaction. Throws what SQLite throws. */

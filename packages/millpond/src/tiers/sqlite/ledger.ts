@@ -7,6 +7,7 @@ import type {
   LeaseAnswer,
   LeaseAsk,
   LedgerNode,
+  LedgerPlace,
   LedgerStore,
   Scope,
   Snapshot,
@@ -34,6 +35,7 @@ import {
   recordOf,
   saveRecord,
 } from './ledger-rows.ts'
+import { Standing } from './standing.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** What the id of a lease begins with once its entry is there. */
@@ -47,6 +49,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #followers: Followers
   readonly #onWrite: () => void
   readonly #pages: PagedSnapshots
+  readonly #standing: Standing
   #external: boolean
 
   constructor(database: Database, followers: Followers, onWrite: () => void) {
@@ -54,6 +57,7 @@ export class SqliteLedger implements LedgerStore {
     this.#database = database
     this.#followers = followers
     this.#onWrite = onWrite
+    this.#standing = new Standing(() => database.writes)
     this.#pages = new PagedSnapshots(async (namespace, after) => {
       await yieldToOthers()
       return database.look(`pull ${namespace}`, FAILED, (file) => pageInForce(file, namespace, after))
@@ -68,6 +72,10 @@ export class SqliteLedger implements LedgerStore {
   async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
     const reply = await this.#ask(namespace, from)
     return reply.kind === 'large' ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position)) : reply
+  }
+
+  async unmoved(places: readonly LedgerPlace[]): Promise<readonly boolean[]> {
+    return this.#database.read('unmoved', FAILED, (file) => this.#standing.unmoved(file, places, this.#external))
   }
 
   async #ask(namespace: string, from: Position | undefined): Promise<PullReply> {

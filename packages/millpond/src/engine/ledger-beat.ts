@@ -1,0 +1,124 @@
+// One question for all namespaces of this process over one store, ten times a second: who stands where the store does stays trusted, as of the moment when the
+// question was sent. Who does not is asked for by itself, and is not trusted before that is answered.
+import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
+import { Deadlines } from '../wrap/deadlines.ts'
+
+export const ASK_EVERY_MS = 100
+/** After so many questions one namespace, in turn, is asked for by itself: a server that evicts what nobody touches keeps its record. */
+const TURN = 10
+
+/** A namespace's part of one question, and what comes of it. */
+export interface BeatQuestion extends LedgerPlace {
+  /** It stood there, at the latest when the question was answered and not before it was sent. */
+  stood(sentMonotonic: number, sentWall: number): void
+  /** It may have moved: only the answer to a question of its own is trusted. */
+  pull(): void
+  failed(error: unknown): void
+}
+
+/** A namespace of this process. */
+export interface Rider {
+  readonly patienceMs: number
+  /** Somebody has read it lately: for this one alone the store would be asked. */
+  isInUse(now: number): boolean
+  /** Undefined: it leaves, and asks for itself. */
+  beatQuestion(now: number): BeatQuestion | undefined
+}
+
+/** By the store and by the clock: caches of one process that share both share the question. */
+const beats = new WeakMap<LedgerStore, WeakMap<Clock, Beat>>()
+
+/** Undefined where the store can only be asked for one namespace at a time. */
+export function beatOf(store: LedgerStore | undefined, clock: Clock): Beat | undefined {
+  if (store?.unmoved === undefined) return undefined
+  const byClock = beats.get(store) ?? new WeakMap<Clock, Beat>()
+  beats.set(store, byClock)
+  const beat = byClock.get(clock) ?? new Beat(store, clock)
+  byClock.set(clock, beat)
+  return beat
+}
+
+export class Beat {
+  readonly #store: LedgerStore
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  readonly #riders = new Set<Rider>()
+  #isAsking = false
+  #asked = 0
+  #cancelTimer: (() => void) | undefined
+
+  constructor(store: LedgerStore, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+    this.#deadlines = new Deadlines(clock)
+  }
+
+  join(rider: Rider): void {
+    this.#riders.add(rider)
+    this.#schedule()
+  }
+
+  leave(rider: Rider): void {
+    this.#riders.delete(rider)
+    if (this.#riders.size > 0) return
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+  }
+
+  #schedule(): void {
+    if (this.#isAsking || this.#cancelTimer !== undefined || this.#riders.size === 0) return
+    this.#cancelTimer = this.#clock.after(ASK_EVERY_MS, () => {
+      this.#cancelTimer = undefined
+      void this.#ask()
+    })
+  }
+
+  async #ask(): Promise<void> {
+    const now = this.#clock.monotonic()
+    // While nobody reads nobody asks; who reads again comes back.
+    if (![...this.#riders].some((rider) => rider.isInUse(now))) {
+      this.#riders.clear()
+      return
+    }
+    this.#isAsking = true
+    const { questions, patienceMs } = this.#gather(now)
+    if (questions.length > 0) await this.#askFor(questions, patienceMs)
+    this.#isAsking = false
+    this.#schedule()
+  }
+
+  #gather(now: number): { readonly questions: readonly BeatQuestion[]; readonly patienceMs: number } {
+    const questions: BeatQuestion[] = []
+    let patienceMs = 0
+    for (const rider of this.#riders) {
+      const question = rider.beatQuestion(now)
+      if (question === undefined) this.#riders.delete(rider)
+      else {
+        questions.push(question)
+        patienceMs = Math.max(patienceMs, rider.patienceMs)
+      }
+    }
+    return { questions, patienceMs }
+  }
+
+  async #askFor(questions: readonly BeatQuestion[], patienceMs: number): Promise<void> {
+    const sentMonotonic = this.#clock.monotonic()
+    const sentWall = this.#clock.now()
+    let answers: readonly boolean[]
+    try {
+      answers = await this.#deadlines.hold(this.#unmoved(questions), patienceMs, () => 'ledger: unmoved')
+    } catch (error) {
+      for (const question of questions) question.failed(error)
+      return
+    }
+    const turn = ++this.#asked % TURN === 0 ? (this.#asked / TURN) % questions.length : -1
+    for (const [at, question] of questions.entries()) {
+      if (answers[at] === true) question.stood(sentMonotonic, sentWall)
+      if (answers[at] !== true || at === turn) question.pull()
+    }
+  }
+
+  async #unmoved(places: readonly LedgerPlace[]): Promise<readonly boolean[]> {
+    return this.#store.unmoved?.(places) ?? []
+  }
+}
