@@ -4,7 +4,7 @@ import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
 import { isTenantPart, namespaceOf } from './core/tenant.ts'
-import { Abroad } from './engine/abroad.ts'
+import { ForeignNamespaces } from './engine/foreign-namespaces.ts'
 import type { Cache } from './engine/cache.ts'
 import { describePolicy } from './engine/describe.ts'
 import { InvalidEntrySweep } from './engine/invalid-entry-sweep.ts'
@@ -40,14 +40,14 @@ export class Namespaces {
   readonly #open = new Map<string, Opened>()
   /** What the code says of the codec and selection of an open namespace. */
   readonly #encodings = new Map<string, EncodingOptions>()
-  readonly #abroad: Abroad | undefined
+  readonly #foreign: ForeignNamespaces | undefined
   readonly #sweep: InvalidEntrySweep
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
   readonly #unnamed = new Set<string>()
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts
-    this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
+    this.#foreign = parts.settings.common.dependencies === 'tracked' ? new ForeignNamespaces((namespace) => this.#knownSpace(namespace)) : undefined
     this.#sweep = new InvalidEntrySweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
   }
 
@@ -98,7 +98,7 @@ export class Namespaces {
     if (opened?.space !== space) return undefined
     this.#open.delete(namespace)
     this.#unnamed.delete(namespace)
-    this.#abroad?.forget(namespace)
+    this.#foreign?.forget(namespace)
     this.#parts.settings.close(namespace)
     this.#encodings.delete(namespace)
     return opened
@@ -110,7 +110,7 @@ export class Namespaces {
     const { codec, select } = this.#encodingOf(namespace, encoding)
     const memory = memoryStore()?.space(namespace)
     const space = openSpace(
-      { ...parts, abroad: this.#abroad, moved: () => this.#sweep.moved() },
+      { ...parts, foreign: this.#foreign, moved: () => this.#sweep.moved() },
       namespace,
       settings.open(namespace, code),
       memory,

@@ -18,7 +18,7 @@ export const dependencyTag = (key: string): string => `${MARK}${key}`
 export const dependencyKey = (tag: string): string | undefined => (tag.charCodeAt(0) === MARK_CODE ? tag.slice(1) : undefined)
 
 /** An entry of another namespace, as it was read: judged by that namespace's ledger alone. */
-export interface FromAbroad {
+export interface ForeignEntry {
   readonly namespace: string
   readonly asOf: Position
   readonly key: string
@@ -27,15 +27,15 @@ export interface FromAbroad {
 }
 
 /** The tags of what was computed from the entry: what it was itself computed from elsewhere comes along, its priority does not. */
-export function abroadTags({ namespace, asOf, key, tags }: FromAbroad): readonly string[] {
-  const its = tags.filter((tag) => !isAbroad(tag) && !isPriority(tag))
-  return [`${ABROAD}${JSON.stringify([namespace, asOf.epoch, asOf.seq, key, ...its])}`, ...tags.filter(isAbroad)]
+export function foreignTags({ namespace, asOf, key, tags }: ForeignEntry): readonly string[] {
+  const its = tags.filter((tag) => !isForeignTag(tag) && !isPriority(tag))
+  return [`${ABROAD}${JSON.stringify([namespace, asOf.epoch, asOf.seq, key, ...its])}`, ...tags.filter(isForeignTag)]
 }
 
-export const isAbroad = (tag: string): boolean => tag.charCodeAt(0) === ABROAD_CODE
+export const isForeignTag = (tag: string): boolean => tag.charCodeAt(0) === ABROAD_CODE
 
 /** What such a tag names; undefined for one that was not written by `abroadTags`. */
-export function fromAbroad(tag: string): FromAbroad | undefined {
+export function parseForeignTag(tag: string): ForeignEntry | undefined {
   try {
     const [namespace, epoch, seq, ...names]: unknown[] = JSON.parse(tag.slice(1))
     if (typeof namespace !== 'string' || typeof epoch !== 'string' || typeof seq !== 'number') return undefined
@@ -53,7 +53,7 @@ export function ownTags(tags: readonly string[]): readonly string[] {
 }
 
 /** A tag that the engine makes. */
-export const isInner = (tag: string): boolean => tag.charCodeAt(0) === MARK_CODE || isAbroad(tag) || isPriority(tag)
+export const isInner = (tag: string): boolean => tag.charCodeAt(0) === MARK_CODE || isForeignTag(tag) || isPriority(tag)
 
 const isPriority = (tag: string): boolean => tag.charCodeAt(0) === PRIORITY_CODE
 

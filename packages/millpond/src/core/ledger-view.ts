@@ -68,7 +68,7 @@ export class LedgerView {
   readonly #compile: ViewOptions['compile']
   readonly #names: () => HiddenNames | undefined
   /** Judges tags that name entries of other namespaces; undefined where none are kept. */
-  abroad:
+  foreign:
     | { judge(tags: readonly string[], isForReader?: boolean): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined }
     | undefined
 
@@ -119,7 +119,7 @@ export class LedgerView {
 
   /** May an entry of this key, with these tags, loaded as of `seq`, be accepted? */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
-    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
+    const abroad = this.foreign === undefined ? 'valid' : this.foreign.judge(tags)
     return this.#judge(key, tags, seq, abroad === 'unheard' ? 'invalid' : abroad)
   }
 
@@ -129,7 +129,7 @@ export class LedgerView {
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
     if (epoch !== this.epoch) return 'invalid'
-    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags, false)
+    const abroad = this.foreign === undefined ? 'valid' : this.foreign.judge(tags, false)
     return this.#judge(key, tags, seq, abroad === 'unheard' ? 'valid' : abroad)
   }
 
@@ -191,7 +191,7 @@ export class LedgerView {
   blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
     const names = this.#names()
     const named = names === undefined ? { key, tags } : { key: names.key(key), tags: hide(names, tags) }
-    return this.#blame({ key, tags }, named, seq, isApart) ?? this.abroad?.blame(tags)
+    return this.#blame({ key, tags }, named, seq, isApart) ?? this.foreign?.blame(tags)
   }
 
   /** Which target takes what was computed from the entry, by the names that lines use. */

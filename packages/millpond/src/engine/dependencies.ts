@@ -2,7 +2,7 @@
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
 // an invalidation never has to walk a graph.
-import { abroadTags, dependencyKey, dependencyTag, type FromAbroad, isAbroad, withoutPriority } from '../core/dependency.ts'
+import { foreignTags, dependencyKey, dependencyTag, type ForeignEntry, isForeignTag, withoutPriority } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
@@ -46,19 +46,19 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
   if (lead === undefined) return
   const isOwn = lead.owner === space
   // Another cache's entries are not this one's to judge.
-  if (!isOwn && lead.owner.abroad !== space.abroad) return
+  if (!isOwn && lead.owner.foreign !== space.foreign) return
   const noted = isOwn
     ? [dependencyTag(key), ...withoutPriority(tags)]
-    : abroadTags(asKnownThere(space, { namespace: space.id.name, asOf, key, tags }))
+    : foreignTags(asKnownThere(space, { namespace: space.id.name, asOf, key, tags }))
   lead.addTags(noted)
   for (const load of lead.batch) if (load !== lead) load.addTags(noted)
 }
 
 /** Keys and tags that are hidden stay so, whoever reads them: the other namespace may hide nothing. */
-function asKnownThere(space: Space, read: FromAbroad): FromAbroad {
+function asKnownThere(space: Space, read: ForeignEntry): ForeignEntry {
   const names = namesOf(space)
   if (names === undefined) return read
-  return { ...read, key: names.key(read.key), tags: withoutPriority(read.tags).map((tag) => (isAbroad(tag) ? tag : names.tag(tag))) }
+  return { ...read, key: names.key(read.key), tags: withoutPriority(read.tags).map((tag) => (isForeignTag(tag) ? tag : names.tag(tag))) }
 }
 
 function inherited(space: Space, key: string): readonly string[] {

@@ -52,7 +52,7 @@ export async function readFar(
     const asked = wanted
     const decoded = decodeAll(space, far, answer.value, isAgain || isQuiet ? undefined : (index) => keys[asked[index] ?? 0] ?? '')
     const parts = decoded instanceof Promise ? await decoded : decoded
-    const hearing = space.abroad?.hear(parts.map((part) => part?.tags))
+    const hearing = space.foreign?.hear(parts.map((part) => part?.tags))
     if (hearing !== undefined) await hearing
     // A target that was forgotten meanwhile may be that of an entry which was read before its step.
     const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor

@@ -65,7 +65,7 @@ export class LoadCompletion implements Ending {
     space.watch.latency.load.record(ms)
     try {
       const values = 'one' in loader ? [answer] : checkValues(answer, this.#loads.length)
-      const hearing = space.abroad?.hear(this.#loads.map((load) => load.tags))
+      const hearing = space.foreign?.hear(this.#loads.map((load) => load.tags))
       if (hearing === undefined && space.ledger.trusted()) this.#complete(values, ms, true)
       else void this.#completeLater(values, ms, hearing)
     } catch (error) {

@@ -28,7 +28,7 @@ interface Waiting {
 
 /** A space, as far as loads know one. */
 interface Owner {
-  readonly abroad: object | undefined
+  readonly foreign: object | undefined
 }
 
 /** What a caller has set by hand, in a loader's place: see `miss-lease.ts`. */

@@ -1,6 +1,6 @@
 // Making the view of the ledger as new as a call demands, before anything is accepted.
 import { decodeToken } from '../invalidate/token.ts'
-import type { Demand } from './abroad.ts'
+import type { Demand } from './foreign-namespaces.ts'
 import type { Space } from './space.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { Space } from './space.ts'
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
   const here = readyHere(space, mark, demand)
-  const abroad = space.abroad?.catchUp(demand) ?? true
+  const abroad = space.foreign?.catchUp(demand) ?? true
   if (abroad === true) return here
   return Promise.all([here, abroad]).then((answers) => answers.every(Boolean))
 }

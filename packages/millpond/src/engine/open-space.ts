@@ -96,7 +96,7 @@ export function openSpace(
       },
     },
   )
-  ledger.view.abroad = parts.abroad
+  ledger.view.foreign = parts.foreign
   const space: Space = {
     id: { cache: parts.cacheName, name: namespace, prefix },
     settings,
@@ -104,8 +104,8 @@ export function openSpace(
     memory,
     far: parts.far,
     ledger,
-    isAlone: ledger.isLocal && parts.abroad === undefined,
-    abroad: parts.abroad,
+    isAlone: ledger.isLocal && parts.foreign === undefined,
+    foreign: parts.foreign,
     loads: new InFlightLoads(),
     alarms: new Alarms(clock),
     fence: new ReadFence(),

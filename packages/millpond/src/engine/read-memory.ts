@@ -1,7 +1,7 @@
 // What memory may serve of a key, fresh or stale.
 import type { MemorySpace } from '../core/contracts.ts'
 import { idAtOrigin } from '../core/relay.ts'
-import type { Abroad } from './abroad.ts'
+import type { ForeignNamespaces } from './foreign-namespaces.ts'
 import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
 import { expireInMemory } from './expire-in-memory.ts'
@@ -36,8 +36,8 @@ function isStillGood(space: Space, memory: MemorySpace, slot: number, key: strin
 
 /** Nothing that has been said elsewhere speaks against it. */
 function isHeard(space: Space, memory: MemorySpace, slot: number, key: string): boolean {
-  const { ledger, abroad } = space
-  return ledger.trusted() && (abroad === undefined || holdsAbroad(space, abroad, memory, key, slot))
+  const { ledger, foreign } = space
+  return ledger.trusted() && (foreign === undefined || isForeignValid(space, foreign, memory, key, slot))
 }
 
 const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based', clear: 'cleared' } as const
@@ -54,7 +54,7 @@ function confirm(space: Space, memory: MemorySpace, key: string, slot: number): 
 }
 
 /** While a ledger elsewhere has to be asked the entry stays, and is not served. */
-function holdsAbroad(space: Space, abroad: Abroad, memory: MemorySpace, key: string, slot: number, isForReader = true): boolean {
+function isForeignValid(space: Space, abroad: ForeignNamespaces, memory: MemorySpace, key: string, slot: number, isForReader = true): boolean {
   const judgement = abroad.judge(memory.tags(slot), isForReader)
   if (judgement === 'invalid' || judgement === 'stale') giveUp(space, memory, key, slot, judgement)
   return judgement === 'valid'
@@ -63,7 +63,7 @@ function holdsAbroad(space: Space, abroad: Abroad, memory: MemorySpace, key: str
 /** Judges an entry for nobody: what is invalid goes, and what is not need not be judged by the read that comes next. */
 export function settle(space: Space, memory: MemorySpace, slot: number, key: string): void {
   if (memory.asOf(slot) < space.ledger.view.head && !confirm(space, memory, key, slot)) return
-  if (space.abroad !== undefined) holdsAbroad(space, space.abroad, memory, key, slot, false)
+  if (space.foreign !== undefined) isForeignValid(space, space.foreign, memory, key, slot, false)
 }
 
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */

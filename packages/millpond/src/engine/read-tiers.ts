@@ -1,5 +1,5 @@
 // Reading without a loader: what memory and the far tiers hold.
-import type { Demand } from './abroad.ts'
+import type { Demand } from './foreign-namespaces.ts'
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
 import type { Found } from './found.ts'

@@ -248,18 +248,18 @@ const movedSince = (space: Space, load: Load, now: number): boolean =>
   (load.asOf.epoch === space.ledger.view.epoch &&
     load.asOf.seq < now &&
     space.ledger.view.concerning(load.key, load.tags) > load.asOf.seq) ||
-  movedAbroad(space, load.tags)
+  foreignMoved(space, load.tags)
 
 /** What it was computed from in another namespace has moved. */
-function movedAbroad({ abroad }: Space, tags: readonly string[]): boolean {
-  const judgement = abroad === undefined ? 'valid' : abroad.judge(tags)
+function foreignMoved({ foreign }: Space, tags: readonly string[]): boolean {
+  const judgement = foreign === undefined ? 'valid' : foreign.judge(tags)
   return judgement === 'invalid' || judgement === 'stale'
 }
 
 /** A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
 function isTooOld({ space, joinedAt, isJoined }: Journey, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
-  if (isJoined && movedAbroad(space, found.tags)) return true
+  if (isJoined && foreignMoved(space, found.tags)) return true
   const { view } = space.ledger
   if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return false
   const moved = view.concerning(key, found.tags)

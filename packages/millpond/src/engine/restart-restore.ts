@@ -74,7 +74,7 @@ async function restoreItems(snapshot: OpenSnapshot, store: MemoryStore, open: (n
     const space = await ready(item.space)
     const parts = space?.memory === undefined ? undefined : await item.decode(space.codec)
     if (space?.memory === undefined || parts === undefined) continue
-    await space.abroad?.hear([parts.tags])
+    await space.foreign?.hear([parts.tags])
     const before = store.entries
     if (!restore(space, space.memory, item, parts)) continue
     brought.push({ memory: space.memory, key: parts.key, hits: item.hits })

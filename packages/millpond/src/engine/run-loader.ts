@@ -96,11 +96,11 @@ class LoaderContext implements LoadContext {
 }
 
 /** A ledger that does not answer leaves it open, and what nobody can vouch for counts as outdated. */
-function isOutdated({ ledger, abroad }: Pick<Space, 'ledger' | 'abroad'>, load: Load): boolean | Promise<boolean> {
+function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'abroad'>, load: Load): boolean | Promise<boolean> {
   const judge = (isHeard: boolean): boolean =>
     !isHeard || load.isOutdated || ledger.view.judgeAt(load.key, load.tags, load.asOf) !== 'valid'
   if (ledger.isLocal) return judge(true)
-  return Promise.all([ledger.hear(ledger.asked), abroad?.hear([load.tags])]).then(([isHeard]) => judge(isHeard))
+  return Promise.all([ledger.hear(ledger.asked), foreign?.hear([load.tags])]).then(([isHeard]) => judge(isHeard))
 }
 
 /** Its own property, so that a loader may spread it. */

@@ -7,7 +7,7 @@ import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
 import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
-import type { Abroad } from './abroad.ts'
+import type { ForeignNamespaces } from './foreign-namespaces.ts'
 import type { Alarms } from './alarms.ts'
 import type { Eraser } from './erasure.ts'
 import type { InFlightLoads } from './in-flight-loads.ts'
@@ -79,7 +79,7 @@ export interface Space {
   /** No ledger but its own, in this process, has a say in what memory holds. */
   readonly isAlone: boolean
   /** Where loaders' reads are tracked: the same for all namespaces of a cache. */
-  readonly abroad: Abroad | undefined
+  readonly foreign: ForeignNamespaces | undefined
   readonly loads: InFlightLoads
   /** Hard timeouts of its loads. */
   readonly alarms: Alarms

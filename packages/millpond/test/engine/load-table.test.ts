@@ -12,7 +12,7 @@ const START = {
   hardMs: 1000,
   isBackground: false,
 }
-const loadOf = (key: string): Load => new Load({ abroad: undefined }, key, { cause: 'cold' }, START)
+const loadOf = (key: string): Load => new Load({ foreign: undefined }, key, { cause: 'cold' }, START)
 
 it('finds what is under way, whatever ended before and however often the map was made anew', () => {
   // Three of four end what is under way: of so many keys most have ended, which is when the map is made anew.

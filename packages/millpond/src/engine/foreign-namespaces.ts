@@ -2,7 +2,7 @@
 //
 // Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both. A namespace whose ledger does not
 // answer leaves what was computed from it unaccepted, as it does its own entries.
-import { type FromAbroad, fromAbroad, isAbroad } from '../core/dependency.ts'
+import { type ForeignEntry, parseForeignTag, isForeignTag } from '../core/dependency.ts'
 import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
 import type { Consistency } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
@@ -19,19 +19,19 @@ export interface Demand {
 }
 
 /** A space, as far as another one has to know it. */
-interface There {
+interface ForeignNamespace {
   readonly id: { readonly name: string; readonly prefix: string }
   readonly ledger: Ledger
 }
 
-export class Abroad {
-  readonly #spaceOf: (namespace: string) => There | undefined
-  readonly #parsed = new Map<string, FromAbroad | undefined>()
+export class ForeignNamespaces {
+  readonly #spaceOf: (namespace: string) => ForeignNamespace | undefined
+  readonly #parsed = new Map<string, ForeignEntry | undefined>()
   /** Namespaces whose ledgers have been asked for this, so that a read that demands the latest knows whom to ask. */
-  readonly #asked = new Map<string, There>()
+  readonly #asked = new Map<string, ForeignNamespace>()
 
   /** `spaceOf`: undefined where there can be none. */
-  constructor(spaceOf: (namespace: string) => There | undefined) {
+  constructor(spaceOf: (namespace: string) => ForeignNamespace | undefined) {
     this.#spaceOf = spaceOf
   }
 
@@ -42,12 +42,12 @@ export class Abroad {
   judge(tags: readonly string[], isForReader = true): Judgement | 'unheard' {
     let worst: Judgement = 'valid'
     for (const tag of tags) {
-      if (!isAbroad(tag)) continue
+      if (!isForeignTag(tag)) continue
       const from = this.#parse(tag)
       const there = from && this.#spaceOf(from.namespace)
       if (from === undefined || there === undefined) return 'invalid'
       if (!this.#isHeard(there, isForReader)) return 'unheard'
-      const judgement = judgeThere(there.ledger.view, from)
+      const judgement = judgeForeign(there.ledger.view, from)
       if (judgement === 'invalid') return 'invalid'
       if (judgement === 'stale') worst = 'stale'
     }
@@ -57,9 +57,9 @@ export class Abroad {
   /** Which target there has taken what was read. Its number is that ledger's, so it is left out. */
   blame(tags: readonly string[]): Blame | undefined {
     for (const tag of tags) {
-      const from = isAbroad(tag) ? this.#parse(tag) : undefined
+      const from = isForeignTag(tag) ? this.#parse(tag) : undefined
       const view = from && this.#spaceOf(from.namespace)?.ledger.view
-      if (from === undefined || view === undefined || judgeThere(view, from) === 'valid') continue
+      if (from === undefined || view === undefined || judgeForeign(view, from) === 'valid') continue
       const { kind, name } = view.blameDependent(from.key, from.tags, from.asOf.seq) ?? { kind: 'clear', name: '' }
       return { kind, name, seq: 0 }
     }
@@ -68,10 +68,10 @@ export class Abroad {
 
   /** Asks the ledgers that have to be asked before these tags can be judged; undefined where there are none. */
   hear(lists: Iterable<readonly string[] | undefined>): Promise<unknown> | undefined {
-    const unheard = new Map<string, There>()
+    const unheard = new Map<string, ForeignNamespace>()
     for (const tags of lists) {
       for (const tag of tags ?? []) {
-        const from = isAbroad(tag) ? this.#parse(tag) : undefined
+        const from = isForeignTag(tag) ? this.#parse(tag) : undefined
         const there = from && this.#spaceOf(from.namespace)
         if (there !== undefined && !this.#isHeard(there)) unheard.set(there.id.name, there)
       }
@@ -99,26 +99,26 @@ export class Abroad {
   }
 
   /** The first question is a new one, whatever is known: whoever demands the latest did not know of this namespace. */
-  #ask(name: string, there: There): Promise<boolean> {
+  #ask(name: string, there: ForeignNamespace): Promise<boolean> {
     if (this.#asked.get(name) === there) return there.ledger.ensure()
     this.#asked.set(name, there)
     return there.ledger.refresh()
   }
 
-  #isHeard({ id, ledger }: There, isForReader = true): boolean {
+  #isHeard({ id, ledger }: ForeignNamespace, isForReader = true): boolean {
     if (ledger.isLocal) return true
     return this.#asked.get(id.name)?.ledger === ledger && (isForReader ? ledger.trusted() : ledger.isTrusted)
   }
 
-  #parse(tag: string): FromAbroad | undefined {
+  #parse(tag: string): ForeignEntry | undefined {
     const known = this.#parsed.get(tag)
     if (known !== undefined) return known
     if (this.#parsed.size >= MAX_PARSED) this.#parsed.clear()
-    const from = fromAbroad(tag)
+    const from = parseForeignTag(tag)
     this.#parsed.set(tag, from)
     return from
   }
 }
 
-const judgeThere = (view: LedgerView, { key, tags, asOf }: FromAbroad): Judgement =>
+const judgeForeign = (view: LedgerView, { key, tags, asOf }: ForeignEntry): Judgement =>
   asOf.epoch === view.epoch ? view.judgeDependent(key, tags, asOf.seq) : 'invalid'
