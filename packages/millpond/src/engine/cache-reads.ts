@@ -8,7 +8,7 @@ import { type Explanation, explain as explainKey } from './explain.ts'
 import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
 import type { Found } from './found.ts'
 import type { Lease } from './held-lease.ts'
-import { type Answer, type LeaseOptions, readOrLease } from './miss-lease.ts'
+import { type LeaseOutcome, type LeaseOptions, readOrLease } from './miss-lease.ts'
 import { countStale } from './misses.ts'
 import { freshSlot, hitAt, hitValue } from './read-memory.ts'
 import { readTiers } from './read-tiers.ts'
@@ -113,12 +113,12 @@ export async function getEntry<T>(space: Space, key: Key, given: EntryReadOption
   return { kind: isHit ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()), ...lease }
 }
 
-async function look(space: Space, key: string, options: ReadOptions | undefined): Promise<Answer> {
+async function look(space: Space, key: string, options: ReadOptions | undefined): Promise<LeaseOutcome> {
   const [found] = await read(space, [key], options, true)
   return { found, lease: undefined }
 }
 
-function lookOrLease(space: Space, key: string, { lease, ...options }: EntryReadOptions): Promise<Answer> {
+function lookOrLease(space: Space, key: string, { lease, ...options }: EntryReadOptions): Promise<LeaseOutcome> {
   if (lease === undefined) return look(space, key, options)
   checkOpen(space)
   const call = { began: space.services.clock.monotonic(), isQuiet: options.quiet === true }

@@ -6,7 +6,7 @@ import type { Attempt } from '../wrap/attempt.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
 import { storageName } from '../wrap/storage-name.ts'
 import { codecOf } from './encoding.ts'
-import { isMeantBy, isNamedBy, type Meant } from './erase-here.ts'
+import { isMeantBy, isNamedBy, type ErasureTargets } from './erase-here.ts'
 import { listed } from './listing.ts'
 import { type FarTier, ledgerTier, type Space } from './space.ts'
 
@@ -19,7 +19,7 @@ const SLACK_MS = 50
  * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many there were.
  * @throws MillpondError `TIER_FAILED`.
  */
-export async function eraseFar(space: Space, far: FarTier, meant: Meant | undefined): Promise<number> {
+export async function eraseFar(space: Space, far: FarTier, meant: ErasureTargets | undefined): Promise<number> {
   const { guarded } = far
   const { prefix } = space.id
   if (meant === undefined) return cleared(await guarded.clear(prefix), guarded.name)
@@ -45,7 +45,7 @@ export function arrived({ far, services }: Space): Promise<void> {
 }
 
 /** Each of what is meant is named, and lies in one place. */
-export function isNamedOut({ settings }: Space, { guarded }: FarTier, meant: Meant): boolean {
+export function isNamedOut({ settings }: Space, { guarded }: FarTier, meant: ErasureTargets): boolean {
   const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
   return settings.dependencies === 'off' && !isInPieces && meant.tags.size === meant.keys.size
 }
@@ -59,7 +59,7 @@ export async function dropWhole({ guarded }: FarTier, names: readonly string[]):
 }
 
 /** Entries first: what they list is kept, and all other pieces belong to what was replaced or goes now. */
-async function sweep(space: Space, far: FarTier, meant: Meant): Promise<number> {
+async function sweep(space: Space, far: FarTier, meant: ErasureTargets): Promise<number> {
   const { guarded } = far
   // What was written before keys were hidden says what it is.
   const isMeant = isMeantBy(space, meant)

@@ -2,17 +2,17 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'
-import type { ErasedWrite, IsMeant } from './erasure.ts'
+import type { ErasedWrite, ErasurePredicate } from './erasure.ts'
 import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
 
 /** What is meant, named as in the ledger's line; undefined where that names everything. */
-export interface Meant {
+export interface ErasureTargets {
   readonly keys: ReadonlySet<string>
   readonly tags: ReadonlySet<string>
 }
 
-export function meantBy(targets: readonly Target[]): Meant | undefined {
+export function meantBy(targets: readonly Target[]): ErasureTargets | undefined {
   const keys = new Set<string>()
   const tags = new Set<string>()
   for (const target of targets) {
@@ -26,7 +26,7 @@ export function meantBy(targets: readonly Target[]): Meant | undefined {
 }
 
 /** Of keys and tags as this process knows them. */
-export function isMeantBy(space: Space, meant: Meant | undefined): IsMeant {
+export function isMeantBy(space: Space, meant: ErasureTargets | undefined): ErasurePredicate {
   if (meant === undefined) return () => true
   const names = namesOf(space)
   if (names === undefined) return (key, tags) => isNamedBy(meant, key, tags())
@@ -39,7 +39,7 @@ export function isMeantBy(space: Space, meant: Meant | undefined): IsMeant {
 }
 
 /** Of keys and tags as the ledger knows them. */
-export const isNamedBy = (meant: Meant, key: string, tags: readonly string[]): boolean =>
+export const isNamedBy = (meant: ErasureTargets, key: string, tags: readonly string[]): boolean =>
   meant.keys.has(key) || tags.some((tag) => meant.tags.has(tag))
 
 /** Memory at once, as far as it takes one turn; the rest behind. */
@@ -63,7 +63,7 @@ export function forgetKeys({ id, codec, far }: Space): void {
 /** How long the walk holds the event loop, in milliseconds. */
 const HOLD_MS = 5
 
-async function sweepMemory(space: Space, isMeant: IsMeant): Promise<void> {
+async function sweepMemory(space: Space, isMeant: ErasurePredicate): Promise<void> {
   const { memory, services } = space
   if (memory === undefined) return
   let since = services.clock.monotonic()

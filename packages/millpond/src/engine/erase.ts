@@ -11,7 +11,7 @@ import { checkKey, checkTags, encodeKey, keyList } from '../core/key.ts'
 import { isTenantPart, namespaceOf } from '../core/tenant.ts'
 import { MAX_KEYS } from '../invalidate/criteria.ts'
 import { arrived, eraseFar, isNamedOut, isOfFew } from './erase-far.ts'
-import { eraseHere, type Meant, meantBy } from './erase-here.ts'
+import { eraseHere, type ErasureTargets, meantBy } from './erase-here.ts'
 import type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './erasure.ts'
 import { forget } from './forget.ts'
 import { hiddenTargets, namesOf } from './hidden.ts'
@@ -47,7 +47,7 @@ export async function erase(space: Space, spaces: Spaces, subject: ErasureSubjec
   if (subject.tenant !== undefined) return eraseTenant(space, spaces, subject.tenant, started)
   const keys = subject.keys === undefined ? [] : keyList(subject.keys, 'erase').map((key) => checkKey(encodeKey(key)))
   const tags = subject.tags === undefined ? [] : checkTags(subject.tags, MAX_KEYS)
-  const meant: Meant = { keys: new Set(keys), tags: new Set([...tags, ...keys.map(dependencyTag)]) }
+  const meant: ErasureTargets = { keys: new Set(keys), tags: new Set([...tags, ...keys.map(dependencyTag)]) }
   return sum(await scrubbed(space, [await eraseIn(space, meant)]), undefined, started, space)
 }
 
@@ -135,7 +135,7 @@ interface Part {
 }
 
 /** @param meant undefined for everything. */
-async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKeys): Promise<Part> {
+async function eraseIn(space: Space, meant: ErasureTargets | undefined, keys?: ShreddedKeys): Promise<Part> {
   const receipt = await forget(space, {
     ...(meant === undefined
       ? { all: true }
@@ -168,7 +168,7 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
 function fateIn(
   space: Space,
   far: FarTier,
-  meant: Meant | undefined,
+  meant: ErasureTargets | undefined,
   { isApplied }: Receipt,
   keys: ShreddedKeys | undefined,
 ): Pick<ErasedTier, 'state' | 'until' | 'error'> {

@@ -25,10 +25,10 @@ export interface ErasedWrite {
 }
 
 /** Is what lies under the key meant? Tags are looked at where keys do not decide. */
-export type IsMeant = (key: string, tags: () => readonly string[]) => boolean
+export type ErasurePredicate = (key: string, tags: () => readonly string[]) => boolean
 
 /** Forgets queued writes that are meant, for good. */
-export type Eraser = (isMeant: IsMeant) => Promise<readonly ErasedWrite[]>
+export type Eraser = (isMeant: ErasurePredicate) => Promise<readonly ErasedWrite[]>
 
 /** What an erasure came to in one tier. */
 export interface ErasedTier {

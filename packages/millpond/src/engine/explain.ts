@@ -9,8 +9,8 @@ import type { Position } from '../core/ledger.ts'
 import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { chosenTtlOf } from './chosen-ttl.ts'
 import { decodeAll, positionOf } from './encoding.ts'
-import type { Gone } from './gone.ts'
-import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
+import type { MissReason } from './miss-reason.ts'
+import { causeOf, GONE_UNSEEN, missReasonInMemory, toldOf, missReason } from './misses.ts'
 import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -96,14 +96,14 @@ function sourceOf(space: Space, key: string): Pick<Explanation, 'source'> {
 }
 
 /** As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of the key's end. */
-function leadingCause(space: Space, key: string, tiers: readonly TierExplanation[]): Gone {
+function leadingCause(space: Space, key: string, tiers: readonly TierExplanation[]): MissReason {
   const below = tiers.filter(({ tier, cause }) => tier !== MEMORY && cause !== 'switched_off')
   const best =
     tiers.find(({ cause }) => cause === 'ledger_unreachable') ??
     below.find(({ state }) => state === 'invalid' || state === 'stale' || state === 'expired') ??
     below.find(({ state }) => state === 'unavailable') ??
     tiers.find(({ state }) => state !== 'absent' && state !== 'unavailable')
-  return best?.cause === undefined ? whyGone(space, key) : { ...best, cause: best.cause }
+  return best?.cause === undefined ? missReason(space, key) : { ...best, cause: best.cause }
 }
 
 function explainMemory(space: Space, key: string, isTrusted: boolean): TierExplanation {
@@ -111,7 +111,7 @@ function explainMemory(space: Space, key: string, isTrusted: boolean): TierExpla
   const { clock } = space.services
   const about = { tier: MEMORY, scope: 'process' as const }
   const slot = memory?.find(key) ?? -1
-  if (memory === undefined || slot < 0) return { ...about, state: 'absent', ...toldOf(goneFromMemory(space, key)) }
+  if (memory === undefined || slot < 0) return { ...about, state: 'absent', ...toldOf(missReasonInMemory(space, key)) }
   const now = clock.now()
   const held = {
     ...about,
@@ -191,8 +191,8 @@ function judged(
 }
 
 /** What took it from memory took it from there alone: why a tier below does not have it either is not known then. */
-function goneFromBelow(space: Space, key: string): Gone {
-  const gone = whyGone(space, key)
+function goneFromBelow(space: Space, key: string): MissReason {
+  const gone = missReason(space, key)
   return OF_MEMORY.has(gone.cause) ? { cause: 'unknown', detail: GONE_UNSEEN } : gone
 }
 

@@ -13,7 +13,7 @@ export interface ReportOptions {
 }
 
 /** Where this process is, by an answer that it asked for just now. */
-export interface Standing {
+export interface CurrentPosition {
   readonly isUp: boolean
   /** Nothing waits to be sent. */
   readonly isPaid: boolean
@@ -43,7 +43,7 @@ export class Reports {
     })
   }
 
-  async acked(sent: Position | undefined, timeoutMs: number, ask: () => Promise<Standing>): Promise<readonly string[]> {
+  async acked(sent: Position | undefined, timeoutMs: number, ask: () => Promise<CurrentPosition>): Promise<readonly string[]> {
     const { store, namespace, clock, trustMs } = this.#options
     if (store?.nodes === undefined) return []
     const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))

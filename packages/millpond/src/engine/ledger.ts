@@ -16,7 +16,7 @@ import { ASK_EVERY_MS, type Beat, type BeatQuestion, beatOf, type Rider } from '
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
-import { Owed } from './owed.ts'
+import { PendingInvalidations } from './pending-invalidations.ts'
 import { OwnSteps } from './own-steps.ts'
 
 export interface LedgerOptions {
@@ -76,7 +76,7 @@ export class Ledger implements Rider {
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
   #unfollow: (() => void) | undefined
-  readonly #owed: Owed
+  readonly #owed: PendingInvalidations
   readonly #queue: LedgerQueue
   readonly #pace = new Pace()
   readonly #reports: Reports
@@ -93,7 +93,7 @@ export class Ledger implements Rider {
     this.view = new LedgerView(lazyId(), { compile: options.compile, names: options.names })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
-    this.#owed = new Owed(options.namespace, options.outbox)
+    this.#owed = new PendingInvalidations(options.namespace, options.outbox)
     this.#queue = ledgerQueue(options.namespace, options.clock, options.timeoutMs, this.#pace, (change, command) =>
       this.#step(change, command),
     )
@@ -406,7 +406,7 @@ export class Ledger implements Rider {
   /** `false`: a step has failed. Whether the store is to blame shows when it is asked. */
   async #pay(store: LedgerStore): Promise<boolean> {
     try {
-      await this.#owed.pay(async (change) => {
+      await this.#owed.sendAll(async (change) => {
         const advanced = await this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
         this.#owed.accept()
         this.#applyOwn(change, advanced) // what comes next is the question itself

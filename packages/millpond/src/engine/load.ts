@@ -4,8 +4,8 @@ import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import type { Found } from './found.ts'
-import type { Gone } from './gone.ts'
-import { LateSignal } from './late-signal.ts'
+import type { MissReason } from './miss-reason.ts'
+import { LazyAbortSignal } from './lazy-abort-signal.ts'
 
 /** How a load begins. */
 export interface LoadStart {
@@ -49,7 +49,7 @@ export class Load {
   readonly key: string
   readonly #start: LoadStart
   /** What memory and the past say of the key. */
-  readonly gone: Gone
+  readonly missReason: MissReason
   /** Why the key has to be loaded. */
   cause: MissCause
   /** A refresh behind a stale value: it goes on when nobody waits. */
@@ -81,7 +81,7 @@ export class Load {
   waiters = 0
   #tags: readonly string[]
   #ownTags: Set<string> | undefined
-  #givenUp: LateSignal | undefined
+  #givenUp: LazyAbortSignal | undefined
   #state: 'open' | 'completed' | 'failed' = 'open'
   #found: Found | undefined
   #error: unknown
@@ -90,10 +90,10 @@ export class Load {
   /** Who would take an expired value, should one be met. */
   #hopes: (() => void)[] | undefined
 
-  constructor(owner: Owner, key: string, gone: Gone, start: LoadStart) {
+  constructor(owner: Owner, key: string, gone: MissReason, start: LoadStart) {
     this.owner = owner
     this.key = key
-    this.gone = gone
+    this.missReason = gone
     this.cause = gone.cause
     this.#start = start
     this.#tags = start.tags
@@ -124,8 +124,8 @@ export class Load {
   }
 
   /** Fires at the hard timeout, and when the last waiter has left. */
-  get givenUp(): LateSignal {
-    this.#givenUp ??= new LateSignal()
+  get givenUp(): LazyAbortSignal {
+    this.#givenUp ??= new LazyAbortSignal()
     return this.#givenUp
   }
 

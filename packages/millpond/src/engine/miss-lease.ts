@@ -34,12 +34,12 @@ const MAX_MS = 3_600_000
 
 const SHAPE: Shape<LeaseOptions> = { for: duration, wait: flag }
 
-interface Wish {
+interface LeaseRequest {
   readonly ms: number
   readonly mayWait: boolean
 }
 
-function wishOf(given: true | LeaseOptions, { settings }: Space): Wish {
+function wishOf(given: true | LeaseOptions, { settings }: Space): LeaseRequest {
   const options = given === true ? {} : given
   checkOptions<LeaseOptions>(options, SHAPE, 'lease')
   const { hardMs } = settings.policy
@@ -50,7 +50,7 @@ function wishOf(given: true | LeaseOptions, { settings }: Space): Wish {
 }
 
 /** What a caller comes back with: an entry, a lease, both (what is expired may be shown meanwhile), or neither. */
-export interface Answer {
+export interface LeaseOutcome {
   readonly found: Found | undefined
   readonly lease: MissLease | undefined
 }
@@ -65,14 +65,14 @@ export async function readOrLease(
   given: true | LeaseOptions,
   options: ReadOptions,
   policy: LoadPolicy,
-): Promise<Answer> {
+): Promise<LeaseOutcome> {
   const { signal, after, quiet } = options
   checkSignal(signal)
-  const asking = new Asking(space, key, wishOf(given, space))
+  const asking = new LeaseWaiter(space, key, wishOf(given, space))
   const journey = new Journey(space, asking.loader, byHand(policy), { signal: asking.left.signal, after, quiet })
   const stop = signal === undefined ? undefined : onAbort(signal, () => asking.left.abort(signal.reason))
   try {
-    const read = readThrough(journey, key).then((found): Answer => ({ found, lease: undefined }))
+    const read = readThrough(journey, key).then((found): LeaseOutcome => ({ found, lease: undefined }))
     const { found, lease } = await Promise.race([asking.answer, read])
     if (lease !== undefined && signal?.aborted === true) {
       lease.release() // given in the same turn in which the caller left
@@ -99,19 +99,19 @@ const byHand = (policy: LoadPolicy): LoadPolicy => ({
 })
 
 /** A caller who asks for a lease. */
-class Asking {
-  readonly answer: Promise<Answer>
+class LeaseWaiter {
+  readonly answer: Promise<LeaseOutcome>
   readonly loader: AnyLoader
   /** Aborts when nobody waits for the read any more. */
   readonly left = new AbortController()
   isOver = false
   readonly #space: Space
   readonly #key: string
-  readonly #wish: Wish
-  #resolve: (answer: Answer) => void = () => {}
+  readonly #wish: LeaseRequest
+  #resolve: (answer: LeaseOutcome) => void = () => {}
   #hopes: Load | undefined
 
-  constructor(space: Space, key: string, wish: Wish) {
+  constructor(space: Space, key: string, wish: LeaseRequest) {
     this.#space = space
     this.#key = key
     this.#wish = wish
@@ -140,7 +140,7 @@ class Asking {
       this.#hopes = load
       return
     }
-    if (found === undefined) countMiss(this.#space, this.#key, load.cause, load.gone)
+    if (found === undefined) countMiss(this.#space, this.#key, load.cause, load.missReason)
     this.#end({ found, lease: undefined })
     this.left.abort()
   }
@@ -150,7 +150,7 @@ class Asking {
     return staleInMemory(this.#space, this.#key, POSITIVE_INFINITY) ?? staleInTier(this.#space, load, POSITIVE_INFINITY)
   }
 
-  #end(answer: Answer): void {
+  #end(answer: LeaseOutcome): void {
     this.isOver = true
     this.#resolve(answer)
   }

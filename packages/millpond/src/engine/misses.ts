@@ -2,15 +2,15 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Blame } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
-import type { Gone } from './gone.ts'
+import type { MissReason } from './miss-reason.ts'
 import type { Removal } from './removal-history.ts'
 import { MEMORY } from './route.ts'
 import { isAsked } from './route-tiers.ts'
 import type { Space } from './space.ts'
 
-const COLD: Gone = Object.freeze({ cause: 'cold' })
-const EXPIRED: Gone = Object.freeze({ cause: 'expired_ttl' })
-const SWITCHED_OFF: Gone = Object.freeze({ cause: 'switched_off' })
+const COLD: MissReason = Object.freeze({ cause: 'cold' })
+const EXPIRED: MissReason = Object.freeze({ cause: 'expired_ttl' })
+const SWITCHED_OFF: MissReason = Object.freeze({ cause: 'switched_off' })
 
 export const GONE_UNSEEN = 'gone from its tier before its time, in a way that this process has not seen'
 
@@ -18,7 +18,7 @@ export const GONE_UNSEEN = 'gone from its tier before its time, in a way that th
 const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
 
 /** Costs a hash of the key and a look-up. `slot`: where memory has the key. */
-export function whyGone(space: Space, key: string, slot = space.memory?.find(key) ?? -1): Gone {
+export function missReason(space: Space, key: string, slot = space.memory?.find(key) ?? -1): MissReason {
   const { memory, watch, services } = space
   if (isKeptNowhere(space)) return SWITCHED_OFF
   const hash = watch.hash(key)
@@ -37,7 +37,7 @@ function isKeptNowhere(space: Space): boolean {
 }
 
 /** The same of memory alone, whatever happened below it since. */
-export function goneFromMemory(space: Space, key: string): Gone {
+export function missReasonInMemory(space: Space, key: string): MissReason {
   const { removals } = space.watch
   const hash = space.watch.hash(key)
   const removal = removals.find(hash)
@@ -45,7 +45,7 @@ export function goneFromMemory(space: Space, key: string): Gone {
 }
 
 /** What became of the entry since: a tier below may have had it longer. */
-function afterRemoval({ far, watch, services }: Space, removal: Removal): Gone {
+function afterRemoval({ far, watch, services }: Space, removal: Removal): MissReason {
   const { cause, at, until } = removal
   const { cleared } = watch
   const isOver = until <= services.clock.coarse
@@ -58,7 +58,7 @@ function afterRemoval({ far, watch, services }: Space, removal: Removal): Gone {
   return removal
 }
 
-function forgotten({ watch, services }: Space): Gone {
+function forgotten({ watch, services }: Space): MissReason {
   const since = services.clock.now() - watch.removals.forgottenAt
   const detail = Number.isFinite(since)
     ? `it was here, and left longer ago than is remembered: ${ago(since)}`
@@ -72,7 +72,7 @@ function ago(ms: number): string {
 }
 
 /** As people are told it. */
-export function toldOf({ cause, at, receipt, detail }: Gone): Gone {
+export function toldOf({ cause, at, receipt, detail }: MissReason): MissReason {
   return {
     cause,
     ...(at === undefined ? {} : { at }),
@@ -97,7 +97,7 @@ export function causeOf(blame: Blame | undefined): MissCause {
  * A caller's read of a key came to nothing: counted, and told to whoever listens. `gone` is what memory and the past say, `cause` what a tier said to
  * the contrary.
  */
-export function countMiss(space: Space, key: string, cause: MissCause, gone?: Gone): void {
+export function countMiss(space: Space, key: string, cause: MissCause, gone?: MissReason): void {
   const { events } = space.services
   space.watch.counters.miss(cause)
   if (cause === 'evicted_capacity' && gone !== undefined && isYoung(gone)) space.watch.counters.youngEvictions++
@@ -106,7 +106,7 @@ export function countMiss(space: Space, key: string, cause: MissCause, gone?: Go
   events.emit('miss', { key, namespace: space.id.name, ...toldOf(gone?.cause === cause ? gone : { cause }) })
 }
 
-const isYoung = (gone: Gone | Removal): boolean => 'isYoung' in gone && gone.isYoung
+const isYoung = (gone: MissReason | Removal): boolean => 'isYoung' in gone && gone.isYoung
 
 /** A caller was given a value past its freshness. */
 export function countStale({ id, watch, services }: Space, { key, tier, bytes = 0 }: Found): void {

@@ -4,7 +4,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { Delays } from '../invalidate/delay.ts'
-import { Alarms } from './alarms.ts'
+import { TimeoutQueue } from './timeout-queue.ts'
 import { eraseBehind } from './erase-behind.ts'
 import { forgetKeys } from './erase-here.ts'
 import { expireInMemory } from './expire-in-memory.ts'
@@ -107,7 +107,7 @@ export function openSpace(
     isAlone: ledger.isLocal && parts.foreign === undefined,
     foreign: parts.foreign,
     loads: new InFlightLoads(),
-    alarms: new Alarms(clock),
+    timeouts: new TimeoutQueue(clock),
     fence: new ReadFence(),
     outlets: openOutlets(parts, namespace, prefix, () => space),
     watch: parts.watch.open(namespace),

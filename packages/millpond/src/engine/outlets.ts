@@ -52,17 +52,17 @@ export interface Delivery {
 export type Deliver = () => Promise<Delivery>
 
 export class Outlets {
-  readonly #ways: readonly Way[]
+  readonly #ways: readonly OutletQueue[]
 
   constructor(outlets: readonly ResolvedOutlet[], parts: OutletParts) {
-    this.#ways = outlets.map((outlet) => new Way(outlet, parts))
+    this.#ways = outlets.map((outlet) => new OutletQueue(outlet, parts))
   }
 
   /** Kept over a crash from now on, in lines of bounded size. */
   async promise(line: OutletLine): Promise<Deliver> {
     const lines = partsOf({ targets: line.targets, drop: [] }, MAX_BATCH).map(({ targets }) => ({ ...line, targets }))
     const kept = await Promise.all(this.#ways.map((way) => Promise.all(lines.map((one) => way.keep(one)))))
-    const deliverTo = (way: Way, records: readonly (readonly string[])[]): Promise<readonly Taken[]> =>
+    const deliverTo = (way: OutletQueue, records: readonly (readonly string[])[]): Promise<readonly Taken[]> =>
       Promise.all(lines.map((one, at) => way.add(one, records[at] ?? [])))
     return async () => {
       const taken = await Promise.all(this.#ways.map((way, at) => deliverTo(way, kept[at] ?? [])))
@@ -85,7 +85,7 @@ export class Outlets {
   }
 }
 
-class Way {
+class OutletQueue {
   readonly #outlet: ResolvedOutlet
   readonly #parts: OutletParts
   readonly #box: string

@@ -6,7 +6,7 @@ import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
 import { expireInMemory } from './expire-in-memory.ts'
 import type { Found } from './found.ts'
-import { heldAt } from './held.ts'
+import { entryAt } from './entry-at.ts'
 import { causeOf } from './misses.ts'
 import type { Space } from './space.ts'
 import { EACH_TIMED } from './watch.ts'
@@ -126,7 +126,7 @@ export function hitAt(space: Space, slot: number, key: string, isQuiet: boolean)
   const { memory, ledger } = space
   return memory === undefined
     ? undefined
-    : heldAt(memory, ledger.view, key, slot, isQuiet ? memory.value(slot) : hitValue(space, slot, key))
+    : entryAt(memory, ledger.view, key, slot, isQuiet ? memory.value(slot) : hitValue(space, slot, key))
 }
 
 /** An expired entry that was not invalidated and is at most `ms` past its freshness. */
@@ -137,5 +137,5 @@ export function staleInMemory(space: Space, key: string, ms: number): Found | un
   const now = space.services.clock.now()
   if (slot < 0 || memory.staleUntil(slot) <= now || memory.freshUntil(slot) + ms <= now) return undefined
   if (ledger.view.judge(key, memory.tags(slot), memory.asOf(slot)) === 'invalid') return undefined
-  return { ...heldAt(memory, ledger.view, key, slot), isStale: true }
+  return { ...entryAt(memory, ledger.view, key, slot), isStale: true }
 }

@@ -5,7 +5,7 @@ import { type FarResult, readFar } from './far.ts'
 import type { Found } from './found.ts'
 import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
-import { countMiss, whyGone } from './misses.ts'
+import { countMiss, missReason } from './misses.ts'
 import { shown } from './read.ts'
 import { freshSlot, hitInCall, staleInMemory } from './read-memory.ts'
 import type { Space } from './space.ts'
@@ -60,7 +60,7 @@ function takeOver(
     const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
     found[wanted[index] ?? 0] = entry
     if (isQuiet || (entry !== undefined && (takesStale || entry.freshUntil > now))) continue
-    const gone = whyGone(space, key)
+    const gone = missReason(space, key)
     countMiss(space, key, far.causes[index] ?? far.failure ?? gone.cause, gone)
   }
 }

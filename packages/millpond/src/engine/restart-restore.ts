@@ -57,7 +57,7 @@ function strangerIn({ meta }: OpenSnapshot, name: string): string | undefined {
   return `holds entries of the cache '${meta.cache}', and this one is '${name}': none was trusted; give each cache a path of its own`
 }
 
-interface Brought {
+interface RestoredEntry {
   readonly memory: MemorySpace
   readonly key: string
   readonly hits: number
@@ -67,7 +67,7 @@ interface Brought {
 async function restoreItems(snapshot: OpenSnapshot, store: MemoryStore, open: (namespace: string) => Space): Promise<number> {
   const { maxEntries, maxBytes } = store.limits
   const ready = readySpaces(open)
-  const brought: Brought[] = []
+  const brought: RestoredEntry[] = []
   for await (const item of snapshot.items()) {
     if (store.entries >= maxEntries) break
     if (store.bytes + item.weight > maxBytes) continue
@@ -117,11 +117,11 @@ function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: D
 }
 
 /** The last mark comes in the order of the heat, the hottest last: some policies know of nothing but who was used last. Counts what is held. */
-async function putInOrder(brought: readonly Brought[]): Promise<number> {
+async function putInOrder(brought: readonly RestoredEntry[]): Promise<number> {
   const turns = new Turns()
   let held = 0
   for (let at = brought.length - 1; at >= 0; at--) {
-    const { memory, key, hits } = brought[at] as Brought
+    const { memory, key, hits } = brought[at] as RestoredEntry
     const slot = memory.find(key)
     if (slot >= 0) held++
     if (slot >= 0 && hits > 0) memory.hit(slot)

@@ -3,14 +3,14 @@ import type { MemorySpace } from '../core/contracts.ts'
 import { hottestKeys } from '../memory/hottest.ts'
 import { type SnapshotEntry, writeSnapshot } from '../memory/snapshot.ts'
 import { Turns } from '../memory/turns.ts'
-import { heldAt } from './held.ts'
+import { entryAt } from './entry-at.ts'
 import type { RestartOptions, RestartParts } from './restart-parts.ts'
 import type { Space } from './space.ts'
 
 /** Ledgers that are asked at a time: one after the other, the first answer would be too old when the last one comes. */
 const TOGETHER = 32
 
-interface Hot {
+interface HotEntry {
   readonly space: Space
   readonly memory: MemorySpace
   readonly key: string
@@ -46,7 +46,7 @@ async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
 /**
  * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. Rounding the sums, not the parts, spends the limit to the last entry.
  */
-async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Hot[]> {
+async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<HotEntry[]> {
   const known = spaces
     .flatMap((space) => (space.memory === undefined ? [] : [{ space, memory: space.memory, others: space.memory.size - 1 }]))
     .filter(({ others }) => others >= 0)
@@ -54,7 +54,7 @@ async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Ho
   const total = known.reduce((sum, { others }) => sum + others, 0)
   const rest = Math.min(limit - known.length, total)
   const upTo = (held: number): number => Math.round((held / Math.max(1, total)) * rest)
-  const byHits: Hot[][] = []
+  const byHits: HotEntry[][] = []
   let held = 0
   for (const { space, memory, others } of known) {
     const share = 1 + upTo(held + others) - upTo(held)
@@ -67,7 +67,7 @@ async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Ho
   return byHits.reverse().flat()
 }
 
-async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry> {
+async function* entriesOf(hottest: readonly HotEntry[]): AsyncGenerator<SnapshotEntry> {
   const turns = new Turns()
   for (let at = 0; at < hottest.length; at += TOGETHER) {
     const some = hottest.slice(at, at + TOGETHER)
@@ -82,12 +82,12 @@ async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry
 }
 
 /** `undefined` where it is gone, over, or not accepted any more. */
-function entryOf({ space, memory, key }: Hot): SnapshotEntry | undefined {
+function entryOf({ space, memory, key }: HotEntry): SnapshotEntry | undefined {
   const { ledger } = space
   const { clock } = space.services
   const slot = memory.find(key)
   if (slot < 0 || memory.staleUntil(slot) <= clock.now() || !ledger.isTrusted) return undefined
-  const held = heldAt(memory, ledger.view, key, slot)
+  const held = entryAt(memory, ledger.view, key, slot)
   if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'invalid') return undefined
   return {
     ...held,

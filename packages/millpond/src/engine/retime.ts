@@ -6,7 +6,7 @@ import { commitFar } from './commit-far.ts'
 import { readFar } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
-import { heldAt } from './held.ts'
+import { entryAt } from './entry-at.ts'
 import type { Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { retimeInMemory } from './store-in-memory.ts'
@@ -41,7 +41,7 @@ async function heldEntry(space: Space, key: string): Promise<Found | undefined> 
 function memoryEntry({ memory, ledger, services }: Space, key: string): Found | undefined {
   const slot = memory?.find(key) ?? -1
   if (memory === undefined || slot < 0) return undefined
-  const held = heldAt(memory, ledger.view, key, slot)
+  const held = entryAt(memory, ledger.view, key, slot)
   const judgement = ledger.view.judge(key, held.tags, held.asOf.seq)
   if (judgement === 'invalid') return undefined
   return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held

@@ -4,9 +4,9 @@ import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
-import type { Alarm, Alarms } from './alarms.ts'
+import type { QueuedTimeout, TimeoutQueue } from './timeout-queue.ts'
 import { insideEnded, insideLoad } from './current-load.ts'
-import { LateSignal } from './late-signal.ts'
+import { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { Load } from './load.ts'
 import type { AnyLoader, LoadContext } from './loader.ts'
 import type { Space } from './space.ts'
@@ -34,7 +34,7 @@ export function runLoader(
     lead.batch = loads
     for (const load of loads) load.lead = lead
   }
-  const givenUp = loads.length === 1 ? undefined : new LateSignal()
+  const givenUp = loads.length === 1 ? undefined : new LazyAbortSignal()
   let answer: unknown
   try {
     answer = insideLoad(lead, () => call(space, loader, lead, loads, givenUp))
@@ -43,7 +43,7 @@ export function runLoader(
     void Promise.resolve().then(() => ending.failed(error))
     return
   }
-  if (isPromise(answer)) new LoaderCall(space.alarms, space.services.clock, loads, givenUp, ending).await(answer)
+  if (isPromise(answer)) new LoaderCall(space.timeouts, space.services.clock, loads, givenUp, ending).await(answer)
   else {
     insideEnded()
     void Promise.resolve().then(() => ending.loaded(answer))
@@ -55,7 +55,7 @@ function call(
   loader: AnyLoader,
   lead: Load,
   loads: readonly Load[],
-  givenUp: LateSignal | undefined,
+  givenUp: LazyAbortSignal | undefined,
 ): unknown {
   if ('one' in loader) return loader.one(new LoaderContext(space, lead))
   return loader.many(
@@ -104,7 +104,7 @@ function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'abroad'>, load:
 }
 
 /** Its own property, so that a loader may spread it. */
-function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
+function signalOf(givenUp: LazyAbortSignal): { readonly signal: AbortSignal } {
   return {
     get signal() {
       return givenUp.signal
@@ -113,16 +113,16 @@ function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
 }
 
 /** A loader at work, until it answers, its hard timeout is over, or nobody waits any more. */
-class LoaderCall implements Alarm {
+class LoaderCall implements QueuedTimeout {
   readonly dueAt: number
-  readonly #alarms: Alarms
+  readonly #alarms: TimeoutQueue
   readonly #loads: readonly Load[]
   /** Of a batch: it is given up when the waiters of all its keys have left. */
-  readonly #givenUp: LateSignal | undefined
+  readonly #givenUp: LazyAbortSignal | undefined
   #ending: Ending | undefined
-  #alarm: Link<Alarm> | undefined
+  #alarm: Link<QueuedTimeout> | undefined
 
-  constructor(alarms: Alarms, clock: Clock, loads: readonly Load[], givenUp: LateSignal | undefined, ending: Ending) {
+  constructor(alarms: TimeoutQueue, clock: Clock, loads: readonly Load[], givenUp: LazyAbortSignal | undefined, ending: Ending) {
     const { hardMs } = loads[0] as Load
     this.#alarms = alarms
     this.#loads = loads
@@ -144,7 +144,7 @@ class LoaderCall implements Alarm {
     if (lead.isGivenUp) this.left(lead.givenUp.reason)
   }
 
-  ring(): void {
+  expire(): void {
     const [lead] = this.#loads
     if (lead === undefined) return
     const error = hardTimeout(lead, lead.hardMs)

@@ -27,12 +27,12 @@ export interface Settings {
 export type CommonSettings = Omit<Settings, 'policy' | 'route'>
 
 /** What code says, and what was changed since; the second goes before the first. */
-interface Said {
+interface SettingLayers {
   readonly code: LoadOptions
   readonly changed: LoadOptions
 }
 
-interface Page extends Said {
+interface Page extends SettingLayers {
   /** What follows for all keys; `settings.policy` has arms of an experiment in it. */
   policy: LoadPolicy
   /** One object for as long as the namespace is open, so that whoever holds it sees each change. */
@@ -51,7 +51,7 @@ export class CacheSettings {
   readonly common: CommonSettings
   readonly #routingOfCode: Routing
   #routing: Routing
-  #cache: Said
+  #cache: SettingLayers
   #memoryRetention: Retention
   #division: Division | undefined
 
@@ -67,7 +67,7 @@ export class CacheSettings {
 
   /** The live settings of a namespace that opens. `code`: its own, if it has any. */
   open(namespace: string, code: LoadOptions = NOTHING): Settings {
-    const said: Said = { code, changed: NOTHING }
+    const said: SettingLayers = { code, changed: NOTHING }
     const policy = policyOf(said, this.#baseOf(namespace))
     const route = this.#routing.of(namespaceOf(namespace))
     const page: Page = {
@@ -195,7 +195,7 @@ export class CacheSettings {
   }
 }
 
-const policyOf = ({ code, changed }: Said, base: LoadPolicy, at?: string): LoadPolicy =>
+const policyOf = ({ code, changed }: SettingLayers, base: LoadPolicy, at?: string): LoadPolicy =>
   resolvePolicy(changed, resolvePolicy(code, base, at))
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */

@@ -8,7 +8,7 @@ import type { Delays } from '../invalidate/delay.ts'
 import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { ForeignNamespaces } from './foreign-namespaces.ts'
-import type { Alarms } from './alarms.ts'
+import type { TimeoutQueue } from './timeout-queue.ts'
 import type { Eraser } from './erasure.ts'
 import type { InFlightLoads } from './in-flight-loads.ts'
 import type { Ledger } from './ledger.ts'
@@ -82,7 +82,7 @@ export interface Space {
   readonly foreign: ForeignNamespaces | undefined
   readonly loads: InFlightLoads
   /** Hard timeouts of its loads. */
-  readonly alarms: Alarms
+  readonly timeouts: TimeoutQueue
   readonly fence: ReadFence
   readonly watch: Watch
   readonly writes: WriteOrder
@@ -108,12 +108,12 @@ export interface Space {
   /** Figures of its write queues, by the collection's name. */
   readonly queues: Map<string, () => QueueStats>
   /** Of the whole cache, over all its namespaces. */
-  readonly warmth: Warmth
+  readonly warmth: RestartState
   closed: boolean
 }
 
 /** How far a warm restart is. */
-export interface Warmth {
+export interface RestartState {
   /**
    * Settles when the file has been restored; undefined from then on. Memory alone has no need of numbers for what is done to a key: it is held, or
    * it is not. While it could come back from the file, deletes and writes of keys take numbers, and who looks for entries waits.

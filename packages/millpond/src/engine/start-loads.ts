@@ -8,7 +8,7 @@ import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { Load, type LoadStart } from './load.ts'
 import { close, LoadCompletion } from './load-completion.ts'
-import { countMiss, countStale, whyGone } from './misses.ts'
+import { countMiss, countStale, missReason } from './misses.ts'
 import { isDueFar, isLate } from './refresh-ahead.ts'
 import { runLoader } from './run-loader.ts'
 import { inBackground, ledgerTier, readBudget } from './space.ts'
@@ -37,7 +37,7 @@ function startOf({ space, policy, isBackground, openedAt }: Journey): LoadStart 
 }
 
 function open({ space, isReachable, isAbsent }: Journey, key: string, start: LoadStart): Load {
-  const load = new Load(space, key, whyGone(space, key, isAbsent ? -1 : space.memory?.find(key)), start)
+  const load = new Load(space, key, missReason(space, key, isAbsent ? -1 : space.memory?.find(key)), start)
   if (!isReachable) load.cause = 'ledger_unreachable'
   space.loads.begin(load)
   return load
@@ -161,7 +161,7 @@ function completeFromLoader(journey: Journey, waiting: readonly Load[], isAnswer
   const loads = waiting.some((load) => load.isGivenUp) ? leftOf(journey, waiting) : waiting
   if (loads.length === 0) return Promise.resolve()
   space.watch.counters.loads += loads.length
-  if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, gone } of loads) countMiss(space, key, cause, gone)
+  if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, missReason } of loads) countMiss(space, key, cause, missReason)
   return new Promise((resolve) => runLoader(space, loads, journey.loader, new LoadCompletion(journey, loads, isAnswering, began, resolve)))
 }
 

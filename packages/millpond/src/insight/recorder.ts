@@ -37,7 +37,7 @@ export const nothingCounted = (): Counted => ({
 })
 
 /** Hears of everything; keeps what belongs to the sample for later. */
-export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
+export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   counted = nothingCounted()
   /** Keys whose hash, mixed by `mixed`, is below it are watched. */
   threshold = 0

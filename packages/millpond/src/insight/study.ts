@@ -2,7 +2,7 @@
 import type { Clock } from '../core/contracts.ts'
 import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'
-import { Ear, nothingCounted } from './recorder.ts'
+import { SamplingRecorder, nothingCounted } from './recorder.ts'
 import { Ring } from './ring.ts'
 import { sameSetting, settingOf, type WatchedCache } from './setting.ts'
 import { DAY_MS, type Span, Spans } from './spans.ts'
@@ -25,7 +25,7 @@ export class Study {
   readonly #clock: Clock
   readonly #patterns: number | undefined
   readonly #ring = new Ring()
-  readonly #ear: Ear
+  readonly #ear: SamplingRecorder
   readonly #weights = new Weights()
   readonly #budget: Budget
   #spans: Spans
@@ -42,7 +42,7 @@ export class Study {
     this.hot = new HotTiers(clock)
     this.#spans = new Spans(this.begunAt)
     this.#budget = new Budget(clock)
-    this.#ear = new Ear(this.#ring, clock, 'memory', () => this.#soon(SOON_MS), this.hot)
+    this.#ear = new SamplingRecorder(this.#ring, clock, 'memory', () => this.#soon(SOON_MS), this.hot)
     this.#fit()
     this.#stopRecording = cache.record(this.#ear)
   }

@@ -13,7 +13,7 @@
 // A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their entries. Until all have moved, what is not
 // found is looked for there, too, which moves some more.
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
-import { Leaving } from './leaving.ts'
+import { RehashingTable } from './rehashing-table.ts'
 import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
 import { FIRST_PIECE, type Slots } from './slots.ts'
 import { learnWindows, SAMPLE } from './windows.ts'
@@ -48,7 +48,7 @@ export class KeyIndex {
   readonly usual: ProbeTable
   readonly strays: ProbeTable
   /** Tables whose entries are on their way to these two; those of the last one move first. */
-  readonly #leaving: Leaving[] = []
+  readonly #leaving: RehashingTable[] = []
   #lessons = 0
   /** Hashes of entries that were there have changed; whoever tells the policy sets it back. */
   isRehashed = false
@@ -140,7 +140,7 @@ export class KeyIndex {
     if (stray >= 0 || this.#leaving.length === 0) return stray
     let slot = -1
     for (let at = this.#leaving.length - 1; at >= 0 && slot < 0; at--) {
-      const table = this.#leaving[at] as Leaving
+      const table = this.#leaving[at] as RehashingTable
       slot = table.size === 0 ? -1 : table.find(key, hashWindows(key, table.windows))
     }
     // Or what is only read would stay where it is more dearly found.
@@ -179,7 +179,7 @@ export class KeyIndex {
 
   #putAside(cells: Cells, size: number, windows: Int32Array, staysStray = false): void {
     if (size === 0) return
-    this.#leaving.push(new Leaving(this.#slots, cells, size, windows, staysStray))
+    this.#leaving.push(new RehashingTable(this.#slots, cells, size, windows, staysStray))
   }
 
   /** A step of what a growth has left to do. */
@@ -195,7 +195,7 @@ export class KeyIndex {
   }
 
   /** The key is read only where more must be known of it than before. */
-  #moveTo(from: Leaving, slot: number, hash: number): void {
+  #moveTo(from: RehashingTable, slot: number, hash: number): void {
     const isKnown = from.known === this.#own
     if (from.staysStray) {
       const isEnough = isKnown && this.strays.room - 1 <= from.known

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { policyByName } from '../../memory/policies/index.ts'
 import { Budget } from '../budget.ts'
-import { Ear } from '../recorder.ts'
+import { SamplingRecorder } from '../recorder.ts'
 import { HIT, LOADED, LOST, Ring, WRITTEN } from '../ring.ts'
 import { ALL } from '../sample.ts'
 import { type Setting, sameSetting, settingOf, type WatchedCache } from '../setting.ts'
@@ -28,7 +28,7 @@ export class ShadowTrial {
   readonly #ring = new Ring()
   readonly #weights = new Weights()
   readonly #budget: Budget
-  readonly #ear: Ear
+  readonly #ear: SamplingRecorder
   readonly #stop: () => void
   #stopTimer: (() => void) | undefined
 
@@ -45,7 +45,7 @@ export class ShadowTrial {
       policy: policyByName(memory?.policy ?? policyNamed(setting.policy)),
       scale: memory?.factor ?? 1,
     }))
-    this.#ear = new Ear(this.#ring, clock, 'memory', () => this.#soon(SOON_MS))
+    this.#ear = new SamplingRecorder(this.#ring, clock, 'memory', () => this.#soon(SOON_MS))
     this.#shadows = this.#begin(1)
     this.#stop = cache.record(this.#ear)
   }

@@ -7,7 +7,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
 import type { Position } from '../../core/ledger.ts'
 import type { DeadLetters } from '../../engine/collection.ts'
-import type { ErasedWrite, IsMeant } from '../../engine/erasure.ts'
+import type { ErasedWrite, ErasurePredicate } from '../../engine/erasure.ts'
 import type { SourceWrite } from '../../engine/source-write.ts'
 import type { CollectionPlan } from '../collection-options.ts'
 import { Journal } from '../journal/journal.ts'
@@ -154,7 +154,7 @@ export class WriteBehind<Id, T> {
   }
 
   /** Forgets what is queued of what is erased, also what processes that have died meanwhile have left, and leaves no byte of it in the journal. */
-  async #erase(isMeant: IsMeant): Promise<readonly ErasedWrite[]> {
+  async #erase(isMeant: ErasurePredicate): Promise<readonly ErasedWrite[]> {
     await this.ready()
     await this.#recover()
     const forgotten = await this.#queue.forget((key, operation) => isMeant(key, () => this.#tagsOf(key, operation)))

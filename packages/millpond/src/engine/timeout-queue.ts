@@ -4,15 +4,15 @@ import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { atTurnEnd } from './turn-end.ts'
 
-export interface Alarm {
+export interface QueuedTimeout {
   /** On the monotonic clock. */
   readonly dueAt: number
-  ring(): void
+  expire(): void
 }
 
-export class Alarms {
+export class TimeoutQueue {
   readonly #clock: Clock
-  readonly #waiting = new Chain<Alarm>()
+  readonly #waiting = new Chain<QueuedTimeout>()
   /** When the timer wakes us; `Infinity` while there is none. */
   #wakesAt = Number.POSITIVE_INFINITY
   #isRestDue = false
@@ -22,13 +22,13 @@ export class Alarms {
     this.#clock = clock
   }
 
-  set(alarm: Alarm): Link<Alarm> {
+  set(alarm: QueuedTimeout): Link<QueuedTimeout> {
     if (alarm.dueAt < this.#wakesAt) this.#wakeAt(alarm.dueAt, this.#clock.monotonic())
     return this.#waiting.add(alarm)
   }
 
   /** The timer keeps the process alive, so it must not outlive the last load; but the next one may be set in the same turn. */
-  callOff(link: Link<Alarm>): void {
+  callOff(link: Link<QueuedTimeout>): void {
     this.#waiting.remove(link)
     if (this.#isRestDue || !this.#waiting.isEmpty) return
     this.#isRestDue = true
@@ -58,7 +58,7 @@ export class Alarms {
       if (item.dueAt > now) next = Math.min(next, item.dueAt)
       else {
         this.#waiting.remove(link)
-        item.ring()
+        item.expire()
       }
     }
     if (next < this.#wakesAt) this.#wakeAt(next, now)

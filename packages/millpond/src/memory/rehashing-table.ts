@@ -12,7 +12,7 @@ const NOBODY = 1 << 31
 /** Cells that are looked at for entries in one step: as much work as moving an entry or two. */
 const CELLS_A_STEP = 512
 
-export class Leaving {
+export class RehashingTable {
   /** Entries that have not moved yet. */
   size: number
   /** The windows of its hashes; none: they are those of whole keys. */

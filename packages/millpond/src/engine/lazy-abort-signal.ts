@@ -1,6 +1,6 @@
 // A signal whose `AbortSignal` is made when somebody asks for it: making one is among the dearest parts of a load, and few loaders look at theirs.
 
-export class LateSignal {
+export class LazyAbortSignal {
   #controller: AbortController | undefined
   #isFired = false
   #reason: unknown

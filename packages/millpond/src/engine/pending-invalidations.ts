@@ -11,7 +11,7 @@ import { type Forgetting, MAX_STEP, partsOf } from './ledger-steps.ts'
 const MAX_STEPS = 400
 const MAX_REFUSALS = 2
 
-interface OwedStep {
+interface PendingStep {
   readonly targets: Target[]
   readonly drop: string[]
   readonly about: Pick<Change, 'mode' | 'reason' | 'id'>
@@ -25,11 +25,11 @@ interface OwedStep {
   acceptedBefore: number
 }
 
-export class Owed {
+export class PendingInvalidations {
   readonly #namespace: string
   readonly #outbox: Outbox | undefined
-  #steps: OwedStep[] = []
-  #sending: OwedStep | undefined
+  #steps: PendingStep[] = []
+  #sending: PendingStep | undefined
   #isRead = false
   #accepted = 0
 
@@ -53,7 +53,7 @@ export class Owed {
   }
 
   /** Owed from now on; `save` keeps it over a crash. */
-  add(change: Change): OwedStep {
+  add(change: Change): PendingStep {
     const last = this.#steps.at(-1)
     const { targets, drop, mode, reason, id } = change
     if (last !== undefined && last !== this.#sending && last.about.mode === mode && last.targets.length + targets.length <= MAX_STEP) {
@@ -70,7 +70,7 @@ export class Owed {
   }
 
   /** Resolves when the outbox holds all of the step. What came in one turn is one record. */
-  async save(step: OwedStep): Promise<void> {
+  async save(step: PendingStep): Promise<void> {
     if (this.#outbox === undefined) return
     step.saving ??= this.#saveSoon(step, this.#outbox)
     await step.saving
@@ -91,7 +91,7 @@ export class Owed {
   }
 
   /** Sends in order until all is sent, or one fails. */
-  async pay(send: (change: Change) => Promise<void>): Promise<void> {
+  async sendAll(send: (change: Change) => Promise<void>): Promise<void> {
     try {
       for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
         this.#sending = step
@@ -122,7 +122,7 @@ export class Owed {
     else this.#steps = [...rest, step]
   }
 
-  async #saveSoon(step: OwedStep, outbox: Outbox): Promise<void> {
+  async #saveSoon(step: PendingStep, outbox: Outbox): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
     step.saving = undefined
     const parts = step.unsaved
@@ -135,7 +135,7 @@ export class Owed {
     else await outbox.remove([record]) // the ledger came back meanwhile, and has it
   }
 
-  #collapse(about: OwedStep['about']): OwedStep {
+  #collapse(about: PendingStep['about']): PendingStep {
     const gone = this.#steps.filter((step) => step !== this.#sending)
     const clear: Forgetting = { targets: [{ kind: 'all' }], drop: [] }
     const step = stepOf(
@@ -149,17 +149,17 @@ export class Owed {
   }
 }
 
-export type { OwedStep }
+export type { PendingStep }
 
-function stepOf(about: OwedStep['about'], { targets, drop }: Forgetting, kept: string[]): OwedStep {
+function stepOf(about: PendingStep['about'], { targets, drop }: Forgetting, kept: string[]): PendingStep {
   return { about, targets: [...targets], drop: [...drop], kept, unsaved: [], saving: undefined, refusals: 0, acceptedBefore: 0 }
 }
 
-function halvesOf(step: OwedStep): OwedStep[] {
+function halvesOf(step: PendingStep): PendingStep[] {
   const parts = partsOf(step, Math.max(1, Math.ceil(step.targets.length / 2)))
   return parts.map((part, at) => stepOf(step.about, part, at === parts.length - 1 ? step.kept : []))
 }
 
-function clearFor({ about, kept }: OwedStep): OwedStep {
+function clearFor({ about, kept }: PendingStep): PendingStep {
   return stepOf({ ...about, mode: 'delete' }, { targets: [{ kind: 'all' }], drop: [] }, kept)
 }

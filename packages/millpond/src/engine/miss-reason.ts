@@ -1,7 +1,7 @@
 // What is known of a key that no tier has.
 import type { MissCause } from '../core/causes.ts'
 
-export interface Gone {
+export interface MissReason {
   readonly cause: MissCause
   /** When it went, as this process saw it: epoch milliseconds. */
   readonly at?: number
