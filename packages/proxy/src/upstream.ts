@@ -1,7 +1,7 @@
 // The origin by undici's dispatch API: header lines as they came, bodies as they came, odd lengths and 1xx answers included.
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
-import type { Call, Question, Sink, Upstream } from 'millpond/http'
+import type { UpstreamCall, UpstreamRequest, Sink, Upstream } from 'millpond/http'
 import type { Dispatcher } from 'undici'
 import { forwardedFields } from './forwarded.ts'
 import type { ProxySettings } from './options.ts'
@@ -18,9 +18,9 @@ export function originFor(request: IncomingMessage, origins: Origins, settings: 
   }
 }
 
-class OriginCall implements Call {
+class OriginCall implements UpstreamCall {
   readonly #request: IncomingMessage
-  readonly #question: Question
+  readonly #question: UpstreamRequest
   readonly #sink: Sink
   readonly #origins: Origins
   readonly #settings: ProxySettings
@@ -30,7 +30,7 @@ class OriginCall implements Call {
   #isStarted = false
   #isNotModified = false
 
-  constructor(request: IncomingMessage, question: Question, sink: Sink, origins: Origins, settings: ProxySettings) {
+  constructor(request: IncomingMessage, question: UpstreamRequest, sink: Sink, origins: Origins, settings: ProxySettings) {
     this.#request = request
     this.#question = question
     this.#sink = sink

@@ -1,5 +1,5 @@
 // Sending a stored answer: whole, a range of it, or the news that the client has it already.
-import { type Asked, type Head, KeptHead, type Reply } from './exchange.ts'
+import { type ClientRequest, type Head, KeptHead, type Reply } from './exchange.ts'
 import { ageMs } from './rules/answer.ts'
 import { withoutFields } from './rules/fields.ts'
 import { askedRange, type Slice, sliceFor } from './rules/range.ts'
@@ -16,13 +16,13 @@ export interface Delivery {
 }
 
 /** Whether this answer can answer the request's range, if it has one. */
-export function canAnswer(asked: Asked, answer: StoredAnswer): boolean {
+export function canAnswer(asked: ClientRequest, answer: StoredAnswer): boolean {
   if (answer.part !== undefined) return asked.facts.method === 'GET' && sliceOf(asked, answer) !== undefined
   return true
 }
 
 /** `undefined`: the whole answer is meant. */
-function sliceOf({ facts }: Asked, answer: StoredAnswer): Slice | 'unsatisfiable' | undefined {
+function sliceOf({ facts }: ClientRequest, answer: StoredAnswer): Slice | 'unsatisfiable' | undefined {
   // RFC 9110 14.2: only GET has ranges; several at once may be answered by the whole.
   if (!facts.has(ASKS.range) || facts.method !== 'GET' || (answer.status !== 200 && answer.part === undefined)) return undefined
   const range = askedRange(facts.get('range'))
@@ -32,7 +32,7 @@ function sliceOf({ facts }: Asked, answer: StoredAnswer): Slice | 'unsatisfiable
 
 /** Sends a stored answer whose body is in memory, at once. */
 export function deliverNow(
-  asked: Asked,
+  asked: ClientRequest,
   answer: StoredAnswer,
   body: string | Buffer,
   reply: Reply,
@@ -51,7 +51,7 @@ export function deliverNow(
 const bytesOf = (body: string | Buffer, encoding: BufferEncoding): Buffer => (typeof body === 'string' ? Buffer.from(body, encoding) : body)
 
 /** Sends a stored answer. Resolves with `false` where its body is not there any more, and nothing was sent. */
-export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
+export function deliver(asked: ClientRequest, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
   const { store, primary, now, told } = delivery
   const body = store.nearBody(primary, answer)
   if (body !== undefined) {
@@ -66,7 +66,7 @@ export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delive
 
 /** The client has it already, asks for what is not there, or wants the head alone. */
 function isSentWithoutBody(
-  { facts }: Asked,
+  { facts }: ClientRequest,
   answer: StoredAnswer,
   reply: Reply,
   head: KeptHead,

@@ -3,7 +3,7 @@ import type { RawFields } from './rules/fields.ts'
 import type { RequestFacts } from './rules/request.ts'
 
 /** A request as it arrived. */
-export interface Asked {
+export interface ClientRequest {
   readonly facts: RequestFacts
   /** Absolute, with a normalised host. */
   readonly url: string
@@ -66,8 +66,8 @@ export interface Reply {
 }
 
 /** What is sent to the origin. */
-export interface Question {
-  readonly asked: Asked
+export interface UpstreamRequest {
+  readonly asked: ClientRequest
   /** End-to-end fields, conditions of the cache's own included. */
   readonly fields: string[]
 }
@@ -83,7 +83,7 @@ export interface Sink {
 }
 
 /** A question under way. */
-export interface Call {
+export interface UpstreamCall {
   abort(): void
   /** The sink takes more again. */
   resume(): void
@@ -91,7 +91,7 @@ export interface Call {
 
 /** The origin. */
 export interface Upstream {
-  ask(question: Question, sink: Sink): Call
+  ask(question: UpstreamRequest, sink: Sink): UpstreamCall
   /** It may be asked when nobody waits, and again when an answer turns out to be useless. An application inside one request cannot. */
   readonly isRepeatable: boolean
 }

@@ -1,5 +1,5 @@
 // `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request and Response.
-import type { Asked, Call, Head, Question, Reply, Sink, Upstream } from './exchange.ts'
+import type { ClientRequest, UpstreamCall, Head, UpstreamRequest, Reply, Sink, Upstream } from './exchange.ts'
 import { httpCache } from './given.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
 import type { HttpCache } from './node/http-cache.ts'
@@ -24,7 +24,7 @@ export function cachedFetch(http: HttpCache, handler: FetchHandler): (request: R
     if (url === undefined || facts.has(ASKS.ambiguous)) return new Response('Bad Request\n', { status: 400 })
     const body = request.method === 'QUERY' ? new Uint8Array(await request.clone().arrayBuffer()) : undefined
     if (body !== undefined && body.length > queryLimit) return handler(request)
-    const asked: Asked = body === undefined ? { facts, url } : { facts, url, body }
+    const asked: ClientRequest = body === undefined ? { facts, url } : { facts, url, body }
     const reply = new ResponseReply()
     await http.exchange(asked, reply, new HandlerUpstream(request, handler))
     return reply.response
@@ -51,7 +51,7 @@ class HandlerUpstream implements Upstream {
     this.#handler = handler
   }
 
-  ask({ fields }: Question, sink: Sink): Call {
+  ask({ fields }: UpstreamRequest, sink: Sink): UpstreamCall {
     const aborter = new AbortController()
     let resume: () => void = () => {}
     const pump = async (): Promise<void> => {

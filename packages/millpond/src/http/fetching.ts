@@ -1,6 +1,6 @@
 // One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or passed on.
 import { Arrival } from './arrival.ts'
-import type { Asked, Call, Sink, Upstream } from './exchange.ts'
+import type { ClientRequest, UpstreamCall, Sink, Upstream } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
 import { completedFields, type Piece } from './rules/combine.ts'
 import { fieldLines, firstLine, type RawFields, unsendable, withoutFields } from './rules/fields.ts'
@@ -31,7 +31,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: unknown }
 
 export interface FetchOptions {
-  readonly asked: Asked
+  readonly asked: ClientRequest
   /** End-to-end fields of the question, the cache's own conditions left out. */
   readonly fields: readonly string[]
   readonly conditions: readonly string[]
@@ -59,7 +59,7 @@ export class Fetching implements Sink {
   readonly #id: string
   readonly #requestAt: number
   #base: StoredAnswer | undefined
-  #call: Call | undefined
+  #call: UpstreamCall | undefined
   #arrival: Arrival | undefined
   #meta: AnswerMeta | undefined
   #declared: number | undefined

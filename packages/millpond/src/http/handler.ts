@@ -1,14 +1,14 @@
 // The journey of a request: a stored answer, or a question to the origin.
 import { MillpondError } from '../core/errors.ts'
-import { Answering } from './answering.ts'
+import { ResponseSender } from './response-sender.ts'
 import type { Backing, HttpReceipt, Reader } from './contract.ts'
 import { Counts, type HttpStats } from './counts.ts'
 import { canAnswer } from './deliver.ts'
-import type { Asked, Reply, Upstream } from './exchange.ts'
+import type { ClientRequest, Reply, Upstream } from './exchange.ts'
 import { inputKey, queryKey, tenantKey } from './key.ts'
 import { type Purge, purge } from './purge.ts'
 import { QueryRules } from './query-rules.ts'
-import { Questions, type Trip } from './questions.ts'
+import { OriginFetches, type OriginFetch } from './origin-fetches.ts'
 import { ageMs } from './rules/answer.ts'
 import { ASKS, INPUTS, isSafe, MODES, type RequestFacts } from './rules/request.ts'
 import { decide } from './rules/reuse.ts'
@@ -17,7 +17,7 @@ import { type Found, HttpStore, type StoredAnswer } from './store.ts'
 
 /** A client, and the origin behind it. */
 interface Visit {
-  readonly asked: Asked
+  readonly asked: ClientRequest
   readonly primary: string
   readonly reply: Reply
   readonly upstream: Upstream
@@ -32,8 +32,8 @@ export class HttpHandler {
   readonly settings: Settings
   readonly #cache: Backing
   readonly #store: HttpStore
-  readonly #answering: Answering
-  readonly #questions: Questions
+  readonly #answering: ResponseSender
+  readonly #questions: OriginFetches
   readonly #queries = new QueryRules()
   readonly #counts = new Counts()
   readonly #onError: (error: unknown) => void
@@ -47,13 +47,13 @@ export class HttpHandler {
       )
     this.#cache = cache
     this.#store = new HttpStore(cache, this.settings)
-    this.#answering = new Answering(this.#store, this.settings)
-    this.#questions = new Questions(this.#store, this.settings, this.#answering, this.#queries, this.#counts, onError)
+    this.#answering = new ResponseSender(this.#store, this.settings)
+    this.#questions = new OriginFetches(this.#store, this.settings, this.#answering, this.#queries, this.#counts, onError)
     this.#onError = onError
   }
 
   /** Answers a GET or HEAD from memory, at once, or returns `false` and has done nothing. Everything else: `serve`. */
-  hit(asked: Asked, reply: Reply): boolean {
+  hit(asked: ClientRequest, reply: Reply): boolean {
     const { facts } = asked
     if (facts.has(BYPASS)) return false
     const primary = this.#primaryOf(asked)
@@ -73,7 +73,7 @@ export class HttpHandler {
   }
 
   /** Answers a request for which `hit` had nothing. Never rejects: what fails becomes an answer. */
-  async serve(asked: Asked, reply: Reply, upstream: Upstream): Promise<void> {
+  async serve(asked: ClientRequest, reply: Reply, upstream: Upstream): Promise<void> {
     const url = this.#primaryOf(asked)
     const primary = asked.body === undefined ? url : queryKey(url, asked.facts, asked.body)
     const visit = { asked, primary, reply, upstream }
@@ -87,7 +87,7 @@ export class HttpHandler {
     }
   }
 
-  #primaryOf({ url, facts }: Asked): string {
+  #primaryOf({ url, facts }: ClientRequest): string {
     const { keyInputs, tenant } = this.settings
     const reduced = this.#queries.reduce(url)
     const primary = facts.has(ASKS.inputs | ASKS.modes) ? inputKey(reduced, facts, keyInputs ? EVERY : MODES) : reduced
@@ -168,7 +168,7 @@ export class HttpHandler {
     this.#ask({ ...visit, base, reason: isFresh && visit.asked.facts.has(ASKS.directives) ? 'request' : 'stale' })
   }
 
-  #ask(trip: Trip): void {
+  #ask(trip: OriginFetch): void {
     if (trip.asked.facts.method === 'HEAD') this.#questions.head(trip)
     else this.#questions.ask(trip)
   }
@@ -177,7 +177,7 @@ export class HttpHandler {
   async #serveAndValidate(visit: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
     const { asked, primary, upstream } = visit
     const isAsked = this.#questions.isAsked(primary)
-    const trip: Trip = { ...visit, base: answer, reason: 'stale' }
+    const trip: OriginFetch = { ...visit, base: answer, reason: 'stale' }
     if (!isAsked && !upstream.isRepeatable) {
       this.#ask(trip)
       return true
@@ -188,4 +188,4 @@ export class HttpHandler {
   }
 }
 
-const tripOf = (visit: Visit, reason: Trip['reason']): Trip => ({ ...visit, base: undefined, reason })
+const tripOf = (visit: Visit, reason: OriginFetch['reason']): OriginFetch => ({ ...visit, base: undefined, reason })

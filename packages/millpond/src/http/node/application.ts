@@ -1,7 +1,7 @@
 // The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the sink first.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import { unheld } from '../../core/unheld.ts'
-import type { Call, Question, Sink, Upstream } from '../exchange.ts'
+import type { UpstreamCall, UpstreamRequest, Sink, Upstream } from '../exchange.ts'
 import { fieldLines, fieldValue } from '../rules/fields.ts'
 import { CONDITIONS } from '../rules/validation.ts'
 import { NodeReply, type Writing } from './reply.ts'
@@ -45,7 +45,7 @@ export function applicationUpstream(
 }
 
 /** What the cache asks about is seen by the application; what the client asked about was for the cache. */
-function putConditions(request: IncomingMessage, { fields }: Question): void {
+function putConditions(request: IncomingMessage, { fields }: UpstreamRequest): void {
   for (const name of CONDITIONS) {
     const value = fieldValue(fields, name)
     if (value === undefined) delete request.headers[name]
@@ -56,7 +56,7 @@ function putConditions(request: IncomingMessage, { fields }: Question): void {
 type Done = (error?: Error | null) => void
 
 /** What an application writes, as a question's answer. */
-class Capture implements Call {
+class Capture implements UpstreamCall {
   readonly #isHead: boolean
   readonly #response: ServerResponse
   readonly #sink: Sink

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Backing, HttpReceipt } from '../contract.ts'
 import type { HttpStats } from '../counts.ts'
-import type { Asked, Reply, Upstream } from '../exchange.ts'
+import type { ClientRequest, Reply, Upstream } from '../exchange.ts'
 import { HttpHandler } from '../handler.ts'
 import { queryLimit, urlOfRequest } from '../key.ts'
 import type { Purge } from '../purge.ts'
@@ -55,7 +55,7 @@ export class HttpCache {
   }
 
   /** One request of a server that is not node:http: a stored answer, or what the upstream says. Never rejects. */
-  async exchange(asked: Asked, reply: Reply, upstream: Upstream): Promise<void> {
+  async exchange(asked: ClientRequest, reply: Reply, upstream: Upstream): Promise<void> {
     const isRead = asked.facts.method === 'GET' || asked.facts.method === 'HEAD'
     if (!isRead || !this.#handler.hit(asked, reply)) await this.#handler.serve(asked, reply, upstream)
   }
@@ -95,7 +95,7 @@ export class HttpCache {
     }
   }
 
-  async #query(request: IncomingMessage, asked: Asked, given: NodeReply, upstream: NodeUpstream): Promise<void> {
+  async #query(request: IncomingMessage, asked: ClientRequest, given: NodeReply, upstream: NodeUpstream): Promise<void> {
     const reply = upstream.reply ?? given
     const body = await readBody(request, queryLimit)
     if (body === undefined) this.#refuse(request, reply)

@@ -1,7 +1,7 @@
 // Questions to the origin: put once for all who may share the answer, or by each for itself.
-import type { Answering, Client } from './answering.ts'
+import type { ResponseSender, Client } from './response-sender.ts'
 import type { Counts } from './counts.ts'
-import type { Asked, Upstream } from './exchange.ts'
+import type { ClientRequest, Upstream } from './exchange.ts'
 import { Fetching, type Outcome } from './fetching.ts'
 import { Marks } from './marks.ts'
 import type { QueryRules } from './query-rules.ts'
@@ -35,15 +35,15 @@ const OF_THE_URL: ReadonlySet<string> = new Set<Refusal | 'too-large'>([
 ])
 
 /** A question under way that others may wait for. */
-interface Flight {
+interface SharedFetch {
   readonly waiters: ((outcome: Outcome) => void)[]
   /** Once it is known: whoever comes now reads along. */
   outcome: Outcome | undefined
-  readonly leader: Asked
+  readonly leader: ClientRequest
 }
 
 /** A request that goes to the origin. */
-export interface Trip extends Client {
+export interface OriginFetch extends Client {
   readonly upstream: Upstream
   /** A stored answer that is to be validated. */
   readonly base: StoredAnswer | undefined
@@ -53,13 +53,13 @@ export interface Trip extends Client {
 
 type OnOutcome = (outcome: Outcome) => Promise<void> | undefined
 
-export class Questions {
+export class OriginFetches {
   readonly #store: HttpStore
   readonly #settings: Settings
-  readonly #answering: Answering
+  readonly #answering: ResponseSender
   readonly #queries: QueryRules
   readonly #counts: Counts
-  readonly #flights = new Map<string, Flight>()
+  readonly #shared = new Map<string, SharedFetch>()
   readonly #unstorable: Marks
   readonly #unstored: Marks
   readonly #public: Marks
@@ -68,7 +68,7 @@ export class Questions {
   constructor(
     store: HttpStore,
     settings: Settings,
-    answering: Answering,
+    answering: ResponseSender,
     queries: QueryRules,
     counts: Counts,
     onError: (error: unknown) => void,
@@ -86,7 +86,7 @@ export class Questions {
 
   /** Somebody asks about this key already. */
   isAsked(primary: string): boolean {
-    return this.#flights.has(primary)
+    return this.#shared.has(primary)
   }
 
   /** What it answered last could not be stored, whoever had asked. */
@@ -96,32 +96,32 @@ export class Questions {
 
   /** Who asks from now on does not join a question that was put before. */
   outdate(): void {
-    this.#flights.clear()
+    this.#shared.clear()
   }
 
   /** Asks for a GET or QUERY, once for all who may share the answer. */
-  ask(trip: Trip): void {
+  ask(trip: OriginFetch): void {
     const { primary, base } = trip
-    const flight = this.#flights.get(primary)
+    const flight = this.#shared.get(primary)
     if (this.#unstorable.has(primary) && base === undefined) this.pass(trip)
-    else if (!this.#mayShare(trip)) this.#fly(trip, (outcome) => this.#answer(trip, outcome, false), false)
-    else if (flight === undefined) this.#fly(trip, (outcome) => this.#answer(trip, outcome, false), true)
+    else if (!this.#mayShare(trip)) this.#fetch(trip, (outcome) => this.#answer(trip, outcome, false), false)
+    else if (flight === undefined) this.#fetch(trip, (outcome) => this.#answer(trip, outcome, false), true)
     else if (flight.outcome !== undefined) this.#join(trip, flight, flight.outcome)
     else flight.waiters.push((outcome) => this.#join(trip, flight, outcome))
   }
 
   /** Validates a stored answer that the client has been sent already. */
-  askBehind(trip: Trip): void {
-    this.#fly(trip, () => undefined, true)
+  askBehind(trip: OriginFetch): void {
+    this.#fetch(trip, () => undefined, true)
   }
 
   /** To the origin and back, without the store. */
-  pass(trip: Trip): void {
+  pass(trip: OriginFetch): void {
     this.#question({ ...trip, base: undefined }, '', (outcome) => this.#answer(trip, outcome, false), false)
   }
 
   /** RFC 9111 4.3.5: a HEAD is passed on, and freshens or outdates what is stored. */
-  head(trip: Trip): void {
+  head(trip: OriginFetch): void {
     const { base, primary, asked } = trip
     const onOutcome: OnOutcome = (outcome) => {
       if (outcome.kind !== 'arrived' || base === undefined || outcome.status !== 200) return this.#answer(trip, outcome, false)
@@ -132,7 +132,7 @@ export class Questions {
   }
 
   /** An unsafe method is written through; what it makes obsolete is forgotten before its answer leaves (RFC 9111 4.4). */
-  write(trip: Trip): void {
+  write(trip: OriginFetch): void {
     const { asked, primary, upstream, reply } = trip
     const id = newId()
     const onOutcome: OnOutcome = async (outcome) => {
@@ -159,25 +159,25 @@ export class Questions {
     })
   }
 
-  async #forget({ facts, url }: Asked, outcome: Outcome): Promise<void> {
+  async #forget({ facts, url }: ClientRequest, outcome: Outcome): Promise<void> {
     const invalidation = outcome.kind === 'arrived' ? invalidationOf(facts.method, url, outcome.status, outcome.fields) : undefined
     if (invalidation === undefined) return
     const { groups } = invalidation
     const urls = invalidation.urls.map((obsolete) => this.#queries.reduce(obsolete))
     await this.#store.invalidate(urls, url, groups)
-    for (const obsolete of urls) this.#flights.delete(obsolete)
+    for (const obsolete of urls) this.#shared.delete(obsolete)
     if (groups.length > 0) this.outdate()
   }
 
   /** Whether others may wait for this request's answer, and this request for another's. */
-  #mayShare({ asked: { facts }, primary, base }: Trip): boolean {
+  #mayShare({ asked: { facts }, primary, base }: OriginFetch): boolean {
     if (facts.has(ASKS.range) || facts.directives.noStore) return false
     // Where it is not known that the answer is for everybody, nobody's credentials wait for it.
     return !facts.has(ASKS.credentials) || base !== undefined || this.#public.has(primary)
   }
 
   /** A waiter gets the leader's answer only if it may be stored and its own request selects it. */
-  #join(trip: Trip, flight: Flight, outcome: Outcome): void {
+  #join(trip: OriginFetch, flight: SharedFetch, outcome: Outcome): void {
     if (outcome.kind === 'failed') {
       this.#answer(trip, outcome, true)
       return
@@ -187,15 +187,15 @@ export class Questions {
     if (kept === undefined || !isForOthers) this.pass(trip)
     else if (sameSelection(trip.asked, flight.leader, kept.vary) && (outcome.kind !== 'arrived' || outcome.arrival.isJoinable))
       this.#answer(trip, outcome, true)
-    else this.#fly(trip, (own) => this.#answer(trip, own, false), false)
+    else this.#fetch(trip, (own) => this.#answer(trip, own, false), false)
   }
 
-  #fly(trip: Trip, onOutcome: OnOutcome, isShared: boolean): void {
+  #fetch(trip: OriginFetch, onOutcome: OnOutcome, isShared: boolean): void {
     const { primary, asked, base } = trip
-    const flight: Flight = { waiters: [], outcome: undefined, leader: asked }
-    if (isShared) this.#flights.set(primary, flight)
+    const flight: SharedFetch = { waiters: [], outcome: undefined, leader: asked }
+    if (isShared) this.#shared.set(primary, flight)
     const land = (): void => {
-      if (this.#flights.get(primary) === flight) this.#flights.delete(primary)
+      if (this.#shared.get(primary) === flight) this.#shared.delete(primary)
     }
     const settle: OnOutcome = (outcome) => {
       this.#learn(trip, outcome)
@@ -220,7 +220,7 @@ export class Questions {
       .finally(land)
   }
 
-  #learn({ asked, primary }: Trip, outcome: Outcome): void {
+  #learn({ asked, primary }: OriginFetch, outcome: Outcome): void {
     if (outcome.kind !== 'arrived') return
     if (outcome.meta !== undefined) {
       this.#queries.learn(asked.url, outcome.status, outcome.fields)
@@ -233,7 +233,7 @@ export class Questions {
     }
   }
 
-  #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean, isOutdated?: IsOutdated): Fetching {
+  #question(trip: OriginFetch, id: string, onOutcome: OnOutcome, mayStore: boolean, isOutdated?: IsOutdated): Fetching {
     const { asked, base, begun, upstream, reply, primary } = trip
     const { facts } = asked
     const completion = begun === undefined || !mayStore ? undefined : completionOf(begun.meta, begun.bytes.length)
@@ -258,7 +258,7 @@ export class Questions {
   }
 
   /** Sends an outcome to one client. */
-  #answer(trip: Trip, outcome: Outcome, isCollapsed: boolean): undefined {
+  #answer(trip: OriginFetch, outcome: Outcome, isCollapsed: boolean): undefined {
     this.#counts.count(outcome, isCollapsed)
     try {
       this.#send(trip, outcome, isCollapsed)
@@ -269,7 +269,7 @@ export class Questions {
     }
   }
 
-  #send(trip: Trip, outcome: Outcome, isCollapsed: boolean): void {
+  #send(trip: OriginFetch, outcome: Outcome, isCollapsed: boolean): void {
     const { base } = trip
     if (outcome.kind === 'arrived') this.#answering.arrived(trip, outcome, isCollapsed)
     else if (outcome.kind !== 'failed') this.#keep(trip, outcome, isCollapsed)
@@ -281,18 +281,18 @@ export class Questions {
     }
   }
 
-  #keep(trip: Trip, outcome: Outcome & { readonly kind: 'confirmed' | 'stale' }, isCollapsed: boolean): void {
+  #keep(trip: OriginFetch, outcome: Outcome & { readonly kind: 'confirmed' | 'stale' }, isCollapsed: boolean): void {
     const sent = this.#answering.kept(trip, outcome, isCollapsed)
     if (sent === true) return
     sent.then(
       (isSent) => {
-        if (!isSent) this.#fly({ ...trip, base: undefined }, (own) => this.#answer(trip, own, false), false)
+        if (!isSent) this.#fetch({ ...trip, base: undefined }, (own) => this.#answer(trip, own, false), false)
       },
       (error: unknown) => this.#answer(trip, { kind: 'failed', error }, false),
     )
   }
 }
 
-function sameSelection(a: Asked, b: Asked, names: readonly string[]): boolean {
+function sameSelection(a: ClientRequest, b: ClientRequest, names: readonly string[]): boolean {
   return names.length === 0 || secondaryKey(a.facts, names) === secondaryKey(b.facts, names)
 }

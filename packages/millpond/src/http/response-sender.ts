@@ -1,7 +1,7 @@
 // What one client is sent: a stored answer, one that is just arriving, or the news that there is none.
 import { isError } from '../core/errors.ts'
 import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
-import type { Asked, Reply } from './exchange.ts'
+import type { ClientRequest, Reply } from './exchange.ts'
 import type { Outcome } from './fetching.ts'
 import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
 import { type Forwarded, type ForwardReason, forwardStatus, hitStatus } from './rules/cache-status.ts'
@@ -13,19 +13,19 @@ import type { HttpStore, StoredAnswer } from './store.ts'
 
 /** A client whose request has to go to the origin. */
 export interface Client {
-  readonly asked: Asked
+  readonly asked: ClientRequest
   readonly primary: string
   readonly reply: Reply
   readonly reason: ForwardReason
 }
 
 /** RFC 9110 13.1.2: with other methods a condition is about the origin's own state. */
-const isRead = ({ facts: { method } }: Asked): boolean => method === 'GET' || method === 'HEAD' || method === 'QUERY'
+const isRead = ({ facts: { method } }: ClientRequest): boolean => method === 'GET' || method === 'HEAD' || method === 'QUERY'
 
 type Arrived = Outcome & { readonly kind: 'arrived' }
 type Kept = Outcome & { readonly kind: 'confirmed' | 'stale' }
 
-export class Answering {
+export class ResponseSender {
   readonly #store: HttpStore
   readonly #settings: Settings
   #lastTtl = Number.NaN
@@ -37,12 +37,12 @@ export class Answering {
   }
 
   /** From memory. */
-  hitNow(asked: Asked, answer: StoredAnswer, body: string | Buffer, reply: Reply, now: number): void {
+  hitNow(asked: ClientRequest, answer: StoredAnswer, body: string | Buffer, reply: Reply, now: number): void {
     deliverNow(asked, answer, body, reply, now, this.#hitStatus(answer, now))
   }
 
   /** From the store. `false`: its body is not there any more, and nothing was sent. */
-  hit(asked: Asked, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
+  hit(asked: ClientRequest, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
     return deliver(asked, answer, reply, this.#delivery(primary, now, this.#hitStatus(answer, now)))
   }
 
