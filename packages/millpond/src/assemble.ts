@@ -40,7 +40,7 @@ export const DEFAULT_NAMESPACE = 'default'
 const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun: flag }
 
 export interface AssemblyParts {
-  readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
+  readonly space: Omit<SpaceParts, 'foreign' | 'moved'>
   readonly settings: CacheSettings
   /** Reads rules of `route` for the cache's tiers. */
   readonly routed: (rules: unknown) => Routing

@@ -4,9 +4,9 @@ import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
 import { isTenantPart, namespaceOf } from './core/tenant.ts'
-import { ForeignNamespaces } from './engine/foreign-namespaces.ts'
 import type { Cache } from './engine/cache.ts'
 import { describePolicy } from './engine/describe.ts'
+import { ForeignNamespaces } from './engine/foreign-namespaces.ts'
 import { InvalidEntrySweep } from './engine/invalid-entry-sweep.ts'
 import { type EncodingOptions, isSameEncoding, type NamespaceOptions, partOptions, resolveEncoding } from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
@@ -19,7 +19,7 @@ const MAX_UNNAMED = 1000
 const NOTHING: EncodingOptions = Object.freeze({})
 
 export interface NamespacesParts {
-  readonly space: Omit<SpaceParts, 'abroad' | 'moved'>
+  readonly space: Omit<SpaceParts, 'foreign' | 'moved'>
   readonly settings: CacheSettings
   /** The tier that keeps the ledger. */
   readonly holder: ResolvedFarTier | undefined
@@ -47,7 +47,8 @@ export class Namespaces {
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts
-    this.#foreign = parts.settings.common.dependencies === 'tracked' ? new ForeignNamespaces((namespace) => this.#knownSpace(namespace)) : undefined
+    this.#foreign =
+      parts.settings.common.dependencies === 'tracked' ? new ForeignNamespaces((namespace) => this.#knownSpace(namespace)) : undefined
     this.#sweep = new InvalidEntrySweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
   }
 

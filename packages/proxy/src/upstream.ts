@@ -1,7 +1,7 @@
 // The origin by undici's dispatch API: header lines as they came, bodies as they came, odd lengths and 1xx answers included.
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
-import type { UpstreamCall, UpstreamRequest, Sink, Upstream } from 'millpond/http'
+import type { Sink, Upstream, UpstreamCall, UpstreamRequest } from 'millpond/http'
 import type { Dispatcher } from 'undici'
 import { forwardedFields } from './forwarded.ts'
 import type { ProxySettings } from './options.ts'

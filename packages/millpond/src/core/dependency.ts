@@ -34,7 +34,7 @@ export function foreignTags({ namespace, asOf, key, tags }: ForeignEntry): reado
 
 export const isForeignTag = (tag: string): boolean => tag.charCodeAt(0) === ABROAD_CODE
 
-/** What such a tag names; undefined for one that was not written by `abroadTags`. */
+/** What such a tag names; undefined for one that was not written by `foreignTags`. */
 export function parseForeignTag(tag: string): ForeignEntry | undefined {
   try {
     const [namespace, epoch, seq, ...names]: unknown[] = JSON.parse(tag.slice(1))

@@ -119,8 +119,8 @@ export class LedgerView {
 
   /** May an entry of this key, with these tags, loaded as of `seq`, be accepted? */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
-    const abroad = this.foreign === undefined ? 'valid' : this.foreign.judge(tags)
-    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'invalid' : abroad)
+    const foreign = this.foreign === undefined ? 'valid' : this.foreign.judge(tags)
+    return this.#judge(key, tags, seq, foreign === 'unheard' ? 'invalid' : foreign)
   }
 
   /**
@@ -129,20 +129,22 @@ export class LedgerView {
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
     if (epoch !== this.epoch) return 'invalid'
-    const abroad = this.foreign === undefined ? 'valid' : this.foreign.judge(tags, false)
-    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'valid' : abroad)
+    const foreign = this.foreign === undefined ? 'valid' : this.foreign.judge(tags, false)
+    return this.#judge(key, tags, seq, foreign === 'unheard' ? 'valid' : foreign)
   }
 
-  #judge(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
-    if (abroad === 'invalid') return 'invalid'
-    if (seq >= this.head) return abroad
+  #judge(key: string, tags: readonly string[], seq: number, foreign: Judgement): Judgement {
+    if (foreign === 'invalid') return 'invalid'
+    if (seq >= this.head) return foreign
     const names = this.#names()
-    return names === undefined ? this.#judgeNamed(key, tags, seq, abroad) : this.#judgeNamed(names.key(key), hide(names, tags), seq, abroad)
+    return names === undefined
+      ? this.#judgeNamed(key, tags, seq, foreign)
+      : this.#judgeNamed(names.key(key), hide(names, tags), seq, foreign)
   }
 
-  #judgeNamed(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
+  #judgeNamed(key: string, tags: readonly string[], seq: number, foreign: Judgement): Judgement {
     if (this.#concerning(key, tags) > seq) return 'invalid'
-    return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad
+    return this.#staleConcerning(key, tags) > seq ? 'stale' : foreign
   }
 
   /**

@@ -7,10 +7,10 @@ import { type ById, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, laidOver, r
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
-import { type Call, Journey, type Wants } from './journey.ts'
 import type { AnyLoader, BatchLoader, Loader } from './loader.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
 import { hitValue, isFreshAt } from './read-memory.ts'
+import { type Call, ReadRequest, type Wants } from './read-request.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { checkOpen, type Space } from './space.ts'
 import { refreshBehind } from './start-loads.ts'
@@ -71,12 +71,12 @@ export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, opt
     return hitValue(space, slot, encoded) as T
   }
   checkKey(encoded)
-  const journey = begin(space, { one: loader }, options)
-  journey.isAbsent = slot < 0
+  const request = begin(space, { one: loader }, options)
+  request.isAbsent = slot < 0
   try {
-    return shown(space, await readThrough(journey, encoded)) as T
+    return shown(space, await readThrough(request, encoded)) as T
   } finally {
-    recordTime(space, journey)
+    recordTime(space, request)
   }
 }
 
@@ -88,14 +88,14 @@ export async function getOrSetEntry<T>(
 ): Promise<LoadedEntry<T>> {
   checkLoader(loader, 'getOrSetEntry')
   const encoded = encodeKey(key)
-  const journey = begin(space, { one: loader }, options)
-  const found = await travel(journey, encoded)
+  const request = begin(space, { one: loader }, options)
+  const found = await travel(request, encoded)
   return {
     value: shown(space, found) as T,
     ...factsOf(found, space.services.clock.now()),
     isStale: found.isStale === true,
-    isJoined: journey.isJoined,
-    ...(journey.load === undefined ? {} : { cause: journey.load.cause }),
+    isJoined: request.isJoined,
+    ...(request.load === undefined ? {} : { cause: request.load.cause }),
   }
 }
 
@@ -109,9 +109,9 @@ export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | und
       `refresh: no loader is known for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
     )
   }
-  const journey = begin(space, { one: source.load }, source.defaults === undefined ? options : laidOver(source.defaults, options), 'new')
+  const request = begin(space, { one: source.load }, source.defaults === undefined ? options : laidOver(source.defaults, options), 'new')
   space.watch.counters.refreshes++
-  return shown(space, await travel(journey, encoded)) as T
+  return shown(space, await travel(request, encoded)) as T
 }
 
 export async function getOrSetMany<Id, T>(
@@ -124,18 +124,18 @@ export async function getOrSetMany<Id, T>(
   if (!Array.isArray(ids)) throw refused(ids, 'getOrSetMany', 'an array of ids')
   const asked = [...ids]
   const keys = asked.map((id) => checkKey(encodeKey(key(id))))
-  const journey = begin(space, { many: batchOf(asked, keys, load) }, rest)
-  const found = await timed(space, readThroughMany(journey, keys), journey)
+  const request = begin(space, { many: batchOf(asked, keys, load) }, rest)
+  const found = await timed(space, readThroughMany(request, keys), request)
   return found.map((entry) => shown(space, entry) as T | undefined)
 }
 
-function begin(space: Space, loads: AnyLoader, options: LoadOptions | undefined, wants?: Wants): Journey {
+function begin(space: Space, loads: AnyLoader, options: LoadOptions | undefined, wants?: Wants): ReadRequest {
   checkOpen(space)
-  return new Journey(space, loads, resolvePolicy(options, space.settings.policy), options ?? NO_CALL, wants)
+  return new ReadRequest(space, loads, resolvePolicy(options, space.settings.policy), options ?? NO_CALL, wants)
 }
 
-function travel(journey: Journey, encoded: string): Promise<Found> {
-  return timed(journey.space, readThrough(journey, checkKey(encoded)), journey)
+function travel(request: ReadRequest, encoded: string): Promise<Found> {
+  return timed(request.space, readThrough(request, checkKey(encoded)), request)
 }
 
 function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
@@ -145,9 +145,9 @@ function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader
   const policy = resolvePolicy(options, space.settings.policy)
   const life = { createdAt: memory.createdAt(slot), freshUntil: memory.freshUntil(slot) }
   if (!isDue(space, policy, key, life, readsOf(space, slot), services.clock.coarse)) return
-  const journey = new Journey(space, { one: loader }, policy, options ?? NO_CALL)
-  journey.noteDue(key, life.createdAt)
-  refreshBehind(journey)
+  const request = new ReadRequest(space, { one: loader }, policy, options ?? NO_CALL)
+  request.noteDue(key, life.createdAt)
+  refreshBehind(request)
 }
 
 const BATCH: Shape<GetOrSetManyOptions<unknown, unknown>> = {

@@ -2,7 +2,7 @@
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
 // an invalidation never has to walk a graph.
-import { foreignTags, dependencyKey, dependencyTag, type ForeignEntry, isForeignTag, withoutPriority } from '../core/dependency.ts'
+import { dependencyKey, dependencyTag, type ForeignEntry, foreignTags, isForeignTag, withoutPriority } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'

@@ -6,7 +6,7 @@ import type { Attempt } from '../wrap/attempt.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
 import { storageName } from '../wrap/storage-name.ts'
 import { codecOf } from './encoding.ts'
-import { isMeantBy, isNamedBy, type ErasureTargets } from './erase-here.ts'
+import { type ErasureTargets, isMeantBy, isNamedBy } from './erase-here.ts'
 import { listed } from './listing.ts'
 import { type FarTier, ledgerTier, type Space } from './space.ts'
 

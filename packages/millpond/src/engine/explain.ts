@@ -10,7 +10,7 @@ import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { chosenTtlOf } from './chosen-ttl.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { MissReason } from './miss-reason.ts'
-import { causeOf, GONE_UNSEEN, missReasonInMemory, toldOf, missReason } from './misses.ts'
+import { causeOf, GONE_UNSEEN, missReason, missReasonInMemory, toldOf } from './misses.ts'
 import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, readBudget, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -134,7 +134,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const answer = await far.guarded.read([storageKey(space, key)], readBudget(space.far))
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
   const [stored] = answer.value
-  if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }
+  if (stored === undefined) return { ...about, state: 'absent', ...toldOf(missReasonBelow(space, key)) }
   const [parts] = await decodeAll(space, far, answer.value)
   const bytes = stored.body.byteLength
   if (parts === undefined || parts.key !== key) return { ...about, state: 'invalid', cause: 'unreadable', bytes, asOf: stored.asOf }
@@ -191,7 +191,7 @@ function judged(
 }
 
 /** What took it from memory took it from there alone: why a tier below does not have it either is not known then. */
-function goneFromBelow(space: Space, key: string): MissReason {
+function missReasonBelow(space: Space, key: string): MissReason {
   const gone = missReason(space, key)
   return OF_MEMORY.has(gone.cause) ? { cause: 'unknown', detail: GONE_UNSEEN } : gone
 }

@@ -2,7 +2,7 @@
 //
 // Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both. A namespace whose ledger does not
 // answer leaves what was computed from it unaccepted, as it does its own entries.
-import { type ForeignEntry, parseForeignTag, isForeignTag } from '../core/dependency.ts'
+import { type ForeignEntry, isForeignTag, parseForeignTag } from '../core/dependency.ts'
 import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
 import type { Consistency } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'

@@ -16,8 +16,8 @@ import { ASK_EVERY_MS, type Beat, type BeatQuestion, beatOf, type Rider } from '
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
 import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
-import { PendingInvalidations } from './pending-invalidations.ts'
 import { OwnSteps } from './own-steps.ts'
+import { PendingInvalidations } from './pending-invalidations.ts'
 
 export interface LedgerOptions {
   readonly namespace: string

@@ -9,9 +9,9 @@ import { policyOfKey } from './arms.ts'
 import { chooseTtl } from './chosen-ttl.ts'
 import { commitFar } from './commit-far.ts'
 import type { Found } from './found.ts'
-import type { Journey } from './journey.ts'
 import { releaseLease } from './leases.ts'
 import { LET_GO, type Load } from './load.ts'
+import type { ReadRequest } from './read-request.ts'
 import { refreshesAhead } from './refresh-ahead.ts'
 import type { Ending } from './run-loader.ts'
 import { inBackground, isolateFor, type Space } from './space.ts'
@@ -23,7 +23,7 @@ export const PROVISIONAL_MS = 400
 const RETRY_STALE_MS = 1000
 
 /** While the ledger does not answer, the ended load stays joinable for a moment, so that a stampede stays one load. */
-export function close({ space }: Journey, load: Load): void {
+export function close({ space }: ReadRequest, load: Load): void {
   const { loads, services } = space
   const left = load.isProvisional ? PROVISIONAL_MS - load.age(services.clock) : 0
   if (left <= 0) loads.end(load)
@@ -44,15 +44,15 @@ interface Loaded {
 
 /** What becomes of the loads of one call of a loader. */
 export class LoadCompletion implements Ending {
-  readonly #journey: Journey
+  readonly #request: ReadRequest
   readonly #loads: readonly Load[]
   /** The ledger's tier has answered on the way here. */
   readonly #isAnswering: boolean
   readonly #began: number
   readonly #done: () => void
 
-  constructor(journey: Journey, loads: readonly Load[], isAnswering: boolean, began: number, done: () => void) {
-    this.#journey = journey
+  constructor(request: ReadRequest, loads: readonly Load[], isAnswering: boolean, began: number, done: () => void) {
+    this.#request = request
     this.#loads = loads
     this.#isAnswering = isAnswering
     this.#began = began
@@ -60,7 +60,7 @@ export class LoadCompletion implements Ending {
   }
 
   loaded(answer: unknown): void {
-    const { space, loader } = this.#journey
+    const { space, loader } = this.#request
     const ms = space.services.clock.monotonic() - this.#began
     space.watch.latency.load.record(ms)
     try {
@@ -74,13 +74,13 @@ export class LoadCompletion implements Ending {
   }
 
   failed(error: unknown): void {
-    if (error !== LET_GO) this.#journey.space.watch.counters.loadErrors += this.#loads.length
-    for (const load of this.#loads) fail(this.#journey, load, error)
+    if (error !== LET_GO) this.#request.space.watch.counters.loadErrors += this.#loads.length
+    for (const load of this.#loads) fail(this.#request, load, error)
     this.#end()
   }
 
   async #completeLater(values: readonly unknown[], ms: number, hearing: Promise<unknown> | undefined): Promise<void> {
-    const { ledger } = this.#journey.space
+    const { ledger } = this.#request.space
     try {
       await hearing
       if (!ledger.trusted() && this.#isAnswering) await ledger.ensure()
@@ -92,15 +92,15 @@ export class LoadCompletion implements Ending {
   }
 
   #complete(values: readonly unknown[], ms: number, isTrusted: boolean): void {
-    const loaded: Loaded = { ms, isTrusted, now: this.#journey.space.services.clock.now() }
+    const loaded: Loaded = { ms, isTrusted, now: this.#request.space.services.clock.now() }
     this.#loads.forEach((load, at) => {
-      completeOne(this.#journey, load, values[at], loaded)
+      completeOne(this.#request, load, values[at], loaded)
     })
     this.#end()
   }
 
   #end(): void {
-    for (const load of this.#loads) close(this.#journey, load)
+    for (const load of this.#loads) close(this.#request, load)
     this.#done()
   }
 }
@@ -114,23 +114,23 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
 }
 
 /** A value that cannot be kept fails its own load, not the others. */
-function completeOne(journey: Journey, load: Load, value: unknown, loaded: Loaded): void {
-  const { space } = journey
+function completeOne(request: ReadRequest, load: Load, value: unknown, loaded: Loaded): void {
+  const { space } = request
   const { events } = space.services
   if (events.has('load')) events.emit('load', { key: load.key, namespace: space.id.name, ms: loaded.ms })
   try {
-    complete(journey, load, value, loaded)
+    complete(request, load, value, loaded)
   } catch (error) {
     releaseLease(space, load)
     load.fail(error)
   }
 }
 
-function complete(journey: Journey, load: Load, value: unknown, { ms, isTrusted, now }: Loaded): void {
-  const { space } = journey
+function complete(request: ReadRequest, load: Load, value: unknown, { ms, isTrusted, now }: Loaded): void {
+  const { space } = request
   const { key, asOf, setting } = load
   const { services, ledger } = space
-  const policy = policyOfKey(space, setting?.policy ?? journey.policy, key)
+  const policy = policyOfKey(space, setting?.policy ?? request.policy, key)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
   const seen = space.watch.recorder !== undefined || services.adaptiveTtl !== undefined
   const valueHash = seen ? hashValue(isolated.value) : 0
@@ -195,7 +195,7 @@ function noteLoad({ id, watch }: Space, key: string, { bytes }: Isolated, valueH
 }
 
 /** All who wait are given the error; who may have a stale value instead finds it by himself. */
-function fail({ space, policy }: Journey, load: Load, error: unknown): void {
+function fail({ space, policy }: ReadRequest, load: Load, error: unknown): void {
   const { services, loads } = space
   releaseLease(space, load)
   if (error === LET_GO) {

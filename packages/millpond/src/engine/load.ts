@@ -4,8 +4,8 @@ import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import type { Found } from './found.ts'
-import type { MissReason } from './miss-reason.ts'
 import { LazyAbortSignal } from './lazy-abort-signal.ts'
+import type { MissReason } from './miss-reason.ts'
 
 /** How a load begins. */
 export interface LoadStart {

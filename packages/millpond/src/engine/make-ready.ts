@@ -9,9 +9,9 @@ import type { Space } from './space.ts'
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
   const here = readyHere(space, mark, demand)
-  const abroad = space.foreign?.catchUp(demand) ?? true
-  if (abroad === true) return here
-  return Promise.all([here, abroad]).then((answers) => answers.every(Boolean))
+  const foreign = space.foreign?.catchUp(demand) ?? true
+  if (foreign === true) return here
+  return Promise.all([here, foreign]).then((answers) => answers.every(Boolean))
 }
 
 function readyHere(space: Space, mark: number, { consistency, after }: Demand): true | Promise<boolean> {

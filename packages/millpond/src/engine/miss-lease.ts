@@ -10,12 +10,12 @@ import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
 import type { Found } from './found.ts'
 import { MissLease } from './held-lease.ts'
-import { Journey } from './journey.ts'
 import { LET_GO, type Load } from './load.ts'
 import type { AnyLoader } from './loader.ts'
 import { countMiss } from './misses.ts'
 import { readThrough, shown } from './read.ts'
 import { staleInMemory } from './read-memory.ts'
+import { ReadRequest } from './read-request.ts'
 import { aborted, checkSignal } from './signals.ts'
 import type { Space } from './space.ts'
 import { staleInTier } from './wait.ts'
@@ -69,16 +69,16 @@ export async function readOrLease(
   const { signal, after, quiet } = options
   checkSignal(signal)
   const asking = new LeaseWaiter(space, key, wishOf(given, space))
-  const journey = new Journey(space, asking.loader, byHand(policy), { signal: asking.left.signal, after, quiet })
+  const request = new ReadRequest(space, asking.loader, byHand(policy), { signal: asking.left.signal, after, quiet })
   const stop = signal === undefined ? undefined : onAbort(signal, () => asking.left.abort(signal.reason))
   try {
-    const read = readThrough(journey, key).then((found): LeaseOutcome => ({ found, lease: undefined }))
+    const read = readThrough(request, key).then((found): LeaseOutcome => ({ found, lease: undefined }))
     const { found, lease } = await Promise.race([asking.answer, read])
     if (lease !== undefined && signal?.aborted === true) {
       lease.release() // given in the same turn in which the caller left
       throw aborted(signal)
     }
-    if (found === undefined && space.settings.dependencies === 'tracked') noteRead(space, key, [], journey.since)
+    if (found === undefined && space.settings.dependencies === 'tracked') noteRead(space, key, [], request.since)
     return { found: found && { ...found, value: shown(space, found) }, lease }
   } finally {
     stop?.()

@@ -4,7 +4,6 @@ import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { idAtOrigin, unheardOf } from '../core/relay.ts'
 import { Delays } from '../invalidate/delay.ts'
-import { TimeoutQueue } from './timeout-queue.ts'
 import { eraseBehind } from './erase-behind.ts'
 import { forgetKeys } from './erase-here.ts'
 import { expireInMemory } from './expire-in-memory.ts'
@@ -19,11 +18,12 @@ import { Shapes } from './shapes.ts'
 import { ledgerPatience, type Space } from './space.ts'
 import { Stamps } from './stamps.ts'
 import { storagePrefix } from './storage-key.ts'
+import { TimeoutQueue } from './timeout-queue.ts'
 import type { CacheWatch } from './watch.ts'
 import { WriteOrder } from './write-order.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 'abroad'> {
+export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 'foreign'> {
   readonly cacheName: string
   readonly watch: CacheWatch
   readonly ledgerStore: LedgerStore | undefined

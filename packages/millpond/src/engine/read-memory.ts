@@ -1,12 +1,12 @@
 // What memory may serve of a key, fresh or stale.
 import type { MemorySpace } from '../core/contracts.ts'
 import { idAtOrigin } from '../core/relay.ts'
-import type { ForeignNamespaces } from './foreign-namespaces.ts'
 import { currentLoad } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
-import { expireInMemory } from './expire-in-memory.ts'
-import type { Found } from './found.ts'
 import { entryAt } from './entry-at.ts'
+import { expireInMemory } from './expire-in-memory.ts'
+import type { ForeignNamespaces } from './foreign-namespaces.ts'
+import type { Found } from './found.ts'
 import { causeOf } from './misses.ts'
 import type { Space } from './space.ts'
 import { EACH_TIMED } from './watch.ts'
@@ -54,8 +54,15 @@ function confirm(space: Space, memory: MemorySpace, key: string, slot: number): 
 }
 
 /** While a ledger elsewhere has to be asked the entry stays, and is not served. */
-function isForeignValid(space: Space, abroad: ForeignNamespaces, memory: MemorySpace, key: string, slot: number, isForReader = true): boolean {
-  const judgement = abroad.judge(memory.tags(slot), isForReader)
+function isForeignValid(
+  space: Space,
+  foreign: ForeignNamespaces,
+  memory: MemorySpace,
+  key: string,
+  slot: number,
+  isForReader = true,
+): boolean {
+  const judgement = foreign.judge(memory.tags(slot), isForReader)
   if (judgement === 'invalid' || judgement === 'stale') giveUp(space, memory, key, slot, judgement)
   return judgement === 'valid'
 }

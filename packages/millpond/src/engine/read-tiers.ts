@@ -1,7 +1,8 @@
 // Reading without a loader: what memory and the far tiers hold.
-import type { Demand } from './foreign-namespaces.ts'
+
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
+import type { Demand } from './foreign-namespaces.ts'
 import type { Found } from './found.ts'
 import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'

@@ -4,12 +4,12 @@ import { shareOfTurn } from '../wrap/turn-share.ts'
 import { currentLoad, waitFrom } from './current-load.ts'
 import { noteRead } from './dependencies.ts'
 import type { Found } from './found.ts'
-import type { Journey } from './journey.ts'
 import { LET_GO, type Load } from './load.ts'
 import { PROVISIONAL_MS } from './load-completion.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, countStale } from './misses.ts'
 import { hitInCall, isFreshAt, staleInMemory } from './read-memory.ts'
+import type { ReadRequest } from './read-request.ts'
 import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
@@ -22,111 +22,111 @@ export function shown(space: Space, { value, isolated }: Found): unknown {
 }
 
 /** Reads through: from the nearest tier that has the key, else from the loader. */
-export function readThrough(journey: Journey, key: string): Promise<Found> {
-  return isNoted(journey) ? readNoted(journey, key) : travel(journey, key)
+export function readThrough(request: ReadRequest, key: string): Promise<Found> {
+  return isNoted(request) ? readNoted(request, key) : travel(request, key)
 }
 
 /** A read inside a loader whose reads are tracked. */
-const isNoted = ({ space }: Journey): boolean => space.settings.dependencies === 'tracked' && currentLoad() !== undefined
+const isNoted = ({ space }: ReadRequest): boolean => space.settings.dependencies === 'tracked' && currentLoad() !== undefined
 
 /** What a loader makes of a read that has failed depends on the key too. */
-async function readNoted(journey: Journey, key: string): Promise<Found> {
+async function readNoted(request: ReadRequest, key: string): Promise<Found> {
   try {
-    const found = await travel(journey, key)
-    noteRead(journey.space, key, found.tags, found.asOf)
+    const found = await travel(request, key)
+    noteRead(request.space, key, found.tags, found.asOf)
     return found
   } catch (error) {
-    noteRead(journey.space, key, [], journey.since)
+    noteRead(request.space, key, [], request.since)
     throw error
   }
 }
 
-async function travel(journey: Journey, key: string): Promise<Found> {
-  const { space, policy, after } = journey
-  checkSignal(journey.signal)
+async function travel(request: ReadRequest, key: string): Promise<Found> {
+  const { space, policy, after } = request
+  checkSignal(request.signal)
   const ready = makeReady(space, space.fence.markOf(key), { consistency: policy.consistency, after })
-  if (ready === true) journey.open(true, false)
+  if (ready === true) request.open(true, false)
   else {
-    journey.isAbsent = false
-    journey.open(await ready, true)
-    checkSignal(journey.signal)
+    request.isAbsent = false
+    request.open(await ready, true)
+    checkSignal(request.signal)
   }
-  let found = fromMemory(journey, key, journey.isAbsent ? -1 : (space.memory?.find(key) ?? -1))
+  let found = fromMemory(request, key, request.isAbsent ? -1 : (space.memory?.find(key) ?? -1))
   if (found === undefined) {
-    const joined = fromLoad(journey, key)
+    const joined = fromLoad(request, key)
     if (joined !== undefined) found = await joined
     else {
       // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew what there is.
-      const share = ready === true || journey.hasShare ? undefined : shareOfTurn()
+      const share = ready === true || request.hasShare ? undefined : shareOfTurn()
       if (share !== undefined) {
         await share
-        return readAgain(journey, key, true)
+        return readAgain(request, key, true)
       }
-      const load = openLoad(journey, key)
-      journey.load = load
-      const done = startLoads(journey, [load])
-      if (canWaitAlone(journey)) {
+      const load = openLoad(request, key)
+      request.load = load
+      const done = startLoads(request, [load])
+      if (canWaitAlone(request)) {
         // What most loads are: its end is all that is waited for.
         load.waiters++
         await done
         load.waiters--
-        found = take(journey, load)
-      } else found = await leadOne(journey, load, done)
+        found = take(request, load)
+      } else found = await leadOne(request, load, done)
     }
   }
-  refreshBehind(journey)
-  return isTooOld(journey, key, found) ? readAgain(journey, key) : found
+  refreshBehind(request)
+  return isTooOld(request, key, found) ? readAgain(request, key) : found
 }
 
 /**
  * Many keys: the answer's places are those of the keys. What no load is loading yet is loaded in one call.
  * Rejects with the first loader's error.
  */
-export function readThroughMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
-  return isNoted(journey) ? readManyNoted(journey, keys) : travelMany(journey, keys)
+export function readThroughMany(request: ReadRequest, keys: readonly string[]): Promise<readonly Found[]> {
+  return isNoted(request) ? readManyNoted(request, keys) : travelMany(request, keys)
 }
 
-async function readManyNoted(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
+async function readManyNoted(request: ReadRequest, keys: readonly string[]): Promise<readonly Found[]> {
   try {
-    const all = await travelMany(journey, keys)
-    for (const { key, tags, asOf } of all) noteRead(journey.space, key, tags, asOf)
+    const all = await travelMany(request, keys)
+    for (const { key, tags, asOf } of all) noteRead(request.space, key, tags, asOf)
     return all
   } catch (error) {
-    for (const key of keys) noteRead(journey.space, key, [], journey.since)
+    for (const key of keys) noteRead(request.space, key, [], request.since)
     throw error
   }
 }
 
-async function travelMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
-  const { space, policy, after } = journey
-  checkSignal(journey.signal)
+async function travelMany(request: ReadRequest, keys: readonly string[]): Promise<readonly Found[]> {
+  const { space, policy, after } = request
+  checkSignal(request.signal)
   const ready = makeReady(space, newestMark(space, keys), { consistency: policy.consistency, after })
-  journey.open(ready === true || (await ready), ready !== true)
-  checkSignal(journey.signal)
+  request.open(ready === true || (await ready), ready !== true)
+  checkSignal(request.signal)
   const unique = [...new Set(keys)]
   // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
   let isAbsent = true
   const found = unique.map((key) => {
     const slot = space.memory?.find(key) ?? -1
-    const held = fromMemory(journey, key, slot)
+    const held = fromMemory(request, key, slot)
     if (held === undefined && slot >= 0) isAbsent = false
     return held
   })
-  journey.isAbsent = isAbsent
+  request.isAbsent = isAbsent
   const joined: Promise<unknown>[] = []
   const absent: number[] = []
   for (let at = 0; at < unique.length; at++) {
     if (found[at] !== undefined) continue
-    const load = fromLoad(journey, unique[at] ?? '')
+    const load = fromLoad(request, unique[at] ?? '')
     if (load === undefined) absent.push(at)
     else joined.push(load.then((value) => (found[at] = value)))
   }
-  if (absent.length > 0) joined.push(leadMany(journey, unique, absent, found))
+  if (absent.length > 0) joined.push(leadMany(request, unique, absent, found))
   if (joined.length > 0) await Promise.all(joined)
-  refreshBehind(journey)
+  refreshBehind(request)
   const again: Promise<unknown>[] = []
   for (const [at, one] of found.entries()) {
-    if (one !== undefined && isTooOld(journey, one.key, one)) again.push(readAgain(journey, one.key).then((anew) => (found[at] = anew)))
+    if (one !== undefined && isTooOld(request, one.key, one)) again.push(readAgain(request, one.key).then((anew) => (found[at] = anew)))
   }
   if (again.length > 0) await Promise.all(again)
   return inOrder(keys, unique, found as readonly Found[])
@@ -139,42 +139,47 @@ function inOrder(keys: readonly string[], unique: readonly string[], found: read
   return keys.map((key) => found[places.get(key) ?? 0] as Found)
 }
 
-async function leadOne(journey: Journey, load: Load, done: Promise<void>): Promise<Found> {
-  const [found] = await lead(journey, [load], done)
+async function leadOne(request: ReadRequest, load: Load, done: Promise<void>): Promise<Found> {
+  const [found] = await lead(request, [load], done)
   return found as Found
 }
 
-async function leadMany(journey: Journey, keys: readonly string[], places: readonly number[], found: (Found | undefined)[]): Promise<void> {
-  const loads = openLoads(journey, places.length === keys.length ? keys : places.map((at) => keys[at] ?? ''))
-  const loaded = await lead(journey, loads, startLoads(journey, loads))
+async function leadMany(
+  request: ReadRequest,
+  keys: readonly string[],
+  places: readonly number[],
+  found: (Found | undefined)[],
+): Promise<void> {
+  const loads = openLoads(request, places.length === keys.length ? keys : places.map((at) => keys[at] ?? ''))
+  const loaded = await lead(request, loads, startLoads(request, loads))
   for (const [index, at] of places.entries()) found[at] = loaded[index]
 }
 
 /** Reads a key anew: what was joined turned out to be too old, or others have gone on meanwhile. */
-async function readAgain(journey: Journey, key: string, hasShare = false): Promise<Found> {
-  const next = journey.again()
+async function readAgain(request: ReadRequest, key: string, hasShare = false): Promise<Found> {
+  const next = request.again()
   next.hasShare = hasShare
   const found = await travel(next, key)
-  journey.isJoined = next.isJoined
-  journey.load = next.load
+  request.isJoined = next.isJoined
+  request.load = next.load
   return found
 }
 
 /** What may be served at once. @throws the error that the key's loader is remembered to have ended with. */
-function fromMemory(journey: Journey, key: string, slot: number): Found | undefined {
-  const { space, isQuiet } = journey
-  if (journey.isBlind || journey.wants === 'new') return undefined
+function fromMemory(request: ReadRequest, key: string, slot: number): Found | undefined {
+  const { space, isQuiet } = request
+  if (request.isBlind || request.wants === 'new') return undefined
   const { clock } = space.services
   const isFresh = slot >= 0 && space.memory !== undefined && isFreshAt(space, space.memory, slot, key)
-  const reads = isFresh && refreshesAhead(journey.policy) ? readsOf(space, slot) : 0
+  const reads = isFresh && refreshesAhead(request.policy) ? readsOf(space, slot) : 0
   const fresh = isFresh ? hitInCall(space, slot, key, isQuiet) : undefined
   if (fresh !== undefined) {
-    if (reads > 0 && isDue(space, journey.policy, key, fresh, reads, clock.coarse)) journey.noteDue(key, fresh.createdAt)
+    if (reads > 0 && isDue(space, request.policy, key, fresh, reads, clock.coarse)) request.noteDue(key, fresh.createdAt)
     return fresh
   }
-  const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(journey, key))
+  const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(request, key))
   if (stale !== undefined) {
-    journey.noteDue(key, stale.createdAt)
+    request.noteDue(key, stale.createdAt)
     if (!isQuiet) countStale(space, stale)
     return stale
   }
@@ -185,62 +190,62 @@ function fromMemory(journey: Journey, key: string, slot: number): Found | undefi
 }
 
 /** Joins the load that is loading the key, where it may be joined. */
-function fromLoad(journey: Journey, key: string): Promise<Found> | undefined {
-  const { space, isReachable, isQuiet } = journey
+function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined {
+  const { space, isReachable, isQuiet } = request
   const load = space.loads.joinable.get(key)
-  if (load === undefined || load.isOutdated || movedSince(space, load, journey.joinedAt)) return undefined
-  if ('one' in journey.loader && journey.loader.othersLoad !== undefined) {
-    journey.loader.othersLoad(load)
-    checkSignal(journey.signal) // who does not wait for them has left
+  if (load === undefined || load.isOutdated || movedSince(space, load, request.joinedAt)) return undefined
+  if ('one' in request.loader && request.loader.othersLoad !== undefined) {
+    request.loader.othersLoad(load)
+    checkSignal(request.signal) // who does not wait for them has left
   }
   // It began before the ledger had answered for the first time: a later epoch outdates loads.
   const isUnnumbered = load.asOf.epoch !== space.ledger.view.epoch
   if (
     isUnnumbered ||
-    load.startedAt < journey.notBefore ||
+    load.startedAt < request.notBefore ||
     (!isReachable && (load.isOverlapped || load.age(space.services.clock) >= PROVISIONAL_MS))
   ) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
-    return load.isProvisional ? undefined : afterIts(journey, load)
+    return load.isProvisional ? undefined : afterIts(request, load)
   }
-  const stale = staleInTier(space, load, journey.staleForMs)
+  const stale = staleInTier(space, load, request.staleForMs)
   if (stale !== undefined) {
     if (!isQuiet) countStale(space, stale)
     return Promise.resolve(stale)
   }
   space.watch.counters.loadJoins++
   if (load.isProvisional) space.fence.mark(key, space.ledger) // its value is stored nowhere, and given out once more
-  return joinOne(journey, load)
+  return joinOne(request, load)
 }
 
 /**
  * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner than this caller would have, or was to be
  * set by hand and never was.
  */
-async function joinOne(journey: Journey, load: Load): Promise<Found> {
+async function joinOne(request: ReadRequest, load: Load): Promise<Found> {
   const { key } = load
   try {
-    const found = await join(journey, load)
-    const { clock } = journey.space.services
-    if (found.isStale === true && found.freshUntil + staleMsAtMost(journey) <= clock.now()) return readAgain(journey, key)
-    journey.isJoined = true
-    journey.load = load
+    const found = await join(request, load)
+    const { clock } = request.space.services
+    if (found.isStale === true && found.freshUntil + staleMsAtMost(request) <= clock.now()) return readAgain(request, key)
+    request.isJoined = true
+    request.load = load
     return found
   } catch (error) {
-    if (error === LET_GO) return readAgain(journey, key)
-    const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && load.hardMs < journey.policy.hardMs
-    if (isImpatient && !load.isOpen) return readAgain(journey, key)
+    if (error === LET_GO) return readAgain(request, key)
+    const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && load.hardMs < request.policy.hardMs
+    if (isImpatient && !load.isOpen) return readAgain(request, key)
     throw error
   }
 }
 
-const staleMsAtMost = ({ staleForMs, staleIfErrorMs }: Journey): number => Math.max(staleForMs, staleIfErrorMs)
+const staleMsAtMost = ({ staleForMs, staleIfErrorMs }: ReadRequest): number => Math.max(staleForMs, staleIfErrorMs)
 
-async function afterIts(journey: Journey, load: Load): Promise<Found> {
+async function afterIts(request: ReadRequest, load: Load): Promise<Found> {
   const stop = waitFrom(currentLoad(), load)
   const ended = load.result.then(stop, stop)
-  await (journey.signal === undefined ? ended : abortable(ended, journey.signal))
-  return readAgain(journey, load.key)
+  await (request.signal === undefined ? ended : abortable(ended, request.signal))
+  return readAgain(request, load.key)
 }
 
 /** Has something that concerns the load moved between its start and now? Then its result would be older than what this caller may see. */
@@ -257,7 +262,7 @@ function foreignMoved({ foreign }: Space, tags: readonly string[]): boolean {
 }
 
 /** A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
-function isTooOld({ space, joinedAt, isJoined }: Journey, key: string, found: Found): boolean {
+function isTooOld({ space, joinedAt, isJoined }: ReadRequest, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
   if (isJoined && foreignMoved(space, found.tags)) return true
   const { view } = space.ledger

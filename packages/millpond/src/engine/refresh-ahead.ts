@@ -8,7 +8,7 @@
 import { hashOf } from '../core/key-hash.ts'
 import type { Ahead, LoadPolicy } from '../core/options.ts'
 import { aheadOfKey } from './arms.ts'
-import type { Journey } from './journey.ts'
+import type { ReadRequest } from './read-request.ts'
 import type { Space } from './space.ts'
 
 const SPREAD = 0.1
@@ -55,5 +55,5 @@ export function readsOf({ memory }: Space, slot: number): number {
 const placeOf = (key: string): number => (hashOf(key, 0) >>> 0) / 2 ** 32
 
 /** Of what a far tier had: memory has had nothing to count the reads by, so that this one is the first. */
-export const isDueFar = ({ space, policy }: Journey, key: string, life: Lifetime, now: number): boolean =>
+export const isDueFar = ({ space, policy }: ReadRequest, key: string, life: Lifetime, now: number): boolean =>
   isDue(space, policy, key, life, space.memory === undefined ? Number.POSITIVE_INFINITY : 1, now)

@@ -4,12 +4,12 @@ import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
-import type { QueuedTimeout, TimeoutQueue } from './timeout-queue.ts'
 import { insideEnded, insideLoad } from './current-load.ts'
 import { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { Load } from './load.ts'
 import type { AnyLoader, LoadContext } from './loader.ts'
 import type { Space } from './space.ts'
+import type { QueuedTimeout, TimeoutQueue } from './timeout-queue.ts'
 
 /** Told once how a call of a loader has ended, never before the call that began it has returned. */
 export interface Ending {
@@ -23,7 +23,7 @@ export interface Ending {
  * likes.
  */
 export function runLoader(
-  space: Pick<Space, 'alarms' | 'services' | 'ledger' | 'abroad'>,
+  space: Pick<Space, 'timeouts' | 'services' | 'ledger' | 'foreign'>,
   loads: readonly Load[],
   loader: AnyLoader,
   ending: Ending,
@@ -51,7 +51,7 @@ export function runLoader(
 }
 
 function call(
-  space: Pick<Space, 'ledger' | 'abroad'>,
+  space: Pick<Space, 'ledger' | 'foreign'>,
   loader: AnyLoader,
   lead: Load,
   loads: readonly Load[],
@@ -83,7 +83,7 @@ class LoaderContext implements LoadContext {
   readonly isOutdated: LoadContext['isOutdated']
   readonly #load: Load
 
-  constructor(space: Pick<Space, 'ledger' | 'abroad'>, load: Load) {
+  constructor(space: Pick<Space, 'ledger' | 'foreign'>, load: Load) {
     this.key = load.key
     this.#load = load
     this.addTags = (...tags) => load.addTags(checkTags(tags))
@@ -96,7 +96,7 @@ class LoaderContext implements LoadContext {
 }
 
 /** A ledger that does not answer leaves it open, and what nobody can vouch for counts as outdated. */
-function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'abroad'>, load: Load): boolean | Promise<boolean> {
+function isOutdated({ ledger, foreign }: Pick<Space, 'ledger' | 'foreign'>, load: Load): boolean | Promise<boolean> {
   const judge = (isHeard: boolean): boolean =>
     !isHeard || load.isOutdated || ledger.view.judgeAt(load.key, load.tags, load.asOf) !== 'valid'
   if (ledger.isLocal) return judge(true)

@@ -4,27 +4,27 @@ import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { readFar } from './far.ts'
 import type { Found } from './found.ts'
-import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { Load, type LoadStart } from './load.ts'
 import { close, LoadCompletion } from './load-completion.ts'
 import { countMiss, countStale, missReason } from './misses.ts'
+import type { ReadRequest } from './read-request.ts'
 import { isDueFar, isLate } from './refresh-ahead.ts'
 import { runLoader } from './run-loader.ts'
 import { inBackground, ledgerTier, readBudget } from './space.ts'
 
 /** Opens a load for each key. `startLoads` must follow. */
-export function openLoads(journey: Journey, keys: readonly string[]): Load[] {
-  const start = startOf(journey)
-  return keys.map((key) => open(journey, key, start))
+export function openLoads(request: ReadRequest, keys: readonly string[]): Load[] {
+  const start = startOf(request)
+  return keys.map((key) => open(request, key, start))
 }
 
 /** The same for one key. */
-export function openLoad(journey: Journey, key: string): Load {
-  return open(journey, key, startOf(journey))
+export function openLoad(request: ReadRequest, key: string): Load {
+  return open(request, key, startOf(request))
 }
 
-function startOf({ space, policy, isBackground, openedAt }: Journey): LoadStart {
+function startOf({ space, policy, isBackground, openedAt }: ReadRequest): LoadStart {
   return {
     asOf: space.ledger.view.position,
     startedAt: openedAt,
@@ -36,7 +36,7 @@ function startOf({ space, policy, isBackground, openedAt }: Journey): LoadStart 
   }
 }
 
-function open({ space, isReachable, isAbsent }: Journey, key: string, start: LoadStart): Load {
+function open({ space, isReachable, isAbsent }: ReadRequest, key: string, start: LoadStart): Load {
   const load = new Load(space, key, missReason(space, key, isAbsent ? -1 : space.memory?.find(key)), start)
   if (!isReachable) load.cause = 'ledger_unreachable'
   space.loads.begin(load)
@@ -44,17 +44,17 @@ function open({ space, isReachable, isAbsent }: Journey, key: string, start: Loa
 }
 
 /** Runs the loads together; each completes by itself. Settles when all have, and never rejects. */
-export function startLoads(journey: Journey, loads: readonly Load[]): Promise<void> {
-  const isDirect = journey.space.far.length === 0 && journey.policy.dependsOn.length === 0
-  return isDirect ? completeFromLoader(journey, loads, true, journey.openedAt) : loadThroughTiers(journey, loads)
+export function startLoads(request: ReadRequest, loads: readonly Load[]): Promise<void> {
+  const isDirect = request.space.far.length === 0 && request.policy.dependsOn.length === 0
+  return isDirect ? completeFromLoader(request, loads, true, request.openedAt) : loadThroughTiers(request, loads)
 }
 
 /** Loads behind callers who have been served; one refresh of a key at a time. */
-export function refreshBehind(journey: Journey): void {
-  const { space, due } = journey
+export function refreshBehind(request: ReadRequest): void {
+  const { space, due } = request
   if (due === undefined) return
-  journey.due = undefined
-  const behind = journey.behind(due)
+  request.due = undefined
+  const behind = request.behind(due)
   const loads = openLoads(
     behind,
     [...due.keys()].filter((key) => space.loads.joinable.get(key) === undefined),
@@ -69,39 +69,39 @@ export function refreshBehind(journey: Journey): void {
   })
 }
 
-async function loadThroughTiers(journey: Journey, loads: readonly Load[]): Promise<void> {
-  const { space, policy, isReachable } = journey
+async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): Promise<void> {
+  const { space, policy, isReachable } = request
   try {
     const budgetEnds = space.services.clock.monotonic() + readBudget(space.far)
     if (policy.dependsOn.length > 0) {
       const tags = await tagsWithDependencies(space, policy)
       for (const load of loads) load.addTags(tags)
     }
-    const look = (some: readonly Load[]): Promise<readonly Load[]> => completeFromTiers(journey, some, true)
+    const look = (some: readonly Load[]): Promise<readonly Load[]> => completeFromTiers(request, some, true)
     const holder = ledgerTier(space)
     const failures = holder?.errors ?? 0
-    const waiting = isReachable ? await completeFromTiers(journey, loads, false) : loads
+    const waiting = isReachable ? await completeFromTiers(request, loads, false) : loads
     if (waiting.length === 0) return
     // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const callLoader = (some: readonly Load[]): Promise<void> =>
-      completeFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
+      completeFromLoader(request, some, isAnswering, space.services.clock.monotonic())
     const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
     const store = mayAsk ? holder?.guarded.ledger : undefined
-    const { othersLoad } = 'one' in journey.loader ? journey.loader : NOT_TOLD
+    const { othersLoad } = 'one' in request.loader ? request.loader : NOT_TOLD
     await (store === undefined ? callLoader(waiting) : loadUnderLeases(space, store, waiting, { look, callLoader, othersLoad }))
   } catch (error) {
     for (const load of loads) load.fail(error)
   } finally {
-    for (const load of loads) close(journey, load)
+    for (const load of loads) close(request, load)
   }
 }
 
 const NOT_TOLD = { othersLoad: undefined }
 
 /** Completes the loads whose entry some tier has; returns the others. */
-async function completeFromTiers(journey: Journey, loads: readonly Load[], isAgain: boolean): Promise<readonly Load[]> {
-  const { space, policy, wants, isQuiet } = journey
+async function completeFromTiers(request: ReadRequest, loads: readonly Load[], isAgain: boolean): Promise<readonly Load[]> {
+  const { space, policy, wants, isQuiet } = request
   if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return loads
   const { found, causes, failure } = await readFar(
     space,
@@ -110,63 +110,63 @@ async function completeFromTiers(journey: Journey, loads: readonly Load[], isAga
     isQuiet,
     (at, entry) => {
       const load = loads[at]
-      if (load !== undefined) load.fallback = shared(journey, { ...entry, isStale: true })
+      if (load !== undefined) load.fallback = shared(request, { ...entry, isStale: true })
     },
     policy.tags,
   )
   const now = space.services.clock.now()
   const missing = loads.filter((load, at) => {
     const entry = found[at]
-    if (entry !== undefined && isGoodEnough(journey, entry, now)) {
+    if (entry !== undefined && isGoodEnough(request, entry, now)) {
       const isFresh = entry.freshUntil > now
       space.loads.end(load)
-      load.complete(shared(journey, isFresh ? entry : { ...entry, isStale: true }))
-      if (!isFresh && !journey.isBackground && !isQuiet) countStale(space, entry)
-      if (!isFresh || isDueFar(journey, load.key, entry, now)) journey.noteDue(load.key, entry.createdAt)
+      load.complete(shared(request, isFresh ? entry : { ...entry, isStale: true }))
+      if (!isFresh && !request.isBackground && !isQuiet) countStale(space, entry)
+      if (!isFresh || isDueFar(request, load.key, entry, now)) request.noteDue(load.key, entry.createdAt)
       return false
     }
-    load.fallback = entry === undefined ? undefined : shared(journey, { ...entry, isStale: true })
+    load.fallback = entry === undefined ? undefined : shared(request, { ...entry, isStale: true })
     load.cause = causes[at] ?? failure ?? load.cause
     return true
   })
-  refreshBehind(journey)
+  refreshBehind(request)
   return missing
 }
 
 /** May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given without asking again. */
-function isGoodEnough(journey: Journey, entry: Found, now: number): boolean {
-  if (entry.freshUntil > now) return !journey.isBackground || isNews(journey, entry, now)
-  return entry.staleUntil > now && entry.freshUntil + staleMs(journey, entry.key) > now
+function isGoodEnough(request: ReadRequest, entry: Found, now: number): boolean {
+  if (entry.freshUntil > now) return !request.isBackground || isNews(request, entry, now)
+  return entry.staleUntil > now && entry.freshUntil + staleMs(request, entry.key) > now
 }
 
 /** Of a refresh behind: another process has refreshed it already. */
-function isNews({ space, policy, served }: Journey, entry: Found, now: number): boolean {
+function isNews({ space, policy, served }: ReadRequest, entry: Found, now: number): boolean {
   const ahead = aheadOfKey(space, policy, entry.key)
   const isSame = ahead.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
   return !isSame && !isLate(ahead, entry.key, entry, now)
 }
 
 /** How long past its freshness a value may be given to the caller without a load, in milliseconds. */
-export function staleMs({ space, staleForMs, staleIfErrorMs }: Journey, key: string): number {
+export function staleMs({ space, staleForMs, staleIfErrorMs }: ReadRequest, key: string): number {
   return staleIfErrorMs > staleForMs && space.loads.isPaused(key, space.services.clock) ? staleIfErrorMs : staleForMs
 }
 
 /** For callers, however many: a value that came from a tier is nobody else's. */
-function shared({ space }: Journey, found: Found): Found {
+function shared({ space }: ReadRequest, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
 
-function completeFromLoader(journey: Journey, waiting: readonly Load[], isAnswering: boolean, began: number): Promise<void> {
-  const { space } = journey
-  const loads = waiting.some((load) => load.isGivenUp) ? leftOf(journey, waiting) : waiting
+function completeFromLoader(request: ReadRequest, waiting: readonly Load[], isAnswering: boolean, began: number): Promise<void> {
+  const { space } = request
+  const loads = waiting.some((load) => load.isGivenUp) ? leftOf(request, waiting) : waiting
   if (loads.length === 0) return Promise.resolve()
   space.watch.counters.loads += loads.length
-  if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, missReason } of loads) countMiss(space, key, cause, missReason)
-  return new Promise((resolve) => runLoader(space, loads, journey.loader, new LoadCompletion(journey, loads, isAnswering, began, resolve)))
+  if (!request.isBackground && !request.isQuiet) for (const { key, cause, missReason } of loads) countMiss(space, key, cause, missReason)
+  return new Promise((resolve) => runLoader(space, loads, request.loader, new LoadCompletion(request, loads, isAnswering, began, resolve)))
 }
 
 /** Those that somebody waits for: for the others no loader is run. */
-function leftOf({ space }: Journey, loads: readonly Load[]): readonly Load[] {
+function leftOf({ space }: ReadRequest, loads: readonly Load[]): readonly Load[] {
   return loads.filter((load) => {
     if (!load.isGivenUp) return true
     releaseLease(space, load)

@@ -3,69 +3,69 @@
 import { onAbort } from '../core/on-abort.ts'
 import { currentLoad, waitFrom } from './current-load.ts'
 import type { Found } from './found.ts'
-import type { Journey } from './journey.ts'
 import { LET_GO, type Load } from './load.ts'
 import { countStale } from './misses.ts'
 import { staleInMemory } from './read-memory.ts'
+import type { ReadRequest } from './read-request.ts'
 import { hardTimeout } from './run-loader.ts'
 import { aborted } from './signals.ts'
 import { inBackground, type Space } from './space.ts'
 
 /** Waits for a load that another call leads. The caller's own signal and timeouts concern the caller alone. */
-export async function join(journey: Journey, load: Load): Promise<Found> {
+export async function join(request: ReadRequest, load: Load): Promise<Found> {
   const stop = waitFrom(currentLoad(), load)
-  const patienceMs = journey.policy.hardMs < load.hardMs ? journey.policy.hardMs : Number.POSITIVE_INFINITY
+  const patienceMs = request.policy.hardMs < load.hardMs ? request.policy.hardMs : Number.POSITIVE_INFINITY
   try {
-    return await (isPatient(journey, patienceMs) ? patiently(load) : untilImpatient(journey, load, patienceMs))
+    return await (isPatient(request, patienceMs) ? patiently(load) : untilImpatient(request, load, patienceMs))
   } catch (error) {
-    return instead(journey, load, error)
+    return instead(request, load, error)
   } finally {
     stop()
   }
 }
 
 /** Waits for loads that this call leads, of which `done` is the end. The first error is everybody's. */
-export async function lead(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
+export async function lead(request: ReadRequest, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
   const current = currentLoad()
   const stops = current === undefined ? [] : loads.map((load) => waitFrom(current, load))
   try {
-    return await (isPatient(journey, Number.POSITIVE_INFINITY) ? allOf(journey, loads, done) : eachOf(journey, loads, done))
+    return await (isPatient(request, Number.POSITIVE_INFINITY) ? allOf(request, loads, done) : eachOf(request, loads, done))
   } finally {
     for (const stop of stops) stop()
   }
 }
 
 /** Nothing but the end of the load is waited for, and no loader waits for the caller. */
-export function canWaitAlone(journey: Journey): boolean {
-  return currentLoad() === undefined && isPatient(journey, Number.POSITIVE_INFINITY)
+export function canWaitAlone(request: ReadRequest): boolean {
+  return currentLoad() === undefined && isPatient(request, Number.POSITIVE_INFINITY)
 }
 
-async function allOf(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
+async function allOf(request: ReadRequest, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
   for (const load of loads) load.waiters++
   await done
   for (const load of loads) load.waiters--
-  return loads.map((load) => take(journey, load))
+  return loads.map((load) => take(request, load))
 }
 
 /** What the load came to, for the one who led it; or what is given instead of its error. */
-export function take(journey: Journey, load: Load): Found {
+export function take(request: ReadRequest, load: Load): Found {
   try {
     return load.take()
   } catch (error) {
-    return instead(journey, load, error)
+    return instead(request, load, error)
   }
 }
 
-function eachOf(journey: Journey, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
+function eachOf(request: ReadRequest, loads: readonly Load[], done: Promise<void>): Promise<Found[]> {
   void done.then(() => {
     for (const load of loads) load.release()
   })
   return Promise.all(
-    loads.map((load) => untilImpatient(journey, load, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(journey, load, error))),
+    loads.map((load) => untilImpatient(request, load, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(request, load, error))),
   )
 }
 
-function isPatient({ policy, signal, staleIfErrorMs }: Journey, patienceMs: number): boolean {
+function isPatient({ policy, signal, staleIfErrorMs }: ReadRequest, patienceMs: number): boolean {
   return (
     signal === undefined && patienceMs === Number.POSITIVE_INFINITY && (policy.softMs === Number.POSITIVE_INFINITY || staleIfErrorMs === 0)
   )
@@ -81,8 +81,8 @@ async function patiently(load: Load): Promise<Found> {
 }
 
 /** Until the caller's signal fires or its patience ends; or, with a stale value at hand, until its soft timeout. */
-function untilImpatient(journey: Journey, load: Load, patienceMs: number): Promise<Found> {
-  const { space, policy, signal } = journey
+function untilImpatient(request: ReadRequest, load: Load, patienceMs: number): Promise<Found> {
+  const { space, policy, signal } = request
   const { clock } = space.services
   return new Promise((resolve, reject) => {
     const stops: (() => void)[] = []
@@ -101,7 +101,7 @@ function untilImpatient(journey: Journey, load: Load, patienceMs: number): Promi
     }
     const settle = (): void => {
       if (isOver) return
-      const stale = staleAtHand(journey, load)
+      const stale = staleAtHand(request, load)
       if (stale === undefined) load.onFallback(settle)
       if (stale === undefined || !end()) return
       load.isBackground = true
@@ -125,17 +125,17 @@ function untilImpatient(journey: Journey, load: Load, patienceMs: number): Promi
 }
 
 /** What the caller gets instead of the error, if a stale value is permitted. @throws the error. */
-function instead(journey: Journey, load: Load, error: unknown): Found {
-  const stale = journey.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(journey, load)
+function instead(request: ReadRequest, load: Load, error: unknown): Found {
+  const stale = request.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(request, load)
   if (stale === undefined) throw error
   return stale
 }
 
 /** What the caller may be given while the loader is slow or fails: held in memory, or met in a tier on the way. */
-function staleAtHand(journey: Journey, load: Load): Found | undefined {
-  const { space, staleIfErrorMs } = journey
+function staleAtHand(request: ReadRequest, load: Load): Found | undefined {
+  const { space, staleIfErrorMs } = request
   const stale = staleInMemory(space, load.key, staleIfErrorMs) ?? staleInTier(space, load, staleIfErrorMs)
-  if (stale !== undefined && !journey.isQuiet) countStale(space, stale)
+  if (stale !== undefined && !request.isQuiet) countStale(space, stale)
   return stale
 }
 

@@ -1,5 +1,5 @@
 // `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request and Response.
-import type { ClientRequest, UpstreamCall, Head, UpstreamRequest, Reply, Sink, Upstream } from './exchange.ts'
+import type { ClientRequest, Head, Reply, Sink, Upstream, UpstreamCall, UpstreamRequest } from './exchange.ts'
 import { httpCache } from './given.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
 import type { HttpCache } from './node/http-cache.ts'

@@ -1,6 +1,6 @@
 // One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or passed on.
 import { Arrival } from './arrival.ts'
-import type { ClientRequest, UpstreamCall, Sink, Upstream } from './exchange.ts'
+import type { ClientRequest, Sink, Upstream, UpstreamCall } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
 import { completedFields, type Piece } from './rules/combine.ts'
 import { fieldLines, firstLine, type RawFields, unsendable, withoutFields } from './rules/fields.ts'

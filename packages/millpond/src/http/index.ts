@@ -6,7 +6,7 @@ import { HTTP_CACHE, type HttpCacheOptions } from './settings.ts'
 
 export type { Backing, HttpReceipt } from './contract.ts'
 export type { HttpStats } from './counts.ts'
-export type { ClientRequest, UpstreamCall, UpstreamRequest, Reply, Sink, Upstream } from './exchange.ts'
+export type { ClientRequest, Reply, Sink, Upstream, UpstreamCall, UpstreamRequest } from './exchange.ts'
 export type { HttpCache, Listener, Middleware } from './node/http-cache.ts'
 export type { GroupNames, Purge } from './purge.ts'
 export type { RawFields } from './rules/fields.ts'

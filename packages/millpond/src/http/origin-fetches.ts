@@ -1,10 +1,11 @@
 // Questions to the origin: put once for all who may share the answer, or by each for itself.
-import type { ResponseSender, Client } from './response-sender.ts'
+
 import type { Counts } from './counts.ts'
 import type { ClientRequest, Upstream } from './exchange.ts'
 import { Fetching, type Outcome } from './fetching.ts'
 import { Marks } from './marks.ts'
 import type { QueryRules } from './query-rules.ts'
+import type { Client, ResponseSender } from './response-sender.ts'
 import { completionOf, type Piece } from './rules/combine.ts'
 import { endToEnd, firstLine } from './rules/fields.ts'
 import { invalidationOf, sameOrigin } from './rules/invalidation.ts'

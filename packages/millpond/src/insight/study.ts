@@ -2,7 +2,7 @@
 import type { Clock } from '../core/contracts.ts'
 import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'
-import { SamplingRecorder, nothingCounted } from './recorder.ts'
+import { nothingCounted, SamplingRecorder } from './recorder.ts'
 import { Ring } from './ring.ts'
 import { sameSetting, settingOf, type WatchedCache } from './setting.ts'
 import { DAY_MS, type Span, Spans } from './spans.ts'

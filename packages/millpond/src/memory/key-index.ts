@@ -13,8 +13,8 @@
 // A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their entries. Until all have moved, what is not
 // found is looked for there, too, which moves some more.
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
-import { RehashingTable } from './rehashing-table.ts'
 import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
+import { RehashingTable } from './rehashing-table.ts'
 import { FIRST_PIECE, type Slots } from './slots.ts'
 import { learnWindows, SAMPLE } from './windows.ts'
 

@@ -49,6 +49,6 @@ export {
   simulate,
   type WorldStep,
 } from './simulator.ts'
-export { type Journey, type SimulatedServer, type SimulatedServerOptions, simulatedServer } from './simulator-server.ts'
+export { type SimulatedServer, type SimulatedServerOptions, simulatedServer, type Transport } from './simulator-server.ts'
 export type { Choose } from './simulator-steps.ts'
 export { describeTier, type TierSubject } from './tier.ts'

@@ -1,5 +1,5 @@
 // The links between simulated processes and the shared tier: whole, or cut until they are healed.
-import { type Journey, unreachable } from './simulator-server.ts'
+import { type Transport, unreachable } from './simulator-server.ts'
 import type { Steps } from './simulator-steps.ts'
 
 interface Link {
@@ -18,7 +18,7 @@ export class Links {
   }
 
   /** There and back are a step each; a link that is cut holds or fails what travels. */
-  journey(process: number, name: string): Journey {
+  transport(process: number, name: string): Transport {
     const pass = async (owner: string, label: string, what: string): Promise<void> => {
       await this.#steps.step(owner, label)
       for (let link = this.#links[process]; link?.how !== undefined; link = this.#links[process]) {

@@ -15,7 +15,7 @@ export interface SimulatedServerOptions extends LedgerRecordOptions {
 }
 
 /** How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never resolve. */
-export interface Journey {
+export interface Transport {
   send(what: string): Promise<void>
   back(what: string): Promise<void>
   /** A hint on its way to a follower. */
@@ -24,7 +24,7 @@ export interface Journey {
 
 export interface SimulatedServer {
   /** A tier over a link. Many may exist at a time, as processes have them. */
-  connect(journey?: Journey): Tier & { readonly ledger: LedgerStore }
+  connect(transport?: Transport): Tier & { readonly ledger: LedgerStore }
   /** Remembers everything as it is now. */
   save(): void
   /** Killed and started again: a new identity, empty or with what was saved. */
@@ -35,7 +35,7 @@ export interface SimulatedServer {
   readonly entries: ReadonlyMap<string, Stored>
 }
 
-const AT_ONCE: Journey = { send: async () => {}, back: async () => {}, push: async () => {} }
+const AT_ONCE: Transport = { send: async () => {}, back: async () => {}, push: async () => {} }
 
 const OPTIONS: Shape<SimulatedServerOptions> = {
   now: fn('a function that returns milliseconds'),
@@ -82,13 +82,13 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
     return keys.filter((key) => entries.delete(key)).length
   }
 
-  function connect(journey: Journey = AT_ONCE): Tier & { readonly ledger: LedgerStore } {
+  function connect(transport: Transport = AT_ONCE): Tier & { readonly ledger: LedgerStore } {
     let closed = false
     async function call<T>(what: string, act: () => T): Promise<T> {
       if (closed) throw unreachable(what)
-      await journey.send(what)
+      await transport.send(what)
       const result = act()
-      await journey.back(what)
+      await transport.back(what)
       return result
     }
     const scope = options.scope ?? 'shared'
@@ -126,7 +126,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       follow(namespace, wake) {
         const list = followers.get(namespace) ?? new Set()
         followers.set(namespace, list)
-        const told = (): void => void journey.push('wake').then(wake, () => undefined)
+        const told = (): void => void transport.push('wake').then(wake, () => undefined)
         list.add(told)
         return () => list.delete(told)
       },

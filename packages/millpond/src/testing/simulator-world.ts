@@ -146,7 +146,7 @@ export class World {
   #bear(process: number): Life {
     const name = `p${process}.${++this.#births}`
     const clock = fakeClock({ now: 1_700_000_000_000 + this.#ms, monotonic: this.#ms })
-    const tier = this.#server.connect(this.#links.journey(process, name))
+    const tier = this.#server.connect(this.#links.transport(process, name))
     let kill = (): void => {}
     const died = new Promise<'died'>((resolve) => {
       kill = () => resolve(DIED)

@@ -2,7 +2,7 @@
 import { memory } from 'millpond'
 import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { type Journey, simulatedServer } from '../../src/testing/simulator-server.ts'
+import { simulatedServer, type Transport } from '../../src/testing/simulator-server.ts'
 import { gate, open, until } from './setups.ts'
 
 /** What travels between this process and the shared tier, each call held when the test says so. */
@@ -17,7 +17,7 @@ function heldLink() {
     held.push({ label, open: () => go() })
     return promise
   }
-  const journey: Journey = {
+  const transport: Transport = {
     send: (what) => pass(`> ${what}`),
     back: (what) => pass(`< ${what}`),
     push: () => new Promise(() => {}), // nobody hears a push: news comes with the next question
@@ -37,7 +37,7 @@ function heldLink() {
       return { stopped: () => until(() => mine() !== undefined), go: () => mine()?.open() }
     },
   }
-  return { journey, link }
+  return { transport, link }
 }
 
 /** `here`, whose links the test holds, and `there`, that writes. Time stands, so that neither asks the ledger by itself. */
@@ -46,11 +46,11 @@ export function twoProcesses({ promoteAfter = 1, hasTierAbove = false } = {}) {
   const server = simulatedServer({ now: clock.now })
   const shared = heldLink()
   const own = heldLink()
-  const { ledger: _, ...ownTier } = simulatedServer({ now: clock.now, scope: 'process' }).connect(own.journey)
+  const { ledger: _, ...ownTier } = simulatedServer({ now: clock.now, scope: 'process' }).connect(own.transport)
   const start = (tier: Tier, above: readonly Tier[]) =>
     open({ name: 'shop', clock, tiers: [memory(), ...above, { use: tier, promoteAfter }] })
   return {
-    here: start(server.connect(shared.journey), hasTierAbove ? [ownTier] : []),
+    here: start(server.connect(shared.transport), hasTierAbove ? [ownTier] : []),
     there: start(server.connect(), []),
     link: shared.link,
     /** To the tier of `here` alone. */

@@ -108,7 +108,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'no ledger check',
     program: plain('tag'),
-    patches: [{ file: VIEW, find: 'if (seq >= this.head) return abroad', replace: 'return abroad' }],
+    patches: [{ file: VIEW, find: 'if (seq >= this.head) return foreign', replace: 'return foreign' }],
   },
   {
     name: 'no trust limit',
@@ -227,7 +227,7 @@ export const defects: readonly Defect[] = [
     ]),
     patches: [
       { file: 'src/engine/in-flight-loads.ts', find: '  loads.delete(load)\n  load.outdate()\n', replace: '' },
-      { file: 'src/engine/read.ts', find: 'movedSince(space, load, journey.joinedAt)', replace: 'false' },
+      { file: 'src/engine/read.ts', find: 'movedSince(space, load, request.joinedAt)', replace: 'false' },
       { file: 'src/engine/read.ts', find: 'return moved > found.asOf.seq && moved <= joinedAt', replace: 'return false' },
     ],
   },

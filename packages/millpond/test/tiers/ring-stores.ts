@@ -1,5 +1,5 @@
 // A ring of stores in memory, each behind a link that a test cuts, freezes and heals.
-import { type Journey, type SimulatedServer, simulatedServer, unreachable } from '../../src/testing/simulator-server.ts'
+import { type SimulatedServer, simulatedServer, type Transport, unreachable } from '../../src/testing/simulator-server.ts'
 import type { DistributedNode } from '../../src/tiers/distributed/index.ts'
 
 export interface RingStore {
@@ -19,9 +19,9 @@ export function ringStore(name: string, now: () => number): RingStore {
     server,
     link: 'up',
     calls: {},
-    node: (weight = 1) => ({ name, tier: server.connect(journey), weight }),
+    node: (weight = 1) => ({ name, tier: server.connect(transport), weight }),
   }
-  const journey: Journey = {
+  const transport: Transport = {
     async send(what) {
       store.calls[what] = (store.calls[what] ?? 0) + 1
       if (store.link === 'down') throw unreachable(what)

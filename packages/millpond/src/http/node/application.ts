@@ -1,7 +1,7 @@
 // The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the sink first.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import { unheld } from '../../core/unheld.ts'
-import type { UpstreamCall, UpstreamRequest, Sink, Upstream } from '../exchange.ts'
+import type { Sink, Upstream, UpstreamCall, UpstreamRequest } from '../exchange.ts'
 import { fieldLines, fieldValue } from '../rules/fields.ts'
 import { CONDITIONS } from '../rules/validation.ts'
 import { NodeReply, type Writing } from './reply.ts'

@@ -21,7 +21,7 @@ export interface Call {
  */
 export type Wants = 'stale' | 'refresh' | 'new'
 
-export class Journey {
+export class ReadRequest {
   readonly space: Space
   readonly loader: AnyLoader
   /** As it was when the call began. */
@@ -67,17 +67,17 @@ export class Journey {
   }
 
   /** The same call once more: what it had joined turned out to be too old. A load that another one has begun since the call is good enough. */
-  again(): Journey {
+  again(): ReadRequest {
     const call: Call = { signal: this.signal, after: this.after, quiet: this.isQuiet }
-    return new Journey(this.space, this.loader, this.policy, call, this.wants, this.began)
+    return new ReadRequest(this.space, this.loader, this.policy, call, this.wants, this.began)
   }
 
   /** What happens behind the caller who has been served: nobody waits for it. */
-  behind(served: ReadonlyMap<string, number>): Journey {
-    const journey = new Journey(this.space, this.loader, this.policy, { quiet: this.isQuiet }, 'refresh')
-    journey.isReachable = this.isReachable
-    journey.served = served
-    return journey
+  behind(served: ReadonlyMap<string, number>): ReadRequest {
+    const request = new ReadRequest(this.space, this.loader, this.policy, { quiet: this.isQuiet }, 'refresh')
+    request.isReachable = this.isReachable
+    request.served = served
+    return request
   }
 
   /** The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call. */
