@@ -1,11 +1,11 @@
 // A Keyv 5 store over a cache: for Keyv itself, and for whatever takes a Keyv (cache-manager 7, Nest's cache module, got, cacheable-request).
 //
-// Keyv writes its namespace in front of a key by itself, or leaves that out (`useKeyPrefix: false`). Here a key is what Keyv says, and the namespace is a tag of the entry: clearing one is one
-// step of the ledger, however many entries it has, and no entry of the cache's own goes along.
+// Keyv writes its namespace in front of a key by itself, or leaves that to its stores (`useKeyPrefix: false`): then the key here is a pair of both. The namespace is a tag of the entry, too: clearing
+// one is one step of the ledger, however many entries it has, and no entry of the cache's own goes along.
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { decodeKey } from '../core/key.ts'
+import { decodeKey, type Key } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 import { cacheGiven } from './cache-given.ts'
 import { endless } from './endless.ts'
@@ -58,7 +58,7 @@ class Store implements KeyvStore {
   readonly #ttlMs: number
   /** Those that Keyvs have given to this store. */
   readonly #namespaces = new Map<string, Namespace>()
-  readonly #none = namespaceOf([])
+  readonly #none = namespaceOf('')
   readonly #listeners: Listener[] = []
   #namespace: string | undefined
   #stopListening: (() => void) | undefined
@@ -74,37 +74,39 @@ class Store implements KeyvStore {
 
   set namespace(name: string | undefined) {
     this.#namespace = name
-    if (name !== undefined && name !== '' && !this.#namespaces.has(name)) this.#namespaces.set(name, namespaceOf([tagOf(name)]))
+    if (name !== undefined && name !== '' && !this.#namespaces.has(name)) this.#namespaces.set(name, namespaceOf(name))
   }
 
   get<Value>(key: string): Promise<StoredData<Value> | undefined> {
-    return this.#cache.get<StoredData<Value>>(key)
+    return this.#cache.get<StoredData<Value>>(this.#keyOf(key))
   }
 
   getMany<Value>(keys: string[]): Promise<StoredData<Value | undefined>[]> {
-    return this.#cache.getMany<StoredData<Value>>(keys)
+    return this.#cache.getMany<StoredData<Value>>(this.#keysOf(keys))
   }
 
   has(key: string): Promise<boolean> {
-    return this.#cache.has(key)
+    return this.#cache.has(this.#keyOf(key))
   }
 
   async hasMany(keys: string[]): Promise<boolean[]> {
-    return (await this.#cache.getMany(keys)).map((value) => value !== undefined)
+    return (await this.#cache.getMany(this.#keysOf(keys))).map((value) => value !== undefined)
   }
 
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const ttlMs = this.#livesFor(ttl)
     // Over already: nobody may see what was there before, either.
-    if (ttlMs <= 0) await this.#cache.delete(key)
-    else await this.#cache.set(key, value, this.#namespaceOf(key).lasting.of(ttlMs))
+    const own = this.#namespaceOf(key)
+    const at = this.#keyOf(key, own)
+    if (ttlMs <= 0) await this.#cache.delete(at)
+    else await this.#cache.set(at, value, own.lasting.of(ttlMs))
     return true
   }
 
   async setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void> {
     await setEach(
       this.#cache,
-      values.map(({ key, value, ttl }) => ({ key, value, ttl: this.#livesFor(ttl), tags: this.#namespaceOf(key).tags })),
+      values.map(({ key, value, ttl }) => ({ key: this.#keyOf(key), value, ttl: this.#livesFor(ttl), tags: this.#namespaceOf(key).tags })),
     )
   }
 
@@ -112,7 +114,8 @@ class Store implements KeyvStore {
     return this.deleteMany([key])
   }
 
-  async deleteMany(keys: string[]): Promise<boolean> {
+  async deleteMany(given: string[]): Promise<boolean> {
+    const keys = this.#keysOf(given)
     // What a tag has outdated may still lie there, and is not something that this has removed.
     const were = await this.#cache.getMany(keys, { quiet: true })
     await this.#cache.deleteMany(keys)
@@ -127,11 +130,11 @@ class Store implements KeyvStore {
   async *iterator<Value>(namespace = this.#namespace): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     const tag = namespace === undefined || namespace === '' ? undefined : tagOf(namespace)
     for await (const keys of paged(this.#cache.keys({ tag }), PAGE)) {
-      const texts = keys.map(decodeKey).filter((key) => typeof key === 'string')
-      const values = await this.#cache.getMany<Awaited<Value>>(texts, { quiet: true })
-      for (const [at, key] of texts.entries()) {
-        const value = values[at]
-        if (value !== undefined) yield [key, value]
+      const decoded = keys.map(decodeKey)
+      const values = await this.#cache.getMany<Awaited<Value>>(decoded, { quiet: true })
+      for (const [at, key] of decoded.entries()) {
+        const [value, text] = [values[at], textOf(key, namespace)]
+        if (value !== undefined && text !== undefined) yield [text, value]
       }
     }
   }
@@ -155,13 +158,23 @@ class Store implements KeyvStore {
     return ttl === undefined || ttl === null ? this.#ttlMs : endless(ttl)
   }
 
+  #keyOf(key: string, own = this.#namespaceOf(key)): Key {
+    // What is not a text the cache refuses.
+    if (typeof key !== 'string' || this.#namespace === undefined || key.startsWith(own.prefix)) return key
+    return [this.#namespace, key]
+  }
+
+  #keysOf(keys: readonly string[]): Key[] {
+    return keys.map((key) => this.#keyOf(key))
+  }
+
   /** A key with a namespace in front is of that one, whichever Keyv has had this store in its hands last. */
   #namespaceOf(key: string): Namespace {
     let own = this.#namespaces.get(this.#namespace ?? '') ?? this.#none
-    if (this.#namespaces.size < 2) return own
+    if (this.#namespaces.size < 2 || typeof key !== 'string') return own
     let longest = 0 // of `a` and `a:b`, what begins with `a:b:` is the latter's
     for (const [name, namespace] of this.#namespaces)
-      if (name.length > longest && key.startsWith(`${name}:`)) {
+      if (name.length > longest && key.startsWith(namespace.prefix)) {
         longest = name.length
         own = namespace
       }
@@ -170,10 +183,22 @@ class Store implements KeyvStore {
 }
 
 interface Namespace {
+  /** What Keyv writes in front of its keys. */
+  readonly prefix: string
   readonly tags: readonly string[]
   readonly lasting: Lasting
 }
-const namespaceOf = (tags: readonly string[]): Namespace => ({ tags, lasting: new Lasting(tags) })
+function namespaceOf(name: string): Namespace {
+  const tags = name === '' ? [] : [tagOf(name)]
+  return { prefix: name === '' ? '' : `${name}:`, tags, lasting: new Lasting(tags) }
+}
+
+/** What Keyv calls an entry of a namespace. `undefined`: it is none of Keyv's. */
+function textOf(key: Key, namespace: string | undefined): string | undefined {
+  if (typeof key === 'string') return key
+  const [name, text] = key
+  return key.length === 2 && name === namespace && typeof text === 'string' ? text : undefined
+}
 const tagOf = (namespace: string): string => `keyv:${namespace}`
 
 async function* paged(keys: AsyncIterable<string>, size: number): AsyncGenerator<string[]> {

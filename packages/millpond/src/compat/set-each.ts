@@ -1,9 +1,10 @@
 // Many entries, each with a time of its own, in as few steps as there are times.
+import type { Key } from '../core/key.ts'
 import type { Cache } from '../engine/cache.ts'
 
 /** An entry to store. */
 export interface Item {
-  readonly key: string
+  readonly key: Key
   readonly value: unknown
   /** `Infinity`: for ever. Not above 0: over already, and nobody may see what was there before, either. */
   readonly ttl: number
@@ -12,8 +13,8 @@ export interface Item {
 
 /** What is `undefined` is not there. */
 export async function setEach(cache: Cache, items: Iterable<Item>): Promise<void> {
-  const groups = new Map<string, { readonly ttl: number; readonly tags: readonly string[]; readonly entries: [string, unknown][] }>()
-  const gone: string[] = []
+  const groups = new Map<string, { readonly ttl: number; readonly tags: readonly string[]; readonly entries: [Key, unknown][] }>()
+  const gone: Key[] = []
   for (const { key, value, ttl, tags = [] } of items) {
     if (value === undefined || ttl <= 0) {
       gone.push(key)

@@ -132,6 +132,28 @@ describe('Keyv', () => {
     expect(await keyv.delete([])).toBe(false)
   })
 
+  it('keyv#1821: keeps the keys of two namespaces apart where Keyv leaves that to its stores', async () => {
+    const cache = open()
+    const [a, b] = ['a', 'b'].map((namespace) => new Keyv({ store: keyvStore(cache), namespace, useKeyPrefix: false }))
+    if (a === undefined || b === undefined) throw new Error('two')
+    await cache.set('x', 'own')
+    for (const key of ['x', 'a:x', 'b:x']) await a.set(key, `a's ${key}`)
+    expect(await b.getMany(['x', 'a:x', 'b:x'])).toEqual([undefined, undefined, undefined])
+    await b.setMany(['x', 'a:x', 'b:x'].map((key) => ({ key, value: `b's ${key}` })))
+    expect(await a.getMany(['x', 'a:x', 'b:x'])).toEqual(["a's x", "a's a:x", "a's b:x"])
+    expect(await Promise.all([a.has('x'), b.hasMany(['x', 'y'])])).toEqual([true, [true, false]])
+    expect(new Map(await all<[string, string]>(b.iterator?.('')))).toEqual(new Map(['x', 'a:x', 'b:x'].map((key) => [key, `b's ${key}`])))
+    expect([await a.delete(['x', 'y']), await a.get('x'), await b.get('x')]).toEqual([true, undefined, "b's x"])
+    await b.clear()
+    expect([await a.get('a:x'), await b.get('a:x'), await cache.get('x')]).toEqual(["a's a:x", undefined, 'own'])
+  })
+
+  it('refuses what is not a key, whoever asks the store itself', async () => {
+    const store = keyvStore(open())
+    new Keyv({ store, namespace: 'a', useKeyPrefix: false })
+    await expect(store.get(undefined as never)).rejects.toMatchObject({ code: 'KEY_INVALID' })
+  })
+
   it.each([true, false])('walks the entries of its namespace, over all tiers (prefixes: %s)', async (useKeyPrefix) => {
     const cache = open({ tiers: [memory({ maxEntries: 10 }), patient(sqlite({ path: ':memory:' }))] })
     await cache.set('own', 1)

@@ -60,6 +60,10 @@ export async function generate(provider: 'sqlite' | 'postgresql'): Promise<Gener
   return {
     folder,
     open: (url, around) =>
-      new PrismaClient({ adapter: around(provider === 'sqlite' ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })) }),
+      new PrismaClient({
+        adapter: around(provider === 'sqlite' ? new PrismaLibSql({ url }) : new PrismaPg({ connectionString: url })),
+        // By itself it gives up a transaction after 2 and 5 seconds, which a busy machine may take.
+        transactionOptions: { maxWait: 60_000, timeout: 60_000 },
+      }),
   }
 }
