@@ -66,29 +66,38 @@ function familyText({ definition, samples }: Family, family: string, escaped: (h
   return `${lines.join('\n')}\n`
 }
 
+/** The upper ends of buckets, in seconds. */
+const LES: readonly string[] = LATENCY_BOUNDS_MS.map((bound) => String(bound / 1000))
+
+/** The labels are put together once for all lines of a sample: of a histogram there are twenty. */
 function addSample(lines: string[], name: string, names: readonly string[], { labels, value }: Sample): void {
+  const inner = labelText(names, labels)
+  const braced = inner === '' ? '' : `{${inner}}`
   if (typeof value === 'number') {
-    lines.push(`${name}${labelText(names, labels)} ${numberText(value)}`)
+    lines.push(`${name}${braced} ${numberText(value)}`)
     return
   }
   const { count, avgMs, buckets = [] } = value
-  for (const [i, bound] of LATENCY_BOUNDS_MS.entries()) {
-    const below = buckets[i]
-    if (below !== undefined) lines.push(`${name}_bucket${labelText(names, labels, String(bound / 1000))} ${below}`)
+  const bucket = `${name}_bucket{${inner === '' ? '' : `${inner},`}le="`
+  for (let at = 0; at < LES.length; at++) {
+    const below = buckets[at]
+    if (below !== undefined) lines.push(`${bucket}${LES[at]}"} ${below}`)
   }
-  lines.push(`${name}_bucket${labelText(names, labels, '+Inf')} ${count}`)
-  lines.push(`${name}_sum${labelText(names, labels)} ${numberText((avgMs * count) / 1000)}`)
-  lines.push(`${name}_count${labelText(names, labels)} ${count}`)
+  lines.push(`${bucket}+Inf"} ${count}`)
+  lines.push(`${name}_sum${braced} ${numberText((avgMs * count) / 1000)}`)
+  lines.push(`${name}_count${braced} ${count}`)
 }
 
-function labelText(names: readonly string[], labels: Labels, le?: string): string {
-  const parts = names.map((name) => `${name}="${escapeLabel(labels[name] ?? '')}"`)
-  if (le !== undefined) parts.push(`le="${le}"`)
-  return parts.length === 0 ? '' : `{${parts.join(',')}}`
+function labelText(names: readonly string[], labels: Labels): string {
+  let text = ''
+  for (const name of names) text += `${text === '' ? '' : ','}${name}="${escapeLabel(labels[name] ?? '')}"`
+  return text
 }
+
+const ESCAPED = /[\\"\n]/
 
 function escapeLabel(value: string): string {
-  return value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))
+  return ESCAPED.test(value) ? value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`)) : value
 }
 
 function escapeHelp(help: string): string {

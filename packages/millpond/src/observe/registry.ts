@@ -116,7 +116,7 @@ class Families implements Registry {
     const kept = this.#kept.get(definition.name) ?? { definition, series: new Map(), dropped: 0 }
     this.#kept.set(definition.name, kept)
     const own = ownLabels(definition, labels)
-    const id = JSON.stringify(own)
+    const id = idOf(definition, own)
     const known = kept.series.get(id)
     if (known !== undefined) return known.holder
     const holder = make()
@@ -144,7 +144,7 @@ class Gathering {
     }
     const family = this.#family(definition)
     const own = ownLabels(definition, labels)
-    const id = JSON.stringify(own)
+    const id = idOf(definition, own)
     if (family.samples.size < this.#maxSeries || family.samples.has(id)) family.samples.set(id, { labels: own, value })
     else family.dropped++
   }
@@ -175,6 +175,16 @@ class Gathering {
 
 function reading(holder: Gauge | Histogram): number | LatencyStats {
   return 'value' in holder ? holder.value : holder.view({ buckets: true })
+}
+
+/** Tells the series of one metric apart: what values hold cannot be taken for where one of them ends. */
+function idOf({ labels: names }: MetricDefinition, own: Labels): string {
+  let id = ''
+  for (const name of names) {
+    const value = own[name] ?? ''
+    id += `${value.length}:${value}`
+  }
+  return id
 }
 
 /** A copy in the order of the definition, of values that can be shown. */

@@ -316,6 +316,22 @@ describe('M3 registry', () => {
     expect(registry.gather()).toEqual([{ definition: two, samples: [{ labels: { a: '1', b: '2' }, value: 6 }] }])
   })
 
+  it('tells series apart whose values are the same in a row', () => {
+    const registry = createRegistry()
+    const pairs = [
+      ['a', 'bc'],
+      ['ab', 'c'],
+      ['abc', ''],
+      ['', 'abc'],
+      ['1:a', ''],
+      ['1', ':a'],
+      ['', '1:a'],
+      ['a,1', 'b'],
+    ]
+    for (const [k = '', l = ''] of pairs) registry.number({ ...counter, labels: ['k', 'l'] }, { k, l }).value++
+    expect(registry.gather()[0]?.samples.map(({ labels, value }) => [labels.k, labels.l, value])).toEqual(pairs.map((pair) => [...pair, 1]))
+  })
+
   it('limits the series of a metric and says how many it left out', () => {
     const registry = createRegistry({ maxSeries: 3 })
     registry.collect((emit) => {
