@@ -14,10 +14,10 @@ export interface OcacheStorage {
 }
 
 /**
- * A storage for `setStorage`, or for the option `storage` of a cached function.
+ * A storage for the option `storage` of a cached function or handler.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
- * setStorage(ocacheStorage(cache.namespace('functions')))
+ * const user = defineCachedFunction(load, { storage: ocacheStorage(cache.namespace('functions')) })
  */
 export function ocacheStorage(cache: Cache): OcacheStorage {
   cacheGiven(cache, 'ocacheStorage')

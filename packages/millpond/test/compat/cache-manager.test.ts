@@ -98,6 +98,53 @@ describe.each<[string, (options?: { ttl?: number; refreshThreshold?: number }) =
   })
 })
 
+describe('reported of cache-manager', () => {
+  it('cacheable#971: two of them keep their keys apart, also while both load', async () => {
+    const cache = open()
+    const [a, b] = ['a', 'b'].map((name) => cacheManager(cache.namespace(name)))
+    const both = [a?.wrap('k', async () => 'of a'), b?.wrap('k', async () => 'of b')]
+    expect(await Promise.all(both)).toEqual(['of a', 'of b'])
+    expect([await a?.get('k'), await b?.get('k'), await cache.get('k')]).toEqual(['of a', 'of b', undefined])
+  })
+
+  it('cacheable#395, #103: one load for all, and nobody changes what the others are given', async () => {
+    const manager = cacheManager(open())
+    let loads = 0
+    const ask = () => manager.wrap('k', async () => ({ list: [++loads] }))
+    const [one, two] = await Promise.all([ask(), ask()])
+    expect(() => one.list.push(2)).toThrow(TypeError)
+    expect([two, await manager.get('k'), loads]).toEqual([{ list: [1] }, { list: [1] }, 1])
+  })
+
+  it('cacheable#105: all who wait for nothing are told so, and the next one loads', async () => {
+    const manager = cacheManager(open())
+    const none = () => manager.wrap('k', async () => undefined)
+    expect(await Promise.all([none(), none(), none()])).toEqual([undefined, undefined, undefined])
+    expect([await manager.wrap('k', () => 1), await manager.wrap('k', () => 2)]).toEqual([1, 1])
+  })
+
+  it('cacheable#965: a time that follows from the value follows from the new one after a refresh', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const manager = cacheManager(open({ clock }))
+    const times = { ttl: (value: number) => value * 10_000, refreshThreshold: 5000 }
+    await manager.wrap('k', () => 1, times)
+    await clock.advance(6000)
+    const refreshed = new Promise((resolve) => manager.on('refresh', resolve))
+    expect(await manager.wrap('k', () => 2, times)).toBe(1)
+    await refreshed
+    await manager.disconnect()
+    expect([await manager.get('k'), await manager.ttl('k')]).toEqual([2, clock.now() + 20_000])
+  })
+
+  it('cacheable#604: what has no end is not refreshed', async () => {
+    const manager = cacheManager(open(), { refreshThreshold: 60_000 })
+    let loads = 0
+    for (let asked = 0; asked < 3; asked++) expect(await manager.wrap('k', () => ++loads)).toBe(1)
+    await manager.disconnect()
+    expect(loads).toBe(1)
+  })
+})
+
 describe('of a cache', () => {
   it('tells of a refresh that has failed, and keeps what was there', async () => {
     const clock = fakeClock({ now: Date.now() })
