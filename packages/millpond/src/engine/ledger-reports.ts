@@ -1,5 +1,5 @@
 // Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all others are as far.
-import type { Clock, LedgerStore } from '../core/contracts.ts'
+import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 
@@ -23,6 +23,33 @@ export interface CurrentPosition {
 const REPORT_EVERY_MS = 1000
 const ACK_POLL_MS = 10
 
+interface Batch {
+  readonly places: LedgerPlace[]
+  readonly told: Promise<void>
+}
+
+const batches = new WeakMap<LedgerStore, Map<string, Batch>>()
+
+/** What is told in one turn, as after a question for all namespaces, is told together where the store takes it so. */
+function tell(store: LedgerStore, id: string, place: LedgerPlace): Promise<void> {
+  const { reportAll } = store
+  if (reportAll === undefined) return store.report?.(place.namespace, id, place.position) ?? Promise.resolve()
+  const byId = batches.get(store) ?? new Map<string, Batch>()
+  batches.set(store, byId)
+  const known = byId.get(id)
+  if (known !== undefined) {
+    known.places.push(place)
+    return known.told
+  }
+  const places = [place]
+  const told = Promise.resolve().then(() => {
+    byId.delete(id)
+    return reportAll.call(store, id, places)
+  })
+  byId.set(id, { places, told })
+  return told
+}
+
 export class Reports {
   readonly #options: ReportOptions
   #reportedAt = Number.NEGATIVE_INFINITY
@@ -38,7 +65,7 @@ export class Reports {
     if (store?.report === undefined || (seq === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
     this.#reported = seq
     this.#reportedAt = clock.monotonic()
-    store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
+    tell(store, nodeId(), { namespace, position: { epoch, seq } }).catch(() => {
       this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
     })
   }

@@ -128,6 +128,8 @@ export interface LedgerStore {
   follow?(namespace: string, wake: () => void): () => void
   /** This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by silence. */
   report?(namespace: string, id: string, position: Position): Promise<void>
+  /** `report` for many namespaces at once. */
+  readonly reportAll?: ((id: string, places: readonly LedgerPlace[]) => Promise<void>) | undefined
   /** The processes that reported in the last 3 seconds, of the current epoch. */
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**

@@ -2,18 +2,19 @@
 import { MILLISECONDS, script } from './script.ts'
 
 /**
- * KEYS: the nodes, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, epoch, number, after how many milliseconds of silence a node is gone.
+ * KEYS: the nodes of each namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many milliseconds of silence a node is gone, then epoch and number for each.
  * A node that comes clears away those that are gone: so the hash holds what was live when the last one came, and itself goes when all are silent.
  */
 export const REPORT = script(`${MILLISECONDS}
 local now = milliseconds()
-local came = redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.0f %s', ARGV[3], now, ARGV[2]))
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-if came == 0 then return 0 end
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do
-  local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
-  if not at or now - at > tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], all[i]) end
+for n, nodes in ipairs(KEYS) do
+  local came = redis.call('HSET', nodes, ARGV[1], string.format('%s %.0f %s', ARGV[n * 2 + 2], now, ARGV[n * 2 + 1]))
+  redis.call('PEXPIRE', nodes, ARGV[2])
+  local all = came == 0 and {} or redis.call('HGETALL', nodes)
+  for i = 1, #all, 2 do
+    local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
+    if not at or now - at > tonumber(ARGV[2]) then redis.call('HDEL', nodes, all[i]) end
+  end
 end
 return 1
 `)

@@ -33,6 +33,8 @@ const FAILED = 'LEDGER_UNREACHABLE'
 const MAX_AT_ONCE = 5000
 /** After so long a silence a process counts as ended. */
 const NODE_MS = 3000
+/** Namespaces of one report: well below a millisecond of the server. */
+const REPORTS_AT_ONCE = 200
 
 export class RedisLedger implements LedgerStore {
   readonly scope = 'shared'
@@ -45,6 +47,7 @@ export class RedisLedger implements LedgerStore {
   /** Not in a cluster: its records lie on many servers. */
   readonly #standing: Standing | undefined
   readonly unmoved: LedgerStore['unmoved']
+  readonly reportAll: LedgerStore['reportAll']
   #external: boolean
 
   constructor(connection: Connection, names: Names, retain: Retain, entries?: ClusterEntries) {
@@ -55,6 +58,7 @@ export class RedisLedger implements LedgerStore {
     this.#entries = entries
     const standing = entries === undefined ? new Standing(names.moves(), (namespace) => names.record(namespace)) : undefined
     this.#standing = standing
+    this.reportAll = standing && ((id, places) => this.#reportAll(id, places))
     this.unmoved = standing && ((places) => this.#unmoved(standing, places))
     // No step drops the entries of a cluster for certain: they count as copies in another tier.
     this.#external = retain.externalTiers || entries !== undefined
@@ -195,10 +199,19 @@ export class RedisLedger implements LedgerStore {
     return this.#connection.subscribe(this.#names.channel(namespace), wake)
   }
 
-  async report(namespace: string, id: string, { epoch, seq }: Position): Promise<void> {
-    const name = this.#names.nodes(namespace)
-    const talk = (wire: Wire): Promise<unknown> => run(wire, REPORT, [name], [id, epoch, seq, NODE_MS])
-    await this.#connection.exchange(`report ${namespace}`, FAILED, talk, name)
+  report(namespace: string, id: string, position: Position): Promise<void> {
+    return this.#report(id, [{ namespace, position }])
+  }
+
+  async #report(id: string, places: readonly LedgerPlace[]): Promise<void> {
+    const names = places.map(({ namespace }) => this.#names.nodes(namespace))
+    const args = [id, NODE_MS, ...places.flatMap(({ position }) => [position.epoch, position.seq])]
+    const talk = (wire: Wire): Promise<unknown> => run(wire, REPORT, names, args)
+    await this.#connection.exchange(`report ${places[0]?.namespace}`, FAILED, talk, names[0])
+  }
+
+  async #reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
+    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE) await this.#report(id, places.slice(from, from + REPORTS_AT_ONCE))
   }
 
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {

@@ -187,11 +187,18 @@ export class SqliteLedger implements LedgerStore {
     return this.#followers.add(namespace, wake)
   }
 
-  async report(namespace: string, id: string, { epoch, seq }: Position): Promise<void> {
-    await this.#database.write(`report ${namespace}`, FAILED, (file) => {
+  report(namespace: string, id: string, position: Position): Promise<void> {
+    return this.reportAll(id, [{ namespace, position }])
+  }
+
+  async reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
+    await this.#database.write(`report ${places[0]?.namespace}`, FAILED, (file) => {
       const now = Date.now()
-      file.sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)').run(namespace, id, epoch, seq, now)
-      file.sql('DELETE FROM node WHERE ns = ? AND at < ?').run(namespace, now - NODE_MS)
+      for (const { namespace, position } of places) {
+        const { epoch, seq } = position
+        file.sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)').run(namespace, id, epoch, seq, now)
+        file.sql('DELETE FROM node WHERE ns = ? AND at < ?').run(namespace, now - NODE_MS)
+      }
     })
   }
 
