@@ -115,7 +115,8 @@ function check() {
   if (files.length === 0) console.log('house: no git here, so only the lock file is checked')
   const patterns = [...machinePaths(root, homedir()), ...registryHosts()]
   const faults = files.flatMap((file) => telltales(read(file), patterns).map((line) => `${file}:${line}`))
-  faults.push(...lockFaults(JSON.parse(read('package-lock.json'))).map((fault) => `package-lock.json: ${fault}`))
+  for (const lock of ['package-lock.json', 'docs/site/package-lock.json'])
+    faults.push(...lockFaults(JSON.parse(read(lock))).map((fault) => `${lock}: ${fault}`))
   faults.push(...apiFaults())
   for (const fault of faults) console.error(`house: ${fault}`)
   return faults.length === 0
