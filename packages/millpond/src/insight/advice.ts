@@ -2,6 +2,7 @@
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence, Seen } from './evidence.ts'
 import type { Setting } from './setting.ts'
+import { shareOf } from './share.ts'
 import { type PatternPoint, type PolicyPoint, patternsOf, policiesOf, type Range } from './sizing.ts'
 import { SURE } from './tally.ts'
 import type { Watching } from './watching.ts'
@@ -112,7 +113,7 @@ function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draf
 /** A longer time to live: only beside what it would cost in staleness, and only for code to set. */
 function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: PatternPoint): Draft[] {
   if (reads < LEAST_LOOKED || keys < LEAST_KEYS || reloads < LEAST_RELOADS) return []
-  const most = mostChanged(changed * reloads, reloads)
+  const most = shareOf(changed * reloads, reloads).high
   if (most > MOST_CHANGED) return []
   const longer = ttl.find(({ factor }) => factor === 2)
   if (longer === undefined || longer.change.low <= 0 || longer.change.value < LEAST_GAIN) return []
@@ -127,13 +128,6 @@ function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: P
       impact: impactOf((longer.change.value / REFERENCE_GAIN) * (1 - most), surety(longer.change, 0)),
     },
   ]
-}
-
-/** The upper end of the 95 % interval of a share (Wilson 1927). */
-function mostChanged(count: number, of: number): number {
-  const share = count / of
-  const spread = SURE * Math.sqrt((share * (1 - share)) / of + (SURE * SURE) / (4 * of * of))
-  return (share + (SURE * SURE) / (2 * of) + spread) / (1 + (SURE * SURE) / of)
 }
 
 const impactOf = (use: number, isSo: number): number => Math.round(100 * (1 - Math.exp(-use)) * isSo)

@@ -42,6 +42,14 @@ export { type DividedCache, KeyTrial, type Phase } from './experiments/trial.ts'
 export type { ArmResult, ArmVerdict, Difference, Judgement, Verdict } from './experiments/verdict.ts'
 export type { Bottleneck, CacheHealth, Deduction } from './findings.ts'
 export {
+  type Freshness,
+  type FreshnessCache,
+  type FreshnessOptions,
+  type FreshnessReport,
+  type FreshnessSpace,
+  watchFreshness,
+} from './freshness.ts'
+export {
   type Analysis,
   type CostOptions,
   createInsight,

@@ -21,7 +21,7 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
-import { adaptiveTtl, createInsight, Predictor, planOf, Shadows, startExperiment } from 'millpond/insight'
+import { adaptiveTtl, createInsight, Predictor, planOf, Shadows, startExperiment, watchFreshness } from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -418,6 +418,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { entries: 10, capacity: 10, unit: 'entries', policy: policyByName('lru') },
     use: (options) => new Predictor(options),
   },
+  './insight FreshnessOptions': { use: (options) => watchFreshness(cache, options).close() },
   './insight WarmPlanOfOptions': { use: (options) => predicted.warmPlan('predicted', options) },
   './insight ShadowsOptions': {
     base: { shadows: [{ policy: policyByName('lru'), scale: 1 }], capacity: 10, unit: 'entries', entries: 10 },

@@ -1,0 +1,233 @@
+// How often readers are given what the source has changed since: now and then one of the keys that were read is loaded anew, and compared.
+import { check, checkOptions, clock as clockCheck, duration, type Shape } from '../core/checks.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { decodeKey, type Key } from '../core/key.ts'
+import type { Recorder } from '../core/recorder.ts'
+import { hashValue } from '../core/value-hash.ts'
+import { metric } from '../observe/definitions.ts'
+import type { Collector } from '../observe/index.ts'
+import { Loadable, type Sources } from './predict/loadable.ts'
+import { shareOf } from './share.ts'
+import type { Range } from './sizing.ts'
+
+/** What is needed of a cache: `createCache` makes one. */
+export interface FreshnessCache extends Sources {
+  info(): { readonly name: string }
+  record(recorder: Recorder): () => void
+  namespace(name: string): FreshnessSpace
+}
+
+/** A namespace whose keys are loaded anew. */
+export interface FreshnessSpace {
+  get(key: Key): Promise<unknown>
+  refresh(key: Key): Promise<unknown>
+}
+
+export interface FreshnessOptions {
+  /** One load at most in this time, from a second on. Default `'10s'`. */
+  readonly every?: Duration | undefined
+  /** The share of reads that may be answered with what the source has changed since, above 0 and below 1. Default 0.01. */
+  readonly objective?: number | undefined
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+}
+
+/** Of the last 1,024 reads that were checked. */
+export interface FreshnessReport {
+  readonly cache: string
+  readonly objective: number
+  readonly checked: number
+  /** Of them, those whose value was another one at the source. */
+  readonly stale: number
+  /** The share of reads that is stale, with its 95 % interval. Absent before one was checked. */
+  readonly share?: Range
+  /** `unknown`: the objective lies within the interval. */
+  readonly state: 'met' | 'missed' | 'unknown'
+  /** Since it began: loads that failed; and those while the key was written or something was invalidated, which say nothing. */
+  readonly failed: number
+  readonly unsettled: number
+}
+
+export interface Freshness {
+  report(): FreshnessReport
+  /** For a registry: `monitor.registry.collect(freshness.collector)`. */
+  readonly collector: Collector
+  /** Ends it. */
+  close(): void
+}
+
+const LEAST_MS = 1000
+const KEPT = 1024
+const OPTIONS: Shape<FreshnessOptions> = {
+  every: duration,
+  objective: check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a share above 0 and below 1'),
+  clock: clockCheck,
+}
+const CACHE = check(
+  (value): value is FreshnessCache =>
+    typeof value === 'object' &&
+    value !== null &&
+    ['info', 'record', 'namespace'].every((name) => typeof Reflect.get(value, name) === 'function') &&
+    Array.isArray(Reflect.get(value, 'sources')),
+  'a cache, as createCache makes it',
+)
+const CHECKED = metric(
+  'counter',
+  'millpond_freshness_checks_total',
+  ['cache', 'result'],
+  'Reads whose value was loaded anew and compared: fresh, stale, failed, or unsettled.',
+)
+const SHARE = metric(
+  'gauge',
+  'millpond_stale_read_ratio',
+  ['cache'],
+  'Of the last 1,024 reads that were checked, those whose value the source had changed.',
+)
+const LOW = metric('gauge', 'millpond_stale_read_ratio_low', ['cache'], 'The lower end of the 95 % interval of millpond_stale_read_ratio.')
+const OBJECTIVE = metric('gauge', 'millpond_stale_read_objective', ['cache'], 'The share of reads that may be stale.')
+
+/**
+ * Checks reads of a cache against its source from now on: of those since the last check one is drawn, its key is loaded anew by the loader that is registered for
+ * it, and the values are compared. Reads of keys without a registered loader are not checked. What was loaded is stored, as `refresh` does.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
+ * @example
+ * const freshness = watchFreshness(cache, { objective: 0.005 })
+ * const { state, share } = freshness.report()
+ */
+export function watchFreshness(cache: FreshnessCache, options: FreshnessOptions = {}): Freshness {
+  CACHE(cache, 'watchFreshness')
+  checkOptions<FreshnessOptions>(options, OPTIONS, 'watchFreshness')
+  const { every = '10s', objective = 0.01, clock = systemClock() } = options
+  const everyMs = parseDuration(every, 'watchFreshness.every')
+  if (!(everyMs >= LEAST_MS && everyMs < Number.POSITIVE_INFINITY))
+    throw new MillpondError('OPTION_INVALID', `watchFreshness.every: ${show(every)} is not allowed: give '1s' or longer`)
+  return new Checks(cache, everyMs, objective, clock)
+}
+
+class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'invalidate'>> {
+  readonly collector: Collector = (emit) => this.#emit(emit)
+  readonly #cache: FreshnessCache
+  readonly #name: string
+  readonly #everyMs: number
+  readonly #objective: number
+  readonly #clock: Clock
+  readonly #loadable: Loadable
+  readonly #outcomes = new Uint8Array(KEPT)
+  readonly #counts = { fresh: 0, stale: 0, failed: 0, unsettled: 0 }
+  #seen = 0
+  /** The read after so many is the next that is drawn, if no check comes before. */
+  #next = 1
+  #random = 0x9e3779b9
+  #drawn: { readonly hash: number; readonly key: string; readonly namespace: string } | undefined
+  /** The key that is being checked, by its hash, and whether that was disturbed. */
+  #own: number | undefined
+  #isDisturbed = false
+  #stopTimer: (() => void) | undefined
+  #stopRecording: (() => void) | undefined
+
+  constructor(cache: FreshnessCache, everyMs: number, objective: number, clock: Clock) {
+    this.#cache = cache
+    this.#name = cache.info().name
+    this.#everyMs = everyMs
+    this.#objective = objective
+    this.#clock = clock
+    this.#loadable = new Loadable(cache)
+    this.#stopRecording = cache.record(this)
+    this.#wait()
+  }
+
+  hit(hash: number, _bytes: number, key: string, namespace: string): void {
+    if (++this.#seen < this.#next || hash === this.#own) return
+    this.#drawn = { hash, key, namespace }
+    // Of so many reads each is the one that stays with the same chance: how far it is to the next one that takes its place (Li, ACM TOMS 1994, for one).
+    this.#next = Math.floor(this.#seen / this.#draw()) + 1
+  }
+
+  set(hash: number): void {
+    if (hash === this.#own) this.#isDisturbed = true
+  }
+
+  invalidate(): void {
+    this.#isDisturbed = true
+  }
+
+  report(): FreshnessReport {
+    const { fresh, stale: staleEver, failed, unsettled } = this.#counts
+    const checked = Math.min(KEPT, fresh + staleEver)
+    const stale = this.#outcomes.reduce((sum, outcome) => sum + outcome, 0)
+    const base = { cache: this.#name, objective: this.#objective, checked, stale, failed, unsettled }
+    if (checked === 0) return { ...base, state: 'unknown' }
+    const share = shareOf(stale, checked)
+    const state = share.low > this.#objective ? 'missed' : share.high <= this.#objective ? 'met' : 'unknown'
+    return { ...base, share, state }
+  }
+
+  close(): void {
+    this.#stopRecording?.()
+    this.#stopRecording = undefined
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+
+  #wait(): void {
+    this.#stopTimer = this.#clock.after(this.#everyMs, () => {
+      void this.#check().then(() => {
+        if (this.#stopRecording !== undefined) this.#wait()
+      })
+    })
+  }
+
+  async #check(): Promise<void> {
+    const drawn = this.#drawn
+    this.#drawn = undefined
+    this.#seen = 0
+    this.#next = 1
+    if (drawn === undefined) return
+    this.#loadable.look()
+    if (!this.#loadable.has(drawn.namespace, drawn.key)) return
+    this.#own = drawn.hash
+    this.#isDisturbed = false
+    try {
+      const space = this.#cache.namespace(drawn.namespace)
+      const key = decodeKey(drawn.key)
+      const held = await space.get(key)
+      // It has left meanwhile: nobody is given it any more.
+      if (held !== undefined) this.#note(hashValue(held) !== hashValue(await space.refresh(key)))
+    } catch {
+      this.#counts.failed++
+    }
+    this.#own = undefined
+  }
+
+  #note(isStale: boolean): void {
+    const counts = this.#counts
+    if (this.#isDisturbed) {
+      counts.unsettled++
+      return
+    }
+    this.#outcomes[(counts.fresh + counts.stale) % KEPT] = isStale ? 1 : 0
+    counts[isStale ? 'stale' : 'fresh']++
+  }
+
+  #emit(emit: Parameters<Collector>[0]): void {
+    const { cache, share, objective } = this.report()
+    for (const [result, count] of Object.entries(this.#counts)) emit(CHECKED, { cache, result }, count)
+    emit(OBJECTIVE, { cache }, objective)
+    if (share === undefined) return
+    emit(SHARE, { cache }, share.value)
+    emit(LOW, { cache }, share.low)
+  }
+
+  /** Above 0, below 1: xorshift (George Marsaglia, 2003). */
+  #draw(): number {
+    let state = this.#random
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    this.#random = state
+    return ((state >>> 0) + 0.5) / 2 ** 32
+  }
+}

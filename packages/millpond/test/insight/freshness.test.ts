@@ -1,0 +1,151 @@
+// Reads checked against their source: how many were stale, what is not counted, and what it never does.
+import { createCache, type Key, memory } from 'millpond'
+import { watchFreshness } from 'millpond/insight'
+import { createRegistry, prometheusText } from 'millpond/observe'
+import { fakeClock } from 'millpond/testing'
+import { afterEach, expect, it, test } from 'vitest'
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function set(load?: (key: Key) => unknown) {
+  const clock = fakeClock()
+  const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false })], clock, defaults: { ttl: '1d' } })
+  const source = new Map<Key, string>()
+  const loads: Key[] = []
+  cache.source('user:', (key) => {
+    loads.push(key)
+    return load === undefined ? source.get(key) : load(key)
+  })
+  const freshness = watchFreshness(cache, { every: '1s', clock })
+  ends.push(
+    () => cache.close(),
+    () => freshness.close(),
+  )
+  const read = (key: string) => cache.getOrSet(key, () => source.get(key) ?? null)
+  const second = async () => {
+    clock.advance(1000)
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  return { clock, cache, source, loads, freshness, read, second }
+}
+
+it('finds the share of reads that the source has changed since, and heals what it finds', async () => {
+  const { source, freshness, read, second } = set()
+  for (let key = 0; key < 50; key++) {
+    source.set(`user:${key}`, 'Ada')
+    await read(`user:${key}`)
+  }
+  expect(freshness.report()).toEqual({ cache: 'shop', objective: 0.01, checked: 0, stale: 0, failed: 0, unsettled: 0, state: 'unknown' })
+  for (let at = 0; at < 600; at++) {
+    // A fifth of the keys is changed behind the cache before each check.
+    for (let key = 0; key < 10; key++) source.set(`user:${key}`, `Ada ${at}`)
+    for (let key = 0; key < 50; key++) await read(`user:${key}`)
+    await second()
+  }
+  const { checked, stale, share, state } = freshness.report()
+  expect(checked).toBeGreaterThan(590)
+  expect(stale / checked).toBeGreaterThan(0.14)
+  expect(stale / checked).toBeLessThan(0.27)
+  expect(share?.low).toBeLessThan(0.2)
+  expect(share?.high).toBeGreaterThan(0.2)
+  expect(state).toBe('missed')
+  source.set('user:49', 'Ada Lovelace')
+  for (let at = 0; at < 3; at++) {
+    await read('user:49')
+    await second()
+  }
+  expect(await read('user:49')).toBe('Ada Lovelace')
+})
+
+it('one key that is read a hundred times as often is checked a hundred times as often', async () => {
+  const { source, loads, read, second } = set()
+  for (const key of ['user:often', 'user:seldom']) {
+    source.set(key, 'Ada')
+    await read(key)
+  }
+  for (let at = 0; at < 400; at++) {
+    const seldom = at % 10
+    for (let one = 0; one < 10; one++) await read(one === seldom && at % 10 === 0 ? 'user:seldom' : 'user:often')
+    await second()
+  }
+  const often = loads.filter((key) => key === 'user:often').length
+  expect(often).toBeGreaterThan(370)
+  expect(often).toBeLessThan(400)
+})
+
+it('where nothing changes, the objective is met once enough was checked, and metrics say so', async () => {
+  const { source, freshness, read, second } = set()
+  source.set('user:1', 'Ada')
+  for (let at = 0; at < 100; at++) {
+    await read('user:1')
+    await second()
+  }
+  expect(freshness.report()).toMatchObject({ stale: 0, state: 'unknown' })
+  for (let at = 0; at < 400; at++) {
+    await read('user:1')
+    await second()
+  }
+  expect(freshness.report()).toMatchObject({ stale: 0, share: { value: 0, low: 0 }, state: 'met' })
+  const registry = createRegistry()
+  registry.collect(freshness.collector)
+  const text = prometheusText(registry)
+  expect(text).toMatch(/millpond_freshness_checks_total\{cache="shop",result="fresh"\} (49\d|500)/)
+  expect(text).toContain('millpond_stale_read_objective{cache="shop"} 0.01')
+  expect(text).toContain('millpond_stale_read_ratio_low{cache="shop"} 0')
+})
+
+it('loads nothing that no loader is registered for, nothing while nobody reads, and at most one a time', async () => {
+  const { source, loads, freshness, cache, read, second } = set()
+  for (let at = 0; at < 10; at++) {
+    await cache.getOrSet(`page:${at % 2}`, () => 'a page')
+    await second()
+  }
+  expect(loads).toEqual([])
+  source.set('user:1', 'Ada')
+  for (let at = 0; at < 30; at++) await read('user:1')
+  for (let at = 0; at < 20; at++) await second()
+  expect(loads).toEqual(['user:1'])
+  freshness.close()
+  for (let at = 0; at < 30; at++) await read('user:1')
+  await second()
+  expect(loads).toHaveLength(1)
+})
+
+it('what was invalidated or written while it was loaded says nothing, and a load that fails is counted', async () => {
+  let during = async (): Promise<void> => undefined
+  const { cache, freshness, second } = set(async () => {
+    await during()
+    return 'another one'
+  })
+  const hit = async () => {
+    await cache.set('user:1', 'Ada')
+    await cache.get('user:1')
+    await second()
+  }
+  during = async () => void (await cache.invalidate({ keys: ['user:7'] }))
+  await hit()
+  during = async () => void (await cache.set('user:1', 'Grace'))
+  await hit()
+  expect(freshness.report()).toMatchObject({ checked: 0, unsettled: 2, failed: 0 })
+  during = async () => {
+    throw new Error('the source is away')
+  }
+  await hit()
+  expect(freshness.report()).toMatchObject({ checked: 0, unsettled: 2, failed: 1 })
+  during = async () => undefined
+  await hit()
+  expect(freshness.report()).toMatchObject({ checked: 1, stale: 1, state: 'missed' })
+})
+
+test.each([{ every: '10ms' }, { every: 0 }, { objective: 0 }, { objective: 1 }, { objective: Number.NaN }] as const)(
+  'refuses %o',
+  (options) => {
+    const cache = createCache({ name: 'shop' })
+    ends.push(() => cache.close())
+    expect(() => watchFreshness(cache, options)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => watchFreshness({} as never)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  },
+)
