@@ -46,7 +46,7 @@ const options = (names) =>
   page(
     'Options',
     'Every option of everything that takes some, with what it is when nothing is said. The name leads to its page.',
-    membersOf(names, ({ name }) => name.endsWith('Options') || ['Defaults', 'TierUse'].includes(name), undefined, 'option'),
+    membersOf(names, ({ name }) => name.endsWith('Options') || ['Defaults', 'TierConfiguration'].includes(name), undefined, 'option'),
   )
 
 /** @param {readonly Name[]} names */
