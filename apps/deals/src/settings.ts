@@ -54,7 +54,7 @@ export interface Regions {
 export interface CacheSettings {
   readonly isOn: boolean
   readonly redisUrl: string | undefined
-  /** Some nodes of a Redis Cluster, in place of one server. */
+  /** Some nodes of a Redis Cluster, instead of one server. */
   readonly redisCluster: readonly RedisHost[] | undefined
   readonly keyPrefix: string
   readonly defaultTtlMs: number
@@ -149,7 +149,7 @@ export function readSettings(args: readonly string[], env: Environment): Setting
   if (given.help) return undefined
   // As of a variable of the shell that is not set: it must not listen on all addresses, nor fill the folder that somebody stands in.
   const empty = Object.entries(given).find(([, value]) => value === '')
-  if (empty !== undefined) throw new StartError(`--${empty[0]} "" says nothing: give a value, or leave it out`)
+  if (empty !== undefined) throw new StartError(`--${empty[0]} "" is empty: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
   const edges = readEdges(env)
   const node = whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, MOST_PROCESSES)

@@ -29,7 +29,7 @@ export async function main(args: readonly string[], streams: Streams = ownStream
     return await run(args, streams, out, interrupt.signal)
   } catch (error) {
     if (error instanceof Failure) return told(out, error)
-    out.error(text`millpond: ${sentence(isError(error) ? error.message : String(error))}: that was not foreseen; --verbose tells where`)
+    out.error(text`millpond: ${sentence(isError(error) ? error.message : String(error))}: unexpected error; --verbose shows where`)
     if (out.isVerbose && isError(error)) for (const line of (error.stack ?? '').split('\n')) out.error(sentence(line))
     return EXIT.unexpected
   } finally {
@@ -96,11 +96,11 @@ async function clientFor(
     opened.push(close)
     return new Client({ connection: { url, urlFrom: '--local', token: undefined, tokenFrom: undefined }, send, timeoutMs, signal, trace })
   }
-  if (given.has('redis') || given.has('sqlite')) throw wrongUse('--redis and --sqlite go with --local STORE, or with "millpond serve"')
+  if (given.has('redis') || given.has('sqlite')) throw wrongUse('--redis and --sqlite are only for --local STORE or "millpond serve"')
   const connection = await connectionFor(given, streams)
   const { protocol, hostname } = new URL(connection.url)
   if (protocol === 'http:' && connection.token !== undefined && !isLoopback(hostname))
-    out.note(styled('yellow', text`the token travels unencrypted to ${connection.url}: https would hide it`))
+    out.note(styled('yellow', text`the token is sent unencrypted to ${connection.url}: use https`))
   return new Client({ connection, send: await senderFor(connection.url, streams.env), timeoutMs, signal, trace })
 }
 

@@ -63,7 +63,7 @@ it('has critical paths that are measured', async () => {
 
 it('refuses names that nobody registered, in one line', async () => {
   for (const [args, words] of [
-    [['warm', '--view', 'nosuch', ...SHOP], /nobody has registered that: there are home, \/api\/deals\/, stats/],
+    [['warm', '--view', 'nosuch', ...SHOP], /that is not registered: there are home, \/api\/deals\/, stats/],
     [['invalidate', '--organization', 'nobody', '--yes', ...SHOP], /there is no organization "nobody"/],
     [['clear', '--cache-type', 'nosuch', '--force', ...SHOP], /there is no cache type "nosuch": there are stats/],
     [['warm', '--view', 'home', '--dry-run', ...SHOP], /--dry-run/],

@@ -47,7 +47,7 @@ it('begins one, shows that it is sure, sets it for all keys, and takes it back',
   const asked = await desk.run(['experiments', 'apply', id, '--dry-run'], editor)
   expect(asked.out).toContain('an hour: {"ttl_seconds":3600}')
   const applied = await desk.run(['experiments', 'apply', id, '--yes'], editor)
-  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining(`Back: millpond experiments rollback ${id}`) })
+  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining(`To undo: millpond experiments rollback ${id}`) })
   expect(shop.describe().defaults.ttl_seconds).toBe(3600)
   expect((await desk.run(['experiments', 'rollback', id], editor)).code).toBe(0)
   expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
@@ -57,15 +57,15 @@ it('begins one, shows that it is sure, sets it for all keys, and takes it back',
 
 it('lets advice be carried out by itself, keeps what is not named, and says why nothing is done', async () => {
   expect((await desk.run(['auto-apply', '--cache-name', 'lives'], { as: 'viewer' })).out).toContain(
-    'lives: nothing is carried out by itself',
+    'lives: nothing is applied automatically',
   )
   const on = ['auto-apply', 'on', '--cache-name', 'lives', '--min-impact-score', '90']
   expect((await desk.run(on, { as: 'viewer' })).code).toBe(4)
-  expect((await desk.run([...on, '--dry-run'], editor)).out).toContain('from 90 on is carried out')
-  expect((await desk.run(['auto-apply', '--cache-name', 'lives'], editor)).out).toContain('nothing is carried out')
+  expect((await desk.run([...on, '--dry-run'], editor)).out).toContain('of 90 or more are applied')
+  expect((await desk.run(['auto-apply', '--cache-name', 'lives'], editor)).out).toContain('nothing is applied')
   expect((await desk.run(on, editor)).code).toBe(0)
   const { json } = await desk.run(['auto-apply', 'on', '--cache-name', 'lives', '--json'], editor)
   expect(json.settings).toMatchObject({ enabled: true, min_impact_score: 90, kinds: ['policy'] })
-  expect((await desk.run(['auto-apply', 'off', '--cache-name', 'lives'], editor)).out).toContain('nothing is carried out by itself')
+  expect((await desk.run(['auto-apply', 'off', '--cache-name', 'lives'], editor)).out).toContain('nothing is applied automatically')
   expect((await desk.run(['auto-apply', 'perhaps'], editor)).code).toBe(2)
 })

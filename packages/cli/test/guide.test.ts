@@ -66,7 +66,7 @@ it('leads from the fallen hit rate to cause and remedy', async () => {
 
 it('is the same command, whichever package npm has linked', async () => {
   const said = async (bin: string, ...args: string[]): Promise<string> => (await ran(process.execPath, [bin, ...args])).stdout
-  for (const bin of [BIN, LIBRARY_BIN]) expect(await said(bin, 'help', 'invalidate')).toMatch(/^forget by key, tag, pattern or model/)
+  for (const bin of [BIN, LIBRARY_BIN]) expect(await said(bin, 'help', 'invalidate')).toMatch(/^invalidate by key, tag, pattern or model/)
   expect(await said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
   expect(await said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
 })

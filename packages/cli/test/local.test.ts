@@ -51,7 +51,7 @@ describe('--local', () => {
     await attached.close()
     await before.close()
     const call = ['invalidate', '--tags', 't', '--yes', '--sqlite', path]
-    expect(await run(call)).toMatchObject({ code: 2, err: expect.stringContaining('no process runs dead: say --namespace') })
+    expect(await run(call)).toMatchObject({ code: 2, err: expect.stringContaining('no process runs dead: use --namespace') })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other', '--dry-run'])).toMatchObject({ code: 0 })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other'])).toMatchObject({ code: 0 })
     const key = ['invalidate', '--key', 'b', '--yes', '--sqlite', path, '--cache-name', 'dead', '--namespace', 'other']

@@ -65,7 +65,7 @@ it("ends with a failure that says so where the token is not known, or is to come
   expect(await desk.run(['mcp', '--token-file', '-'], { stdin: `${message(1, 'ping')}\n` })).toMatchObject({
     code: 2,
     out: '',
-    err: expect.stringContaining('standard input carries the messages'),
+    err: expect.stringContaining('standard input carries the MCP messages'),
   })
 })
 
@@ -171,7 +171,7 @@ it('lets a hundred proposals wait, also of those that come at once, and answers 
   const { by } = await asked([...Array(120).keys()].map(one))
   expect(proposalFiles()).toHaveLength(100)
   const refused = [...Array(120).keys()].filter((at) => by(at).result.isError)
-  expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([20, expect.stringContaining('100 proposals wait')])
+  expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([20, expect.stringContaining('100 proposals are waiting')])
   forgetAll()
   const many = await asked([JSON.stringify([...Array(101).keys()].map((at) => JSON.parse(message(at, 'ping')))), '[]'])
   expect(JSON.parse(`[${many.ran.out.trim().replace('\n', ',')}]`)).toMatchObject([
@@ -277,10 +277,10 @@ it('says of arguments that are none what is wrong, and keeps a path within its r
   )
   const said = (id: number): string => JSON.parse(by(id).result.content[0].text)
   expect([said(1), said(2), said(3), said(5), said(6), said(8)].join('\n')).toMatch(
-    /no argument "keyy".*\n.*needs "id".*\n.*"\.\." cannot be a id.*\n.*is a text, a number.*\n.*takes an object.*\n.*needs "why"/,
+    /no argument "keyy".*\n.*needs "id".*\n.*"\.\." cannot be a id.*\n.*must be a string, a number.*\n.*takes an object.*\n.*needs "why"/,
   )
   expect([by(4).result.isError, by(9).result.isError]).toEqual([true, true])
   expect(said(4)).not.toContain('tok_')
-  expect(said(10)).toContain('say cache_name, one of deep, shop')
+  expect(said(10)).toContain('set cache_name to one of deep, shop')
   expect(by(7).error.code).toBe(-32602)
 })

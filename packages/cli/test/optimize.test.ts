@@ -42,11 +42,11 @@ it('carries one change out, writes what it found, and tells the way back', async
   expect(loop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   const { code, out } = await desk.run(asked, { as: 'editor', columns: 200 })
   expect(code).toBe(0)
-  expect(out).toMatch(/in force in loop until its processes end. Back: POST optimizations\/apply\//)
+  expect(out).toMatch(/in force in loop until its processes end. To undo: POST optimizations\/apply\//)
   const { applied } = JSON.parse(readFileSync(file, 'utf8'))
   expect(applied).toHaveLength(1)
   const { maxEntries, policy } = loop.info().memory ?? {}
   expect(maxEntries === 200 || policy !== 'lru').toBe(true)
   const again = await desk.run(['optimize'], { as: 'viewer' })
-  expect(again.out).toMatch(/not enough data: 0 reads were seen/)
+  expect(again.out).toMatch(/not enough data: 0 reads so far/)
 })

@@ -21,16 +21,18 @@ it('lists regions, and drains, fills and lets one serve', async () => {
   expect((await run('list')).out).toMatch(
     /^CACHE +REGION +STANDS +PROCESSES +BEHIND +FILLED\nwide +eu +serving +\S+ +- +-\nwide +us \(origin\) +serving +eu: /,
   )
-  expect(await run('drain', 'eu')).toMatchObject({ code: 9, err: expect.stringContaining('say --yes') })
+  expect(await run('drain', 'eu')).toMatchObject({ code: 9, err: expect.stringContaining('use --yes') })
   expect((await run('list', '--json')).json.data[0].standing).toBe('serving')
   expect(await run('drain', 'eu', '--wait', '30', '--yes')).toMatchObject({
     code: 0,
-    out: 'eu is drained, and safe to stop: the others have heard all of it\n',
+    out: 'eu is drained and safe to stop: the others have received everything from it\n',
   })
   expect((await run('list')).out).toMatch(/^wide +eu +drained/m)
   expect(await run('drain', 'us', '--yes')).toMatchObject({
     code: 6,
-    err: expect.stringContaining('"us" is the last that serves: let "eu" serve first, or say --force, and everything is loaded meanwhile'),
+    err: expect.stringContaining(
+      '"us" is the last serving region: let "eu" serve first, or use --force, and everything is loaded from the source meanwhile',
+    ),
   })
   expect((await run('fill', 'eu', '--from', 'us', '--rate', '1000')).out).toMatch(/^eu: \d+ of \d+ keys of us, /)
   await expect.poll(async () => (await run('list')).out, { timeout: 20_000 }).toMatch(/^wide +eu +serving .* 20 of 20 keys of us, [^;]*B$/m)

@@ -50,7 +50,7 @@ describe('a pipe', () => {
 
   it('is never asked a question, nor read for an answer (gruntwork-io/terragrunt#317, Gheat1/tuistore#7)', async () => {
     const { code, out, err } = await desk.start(['invalidate', '--tags', 'filled', ...SHOP], { stdin: 'y\n' }).ended
-    expect([code, err]).toEqual([9, 'millpond: this needs a confirmation, and nobody can be asked here: say --yes\n'])
+    expect([code, err]).toEqual([9, 'millpond: this needs a confirmation, and there is no terminal to ask: use --yes\n'])
     expect(out).toMatch(/3,000 keys/)
     expect(await desk.shop.get('long-name-of-a-key-that-fills-the-pipe:1')).toBe(1)
   })
@@ -154,7 +154,7 @@ describe('a server', () => {
     await new Promise((resolve) => servers.at(-1)?.close(resolve))
     const { code, out, err } = await at(url, ['status'])
     expect([code, out]).toEqual([8, ''])
-    expect(err).toContain(`millpond: ${url}/api/admin/caching/ (MILLPOND_URL) is not reached: ECONNREFUSED`)
+    expect(err).toContain(`millpond: ${url}/api/admin/caching/ (MILLPOND_URL) is not reachable: ECONNREFUSED`)
     expect(err).toMatch(/^[^\n]*--url[^\n]*--local FILE[^\n]*\n$/)
   })
 
@@ -208,7 +208,7 @@ describe('a server', () => {
       response.writeHead(202, { 'Content-Type': 'application/json' }).end(JSON.stringify({ id: 'op_1', state: 'running' }))
     })
     const { code, err } = await at(url, ['benchmark', ...SHOP])
-    expect([code, err]).toEqual([8, expect.stringMatching(/is not reached.*op_1 goes on: "millpond operations wait op_1"/)])
+    expect([code, err]).toEqual([8, expect.stringMatching(/is not reachable.*op_1 continues: "millpond operations wait op_1"/)])
   })
 
   it('that sends on gets no token after it (cli/cli#12928)', async () => {
@@ -273,7 +273,7 @@ describe('the address and the token', () => {
       name: 'viewer',
       token_from: token,
     })
-    expect((await who(['--profile', 'other'], {})).err).toContain('config.json) is not reached')
+    expect((await who(['--profile', 'other'], {})).err).toContain('config.json) is not reachable')
     expect(await who(['--profile', 'none'], {})).toMatchObject({ code: 2, err: expect.stringContaining('no file has the profile none') })
     expect(await who([], { MILLPOND_URL: 'http://127.0.0.1:1' })).toMatchObject({ code: 8, err: expect.stringContaining('(MILLPOND_URL)') })
     writeFileSync(join(home, '.config', 'millpond', 'config.json'), '{"urll": "x"}')
@@ -292,10 +292,10 @@ describe('the address and the token', () => {
     const env = { HOME: folder, MILLPOND_TOKEN: tokenOf('admin') }
     expect(await runHere(['status'], { env }, folder)).toMatchObject({
       code: 2,
-      err: expect.stringContaining('is not given MILLPOND_TOKEN'),
+      err: expect.stringContaining('MILLPOND_TOKEN is not sent to it'),
     })
     writeFileSync(join(folder, 'millpond.config.json'), JSON.stringify({ url, token_file: '/etc/passwd' }))
-    expect(await runHere(['status'], { env }, folder)).toMatchObject({ code: 2, err: expect.stringContaining('may not') })
+    expect(await runHere(['status'], { env }, folder)).toMatchObject({ code: 2, err: expect.stringContaining('must not') })
     expect(tokens).toEqual([])
   })
 
@@ -335,7 +335,9 @@ describe('a key that lies elsewhere', () => {
     const found = await desk.run(['explain', 'elsewhere', ...SHOP])
     expect([found.err, found.out]).toEqual(['', expect.stringMatching(/^elsewhere in users of shop: hit/)])
     expect((await desk.run(['inspect', 'elsewhere', '--value', ...SHOP], { as: 'admin' })).out).toContain('"id": 7')
-    expect((await desk.run(['explain', 'nowhere', ...SHOP])).err).toMatch(/^no namespace has it or remembers it.*millpond keys --contains/)
+    expect((await desk.run(['explain', 'nowhere', ...SHOP])).err).toMatch(
+      /^none of the twenty busiest namespaces has or remembers it.*millpond keys --contains/,
+    )
     expect((await desk.run(['explain', 'nowhere', '--namespace', 'users', ...SHOP])).err).toBe('')
   })
 })
@@ -359,7 +361,7 @@ describe('Ctrl-C in the middle of an operation', () => {
     await new Promise<void>((resolve) => started.stderr.on('data', (chunk) => String(chunk).includes('/operations/op_') && resolve()))
     started.kill('SIGINT')
     const { code, err } = await started.ended
-    const id = /(op_\S+) goes on/.exec(err)?.[1] ?? ''
+    const id = /(op_\S+) continues/.exec(err)?.[1] ?? ''
     expect(code, err).toBe(130)
     expect((await desk.run(['operations', 'show', id, '--json'])).json.operation.state).toBe('running')
     expect((await desk.run(['operations', 'cancel', id])).code).toBe(0)

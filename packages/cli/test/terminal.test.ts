@@ -118,7 +118,7 @@ describe('monitor', () => {
     const seen = start(['monitor', '--interval', '100ms', '--cache-name', 'shop'])
     await expect.poll(seen.screen, SLOW).toContain('live')
     isDown = true
-    await expect.poll(seen.screen, SLOW).toMatch(/not reached[\s\S]*shop +health/)
+    await expect.poll(seen.screen, SLOW).toMatch(/not reachable[\s\S]*shop +health/)
     isDown = false
     await expect.poll(seen.screen, SLOW).toContain('live')
     seen.pty.write('\u0003')

@@ -95,7 +95,7 @@ const aBase = check(
   (value): value is string => typeof value === 'string' && /^\/.*[^/]$/.test(value),
   "a path such as '/api/admin/caching'",
 )
-const RULES = 'rules as alert_rules/ takes them: { hit_ratio: { levels: { high: 0.5 } } }'
+const RULES = 'rules in the format of alert_rules/: { hit_ratio: { levels: { high: 0.5 } } }'
 /** What is not a plain object would pass as one without rules. */
 const someRules = record<object>(RULES)
 const partAt = (value: unknown, path: readonly PropertyKey[]): unknown =>

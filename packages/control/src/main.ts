@@ -13,16 +13,16 @@ import { openStore, type Store } from './store/store.ts'
 const HELP = `Usage: millpond serve [options]
 
   --store WHERE      a file, or postgres://user:password@host/db (control.db)
-  --redis URL        where caches of other processes meet: those that are attached there are found
+  --redis URL        where the caches of other processes meet: attached caches are found there
   --sqlite FILE      the same, for processes of this host
   --port N           (8090)
   --host NAME        (127.0.0.1)
-  --token-file FILE  the administrator's token; also MILLPOND_ADMIN_TOKEN. Without either the first start makes one and shows it once
+  --token-file FILE  the administrator's token; also MILLPOND_ADMIN_TOKEN. Without either, the first start generates one and shows it once
   -h, --help
 
-A CDN is purged and watched where the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is there;
-its CDN_FOLDERS (site=/srv/site/dist,photos=/srv/photos) may be uploaded and their pictures made smaller.
-Once it runs, ${'`GET /api/admin/caching/openapi.json`'} says what there is.`
+A CDN is purged and watched if the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is installed;
+the folders in CDN_FOLDERS (site=/srv/site/dist,photos=/srv/photos) can then be uploaded and their pictures made smaller.
+Once it runs, ${'`GET /api/admin/caching/openapi.json`'} describes the API.`
 
 const OPTIONS = {
   store: { type: 'string', default: 'control.db' },
@@ -39,7 +39,7 @@ type Given = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 export async function main([command, ...args]: readonly string[]): Promise<number> {
   try {
     if (command !== 'serve')
-      throw new Mistake('this package has the command serve alone: @millpond/cli has the others, @millpond/dashboard the page')
+      throw new Mistake('this package has only the command serve: @millpond/cli has the others, @millpond/dashboard the page')
     const given = optionsIn(args)
     if (given.help) {
       console.log(HELP)
@@ -61,7 +61,7 @@ function optionsIn(args: readonly string[]): Given {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
     // As of a variable of the shell that is not set: it must not listen on all addresses.
     const empty = Object.entries(values).find(([, value]) => value === '')
-    if (empty !== undefined) throw new Mistake(`--${empty[0]} "" says nothing: give a value, or leave it out`)
+    if (empty !== undefined) throw new Mistake(`--${empty[0]} "" is empty: give a value, or leave it out`)
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535)
       throw new Mistake(`--port ${values.port} is not a port: give 0 to 65535`)
     return values
@@ -102,7 +102,7 @@ async function admit(store: Store, given: Given): Promise<void> {
   const token = given['token-file'] === undefined ? process.env.MILLPOND_ADMIN_TOKEN : readToken(given['token-file'])
   if (token !== undefined) return ensureToken(store, { name: 'admin', role: 'admin' }, token)
   const made = await makeFirstAdministrator(store)
-  if (made !== undefined) console.log(`the administrator's token, shown this once: ${made}`)
+  if (made !== undefined) console.log(`the administrator's token, shown only once: ${made}`)
 }
 
 function readToken(file: string): string {
@@ -138,7 +138,7 @@ async function serve({ fetch }: ControlPlane, { host, port }: Given, addresses: 
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${actual}`
   console.log(`the control plane is at ${url}/api/admin/caching/`)
   console.log(
-    `"MILLPOND_URL=${url} MILLPOND_TOKEN=... npx millpond status" looks at its caches, "npx millpond ui --url ${url}" is its page`,
+    `"MILLPOND_URL=${url} MILLPOND_TOKEN=... npx millpond status" shows its caches, "npx millpond ui --url ${url}" opens its dashboard`,
   )
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())

@@ -95,7 +95,7 @@ describe('keys', () => {
   it('are explained with the time to live that was chosen for them', async () => {
     await deep.getOrSet('chosen', () => 1)
     const { nodes } = await get('explain/?cache_name=deep&key=chosen')
-    expect(nodes).toMatchObject([{ chosen_ttl: { seconds: 120, why: '2 min: too few reloads were seen to choose another one' } }])
+    expect(nodes).toMatchObject([{ chosen_ttl: { seconds: 120, why: '2 min: too few reloads so far to choose another one' } }])
     expect((await get('explain/?cache_name=deep&key=nobody')).nodes).toMatchObject([{ chosen_ttl: null }])
   })
 
@@ -449,13 +449,13 @@ describe('configurations of running caches', () => {
       tested: 'running cache',
     })
     expect((await opened.call('POST', 'configurations/shop/test_connection/', { as: 'limited' })).status).toBe(404)
-    expect(running.steps[7].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 looks/)
+    expect(running.steps[7].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 probes/)
     expect(await test({ name: 'alone', cache_type: 'memory' })).toMatchObject({ ok: true, tested: 'new connection' })
     const unknown = await test({ name: 'nowhere', cache_type: 'redis' })
     expect(unknown.ok).toBe(false)
     expect(unknown.steps[0]).toMatchObject({
       verdict: 'failed',
-      detail: expect.stringContaining('how to reach'),
+      detail: expect.stringContaining('no tier for that type'),
       remedy: expect.any(String),
     })
   })

@@ -303,7 +303,7 @@ describe('a webhook', () => {
       webhooks.tell([{ ...hook(), url: `http://127.0.0.1.nip.example:${port}/hook` }], alert)
       await expect
         .poll(() => warnings.splice(0), { message: String(addresses) })
-        .toEqual([expect.stringContaining('an address of a private network')])
+        .toEqual([expect.stringContaining('an address in a private network')])
       await webhooks.close()
     }
     expect([asked.length, told.length]).toEqual([5, before])

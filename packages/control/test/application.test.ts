@@ -161,9 +161,9 @@ function suite(name: string, isHere: boolean): void {
 
     it('refuses names that nobody registered, two at once, and whoever is limited to a part', async () => {
       for (const [body, words] of [
-        [{ view: 'none' }, /nobody has registered that: there are User, home, stats/],
+        [{ view: 'none' }, /that is not registered: there are User, home, stats/],
         [{ organization: 'none' }, /there is no organization "none"/],
-        [{ cache_type: 'stats' }, /nobody has registered what warms/],
+        [{ cache_type: 'stats' }, /no warming is registered for/],
         [{ view: 'home', model: 'User' }, /name one of/],
         [{}, /name one of/],
       ] as const) {

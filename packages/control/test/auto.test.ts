@@ -117,7 +117,7 @@ it('takes an injected regression back within two windows, and pauses', async () 
   const { state } = await seen(one)
   expect(state).toMatchObject({
     phase: 'idle',
-    history: [{ outcome: 'taken_back', why: expect.stringContaining('of the reads miss that would hit') }],
+    history: [{ outcome: 'taken_back', why: expect.stringContaining('of reads miss that would otherwise hit') }],
   })
   expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
   expect(one.cache.info().memory?.policy).toBe('lru')
@@ -133,7 +133,7 @@ it('takes back what too little is read to judge, within ten windows, and leaves 
   const { state } = await seen(one)
   expect(state).toMatchObject({
     phase: 'idle',
-    history: [{ outcome: 'not_enough_evidence', why: expect.stringMatching(/^3\d\d reads were seen since the change: 1000 are needed/) }],
+    history: [{ outcome: 'not_enough_evidence', why: expect.stringMatching(/^3\d\d reads since the change: 1000 are needed/) }],
   })
   expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
   expect(one.cache.info().memory?.policy).toBe('lru')
@@ -156,7 +156,7 @@ it('says so where a process does not take it back', async () => {
   await regress(one)
   configure.mockRestore()
   expect((await seen(one)).state.history).toMatchObject([
-    { outcome: 'taken_back', why: expect.stringContaining('not every process took it back') },
+    { outcome: 'taken_back', why: expect.stringContaining('not every process rolled it back') },
   ])
 })
 
@@ -185,12 +185,12 @@ it('leaves alone what a person has changed, and waits for an experiment', async 
   const arms = [{ name: 'a' }, { name: 'b', ttl_seconds: 60 }]
   const { id } = (await one.opened.call('POST', 'experiments/', { as: 'editor', body: { name: 'x', arms } })).json
   await one.turn()
-  expect((await seen(one)).state).toMatchObject({ phase: 'idle', why: expect.stringContaining('an experiment runs') })
+  expect((await seen(one)).state).toMatchObject({ phase: 'idle', why: expect.stringContaining('an experiment is running') })
   await one.opened.call('POST', `experiments/${id}/stop/`, { as: 'editor', body: {} })
   await one.opened.call('POST', 'optimizations/apply/', { as: 'editor', body: { cache_name: 'shop', change: { max_entries: 101 } } })
   await allow(one, {})
   await one.turn()
-  expect((await seen(one)).state.why).toContain('editor has changed the cache of late')
+  expect((await seen(one)).state.why).toContain('editor changed the cache recently')
 })
 
 it('goes one step of the size at a time, within bounds', () => {

@@ -58,7 +58,7 @@ it('has every regime, and of each control its evidence or why it is not covered'
 it('tells what is sealed and how old the keys are, and raises an alert where encryption is required and missing', async () => {
   expect(await factOf('encryption')).toMatchObject({
     state: 'violated',
-    detail: 'what is written to plain/sqlite is not sealed',
+    detail: 'what is written to plain/sqlite is not encrypted',
     evidence: { coverage: 0.5 },
   })
   // Nobody has required it yet.
@@ -86,7 +86,7 @@ it('judges tokens, retention and the audit by what is set', async () => {
   // Nobody has said how long one may last.
   expect(await factOf('tokens')).toMatchObject({
     state: 'unknown',
-    detail: expect.stringMatching(/^(\d+) of \1 tokens have no end/),
+    detail: expect.stringMatching(/^(\d+) of \1 tokens never expire/),
     evidence: { too_long: [] },
   })
   await put('compliance/settings/', { regimes: ['soc2'], max_token_days: 90 })
@@ -117,13 +117,13 @@ it('takes nothing for met that nobody looks at: alerts that are switched off, ti
   await put('alert_rules/', {})
   const alone = await open(':memory:')
   const { evidence } = (await alone.call('GET', 'compliance/', { as: 'auditor' })).json
-  expect(evidence.encryption).toMatchObject({ state: 'unknown', detail: 'no process is seen that could tell what it keeps' })
+  expect(evidence.encryption).toMatchObject({ state: 'unknown', detail: 'no process is visible that could report what it stores' })
   await alone.close()
   const hosted = await open(':memory:', { authorize: () => undefined })
   const { access } = (await hosted.call('GET', 'compliance/', { as: 'auditor' })).json.evidence
   expect(access).toMatchObject({
     state: 'unknown',
-    detail: expect.stringContaining('which is for it to prove'),
+    detail: expect.stringContaining('has to provide evidence of its own'),
     evidence: { by_application: true },
   })
   await hosted.close()

@@ -182,7 +182,7 @@ it('refuses what cannot be, and who may not', async () => {
   expect((await start(opened, LIVES, 'limited')).json.code).toBe('forbidden')
   expect((await start(opened, { ...LIVES, arms: [LIVES.arms[0], { name: 'x', share: 0.01, ttl_seconds: 9 }] })).json).toMatchObject({
     status: 422,
-    detail: expect.stringContaining('too small to say anything'),
+    detail: expect.stringContaining('too small for a result'),
   })
   expect((await start(opened, { ...LIVES, armz: [] })).status).toBe(422)
   expect((await start(opened, { ...LIVES, dry_run: true })).json).toMatchObject({
@@ -203,7 +203,7 @@ it('refuses what cannot be, and who may not', async () => {
   expect((await start(opened, LIVES)).json).toMatchObject({
     status: 409,
     code: 'no_process',
-    detail: expect.stringContaining('divided already'),
+    detail: expect.stringContaining('is already divided'),
   })
   undivide()
   const mine = await start(opened, { ...LIVES, namespace: 'mine' }, 'limited')

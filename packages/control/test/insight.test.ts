@@ -73,7 +73,7 @@ describe('sizing/what_if/', () => {
     expect((await ask('ttl=forever')).json.nodes[0]).toMatchObject({ hit_ratio_change: expect.anything(), size: null })
     expect((await ask('more_bytes=1024')).json).toMatchObject({
       together: null,
-      nodes: [{ why: expect.stringContaining('entries are what runs out') }],
+      nodes: [{ why: expect.stringContaining('entries limit this memory') }],
     })
     for (const wrong of ['', 'size=2&policy=lru', 'size=-1', 'policy=mru', 'ttl=0']) expect((await ask(wrong)).status).toBe(422)
     expect((await opened.call('GET', 'sizing/what_if/?cache_name=dark&size=2', { as: 'viewer' })).status).toBe(501)
@@ -178,7 +178,7 @@ describe('optimizations/prediction/', () => {
       as: 'editor',
       body: { cache_name: 'shop', load_ahead: true },
     })
-    expect(none).toMatchObject({ state: 'failed', result: { nodes: [{ error: 'nothing is predicted there' }] } })
+    expect(none).toMatchObject({ state: 'failed', result: { nodes: [{ error: 'prediction is not running there' }] } })
   })
 })
 

@@ -168,7 +168,7 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     expect([await cache.get('a'), cache.describe().defaults.ttl_seconds, caches.get('product_cache') === cache]).toEqual([1, 9, true])
     await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'far', cache_type: 'redis' } })
     await expect.poll(() => caches.names).toContain('far')
-    expect(() => caches.get('far')).toThrow(/nobody said how to reach one/)
+    expect(() => caches.get('far')).toThrow(/there is no tier for that type/)
     await desk.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
     await caches.close()
     await meeting.close()

@@ -45,7 +45,8 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect(last.json).toMatchObject({
     status: 409,
     code: 'last_region',
-    detail: 'edge.drain.region: "us" is the last that serves: let "eu" serve first, or say force: true, and everything is loaded meanwhile',
+    detail:
+      'edge.drain.region: "us" is the last serving region: let "eu" serve first, or use force: true, and everything is loaded from the source meanwhile',
   })
 
   expect((await act('drain', { force: true, wait_seconds: 0 }, 'us')).status).toBe(200)
@@ -59,7 +60,7 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect((await act('fill', { from: 'mars' })).json).toMatchObject({
     status: 422,
     code: 'invalid',
-    detail: expect.stringContaining('"mars" is none of the regions'),
+    detail: expect.stringContaining('"mars" is not one of the regions'),
   })
   expect((await act('fill', {}, 'us')).json).toMatchObject({ status: 409, code: 'no_node_there' })
   expect((await act('drain', { wait_seconds: 0 }, 'us')).status).toBe(200)
@@ -70,7 +71,7 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
     { target: 'us', outcome: 'ok', detail: expect.not.objectContaining({ force: true }) },
     { target: 'us', outcome: 'ok', detail: { force: true } },
-    { target: 'us', outcome: 'refused', detail: { why: expect.stringContaining('the last that serves') } },
+    { target: 'us', outcome: 'refused', detail: { why: expect.stringContaining('the last serving region') } },
     { target: 'eu', outcome: 'ok' },
   ])
   const nodes = (await opened.call('GET', 'nodes/', { as: 'viewer' })).json.data

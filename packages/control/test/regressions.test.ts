@@ -48,10 +48,10 @@ describe('a regression', () => {
     const seen = before(0.9, 16, { ratio: 0.6, p95: 256 }, marker)
     expect(found(seen)).toEqual({ p95_regression: 'high', hit_ratio_regression: 'high' })
     for (const { message, value } of regressionsOf(seen, true))
-      expect(message(value ?? 0)).toMatch(/of the 7 days before; suspect: deploy "v812", marked at 2026-11-27T02:00:00.000Z$/)
+      expect(message(value ?? 0)).toMatch(/on the 7 days before; suspect: deploy "v812", marked at 2026-11-27T02:00:00.000Z$/)
     const [, hits] = regressionsOf(before(0.9, 16, { ratio: 0.6, p95: 16 }), true)
     expect(hits?.message(hits.value ?? 0)).toMatch(
-      /^59\.9 % of the reads are answered by the cache, at least 2\d\.\d points fewer than at this hour of the 7 days before$/,
+      /^59\.9 % of reads are served from the cache, at least 2\d\.\d points fewer than at this hour on the 7 days before$/,
     )
   })
 

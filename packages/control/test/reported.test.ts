@@ -189,7 +189,7 @@ describe('a webhook', () => {
   it('goes nowhere where one of the addresses of a name is of this network (spupuz/VibeNVR#297)', async () => {
     // localhost is 127.0.0.1 or ::1, or both: none of them is a place to go to.
     const told = await new Promise<Error | null>((done) => publicOnly()('localhost', { all: true }, (error) => done(error)))
-    expect(told?.message).toContain('an address of a private network')
+    expect(told?.message).toContain('an address in a private network')
   })
 })
 

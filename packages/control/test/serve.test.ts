@@ -39,7 +39,7 @@ const urlIn = (said: string): string => /is at (\S+)/.exec(said)?.[1] ?? ''
 it('makes the first credential and shows it once, finds what meets at a file, and ends in good order', async () => {
   let role = ''
   const first = await serve([...STORE, '--sqlite', join(folder, 'shop.db')], async (said) => {
-    const token = /shown this once: (\S+)/.exec(said)?.[1] ?? ''
+    const token = /shown only once: (\S+)/.exec(said)?.[1] ?? ''
     const answer = await fetch(`${urlIn(said)}session/`, { headers: { Authorization: `Bearer ${token}` } })
     role = ((await answer.json()) as { role: string }).role
   })
@@ -82,7 +82,7 @@ it('says in one line what it cannot do', async () => {
   for (const [args, words] of [
     [['serve', '--speed', '3'], /--speed.*--help/],
     [['serve', '--port', '99999'], /--port 99999 is not a port/],
-    [['serve', ...STORE, '--host', ''], /--host "" says nothing: give a value, or leave it out/],
+    [['serve', ...STORE, '--host', ''], /--host "" is empty: give a value, or leave it out/],
     [['serve', '--store', '/dev/null/control.db'], /cannot be opened/],
     [['serve', ...STORE, '--token-file', join(folder, 'none')], /--token-file .* cannot be read/],
     [['ui'], /@millpond\/cli has the others/],

@@ -237,7 +237,7 @@ describe('the event stream', () => {
     await Promise.all([stream.close(), limited.close()])
   })
 
-  it('says good-bye when the control plane stops', async () => {
+  it('says good-bye when the control plane is stopping', async () => {
     const own = createCache({ name: 'brief' })
     const other = await open(':memory:', { caches: [own] })
     const answer = await other.plane.fetch(

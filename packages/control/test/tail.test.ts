@@ -33,7 +33,7 @@ it('listens for as long as somebody asks, and keeps nothing afterwards', async (
   const cache = createCache({ name: 'shop' })
   const tail = new Tail(cache)
   for (const by of ['a', 'b', 'c', 'd']) tail.ask({ by, limit: 10 })
-  expect(() => tail.ask({ by: 'e', limit: 10 })).toThrow('4 control planes follow this process already')
+  expect(() => tail.ask({ by: 'e', limit: 10 })).toThrow('4 control planes already follow this process')
   for (let at = 0; at < 3; at++) {
     vi.advanceTimersByTime(4000)
     tail.ask({ by: 'a', limit: 10 })

@@ -98,14 +98,14 @@ describe('a forecast', () => {
   })
 
   it('reaches as far as can be tried on the past, and is none without a past', () => {
-    expect(forecast([], HORIZON, SEASONS)).toMatch(/^0 steps were seen/)
+    expect(forecast([], HORIZON, SEASONS)).toMatch(/^0 steps are known/)
     expect(
       forecast(
         Array.from({ length: 52 }, () => 1),
         HORIZON,
         SEASONS,
       ),
-    ).toMatch(/^52 steps were seen: 53 are needed/)
+    ).toMatch(/^52 steps are known: 53 are needed/)
     expect(
       forecast(
         Array.from({ length: 200 }, () => null),
@@ -278,8 +278,8 @@ describe('metrics/trends/', () => {
     const [hits] = json.trends
     expect(hits).toMatchObject({ per_day: null, direction: 'unknown', forecast: null })
     expect(hits.why).toEqual([
-      expect.stringMatching(/: [01] whole days were seen, 5 are needed/),
-      expect.stringContaining('in steps of 5 minutes: 0 steps were seen'),
+      expect.stringMatching(/: [01] whole days are known, 5 are needed/),
+      expect.stringContaining('in steps of 5 minutes: 0 steps are known'),
     ])
     expect((await ask('memory_gb_month=4')).status).toBe(422)
     expect((await ask('million_loads=-1&memory_gb_month=4')).status).toBe(422)

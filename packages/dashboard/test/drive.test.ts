@@ -262,7 +262,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
-  it('lets everything go only once the text that the plan asks for is typed out', async () => {
+  it('lets everything go only once the text requested by the plan is typed out', async () => {
     const { page, faults, close } = await open('admin')
     await page.goto(`${served.url}${BASE}invalidate/?by=all`)
     await page.getByRole('button', { name: 'Plan…' }).click()

@@ -57,7 +57,7 @@ describeWith('chromium', 'experiments in a browser', () => {
     await hands.hit(hands.button('Try something…'))
     await write('Of the keys, %', '1')
     await hands.hit(hands.button('Begin'))
-    await page.getByText('too small to say anything').waitFor()
+    await page.getByText('too small for a result').waitFor()
     await write('Of the keys, %', '50')
     await hands.hit(hands.button('Begin'))
     await title(/Not enough data yet/).waitFor()

@@ -194,7 +194,7 @@ export class Assembly implements CacheServices {
   divide(division: Division): () => void {
     const { settings } = this.#parts
     if (settings.division !== undefined)
-      throw new MillpondError('OPTION_INVALID', 'divide: the cache is divided already: end the experiment that did it first')
+      throw new MillpondError('OPTION_INVALID', 'divide: the cache is already divided: end the experiment that divided it first')
     settings.division = division
     return () => {
       if (settings.division === division) settings.division = undefined
@@ -336,7 +336,7 @@ export class Assembly implements CacheServices {
     cancel()
     if (isLate)
       events.emit('warning', {
-        message: `the cache was closed while something still ran behind after ${CLOSE_MS} ms (a refresh whose loader hangs?): it is left to itself`,
+        message: `the cache was closed, but background work was still running after ${CLOSE_MS} ms (perhaps a refresh whose loader hangs): it was abandoned`,
       })
   }
 
@@ -345,7 +345,7 @@ export class Assembly implements CacheServices {
     try {
       await watcher.close()
     } catch (error) {
-      this.#parts.space.services.events.emit('warning', { message: 'what watches this cache (insight) could not be closed', error })
+      this.#parts.space.services.events.emit('warning', { message: 'insight on this cache could not be closed', error })
     }
   }
 

@@ -81,7 +81,7 @@ export class CacheSources {
     if (open.has(name))
       throw new MillpondError(
         'OPTION_INVALID',
-        `there is a collection ${show(name)} in the namespace ${show(space.id.name)} already: open it once, and hand it on`,
+        `the collection ${show(name)} is already open in the namespace ${show(space.id.name)}: open it once and share it`,
       )
     const collection = new SourceCollection(name, options, seamOf(cache, space, name, { guards: this.#guards, sources, strategies }))
     if (around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, around)

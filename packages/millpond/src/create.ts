@@ -158,7 +158,7 @@ export const CACHE: Shape<CacheOptions> = {
   defaults: checkedElsewhere,
   models: checkedElsewhere,
   codec: checkedElsewhere,
-  adaptiveTtl: withMethods('what chooses times to live, such as adaptiveTtl() of millpond/insight', 'next', 'explain'),
+  adaptiveTtl: withMethods('an adaptive TTL, such as adaptiveTtl() from millpond/insight', 'next', 'explain'),
   maxStale: duration,
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
@@ -191,7 +191,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   if (options.adaptiveTtl !== undefined && options.defaults?.ttl !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `createCache: adaptiveTtl is given, and defaults.ttl ${show(options.defaults.ttl)} leaves it nothing to choose: say adaptiveTtl({ ttl: ${show(options.defaults.ttl)} })`,
+      `createCache: adaptiveTtl is given, and defaults.ttl ${show(options.defaults.ttl)} leaves it nothing to choose: use adaptiveTtl({ ttl: ${show(options.defaults.ttl)} })`,
     )
   const clock = options.clock ?? systemClock()
   const events = new Events()
@@ -263,7 +263,7 @@ const weighed = (value: unknown): number => own(structuredClone(value)).bytes
 
 /** Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not to be overlooked. */
 function warnOfMissing(events: Events, at: string, error: MillpondError): void {
-  const message = `${at} is optional and left out, so that nothing is kept or shared there: ${reasonOf(error)}`
+  const message = `${at} is optional and was left out, so nothing is stored or shared there: ${reasonOf(error)}`
   void Promise.resolve().then(() => {
     if (events.has('warning')) events.emit('warning', { message, error })
     else process.emitWarning(message, 'MillpondWarning')
@@ -283,7 +283,7 @@ function intervalOf(every: Duration): number {
   if (ms >= LEAST_INTERVAL_MS) return ms
   throw new MillpondError(
     'OPTION_INVALID',
-    `restart.every: ${show(every)} is not allowed: the whole file is written each time; give a second or more, or 0 to write it on close only`,
+    `restart.every: ${show(every)} is not allowed: the whole file is written each time; give at least a second, or 0 to write it only on close`,
   )
 }
 

@@ -21,7 +21,7 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
   ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
   ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
-  REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
+  REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is also set: leave one of them out'),
   REDIS_PORT: (env, name) =>
     besideHost(env) ??
     serviceLink(env, name) ??
@@ -31,11 +31,13 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
   CACHE_INVALIDATION_ENABLED: (env, name) =>
     flag(env, name)
       ? undefined
-      : 'what is invalidated goes from every process, and cannot stay: leave the variable out, and wire no signals to invalidate by',
+      : 'invalidation applies to every process and cannot be switched off: leave the variable out, and connect no invalidation signals',
   CACHE_MONITORING_ENABLED: (env, name) =>
-    flag(env, name) ? undefined : 'figures are always kept, and cost nothing while nobody asks: leave the variable out, and serve none',
+    flag(env, name)
+      ? undefined
+      : 'metrics are always collected and cost nothing until they are read: leave the variable out, and do not serve them',
   CACHE_WARMING_INTERVAL: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false'),
-  AWS_STORAGE_BUCKET_NAME: () => 'there is no tier in a bucket yet: leave it out',
+  AWS_STORAGE_BUCKET_NAME: () => 'there is no bucket tier yet: leave it out',
   CLOUDFLARE_ZONE_ID: () =>
     'zones are purged by @millpond/cdn: give createCache cdnFromEnvironment().outlet(), and name the variable in `own`',
 }
@@ -55,7 +57,8 @@ export async function fromEnvironment(env: Environment = process.env, options: E
   const own = ownNames(options.own ?? [])
   for (const [name, text] of Object.entries(env)) {
     const meant = text === undefined || own.has(name) ? undefined : meantBy(name)
-    if (meant !== undefined) throw refused(name, `nothing reads it: did you mean ${meant}? Where it is another's, say own: ['${name}']`)
+    if (meant !== undefined)
+      throw refused(name, `this variable is not used: did you mean ${meant}? If it belongs to something else, use own: ['${name}']`)
   }
   const concerned = Object.entries(env).filter(
     ([name, text]) => name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
@@ -65,9 +68,10 @@ export async function fromEnvironment(env: Environment = process.env, options: E
   for (const [name, refusal] of Object.entries(VARIABLES)) {
     if (read[name] === undefined) continue
     if (typeof read[name] !== 'string')
-      throw refused(name, `${show(read[name])} is not a text, as what an environment has: give process.env`)
+      throw refused(name, `${show(read[name])} is not a string, as environment variables are: give process.env`)
     if (read[name] === '') throw refused(name, 'it is empty: give it a value, or leave it out')
-    if (/^(["']).*\1$/s.test(read[name])) throw refused(name, 'it stands in quotes, which are part of it in such a file: leave them out')
+    if (/^(["']).*\1$/s.test(read[name]))
+      throw refused(name, 'it is in quotes, which become part of the value in such a file: leave them out')
     const why = refusal(read, name)
     if (why !== undefined) throw refused(name, why)
   }
@@ -123,7 +127,7 @@ async function timesOf(env: Environment): Promise<Pick<CacheOptions, 'defaults' 
   const { adaptiveTtl } = await import('./insight/ttl/adaptive-ttl.ts')
   if (ttl === undefined) return { adaptiveTtl: adaptiveTtl() }
   if (ttl === 0)
-    throw refused('CACHE_DEFAULT_TIMEOUT', 'nothing is stored, and CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out')
+    throw refused('CACHE_DEFAULT_TIMEOUT', 'nothing is stored, so CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out')
   return { adaptiveTtl: adaptiveTtl({ minTtl: Math.min(ttl, 60_000), ttl, maxTtl: Math.max(ttl, 3_600_000) }) }
 }
 
@@ -162,12 +166,12 @@ function postgresUrl(url: string): string {
   const kind = /^[a-z][a-z\d+.-]*(?=:)/i.exec(url)?.[0] ?? 'something else'
   throw refused(
     'DATABASE_URL',
-    `${show(kind)} is not PostgreSQL: give postgres://user:password@host:5432/name, or CACHE_SQLITE_PATH for a file; where it is not the cache's, say own: ['DATABASE_URL']`,
+    `${show(kind)} is not PostgreSQL: give postgres://user:password@host:5432/name, or CACHE_SQLITE_PATH for a file; if it is not meant for the cache, use own: ['DATABASE_URL']`,
   )
 }
 
 function besideHost(env: Environment): string | undefined {
-  return env.REDIS_HOST === undefined ? 'it says nothing without REDIS_HOST' : undefined
+  return env.REDIS_HOST === undefined ? 'it has no effect without REDIS_HOST' : undefined
 }
 
 function named(...names: readonly string[]): Record<string, () => undefined> {
@@ -187,7 +191,7 @@ function ownNames(own: Iterable<string>): ReadonlySet<string> {
     if (typeof name !== 'string' || (!Object.hasOwn(VARIABLES, name) && meantBy(name) === undefined))
       throw new MillpondError(
         'OPTION_INVALID',
-        `fromEnvironment.own: ${show(name)} is not read here anyway: there are ${Object.keys(VARIABLES).join(', ')}`,
+        `fromEnvironment.own: ${show(name)} is not a variable of the cache: those are ${Object.keys(VARIABLES).join(', ')}`,
       )
   }
   return names as ReadonlySet<string>
@@ -214,7 +218,7 @@ const isServiceLink = (name: string, text: unknown): boolean =>
 
 const serviceLink = (env: Environment, name: string): string | undefined =>
   isServiceLink(name, env[name])
-    ? `${show(env[name])} is what Kubernetes sets beside a service called redis: say REDIS_PORT=6379 in the pod itself, or enableServiceLinks: false`
+    ? `${show(env[name])} is set by Kubernetes for a service called redis: set REDIS_PORT=6379 in the pod itself, or enableServiceLinks: false`
     : undefined
 
 const refused = (name: string, why: string): MillpondError => new MillpondError('OPTION_INVALID', `${name}: ${why}`)

@@ -146,7 +146,7 @@ export class Namespaces {
     if (!isSameEncoding(this.#encodings.get(namespace) ?? NOTHING, encoding))
       throw new MillpondError(
         'OPTION_INVALID',
-        `the namespace ${show(namespace)} is open with another codec or select: make them once, and give the same ones everywhere`,
+        `the namespace ${show(namespace)} is already open with another codec or select: create them once, and use the same ones everywhere`,
       )
   }
 
@@ -168,7 +168,7 @@ export class Namespaces {
     if (JSON.stringify(describePolicy(settings.policyOfCode(known))) === JSON.stringify(describePolicy(settings.policyOfCode(code)))) return
     throw new MillpondError(
       'OPTION_INVALID',
-      `the namespace ${show(namespace)} is open with other settings, ${show(known)}: say the same everywhere, or change it with configure()`,
+      `the namespace ${show(namespace)} is already open with other settings, ${show(known)}: use the same everywhere, or change them with configure()`,
     )
   }
 }

@@ -42,7 +42,7 @@ export class ScheduledInvalidations {
     const { clock, events } = this.#parts.services
     const handler = invalidationHandler(this.#invalidate)
     const onError = (error: unknown): void =>
-      events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
+      events.emit('warning', { message: 'a scheduled invalidation failed and will be retried', error })
     const jobs = createJobs({ store: this.#store, clock, handlers: { [this.kind]: handler }, onError })
     jobs.start()
     return jobs
@@ -53,7 +53,7 @@ export class ScheduledInvalidations {
     if (waiting.length === 0) return
     const count = waiting.length === 1 ? 'a scheduled invalidation' : `${waiting.length} scheduled invalidations`
     this.#parts.services.events.emit('warning', {
-      message: `${count} of this process will not happen, because the cache is closed: give createCache jobs, a store that lasts`,
+      message: `${count} of this process will not happen, because the cache is closed: give createCache a durable job store (jobs)`,
     })
   }
 }

@@ -58,7 +58,7 @@ const TIER: Shape<TierConfiguration> = {
     if (value === true)
       throw new MillpondError(
         'OPTION_INVALID',
-        `${at}: true is not allowed: there is one; give { threshold, openMs } to set it, or false for none`,
+        `${at}: true is not allowed: the breaker is on by default; give { threshold, openMs } to configure it, or false to switch it off`,
       )
     checkBreaker(value, at)
     return value
@@ -103,7 +103,7 @@ function resolveTier(given: unknown, at: string, leaveOut: (at: string, error: M
   if (optional && typeof use !== 'function')
     throw new MillpondError(
       'OPTION_INVALID',
-      `${at}.optional: the tier is made already, and would have thrown before: give a function, { use: () => redis({ url }), optional: true }`,
+      `${at}.optional: the tier already exists, so an error would have been thrown earlier: give a function, { use: () => redis({ url }), optional: true }`,
     )
   try {
     const made = typeof use === 'function' ? use() : use
@@ -131,11 +131,11 @@ export function checkOrder(tiers: readonly ResolvedTier[]): void {
   if (tiers.length === 0)
     throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
   const at = tiers.findLastIndex(isMemoryTier)
-  if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
+  if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there can be only one, and it must come first`)
   for (const [index, { use }] of tiers.entries()) {
     const first = tiers.findIndex((one) => one.use === use)
     if (first < index)
-      throw new MillpondError('OPTION_INVALID', `tiers[${index}] is the same tier as tiers[${first}]: name it once, or make another one`)
+      throw new MillpondError('OPTION_INVALID', `tiers[${index}] is the same tier as tiers[${first}]: name it once, or create another one`)
   }
 }
 
@@ -145,7 +145,7 @@ export function namesOf(tiers: readonly ResolvedFarTier[], taken: readonly strin
   const isTaken = (name: string): boolean => names.includes(name) || taken.includes(name)
   names.forEach((name, index) => {
     if (name !== '' && (names.indexOf(name) !== index || taken.includes(name)))
-      throw new MillpondError('OPTION_INVALID', `tiers: two are called ${show(name)}: give each a name of its own`)
+      throw new MillpondError('OPTION_INVALID', `tiers: two are called ${show(name)}: give each its own name`)
   })
   tiers.forEach(({ use }, index) => {
     if (names[index] !== '') return
@@ -171,7 +171,7 @@ export function ledgerHolder(tiers: readonly ResolvedFarTier[]): ResolvedFarTier
   if (beyond === undefined) return best
   throw new MillpondError(
     'OPTION_INVALID',
-    `tiers: ${show(beyond.use.name)} reaches further than any tier that can keep the ledger: without one, nobody can tell which of its entries are valid; add redis, or sqlite for one host`,
+    `tiers: ${show(beyond.use.name)} reaches further than any tier that can hold the ledger: without a ledger it is unknown which of its entries are valid; add redis, or sqlite for one host`,
   )
 }
 

@@ -31,7 +31,7 @@ export function warmSeamOf(
       if (own === undefined && source === undefined)
         throw new MillpondError(
           'OPTION_INVALID',
-          `no loader is known for the key ${show(key)}: give the plan a load, or register one with cache.source`,
+          `there is no loader for the key ${show(key)}: give the plan a load function, or register one with cache.source`,
         )
       let isLoaded = false
       const told = { ...source?.defaults, ...options, ...QUIET }
@@ -48,7 +48,7 @@ export function warmSeamOf(
       if (collection === undefined)
         throw new MillpondError(
           'OPTION_INVALID',
-          `warm: there is no collection ${show(name)} in the namespace ${show(cache.name)}: open it before it is warmed`,
+          `warm: there is no collection ${show(name)} in the namespace ${show(cache.name)}: open it before warming it`,
         )
       return async (id, isForced) => {
         if (isForced) return { value: await collection.refresh(id, QUIET), isLoaded: true }

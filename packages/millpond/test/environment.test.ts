@@ -63,16 +63,16 @@ test.each<[Record<string, string>, RegExp]>([
   [{ DATABASE_URL: 'postgres://u:hunter2@h:99999/x' }, /DATABASE_URL: .*is not a URL/],
   [{ CACHE_MAX_SIZE_MB: '0' }, /CACHE_MAX_SIZE_MB: give megabytes from 1/],
   // As from a program that hands over the wrong object: only what the types forbid.
-  [{ CACHE_KEY_PREFIX: 5 } as unknown as Record<string, string>, /CACHE_KEY_PREFIX: 5 is not a text/],
-  [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, /REDIS_HOST: REDIS_URL is set beside it/],
-  [{ REDIS_PORT: '6379' }, /REDIS_PORT: it says nothing without REDIS_HOST/],
-  [{ REDIS_URL: 'redis://a', REDIS_DB: '2' }, /REDIS_DB: it says nothing without REDIS_HOST/],
+  [{ CACHE_KEY_PREFIX: 5 } as unknown as Record<string, string>, /CACHE_KEY_PREFIX: 5 is not a string/],
+  [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, /REDIS_HOST: REDIS_URL is also set/],
+  [{ REDIS_PORT: '6379' }, /REDIS_PORT: it has no effect without REDIS_HOST/],
+  [{ REDIS_URL: 'redis://a', REDIS_DB: '2' }, /REDIS_DB: it has no effect without REDIS_HOST/],
   [{ REDIS_HOST: 'a', REDIS_PORT: '6379x' }, /REDIS_PORT: "6379x".*such as REDIS_PORT=6379/],
   // Kubernetes, docker --env-file, mounted secrets, files of Windows.
   [{ REDIS_HOST: 'a', REDIS_PORT: 'tcp://10.0.0.11:6379' }, /REDIS_PORT: "tcp:.*Kubernetes.*enableServiceLinks/],
   [{ REDIS_URL: 'redis://a', REDIS_PORT: 'tcp://10.0.0.11:6379' }, /^$/],
-  [{ REDIS_URL: '"redis://u:hunter2@a"' }, /REDIS_URL: it stands in quotes/],
-  [{ CACHE_DEFAULT_TIMEOUT: "'300'" }, /CACHE_DEFAULT_TIMEOUT: it stands in quotes/],
+  [{ REDIS_URL: '"redis://u:hunter2@a"' }, /REDIS_URL: it is in quotes/],
+  [{ CACHE_DEFAULT_TIMEOUT: "'300'" }, /CACHE_DEFAULT_TIMEOUT: it is in quotes/],
   [{ REDIS_HOST: 'a\n', REDIS_PORT: '6379\r', CACHE_DEFAULT_TIMEOUT: ' 300', CACHE_WARMING_ENABLED: 'no\r\n' }, /^$/],
   [{ DATABASE_URL: 'mysql://root:hunter2@db/shop' }, /DATABASE_URL: "mysql" is not PostgreSQL.*own: \['DATABASE_URL'\]/],
   [{ DATABASE_URL: 'hunter2' }, /DATABASE_URL: "something else" is not PostgreSQL/],
@@ -80,12 +80,15 @@ test.each<[Record<string, string>, RegExp]>([
   [{ CACHE_WARMING_ENABLED: 'perhaps' }, /CACHE_WARMING_ENABLED: "perhaps" is not a switch: give true or false/],
   [{ CACHE_WARMING_INTERVAL: '0' }, /CACHE_WARMING_INTERVAL: give seconds from 1/],
   [{ CACHE_WARMING_ENABLED: 'no', CACHE_WARMING_INTERVAL: '5m' }, /CACHE_WARMING_INTERVAL: "5m" is not a whole number/],
-  [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: what is invalidated goes/],
-  [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: figures are always kept/],
+  [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: invalidation applies/],
+  [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: metrics are always collected/],
   [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
-  [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no tier in a bucket/],
-  [{ CACHE_DEFUALT_TIMEOUT: '60' }, /CACHE_DEFUALT_TIMEOUT: nothing reads it: did you mean CACHE_DEFAULT_TIMEOUT\?.*own: \['CACHE_DEFUALT/],
-  [{ CACHE_WARMING_ENABLE: 'true' }, /CACHE_WARMING_ENABLE: nothing reads it: did you mean CACHE_WARMING_ENABLED/],
+  [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no bucket tier/],
+  [
+    { CACHE_DEFUALT_TIMEOUT: '60' },
+    /CACHE_DEFUALT_TIMEOUT: this variable is not used: did you mean CACHE_DEFAULT_TIMEOUT\?.*own: \['CACHE_DEFUALT/,
+  ],
+  [{ CACHE_WARMING_ENABLE: 'true' }, /CACHE_WARMING_ENABLE: this variable is not used: did you mean CACHE_WARMING_ENABLED/],
   // Those of Flask-Caching, Laravel, and a service of Kubernetes that is called cache.
   [{ CACHE_TYPE: 'redis', CACHE_THRESHOLD: '5', CACHE_PREFIX: 'a', CACHE_STORE: 'file', CACHE_PORT: 'tcp://10.0.0.11:6379' }, /^$/],
   [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: zones are purged by @millpond/],
@@ -138,7 +141,7 @@ it('T14: what the program honours itself is left alone', async () => {
 
 test.each<[object, RegExp]>([
   [{ own: 'DATABASE_URL' }, /fromEnvironment.own: "DATABASE_URL" is not a list of names/],
-  [{ own: ['DATABSE_URL'] }, /fromEnvironment.own: "DATABSE_URL" is not read here anyway: there are MEMCACHED_SERVERS/],
+  [{ own: ['DATABSE_URL'] }, /fromEnvironment.own: "DATABSE_URL" is not a variable of the cache: those are MEMCACHED_SERVERS/],
   [{ owns: [] }, /unknown option "fromEnvironment.owns"/],
 ])('T14: %j is refused', async (options, message) => {
   await expect(fromEnvironment({}, options)).rejects.toThrow(message)
@@ -186,6 +189,6 @@ describe('insight', () => {
     cache.on('warning', ({ message }) => warnings.push(message))
     await cache.close()
     expect(isOpen).toBe(false)
-    expect(warnings).toEqual(['what watches this cache (insight) could not be closed'])
+    expect(warnings).toEqual(['insight on this cache could not be closed'])
   })
 })

@@ -109,7 +109,7 @@ export async function openCaches(
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
   cache.on('breaker', ({ tier, state }) =>
-    say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`),
+    say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'bypassed until it answers again' : 'tried again'}`),
   )
   const strategic = cache.namespace('strategic')
   // A body is made of a strategic answer, which one process computes for all: to make it twice costs less than to ask who does.

@@ -7,14 +7,14 @@ import { GLOBAL, type OptionName, optionOf } from './options.ts'
 export function overview(width: number | undefined): readonly Safe[] {
   const sections = Object.entries(GROUPS).flatMap(([group, title]) => [text``, styled('bold', title), ...rows(commandsOf(group), width)])
   return [
-    text`millpond: see, explain, invalidate, warm and watch caches through their control plane`,
+    text`millpond: inspect, explain, invalidate, warm and watch caches through their control plane`,
     ...sections,
     text``,
     styled('bold', 'For every command'),
     ...options(GLOBAL, width),
     text``,
-    text`Exit codes: 0 done, 1 unexpected, 2 wrong use, 3 unhealthy, 4 not permitted, 5 not found, 6 conflict, 7 in part, 8 not reached,`,
-    text`9 needs a confirmation, 10 too many calls, 11 not offered by this server, 130 interrupted.`,
+    text`Exit codes: 0 done, 1 unexpected error, 2 wrong usage, 3 unhealthy, 4 not permitted, 5 not found, 6 conflict, 7 partly done, 8 unreachable,`,
+    text`9 needs confirmation, 10 too many calls, 11 not offered by this server, 130 interrupted.`,
   ]
 }
 

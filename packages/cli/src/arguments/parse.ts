@@ -63,7 +63,7 @@ function read(args: string[]): { values: RawValues; positionals: readonly string
   for (const arg of args)
     if (arg === '--token' || arg.startsWith('--token='))
       throw wrongUse(
-        'a token is never an argument, which everybody on this machine can read: MILLPOND_TOKEN, --token-file FILE, or "millpond login"',
+        'a token cannot be an argument, since everyone on this machine could read it: use MILLPOND_TOKEN, --token-file FILE, or "millpond login"',
       )
   try {
     const { values, positionals } = parseArgs({ args, options: FORMS, allowPositionals: true, strict: true })
@@ -72,19 +72,19 @@ function read(args: string[]): { values: RawValues; positionals: readonly string
     const words = isError(error) ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error)
     const unknown = /^Unknown option '--([^']+)'/.exec(words)?.[1]
     const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(OPTIONS))
-    throw wrongUse(`${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists what there is`)
+    throw wrongUse(`${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists the options`)
   }
 }
 
 function check({ name, options, positionals }: Command, values: RawValues, given: Given): void {
   for (const option of Object.keys(values))
     if (isOption(option) && !GLOBAL.includes(option) && !options.includes(option))
-      throw wrongUse(`--${option} is not an option of "${name}": "millpond help ${name}" shows those`)
+      throw wrongUse(`--${option} is not an option of "${name}": "millpond help ${name}" shows its options`)
   const most = positionals.length
   const least = positionals.filter((word) => !word.startsWith('[')).length
   const missing = positionals[given.positionals.length]
   if (given.positionals.length < least) throw wrongUse(`"${name}" needs ${missing}: "millpond help ${name}" shows an example`)
   const empty = given.positionals.indexOf('')
-  if (empty >= 0 && empty < most) throw wrongUse(`${positionals[empty]} of "${name}" is empty: is a variable of the shell not set?`)
+  if (empty >= 0 && empty < most) throw wrongUse(`${positionals[empty]} of "${name}" is empty: is a shell variable unset?`)
   if (given.positionals.length > most) throw wrongUse(`"${name}" does not take ${JSON.stringify(given.positionals[most])}`)
 }

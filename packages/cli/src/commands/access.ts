@@ -15,7 +15,7 @@ import { clock } from '../terminal/units.ts'
 export const whoami: Command = {
   name: 'whoami',
   group: 'govern',
-  summary: 'who one is at the server, and what one may do there',
+  summary: 'show who you are at the server and what you may do there',
   positionals: [],
   options: [],
   fields: ['url', 'url_from', 'token_from', 'name', 'role', 'scopes', 'namespaces', 'max_keys', 'routes', 'caches', 'now'],
@@ -26,7 +26,7 @@ export const whoami: Command = {
     const { url, urlFrom: url_from, tokenFrom: token_from = null } = client.connection
     await out.answer('whoami', { url, url_from, token_from, ...body }, () => {
       out.line(
-        text`${styled('bold', textAt(body, 'name'))}, ${textAt(body, 'role')}, at ${url} (${url_from}) by the token of ${token_from ?? 'nobody'}`,
+        text`${styled('bold', textAt(body, 'name'))}, ${textAt(body, 'role')}, at ${url} (${url_from}) with the token from ${token_from ?? 'no source'}`,
       )
       out.line(text`may: ${joined(textsAt(body, 'scopes'), ', ')}`)
       const [namespaces, most] = [textsAt(body, 'namespaces'), numberAt(body, 'max_keys')]
@@ -40,7 +40,7 @@ export const whoami: Command = {
 export const login: Command = {
   name: 'login',
   group: 'govern',
-  summary: 'tries a token and keeps it for this server, in a file that nobody else may read',
+  summary: 'test a token and store it for this server, in a file that only you can read',
   positionals: [],
   options: [],
   fields: ['url', 'name', 'role'],
@@ -68,13 +68,13 @@ async function typedToken(
   url: string,
 ): Promise<{ token: string; from: string }> {
   if (file !== undefined || streams.stdin.isTTY !== true) return givenToken(file ?? '-', streams)
-  return { token: tokenIn(await readSecret(asking, text`Token for ${url}:`), 'what was typed'), from: 'what was typed' }
+  return { token: tokenIn(await readSecret(asking, text`Token for ${url}:`), 'the typed input'), from: 'the typed input' }
 }
 
 export const logout: Command = {
   name: 'logout',
   group: 'govern',
-  summary: 'forgets the token of this server; "millpond token revoke" ends it there',
+  summary: 'forget the token of this server; "millpond token revoke" revokes it there',
   positionals: [],
   options: [],
   fields: ['url', 'was_kept'],
@@ -83,7 +83,7 @@ export const logout: Command = {
     const { url } = await addressFor(given, streams)
     const was_kept = await keepToken(userFolder(streams.env), url, undefined)
     await out.answer('logout', { url, was_kept }, () =>
-      out.line(was_kept ? text`the token for ${url} is forgotten here` : text`none was kept for ${url}`),
+      out.line(was_kept ? text`the token for ${url} is forgotten on this machine` : text`no token was stored for ${url}`),
     )
     return 'done'
   },
@@ -92,7 +92,7 @@ export const logout: Command = {
 export const tokenList: Command = {
   name: 'token list',
   group: 'govern',
-  summary: "one's own tokens; an administrator sees everybody's",
+  summary: "list your own tokens; an administrator sees everyone's",
   positionals: [],
   options: [],
   fields: ['data'],
@@ -128,7 +128,7 @@ export const tokenList: Command = {
 export const tokenCreate: Command = {
   name: 'token create',
   group: 'govern',
-  summary: 'makes a token, shown once; --role makes a user of that name for it',
+  summary: 'create a token, shown once; --role also creates a user of that name for it',
   positionals: ['NAME'],
   options: ['role', 'scopes', 'days'],
   fields: ['id', 'name', 'token', 'expires_at'],
@@ -158,7 +158,7 @@ export const tokenCreate: Command = {
 export const tokenRevoke: Command = {
   name: 'token revoke',
   group: 'govern',
-  summary: 'ends a token: the next call with it is refused',
+  summary: 'revoke a token: the next call with it is rejected',
   positionals: ['TOKEN'],
   options: [],
   fields: ['revoked'],
@@ -166,7 +166,7 @@ export const tokenRevoke: Command = {
   async run({ given, out, client }) {
     const [id = ''] = given.positionals
     if (!id.startsWith('tok_'))
-      throw wrongUse('a token is named by its id, tok_..., never by the secret itself: "millpond token list" shows it')
+      throw wrongUse('name a token by its id, tok_..., never by the secret itself: "millpond token list" shows the ids')
     await (await client()).call('DELETE', `tokens/${encodeURIComponent(id)}/`)
     await out.answer('token.revoke', { revoked: id }, () => out.line(text`${id} is revoked`))
     return 'done'
@@ -176,7 +176,7 @@ export const tokenRevoke: Command = {
 export const audit: Command = {
   name: 'audit',
   group: 'govern',
-  summary: 'who did what, newest first; --verify reads the whole chain, exit 3 where it is broken',
+  summary: 'show who did what, newest first; --verify checks the whole chain and exits with 3 if it is broken',
   positionals: [],
   options: ['actor', 'action', 'limit', 'all', 'format', 'verify'],
   fields: ['data', 'has_more', 'ok', 'rows', 'broken', 'last'],
@@ -200,7 +200,7 @@ export const audit: Command = {
       schema: 'audit',
       path: 'audit/',
       query,
-      none: 'nothing is on record',
+      none: 'nothing is recorded',
       columns: [
         { title: 'AT' },
         { title: 'BY' },
@@ -233,10 +233,10 @@ async function verified({ out }: Context, client: Client) {
   await out.answer('audit', body, () => {
     out.line(
       isWhole
-        ? text`${numberAt(body, 'rows') ?? 0} rows, whole to ${numberAt(body, 'last', 'seq') ?? 0}: ${textAt(body, 'last', 'hash')}`
+        ? text`${numberAt(body, 'rows') ?? 0} rows, intact up to ${numberAt(body, 'last', 'seq') ?? 0}: ${textAt(body, 'last', 'hash')}`
         : styled('red', text`broken at ${numberAt(body, 'broken', 'seq') ?? 0}: ${textAt(body, 'broken', 'why')}`),
     )
-    if (isWhole) out.note(text`keep that number and hash elsewhere: they prove that nothing is cut off later`)
+    if (isWhole) out.note(text`store that number and hash elsewhere: they prove later that nothing was cut off`)
   })
   return isWhole ? ('done' as const) : ('unhealthy' as const)
 }

@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000
 export const alertsList: Command = {
   name: 'alerts list',
   group: 'look',
-  summary: 'alerts, newest first',
+  summary: 'list alerts, newest first',
   positionals: [],
   options: ['state', 'cache-name', 'limit', 'all'],
   fields: ['data', 'has_more'],
@@ -49,11 +49,11 @@ export const alertsList: Command = {
 export const alertsResolve: Command = {
   name: 'alerts resolve',
   group: 'act',
-  summary: 'resolves an alert by hand: it is raised again only after its cause was away',
+  summary: 'resolve an alert by hand: it is raised again only after its cause has gone and come back',
   positionals: ['ALERT'],
   options: ['note'],
   fields: ['alert'],
-  example: "millpond alerts resolve alr_8Kf --note 'known, being mended'",
+  example: "millpond alerts resolve alr_8Kf --note 'known, being fixed'",
   scope: 'alerts:resolve',
   async run({ given, out, client }) {
     const [id = ''] = given.positionals
@@ -69,7 +69,7 @@ export const alertsResolve: Command = {
 export const alertsSilence: Command = {
   name: 'alerts silence',
   group: 'act',
-  summary: 'keeps webhooks quiet about a rule or a cache for a while; alerts are listed all the same',
+  summary: 'stop notifying webhooks about a rule or a cache for a while; alerts are still listed',
   positionals: [],
   options: ['rule', 'cache-name', 'for', 'note'],
   fields: ['silence'],
@@ -91,7 +91,7 @@ export const alertsSilence: Command = {
 export const mark: Command = {
   name: 'mark',
   group: 'act',
-  summary: 'marks a deploy, or what else may explain a change, on every chart',
+  summary: 'mark a deploy or anything else that may explain a change on every chart',
   positionals: ['MESSAGE'],
   options: [],
   fields: ['marker'],
@@ -108,7 +108,7 @@ export const mark: Command = {
 export const nodes: Command = {
   name: 'nodes',
   group: 'look',
-  summary: 'every process of every cache, those that are late too; exit 3 where one is',
+  summary: 'list every process of every cache, including late ones; exit 3 if one is late',
   positionals: [],
   options: ['cache-name'],
   fields: ['data', 'unseen'],
@@ -145,7 +145,7 @@ export const nodes: Command = {
         ]),
       )
       for (const [cache, why] of Object.entries(at(body, 'unseen') ?? {}))
-        out.warn(text`other processes of ${cache} are not seen: ${String(why)}`)
+        out.warn(text`other processes of ${cache} are not visible: ${String(why)}`)
     })
     return data.some(isLate) ? 'unhealthy' : 'done'
   },

@@ -19,7 +19,7 @@ export async function ofApplication(context: Context): Promise<ExitName | undefi
   }
   if (Object.keys(named).length === 0) return undefined
   if (given.flag('dry-run'))
-    throw wrongUse('--dry-run counts keys alone: what the application registered says only when it runs what it loads')
+    throw wrongUse('--dry-run can only count keys: what an application registered reveals what it loads only when it runs')
   const body = {
     ...named,
     ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),

@@ -15,7 +15,7 @@ const ENCODINGS = ['br', 'gzip', 'zstd'] as const
 export const assetsUpload: Command = {
   name: 'assets upload',
   group: 'here',
-  summary: 'static files to a bucket or a folder: hashed names, variants, a manifest; what is there is not sent again',
+  summary: 'upload static files to a bucket or a folder: hashed names, variants, a manifest; unchanged files are not sent again',
   positionals: ['DIR'],
   options: ['to', 'endpoint', 'keep', 'hashed', 'encodings', 'manifest', 'keep-old', 'concurrency', 'dry-run'],
   fields: ['files', 'unchanged', 'sent', 'bytes', 'dropped', 'kept', 'passed_by', 'manifest_written', 'dry_run'],
@@ -54,13 +54,13 @@ export const assetsUpload: Command = {
       }
       await out.answer('assets.upload', answer, () => {
         for (const key of dryRun ? sent : []) out.line(text`${key}`)
-        for (const { path, why } of passedBy) out.note(styled('dim', text`${path} is passed by: ${why}`))
+        for (const { path, why } of passedBy) out.note(styled('dim', text`skipped ${path}: ${why}`))
         const did = dryRun ? 'would be' : 'were'
         out.line(
           text`${count(files)} files, ${count(unchanged)} unchanged: ${count(sent.length)} objects (${bytes(report.bytes)}) ${did} sent to ${store.name}`,
         )
         if (dropped.length > 0 || kept > 0)
-          out.line(text`${count(dropped.length)} old objects ${did} taken away, ${count(kept)} are kept for now`)
+          out.line(text`${count(dropped.length)} old objects ${did} removed, ${count(kept)} are kept for now`)
         if (dryRun) out.line(text`Nothing was changed.`)
         else if (manifestWritten !== undefined) out.line(text`manifest: ${manifestWritten}`)
       })
@@ -75,7 +75,7 @@ function storeOf({ s3Store, folderStore }: Assets, { given, streams }: Context):
   const endpoint = given.text('endpoint')
   if (to !== undefined && bucket === null) {
     if (to.includes('://')) throw wrongUse(`--to ${to} is neither s3://BUCKET/PREFIX nor a folder`)
-    if (endpoint !== undefined) throw wrongUse('--endpoint is of a bucket: give --to s3://BUCKET/PREFIX')
+    if (endpoint !== undefined) throw wrongUse('--endpoint applies only to a bucket: give --to s3://BUCKET/PREFIX')
     return folderStore({ path: to })
   }
   const [, name, prefix = ''] = bucket ?? []
@@ -116,7 +116,7 @@ function encodingsOf(given: Given): (typeof ENCODINGS)[number][] {
   return given.list('encodings').flatMap((word) => {
     if (word === 'none') return []
     const known = ENCODINGS.find((encoding) => encoding === word)
-    if (known === undefined) throw wrongUse(`--encodings ${word}: there are ${ENCODINGS.join(', ')}, and none`)
+    if (known === undefined) throw wrongUse(`--encodings ${word}: use ${ENCODINGS.join(', ')} or none`)
     return [known]
   })
 }

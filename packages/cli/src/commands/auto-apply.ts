@@ -9,7 +9,7 @@ import { clock } from '../terminal/units.ts'
 export const autoApply: Command = {
   name: 'auto-apply',
   group: 'decide',
-  summary: 'whether advice is carried out by itself, and what came of it; on or off changes that',
+  summary: 'show whether recommendations are applied automatically, and the results; on or off changes that',
   positionals: ['[on|off]'],
   options: ['cache-name', 'min-impact-score', 'dry-run'],
   fields: ['cache_name', 'settings', 'state'],
@@ -50,7 +50,7 @@ function tell(out: Output, body: Row): void {
   out.line(
     styled(
       'bold',
-      text`${textAt(body, 'cache_name')}: ${isOn ? `advice of an impact from ${numberAt(body, 'settings', 'min_impact_score')} on is carried out by itself` : 'nothing is carried out by itself'}`,
+      text`${textAt(body, 'cache_name')}: ${isOn ? `recommendations with an impact of ${numberAt(body, 'settings', 'min_impact_score')} or more are applied automatically` : 'nothing is applied automatically'}`,
     ),
   )
   const [phase, why] = [textAt(body, 'state', 'phase'), textAt(body, 'state', 'why')]

@@ -29,7 +29,7 @@ interface Times {
 export const benchmark: Command = {
   name: 'benchmark',
   group: 'decide',
-  summary: 'how fast a cache is where it runs, in a namespace of its own that is erased afterwards',
+  summary: 'measure how fast a cache is where it runs, in a separate namespace that is erased afterwards',
   positionals: [],
   options: ['cache-name', 'duration', 'ops', 'traffic', 'value-size', 'budget', 'compare', 'detach'],
   fields: ['operation', 'figures', 'missed', 'compared'],
@@ -51,7 +51,7 @@ export const benchmark: Command = {
     const before = given.text('compare')
     const earlier = before === undefined ? undefined : await earlierIn(before)
     const client = await context.client()
-    out.note(text`at most ${duration / 1000} s of gets and sets of at most ${KEYS} keys, one of ten a set; half of the time it rests`)
+    out.note(text`at most ${duration / 1000} s of gets and sets of at most ${KEYS} keys, one in ten a set; half of the time it rests`)
     const operation = await followed(context, client, await client.post('optimizations/benchmark/', body, SOON), 'keys')
     const figures = isRunning(operation) ? null : figuresOf(operation)
     const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
@@ -70,7 +70,7 @@ export const benchmark: Command = {
 function skewOf(shape: string): number {
   if (shape === 'uniform') return 0
   const skew = /^zipf:(\d+(?:\.\d+)?)$/.exec(shape)?.[1]
-  if (skew === undefined || Number(skew) > 5) throw wrongUse(`--traffic ${shape}: say zipf:1.0 (up to 5), or uniform`)
+  if (skew === undefined || Number(skew) > 5) throw wrongUse(`--traffic ${shape}: use zipf:1.0 (up to 5) or uniform`)
   return Number(skew)
 }
 
@@ -82,7 +82,7 @@ async function earlierIn(path: string): Promise<Row> {
   } catch (error) {
     throw wrongUse(`--compare ${path} cannot be read (${codeOf(error)})`)
   }
-  throw wrongUse(`--compare ${path} does not hold figures: write them with "millpond benchmark --json > ${path}"`)
+  throw wrongUse(`--compare ${path} does not contain figures: create it with "millpond benchmark --json > ${path}"`)
 }
 
 /** Two runs of the same machine differ by some percent: a fifth is more than that. */
@@ -165,7 +165,7 @@ function budgetOf(words: string): {
 } {
   const [, name, digits, unit = 'ms'] = /^(p50|p95|p99|avg)=(\d+(?:\.\d+)?)(ms|us|s)?$/.exec(words) ?? []
   if (name === undefined || digits === undefined)
-    throw wrongUse(`--budget ${words}: say one such as p99=2ms; there are p50, p95, p99, avg of a get`)
+    throw wrongUse(`--budget ${words}: use one such as p99=2ms, with p50, p95, p99 or avg of a get`)
   const names = { p50: 'p50_ms', p95: 'p95_ms', p99: 'p99_ms', avg: 'avg_ms' } as const
   return { name: names[name as keyof typeof names], most: Number(digits) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1), text: words }
 }

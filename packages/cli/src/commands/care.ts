@@ -12,7 +12,7 @@ import { makeSure } from './sure.ts'
 export const cleanup: Command = {
   name: 'cleanup',
   group: 'govern',
-  summary: 'removes figures, operations, reports and resolved alerts that are older than so many days; the audit stays',
+  summary: 'remove figures, operations, reports and resolved alerts older than a number of days; the audit is kept',
   positionals: [],
   options: ['days', 'dry-run', 'metrics-only', 'yes', 'force'],
   fields: ['days', 'dry_run', 'removed'],
@@ -21,7 +21,7 @@ export const cleanup: Command = {
   async run(context) {
     const { given, out } = context
     const asked = given.number('days')
-    if (asked !== undefined && asked < 1) throw wrongUse(`--days ${asked}: at least one`)
+    if (asked !== undefined && asked < 1) throw wrongUse(`--days ${asked}: use at least 1`)
     const client = await context.client()
     const body = { ...(asked !== undefined && { days: asked }), metrics_only: given.flag('metrics-only') }
     const { body: plan } = await client.post('maintenance/cleanup/', { ...body, dry_run: true })
@@ -46,7 +46,7 @@ export const cleanup: Command = {
 export const test: Command = {
   name: 'test',
   group: 'decide',
-  summary: 'how the cached paths did over so many days, against their objectives; exit 3 where one is missed',
+  summary: 'compare the cached paths with their objectives over a number of days; exit 3 if one is missed',
   positionals: [],
   options: ['organization', 'critical', 'cache-name', 'days'],
   fields: ['days', 'caches', 'organization', 'paths'],
@@ -55,7 +55,7 @@ export const test: Command = {
   async run(context) {
     const { given, out } = context
     const days = given.number('days') ?? 30
-    if (days <= 0 || days > 30) throw wrongUse(`--days ${days}: 1 to 30 are kept`)
+    if (days <= 0 || days > 30) throw wrongUse(`--days ${days}: use 1 to 30`)
     const client = await context.client()
     const organization = given.has('organization') ? await coverage(context, client) : null
     const names = rowsAt((await client.get('metrics/summary/', { cache_name: given.text('cache-name') })).body, 'caches').map((cache) =>

@@ -9,7 +9,7 @@ import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
 export const cdnPurge: Command = {
   name: 'cdn purge',
   group: 'act',
-  summary: 'purges a CDN by paths, tags, prefixes, hosts, or as a whole; what a vendor cannot do is said beside the rest',
+  summary: 'purge a CDN by paths, tags, prefixes, hosts, or as a whole; also reports what a vendor cannot do',
   positionals: ['[PATH]'],
   options: [
     'path',
@@ -34,7 +34,7 @@ export const cdnPurge: Command = {
     const paths = [...given.positionals, ...given.texts('path')]
     const [tags, prefixes, hosts, edges] = [given.list('tags'), given.list('prefixes'), given.list('hosts'), given.list('edge')]
     if (paths.length + tags.length + prefixes.length + hosts.length === 0 && !given.flag('everything'))
-      throw wrongUse('say what is to be purged: a PATH, --tags, --prefixes, --hosts, or --everything')
+      throw wrongUse('name what to purge: a PATH, --tags, --prefixes, --hosts, or --everything')
     const body = {
       ...(paths.length > 0 && { paths }),
       ...(tags.length > 0 && { tags }),
@@ -51,7 +51,7 @@ export const cdnPurge: Command = {
       const plan = at((await client.post('cdn/invalidate_cdn/', { ...body, dry_run: true })).body, 'plan')
       await out.answer('cdn.purge', { plan, operation: null }, () => {
         out.line(
-          text`${count(numberAt(plan, 'targets'))} targets at ${joined(textsAt(plan, 'edges'), ', ')}: would be taken within ${seconds((numberAt(plan, 'takes_ms') ?? 0) / 1000)}`,
+          text`${count(numberAt(plan, 'targets'))} targets at ${joined(textsAt(plan, 'edges'), ', ')}: would be accepted within ${seconds((numberAt(plan, 'takes_ms') ?? 0) / 1000)}`,
         )
         out.line(text`Nothing was changed.`)
       })
@@ -66,7 +66,7 @@ export const cdnPurge: Command = {
 export const cdnStatus: Command = {
   name: 'cdn status',
   group: 'look',
-  summary: 'the edges of the CDN and whether they are well, its latest purges, and invalidations on their way there',
+  summary: 'show the edges of the CDN and their health, the latest purges, and invalidations on their way there',
   positionals: [],
   options: [],
   fields: ['edges', 'health', 'outlets', 'folders', 'purges'],
@@ -115,7 +115,7 @@ export const cdnStatus: Command = {
 export const cdnLocations: Command = {
   name: 'cdn locations',
   group: 'look',
-  summary: 'where the edges of the CDN are, and how they are there; exit 3 where one is down',
+  summary: 'list the locations of the edges of the CDN and their state; exit 3 if one is down',
   positionals: [],
   options: ['distribution', 'zone', 'service'],
   fields: ['edges'],
@@ -156,7 +156,7 @@ export const cdnLocations: Command = {
 export const cdnUpload: Command = {
   name: 'cdn upload',
   group: 'act',
-  summary: "has the control plane upload one of its own folders; 'cdn status' names them",
+  summary: "have the control plane upload one of its own folders; 'cdn status' lists them",
   positionals: ['[FOLDER]'],
   options: ['path', 'reason', 'dry-run', 'detach'],
   fields: ['operation'],
@@ -184,7 +184,7 @@ export const cdnImages: Command = {
   name: 'cdn images',
   group: 'act',
   summary:
-    "has the control plane make the pictures of one of its own folders smaller; 'cdn status' names them; exit 7 where some cannot be",
+    "have the control plane make the pictures of one of its own folders smaller; 'cdn status' lists the folders; exit 7 if some cannot be converted",
   positionals: ['[FOLDER]'],
   options: ['path', 'formats', 'reason', 'detach'],
   fields: ['operation'],
@@ -221,7 +221,7 @@ function folderOf(given: Context['given']): Record<string, string> {
 export const cdnAnalytics: Command = {
   name: 'cdn analytics',
   group: 'look',
-  summary: 'requests, hit ratio, bytes and errors of the CDN, as its vendors count them',
+  summary: 'show requests, hit ratio, bytes and errors of the CDN, as counted by its vendors',
   positionals: [],
   options: ['days', 'distribution', 'zone', 'service'],
   fields: ['edges'],

@@ -6,7 +6,7 @@ import { wrongUse } from '../failure.ts'
 export const completion: Command = {
   name: 'completion',
   group: 'here',
-  summary: 'a script that completes commands and options: bash, zsh or fish',
+  summary: 'print a script that completes commands and options: bash, zsh or fish',
   positionals: ['SHELL'],
   options: [],
   fields: [],
@@ -14,7 +14,7 @@ export const completion: Command = {
   async run({ given, out, commands }) {
     const [shell = ''] = given.positionals
     const known = SHELLS.find((one) => one === shell)
-    if (known === undefined) throw wrongUse(`${shell} is not a shell that is known: ${SHELLS.join(', ')}`)
+    if (known === undefined) throw wrongUse(`${shell} is not a supported shell: use ${SHELLS.join(', ')}`)
     await out.raw(scriptFor(known, commands))
     return 'done'
   },

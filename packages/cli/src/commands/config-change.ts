@@ -32,7 +32,7 @@ async function documentsIn({ given, streams }: Context): Promise<readonly Row[]>
   const all: readonly unknown[] = Array.isArray(parsed) ? parsed : isObject(parsed) && Array.isArray(parsed.data) ? parsed.data : [parsed]
   return all.map((one) => {
     if (!isObject(one) || typeof one.name !== 'string')
-      throw wrongUse(`${path} does not hold configurations: each is an object with a name`)
+      throw wrongUse(`${path} does not contain configurations: each is an object with a name`)
     return Object.fromEntries(Object.entries(one).filter(([field]) => !MADE_THERE.includes(field)))
   })
 }
@@ -66,7 +66,7 @@ const differs = ({ plan }: Change): boolean => Object.keys(at(plan, 'changes') ?
 function tellChanges(out: Context['out'], changes: readonly Change[]): void {
   for (const { name, before, plan } of changes) {
     const fields = Object.entries(at(plan, 'changes') ?? {})
-    out.line(text`${styled('bold', name)}${before === undefined ? text` (new)` : fields.length === 0 ? text` is as it says` : text``}`)
+    out.line(text`${styled('bold', name)}${before === undefined ? text` (new)` : fields.length === 0 ? text` is unchanged` : text``}`)
     for (const [field, change] of fields) {
       const words = (side: 'from' | 'to'): Part => sentence(JSON.stringify(at(change, side) ?? null))
       out.line(
@@ -88,7 +88,7 @@ function tellChanges(out: Context['out'], changes: readonly Change[]): void {
         out.line(
           styled(
             'yellow',
-            text`  ${textAt(effect, 'node')} would let go of ${bytes(numberAt(drop, 'bytes'))} of ${textAt(drop, 'tier')}: ${textAt(drop, 'why')}`,
+            text`  ${textAt(effect, 'node')} would drop ${bytes(numberAt(drop, 'bytes'))} of ${textAt(drop, 'tier')}: ${textAt(drop, 'why')}`,
           ),
         )
     }
@@ -105,7 +105,7 @@ const shownChanges = (changes: readonly Change[]) =>
 export const configDiff: Command = {
   name: 'config diff',
   group: 'govern',
-  summary: 'what a file would change, and what running caches would let go; exit 3 where it would',
+  summary: 'show what a file would change and what running caches would drop; exit 3 if anything would change',
   positionals: ['FILE'],
   options: [],
   fields: ['changes'],
@@ -122,7 +122,7 @@ export const configDiff: Command = {
 export const configValidate: Command = {
   name: 'config validate',
   group: 'govern',
-  summary: 'whether the server would take a file; changes nothing',
+  summary: 'check whether the server would accept a file; changes nothing',
   positionals: ['FILE'],
   options: [],
   fields: ['valid'],
@@ -132,7 +132,7 @@ export const configValidate: Command = {
     const documents = await documentsIn(context)
     await planOf(await context.client(), documents)
     await context.out.answer('config.validate', { valid: true }, () =>
-      context.out.line(text`${documents.length} configurations, all well-formed`),
+      context.out.line(text`${documents.length} configurations, all valid`),
     )
     return 'done'
   },
@@ -141,7 +141,7 @@ export const configValidate: Command = {
 export const configApply: Command = {
   name: 'config apply',
   group: 'govern',
-  summary: 'puts the configurations of a file in force; what is not in the file stays',
+  summary: 'put the configurations of a file in force; those not in the file stay as they are',
   positionals: ['FILE'],
   options: ['dry-run', 'yes', 'force', 'if-version'],
   fields: ['changes', 'applied'],
@@ -180,7 +180,7 @@ async function apply(client: Client, { before, document }: Change, version: numb
 export const configRollback: Command = {
   name: 'config rollback',
   group: 'govern',
-  summary: 'puts an earlier version in force again; without a number the one before',
+  summary: 'restore an earlier version; without a number, the previous one',
   positionals: ['NAME', '[VERSION]'],
   options: ['yes', 'force', 'dry-run'],
   fields: ['configuration', 'from', 'to'],
@@ -197,13 +197,13 @@ export const configRollback: Command = {
       throw wrongUse(
         wanted === undefined
           ? `${name} has no version before ${from}`
-          : `${wanted} is not a version: give one of "millpond config get ${name} --history"`,
+          : `${wanted} is not a version: use one listed by "millpond config get ${name} --history"`,
       )
     if (given.flag('dry-run')) return tellVersion(context, client, before, to)
-    await makeSure(context, text`Put version ${to} of ${name} in force instead of ${from}?`)
+    await makeSure(context, text`Restore version ${to} of ${name} in place of ${from}?`)
     const { body } = await client.post(`configurations/${textAt(before, 'id')}/rollback/`, { version: to })
     await out.answer('config.rollback', { configuration: body, from, to }, () =>
-      out.line(text`${name} is as in version ${to} again, as version ${numberAt(body, 'version') ?? '-'}`),
+      out.line(text`${name} is restored to version ${to}, as version ${numberAt(body, 'version') ?? '-'}`),
     )
     return 'done'
   },

@@ -31,7 +31,7 @@ export async function named(client: Client, name: string): Promise<Row> {
 export const configList: Command = {
   name: 'config list',
   group: 'govern',
-  summary: 'stored configurations of caches',
+  summary: 'list stored configurations of caches',
   positionals: [],
   options: [],
   fields: ['data'],
@@ -41,7 +41,7 @@ export const configList: Command = {
     const data = await configurations(await client())
     await out.answer('config.list', { data }, () => {
       if (data.length === 0)
-        return out.line(text`no configuration is stored: caches are as code made them ("millpond config apply FILE" stores one)`)
+        return out.line(text`no configuration is stored: caches use the settings in code ("millpond config apply FILE" stores one)`)
       out.table(
         [
           { title: 'NAME' },
@@ -72,7 +72,7 @@ export const configList: Command = {
 export const configGet: Command = {
   name: 'config get',
   group: 'govern',
-  summary: 'one configuration, or with --history its versions',
+  summary: 'show one configuration, or with --history its versions',
   positionals: ['NAME'],
   options: ['history'],
   fields: ['configuration', 'versions'],

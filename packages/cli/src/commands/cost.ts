@@ -8,7 +8,7 @@ import { bytes, count, percent, seconds } from '../terminal/units.ts'
 export const cost: Command = {
   name: 'cost',
   group: 'decide',
-  summary: 'what a cache costs and saves in a month, by tier and by pattern of keys, and what would save more',
+  summary: 'show what a cache costs and saves in a month, by tier and by key pattern, and what would save more',
   positionals: [],
   options: ['cache-name', 'memory-gb-month', 'million-loads', 'source-second', 'memory-million-requests', 'tier-prices'],
   fields: ['cache_name', 'nodes'],
@@ -16,9 +16,9 @@ export const cost: Command = {
   scope: 'metrics:read',
   async run(context) {
     const { given, out } = context
-    if (!given.has('memory-gb-month')) throw wrongUse('--memory-gb-month: a gigabyte of memory needs a price')
+    if (!given.has('memory-gb-month')) throw wrongUse('--memory-gb-month is missing: give the price of a gigabyte of memory')
     if (!given.has('million-loads') && !given.has('source-second'))
-      throw wrongUse('--million-loads or --source-second: a load needs a price')
+      throw wrongUse('--million-loads or --source-second is missing: give the price of a load')
     const client = await context.client()
     const { body } = await client.get('optimizations/cost/', {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -49,7 +49,7 @@ function tell(out: Context['out'], row: Row): void {
   }
   const month = (part: string): string => money(numberAt(said, part, 'month'))
   out.line(
-    text`  ${node}, by what was seen since ${textAt(said, 'evidence', 'from')}: in a month it saves ${month('avoided')}, stores for ${month('stored')} and asks for ${month('asked')}: ${styled('bold', month('net'))}`,
+    text`  ${node}, by data since ${textAt(said, 'evidence', 'from')}: in a month it saves ${month('avoided')}, costs ${month('stored')} for storage and ${month('asked')} for requests: ${styled('bold', month('net'))}`,
   )
   out.table(
     [

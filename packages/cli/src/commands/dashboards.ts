@@ -10,7 +10,7 @@ import { putInPlace } from './export.ts'
 export const grafana: Command = {
   name: 'grafana',
   group: 'here',
-  summary: 'a Grafana dashboard over every metric there is; no server is asked; with --check exit 3 where a file differs',
+  summary: 'generate a Grafana dashboard with every metric, without a server; with --check exit 3 if a file differs',
   positionals: [],
   options: ['output', 'check'],
   fields: [],
@@ -24,7 +24,7 @@ export const grafana: Command = {
 export const prometheusRules: Command = {
   name: 'prometheus-rules',
   group: 'decide',
-  summary: "recording and alert rules for Prometheus with this server's thresholds; with --check exit 3 where a file differs",
+  summary: "generate recording and alert rules for Prometheus with this server's thresholds; with --check exit 3 if a file differs",
   positionals: [],
   options: ['output', 'check'],
   fields: [],
@@ -37,13 +37,13 @@ export const prometheusRules: Command = {
 
 async function told({ given, out }: Context, words: string): Promise<ExitName> {
   const [path, held] = [given.text('output'), given.text('check')]
-  if (path !== undefined && held !== undefined) throw wrongUse('--output writes a file, --check compares one: give one of them')
+  if (path !== undefined && held !== undefined) throw wrongUse('--output writes a file, --check compares one: use only one of them')
   if (held !== undefined) {
     const found = await readFile(held, 'utf8').catch((error: unknown) => {
       throw wrongUse(`--check ${held} cannot be read (${codeOf(error)})`)
     })
     const isSame = found.replaceAll('\r\n', '\n') === words
-    out.note(isSame ? text`${held} is what this release makes` : styled('red', text`${held} differs: write it anew with --output`))
+    out.note(isSame ? text`${held} is up to date` : styled('red', text`${held} is out of date: rewrite it with --output`))
     return isSame ? 'done' : 'unhealthy'
   }
   if (path === undefined) await out.raw(words)

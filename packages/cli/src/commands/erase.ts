@@ -12,7 +12,7 @@ import { keysFrom } from './key-file.ts'
 export const erase: Command = {
   name: 'erase',
   group: 'act',
-  summary: 'erase what belongs to a tenant, or carries tags or keys, in every process and tier, with proof; asks for its text',
+  summary: 'erase the data of a tenant, tags or keys in every process and tier, with proof; asks for a confirmation text',
   positionals: [],
   options: ['tenant', 'tags', 'key', 'file', 'cache-name', 'namespace', 'reason', 'dry-run', 'confirm', 'detach'],
   fields: ['plan', 'operation'],
@@ -27,7 +27,7 @@ export const erase: Command = {
       ...(tags.length > 0 && { tags }),
       ...(keys.length > 0 && { keys }),
     }
-    if (Object.keys(subject).length !== 1) throw wrongUse('say whose data is to go, by one of --tenant, --tags, or --key and --file')
+    if (Object.keys(subject).length !== 1) throw wrongUse('name whose data to erase with one of --tenant, --tags, or --key and --file')
     const client = await context.client()
     const named = {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -55,20 +55,20 @@ async function confirmed({ given, asking }: Context, plan: unknown): Promise<str
   const wanted = textAt(plan, 'confirm')
   const typed =
     given.text('confirm') ??
-    (await ask(asking, text`Nothing brings it back. To erase it, type ${styled('bold', wanted)}:`, `--confirm ${JSON.stringify(wanted)}`))
+    (await ask(asking, text`This cannot be undone. To erase it, type ${styled('bold', wanted)}:`, `--confirm ${JSON.stringify(wanted)}`))
   if (typed.trim() === wanted.trim()) return wanted
   throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(wanted)}: nothing was changed`)
 }
 
 function tellPlan(out: Context['out'], plan: unknown): void {
-  out.line(text`Plan ${textAt(plan, 'id')}: whatever is of ${styled('bold', textAt(plan, 'confirm'))}`)
+  out.line(text`Plan ${textAt(plan, 'id')}: everything of ${styled('bold', textAt(plan, 'confirm'))}`)
   for (const cache of rowsAt(plan, 'caches')) {
     out.line(text`  ${textAt(cache, 'cache_name')}: ${numberAt(cache, 'entries') ?? 0} entries in memory; its tiers are searched, twice`)
     const spaces = countsAt(cache, 'by_namespace').map(([name, n]) => text`${name} ${n}`)
     if (spaces.length > 0) out.line(text`    ${joined(spaces, ', ')}`)
     const silent = textsAt(cache, 'silent')
     if (silent.length > 0)
-      out.line(styled('yellow', text`    ${joined(silent, ', ')} did not answer: it cannot be proven while that is so`))
+      out.line(styled('yellow', text`    ${joined(silent, ', ')} did not answer: the erasure cannot be proven until they do`))
   }
 }
 
@@ -83,7 +83,7 @@ function tellErased(context: Context, operation: Row): void {
     for (const part of parts)
       for (const tier of rowsAt(part, 'tiers')) out.line(text`    ${joined(textsAt(part, 'namespaces'), ' ')} ${tierWords(tier)}`)
     const unheard = [...new Set(parts.flatMap((part) => textsAt(part, 'unheard')))]
-    if (unheard.length > 0) out.line(styled('yellow', text`    not heard from: ${joined(unheard, ', ')}; erase again when they are back`))
+    if (unheard.length > 0) out.line(styled('yellow', text`    no answer from ${joined(unheard, ', ')}; erase again when they are back`))
     for (const write of parts.flatMap((part) => rowsAt(part, 'writes')))
       out.line(
         text`    a queued write of ${textAt(write, 'collection')} was dropped: ${textAt(write, 'key')}${at(write, 'was_sent') === true ? styled('yellow', ', which may have reached its source') : text``}`,
@@ -92,8 +92,8 @@ function tellErased(context: Context, operation: Row): void {
     if (error !== '') out.line(styled('red', text`    ${error}`))
   }
   const remains = textsAt(result, 'remains')
-  if (remains.length > 0) out.note(text`not reached by it: ${joined(remains, '; ')}`)
-  out.note(text`for whoever has asked for it: "millpond receipt ${textAt(operation, 'id')} --output FILE"`)
+  if (remains.length > 0) out.note(text`not covered: ${joined(remains, '; ')}`)
+  out.note(text`for the person who requested it: "millpond receipt ${textAt(operation, 'id')} --output FILE"`)
 }
 
 const provenWords = (result: unknown): Safe =>
@@ -101,7 +101,7 @@ const provenWords = (result: unknown): Safe =>
 
 function tierWords(tier: Row): Safe {
   const state = textAt(tier, 'state')
-  const until = state === 'until' ? text` ${textAt(tier, 'until') || 'nobody knows when'}` : text``
+  const until = state === 'until' ? text` ${textAt(tier, 'until') || 'unknown time'}` : text``
   const error = textAt(tier, 'error')
   const words = text`${textAt(tier, 'name')} ${state}${until}, ${count(numberAt(tier, 'removed'))} removed${error === '' ? text`` : text`: ${error}`}`
   return state === 'failed' ? styled('red', words) : words
@@ -110,7 +110,7 @@ function tierWords(tier: Row): Safe {
 export const receipt: Command = {
   name: 'receipt',
   group: 'govern',
-  summary: 'of an erasure: whose data, what became of it in each tier, and the row of the audit that proves it',
+  summary: 'show the receipt of an erasure: whose data, what happened to it in each tier, and the audit row that proves it',
   positionals: ['ERASURE'],
   options: ['output'],
   fields: ['operation', 'subject', 'salt', 'audit'],
@@ -127,7 +127,7 @@ export const receipt: Command = {
       out.line(text`of ${JSON.stringify(at(body, 'subject'))}`)
       tellErased(context, rowsAt({ all: [at(body, 'operation')] }, 'all')[0] ?? {})
       const [seq, hash] = [numberAt(body, 'audit', 'seq'), textAt(body, 'audit', 'hash')]
-      if (seq !== null) out.line(text`on record by ${textAt(body, 'audit', 'actor')}: row ${seq}, ${hash}`)
+      if (seq !== null) out.line(text`recorded by ${textAt(body, 'audit', 'actor')}: row ${seq}, ${hash}`)
     })
     return 'done'
   },

@@ -30,7 +30,7 @@ const MORE = ['measured_since', 'ended_at', 'actor', 'reason', 'created_at', 'up
 export const experimentsList: Command = {
   name: 'experiments list',
   group: 'look',
-  summary: 'experiments between settings of caches, the newest first',
+  summary: 'list experiments with cache settings, newest first',
   positionals: [],
   options: ['cache-name', 'limit'],
   fields: ['data'],
@@ -40,7 +40,7 @@ export const experimentsList: Command = {
     const { body } = await (await client()).get('experiments/', { cache_name: given.text('cache-name'), limit: given.count('limit') ?? 20 })
     const data = rowsAt(body, 'data')
     await out.answer('experiments', { data }, () => {
-      if (data.length === 0) return out.line(text`no experiment was begun yet`)
+      if (data.length === 0) return out.line(text`there are no experiments yet`)
       out.table(
         [{ title: 'ID' }, { title: 'CACHE' }, { title: 'NAME' }, { title: 'STATE' }, { title: 'BEGAN' }, { title: 'VERDICT', gives: true }],
         data.map((row) => [
@@ -60,7 +60,7 @@ export const experimentsList: Command = {
 export const experimentsShow: Command = {
   name: 'experiments show',
   group: 'look',
-  summary: 'what one says: each arm against the first, and the verdict in words',
+  summary: 'show one experiment: each arm against the first, and the verdict in words',
   positionals: ['ID'],
   options: [],
   fields: [...FIELDS, ...MORE],
@@ -76,7 +76,7 @@ export const experimentsShow: Command = {
 export const experimentsStart: Command = {
   name: 'experiments start',
   group: 'decide',
-  summary: 'begins the one that a file of JSON describes, - for standard input; --dry-run shows it with every default',
+  summary: 'start the experiment described by a JSON file, - for standard input; --dry-run shows it with every default',
   positionals: ['FILE'],
   options: ['cache-name', 'reason', 'dry-run'],
   fields: [
@@ -111,7 +111,7 @@ export const experimentsStart: Command = {
 export const experimentsStop: Command = {
   name: 'experiments stop',
   group: 'decide',
-  summary: 'ends one: all keys are alike again, and what it has found stays to be read',
+  summary: 'stop an experiment: all keys are treated alike again, and its results remain available',
   positionals: ['ID'],
   options: [],
   fields: [...FIELDS, ...MORE],
@@ -127,7 +127,7 @@ export const experimentsStop: Command = {
 export const experimentsApply: Command = {
   name: 'experiments apply',
   group: 'decide',
-  summary: 'sets for all keys what the winner has, or an arm that is named, in every process until it ends',
+  summary: 'apply the settings of the winner, or of a named arm, to all keys in every process until it ends',
   positionals: ['ID', '[ARM]'],
   options: ['yes', 'force', 'dry-run', 'reason', 'detach'],
   fields: ['arm', 'change', 'operation'],
@@ -147,11 +147,13 @@ export const experimentsApply: Command = {
       )
       return 'done'
     }
-    await makeSure(context, text`Set ${what} for all keys?`)
+    await makeSure(context, text`Apply ${what} to all keys?`)
     const operation = await followed(context, client, await client.post(path, asked, SOON), 'processes')
     await out.answer('experiments.apply', { arm: textAt(planned, 'arm'), change: at(planned, 'change'), operation }, () => {
       tellOperation(context, operation)
-      out.line(text`${what} until the processes end: put it into code or a configuration. Back: millpond experiments rollback ${id}`)
+      out.line(
+        text`${what} until the processes end: put it into code or a configuration to keep it. To undo: millpond experiments rollback ${id}`,
+      )
     })
     return exitOf(operation)
   },
@@ -160,7 +162,7 @@ export const experimentsApply: Command = {
 export const experimentsRollback: Command = {
   name: 'experiments rollback',
   group: 'decide',
-  summary: 'takes back what an experiment has set',
+  summary: 'roll back what an experiment applied',
   positionals: ['ID'],
   options: ['reason', 'detach'],
   fields: ['operation'],
@@ -197,7 +199,7 @@ async function planIn({ given, streams }: Context): Promise<object> {
   } catch (error) {
     throw wrongUse(`${path} is not JSON (${isError(error) ? error.message : error})`)
   }
-  throw wrongUse(`${path} is not an experiment: an object with name and arms`)
+  throw wrongUse(`${path} is not an experiment: give an object with name and arms`)
 }
 
 function tell({ out }: Context, row: Row): void {

@@ -11,7 +11,7 @@ import { text } from '../terminal/text.ts'
 export const exportPrometheus: Command = {
   name: 'export prometheus',
   group: 'decide',
-  summary: 'the figures of every cache as Prometheus reads them; --output renames them into place',
+  summary: 'print the metrics of every cache in the Prometheus format; --output replaces a file atomically',
   positionals: [],
   options: ['cache-name', 'output'],
   fields: [],
@@ -41,6 +41,6 @@ export async function putInPlace(option: OptionName, path: string, words: string
     await rename(draft, path)
   } catch (error) {
     await rm(draft, { force: true })
-    throw wrongUse(`--${option} ${path} cannot be written (${codeOf(error)}): name another one`)
+    throw wrongUse(`--${option} ${path} cannot be written (${codeOf(error)}): choose another file`)
   }
 }

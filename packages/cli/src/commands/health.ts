@@ -12,7 +12,7 @@ import { healthWords } from './status.ts'
 export const healthCheck: Command = {
   name: 'health-check',
   group: 'look',
-  summary: 'the health of each cache with its deductions; exit 3 where one is unhealthy',
+  summary: 'show the health of each cache with its deductions; exit 3 if one is unhealthy',
   positionals: [],
   options: ['cache-name', 'deep', 'junit', 'create-alerts'],
   fields: ['status', 'caches', 'connections', 'alerts'],
@@ -105,7 +105,7 @@ function tellTest(out: Context['out'], result: Row): void {
 export const testConnection: Command = {
   name: 'test-connection',
   group: 'look',
-  summary: 'reaches every tier of a cache or configuration step by step, then writes, reads and deletes an entry of its own',
+  summary: 'test every tier of a cache or configuration step by step, then write, read and delete a test entry',
   positionals: ['[NAME]'],
   options: ['cache-name'],
   fields: ['results'],
@@ -116,7 +116,7 @@ export const testConnection: Command = {
     const name = given.positionals[0] ?? given.text('cache-name')
     const results = await tested(client, await everything(client, name))
     await out.answer('test-connection', { results }, () => {
-      if (results.length === 0) out.line(text`no cache runs, and no configuration is stored: there is nothing to test`)
+      if (results.length === 0) out.line(text`no cache is running and no configuration is stored: there is nothing to test`)
       for (const result of results) tellTest(out, result)
     })
     return results.some((result) => at(result, 'ok') !== true) ? 'unhealthy' : 'done'

@@ -15,7 +15,7 @@ const FORMATS: readonly ImageFormat[] = ['avif', 'webp', 'jpeg', 'png', 'gif']
 export const imagesOptimize: Command = {
   name: 'images optimize',
   group: 'here',
-  summary: 'pictures as AVIF and WebP in several widths, only where that is smaller; exit 7 where some cannot be worked on',
+  summary: 'convert pictures to AVIF and WebP in several widths, only where that is smaller; exit 7 if some cannot be converted',
   positionals: ['DIR'],
   options: ['to', 'formats', 'widths', 'quality', 'max-pixels'],
   fields: ['images', 'made', 'unchanged', 'failed', 'passed_by', 'bytes_before', 'bytes_after'],
@@ -46,7 +46,7 @@ export const imagesOptimize: Command = {
         bytes_after: bytesAfter,
       }
       await out.answer('images.optimize', answer, () => {
-        for (const { path, why } of passedBy) out.note(styled('dim', text`${path} is passed by: ${why}`))
+        for (const { path, why } of passedBy) out.note(styled('dim', text`skipped ${path}: ${why}`))
         for (const { message } of failed) out.error(styled('red', sentence(message.replace(/^(?:\[\w+\] )+/, ''))))
         out.line(text`${count(report.images)} pictures: ${count(made)} made, ${count(unchanged)} unchanged, ${count(failed.length)} failed`)
         if (bytesBefore > 0)
@@ -61,20 +61,20 @@ export const imagesOptimize: Command = {
 
 function formatOf(word: string): ImageFormat {
   const known = FORMATS.find((one) => one === word)
-  if (known === undefined) throw wrongUse(`--formats ${word}: there are ${FORMATS.join(', ')}`)
+  if (known === undefined) throw wrongUse(`--formats ${word}: use ${FORMATS.join(', ')}`)
   return known
 }
 
 function numberOf(option: string, word: string): number {
   if (/^\d{1,5}$/.test(word) && Number(word) > 0) return Number(word)
-  throw wrongUse(`--${option} ${word} is not a whole number: give some such as 320,640`)
+  throw wrongUse(`--${option} ${word} is not a whole number: give widths such as 320,640`)
 }
 
 function qualityOf(given: Given): Partial<Record<ImageFormat, number>> {
   return Object.fromEntries(
     given.list('quality').map((words) => {
       const [, name, digits] = /^(\w+)=(\d{1,3})$/.exec(words) ?? []
-      if (name === undefined) throw wrongUse(`--quality ${words}: say one such as webp=80`)
+      if (name === undefined) throw wrongUse(`--quality ${words}: use a value such as webp=80`)
       return [formatOf(name), Number(digits)]
     }),
   )

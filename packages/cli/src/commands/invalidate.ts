@@ -16,7 +16,7 @@ const FIELDS = ['plan', 'operation'] as const
 export const invalidate: Command = {
   name: 'invalidate',
   group: 'act',
-  summary: 'forget by key, tag, pattern or model: planned first, acknowledged by every process, probed',
+  summary: 'invalidate by key, tag, pattern or model: planned first, acknowledged by every process and probed',
   positionals: [],
   options: [
     'tags',
@@ -59,7 +59,7 @@ export const invalidate: Command = {
     const names = namesIn(context)
     if (Object.keys(named).length === 0 && Object.keys(names).length === 0)
       throw wrongUse(
-        'say what to forget: --tags, --pattern, --model, --key, --address, --file, --organization or --cache-type ("millpond clear" forgets everything)',
+        'name what to invalidate: --tags, --pattern, --model, --key, --address, --file, --organization or --cache-type ("millpond clear" invalidates everything)',
       )
     const how = { ...(given.has('pace') && { pace_per_s: given.count('pace') }), ...(given.flag('cdn') && { propagate_cdn: true }) }
     return planned(context, await context.client(), { ...named, ...names, ...how, ...common(context) })
@@ -69,7 +69,7 @@ export const invalidate: Command = {
 export const clear: Command = {
   name: 'clear',
   group: 'act',
-  summary: 'forget everything of a cache, or of one cache type; asks for its name unless --force',
+  summary: 'invalidate everything in a cache or of one cache type; asks for its name unless --force',
   positionals: [],
   options: ['cache-name', 'namespace', 'cache-type', 'mode', 'reason', 'dry-run', 'force', 'yes', 'confirm'],
   fields: FIELDS,
@@ -131,7 +131,7 @@ async function confirmed(context: Context, plan: unknown, isClear: boolean): Pro
     const names = rowsAt(plan, 'caches').map((cache) => textAt(cache, 'cache_name'))
     const name = names.length === 1 ? (names[0] ?? 'all') : 'all'
     const typed =
-      given.text('confirm') ?? (await ask(asking, text`To forget ${count(keys)} keys, type ${styled('bold', name)}:`, '--force'))
+      given.text('confirm') ?? (await ask(asking, text`To invalidate ${count(keys)} keys, type ${styled('bold', name)}:`, '--force'))
     if (typed.trim() !== name)
       throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(name)}: nothing was changed`)
     return wanted
@@ -153,7 +153,7 @@ async function ran(context: Context, client: Client, body: Row): Promise<Row> {
   const begun = await client.post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 }).catch((error: unknown) => {
     if (!context.signal.aborted || context.isLocal) throw error
     // The server has not said an id yet.
-    throw new Failure('interrupted', 'it may have begun, and goes on there: "millpond operations list" shows it')
+    throw new Failure('interrupted', 'it may have started and may still be running there: "millpond operations list" shows it')
   })
   return followed(context, client, begun, 'keys')
 }
@@ -181,9 +181,9 @@ function tellPlan(out: Context['out'], plan: unknown): void {
 
 function tellCdn(out: Context['out'], cdn: unknown): void {
   const error = at(cdn, 'error', 'message')
-  if (at(cdn, 'ok') === true) out.line(text`  the CDN has taken it: accepted is not gone ("millpond cdn status")`)
+  if (at(cdn, 'ok') === true) out.line(text`  the CDN has accepted it, which does not yet mean that it is gone ("millpond cdn status")`)
   else if (typeof error === 'string') out.line(styled('red', text`  the CDN was not purged: ${error}`))
-  else if (cdn !== undefined && cdn !== null) out.line(styled('red', text`  the CDN was purged in part: "millpond cdn status"`))
+  else if (cdn !== undefined && cdn !== null) out.line(styled('red', text`  the CDN was only partly purged: "millpond cdn status"`))
 }
 
 function tellRun(context: Context, operation: Row): void {
@@ -196,20 +196,20 @@ function tellRun(context: Context, operation: Row): void {
     out.line(text`  ${name}: ${droppedWords(result)}   ${joined(nodes, ', ')}`)
     const old = textsAt(result, 'probe', 'old')
     const checked = numberAt(result, 'probe', 'checked') ?? 0
-    if (old.length > 0) out.line(styled('red', text`  still old: ${joined(old, ', ')}`))
-    else if (checked > 0) out.line(text`  probed: ${checked} looked up, none is old`)
+    if (old.length > 0) out.line(styled('red', text`  still stale: ${joined(old, ', ')}`))
+    else if (checked > 0) out.line(text`  probed: ${checked} looked up, none is stale`)
   }
   tellCdn(out, at(operation, 'result', 'cdn'))
   if (textAt(operation, 'state') === 'partial')
-    out.note(text`a process that is late is asked again for ten minutes: "millpond operations show ${textAt(operation, 'id')}"`)
-  out.note(text`to load the hottest of them again: "millpond undo ${textAt(operation, 'id')}"`)
+    out.note(text`late processes are retried for ten minutes: "millpond operations show ${textAt(operation, 'id')}"`)
+  out.note(text`to reload the hottest of them: "millpond undo ${textAt(operation, 'id')}"`)
 }
 
 /** Tags and patterns touch no entry: they are numbers that entries are compared with. */
 function droppedWords(result: unknown): Part {
   const removed = numberAt(result, 'removed') ?? 0
   if (at(result, 'is_exact') === true) return text`${count(removed)} entries dropped`
-  return removed === 0 ? text`forgotten` : text`forgotten, ${count(removed)} entries dropped at once`
+  return removed === 0 ? text`forgotten` : text`invalidated, ${count(removed)} entries dropped at once`
 }
 
 function nodeWords(node: Row): Part {

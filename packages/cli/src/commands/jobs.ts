@@ -7,7 +7,7 @@ import { clock, milliseconds } from '../terminal/units.ts'
 export const jobsList: Command = {
   name: 'jobs list',
   group: 'look',
-  summary: 'repeated jobs of caches: when they run next, and how the last run went',
+  summary: 'list repeated jobs of caches: the next run and the result of the last one',
   positionals: [],
   options: ['cache-name'],
   fields: ['data'],
@@ -36,7 +36,7 @@ export const jobsList: Command = {
             textAt(row, 'state'),
             textAt(row, 'due_at') === '' ? '-' : clock(textAt(row, 'due_at')),
             milliseconds(numberAt(last, 'ms')),
-            error !== '' ? styled('red', error) : last === undefined ? 'it did not run yet' : styled('green', 'ok'),
+            error !== '' ? styled('red', error) : last === undefined ? 'it has not run yet' : styled('green', 'ok'),
           ]
         }),
       )
@@ -48,7 +48,7 @@ export const jobsList: Command = {
 export const jobsRun: Command = {
   name: 'jobs run',
   group: 'act',
-  summary: 'runs a repeated job now, outside of its windows too; its next time is counted from now',
+  summary: 'run a repeated job now, even outside its windows; its next run is counted from now',
   positionals: ['JOB'],
   options: ['cache-name'],
   fields: ['cache_name', 'name'],
@@ -59,7 +59,7 @@ export const jobsRun: Command = {
     const body = given.has('cache-name') ? { cache_name: given.text('cache-name') } : {}
     const { body: done } = await (await client()).post(`jobs/${encodeURIComponent(name)}/run/`, body)
     await out.answer('jobs.run', done, () =>
-      out.line(text`${name} of ${textAt(done, 'cache_name')} is due now: "millpond jobs list" shows how it goes`),
+      out.line(text`${name} of ${textAt(done, 'cache_name')} is due now: "millpond jobs list" shows its progress`),
     )
     return 'done'
   },

@@ -9,7 +9,7 @@ export async function keysFrom({ given, streams }: Context, option: 'file' | 'ke
   const path = given.text(option)
   if (path === undefined) return []
   if (path === '-' && given.text('token-file') === '-')
-    throw wrongUse(`the token and the keys cannot both come by standard input: name a file for one`)
+    throw wrongUse(`the token and the keys cannot both be read from standard input: use a file for one of them`)
   const text =
     path === '-'
       ? await readInput(streams, 'the list of keys')
@@ -17,6 +17,6 @@ export async function keysFrom({ given, streams }: Context, option: 'file' | 'ke
           throw wrongUse(`--${option} ${path} cannot be read (${codeOf(error)})`)
         })
   const keys = text.split(/\r?\n/).filter((line) => line !== '')
-  if (keys.length === 0) throw wrongUse(`--${option} ${path} holds no key`)
+  if (keys.length === 0) throw wrongUse(`--${option} ${path} contains no keys`)
   return keys
 }

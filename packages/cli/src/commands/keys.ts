@@ -13,7 +13,7 @@ const where = ({ given }: Context) => ({ cache_name: given.text('cache-name'), n
 export const keys: Command = {
   name: 'keys',
   group: 'look',
-  summary: "keys in a process's memory; no tier is listed for it",
+  summary: 'list keys in the memory of a process; no tier is listed',
   positionals: [],
   options: ['cache-name', 'namespace', 'contains', 'tag', 'limit', 'all'],
   fields: ['data', 'has_more'],
@@ -51,7 +51,7 @@ export const keys: Command = {
 export const top: Command = {
   name: 'top',
   group: 'look',
-  summary: 'the hottest or largest keys, their patterns, or the namespaces that miss or load most',
+  summary: 'show the hottest or largest keys, their patterns, or the namespaces that miss or load most',
   positionals: [],
   options: ['by', 'cache-name', 'namespace', 'limit'],
   fields: ['by', 'data', 'is_complete'],
@@ -88,7 +88,7 @@ export const top: Command = {
         ]),
       )
       if (at(body, 'is_complete') !== true)
-        out.note(text`memory was not walked to its end (${count(numberAt(body, 'scanned'))} entries): some may be missing`)
+        out.note(text`memory was not fully scanned (${count(numberAt(body, 'scanned'))} entries): some may be missing`)
     })
     return 'done'
   },
@@ -126,7 +126,7 @@ function tellNamespaces(out: Context['out'], data: readonly Row[]): void {
 export const explain: Command = {
   name: 'explain',
   group: 'look',
-  summary: 'why a key, or the answer to a URL, hits or misses, in every process and tier, and whose invalidation took it',
+  summary: 'explain why a key or the answer to a URL hits or misses, in every process and tier, and whose invalidation removed it',
   positionals: ['KEY|URL'],
   options: ['cache-name', 'namespace'],
   fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes'],
@@ -156,7 +156,7 @@ async function ofUrl(client: Client, context: Context, url: string): Promise<{ r
 export const inspect: Command = {
   name: 'inspect',
   group: 'look',
-  summary: 'the copies of a key in every process and tier, what named it, and with --value what it holds',
+  summary: 'show the copies of a key in every process and tier, the operations that named it, and with --value its value',
   positionals: ['KEY'],
   options: ['cache-name', 'namespace', 'value', 'history', 'diff'],
   fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes', 'history', 'value', 'copies'],
@@ -176,7 +176,7 @@ export const inspect: Command = {
     await out.answer('inspect', { ...body, history, value, copies }, () => {
       tellExplanation(context, body)
       if (history !== null) tellHistory(out, history)
-      if (value !== null) out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`it has no value here`)
+      if (value !== null) out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`there is no value here`)
       if (copies !== null) tellCopies(out, copies)
     })
     return copies !== null && at(copies, 'is_same') === false ? 'unhealthy' : 'done'
@@ -230,10 +230,10 @@ function tellExplanation({ given, out }: Context, body: Row): void {
   )
   for (const node of rowsAt(body, 'nodes')) {
     const why = textAt(node, 'chosen_ttl', 'why')
-    if (why !== '') out.line(text`${textAt(node, 'node')} has chosen its time to live, ${why}`)
+    if (why !== '') out.line(text`${textAt(node, 'node')} chose its time to live, ${why}`)
   }
   if (cause === 'cold' && !given.has('namespace'))
-    out.note(text`no namespace has it or remembers it, of the twenty busiest: "millpond keys --contains PART" searches memory for others`)
+    out.note(text`none of the twenty busiest namespaces has or remembers it: "millpond keys --contains PART" searches memory`)
 }
 
 const detailOf = (detail: string): Part => (detail === '' ? text`` : text` (${detail})`)
@@ -258,7 +258,7 @@ function rowsOfNode(node: Row): readonly (readonly Part[])[] {
 }
 
 function tellHistory(out: Context['out'], history: readonly Row[]): void {
-  if (history.length === 0) out.line(text`no operation of the last 200 named it`)
+  if (history.length === 0) out.line(text`none of the last 200 operations named it`)
   else
     out.table(
       [{ title: 'AT' }, { title: 'KIND' }, { title: 'BY' }, { title: 'OPERATION' }, { title: 'REASON', gives: true }],

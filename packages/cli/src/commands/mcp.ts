@@ -9,14 +9,14 @@ import { toolsOf } from '../mcp/tools.ts'
 export const mcp: Command = {
   name: 'mcp',
   group: 'here',
-  summary: 'a server of the Model Context Protocol on standard input and output, for an assistant',
+  summary: 'run a Model Context Protocol server on standard input and output, for an assistant',
   positionals: [],
   options: [],
   fields: [],
   example: 'millpond mcp --token-file viewer.token',
   async run({ given, client: connect, streams, signal }) {
     if (given.text('token-file') === '-')
-      throw wrongUse('standard input carries the messages of mcp, not the token: name a file, or give MILLPOND_TOKEN')
+      throw wrongUse('standard input carries the MCP messages, not the token: name a file, or set MILLPOND_TOKEN')
     const client = await connect()
     const [document, session] = await Promise.all([client.get('openapi.json'), client.get('session/')])
     const tools = toolsOf(document.body, textsAt(session.body, 'scopes'))

@@ -19,7 +19,7 @@ const columns = [
 export const operationsList: Command = {
   name: 'operations list',
   group: 'look',
-  summary: 'invalidations, warmings and benchmarks, newest first',
+  summary: 'list invalidations, warmings and benchmarks, newest first',
   positionals: [],
   options: ['cache-name', 'limit', 'all'],
   fields: ['data', 'has_more'],
@@ -31,7 +31,7 @@ export const operationsList: Command = {
       path: 'operations/',
       query: { cache_name: context.given.text('cache-name') },
       columns,
-      none: 'there was no operation yet',
+      none: 'there are no operations yet',
       row: (row) => [
         textAt(row, 'id'),
         textAt(row, 'kind'),
@@ -69,6 +69,6 @@ const one = (name: string, summary: string, scope: string, verb: 'GET' | 'DELETE
   },
 })
 
-export const operationsShow = one('show', 'one operation, and what it came to', 'metrics:read', 'GET', false)
-export const operationsWait = one('wait', 'follows an operation to its end; its exit code is its state', 'metrics:read', 'GET', true)
-export const operationsCancel = one('cancel', 'ends an operation at its next step', 'invalidate', 'DELETE', false)
+export const operationsShow = one('show', 'show one operation and its result', 'metrics:read', 'GET', false)
+export const operationsWait = one('wait', 'follow an operation to its end; the exit code tells its state', 'metrics:read', 'GET', true)
+export const operationsCancel = one('cancel', 'cancel an operation at its next step', 'invalidate', 'DELETE', false)

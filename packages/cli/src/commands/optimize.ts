@@ -19,7 +19,7 @@ interface Applied {
 export const optimize: Command = {
   name: 'optimize',
   group: 'decide',
-  summary: 'what another size or policy would bring, with its evidence; --apply-optimizations carries out one change a cache',
+  summary: 'show what another size or policy would bring, with the evidence; --apply-optimizations applies one change per cache',
   positionals: [],
   options: ['cache-name', 'days', 'output', 'apply-optimizations', 'min-impact-score'],
   fields: ['caches', 'applied'],
@@ -110,6 +110,6 @@ function tellNode(out: Context['out'], row: Row): void {
 function tellApplied(context: Context, { cache, id, operation, undo }: Applied): void {
   tellOperation(context, operation)
   context.out.line(
-    text`${id} is in force in ${cache} until its processes end. Back: POST optimizations/apply/ ${shownJson({ cache_name: cache, change: undo })}`,
+    text`${id} is in force in ${cache} until its processes end. To undo: POST optimizations/apply/ ${shownJson({ cache_name: cache, change: undo })}`,
   )
 }

@@ -9,7 +9,7 @@ import { count, percent } from '../terminal/units.ts'
 export const prediction: Command = {
   name: 'prediction',
   group: 'decide',
-  summary: 'how well what is read next is guessed, and what loading it ahead brings; --load-ahead on or off switches that',
+  summary: 'show how well the next reads are predicted and what loading ahead brings; --load-ahead turns it on or off',
   positionals: [],
   options: ['cache-name', 'load-ahead', 'reason'],
   fields: ['cache_name', 'nodes', 'operation'],
@@ -35,9 +35,9 @@ export const prediction: Command = {
 }
 
 const STATES: Readonly<Record<string, string>> = {
-  open: 'loads ahead what is read next',
-  closed: 'does not load ahead: that brought too little, or nobody knows yet',
-  watching: 'guesses, and loads nothing',
+  open: 'loads predicted keys ahead',
+  closed: 'does not load ahead: it brought too little, or there is not enough data yet',
+  watching: 'predicts, but loads nothing',
   off: 'memory has no limit: nothing to load ahead for',
 }
 
@@ -51,10 +51,10 @@ function tell(out: Context['out'], node: Row): void {
   const share = (part: string): string => percent(numberAt(said, part))
   const of = (...path: string[]): string => count(numberAt(said, ...path))
   out.line(text`  ${name} ${STATES[textAt(said, 'state')] ?? textAt(said, 'state')}`)
-  out.line(text`    misses spared against a memory without it: ${share('benefit')}; guesses that were right: ${share('accuracy')}`)
+  out.line(text`    misses avoided relative to memory without it: ${share('benefit')}; correct predictions: ${share('accuracy')}`)
   out.line(
-    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} in vain; switched off ${of('closings')} times`,
+    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${of('closings')} times`,
   )
   const fault = textAt(said, 'model_fault')
-  if (fault !== '') out.line(text`    a model of one's own is not asked any more: ${fault}`)
+  if (fault !== '') out.line(text`    a custom model is no longer used: ${fault}`)
 }

@@ -21,7 +21,7 @@ const told = (proposal: Proposal): readonly Safe[] => [
 export const proposalsList: Command = {
   name: 'proposals list',
   group: 'act',
-  summary: 'what assistants have proposed by "millpond mcp" on this machine, oldest first',
+  summary: 'list what assistants have proposed through "millpond mcp" on this machine, oldest first',
   positionals: [],
   options: [],
   fields: ['data'],
@@ -29,7 +29,7 @@ export const proposalsList: Command = {
   async run(context) {
     const data = await new Proposals(context.streams).list()
     await context.out.answer('proposals', { data }, () => {
-      if (data.length === 0) context.out.line(text`no proposal waits`)
+      if (data.length === 0) context.out.line(text`no proposals are waiting`)
       for (const line of data.flatMap(told)) context.out.line(line)
     })
     return 'done'
@@ -39,7 +39,7 @@ export const proposalsList: Command = {
 export const proposalsApprove: Command = {
   name: 'proposals approve',
   group: 'act',
-  summary: 'do what was proposed, as yourself: asks at a terminal, and no option answers for you',
+  summary: 'carry out a proposal as yourself: asks at a terminal, and no option can answer for you',
   positionals: ['PROPOSAL'],
   options: [],
   fields: ['proposal', 'answer'],
@@ -51,12 +51,12 @@ export const proposalsApprove: Command = {
     const proposal = await proposals.get(id)
     const client = await context.client()
     if (client.url !== proposal.url)
-      throw new Failure('conflict', `${id} is for ${proposal.url}, and this is ${client.url}: say --url, or drop it`)
+      throw new Failure('conflict', `${id} is for ${proposal.url}, and this is ${client.url}: use --url, or drop the proposal`)
     // Beside the question, also where the answer is for a program.
     for (const line of told(proposal)) out.error(line)
     const last = id.slice(-4)
     const typed = await ask(asking, text`type ${last} to do this:`, 'it at a terminal, since no option approves')
-    if (typed.trim() !== last) throw new Failure('unconfirmed', 'nothing was changed: the proposal still waits')
+    if (typed.trim() !== last) throw new Failure('unconfirmed', 'nothing was changed: the proposal is still waiting')
     const { method, path, query, body } = proposal
     const { body: answer } = await client.call(method, path, { query, ...(body !== undefined && { body }) })
     await proposals.drop(id)
@@ -68,7 +68,7 @@ export const proposalsApprove: Command = {
 export const proposalsDrop: Command = {
   name: 'proposals drop',
   group: 'act',
-  summary: 'forget a proposal',
+  summary: 'drop a proposal',
   positionals: ['PROPOSAL'],
   options: [],
   fields: ['dropped'],
@@ -77,7 +77,7 @@ export const proposalsDrop: Command = {
     const proposals = new Proposals(streams)
     const { id } = await proposals.get(given.positionals[0] ?? '')
     await proposals.drop(id)
-    await out.answer('proposals-drop', { dropped: id }, () => out.line(text`${id} is forgotten`))
+    await out.answer('proposals-drop', { dropped: id }, () => out.line(text`${id} is dropped`))
     return 'done'
   },
 }

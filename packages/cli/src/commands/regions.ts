@@ -8,7 +8,7 @@ import { makeSure } from './sure.ts'
 export const regionsList: Command = {
   name: 'regions list',
   group: 'look',
-  summary: 'the regions of caches: who serves, who is heard, how far behind it is; exit 3 where one is not heard',
+  summary: 'list the regions of caches: which serve, which are connected, and their lag; exit 3 if one is not connected',
   positionals: [],
   options: ['cache-name'],
   fields: ['data'],
@@ -47,7 +47,7 @@ export const regionsDrain: Command = {
   name: 'regions drain',
   group: 'act',
   summary:
-    'takes a region out: its stores are neither read nor written; exit 7 where it is not safe to stop yet; the last that serves with --force alone',
+    'drain a region: its stores are neither read nor written; exit 7 if it is not yet safe to stop; the last serving region needs --force',
   positionals: ['REGION'],
   options: ['cache-name', 'wait', 'yes', 'force'],
   fields: ['cache_name', 'region', 'is_safe', 'behind'],
@@ -57,7 +57,7 @@ export const regionsDrain: Command = {
     const { given, out, client } = context
     const [region = ''] = given.positionals
     const wait = given.duration('wait')
-    await makeSure(context, text`Take ${region} out? Its processes go to the origin or their loaders.`)
+    await makeSure(context, text`Drain ${region}? Its processes will use the origin or their loaders.`)
     const asked = {
       ...named(given.text('cache-name')),
       ...(wait !== undefined && { wait_seconds: wait / 1000 }),
@@ -67,10 +67,10 @@ export const regionsDrain: Command = {
     const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/drain/`, asked, { timeoutMs })
     const behind = textsAt(body, 'behind')
     await out.answer('regions.drain', body, () => {
-      if (behind.length === 0) out.line(text`${region} is drained, and safe to stop: the others have heard all of it`)
+      if (behind.length === 0) out.line(text`${region} is drained and safe to stop: the others have received everything from it`)
       else
         out.line(
-          styled('yellow', text`${region} is drained, and not safe to stop yet: ${joined(behind, ', ')} behind; once more asks again`),
+          styled('yellow', text`${region} is drained but not yet safe to stop: ${joined(behind, ', ')} behind; run this again to check`),
         )
     })
     return behind.length === 0 ? 'done' : 'partial'
@@ -80,7 +80,7 @@ export const regionsDrain: Command = {
 export const regionsFill: Command = {
   name: 'regions fill',
   group: 'act',
-  summary: 'fills a region with what another one holds, at a pace, and lets it serve when that is done',
+  summary: 'fill a region from another one at a limited rate, and let it serve when that is done',
   positionals: ['REGION'],
   options: ['cache-name', 'from', 'rate', 'force'],
   fields: ['cache_name', 'region', 'filling'],
@@ -96,7 +96,7 @@ export const regionsFill: Command = {
       ...(given.flag('force') && { force: true }),
     })
     await out.answer('regions.fill', body, () =>
-      out.line(text`${region}: ${fillWords(at(body, 'filling'))}; "millpond regions list" shows how far it is`),
+      out.line(text`${region}: ${fillWords(at(body, 'filling'))}; "millpond regions list" shows the progress`),
     )
     return 'done'
   },
@@ -105,7 +105,7 @@ export const regionsFill: Command = {
 export const regionsServe: Command = {
   name: 'regions serve',
   group: 'act',
-  summary: 'lets a region be read and written at once, with what it has',
+  summary: 'let a region serve at once with what it has',
   positionals: ['REGION'],
   options: ['cache-name'],
   fields: ['cache_name', 'region'],
@@ -131,7 +131,7 @@ function behindWords(row: Row): Part {
   const words = rowsAt(row, 'seen_from').map((seen) => {
     const lag = numberAt(seen, 'lag_seconds')
     const waiting = numberAt(seen, 'waiting')
-    const told = text`${textAt(seen, 'region')}: ${lag === null ? 'not heard yet' : milliseconds(lag * 1000)}${waiting === null || waiting === 0 ? '' : text`, ${count(waiting)} wait`}`
+    const told = text`${textAt(seen, 'region')}: ${lag === null ? 'not connected yet' : milliseconds(lag * 1000)}${waiting === null || waiting === 0 ? '' : text`, ${count(waiting)} wait`}`
     return at(seen, 'is_heard') === false ? styled('red', text`${told}${whyOf(textAt(seen, 'error'))}`) : told
   })
   return words.length === 0 ? '-' : joined(words, ', ')

@@ -12,7 +12,7 @@ const SHOWN = 5
 export const report: Command = {
   name: 'report',
   group: 'decide',
-  summary: 'how each cache did: effectiveness, coverage, bottlenecks, times to live, invalidations, growth; made now, or one that was kept',
+  summary: 'report on each cache: effectiveness, coverage, bottlenecks, times to live, invalidations, growth; a new report or a stored one',
   positionals: ['[REPORT]'],
   options: ['cache-name', 'hours', 'output'],
   fields: ['data'],
@@ -22,9 +22,8 @@ export const report: Command = {
     const { given, out } = context
     const [id] = given.positionals
     const hours = given.number('hours')
-    if (id !== undefined && (hours !== undefined || given.has('cache-name')))
-      throw wrongUse('a report that was kept is named by its id alone')
-    if (hours !== undefined && (hours <= 0 || hours > 720)) throw wrongUse(`--hours ${hours}: up to 720 are kept`)
+    if (id !== undefined && (hours !== undefined || given.has('cache-name'))) throw wrongUse('a stored report is named by its id alone')
+    if (hours !== undefined && (hours <= 0 || hours > 720)) throw wrongUse(`--hours ${hours}: use at most 720`)
     const client = await context.client()
     const asked = {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -49,7 +48,7 @@ function tellReport(out: Context['out'], kept: Row): void {
   const did = at(of, 'effectiveness')
   const before = numberAt(did, 'hit_ratio_before')
   out.line(
-    text`${styled('bold', textAt(of, 'cache_name'))} ${textAt(kept, 'id')}: ${seconds(numberAt(of, 'seconds_seen'))} seen of the time up to ${textAt(of, 'to')}`,
+    text`${styled('bold', textAt(of, 'cache_name'))} ${textAt(kept, 'id')}: ${seconds(numberAt(of, 'seconds_seen'))} of data up to ${textAt(of, 'to')}`,
   )
   out.line(
     text`  hits ${percent(numberAt(did, 'hit_ratio'))}${before === null ? text`` : text` (before: ${percent(before)})`}, ${count(numberAt(did, 'loads'))} loads of ${milliseconds(numberAt(did, 'load_avg_ms'))}, a get ${milliseconds(numberAt(did, 'get_avg_ms'))}, saved ${seconds(numberAt(did, 'saved_seconds'))}`,
@@ -89,8 +88,7 @@ function tellReport(out: Context['out'], kept: Row): void {
 export const compliance: Command = {
   name: 'compliance',
   group: 'govern',
-  summary:
-    'the controls of GDPR, SOC 2, HIPAA and PCI DSS that a cache can answer for; exit 3 where one of a regime that applies is violated',
+  summary: 'list the controls of GDPR, SOC 2, HIPAA and PCI DSS that concern a cache; exit 3 if one of a chosen regime is violated',
   positionals: [],
   options: ['regime', 'output'],
   fields: ['at', 'settings', 'regimes', 'evidence'],

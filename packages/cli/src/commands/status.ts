@@ -25,7 +25,7 @@ const COLUMNS = [
 export const status: Command = {
   name: 'status',
   group: 'look',
-  summary: 'how the caches are: health with what takes from it, tiers, causes of misses, alerts',
+  summary: 'show the state of the caches: health with its deductions, tiers, causes of misses, alerts',
   positionals: [],
   options: ['cache-name', 'organization', 'watch', 'fail-under'],
   fields: ['health_score', 'caches', 'alerts', 'organization'],
@@ -51,7 +51,7 @@ async function once({ given, out }: Context, client: Client): Promise<ExitName> 
   const caches = rowsAt(body, 'caches')
   const health_score = numberAt(body, 'health_score')
   await out.answer('status', { health_score, caches, alerts: firing }, () => {
-    if (caches.length === 0) out.line(text`no cache is attached: "attach(cache)" in its process brings it here`)
+    if (caches.length === 0) out.line(text`no cache is attached: call attach(cache) in its process`)
     for (const [index, cache] of caches.entries()) {
       if (index > 0) out.line()
       tell(out, cache, firing)
@@ -76,7 +76,7 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
   )
   const unseen = textAt(cache, 'nodes', 'unseen')
   if (late.length > 0) out.line(styled('yellow', text`late: ${joined(late, ', ')}`))
-  if (unseen !== '') out.line(styled('yellow', text`other processes are not seen: ${unseen}`))
+  if (unseen !== '') out.line(styled('yellow', text`other processes are not visible: ${unseen}`))
   for (const part of rowsAt(cache, 'health', 'parts'))
     if ((numberAt(part, 'deduction') ?? 0) > 0)
       out.line(text`  -${count(numberAt(part, 'deduction'))} ${textAt(part, 'name')} ${dim(textAt(part, 'detail'))}`)
@@ -90,7 +90,7 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
   const misses = causes.reduce((sum, [, n]) => sum + n, 0)
   if (misses === 0) return
   const shares = causes.slice(0, 4).map(([cause, n]) => text`${cause} ${percent(n / misses)}`)
-  out.line(text`${recent.length > 0 ? 'Misses of the last minute' : 'Misses'}: ${joined(shares, ', ')}`)
+  out.line(text`${recent.length > 0 ? 'Misses in the last minute' : 'Misses'}: ${joined(shares, ', ')}`)
   out.note(text`-> "millpond top --by misses" says where, "millpond explain KEY" why, "millpond monitor" shows it live`)
 }
 

@@ -7,7 +7,7 @@ import { bytes, milliseconds, percent } from '../terminal/units.ts'
 export const trends: Command = {
   name: 'trends',
   group: 'decide',
-  summary: 'how hit ratio, traffic, loads, p95, memory and cost move from day to day, and what they will be in the next hours',
+  summary: 'show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
   positionals: [],
   options: ['cache-name', 'days', 'hours', 'memory-gb-month', 'million-loads'],
   fields: ['cache_name', 'from', 'to', 'hours_seen', 'trends'],
@@ -51,7 +51,7 @@ export function tellTrend(out: Context['out'], row: Row): void {
   const last = steps.at(-1)
   if (last !== undefined) {
     const hours = Number(((steps.length * (numberAt(foreseen, 'step_seconds') ?? 0)) / 3600).toFixed(1))
-    const naive = at(foreseen, 'is_naive') === true ? '; nothing foresaw the past better than that' : ''
+    const naive = at(foreseen, 'is_naive') === true ? '; no method forecast the past better' : ''
     out.line(text`    in ${hours} h ${range(last)}, ${textAt(foreseen, 'by')}${naive}`)
   }
   for (const why of textsAt(row, 'why')) out.line(text`    ${why}`)

@@ -17,7 +17,7 @@ const OWN = ['host', 'connection', 'content-length', 'accept-encoding', 'transfe
 export const ui: Command = {
   name: 'ui',
   group: 'here',
-  summary: 'the dashboard on this machine, over the control plane that --url names; sign in there with a token',
+  summary: 'serve the dashboard on this machine for the control plane at --url; sign in with a token',
   positionals: [],
   options: ['port', 'read-only'],
   fields: [],
@@ -47,7 +47,7 @@ export const ui: Command = {
     })
     const { port: actual } = server.address() as AddressInfo // listening on TCP
     for (const name of ['127.0.0.1', 'localhost']) own.add(`${name}:${actual}`)
-    out.line(text`http://127.0.0.1:${String(actual)}/ shows ${url}; Ctrl-C ends it`)
+    out.line(text`http://127.0.0.1:${String(actual)}/ shows ${url}; press Ctrl-C to stop`)
     if (!signal.aborted) await once(signal, 'abort')
     server.close()
     if ('closeAllConnections' in server) server.closeAllConnections()
@@ -87,7 +87,7 @@ function passOn(url: string, send: Send, readOnly: boolean): (request: Request) 
       for (const name of OWN) passed.delete(name)
       return new Response(answer.body, { status: answer.status, headers: passed })
     } catch (error) {
-      return problem(502, 'unreachable', `${url} is not reached: ${isError(error) ? error.message : error}`)
+      return problem(502, 'unreachable', `${url} is not reachable: ${isError(error) ? error.message : error}`)
     }
   }
 }

@@ -10,7 +10,7 @@ import { tellWarming } from './warm.ts'
 export const warmPlans: Command = {
   name: 'warm-plans list',
   group: 'look',
-  summary: 'plans of warming that are kept, with their schedules and next runs',
+  summary: 'list stored warming plans with their schedules and next runs',
   positionals: [],
   options: ['limit', 'all'],
   fields: ['data', 'has_more'],
@@ -20,7 +20,7 @@ export const warmPlans: Command = {
     await list(context, await context.client(), {
       schema: 'warm-plans',
       path: 'warming/',
-      none: 'no plan of warming is kept: POST warming/ keeps one',
+      none: 'no warming plan is stored: POST warming/ stores one',
       columns: [
         { title: 'PLAN' },
         { title: 'NAME' },
@@ -50,7 +50,7 @@ export const warmPlans: Command = {
 export const warmPlanRun: Command = {
   name: 'warm-plans run',
   group: 'act',
-  summary: 'runs a plan of warming now; its schedule stays as it is',
+  summary: 'run a warming plan now; its schedule is unchanged',
   positionals: ['PLAN'],
   options: ['reason', 'detach'],
   fields: ['operation'],
@@ -72,7 +72,7 @@ const instantOf = (row: Row, name: string): string => (textAt(row, name) === '' 
 /** `every 4h`, `0 3 * * * Europe/Berlin, 22:00-06:00`. */
 function timesOf(row: Row): Part {
   const [every, cron, timezone] = ['every', 'cron', 'timezone'].map((name) => textAt(row, 'schedule', name))
-  if (every === '' && cron === '') return 'when asked'
+  if (every === '' && cron === '') return 'on request'
   const windows = rowsAt(row, 'schedule', 'windows').map((window) => {
     const days = textsAt(window, 'days')
     return text`${textAt(window, 'from')}-${textAt(window, 'to')}${days.length === 0 ? text`` : text` ${joined(days, ' ')}`}`

@@ -15,7 +15,7 @@ const MOST = 10_000
 export const warm: Command = {
   name: 'warm',
   group: 'act',
-  summary: 'load keys, models, views, endpoints or organisations before anybody asks',
+  summary: 'load keys, models, views, endpoints or organisations before they are requested',
   positionals: [],
   options: [
     'model',
@@ -46,14 +46,14 @@ export const warm: Command = {
     const hottest = given.count('top')
     if (named.length === 0 && hottest === undefined)
       throw wrongUse(
-        'say what to load: --key, --keys FILE, --top N, or what the application registered: --model, --view, --api, --organization, --cache-type',
+        'name what to load: --key, --keys FILE, --top N, or what the application registered: --model, --view, --api, --organization, --cache-type',
       )
     const client = await context.client()
     const keys = [...new Set([...named, ...(hottest === undefined ? [] : await hottestKeys(context, client, hottest))])]
     if (given.flag('dry-run')) {
       await out.answer('warm', { keys, operations: [] }, () => {
         out.line(
-          text`${count(keys.length)} keys would be loaded, those that are fresh excepted: ${joined(keys.slice(0, 10), ', ')}${keys.length > 10 ? text`, ...` : text``}`,
+          text`${count(keys.length)} keys would be loaded, except those that are fresh: ${joined(keys.slice(0, 10), ', ')}${keys.length > 10 ? text`, ...` : text``}`,
         )
         out.line(text`Nothing was changed.`)
       })
@@ -71,7 +71,7 @@ export const warm: Command = {
 export const undo: Command = {
   name: 'undo',
   group: 'act',
-  summary: 'load the hottest of what an invalidation took again',
+  summary: 'reload the hottest keys that an invalidation removed',
   positionals: ['OPERATION'],
   options: ['top', 'detach'],
   fields: ['operation'],
@@ -90,7 +90,7 @@ export const undo: Command = {
 }
 
 async function hottestKeys({ given }: Context, client: Client, limit: number): Promise<readonly string[]> {
-  if (limit > 200) throw wrongUse(`--top ${limit}: the control plane tells the hottest 200; give --keys FILE for more`)
+  if (limit > 200) throw wrongUse(`--top ${limit}: the control plane lists the hottest 200; use --keys FILE for more`)
   const { body } = await client.get('top/', { cache_name: given.text('cache-name'), namespace: given.text('namespace'), by: 'hits', limit })
   return rowsAt(body, 'data').map((row) => textAt(row, 'name'))
 }
@@ -121,7 +121,7 @@ export function tellWarming(context: Context, operation: Row): void {
     out.line(
       styled(
         'yellow',
-        text`  ${count(n('without_source'))} have no loader that the cache knows: cache.source(prefix, load), a collection or a wrapped function makes one`,
+        text`  ${count(n('without_source'))} have no registered loader: use cache.source(prefix, load), a collection or a wrapped function`,
       ),
     )
   for (const error of textsAt(result, 'errors').slice(0, 5)) out.line(text`  ${error}`)

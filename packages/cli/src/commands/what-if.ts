@@ -10,7 +10,7 @@ const ASKED = { size: 'size', 'max-entries': 'max_entries', 'max-bytes': 'max_by
 export const whatIf: Command = {
   name: 'what-if',
   group: 'decide',
-  summary: 'what one other size, policy or time to live of memory would have brought, with its interval',
+  summary: 'simulate one other size, policy or time to live of memory, with its interval',
   positionals: [],
   options: ['cache-name', 'days', 'size', 'max-entries', 'max-bytes', 'more-bytes', 'policy', 'ttl-factor'],
   fields: ['cache_name', 'together', 'nodes'],
@@ -24,7 +24,7 @@ export const whatIf: Command = {
     if (given.has('policy')) asked.policy = given.text('policy')
     if (given.has('ttl-factor')) asked.ttl = given.text('ttl-factor')
     if (Object.keys(asked).length !== 1)
-      throw wrongUse('ask for one thing: --size 2, --max-entries, --max-bytes, --more-bytes, --policy or --ttl-factor')
+      throw wrongUse('give one of: --size 2, --max-entries, --max-bytes, --more-bytes, --policy or --ttl-factor')
     const client = await context.client()
     const { body } = await client.get('sizing/what_if/', {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -35,7 +35,7 @@ export const whatIf: Command = {
     await out.answer('what-if', answer, () => {
       out.line(styled('bold', text`${answer.cache_name}`))
       for (const node of answer.nodes) tell(out, node)
-      if (answer.nodes.length > 1 && answer.together !== null) out.line(text`  all together: ${brings(answer.together)}`)
+      if (answer.nodes.length > 1 && answer.together !== null) out.line(text`  overall: ${brings(answer.together)}`)
     })
     return 'done'
   },
@@ -46,7 +46,7 @@ function tell(out: Context['out'], node: Row): void {
   const error = textAt(node, 'error')
   const why = textAt(node, 'why')
   if (error !== '') out.line(text`  ${name}: ${error}`)
-  else if (why !== '') out.line(text`  ${name}: not known: ${why}`)
+  else if (why !== '') out.line(text`  ${name}: unknown: ${why}`)
   else {
     const reads = count(numberAt(node, 'evidence', 'reads'))
     out.line(

@@ -129,7 +129,7 @@ export class Client {
     if (type === PROBLEM && isObject(body)) return problemOf(response, body, connection)
     return new Failure(
       'unreachable',
-      `${connection.url} (${connection.urlFrom}) answered ${response.status} with ${type ?? 'nothing that says what it is'}: that is not a control plane; is the address right?`,
+      `${connection.url} (${connection.urlFrom}) answered ${response.status} with ${type ?? 'no content type'}: that is not a control plane; is the address correct?`,
     )
   }
 
@@ -140,7 +140,7 @@ export class Client {
       return await this.#send(method, path, options, key)
     } catch (error) {
       if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined)) throw this.#told(error, options)
-      this.#options.trace(`the connection broke (${reasonOf(error)}): once more`)
+      this.#options.trace(`the connection broke (${reasonOf(error)}): trying again`)
       return await this.#send(method, path, options, key).catch((again: unknown) => {
         throw this.#told(again, options)
       })
@@ -173,7 +173,7 @@ export class Client {
     if (response.status >= 300 && response.status < 400)
       throw new Failure(
         'unreachable',
-        `${url.href} sends on to ${response.headers.get('location') ?? 'nowhere'}: the token is not sent there; give that address as --url if it is yours`,
+        `${url.href} redirects to ${response.headers.get('location') ?? 'nowhere'}: the token is not sent there; give that address as --url if it is yours`,
       )
     return response
   }
@@ -198,11 +198,11 @@ export class Client {
     if (isError(error) && error.name === 'TimeoutError')
       return new Failure(
         'unreachable',
-        `${where} did not answer in time (${this.#limitOf(options) / 1000} s): is it busy? --timeout gives it longer`,
+        `${where} did not answer in time (${this.#limitOf(options) / 1000} s): is it busy? --timeout waits longer`,
       )
     return new Failure(
       'unreachable',
-      `${where} is not reached: ${reasonOf(error)}; is the control plane running? --url says where it is, --local FILE works without it`,
+      `${where} is not reachable: ${reasonOf(error)}; is the control plane running? --url names its address, --local FILE works without it`,
     )
   }
 }
@@ -254,8 +254,8 @@ function problemOf(response: Response, body: Readonly<Record<string, unknown>>, 
     return new Failure(
       'forbidden',
       token === undefined
-        ? `${url} wants a token: give MILLPOND_TOKEN, --token-file FILE, or "millpond login"`
-        : `${url} does not know the token of ${tokenFrom}, or not any more`,
+        ? `${url} needs a token: set MILLPOND_TOKEN, or use, --token-file FILE, or "millpond login"`
+        : `${url} does not accept the token from ${tokenFrom}: it is unknown, expired or revoked`,
       more,
     )
   // A route that is not there is another failure than a thing that is not there.
@@ -263,6 +263,6 @@ function problemOf(response: Response, body: Readonly<Record<string, unknown>>, 
     code === 'not_found' && detail.startsWith('there is nothing at')
       ? 'unavailable'
       : (BY_CODE[code] ?? BY_STATUS[response.status] ?? 'unexpected')
-  const said = detail.replaceAll('say cache_name, one of', 'say --cache-name, one of').replaceAll('force: true', '--force')
+  const said = detail.replaceAll('set cache_name to one of', 'set --cache-name to one of').replaceAll('force: true', '--force')
   return new Failure(exit, exit === 'unavailable' ? `${said} (${url})` : said, more)
 }

@@ -13,7 +13,7 @@ async function all(folder: string): Promise<Record<string, string>> {
   if (text === undefined) return {}
   const { mode } = await stat(path)
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
-    throw new Failure('usage', `${path} may be read by others: "chmod 600" it, and make new tokens if it was so for long`)
+    throw new Failure('usage', `${path} is readable by others: run "chmod 600" on it, and replace the tokens if it has been so for long`)
   try {
     const parsed: unknown = JSON.parse(text)
     if (isObject(parsed))
@@ -21,7 +21,7 @@ async function all(folder: string): Promise<Record<string, string>> {
   } catch {
     // As below.
   }
-  throw wrongUse(`${path} is not what "millpond login" wrote: remove it and log in again`)
+  throw wrongUse(`${path} is not in the format of "millpond login": remove it and log in again`)
 }
 
 export const storedToken = async (folder: string, url: string): Promise<string | undefined> => (await all(folder))[url]

@@ -28,15 +28,15 @@ export async function readSettings(path: string, isOfFolder: boolean): Promise<S
 }
 
 function settingsIn(value: unknown, path: string, isOfFolder: boolean, isTop: boolean): Settings {
-  if (!isObject(value)) throw wrongUse(`${path} does not hold an object`)
+  if (!isObject(value)) throw wrongUse(`${path} does not contain an object`)
   const { url, token_file, profiles, ...others } = value
   const [unknown] = Object.keys(others)
-  if (unknown !== undefined) throw wrongUse(`${path} has the field ${JSON.stringify(unknown)}: there are url, token_file and profiles`)
-  if (url !== undefined && typeof url !== 'string') throw wrongUse(`${path}: url is not a text`)
-  if (token_file !== undefined && typeof token_file !== 'string') throw wrongUse(`${path}: token_file is not a text`)
+  if (unknown !== undefined) throw wrongUse(`${path} has the unknown field ${JSON.stringify(unknown)}: use url, token_file and profiles`)
+  if (url !== undefined && typeof url !== 'string') throw wrongUse(`${path}: url is not a string`)
+  if (token_file !== undefined && typeof token_file !== 'string') throw wrongUse(`${path}: token_file is not a string`)
   if (token_file !== undefined && isOfFolder)
     throw wrongUse(
-      `${path} names a token_file, which a folder's file may not: it belongs into your own configuration, or MILLPOND_TOKEN_FILE`,
+      `${path} names a token_file, which a project's file must not: put it into your own configuration, or MILLPOND_TOKEN_FILE`,
     )
   if (profiles !== undefined && (!isTop || !isObject(profiles))) throw wrongUse(`${path}: profiles is not an object of names`)
   return {

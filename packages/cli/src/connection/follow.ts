@@ -42,8 +42,8 @@ export async function followed({ given, out, signal, isLocal }: Context, client:
     return operation
   } catch (error) {
     const goesOn = isLocal
-      ? `${id} ends with this process: what it has done stays done`
-      : `${id} goes on: "millpond operations wait ${id}" follows it, "millpond operations cancel ${id}" ends it`
+      ? `${id} ends with this process: what it has done is kept`
+      : `${id} continues: "millpond operations wait ${id}" follows it, "millpond operations cancel ${id}" ends it`
     if (signal.aborted) throw new Failure('interrupted', goesOn)
     if (error instanceof Failure) throw new Failure(error.exit, `${error.message} (${goesOn})`, error.more)
     throw error
@@ -54,5 +54,5 @@ export async function followed({ given, out, signal, isLocal }: Context, client:
 
 export const tellOperation = ({ out }: Context, operation: Row): void =>
   out.line(
-    text`${textAt(operation, 'id')} ${isRunning(operation) ? 'runs: "millpond operations wait" follows it' : textAt(operation, 'state')}`,
+    text`${textAt(operation, 'id')} ${isRunning(operation) ? 'is running: "millpond operations wait" follows it' : textAt(operation, 'state')}`,
   )

@@ -64,7 +64,7 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
 
 async function meetingTiers(given: Given): Promise<readonly Tier[]> {
   const [url, path] = [given.text('redis'), given.text('sqlite')]
-  if (path !== undefined && !existsSync(path)) throw wrongUse(`--sqlite ${path} is not there: name the file of the caches' SQLite tier`)
+  if (path !== undefined && !existsSync(path)) throw wrongUse(`--sqlite ${path} does not exist: name the file of the caches' SQLite tier`)
   return [
     ...(url === undefined ? [] : [(await import('millpond/tiers/redis')).redis({ url })]),
     ...(path === undefined ? [] : [(await import('millpond/tiers/sqlite')).sqlite({ path })]),
@@ -89,10 +89,10 @@ async function unattended(given: Given, look: import('@millpond/control').Contro
     for (const one of wanted) if (!(await fleet.see(one)).nodes.some(({ isLate }) => !isLate)) dead.push(one)
     const [cache, ...more] = dead
     if (cache === undefined) return []
-    if (more.length > 0) throw wrongUse(`no process runs ${dead.join(', ')}: say --cache-name and --namespace to open one over its tier`)
+    if (more.length > 0) throw wrongUse(`no process runs ${dead.join(', ')}: use --cache-name and --namespace to open one over its tier`)
     if (namespace === undefined)
       throw wrongUse(
-        `no process runs ${cache}: say --namespace, one at a time (default is the first of every cache), so that it is opened over its tier`,
+        `no process runs ${cache}: use --namespace, one at a time (the first of every cache is default), to open it over its tier`,
       )
     return [await opened(given, cache, namespace)]
   } finally {
@@ -103,7 +103,7 @@ async function unattended(given: Given, look: import('@millpond/control').Contro
 async function opened(given: Given, name: string, namespace: string): Promise<Cache> {
   const { createCache, memory } = await import('millpond')
   const [far] = await meetingTiers(given)
-  if (far === undefined) throw wrongUse(`no process runs ${name}: say --redis or --sqlite, where its entries are`)
+  if (far === undefined) throw wrongUse(`no process runs ${name}: use --redis or --sqlite to say where its entries are`)
   // Whether its processes keep dependencies is not known here: so what is invalidated takes along what was computed from it.
   const cache = createCache({ name, tiers: [memory(), far], dependencies: 'declared' })
   if (namespace !== 'default') cache.namespace(namespace)

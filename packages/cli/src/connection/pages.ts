@@ -35,6 +35,6 @@ export async function list({ given, out }: Context, client: Client, { schema, pa
   await out.answer(schema, { data: kept, has_more: hasMore }, () => {
     if (kept.length === 0) return out.line(text`${none}`)
     out.table(columns, kept.map(row))
-    if (hasMore) out.note(text`there are more: --limit N or --all`)
+    if (hasMore) out.note(text`there are more: use --limit N or --all`)
   })
 }

@@ -62,7 +62,7 @@ async function whichUrl(given: Given, { env, cwd }: Streams): Promise<Said> {
       return { url: chosen.url, from: file.path, isOfFolder: file.isOfFolder, tokenFile: chosen.token_file }
   }
   if (profile !== undefined)
-    throw wrongUse(`no file has the profile ${profile}: write it into ${projectFile('.')} or ${join(userFolder(env), 'config.json')}`)
+    throw wrongUse(`no file has the profile ${profile}: add it to ${projectFile('.')} or ${join(userFolder(env), 'config.json')}`)
   return { url: DEFAULT_URL, from: 'the default', isOfFolder: false, tokenFile: undefined }
 }
 
@@ -79,7 +79,7 @@ async function whichToken(given: Given, streams: Streams, said: Said, url: strin
     if (env.MILLPOND_TOKEN)
       throw new Failure(
         'usage',
-        `the server ${url} is named by ${said.from}, which is not given MILLPOND_TOKEN: say --url or MILLPOND_URL yourself, or "millpond login" there once`,
+        `the server ${url} is named by ${said.from}, so MILLPOND_TOKEN is not sent to it: set --url or MILLPOND_URL yourself, or "millpond login" there once`,
       )
     return undefined
   }
@@ -94,7 +94,7 @@ async function whichToken(given: Given, streams: Streams, said: Said, url: strin
 export function tokenIn(text: string, from: string): string {
   const token = text.trim()
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token
-  throw wrongUse(`${from} does not hold a token: it is ${token === '' ? 'empty' : 'not one word of printable ASCII'}`)
+  throw wrongUse(`${from} does not contain a token: it is ${token === '' ? 'empty' : 'not one word of printable ASCII'}`)
 }
 
 function urlIn(text: string, from: string): string {
@@ -102,7 +102,7 @@ function urlIn(text: string, from: string): string {
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw wrongUse(`${from} says ${JSON.stringify(text)}, which is not an address: give one such as https://caches.example.com`)
   if (url.username !== '' || url.password !== '')
-    throw wrongUse(`${from} holds a name or password: a token comes by MILLPOND_TOKEN or --token-file, never in an address`)
-  if (url.search !== '' || url.hash !== '') throw wrongUse(`${from} says ${url.href}: leave out what begins with "?" or "#"`)
+    throw wrongUse(`${from} contains a user name or password: pass a token in MILLPOND_TOKEN or --token-file, never in an address`)
+  if (url.search !== '' || url.hash !== '') throw wrongUse(`${from} says ${url.href}: remove the part that begins with "?" or "#"`)
   return url.pathname === '/' ? url.origin + API : url.href.replace(/\/*$/, '/')
 }

@@ -44,7 +44,7 @@ export class Proposals {
 
   async #add(proposal: Omit<Proposal, 'id' | 'at'>): Promise<Proposal> {
     if ((await this.#names()).length >= MOST && (await this.list()).length >= MOST)
-      throw new Failure('conflict', `${MOST} proposals wait: a person has to approve or drop some`)
+      throw new Failure('conflict', `${MOST} proposals are waiting: a person has to approve or drop some`)
     const kept: Proposal = { id: `prp_${randomBytes(8).toString('hex')}`, at: new Date().toISOString(), ...proposal }
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
@@ -72,7 +72,7 @@ export class Proposals {
   async get(id: string): Promise<Proposal> {
     const found = (await this.list()).find((one) => one.id === id)
     if (found === undefined)
-      throw new Failure('notFound', `no proposal ${JSON.stringify(id)} waits: "millpond proposals list" shows those that do`)
+      throw new Failure('notFound', `no proposal ${JSON.stringify(id)} is waiting: "millpond proposals list" shows those that are`)
     return found
   }
 

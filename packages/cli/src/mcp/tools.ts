@@ -48,7 +48,7 @@ export function toolsOf(document: unknown, scopes: readonly string[]): readonly 
   const paths = Object.entries(isObject(at(document, 'paths')) ? (at(document, 'paths') as Row) : {})
   const base = paths.map(([path]) => path).find((path) => path.endsWith(`/${OPENAPI}`))
   if (base === undefined)
-    throw new Failure('unavailable', 'the control plane gave no OpenAPI document that names itself: is it of another release?')
+    throw new Failure('unavailable', 'the control plane returned an incomplete OpenAPI document: is it another release?')
   const root = base.slice(0, -OPENAPI.length)
   return paths.flatMap(([path, operations]) => {
     if (!path.startsWith(root)) return []
@@ -77,7 +77,7 @@ function toolOf(method: string, path: string, operation: unknown, scopes: readon
     {
       name: `${kind === 'propose' ? 'propose_' : ''}${textAt(operation, 'operationId')}`,
       description:
-        kind === 'ask' ? `${summary}.` : `Proposes, and does not do: ${summary}. A person approves it with "millpond proposals approve".`,
+        kind === 'ask' ? `${summary}.` : `Proposes without doing it: ${summary}. A person approves it with "millpond proposals approve".`,
       inputSchema: { ...READ_ONLY, properties, required: kind === 'propose' ? [...required, 'why'] : required },
       kind,
       method,
@@ -104,7 +104,7 @@ export function callOf(tool: Tool, given: unknown): ToolCall & { readonly why: s
   if (missing !== undefined) throw new Failure('usage', `${tool.name} needs ${JSON.stringify(missing)}`)
   const why = args.why
   if (tool.kind === 'propose' && (typeof why !== 'string' || why.trim() === '' || why.length > 500))
-    throw new Failure('usage', `${tool.name}: why is a text of 1 to 500 characters for the person who decides`)
+    throw new Failure('usage', `${tool.name}: why must be a string of 1 to 500 characters for the person who decides`)
   const query = tool.inQuery.flatMap((name) => (args[name] === undefined ? [] : [[name, single(tool, name, args[name])] as const]))
   return {
     method: tool.method,
@@ -117,7 +117,7 @@ export function callOf(tool: Tool, given: unknown): ToolCall & { readonly why: s
 
 function single(tool: Tool, name: string, value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new Failure('usage', `${tool.name}: ${name} is a text, a number, true or false`)
+  throw new Failure('usage', `${tool.name}: ${name} must be a string, a number, true or false`)
 }
 
 /** One piece of a path: what would lead out of it is no name of anything. */

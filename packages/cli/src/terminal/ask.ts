@@ -18,14 +18,14 @@ export interface Asking {
 export async function ask({ streams, isForbidden, signal }: Asking, question: Safe, option: string): Promise<string> {
   const { stdin, stderr, env } = streams
   if (isForbidden || stdin.isTTY !== true || isContinuous(env))
-    throw new Failure('unconfirmed', `this needs a confirmation, and nobody can be asked here: say ${option}`)
+    throw new Failure('unconfirmed', `this needs a confirmation, and there is no terminal to ask: use ${option}`)
   const lines = createInterface({ input: stdin, output: stderr, terminal: false })
   try {
     return await new Promise<string>((resolve, reject) => {
       const given = (): void => reject(new Failure('interrupted', 'nothing was changed'))
       signal.addEventListener('abort', given, { once: true })
       lines.once('close', () =>
-        reject(new Failure('unconfirmed', `the input ended without an answer: nothing was changed (${option} answers it)`)),
+        reject(new Failure('unconfirmed', `the input ended without an answer: nothing was changed (use ${option} to confirm)`)),
       )
       lines.question(`${render(question, false)} `, resolve)
     })
@@ -56,7 +56,7 @@ export async function readSecret({ streams, signal }: Asking, question: Safe): P
     for await (const chunk of stdin) {
       for (const character of String(chunk)) {
         if (character === '\r' || character === '\n') return typed
-        if (character === '\u0003' || character === '\u0004' || signal.aborted) throw new Failure('interrupted', 'nothing was kept')
+        if (character === '\u0003' || character === '\u0004' || signal.aborted) throw new Failure('interrupted', 'nothing was stored')
         typed = character === '\u007f' ? typed.slice(0, -1) : typed + character
       }
     }

@@ -23,7 +23,8 @@ export async function createUser(
   if (principal.maxKeys !== undefined && (maxKeys ?? Number.POSITIVE_INFINITY) > principal.maxKeys)
     throw tooMuch(principal, `that user might invalidate more than ${principal.maxKeys} keys at a time`)
   const taken = await tx.selectFrom('users').select('id').where('name', '=', name).executeTakeFirst()
-  if (taken !== undefined) throw new Problem(409, 'name_taken', `${JSON.stringify(name)} is the name of ${taken.id}: choose another one`)
+  if (taken !== undefined)
+    throw new Problem(409, 'name_taken', `${JSON.stringify(name)} is already the name of ${taken.id}: choose another name`)
   const id = await addUser(tx, user, await store.now(tx))
   const detail = { id, name, role, namespaces: namespaces ?? null, max_keys: maxKeys ?? null }
   await appendAudit(store, tx, { ...who, kind: 'change', action: 'user.create', target: name, detail })
@@ -57,4 +58,4 @@ export function grantable(principal: Principal, owner: Owner, asked: readonly Sc
 }
 
 const tooMuch = (principal: Principal, why: string): Problem =>
-  new Problem(403, 'beyond_own', `nobody gives more than they have: ${why}, and ${principal.name} by this credential does not`)
+  new Problem(403, 'beyond_own', `you cannot grant more than you have: ${why}, and ${principal.name} does not with this credential`)

@@ -86,12 +86,12 @@ export async function ensureToken(store: Store, user: NewUser, token: string, sc
   if (beyond !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `scopes: the role ${user.role} does not have ${JSON.stringify(beyond)}: give a part of what it has`,
+      `scopes: the role ${user.role} does not have ${JSON.stringify(beyond)}: choose from the scopes of that role`,
     )
   if (!/^[\w.-]{32,}$/.test(token))
     throw new MillpondError(
       'OPTION_INVALID',
-      'a token needs at least 32 characters of letters, digits, "_", "." and "-": make one by chance',
+      'a token needs at least 32 characters of letters, digits, "_", "." and "-": generate a random one',
     )
   await store.write(async (tx) => {
     const now = await store.now(tx)
@@ -163,5 +163,5 @@ async function principalBy(store: Store, column: 'tokens.hash' | 'tokens.id', va
 function textsOf(json: string): readonly string[] {
   const list: unknown = JSON.parse(json)
   if (Array.isArray(list) && list.every((text) => typeof text === 'string')) return list
-  throw new MillpondError('TIER_FAILED', `the store holds ${json.slice(0, 80)} where a list of texts belongs`)
+  throw new MillpondError('TIER_FAILED', `the store holds ${json.slice(0, 80)} where it should hold a list of strings`)
 }

@@ -94,7 +94,7 @@ async function listKeys(cache: Cache, waiting: Waiting, asked: Asked<'keys'>): P
   const about = JSON.stringify([namespaces, contains, tag])
   const walk: Walk | undefined =
     cursor === undefined ? { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 } : waiting.take(cursor, about)
-  if (walk === undefined) throw new Error('this list is not kept any more: begin again without a cursor')
+  if (walk === undefined) throw new Error('this list has expired: start again without a cursor')
   const data: KeyRow[] = []
   const isAtEnd = await goOn(walk, WALK_MS, (entry) => {
     if ((contains === undefined || entry.key.includes(contains)) && (tag === undefined || entry.tags.includes(tag))) data.push(rowOf(entry))

@@ -113,7 +113,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
       await nodes.join()
       await enter(cache, name).catch((error: unknown) => {
         if (!(error instanceof MillpondError)) throw error
-        onWarning?.({ kind: 'unreachable', message: `${name} could not be entered in the directory of caches`, cause: error })
+        onWarning?.({ kind: 'unreachable', message: `${name} could not be added to the directory of caches`, cause: error })
       })
     },
     async close() {

@@ -60,14 +60,14 @@ export interface Application {
 
 const CACHE_TYPE: Shape<CacheType> = {
   namespaces: texts('a list of namespaces'),
-  tags: fn('a function that answers tags'),
-  plans: fn('a function that answers plans'),
+  tags: fn('a function that returns tags'),
+  plans: fn('a function that returns plans'),
 }
 const SCOPE: Shape<Scope> = {
   find: required(fn('a function from a name to an id')),
-  list: fn('a function that answers ids'),
+  list: fn('a function that returns ids'),
   tags: required(fn('a function from an id to tags')),
-  plans: fn('a function that answers plans'),
+  plans: fn('a function that returns plans'),
 }
 
 /** The check of what an application registers. */
@@ -75,7 +75,7 @@ export const application: Check<Application> = options<Application>({
   cacheTypes: recordOf(options(CACHE_TYPE), 'an object from names to cache types'),
   scopes: recordOf(options(SCOPE), 'an object from names to scopes'),
   urls: fn('a function from a URL to entries'),
-  criticalPaths: fn('a function that answers plans'),
+  criticalPaths: fn('a function that returns plans'),
 })
 
 const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
@@ -136,7 +136,7 @@ export async function plansOf(cache: Cache, application: Application, asked: Ask
   for (const [scope, id] of Object.entries(at.scopes)) scoped.push(...((await own(application.scopes, scope)?.plans?.(id, at)) ?? []))
   const plans = scoped.length > 0 ? scoped : await type?.plans?.(at)
   if (plans === undefined || plans.length === 0)
-    throw new Error(`nobody has registered what warms ${JSON.stringify(asked.cache_type ?? asked.scopes)}`)
+    throw new Error(`no warming is registered for ${JSON.stringify(asked.cache_type ?? asked.scopes)}`)
   return plans
 }
 
@@ -145,7 +145,7 @@ function byWarmer(cache: Cache, kind: 'model' | 'view' | 'api', name: string): r
   const known = namespacesOf(cache).filter((namespace) =>
     spaceOf(cache, namespace).warming.registered.some((one) => one.kind === kind && one.name === name),
   )
-  if (known.length === 0) throw new Error(`nobody has registered how to warm the ${kind} ${JSON.stringify(name)}`)
+  if (known.length === 0) throw new Error(`no warming is registered for the ${kind} ${JSON.stringify(name)}`)
   const plan: WarmPlan =
     kind === 'model'
       ? { kind, model: name }

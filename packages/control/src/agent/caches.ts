@@ -64,19 +64,19 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
     standing.clear()
     for (const one of stored.parse(document ?? [])) {
       const parsed = configurationDocument.safeParse(one).data
-      if (parsed === undefined) onWarning(`a stored configuration is not understood, and is left out: ${JSON.stringify(one).slice(0, 200)}`)
+      if (parsed === undefined) onWarning(`ignoring a stored configuration that is not valid: ${JSON.stringify(one).slice(0, 200)}`)
       else standing.set(parsed.name, parsed)
     }
     for (const [name, { type }] of made) {
       const now = standing.get(name)?.cache_type ?? type
-      if (now !== type) onWarning(`${name} is of type ${now} now, and was made as ${type}: restart this process`)
+      if (now !== type) onWarning(`${name} is now of type ${now} but was created as ${type}: restart this process`)
     }
   }
   const directory = openDirectory(store, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
   try {
     take((await directory.getSettings(CONFIGURATIONS))?.document)
   } catch (error) {
-    onWarning(`stored configurations could not be read (${isError(error) ? error.message : error}): those of code are used`)
+    onWarning(`stored configurations could not be read (${isError(error) ? error.message : error}): using those set in code`)
   }
   directory.onSettings(CONFIGURATIONS, take)
   await directory.join()

@@ -69,7 +69,7 @@ export class Erasures {
   async ask(asked: Asked<'erase'>): Promise<Answered['erase']> {
     const id = asked.run ?? this.#begin(asked)
     const run = this.#runs.get(id)
-    if (run === undefined) throw new Error('this erasure is not known any more: the process was started anew; erase again')
+    if (run === undefined) throw new Error('this erasure is no longer known because the process has restarted: erase again')
     run.askedAt = performance.now()
     await settled(run.done, asked.wait_ms)
     if (run.isDone) this.#runs.delete(id)
@@ -78,7 +78,7 @@ export class Erasures {
 
   #begin(asked: Asked<'erase'>): string {
     for (const [id, { askedAt, isDone }] of this.#runs) if (isDone && performance.now() - askedAt > FORGOTTEN_MS) this.#runs.delete(id)
-    if (this.#runs.size >= MOST_RUNS) throw new Error(`${MOST_RUNS} erasures are under way in this process: wait for one to end`)
+    if (this.#runs.size >= MOST_RUNS) throw new Error(`${MOST_RUNS} erasures are already in progress in this process: wait for one to end`)
     const run: Run = { parts: [], done: Promise.resolve(), isDone: false, error: undefined, askedAt: performance.now() }
     run.done = this.#work(run, asked)
       .catch((error: unknown) => {

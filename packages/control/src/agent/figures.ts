@@ -27,7 +27,7 @@ export interface TierReport {
 /** What a node says of one of its caches, each second. */
 export interface CacheReport {
   readonly cache: string
-  /** The one that the process belongs to, where its cache has regions. */
+  /** The one that the process belongs to, if its cache has regions. */
   readonly region?: string | undefined
   readonly uptime_seconds: number
   readonly health: string

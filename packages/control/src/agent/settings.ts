@@ -37,7 +37,7 @@ export async function preview(cache: Cache, changes: Changes): Promise<Answered[
   const isOff = changes.tiers?.memory?.enabled === false
   const budget = changes.tiers?.memory?.maxBytes
   const over = isOff ? now : typeof budget === 'number' ? Math.max(0, now - budget) : 0
-  const why = isOff ? 'memory is switched off' : 'memory gets a smaller budget'
+  const why = isOff ? 'memory is switched off' : 'memory is given a smaller budget'
   const ttl = differences.find(({ setting }) => setting === 'defaults.ttl_seconds')
   const hasBelow = before.tiers.some(({ name, enabled }) => name !== 'memory' && (changes.tiers?.[name]?.enabled ?? enabled))
   const loads_per_second = await addedLoads(cache, {

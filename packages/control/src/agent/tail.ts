@@ -71,7 +71,7 @@ export class Tail {
     const now = performance.now()
     const sample = this.#samples.get(by)
     if (sample === undefined && this.#samples.size >= MOST_ASKERS)
-      throw new Error(`${MOST_ASKERS} control planes follow this process already`)
+      throw new Error(`${MOST_ASKERS} control planes already follow this process`)
     this.#samples.set(by, { limit, rows: [], marks: [], seen: 0, askedAt: now })
     this.#listen()
     const rows = [...(sample?.rows ?? []), ...(sample?.marks ?? [])].sort((a, b) => a.at - b.at)

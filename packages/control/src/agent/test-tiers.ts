@@ -73,7 +73,7 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
       }
       await step('all', 'look', looks, () => {
         const { p50Ms, p99Ms } = pings.times.view()
-        return `p50 ${p50Ms.toPrecision(2)} ms, p99 ${p99Ms.toPrecision(2)} ms of ${PINGS} looks into every tier`
+        return `p50 ${p50Ms.toPrecision(2)} ms, p99 ${p99Ms.toPrecision(2)} ms of ${PINGS} probes of every tier`
       })
       await step('all', 'delete', async () => {
         await space.delete(key)
@@ -82,8 +82,7 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
     }
     for (const { name, breaker, latency } of space.stats().tiers) {
       if (breaker !== 'closed') warnings.push(`${name}: its breaker is ${breaker}`)
-      if (latency.count > 0 && latency.p99Ms > SLOW_MS)
-        warnings.push(`${name}: a hundredth of its calls takes ${latency.p99Ms.toFixed(0)} ms or more`)
+      if (latency.count > 0 && latency.p99Ms > SLOW_MS) warnings.push(`${name}: its p99 is ${latency.p99Ms.toFixed(0)} ms or more`)
     }
     return { steps, warnings }
   })
@@ -91,10 +90,10 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
 
 /** What to do about a step that failed. */
 const REMEDIES = {
-  write: 'mend the tier whose steps fail above; where none does, the message says what refused the entry',
-  read: 'mend the steps of this tier above; where they are well, it is full or lets go of entries at once: give it room',
-  look: 'mend the tier whose steps fail above',
-  delete: 'another program writes under the same prefix, or the tier does not keep its contract: give it a prefix of its own',
+  write: 'fix the tier whose steps fail above; if none fails, the message says what rejected the entry',
+  read: 'fix the failed steps of this tier above; if none failed, the tier is full or evicts entries at once: give it more room',
+  look: 'fix the tier whose steps fail above',
+  delete: 'another program writes under the same prefix, or the tier breaks its contract: give it its own prefix',
 } as const
 const SLOW_MS = 50
 const PINGS = 20

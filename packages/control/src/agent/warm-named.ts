@@ -43,7 +43,7 @@ export class NamedWarming {
   async ask(asked: Asked<'warm_named'>): Promise<Answered['warm_named']> {
     const id = asked.run ?? (await this.#begin(asked))
     const run = this.#runs.get(id)
-    if (run === undefined) throw new Error('this run is not known any more: the process was started anew, or nobody asked for it')
+    if (run === undefined) throw new Error('this run is unknown: the process has restarted, or the run was never requested')
     run.askedAt = performance.now()
     if (asked.cancel === true) run.end.abort()
     await settled(run.done, asked.wait_ms)
@@ -53,7 +53,8 @@ export class NamedWarming {
 
   async #begin(asked: Asked<'warm_named'>): Promise<string> {
     this.#sweep()
-    if (this.#runs.size >= MOST_RUNS) throw new Error(`${MOST_RUNS} runs of warming are under way in this process: wait for one to end`)
+    if (this.#runs.size >= MOST_RUNS)
+      throw new Error(`${MOST_RUNS} warming runs are already in progress in this process: wait for one to end`)
     const plans = await plansOf(this.#cache, this.#application, asked)
     const run: Run = {
       end: new AbortController(),

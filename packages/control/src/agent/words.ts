@@ -46,7 +46,7 @@ export const prices = z
         z.strictObject({ gb_month: price.optional(), million_requests: price.optional(), bytes: price.optional() }),
       )
       .optional()
-      .describe('of tiers below memory; bytes: what such a tier holds'),
+      .describe('prices of tiers below memory; bytes: the size of such a tier'),
   })
   .refine(({ million_loads, source_second }) => million_loads !== undefined || source_second !== undefined)
 const insightDays = z.number().int().min(1).max(30)
@@ -67,12 +67,12 @@ const span = z
 
 /** An experiment, as it is asked for: what is left out has a default. */
 export const experimentPlan = z.strictObject({
-  name: z.string().min(1).max(100).describe('another name draws other keys'),
+  name: z.string().min(1).max(100).describe('another name selects different keys'),
   arms: z
     .array(
       z.strictObject({
         name: z.string().min(1).max(60),
-        share: share.optional().describe('of the keys; default: what others leave, equally'),
+        share: share.optional().describe('share of the keys; default: an equal part of what the others leave'),
         ttl_seconds: z
           .number()
           .positive()
@@ -87,18 +87,18 @@ export const experimentPlan = z.strictObject({
               .min(1 / 16)
               .max(16)
               .optional()
-              .describe('its size, as a multiple of what is there'),
+              .describe('its size, as a multiple of the current size'),
           })
           .optional()
-          .describe('tried in shadow caches, which change nothing; in all arms or in none'),
+          .describe('tried in shadow caches, which change nothing; either in every arm or in none'),
       }),
     )
     .min(2)
     .max(6)
-    .describe('the first is what the others are compared with'),
+    .describe('the others are compared with the first'),
   metric: z.enum(['hit_ratio', 'loads']).optional(),
   effect: share.optional().describe('the smallest difference per read that matters; default 0.01'),
-  alpha: share.optional().describe('how often equal arms may be called different, whenever it is looked at; default 0.05'),
+  alpha: share.optional().describe('how often equal arms may be called different, however often you look; default 0.05'),
   guards: z
     .strictObject({
       hit_ratio: bound.optional().describe('hits per read that an arm may lose; default 0.01'),
@@ -108,12 +108,10 @@ export const experimentPlan = z.strictObject({
       stale: bound.optional().describe('stale reads per read in all; default 0.02'),
     })
     .optional()
-    .describe('beyond which harm it ends by itself'),
+    .describe('harm beyond which the experiment stops itself'),
   slow_after_seconds: span.optional(),
-  before_seconds: span.optional().describe('how long is counted before the arms differ; default 300'),
-  settle_seconds: span
-    .optional()
-    .describe('how long the arms differ before anything is counted; default: the longest ttl, an hour at most'),
+  before_seconds: span.optional().describe('how long to count before the arms differ; default 300'),
+  settle_seconds: span.optional().describe('how long the arms differ before counting begins; default: the longest TTL, at most an hour'),
   min_run_seconds: span.optional().describe('default 600'),
   max_run_seconds: span.optional().describe('default 604800'),
   namespace: z.string().min(1).max(128).optional(),
@@ -135,7 +133,7 @@ export const ASKED = {
   url: z.strictObject({
     url: z.url({ protocol: /^https?$/ }).max(16_384),
     namespaces,
-    every: z.boolean().optional().describe('all that answer it, without a look at each'),
+    every: z.boolean().optional().describe('every entry that can answer it, without checking each one'),
   }),
   value: z.strictObject({ namespace: z.string().max(128), key }),
   plan: z.strictObject({ namespaces, criteria, scan: z.boolean() }),
@@ -165,7 +163,7 @@ export const ASKED = {
     per_second: z.number().positive().max(100_000).optional(),
     force: z.boolean().optional(),
     wait_ms: z.number().min(0).max(60_000),
-    run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
+    run: z.string().max(64).optional().describe('from an earlier answer: asks for its progress'),
     cancel: z.boolean().optional(),
   }),
   coverage: z.null(),
@@ -189,10 +187,10 @@ export const ASKED = {
     namespaces,
     subject,
     wait_ms: z.number().min(0).max(60_000),
-    run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
+    run: z.string().max(64).optional().describe('from an earlier answer: asks for its progress'),
   }),
   tail: z.strictObject({
-    by: z.string().min(1).max(64).describe('who asks: each asker has a sample of its own'),
+    by: z.string().min(1).max(64).describe('who is asking: each client has its own sample'),
     limit: z.number().int().min(1).max(200),
   }),
   sizing: z.strictObject({ days: insightDays }),
@@ -208,17 +206,17 @@ export const ASKED = {
   }),
   settle: z.strictObject({
     namespace: z.string().min(1).max(128).optional(),
-    ttl_seconds: z.number().positive().nullable().optional().describe('null: as code says'),
+    ttl_seconds: z.number().positive().nullable().optional().describe('null: as set in code'),
     refresh_ahead: z.number().min(0).max(1).nullable().optional(),
   }),
   test: z.null(),
   benchmark: z.strictObject({
     duration_ms: z.number().min(10).max(30_000),
     operations: z.number().int().min(1).optional().describe('at most so many'),
-    skew: z.number().min(0).max(5).optional().describe("Zipf's exponent; 0: all keys alike"),
+    skew: z.number().min(0).max(5).optional().describe("Zipf's exponent; 0: all keys equally often"),
     value_bytes: z.number().int().min(1).max(1_048_576),
     keys: z.number().int().min(1).max(100_000),
-    share: z.number().gt(0).max(1).optional().describe('of the time, the share that it works'),
+    share: z.number().gt(0).max(1).optional().describe('the share of the time that it works'),
   }),
 } as const
 export type Topic = keyof typeof ASKED

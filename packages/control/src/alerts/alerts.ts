@@ -139,7 +139,7 @@ export class Alerts {
     const view = await this.#store.write(async (tx) => {
       const held = await tx.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
       if (held === undefined) throw notFound(`alert ${id}`)
-      if (held.state === 'resolved') throw new Problem(409, 'has_ended', `alert ${id} was resolved already, by ${held.resolved_by}`)
+      if (held.state === 'resolved') throw new Problem(409, 'has_ended', `alert ${id} was already resolved by ${held.resolved_by}`)
       const now = await this.#store.now(tx)
       const next = { state: 'resolved', resolved_at: now, resolved_by: who.actor, note: note ?? null, updated_at: now }
       await tx.updateTable('alerts').set(next).where('id', '=', id).execute()

@@ -150,13 +150,13 @@ export class Evaluator {
         rule: 'refused_credentials',
         subject: '',
         value: this.#refused(),
-        message: (value) => `${value} calls in a minute came with credentials that are not known`,
+        message: (value) => `${value} calls in a minute had unknown credentials`,
       },
       {
         rule: 'audit_broken',
         subject: '',
         value: this.#isAuditBroken,
-        message: () => 'the chain of the audit does not hold: audit/verify/ says where',
+        message: () => 'the audit chain is broken: audit/verify/ shows where',
       },
     ]
   }
@@ -183,7 +183,7 @@ function cpuOf({ minute }: Looked): Reading[] {
       rule: 'process_cpu_ratio' satisfies RuleName,
       subject: '',
       value: cores,
-      message: (value) => `its processes use ${(value * 100).toFixed(0)} % of a core each, in the mean`,
+      message: (value) => `its processes use ${(value * 100).toFixed(0)} % of a core each on average`,
     },
   ]
 }

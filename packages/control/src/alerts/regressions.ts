@@ -30,7 +30,7 @@ export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm:
     Math.min(...[before, sameDay].filter(({ length }) => length > 0).map((usual) => beyond(now.map(of), usual.map(of), leastSpread)))
   const [slower, fewer] = [worse(p95, LEAST_SPREAD_MS), worse((point) => -hits(point), LEAST_SPREAD_RATIO)]
   const whole = joined(now)
-  const of = `at this hour of the ${before.length} days before`
+  const of = `at this hour on the ${before.length} days before`
   const suspect = marker === undefined ? '' : `; suspect: ${marker.kind} "${marker.message}", marked at ${marker.at}`
   return [
     {
@@ -45,7 +45,7 @@ export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm:
       subject: '',
       value: isJudged ? Math.max(0, fewer) : null,
       message: (value) =>
-        `${(100 * (ratio(whole?.counters.hits ?? 0, readsOf(whole?.counters ?? {})) ?? 0)).toFixed(1)} % of the reads are answered by the cache, at least ${(100 * value).toFixed(1)} points fewer than ${of}${suspect}`,
+        `${(100 * (ratio(whole?.counters.hits ?? 0, readsOf(whole?.counters ?? {})) ?? 0)).toFixed(1)} % of reads are served from the cache, at least ${(100 * value).toFixed(1)} points fewer than ${of}${suspect}`,
     },
   ]
 }

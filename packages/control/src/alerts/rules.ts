@@ -10,36 +10,34 @@ const rule = z.strictObject({ enabled: z.boolean().default(true), levels })
 
 /** What may be set of the rules; what is left out stays at its default. */
 export const rulesDocument = z.strictObject({
-  hit_ratio: rule.optional().describe('below; of the reads of a window with 200 of them'),
+  hit_ratio: rule.optional().describe('below; share of the reads in a window of at least 200'),
   memory_ratio: rule
     .optional()
     .describe(
-      'above; of the byte limit, while a hundredth of the reads ask for what was pushed out young: memory that is full and does its work raises nothing',
+      'above; share of the byte limit, while 1 % of reads ask for entries that were evicted young: memory that is full but works well raises nothing',
     ),
-  response_ms: rule.optional().describe('above; the mean of a get over a window with 200 reads'),
-  load_error_ratio: rule.optional().describe('above; of the loads of a window with 20 of them'),
-  regression: rule.optional().describe('above; the mean of a get over its mean in the last hour, once every process is five minutes old'),
+  response_ms: rule.optional().describe('above; average time of a get in a window of at least 200 reads'),
+  load_error_ratio: rule.optional().describe('above; share of the loads in a window of at least 20'),
+  regression: rule
+    .optional()
+    .describe('above; average time of a get relative to its average in the last hour, once every process is five minutes old'),
   p95_regression: rule
     .optional()
-    .describe(
-      'above; the p95 of a get in the last ten minutes over that at the same hour of the days before, beyond what minutes and days differ by',
-    ),
+    .describe('above; p95 of a get in the last ten minutes relative to the same hour on previous days, beyond the usual variation'),
   hit_ratio_regression: rule
     .optional()
-    .describe(
-      'above; by how much fewer of the reads are hits than at the same hour of the days before, beyond what minutes and days differ by',
-    ),
-  tier_down: rule.optional().describe('1: the breaker of a tier is open in some process'),
-  ledger_down: rule.optional().describe('1: the ledger does not answer some process'),
+    .describe('above; drop of the hit ratio relative to the same hour on previous days, beyond the usual variation'),
+  tier_down: rule.optional().describe('1: the breaker of a tier is open in at least one process'),
+  ledger_down: rule.optional().describe('1: the ledger does not answer at least one process'),
   consistency: rule
     .optional()
-    .describe('at least; invalidations that wait for the ledger, and times that memory was dropped because some were missed'),
+    .describe('at least; invalidations waiting for the ledger, plus times that memory was dropped because invalidations were missed'),
   late_node: rule.optional().describe('1: a process is silent'),
-  process_memory_bytes: rule.optional().describe('above; of one process'),
-  process_cpu_ratio: rule.optional().describe('above; of one core, over a minute'),
+  process_memory_bytes: rule.optional().describe('above; for one process'),
+  process_cpu_ratio: rule.optional().describe('above; share of one core, over a minute'),
   refused_credentials: rule.optional().describe('above; in a minute'),
-  audit_broken: rule.optional().describe('1: the chain of the audit does not hold'),
-  compliance: rule.optional().describe('1: what compliance/settings/ requires is violated; once a minute'),
+  audit_broken: rule.optional().describe('1: the audit chain is broken'),
+  compliance: rule.optional().describe('1: a requirement in compliance/settings/ is violated; checked once a minute'),
 })
 export type RulesDocument = z.output<typeof rulesDocument>
 export type RuleName = keyof RulesDocument
@@ -131,32 +129,32 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       rule: 'hit_ratio',
       subject: '',
       value: isJudged && isOld ? ratio(hits, hits + misses) : null,
-      message: (value) => `only ${percent(value)} of the reads are answered by the cache`,
+      message: (value) => `only ${percent(value)} of reads are served from the cache`,
     },
     {
       rule: 'memory_ratio',
       subject: '',
       value: memory,
-      message: (value) => `memory is ${percent(value)} full, and pushes out what is asked for again`,
+      message: (value) => `memory is ${percent(value)} full and evicts entries that are asked for again`,
     },
-    { rule: 'response_ms', subject: '', value: response, message: (value) => `a get takes ${value.toFixed(0)} ms in the mean` },
+    { rule: 'response_ms', subject: '', value: response, message: (value) => `a get takes ${value.toFixed(0)} ms on average` },
     {
       rule: 'load_error_ratio',
       subject: '',
       value: loads < LEAST_LOADS ? null : ratio(load_errors, loads),
-      message: (value) => `${percent(value)} of the loads fail`,
+      message: (value) => `${percent(value)} of loads fail`,
     },
     {
       rule: 'regression',
       subject: '',
       value: response === null || usual === null || !isOld ? null : response / Math.max(usual, 1),
-      message: (value) => `a get takes ${value.toFixed(1)} times what it took in the last hour`,
+      message: (value) => `a get takes ${value.toFixed(1)} times as long as in the last hour`,
     },
     {
       rule: 'consistency',
       subject: '',
       value: reports.length === 0 ? null : reports.reduce((all, { report }) => all + report.ledger.pending, minute?.counters.gaps ?? 0),
-      message: () => 'invalidations wait for the ledger, or were missed and memory was dropped for it',
+      message: () => 'invalidations are waiting for the ledger, or some were missed and memory was dropped',
     },
     {
       rule: 'ledger_down',
@@ -173,7 +171,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       rule: 'tier_down',
       subject: tier,
       value: open.length > 0 ? 1 : 0,
-      message: () => `the tier ${tier} is left out by ${named(open)}`,
+      message: () => `the tier ${tier} is bypassed by ${named(open)}`,
     })
   }
   for (const { id, isLate, report } of sight.nodes) {
@@ -181,7 +179,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       rule: 'late_node',
       subject: id,
       value: isLate ? 1 : 0,
-      message: () => `${id} is silent: frozen, cut off, or dead without a word`,
+      message: () => `${id} is silent: frozen, cut off, or crashed`,
     })
     const bytes = report?.gauges.process_bytes
     if (bytes !== undefined && !isLate)

@@ -13,7 +13,7 @@ export const webhook = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
     .max(2000)
-    .describe('a public address; others only where the control plane was started with allowPrivateWebhooks'),
+    .describe('a public address; private ones only if the control plane was started with allowPrivateWebhooks'),
   secret: z.string().min(16).max(200).describe('signs each call; never shown again'),
   severities: z
     .array(z.enum(SEVERITIES))

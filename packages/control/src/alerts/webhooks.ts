@@ -45,7 +45,9 @@ export class Webhooks {
     for (const hook of webhooks) {
       if (!hook.severities.some((severity) => severity === alert.severity)) continue
       if (this.#waiting.size >= MOST_WAITING) {
-        this.#options.onWarning(`a webhook at ${withoutSecrets(hook.url)} was not told of ${alert.id}: ${MOST_WAITING} calls wait already`)
+        this.#options.onWarning(
+          `a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${MOST_WAITING} calls are already waiting`,
+        )
         continue
       }
       const work = this.#deliver(hook, alert).finally(() => this.#waiting.delete(work))
@@ -65,7 +67,7 @@ export class Webhooks {
       const failure = await send(hook, body, { allowPrivate, lookup: publicOnly(resolve), signal: this.#closing.signal })
       if (failure === undefined || this.#closing.signal.aborted) return
       const wait = failure.isFinal ? undefined : retries[attempt]
-      if (wait === undefined) return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not told of ${alert.id}: ${failure.why}`)
+      if (wait === undefined) return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${failure.why}`)
       await this.#pause(wait)
     }
   }
@@ -94,11 +96,11 @@ interface Failure {
 /** Why the receiver must not be called; undefined: it may, as far as its name tells. */
 export function refusedUrl(url: string, allowPrivate: boolean): string | undefined {
   const { hostname, username, password } = new URL(url)
-  if (username !== '' || password !== '') return 'names and passwords do not belong into a URL: the signature says who calls'
+  if (username !== '' || password !== '') return 'a URL must not contain a user name or password: the signature identifies the caller'
   if (allowPrivate) return undefined
   const plain = hostname.replace(/^\[|\]$/g, '')
-  if (isIP(plain) !== 0 && !isPublic(plain)) return `${plain} is an address of a private network`
-  return /(^|\.)(localhost|local|internal)\.?$/i.test(plain) ? `${plain} is a name of a private network` : undefined
+  if (isIP(plain) !== 0 && !isPublic(plain)) return `${plain} is an address in a private network`
+  return /(^|\.)(localhost|local|internal)\.?$/i.test(plain) ? `${plain} is a name in a private network` : undefined
 }
 
 interface Sending {
@@ -158,7 +160,7 @@ export const publicOnly =
       const [first] = addresses
       const foreign = addresses.find(({ address }) => !isPublic(address))
       if (foreign !== undefined || first === undefined)
-        return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address of a private network`), '', 0)
+        return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address in a private network`), '', 0)
       if (options.all === true) return callback(null, addresses)
       callback(null, first.address, first.family)
     })

@@ -96,7 +96,7 @@ export async function verifyAudit(store: Store, checkpoint?: Checkpoint): Promis
       if (row.previous !== last.hash) return broken(seq, 'it does not follow the row before it')
       if (rowHash({ ...row, seq, at: Number(row.at) }) !== row.hash) return broken(seq, 'it was changed')
       last = { seq, hash: row.hash }
-      if (checkpoint?.seq === seq && checkpoint.hash !== row.hash) return broken(seq, 'it is another row than at the checkpoint')
+      if (checkpoint?.seq === seq && checkpoint.hash !== row.hash) return broken(seq, 'it differs from the row at the checkpoint')
     }
     if (page.length < PAGE) break
   }

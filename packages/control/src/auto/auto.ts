@@ -122,11 +122,11 @@ export class AutoApply {
     now: number,
   ): Promise<string | Pick<AutoState, 'recommendation' | 'change' | 'undo'>> {
     const { paused_until } = state
-    if (paused_until !== null && Date.parse(paused_until) > now) return `it pauses until ${paused_until}, since a change was taken back`
+    if (paused_until !== null && Date.parse(paused_until) > now) return `paused until ${paused_until}, because a change was rolled back`
     if ((await this.#control.experiments.running(cache)) !== undefined)
-      return 'an experiment runs: two changes at a time would disturb each other'
+      return 'an experiment is running: two changes at a time would disturb each other'
     const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
-    if (by !== undefined) return `${by} has changed the cache of late, and what people decide is left alone`
+    if (by !== undefined) return `${by} changed the cache recently, and changes made by people are left alone`
     const rows = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
       if (error instanceof Problem) return error.message
       throw error
@@ -141,7 +141,7 @@ export class AutoApply {
       const wasTakenBack = state.history.some(({ recommendation, outcome }) => recommendation === one.id && FOR_PEOPLE.has(outcome))
       if (change !== undefined && !wasTakenBack) return { recommendation: one.id, change, undo }
     }
-    return 'nothing that is advised is surely better, important enough, and allowed'
+    return 'no recommendation is significant, important enough and allowed'
   }
 
   async #changedBy(cache: string, since: number): Promise<string | undefined> {
@@ -166,7 +166,7 @@ export class AutoApply {
     const windows = (now - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
     if (windows < 1) return
     if (counts.before.reads.reduce((sum, reads) => sum + reads, 0) < LEAST_READS) {
-      if (windows > PATIENT_WINDOWS) await this.#idle(cache, state, 'too few reads were seen to compare with')
+      if (windows > PATIENT_WINDOWS) await this.#idle(cache, state, 'too few reads for a comparison')
       return
     }
     const { change, recommendation } = state
@@ -175,7 +175,7 @@ export class AutoApply {
     await this.#keep(cache, { ...state, phase: 'watching', since: timeOf(now) })
     await this.#lead(cache, 'measuring')
     const done = await this.#tune(cache, change, `recommendation ${recommendation}`)
-    if (done.state !== 'completed') await this.#back(cache, settings, state, 'failed', 'not every process took it')
+    if (done.state !== 'completed') await this.#back(cache, settings, state, 'failed', 'not every process applied it')
   }
 
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
@@ -191,7 +191,7 @@ export class AutoApply {
         settings,
         state,
         'not_enough_evidence',
-        `${reads} reads were seen since the change: ${LEAST_READS} are needed to keep it`,
+        `${reads} reads since the change: ${LEAST_READS} are needed to keep it`,
       )
     }
     if (judged.loss !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.loss)
@@ -200,7 +200,7 @@ export class AutoApply {
 
   async #back(cache: string, settings: AutoSettings, state: AutoState, outcome: Outcome, why: string): Promise<void> {
     const undone = state.undo === null ? undefined : await this.#tune(cache, state.undo, `taken back: ${why}`)
-    const told = undone === undefined || undone.state === 'completed' ? why : `${why}; and not every process took it back: see ${undone.id}`
+    const told = undone === undefined || undone.state === 'completed' ? why : `${why}; not every process rolled it back: see ${undone.id}`
     await this.#end(cache, state, outcome, told, timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000))
   }
 

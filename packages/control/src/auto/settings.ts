@@ -7,32 +7,32 @@ const instant = z.iso.datetime()
 
 export const autoSettings = z.strictObject({
   enabled: z.boolean().default(false),
-  min_impact_score: z.number().min(0).max(100).default(80).describe('below it nothing is done'),
+  min_impact_score: z.number().min(0).max(100).default(80).describe('recommendations with a lower impact are ignored'),
   kinds: z
     .array(z.enum(['size', 'policy']))
     .max(2)
     .default(['policy']),
-  max_step: z.number().gt(0).max(1).default(0.2).describe('of the size, the most that one change adds'),
-  max_entries: z.number().int().min(1).optional().describe('no size beyond it'),
+  max_step: z.number().gt(0).max(1).default(0.2).describe('the largest increase in one change, as a share of the size'),
+  max_entries: z.number().int().min(1).optional().describe('the size never grows beyond this'),
   max_bytes: z.number().int().min(1).optional(),
   window_seconds: z
     .number()
     .min(0.1)
     .max(86_400)
     .default(300)
-    .describe('counted for so long before a change; after it, it is watched for two of these'),
+    .describe('how long to measure before a change; after it, the cache is watched for twice as long'),
   pause_seconds: z
     .number()
     .min(0)
     .max(30 * 24 * HOUR)
     .default(24 * HOUR)
-    .describe('after a change was taken back'),
+    .describe('how long to pause after a change was rolled back'),
   hands_off_seconds: z
     .number()
     .min(0)
     .max(90 * 24 * HOUR)
     .default(7 * 24 * HOUR)
-    .describe('what a person changed within this time is left alone'),
+    .describe('changes made by people within this time are left alone'),
 })
 export type AutoSettings = z.output<typeof autoSettings>
 

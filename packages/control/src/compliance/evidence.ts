@@ -62,7 +62,7 @@ async function tiersOf({ fleet }: Control): Promise<{ readonly tiers: readonly T
   let unseen: string | undefined
   for (const cache of fleet.names) {
     const seen = await fleet.see(cache)
-    if (seen.unseen !== undefined) unseen ??= `which processes of ${cache} there are is not known now: ${seen.unseen}`
+    if (seen.unseen !== undefined) unseen ??= `it is not known which processes run ${cache}: ${seen.unseen}`
     for (const { report } of seen.nodes) {
       if (report !== undefined) processes++
       for (const { name: tier, scope, enabled, encrypted, key_since } of report?.tiers ?? []) {
@@ -81,7 +81,7 @@ async function tiersOf({ fleet }: Control): Promise<{ readonly tiers: readonly T
   }
   return {
     tiers: [...found.values()].map((one) => ({ ...one, key_since: Number.isFinite(one.key_since) ? one.key_since : null })),
-    untold: processes === 0 ? 'no process is seen that could tell what it keeps' : unseen,
+    untold: processes === 0 ? 'no process is visible that could report what it stores' : unseen,
   }
 }
 
@@ -102,11 +102,11 @@ function encryptionOf(
     tiers,
     allowed: unencrypted_allowed,
   }
-  if (plain.length > 0) return { state: 'violated', detail: `what is written to ${named(plain)} is not sealed`, evidence }
-  if (untold.length > 0) return { state: 'unknown', detail: `no process says whether ${named(untold)} is sealed`, evidence }
+  if (plain.length > 0) return { state: 'violated', detail: `what is written to ${named(plain)} is not encrypted`, evidence }
+  if (untold.length > 0) return { state: 'unknown', detail: `no process reports whether ${named(untold)} is encrypted`, evidence }
   if (unseen !== undefined) return { state: 'unknown', detail: unseen, evidence }
-  if (tiers.length === 0) return { state: 'met', detail: 'no cache keeps anything outside its process', evidence }
-  return { state: 'met', detail: 'everything that leaves a process is sealed (AES-256-GCM), or is allowed not to be', evidence }
+  if (tiers.length === 0) return { state: 'met', detail: 'no cache stores anything outside its process', evidence }
+  return { state: 'met', detail: 'everything that leaves a process is encrypted (AES-256-GCM) or exempted', evidence }
 }
 
 function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocument, now: number): Fact {
@@ -119,12 +119,12 @@ function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocu
   const evidence = { max_key_age_days, keys: ages }
   const old = ages.filter(({ age_days }) => age_days !== null && age_days > max_key_age_days)
   const [oldest] = old
-  if (sealed.length === 0) return { state: 'unknown', detail: 'nothing is sealed', evidence }
+  if (sealed.length === 0) return { state: 'unknown', detail: 'nothing is encrypted', evidence }
   if (oldest !== undefined)
     return { state: 'violated', detail: `the key of ${oldest.cache}/${oldest.tier} is ${oldest.age_days} days old: rotate it`, evidence }
   if (ages.some(({ age_days }) => age_days === null))
-    return { state: 'unknown', detail: 'a ring does not tell since when its key seals: storedKeyring does', evidence }
-  return { state: 'met', detail: `no key seals for longer than ${max_key_age_days} days`, evidence }
+    return { state: 'unknown', detail: 'a key ring does not report the age of its key: storedKeyring does', evidence }
+  return { state: 'met', detail: `no key is in use for longer than ${max_key_age_days} days`, evidence }
 }
 
 async function accessOf({ store, isHosted }: Control, settings: ComplianceDocument, now: number): Promise<{ roles: Fact; tokens: Fact }> {
@@ -162,7 +162,7 @@ async function accessOf({ store, isHosted }: Control, settings: ComplianceDocume
     max_idle_token_days,
   }
   const at = tooLong[0] ?? idle[0]
-  const why = tooLong.length > 0 ? 'lasts longer than is allowed' : 'was not used for too long'
+  const why = tooLong.length > 0 ? 'lasts longer than allowed' : 'has been unused for too long'
   const judged =
     at === undefined
       ? tokensWithout(without_end, live.length, isHosted)
@@ -172,7 +172,7 @@ async function accessOf({ store, isHosted }: Control, settings: ComplianceDocume
       state: isHosted ? 'unknown' : 'met',
       detail: isHosted
         ? `${HOSTED}; users of the control plane itself: ${users.length}`
-        : `nothing is open without a credential, and each of ${users.length} users may do what the role permits (${counted(byRole)})`,
+        : `nothing is accessible without a credential, and each of ${users.length} users is limited to a role (${counted(byRole)})`,
       evidence: { users_by_role: byRole, limited: users.filter(({ namespaces }) => namespaces !== null).length, by_application: isHosted },
     },
     tokens: { ...judged, evidence },
@@ -180,12 +180,12 @@ async function accessOf({ store, isHosted }: Control, settings: ComplianceDocume
 }
 
 function tokensWithout(end: number, live: number, isHosted: boolean): Pick<Fact, 'state' | 'detail'> {
-  if (end > 0) return { state: 'unknown', detail: `${end} of ${live} tokens have no end, and max_token_days does not say that they must` }
-  if (isHosted) return { state: 'unknown', detail: `${HOSTED}; each of the ${live} tokens of the control plane itself has an end` }
-  return { state: 'met', detail: `tokens are stored as hashes and shown once, and each of the ${live} in use has an end` }
+  if (end > 0) return { state: 'unknown', detail: `${end} of ${live} tokens never expire, and max_token_days does not require them to` }
+  if (isHosted) return { state: 'unknown', detail: `${HOSTED}; each of the ${live} tokens of the control plane itself expires` }
+  return { state: 'met', detail: `tokens are stored as hashes and shown once, and each of the ${live} in use expires` }
 }
 
-const HOSTED = 'the application signs in people of its own, which is for it to prove'
+const HOSTED = 'the application signs in its own users, and has to provide evidence of its own'
 
 const counted = (byRole: Readonly<Record<string, number>>): string =>
   Object.entries(byRole)
@@ -203,8 +203,8 @@ async function auditOf({ store }: Control, isWhole: boolean | undefined): Promis
     since: first === undefined ? null : new Date(Number(first.at)).toISOString(),
   }
   return verdict.ok
-    ? { state: 'met', detail: 'every act is on record in a chain of hashes that holds, and no row is ever removed', evidence }
-    : { state: 'violated', detail: 'the chain of the audit does not hold', evidence }
+    ? { state: 'met', detail: 'every action is recorded in an intact hash chain, and no row is ever removed', evidence }
+    : { state: 'violated', detail: 'the audit chain is broken', evidence }
 }
 
 async function keptFor({ store }: Control, { max_retention_days }: ComplianceDocument): Promise<Fact> {
@@ -223,10 +223,10 @@ async function keptFor({ store }: Control, { max_retention_days }: ComplianceDoc
     max_retention_days,
     last_cleanup: last === undefined ? null : new Date(Number(last.at)).toISOString(),
   }
-  if (!is_automatic) return { state: 'violated', detail: 'nothing removes what is old by itself', evidence }
+  if (!is_automatic) return { state: 'violated', detail: 'old records are not removed automatically', evidence }
   if (days > max_retention_days)
     return { state: 'violated', detail: `operations are kept for ${days} days, more than ${max_retention_days}`, evidence }
-  return { state: 'met', detail: `what has ended goes after ${days} days; entries of caches end with their time to live`, evidence }
+  return { state: 'met', detail: `finished records are removed after ${days} days; cache entries expire with their time to live`, evidence }
 }
 
 async function erasuresOf({ store }: Control): Promise<Fact> {
@@ -246,8 +246,8 @@ async function erasuresOf({ store }: Control): Promise<Fact> {
   const unproven = [...open.values()]
   const evidence = { erasures: rows.length, unproven }
   return unproven.length === 0
-    ? { state: 'met', detail: `erasures are planned, confirmed and proven: ${rows.length} are kept on record`, evidence }
-    : { state: 'violated', detail: `${unproven.join(', ')} did not come to a proof: erase again`, evidence }
+    ? { state: 'met', detail: `erasures are planned, confirmed and proven: ${rows.length} are recorded`, evidence }
+    : { state: 'violated', detail: `${unproven.join(', ')} could not be proven: erase again`, evidence }
 }
 
 async function valuesOf({ store }: Control, now: number): Promise<Fact> {
@@ -259,7 +259,7 @@ async function valuesOf({ store }: Control, now: number): Promise<Fact> {
     .executeTakeFirstOrThrow()
   return {
     state: 'met',
-    detail: `values are shown to administrators alone, and each look and export is on record: ${Number(looks.n)} in 30 days`,
+    detail: `values are shown only to administrators, and each view and export is recorded: ${Number(looks.n)} in 30 days`,
     evidence: { in_30_days: Number(looks.n) },
   }
 }
@@ -270,10 +270,10 @@ async function alertsOf({ store }: Control): Promise<Fact> {
   const off = WATCHED.filter((rule) => !rules[rule].enabled || Object.keys(rules[rule].levels).length === 0)
   const webhooks = (await webhooksOf(store)).length
   const evidence = { firing: firing.length, rules: WATCHED, off, webhooks }
-  if (off.length > 0) return { state: 'violated', detail: `switched off, and raised by nothing: ${off.join(', ')}`, evidence }
+  if (off.length > 0) return { state: 'violated', detail: `switched off, so nothing raises them: ${off.join(', ')}`, evidence }
   return {
     state: 'met',
-    detail: `refused credentials, a broken chain, and violations of what is required here raise alerts; webhooks that are told: ${webhooks}`,
+    detail: `refused credentials, a broken chain, and violations of these requirements raise alerts; notified webhooks: ${webhooks}`,
     evidence,
   }
 }

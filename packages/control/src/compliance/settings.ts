@@ -12,17 +12,17 @@ export const complianceDocument = z.strictObject({
     .array(z.enum(REGIMES))
     .max(4)
     .default([])
-    .describe('those that apply: their violations raise an alert. The report has all of them'),
-  require_encryption: z.boolean().default(false).describe('of everything that leaves the process'),
+    .describe('those that apply: violations raise an alert. The report covers all of them'),
+  require_encryption: z.boolean().default(false).describe('required for everything that leaves the process'),
   unencrypted_allowed: z
     .array(z.string().min(1).max(260))
     .max(1000)
     .default([])
-    .describe('tiers that may hold what is not sealed all the same: cache/tier, or a cache'),
+    .describe('tiers that may hold unencrypted data: cache/tier, or a cache'),
   max_key_age_days: z.number().min(1).max(3650).default(365),
-  max_token_days: z.number().min(1).max(3650).nullable().default(null).describe('how long a token may last at most; null: for ever'),
-  max_idle_token_days: z.number().min(1).max(3650).default(90).describe('a token that nobody has used for so long is to go'),
-  max_retention_days: z.number().min(1).max(3650).default(90).describe('of operations, which may name keys'),
+  max_token_days: z.number().min(1).max(3650).nullable().default(null).describe('the longest time a token may last; null: no limit'),
+  max_idle_token_days: z.number().min(1).max(3650).default(90).describe('a token unused for this long must be revoked'),
+  max_retention_days: z.number().min(1).max(3650).default(90).describe('retention of operations, which may name keys'),
 })
 export type ComplianceDocument = z.output<typeof complianceDocument>
 

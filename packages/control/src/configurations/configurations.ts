@@ -179,9 +179,14 @@ async function refuseTaken(tx: Writer, name: string, but = ''): Promise<void> {
     .where('id', '!=', but)
     .executeTakeFirst()
   if (taken !== undefined)
-    throw new Problem(409, 'name_taken', `${JSON.stringify(name)} is the name of ${taken.id}: change that one, or choose another name`, {
-      errors: [{ pointer: '/name', code: 'name_taken', detail: 'a configuration of this name exists' }],
-    })
+    throw new Problem(
+      409,
+      'name_taken',
+      `${JSON.stringify(name)} is already the name of ${taken.id}: change that one, or choose another name`,
+      {
+        errors: [{ pointer: '/name', code: 'name_taken', detail: 'a configuration of this name exists' }],
+      },
+    )
 }
 
 async function keepVersion(

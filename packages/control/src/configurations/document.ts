@@ -11,13 +11,13 @@ export const configurationDocument = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z][\w.-]{0,63}$/, 'give a letter, then up to 63 letters, digits, "_", "." or "-"')
-    .describe('what code asks for: caches.get(name)'),
+    .describe('the name that code uses: caches.get(name)'),
   cache_type: z.enum(CACHE_TYPES).default('memory'),
   strategy: z.enum(STRATEGIES).default('cache_aside'),
   ttl_seconds: z.number().positive().max(MAX_TTL_SECONDS).default(300),
   max_size_mb: z.number().positive().max(1_048_576).default(100).describe('of the memory tier'),
   compression_enabled: z.boolean().default(false),
-  is_active: z.boolean().default(true).describe('false: served by nobody until it is true again'),
+  is_active: z.boolean().default(true).describe('false: not served until it is true again'),
   priority: z.number().int().min(0).max(1000).default(100).describe('0 is the most important'),
 })
 export type ConfigurationDocument = z.output<typeof configurationDocument>

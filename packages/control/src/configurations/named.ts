@@ -30,7 +30,7 @@ export function makeCache(
     if (factory !== undefined) return { use: factory(name), enabled: is_active }
     throw new MillpondError(
       'OPTION_INVALID',
-      `the cache ${name} is of type ${type}, and nobody said how to reach one: give tiers: { ${type}: () => ... }`,
+      `the cache ${name} is of type ${type}, and there is no tier for that type: give tiers: { ${type}: () => ... }`,
     )
   })
   const near = memory({ maxBytes: `${max_size_mb}mb`, enabled: is_active })

@@ -59,10 +59,10 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
-    title: 'Flow: who answers',
+    title: 'Flow: which tier answers',
     panels: [
       panel('Answered by tier', 'reqps', rates(METRICS.hits, 'tier')),
-      panel('Asked in vain, by tier', 'reqps', rates(METRICS.misses, 'tier')),
+      panel('Misses by tier', 'reqps', rates(METRICS.misses, 'tier')),
       panel(
         'Loads, failed loads, and reads that waited for one',
         'reqps',
@@ -71,7 +71,7 @@ const ROWS: readonly Row[] = [
         named('waited', rates(METRICS.loadJoins, 'cache')),
       ),
       panel(
-        'Stale answers, and loads behind them',
+        'Stale answers and background loads',
         'reqps',
         named('stale', rates(METRICS.stale, 'cache')),
         named('refreshed', rates(METRICS.refreshes, 'cache')),
@@ -82,18 +82,18 @@ const ROWS: readonly Row[] = [
     title: 'Why reads miss',
     panels: [
       panel('Misses by cause', 'reqps', rates(METRICS.missCauses, 'cause')),
-      panel('What a tier had and could not serve', 'reqps', rates(METRICS.tierMissCauses, 'tier, cause')),
-      panel('Found and not accepted', 'reqps', rates(METRICS.tierRefused, 'tier')),
-      panel('Bytes that were not accepted', 'reqps', rates(METRICS.tierRejected, 'tier, reason')),
+      panel('Entries that a tier had but could not serve', 'reqps', rates(METRICS.tierMissCauses, 'tier, cause')),
+      panel('Found but rejected', 'reqps', rates(METRICS.tierRefused, 'tier')),
+      panel('Rejected bytes', 'reqps', rates(METRICS.tierRejected, 'tier, reason')),
     ],
   },
   {
     title: 'Tiers',
     panels: [
       panel('Time of calls', 's', slowest(METRICS.tierDuration, 'tier')),
-      panel('Calls that failed', 'reqps', rates(METRICS.tierErrors, 'tier')),
+      panel('Failed calls', 'reqps', rates(METRICS.tierErrors, 'tier')),
       panel(
-        'Throughput: reads and writes that come to a tier',
+        'Throughput: reads and writes per tier',
         'ops',
         {
           expr: `${rate(METRICS.hits, 'tier')} + ${rate(METRICS.misses, 'tier')}`,
@@ -107,20 +107,15 @@ const ROWS: readonly Row[] = [
         named('{{tier}} read', rates(METRICS.tierReadBytes, 'tier')),
         named('{{tier}} written', rates(METRICS.tierWrittenBytes, 'tier')),
       ),
-      panel('Encryption coverage: share of what is written that is sealed', 'percentunit', {
+      panel('Encryption coverage: share of written data that is encrypted', 'percentunit', {
         expr: `sum by (cache, tier) (rate(${selected(METRICS.tierSets)}[${WINDOW}]) * on (cache, cache_ns, tier, instance) ${selected(METRICS.encrypted)}) / sum by (cache, tier) (rate(${selected(METRICS.tierSets, ', tier!="memory"')}[${WINDOW}]))`,
         legend: '{{cache}} {{tier}}',
       }),
-      panel('Breakers that are not closed', 'none', {
+      panel('Breakers not closed', 'none', {
         expr: `max by (tier, state) (${selected(METRICS.breaker, ', state!="closed"')})`,
         legend: '{{tier}} {{state}}',
       }),
-      panel(
-        'Used bytes, and the most that there may be',
-        'bytes',
-        last(METRICS.usedBytes, 'tier'),
-        named('{{tier}} limit', last(METRICS.limitBytes, 'tier')),
-      ),
+      panel('Used bytes and limit', 'bytes', last(METRICS.usedBytes, 'tier'), named('{{tier}} limit', last(METRICS.limitBytes, 'tier'))),
       panel('Entries', 'none', last(METRICS.entries, 'tier')),
       panel(
         'Written, and dropped',
@@ -128,8 +123,8 @@ const ROWS: readonly Row[] = [
         named('{{tier}} written', rates(METRICS.tierSets, 'tier')),
         named('{{tier}} dropped', rates(METRICS.tierDrops, 'tier')),
       ),
-      panel('Sealed outside of the process: 1 is yes', 'none', last(METRICS.encrypted, 'cache, tier', 'min')),
-      panel('Age of the key that seals', 's', {
+      panel('Encrypted outside the process: 1 is yes', 'none', last(METRICS.encrypted, 'cache, tier', 'min')),
+      panel('Age of the current encryption key', 's', {
         expr: `time() - min by (cache, tier) (${selected(METRICS.sealedSince)})`,
         legend: '{{cache}} {{tier}}',
       }),
@@ -145,8 +140,8 @@ const ROWS: readonly Row[] = [
         named('sets {{cache_ns}}', { ...rates(METRICS.sets, 'cache_ns') }),
         named('deletes {{cache_ns}}', rates(METRICS.deletes, 'cache_ns')),
       ),
-      panel('What leaves memory, by cause', 'reqps', rates(METRICS.evictions, 'cause')),
-      panel('Asked for again before half its time was over', 'reqps', rates(METRICS.youngEvictions, 'cache, cache_ns')),
+      panel('Entries leaving memory, by cause', 'reqps', rates(METRICS.evictions, 'cause')),
+      panel('Evicted entries asked for again before half their TTL was over', 'reqps', rates(METRICS.youngEvictions, 'cache, cache_ns')),
     ],
   },
   {
@@ -154,34 +149,34 @@ const ROWS: readonly Row[] = [
     panels: [
       panel('Invalidations by reason', 'reqps', rates(METRICS.invalidations, 'reason')),
       panel('The ledger answers: 1 is yes', 'none', last(METRICS.ledgerUp, 'cache', 'min')),
-      panel('Invalidations that wait for the ledger', 'none', last(METRICS.ledgerPending, 'cache')),
+      panel('Invalidations waiting for the ledger', 'none', last(METRICS.ledgerPending, 'cache')),
       panel(
-        'Times that memory was dropped',
+        'Times memory was dropped',
         'reqps',
         named('lines missed', rates(METRICS.busGaps, 'cache')),
         named('history lost', rates(METRICS.epochs, 'cache')),
       ),
-      panel('Another region is heard: 1 is yes', 'none', last(METRICS.regionHeard, 'region', 'min')),
-      panel('How far behind another region', 's', last(METRICS.regionLag, 'region', 'max')),
+      panel('Another region is connected: 1 is yes', 'none', last(METRICS.regionHeard, 'region', 'min')),
+      panel('Lag behind another region', 's', last(METRICS.regionLag, 'region', 'max')),
     ],
   },
   {
     title: 'Rings of stores',
     panels: [
-      panel('Nodes that are away or doubted', 'none', {
+      panel('Nodes that are away or suspect', 'none', {
         expr: `sum by (tier, ring_node, state) (${selected(METRICS.ringState, ', state!="up"')})`,
         legend: '{{ring_node}} {{state}}',
       }),
-      panel('Keys asked of each node', 'reqps', rates(METRICS.ringReads, 'tier, ring_node')),
-      panel('Commands that failed', 'reqps', rates(METRICS.ringFailures, 'tier, ring_node')),
+      panel('Keys requested from each node', 'reqps', rates(METRICS.ringReads, 'tier, ring_node')),
+      panel('Failed commands', 'reqps', rates(METRICS.ringFailures, 'tier, ring_node')),
       panel(
-        'Entries kept for nodes that are away',
+        'Entries held for nodes that are away',
         'none',
         named('{{ring_node}} waiting', last(METRICS.ringHints, 'tier, ring_node')),
-        named('{{ring_node}} let go a second', rates(METRICS.ringHintsDropped, 'tier, ring_node')),
+        named('{{ring_node}} dropped per second', rates(METRICS.ringHintsDropped, 'tier, ring_node')),
       ),
       panel(
-        'Copies made whole',
+        'Copies repaired',
         'wps',
         named('{{ring_node}} repaired', rates(METRICS.ringRepaired, 'tier, ring_node')),
         named('{{ring_node}} handed over', rates(METRICS.ringHandedOver, 'tier, ring_node')),
@@ -193,14 +188,14 @@ const ROWS: readonly Row[] = [
     title: 'Sources',
     panels: [
       panel('Guards: calls by outcome', 'reqps', rates(METRICS.guardCalls, 'guard, outcome')),
-      panel('Guards that are not closed', 'none', {
+      panel('Guards not closed', 'none', {
         expr: `max by (guard, state) (${selected(METRICS.guardState, ', state!="closed"')})`,
         legend: '{{guard}} {{state}}',
       }),
       panel(
-        'Guards: under way and waiting',
+        'Guards: in progress and waiting',
         'none',
-        named('{{guard}} under way', last(METRICS.guardRunning, 'guard')),
+        named('{{guard}} in progress', last(METRICS.guardRunning, 'guard')),
         named('{{guard}} waiting', last(METRICS.guardWaiting, 'guard')),
       ),
       panel(

@@ -51,7 +51,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: RECORDED.hitRatio.name,
     compare: '<',
     and: ENOUGH,
-    summary: 'only {{ $value | humanizePercentage }} of the reads of {{ $labels.cache }} are answered by the cache',
+    summary: 'only {{ $value | humanizePercentage }} of reads of {{ $labels.cache }} are served from the cache',
   },
   memory_ratio: {
     name: 'Memory',
@@ -59,7 +59,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: `sum by (cache, instance) (${METRICS.usedBytes.name}{tier="memory"}) / sum by (cache, instance) (${METRICS.limitBytes.name}{tier="memory"})`,
     compare: '>',
     and: `sum by (cache, instance) (rate(${METRICS.youngEvictions.name}[5m])) > ${YOUNG_SHARE} * (sum by (cache, instance) (rate(${METRICS.hits.name}[5m])) + sum by (cache, instance) (rate(${METRICS.missCauses.name}[5m])))`,
-    summary: 'memory of {{ $labels.cache }} is {{ $value | humanizePercentage }} full, and pushes out what is asked for again',
+    summary: 'memory of {{ $labels.cache }} is {{ $value | humanizePercentage }} full and evicts entries that are asked for again',
   },
   response_ms: {
     name: 'SlowGets',
@@ -68,7 +68,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     compare: '>',
     and: ENOUGH,
     factor: 0.001,
-    summary: 'a get of {{ $labels.cache }} takes {{ $value | humanizeDuration }} in the mean',
+    summary: 'a get of {{ $labels.cache }} takes {{ $value | humanizeDuration }} on average',
   },
   load_error_ratio: {
     name: 'FailingLoads',
@@ -76,7 +76,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: RECORDED.loadErrors.name,
     compare: '>',
     and: `${RECORDED.loads.name} * 300 >= 20`,
-    summary: '{{ $value | humanizePercentage }} of the loads of {{ $labels.cache }} fail',
+    summary: '{{ $value | humanizePercentage }} of loads of {{ $labels.cache }} fail',
   },
   regression: {
     name: 'SlowerGets',
@@ -84,7 +84,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: `${RECORDED.meanGet.name} / clamp_min(${RECORDED.meanGetOfAnHour.name}, 0.001)`,
     compare: '>',
     and: ENOUGH,
-    summary: 'a get of {{ $labels.cache }} takes {{ $value | humanize }} times what it took in the last hour',
+    summary: 'a get of {{ $labels.cache }} takes {{ $value | humanize }} times as long as in the last hour',
   },
   p95_regression: {
     name: 'SlowerP95',
@@ -108,7 +108,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     for: '30s',
     value: `max by (cache, tier) (${METRICS.breaker.name}{state="open"})`,
     compare: '>=',
-    summary: 'the tier {{ $labels.tier }} of {{ $labels.cache }} is left out',
+    summary: 'the tier {{ $labels.tier }} of {{ $labels.cache }} is bypassed',
   },
   ledger_down: {
     name: 'LedgerDown',
@@ -122,7 +122,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     for: '1m',
     value: `sum by (cache) (${METRICS.ledgerPending.name}) + sum by (cache) (increase(${METRICS.busGaps.name}[5m]))`,
     compare: '>=',
-    summary: 'invalidations of {{ $labels.cache }} wait for the ledger, or were missed and memory was dropped for it',
+    summary: 'invalidations of {{ $labels.cache }} are waiting for the ledger, or some were missed and memory was dropped',
   },
   late_node: {
     name: 'SilentProcess',

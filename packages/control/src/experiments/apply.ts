@@ -24,7 +24,8 @@ export async function changeOf(control: Control, { cache_name: cache, plan, kind
     kind === 'keys'
       ? { ...(ttl_seconds !== undefined && { ttl_seconds }), ...(refresh_ahead !== undefined && { refresh_ahead }) }
       : { ...(memory?.policy !== undefined && { policy: memory.policy }), ...(await sizeOf(control, cache, memory?.factor ?? 1)) }
-  if (Object.keys(change).length === 0) throw new Problem(422, 'nothing_to_change', `${arm} is what is there: there is nothing to set`)
+  if (Object.keys(change).length === 0)
+    throw new Problem(422, 'nothing_to_change', `${arm} is the current setting: there is nothing to apply`)
   return change
 }
 
@@ -35,7 +36,7 @@ async function sizeOf(control: Control, cache: string, factor: number): Promise<
   const { max_entries, max_size_mb } = isRecord(memory) ? memory : {}
   if (typeof max_size_mb === 'number') return { max_bytes: Math.max(1, Math.round(max_size_mb * MEGABYTE * factor)) }
   if (typeof max_entries === 'number') return { max_entries: Math.max(1, Math.round(max_entries * factor)) }
-  throw new Problem(422, 'no_size', `the memory of ${cache} has no limit that could be another one`)
+  throw new Problem(422, 'no_size', `the memory of ${cache} has no limit that could be changed`)
 }
 
 const MEGABYTE = 1024 * 1024

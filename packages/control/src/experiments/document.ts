@@ -23,7 +23,7 @@ export const judgement = z.object({
       keys: count,
       verdict: z.enum(VERDICTS),
       why: z.string().nullable(),
-      gain: difference.nullable().describe('of the metric, per read: above 0 is better'),
+      gain: difference.nullable().describe('the metric per read: above 0 is better'),
       hit_ratio: difference.nullable(),
       loads: difference.nullable(),
       slow: difference.nullable(),
@@ -45,13 +45,13 @@ export const experimentDocument = z.object({
   decided: z
     .object({ at: instant, verdict: z.enum(VERDICTS), winner: z.string().nullable(), text: z.string() })
     .nullable()
-    .describe('the first verdict that was sure'),
+    .describe('the first significant verdict'),
   course: z.array(z.object({ at: instant, arms: z.array(range.nullable()) })).describe('how the intervals have narrowed'),
   nodes: z.array(z.object({ node: z.string(), error: z.string().nullable() })),
   applied: z
     .object({ arm: z.string(), at: instant, change, undo: change, is_undone: z.boolean() })
     .nullable()
-    .describe('what was set for all keys of it, until the processes end'),
+    .describe('what was applied to all keys, until the processes end'),
 })
 export type ExperimentDocument = z.output<typeof experimentDocument>
 

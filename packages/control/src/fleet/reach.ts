@@ -8,7 +8,7 @@ export function namespacesFor({ namespaces, name }: Principal, cache: string, as
   const isWhole = namespaces === undefined || namespaces.includes(cache)
   if (asked === undefined) return isWhole ? undefined : namespaces
   if (isWhole || namespaces.includes(asked)) return [asked]
-  throw new Problem(403, 'forbidden', `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is none of them`)
+  throw new Problem(403, 'forbidden', `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is not one of them`)
 }
 
 /** One by its name, or all that a process runs. @throws Problem 404 where there is no such cache, or none at all */
@@ -37,7 +37,7 @@ const unknownCache = (asked: string, names: readonly string[]): Problem =>
 export function oneCache(control: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): string {
   const [first, ...more] = cachesFor(control, principal, asked)
   if (first !== undefined && more.length === 0) return first
-  throw new Problem(422, 'cache_name_missing', `there are several caches: say cache_name, one of ${[first, ...more].join(', ')}`, {
+  throw new Problem(422, 'cache_name_missing', `there are several caches: set cache_name to one of ${[first, ...more].join(', ')}`, {
     errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
   })
 }

@@ -70,7 +70,7 @@ async function answer(options: AppOptions, route: Route, request: Request, param
     response = toResponse(await run(options, route, request, params, requestId))
   } catch (error) {
     if (!(error instanceof Problem)) options.onError(error)
-    const problem = error instanceof Problem ? error : new Problem(500, 'internal', 'something went wrong here, and was noted')
+    const problem = error instanceof Problem ? error : new Problem(500, 'internal', 'an internal error occurred and was logged')
     response = problemReply(problem, requestId)
   }
   return finish(response, requestId, performance.now() - began)
@@ -110,7 +110,7 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
     throw new Problem(
       403,
       'csrf',
-      `a write of a session needs the header ${WRITE_HEADER.name}: ${WRITE_HEADER.value}, from a page of the same origin`,
+      `a write within a session needs the header ${WRITE_HEADER.name}: ${WRITE_HEADER.value}, from a page of the same origin`,
     )
   // Nothing has such a name.
   if (Object.entries(params).some(([name, value]) => name !== 'key' && !isStorable(value)))
@@ -143,14 +143,14 @@ async function signIn(options: AppOptions, request: Request): Promise<Principal>
   if (principal !== undefined) return principal
   const isGiven = request.headers.get('authorization') !== null || (await secretIn(options.control.store, request)) !== undefined
   if (isGiven) options.refusals.count()
-  const why = isGiven ? 'this credential is not known here, has expired, or was revoked' : 'no credential was given'
+  const why = isGiven ? 'this credential is unknown, expired or revoked' : 'no credential was given'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {
     headers: { 'WWW-Authenticate': 'Bearer realm="millpond"' },
   })
 }
 
 async function bodyText(request: Request): Promise<string> {
-  const tooLarge = new Problem(413, 'too_large', `the body has more than ${MAX_BODY_BYTES} bytes: send less at a time`)
+  const tooLarge = new Problem(413, 'too_large', `the body exceeds ${MAX_BODY_BYTES} bytes: send less at a time`)
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge
   const parts: Uint8Array[] = []
   let bytes = 0
@@ -164,12 +164,12 @@ async function bodyText(request: Request): Promise<string> {
     throw new Problem(
       400,
       'body_lost',
-      'a body was announced and nothing of it came: mount the control plane before what parses bodies, or send none',
+      'the request announced a body but none arrived: mount the control plane before any body parser, or send no body',
     )
   try {
     return UTF_8.decode(Buffer.concat(parts))
   } catch {
-    throw new Problem(400, 'malformed', 'the body is not UTF-8, as JSON is: names in it would be others than were meant')
+    throw new Problem(400, 'malformed', 'the body is not UTF-8: encode the JSON as UTF-8')
   }
 }
 

@@ -12,7 +12,7 @@ export function batchRoute(ask: (request: Request) => Promise<Response>, begun: 
   return defineRoute({
     method: 'POST',
     path: 'batch/',
-    summary: 'Up to 20 GETs in one request: each is answered, counted and permitted as it would be alone',
+    summary: 'Run up to 20 GETs in one request: each is authorised, counted and answered as if sent alone',
     scope: 'any',
     rate: 'read',
     body: z.strictObject({
@@ -20,16 +20,16 @@ export function batchRoute(ask: (request: Request) => Promise<Response>, begun: 
         .array(z.string().min(1).max(20_000))
         .min(1)
         .max(MOST)
-        .describe('paths below the base, with their queries: metrics/summary/, alerts/?state=firing'),
+        .describe('paths below the base with their query strings: metrics/summary/, alerts/?state=firing'),
     }),
     answers: {
       200: {
-        description: 'In the order in which they were asked',
+        description: 'In the order of the request',
         schema: z.object({
           answers: z.array(
             z.object({
               status: z.number(),
-              body: z.unknown().describe('the answer, or the problem; null for what is not JSON'),
+              body: z.unknown().describe('the answer or the problem; null if it is not JSON'),
               request_id: z.string(),
               retry_after: z.string().nullable(),
             }),

@@ -83,23 +83,21 @@ async function take(store: Store, named: Named, bodyHash: string): Promise<Reply
       .where('key', '=', named.key)
       .executeTakeFirstOrThrow()
     if (held.body_hash !== bodyHash)
-      throw new Problem(422, 'idempotency_key_reused', 'this Idempotency-Key came with another body before: take a new one')
+      throw new Problem(422, 'idempotency_key_reused', 'this Idempotency-Key was used with a different body: use a new one')
     if (held.state === 'done' && held.status === SHOWN_ONCE)
-      throw new Problem(
-        409,
-        'shown_once',
-        'this was done with the first call, whose answer held a secret: it is shown once; make another one with a new key',
-      )
+      throw new Problem(409, 'shown_once', 'the first call succeeded, and its secret is shown only once: create another one with a new key')
     if (held.state === 'done' && held.status !== null) {
       const headers: Record<string, string> = { ...JSON.parse(held.headers ?? '{}'), 'Idempotency-Replayed': 'true' }
       return { status: held.status, headers, ...(held.body === null ? {} : { body: JSON.parse(held.body) }) }
     }
     if (held.state === 'running' && held.lease_until > now)
-      throw new Problem(409, 'in_flight', 'the first call with this Idempotency-Key has not ended yet', { headers: { 'Retry-After': '1' } })
+      throw new Problem(409, 'in_flight', 'the first call with this Idempotency-Key is still in progress', {
+        headers: { 'Retry-After': '1' },
+      })
     throw new Problem(
       409,
       'interrupted',
-      'the first call with this Idempotency-Key was interrupted: look at what it has done, then take a new key',
+      'the first call with this Idempotency-Key was interrupted: check what it has done, then use a new key',
     )
   })
 }

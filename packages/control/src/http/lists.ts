@@ -6,8 +6,8 @@ const MOST = 200
 const USUAL = 50
 
 export const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(MOST).default(USUAL).describe(`rows a page, 1 to ${MOST}`),
-  cursor: z.string().max(200).optional().describe('next_cursor of the page before'),
+  limit: z.coerce.number().int().min(1).max(MOST).default(USUAL).describe(`rows per page, 1 to ${MOST}`),
+  cursor: z.string().max(200).optional().describe('next_cursor of the previous page'),
 })
 
 export const page = <T extends z.ZodType>(row: T) =>
@@ -18,8 +18,8 @@ export function readCursor(cursor: string | undefined, list: string): number | u
   if (cursor === undefined) return undefined
   const [name, at] = decode(cursor)
   if (name !== list || !Number.isSafeInteger(at)) {
-    throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list or other filters: begin again without one', {
-      errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'take next_cursor of the page before, with the same filters' }],
+    throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list or other filters: start again without one', {
+      errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'use next_cursor of the previous page with the same filters' }],
     })
   }
   return Number(at)

@@ -28,7 +28,7 @@ export function openApi(routes: readonly Route[], base: string, version: string)
     info: {
       title: 'Millpond admin API',
       version,
-      description: 'Every path may be written without its last slash. Unknown fields are refused.',
+      description: 'The trailing slash of a path is optional. Unknown fields are rejected.',
     },
     paths,
     components: {
@@ -51,7 +51,7 @@ function operation(route: Route): Record<string, unknown> {
   return {
     operationId: `${route.method.toLowerCase()}_${route.path.replaceAll(/[^\w]+/g, '_').replace(/_$/, '')}`,
     summary: route.summary,
-    description: route.scope === 'any' ? 'For everybody who is signed in.' : `Needs the permission \`${route.scope}\`.`,
+    description: route.scope === 'any' ? 'For every signed-in user.' : `Needs the permission \`${route.scope}\`.`,
     'x-permission': route.scope,
     parameters: [...inPath, ...(route.query === undefined ? [] : parameters(route.query))],
     ...(route.body === undefined

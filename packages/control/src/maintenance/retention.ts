@@ -11,8 +11,8 @@ const DAY_MS = 86_400_000
 const NAME = 'retention'
 
 export const retention = z.strictObject({
-  days: z.number().min(1).max(3650).default(30).describe('what has ended longer ago is removed; figures go after 30 days at the latest'),
-  is_automatic: z.boolean().default(true).describe('once a day; false: by maintenance/cleanup/ alone'),
+  days: z.number().min(1).max(3650).default(30).describe('records that ended longer ago are removed; figures after at most 30 days'),
+  is_automatic: z.boolean().default(true).describe('remove them once a day; false: only by maintenance/cleanup/'),
 })
 export type Retention = z.output<typeof retention>
 

@@ -18,5 +18,5 @@ export const EXPERIMENT_REQUESTS: MetricDefinition = {
   name: 'millpond_experiment_requests_total',
   kind: 'counter',
   labels: ['cache', 'arm'],
-  help: 'Reads of each arm of the experiment that runs, since its arms differ.',
+  help: 'Reads of each arm of the running experiment since its arms began to differ.',
 }

@@ -106,7 +106,7 @@ function latency(window: Point | undefined): HealthPart {
 /** All of it with a breaker open or the ledger away, else at one failing call in twenty. */
 function errors(window: Point | undefined, nodes: Sight['nodes']): HealthPart {
   const reports = nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
-  if (reports.length === 0) return unknown('errors', 20, 0, 'no node reports')
+  if (reports.length === 0) return unknown('errors', 20, 0, 'no node is reporting')
   const open = reports.flatMap(({ tiers }) => tiers.filter(({ breaker }) => breaker === 'open')).map(({ name }) => name)
   if (open.length > 0) return part('errors', 20, 1, 0, 1, `the breaker of ${[...new Set(open)].join(', ')} is open`)
   if (reports.some(({ ledger }) => !ledger.is_up)) return part('errors', 20, 1, 0, 1, 'the ledger does not answer')
@@ -126,7 +126,7 @@ function young(window: Point | undefined): HealthPart {
 }
 
 function staleness(nodes: Sight['nodes'], unseen: string | undefined): HealthPart {
-  if (nodes.length === 0) return unknown('invalidation_lag', 10, 0, 'no node reports')
+  if (nodes.length === 0) return unknown('invalidation_lag', 10, 0, 'no node is reporting')
   if (unseen !== undefined) return unknown('invalidation_lag', 10, 0, `other processes are not seen: ${unseen}`)
   const late = nodes.filter(({ isLate }) => isLate).map(({ id }) => id)
   const pending = nodes.reduce((all, { report }) => all + (report?.ledger.pending ?? 0), 0)
@@ -136,7 +136,7 @@ function staleness(nodes: Sight['nodes'], unseen: string | undefined): HealthPar
 
 /** All of it at five times the usual. */
 function refill(window: Point | undefined, { loadsPerSecond }: Usual): HealthPart {
-  if (window === undefined || loadsPerSecond === undefined) return unknown('refill', 10, null, 'what is usual is known after ten minutes')
+  if (window === undefined || loadsPerSecond === undefined) return unknown('refill', 10, null, 'the usual value is known after ten minutes')
   const now = (window.counters.loads ?? 0) / Math.max(window.seconds, 1)
   const times = now / Math.max(loadsPerSecond, 1)
   return part(

@@ -41,14 +41,14 @@ export async function askInsight<T extends Told>(
       501,
       'not_available',
       topic === 'prediction'
-        ? `nothing is predicted of ${cache}: createInsight({ caches, usagePrediction: true }), or predictiveLoading, in its process`
-        : `no insight watches ${cache}: createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
+        ? `nothing predicts for ${cache}: use createInsight({ caches, usagePrediction: true }) or predictiveLoading in its process`
+        : `no insight watches ${cache}: use createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
     )
   throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${rows[0]?.error ?? 'none is running'}`)
 }
 
-const NOT_WATCHED = 'nobody watches there'
-const NOT_PREDICTED = 'nothing is predicted there'
+const NOT_WATCHED = 'insight is not running there'
+const NOT_PREDICTED = 'prediction is not running there'
 
 /** The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say so counts against it. */
 export function agreedOn(rows: readonly NodeSays<NonNullable<Answered['analyze']>>[]): Agreed[] {

@@ -35,7 +35,7 @@ export async function entriesOf(
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left')
       const [first] = silent
       if (first !== undefined && silent.length === replies.length)
-        throw new Problem(503, 'no_node', `no process of ${cache} says what answers ${url}: ${first.error ?? first.status}`)
+        throw new Problem(503, 'no_node', `no process of ${cache} knows what answers ${url}: ${first.error ?? first.status}`)
       // What lies in a shared tier the others know; what it alone holds, nobody does.
       isExact &&= silent.length === 0
       for (const { namespace: space, key } of replies.flatMap(({ body: said }) => said?.entries ?? []))

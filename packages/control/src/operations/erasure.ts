@@ -23,23 +23,23 @@ const keyText = z.string().min(1).max(16_384)
 
 /** What `erasures/` takes. */
 export const erasureBody = z.strictObject({
-  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may touch'),
+  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may change'),
   namespace: z
     .string()
     .max(128)
     .optional()
-    .describe('of tags and keys; default: all that is open anywhere. A tenant is erased in all of them'),
-  tenant: text.optional().describe('all of a tenant; its keys are destroyed where it has its own'),
-  tags: z.array(text).min(1).max(1000).optional().describe('what carries one of them, and what was computed from it'),
+    .describe('for tags and keys; default: every namespace open in any process. A tenant is erased in all of them'),
+  tenant: text.optional().describe('everything of a tenant; if it has its own encryption keys, they are destroyed'),
+  tags: z.array(text).min(1).max(1000).optional().describe('entries that carry one of them, and whatever was computed from those entries'),
   keys: z
     .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
     .min(1)
     .max(10_000)
     .optional(),
-  reason: z.string().max(1000).optional().describe('such as the number of the request: goes into the audit, so name nobody'),
+  reason: z.string().max(1000).optional().describe('such as a request number: it is stored in the audit, so name no person'),
   dry_run: z.boolean().default(false),
-  plan_id: z.string().max(64).optional().describe('of an earlier plan: its subject, nothing else'),
-  confirm: text.optional().describe('the text that the plan asks for'),
+  plan_id: z.string().max(64).optional().describe('of an earlier plan: only the subject of that plan is erased'),
+  confirm: text.optional().describe('the text requested by the plan'),
 })
 export type ErasureBody = z.output<typeof erasureBody>
 
@@ -51,9 +51,9 @@ export const erasurePlan = z.object({
     z.object({
       cache_name: z.string(),
       namespaces: z.array(z.string()),
-      entries: z.number().describe("in the processes' memory: what lies in tiers is found when they are searched"),
+      entries: z.number().describe('in the memory of the processes: entries in tiers are found when the tiers are searched'),
       by_namespace: z.record(z.string(), z.number()),
-      silent: z.array(z.string()).describe('processes that did not answer: what only they have open is not looked through'),
+      silent: z.array(z.string()).describe('processes that did not answer: namespaces open only there are not searched'),
     }),
   ),
   confirm: z.string(),
@@ -66,7 +66,7 @@ export async function planErasure(control: Control, principal: Principal, body: 
   const caches = cachesFor(control, principal, body.cache_name)
   const foreign = caches.find((cache) => !mayTouch(principal, cache))
   if (foreign !== undefined)
-    throw new Problem(403, 'forbidden', `${principal.name} is limited to a part of ${foreign}: an erasure looks through all of it`)
+    throw new Problem(403, 'forbidden', `${principal.name} is limited to a part of ${foreign}: an erasure searches all of it`)
   const now = await control.store.now()
   const plan: ErasurePlan = {
     id: newId(PREFIX),
@@ -85,7 +85,7 @@ export async function planErasure(control: Control, principal: Principal, body: 
 function subjectOf({ tenant, tags, keys }: ErasureBody): AskedSubject {
   const given = [tenant, tags, keys].filter((one) => one !== undefined)
   if (given.length !== 1)
-    throw invalid([{ pointer: '', code: 'one_subject', detail: 'name one subject: a tenant, tags or keys; for two, erase twice' }])
+    throw invalid([{ pointer: '', code: 'one_subject', detail: 'name one subject: a tenant, tags or keys; for two subjects, erase twice' }])
   return {
     ...(tenant !== undefined && { tenant }),
     ...(tags !== undefined && { tags }),
@@ -134,7 +134,7 @@ export async function runErasure(
     throw new Problem(
       409,
       'needs_confirmation',
-      `an erasure cannot be undone: look at the plan, then send its plan_id with "confirm": ${JSON.stringify(plan.confirm)}`,
+      `an erasure cannot be undone: check the plan, then send its plan_id with "confirm": ${JSON.stringify(plan.confirm)}`,
       { extra: { plan } },
     )
   await control.store.read.deleteFrom('plans').where('id', '=', plan.id).execute()
@@ -158,10 +158,10 @@ export async function runErasure(
 
 /** What an erasure in caches does not reach. */
 const REMAINS = [
-  'the audit, whose rows of earlier invalidations and looks at values name keys: it is a chain',
-  'requests of earlier operations that named keys, until they are too old to be kept (maintenance/retention/)',
-  'what servers keep for themselves: logs, backups, replicas that are behind',
-  'copies beyond these caches: a CDN, browsers, the source itself',
+  'the audit, whose rows about earlier invalidations and viewed values name keys: it is a hash chain',
+  'requests of earlier operations that named keys, until their retention ends (maintenance/retention/)',
+  'what the servers keep themselves: logs, backups, lagging replicas',
+  'copies outside these caches: a CDN, browsers, the source itself',
 ]
 
 export interface CacheErased {
@@ -317,11 +317,15 @@ async function storedPlan(control: Control, principal: Principal, body: ErasureB
         .where('expires_at', '>', await control.store.now())
         .executeTakeFirst()
     : undefined
-  if (row === undefined) throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
+  if (row === undefined) throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
   const extra = (['tenant', 'tags', 'keys', 'namespace', 'cache_name'] as const).filter((name) => body[name] !== undefined)
   if (extra.length > 0)
     throw invalid(
-      extra.map((name) => ({ pointer: `/${name}`, code: 'with_plan', detail: 'the plan says it: leave it out beside plan_id' })),
+      extra.map((name) => ({
+        pointer: `/${name}`,
+        code: 'with_plan',
+        detail: 'the plan already contains it: leave it out when you send plan_id',
+      })),
     )
   const plan = erasurePlan.parse(JSON.parse(row.document))
   if (!plan.caches.every(({ cache_name }) => mayTouch(principal, cache_name))) throw notFound(`erasure plan ${plan.id}`)

@@ -28,7 +28,8 @@ export function checkPace(pace: number | undefined, criteria: AskedCriteria): vo
       {
         pointer: '/pace_per_s',
         code: 'not_by_key',
-        detail: 'a pace is of keys or urls: tags, patterns and models take effect at once. To spare the source, say "mode": "soft"',
+        detail:
+          'a pace applies only to keys or urls: tags, patterns and models take effect at once. To spare the source, use "mode": "soft"',
       },
     ])
   const slices = Math.ceil((criteria.keys?.length ?? 0) / pace)
@@ -37,7 +38,7 @@ export function checkPace(pace: number | undefined, criteria: AskedCriteria): vo
       {
         pointer: '/pace_per_s',
         code: 'too_slow',
-        detail: `${criteria.keys?.length} keys at ${pace} a second take ${slices} s: ${MOST_SLICES} s are the most, so name fewer keys or a higher pace`,
+        detail: `${criteria.keys?.length} keys at ${pace} a second take ${slices} s: ${MOST_SLICES} s is the maximum, so name fewer keys or a higher pace`,
       },
     ])
 }
@@ -58,7 +59,7 @@ export async function checkTiers(control: Control, caches: readonly string[], ti
         {
           pointer: '/tiers',
           code: 'tier_left_out',
-          detail: `${missing.join(', ')} would bring the old value back to the tiers above: leave tiers out, or name all of them`,
+          detail: `${missing.join(', ')} would bring the old value back into the tiers above: leave tiers out, or name all of them`,
         },
       ])
   }
@@ -69,7 +70,7 @@ export function cdnPlan(control: Control, principal: Principal, { tags = [], all
   const targets: CdnTarget[] = all === true ? [{ kind: 'everything' }] : [...urls, ...tags.map((tag): CdnTarget => ({ kind: 'tag', tag }))]
   if (targets.length === 0)
     throw invalid([
-      { pointer: '/propagate_cdn', code: 'no_cdn_target', detail: 'keys, patterns and models name nothing at a CDN: name urls or tags' },
+      { pointer: '/propagate_cdn', code: 'no_cdn_target', detail: 'a CDN does not know keys, patterns or models: name urls or tags' },
     ])
   try {
     return { targets, takes_ms: cdn.forecast(targets) }
@@ -81,7 +82,7 @@ export function cdnPlan(control: Control, principal: Principal, { tags = [], all
 /** @throws Problem 422 without a CDN, 403 for who may not purge it */
 export function refuseCdn(control: Control, principal: Principal): ControlCdn {
   const cdn = cdnOf(control.cdn, 422)
-  if (!may(principal, 'cdn:purge')) throw new Problem(403, 'forbidden', 'to purge the CDN needs the permission cdn:purge')
+  if (!may(principal, 'cdn:purge')) throw new Problem(403, 'forbidden', 'purging the CDN needs the permission cdn:purge')
   if (principal.namespaces !== undefined)
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)
   return cdn

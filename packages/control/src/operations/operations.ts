@@ -98,7 +98,7 @@ export class Operations {
       await this.#end(id, given, who, outcome)
     } catch (error) {
       const detail =
-        error instanceof Problem ? { error: error.message, code: error.code } : { error: 'something went wrong here, and was noted' }
+        error instanceof Problem ? { error: error.message, code: error.code } : { error: 'an internal error occurred and was logged' }
       await this.#end(id, given, who, { state: 'failed', result: detail })
       throw error
     } finally {

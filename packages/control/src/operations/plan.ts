@@ -27,14 +27,14 @@ const keys = z.array(z.union([keyText, z.array(z.union([z.string(), z.number(), 
 
 /** What `invalidate_keys/` and `plan/` take. */
 export const invalidationBody = z.strictObject({
-  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may touch'),
+  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may change'),
   namespace: z.string().max(128).optional().describe('default: all of the cache'),
-  keys: keys.optional().describe('as code writes them; a tuple as an array, or as the text of one'),
+  keys: keys.optional().describe('as written in code; a tuple as an array or as its string form'),
   tags: z.array(text).max(1000).optional(),
   pattern: z
     .union([text, z.array(text).min(1).max(16)])
     .optional()
-    .describe('a glob such as user:*, or a regular expression that begins with ^; or a list of them'),
+    .describe('a glob such as user:*, a regular expression that begins with ^, or a list of them'),
   model: z.string().min(1).max(200).optional(),
   id: z
     .union([z.string().max(200), z.number()])
@@ -45,33 +45,29 @@ export const invalidationBody = z.strictObject({
     .min(1)
     .max(MOST_URLS)
     .optional()
-    .describe('absolute, as their clients ask: the entries that answer them, by the HTTP cache or as the application registered'),
-  organization: z.string().min(1).max(200).optional().describe('by name or id, as the application registered its organisations'),
-  cache_type: z.string().min(1).max(128).optional().describe('as the application registered it: strategic, response, ...; all'),
-  all: z.literal(true).optional().describe('everything of the namespaces; needs purge:all'),
-  mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are loaded anew'),
+    .describe(
+      'absolute, as clients request them: matches the entries that answer them, according to the HTTP cache or as registered by the application',
+    ),
+  organization: z.string().min(1).max(200).optional().describe('by name or id, as registered by the application'),
+  cache_type: z.string().min(1).max(128).optional().describe('as registered by the application: strategic, response, ...; or all'),
+  all: z.literal(true).optional().describe('everything in the namespaces; needs purge:all'),
+  mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are reloaded'),
   tiers: z
     .array(z.string().min(1).max(64))
     .min(1)
     .optional()
-    .describe('all of the cache, or none: what is left out would bring old values back'),
-  pace_per_s: z
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe('so many keys a second, where keys or urls are named; default: all at once'),
+    .describe('all tiers of the cache, or none: a tier left out would bring old values back'),
+  pace_per_s: z.number().int().min(1).max(100_000).optional().describe('keys per second, if keys or urls are named; default: all at once'),
   propagate_cdn: z
     .boolean()
     .default(false)
-    .describe('purge urls, tags or everything at the connected CDN too; a cache with an outlet to it does so by itself'),
+    .describe('also purge urls, tags or everything at the connected CDN; a cache with an outlet to the CDN does so by itself'),
   reason: z.string().max(1000).optional(),
   dry_run: z.boolean().default(false),
-  scan: z.boolean().default(false).describe('count in every tier by listing it: exact, and costly there'),
-  max_keys: z.number().int().min(0).optional().describe('refuse where the plan has more'),
-  plan_id: z.string().max(64).optional().describe('of an earlier plan: its criteria, nothing else'),
-  confirm: text.optional().describe('the text that the plan asks for'),
+  scan: z.boolean().default(false).describe('count in every tier by listing it: exact but expensive'),
+  max_keys: z.number().int().min(0).optional().describe('reject a plan with more keys'),
+  plan_id: z.string().max(64).optional().describe('of an earlier plan: only the criteria of that plan are used'),
+  confirm: text.optional().describe('the text requested by the plan'),
 })
 export type InvalidationBody = z.output<typeof invalidationBody>
 
@@ -121,7 +117,7 @@ export async function planInvalidation(control: Control, principal: Principal, b
   const criteria = byName === undefined ? criteriaOf(body, byUrl) : criteriaByName(body, [...byName.values()])
   const cdn = body.propagate_cdn ? cdnPlan(control, principal, criteria, body.urls) : null
   if (criteria.all === true && !may(principal, 'purge:all'))
-    throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all: name keys, tags or a pattern')
+    throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all: name keys, tags or a pattern')
   const caches = byName === undefined ? cachesFor(control, principal, body.cache_name) : [...byName.keys()]
   checkPace(body.pace_per_s, criteria)
   await checkTiers(control, caches, body.tiers)
@@ -187,7 +183,11 @@ function criteriaByName(body: InvalidationBody, found: readonly Target[]): Asked
   const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'plan_id'] as const).filter((name) => body[name] !== undefined)
   if (beside.length > 0)
     throw invalid(
-      beside.map((name) => ({ pointer: `/${name}`, code: 'with_name', detail: 'an organisation or cache type says it: leave it out' })),
+      beside.map((name) => ({
+        pointer: `/${name}`,
+        code: 'with_name',
+        detail: 'an organisation or cache type already determines it: leave it out',
+      })),
     )
   if (found.some(({ tags }) => tags === null)) return { all: true }
   return { tags: [...new Set(found.flatMap(({ tags }) => tags ?? []))] }
@@ -244,12 +244,12 @@ async function planOfList(
 export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
   const { guard: held, isCut = false } = plan
   const count = isCut ? Number.POSITIVE_INFINITY : plan.keys
-  const told = isCut ? `${plan.keys} keys that were counted in time, and perhaps more` : `${count} keys`
+  const told = isCut ? `${plan.keys} keys counted in time, and perhaps more` : `${count} keys`
   if (principal.maxKeys !== undefined && count > principal.maxKeys)
     throw new Problem(
       403,
       'over_limit',
-      `the plan has ${told}, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask somebody else`,
+      `the plan has ${told}, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask someone with a higher limit`,
       {
         extra: { plan: shownPlan(plan) },
       },
@@ -262,7 +262,7 @@ export function guard(principal: Principal, plan: StoredPlan, body: Invalidation
     throw new Problem(
       409,
       'needs_confirmation',
-      `the plan has ${told}: look at it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
+      `the plan has ${told}: check it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
       {
         extra: { plan: shownPlan(plan) },
       },
@@ -277,7 +277,7 @@ export async function storedPlan(control: Control, principal: Principal, body: I
     .where('id', '=', body.plan_id?.startsWith('plan_') === true ? body.plan_id : '')
     .where('expires_at', '>', await control.store.now())
     .executeTakeFirst()
-  if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
+  if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
   const plan: StoredPlan = JSON.parse(row.document)
   const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'organization', 'cache_type', 'namespace', 'cache_name'] as const
   const beside = ['tiers', 'pace_per_s'] as const
@@ -285,12 +285,16 @@ export async function storedPlan(control: Control, principal: Principal, body: I
   if (body.propagate_cdn) extra.push('propagate_cdn')
   if (extra.length > 0)
     throw invalid(
-      extra.map((name) => ({ pointer: `/${name}`, code: 'with_plan', detail: 'the plan says it: leave it out beside plan_id' })),
+      extra.map((name) => ({
+        pointer: `/${name}`,
+        code: 'with_plan',
+        detail: 'the plan already contains it: leave it out when you send plan_id',
+      })),
     )
   if (plan.cdn !== null) refuseCdn(control, principal)
   // Whoever runs it answers for it: the plan may be another's.
   if (plan.criteria.all === true && !may(principal, 'purge:all'))
-    throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all')
+    throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all')
   const mine = plan.caches.every(({ cache_name, namespaces }) => {
     const allowed = namespacesFor(principal, cache_name, undefined)
     return allowed === undefined || namespaces?.every((name) => allowed.includes(name)) === true

@@ -79,12 +79,12 @@ const nothingRegistered = (): Problem =>
   new Problem(
     422,
     'nothing_registered',
-    'no application has registered its organisations, cache types, views or endpoints: attach(cache, { application }) does, and cache.warming.register',
+    'no application has registered its organisations, cache types, views or endpoints: use attach(cache, { application }) or cache.warming.register',
   )
 
 /** What `warming/warm_registered/` takes. */
 export const registeredDocument = z.strictObject({
-  cache_name: z.string().max(128).optional().describe('may be left out where one cache knows the names'),
+  cache_name: z.string().max(128).optional().describe('optional if only one cache knows the names'),
   model: z.string().min(1).max(200).optional(),
   view: z.string().min(1).max(200).optional(),
   api: z.string().min(1).max(200).optional(),
@@ -93,7 +93,7 @@ export const registeredDocument = z.strictObject({
   cache_type: z.string().min(1).max(128).optional(),
   concurrency: z.number().int().min(1).max(64).default(4),
   rate_per_second: z.number().positive().max(100_000).optional(),
-  force: z.boolean().default(false).describe('also what is there and fresh'),
+  force: z.boolean().default(false).describe('also reload entries that are fresh'),
   reason: z.string().max(1000).optional(),
 })
 export type RegisteredDocument = z.output<typeof registeredDocument>
@@ -112,7 +112,7 @@ export async function runRegistered(
     throw new Problem(
       403,
       'forbidden',
-      `${principal.name} is limited to a part of ${cache}: what an application registered may warm all of it`,
+      `${principal.name} is limited to a part of ${cache}: what an application has registered may warm all of it`,
     )
   const { reason, ...request } = document
   const asked: Omit<Asked<'warm_named'>, 'wait_ms'> = {
@@ -168,14 +168,14 @@ async function holderOf(control: Control, principal: Principal, document: Regist
     throw new Problem(
       422,
       'unknown_name',
-      `nobody has registered that: there ${names.length === 0 ? 'is none' : `are ${[...new Set(names)].join(', ')}`}`,
+      `that is not registered: there ${names.length === 0 ? 'is none' : `are ${[...new Set(names)].join(', ')}`}`,
     )
   }
   if (more.length > 0)
     throw new Problem(
       422,
       'cache_name_missing',
-      `several caches know that: say cache_name, one of ${[one, ...more].map(({ cache }) => cache).join(', ')}`,
+      `several caches have that: set cache_name to one of ${[one, ...more].map(({ cache }) => cache).join(', ')}`,
     )
   return one
 }

@@ -12,15 +12,15 @@ import { runWarming, warmingDocument } from './warming.ts'
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
 export const warmingSchedule = z.strictObject({
-  every: z.string().max(40).optional().describe("from the beginning of one run to that of the next: '4h'"),
-  cron: z.string().max(200).optional().describe("or a line of cron: '0 3 * * *'"),
-  timezone: z.string().max(64).optional().describe('of cron and windows; default UTC'),
+  every: z.string().max(40).optional().describe("time from the start of one run to the start of the next: '4h'"),
+  cron: z.string().max(200).optional().describe("or a cron expression: '0 3 * * *'"),
+  timezone: z.string().max(64).optional().describe('for cron and windows; default UTC'),
   windows: z
     .array(z.strictObject({ from: z.string().max(5), to: z.string().max(5), days: z.array(z.enum(DAYS)).min(1).optional() }))
     .min(1)
     .max(20)
     .optional()
-    .describe('runs within these hours only, such as { from: "22:00", to: "06:00" }'),
+    .describe('run only within these hours, such as { from: "22:00", to: "06:00" }'),
 })
 export type WarmingSchedule = z.output<typeof warmingSchedule>
 

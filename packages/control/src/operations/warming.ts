@@ -11,14 +11,14 @@ const keyText = z.string().min(1).max(16_384)
 /** What a plan of warming says. */
 export const warmingDocument = z.strictObject({
   name: z.string().min(1).max(200).default('keys'),
-  cache_name: z.string().max(128).optional().describe('may be left out where there is one cache'),
+  cache_name: z.string().max(128).optional().describe('optional if there is only one cache'),
   namespace: z.string().max(128).optional(),
   keys: z
     .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
     .min(1)
     .max(10_000),
   concurrency: z.number().int().min(1).max(64).default(8),
-  rate_per_second: z.number().positive().max(100_000).optional().describe('default: as fast as the loaders are'),
+  rate_per_second: z.number().positive().max(100_000).optional().describe('default: as fast as the loaders allow'),
   reason: z.string().max(1000).optional(),
 })
 export type WarmingDocument = z.output<typeof warmingDocument>

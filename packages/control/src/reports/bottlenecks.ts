@@ -9,7 +9,7 @@ import { number } from '../routes/words.ts'
 
 export const bottleneck = z.object({
   name: z.string(),
-  subject: z.string().describe('a tier, a namespace, a cause; empty: the whole cache'),
+  subject: z.string().describe('a tier, namespace or cause; empty: the whole cache'),
   value: z.number(),
   target: number,
   detail: z.string(),
@@ -24,21 +24,21 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
 /** By cause of a miss: what it asks for. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  cold: 'warm what matters before it is asked for: a plan of warming',
-  expired_ttl: 'a longer ttl, staleFor or refreshAhead',
-  expired_idle: 'a longer time without reads',
-  evicted_capacity: 'more memory, or another eviction policy',
-  not_admitted: 'more memory: what is asked once is not let in',
-  too_large: 'smaller values, or a larger budget',
-  invalidated_key: 'fewer writes, or writes that put the new value into the cache',
-  invalidated_tag: 'narrower tags: an invalidation by tag took what was still right',
-  invalidated_pattern: 'tags in place of patterns: a pattern takes whatever is named alike',
-  invalidated_all: 'no clear where tags would do',
-  memory_pressure: 'a larger heap, or a smaller budget for memory',
-  tier_error: 'look at the tier: it failed when it was asked',
-  breaker_open: 'look at the tier: it keeps failing, and is left out',
-  ledger_unreachable: 'look at the server that keeps the ledger',
-  epoch_changed: 'the history of the ledger was lost: does its server keep what it is given?',
+  cold: 'warm important keys before they are requested: use a warming plan',
+  expired_ttl: 'use a longer ttl, staleFor or refreshAhead',
+  expired_idle: 'use a longer idle time',
+  evicted_capacity: 'use more memory or another eviction policy',
+  not_admitted: 'use more memory: keys requested only once are not admitted',
+  too_large: 'use smaller values or a larger budget',
+  invalidated_key: 'write less often, or put the new value into the cache when you write',
+  invalidated_tag: 'use narrower tags: invalidation by tag removed values that were still correct',
+  invalidated_pattern: 'use tags instead of patterns: a pattern removes every key with a similar name',
+  invalidated_all: 'avoid clear where tags would do',
+  memory_pressure: 'use a larger heap or a smaller budget for the memory tier',
+  tier_error: 'check the tier: it failed when it was read',
+  breaker_open: 'check the tier: it keeps failing and is bypassed',
+  ledger_unreachable: 'check the server that stores the ledger',
+  epoch_changed: 'the history of the ledger was lost: check that its server is durable',
 }
 
 export function bottlenecksOf(
@@ -59,11 +59,11 @@ export function bottlenecksOf(
         subject: tier,
         value: ms,
         target,
-        detail: `a hundredth of the calls of ${tier} takes ${ms.toFixed(1)} ms or more`,
+        detail: `the p99 of calls of ${tier} is ${ms.toFixed(1)} ms or more`,
         remedy:
           tier === 'memory'
-            ? 'the process is busy: look at its CPU'
-            : 'look at the server and the way to it; promote sooner, so that memory answers',
+            ? 'the process is busy: check its CPU'
+            : 'check the server and the network; promote sooner, so that memory answers',
       })
     const calls = counters[`tier.${tier}.n`] ?? 0
     const failing = ratio(counters[`tier.${tier}.errors`] ?? 0, calls)
@@ -73,12 +73,19 @@ export function bottlenecksOf(
         subject: tier,
         value: failing,
         target: 0,
-        detail: `${percent(failing)} of the calls of ${tier} fail or come too late`,
-        remedy: 'is the server up, and its timeout long enough?',
+        detail: `${percent(failing)} of calls of ${tier} fail or time out`,
+        remedy: 'check that the server is up and the timeout is long enough',
       })
   }
   for (const name of new Set(reports.flatMap(({ tiers }) => tiers.filter(({ breaker }) => breaker === 'open').map((tier) => tier.name))))
-    found.push({ name: 'open_breaker', subject: name, value: 1, target: 0, detail: `${name} is left out now`, remedy: 'is the server up?' })
+    found.push({
+      name: 'open_breaker',
+      subject: name,
+      value: 1,
+      target: 0,
+      detail: `${name} is currently bypassed`,
+      remedy: 'check that the server is up',
+    })
   const failed = ratio(load_errors, loads)
   if (loads >= LEAST_LOADS && failed !== null && failed > 0.05)
     found.push({
@@ -86,8 +93,8 @@ export function bottlenecksOf(
       subject: '',
       value: failed,
       target: 0.05,
-      detail: `${percent(failed)} of the loads fail`,
-      remedy: 'look at the source; staleIfError serves what was there before',
+      detail: `${percent(failed)} of loads fail`,
+      remedy: 'check the source; staleIfError serves the previous value',
     })
   const young = ratio(young_evictions, reads)
   if (reads >= LEAST_READS && young !== null && young > 0.01)
@@ -96,8 +103,8 @@ export function bottlenecksOf(
       subject: '',
       value: young,
       target: 0.01,
-      detail: `${percent(young)} of the reads ask for what memory had pushed out before half its time was over`,
-      remedy: 'more memory',
+      detail: `${percent(young)} of reads ask for entries that memory evicted before half their TTL was over`,
+      remedy: 'use more memory',
     })
   const [cause, count] = Object.entries(counters)
     .flatMap(([name, n]) => (name.startsWith('cause.') ? [[name.slice(6), n] as const] : []))
@@ -109,8 +116,8 @@ export function bottlenecksOf(
       subject: cause,
       value: share,
       target: 0.05,
-      detail: `${percent(share)} of the reads miss because of ${cause}`,
-      remedy: REMEDIES[cause] ?? 'see what the cause means in the guide',
+      detail: `${percent(share)} of reads miss because of ${cause}`,
+      remedy: REMEDIES[cause] ?? 'the guide explains this cause',
     })
   const worst = spaces[0]
   const all = spaces.reduce((sum, one) => sum + one.misses, 0)
@@ -122,8 +129,8 @@ export function bottlenecksOf(
       subject: worst.name,
       value: ofAll,
       target: null,
-      detail: `${percent(ofAll)} of the misses are of ${worst.name}${loadMs === null ? '' : `, and a load takes ${loadMs.toFixed(1)} ms`}`,
-      remedy: 'begin there: millpond top --by misses',
+      detail: `${percent(ofAll)} of misses are in ${worst.name}${loadMs === null ? '' : `, and a load takes ${loadMs.toFixed(1)} ms`}`,
+      remedy: 'start there: millpond top --by misses',
     })
   return found
 }

@@ -59,7 +59,7 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
   const known = first < 0 ? [] : values.slice(first)
   const seen = known.filter((value) => value !== null).length
   const far = Math.min(horizon, known.length - LEAST_KNOWN - 2 * LEAST_TRIALS)
-  if (far < 1 || seen < LEAST_KNOWN + 2 * LEAST_TRIALS) return `${seen} steps were seen: ${LEAST_KNOWN + 2 * LEAST_TRIALS + 1} are needed`
+  if (far < 1 || seen < LEAST_KNOWN + 2 * LEAST_TRIALS) return `${seen} steps are known: ${LEAST_KNOWN + 2 * LEAST_TRIALS + 1} are needed`
   const begin = Math.max(LEAST_KNOWN, Math.min(Math.floor((known.length * 2) / 3), known.length - far - 2 * LEAST_TRIALS))
   const ends = Array.from({ length: known.length - far - begin + 1 }, (_, at) => begin + at)
   const ways = waysOf(seasons.filter((season) => begin >= 2 * season)).map((one) => ({ ...one, errors: errorsOf(one, known, ends, far) }))
@@ -68,7 +68,7 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
   const bestOf = (isNaive: boolean) =>
     ways.filter((one) => one.isNaive === isNaive).toSorted((a, b) => meanOf(a, 0, half) - meanOf(b, 0, half))[0]
   const [naive, other] = [bestOf(true), bestOf(false)]
-  if (naive === undefined) return 'nothing was seen'
+  if (naive === undefined) return 'there is no data'
   const naiveError = meanOf(naive, half, ends.length)
   const isBetter = other !== undefined && meanOf(other, 0, half) < meanOf(naive, 0, half) && meanOf(other, half, ends.length) < naiveError
   const chosen = isBetter ? other : naive
@@ -83,7 +83,7 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
     if (value === undefined || !Number.isFinite(within)) break
     steps.push({ value, low: value - within, high: value + within })
   }
-  if (steps.length === 0) return 'too much is missing of what was seen'
+  if (steps.length === 0) return 'too much of the data is missing'
   const { way, season, isNaive } = chosen
   return { way, season, isNaive, steps, error: meanOf(chosen, half, ends.length), naiveError, trials: ends.length }
 }

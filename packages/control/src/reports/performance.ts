@@ -22,37 +22,37 @@ export const performanceReport = z.object({
   cache_name: z.string(),
   from: instant,
   to: instant,
-  seconds_seen: z.number().describe('of the time asked for: the rest was not watched'),
+  seconds_seen: z.number().describe('the watched part of the requested time'),
   effectiveness: z.object({
     hits: z.number(),
     misses: z.number(),
     hit_ratio: number,
-    hit_ratio_before: number.describe('of the same time before'),
+    hit_ratio_before: number.describe('of the previous period of the same length'),
     loads: z.number(),
     load_errors: z.number(),
-    load_joins: z.number().describe('reads that waited for a load of somebody else'),
+    load_joins: z.number().describe('reads that waited for a load started by another caller'),
     stale: z.number(),
     get_avg_ms: number,
     get_p95_ms: number,
     load_avg_ms: number,
-    saved_seconds: number.describe('the hits, had each been a load'),
+    saved_seconds: number.describe('the time that the hits would have taken as loads'),
   }),
   coverage: z.object({
     organizations: z
       .array(held.extend({ scope: z.string(), held: z.array(z.string()), missing: z.array(z.string()) }))
-      .describe('as the application lists them; held: cache types that have an entry'),
+      .describe('as listed by the application; held: cache types that have an entry'),
     tenants: z.array(held),
-    is_complete: z.boolean().describe('false: memory was not walked to its end, or no process could be asked'),
+    is_complete: z.boolean().describe('false: memory was not fully scanned, or no process could be asked'),
   }),
   bottlenecks: z.array(bottleneck),
   ttl: z.object({
-    expired_ratio: number.describe('of the misses: what was there, and its time was over'),
-    evicted_ratio: number.describe('of the misses: pushed out before its time was over'),
+    expired_ratio: number.describe('share of misses whose entry had expired'),
+    evicted_ratio: number.describe('share of misses whose entry was evicted before it expired'),
     namespaces: z.array(
       z.object({
         name: z.string(),
-        expired_ratio: number.describe('of the misses since its processes began'),
-        unread_ratio: number.describe('of the entries with a time to live: past half of it, and never read'),
+        expired_ratio: number.describe('share of misses since its processes started'),
+        unread_ratio: number.describe('share of entries with a time to live that are past half of it and were never read'),
         advice: z.enum(['longer', 'shorter', 'fits', 'unknown']),
       }),
     ),
@@ -60,7 +60,7 @@ export const performanceReport = z.object({
   invalidations: z.object({
     operations: z.number(),
     patterns,
-    miss_causes: counts.describe('misses that invalidations made'),
+    miss_causes: counts.describe('misses caused by invalidations'),
     share_of_misses: number,
   }),
   growth: z.object({
@@ -70,9 +70,9 @@ export const performanceReport = z.object({
     bytes_to: number,
     bytes_per_day: number,
     max_bytes: number,
-    full_in_days: number.describe('where it grows on like this; null: it does not grow, or has no limit'),
+    full_in_days: number.describe('if it keeps growing like this; null: it does not grow, or has no limit'),
   }),
-  trends: z.array(trend).optional().describe('from day to day, and of the next day; reports that were kept before have none'),
+  trends: z.array(trend).optional().describe('from day to day, and for the next day; older reports have none'),
 })
 export type PerformanceReport = z.output<typeof performanceReport>
 

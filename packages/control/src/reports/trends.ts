@@ -21,21 +21,21 @@ const MONTH_MS = 30 * DAY_MS
 
 export const trend = z.object({
   name: z.enum(['hit_ratio', 'requests_per_second', 'loads_per_second', 'get_p95_ms', 'bytes', 'cost_per_day']),
-  now: number.describe('of the last step that was seen'),
-  per_day: range.nullable().describe('how much more with each day, and where that is in 95 of 100 cases; null: see why'),
-  direction: z.enum(['rising', 'falling', 'steady', 'unknown']).describe('steady: the interval holds 0'),
+  now: number.describe('in the last known step'),
+  per_day: range.nullable().describe('the change per day with its 95 % interval; null: see why'),
+  direction: z.enum(['rising', 'falling', 'steady', 'unknown']).describe('steady: the interval contains 0'),
   forecast: z
     .object({
-      by: z.string().describe('in words: as the last value, as at the same hour of the day before, ...'),
-      is_naive: z.boolean().describe('nothing better than that was found on the past'),
+      by: z.string().describe('the method in words: the last value, the value at the same hour of the day before, ...'),
+      is_naive: z.boolean().describe('no better method was found on past data'),
       step_seconds: z.number(),
       steps: z.array(range),
-      mean_error: z.number().describe('of such forecasts in the past; beside it that of the best naive one'),
+      mean_error: z.number().describe('error of such forecasts on past data, next to that of the best naive one'),
       naive_error: z.number(),
       trials: z.number(),
     })
     .nullable(),
-  why: z.array(z.string()).describe('what cannot be said, and why'),
+  why: z.array(z.string()).describe('what cannot be forecast, and why'),
 })
 export type Trend = z.output<typeof trend>
 
@@ -139,7 +139,7 @@ function trendOf(name: Trend['name'], figure: Figure, hours: readonly Point[], f
             trials: foreseen.trials,
           },
     why: [
-      ...(perDay === undefined ? [`not enough data for a trend: ${days.length} whole days were seen, ${LEAST_DAYS} are needed`] : []),
+      ...(perDay === undefined ? [`not enough data for a trend: ${days.length} whole days are known, ${LEAST_DAYS} are needed`] : []),
       ...(typeof foreseen === 'string' ? [`not enough data for a forecast, in steps of ${step / 60} minutes: ${foreseen}`] : []),
     ],
   }
@@ -184,7 +184,7 @@ function clamped({ value, low, high }: Interval, name: Trend['name']): Interval 
 function inWords({ way, season }: Forecast): string {
   const when = season === 168 ? 'hour of the week' : 'hour of the day'
   if (way === 'last_value') return 'as it is now'
-  if (way === 'season_ago') return `as it was at the same ${when} before`
-  if (way === 'mean_step') return 'as it is now, and on as it has moved in the mean'
-  return season === 0 ? 'as it was of late, the latest counting most' : `as it was of late, with the profile of the ${when}`
+  if (way === 'season_ago') return `as at the previous same ${when}`
+  if (way === 'mean_step') return 'as it is now, continuing at the average rate of change'
+  return season === 0 ? 'a weighted average of recent values' : `a weighted average of recent values, with the profile of the ${when}`
 }

@@ -53,15 +53,15 @@ export const sessionRoute = (routes: () => readonly Route[]): Route =>
   defineRoute({
     method: 'GET',
     path: 'session/',
-    summary: 'Who is signed in, what they may do, which routes and caches there are',
+    summary: 'Show who is signed in, what they may do, and which routes and caches exist',
     scope: 'any',
     answers: {
       200: {
         description: 'The caller',
         schema: session.extend({
           routes: z.array(z.string()).describe('GET keys/, POST batch/'),
-          caches: z.array(z.string()).describe('those that the caller may look at'),
-          now: z.iso.datetime().describe('the clock of the store: browsers have others'),
+          caches: z.array(z.string()).describe('those that the caller may see'),
+          now: z.iso.datetime().describe('the clock of the store, since browser clocks differ'),
         }),
       },
     },
@@ -79,7 +79,7 @@ export const accessRoutes: readonly Route[] = [
     method: 'POST',
     path: 'session/',
     summary:
-      'Sign a browser in with the token of this call: its cookie lasts 12 hours, and its writes need the header X-Requested-With: millpond',
+      'Sign a browser in with the token of this call: the cookie lasts 12 hours, and writes need the header X-Requested-With: millpond',
     scope: 'any',
     answersSecret: true,
     body: z.strictObject({}),
@@ -150,7 +150,7 @@ export const accessRoutes: readonly Route[] = [
     answers: { 204: { description: 'Disabled' } },
     async handle({ control, params, principal, who }) {
       const id = params.id ?? ''
-      if (id === principal.userId) throw new Problem(409, 'own_user', 'nobody can disable themselves: ask another administrator')
+      if (id === principal.userId) throw new Problem(409, 'own_user', 'you cannot disable yourself: ask another administrator')
       await control.store.write(async (tx) => {
         const { numUpdatedRows } = await tx
           .updateTable('users')
@@ -167,9 +167,9 @@ export const accessRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'tokens/',
-    summary: "The caller's tokens; with users:write everybody's",
+    summary: "List the caller's tokens, or with users:write everyone's",
     scope: 'any',
-    answers: { 200: { description: 'All of them, never the tokens themselves', schema: all(token) } },
+    answers: { 200: { description: 'All of them, never the secrets', schema: all(token) } },
     async handle({ control, principal }) {
       let rows = control.store.read
         .selectFrom('tokens')
@@ -199,14 +199,14 @@ export const accessRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'tokens/',
-    summary: 'Make a token: it is shown in this answer and never again',
+    summary: 'Create a token: it is shown only in this answer',
     scope: 'tokens:write',
     answersSecret: true,
     body: z.strictObject({
       name,
       user_id: z.string().optional().describe('default: the caller'),
-      role: z.enum(ROLES).optional().describe('make a user of this name for it, with this role: both or neither; needs users:write'),
-      scopes: z.array(z.enum(SCOPES)).min(1).optional().describe("default: all of the user's role"),
+      role: z.enum(ROLES).optional().describe('create a user with this name and role for it: give both or neither; needs users:write'),
+      scopes: z.array(z.enum(SCOPES)).min(1).optional().describe("default: every scope of the user's role"),
       expires_in_days: z.number().positive().max(3650).default(90),
     }),
     answers: {
@@ -215,17 +215,19 @@ export const accessRoutes: readonly Route[] = [
     async handle({ control, body, principal, who }) {
       const { user_id, role } = body
       if (user_id !== undefined && role !== undefined)
-        throw invalid([{ pointer: '/role', code: 'with_user', detail: 'a user that is there has its role: leave one of them out' }])
+        throw invalid([
+          { pointer: '/role', code: 'with_user', detail: 'an existing user already has a role: give user_id or role, not both' },
+        ])
       if (principal.via === 'host' && user_id === undefined && role === undefined)
         throw invalid([
           {
             pointer: '/role',
             code: 'no_user',
-            detail: 'whom the application has signed in is no user here: give role, or the user_id of one',
+            detail: 'you were signed in by the application and are not a user here: give role, or a user_id',
           },
         ])
       if (role !== undefined && !may(principal, 'users:write'))
-        throw new Problem(403, 'forbidden', 'to make a user for the token needs the permission users:write')
+        throw new Problem(403, 'forbidden', 'creating a user for the token needs the permission users:write')
       const made = await control.store.write(async (tx) => {
         const now = await control.store.now(tx)
         const userId =
@@ -252,9 +254,9 @@ export const accessRoutes: readonly Route[] = [
   defineRoute({
     method: 'DELETE',
     path: 'tokens/{id}/',
-    summary: "Revoke a token: one's own, or with tokens:write anybody's",
+    summary: 'Revoke your own token, or with tokens:write any token',
     scope: 'any',
-    answers: { 204: { description: 'Revoked: the next call with it is refused' } },
+    answers: { 204: { description: 'Revoked: the next call with it is rejected' } },
     async handle({ control, params, principal, who }) {
       const id = params.id ?? ''
       await control.store.write(async (tx) => {

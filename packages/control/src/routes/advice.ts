@@ -52,13 +52,13 @@ const analysis = sizing.extend({
   ),
   hot_keys: z.array(z.object({ tier: z.string(), keys: z.array(z.object({ key: z.string(), count: z.number(), error: z.number() })) })),
 })
-const money = z.object({ seen: z.number(), month: z.number().describe('in 30 days, if it goes on so') })
+const money = z.object({ seen: z.number(), month: z.number().describe('over 30 days at the current rate') })
 const cost = z.object({
   evidence,
-  load: z.number().nullable().describe('what a load costs'),
+  load: z.number().nullable().describe('the cost of a load'),
   stored: money,
   asked: money,
-  avoided: money.describe('loads that hits have saved'),
+  avoided: money.describe('loads saved by hits'),
   net: money,
   tiers: z.array(
     z.object({
@@ -83,8 +83,11 @@ const cost = z.object({
       stored: money,
       avoided: money,
       net: money,
-      break_even_seconds: z.number().nullable().describe('held for longer until it is read again, an entry costs more than a load'),
-      beyond: z.number().describe('of what is stored, the share that waited longer'),
+      break_even_seconds: z
+        .number()
+        .nullable()
+        .describe('an entry that is stored longer than this before its next read costs more than a load'),
+      beyond: z.number().describe('the share of stored data that waited longer'),
     }),
   ),
   actions: z.array(z.object({ id: z.string(), text: z.string(), month: range })),
@@ -96,7 +99,7 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'sizing/',
-    summary: 'Hit ratios of other sizes, policies and times to live, each process for itself; 501 where nobody watches',
+    summary: 'Hit ratios at other sizes, policies and times to live, per process; 501 if insight is not running',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName, days: z.coerce.number().pipe(days).default(7) }),
     answers: {
@@ -111,19 +114,19 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'optimizations/cost/',
-    summary: 'What a cache costs and saves in the prices that are asked with, each process for itself; 501 where nobody watches',
+    summary: 'What a cache costs and saves at the given prices, per process; 501 if insight is not running',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: cacheName,
-      memory_gb_month: price.describe('a gigabyte of memory for 30 days'),
-      million_loads: price.optional().describe('a million loads of the source; this or source_second is needed'),
-      source_second: price.optional().describe("a second of the source's work"),
-      memory_million_requests: price.optional().describe('a million requests of memory'),
+      memory_gb_month: price.describe('the price of a gigabyte of memory for 30 days'),
+      million_loads: price.optional().describe('the price of a million loads from the source; this or source_second is required'),
+      source_second: price.optional().describe("the price of a second of the source's work"),
+      memory_million_requests: price.optional().describe('the price of a million requests to memory'),
       tiers: z
         .string()
         .max(2000)
         .optional()
-        .describe('prices of tiers below memory: redis.gb_month=2,redis.bytes=1000000000,redis.million_requests=0.1; bytes: what it holds'),
+        .describe('prices of tiers below memory: redis.gb_month=2,redis.bytes=1000000000,redis.million_requests=0.1; bytes: its size'),
     }),
     answers: {
       200: { description: 'In the currency of the prices', schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }) },
@@ -133,13 +136,13 @@ export const adviceRoutes: readonly Route[] = [
       const { cache_name, tiers, ...asked } = query
       const cache = oneCache(control, principal, cache_name)
       if (asked.million_loads === undefined && asked.source_second === undefined)
-        throw new Problem(422, 'invalid', 'no price of a load is given: add million_loads or source_second')
+        throw new Problem(422, 'invalid', 'the price of a load is missing: add million_loads or source_second')
       const given = prices.safeParse({ ...asked, ...(tiers !== undefined && { tiers: tierPrices(tiers) }) })
       if (!given.success)
         throw new Problem(
           422,
           'invalid',
-          `tiers: ${tiers} is not understood: give prices above 0, as in redis.gb_month=2,redis.bytes=1000000000`,
+          `tiers: ${tiers} is not valid: give prices above 0, as in redis.gb_month=2,redis.bytes=1000000000`,
         )
       await checkTiers(control, cache, Object.keys(given.data.tiers ?? {}))
       const rows = await askInsight(control, cache, 'cost', given.data)
@@ -151,12 +154,12 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'optimizations/analyze/',
-    summary: 'Bottlenecks and recommendations with their evidence; 501 where nobody watches',
+    summary: 'Bottlenecks and recommendations with their evidence; 501 if insight is not running',
     scope: 'metrics:read',
     body: z.strictObject({ cache_name: cacheName, days: days.default(7), min_impact_score: z.number().min(0).max(100).default(0) }),
     answers: {
       200: {
-        description: 'By cache: what its processes agree on, and what each says',
+        description: 'By cache: what its processes agree on, and the result of each',
         schema: z.object({
           caches: z.array(
             z.object({
@@ -197,12 +200,12 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'optimizations/apply/',
-    summary: 'Changes size or policy of memory in every process, until it ends: what a recommendation calls change, or undo',
+    summary: 'Change the size or policy of memory in every process until it ends: send the change or undo of a recommendation',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({ cache_name: cacheName, change: memoryChange, reason: z.string().max(500).optional() }),
     answers: {
-      200: { description: 'What each process has changed', schema: operation },
+      200: { description: 'What each process changed', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
     handle({ control, principal, body, who, request, base }) {

@@ -11,7 +11,10 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { all, instant } from './words.ts'
 
 const rules = z.record(z.string(), z.object({ enabled: z.boolean(), levels: z.record(z.string(), z.number()) }))
-const shownWebhook = z.object({ url: z.string().describe('its host: the rest may be a secret'), severities: z.array(z.enum(SEVERITIES)) })
+const shownWebhook = z.object({
+  url: z.string().describe('only its host: the rest may be secret'),
+  severities: z.array(z.enum(SEVERITIES)),
+})
 const silence = z.object({
   id: z.string(),
   rule: z.string().nullable(),
@@ -27,7 +30,7 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'alert_rules/',
-    summary: 'What raises alerts, and from which value on',
+    summary: 'List what raises alerts, and at which thresholds',
     scope: 'alerts:read',
     answers: { 200: { description: 'Every rule', schema: rules } },
     handle: async ({ control }) => json(200, await rulesOf(control.store)),
@@ -35,7 +38,7 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'PUT',
     path: 'alert_rules/',
-    summary: 'Set rules; what is left out goes back to its default',
+    summary: 'Set rules; a rule left out goes back to its default',
     scope: 'config:write',
     body: rulesDocument,
     answers: { 200: { description: 'Every rule, as it is now', schema: rules } },
@@ -47,7 +50,7 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'webhooks/',
-    summary: 'Who is told of alerts',
+    summary: 'List the webhooks that are notified of alerts',
     scope: 'users:write',
     answers: { 200: { description: 'All of them, without secrets', schema: all(shownWebhook) } },
     async handle({ control }) {
@@ -58,7 +61,7 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'PUT',
     path: 'webhooks/',
-    summary: 'Set who is told of alerts: all of them at once',
+    summary: 'Set the webhooks that are notified of alerts: all of them at once',
     scope: 'users:write',
     body: z.strictObject({ webhooks: z.array(webhook).max(20) }),
     answers: { 200: { description: 'As they are now', schema: all(shownWebhook) } },
@@ -75,9 +78,9 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'silences/',
-    summary: 'What is not told to webhooks, and until when',
+    summary: 'List silences: what webhooks are not notified of, and until when',
     scope: 'alerts:read',
-    answers: { 200: { description: 'Those that hold', schema: all(silence) } },
+    answers: { 200: { description: 'Those in force', schema: all(silence) } },
     async handle({ control }) {
       const rows = await control.store.read
         .selectFrom('silences')
@@ -97,7 +100,7 @@ export const alertSettingRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'silences/',
-    summary: 'Tell webhooks nothing of a rule or a cache for a while; alerts are raised and listed all the same',
+    summary: 'Stop notifying webhooks about a rule or a cache for a while; alerts are still raised and listed',
     scope: 'alerts:resolve',
     body: z.strictObject({
       rule: z.string().max(64).optional().describe('default: every rule'),

@@ -27,7 +27,7 @@ export const alertRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'alerts/',
-    summary: 'Alerts, newest first',
+    summary: 'List alerts, newest first',
     scope: 'alerts:read',
     query: listQuery.extend({ state: z.enum(['firing', 'resolved']).optional(), cache_name: z.string().max(128).optional() }),
     answers: { 200: { description: 'A page', schema: page(alert) } },
@@ -46,7 +46,7 @@ export const alertRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'alerts/{id}/resolve/',
-    summary: 'Resolve an alert by hand: it is raised again only after its cause was away',
+    summary: 'Resolve an alert by hand: it is raised again only after its cause has gone and come back',
     scope: 'alerts:resolve',
     body: z.strictObject({ note: z.string().max(1000).optional() }),
     answers: { 200: { description: 'Resolved', schema: alert } },

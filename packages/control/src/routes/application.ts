@@ -13,12 +13,12 @@ export const applicationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'application/',
-    summary: 'The names that applications registered: cache types, scopes, models, views, endpoints, critical paths',
+    summary: 'List the names that applications registered: cache types, scopes, models, views, endpoints, critical paths',
     scope: 'config:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
       200: {
-        description: 'By cache; a cache for which nothing is registered is left out',
+        description: 'By cache; caches without registrations are left out',
         schema: all(
           z.object({
             cache_name: z.string(),
@@ -40,7 +40,7 @@ export const applicationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'application/coverage/',
-    summary: 'What the caches hold of an organisation or of a cache type',
+    summary: 'Show what the caches hold for an organisation or a cache type',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: cacheName,
@@ -49,7 +49,7 @@ export const applicationRoutes: readonly Route[] = [
     }),
     answers: {
       200: {
-        description: 'By cache, as memory has it in one process; is_exact says whether that is all there is',
+        description: 'By cache, from the memory of one process; is_exact says whether that is complete',
         schema: all(
           z.object({
             cache_name: z.string(),
@@ -85,7 +85,7 @@ export const applicationRoutes: readonly Route[] = [
     summary: 'Warm what an application registered: a model, a view, an endpoint, the critical paths, an organisation, a cache type',
     scope: 'warm',
     body: registeredDocument,
-    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     handle: ({ control, principal, who, body, request, base }) =>
       orLater(request, base, (began) => runRegistered(control, principal, who, body, began)),
   }),

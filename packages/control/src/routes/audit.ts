@@ -27,11 +27,11 @@ export const auditRoutes: readonly Route[] = [
     method: 'GET',
     path: 'audit/',
     summary:
-      'Who did what, newest first; format=ndjson or csv exports 10,000 at a time, which is on record: the Link of an answer is the next part',
+      'Show who did what, newest first; format=ndjson or csv exports 10,000 rows at a time, which is recorded: the Link header of an answer leads to the next part',
     scope: 'audit:read',
     query: listQuery.extend({
       actor: z.string().max(200).optional(),
-      action: z.string().max(200).optional().describe('whole, or its beginning: configuration.'),
+      action: z.string().max(200).optional().describe('the whole action or a prefix such as configuration.'),
       format: z.enum(['json', 'ndjson', 'csv']).default('json'),
     }),
     answers: { 200: { description: 'A page, or the export', schema: page(row) } },
@@ -81,7 +81,7 @@ export const auditRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'audit/verify/',
-    summary: 'Read the whole chain; seq and hash of an earlier answer prove that nothing was cut off since',
+    summary: 'Verify the whole chain; seq and hash of an earlier answer prove that nothing has been cut off since',
     scope: 'audit:read',
     rate: 'scan',
     query: z

@@ -12,7 +12,7 @@ export const autoRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'optimizations/auto/',
-    summary: 'Whether advice is carried out by itself, within which bounds, what is under way, and what came of it',
+    summary: 'Show whether recommendations are applied automatically, within which limits, what is in progress, and the results',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'Of one cache', schema: shown } },
@@ -24,11 +24,11 @@ export const autoRoutes: readonly Route[] = [
   defineRoute({
     method: 'PUT',
     path: 'optimizations/auto/',
-    summary: 'Allow it, or not; what is left out goes back to its default, and the default is that nothing is done',
+    summary: 'Turn it on or off; a setting left out goes back to its default, and the default is off',
     scope: 'config:write',
     rate: 'write',
     body: autoSettings.extend({ cache_name: cacheName, dry_run: z.boolean().default(false) }),
-    answers: { 200: { description: 'As it is now', schema: shown } },
+    answers: { 200: { description: 'Its current state', schema: shown } },
     async handle({ control, principal, body, who }) {
       const { cache_name, dry_run, ...settings } = body
       const cache = oneCache(control, principal, cache_name)

@@ -9,14 +9,14 @@ import { accepted, operation } from './words.ts'
 
 const path = z.string().min(1).max(1024)
 const given = {
-  folder: z.string().min(1).max(64).optional().describe('one of those that cdn/status/ names; not needed where one does this'),
+  folder: z.string().min(1).max(64).optional().describe('one of the folders listed by cdn/status/; optional if only one can do this'),
   reason: z.string().max(1000).optional(),
 }
 const answers = {
-  200: { description: 'What it came to', schema: operation },
+  200: { description: 'The result', schema: operation },
   202: { description: 'It runs', schema: accepted },
   404: { description: 'No such folder, or no such file in it' },
-  409: { description: 'It is under way already, or its files or its manifest were written meanwhile' },
+  409: { description: 'It is already in progress, or its files or manifest were changed meanwhile' },
   422: { description: 'A file that cannot be an asset, several folders, or no CDN is connected' },
 }
 /** Of names in a result, so that an operation stays small. */
@@ -26,7 +26,7 @@ export const cdnFolderRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'cdn/upload_assets/',
-    summary: "Upload a folder's files under hashed names; what is there is not sent again",
+    summary: 'Upload the files of a folder under hashed names; unchanged files are not sent again',
     scope: 'cdn:write',
     rate: 'scan',
     body: z.strictObject({
@@ -35,7 +35,7 @@ export const cdnFolderRoutes: readonly Route[] = [
         .min(1)
         .max(10_000)
         .optional()
-        .describe('by their paths within the folder; default: all of it'),
+        .describe('paths within the folder; default: all files'),
       ...given,
       dry_run: z.boolean().default(false),
     }),
@@ -65,12 +65,16 @@ export const cdnFolderRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'cdn/optimize_images/',
-    summary: "Make a folder's pictures into AVIF and WebP in several widths, where that is smaller",
+    summary: 'Convert the pictures of a folder to AVIF and WebP in several widths, where that is smaller',
     scope: 'cdn:write',
     rate: 'scan',
     body: z.strictObject({
-      image_paths: z.array(path).min(1).max(10_000).optional().describe('within the folder; default: all of its pictures'),
-      formats: z.array(z.enum(IMAGE_FORMATS)).max(5).optional().describe("beside each picture's own; default: as the folder is set up"),
+      image_paths: z.array(path).min(1).max(10_000).optional().describe('paths within the folder; default: all pictures'),
+      formats: z
+        .array(z.enum(IMAGE_FORMATS))
+        .max(5)
+        .optional()
+        .describe("in addition to each picture's own format; default: as configured for the folder"),
       ...given,
     }),
     answers,

@@ -76,7 +76,7 @@ const outlet = z.object({
 
 const folder = z.object({
   name: z.string(),
-  to: z.string().nullable().describe('where its files go; null: they are not uploaded'),
+  to: z.string().nullable().describe('the destination of its files; null: they are not uploaded'),
   has_images: z.boolean().describe('its pictures can be made smaller'),
 })
 const location = z.object({
@@ -84,7 +84,7 @@ const location = z.object({
   name: z.string(),
   region: z.string().nullable(),
   state: z.enum(['ok', 'degraded', 'down', 'unknown']),
-  met: z.object({ at: instant, ms: number, ok: z.boolean() }).nullable().describe('as a probe has met it last'),
+  met: z.object({ at: instant, ms: number, ok: z.boolean() }).nullable().describe('the result of the last probe'),
 })
 
 const body = z.strictObject({
@@ -95,7 +95,7 @@ const body = z.strictObject({
   everything: z.boolean().default(false),
   ...site,
   edges: z.array(name).max(50).optional(),
-  soft: z.boolean().default(false).describe('mark as stale, where the vendor can'),
+  soft: z.boolean().default(false).describe('mark as stale, if the vendor supports it'),
   reason: z.string().max(1000).optional(),
   dry_run: z.boolean().default(false),
 })
@@ -104,22 +104,22 @@ export const cdnRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'cdn/invalidate_cdn/',
-    summary: 'Purge a CDN by paths, tags, prefixes, hosts, or as a whole; accepted is not gone',
+    summary: 'Purge a CDN by paths, tags, prefixes, hosts, or as a whole; accepted does not yet mean gone',
     scope: 'cdn:purge',
     rate: 'purge',
     body,
     answers: {
-      200: { description: 'What each vendor has taken, or with dry_run how long it would take', schema: z.union([operation, planned]) },
-      202: { description: "It waits for a vendor's limit", schema: accepted },
-      429: { description: 'A vendor wants it later' },
-      422: { description: 'Nothing that can be purged, or no CDN is connected' },
-      502: { description: 'A vendor refuses it, fails, or cannot be reached' },
+      200: { description: 'What each vendor has accepted, or with dry_run how long it would take', schema: z.union([operation, planned]) },
+      202: { description: "Waiting for a vendor's rate limit", schema: accepted },
+      429: { description: 'A vendor asks to retry later' },
+      422: { description: 'Nothing can be purged, or no CDN is connected' },
+      502: { description: 'A vendor rejects it, fails, or cannot be reached' },
     },
     handle({ control, principal, who, body: asked, request, base }) {
       const cdn = cdnOf(control.cdn)
       refuseLimited(principal)
       if (asked.everything && !may(principal, 'purge:all'))
-        throw new Problem(403, 'forbidden', 'to purge everything needs the permission purge:all: name paths or tags')
+        throw new Problem(403, 'forbidden', 'purging everything needs the permission purge:all: name paths or tags')
       const targets = targetsOf(asked)
       const where = whereOf(cdn, asked)
       if (asked.dry_run) {
@@ -145,7 +145,7 @@ export const cdnRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'cdn/status/',
-    summary: 'Edges, purges of this process, and what invalidations are on their way to the edge; asks no vendor',
+    summary: 'Show edges, purges by this process, and invalidations on their way to the edge, without asking a vendor',
     scope: 'metrics:read',
     answers: {
       200: {
@@ -174,7 +174,7 @@ export const cdnRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'cdn/health/',
-    summary: 'Whether each vendor takes the credentials, and its distribution, zone or service serves',
+    summary: 'Check whether each vendor accepts the credentials and its distribution, zone or service is serving',
     scope: 'metrics:read',
     query: z.strictObject(site),
     answers: {
@@ -194,7 +194,7 @@ export const cdnRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'cdn/locations/',
-    summary: 'Where the edges are and how they are there, as each vendor says and as probes have met them',
+    summary: 'List the locations of the edges and their state, as reported by each vendor and by probes',
     scope: 'metrics:read',
     query: z.strictObject(site),
     answers: { 200: { description: 'By edge', schema: byEdge(z.array(location)) } },
@@ -207,11 +207,11 @@ export const cdnRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'cdn/analytics/',
-    summary: 'Figures of a CDN by its vendors, of the last days',
+    summary: 'Show the figures of the CDN vendors for the last days',
     scope: 'metrics:read',
     query: z.strictObject({ ...site, days: z.coerce.number().int().min(1).max(90).default(7) }),
     answers: {
-      200: { description: 'By edge, with what a vendor refuses beside it', schema: byEdge(figures) },
+      200: { description: 'By edge, including what a vendor did not provide', schema: byEdge(figures) },
     },
     async handle({ control: { cdn }, query: { days, ...query } }) {
       if (cdn === undefined) return json(200, { edges: [] })

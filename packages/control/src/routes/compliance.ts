@@ -9,11 +9,12 @@ export const complianceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'compliance/',
-    summary: 'The controls of GDPR, SOC 2, HIPAA and PCI DSS that a cache can answer for, each with its evidence, or why it is not covered',
+    summary:
+      'List the controls of GDPR, SOC 2, HIPAA and PCI DSS that concern a cache, each with its evidence or the reason why it is not covered',
     scope: 'audit:read',
     rate: 'scan',
     query: z.strictObject({ regime: z.enum(REGIMES).optional().describe('default: all') }),
-    answers: { 200: { description: 'As of now: the whole audit is read for it', schema: complianceReport } },
+    answers: { 200: { description: 'The current state: this reads the whole audit', schema: complianceReport } },
     async handle({ control, query, who }) {
       const report = await complianceReportOf(control, query.regime)
       await control.store.write((tx) =>
@@ -25,18 +26,18 @@ export const complianceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'compliance/settings/',
-    summary: 'What is required here',
+    summary: 'Show the compliance requirements',
     scope: 'config:read',
-    answers: { 200: { description: 'As it stands', schema: complianceDocument } },
+    answers: { 200: { description: 'The current state', schema: complianceDocument } },
     handle: async ({ control }) => json(200, await complianceOf(control.store)),
   }),
   defineRoute({
     method: 'PUT',
     path: 'compliance/settings/',
-    summary: 'Say which regimes apply and what is required: a violation raises the alert compliance',
+    summary: 'Set which regimes apply and what they require: a violation raises the alert compliance',
     scope: 'users:write',
     body: complianceDocument,
-    answers: { 200: { description: 'As it stands now', schema: complianceDocument } },
+    answers: { 200: { description: 'The new state', schema: complianceDocument } },
     async handle({ control, body, who }) {
       await putCompliance(control.store, body, who)
       return json(200, body)

@@ -10,7 +10,7 @@ import { type Call, defineRoute, json, type Reply, type Route } from '../http/ro
 import { number } from './words.ts'
 
 const LIST = 'configurations'
-const dryRun = z.object({ dry_run: z.stringbool().default(false).describe('answer with the plan, change nothing') })
+const dryRun = z.object({ dry_run: z.stringbool().default(false).describe('return the plan without changing anything') })
 const version = z.object({
   version: z.number().int(),
   document: configurationDocument,
@@ -29,10 +29,10 @@ const plan = z.object({
           status: z.string(),
           changes: z.array(z.object({ setting: z.string(), from: z.unknown(), to: z.unknown() })),
           drops: z.array(z.object({ tier: z.string(), bytes: z.number(), why: z.string() })),
-          loads_per_second: number.describe('at least so many more than now, fewer where it is below 0; null: not known'),
+          loads_per_second: number.describe('the minimum increase over now; negative: a decrease; null: not known'),
         }),
       )
-      .describe('what would change in each process that runs this cache, what memory would let go of, and what that costs the source'),
+      .describe('what would change in each process that runs this cache, what memory would drop, and what that costs the source'),
   }),
 })
 
@@ -77,7 +77,7 @@ export const configurationRoutes: readonly Route[] = [
     path: 'configurations/{id}/',
     summary: 'Read a configuration',
     scope: 'config:read',
-    answers: { 200: { description: 'As it is in force', schema: configurationView } },
+    answers: { 200: { description: 'The version in force', schema: configurationView } },
     async handle(call) {
       const view = await heldConfiguration(call)
       return json(200, view, { ETag: etagOf(view.version) })
@@ -86,7 +86,7 @@ export const configurationRoutes: readonly Route[] = [
   defineRoute({
     method: 'PUT',
     path: 'configurations/{id}/',
-    summary: 'Replace a configuration; If-Match keeps it from overwriting another change',
+    summary: 'Replace a configuration; If-Match prevents it from overwriting another change',
     scope: 'config:write',
     body: configurationPut,
     query: dryRun,
@@ -103,7 +103,7 @@ export const configurationRoutes: readonly Route[] = [
   defineRoute({
     method: 'DELETE',
     path: 'configurations/{id}/',
-    summary: 'Delete a configuration; its versions and audit rows stay',
+    summary: 'Delete a configuration; its versions and audit rows are kept',
     scope: 'config:write',
     answers: { 204: { description: 'Deleted' } },
     async handle(call) {
@@ -115,7 +115,7 @@ export const configurationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'configurations/{id}/versions/',
-    summary: 'Every version, newest first',
+    summary: 'List every version, newest first',
     scope: 'config:read',
     answers: { 200: { description: 'All of them', schema: z.object({ data: z.array(version), has_more: z.literal(false) }) } },
     async handle(call) {
@@ -126,7 +126,7 @@ export const configurationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'configurations/{id}/rollback/',
-    summary: 'Put an earlier version in force again',
+    summary: 'Restore an earlier version',
     scope: 'config:write',
     body: z.strictObject({ version: z.number().int().min(1) }),
     answers: { 200: { description: 'The new version', schema: configurationView } },
@@ -192,7 +192,7 @@ function wantedVersions(request: Request): readonly number[] | undefined {
   const versions = given.split(',').flatMap((tag) => /^"v(\d{1,9})"$/.exec(tag.trim())?.[1] ?? [])
   if (versions.length > 0) return versions.map(Number)
   const why = /^W\/"v\d/.test(given)
-    ? 'is weak, as proxies make it that compress: send it without W/'
-    : 'is not an ETag of a configuration: send the one that GET gave'
+    ? 'is a weak ETag, which compressing proxies produce: send it without W/'
+    : 'is not an ETag of a configuration: send the one returned by GET'
   throw new Problem(412, 'version_mismatch', `If-Match ${given} ${why}`)
 }

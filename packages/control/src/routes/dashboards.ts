@@ -9,17 +9,17 @@ export const dashboardRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'grafana/dashboard.json',
-    summary: 'A Grafana dashboard over every metric there is',
+    summary: 'Generate a Grafana dashboard with every metric',
     scope: 'metrics:read',
-    answers: { 200: { description: 'To be imported', schema: z.looseObject({ uid: z.string(), panels: z.array(z.unknown()) }) } },
+    answers: { 200: { description: 'A dashboard to import', schema: z.looseObject({ uid: z.string(), panels: z.array(z.unknown()) }) } },
     handle: ({ control }) => json(200, grafanaDashboard({ version: control.version })),
   }),
   defineRoute({
     method: 'GET',
     path: 'prometheus/rules.yml',
-    summary: 'Alert rules for Prometheus, with the thresholds of alert_rules/',
+    summary: 'Generate alert rules for Prometheus with the thresholds of alert_rules/',
     scope: 'metrics:read',
-    answers: { 200: { description: 'A file of rules' } },
+    answers: { 200: { description: 'A rules file' } },
     handle: async ({ control }) => ({
       status: 200,
       text: prometheusRules(await rulesOf(control.store)),

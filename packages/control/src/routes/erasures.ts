@@ -18,14 +18,14 @@ const receipt = z.object({
   audit: z
     .object({ seq: z.number().int(), id: z.string(), hash: z.string(), at: instant, actor: z.string(), detail: z.unknown() })
     .nullable()
-    .describe('null while it runs. audit/verify/?seq=&hash= proves that the row is there still'),
+    .describe('null while it runs. audit/verify/?seq=&hash= proves that the row still exists'),
 })
 
 export const erasureRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'erasures/',
-    summary: 'Erasures, newest first',
+    summary: 'List erasures, newest first',
     scope: 'audit:read',
     query: listQuery,
     answers: { 200: { description: 'A page', schema: page(operation) } },
@@ -44,13 +44,13 @@ export const erasureRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'erasures/',
-    summary: 'Erase what belongs to a tenant, or carries tags or keys, in every process and tier: planned, confirmed by its text, proven',
+    summary: 'Erase the data of a tenant, tags or keys in every process and tier: planned, confirmed by text and proven',
     scope: 'erase',
     rate: 'purge',
     body: erasureBody,
     answers: {
-      200: { description: 'What it came to, or with dry_run the plan', schema: z.union([operation, planned]) },
-      202: { description: 'It runs: a large tier takes its time', schema: accepted },
+      200: { description: 'The result, or with dry_run the plan', schema: z.union([operation, planned]) },
+      202: { description: 'Running: a large tier takes time', schema: accepted },
     },
     async handle({ control, principal, who, body, request, base }) {
       if (!body.dry_run) return orLater(request, base, (began) => runErasure(control, principal, who, body, began))
@@ -70,9 +70,9 @@ export const erasureRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'erasures/{id}/receipt/',
-    summary: 'The receipt: whose data, what became of it in each tier, and the row of the audit. Each look is in the audit',
+    summary: 'Get the receipt: whose data, what happened to it in each tier, and the audit row. Each access is recorded in the audit',
     scope: 'erase',
-    answers: { 200: { description: 'To be kept with the request that it answers', schema: receipt } },
+    answers: { 200: { description: 'A document to file with the erasure request', schema: receipt } },
     async handle({ control, params, principal, who }) {
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'erase' || !mayLookAt(principal, view)) throw notFound(`erasure ${view.id}`)

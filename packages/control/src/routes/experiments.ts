@@ -32,10 +32,10 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'experiments/',
-    summary: 'Experiments between settings of caches, newest first',
+    summary: 'List experiments with cache settings, newest first',
     scope: 'metrics:read',
     query: listQuery.extend({ cache_name: cacheName, state: z.enum(['running', 'ended']).optional() }),
-    answers: { 200: { description: 'A page, each with what it says now', schema: page(experimentView) } },
+    answers: { 200: { description: 'A page, each with its current result', schema: page(experimentView) } },
     async handle({ control, principal, query: { cache_name: cache, state, cursor, limit } }) {
       const list = `experiments ${cache ?? ''} ${state ?? ''}`
       const rows = await control.experiments.list({ cache, state, before: readCursor(cursor, list), limit: limit + 1 })
@@ -52,12 +52,13 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'experiments/',
-    summary: 'Begin one: times to live or refreshing ahead on shares of the keys, or memory in shadow caches, which change nothing',
+    summary:
+      'Start an experiment: times to live or refresh-ahead on shares of the keys, or memory settings in shadow caches, which change nothing',
     scope: 'experiments:write',
     rate: 'write',
     body: experimentPlan.extend({ cache_name: cacheName, reason, dry_run: z.boolean().default(false) }),
     answers: {
-      200: { description: 'With dry_run: what it would be, with every default', schema: planned },
+      200: { description: 'With dry_run: the experiment with every default filled in', schema: planned },
       201: { description: 'It runs', schema: experimentView },
     },
     async handle({ control, principal, body, who }) {
@@ -70,7 +71,7 @@ export const experimentRoutes: readonly Route[] = [
         throw new Problem(
           409,
           'is_changing',
-          `advice is being carried out on ${cache}, and two changes at a time would disturb each other: try again later`,
+          `a recommendation is being applied to ${cache}, and two changes at a time would disturb each other: try again later`,
         )
       if (!dry_run) return json(201, await control.experiments.start({ cache, plan, reason: why }, who))
       return json(200, {
@@ -90,19 +91,19 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'experiments/{id}/',
-    summary: 'One experiment: each arm against the first, the verdict in words, and how its interval has narrowed',
+    summary: 'Show one experiment: each arm against the first, the verdict in words, and how its interval has narrowed',
     scope: 'metrics:read',
-    answers: { 200: { description: 'As it was judged last', schema: experimentView } },
+    answers: { 200: { description: 'Its latest evaluation', schema: experimentView } },
     handle: async ({ control, principal, params }) => json(200, await reached(control, principal, params.id)),
   }),
   defineRoute({
     method: 'POST',
     path: 'experiments/{id}/stop/',
-    summary: 'End it: all keys are alike again, and what it has found stays to be read',
+    summary: 'Stop an experiment: all keys are treated alike again, and its results remain available',
     scope: 'experiments:write',
     rate: 'write',
     body: z.strictObject({}),
-    answers: { 200: { description: 'As it has ended', schema: experimentView } },
+    answers: { 200: { description: 'Its final state', schema: experimentView } },
     async handle({ control, principal, params, who }) {
       const { id, cache_name, plan } = await reached(control, principal, params.id)
       checkReach(principal, cache_name, plan.namespace)
@@ -112,7 +113,7 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'experiments/{id}/apply/',
-    summary: 'Set for all keys what an arm has, in every process until it ends; an experiment that runs is stopped',
+    summary: 'Apply the settings of an arm to all keys, in every process until it ends; a running experiment is stopped',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({
@@ -122,7 +123,7 @@ export const experimentRoutes: readonly Route[] = [
     }),
     answers: {
       200: {
-        description: 'What each process has changed; with dry_run what would change',
+        description: 'What each process changed; with dry_run what would change',
         schema: z.union([
           operation,
           z.object({ arm: z.string(), change: z.record(z.string(), z.union([z.string(), z.number(), z.null()])) }),
@@ -135,10 +136,10 @@ export const experimentRoutes: readonly Route[] = [
       checkReach(principal, view.cache_name, view.plan.namespace)
       const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
       if (arm === null || arm === undefined)
-        throw new Problem(409, 'no_winner', `experiment ${view.id} has no winner (${view.judgement.text}): name the arm that is to be set`)
+        throw new Problem(409, 'no_winner', `experiment ${view.id} has no winner (${view.judgement.text}): name the arm to apply`)
       // What undoes it is known once: set over itself, it would be lost.
       if (view.applied !== null && !view.applied.is_undone)
-        throw new Problem(409, 'is_applied', `${view.applied.arm} is set already by experiment ${view.id}: take it back first`)
+        throw new Problem(409, 'is_applied', `${view.applied.arm} is already applied by experiment ${view.id}: roll it back first`)
       const change = await changeOf(control, view, arm)
       if (body.dry_run) return json(200, { arm, change })
       return orLater(request, base, async (began) => {
@@ -152,12 +153,12 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'experiments/{id}/roll_back/',
-    summary: 'Take back what was set by it',
+    summary: 'Roll back what an experiment applied',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({ reason }),
     answers: {
-      200: { description: 'What each process has changed', schema: operation },
+      200: { description: 'What each process changed', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
     async handle({ control, principal, params, body, who, request, base }) {
@@ -165,9 +166,9 @@ export const experimentRoutes: readonly Route[] = [
       checkReach(principal, view.cache_name, view.plan.namespace)
       const { applied } = view
       if (applied === null || applied.is_undone)
-        throw new Problem(409, 'nothing_applied', `nothing that experiment ${view.id} has found is set: there is nothing to take back`)
+        throw new Problem(409, 'nothing_applied', `nothing from experiment ${view.id} is applied: there is nothing to roll back`)
       return orLater(request, base, async (began) => {
-        const asked = { what: `take back ${applied.arm}`, reason: body.reason, began }
+        const asked = { what: `roll back ${applied.arm}`, reason: body.reason, began }
         const { operation: done } = await carryOut(control, view, applied.undo, asked, who)
         // Where a process did not take it back, it can be asked for again.
         if (done.state === 'completed') await control.experiments.note(view.id, { ...applied, is_undone: true })
@@ -189,5 +190,5 @@ const mayReach = ({ namespaces }: Principal, { cache_name, plan: { namespace } }
 
 function checkReach(principal: Principal, cache: string, namespace: string | undefined): void {
   if (namespacesFor(principal, cache, namespace) === undefined || namespace !== undefined) return
-  throw new Problem(403, 'forbidden', `this concerns all of ${cache}: ${principal.name} is limited to a part of it, so say its namespace`)
+  throw new Problem(403, 'forbidden', `this affects all of ${cache}: ${principal.name} is limited to a part of it, so name a namespace`)
 }

@@ -21,8 +21,8 @@ const node = z.object({
   id: z.string(),
   boot: z.string(),
   cache_name: z.string(),
-  region: z.string().nullable().describe('where its cache has regions'),
-  is_late: z.boolean().describe('silent: frozen, cut off, or dead without a word'),
+  region: z.string().nullable().describe('if its cache has regions'),
+  is_late: z.boolean().describe('silent: frozen, cut off, or crashed'),
   is_here: z.boolean().describe('the process that answers this request'),
   age_seconds: z.number(),
   uptime_seconds: z.number().nullable(),
@@ -38,7 +38,7 @@ export const fleetRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'caches/',
-    summary: 'Every cache that is attached, as it is set up',
+    summary: 'List every attached cache and its setup',
     scope: 'config:read',
     answers: {
       200: {
@@ -63,13 +63,13 @@ export const fleetRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'nodes/',
-    summary: 'Every process of every cache, those that are late too',
+    summary: 'List every process of every cache, including late ones',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: z.string().max(128).optional() }),
     answers: {
       200: {
         description: 'All of them',
-        schema: all(node).extend({ unseen: z.record(z.string(), z.string()).describe('why other processes of a cache are not seen') }),
+        schema: all(node).extend({ unseen: z.record(z.string(), z.string()).describe('why other processes of a cache are not visible') }),
       },
     },
     async handle({ control, principal, query }) {
@@ -99,7 +99,7 @@ export const fleetRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'roles/',
-    summary: 'Roles and what each may do',
+    summary: 'List roles and their permissions',
     scope: 'any',
     answers: { 200: { description: 'All of them', schema: all(z.object({ name: z.enum(ROLES), scopes: z.array(z.enum(SCOPES)) })) } },
     handle: () => json(200, { data: ROLES.map((name) => ({ name, scopes: ROLE_SCOPES[name] })), has_more: false }),
@@ -107,7 +107,7 @@ export const fleetRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'events/markers/',
-    summary: 'Deploys and other marks on every chart, newest first',
+    summary: 'List deploys and other markers shown on charts, newest first',
     scope: 'metrics:read',
     query: listQuery,
     answers: { 200: { description: 'A page', schema: page(marker) } },
@@ -134,7 +134,7 @@ export const fleetRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'events/markers/',
-    summary: 'Mark a deploy, or anything else that may explain a change',
+    summary: 'Mark a deploy or anything else that may explain a change',
     scope: 'invalidate',
     body: z.strictObject({ kind: z.string().min(1).max(40).default('deploy'), message: z.string().min(1).max(500) }),
     answers: { 201: { description: 'Marked', schema: marker } },

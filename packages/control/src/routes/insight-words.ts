@@ -16,4 +16,4 @@ export const evidence = z.object({
   is_enough: z.boolean(),
   why: z.string().nullable(),
 })
-export const NOT_WATCHED = { description: 'No process of the cache is watched: see the detail' }
+export const NOT_WATCHED = { description: 'Insight runs in no process of the cache: see the detail' }

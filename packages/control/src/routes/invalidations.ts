@@ -19,8 +19,8 @@ const plan = z.object({
     dry_run: z.boolean(),
     criteria: z.unknown(),
     mode: z.enum(['soft', 'hard']),
-    keys: z.number().describe('how many would go'),
-    is_exact: z.boolean().describe('false: at least as many'),
+    keys: z.number().describe('how many would be removed'),
+    is_exact: z.boolean().describe('false: a lower bound'),
     caches: z.array(
       z.object({
         cache_name: z.string(),
@@ -44,7 +44,7 @@ export const invalidationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'invalidations/',
-    summary: 'What was invalidated, newest first',
+    summary: 'List invalidations, newest first',
     scope: 'metrics:read',
     query: listQuery,
     answers: { 200: { description: 'A page', schema: page(operation) } },
@@ -67,7 +67,7 @@ export const invalidationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'invalidations/plan/',
-    summary: 'What an invalidation would take; its id runs it within 5 minutes',
+    summary: 'Plan an invalidation; the id of the plan runs it within 5 minutes',
     scope: 'invalidate',
     body: invalidationBody,
     answers: { 200: { description: 'The plan', schema: plan } },
@@ -76,13 +76,13 @@ export const invalidationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'invalidations/invalidate_keys/',
-    summary: 'Invalidate by keys, tags, pattern, model or urls: planned, run, acknowledged by every node, probed',
+    summary: 'Invalidate by keys, tags, pattern, model or urls: planned, run, acknowledged by every node and probed',
     scope: 'invalidate',
     rate: 'purge',
     body: invalidationBody,
     answers: {
-      200: { description: 'What it came to, or with dry_run the plan', schema: z.union([operation, plan]) },
-      202: { description: 'It runs: for whoever says Prefer: wait=N', schema: accepted },
+      200: { description: 'The result, or with dry_run the plan', schema: z.union([operation, plan]) },
+      202: { description: 'Running: with Prefer: wait=N', schema: accepted },
     },
     async handle(call) {
       const { control, principal, who, body, request, base } = call
@@ -96,7 +96,7 @@ export const invalidationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'invalidations/{id}/undo/',
-    summary: 'Warm the hottest of what went again: nothing brings back what was invalidated, but its source',
+    summary: 'Reload the hottest of the invalidated keys: only the source can bring values back',
     scope: 'warm',
     body: z.strictObject({ top: z.number().int().min(1).max(500).default(500) }),
     answers: { 200: { description: 'What was loaded', schema: operation }, 202: { description: 'It runs', schema: accepted } },
@@ -110,7 +110,7 @@ export const invalidationRoutes: readonly Route[] = [
           cache ?? ''
         ] ?? []
       if (cache === undefined || others.length > 0 || went.length === 0)
-        throw new Problem(409, 'nothing_known', 'the plan of this invalidation names no keys of one cache: there is nothing to warm')
+        throw new Problem(409, 'nothing_known', 'the plan of this invalidation names no keys in a single cache: there is nothing to warm')
       const keys = [...new Set(went.map(({ key }) => key))].slice(0, body.top)
       const document = { name: `undo of ${view.id}`, cache_name: cache, keys, concurrency: 8, reason: `undo of ${view.id}` }
       return orLater(request, base, (began) => runWarming(control, principal, who, document, began))

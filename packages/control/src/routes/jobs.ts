@@ -18,17 +18,17 @@ const run = z.object({
 const row = z.object({
   cache_name: z.string(),
   name: z.string(),
-  state: z.string().describe('waiting, running; unknown: the table does not hold it'),
+  state: z.string().describe('waiting, running; unknown: it is not in the table'),
   due_at: instant.nullable(),
-  error: z.string().nullable().describe('of the last try, where it is tried again'),
-  runs: z.array(run).describe('the last ten, the latest first'),
+  error: z.string().nullable().describe('error of the last attempt, if it is retried'),
+  runs: z.array(run).describe('the last ten, newest first'),
 })
 
 export const jobRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'jobs/',
-    summary: 'What is done again and again: when next, and how the last runs went, over all processes',
+    summary: 'List repeated jobs over all processes: the next run and the results of the last runs',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'By cache and name', schema: all(row) } },
@@ -51,10 +51,10 @@ export const jobRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'jobs/{name}/run/',
-    summary: 'Run a repeated job now, outside of its windows too; its next time is counted from now',
+    summary: 'Run a repeated job now, even outside its windows; its next run is counted from now',
     scope: 'warm',
     body: z.strictObject({ cache_name: cacheName }),
-    answers: { 200: { description: 'It is due now', schema: z.object({ cache_name: z.string(), name: z.string() }) } },
+    answers: { 200: { description: 'It is now due', schema: z.object({ cache_name: z.string(), name: z.string() }) } },
     async handle({ control, principal, params, body, who }) {
       const name = params.name ?? ''
       for (const cache of cachesFor(control, principal, body.cache_name).filter((one) => mayTouch(principal, one))) {

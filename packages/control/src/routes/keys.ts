@@ -11,12 +11,12 @@ import { instant, number } from './words.ts'
 
 const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
 /** Of one key. */
-const place = { ...at, namespace: at.namespace.describe('default: where the key is, or is remembered') }
+const place = { ...at, namespace: at.namespace.describe('default: where the key exists or is remembered') }
 const MOST_KEY = 16_384
 const keyText = z.string().min(1).max(MOST_KEY)
 const atKey = z.strictObject({
   ...place,
-  key: keyText.optional().describe('in the place of the one in the path: no path holds "." and "..", and some proxies change others'),
+  key: keyText.optional().describe('instead of the key in the path: a path cannot hold "." and "..", and some proxies alter others'),
 })
 const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string => query.key ?? params.key ?? ''
 
@@ -31,7 +31,7 @@ async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { 
   return { cache, namespace, key }
 }
 
-const hits_limit = number.describe('where counts of hits stop: one that has come so far may stand for more; null: not known')
+const hits_limit = number.describe('where hit counters stop: a counter at this value may stand for more; null: not known')
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -44,7 +44,7 @@ const keyRow = z.object({
 const blame = z
   .object({ operation: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant })
   .nullable()
-  .describe('who asked for the invalidation that took it, where it was asked for here')
+  .describe('who requested the invalidation that removed it, if it was requested here')
 const explanation = z.object({
   cache_name: z.string(),
   namespace: z.string(),
@@ -64,7 +64,7 @@ const explanation = z.object({
       chosen_ttl: z
         .object({ seconds: z.number(), why: z.string() })
         .nullable()
-        .describe('the time to live that was chosen for the last load there, where nobody said one'),
+        .describe('the time to live chosen automatically for the last load there'),
       error: z.string().nullable(),
       hits_limit,
       tiers: z.array(z.unknown()),
@@ -86,17 +86,17 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'keys/',
-    summary: "Keys in a node's memory: no tier is listed for it",
+    summary: 'List keys in the memory of a node; no tier is listed for it',
     scope: 'keys:read',
     query: listQuery.extend({
       ...at,
       contains: z.string().max(1024).optional().describe('a part of the key'),
       tag: z.string().max(1024).optional(),
-      node: z.string().max(128).optional().describe('default: this process, else the first'),
+      node: z.string().max(128).optional().describe('default: this process, otherwise the first'),
     }),
     answers: {
       200: {
-        description: 'A page. A search that takes longer than 0.2 s goes on with its cursor, which is kept for two minutes',
+        description: 'A page. A search that takes longer than 0.2 s continues with its cursor, which is kept for two minutes',
         schema: z.object({
           data: z.array(keyRow),
           has_more: z.boolean(),
@@ -126,7 +126,7 @@ export const keyRoutes: readonly Route[] = [
         )
         .catch((error: unknown) => {
           if (cursor === undefined || !(error instanceof Problem)) throw error
-          throw new Problem(400, 'cursor_invalid', 'this cursor is not kept any more: begin again without one')
+          throw new Problem(400, 'cursor_invalid', 'this cursor has expired: start again without one')
         })
       const next_cursor = list.cursor === null ? null : Buffer.from(JSON.stringify([to ?? null, list.cursor])).toString('base64url')
       return json(200, {
@@ -141,21 +141,21 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'keys/{key}/',
-    summary: 'A key in every node and tier, and why it misses',
+    summary: 'Show a key in every node and tier, and why it misses',
     scope: 'keys:read',
     query: atKey,
-    answers: { 200: { description: 'As explain/', schema: explanation } },
+    answers: { 200: { description: 'The same as explain/', schema: explanation } },
     handle: async (call) => json(200, await explained(call, keyOf(call))),
   }),
   defineRoute({
     method: 'GET',
     path: 'keys/{key}/history/',
-    summary: 'The operations that named this key',
+    summary: 'List the operations that named this key',
     scope: 'keys:read',
     query: atKey,
     answers: {
       200: {
-        description: 'Newest first, of the last 200 of its cache',
+        description: 'Newest first, among the last 200 of its cache',
         schema: z.object({
           data: z.array(
             z.object({ operation: z.string(), kind: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant }),
@@ -183,12 +183,12 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'keys/{key}/value/',
-    summary: 'The value itself: each look is in the audit',
+    summary: 'Show the value itself: each access is recorded in the audit',
     scope: 'values:read',
     query: atKey,
     answers: {
       200: {
-        description: 'As JSON; what JSON cannot say is named ($map, $set, $bytes)',
+        description: 'As JSON; types that JSON lacks are marked ($map, $set, $bytes)',
         schema: z.object({
           key: z.string(),
           namespace: z.string(),
@@ -207,7 +207,7 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'keys/{key}/copies/',
-    summary: 'The value as each process has it, and whether all have the same: the look is in the audit',
+    summary: 'Show the value in each process and whether all agree: each access is recorded in the audit',
     scope: 'values:read',
     query: atKey,
     answers: {
@@ -216,7 +216,7 @@ export const keyRoutes: readonly Route[] = [
         schema: z.object({
           key: z.string(),
           namespace: z.string(),
-          is_same: z.boolean().nullable().describe('null: fewer than two have it'),
+          is_same: z.boolean().nullable().describe('null: fewer than two processes have it'),
           copies: z.array(
             z.object({
               node: z.string(),
@@ -250,7 +250,7 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'explain/',
-    summary: 'Why a key hits or misses, in every node and tier, and who caused it',
+    summary: 'Explain why a key hits or misses in every node and tier, and who caused it',
     scope: 'keys:read',
     query: z.strictObject({
       ...place,
@@ -260,14 +260,14 @@ export const keyRoutes: readonly Route[] = [
         .max(MOST_KEY)
         .optional()
         .describe(
-          'in place of key: absolute, as its client asks for it. What answers it is found by the HTTP cache, or as the application registered',
+          'instead of key: absolute, as the client requests it. The entry that answers it is found by the HTTP cache or as registered by the application',
         ),
     }),
     answers: { 200: { description: 'The explanation', schema: explanation } },
     async handle(call) {
       const { key, url } = call.query
       if ((key === undefined) === (url === undefined))
-        throw invalid([{ pointer: '?key', code: 'one_of', detail: 'give key or url, one of the two' }])
+        throw invalid([{ pointer: '?key', code: 'one_of', detail: 'give either key or url' }])
       if (url === undefined) return json(200, await explained(call, key ?? ''))
       const found = await entryOf(call, url)
       return json(200, await explained({ ...call, query: { ...call.query, namespace: found.namespace } }, found.key))
@@ -276,7 +276,7 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'tags/',
-    summary: "Tags of what a node's memory holds, most entries first",
+    summary: "List tags of the entries in a node's memory, most entries first",
     scope: 'keys:read',
     query: z.strictObject({ ...at, limit: listQuery.shape.limit }),
     answers: { 200: { description: 'At most `limit`', schema: groups } },
@@ -285,7 +285,7 @@ export const keyRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'top/',
-    summary: "The hottest, largest, or most alike keys of a node's memory",
+    summary: "List the hottest keys, largest keys or most common key patterns in a node's memory",
     scope: 'keys:read',
     query: z.strictObject({ ...at, limit: listQuery.shape.limit, by: z.enum(['hits', 'bytes', 'pattern']).default('hits') }),
     answers: { 200: { description: 'At most `limit`', schema: groups } },
@@ -322,11 +322,7 @@ async function entryOf({ control, principal, query }: Pick<Call<unknown, At>, 'c
   const entries = replies.flatMap(({ body }) => body?.entries ?? [])
   const found = ['hit', 'stale', 'miss'].map((verdict) => entries.find((one) => one.verdict === verdict)).find((one) => one !== undefined)
   if (found !== undefined) return found
-  throw new Problem(
-    404,
-    'url_unknown',
-    `no process of ${cache} has stored what answers ${JSON.stringify(url.slice(0, 200))}, or remembers it`,
-  )
+  throw new Problem(404, 'url_unknown', `no process of ${cache} has stored or remembers an answer to ${JSON.stringify(url.slice(0, 200))}`)
 }
 
 /** The one that is named, else the first that knows the key, else the cache's own. */
@@ -351,7 +347,7 @@ async function explained({ control, principal, query }: Pick<Call<unknown, At>, 
     throw new Problem(
       404,
       'namespace_unknown',
-      `no process of ${cache} has the namespace ${JSON.stringify(namespace)} open, or none answers`,
+      `no process of ${cache} has the namespace ${JSON.stringify(namespace)} open, or none of them answers`,
     )
   const receipt = first.receipt ?? first.tiers.find((tier) => tier.receipt !== undefined)?.receipt ?? null
   const by = receipt === null ? undefined : await control.operations.ofReceipt(receipt)
@@ -391,8 +387,8 @@ function cursorOf(cursor: string | undefined): [node: string | undefined, walk: 
   } catch {
     // Of another list, or made up.
   }
-  throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list: begin again without one', {
-    errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'take next_cursor of the page before' }],
+  throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list: start again without one', {
+    errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'use next_cursor of the previous page' }],
   })
 }
 

@@ -8,18 +8,18 @@ export const maintenanceRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'maintenance/retention/',
-    summary: 'How long what has ended is kept',
+    summary: 'Show how long finished records are kept',
     scope: 'config:read',
-    answers: { 200: { description: 'As it stands', schema: retention } },
+    answers: { 200: { description: 'The current state', schema: retention } },
     handle: async ({ control }) => json(200, await retentionOf(control.store)),
   }),
   defineRoute({
     method: 'PUT',
     path: 'maintenance/retention/',
-    summary: 'Say how long what has ended is kept, and whether it goes by itself',
+    summary: 'Set how long finished records are kept, and whether they are removed automatically',
     scope: 'users:write',
     body: retention,
-    answers: { 200: { description: 'As it stands now', schema: retention } },
+    answers: { 200: { description: 'The new state', schema: retention } },
     async handle({ control, body, who }) {
       await putRetention(control.store, body, who)
       return json(200, body)
@@ -28,16 +28,16 @@ export const maintenanceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'maintenance/cleanup/',
-    summary: 'Remove figures, and what has ended, that are older than so many days; the audit, configurations and their versions stay',
+    summary: 'Remove figures and finished records older than a number of days; the audit, configurations and their versions are kept',
     scope: 'users:write',
     body: z.strictObject({
-      days: z.number().min(1).max(3650).optional().describe('default: as maintenance/retention/ says, 30 where nobody has set it'),
-      metrics_only: z.boolean().default(false).describe('figures, and nothing else'),
+      days: z.number().min(1).max(3650).optional().describe('default: the setting in maintenance/retention/, otherwise 30'),
+      metrics_only: z.boolean().default(false).describe('remove only figures'),
       dry_run: z.boolean().default(false),
     }),
     answers: {
       200: {
-        description: 'How many went, or with dry_run would go',
+        description: 'How many were removed, or with dry_run would be removed',
         schema: z.object({ days: z.number(), dry_run: z.boolean(), removed }),
       },
     },
@@ -50,12 +50,12 @@ export const maintenanceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'alerts/evaluate/',
-    summary: 'Judge every rule now, and raise what is bad, without waiting to see it a second time',
+    summary: 'Evaluate every rule now and raise alerts at once, without waiting for a second evaluation',
     scope: 'alerts:resolve',
     body: z.strictObject({}),
     answers: {
       200: {
-        description: 'What fires',
+        description: 'The firing alerts',
         schema: z.object({ data: z.array(z.looseObject({ id: z.string() })), has_more: z.literal(false) }),
       },
     },

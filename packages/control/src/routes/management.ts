@@ -13,7 +13,7 @@ import { accepted, number, operation } from './words.ts'
 
 const ALL = 'all'
 const body = z.strictObject({
-  cache_type: z.string().min(1).max(128).default(ALL).describe('as the application registered it: strategic, response, ...; all'),
+  cache_type: z.string().min(1).max(128).default(ALL).describe('as registered by the application: strategic, response, ...; or all'),
   organization: z.string().min(1).max(200).optional().describe('by name or id'),
   cache_name: z.string().max(128).optional(),
   reason: z.string().max(1000).optional(),
@@ -26,10 +26,10 @@ export const managementRoutes = (base: string): readonly Route[] => [
     base,
     method: 'POST',
     path: 'warm-cache/',
-    summary: 'Warm a cache type, or all: what the application registered for it, else its critical paths',
+    summary: 'Warm one cache type or all: what the application registered for it, otherwise its critical paths',
     scope: 'warm',
     body,
-    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     async handle({ control, principal, who, body: { cache_type, ...named }, request, base: from }) {
       const all = await holders(control, principal, named.cache_name)
       const isCritical =
@@ -46,15 +46,15 @@ export const managementRoutes = (base: string): readonly Route[] => [
     base,
     method: 'POST',
     path: 'invalidate-cache/',
-    summary: 'Invalidate a cache type, or all: planned, on record, acknowledged and probed as any, and not asked about again',
+    summary: 'Invalidate one cache type or all: planned, recorded, acknowledged and probed like any other, but without a confirmation',
     scope: 'invalidate',
     rate: 'purge',
     body,
-    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     async handle({ control, principal, who, body: { cache_type, reason, ...named }, request, base: from }) {
       const isAll = cache_type === ALL && named.organization === undefined
       if (isAll && !may(principal, 'purge:all'))
-        throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all: name a cache_type')
+        throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all: name a cache_type')
       const criteria = isAll ? { all: true as const } : cache_type === ALL ? {} : { cache_type }
       const plan = await planInvalidation(control, principal, invalidationBody.parse({ ...named, ...criteria }))
       const run = invalidationBody.parse({ plan_id: plan.id, confirm: plan.guard.confirm, ...(reason !== undefined && { reason }) })
@@ -66,7 +66,7 @@ export const managementRoutes = (base: string): readonly Route[] => [
     base,
     method: 'GET',
     path: 'cache-status/',
-    summary: 'Every cache in short: health, hits, tiers, and the cache types that can be named here',
+    summary: 'Show every cache in brief: health, hits, tiers, and its cache types',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: z.string().max(128).optional() }),
     answers: {

@@ -18,7 +18,7 @@ const time = z.union([z.iso.datetime({ offset: true }), z.coerce.number().int().
 const range = {
   from: time.describe('RFC 3339, or epoch seconds; default: an hour before `to`'),
   to: time.describe('default: now'),
-  step: z.coerce.number().positive().max(86_400).optional().describe('seconds; default: as fine as fits into 1,000 points'),
+  step: z.coerce.number().positive().max(86_400).optional().describe('seconds; default: as fine as 1,000 points allow'),
   days: z.coerce.number().positive().max(30).optional().describe('instead of `from`'),
 }
 const cacheName = z.string().max(128).optional()
@@ -27,7 +27,7 @@ export const metricRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'metrics/',
-    summary: 'Figures over time, as columns: a second for an hour, a minute for a week, an hour for 30 days',
+    summary: 'Get figures over time as columns: by second for an hour, by minute for a week, by hour for 30 days',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName, ...range }),
     answers: { 200: { description: 'Columns', schema: columns } },
@@ -38,12 +38,12 @@ export const metricRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'metrics/summary/',
-    summary: 'Every cache, or one, as it is now',
+    summary: 'Show the current state of one cache or all',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName, days: range.days }),
     answers: {
       200: {
-        description: 'By cache, and what it comes to',
+        description: 'By cache, and the totals',
         schema: z.object({ health_score: z.number().nullable(), caches: z.array(summary) }),
       },
     },
@@ -58,10 +58,10 @@ export const metricRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'metrics/prometheus/',
-    summary: 'What every process has counted, as Prometheus reads it',
+    summary: 'Export the metrics of every process in the Prometheus format',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
-    answers: { 200: { description: 'Text in the Prometheus exposition format, or OpenMetrics for whoever prefers that (Accept)' } },
+    answers: { 200: { description: 'Text in the Prometheus exposition format, or OpenMetrics if preferred (Accept)' } },
     async handle({ control, principal, query, request }) {
       const names =
         query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
@@ -78,12 +78,12 @@ export const metricRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'configurations/{id}/stats/',
-    summary: 'What the cache of a configuration did',
+    summary: 'Show the figures of the cache of a configuration',
     scope: 'metrics:read',
     query: z.strictObject(range),
     answers: {
       200: {
-        description: 'The sums of the time asked for, and the columns',
+        description: 'The sums over the requested time, and the columns',
         schema: figures.extend({
           cache_name: z.string(),
           is_running: z.boolean(),
@@ -107,10 +107,10 @@ export const metricRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'namespaces/',
-    summary: 'Every namespace of a cache, most misses first',
+    summary: 'List every namespace of a cache, most misses first',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
-    answers: { 200: { description: 'All of them; beyond 50 the rest together as other', schema: all(namespaceRow) } },
+    answers: { 200: { description: 'All of them; beyond 50 the rest are combined as other', schema: all(namespaceRow) } },
     async handle({ control, principal, query }) {
       const { nodes } = await control.fleet.see(oneCache(control, principal, query.cache_name))
       return json(200, { data: namespacesOf(nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))), has_more: false })

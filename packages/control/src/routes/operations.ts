@@ -15,7 +15,7 @@ export const operationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'operations/',
-    summary: 'Operations, newest first',
+    summary: 'List operations, newest first',
     scope: 'metrics:read',
     query: listQuery.extend({
       kind: z
@@ -39,9 +39,9 @@ export const operationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'operations/{id}/',
-    summary: 'An operation and how far it is',
+    summary: 'Show an operation and its progress',
     scope: 'metrics:read',
-    answers: { 200: { description: 'As it is now', schema: operation } },
+    answers: { 200: { description: 'Its current state', schema: operation } },
     async handle({ control, params, principal }) {
       const view = await control.operations.get(params.id ?? '')
       if (!mayLookAt(principal, view)) throw notFound(`operation ${view.id}`)
@@ -51,9 +51,9 @@ export const operationRoutes: readonly Route[] = [
   defineRoute({
     method: 'DELETE',
     path: 'operations/{id}/',
-    summary: 'Cancel what runs: it stops at its next step',
+    summary: 'Cancel a running operation: it stops at its next step',
     scope: 'invalidate',
-    answers: { 200: { description: 'It is being cancelled', schema: operation } },
+    answers: { 200: { description: 'Cancellation is in progress', schema: operation } },
     async handle({ control, params, principal, who }) {
       const view = await control.operations.get(params.id ?? '')
       if (!mayLookAt(principal, view)) throw notFound(`operation ${view.id}`)

@@ -17,12 +17,12 @@ export const optimizationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'optimizations/health_check/',
-    summary: 'Is it well? 503 where a cache is unhealthy',
+    summary: 'Check health: 503 if a cache is unhealthy',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
       200: { description: 'By cache, with every deduction', schema: healthReport() },
-      503: { description: 'The same, where a cache is unhealthy', schema: healthReport() },
+      503: { description: 'The same, if a cache is unhealthy', schema: healthReport() },
     },
     async handle({ control, principal, query }) {
       const names =
@@ -36,17 +36,17 @@ export const optimizationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'optimizations/benchmark/',
-    summary: 'How fast a cache is: gets and sets in a namespace of its own, erased afterwards',
+    summary: 'Measure how fast a cache is: gets and sets in a separate namespace, erased afterwards',
     scope: 'benchmark',
     rate: 'scan',
     body: z.strictObject({
       cache_name: cacheName,
       duration_seconds: z.number().positive().max(300).default(60),
       value_bytes: z.number().int().min(1).max(1_048_576).default(256),
-      keys: z.number().int().min(1).max(100_000).default(1000).describe('fewer where they would take more than a twentieth of memory'),
-      operations: z.number().int().min(1).max(1_000_000_000).optional().describe('at most so many, within duration_seconds'),
-      skew: z.number().min(0).max(5).default(1).describe("Zipf's exponent of how often keys are asked for; 0: all alike"),
-      share: z.number().gt(0).max(1).default(0.5).describe('of the time, the share that it works; it rests for the other'),
+      keys: z.number().int().min(1).max(100_000).default(1000).describe('fewer if they would take more than 5 % of memory'),
+      operations: z.number().int().min(1).max(1_000_000_000).optional().describe('the maximum within duration_seconds'),
+      skew: z.number().min(0).max(5).default(1).describe("Zipf's exponent of key popularity; 0: all keys equally often"),
+      share: z.number().gt(0).max(1).default(0.5).describe('the share of the time that it works; it rests for the remainder'),
     }),
     answers: { 200: { description: 'The figures', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     handle({ control, principal, body, who, request, base }) {

@@ -14,14 +14,12 @@ const prediction = z.object({
   state: z
     .enum(['open', 'closed', 'watching', 'off'])
     .describe(
-      'open: what is proposed is loaded; closed: that brought too little, or nobody knows yet; watching: it is never loaded; off: memory has no limit',
+      'open: proposals are loaded; closed: loading brought too little, or there is not enough data yet; watching: nothing is ever loaded; off: memory has no limit',
     ),
-  accuracy: number.describe('of what was proposed and has ended: read while memory had it'),
-  benefit: number.describe(
-    'fewer misses than a memory that nobody loads ahead into, as a part of them; the only figure that says whether it helps',
-  ),
-  spared: count.describe('loads that were spared, or would have been, of all there would be'),
-  threshold: count.describe('the chance from which on a key is proposed'),
+  accuracy: number.describe('share of finished proposals that were read while in memory'),
+  benefit: number.describe('misses avoided relative to a memory without loading ahead; the only figure that says whether it helps'),
+  spared: count.describe('share of all loads that were avoided or would have been'),
+  threshold: count.describe('the probability above which a key is proposed'),
   proposed: count,
   used: count,
   wasted: count,
@@ -29,8 +27,8 @@ const prediction = z.object({
   loads: z.object({ loaded: count, present: count, empty: count, failed: count, skipped: count }),
   closings: count,
   drifts: count,
-  lost: count.describe('reads that came faster than they could be looked at'),
-  model_fault: z.string().nullable().describe("why a model of one's own is not asked any more"),
+  lost: count.describe('reads that arrived faster than they could be observed'),
+  model_fault: z.string().nullable().describe('why a custom model is no longer used'),
   patterns: z.array(
     z.object({
       namespace: z.string(),
@@ -38,7 +36,7 @@ const prediction = z.object({
       candidates: count,
       read_ratio: count,
       loss: number,
-      base_loss: number.describe('of somebody who only knows how often candidates are read'),
+      base_loss: number.describe('accuracy of a baseline that only knows how often candidates are read'),
       is_off: z.boolean(),
     }),
   ),
@@ -49,18 +47,18 @@ export const predictionRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: PATH,
-    summary: 'How well what is read next is guessed, and what loading it ahead brings, each process for itself; 501 where nobody predicts',
+    summary: 'Show how well the next reads are predicted and what loading ahead brings, per process; 501 if prediction is not running',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
       200: {
-        description: 'Since memory was as it is now',
+        description: 'Since memory has had its current settings',
         schema: z.object({
           cache_name: z.string(),
           nodes: z.array(z.object({ node: z.string(), error: z.string().nullable(), said: prediction.nullable() })),
         }),
       },
-      501: { description: 'No process of the cache predicts: see the detail' },
+      501: { description: 'Prediction runs in no process of the cache: see the detail' },
     },
     async handle({ control, principal, query }) {
       const cache = oneCache(control, principal, query.cache_name)
@@ -75,7 +73,7 @@ export const predictionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: PATH,
-    summary: 'Begins or ends loading ahead in every process that predicts, until it ends or is told otherwise',
+    summary: 'Turn loading ahead on or off in every process that predicts, until the process ends or the setting is changed',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({ cache_name: cacheName, load_ahead: z.boolean(), reason: z.string().max(500).optional() }),
@@ -93,7 +91,7 @@ export const predictionRoutes: readonly Route[] = [
             const replies = await control.fleet.ask(cache, 'load_ahead', { is_on: body.load_ahead }, { deadlineMs: 10_000 })
             const nodes = replies.map(({ id, status, error, body: done }) => ({
               node: id,
-              error: status !== 'answered' ? (error ?? status) : done === null ? 'nothing is predicted there' : null,
+              error: status !== 'answered' ? (error ?? status) : done === null ? 'prediction is not running there' : null,
               was_on: done?.was_on ?? null,
             }))
             const failed = nodes.filter(({ error }) => error !== null).length

@@ -11,11 +11,11 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { all } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
-const force = z.boolean().default(false).describe('even where no other region serves')
-const LAST = { description: 'It is the last that serves (`last_region`): let another one serve first, or say `force`' }
+const force = z.boolean().default(false).describe('even if no other region is serving')
+const LAST = { description: 'It is the last serving region (`last_region`): let another one serve first, or use `force`' }
 const filling = z.object({
   from: z.string(),
-  keys: z.number().describe('looked at there'),
+  keys: z.number().describe('scanned there'),
   copied: z.number().describe('entries stored here'),
   bytes: z.number(),
   is_done: z.boolean(),
@@ -24,21 +24,21 @@ const filling = z.object({
 const row = z.object({
   cache_name: z.string(),
   region: z.string(),
-  is_origin: z.boolean().describe('the others ask it for what they do not have'),
+  is_origin: z.boolean().describe('the region that the others ask for what they lack'),
   standing: z.enum(['serving', 'drained', 'filling']).nullable().describe('null: its stores do not answer'),
-  nodes: z.array(z.string()).describe('its processes, as far as this control plane sees them'),
+  nodes: z.array(z.string()).describe('its processes, as far as this control plane can see'),
   seen_from: z
     .array(
       z.object({
         region: z.string(),
-        lag_seconds: z.number().nullable().describe('since all that it had invalidated was known there; null: it has not been heard yet'),
-        is_heard: z.boolean().describe('within the longest lag'),
-        waiting: z.number().nullable().describe('steps of that region which this one has not applied yet; null: it does not say'),
-        error: z.string().nullable().describe('why this one could not be heard there when it was asked last'),
+        lag_seconds: z.number().nullable().describe('since all of its invalidations were last known there; null: not connected yet'),
+        is_heard: z.boolean().describe('within the maximum lag'),
+        waiting: z.number().nullable().describe('steps of that region which this one has not applied yet; null: not reported'),
+        error: z.string().nullable().describe('the error of the last attempt to reach this region from there'),
       }),
     )
-    .describe('by the regions whose processes are seen; of several processes the one that is furthest behind'),
-  filling: filling.nullable().describe('what it is being filled with, or was last'),
+    .describe('by region with visible processes; of several processes the one furthest behind'),
+  filling: filling.nullable().describe('the current or last fill'),
 })
 type Row = z.output<typeof row>
 
@@ -46,7 +46,7 @@ export const regionRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'regions/',
-    summary: 'The regions of caches: who serves, who is heard, how far behind it is',
+    summary: 'List the regions of caches: which ones serve, which are connected, and their lag',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'By cache and region', schema: all(row) } },
@@ -60,12 +60,13 @@ export const regionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'regions/{name}/drain/',
-    summary: 'Take a region out: its stores are neither read nor written; answers when the others have heard all of it, or not in time',
+    summary:
+      'Drain a region: its stores are neither read nor written; answers once the others have heard everything from it, or after the timeout',
     scope: 'config:write',
     body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10), force }),
     answers: {
       200: {
-        description: 'It is drained; safe to stop where nobody is behind, as far as the processes that were asked have its namespaces open',
+        description: 'It is drained; safe to stop if no region is behind, as far as the processes asked have its namespaces open',
         schema: z.object({ cache_name: z.string(), region: z.string(), is_safe: z.boolean(), behind: z.array(z.string()) }),
       },
       409: LAST,
@@ -94,7 +95,7 @@ export const regionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'regions/{name}/fill/',
-    summary: 'Fill a region with what another one holds, at a pace, and let it serve when that is done; `regions/` shows how far it is',
+    summary: 'Fill a region from another one at a limited rate, and let it serve when that is done; `regions/` shows the progress',
     scope: 'config:write',
     body: z.strictObject({
       cache_name: cacheName,
@@ -103,9 +104,9 @@ export const regionRoutes: readonly Route[] = [
       force,
     }),
     answers: {
-      200: { description: 'It has begun', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
-      409: { description: `${LAST.description}; or no process of it is seen from here (\`no_node_there\`): ask its own control plane` },
-      422: { description: '`from` is none of the other regions' },
+      200: { description: 'It has started', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
+      409: { description: `${LAST.description}; or no process of it is visible from here (\`no_node_there\`): use its own control plane` },
+      422: { description: '`from` is not one of the other regions' },
     },
     async handle({ control, principal, params, body, who }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
@@ -114,7 +115,7 @@ export const regionRoutes: readonly Route[] = [
         throw new Problem(
           409,
           'no_node_there',
-          `no process of ${found.region} is seen from here: ask the control plane of ${found.region}, or let it serve and fill by reads`,
+          `no process of ${found.region} is visible from here: use the control plane of ${found.region}, or let it serve and fill by reads`,
         )
       const force = forced(body)
       const asked = {
@@ -131,7 +132,7 @@ export const regionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'regions/{name}/serve/',
-    summary: 'Let a region be read and written at once, with what it has',
+    summary: 'Let a region serve at once with what it has',
     scope: 'config:write',
     body: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'It serves', schema: z.object({ cache_name: z.string(), region: z.string() }) } },
@@ -201,7 +202,7 @@ async function regionAt(
   if (found === undefined) throw notFound(`region ${JSON.stringify(name.slice(0, 63))} of a cache`)
   if (more.length === 0) return { cache: found.cache_name, row: found }
   const caches = [found, ...more].map(({ cache_name }) => cache_name).join(', ')
-  throw new Problem(422, 'cache_name_missing', `there are several caches with a region ${name}: say cache_name, one of ${caches}`, {
+  throw new Problem(422, 'cache_name_missing', `there are several caches with a region ${name}: set cache_name to one of ${caches}`, {
     errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
   })
 }

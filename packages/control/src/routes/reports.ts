@@ -25,7 +25,7 @@ export const reportRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'reports/',
-    summary: `Performance reports that were kept, newest first: one of each cache every ${EVERY_HOURS} hours`,
+    summary: `List stored performance reports, newest first: one for each cache every ${EVERY_HOURS} hours`,
     scope: 'metrics:read',
     query: listQuery.extend({ cache_name: cacheName }),
     answers: { 200: { description: 'A page', schema: page(row) } },
@@ -60,11 +60,11 @@ export const reportRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'reports/',
-    summary: 'Make a performance report of each cache now, and keep it',
+    summary: 'Create and store a performance report for each cache now',
     scope: 'benchmark',
     rate: 'scan',
     body: z.strictObject({ cache_name: cacheName, hours: z.number().positive().max(720).default(EVERY_HOURS).describe('up to now') }),
-    answers: { 200: { description: 'One a cache', schema: all(kept) } },
+    answers: { 200: { description: 'One per cache', schema: all(kept) } },
     async handle({ control, principal, body }) {
       const names = cachesFor(control, principal, body.cache_name).filter((name) => mayTouch(principal, name))
       const data = []
@@ -75,9 +75,9 @@ export const reportRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'reports/{id}/',
-    summary: 'A performance report: effectiveness, coverage, bottlenecks, times to live, invalidations, growth',
+    summary: 'Get a performance report: effectiveness, coverage, bottlenecks, times to live, invalidations, growth',
     scope: 'metrics:read',
-    answers: { 200: { description: 'As it was made', schema: kept } },
+    answers: { 200: { description: 'As it was created', schema: kept } },
     async handle({ control, params, principal }) {
       const found = await control.store.read
         .selectFrom('reports')

@@ -19,19 +19,19 @@ export const streamRoute: Route = defineRoute({
   method: 'GET',
   path: 'stream/',
   summary:
-    'Events as they come (text/event-stream): summary, tick, alert, op, event, gap, bye. Last-Event-ID replays what came in the last 5 minutes',
+    'Stream events as they happen (text/event-stream): summary, tick, alert, op, event, gap, bye. Last-Event-ID replays events of the last 5 minutes',
   scope: 'metrics:read',
   query: z.strictObject({
     topics: z
       .string()
       .max(200)
       .default(USUAL_TOPICS.join(','))
-      .describe(`some of ${TOPICS.join(',')}; events: single reads and writes, at most 200 a second, with the names of keys`)
+      .describe(`some of ${TOPICS.join(',')}; events: individual reads and writes, at most 200 per second, with key names`)
       .transform((text) => text.split(','))
       .pipe(z.array(topic).min(1)),
-    hz: z.coerce.number().min(0.05).max(4).default(1).describe('the most summaries and ticks a second'),
+    hz: z.coerce.number().min(0.05).max(4).default(1).describe('the maximum number of summaries and ticks per second'),
   }),
-  answers: { 200: { description: 'The stream; at most 6 of one principal' } },
+  answers: { 200: { description: 'The stream; at most 6 per principal' } },
   handle({ control, principal, query, request, stillSignedIn }) {
     const { hub } = control
     // What HEAD is answered is read by nobody, and would never be given up.
@@ -43,7 +43,7 @@ export const streamRoute: Route = defineRoute({
       throw new Problem(
         429,
         'too_many_streams',
-        `${own >= MOST_OF_ONE ? MOST_OF_ONE : MOST} streams are open already: share one among the pages of a browser`,
+        `${own >= MOST_OF_ONE ? MOST_OF_ONE : MOST} streams are already open: share one among the pages of a browser`,
         {
           headers: { 'Retry-After': '10' },
         },

@@ -21,20 +21,20 @@ const step = z.object({
   verdict: z.enum(['ok', 'warning', 'failed']),
   ms: z.number(),
   detail: z.string().optional(),
-  remedy: z.string().optional().describe('what to do, where it is not ok'),
+  remedy: z.string().optional().describe('what to do if it is not ok'),
 })
 
 export const testConnection: Route = defineRoute({
   method: 'POST',
   path: 'configurations/{id}/test_connection/',
   summary:
-    'Reach every tier step by step (name, port, TLS, sign-in, round trips, what the server is and how it is set), then write, read and delete an entry of its own; in the running cache where there is one. The name of a cache that runs will do in the place of an id, whether or not a configuration of it is stored',
+    'Test every tier step by step (name, port, TLS, sign-in, round trips, server version and settings), then write, read and delete a test entry; in the running cache if there is one. The name of a running cache may be used instead of an id, whether or not its configuration is stored',
   scope: 'config:read',
   rate: 'write',
   body: z.strictObject({}),
   answers: {
     200: {
-      description: 'What came of it, also where it failed (ok: false)',
+      description: 'The result, even if it failed (ok: false)',
       schema: z.object({
         ok: z.boolean(),
         tested: z.enum(['running cache', 'new connection']),
@@ -79,7 +79,7 @@ async function tryOut(
           verdict: 'failed',
           ms: Math.round(performance.now() - began),
           detail: reasonOf(error),
-          remedy: 'mend what the message names, in the tiers that the control plane was given or in this configuration',
+          remedy: 'fix what the message names, in the tiers given to the control plane or in this configuration',
         },
       ],
       warnings: [],

@@ -11,16 +11,18 @@ export const trendRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'metrics/trends/',
-    summary: 'How hit ratio, traffic, loads, p95, memory and cost move from day to day, and what they will be in the next hours',
+    summary: 'Show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: z.string().max(128).optional(),
-      days: z.coerce.number().int().min(1).max(30).default(30).describe('of the past'),
-      hours: z.coerce.number().int().min(1).max(168).default(24).describe('ahead; with little data it is less'),
-      memory_gb_month: price.describe('a gigabyte of memory for 30 days: with million_loads, the cost of a day is among the figures'),
-      million_loads: price.describe('a million loads of the source'),
+      days: z.coerce.number().int().min(1).max(30).default(30).describe('of history'),
+      hours: z.coerce.number().int().min(1).max(168).default(24).describe('ahead; shorter if there is little data'),
+      memory_gb_month: price.describe(
+        'the price of a gigabyte of memory for 30 days: with million_loads, the cost of a day is among the figures',
+      ),
+      million_loads: price.describe('the price of a million loads from the source'),
     }),
-    answers: { 200: { description: 'With 95 % intervals; where nothing can be said, why', schema: trends } },
+    answers: { 200: { description: 'With 95 % intervals, or the reason why nothing can be said', schema: trends } },
     async handle({ control, principal, query }) {
       const { cache_name, days, hours, memory_gb_month: gbMonth, million_loads: millionLoads } = query
       if ((gbMonth === undefined) !== (millionLoads === undefined))

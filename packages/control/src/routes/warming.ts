@@ -24,7 +24,7 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'warming/',
-    summary: 'Plans of warming, oldest first',
+    summary: 'List warming plans, oldest first',
     scope: 'config:read',
     query: listQuery,
     answers: { 200: { description: 'A page', schema: page(view) } },
@@ -46,7 +46,7 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'warming/',
-    summary: 'Keep a plan of warming; with a schedule it runs by itself',
+    summary: 'Store a warming plan; with a schedule it runs automatically',
     scope: 'warm',
     body: keptWarming,
     answers: { 201: { description: 'Kept', schema: view } },
@@ -80,7 +80,7 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'DELETE',
     path: 'warming/{id}/',
-    summary: 'Delete a plan of warming',
+    summary: 'Delete a warming plan',
     scope: 'warm',
     answers: { 204: { description: 'Deleted' } },
     async handle({ control, params, who }) {
@@ -92,7 +92,7 @@ export const warmingRoutes: readonly Route[] = [
           .where('id', '=', id)
           .where('deleted', '=', 0)
           .executeTakeFirst()
-        if (numUpdatedRows === 0n) throw notFound(`plan of warming ${id}`)
+        if (numUpdatedRows === 0n) throw notFound(`warming plan ${id}`)
         await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'warming.delete', target: id })
       })
       return { status: 204 }
@@ -101,10 +101,10 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'warming/{id}/execute/',
-    summary: 'Run a plan of warming',
+    summary: 'Run a warming plan',
     scope: 'warm',
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
-    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     async handle({ control, params, principal, who, body, request, base }) {
       const row = await control.store.read
         .selectFrom('warming_plans')
@@ -112,7 +112,7 @@ export const warmingRoutes: readonly Route[] = [
         .where('id', '=', params.id ?? '')
         .where('deleted', '=', 0)
         .executeTakeFirst()
-      if (row === undefined) throw notFound(`plan of warming ${params.id}`)
+      if (row === undefined) throw notFound(`warming plan ${params.id}`)
       const { schedule: _, ...document } = keptWarming.parse(JSON.parse(row.document))
       return orLater(request, base, (began) =>
         runWarming(control, principal, who, { ...document, reason: body.reason ?? document.reason }, began),
@@ -122,10 +122,10 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'warming/warm_keys/',
-    summary: 'Load keys by the loaders that the cache knows (cache.source, collections, wrapped functions)',
+    summary: 'Load keys with the loaders known to the cache (cache.source, collections, wrapped functions)',
     scope: 'warm',
     body: warmingDocument,
-    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     handle: ({ control, principal, who, body, request, base }) =>
       orLater(request, base, (began) => runWarming(control, principal, who, body, began)),
   }),

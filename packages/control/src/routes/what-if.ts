@@ -9,27 +9,27 @@ import { askInsight } from '../operations/advice.ts'
 import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
 
 const what = {
-  size: z.coerce.number().positive().max(1e6).optional().describe('times the size that memory has'),
-  max_entries: z.coerce.number().int().min(1).max(134_217_727).optional().describe('of memory, where entries are what runs out'),
-  max_bytes: z.coerce.number().int().min(1).optional().describe('of memory, where bytes are what runs out'),
-  more_bytes: z.coerce.number().int().min(1).optional().describe('beside what memory has'),
+  size: z.coerce.number().positive().max(1e6).optional().describe('as a multiple of the current memory size'),
+  max_entries: z.coerce.number().int().min(1).max(134_217_727).optional().describe('of memory, if it is limited by entries'),
+  max_bytes: z.coerce.number().int().min(1).optional().describe('of memory, if it is limited by bytes'),
+  more_bytes: z.coerce.number().int().min(1).optional().describe('in addition to the current size'),
   policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
   ttl: z
     .union([z.literal('forever'), z.coerce.number().positive()])
     .optional()
-    .describe('times the time to live that values are given; forever: until they are pushed out or invalidated'),
+    .describe('as a multiple of the time to live that values are given; forever: until they are evicted or invalidated'),
 }
 const change = z.object({
-  hit_ratio_change: range.nullable().describe('how many more of all reads memory would have answered; null: see why'),
-  misses_per_second: range.nullable().describe('how many more reads a second would have gone past memory; negative: fewer'),
+  hit_ratio_change: range.nullable().describe('the additional share of all reads that memory would have answered; null: see why'),
+  misses_per_second: range.nullable().describe('additional reads per second that would have missed memory; negative: fewer'),
 })
 const answer = change.extend({
   node: z.string(),
   error: z.string().nullable(),
   evidence: evidence.nullable(),
   hit_ratio: z.number().nullable().describe('measured'),
-  size: amount.nullable().describe('what memory would have had'),
-  why: z.string().nullable().describe('why nothing is said'),
+  size: amount.nullable().describe('the memory settings that were simulated'),
+  why: z.string().nullable().describe('why there is no result'),
 })
 type Answer = z.output<typeof answer>
 
@@ -37,13 +37,12 @@ export const whatIfRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'sizing/what_if/',
-    summary:
-      'What one other size, policy or time to live would have brought, each process for itself and all together; 501 where nobody watches',
+    summary: 'Simulate one other size, policy or time to live, per process and overall; 501 if insight is not running',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: z.string().max(128).optional(), days: z.coerce.number().pipe(days).default(7), ...what }),
     answers: {
       200: {
-        description: 'With 95 % intervals and the evidence; together: the mean by reads of the processes that say something',
+        description: 'With 95 % intervals and the evidence; together: the average of the processes with data, weighted by reads',
         schema: z.object({ cache_name: z.string(), together: change.nullable(), nodes: z.array(answer) }),
       },
       501: NOT_WATCHED,

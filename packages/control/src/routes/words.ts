@@ -34,8 +34,8 @@ const tierFigures = z.object({
   share: number,
   sets: z.number(),
   errors: z.number(),
-  read_bytes: number.describe('of entries that came from its store; null for memory'),
-  written_bytes: number.describe('of entries that went there; null for memory'),
+  read_bytes: number.describe('of entries read from its store; null for memory'),
+  written_bytes: number.describe('of entries written there; null for memory'),
   encrypted_ratio: number.describe('share of what was written there that is sealed; null where nothing was'),
   calls: z.number(),
   avg_ms: number,
@@ -68,7 +68,7 @@ export const summary = z.object({
   health,
   as_of: instant,
   nodes: z.object({ total: z.number(), late: z.array(z.string()), unseen: z.string().nullable() }),
-  regions: z.array(z.string()).describe('those of its processes, where it has some'),
+  regions: z.array(z.string()).describe('those of its processes, if it has any'),
   total: figures,
   last_minute: figures.extend({ seconds: z.number() }).nullable(),
   memory: z.object({ entries: z.number(), bytes: z.number(), max_bytes: number, used_ratio: number }),
@@ -79,8 +79,8 @@ export const summary = z.object({
       scope: z.string(),
       enabled: z.boolean(),
       breaker: z.string(),
-      encrypted: z.boolean().nullable().describe('whether what is written there is sealed; null for memory'),
-      key_since: number.describe('since when the key seals that seals now, epoch milliseconds; null where nobody knows'),
+      encrypted: z.boolean().nullable().describe('whether data written there is encrypted; null for memory'),
+      key_since: number.describe('since when the current encryption key is in use, epoch milliseconds; null if unknown'),
       last_minute: tierFigures
         .extend({ ops_per_second: number, read_bytes_per_second: number, written_bytes_per_second: number })
         .nullable(),
@@ -96,7 +96,7 @@ export const columns = z.object({
   step_seconds: z.number(),
   t: z.array(z.number()).describe('ends of the steps, epoch seconds'),
   series: z.array(z.object({ name: z.string(), labels: z.record(z.string(), z.string()), v: z.array(number) })),
-  partial_last: z.boolean().describe('the last step is not over'),
+  partial_last: z.boolean().describe('the last step is not complete'),
   sampled: z.boolean(),
 })
 

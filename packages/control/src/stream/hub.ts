@@ -98,6 +98,6 @@ export class Hub {
   }
 
   close(): void {
-    for (const { end } of this.#listeners) end('the control plane stops')
+    for (const { end } of this.#listeners) end('the control plane is stopping')
   }
 }

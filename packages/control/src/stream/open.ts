@@ -76,7 +76,7 @@ export function openStream({ hub, topics, shown, lastEventId, everyMs, mayGoOn, 
         const timer = setInterval(() => {
           write(': here\n\n')
           mayGoOn().then(
-            (may) => may || end('the credential is not valid any more'),
+            (may) => may || end('the credential is no longer valid'),
             () => undefined, // a store that is away ends nothing
           )
         }, COMMENT_MS)

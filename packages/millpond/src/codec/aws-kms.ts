@@ -60,7 +60,7 @@ export function awsKms(options: AwsKmsOptions): KeyService {
   checkOptions<AwsKmsOptions>(options, OPTIONS, 'awsKms')
   const { keyId: KeyId, region, endpoint, timeout = '5s' } = options
   if (options.client !== undefined && (region !== undefined || endpoint !== undefined))
-    throw new MillpondError('OPTION_INVALID', 'awsKms: region and endpoint are those of the client that was given: leave them out')
+    throw new MillpondError('OPTION_INVALID', 'awsKms: the given client sets region and endpoint: leave them out')
   const EncryptionContext = checkContext(options.context ?? { purpose: 'millpond' })
   const ms = parseDuration(timeout, 'timeout')
   const { KMSClient, EncryptCommand, DecryptCommand } = load()
@@ -70,14 +70,14 @@ export function awsKms(options: AwsKmsOptions): KeyService {
   const ask = async (what: string, command: object, field: 'CiphertextBlob' | 'Plaintext'): Promise<Uint8Array> => {
     const answer = await sent(client, command, ms).catch((cause: unknown) => {
       if (isError(cause) && NOT_OURS.has(cause.name))
-        throw invalid('what is to be unwrapped was not wrapped by this key in this context, or is damaged', `AWS KMS ${show(KeyId)}`)
+        throw invalid('the wrapped key was not wrapped by this key in this context, or is damaged', `AWS KMS ${show(KeyId)}`)
       throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has not ${what} a key: ${nameOf(cause)}${reasonOf(cause)}`, {
         cause,
       })
     })
     const bytes: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, field) : undefined
     if (bytes instanceof Uint8Array && bytes.byteLength > 0) return bytes
-    throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has answered without a key: is this its endpoint?`)
+    throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} answered without a key: check the endpoint`)
   }
   return {
     wrap: (Plaintext) => ask('wrapped', new EncryptCommand({ KeyId, Plaintext, EncryptionContext }), 'CiphertextBlob'),
@@ -105,7 +105,7 @@ function checkContext(context: unknown): Readonly<Record<string, string>> {
     const pairs = Object.entries(context)
     if (pairs.every((pair): pair is [string, string] => typeof pair[1] === 'string')) return Object.fromEntries(pairs)
   }
-  throw new MillpondError('OPTION_INVALID', `awsKms.context: ${show(context)} is not an object of texts: give { purpose: 'millpond' }`)
+  throw new MillpondError('OPTION_INVALID', `awsKms.context: ${show(context)} is not an object of strings: give { purpose: 'millpond' }`)
 }
 
 function load(): Kms {

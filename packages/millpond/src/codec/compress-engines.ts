@@ -99,7 +99,7 @@ const lz4: Engine = {
 /** Room for that much is made before anything is read. */
 function withinLength(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const length = bytes.byteLength < 4 ? Number.POSITIVE_INFINITY : asBuffer(bytes).readUInt32LE(0)
-  if (length > maxBytes) throw new RangeError(`a block of LZ4 holds ${length} bytes, allowed are ${maxBytes}`)
+  if (length > maxBytes) throw new RangeError(`an LZ4 block holds ${length} bytes, and at most ${maxBytes} are allowed`)
   return bytes
 }
 

@@ -64,7 +64,7 @@ export class Compression {
     if (this.writes === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `codec.compress.algorithm: this Node (${process.version}) does not know 'zstd': use Node 22.15 or later, or 'gzip' or 'brotli'`,
+        `codec.compress.algorithm: this Node (${process.version}) does not support 'zstd': use Node 22.15 or later, or 'gzip' or 'brotli'`,
       )
   }
 

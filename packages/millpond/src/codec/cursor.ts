@@ -54,4 +54,4 @@ export function define(fields: Record<string, unknown>, name: string, value: unk
   Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-export const malformed = (): DecodeError => new DecodeError('malformed', 'bytes that nobody writes')
+export const malformed = (): DecodeError => new DecodeError('malformed', 'unexpected bytes')

@@ -13,7 +13,10 @@ export const MARK = '$'
 /** The JSON data that stands for `value`. Throws `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`. */
 export function escapeValue(value: unknown, limits: CodecLimits): unknown {
   if (value === undefined) {
-    throw new MillpondError('VALUE_UNSUPPORTED', 'value is undefined, which means "nothing to store": use null to keep a "there is none"')
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      'value is undefined, which means "nothing to store": use null to store that there is no value',
+    )
   }
   if ('toJSON' in Array.prototype) {
     throw new MillpondError(
@@ -84,7 +87,7 @@ class Walk {
   }
 
   #container(value: object): unknown {
-    if (this.#above.includes(value)) this.#refuse('leads back to itself', 'store an id instead of the reference')
+    if (this.#above.includes(value)) this.#refuse('refers back to itself', 'store an id instead of the reference')
     if (this.#above.length === this.#limits.maxDepth) {
       this.#refuse(`is nested deeper than ${this.#limits.maxDepth} levels`, 'flatten the value, or raise limits.maxDepth of the codec')
     }
@@ -173,7 +176,7 @@ class Walk {
   #noSymbols(value: object): void {
     for (const symbol of Object.getOwnPropertySymbols(value)) {
       if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
-        this.#refuseAt({ note: String(symbol) }, 'is a field named by a symbol', 'use a string as its name, or leave the field out')
+        this.#refuseAt({ note: String(symbol) }, 'is a field whose name is a symbol', 'use a string as its name, or leave the field out')
       }
     }
   }
@@ -219,7 +222,7 @@ class Walk {
   }
 
   #refuse(fact: string, remedy: string): never {
-    throw new MillpondError('VALUE_UNSUPPORTED', `${renderPath(this.#steps)} ${fact}, which a cache cannot keep: ${remedy}`)
+    throw new MillpondError('VALUE_UNSUPPORTED', `${renderPath(this.#steps)} ${fact}, which a cache cannot store: ${remedy}`)
   }
 }
 

@@ -36,9 +36,9 @@ const OPTIONS: Shape<FrameCodecOptions> = {
   transforms: listOf(transform, 'a list of transforms'),
   undoes: listOf(transform, 'a list of transforms'),
   requires: transform,
-  hides: fn('a function that makes the names of a namespace'),
+  hides: fn('a function that creates the names of a namespace'),
   limits: checkedElsewhere,
-  onReject: fn('a function that is told why bytes are not accepted'),
+  onReject: fn('a function that receives the reason why bytes were rejected'),
 }
 
 /** For callers that bind nothing. */

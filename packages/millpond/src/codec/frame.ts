@@ -58,7 +58,7 @@ export function pack(
   if (end + CHECKSUM > maxBytes) {
     throw new MillpondError(
       'VALUE_TOO_LARGE',
-      `the entry ${show(parts.key)} needs ${end + CHECKSUM} bytes, allowed are ${maxBytes}: store less, or raise limits.maxBytes of the codec`,
+      `the entry ${show(parts.key)} needs ${end + CHECKSUM} bytes, and at most ${maxBytes} are allowed: store less, or raise limits.maxBytes of the codec`,
     )
   }
   const out = Buffer.allocUnsafe(end + CHECKSUM)

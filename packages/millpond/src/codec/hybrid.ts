@@ -46,7 +46,7 @@ function kem(): Kem {
   if ('encapsulate' in crypto && 'decapsulate' in crypto) return crypto as unknown as Kem
   throw new MillpondError(
     'OPTION_INVALID',
-    `hybrid keys need ML-KEM, which Node has from 24.7 on; this is Node ${process.versions.node}: update Node, or wrap by a key service (awsKms)`,
+    `hybrid keys need ML-KEM, available since Node 24.7; this is Node ${process.versions.node}: update Node, or wrap keys with a key service (awsKms)`,
   )
 }
 
@@ -87,7 +87,7 @@ export function hybridKeyService(options: HybridOptions): KeyService {
       : read(options.privateKey, 'privateKey', (key) => crypto.createPrivateKey({ key, type: 'pkcs8', format: 'der' }))
   return {
     async wrap(key) {
-      if (key.byteLength !== KEY) throw invalid(`what is to be wrapped has ${key.byteLength} bytes, not ${KEY}`, 'hybrid keys')
+      if (key.byteLength !== KEY) throw invalid(`the key to wrap has ${key.byteLength} bytes, not ${KEY}`, 'hybrid keys')
       const { sharedKey, ciphertext } = encapsulate(outer)
       const ephemeral = crypto.generateKeyPairSync('x25519')
       const point = ephemeral.publicKey.export({ type: 'spki', format: 'der' }).subarray(SPKI.length)
@@ -99,7 +99,7 @@ export function hybridKeyService(options: HybridOptions): KeyService {
       return Buffer.concat([head, cipher.update(key), cipher.final(), cipher.getAuthTag()])
     },
     async unwrap(wrapped) {
-      if (own === undefined) throw invalid('there is no private key here: give privateKey', 'hybrid keys')
+      if (own === undefined) throw invalid('the private key is missing: give privateKey', 'hybrid keys')
       const bytes = Buffer.from(wrapped)
       if (bytes.length !== LENGTH || bytes[0] !== VERSION) throw notOurs()
       const head = bytes.subarray(0, 1 + CIPHERTEXT + POINT)
@@ -121,7 +121,7 @@ export function hybridKeyService(options: HybridOptions): KeyService {
   }
 }
 
-const notOurs = (): MillpondError => invalid('what is to be unwrapped was not wrapped for these keys, or is damaged', 'hybrid keys')
+const notOurs = (): MillpondError => invalid('the wrapped key was not wrapped for these keys, or is damaged', 'hybrid keys')
 
 function derive(kemSecret: Uint8Array, curveSecret: Uint8Array, head: Uint8Array, recipient: Uint8Array): Uint8Array {
   const info = Buffer.concat([Buffer.from('millpond hybrid 1'), head, recipient])
@@ -144,5 +144,5 @@ function read(
   } catch {
     // as below: what OpenSSL says would quote the key
   }
-  throw invalid(`${what} is not one of newHybridKeys()`, 'hybrid keys')
+  throw invalid(`${what} is not a key created by newHybridKeys()`, 'hybrid keys')
 }

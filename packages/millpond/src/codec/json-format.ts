@@ -38,7 +38,7 @@ function stringify(value: unknown, key: string): string {
   try {
     return JSON.stringify(value)
   } catch (cause) {
-    throw new MillpondError('VALUE_TOO_LARGE', `the value of ${show(key)} cannot be written as one text: store less under one key`, {
+    throw new MillpondError('VALUE_TOO_LARGE', `the value of ${show(key)} cannot be written as one string: store less under one key`, {
       cause,
     })
   }

@@ -12,7 +12,10 @@ export interface JsonCodecOptions {
   readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
-const OPTIONS: Shape<JsonCodecOptions> = { limits: checkedElsewhere, onReject: fn('a function that is told why bytes are not accepted') }
+const OPTIONS: Shape<JsonCodecOptions> = {
+  limits: checkedElsewhere,
+  onReject: fn('a function that receives the reason why bytes were rejected'),
+}
 
 /**
  * What it keeps and refuses: `jsonFormat`. Without options it is what a cache uses.

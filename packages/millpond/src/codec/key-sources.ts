@@ -62,7 +62,7 @@ function readOwn(path: string, source: string): string {
   try {
     const { mode } = fstatSync(file)
     if (process.platform !== 'win32' && (mode & NOT_MINE) !== 0)
-      throw invalid(`others may read or change it (mode ${(mode & 0o777).toString(8)}): chmod 600`, source)
+      throw invalid(`other users may read or change it (mode ${(mode & 0o777).toString(8)}): chmod 600`, source)
     return readFileSync(file, 'utf8')
   } finally {
     closeSync(file)
@@ -137,7 +137,7 @@ export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<
   try {
     const wrapped: unknown = await service.wrap(key)
     if (wrapped instanceof Uint8Array && wrapped.byteLength > 0) return wrapped
-    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has answered ${show(wrapped)}, which is not a wrapped key`)
+    throw new MillpondError('KEYRING_UNREACHABLE', `the key service answered ${show(wrapped)}, which is not a wrapped key`)
   } finally {
     key.fill(0)
   }
@@ -169,7 +169,7 @@ export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<Wr
 
 async function unwrapAll({ service, current, keys, next, timeout = '10s' }: WrappedKeyringOptions): Promise<KeyringOptions> {
   if (typeof keys !== 'object' || keys === null || !Object.values(keys).every((key) => key instanceof Uint8Array))
-    throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys: they are not wrapped keys by id: give { k1: bytes }')
+    throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys is not an object of wrapped keys by id: give { k1: bytes }')
   const ms = parseDuration(timeout, 'timeout')
   const opened = await Promise.all(
     Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await unwrapped(service, id, wrapped, ms)]),
@@ -182,6 +182,6 @@ async function unwrapped(service: WrappedKeyringOptions['service'], id: string, 
     return await inTime(service.unwrap(wrapped), ms)
   } catch (cause) {
     if (cause instanceof MillpondError && cause.code === 'KEYRING_INVALID') throw cause
-    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has not unwrapped the key ${show(id)}: ${reasonOf(cause)}`, { cause })
+    throw new MillpondError('KEYRING_UNREACHABLE', `the key service did not unwrap the key ${show(id)}: ${reasonOf(cause)}`, { cause })
   }
 }

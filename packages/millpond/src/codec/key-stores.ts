@@ -40,13 +40,13 @@ export function folderKeyStore(path: string): KeyStore {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     const { mode } = statSync(path)
     if (process.platform !== 'win32' && (mode & NOT_MINE) !== 0)
-      throw invalid(`others may read or change it (mode ${(mode & 0o777).toString(8)}): chmod 700`, source)
+      throw invalid(`other users may read or change it (mode ${(mode & 0o777).toString(8)}): chmod 700`, source)
   } catch (cause) {
     if (cause instanceof MillpondError) throw cause
     throw new MillpondError('KEYRING_UNREACHABLE', `${source} cannot be used: ${reasonOf(cause)}`, { cause })
   }
   const folderOf = (tenant: string): string => {
-    if (!NAME.test(tenant)) throw new MillpondError('OPTION_INVALID', `${source}: ${show(tenant)} is not what tenantId makes`)
+    if (!NAME.test(tenant)) throw new MillpondError('OPTION_INVALID', `${source}: ${show(tenant)} is not an id made by tenantId`)
     return join(path, tenant)
   }
   return {

@@ -97,10 +97,10 @@ function checkRing(options: unknown): ReadonlyMap<string, Uint8Array> {
   for (const [id, given] of pairsOf(options.keys)) {
     if (typeof id !== 'string' || !ID.test(id))
       throw invalid(`the id of a key is ${show(id)}: give 1 to 64 letters, digits, ".", "_" or "-"`)
-    if (keys.has(id)) throw invalid(`two keys have the id ${show(id)}: a new key gets an id that none has had before`)
+    if (keys.has(id)) throw invalid(`two keys have the id ${show(id)}: give a new key an id that was never used before`)
     const key = bytesOf(id, given)
     for (const [other, its] of keys)
-      if (sameBytes(its, key)) throw invalid(`${show(other)} and ${show(id)} are one and the same key: leave one out`)
+      if (sameBytes(its, key)) throw invalid(`${show(other)} and ${show(id)} are the same key: leave one out`)
     keys.set(id, key)
   }
   const { current } = options
@@ -127,9 +127,9 @@ function nextOf({ next }: KeyringOptions, keys: ReadonlyMap<string, Uint8Array>)
 }
 
 function pairsOf(keys: unknown): Iterable<readonly [unknown, unknown]> {
-  if (typeof keys !== 'object' || keys === null) throw invalid('its keys are not by id: give { k1: Buffer }')
+  if (typeof keys !== 'object' || keys === null) throw invalid('its keys are not given by id: give { k1: Buffer }')
   if (!(Symbol.iterator in keys)) return Object.entries(keys)
-  if (keys instanceof Uint8Array) throw invalid('its keys are bytes: give them by id, { k1: Buffer }')
+  if (keys instanceof Uint8Array) throw invalid('its keys are plain bytes: give them by id, { k1: Buffer }')
   return [...(keys as Iterable<unknown>)].map((pair) => {
     if (!Array.isArray(pair) || pair.length !== 2) throw invalid('its keys are not pairs of an id and a key')
     return [pair[0], pair[1]] as const

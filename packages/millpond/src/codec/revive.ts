@@ -57,7 +57,7 @@ const WORDS: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
 
 function reviveMarked(data: Record<string, unknown>, levels: number): unknown {
   const mark = data[MARK]
-  if (Object.keys(data).length !== 1) throw new DecodeError('malformed', 'a mark beside other fields')
+  if (Object.keys(data).length !== 1) throw new DecodeError('malformed', 'a mark next to other fields')
   if (WORDS.has(mark)) return WORDS.get(mark)
   if (!Array.isArray(mark)) throw new DecodeError('malformed', 'an unknown mark')
   const kind: unknown = mark[0]
@@ -71,7 +71,7 @@ function reviveMarked(data: Record<string, unknown>, levels: number): unknown {
 }
 
 function reviveWrapped(kind: 'Object' | 'null', fields: unknown, levels: number): unknown {
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new DecodeError('malformed', 'fields expected')
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new DecodeError('malformed', 'fields were expected')
   if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   const revived = reviveFields(fields as Record<string, unknown>, levels - 1)
   if (kind === 'Object') return revived
@@ -122,7 +122,7 @@ function reviveLeaf(kind: unknown, content: unknown): unknown {
     if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME) throw new DecodeError('malformed', 'no time')
     return new Date(Number(content))
   }
-  if (typeof content !== 'string') throw new DecodeError('malformed', 'text expected')
+  if (typeof content !== 'string') throw new DecodeError('malformed', 'a string was expected')
   if (kind === 'BigInt') {
     if (!HEX.test(content)) throw new DecodeError('malformed', 'no number')
     return content.startsWith('-') ? -BigInt(`0x${content.slice(1)}`) : BigInt(`0x${content}`)

@@ -45,7 +45,7 @@ interface Wanted extends Map<string, Wanted | true> {}
 export function select<T = unknown>(selection: Selection<T>): (value: unknown) => unknown {
   const { pick, omit } = selection
   if ((pick === undefined) === (omit === undefined)) {
-    throw new MillpondError('OPTION_INVALID', `fields to keep are ${show(selection)}: give either pick or omit`)
+    throw new MillpondError('OPTION_INVALID', `the fields to keep are ${show(selection)}: give either pick or omit`)
   }
   const wanted = plan(pick ?? omit ?? [])
   return pick === undefined ? (value) => without(value, wanted) : (value) => only(value, wanted)

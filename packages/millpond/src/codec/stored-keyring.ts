@@ -61,8 +61,8 @@ const OPTIONS: Shape<StoredKeyringOptions> = {
   recheck: duration,
   retireAfter: duration,
   timeout: duration,
-  onRotation: fn('a function that is told of a new key'),
-  onWarning: fn('a function that is told of a failure'),
+  onRotation: fn('a function that receives a new key'),
+  onWarning: fn('a function that receives a failure'),
 }
 const NAME = /^[\w-]{1,40}$/
 const MAX_TRIES = 20
@@ -88,7 +88,7 @@ export async function storedKeyring(options: StoredKeyringOptions): Promise<Stor
   if (overlapMs < 2 * recheckMs)
     throw new MillpondError(
       'OPTION_INVALID',
-      `storedKeyring.overlap: ${show(overlap)} is too short for a recheck of ${show(recheck)}: give at least twice as long, so that every process has the key before it seals`,
+      `storedKeyring.overlap: ${show(overlap)} is too short for a recheck of ${show(recheck)}: give at least twice as long, so that every process has the key before it encrypts`,
     )
   const ring = new Stored(options, name, overlapMs, recheckMs)
   await ring.check()
@@ -184,7 +184,7 @@ class Stored implements StoredKeyring {
     const rotation = await this.#change('rotation')
     if (rotation !== undefined) return rotation
     const [next] = this.#known ?? []
-    if (next === undefined) throw new MillpondError('KEYRING_UNREACHABLE', 'the stored ring has no record')
+    if (next === undefined) throw new MillpondError('KEYRING_UNREACHABLE', 'the stored key ring has no record')
     return { id: next.id, activeFrom: next.activeFrom, because: 'asked' }
   }
 
@@ -243,7 +243,7 @@ class Stored implements StoredKeyring {
 
   #warn(error: unknown): void {
     const { onWarning } = this.#options
-    const told = error instanceof MillpondError ? error : new MillpondError('KEYRING_INVALID', `the stored ring: ${reasonOf(error)}`)
+    const told = error instanceof MillpondError ? error : new MillpondError('KEYRING_INVALID', `the stored key ring: ${reasonOf(error)}`)
     this.#tell(() => onWarning?.(told))
   }
 
@@ -252,7 +252,7 @@ class Stored implements StoredKeyring {
     try {
       listener()
     } catch (error) {
-      process.emitWarning(`a listener of the stored ring has thrown: ${reasonOf(error)}`, 'MillpondWarning')
+      process.emitWarning(`a listener of the stored key ring threw an error: ${reasonOf(error)}`, 'MillpondWarning')
     }
   }
 
@@ -284,7 +284,7 @@ class Stored implements StoredKeyring {
     }
     throw new MillpondError(
       'KEYRING_UNREACHABLE',
-      `the record of the stored ring was changed by others ${MAX_TRIES} times meanwhile: try again`,
+      `the record of the stored key ring was changed by others ${MAX_TRIES} times meanwhile: try again`,
     )
   }
 
@@ -299,7 +299,7 @@ class Stored implements StoredKeyring {
     if (sealing === undefined || !opened.has(sealing.id))
       throw new MillpondError(
         'KEYRING_INVALID',
-        'the stored ring: its current key cannot be unwrapped: give `by` the key that wraps it, or restore the record of the key store',
+        'the stored key ring: its current key cannot be unwrapped: give `by` the key that wraps it, or restore the record in the key store',
       )
     this.#known = keys
     this.#opened = opened
@@ -320,7 +320,7 @@ class Stored implements StoredKeyring {
     try {
       return await inTime(ask(), this.#timeoutMs)
     } catch (cause) {
-      throw new MillpondError('KEYRING_UNREACHABLE', `the key store has not answered for the stored ring: ${reasonOf(cause)}`, { cause })
+      throw new MillpondError('KEYRING_UNREACHABLE', `the key store did not answer for the stored key ring: ${reasonOf(cause)}`, { cause })
     }
   }
 }

@@ -21,14 +21,14 @@ export function storedFrom(text: string, name: string): StoredKeys {
   if (found !== undefined && typeof found.version === 'number' && found.version > VERSION)
     throw new MillpondError(
       'SCHEMA_NEWER',
-      `the key store: the ring ${show(name)} has version ${found.version}, this Millpond knows ${VERSION}: update Millpond`,
+      `the key store: the ring ${show(name)} has version ${found.version}, but this Millpond supports only version ${VERSION}: update Millpond`,
     )
   const { ring } = found ?? {}
   if (found?.version === VERSION && Array.isArray(ring) && ring.every(isStoredKey)) {
     const [first, ...others] = ring
     if (first !== undefined) return [first, ...others]
   }
-  throw new MillpondError('KEYRING_INVALID', `the key store: the record of the ring ${show(name)} is not one: restore it from a backup`)
+  throw new MillpondError('KEYRING_INVALID', `the key store: the record of the ring ${show(name)} is not valid: restore it from a backup`)
 }
 
 /** What the parser says would quote the text. */

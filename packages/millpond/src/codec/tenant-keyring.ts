@@ -102,7 +102,7 @@ export function tenantKeyring(options: TenantKeyringOptions): TenantKeyring {
 
 function checkTenant(tenant: unknown): string {
   if (typeof tenant === 'string' && tenant !== '') return tenant
-  throw new MillpondError('OPTION_INVALID', `tenant: ${show(tenant)} names no tenant: give the text that cache.for({ tenant }) is given`)
+  throw new MillpondError('OPTION_INVALID', `tenant: ${show(tenant)} is not a tenant: give the same string as to cache.for({ tenant })`)
 }
 
 function tenantCodec(ring: KeyRing, rings: TenantRings, options: CodecOptions): Codec {
@@ -113,7 +113,7 @@ function tenantCodec(ring: KeyRing, rings: TenantRings, options: CodecOptions): 
     if (!its.canSeal)
       throw new MillpondError(
         'KEYRING_INVALID',
-        `the key of the tenant ${show(tenant)} cannot be unwrapped: give the ring the key that wraps it, or restore the record of the key store`,
+        `the key of the tenant ${show(tenant)} cannot be unwrapped: give the ring the key that wraps it, or restore the record in the key store`,
       )
     return its.codec(shared).encode(parts, context)
   }
@@ -194,7 +194,7 @@ function refuse(context: CodecContext): undefined {
 
 const REWRAP: Shape<RewrapOptions> = {
   signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
-  onProgress: fn('a function that is told of the progress'),
+  onProgress: fn('a function that receives the progress'),
 }
 
 async function rewrap(ring: KeyRing, rings: TenantRings, options: RewrapOptions): Promise<Rewrapped> {
@@ -204,7 +204,7 @@ async function rewrap(ring: KeyRing, rings: TenantRings, options: RewrapOptions)
   for await (const tenants of rings.tenants()) {
     for (const tenant of tenants) {
       if (signal?.aborted === true)
-        throw new MillpondError('ABORTED', 'rewrap was stopped: what was done stays done', { cause: signal.reason })
+        throw new MillpondError('ABORTED', 'rewrap was stopped: what was done so far is kept', { cause: signal.reason })
       done.seen++
       const outcome = await rings.rewrap(tenant, (key) => {
         const opened = unwrapKey(ring, tenant, key)

@@ -86,7 +86,7 @@ export function recordFrom(text: string, tenant: string): TenantRecord {
   if (found !== undefined && typeof found.version === 'number' && found.version > VERSION)
     throw new MillpondError(
       'SCHEMA_NEWER',
-      `the key store: the record of the tenant ${show(tenant)} has version ${found.version}, this Millpond knows ${VERSION}: update Millpond`,
+      `the key store: the record of the tenant ${show(tenant)} has version ${found.version}, but this Millpond supports only version ${VERSION}: update Millpond`,
     )
   if (found?.version === VERSION) {
     const { keys, shreddedAt, ids } = found
@@ -98,7 +98,7 @@ export function recordFrom(text: string, tenant: string): TenantRecord {
   }
   throw new MillpondError(
     'KEYRING_INVALID',
-    `the key store: the record of the tenant ${show(tenant)} is not one: restore it from a backup, or shred the tenant`,
+    `the key store: the record of the tenant ${show(tenant)} is not valid: restore it from a backup, or shred the tenant`,
   )
 }
 

@@ -201,7 +201,7 @@ export class TenantRings {
     } catch (cause) {
       throw asUnreachable(tenant, cause)
     }
-    throw asUnreachable(tenant, new Error(`somebody else changed the record ${MAX_TRIES} times meanwhile`))
+    throw asUnreachable(tenant, new Error(`others changed the record ${MAX_TRIES} times meanwhile`))
   }
 }
 
@@ -215,7 +215,7 @@ function readable(text: string, tenant: string): TenantRecord | undefined {
 
 function asUnreachable(tenant: string, cause: unknown): MillpondError {
   if (cause instanceof MillpondError && cause.code !== 'TIER_FAILED') return cause
-  return new MillpondError('KEYRING_UNREACHABLE', `the key store has not answered for the tenant ${show(tenant)}: ${reasonOf(cause)}`, {
+  return new MillpondError('KEYRING_UNREACHABLE', `the key store did not answer for the tenant ${show(tenant)}: ${reasonOf(cause)}`, {
     cause,
   })
 }
@@ -223,5 +223,5 @@ function asUnreachable(tenant: string, cause: unknown): MillpondError {
 export const shreddedError = (tenant: string): MillpondError =>
   new MillpondError(
     'KEY_SHREDDED',
-    `the keys of the tenant ${show(tenant)} were destroyed: nothing is kept for it any more, unless revive() gives it a new one`,
+    `the keys of the tenant ${show(tenant)} were destroyed: nothing is cached for it any more unless revive() gives it a new key`,
   )

@@ -52,7 +52,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   if (nameSecret !== undefined && (encrypt === undefined || options.readsPlain === true))
     throw new MillpondError(
       'OPTION_INVALID',
-      'codec: keyNames needs encrypt, and no readsPlain: give { encrypt: keyring(...), keyNames }, since key and tags of an entry are kept inside what is sealed',
+      'codec: keyNames needs encrypt, and no readsPlain: give { encrypt: keyring(...), keyNames }, since the key and tags of an entry are stored inside the sealed part',
     )
   if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, compression.writes !== undefined)

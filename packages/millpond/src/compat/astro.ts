@@ -60,8 +60,8 @@ interface Life {
 
 const QUERY: Shape<AstroQueryOptions> = {
   sort: flag,
-  include: texts('a list of names of parameters'),
-  exclude: texts('a list of names of parameters, such as ["utm_*"]'),
+  include: texts('a list of parameter names'),
+  exclude: texts('a list of parameter names, such as ["utm_*"]'),
 }
 const OPTIONS: Shape<AstroCacheOptions> = { query: optionsOf(QUERY) }
 /** Of campaigns, advertisements and analytics: no page depends on them. */
@@ -159,7 +159,7 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
         void response.body?.cancel().catch(() => {})
         return stored
       })
-      .catch((error) => context.logger?.warn(`${at.path} could not be made anew: ${reasonOf(error)}`))
+      .catch((error) => context.logger?.warn(`${at.path} could not be regenerated: ${reasonOf(error)}`))
     context.waitUntil?.(anew)
     return { response: responseOf(page, 'STALE'), stored: Promise.resolve() }
   }
@@ -246,7 +246,7 @@ function nameBy(given: AstroCacheOptions): (url: URL) => string {
   checkOptions<AstroCacheOptions>(given, OPTIONS, 'astroCache')
   const { sort = true, include, exclude = MARKS } = given.query ?? {}
   if (include !== undefined && given.query?.exclude !== undefined)
-    throw new MillpondError('OPTION_INVALID', 'astroCache: query has include and exclude: name what belongs to a page, or what does not')
+    throw new MillpondError('OPTION_INVALID', 'astroCache: query has both include and exclude: give only one of them')
   const escaped = exclude.map((name) => name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*'))
   const left = new RegExp(`^(?:${escaped.join('|')})$`, 'i')
   const belongs = (name: string): boolean => (include === undefined ? exclude.length === 0 || !left.test(name) : include.includes(name))

@@ -25,7 +25,7 @@ export function bentoMs(value: unknown, at: string): number {
   if (typeof ms === 'number' && ms >= 0) return ms > MAX_DURATION_MS ? Number.POSITIVE_INFINITY : ms
   throw new MillpondError(
     'DURATION_INVALID',
-    `${at}: ${show(value)} is not a duration: give milliseconds, '10m', '2 days', or null for ever`,
+    `${at}: ${show(value)} is not a duration: give milliseconds, '10m', '2 days', or null for no limit`,
   )
 }
 

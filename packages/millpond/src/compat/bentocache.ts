@@ -131,7 +131,7 @@ const GET_OR_SET: Shape<BentoGetOrSetOptions<unknown> & Ignored> = {
   ...COMMON,
   ...IGNORED,
   key,
-  factory: required(fn<BentoFactory<unknown>>('a function that makes the value')),
+  factory: required(fn<BentoFactory<unknown>>('a function that creates the value')),
   tags,
   forceFresh: flag,
   onFactoryError: fn(),

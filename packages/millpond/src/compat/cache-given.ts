@@ -3,7 +3,7 @@ import { withMethods } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
 
 export const cacheGiven = withMethods<Cache>(
-  'a cache that createCache has made, or a namespace of one',
+  'a cache from createCache, or a namespace of one',
   'get',
   'set',
   'getOrSet',

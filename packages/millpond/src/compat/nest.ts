@@ -32,7 +32,7 @@ function namesOfNest(wanted: string): Check<never> {
 }
 
 const ASYNC: Shape<MillpondModuleAsyncOptions> = {
-  useFactory: required(fn<MillpondModuleAsyncOptions['useFactory']>('a function that makes the cache')),
+  useFactory: required(fn<MillpondModuleAsyncOptions['useFactory']>('a function that creates the cache')),
   inject: namesOfNest('an array of tokens, such as [ConfigService]'),
   imports: namesOfNest('an array of modules'),
 }
@@ -185,14 +185,14 @@ function wrapMethod<A extends any[], T>(
 ): void {
   const method = descriptor.value
   if (typeof method !== 'function')
-    throw new MillpondError('OPTION_INVALID', `${String(name)}: ${show(method)} is not a method: give the decorator one`)
+    throw new MillpondError('OPTION_INVALID', `${String(name)}: ${show(method)} is not a method: put the decorator on a method`)
   Inject(MILLPOND_CACHE)(target, HELD)
   const wrapped = function (this: object, ...args: A): Promise<T> {
     const cache: unknown = Reflect.get(this, HELD)
     if (cache === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `${target.constructor.name}.${String(name)}: no cache was injected: import MillpondModule.forRoot(cache), and let Nest make the object`,
+        `${target.constructor.name}.${String(name)}: no cache was injected: import MillpondModule.forRoot(cache), and let Nest create the object`,
       )
     return around(cache as Cache, args, () => method.apply(this, args))
   }

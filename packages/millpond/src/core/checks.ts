@@ -25,7 +25,8 @@ export type Shape<O> = {
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, or what a check throws.
  */
 export function checkOptions<O extends object>(given: unknown, shape: Shape<O>, at: string): asserts given is O {
-  if (!isOptions(given)) throw refused(given, at === '' ? 'options' : at, given instanceof Promise ? 'what it resolves with' : 'an object')
+  if (!isOptions(given))
+    throw refused(given, at === '' ? 'options' : at, given instanceof Promise ? 'the value it resolves with' : 'an object')
   for (const name of Object.keys(given)) {
     const full = at === '' ? name : `${at}.${name}`
     if (!isNameOf(name, shape)) throw unknownName(name, Object.keys(shape), full)

@@ -32,7 +32,7 @@ const ARM: Shape<ArmSettings> = {
 export const armSettings = options(ARM)
 const DIVISION: Shape<Division> = {
   armOf: required(fn("a function from a key's hash to its arm")),
-  arms: required(listOf(armSettings, 'a list of settings, one an arm')),
+  arms: required(listOf(armSettings, 'a list of settings, one per arm')),
   namespace: text,
 }
 
@@ -40,7 +40,10 @@ const DIVISION: Shape<Division> = {
 export function checkDivision(given: unknown): Division {
   checkOptions<Division>(given, DIVISION, 'divide')
   if (given.arms.length >= 2) return given
-  throw new MillpondError('OPTION_INVALID', `divide.arms: ${show(given.arms)} is not allowed: give two at least, {} for what is there`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `divide.arms: ${show(given.arms)} is not allowed: give at least two, {} for the current settings`,
+  )
 }
 
 /** The policy with arms in it. That somebody refreshes ahead is known before the key is looked at. */

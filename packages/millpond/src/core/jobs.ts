@@ -107,7 +107,7 @@ export interface JobWindow {
 }
 
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
-const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of the day, such as '22:00'")
+const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of day, such as '22:00'")
 const WINDOW: Shape<JobWindow> = {
   from: required(time),
   to: required(time),

@@ -31,13 +31,13 @@ export function checkKey(encoded: string): string {
   if (encoded.length > MAX_KEY_LENGTH) {
     throw new MillpondError(
       'KEY_INVALID',
-      `the key has ${encoded.length} characters: keys have at most ${MAX_KEY_LENGTH}; hash long parameters (buildKey does)`,
+      `the key has ${encoded.length} characters: at most ${MAX_KEY_LENGTH} are allowed; hash long parameters (buildKey does)`,
     )
   }
   if (!encoded.isWellFormed())
     throw new MillpondError(
       'KEY_INVALID',
-      `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`,
+      `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not distinguish it from others; encode it first`,
     )
   return encoded
 }
@@ -132,7 +132,7 @@ export const MAX_TAGS = 128
 /** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
 export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly string[] {
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
-    throw new MillpondError('TAG_INVALID', `tags: ${show(given)} is not a list: give an array (or a Set) of texts, such as ['users']`)
+    throw new MillpondError('TAG_INVALID', `tags: ${show(given)} is not a list: give an array (or a Set) of strings, such as ['users']`)
   const tags: readonly unknown[] = Array.isArray(given) ? given : [...given]
   if (tags.length > most)
     throw new MillpondError(

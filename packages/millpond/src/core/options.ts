@@ -156,7 +156,7 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
 
 const REFRESH_AHEAD: Shape<RefreshAhead> = {
   after: share,
-  beta: check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0, 100 at most'),
+  beta: check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0 and up to 100'),
   reads: check((value): value is 1 | 2 => value === 1 || value === 2, '1 or 2'),
 }
 const ahead = optionsOf(REFRESH_AHEAD)

@@ -36,7 +36,7 @@ export function checkRecorder(recorder: Recorder): Recorder {
   if (told.length > 0 && told.every((method) => typeof recorder[method] === 'function')) return recorder
   throw new MillpondError(
     'OPTION_INVALID',
-    `record: ${show(recorder)} is not a recorder: give an object with some of ${METHODS.join(', ')} as methods`,
+    `record: ${show(recorder)} is not a recorder: give an object with one or more of the methods ${METHODS.join(', ')}`,
   )
 }
 

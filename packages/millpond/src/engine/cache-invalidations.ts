@@ -124,7 +124,7 @@ function refuseToSchedule(space: Space, criteria: Criteria): void {
   if (keys.length === 0 && tags.length === 0) return
   throw new MillpondError(
     'OPTION_INVALID',
-    `schedule: the keys and tags of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), and a job would tell them: invalidate when it is time`,
+    `schedule: the keys and tags of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), and a job would reveal them: invalidate at the time itself`,
   )
 }
 

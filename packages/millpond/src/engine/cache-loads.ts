@@ -106,7 +106,7 @@ export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | und
   if (source === undefined) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `refresh: no loader is known for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
+      `refresh: there is no loader for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
     )
   }
   const request = begin(space, { one: source.load }, source.defaults === undefined ? options : laidOver(source.defaults, options), 'new')

@@ -85,7 +85,7 @@ type Leased = LoadOptions & { readonly lease: MissLease }
 const LEASED: Shape<Leased> = {
   ...LOAD_OPTIONS,
   lease: required(
-    check((value): value is MissLease => value instanceof MissLease, 'what getEntry(key, { lease: true }) has given for this key'),
+    check((value): value is MissLease => value instanceof MissLease, 'the lease from getEntry(key, { lease: true }) for this key'),
   ),
 }
 

@@ -91,7 +91,7 @@ export interface TenantOrSession {
   readonly session?: string | undefined
 }
 
-const INFO: Shape<InfoOptions> = { namespaces: texts('a list of names of namespaces') }
+const INFO: Shape<InfoOptions> = { namespaces: texts('a list of namespace names') }
 /** Which texts name a tenant is looked at where one becomes a name. */
 const TENANT_OR_SESSION: Shape<TenantOrSession> = { tenant: checkedElsewhere, session: text }
 
@@ -167,7 +167,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     if (session !== undefined && whose.tenant === undefined && options !== undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        "for: options are those of a tenant's part of the namespace: name the tenant, or leave them out",
+        "for: options apply to the tenant's part of the namespace: name the tenant, or leave them out",
       )
     const its = session !== undefined && whose.tenant === undefined ? this : this.#partOf(whose.tenant, options)
     return session === undefined ? its : new Cache({ space: its.#space, services: its.#services, around: its.#around, session })
@@ -181,7 +181,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
       return this.#services.open(tenantPart(namespaceOf(own), tenant), options)
     throw new MillpondError(
       'OPTION_INVALID',
-      `tenant: this is the cache of another tenant than ${show(tenant)}: ask the whole namespace's cache`,
+      `tenant: this cache belongs to a tenant other than ${show(tenant)}: use the cache of the whole namespace`,
     )
   }
 

@@ -13,7 +13,7 @@ export function chooseTtl(space: Space, key: string, valueHash: number, now: num
     if (typeof ttlMs === 'number' && ttlMs >= 0) return ttlMs
     throw new MillpondError('DURATION_INVALID', `adaptiveTtl.next: ${show(ttlMs)} is not a time to live: return milliseconds from 0`)
   } catch (error) {
-    const message = `no time to live was chosen, so that values live ${otherwise} ms`
+    const message = `no time to live was chosen, so values live ${otherwise} ms`
     if (space.services.events.has('warning')) space.services.events.emit('warning', { message, error })
     return otherwise
   }

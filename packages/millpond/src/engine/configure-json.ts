@@ -123,5 +123,5 @@ function recordOf(value: unknown, what: string): object {
 }
 
 function unknown(path: string, known: readonly string[]): MillpondError {
-  return new MillpondError('OPTION_INVALID', `${path} is not a setting that can be changed: there are ${known.join(', ')}`)
+  return new MillpondError('OPTION_INVALID', `${path} is not a setting that can be changed: use one of ${known.join(', ')}`)
 }

@@ -159,7 +159,7 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
   if (route !== undefined && namespace !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `route: it belongs to the whole cache, not to the namespace ${show(namespace)}: configure the cache, and say the namespace in "when"`,
+      `route: it belongs to the whole cache, not to the namespace ${show(namespace)}: configure the cache, and name the namespace in "when"`,
     )
   if (route !== undefined) steps.push(planRoute(cache, route))
   for (const [name, change] of Object.entries(tiers ?? {})) steps.push(planTier(cache, name, change))
@@ -273,7 +273,7 @@ function positive(ms: number, given: Duration): number {
   if (ms > 0) return ms
   throw new MillpondError(
     'OPTION_INVALID',
-    `timeout: ${show(given)} is not allowed: no command would have any time; switch the tier off instead`,
+    `timeout: ${show(given)} is not allowed: no command could ever finish; switch the tier off instead`,
   )
 }
 

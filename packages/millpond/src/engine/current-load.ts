@@ -55,7 +55,7 @@ export function waitFrom(waiter: Load | undefined, target: Load): () => void {
   if (reaches(target.lead, waiter, new Set())) {
     throw new MillpondError(
       'LOAD_CYCLE',
-      `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
+      `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the shared part under another key`,
     )
   }
   const waitsFor = waiter.waitsFor ?? new Set()

@@ -20,7 +20,10 @@ export const isDependencyTarget = (target: Target): boolean => target.kind === '
 export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly string[] | Promise<readonly string[]> {
   if (policy.dependsOn.length === 0) return policy.tags
   if (space.settings.dependencies === 'off') {
-    throw new MillpondError('OPTION_INVALID', "dependsOn: this cache keeps no dependencies: create it with { dependencies: 'declared' }")
+    throw new MillpondError(
+      'OPTION_INVALID',
+      "dependsOn: this cache does not track dependencies: create it with { dependencies: 'declared' }",
+    )
   }
   return lookUp(space, policy)
 }

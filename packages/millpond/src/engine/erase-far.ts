@@ -116,6 +116,6 @@ function cleared(attempt: Attempt<number>, name: string): number {
 const unanswered = (name: string, cause: unknown): MillpondError =>
   new MillpondError(
     'TIER_FAILED',
-    `${name} did not answer while it was looked through (${cause === undefined ? 'its breaker is open' : reasonOf(cause)}): erase again`,
+    `${name} did not answer while it was searched (${cause === undefined ? 'its breaker is open' : reasonOf(cause)}): erase again`,
     { cause },
   )

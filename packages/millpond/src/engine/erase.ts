@@ -55,7 +55,7 @@ function checkWhose({ id }: Space, tenant: string): void {
   if (!isTenantPart(id.name) || tenantPart(namespaceOf(id.name), tenant) === id.name) return
   throw new MillpondError(
     'OPTION_INVALID',
-    `erase: this is the cache of another tenant than ${show(tenant)}: ask the whole namespace's cache`,
+    `erase: this cache belongs to a tenant other than ${show(tenant)}: use the cache of the whole namespace`,
   )
 }
 
@@ -173,7 +173,7 @@ function fateIn(
   keys: ShreddedKeys | undefined,
 ): Pick<ErasedTier, 'state' | 'until' | 'error'> {
   const { tier } = far.guarded
-  if (!isApplied) return { state: 'failed', error: new Error('the ledger does not answer: nobody else has heard of it') }
+  if (!isApplied) return { state: 'failed', error: new Error('the ledger does not answer: no other process knows of it') }
   const isListed = tier.scan !== undefined && tier.scanMayMiss !== true
   const isWhole = !isOfFew(space, far)
   if (isWhole && (isListed || (meant !== undefined && isNamedOut(space, far, meant)))) return { state: 'proven' }

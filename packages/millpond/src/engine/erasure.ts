@@ -6,7 +6,7 @@ import type { Key } from '../core/key.ts'
 export interface ErasureSubject {
   /** All of the tenant, in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`. */
   readonly tenant?: string | undefined
-  /** Of this namespace: what carries one of them, and what was computed from it. */
+  /** Of this namespace: entries that carry one of them, and whatever was computed from those entries. */
   readonly tags?: readonly string[] | undefined
   readonly keys?: readonly Key[] | undefined
 }

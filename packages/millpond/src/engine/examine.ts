@@ -26,7 +26,7 @@ async function stepsOf(tier: Tier): Promise<readonly TierStep[]> {
   try {
     return (await tier.examine?.()) ?? []
   } catch (error) {
-    const remedy = 'examine() of this tier failed: tell who made it'
+    const remedy = 'examine() of this tier failed: report this to the author of the tier'
     return [{ step: 'open', at: '', verdict: 'failed', ms: 0, detail: reasonOf(error), remedy }]
   }
 }

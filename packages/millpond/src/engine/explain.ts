@@ -181,7 +181,7 @@ function judged(
   const state = judgement === 'stale' && staleUntil > now ? 'stale' : 'invalid'
   const unheard = seen && unheardOf(seen.line.id)
   if (seen !== undefined && unheard !== undefined)
-    return { state, cause: 'ledger_unreachable', detail: `the region ${unheard} was not heard`, at: seen.at }
+    return { state, cause: 'ledger_unreachable', detail: `the region ${unheard} was not reachable`, at: seen.at }
   return {
     state,
     cause: causeOf(blame),

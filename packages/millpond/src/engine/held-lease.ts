@@ -59,7 +59,7 @@ export class MissLease implements Lease {
    */
   async set(space: Space, { key, value }: WriteItem, policy: LoadPolicy): Promise<LeaseVerdict> {
     if (space !== this.#space || key !== this.key)
-      throw refused(key, 'lease', `the lease to the namespace and key that it was given for, ${show(this.key)}, or none`)
+      throw refused(key, 'lease', `the lease for the namespace and key it was issued for, ${show(this.key)}, or none`)
     const isolated = isolateFor(space, value, key)
     const load = this.#load
     if (this.#isOver) return this.#tooLate()
@@ -110,5 +110,5 @@ export class MissLease implements Lease {
 const unreachable = (key: string): MillpondError =>
   new MillpondError(
     'LEDGER_UNREACHABLE',
-    `the value of ${show(key)} was not stored: the shared ledger does not answer, so nobody can say whether it was overtaken`,
+    `the value of ${show(key)} was not stored: the shared ledger does not answer, so it is unknown whether it was overtaken`,
   )

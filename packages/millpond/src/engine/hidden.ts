@@ -39,6 +39,6 @@ export function refusePatterns(space: Named, patterns: readonly string[]): void 
   if (pattern === undefined || namesOf(space) === undefined) return
   throw new MillpondError(
     'PATTERN_INVALID',
-    `the pattern ${show(pattern)}: the keys of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), so that none can be matched: invalidate by tags or keys`,
+    `the pattern ${show(pattern)}: the keys of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), so a pattern cannot match them: invalidate by tags or keys`,
   )
 }

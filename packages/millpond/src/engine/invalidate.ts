@@ -72,7 +72,7 @@ function warnOfTuples(space: Space, patterns: readonly string[]): void {
     if (word === undefined || told.has(word) || told.size >= MAX_LOOKED_AT || !holdsFamily(space.memory, word)) continue
     told.add(word)
     events.emit('warning', {
-      message: `the pattern ${show(pattern)} names no tuple such as ['${word}', 7]: say invalidate({ prefix: ['${word}'] }) for those`,
+      message: `the pattern ${show(pattern)} matches no tuple such as ['${word}', 7]: use invalidate({ prefix: ['${word}'] }) for those`,
     })
   }
 }

@@ -18,7 +18,7 @@ export const MAX_PARAMETER_LENGTH = 120
 
 const isValue = (value: unknown): boolean =>
   value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
-const value = check((given): given is ParameterValue => isValue(given), 'a text, a finite number, true, false or null')
+const value = check((given): given is ParameterValue => isValue(given), 'a string, a finite number, true, false or null')
 const listed = listOf(value)
 const named = record<Readonly<Record<string, ParameterValue>>>('a list of values, or values by name')
 const PARTS: Shape<KeyParts> = {
@@ -27,7 +27,7 @@ const PARTS: Shape<KeyParts> = {
   identifier: required(
     check(
       (given): given is string | number => (typeof given === 'string' && given !== '') || Number.isFinite(given),
-      'a text or a finite number',
+      'a string or a finite number',
     ),
   ),
   parameters: (given, at) => {

@@ -100,7 +100,7 @@ function nameOf(target: Target): string {
 /** The i-th write belongs to the i-th target, so the targets of entries come first. Unmoved since the oldest of their positions is the strictest. */
 function merge(changes: readonly Change[]): Change {
   const [first] = changes
-  if (first === undefined) throw new Error('a step of nothing')
+  if (first === undefined) throw new Error('an empty step')
   if (changes.length === 1) return first
   const { hold, settles } = first
   const since = changes.flatMap(({ unmovedSince }) => unmovedSince ?? []).sort((a, b) => a.seq - b.seq)[0]

@@ -93,7 +93,7 @@ export class Reports {
       } else if (isOver) {
         throw new MillpondError(
           'LEDGER_UNREACHABLE',
-          `${namespace} the shared ledger does not answer, so it is not known who has applied this`,
+          `${namespace} the shared ledger does not answer, so it is unknown which processes have applied this`,
         )
       }
     }

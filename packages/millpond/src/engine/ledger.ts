@@ -241,7 +241,7 @@ export class Ledger implements Rider {
     if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }
     throw new MillpondError(
       'LEDGER_UNREACHABLE',
-      `${namespace} the invalidation has not reached the shared ledger (${reasonOf(cause)}): it applies in this process now and is sent when the ledger answers`,
+      `${namespace} the invalidation has not reached the shared ledger (${reasonOf(cause)}): it applies in this process now and will be sent when the ledger answers`,
       { cause },
     )
   }

@@ -109,7 +109,7 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
   if (Array.isArray(answer) && answer.length === wanted) return answer
   throw new MillpondError(
     'VALUE_UNSUPPORTED',
-    `the loader of ${wanted} keys returned ${show(answer)}: return an array with one value per key, in their order`,
+    `the loader of ${wanted} keys returned ${show(answer)}: return an array with one value per key, in the same order`,
   )
 }
 

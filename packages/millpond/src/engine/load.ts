@@ -40,7 +40,7 @@ export interface Setting {
 }
 
 /** What a load fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by himself. */
-export const LET_GO = new Error('the lease was let go')
+export const LET_GO = new Error('the lease was released')
 
 /** Most loads have one caller, who reads the end off the load itself: a promise is made for those who join. */
 export class Load {

@@ -49,7 +49,7 @@ export function resolveEncoding(
   if (codec !== undefined && made.isSecret === true && open !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `codec: the namespace ${show(namespace)} is to be encrypted, and the tier ${show(open.guarded.name)} has a codec of its own that does not: give that tier { encrypt }, or none`,
+      `codec: the namespace ${show(namespace)} is to be encrypted, but the tier ${show(open.guarded.name)} has its own codec, which does not encrypt: give that tier { encrypt }, or no codec`,
     )
   checkNames(namespace, made, far)
   return { codec: made, select }
@@ -65,7 +65,7 @@ function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): v
   if (other === undefined) return
   throw new MillpondError(
     'OPTION_INVALID',
-    `codec: keyNames hides the keys of a cache or namespace, and the tier ${show(other.guarded.name)} has a codec of its own that names those of ${show(namespace)} otherwise: give both the same keyNames, or that tier no codec`,
+    `codec: keyNames hides the keys of a cache or namespace, but the tier ${show(other.guarded.name)} has its own codec, which names those of ${show(namespace)} differently: give both the same keyNames, or that tier no codec`,
   )
 }
 

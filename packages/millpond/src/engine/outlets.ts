@@ -121,7 +121,7 @@ class OutletQueue {
       const record = await this.#parts.outbox?.add(this.#box, { targets, mode, reason, id, drop: [] })
       return record === undefined ? [] : [record]
     } catch (error) {
-      this.#warn('the outbox does not keep what is to be delivered: it is delivered all the same, unless this process ends before', error)
+      this.#warn('the outbox does not store pending deliveries: they are still delivered unless this process ends first', error)
       return []
     }
   }
@@ -170,7 +170,7 @@ class OutletQueue {
         this.#waiting.push({ line: { targets, mode, reason, id, isOwn: true, isLeft: true }, records: [record], settle: () => {} })
       }
     } catch (error) {
-      this.#warn('what a former run has left to deliver cannot be read', error)
+      this.#warn('deliveries left by a previous run cannot be read', error)
     }
     this.#start()
   }
@@ -204,7 +204,7 @@ class OutletQueue {
     this.#debts.add(debt)
     debt.done
       .then(() => this.#cross(records))
-      .catch((error: unknown) => this.#warn('what it has taken on has failed, and is delivered again by the next process', error))
+      .catch((error: unknown) => this.#warn('an accepted delivery failed, and the next process delivers it again', error))
       .finally(() => this.#debts.delete(debt))
   }
 
@@ -221,7 +221,7 @@ class OutletQueue {
     } catch (error) {
       controller.abort()
       for (const { settle } of this.#waiting) settle(false)
-      if (this.#failures++ === 0) this.#warn('what was invalidated has not been delivered, and is tried again', error)
+      if (this.#failures++ === 0) this.#warn('an invalidation was not delivered, and will be retried', error)
       if (!this.#isClosed) this.#pause()
       return false
     }

@@ -29,13 +29,13 @@ export function reroute(space: Space, before: Route | undefined): Promise<void> 
       if (before === undefined || before.mayHold(name))
         inBackground(
           space,
-          `clearing ${name} of what the route leaves out`,
+          `clearing ${name} of entries that the route excludes`,
           stored.then(() => clear(space, far)),
         )
     } else if (route?.leavesOut(name) === true)
       inBackground(
         space,
-        `looking through ${name} for what the route leaves out`,
+        `searching ${name} for entries that the route excludes`,
         stored.then(() => sweep(space, far, route)),
       )
   }
@@ -45,7 +45,7 @@ export function reroute(space: Space, before: Route | undefined): Promise<void> 
 /** Drops from the tier what was found there and goes elsewhere. */
 export function dropLeft(space: Space, { guarded }: FarTier, keys: readonly string[]): void {
   const names = keys.map((key) => storageKey(space, key))
-  inBackground(space, `dropping from ${guarded.name} what the route leaves out`, guarded.drop(names))
+  inBackground(space, `dropping from ${guarded.name} entries that the route excludes`, guarded.drop(names))
 }
 
 async function leaveMemory(space: Space): Promise<void> {
@@ -96,5 +96,5 @@ async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
 const unanswered = (name: string): MillpondError =>
   new MillpondError(
     'TIER_FAILED',
-    `${name} did not answer; what lies there is dropped when it is next read or written, or when its time is over`,
+    `${name} did not answer; entries there are dropped when they are next read or written, or when they expire`,
   )

@@ -34,7 +34,7 @@ export interface Resealed {
 
 const OPTIONS: Shape<ResealOptions> = {
   signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
-  onProgress: fn('a function that is told of the progress'),
+  onProgress: fn('a function that receives the progress'),
 }
 
 export async function reseal(space: Space, options: ResealOptions = {}): Promise<Resealed> {
@@ -50,7 +50,7 @@ export async function reseal(space: Space, options: ResealOptions = {}): Promise
     for await (const names of listed(space, far, space.id.prefix)) {
       checkSignal(options.signal)
       const answer = await far.guarded.read(names)
-      if (!answer.ok) throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were sealed anew: run it again`)
+      if (!answer.ok) throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were resealed: run it again`)
       await resealSome(space, far, names, answer.value, done)
       options.onProgress?.({ ...done, unlisted: [...done.unlisted] })
     }
@@ -70,7 +70,7 @@ async function resealSome(
   if (!(await space.ledger.ensure()))
     throw new MillpondError(
       'LEDGER_UNREACHABLE',
-      `${space.id.prefix} the ledger does not answer, so that nobody knows what is valid: run it again`,
+      `${space.id.prefix} the ledger does not answer, so it is unknown which entries are valid: run it again`,
     )
   for (const [index, stored] of records.entries()) {
     if (stored === undefined) continue

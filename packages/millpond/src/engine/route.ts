@@ -160,7 +160,7 @@ function tiersOf(
   if (given === undefined || (tiers !== undefined && except !== undefined))
     throw new MillpondError(
       'OPTION_INVALID',
-      `${at}.tiers: ${given === undefined ? 'nobody said where such entries go' : 'is given beside except'}: give tiers, or except`,
+      `${at}.tiers: ${given === undefined ? 'no destination is given for such entries' : 'is given together with except'}: give tiers, or except`,
     )
   const odd = given.find((name) => !known.includes(name))
   if (odd !== undefined)
@@ -170,6 +170,6 @@ function tiersOf(
   if (left.length > 0) return left
   throw new MillpondError(
     'OPTION_INVALID',
-    `${at}.except: ${given.join(', ')} are all tiers of this cache: leave one, or say tiers: [] where such entries are to be kept nowhere`,
+    `${at}.except: ${given.join(', ')} are all tiers of this cache: leave one, or use tiers: [] if such entries are not to be stored at all`,
   )
 }

@@ -45,13 +45,16 @@ export async function transact<T>(
   checkOpen(space)
   checkOptions<TransactionOptions>(options, OPTIONS, 'transaction')
   if (typeof work !== 'function')
-    throw new MillpondError('OPTION_INVALID', `transaction: ${show(work)} is not a function: give the work, which begins and commits`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `transaction: ${show(work)} is not a function: give the work, which begins and commits the transaction`,
+    )
   const holdMs = holdMsOf(options.hold, 'transaction: hold')
   const items = new Map<string, SourceItem>()
   let write = await beginWrite(space, keysOf(options), holdMs, tagsOf(options))
   let isOpen = true
   const checkUnderWay = (): void => {
-    if (!isOpen) throw new MillpondError('CLOSED', 'the transaction is over: hold and set are for its work')
+    if (!isOpen) throw new MillpondError('CLOSED', 'the transaction is over: use hold and set only during its work')
   }
   const transaction: Transaction = {
     async hold(targets) {
@@ -65,7 +68,7 @@ export async function transact<T>(
       if (!write.since.has(encoded))
         throw new MillpondError(
           'OPTION_INVALID',
-          `transaction: set of ${show(key)}: it is not held: name it in keys, or hold it before the commit`,
+          `transaction: set of ${show(key)}: the key is not held: name it in keys, or hold it before the commit`,
         )
       if (value === undefined)
         throw new MillpondError('VALUE_UNSUPPORTED', `transaction: the value of ${show(key)} is undefined: leave it out, or give null`)

@@ -86,7 +86,7 @@ export class CacheWatch {
   #failed(failed: Recorder, error: unknown): void {
     if (!this.#recorders.includes(failed)) return
     this.#letGo(failed)
-    this.#warn('a recorder failed, and is no longer told', error)
+    this.#warn('a recorder failed and is no longer called', error)
   }
 }
 

@@ -47,7 +47,7 @@ const OPTIONS: Shape<WrapOptions<readonly unknown[], unknown>> = {
   key: required(check(isKey, "the first parts of the keys (['user']), or a function of the arguments")),
   tags: check(
     (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
-    'a list of texts, or a function of arguments and result',
+    'a list of strings, or a function of arguments and result',
   ),
 }
 

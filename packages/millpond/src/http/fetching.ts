@@ -103,7 +103,7 @@ export class Fetching implements Sink {
     const fault = unsendable(status, reason, fields)
     if (fault !== undefined) {
       this.#call?.abort()
-      this.fail(new Error(`the origin's answer cannot be sent on: ${fault} is not valid`))
+      this.fail(new Error(`the answer of the origin cannot be forwarded: ${fault} is not valid`))
       return
     }
     const base = this.#base

@@ -43,7 +43,7 @@ export class HttpHandler {
     if (this.settings.session !== undefined && cache.for === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        'session: this cache has no for({ session }): give one of createCache, or leave the option out',
+        'session: this cache has no for({ session }): give a cache from createCache, or leave the option out',
       )
     this.#cache = cache
     this.#store = new HttpStore(cache, this.settings)

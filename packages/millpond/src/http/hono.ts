@@ -15,7 +15,7 @@ export function honoCache(http: HttpCache): MiddlewareHandler {
     let isAsked = false
     const answer = cachedFetch(http, async (request) => {
       // A second question within one request (a 304 about something else) would run the routes twice.
-      if (isAsked) throw new Error('the routes have answered already')
+      if (isAsked) throw new Error('the routes have already answered')
       isAsked = true
       context.req.raw = request
       await next()

@@ -69,7 +69,7 @@ function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
         ...resized(setting, 2),
         text: `twice the memory would answer ${inHundred(larger.change)} more of 100 reads`,
         hitRate: larger.change,
-        risk: 'the heap must have the room: entries weigh what they are estimated to weigh',
+        risk: 'the heap must have room for it: weights of entries are estimates',
         impact: impactOf(larger.change.value / REFERENCE_GAIN, surety(larger.change, 0)),
       },
     ]
@@ -77,9 +77,9 @@ function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
     return [
       {
         ...resized(setting, 0.5),
-        text: `half of the memory would do: of 100 reads ${inHundred(lost(smaller.change))} fewer would hit`,
+        text: `half of the memory would be enough: of 100 reads ${inHundred(lost(smaller.change))} fewer would hit`,
         hitRate: smaller.change,
-        risk: 'a burst of other keys finds less room',
+        risk: 'a burst of other keys has less room',
         impact: impactOf(0.5 / REFERENCE_SAVING, surety(smaller.change, -MOST_LOSS)),
       },
     ]
@@ -104,7 +104,7 @@ function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draf
       change: { tiers: { memory: { policy: best.policy } } },
       undo: { tiers: { memory: { policy: own } } },
       hitRate: best.change,
-      risk: 'other traffic may favour another policy: adaptive follows it',
+      risk: 'other traffic may favour another policy: adaptive follows the traffic',
       impact: impactOf(best.change.value / REFERENCE_GAIN, surety(best.change, 0)),
     },
   ]
@@ -124,7 +124,7 @@ function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: P
       kind: 'ttl',
       text: `${name}: twice the time to live would answer ${inHundred(longer.change)} more of 100 of its reads; of ${reloads} reloads ${Math.round(changed * reloads)} found another value`,
       hitRate: longer.change,
-      risk: `up to ${(most * 100).toFixed(1)} % of what is reloaded now had changed: that would be seen as much later as the value lives longer, where no tag invalidates it`,
+      risk: `up to ${(most * 100).toFixed(1)} % of reloaded values had changed: without invalidation by tag, a change would be seen later by as much as values live longer`,
       impact: impactOf((longer.change.value / REFERENCE_GAIN) * (1 - most), surety(longer.change, 0)),
     },
   ]

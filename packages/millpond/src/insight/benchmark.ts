@@ -73,7 +73,7 @@ const OPTIONS: Shape<BenchmarkOptions> = {
   keys: whole(1, 100_000),
   valueBytes: whole(1, 1_048_576),
   skew: check((value): value is number => typeof value === 'number' && value >= 0 && value <= 5, 'a number from 0 to 5'),
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0, at most 1'),
+  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0 and up to 1'),
   signal: signalCheck,
 }
 
@@ -164,7 +164,7 @@ function keysOf(cache: BenchmarkedCache, asked: number, valueBytes: number): num
   if (byBytes >= 1) return Math.max(1, Math.min(asked, Math.floor(byBytes), Math.floor(maxEntries / MEMORY_PART)))
   throw new MillpondError(
     'OPTION_INVALID',
-    `benchmark.valueBytes: ${show(valueBytes)} is not allowed: one such value is more than a twentieth of memory's ${maxBytes} bytes: give at most ${Math.max(1, Math.floor(maxBytes / MEMORY_PART) - ENTRY_BYTES)}`,
+    `benchmark.valueBytes: ${show(valueBytes)} is not allowed: one such value is more than 5 % of the ${maxBytes} bytes of memory: give at most ${Math.max(1, Math.floor(maxBytes / MEMORY_PART) - ENTRY_BYTES)}`,
   )
 }
 

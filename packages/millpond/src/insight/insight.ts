@@ -148,7 +148,7 @@ const CACHE = check(
     typeof value === 'object' &&
     value !== null &&
     ['record', 'info', 'describe', 'configure'].every((name) => typeof Reflect.get(value, name) === 'function'),
-  'a cache, as createCache makes it',
+  'a cache from createCache',
 )
 const OPTIONS: Shape<InsightOptions> = {
   caches: required(listOf(CACHE, 'a list of caches')),
@@ -195,14 +195,14 @@ export function createInsight(options: InsightOptions): Insight {
   const of = (name: string): Watched => {
     const found = studies.get(name)
     if (found !== undefined) return found
-    throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: there are ${[...studies.keys()].join(', ')}`)
+    throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: those watched are ${[...studies.keys()].join(', ')}`)
   }
   const predictedOf = (name: string, verb: string): Predicting => {
     const { predicting } = of(name)
     if (predicting !== undefined) return predicting
     throw new MillpondError(
       'OPTION_INVALID',
-      `${verb}: nothing is predicted of ${show(name)}: createInsight({ caches, usagePrediction: true })`,
+      `${verb}: there is no prediction for ${show(name)}: use createInsight({ caches, usagePrediction: true })`,
     )
   }
   const look = (name: string, window: number | undefined): Looked => {
@@ -292,14 +292,14 @@ function predictable(cache: InsightCache, name: string): PredictedCache & WarmPl
   if (sources !== undefined && namespace !== undefined) return cache as PredictedCache & WarmPlanSpaces
   throw new MillpondError(
     'OPTION_INVALID',
-    `createInsight: of ${show(name)} nothing can be predicted: it has no sources and namespaces, as createCache makes them`,
+    `createInsight: nothing can be predicted for ${show(name)}: it lacks the sources and namespaces of a cache from createCache`,
   )
 }
 
 /** @throws MillpondError `OPTION_INVALID` */
 function benchmarked(cache: InsightCache, name: string): BenchmarkedCache {
   if (cache.namespace !== undefined) return cache as BenchmarkedCache
-  throw new MillpondError('OPTION_INVALID', `benchmark: ${show(name)} has no namespaces to try it in, as createCache makes them`)
+  throw new MillpondError('OPTION_INVALID', `benchmark: ${show(name)} has no namespaces to run it in: give a cache from createCache`)
 }
 
 interface Looked {

@@ -11,27 +11,27 @@ const PREDICTED = metric(
   'gauge',
   'millpond_predicted_hit_ratio',
   SCALED,
-  'Reads that memory would answer, of all, if it were scale times as large: estimated, over the last 7 days.',
+  'Estimated share of reads that memory would answer if it were scale times as large, over the last 7 days.',
 )
 const ERROR = metric('gauge', 'millpond_predicted_hit_ratio_error', SCALED, 'Half of the 95 % interval of millpond_predicted_hit_ratio.')
 const ACCURACY = metric(
   'gauge',
   'millpond_prefetch_accuracy',
   CACHE,
-  'Of what was proposed to be loaded ahead and has ended, what was read while memory had it.',
+  'Share of finished proposals to load ahead that were read while in memory.',
 )
 const PROPOSED = metric(
   'counter',
   'millpond_prefetch_proposals_total',
   ['cache', 'result'],
-  'Keys that were proposed to be loaded ahead, by what became of them: used, or wasted.',
+  'Keys that were proposed to be loaded ahead, by outcome: used or wasted.',
 )
-const OPEN = metric('gauge', 'millpond_prefetch_open', CACHE, '1 while what is proposed is loaded, 0 while it brings too little.')
+const OPEN = metric('gauge', 'millpond_prefetch_open', CACHE, '1 while proposals are loaded, 0 while they bring too little.')
 const BENEFIT = metric(
   'gauge',
   'millpond_prefetch_benefit_ratio',
   CACHE,
-  'Fewer misses than without loading ahead, as a part of them, in the last windows; negative for more.',
+  'Share of misses avoided by loading ahead in the last windows; negative if there were more.',
 )
 /** Few, so that they may be kept: an autoscaler compares its own size with the next ones. */
 const SCALES = [0.5, 1, 2, 4]

@@ -50,7 +50,7 @@ const OPTIONS: Shape<ShadowsOptions> = {
   capacity: required(amount),
   unit: required(oneOf('entries', 'bytes')),
   entries: required(amount),
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, at most 1'),
+  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1'),
   least: whole(1, MOST),
 }
 

@@ -62,7 +62,7 @@ export function whatIfOf(seen: WhatIfSeen, question: WhatIfQuestion): WhatIf {
   const asked = Object.values(question).filter((value) => value !== undefined)
   if (asked.length !== 1) throw refused(question, 'whatIf', 'one size, one policy or one ttl')
   const { evidence, hitRate } = seen
-  if (!evidence.isEnough) return { evidence, hitRate, why: evidence.why ?? 'not enough was seen' }
+  if (!evidence.isEnough) return { evidence, hitRate, why: evidence.why ?? 'not enough data yet' }
   const told = answerTo(seen, question)
   const seconds = (evidence.to - evidence.from) / 1000
   if (told.change === undefined || seconds <= 0) return { evidence, hitRate, ...told }
@@ -81,7 +81,7 @@ function answerTo(seen: WhatIfSeen, { policy, ttl, ...size }: WhatIfQuestion): A
 function ofPolicy({ policies, policy: own }: WhatIfSeen, policy: PolicyName): Answer {
   if (policy === own) return { change: NONE }
   const shadow = policies.find((point) => point.policy === policy && point.factor === 1)
-  return shadow === undefined ? { why: `${policy} was not tried beside ${own ?? 'what is there'}` } : { change: shadow.change }
+  return shadow === undefined ? { why: `${policy} was not tried next to ${own ?? 'the current policy'}` } : { change: shadow.change }
 }
 
 function ofTtl({ ttls }: WhatIfSeen, ttl: number): Answer {
@@ -95,7 +95,7 @@ function ofSize(
 ): Answer {
   if (capacity === undefined) return { why: 'memory has no limit: there is no size to judge' }
   const asked = maxEntries === undefined && size === undefined ? 'bytes' : maxEntries === undefined ? capacity.unit : 'entries'
-  if (asked !== capacity.unit) return { why: `${capacity.unit} are what runs out in this memory: ask by ${capacity.unit}` }
+  if (asked !== capacity.unit) return { why: `${capacity.unit} limit this memory: ask in ${capacity.unit}` }
   const amount = maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
   // Where a shadow of the policy that is there had that size, it has been seen, and is surer than what follows from the curve of LRU.
   const own = policies.find((point) => point.policy === policy && Math.abs(point.factor * capacity.amount - amount) < 0.5)
@@ -130,5 +130,5 @@ function at(points: readonly { readonly at: number; readonly change: Range }[], 
 
 function beyond(what: string, factor: number, tried: readonly { readonly factor: number }[]): string {
   const factors = tried.map((one) => one.factor)
-  return `${what} from ${Math.min(...factors)} to ${Math.max(...factors)} times what is there were tried: ${Number(factor.toPrecision(3))} is outside of them`
+  return `${what} from ${Math.min(...factors)} to ${Math.max(...factors)} times the current value were tried: ${Number(factor.toPrecision(3))} is outside that range`
 }

@@ -95,7 +95,7 @@ export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resol
   if (Object.values(criteria).every((value) => value === undefined || value === false)) {
     throw new MillpondError(
       'OPTION_INVALID',
-      'no criteria: name keys, tags, a pattern, a model or a time, or say { all: true } to forget everything',
+      'no criteria: name keys, tags, a pattern, a model or a time, or use { all: true } to invalidate everything',
     )
   }
   const { all = false } = criteria
@@ -143,7 +143,7 @@ function keysOf(criteria: Criteria): Set<string> {
   if (keys.size > MAX_KEYS)
     throw new MillpondError(
       'OPTION_INVALID',
-      `keys: ${keys.size} are too many for one call, ${MAX_KEYS} are allowed: use a tag, or several calls`,
+      `keys: ${keys.size} are too many for one call (at most ${MAX_KEYS}): use a tag, or several calls`,
     )
   return keys
 }
@@ -152,7 +152,7 @@ function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): Compil
   const named = listOf(criteria.pattern, criteria.patterns, 'patterns', 'PATTERN_INVALID')
   const given = criteria.prefix === undefined ? named : [...named, prefixPattern(criteria.prefix)]
   if (given.length > MAX_PATTERNS)
-    throw new MillpondError('OPTION_INVALID', `patterns: ${given.length} are too many for one call, ${MAX_PATTERNS} are allowed: use a tag`)
+    throw new MillpondError('OPTION_INVALID', `patterns: ${given.length} are too many for one call (at most ${MAX_PATTERNS}): use a tag`)
   const bySource = new Map<string, CompiledPattern>()
   for (const pattern of given) {
     const compiled = compilePattern(pattern, engine)
@@ -171,7 +171,7 @@ function prefixPattern(prefix: Key): string {
 function cascadeOf({ model, id }: Criteria, relations: Relations): CascadePlan | undefined {
   if (model !== undefined) return relations.plan(model, id)
   if (id === undefined) return undefined
-  throw new MillpondError('OPTION_INVALID', `id: ${show(id)} stands alone: name its model too`)
+  throw new MillpondError('OPTION_INVALID', `id: ${show(id)} is given without a model: name its model too`)
 }
 
 function timeOf({ olderThan, createdBefore }: Criteria, now: number): number | undefined {

@@ -18,7 +18,7 @@ export interface EventMapOptions<M, R> {
 const OPTIONS: Shape<EventMapOptions<unknown, unknown>> = {
   events: required(record('rules by event')),
   invalidate: required(fn('a function such as (criteria) => cache.invalidate(criteria)')),
-  onError: required(fn('a function that is told of failures')),
+  onError: required(fn('a function that receives failures')),
 }
 
 /** The part of an emitter that is used: Node's EventEmitter, mitt and many others. */

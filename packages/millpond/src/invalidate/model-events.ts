@@ -68,7 +68,7 @@ export class ModelEvents<R> {
     const changes = new Changes(this.#maxRows)
     let state: 'open' | 'committed' | 'rolled back' = 'open'
     const check = (): void => {
-      if (state !== 'open') throw new MillpondError('CLOSED', `this transaction is ${state} already: begin another one`)
+      if (state !== 'open') throw new MillpondError('CLOSED', `this transaction is already ${state}: begin a new one`)
     }
     return {
       modelChanged: (model, id, kind) => {

@@ -68,7 +68,7 @@ export function patternCompiler(options: PatternCompilerOptions = {}): (pattern:
     try {
       return compilePattern(pattern, options.engine).matches
     } catch (error) {
-      options.warn?.(`the pattern ${show(pattern)} cannot be run here: every key counts as matched`, error)
+      options.warn?.(`the pattern ${show(pattern)} cannot be run here: every key counts as a match`, error)
       return () => true
     }
   }
@@ -95,7 +95,8 @@ function compileRegex(source: string, engine: RegexEngine, given: string | RegEx
   } catch (cause) {
     throw refused(given, isError(cause) ? cause.message : 'it cannot be compiled', cause)
   }
-  if (regex.size > MAX_PROGRAM_SIZE) throw refused(given, `it compiles to ${regex.size} instructions, ${MAX_PROGRAM_SIZE} are allowed`)
+  if (regex.size > MAX_PROGRAM_SIZE)
+    throw refused(given, `it compiles to ${regex.size} instructions, and at most ${MAX_PROGRAM_SIZE} are allowed`)
   return regex
 }
 
@@ -104,7 +105,9 @@ function sourceOf(pattern: RegExp, engine: RegexEngine): string {
     if (!NO_MATTER.includes(flag)) throw refused(pattern, `the flag ${flag} cannot be run in linear time here`)
   const { source } = pattern
   const fault =
-    source.length > MAX_PATTERN_LENGTH ? `it has ${source.length} characters, ${MAX_PATTERN_LENGTH} are allowed` : foreignSyntax(source)
+    source.length > MAX_PATTERN_LENGTH
+      ? `it has ${source.length} characters, and at most ${MAX_PATTERN_LENGTH} are allowed`
+      : foreignSyntax(source)
   if (fault !== undefined) throw refused(pattern, fault)
   let translated: string
   try {
@@ -140,7 +143,7 @@ function faultOf(source: string): string | undefined {
         return `it has more than ${MAX_UNICODE_CLASSES} Unicode classes`
     } else if (char === '{') {
       const count = largestCount(source, i + 1)
-      if (count > MAX_REPEAT) return `it repeats ${count} times, ${MAX_REPEAT} are allowed`
+      if (count > MAX_REPEAT) return `it repeats ${count} times, and at most ${MAX_REPEAT} are allowed`
     }
   }
   return undefined
@@ -181,7 +184,7 @@ function refused(pattern: string | RegExp, why: string, cause?: unknown): Millpo
   const shown = pattern instanceof RegExp ? show(String(pattern)) : show(pattern)
   return new MillpondError(
     'PATTERN_INVALID',
-    `the pattern ${shown} is refused: ${why}; use a glob such as 'user:*', or an expression without lookaround, backreferences and large repetitions`,
+    `the pattern ${shown} is not allowed: ${why}; use a glob such as 'user:*', or an expression without lookaround, backreferences and large repetitions`,
     ...(cause === undefined ? [] : [{ cause }]),
   )
 }

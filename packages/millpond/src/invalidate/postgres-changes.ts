@@ -52,9 +52,9 @@ const MAX_BATCH = 1000
 
 const tables = listOf<FollowOptions['tables'][number]>(optionsOf(WATCHED_TABLE), "a list of tables, such as [{ table: 'users' }]")
 const OPTIONS: Shape<FollowOptions> = {
-  connect: required(fn('a function that makes and connects a client of pg')),
+  connect: required(fn('a function that creates and connects a pg client')),
   clock: required(clock),
-  changed: required(fn('a function that is given the changes')),
+  changed: required(fn('a function that receives the changes')),
   tables: required(tables),
   channel: (value) => checkChannel(value),
   onError: fn(),

@@ -119,7 +119,7 @@ function functionName(channel: string, short: string): string {
   if (name.length <= 63) return name
   throw new MillpondError(
     'OPTION_INVALID',
-    `channel: ${show(channel)} and ${show(short)} make a name of over 63 characters: choose a shorter channel`,
+    `channel: ${show(channel)} and ${show(short)} make a name of more than 63 characters: choose a shorter channel`,
   )
 }
 

@@ -142,13 +142,13 @@ export class Relations {
     if (deepest > this.#maxDepth) {
       throw new MillpondError(
         'OPTION_INVALID',
-        `models.${model}: its relations are ${deepest} deep, ${this.#maxDepth} are allowed: relate it to the far models directly, or raise maxDepth`,
+        `models.${model}: its relations are ${deepest} levels deep, and at most ${this.#maxDepth} are allowed: relate it to the far models directly, or raise maxDepth`,
       )
     }
     if (steps.length > this.#maxTargets) {
       throw new MillpondError(
         'OPTION_INVALID',
-        `models.${model}: a change reaches ${steps.length} models, ${this.#maxTargets} are allowed: use a common tag, or raise maxTargets`,
+        `models.${model}: a change reaches ${steps.length} models, and at most ${this.#maxTargets} are allowed: use a common tag, or raise maxTargets`,
       )
     }
   }

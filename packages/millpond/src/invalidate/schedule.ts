@@ -85,7 +85,7 @@ function checkTime(when: unknown): void {
   if ((delay === undefined) === (at === undefined))
     throw new MillpondError(
       'OPTION_INVALID',
-      `schedule: ${show(when)} says ${at === undefined ? 'no time' : 'two times'}: give { in: '5m' } or { at: new Date(...) }`,
+      `schedule: ${show(when)} has ${at === undefined ? 'no time' : 'two times'}: give { in: '5m' } or { at: new Date(...) }`,
     )
 }
 

@@ -31,7 +31,7 @@ export function encodeToken(positions: Positions, options: TokenOptions = {}): s
   if (positions.size > MAX_TOKEN_NAMESPACES) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `${positions.size} namespaces do not fit into a token, ${MAX_TOKEN_NAMESPACES} do: keep the latest (mergePositions does)`,
+      `${positions.size} namespaces do not fit into a token (at most ${MAX_TOKEN_NAMESPACES}): keep the latest (mergePositions does)`,
     )
   }
   const bytes: number[] = [VERSION, positions.size]
@@ -46,7 +46,7 @@ export function encodeToken(positions: Positions, options: TokenOptions = {}): s
   if (token.length > MAX_TOKEN_LENGTH)
     throw new MillpondError(
       'OPTION_INVALID',
-      `the token has ${token.length} characters, ${MAX_TOKEN_LENGTH} travel: use shorter or fewer namespaces`,
+      `the token has ${token.length} characters (at most ${MAX_TOKEN_LENGTH}): use shorter or fewer namespaces`,
     )
   return token
 }
@@ -130,7 +130,7 @@ function pushText(bytes: number[], text: string, what: string): void {
   if (encoded.length > MAX_TEXT_BYTES || !text.isWellFormed()) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: ${show(text)} cannot travel in a token: use at most ${MAX_TEXT_BYTES} bytes of well-formed text`,
+      `${what}: ${show(text)} does not fit into a token: use at most ${MAX_TEXT_BYTES} bytes of well-formed text`,
     )
   }
   bytes.push(encoded.length, ...encoded)
@@ -149,6 +149,6 @@ function pushNumber(bytes: number[], seq: number): void {
 function mac(key: string | Uint8Array, body: Uint8Array): Buffer {
   const bytes: unknown = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
   if (!(bytes instanceof Uint8Array) || bytes.length < 16)
-    throw new MillpondError('OPTION_INVALID', 'token key: too short, or not a key: give a text or bytes, at least 16')
+    throw new MillpondError('OPTION_INVALID', 'token key: too short or not a key: give a string or bytes, at least 16')
   return createHmac('sha256', bytes).update('millpond token 1\0').update(body).digest().subarray(0, MAC_BYTES)
 }

@@ -103,10 +103,7 @@ class Outbox implements TransactionOutbox {
       .join('.')
     this.#everyMs = parseDuration(every, 'every')
     if (!(this.#everyMs >= 1 && this.#everyMs <= 86_400_000))
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `every: ${show(every)} is not how often a table is looked at: give a time from 1 ms to a day`,
-      )
+      throw new MillpondError('OPTION_INVALID', `every: ${show(every)} is not a valid interval: give a time from 1 ms to a day`)
     this.sql = `CREATE TABLE IF NOT EXISTS ${this.#table} (id TEXT PRIMARY KEY, body TEXT NOT NULL, noted_at BIGINT NOT NULL)`
   }
 
@@ -116,7 +113,10 @@ class Outbox implements TransactionOutbox {
 
   async note(run: RunSql, criteria: Criteria, options: NoteOptions = {}): Promise<void> {
     if (typeof run !== 'function')
-      throw new MillpondError('OPTION_INVALID', `note: ${show(run)} is not a function: give what runs a statement within the transaction`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `note: ${show(run)} is not a function: give one that runs a statement within the transaction`,
+      )
     checkOptions<NoteOptions>(options, NOTE, 'note')
     const now = this.#clock.now()
     resolveCriteria(criteria, { now })

@@ -31,7 +31,7 @@ export function criteriaOf(body: Uint8Array): Criteria | string {
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch {
-    return 'The body is no JSON in UTF-8.'
+    return 'The body is not JSON in UTF-8.'
   }
   return isWire(parsed) ? fromWire(parsed) : faultOf(parsed)
 }
@@ -54,13 +54,14 @@ function isWire(parsed: unknown): parsed is Wire {
 }
 
 function faultOf(parsed: unknown): string {
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'The body is no JSON object.'
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return 'The body is not a JSON object.'
   for (const [name, value] of Object.entries(parsed)) {
     const check = fieldCheck(name)
-    if (check === undefined) return `There is no field ${JSON.stringify(name.slice(0, 40))}; there are ${Object.keys(FIELDS).join(', ')}.`
-    if (!check(value)) return `The field ${name} has a value of the wrong form.`
+    if (check === undefined)
+      return `There is no field ${JSON.stringify(name.slice(0, 40))}; the fields are ${Object.keys(FIELDS).join(', ')}.`
+    if (!check(value)) return `The field ${name} has a value in the wrong format.`
   }
-  return 'The body is wrong.'
+  return 'The body is not valid.'
 }
 
 const fieldCheck = (name: string): ((value: unknown) => boolean) | undefined => (Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined)

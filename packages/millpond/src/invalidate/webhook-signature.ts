@@ -25,7 +25,7 @@ const OPTIONS: Shape<SignOptions> = {
   body: required(
     check(
       (value): value is string | Uint8Array => typeof value === 'string' || value instanceof Uint8Array,
-      'the body as it is sent: text or bytes',
+      'the body as sent: a string or bytes',
     ),
   ),
   now: required(check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds')),
@@ -71,7 +71,7 @@ export function secretBytes(secret: unknown): Uint8Array {
   if (bytes !== undefined && bytes.length >= MIN_SECRET_BYTES) return bytes
   throw new MillpondError(
     'OPTION_INVALID',
-    `webhook secret: too short or no secret: give at least ${MIN_SECRET_BYTES} bytes, such as "whsec_" and 32 random bytes in base64`,
+    `webhook secret: too short or not a secret: give at least ${MIN_SECRET_BYTES} bytes, such as "whsec_" and 32 random bytes in base64`,
   )
 }
 

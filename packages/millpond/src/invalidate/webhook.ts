@@ -83,9 +83,9 @@ export function webhook<R>(options: WebhookOptions<R>): Webhook {
   return {
     handle,
     async fetch(request) {
-      if (request.method !== 'POST') return respond(problem(405, 'method-not-allowed', 'Webhooks are sent by POST.', { allow: 'POST' }))
+      if (request.method !== 'POST') return respond(problem(405, 'method-not-allowed', 'Send webhooks with POST.', { allow: 'POST' }))
       const body = await readBody(request, settings.maxBytes).catch(() => 'broken' as const)
-      if (body === 'broken') return respond(problem(400, 'body-broken', 'The body could not be read to its end.'))
+      if (body === 'broken') return respond(problem(400, 'body-broken', 'The body could not be read completely.'))
       if (body === 'too large') return respond(tooLarge(settings))
       return respond(await handle(request.headers, body))
     },
@@ -117,7 +117,7 @@ async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array)
     return problem(
       401,
       'timestamp-outside-window',
-      `The message was signed more than ${settings.windowMs / 1000} s from now: sign it anew, and check the clocks.`,
+      `The message was signed more than ${settings.windowMs / 1000} s from now: sign it again, and check the clocks.`,
     )
   }
   const criteria = criteriaOf(body)
@@ -127,7 +127,7 @@ async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array)
 
 async function once<R>(settings: Settings<R>, id: string, until: number, now: number, criteria: Criteria): Promise<WebhookAnswer> {
   const claim = await settings.nonces.claim(id, until + 1, now)
-  if (claim === 'repeated') return problem(409, 'message-repeated', `The message ${show(id)} was received before; it counts once.`)
+  if (claim === 'repeated') return problem(409, 'message-repeated', `The message ${show(id)} was already received; it counts only once.`)
   if (claim === 'full') return problem(503, 'busy', 'Too many messages within the window: send it again later.', { 'retry-after': '30' })
   try {
     const receipt = await settings.invalidate(criteria)
@@ -155,7 +155,7 @@ function resolve<R>(options: WebhookOptions<R>): Settings<R> {
   if (secrets.length === 0) throw new MillpondError('OPTION_INVALID', 'webhook secret: the list is empty: give at least one')
   const windowMs = parseDuration(window ?? '5m', 'window')
   if (!Number.isFinite(windowMs))
-    throw new MillpondError('OPTION_INVALID', 'window: Infinity would accept every repetition: give a time such as "5m"')
+    throw new MillpondError('OPTION_INVALID', 'window: Infinity would accept every replay: give a time such as "5m"')
   return {
     secrets,
     windowMs,
@@ -191,7 +191,7 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array 
 }
 
 const tooLarge = (settings: { readonly maxBytes: number }): WebhookAnswer =>
-  problem(413, 'body-too-large', `The body may have ${settings.maxBytes} bytes.`)
+  problem(413, 'body-too-large', `The body may have at most ${settings.maxBytes} bytes.`)
 
 function problem(
   status: number,

@@ -19,7 +19,7 @@ export function cronLine(line: string, timezone: string): CronLine {
   } catch (cause) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `cron: ${show(line)} is not a line of cron: give five fields, such as '0 3 * * *' (daily at 3)`,
+      `cron: ${show(line)} is not a cron expression: give five fields, such as '0 3 * * *' (daily at 3)`,
       {
         cause,
       },
@@ -34,7 +34,7 @@ function croner(): CronerModule {
   } catch (cause) {
     throw new MillpondError(
       'OPTION_INVALID',
-      'lines of cron need the package croner, which could not be loaded: run "npm install croner", or say every',
+      'cron expressions need the package croner, which could not be loaded: run "npm install croner", or use every',
       {
         cause,
       },

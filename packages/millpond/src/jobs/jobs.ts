@@ -130,10 +130,9 @@ export class Jobs {
    */
   handle(kind: string, handler: JobHandler): () => void {
     checkJobWord(kind, 'kind')
-    if (typeof handler !== 'function')
-      throw new MillpondError('OPTION_INVALID', `${show(handler)} is not a handler of jobs: give a function`)
+    if (typeof handler !== 'function') throw new MillpondError('OPTION_INVALID', `${show(handler)} is not a job handler: give a function`)
     if (this.#handlers.has(kind) || this.#repeats.get(kind) !== undefined)
-      throw new MillpondError('OPTION_INVALID', `there is a handler of jobs of the kind ${show(kind)} already: take it back first`)
+      throw new MillpondError('OPTION_INVALID', `there is already a handler for jobs of the kind ${show(kind)}: remove it first`)
     this.#handlers.set(kind, handler)
     this.#nudge()
     return () => {
@@ -335,10 +334,10 @@ export function createJobs(options: JobsOptions): Jobs {
 }
 
 function refusalOf(job: Job, attempts: number, repeat: Repeat | undefined, now: number): MillpondError | undefined {
-  const begun = `the job ${show(job.id)} was begun ${job.attempts - 1} times and never ended`
+  const begun = `the job ${show(job.id)} was started ${job.attempts - 1} times and never finished`
   if (job.attempts > attempts) return new MillpondError('ABORTED', `${begun}: its process died, or lost its lease`)
   if (repeat === undefined || isOpen(repeat, job, now)) return undefined
-  return new MillpondError('ABORTED', `${begun} well, and is now outside of its windows: it waits for its next time`)
+  return new MillpondError('ABORTED', `${begun}, and is now outside its windows: it waits for its next time`)
 }
 
 function count(value: unknown, name: string): number {

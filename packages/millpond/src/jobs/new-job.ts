@@ -32,7 +32,7 @@ export function dueOf(when: WhenOptions): JobDue {
   }
   const inMs = after === undefined ? 0 : parseDuration(after, 'in')
   if (Number.isFinite(inMs)) return { inMs }
-  throw new MillpondError('OPTION_INVALID', 'in: Infinity never comes: give a finite time')
+  throw new MillpondError('OPTION_INVALID', 'in: Infinity is never reached: give a finite time')
 }
 
 /** @throws MillpondError `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE`. */
@@ -50,7 +50,7 @@ export function payloadText(kind: string, payload: unknown): string {
   if (text.length > MAX_PAYLOAD)
     throw new MillpondError(
       'VALUE_TOO_LARGE',
-      `the payload of the job ${show(kind)} has ${text.length} characters, ${MAX_PAYLOAD} are allowed: store it elsewhere and pass its name`,
+      `the payload of the job ${show(kind)} has ${text.length} characters, and at most ${MAX_PAYLOAD} are allowed: store it elsewhere and pass its name`,
     )
   return text
 }

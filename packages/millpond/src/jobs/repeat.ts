@@ -74,7 +74,7 @@ export function repeatOf(scope: string, name: string, options: RepeatOptions, ha
   const { atStart = false, attempts = 3, timeout, ...table } = options
   const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, `${name}.timeout`)
   if (timeoutMs !== undefined && !(timeoutMs >= 1))
-    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is not a time to run in: give one from 1 ms`)
+    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is not a valid time limit: give at least 1 ms`)
   const when = timetable(table, name, now)
   const kind = checkJobWord(`millpond.repeat.${scope}${name}`, 'name')
   const first = (at: number): JobDue | undefined => {

@@ -42,7 +42,7 @@ export class Repeats {
   add(repeat: Repeat): { readonly placed: Promise<void>; readonly end: () => void } {
     const { kind, name } = repeat
     if (this.#all.has(kind))
-      throw new MillpondError('OPTION_INVALID', `a job ${show(name)} is repeated already: end that first, or give another name`)
+      throw new MillpondError('OPTION_INVALID', `there is already a repeated job ${show(name)}: end that one first, or choose another name`)
     this.#all.set(kind, repeat)
     this.#lookSoon()
     const end = (): void => {

@@ -38,7 +38,7 @@ export function timetable(options: TimetableOptions, name: string, now: number):
   checkOptions<TimetableOptions>(options, TIMETABLE, name)
   const { every, cron, timezone = 'UTC', windows: given } = options
   if ((every === undefined) === (cron === undefined))
-    throw new MillpondError('OPTION_INVALID', `${name}: give every ('5m') or cron ('0 3 * * *'), one of them`)
+    throw new MillpondError('OPTION_INVALID', `${name}: give either every ('5m') or cron ('0 3 * * *')`)
   checkZone(timezone, name)
   const windows: Windows = given === undefined ? { opensAt: (at) => at } : windowsOf(given, timezone)
   const table: Timetable = {
@@ -49,7 +49,7 @@ export function timetable(options: TimetableOptions, name: string, now: number):
   if (table.next(now, now) === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${name}: ${show(cron)}${given === undefined ? '' : ` within ${show(given)}`} never comes: give a day and an hour that there are`,
+      `${name}: ${show(cron)}${given === undefined ? '' : ` within ${show(given)}`} never occurs: give a day and an hour that exist`,
     )
   return table
 }

@@ -54,7 +54,7 @@ export function isolate(
     const refusal = locateRefusal(value)
     throw new MillpondError(
       'VALUE_UNSUPPORTED',
-      `${refusal.path}${note()} is ${refusal.what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)${refusal.what.startsWith('an instance') ? ', or give the cache toPlain, which makes plain data of instances' : ''}`,
+      `${refusal.path}${note()} is ${refusal.what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)${refusal.what.startsWith('an instance') ? ', or give the cache toPlain, which turns instances into plain data' : ''}`,
     )
   }
 }
@@ -62,14 +62,14 @@ export function isolate(
 function tooLarge(maxItems: number, note: string): MillpondError {
   return new MillpondError(
     'VALUE_TOO_LARGE',
-    `value${note} holds more than ${maxItems} items (what occurs twice counts twice): store less, or raise limits.maxItems of the codec`,
+    `value${note} holds more than ${maxItems} items (repeated values count each time): store less, or raise limits.maxItems of the codec`,
   )
 }
 
 function tooLong(maxBytes: number, note: string): MillpondError {
   return new MillpondError(
     'VALUE_TOO_LARGE',
-    `value${note} has a text or bytes longer than the ${maxBytes} bytes that are allowed: store less, or raise limits.maxBytes of the codec`,
+    `value${note} has a string or bytes longer than the allowed ${maxBytes} bytes: store less, or raise limits.maxBytes of the codec`,
   )
 }
 

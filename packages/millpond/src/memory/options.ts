@@ -60,7 +60,7 @@ const OPTIONS: Shape<MemoryOptions> = {
       'a share of the heap limit from 0.5 to 0.98, or false',
     ),
   ),
-  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, up to 1'),
+  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1'),
   lastAccess: flag,
   enabled: flag,
 }

@@ -45,7 +45,7 @@ function searchArray(list: readonly unknown[], path: string, within: readonly ob
 
 function searchPlain(object: object, path: string, within: readonly object[]): Refusal | undefined {
   const symbol = Object.getOwnPropertySymbols(object)[0]
-  if (symbol !== undefined) return refuse(`${path}[${String(symbol)}]`, 'a property named by a symbol')
+  if (symbol !== undefined) return refuse(`${path}[${String(symbol)}]`, 'a property whose name is a symbol')
   for (const [name, item] of Object.entries(object)) {
     const found = search(item, member(path, name), within)
     if (found !== undefined) return found
@@ -65,7 +65,7 @@ function searchCollection(value: Map<unknown, unknown> | Set<unknown>, path: str
 
 function describeInstance(value: object): string {
   const name: unknown = value.constructor?.name
-  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with a prototype of its own'
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object with its own prototype'
 }
 
 function member(path: string, name: string): string {

@@ -26,7 +26,7 @@ export function frame(body: Uint8Array): Buffer {
 export async function* framesOf(handle: FileHandle): AsyncGenerator<Buffer> {
   const bytes = new FileBytes(handle, (await handle.stat()).size)
   const magic = await bytes.take(MAGIC.length)
-  if (magic === undefined || !magic.equals(MAGIC)) throw new Damage('it is not a snapshot, or one of another version')
+  if (magic === undefined || !magic.equals(MAGIC)) throw new Damage('it is not a snapshot, or has another version')
   const turns = new Turns()
   while (bytes.left > 0) {
     const { at } = bytes

@@ -104,13 +104,13 @@ function readHead(body: Buffer): Omit<SnapshotItem, 'decode'> {
   if (!Array.isArray(head)) throw new Damage('an entry has no head')
   const [space, epoch, seq, hits, weight]: unknown[] = head
   if (typeof space !== 'string' || typeof epoch !== 'string' || !isCount(seq) || !isCount(hits) || hits > MOST_HITS || !isCount(weight))
-    throw new Damage('the head of an entry is not one')
+    throw new Damage('the head of an entry is not valid')
   return { space, asOf: { epoch, seq }, hits, weight }
 }
 
 function readMeta(value: unknown): SnapshotMeta {
   if (!isRecord(value) || typeof value.savedAt !== 'number' || typeof value.cache !== 'string')
-    throw new Damage('it does not say when it was saved, and of which cache')
+    throw new Damage('it does not say when and from which cache it was saved')
   const { savedAt, cache } = value
   return 'note' in value ? { savedAt, cache, note: value.note } : { savedAt, cache }
 }
@@ -119,7 +119,7 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString())
   } catch (error) {
-    throw new Damage(`it cannot be understood: ${String(error)}`)
+    throw new Damage(`it cannot be parsed: ${String(error)}`)
   }
 }
 

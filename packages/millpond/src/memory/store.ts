@@ -122,7 +122,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     if (known !== undefined) return known
     const id = this.#free.pop() ?? this.#spaces.length
     if (id === MOST_SPACES) {
-      const remedy = 'close those that are not used now, or give each group of them a cache of its own'
+      const remedy = 'close those not in use, or give each group of them its own cache'
       throw new MillpondError(
         'OPTION_INVALID',
         `the namespace ${show(name)} is one more than the ${MOST_SPACES} of a memory tier: ${remedy}`,
@@ -209,7 +209,7 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     if (slots.used >= slots.most)
       throw new MillpondError(
         'OPTION_INVALID',
-        `the policy ${show(this.eviction.name)} names nobody who leaves full memory: its victim() is to answer the slot of an entry`,
+        `the policy ${show(this.eviction.name)} names no victim although memory is full: its victim() must return the slot of an entry`,
       )
     slots.grow()
     if (slots.capacity === capacity && slots.hashes === hashes) return

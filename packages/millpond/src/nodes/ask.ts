@@ -28,14 +28,14 @@ export async function ask(question: Question): Promise<Answers> {
   try {
     const known = await store.post(channel, request, deadlineMs)
     if (known === undefined)
-      throw new MillpondError('NODES_UNREACHABLE', `nodes of ${channel}: ${MAX_REQUESTS} requests wait already; ask again later`)
+      throw new MillpondError('NODES_UNREACHABLE', `nodes of ${channel}: ${MAX_REQUESTS} requests are already waiting; ask again later`)
     const tally = new Tally(known, request.to, question.counters)
     for (;;) {
       const leftMs = deadlineMs - (clock.monotonic() - started)
       await look(question, tally, clock.monotonic() - started)
       if (tally.isDone || leftMs <= 0) return tally.answers()
       if (question.signal.aborted)
-        throw new MillpondError('CLOSED', `nodes of ${channel}: the channel was closed while answers were waited for`)
+        throw new MillpondError('CLOSED', `nodes of ${channel}: the channel was closed while waiting for answers`)
       await waiting.turn(Math.min(leftMs, LOOK_AGAIN_MS))
     }
   } finally {

@@ -21,7 +21,7 @@ export function encodeMessage(what: string, value: unknown): string {
   if (text.length > MAX_NODE_TEXT)
     throw new MillpondError(
       'VALUE_TOO_LARGE',
-      `${what} has ${text.length} characters of JSON: at most ${MAX_NODE_TEXT} travel; send less at once`,
+      `${what} has ${text.length} characters of JSON: at most ${MAX_NODE_TEXT} are allowed; send less at once`,
     )
   return text
 }

@@ -199,7 +199,7 @@ export class Nodes {
         this.#id = `${taken.slice(0, 100)}~${this.boot.slice(0, 6)}`
         this.#warn({
           kind: 'id-taken',
-          message: `another process is the node ${taken}: this one goes on as ${this.#id}; give each its own id`,
+          message: `another process has the node id ${taken}: this one continues as ${this.#id}; give each its own id`,
         })
         await this.#publish(true)
       }
@@ -240,7 +240,7 @@ export class Nodes {
     try {
       return encodeMessage('the state', { reports, settings })
     } catch (cause) {
-      this.#warn({ kind: 'report', message: 'the reports together are too large to travel: none of them does', cause })
+      this.#warn({ kind: 'report', message: 'the reports together are too large to send: none of them is sent', cause })
       return encodeMessage('the state', { reports: {}, settings })
     }
   }
@@ -290,9 +290,9 @@ export class Nodes {
     if (!isReachable) this.#counters.failures++
     if (this.#isReachable === isReachable || this.#closing.signal.aborted) return
     this.#isReachable = isReachable
-    if (isReachable) this.#warn({ kind: 'reachable', message: `the channel ${this.channel} is reached again` })
+    if (isReachable) this.#warn({ kind: 'reachable', message: `the channel ${this.channel} is reachable again` })
     else
-      this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reached: others will see this node as late`, cause })
+      this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reachable: others will see this node as late`, cause })
   }
 
   #warn(warning: NodeWarning): void {

@@ -62,7 +62,7 @@ export class Server {
     if (handler === undefined) return this.#reply(request, '{"status":"refused"}', endAt)
     const text =
       this.#running.size >= MAX_RUNNING
-        ? failure(`${MAX_RUNNING} requests are at work here already: ask again later`)
+        ? failure(`${MAX_RUNNING} requests are already being served here: ask again later`)
         : await this.#run(handler, body, request)
     // Nobody waits for an answer that comes after the deadline.
     if (text !== undefined) await this.#reply(request, text, endAt)

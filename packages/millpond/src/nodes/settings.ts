@@ -81,13 +81,13 @@ export class Settings {
     const document = decodeMessage(stored?.text)
     if (document === undefined || !isNodeWord(revision)) {
       this.#counters.ignored++
-      return { revision: announced, error: 'the document is not JSON that may travel' }
+      return { revision: announced, error: 'the document is not JSON that can be sent' }
     }
     try {
       await handler(document, revision)
       return { revision }
     } catch (cause) {
-      this.#warn({ kind: 'settings', message: `the settings ${name} were refused: the former ones stay`, cause })
+      this.#warn({ kind: 'settings', message: `the settings ${name} were rejected: the previous ones stay in force`, cause })
       return { revision, error: reasonOf(cause) }
     }
   }

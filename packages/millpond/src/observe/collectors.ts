@@ -128,7 +128,7 @@ function emitTier(emit: Emit, cache: string, stats: TierStats): void {
 
 function snapshotsOf(of: unknown): () => Iterable<CacheStats> {
   if (isMeasured(of)) return () => of.info().namespaces
-  return fn<() => Iterable<CacheStats>>('a cache, or a function that gives snapshots of some: () => cache.info().namespaces')(
+  return fn<() => Iterable<CacheStats>>('a cache, or a function that returns snapshots of caches: () => cache.info().namespaces')(
     of,
     'cacheCollector',
   )
@@ -139,7 +139,7 @@ const isMeasured = (of: unknown): of is Measured => typeof of === 'object' && of
 /** What stands before a cache's sources: `registry.collect(guardCollector('shop', () => cache.info().guards))`. */
 export function guardCollector(cache: string, guards: () => Iterable<GuardStats>): Collector {
   text(cache, 'guardCollector')
-  fn('a function that gives figures of guards: () => cache.info().guards')(guards, 'guardCollector')
+  fn('a function that returns the figures of guards: () => cache.info().guards')(guards, 'guardCollector')
   return (emit) => {
     for (const stats of guards()) {
       const labels = { cache, guard: stats.guard }
@@ -164,7 +164,7 @@ const GUARD_OUTCOMES = [
 /** Runs of a cache's jobs: `registry.collect(jobCollector('shop', () => cache.info().jobs))`. */
 export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Collector {
   text(cache, 'jobCollector')
-  fn('a function that gives figures of jobs: () => cache.info().jobs')(jobs, 'jobCollector')
+  fn('a function that returns the figures of jobs: () => cache.info().jobs')(jobs, 'jobCollector')
   return (emit) => {
     for (const { job, running, ...outcomes } of jobs()) {
       emit(METRICS.jobsRunning, { cache, job }, running)
@@ -211,7 +211,7 @@ export function processCollector(): Collector {
   }
 }
 
-const aKeyStatistics = withMethods<KeyStatistics>('what createKeyStatistics() makes', 'patterns')
+const aKeyStatistics = withMethods<KeyStatistics>('the result of createKeyStatistics()', 'patterns')
 
 /** Hits and misses of a cache by key pattern. */
 export function keyCollector(cache: string, statistics: KeyStatistics): Collector {

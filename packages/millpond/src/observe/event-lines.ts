@@ -27,7 +27,7 @@ const limited = (error?: unknown): Pick<Line, 'isLimited' | 'error'> => ({ isLim
 const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E>] } = {
   hit: ['debug', ({ tier }) => line('debug', 'cache.hit', `found in ${tier}`)],
   miss: ['debug', ({ cause }) => line('debug', 'cache.miss', `no tier could answer: ${cause}`)],
-  stale: ['debug', ({ tier }) => line('debug', 'cache.stale', `answered past its freshness from ${tier}`)],
+  stale: ['debug', ({ tier }) => line('debug', 'cache.stale', `answered with a stale value from ${tier}`)],
   load: ['debug', ({ ms }) => line('debug', 'cache.load', `loaded in ${ms.toFixed(1)} ms`)],
   set: ['debug', () => line('debug', 'cache.set', 'set')],
   delete: ['debug', () => line('debug', 'cache.delete', 'deleted')],
@@ -40,7 +40,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   ],
   tierError: ['warn', ({ tier, verb, error }) => line('warn', 'tier.failed', `${tier}: ${verb} failed`, limited(error))],
   tierRefused: ['warn', ({ tier, why }) => line('warn', 'tier.refused', `${tier} did not store an entry: ${why}`, limited())],
-  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes of ${tier} were not accepted: ${why}`, limited())],
+  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes from ${tier} were rejected: ${why}`, limited())],
   breaker: ['error', ({ tier, state }) => line(state === 'open' ? 'error' : 'info', `breaker.${state}`, `${tier} is ${BREAKER[state]}`)],
   ledger: ['error', ({ state }) => line(LEDGER[state][0], `ledger.${state}`, LEDGER[state][1])],
   settings: [
@@ -55,7 +55,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   erased: [
     'info',
     ({ isOwn }) =>
-      line('info', 'cache.erased', isOwn ? 'erased here and elsewhere' : "this process has done its part of another's erasure"),
+      line('info', 'cache.erased', isOwn ? 'erased here and elsewhere' : 'this process has done its part of an erasure started elsewhere'),
   ],
   warm: [
     'warn',
@@ -77,12 +77,12 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   warning: ['warn', ({ message, error }) => line('warn', 'cache.warning', message, limited(error))],
 }
 
-const BREAKER = { closed: 'used again', open: 'left out until it answers again', 'half-open': 'tried again' } as const
+const BREAKER = { closed: 'used again', open: 'bypassed until it answers again', 'half-open': 'tried again' } as const
 const LEDGER = {
   up: ['info', 'the ledger answers again'],
   down: ['error', 'the ledger does not answer: memory is not trusted'],
   epoch: ['warn', 'the history of the ledger was lost: memory was dropped'],
-  gap: ['warn', 'invalidations of others were missed: memory was dropped'],
+  gap: ['warn', 'invalidations by other processes were missed: memory was dropped'],
 } as const
 const QUEUE = { stored: 'debug', failed: 'warn', dead: 'error', recovered: 'info', left: 'warn' } as const
 const JOB = { late: 'warn', began: 'debug', done: 'debug', retried: 'warn', failed: 'error', lost: 'error' } as const

@@ -55,7 +55,7 @@ export interface LedgerStats {
   readonly isUp: boolean
   /** Invalidations that have not reached it yet. */
   readonly pending: number
-  /** Times that memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
+  /** Times memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
   readonly gaps: number
   readonly epochs: number
   /** How much is known here of each other region, over all namespaces; absent without an edge tier. */

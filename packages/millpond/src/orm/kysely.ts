@@ -71,7 +71,7 @@ function dialectOf(inner: Dialect): SqlDialect {
   if (/sqlite/i.test(name)) return 'sqlite'
   throw new MillpondError(
     'OPTION_INVALID',
-    `dialect: statements of a ${name} cannot be read: PostgreSQL's and SQLite's can; cache those of others with cache.getOrSet`,
+    `dialect: statements of a ${name} cannot be parsed: only PostgreSQL and SQLite are supported; cache other queries with cache.getOrSet`,
   )
 }
 
@@ -143,7 +143,7 @@ class DoorDriver implements Driver {
 
   #ours(connection: DatabaseConnection): DoorConnection {
     const ours = this.#open.get(connection)
-    if (ours === undefined) throw new MillpondError('CLOSED', 'the connection is of another driver, or was released')
+    if (ours === undefined) throw new MillpondError('CLOSED', 'the connection belongs to another driver or was released')
     return ours
   }
 }

@@ -74,13 +74,13 @@ export function byId<Id, T>(ids: readonly Id[], answer: unknown): ReadonlyMap<Id
       if (!asked.has(id))
         throw new MillpondError(
           'VALUE_UNSUPPORTED',
-          `loadMany answered for ${show(id)}, which was not asked for: use the ids as they were given`,
+          `loadMany returned ${show(id)}, which was not requested: use the ids as they were given`,
         )
     }
     return answer
   }
   throw new MillpondError(
     'VALUE_UNSUPPORTED',
-    `loadMany of ${ids.length} ids returned ${Array.isArray(answer) ? `an array of ${answer.length}` : show(answer)}: return an array with one value per id, in their order, or a Map from id to value`,
+    `loadMany of ${ids.length} ids returned ${Array.isArray(answer) ? `an array of ${answer.length}` : show(answer)}: return an array with one value per id, in the same order, or a Map from id to value`,
   )
 }

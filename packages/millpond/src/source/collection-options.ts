@@ -23,16 +23,16 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   store: FUNCTION,
   storeMany: FUNCTION,
   remove: FUNCTION,
-  schema: check(isStandardSchema, "a Standard Schema: an object with '~standard', as Zod, Valibot and ArkType make them"),
+  schema: check(isStandardSchema, "a Standard Schema: an object with '~standard', such as one from Zod, Valibot or ArkType"),
   upgrade: FUNCTION,
   versionOf: FUNCTION,
   keyVersion: check(
     (value): value is number | string => Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''),
-    'a text or a whole number',
+    'a string or a whole number',
   ),
   tags: check(
     (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
-    'a list of texts, or a function of value and id',
+    'a list of strings, or a function of value and id',
   ),
   maxBatch: whole(1),
   hold: duration,
@@ -101,12 +101,12 @@ function checkRecords<Id, T>(name: string, { schema, upgrade, versionOf }: Colle
   if (upgrade !== undefined && schema === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${name}: upgrade is given, and nothing says which shape is another one: add schema`,
+      `collection ${name}: upgrade is given, but nothing tells which values are outdated: add schema`,
     )
   if (prefix === undefined && (schema !== undefined || versionOf !== undefined))
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${name}: schema and versionOf need keys that are tuples which end with the id: key: (id) => ['${name}', id]`,
+      `collection ${name}: schema and versionOf need tuple keys that end with the id: key: (id) => ['${name}', id]`,
     )
 }
 

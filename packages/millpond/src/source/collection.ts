@@ -107,7 +107,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     if (remove === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `collection ${this.name}: delete of ${show(id)}: nobody said how the source removes: give remove, or use invalidate for the cache alone`,
+        `collection ${this.name}: delete of ${show(id)}: there is no way to delete from the source: give remove, or use invalidate for the cache alone`,
       )
     if (this.#behind !== undefined) {
       await this.#behind.remove(key, id)
@@ -232,11 +232,11 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     if (this.write === 'write-behind' || kind === 'write-behind')
       throw new MillpondError(
         'OPTION_INVALID',
-        `collection ${this.name} is ${this.write}: a single write cannot be ${kind}, since only one place may know the order of a key's writes`,
+        `collection ${this.name} is ${this.write}: a single write cannot be ${kind}, since only one place may determine the order of writes to a key`,
       )
     const { store, storeMany } = this.#plan.options
     if (kind !== 'cache-aside' && store === undefined && storeMany === undefined)
-      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${kind} needs to know how to write: give store or storeMany`)
+      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${kind} needs a way to write: give store or storeMany`)
     return kind
   }
 
@@ -259,7 +259,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   #checkLoads(verb: string): void {
     if (!this.#canLoad)
-      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${verb}: nobody said how to load: give load or loadMany`)
+      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${verb}: there is no loader: give load or loadMany`)
   }
 
   #key(id: Id): string {

@@ -63,10 +63,10 @@ export class Records<Id, T> {
       const again = answerOf(schema, upgraded)
       if (again.issues === undefined) return this.#kept(stored, again.value)
       this.#warn(
-        `collection ${this.#parts.name}: upgrade of ${show(id)} made something else than the schema says: ${issuesText(again.issues)}`,
+        `collection ${this.#parts.name}: upgrade of ${show(id)} returned a value that does not match the schema: ${issuesText(again.issues)}`,
       )
     } catch (error) {
-      this.#warn(`collection ${this.#parts.name}: what was stored of ${show(id)} is not used: ${reasonOf(error)}`, error)
+      this.#warn(`collection ${this.#parts.name}: the stored value of ${show(id)} is not used: ${reasonOf(error)}`, error)
     }
     return undefined
   }
@@ -79,7 +79,7 @@ export class Records<Id, T> {
     if (answer.issues === undefined) return answer.value
     throw new MillpondError(
       'VALUE_UNSUPPORTED',
-      `collection ${this.#parts.name}: ${from} of ${show(id)} is not what the schema says: ${issuesText(answer.issues)}`,
+      `collection ${this.#parts.name}: ${from} of ${show(id)} does not match the schema: ${issuesText(answer.issues)}`,
     )
   }
 
@@ -102,7 +102,7 @@ export class Records<Id, T> {
   }
 
   warnOfOlder(id: Id): void {
-    this.#warn(`collection ${this.#parts.name}: the source answered for ${show(id)} with an older version than it had before: kept nowhere`)
+    this.#warn(`collection ${this.#parts.name}: the source returned an older version of ${show(id)} than before: it was not stored`)
   }
 
   /** What it made may be somebody's own, who must not find it frozen. */
@@ -132,7 +132,7 @@ function answerOf<T>(schema: NonNullable<Told<never, T>['schema']>, value: unkno
   const answer = schema['~standard'].validate(value)
   if (!(answer instanceof Promise)) return answer
   answer.catch(() => {}) // nobody waits for it
-  throw new MillpondError('OPTION_INVALID', 'schema: it answers with a promise: give one that decides at once, without asking anybody')
+  throw new MillpondError('OPTION_INVALID', 'schema: it validates asynchronously: give one that validates synchronously')
 }
 
 function issuesText(issues: Extract<SchemaAnswer<unknown>, { readonly issues: readonly unknown[] }>['issues']): string {

@@ -12,13 +12,12 @@ export class SourceRegistry {
    */
   register(source: Source): () => void {
     const { namespace, prefix } = source
-    if (prefix === '')
-      throw new MillpondError('KEY_INVALID', "source: '' would be the loader of every key: give a prefix such as 'user:' or ['user']")
+    if (prefix === '') throw new MillpondError('KEY_INVALID', "source: '' would match every key: give a prefix such as 'user:' or ['user']")
     const families = this.#namespaces.get(namespace) ?? new KeyFamilies<Source>()
     if (families.exact(prefix) !== undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `source: ${show(prefix)} has a loader already: take it back first, or register a longer prefix beside it`,
+        `source: ${show(prefix)} already has a loader: remove it first, or register a longer prefix`,
       )
     families.add(prefix, source)
     this.#namespaces.set(namespace, families)

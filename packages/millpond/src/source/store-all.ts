@@ -15,7 +15,7 @@ export async function storeAll<Id, T>(
     if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== writes.length))
       throw new MillpondError(
         'VALUE_UNSUPPORTED',
-        `storeMany of ${writes.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict each, in their order`,
+        `storeMany of ${writes.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
       )
     return writes.map((_, at) => verdicts[at])
   }

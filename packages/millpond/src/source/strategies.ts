@@ -15,7 +15,9 @@ const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based', 'ad
 /** Share of the TTL after which `refresh-ahead` refreshes, where nothing else is said. */
 const REFRESH_AHEAD = 0.8
 
-const REFUSED: ReadonlyMap<string, string> = new Map([['LRU', "it says who leaves memory, for the whole cache: memory({ policy: 'lru' })"]])
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['LRU', "it is the eviction policy of the whole cache: use memory({ policy: 'lru' })"],
+])
 
 /** @throws MillpondError `OPTION_INVALID` */
 export function writeKindOf(name: WriteStrategy): WriteKind {
@@ -75,11 +77,11 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
   if (more.length > 0)
     throw new MillpondError('OPTION_INVALID', `collection ${name}: a write cannot be ${write} and ${more.join(' and ')}: choose one`)
   if (write !== 'cache-aside' && !hasStore(options))
-    throw new MillpondError('OPTION_INVALID', `collection ${name}: ${write} needs to know how to write: give store or storeMany`)
+    throw new MillpondError('OPTION_INVALID', `collection ${name}: ${write} needs a way to write: give store or storeMany`)
   if (options.writeBehind !== undefined && write !== 'write-behind')
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${name}: writeBehind is given, and writes are ${write}: add write: 'write-behind'`,
+      `collection ${name}: writeBehind is given, but writes are ${write}: add write: 'write-behind'`,
     )
   const isAhead = names.some((given) => dashed(given) === 'refresh-ahead')
   return { write, refreshAhead: options.refreshAhead ?? (isAhead ? REFRESH_AHEAD : undefined) }
@@ -96,12 +98,12 @@ function checkAdaptive(what: string, { ttl }: Pick<Told, 'ttl'>, choosesTtl: boo
   if (!choosesTtl)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: the strategy adaptive needs somebody who chooses times to live: createCache({ adaptiveTtl: adaptiveTtl() }), of millpond/insight`,
+      `${what}: the strategy adaptive needs an adaptive TTL: use createCache({ adaptiveTtl: adaptiveTtl() }), from millpond/insight`,
     )
   if (ttl !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: the strategy adaptive chooses the ttl, and ttl ${show(ttl)} leaves it nothing to choose: leave it out, or say bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
+      `${what}: the strategy adaptive chooses the ttl, but ttl ${show(ttl)} leaves it nothing to choose: leave it out, or give bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
     )
 }
 

@@ -16,14 +16,14 @@ export function folderFinding(folder: string, heldBytes: number, maxBytes: numbe
     [`${(free / 1_048_576).toFixed(0)} MiB free`],
     [
       NETWORK.has(type) &&
-        'choose a folder on a local disk: a network file system does not keep the locks and appends of several processes apart',
+        'choose a folder on a local disk: a network file system does not support locks and appends by several processes reliably',
       free < (Number.isFinite(wanted) ? wanted : LEAST_FREE_BYTES) &&
-        'make room on the disk, or lower maxBytes: the tier may grow beyond what is free',
+        'make room on the disk, or lower maxBytes: the tier may grow beyond the free space',
     ],
   )
 }
 
 export const noFolder = (error: unknown): string =>
   codeIn(error) === 'ENOENT'
-    ? 'the folder is gone: make it again, or restart with another path'
+    ? 'the folder is gone: create it again, or restart with another path'
     : 'let the user of this process read and write there'

@@ -59,8 +59,8 @@ export class Examination {
         times.sort((a, b) => a - b)
         const median = times[PINGS >> 1] ?? 0
         return {
-          detail: `${PINGS} round trips: ${median.toPrecision(2)} ms in the middle, ${(times.at(-1) ?? 0).toPrecision(2)} ms at most`,
-          ...(median > FAR_MS && { remedy: 'put it nearer to this process: each read that memory cannot answer waits so long' }),
+          detail: `${PINGS} round trips: median ${median.toPrecision(2)} ms, ${(times.at(-1) ?? 0).toPrecision(2)} ms at most`,
+          ...(median > FAR_MS && { remedy: 'move it nearer to this process: each read that memory cannot answer waits this long' }),
         }
       },
       remedy,

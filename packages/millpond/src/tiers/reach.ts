@@ -61,8 +61,8 @@ async function resolve({ host }: Destination): Promise<Finding> {
 
 const noName = (error: unknown): string =>
   codeIn(error) === 'ENOTFOUND'
-    ? 'nobody knows this name: mend it, or look whether this host asks the right DNS server'
-    : 'the DNS server does not answer: look after the resolver of this host, or give an address'
+    ? 'this name does not resolve: correct it, or check whether this host uses the right DNS server'
+    : 'the DNS server does not answer: check the resolver of this host, or give an IP address'
 
 const begin = ({ host, port, path }: Destination): Socket => (path === undefined ? connect({ host, port }) : connect({ path })).unref()
 
@@ -81,16 +81,16 @@ function noWay(to: Destination, error: unknown): string {
   const at = nameOf(to)
   switch (codeIn(error)) {
     case 'ECONNREFUSED':
-      return `nothing listens at ${at}: start the server, mend host and port, or let it listen on this address`
+      return `nothing listens at ${at}: start the server, correct host and port, or let it listen on this address`
     case 'ENOENT':
-      return `there is no socket ${at}: start the server, or mend the path`
+      return `there is no socket ${at}: start the server, or correct the path`
     case 'EACCES':
-      return `this process may not use ${at}: give its user the right to`
+      return `this process may not use ${at}: give its user permission`
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return 'there is no way to this address from here: look after routes and networks of both hosts'
+      return 'there is no route to this address from here: check the routes and networks of both hosts'
     default:
-      return 'nothing answers: look for a firewall, a security group or a network policy between this process and the server'
+      return 'nothing answers: check for a firewall, a security group or a network policy between this process and the server'
   }
 }
 
@@ -104,7 +104,7 @@ async function secure(
   const secured = await new Promise<TLSSocket>((done, reject) => {
     const made = connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, socket }, () => done(made))
     made.once('error', reject)
-    made.once('close', () => reject(Object.assign(new Error('the connection was closed in the handshake'), { code: 'ECONNRESET' })))
+    made.once('close', () => reject(Object.assign(new Error('the connection was closed during the handshake'), { code: 'ECONNRESET' })))
   })
   secured.on('error', () => {})
   const until = Date.parse(secured.getPeerCertificate().valid_to)
@@ -112,11 +112,11 @@ async function secure(
   return {
     socket: secured,
     ...findings(
-      [secured.getProtocol() ?? undefined, Number.isNaN(days) ? undefined : `certificate valid for ${days} days more`],
+      [secured.getProtocol() ?? undefined, Number.isNaN(days) ? undefined : `certificate valid for ${days} more days`],
       [
         !secured.authorized &&
-          'the certificate is not checked, so anybody may stand between: give its CA (tls: { ca }) in place of rejectUnauthorized: false',
-        days < RENEW_DAYS && `renew the certificate: it ends on ${new Date(until).toISOString().slice(0, 10)}`,
+          'the certificate is not verified, so an attacker could intercept the connection: give its CA (tls: { ca }) instead of rejectUnauthorized: false',
+        days < RENEW_DAYS && `renew the certificate: it expires on ${new Date(until).toISOString().slice(0, 10)}`,
       ],
     ),
   }
@@ -129,13 +129,13 @@ function noTls(to: Destination, error: unknown): string {
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return 'nobody here knows who issued the certificate: give the CA, tls: { ca: readFileSync(...) }'
+      return 'the issuer of the certificate is not trusted: give the CA, tls: { ca: readFileSync(...) }'
     case 'CERT_HAS_EXPIRED':
-      return 'the certificate is over: renew it on the server'
+      return 'the certificate has expired: renew it on the server'
     case 'CERT_NOT_YET_VALID':
-      return 'the certificate does not hold yet: look after the clocks of both hosts'
+      return 'the certificate is not valid yet: check the clocks of both hosts'
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `the certificate is not for ${to.host}: connect by the name that it is for, or give that as tls: { servername }`
+      return `the certificate is not for ${to.host}: connect with the name it was issued for, or give that as tls: { servername }`
     default:
       return `the server does not speak TLS at ${nameOf(to)}, or not with these options: give its TLS port, or leave TLS out`
   }

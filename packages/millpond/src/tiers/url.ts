@@ -1,7 +1,7 @@
 // URLs with a user and a password in them: what is wrong is said, and nothing that may be a secret is shown.
 import { MillpondError, show } from '../core/errors.ts'
 
-const ENCODE = 'percent-encode what is special in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
+const ENCODE = 'percent-encode special characters in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
 
 /** What a tier calls its URL, and one as it should be. */
 export interface UrlWords {
@@ -21,7 +21,7 @@ export function parseServerUrl(given: unknown, words: UrlWords): URL {
   const url = new URL(given)
   const behind = decodeURI(url.pathname.replace(/%(?![0-9a-f]{2})/gi, '%25'))
   if (behind.includes('@') || url.hash.includes('@') || (behind.length < 2 && url.search.includes('@')))
-    throw wrongUrl(given, `has an "@" behind its host: ${ENCODE}, and give one such as ${words.form}`, words)
+    throw wrongUrl(given, `has an "@" after its host: ${ENCODE}, and give one such as ${words.form}`, words)
   return url
 }
 

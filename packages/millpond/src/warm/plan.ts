@@ -119,7 +119,7 @@ function kindOf(plan: WarmPlan): keyof typeof KINDS {
   if ('keys' in plan) return 'keys'
   if ('values' in plan) return 'values'
   if ('collection' in plan) return 'collection'
-  throw wrong(plan, 'plan', 'says nothing to warm: give keys, values, a collection with ids, or a kind')
+  throw wrong(plan, 'plan', 'names nothing to warm: give keys, values, a collection with ids, or a kind')
 }
 
 function nameOf(plan: WarmPlan): string {
@@ -192,14 +192,14 @@ function requestsOf(plan: WarmModel | WarmViews | WarmApi): readonly { readonly 
   }))
 }
 
-/** A name that nobody has registered is a mistake in the plan, and found before the first load. */
+/** A name that is not registered is a mistake in the plan, and is found before the first load. */
 function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: WarmSeam, find: FindWarmer): WarmItem {
   const { kind } = request
   const warmer = find(kind, name)
   if (warmer === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `warm: nobody has registered how to warm the ${kind} ${show(name)}: cache.warming.register('${kind}', ${show(name)}, ...)`,
+      `warm: no warming is registered for the ${kind} ${show(name)}: cache.warming.register('${kind}', ${show(name)}, ...)`,
     )
   const ask = async (signal: AbortSignal): Promise<Items> => {
     const warmed = await warmer(request, { signal })
@@ -240,7 +240,7 @@ function counted<T>(list: Some<T>, count: Count): Some<T> {
 
 function listOf<I>(given: I, name: string): I {
   const isList = typeof given === 'object' && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given)
-  if (!isList) throw wrong(given, name, 'is not a list, nor another iterable')
+  if (!isList) throw wrong(given, name, 'is not a list or another iterable')
   return given
 }
 

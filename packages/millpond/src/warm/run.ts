@@ -10,8 +10,11 @@ import type { WarmSeam } from './seam.ts'
 /** The options of a run. */
 export const RUN: Shape<WarmOptions> = {
   concurrency: whole(1, 1000),
-  rate: check((value): value is number => typeof value === 'number' && value > 0, 'loads a second, above 0'),
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share of the time, above 0 to 1'),
+  rate: check((value): value is number => typeof value === 'number' && value > 0, 'loads per second, above 0'),
+  share: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+    'a share of the time, above 0 and up to 1',
+  ),
   force: flag,
   errorThreshold: share,
   signal,

@@ -16,14 +16,14 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
   const root = base === undefined ? undefined : addressOf(base, undefined)
   const hosts = new Set([...allow.map(allowed), ...(root === undefined ? [] : [root.host])])
   if (hosts.size === 0)
-    throw new MillpondError('OPTION_INVALID', 'warm: url: no host may be asked: give base, such as "http://127.0.0.1:3000", or allow')
+    throw new MillpondError('OPTION_INVALID', 'warm: url: no host is allowed: give base, such as "http://127.0.0.1:3000", or allow')
   const timeoutMs = parseDuration(timeout, 'warm: timeout')
   const check = (url: unknown): URL => {
     const address = addressOf(url, root)
     if (hosts.has(address.host) || hosts.has(withPort(address))) return address
     throw new MillpondError(
       'OPTION_INVALID',
-      `warm: url: ${show(String(url))} is of the host ${show(address.host)}, which is not allowed: allow it, or leave it out; there are ${[...hosts].join(', ')}`,
+      `warm: url: ${show(String(url))} is on the host ${show(address.host)}, which is not allowed: allow it, or leave it out; allowed are ${[...hosts].join(', ')}`,
     )
   }
   return {
@@ -55,7 +55,7 @@ function allowed(host: unknown): string {
   if (parsed === undefined || parsed.username !== '' || parsed.pathname !== '/' || /[/\\?#@*\s]/.test(text))
     throw new MillpondError(
       'OPTION_INVALID',
-      `warm: allow: ${show(host)} is not a host: give one such as "example.com", with its port where it has one`,
+      `warm: allow: ${show(host)} is not a host: give one such as "example.com", with its port if it has one`,
     )
   return text.endsWith(':80') ? withPort(parsed) : parsed.host
 }
@@ -72,7 +72,7 @@ function addressOf(url: unknown, root: URL | undefined): URL {
   if (isHttp)
     throw new MillpondError(
       'OPTION_INVALID',
-      `warm: url: an address of the host ${show(address?.host)} has a user name or password in it: give them as headers, { authorization: 'Basic …' }`,
+      `warm: url: an address of the host ${show(address?.host)} contains a user name or password: give them as headers, { authorization: 'Basic …' }`,
     )
-  throw new MillpondError('OPTION_INVALID', `warm: url: ${show(url)} is not an address of HTTP: give a path and base, or a whole address`)
+  throw new MillpondError('OPTION_INVALID', `warm: url: ${show(url)} is not an HTTP address: give a path and base, or a full address`)
 }

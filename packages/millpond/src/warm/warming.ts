@@ -113,7 +113,7 @@ export class NamespaceWarming implements Warming {
     if (typeof warmer !== 'function') throw new MillpondError('OPTION_INVALID', `warming: ${show(warmer)} is not a warmer: give a function`)
     const id = `${kind} ${name}`
     if (this.#warmers.has(id))
-      throw new MillpondError('OPTION_INVALID', `warming: there is a warmer of the ${kind} ${show(name)} already: take it back first`)
+      throw new MillpondError('OPTION_INVALID', `warming: there is already a warmer for the ${kind} ${show(name)}: remove it first`)
     this.#warmers.set(id, { kind, name, warmer })
     return () => {
       if (this.#warmers.get(id)?.warmer === warmer) this.#warmers.delete(id)
@@ -133,10 +133,7 @@ export class NamespaceWarming implements Warming {
     const names = scheduled.map(({ plan }) => plan.name)
     const twice = names.find((name, at) => names.indexOf(name) !== at)
     if (twice !== undefined)
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `warming: two plans are called ${show(twice)}: processes agree by names, so give each its own`,
-      )
+      throw new MillpondError('OPTION_INVALID', `warming: two plans are called ${show(twice)}: give each its own name`)
     this.#end()
     if (!this.#defaults.isOn) return
     this.#ends = new AbortController()
@@ -171,7 +168,7 @@ export class NamespaceWarming implements Warming {
   #scheduledOf(plan: CheckedPlan, everyMs: number): Scheduled {
     const { name, interval, cron, timezone, windows, kind } = plan
     if (cron !== undefined && interval !== undefined)
-      throw new MillpondError('OPTION_INVALID', `warming: ${name} has an interval and a line of cron: give one of them`)
+      throw new MillpondError('OPTION_INVALID', `warming: ${name} has an interval and a cron expression: give one of them`)
     const every = interval === undefined ? (EVERY_MS_OF[kind] ?? everyMs) : intervalOf(interval, `interval of ${name}`)
     const when: WarmTimes = {
       ...(cron === undefined ? { every } : { cron }),
@@ -237,7 +234,7 @@ export class NamespaceWarming implements Warming {
       const [failed] = report.plans.filter(({ state }) => state === 'failed' || state === 'error_threshold')
       if (failed === undefined) return
       one.failedRuns++
-      events.emit('warning', { message: `warming of ${plan.name} in ${namespace} was given up: ${failed.errors.join('; ')}` })
+      events.emit('warning', { message: `warming of ${plan.name} in ${namespace} was abandoned: ${failed.errors.join('; ')}` })
     } catch (error) {
       one.failedRuns++
       events.emit('warning', { message: `warming of ${plan.name} in ${namespace} failed: ${reasonOf(error)}`, error })

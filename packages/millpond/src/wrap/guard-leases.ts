@@ -99,7 +99,7 @@ function inBulk(store: LedgerStore): Steps {
     async take(namespace, leases, ms) {
       const answers = (await store.leaseAll?.(namespace, leases.map(askOf), ms)) ?? []
       if (answers.length === leases.length) return answers.map((value) => ({ value }))
-      throw new MillpondError('LEDGER_UNREACHABLE', `${leases.length} leases were given ${answers.length} answers`)
+      throw new MillpondError('LEDGER_UNREACHABLE', `${leases.length} leases got ${answers.length} answers`)
     },
     async giveBack(namespace, leases) {
       await store.releaseAll?.(namespace, leases.map(askOf))

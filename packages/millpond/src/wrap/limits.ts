@@ -24,7 +24,7 @@ export function resolveLimits({ name, limits = {} }: Pick<Tier, 'name' | 'limits
     if (least === undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `the tier ${show(name)} has a limit ${show(limit)}: there are ${Object.keys(LEAST).join(', ')}`,
+        `the tier ${show(name)} has an unknown limit ${show(limit)}: use ${Object.keys(LEAST).join(', ')}`,
       )
     if (value !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(value) && value >= least))
       throw new MillpondError(

@@ -3,7 +3,7 @@ export type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
 /** The answer of a call of one item. @throws the item's error. */
 export function answerOf<T>([outcome]: readonly Outcome<T>[]): T {
-  if (outcome === undefined) throw new Error('the queue answered nothing')
+  if (outcome === undefined) throw new Error('the queue returned nothing')
   if ('error' in outcome) throw outcome.error
   return outcome.value
 }

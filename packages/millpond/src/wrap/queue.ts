@@ -270,7 +270,7 @@ export class Queue<I extends Carried, A> {
 /** One that throws instead of rejecting has failed all the same. */
 async function call<I extends Carried, A>(send: QueueOptions<I, A>['send'], items: readonly I[], command: Command): Promise<readonly A[]> {
   const answers = await send(items, command)
-  if (answers.length !== items.length) throw new MillpondError('TIER_FAILED', `${items.length} items were given ${answers.length} answers`)
+  if (answers.length !== items.length) throw new MillpondError('TIER_FAILED', `${items.length} items got ${answers.length} answers`)
   return answers
 }
 

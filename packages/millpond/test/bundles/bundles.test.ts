@@ -153,7 +153,7 @@ test('T9: each optional package that is missing is named with its remedy, and ti
   expect(leftOut).toEqual({
     kept: [1, ['memory']],
     warnings: ['ioredis', 'redis', 'pg', 'libsql'].map((name, index) =>
-      expect.stringMatching(new RegExp(`^tiers\\[${index + 1}\\] is optional and left out.*npm install ${name}`)),
+      expect.stringMatching(new RegExp(`^tiers\\[${index + 1}\\] is optional and was left out.*npm install ${name}`)),
     ),
   })
   // One that is there and fails is another matter, also where it is the second that is tried.

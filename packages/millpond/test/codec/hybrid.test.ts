@@ -9,7 +9,10 @@ import { describeWith, newerNode } from '../services/index.ts'
 
 describe('hybrid keys', () => {
   test.skipIf('encapsulate' in crypto)('need a runtime with ML-KEM, and say which has it', () => {
-    const refused = expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/from 24\.7 on; this is Node \d+/) })
+    const refused = expect.objectContaining({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/since Node 24\.7; this is Node \d+/),
+    })
     expect(() => newHybridKeys()).toThrow(refused)
     expect(() => hybridKeyService({ publicKey: 'p' })).toThrow(refused)
   })

@@ -65,10 +65,10 @@ describe('a key ring', () => {
       },
       /two keys have the id "k1"/,
     ],
-    ['one key under two ids', { current: 'k1', keys: { k1, k2: new Uint8Array(k1) } }, /"k1" and "k2" are one and the same key/],
+    ['one key under two ids', { current: 'k1', keys: { k1, k2: new Uint8Array(k1) } }, /"k1" and "k2" are the same key/],
     ['an id with a comma', { current: 'a,b', keys: { 'a,b': k1 } }, /the id of a key is "a,b"/],
     ['an unknown option', { current: 'k1', keys: { k1 }, key: k1 }, /unknown option "key": did you mean "keys"/],
-    ['bytes in place of keys', { current: 'k1', keys: k1 }, /its keys are bytes/],
+    ['bytes in place of keys', { current: 'k1', keys: k1 }, /its keys are plain bytes/],
     ['pairs that are none', { current: 'k1', keys: [k1] }, /not pairs/],
     ['nothing', undefined, /not \{ current, keys \}/],
   ])('refuses %s', (_what, options, message) => {

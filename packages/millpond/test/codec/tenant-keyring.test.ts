@@ -393,7 +393,7 @@ describe('a tenants’ ring', () => {
     const open = join(folder, 'open')
     mkdirSync(open)
     chmodSync(open, 0o750)
-    expect(() => folderKeyStore(open)).toThrow(/others may read or change it \(mode 750\): chmod 700/)
+    expect(() => folderKeyStore(open)).toThrow(/other users may read or change it \(mode 750\): chmod 700/)
     const file = join(folder, 'file')
     writeFileSync(file, '')
     expect(() => folderKeyStore(file)).toThrow(expect.objectContaining({ code: 'KEYRING_UNREACHABLE' }))

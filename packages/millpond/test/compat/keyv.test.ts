@@ -209,7 +209,7 @@ describe('Keyv', () => {
   })
 
   it('takes no other thing for a cache', () => {
-    expect(() => keyvStore(new Map() as never)).toThrow(/keyvStore: .* is not allowed: give a cache that createCache has made/)
+    expect(() => keyvStore(new Map() as never)).toThrow(/keyvStore: .* is not allowed: give a cache from createCache/)
   })
 })
 

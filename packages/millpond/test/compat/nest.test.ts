@@ -87,7 +87,7 @@ describe('the module', () => {
   })
 
   it('leaves what cannot be a cache alone', async () => {
-    expect(() => MillpondModule.forRoot({} as never)).toThrow(/forRoot: .* is not allowed: give a cache that createCache has made/)
+    expect(() => MillpondModule.forRoot({} as never)).toThrow(/forRoot: .* is not allowed: give a cache from createCache/)
     const module = { module: class {}, imports: [MillpondModule.forRootAsync({ useFactory: () => ({}) as never })] }
     await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
       /useFactory: .* is not allowed/,

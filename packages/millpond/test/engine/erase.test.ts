@@ -332,7 +332,7 @@ describe('an erasure', () => {
     await cache.set('k', CANARY, { tags: ['subject'] })
     tier.drop = () => Promise.reject(new Error('disk is away'))
     const why = async () => (await cache.erase({ tags: ['subject'] })).tiers.map(({ error }) => String(error))
-    expect(await why()).toEqual([expect.stringContaining('sqlite did not answer while it was looked through (disk is away): erase again')])
+    expect(await why()).toEqual([expect.stringContaining('sqlite did not answer while it was searched (disk is away): erase again')])
     expect(await why()).toEqual([expect.stringContaining('(its breaker is open)')])
   })
 

@@ -193,7 +193,7 @@ describe('close', () => {
     expect(isClosed).toBe(false)
     await clock.advance(6000)
     await closed
-    expect(warnings).toEqual([expect.stringContaining('while something still ran behind')])
+    expect(warnings).toEqual([expect.stringContaining('background work was still running')])
   })
 
   test('says which scheduled invalidations of this process will not happen', async () => {

@@ -108,7 +108,7 @@ describe('a namespace', () => {
     const path = join(newFolder(), 'cache.db')
     const cache = open({ tiers: [{ use: sqlite({ path }), name: 'disk', codec: valueCodec() }] })
     expect(() => cache.namespace('n', { codec: { encrypt: ring } })).toThrow(
-      /"n" is to be encrypted, and the tier "disk" has a codec of its own/,
+      /"n" is to be encrypted, but the tier "disk" has its own codec/,
     )
     const sealed = open({ tiers: [{ use: sqlite({ path }), codec: { encrypt: ring } }] })
     expect(() => sealed.namespace('n', { codec: { encrypt: ring } })).not.toThrow()

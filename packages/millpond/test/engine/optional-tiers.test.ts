@@ -33,7 +33,7 @@ test('T9: optional, it is left out, and who listens is told why', async () => {
   const cache = open({ tiers: [memory(), { use: missing, optional: true }] })
   const warned = new Promise((resolve) => cache.on('warning', resolve))
   await expect(warned).resolves.toMatchObject({
-    message: expect.stringMatching(/^tiers\[1\] is optional and left out.*npm install ioredis/),
+    message: expect.stringMatching(/^tiers\[1\] is optional and was left out.*npm install ioredis/),
     error: { code: 'OPTION_INVALID' },
   })
   expect(cache.info().config.tiers).toEqual(['memory'])
@@ -63,7 +63,7 @@ test.each<[string, object, RegExp]>([
   [
     'one that is made already',
     { use: simulatedServer().connect(), optional: true },
-    /tiers\[1\]\.optional: the tier is made already.*\(\) => redis/,
+    /tiers\[1\]\.optional: the tier already exists.*\(\) => redis/,
   ],
   ['a text', { use: missing, optional: 'yes' }, /tiers\[1\]\.optional: "yes" is not allowed: give true or false/],
 ])('T9: optional is refused with %s', (_, use, message) => {

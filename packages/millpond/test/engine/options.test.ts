@@ -64,7 +64,7 @@ test.each<[object, RegExp]>([
   [{ breaker: { openMs: -1 } }, /openMs: -1 is not allowed/],
   [{ breaker: { openMs: '9s' } }, /openMs: "9s" is not allowed: give milliseconds/],
   [{ breaker: { opneMs: 9 } }, /unknown option "tiers\[1\].breaker.opneMs": did you mean "openMs"/],
-  [{ breaker: true }, /tiers\[1\].breaker: true is not allowed: there is one; give .* false for none/],
+  [{ breaker: true }, /tiers\[1\].breaker: true is not allowed: the breaker is on by default; give .* false to switch it off/],
   [{ breaker: { treshold: 9 } }, /"tiers\[1\].breaker.treshold": did you mean "threshold"/],
   [{ enabled: 'no' }, /tiers\[1\].enabled: "no" is not allowed: give true or false/],
   [{ timeout: '1 minute' }, /tiers\[1\].timeout: "1 minute" is not a duration/],
@@ -78,7 +78,7 @@ test.each<[object, RegExp]>([
 test('a tier that is named twice', () => {
   const same = tier()
   expect(() => create({ tiers: [memory(), same, { use: same, ttlFactor: 2 }] })).toThrow(
-    /tiers\[2\] is the same tier as tiers\[1\]: name it once, or make another one/,
+    /tiers\[2\] is the same tier as tiers\[1\]: name it once, or create another one/,
   )
 })
 
@@ -113,14 +113,14 @@ describe('calls', () => {
       /getOrSetMany.key: "id" is not allowed/,
     ],
     ['schedule without a time', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }]), /schedule: undefined is not allowed/],
-    ['schedule with no time in it', (cache) => cache.schedule({ tags: ['t'] }, {}), /schedule: \{\} says no time/],
+    ['schedule with no time in it', (cache) => cache.schedule({ tags: ['t'] }, {}), /schedule: \{\} has no time/],
     [
       'schedule at a date that is none',
       (cache) => cache.schedule({ tags: ['t'] }, { at: new Date('soon') }),
       /schedule\.at: Invalid Date is not/,
     ],
-    ['schedule in undefined', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { in: undefined }]), /says no time/],
-    ['schedule in and at', (cache) => cache.schedule({ tags: ['t'] }, { in: '5m', at: 5 }), /says two times/],
+    ['schedule in undefined', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { in: undefined }]), /has no time/],
+    ['schedule in and at', (cache) => cache.schedule({ tags: ['t'] }, { in: '5m', at: 5 }), /has two times/],
     [
       'schedule with an unknown name',
       (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { inn: 5 }]),

@@ -200,7 +200,7 @@ describe('outlets', () => {
 
   it('what is no outlet is refused', () => {
     const { use } = outlet()
-    expect(() => open({ outlets: [use, use] })).toThrow('is there twice')
+    expect(() => open({ outlets: [use, use] })).toThrow('is given twice')
     // @ts-expect-error: not a function
     expect(() => open({ outlets: [{ name: 'x', deliver: 1 }] })).toThrow('outlets[0].deliver: 1 is not allowed: give a function')
     expect(() => open({ outlets: [{ ...use, timeout: 0 }] })).toThrow('outlets[0].timeout')

@@ -126,7 +126,7 @@ describe('recorder', () => {
     await new Promise((resolve) => setImmediate(resolve))
     await cache.get('k')
     expect(take().map(([what]) => what)).toEqual(['hit', 'miss', 'hit'])
-    expect(warnings).toEqual(Array.from({ length: 2 }, () => 'a recorder failed, and is no longer told'))
+    expect(warnings).toEqual(Array.from({ length: 2 }, () => 'a recorder failed and is no longer called'))
   })
 
   it.each([[undefined], [{}], [{ hits: () => {} }], [{ hit: 5 }], [5]])('refuses %o', (recorder) => {

@@ -189,7 +189,7 @@ describe('T8: a route that changes', () => {
 
   it('is of the whole cache: a namespace is named by a rule', async () => {
     const { cache } = openParts()
-    await expect(cache.namespace('n').configure({ route: MEMORY_ONLY })).rejects.toThrow('say the namespace in "when"')
+    await expect(cache.namespace('n').configure({ route: MEMORY_ONLY })).rejects.toThrow('name the namespace in "when"')
     expect(() => changesFromJson({ route: [{ when: { size: 1 } }] })).toThrow('route[0].when.size')
     expect(() => changesFromJson({ route: 7 })).toThrow('route: 7 is not a list of rules')
   })

@@ -269,7 +269,7 @@ describe('garbage', () => {
     [[{ tiers: [], unless: 1 }], 'unless'],
     [[{ tiers: [], when: { priority: 'urgent' } }], 'urgent'],
     [[{ tiers: [], when: { priority: ['low', 3] } }], 'priority[1]'],
-    [[{ tiers: ['memory'], except: ['memory'] }], 'beside except'],
+    [[{ tiers: ['memory'], except: ['memory'] }], 'together with except'],
     [[{ except: ['redis'] }], 'route[0].except'],
     [[{ when: { priority: 'low' }, except: ['memory'] }], 'tiers: []'],
   ])('%j is refused, naming what is wrong', (route, named) => {

@@ -286,7 +286,7 @@ describe('namespaces', () => {
     const cache = open()
     cache.namespace('a', { ttl: '1m' })
     expect(cache.namespace('a')).toBe(cache.namespace('a', { ttl: 60_000, tags: [] }))
-    expect(() => cache.namespace('a', { ttl: '2m' })).toThrow(/"a" is open with other settings, {"ttl":"1m"}/)
+    expect(() => cache.namespace('a', { ttl: '2m' })).toThrow(/"a" is already open with other settings, {"ttl":"1m"}/)
     expect(() => cache.namespace('b', { ttl: 'x' as never })).toThrow(/ttl/)
     expect(() => createCache({ defaults: { ttl: 'x' as never } })).toThrow(/ttl/)
   })
@@ -401,8 +401,8 @@ describe('changes as JSON', () => {
     const wrong: [unknown, RegExp][] = [
       [null, /the document: null is not an object/],
       [[], /is not an object/],
-      [{ ttl_seconds: 60 }, /ttl_seconds is not a setting that can be changed: there are defaults, tiers/],
-      [{ defaults: { ttl: 60 } }, /defaults.ttl is not a setting that can be changed: there are ttl_seconds/],
+      [{ ttl_seconds: 60 }, /ttl_seconds is not a setting that can be changed: use one of defaults, tiers/],
+      [{ defaults: { ttl: 60 } }, /defaults.ttl is not a setting that can be changed: use one of ttl_seconds/],
       [{ defaults: { ttl_seconds: '60' } }, /defaults.ttl_seconds: "60" is not allowed: give a number, or "unlimited"/],
       [{ defaults: { __proto__: null, constructor: 1 } }, /defaults.constructor/],
       [{ defaults: [] }, /defaults: \[\] is not an object/],

@@ -26,7 +26,7 @@ onEverySetup('a registered source', (openCache) => {
         ['user', 7],
       ],
     ])
-    await expect(cache.refresh('user:7')).rejects.toThrow(/no loader is known for the key "user:7".*cache\.source/)
+    await expect(cache.refresh('user:7')).rejects.toThrow(/there is no loader for the key "user:7".*cache\.source/)
     await expect(cache.namespace('a').refresh(['user', 7])).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     stop()
     await expect(cache.refresh(['user', 7])).rejects.toMatchObject({ code: 'OPTION_INVALID' })
@@ -64,7 +64,7 @@ it('lists what is registered, for people and programs', async () => {
 it('wrong registrations are refused where they are made', async () => {
   const cache = open()
   cache.source('a', () => 1)
-  expect(() => cache.source('a', () => 2)).toThrow(/"a" has a loader already/)
+  expect(() => cache.source('a', () => 2)).toThrow(/"a" already has a loader/)
   expect(() => cache.source('', () => 1)).toThrow(/every key/)
   // @ts-expect-error a loader is a function
   expect(() => cache.source('b', 1)).toThrow(/1 is not a loader/)

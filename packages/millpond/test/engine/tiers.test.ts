@@ -199,7 +199,7 @@ describe('tiers', () => {
   })
 
   it('a durable tier without a ledger beneath is refused with the remedy', () => {
-    expect(() => open({ tiers: [memory(), spied(file())] })).toThrow(/keep the ledger/)
+    expect(() => open({ tiers: [memory(), spied(file())] })).toThrow(/hold the ledger/)
   })
 
   it('D4 T12: info shows configuration, metrics, tiers, breakers and health in one object', async () => {

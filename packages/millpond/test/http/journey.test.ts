@@ -529,7 +529,7 @@ describe('an application', () => {
     })
     for (let round = 0; round < 2; round++) expect((await ask('/a')).status).toBe(502)
     expect(errors).toEqual([
-      expect.objectContaining({ message: expect.stringMatching(/cannot be sent on: .* is not valid/) }),
+      expect.objectContaining({ message: expect.stringMatching(/cannot be forwarded: .* is not valid/) }),
       expect.anything(),
     ])
     expect(seen).toHaveLength(2)

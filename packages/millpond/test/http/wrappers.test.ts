@@ -103,7 +103,7 @@ describe('cachedMethod', () => {
     )
     const results = [await f('a', 'b:c'), await f('a:b', 'c'), await f('~', 'a'), await f('a', 'b:c')]
     expect(new Set(results).size).toBe(3)
-    await expect(f('', 'a')).rejects.toThrow('names no tenant')
+    await expect(f('', 'a')).rejects.toThrow('is not a tenant')
   })
   it('S5: keeps the tags of tenants apart', async () => {
     const { cachedMethod, cache } = setUp()
@@ -301,7 +301,7 @@ describe('views', () => {
     expect(calls).toBe(5)
   })
   it('refuse what is no request', async () => {
-    await expect(setUp().cachedView({ keyPrefix: 'v' })((_: unknown) => 1)(7)).rejects.toThrow(/has to be the request/)
+    await expect(setUp().cachedView({ keyPrefix: 'v' })((_: unknown) => 1)(7)).rejects.toThrow(/must be the request/)
   })
   it('take the time to live of a profile', () => {
     expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(/'static' or 'user' or 'dashboard'/)

@@ -82,7 +82,7 @@ it.each([
   [{ share: 0 }, /benchmark.share: 0 is not allowed: give a share above 0/],
   [{ keys: 0 }, /benchmark.keys: 0/],
   [{ skew: Number.NaN }, /benchmark.skew: NaN/],
-  [{ valueBytes: 1_048_576 }, /one such value is more than a twentieth of memory's 1000000 bytes: give at most 49800/],
+  [{ valueBytes: 1_048_576 }, /one such value is more than 5 % of the 1000000 bytes of memory: give at most 49800/],
   [{ operation: 3 }, /did you mean "operations"/],
 ])('refuses %o', async (options, words) => {
   const { insight } = site({ maxBytes: 1_000_000 })

@@ -136,7 +136,7 @@ describe('nothing is said', () => {
       one.clock.advance(1)
     }
     const report = one.insight.cost('shop', { prices })
-    expect(report.evidence).toMatchObject({ isEnough: false, why: 'no load was seen: what one costs is not known' })
+    expect(report.evidence).toMatchObject({ isEnough: false, why: 'there were no loads, so the cost of a load is unknown' })
     expect(report.load).toBeUndefined()
   })
 

@@ -226,7 +226,7 @@ describe('not enough data', () => {
     const one = set()
     await play(one, named(zipfKeys(10, 50, 5)))
     const { evidence, recommendations, sizes } = one.insight.analyze('shop')
-    expect(evidence).toMatchObject({ isEnough: false, why: '50 reads were seen: 10000 are needed' })
+    expect(evidence).toMatchObject({ isEnough: false, why: '50 reads so far: 10000 are needed' })
     expect({ recommendations, sizes }).toEqual({ recommendations: [], sizes: [] })
   })
 
@@ -308,7 +308,7 @@ describe('createInsight', () => {
     const { cache, insight } = set()
     expect(() => createInsight({ caches: [{} as InsightCache] })).toThrow(/caches\[0\].*a cache/)
     expect(() => createInsight({ caches: [cache, cache] })).toThrow(/two caches are named "shop"/)
-    expect(() => insight.sizing('shoop')).toThrow(/"shoop" is not watched: there are shop/)
+    expect(() => insight.sizing('shoop')).toThrow(/"shoop" is not watched: those watched are shop/)
     expect(() => insight.analyze('shop', { days: 0 })).toThrow(/days/)
     await expect(insight.optimize('shop', { minImpact: 101 })).rejects.toThrow(/minImpact/)
   })

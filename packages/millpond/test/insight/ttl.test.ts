@@ -111,7 +111,7 @@ describe('adaptive times to live', () => {
 
   it('refuses bounds that cross or do not end, and shares that are none', () => {
     expect(() => adaptiveTtl({ minTtl: '10m', ttl: '5m' })).toThrow(/in this order/)
-    expect(() => adaptiveTtl({ maxTtl: Number.POSITIVE_INFINITY })).toThrow(/to end/)
+    expect(() => adaptiveTtl({ maxTtl: Number.POSITIVE_INFINITY })).toThrow(/must be finite/)
     expect(() => adaptiveTtl({ minTtl: 0 })).toThrow(/above 0/)
     for (const staleness of [0, -1, 1.1, Number.NaN]) expect(() => adaptiveTtl({ staleness })).toThrow(/share above 0/)
   })
@@ -132,7 +132,7 @@ describe('a cache with adaptive times to live', () => {
     expect(await ttlIn(cache, 'user:7')).toBe(5 * MINUTE)
     expect((await cache.explain('user:7')).chosenTtl).toEqual({
       ttlMs: 5 * MINUTE,
-      why: '5 min: too few reloads were seen to choose another one',
+      why: '5 min: too few reloads so far to choose another one',
     })
     for (let turn = 0; turn < 60; turn++) {
       for (let id = 0; id < 5; id++) await cache.getOrSet(`user:${id}`, () => `user ${id}`)
@@ -142,7 +142,7 @@ describe('a cache with adaptive times to live', () => {
     const { chosenTtl } = await cache.explain('user:1')
     expect(chosenTtl?.ttlMs).toBeGreaterThan(5 * MINUTE)
     expect(chosenTtl?.ttlMs).toBeLessThanOrEqual(60 * MINUTE)
-    expect(chosenTtl?.why).toMatch(/it was not seen to change yet.*1 % of reads may be stale/)
+    expect(chosenTtl?.why).toMatch(/no change has been seen yet.*1 % of reads may be stale/)
     expect((await cache.explain('nobody')).chosenTtl).toBeUndefined()
   })
 
@@ -179,7 +179,7 @@ describe('a cache with adaptive times to live', () => {
       cache.on('warning', ({ message }) => warnings.push(message))
       expect(await cache.getOrSet('a', () => 1)).toBe(1)
       expect(await ttlIn(cache, 'a')).toBe(5 * MINUTE)
-      expect(warnings).toEqual(['no time to live was chosen, so that values live 300000 ms'])
+      expect(warnings).toEqual(['no time to live was chosen, so values live 300000 ms'])
       expect((await cache.explain('a')).chosenTtl).toBeUndefined()
     }
   })
@@ -194,9 +194,9 @@ describe('a cache with adaptive times to live', () => {
   })
 
   it('is refused beside a time to live for all', () => {
-    expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(/say adaptiveTtl\(\{ ttl: "5m" \}\)/)
+    expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(/use adaptiveTtl\(\{ ttl: "5m" \}\)/)
     // @ts-expect-error: true is not an AdaptiveTtl; plain JavaScript may give it
-    expect(() => createCache({ adaptiveTtl: true })).toThrow(/adaptiveTtl\(\) of millpond\/insight/)
+    expect(() => createCache({ adaptiveTtl: true })).toThrow(/adaptiveTtl\(\) from millpond\/insight/)
   })
 })
 

@@ -52,18 +52,18 @@ it('asks of the policy that is there for nothing, of one that was tried for what
   expect(insight.whatIf('shop', { policy: 'lru' }).change).toEqual({ value: 0, low: 0, high: 0 })
   const told = insight.sizing('shop').policies.find(({ policy, factor }) => policy === 'w-tinylfu' && factor === 1)
   expect(insight.whatIf('shop', { policy: 'w-tinylfu' }).change).toEqual(told?.change)
-  expect(insight.whatIf('shop', { policy: 'sieve' })).toMatchObject({ why: 'sieve was not tried beside lru' })
+  expect(insight.whatIf('shop', { policy: 'sieve' })).toMatchObject({ why: 'sieve was not tried next to lru' })
 })
 
 it('says why it cannot be said: another unit, beyond what was tried, too little seen', async () => {
-  expect(insight.whatIf('shop', { moreBytes: 2 ** 30 }).why).toMatch(/^entries are what runs out/)
-  expect(insight.whatIf('shop', { size: 17 }).why).toMatch(/^sizes from 0.0625 to 16 times .*: 17 is outside of them$/)
+  expect(insight.whatIf('shop', { moreBytes: 2 ** 30 }).why).toMatch(/^entries limit this memory/)
+  expect(insight.whatIf('shop', { size: 17 }).why).toMatch(/^sizes from 0.0625 to 16 times .*: 17 is outside that range$/)
   expect(insight.whatIf('shop', { size: 17 }).change).toBeUndefined()
   const empty = createCache({ name: 'empty', tiers: [memory({ maxEntries: 10 })] })
   const watching = createInsight({ caches: [empty] })
   expect(watching.whatIf('empty', { size: 2 })).toMatchObject({
     evidence: { isEnough: false },
-    why: expect.stringContaining('0 reads were seen'),
+    why: expect.stringContaining('0 reads so far'),
   })
   watching.close()
   await empty.close()

@@ -163,13 +163,13 @@ describe('an outbox in SQLite', () => {
     const { run, outbox, database } = make()
     await outbox.install()
     await expect(outbox.note(run, {})).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-    await expect(outbox.note(undefined as never, { tags: ['t'] })).rejects.toThrow(/give what runs a statement within the transaction/)
+    await expect(outbox.note(undefined as never, { tags: ['t'] })).rejects.toThrow(/give one that runs a statement within the transaction/)
     await expect(outbox.note(run, { tags: ['t'] }, { space: 'x' } as never)).rejects.toThrow(/unknown option "note.space"/)
     expect(database.prepare('SELECT * FROM millpond_outbox').all()).toEqual([])
     for (const [options, message] of [
       [{ table: 'a"; DROP TABLE b' }, /table: .* is not allowed/],
       [{ dialect: 'mysql' }, /dialect/],
-      [{ every: 0 }, /every: 0 is not how often/],
+      [{ every: 0 }, /every: 0 is not a valid interval/],
     ] as const)
       expect(() => make(options as Partial<TransactionOutboxOptions>)).toThrow(message)
     const odd = make({ run: async () => [{ id: 1 }] })

@@ -175,7 +175,7 @@ describe('Jobs', () => {
     expect([ran, (await store.get('poison'))?.state, (await store.get('poison'))?.error]).toEqual([
       [],
       'failed',
-      expect.stringContaining('never ended'),
+      expect.stringContaining('never finished'),
     ])
   })
 

@@ -319,7 +319,7 @@ test('a policy of somebody else that lets nobody go is told of, and holds up nob
   const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { victim: () => -1 })
   const { near, store } = open({ maxEntries: 10, policy })
   for (let i = 0; i < 11; i++) near.set(`k${i}`, entry(i))
-  expect(() => near.set('one more', entry(0))).toThrow('the policy "lru" names nobody who leaves full memory')
+  expect(() => near.set('one more', entry(0))).toThrow('the policy "lru" names no victim although memory is full')
   expect([near.find('one more'), store.entries, near.value(near.find('k3'))]).toEqual([-1, 11, 3])
 })
 

@@ -130,7 +130,7 @@ it('what is too large to travel is refused where it is said, and takes no other 
   await node.join()
   const [{ reports } = { reports: {} }] = await node.list()
   expect(reports).toEqual({
-    large: { error: expect.stringContaining('at most 262144 travel') },
+    large: { error: expect.stringContaining('at most 262144 are allowed') },
     circle: { error: expect.stringContaining('cannot be written as JSON') },
     throws: { error: 'not now' },
     fine: { big: '7', odd: 'NaN' },

@@ -1,4 +1,4 @@
-// How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
+// How each options type is used: what is given together with the option that is tried, and what makes or calls with it.
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,7 +69,7 @@ const READ_LATER = ['list', 'listOfLists', 'map'] as const
 type Garbage = any
 
 export interface Probe {
-  /** What is given beside. */
+  /** What is given together with. */
   readonly base?: object
   readonly use: (options: Garbage) => unknown
   /** Options of which a number below 0, or an empty text, means something. */

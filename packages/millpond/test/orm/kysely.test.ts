@@ -350,9 +350,9 @@ describe('Kysely: how it is made', () => {
     const cache = createCache()
     class OtherCompiler {}
     const other = { createQueryCompiler: () => new OtherCompiler() }
-    expect(() => Reflect.apply(kyselyCache({ cache }).dialect, undefined, [other])).toThrow(/OtherCompiler cannot be read/)
+    expect(() => Reflect.apply(kyselyCache({ cache }).dialect, undefined, [other])).toThrow(/OtherCompiler cannot be parsed/)
     const outbox = { note: async () => {}, settle: async () => {} }
-    expect(() => kyselyCache({ cache, hold: '1s', outbox })).toThrow(/give one of them/)
+    expect(() => kyselyCache({ cache, hold: '1s', outbox })).toThrow(/give only one of them/)
     expect(() => kyselyCache({ cache }).cached({ tags: [''] })).toThrow(/tag/)
   })
 })

@@ -181,7 +181,7 @@ describe('a collection', () => {
     const wrong = /loadMany of 2 ids returned an array of 1/
     for (const result of await Promise.allSettled([people.get(3), people.get(4)]))
       expect(result).toMatchObject({ reason: { message: expect.stringMatching(wrong) } })
-    await expect(people.get(1).then(() => people.get(5))).rejects.toThrow(/answered for "1", which was not asked for/)
+    await expect(people.get(1).then(() => people.get(5))).rejects.toThrow(/returned "1", which was not requested/)
     await expect(people.getMany([6, 7])).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
   })
 
@@ -211,7 +211,7 @@ describe('a collection', () => {
       expect(write({ ...options, strategy: [strategy, 'TTL'], writeBehind: { durability: 'memory' } })).toBe('write-behind')
     expect(write({ ...options, strategy: ['cache_aside', 'refresh_ahead'] })).toBe('cache-aside')
     const bad: readonly [object, RegExp][] = [
-      [{ strategy: 'adaptive' }, /adaptive needs somebody who chooses/],
+      [{ strategy: 'adaptive' }, /adaptive needs an adaptive TTL/],
       [{ strategy: 'LRU' }, /memory\(\{ policy: 'lru' \}\)/],
       [{ strategy: 'tag_based' }, /needs tags/],
       [{ strategy: 'TTL' }, /needs ttl/],
@@ -237,10 +237,10 @@ describe('a collection', () => {
     expect(cache.collection('other', { load, store, write: 'write_through' }).write).toBe('write-through')
     expect(cache.collection('named', { load, store, ttl: '1m', strategy: 'TTL' }).write).toBe('write-through')
     const refused: [unknown, string][] = [
-      ['LRU', `strategy "LRU" is not possible here: it says who leaves memory, for the whole cache: memory({ policy: 'lru' })`],
+      ['LRU', `strategy "LRU" is not possible here: it is the eviction policy of the whole cache: use memory({ policy: 'lru' })`],
       ['lfu', 'strategy: "lfu" is not known: use one of cache-aside'],
       [['write-back', 'cache-aside'], 'strategy: a write cannot be write-behind and cache-aside: choose one'],
-      ['adaptive', 'strategy: the strategy adaptive needs somebody who chooses times to live'],
+      ['adaptive', 'strategy: the strategy adaptive needs an adaptive TTL'],
     ]
     for (const [strategy, message] of refused) expect(() => open({ strategy } as object)).toThrow(message)
   })

@@ -190,7 +190,7 @@ onEverySetup('a transaction', (openCache) => {
     await cache.transaction({ keys: ['a'] }, (transaction) => {
       kept = transaction
       expect(() => transaction.set('b', 1)).toThrow(
-        'transaction: set of "b": it is not held: name it in keys, or hold it before the commit',
+        'transaction: set of "b": the key is not held: name it in keys, or hold it before the commit',
       )
       expect(() => transaction.set('a', undefined)).toThrow('transaction: the value of "a" is undefined')
     })

@@ -192,7 +192,7 @@ describeWith('redis', 'a write log in Redis', () => {
       errors.length = 0
       await clock.run(5001)
       await until(() => errors.length > 0)
-      await expect(made.append([{ key: 'a', body: bytes('1') }])).rejects.toThrow(/does not keep what it acknowledges/)
+      await expect(made.append([{ key: 'a', body: bytes('1') }])).rejects.toThrow(/does not reliably store what it acknowledges/)
     } finally {
       await server.command('CONFIG', 'SET', 'appendfsync', 'always')
     }
@@ -256,9 +256,9 @@ describe('a stream', () => {
     const cache = open()
     const told = (writeBehind: object) => () => cache.collection('item', { store: () => {}, write: 'write-behind', writeBehind })
     expect(told({ durability: 'stream' })).toThrow(/durability 'stream' needs a server: give stream: { url/)
-    expect(told({ durability: 'memory', stream: { url: 'redis://h' } })).toThrow(/keeps no stream/)
-    expect(told({ stream: {} })).toThrow(/give a url or a client, one of both/)
-    expect(told({ stream: { url: 'redis://h' }, journal: './j' })).toThrow(/keeps no journal/)
+    expect(told({ durability: 'memory', stream: { url: 'redis://h' } })).toThrow(/uses no stream/)
+    expect(told({ stream: {} })).toThrow(/give either a url or a client/)
+    expect(told({ stream: { url: 'redis://h' }, journal: './j' })).toThrow(/uses no journal/)
     expect(told({ stream: { url: 'redis://h', replicas: -1 } })).toThrow(/replicas: -1/)
     expect(told({ stream: { url: 'redis://h', allowLossMs: '1s' } })).toThrow(/allowLossMs/)
   })

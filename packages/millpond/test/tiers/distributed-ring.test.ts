@@ -212,12 +212,14 @@ describe('T6: a ring of three nodes, two copies', () => {
     for (const store of stores) store.link = 'down'
     await expect(settled(ring.read(['k']))).rejects.toMatchObject({
       code: 'TIER_FAILED',
-      message: expect.stringMatching(/none of the nodes that keep it answered: start one of them; until then it is loaded \(.+; .+\)$/),
+      message: expect.stringMatching(
+        /none of the nodes that hold it answered: start one of them; until then it is loaded from the source \(.+; .+\)$/,
+      ),
     })
     await expect(settled(ring.write([item('k')]))).rejects.toMatchObject({ code: 'TIER_FAILED' })
     await expect(settled(ring.drop(['k']))).rejects.toMatchObject({
       code: 'TIER_FAILED',
-      message: expect.stringMatching(/not all nodes have confirmed it: ask again when they answer, or remove them \(.+\)$/),
+      message: expect.stringMatching(/not all nodes have confirmed it: try again when they answer, or remove them \(.+\)$/),
     })
     const cache = createCache({ tiers: [ring], clock })
     expect(await settled(cache.getOrSet('k', async () => 'loaded'))).toBe('loaded')
@@ -448,7 +450,7 @@ describe('bad input is refused at once, with what to give instead', () => {
     const { ledger: _, ...plain } = tier()
     refuse({ nodes: [], ledger: tier() }, /distributed.nodes: \[\] is not a list of nodes: give one such as/)
     refuse({ ledger: tier() }, /nodes/)
-    refuse({ nodes: [{ tier: one }, { tier: one }], ledger: tier() }, /nodes\[1\].tier: "simulated" is a node already/)
+    refuse({ nodes: [{ tier: one }, { tier: one }], ledger: tier() }, /nodes\[1\].tier: "simulated" is already a node/)
     refuse(
       {
         nodes: [
@@ -469,12 +471,12 @@ describe('bad input is refused at once, with what to give instead', () => {
     refuse({ nodes: [{ tier: one, weight: Number.POSITIVE_INFINITY }], ledger: tier() }, /weight: Infinity is not allowed/)
     refuse(
       { nodes: [{ tier: one }, { tier: tier() }], replicas: 3, ledger: tier() },
-      /replicas: 3 is more than there are nodes: give at most 2/,
+      /replicas: 3 is more than the number of nodes: give at most 2/,
     )
     refuse({ nodes: [{ tier: one }], replicas: 0, ledger: tier() }, /replicas: 0 is not allowed/)
     refuse({ nodes: [{ tier: one }] }, /ledger/)
-    refuse({ nodes: [{ tier: one }], ledger: plain }, /ledger: "simulated" cannot keep a ledger/)
-    refuse({ nodes: [{ tier: one }], ledger: host }, /reaches one host, and the nodes are shared/)
+    refuse({ nodes: [{ tier: one }], ledger: plain }, /ledger: "simulated" cannot hold a ledger/)
+    refuse({ nodes: [{ tier: one }], ledger: host }, /reaches one host, but the nodes are shared/)
     refuse({ nodes: [{ tier: one }, { tier: host }], ledger: tier() }, /"host" is not the scope of the others/)
     refuse({ nodes: [{ tier: one, wieght: 2 }], ledger: tier() }, /did you mean "weight"/)
     refuse({ nodes: [{}], ledger: tier() }, /tier/)
@@ -485,17 +487,17 @@ describe('bad input is refused at once, with what to give instead', () => {
     const ring = ringOf()
     const refused = async (work: Promise<unknown>, message: RegExp) =>
       expect(work).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
-    await refused(ring.remove('x'), /"x" is not a node: there are a, b, c/)
+    await refused(ring.remove('x'), /"x" is not a node: the nodes are a, b, c/)
     for (const weight of [0, -1, Number.NaN, '1'])
       await refused(
         ring.reweigh('a', weight as number),
         /weight: .* is not allowed: give a number above 0 .*; to take a node out, remove it/,
       )
-    await refused(ring.reweigh('x', 2), /"x" is not a node: there are a, b, c/)
+    await refused(ring.reweigh('x', 2), /"x" is not a node: the nodes are a, b, c/)
     await refused(ring.add(stores[0]?.node() ?? expect.fail()), /"a" is the name of another node/)
     const { scan: _, ...silent } = tier()
     await refused(ring.add({ tier: silent }), /cannot be listed, as the other nodes can/)
-    await refused(ring.add({ tier: { ...tier(), limits: { itemBytes: 2000 } } }), /takes less at a time/)
+    await refused(ring.add({ tier: { ...tier(), limits: { itemBytes: 2000 } } }), /accepts smaller batches/)
     await settled(ring.remove('c'))
     await refused(ring.remove('b'), /1 nodes would be left for 2 copies of each entry: add another node first/)
     await ring.close()

@@ -66,9 +66,9 @@ test('the last region that serves is not filled, and not drained, unless that is
   const { us, eu } = start(two())
   await us.drain({ timeout: '1ms' })
   await expect(eu.fill({ from: 'us' })).rejects.toThrow(
-    '[millpond] edge.fill: "eu" is the last that serves, and is not read while it is filled: let "us" serve first, or say force: true, and everything is loaded meanwhile',
+    '[millpond] edge.fill: "eu" is the last serving region, and is not read while it is filled: let "us" serve first, or use force: true, and everything is loaded from the source meanwhile',
   )
-  await expect(eu.drain()).rejects.toThrow('edge.drain.region: "eu" is the last that serves: let "us" serve first, or say force: true')
+  await expect(eu.drain()).rejects.toThrow('edge.drain.region: "eu" is the last serving region: let "us" serve first, or use force: true')
   expect(await serving(us)).toEqual(['eu'])
   // What does not serve may be drained and filled as often as somebody likes.
   expect(await us.drain({ timeout: '1ms' })).toMatchObject({ region: 'us' })
@@ -84,9 +84,9 @@ test('a region that does not say how it stands is none that serves', async () =>
   const { link, server } = cuttable()
   const { us: regions } = start({ ...two(), eu: server })
   link.isCut = true
-  await expect(regions.drain()).rejects.toThrow('"us" is the last that serves')
+  await expect(regions.drain()).rejects.toThrow('"us" is the last serving region')
   await expect(regions.drain({ region: 'eu' })).rejects.toThrow(
-    'how "eu" stands could not be changed: its stores do not answer (the link is cut)',
+    'the state of "eu" could not be changed: its stores do not answer (the link is cut)',
   )
 })
 

@@ -155,12 +155,14 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     // Half a second is enough for the other one, but not on a busy machine; nobody runs in the third.
     expect(drained).toMatchObject({ region: 'eu', isSafe: false, namespaces: 1, behind: expect.arrayContaining(['ap']) })
     await us.regions?.drain({ region: 'ap', timeout: 0 })
-    await expect(us.regions?.drain()).rejects.toThrow(/drain\.region: "us" is the last that serves: let .* serve first, or say force: true/)
+    await expect(us.regions?.drain()).rejects.toThrow(
+      /drain\.region: "us" is the last serving region: let .* serve first, or use force: true/,
+    )
     await us.regions?.serve('ap')
     await expect(us.regions?.drain({ region: 'mars' })).rejects.toThrow(
-      /drain\.region: "mars" is none of the regions: there are "us", "eu", "ap"/,
+      /drain\.region: "mars" is not one of the regions: those are "us", "eu", "ap"/,
     )
-    await expect(us.regions?.fill()).rejects.toThrow(/fill\.from: undefined names no region, and this one has no origin/)
+    await expect(us.regions?.fill()).rejects.toThrow(/fill\.from: undefined is missing, and this region has no origin/)
     await expect(eu.regions?.fill({ from: 'eu' })).rejects.toThrow(/fill\.from: "eu" is the region itself: name another one/)
   })
 })

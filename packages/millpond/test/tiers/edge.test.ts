@@ -68,37 +68,41 @@ describe('options of the edge tier', () => {
   const good: EdgeOptions = { regions: { us: { ledger: us }, eu: { ledger: eu } }, region: 'eu' }
   const inner = edge(good)
   test.each<[string, Partial<EdgeOptions> | { origin: unknown; regions?: unknown }, RegExp]>([
-    ['an unknown region', { region: 'ap' }, /edge\.region: "ap" is none of the regions: there are "us", "eu"; name one of them/],
-    ['an unknown origin', { origin: 'ap' }, /edge\.origin: "ap" is none of the regions/],
-    ['no regions', { regions: {} }, /edge\.region: "eu" is none of the regions: there are none/],
+    ['an unknown region', { region: 'ap' }, /edge\.region: "ap" is not one of the regions: there are "us", "eu"; name one of them/],
+    ['an unknown origin', { origin: 'ap' }, /edge\.origin: "ap" is not one of the regions/],
+    ['no regions', { regions: {} }, /edge\.region: "eu" is not one of the regions: there are none/],
     [
       'two regions with one ledger',
       { regions: { us: { ledger: us }, eu: { ledger: us } } },
-      /edge\.regions\.eu\.ledger: ".*" is that of "us" too/,
+      /edge\.regions\.eu\.ledger: ".*" is also that of "us"/,
     ],
     [
       'a tier of two regions',
       { regions: { us: { ledger: us }, eu: { ledger: eu, tiers: [us] } } },
-      /edge\.regions\.eu\.tiers: .* is that of "us" too/,
+      /edge\.regions\.eu\.tiers: .* is also that of "us"/,
     ],
-    ['an origin that is an edge', { origin: inner }, /edge\.origin: "edge" is an edge itself: name one of the regions/],
+    ['an origin that is an edge', { origin: inner }, /edge\.origin: "edge" is itself an edge: name one of the regions/],
     [
       'a region made of an edge',
       { regions: { us: { ledger: us }, eu: { ledger: eu, tiers: [inner] } } },
-      /edge\.regions\.eu: "edge" is an edge itself/,
+      /edge\.regions\.eu: "edge" is itself an edge/,
     ],
     [
       'a ledger that is none',
       { regions: { us: { ledger: us }, eu: { ledger: bare } } },
-      /edge\.regions\.eu\.ledger: .* cannot keep a ledger: give redis/,
+      /edge\.regions\.eu\.ledger: .* cannot hold a ledger: give redis/,
     ],
-    ['a name that is none', { regions: { 'eu:west': { ledger: eu } } }, /edge\.regions: "eu:west" is no name of a region/],
+    ['a name that is none', { regions: { 'eu:west': { ledger: eu } } }, /edge\.regions: "eu:west" is not a valid region name/],
     [
       'no tiers',
       { regions: { us: { ledger: us }, eu: { ledger: eu, tiers: [] } } },
       /edge\.regions\.eu\.tiers: \[\] is not a list of tiers/,
     ],
-    ['a lag that cannot be kept', { maxRegionLag: '1s' }, /edge\.maxRegionLag: "1s" is not allowed: give at least 2000 ms/],
+    [
+      'a lag that cannot be kept',
+      { maxRegionLag: '1s' },
+      /edge\.maxRegionLag: "1s" is not allowed: give a finite time of at least 2000 ms/,
+    ],
     ['an endless lag', { maxRegionLag: Number.POSITIVE_INFINITY }, /edge\.maxRegionLag: Infinity/],
     ['no time for the origin', { originTimeout: 0 }, /edge\.originTimeout: 0 is not allowed/],
   ])('%s', (_, options, message) => {
@@ -111,9 +115,7 @@ describe('options of the edge tier', () => {
     const tier = edge({ regions: { us: { ledger: server.connect() }, eu: { ledger: server.connect() } }, region: 'eu' })
     try {
       await expect(tier.ledger.pull('shop:default:')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-      await expect(tier.ledger.pull('shop:default:')).rejects.toThrow(
-        /"eu" and "us" share one ledger: give each region a ledger of its own/,
-      )
+      await expect(tier.ledger.pull('shop:default:')).rejects.toThrow(/"eu" and "us" share one ledger: give each region its own ledger/)
     } finally {
       await tier.close()
     }

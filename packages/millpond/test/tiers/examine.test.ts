@@ -109,7 +109,7 @@ describeWith('redis', 'Redis', () => {
     const wrong = await examine(redis({ host, port, username: 'me', password: `${SECRET}!`, ...PATIENCE }))
     expect(wrong.told).toEqual(['connect ok', 'authenticate failed'])
     expect(wrong.steps[1]?.remedy).toContain('is wrong')
-    expect((await examine(redis({ host, port, ...PATIENCE }))).steps[1]?.remedy).toContain('wants a password')
+    expect((await examine(redis({ host, port, ...PATIENCE }))).steps[1]?.remedy).toContain('requires a password')
     await server.command('ACL', 'SETUSER', 'me', '-info')
     expect((await examine(redis({ url: server.url, ...PATIENCE }))).steps.at(-1)).toMatchObject({ step: 'server', verdict: 'failed' })
     await server.stop()
@@ -122,7 +122,7 @@ describeWith('redis', 'Redis', () => {
     expect(unknown.steps[1]?.remedy).toContain('give the CA')
     const known = await examine(redis({ url: server.url, tls: { ca: server.ca }, ...PATIENCE }))
     expect(known.told.slice(0, 4)).toEqual(['connect ok', 'tls ok', 'authenticate ok', 'ping ok'])
-    expect(known.steps[1]?.detail).toMatch(/^TLSv1\.3, certificate valid for \d+ days more$/)
+    expect(known.steps[1]?.detail).toMatch(/^TLSv1\.3, certificate valid for \d+ more days$/)
     expect((await examine(redis({ url: server.url, tls: { rejectUnauthorized: false }, ...PATIENCE }))).told[1]).toBe('tls warning')
     expect((await examine(redis({ port: server.port, ...PATIENCE }))).told).toEqual(['connect ok', 'authenticate failed'])
     await server.stop()
@@ -191,7 +191,7 @@ describeWith('memcached', 'Memcached', () => {
       remedy: 'give username and password',
     })
     expect((await examine(memcached({ servers, username: 'me', password: 'wrong', ...PATIENCE }))).steps.at(-1)?.remedy).toContain(
-      'mend username',
+      'correct username',
     )
     expect((await examine(memcached({ servers, ...auth, maxItemBytes: 8_388_608, ...PATIENCE }))).steps.at(-1)).toMatchObject({
       step: 'settings',

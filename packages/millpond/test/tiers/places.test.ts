@@ -95,7 +95,7 @@ test.each(SAME)('one store twice is refused: %s', async (_, one, other) => {
     expect.objectContaining({
       code: 'OPTION_INVALID',
       message: expect.stringMatching(
-        /^\[millpond\] distributed\.nodes\[1\]\.tier: ".* is where the node "n0" lies already, and no second copy can: give each node a store of its own, or that one a higher weight$/,
+        /^\[millpond\] distributed\.nodes\[1\]\.tier: ".* is already the store of the node "n0", so it cannot hold a second copy: give each node its own store, or that one a higher weight$/,
       ),
     }),
   )
@@ -120,9 +120,9 @@ describe('where else', () => {
     ]
     const ring = ringOf(a, b)
     await expect(ring.add({ name: 'c', tier: again })).rejects.toThrow(
-      /distributed\.add\.tier: "redis a\.internal:6379 .*" is where the node "n0" lies/,
+      /distributed\.add\.tier: "redis a\.internal:6379 .*" is already the store of the node "n0"/,
     )
-    expect(() => ringOf(ring, once)).toThrow(/is where the node "n0" lies already/)
+    expect(() => ringOf(ring, once)).toThrow(/is already the store of the node "n0"/)
     expect(() => ringOf(ring, more)).not.toThrow()
     await Promise.all([ring, again, once, more].map((tier) => tier.close()))
   })
@@ -133,9 +133,9 @@ describe('where else', () => {
     const open = [ledger('us.db'), ledger('eu.db'), file({ path: at('link') })] as const
     const both = (eu: { ledger: Tier; tiers?: Tier[] }) => () => edge({ regions: { us, eu }, region: 'eu' })
     expect(both({ ledger: open[0] })).toThrow(
-      /edge\.regions\.eu\.ledger: "sqlite .* is that of "us" too: each region has stores of its own/,
+      /edge\.regions\.eu\.ledger: "sqlite .* is also that of "us": each region needs its own stores/,
     )
-    expect(both({ ledger: open[1], tiers: [open[2]] })).toThrow(/edge\.regions\.eu\.tiers: "file .* is that of "us" too/)
+    expect(both({ ledger: open[1], tiers: [open[2]] })).toThrow(/edge\.regions\.eu\.tiers: "file .* is also that of "us"/)
     expect(both({ ledger: open[1] })).not.toThrow()
     await Promise.all([us.ledger, ...us.tiers, ...open].map((tier) => tier.close()))
   })

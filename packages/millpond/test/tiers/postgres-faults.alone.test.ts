@@ -283,7 +283,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await expect(open({ install: false }).read(['k'])).rejects.toMatchObject({
         code: 'TIER_FAILED',
         message: expect.stringContaining(
-          `the schema "${schema}" has version 1, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema()`,
+          `the schema "${schema}" has version 1, but but this Millpond needs ${SCHEMA_VERSION}: run postgresSchema()`,
         ),
       })
       const tier = await opened()
@@ -321,7 +321,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('a schema that is not there and may not be made is said so', async () => {
       await expect(open({ install: false }).read(['k'])).rejects.toMatchObject({
         code: 'TIER_FAILED',
-        message: expect.stringContaining(`the schema "${schema}" is not there: run postgresSchema()`),
+        message: expect.stringContaining(`the schema "${schema}" does not exist: run postgresSchema()`),
       })
     })
 

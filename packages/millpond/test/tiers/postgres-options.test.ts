@@ -47,12 +47,12 @@ describe('other options', () => {
   const wrong = (options: unknown): MillpondError => refusal(() => postgres(options as PostgresTierOptions))
 
   test.each([
-    [{}, /where is the server\? Give url/],
-    [{ url: URL_HERE, pool: new pg.Pool() }, /pool: is given beside url/],
-    [{ pool: 7 }, /pool: a number is not a pool/],
-    [{ pool: { query() {} } }, /pool: a object is not a pool/],
-    [{ pool: new pg.Pool(), poolSize: 3 }, /poolSize: is given beside pool/],
-    [{ pool: new pg.Pool(), tls: true }, /tls: is given beside pool/],
+    [{}, /no server is given: give url/],
+    [{ url: URL_HERE, pool: new pg.Pool() }, /pool: is given together with url/],
+    [{ pool: 7 }, /pool: a number is not a pg pool/],
+    [{ pool: { query() {} } }, /pool: a object is not a pg pool/],
+    [{ pool: new pg.Pool(), poolSize: 3 }, /poolSize: is given together with pool/],
+    [{ pool: new pg.Pool(), tls: true }, /tls: is given together with pool/],
     [{ url: URL_HERE, tls: 'yes' }, /tls: "yes"/],
     [{ url: URL_HERE, poolSize: 0 }, /poolSize: 0 .* from 1 to 100/],
     [{ url: URL_HERE, poolSize: 1.5 }, /poolSize: 1.5/],

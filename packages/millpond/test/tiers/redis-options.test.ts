@@ -54,7 +54,7 @@ describe('a malformed URL throws where it stands, shows itself without its secre
 
 describe('other options', () => {
   test.each([
-    [{ url: 'redis://a', host: 'b' }, /host: "b" is given beside url/],
+    [{ url: 'redis://a', host: 'b' }, /host: "b" is given together with url/],
     [{ host: '' }, /host: ""/],
     [{ host: 'a b' }, /host: "a b"/],
     [{ port: 0 }, /port: 0/],
@@ -77,17 +77,17 @@ describe('other options', () => {
     [{ sentinels: [], name: 'm' }, /sentinels: \[\] is not a list of servers: give one such as/],
     [{ sentinels: one }, /name: undefined .* such as 'mymaster'/],
     [{ sentinels: one, name: '' }, /name: "" /],
-    [{ name: 'm' }, /name: means nothing without sentinels/],
-    [{ sentinelPassword: 'secret' }, /sentinelPassword: means nothing without sentinels/],
+    [{ name: 'm' }, /name: has no effect without sentinels/],
+    [{ sentinelPassword: 'secret' }, /sentinelPassword: has no effect without sentinels/],
     [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /sentinels\[0\]\.port: 0 is not a port: give a whole number from 1 to 65535/],
     [{ sentinels: [{ host: 'a b' }], name: 'm' }, /sentinels\[0\]\.host: "a b"/],
-    [{ sentinels: one, name: 'm', host: 'b' }, /host: "b" is given beside sentinels/],
-    [{ sentinels: one, name: 'm', cluster: one }, /cluster: .* is given beside sentinels/],
+    [{ sentinels: one, name: 'm', host: 'b' }, /host: "b" is given together with sentinels/],
+    [{ sentinels: one, name: 'm', cluster: one }, /cluster: .* is given together with sentinels/],
     [{ cluster: [] }, /cluster: \[\] is not a list of servers/],
-    [{ cluster: one, url: 'redis://a' }, /cluster: .* is given beside url: use one or the other/],
-    [{ cluster: one, port: 6379 }, /port: 6379 is given beside cluster/],
+    [{ cluster: one, url: 'redis://a' }, /cluster: .* is given together with url: use only one of them/],
+    [{ cluster: one, port: 6379 }, /port: 6379 is given together with cluster/],
     [{ cluster: [...one, { host: 'a', port: 65_536 }] }, /cluster\[1\]\.port: 65536/],
-    [{ cluster: one, db: 1 }, /db: 1 is not there in a cluster/],
+    [{ cluster: one, db: 1 }, /db: 1 does not exist in a cluster/],
   ] as const)('%j', (options, message) => {
     const error = refusal(options)
     expect(error.code).toBe('OPTION_INVALID')
@@ -112,19 +112,19 @@ describe('other options', () => {
     const { createCluster, createSentinel } = await import('redis')
     const client = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
     const options = (given: object): RedisTierOptions => given
-    expect(refusal(options({ client })).message).toMatch(/client: is one of a cluster/)
+    expect(refusal(options({ client })).message).toMatch(/client: belongs to a cluster/)
     client.disconnect()
     for (const theirs of [createCluster({ rootNodes: [] }), createSentinel({ name: 'm', sentinelRootNodes: [] })])
-      expect(refusal(options({ client: theirs })).message).toMatch(/client: is one of a cluster or of sentinels/)
-    expect(refusal(options({ client: { duplicate: () => {} } })).message).toMatch(/neither of ioredis nor of node-redis/)
+      expect(refusal(options({ client: theirs })).message).toMatch(/client: belongs to a cluster or sentinels/)
+    expect(refusal(options({ client: { duplicate: () => {} } })).message).toMatch(/from neither ioredis nor node-redis/)
     expect(refusal(options({ driver: 'valkey-glide' })).message).toMatch(/driver: "valkey-glide"/)
   })
 
   test('what a client has options of its own for', async () => {
     const { Redis } = await import('ioredis')
     const client = new Redis({ lazyConnect: true })
-    expect(refusal({ client, url: 'redis://a' }).message).toMatch(/client: is given beside url/)
-    expect(refusal({ client, password: 'secret' }).message).toMatch(/password: is given beside client/)
+    expect(refusal({ client, url: 'redis://a' }).message).toMatch(/client: is given together with url/)
+    expect(refusal({ client, password: 'secret' }).message).toMatch(/password: is given together with client/)
     client.disconnect()
   })
 

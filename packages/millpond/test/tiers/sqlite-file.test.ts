@@ -181,7 +181,7 @@ describe('files of others', () => {
     const before = readFileSync(path)
     const error = refusal({ path })
     expect(error.code).toBe('SCHEMA_NEWER')
-    expect(error.message).toMatch(/schema version 99, this Millpond knows 5: update Millpond/)
+    expect(error.message).toMatch(/schema version 99, but this Millpond supports only 5: update Millpond/)
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 

@@ -97,7 +97,7 @@ describe('a witnessed tier', () => {
         ),
       /line 3 has the number 4/,
     ],
-    ['made to nonsense', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(/\n.*\n/, '\nnonsense\n')), /is not one/],
+    ['made to nonsense', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(/\n.*\n/, '\nnonsense\n')), /is not valid/],
   ])('a line that was %s is found', async (_what, harm, fault) => {
     const { logs, start, logFiles } = fresh()
     const cache = start()
@@ -126,7 +126,7 @@ describe('a witnessed tier', () => {
     const [point] = checkpoints
     if (point === undefined) throw new Error('there was no checkpoint')
     const other = await verifyWitness(logs, { checkpoints: [{ ...point, hash: 'another' }] })
-    expect(other.logs[0]?.fault).toMatch(/is not what it was at the checkpoint/)
+    expect(other.logs[0]?.fault).toMatch(/differs from the checkpoint/)
   })
 
   test('signed checkpoints cannot be made by who only writes the log', async () => {
@@ -154,7 +154,7 @@ describe('a witnessed tier', () => {
 
   test('goes on where the log cannot be written, and says so; what cannot be begun is refused', async () => {
     const { file, logs } = fresh()
-    expect(() => witnessed(sqlite({ path: file }), { path: file })).toThrow(/cannot be begun/)
+    expect(() => witnessed(sqlite({ path: file }), { path: file })).toThrow(/cannot be started/)
     expect(() => witnessed(memory() as never, { path: logs })).toThrow(/is not a tier/)
     expect(() => witnessed(sqlite({ path: ':memory:' }), { path: logs, signingKey: 'nonsense' })).toThrow(
       /signingKey: it is not an Ed25519 private key/,

@@ -53,7 +53,7 @@ onEverySetup('warming', (openCache) => {
     expect(report.plans.map(({ name }) => name)).toEqual(['keys', 'collection deal', 'values'])
     expect([await cache.get(['user', 2]), await cache.get(['deal', 8]), await cache.get('flag')]).toEqual([{ id: 2 }, 'deal 8', true])
     expect(await deals.get(7)).toBe('deal 7')
-    expect((await cache.warm({ keys: ['nobody loads this'] })).plans[0]?.errors[0]).toMatch(/no loader is known for the key/)
+    expect((await cache.warm({ keys: ['nobody loads this'] })).plans[0]?.errors[0]).toMatch(/there is no loader for the key/)
   })
 
   it('asks warmers of models, views and endpoints by their names', async () => {
@@ -78,7 +78,7 @@ onEverySetup('warming', (openCache) => {
     expect(called).toEqual(['{"kind":"view","view_name":"dashboard","method":"GET"}'])
     expect([await cache.get(['user', 2]), await cache.get('active')]).toEqual(['Grace', [1, 2]])
     unregister()
-    await expect(cache.warm(plans)).rejects.toThrow(/nobody has registered how to warm the api "getActiveUsers"/)
+    await expect(cache.warm(plans)).rejects.toThrow(/no warming is registered for the api "getActiveUsers"/)
     expect(asked).toHaveLength(1)
   })
 })
@@ -165,8 +165,8 @@ describe('a run of plans', () => {
   it('refuses what it does not know before anything is loaded', async () => {
     const cache = open()
     const refused: [unknown, string][] = [
-      [{}, 'warm: plan: {} says nothing to warm'],
-      [{ keys: 7 }, 'warm: keys: 7 is not a list, nor another iterable'],
+      [{}, 'warm: plan: {} names nothing to warm'],
+      [{ keys: 7 }, 'warm: keys: 7 is not a list or another iterable'],
       [{ keys: [], lod: 1 }, 'unknown option "plan.lod": did you mean "load"'],
       [{ keys: [], priority: 'urgent' }, `plan.priority: "urgent" is not allowed: give 'critical' or 'high' or 'medium' or 'low'`],
       [{ keys: [], ttl: 'soon' }, '"soon"'],
@@ -266,7 +266,7 @@ describe('a schedule', () => {
     cache.on('warning', ({ message }) => warnings.push(message))
     cache.warming.start({ plans: [{ name: 'broken', keys: () => Promise.reject(new Error('gone')) }] })
     await until(() => cache.info().warmingSchedule[0]?.failed_runs === 1)
-    expect(warnings).toEqual(['warming of broken in default was given up: gone'])
+    expect(warnings).toEqual(['warming of broken in default was abandoned: gone'])
   })
 
   it('W2: runs by lines of cron, within windows, as jobs of the cache', async () => {
@@ -294,7 +294,7 @@ describe('a schedule', () => {
       ['warming.default.nightly', 1],
       ['warming.default.off-peak', 2],
     ])
-    expect(() => start([plan('never', { cron: '0 0 31 2 *' })])).toThrow(/never comes/)
+    expect(() => start([plan('never', { cron: '0 0 31 2 *' })])).toThrow(/never occurs/)
     expect(() => start([plan('both', { cron: '0 3 * * *', interval: '1h' })])).toThrow(/give one of them/)
     expect(cache.info().warmingSchedule).toHaveLength(2)
     await cache.warming.stop()

@@ -32,14 +32,14 @@ export function pictureOf(view: View, columns: number): readonly Safe[] {
 export function frameOf(view: View, columns: number, rows: number): readonly Safe[] {
   const kept = pictureOf(view, columns).slice(0, Math.max(1, rows - 1))
   const [place, all] = view.place
-  const keys = text`q quit  p ${view.isPaused ? 'go on' : 'pause'}${all > 1 ? text`  n next cache (${place + 1} of ${all})` : text``}`
+  const keys = text`q quit  p ${view.isPaused ? 'resume' : 'pause'}${all > 1 ? text`  n next cache (${place + 1} of ${all})` : text``}`
   const space = Array.from({ length: Math.max(0, rows - 1 - kept.length) }, () => text``)
   return [...kept, ...space, styled('dim', cut(keys, columns))]
 }
 
 function head({ url, summary, isPaused, failure }: View): Safe {
   const state =
-    failure !== undefined ? styled('red', text`not reached: ${failure}`) : isPaused ? styled('yellow', 'paused') : styled('green', 'live')
+    failure !== undefined ? styled('red', text`not reachable: ${failure}`) : isPaused ? styled('yellow', 'paused') : styled('green', 'live')
   return text`${styled('bold', 'millpond')} ${url}  as of ${clock(textAt(summary, 'as_of'))}  ${state}`
 }
 

@@ -21,7 +21,7 @@ const OPERATIONS = 5
 export const monitor: Command = {
   name: 'monitor',
   group: 'look',
-  summary: 'the caches live: rates, tiers, causes of misses, alerts; q ends it',
+  summary: 'watch the caches live: rates, tiers, causes of misses, alerts; q quits',
   positionals: [],
   options: ['cache-name', 'contains', 'interval', 'once', 'tail', 'export', 'output'],
   fields: ['caches', 'alerts'],

@@ -1,4 +1,4 @@
-// `millpond monitor --tail`: single reads and writes as they happen, a line each. The server takes a fair sample of them, and says of how many.
+// `millpond monitor --tail`: print individual reads and writes as they happen, one per line. The server takes a fair sample of them, and says of how many.
 import type { Context } from '../../command.ts'
 import type { Client } from '../../connection/client.ts'
 import { numberAt, type Row, rowsAt, textAt, textsAt } from '../../connection/read.ts'
@@ -10,14 +10,14 @@ export async function tail({ given, out, signal }: Context, client: Client): Pro
   const [cache, contains] = [given.text('cache-name'), given.text('contains')]
   for await (const { event, data } of client.events('stream/', { topics: 'events', hz: 4 })) {
     if (out.isGone) return 'done'
-    if (event === 'bye') throw new Failure('unreachable', `the server ended it: ${textAt(data, 'why')}`)
-    if (event === 'gap') out.note(styled('dim', text`something was left out here`))
+    if (event === 'bye') throw new Failure('unreachable', `the server closed the stream: ${textAt(data, 'why')}`)
+    if (event === 'gap') out.note(styled('dim', text`some events were left out here`))
     if (event !== 'event' || (cache !== undefined && textAt(data, 'cache_name') !== cache)) continue
     const rows = rowsAt(data, 'rows')
     const shown = rows.filter((row) => contains === undefined || textAt(row, 'key').includes(contains))
     for (const row of shown) await tell(out, textAt(data, 'cache_name'), row)
     const [seen, silent] = [numberAt(data, 'seen') ?? 0, textsAt(data, 'silent')]
-    if (seen > rows.length) out.note(styled('dim', text`${rows.length} of ${seen} are told`))
+    if (seen > rows.length) out.note(styled('dim', text`${rows.length} of ${seen} events are shown`))
     if (silent.length > 0) out.note(styled('yellow', text`${joined(silent, ', ')} did not answer`))
     if (given.flag('once') && shown.length > 0) return 'done'
   }

@@ -32,7 +32,7 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
   })
   return (
     <Table
-      caption="Arms, the first is what the others are compared with; shares of reads"
+      caption="Arms, the others are compared with the first; shares of reads"
       rows={rows}
       keyOf={({ name }) => name}
       toneOf={({ said }) => (said?.verdict === 'harm' ? 'wrong' : undefined)}

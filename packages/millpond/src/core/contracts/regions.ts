@@ -9,7 +9,7 @@ export type RegionState = 'serving' | 'drained' | 'filling'
 /** How much is known of another region. */
 export interface PeerRegion {
   readonly region: string
-  /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it has not been heard yet. */
+  /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it is not connected yet. */
   readonly lagMs: number | undefined
   /** That is within the longest lag, so that what was loaded before is accepted. */
   readonly isHeard: boolean

@@ -8,7 +8,7 @@ import { NodeReply, type Writing } from './reply.ts'
 
 /** An application whose client has left may never end its answer: it gets this long. */
 const ABANDONED_MS = 30_000
-const BROKEN_OFF = 'the application broke its answer off'
+const BROKEN_OFF = 'the application aborted its answer'
 
 /** Takes over the response that the application was given. The client is served through `reply`, by the calls that it had before. */
 export function applicationUpstream(

@@ -15,7 +15,7 @@ function partOf(argument: unknown, name: string): KeyPart {
   if (typeof argument === 'number' && Number.isFinite(argument)) return argument
   const text = canonical(argument, 0)
   if (text !== undefined) return `${MARK}j${text}`
-  throw new MillpondError('OPTION_INVALID', `${name} was called with ${show(argument)}, which makes no key: give the option key`)
+  throw new MillpondError('OPTION_INVALID', `${name} was called with ${show(argument)}, from which no key can be made: give the option key`)
 }
 
 const MARK = '\u0001'

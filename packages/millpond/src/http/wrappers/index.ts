@@ -130,11 +130,11 @@ const SMART: Shape<SmartOptions> = {
   baseTtl: duration,
   minTtl: duration,
   maxTtl: duration,
-  monitor: fn('a function that is told of each load'),
+  monitor: fn('a function called for each load'),
 }
 const CONDITIONAL: Shape<Options & { readonly when: (...args: readonly unknown[]) => boolean }> = {
   ...WRAP,
-  when: required(fn('a function that says whether a call goes by the cache')),
+  when: required(fn('a function that says whether a call bypasses the cache')),
 }
 
 function checked<O extends object>(options: O, shape: Shape<O>, at: string): O {

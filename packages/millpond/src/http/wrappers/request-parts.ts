@@ -27,7 +27,7 @@ export function requestParts(request: unknown, options: VaryOptions): string[] {
   if (!isRequest(request))
     throw new MillpondError(
       'OPTION_INVALID',
-      `the first argument of the view is ${show(request)}: it has to be the request, or give the option key`,
+      `the first argument of the view is ${show(request)}: it must be the request, or give the option key`,
     )
   const { pathname, searchParams, host } = new URL(request.originalUrl ?? request.url ?? '/', 'http://relative')
   const parts = [request.method ?? 'GET', host === 'relative' ? (headerOf(request, 'host') ?? '') : host, pathname]

@@ -76,12 +76,15 @@ export interface WrapOptions<F extends AnyFunction> {
 
 export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   ttl: duration,
-  keyPrefix: check((value): value is string | false => value === false || (typeof value === 'string' && value !== ''), 'a text, or false'),
+  keyPrefix: check(
+    (value): value is string | false => value === false || (typeof value === 'string' && value !== ''),
+    'a string, or false',
+  ),
   key: fn('a function from arguments to a key'),
   tags: check(
     (value): value is Tags =>
       typeof value === 'function' || (Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '')),
-    'a list of texts, or a function of arguments and result',
+    'a list of strings, or a function of arguments and result',
   ),
   tenant: fn('a function from arguments to a tenant'),
   session: fn('a function from arguments to a session'),
@@ -185,7 +188,7 @@ function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
   if (before !== undefined && !isSame(before, fn))
     throw new MillpondError(
       'OPTION_INVALID',
-      `two functions are called ${show(name)}, so that one would be given the results of the other: give one of them the option keyPrefix`,
+      `two functions are called ${show(name)}, so one would get the results of the other: give one of them the option keyPrefix`,
     )
   names.set(name, fn)
   return name
@@ -202,7 +205,7 @@ function isSame(a: AnyFunction, b: AnyFunction): boolean {
 export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: OwnName, behaviour: Behaviour<F>): Wrapped<F> {
   const { options, defaultTtl, applies, keeps, ttlOf, pack, unpack } = behaviour
   if (options.keyPrefix === false && options.key === undefined)
-    throw new MillpondError('OPTION_INVALID', 'keyPrefix is false, so that key has to make the whole key: give the option key')
+    throw new MillpondError('OPTION_INVALID', 'keyPrefix is false, so key has to return the whole key: give the option key')
   let prefix = options.keyPrefix ?? (typeof ownName === 'string' ? takeName(cache, ownName, fn) : undefined)
   type Result = Awaited<ReturnType<F>>
   const keyOf = (args: Parameters<F>): Key => {

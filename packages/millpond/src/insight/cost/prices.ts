@@ -29,7 +29,7 @@ export interface Prices {
 
 const price = check(
   (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
-  'a price above 0; leave it out where there is none',
+  'a price above 0; leave it out if there is none',
 )
 const TIER: Shape<TierPrices> = { gbMonth: price, millionRequests: price, bytes: price }
 const tier = optionsOf(TIER)
@@ -50,10 +50,10 @@ export function checkPrices(prices: Prices, tiers: readonly string[]): void {
   if (prices.tiers.memory?.gbMonth === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      'prices.tiers.memory.gbMonth is missing: without a price of memory nothing can be said of what it saves',
+      'prices.tiers.memory.gbMonth is missing: without a price for memory the savings cannot be calculated',
     )
   if (prices.source.millionLoads === undefined && prices.source.second === undefined)
-    throw new MillpondError('OPTION_INVALID', `prices.source: ${show(prices.source)} says no price: give millionLoads or second`)
+    throw new MillpondError('OPTION_INVALID', `prices.source: ${show(prices.source)} contains no price: give millionLoads or second`)
 }
 
 export const GB = 1e9

@@ -101,7 +101,8 @@ export function costOf(of: CostOf): CostReport {
   const { loads, loadMs } = seen.counted
   const ms = evidence.to - evidence.from
   if (!evidence.isEnough || ms <= 0) return nothingCosted(of.cache, evidence)
-  if (loads === 0) return nothingCosted(of.cache, { ...evidence, isEnough: false, why: 'no load was seen: what one costs is not known' })
+  if (loads === 0)
+    return nothingCosted(of.cache, { ...evidence, isEnough: false, why: 'there were no loads, so the cost of a load is unknown' })
   const load = priceOfLoad(prices.source, loadMs / loads)
   const money = moneyIn(ms)
   const tiers = tiersOf(of, load, ms)
@@ -198,7 +199,7 @@ function actionsOf({ watching, seen, prices, bytes }: CostOf, load: number, ms: 
     .map(({ namespace, pattern, net }) => {
       const name = namespace === 'default' ? pattern : `${namespace} ${pattern}`
       const month = { value: -net.month, low: -net.month, high: -net.month }
-      return { id: `uncached:${name}`, text: `${name}: not kept in memory, since holding it costs more than to load it`, month }
+      return { id: `uncached:${name}`, text: `${name}: not kept in memory, since keeping it costs more than loading it`, month }
     })
   // Of sizes and of policies only the best one can be done.
   return [bestOf(sizes), bestOf(policies), ...uncached]

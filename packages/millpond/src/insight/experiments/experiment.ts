@@ -59,12 +59,12 @@ const CACHE = check(
     typeof value === 'object' &&
     value !== null &&
     ['record', 'info', 'describe', 'divide', 'on'].every((name) => typeof Reflect.get(value, name) === 'function'),
-  'a cache, as createCache makes it',
+  'a cache from createCache',
 )
 const OWN: Shape<Omit<ExperimentOptions, keyof PlanOptions>> = {
   cache: required(CACHE),
   every: duration,
-  onEnd: fn('a function that is told the result'),
+  onEnd: fn('a function that receives the result'),
   clock: clockCheck,
 }
 const OPTIONS: Shape<ExperimentOptions> = { ...PLAN, ...OWN }
@@ -123,7 +123,7 @@ class Running implements Experiment {
 
   stop(): ExperimentResult {
     if (this.#last !== undefined)
-      throw new MillpondError('CLOSED', `the experiment ${show(this.name)} has ended already (${this.#last.ended}): begin another one`)
+      throw new MillpondError('CLOSED', `the experiment ${show(this.name)} has already ended (${this.#last.ended}): start a new one`)
     return this.#end('stopped')
   }
 

@@ -40,8 +40,8 @@ function gainOf(tally: Tally, arm: number, scale: number, alpha: number): Differ
 
 function lackOf({ minRunMs }: Plan, { reads, looked }: Tally, isFull: boolean, ranMs: number): string | undefined {
   if (ranMs < minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(minRunMs)} are needed`
-  if (!isFull) return 'no entry had to leave any shadow yet: until then all arms do the same'
-  if (reads < LEAST_READS) return `${reads} reads were seen: ${LEAST_READS} are needed`
-  if (looked < LEAST_LOOKED) return `${looked} reads of the sample were seen: ${LEAST_LOOKED} are needed`
+  if (!isFull) return 'no shadow cache has evicted an entry yet: until then all arms behave alike'
+  if (reads < LEAST_READS) return `${reads} reads so far: ${LEAST_READS} are needed`
+  if (looked < LEAST_LOOKED) return `${looked} reads of the sample so far: ${LEAST_LOOKED} are needed`
   return undefined
 }

@@ -87,10 +87,10 @@ function lackOf(plan: Plan, { measured }: Counts, ranMs: number, both: readonly 
   if (ranMs < plan.minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(plan.minRunMs)} are needed`
   for (const buckets of both) {
     const reads = sumOf(measured.reads, buckets)
-    if (reads < LEAST_READS) return `${reads} reads of an arm were seen: ${LEAST_READS} are needed`
+    if (reads < LEAST_READS) return `${reads} reads of an arm so far: ${LEAST_READS} are needed`
     const busy = buckets.filter((bucket) => (measured.reads[bucket] as number) > 0).length
     if (busy < LEAST_BUSY)
-      return `its reads are of ${busy} groups of keys: over fewer than ${LEAST_BUSY} it would be a finding about those keys`
+      return `its reads fall into ${busy} groups of keys: with fewer than ${LEAST_BUSY} a result would only describe those keys`
   }
   return undefined
 }
@@ -99,13 +99,13 @@ function foreignOf({ settings }: PlannedArm, { measured }: Counts, own: readonly
   const loads = sumOf(measured.loads, own)
   const foreign = sumOf(measured.foreign, own)
   if (settings.ttl === undefined || loads < LEAST_LOADS || foreign <= loads / 2) return undefined
-  return `${foreign} of its ${loads} loads live for another time than the arm says, since their calls say one themselves: there is nothing to compare`
+  return `${foreign} of its ${loads} loads use a time to live other than the arm's, because their calls set one: there is nothing to compare`
 }
 
 /** What is surely worse than the control, and by more than is tolerated. */
 export function harmOf(guards: Plan['guards'], { hitRate, loads, slow, errors, stale }: ArmResult['differences']): string | undefined {
   if (guards.hitRate !== false && hitRate !== undefined && hitRate.high < 0 && hitRate.value < -guards.hitRate)
-    return `${percent(-hitRate.value)} of the reads miss that would hit: ${percent(guards.hitRate)} are tolerated`
+    return `${percent(-hitRate.value)} of reads miss that would otherwise hit: ${percent(guards.hitRate)} are tolerated`
   const share = (bound: number | false, more: Difference | undefined, what: string): string | undefined =>
     bound !== false && more !== undefined && more.low > 0 && more.value > bound * more.control
       ? `${what}: ${percent(more.arm)} of the reads, ${percent(more.control)} in the control; ${percent(bound)} more are tolerated`
@@ -113,18 +113,18 @@ export function harmOf(guards: Plan['guards'], { hitRate, loads, slow, errors, s
   const found = share(guards.loads, loads, 'more loads') ?? share(guards.slow, slow, 'more slow loads')
   if (found !== undefined) return found
   if (guards.errors !== false && errors !== undefined && errors.low > 0 && errors.value > guards.errors)
-    return `${percent(errors.value)} more of the reads fail to load: ${percent(guards.errors)} are tolerated`
+    return `${percent(errors.value)} more of reads fail to load: ${percent(guards.errors)} are tolerated`
   if (guards.stale !== false && stale !== undefined && stale.low > 0 && stale.arm > guards.stale)
-    return `about ${percent(stale.arm)} of the reads are stale: ${percent(guards.stale)} are tolerated`
+    return `about ${percent(stale.arm)} of reads are stale: ${percent(guards.stale)} are tolerated`
   return undefined
 }
 
 function unevenText({ arms }: Plan, keys: ArrayLike<number>, shares: readonly number[]): string {
   const all = total(keys)
   const told = arms.map(
-    ({ name }, at) => `${name} has ${percent((keys[at] ?? 0) / all)} of the keys, ${percent(shares[at] ?? 0)} were drawn`,
+    ({ name }, at) => `${name} has ${percent((keys[at] ?? 0) / all)} of the keys, ${percent(shares[at] ?? 0)} were assigned`,
   )
-  return `the arms have not got the keys that were drawn for them, so that nothing they say counts: ${told.join('; ')}`
+  return `the arms did not get the keys that were assigned to them, so their results do not count: ${told.join('; ')}`
 }
 
 function sumOf(values: Float64Array, buckets: readonly number[]): number {

@@ -156,27 +156,25 @@ function armsOf(given: readonly ArmOptions[]): PlannedArm[] {
   if (twice !== undefined) throw wrong(`arms: two are named ${show(twice)}: give each its own name`)
   const said = given.reduce((sum, { share }) => sum + (share ?? 0), 0)
   const unsaid = given.filter(({ share }) => share === undefined).length
-  if (said > 1 + 1e-9 || (unsaid === 0 && said < 1 - 1e-9)) throw wrong(`arms: their shares sum up to ${said}: they must to 1`)
+  if (said > 1 + 1e-9 || (unsaid === 0 && said < 1 - 1e-9)) throw wrong(`arms: their shares add up to ${said}: they must add up to 1`)
   return given.map(({ name, settings = {}, memory, share = (1 - said) / unsaid }) => ({ name, settings, memory, share }))
 }
 
 function checkShares(arms: readonly PlannedArm[]): void {
   for (const { name, share } of arms)
     if (share * BUCKETS < LEAST_BUCKETS)
-      throw wrong(`arms: the share of ${show(name)}, ${share}, is too small to say anything: at least ${LEAST_BUCKETS / BUCKETS} is needed`)
+      throw wrong(`arms: the share of ${show(name)}, ${share}, is too small for a result: at least ${LEAST_BUCKETS / BUCKETS} is needed`)
   const texts = arms.map(({ settings }) => JSON.stringify(settings))
   const same = texts.findIndex((text, at) => texts.indexOf(text) !== at)
   // Two that are the same are an A/A test, which whoever distrusts the verdict should run; of more, one is a mistake.
   if (same >= 0 && arms.length > 2)
-    throw wrong(`arms: ${show(arms[same]?.name)} has the settings of another one: only two arms may be the same`)
+    throw wrong(`arms: ${show(arms[same]?.name)} has the same settings as another arm: only two arms may be the same`)
 }
 
 function checkShadow(arms: readonly PlannedArm[], metric: Metric, namespace: string | undefined): void {
   const mixed = arms.find(({ memory, settings }, at) => (at > 0 && memory === undefined) || Object.keys(settings).length > 0)
   if (mixed !== undefined)
-    throw wrong(
-      `arms: ${show(mixed.name)} differs in other things than memory: shadow caches have no times to live of their own; make two experiments`,
-    )
+    throw wrong(`arms: ${show(mixed.name)} differs in settings other than memory: shadow caches have no times to live; run two experiments`)
   if (metric !== 'hit_rate') throw wrong(`metric: ${show(metric)} is not measured in shadow caches, which load nothing: use 'hit_rate'`)
   if (namespace !== undefined) throw wrong(`namespace: ${show(namespace)} has no memory of its own: leave it out`)
 }

@@ -119,6 +119,6 @@ function policyNamed(policy: string): (typeof NAMES)[number] {
   if (known !== undefined) return known
   throw new MillpondError(
     'OPTION_INVALID',
-    `experiment: the policy ${policy} is the user's own, which no shadow can have: name one for each arm`,
+    `experiment: the policy ${policy} is a custom one, which shadow caches cannot use: name a built-in policy for each arm`,
   )
 }

@@ -64,7 +64,7 @@ export function verdictOf(
   if (lacking !== undefined) return { verdict: 'not_enough_data', winner: undefined, text: `not enough data: ${lacking.why}` }
   const [first] = open
   if (first !== undefined)
-    return { verdict: 'undecided', winner: undefined, text: `nothing is sure yet: ${first.name}, ${gainText(first, metric)}` }
+    return { verdict: 'undecided', winner: undefined, text: `nothing is certain yet: ${first.name}, ${gainText(first, metric)}` }
   const isWorse = arms.every(({ verdict }) => verdict === 'worse')
   const text = arms.map((arm) => `${arm.name}, ${gainText(arm, metric)}`).join('; ')
   if (isWorse) return { verdict: 'worse', winner: control?.name, text: `worse than ${control?.name}: ${text}` }
@@ -72,7 +72,7 @@ export function verdictOf(
 }
 
 function gainText({ gain }: ArmResult, metric: Plan['metric']): string {
-  if (gain === undefined) return 'nothing was seen'
+  if (gain === undefined) return 'there is no data'
   const sign = (value: number): string => `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`
   const [value, low, high] = metric === 'hit_rate' ? [gain.value, gain.low, gain.high] : [-gain.value, -gain.high, -gain.low]
   return `${sign(value)} (${sign(low)} to ${sign(high)}) ${metric === 'hit_rate' ? 'hits' : 'loads'} in 100 reads`

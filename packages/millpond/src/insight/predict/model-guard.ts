@@ -67,7 +67,7 @@ export class ModelGuard {
       for (const one of answer.slice(0, MOST)) {
         const p: unknown = one?.p
         if (typeof p !== 'number' || !(p >= 0 && p <= 1))
-          return this.#blame('malformed', `candidates: ${show(p)} is not a chance: give p as a number from 0 to 1`)
+          return this.#blame('malformed', `candidates: ${show(p)} is not a probability: give p as a number from 0 to 1`)
         found.push({ key: checkKey(encodeKey(one.key)), p })
       }
     } catch (error) {

@@ -31,7 +31,7 @@ const OPTIONS: Shape<UsagePrediction> = {
   ...BOUNDS,
   model: withMethods<PredictorModel>('a model with observe(batch) and candidates(context)', 'observe', 'candidates'),
   modelTimeout: duration,
-  onModelOff: fn('a function that is told why the model was let go of'),
+  onModelOff: fn('a function that receives the reason why the model was dropped'),
 }
 const MODEL_MS = 50
 const KEYS = 16_384
@@ -47,4 +47,4 @@ export function predictionSettings(usage: boolean | UsagePrediction, isLoading: 
 }
 
 const warn = ({ code, message }: ModelFault): void =>
-  process.emitWarning(`the model of usagePrediction is not asked any more (${code}): ${message}`, 'MillpondWarning')
+  process.emitWarning(`the model of usagePrediction is no longer used (${code}): ${message}`, 'MillpondWarning')

@@ -25,7 +25,7 @@ export interface WarmPlanSpaces {
 
 const RECORD: Key = ['millpond.predicted']
 const OPTIONS: Shape<WarmPlanOfOptions> = {
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0, at most 1'),
+  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0 and up to 1'),
   top: whole(1, 65_536),
   namespace: text,
 }

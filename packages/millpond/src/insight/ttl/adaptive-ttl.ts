@@ -26,7 +26,7 @@ const OPTIONS: Shape<AdaptiveTtlOptions> = {
   minTtl: duration,
   ttl: duration,
   maxTtl: duration,
-  staleness: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0, at most 1'),
+  staleness: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0 and up to 1'),
   by: oneOf('changes', 'frequency'),
 }
 const STALENESS = 0.01
@@ -57,6 +57,6 @@ function boundsOf(minTtl: Duration, ttl: Duration, maxTtl: Duration): Bounds {
     return bounds
   throw new MillpondError(
     'OPTION_INVALID',
-    `adaptiveTtl: ${show({ minTtl, ttl, maxTtl })} has to be in this order, above 0, and to end: give for example { minTtl: '60s', ttl: '5m', maxTtl: '1h' }`,
+    `adaptiveTtl: ${show({ minTtl, ttl, maxTtl })} must be finite, above 0 and in this order: give for example { minTtl: '60s', ttl: '5m', maxTtl: '1h' }`,
   )
 }

@@ -56,9 +56,9 @@ export class TtlEstimator implements AdaptiveTtl {
     const scale = scales[place] as number
     const read = `read about every ${told(wait)}`
     if (this.#options.by === 'frequency') return { ttlMs, why: `${told(ttlMs)}: ${read}` }
-    const changes = scale === 0 ? 'it was not seen to change yet' : `it has changed about every ${told(scale)}`
+    const changes = scale === 0 ? 'no change has been seen yet' : `it changed about every ${told(scale)}`
     const expected = `${told(1 / (rates[place] as number))} to the next change are expected`
-    if (this.#price.value === undefined) return { ttlMs, why: `${told(ttlMs)}: too few reloads were seen to choose another one` }
+    if (this.#price.value === undefined) return { ttlMs, why: `${told(ttlMs)}: too few reloads so far to choose another one` }
     return { ttlMs, why: `${told(ttlMs)}: ${changes}, ${expected}; ${read}; ${this.#options.staleness * 100} % of reads may be stale` }
   }
 

@@ -216,7 +216,7 @@ function checkClient(value: unknown, at: string): BullmqJobsClient {
   if (keyPrefix === undefined || keyPrefix === '') return client
   throw new MillpondError(
     'OPTION_INVALID',
-    `${at}: a client with keyPrefix (${shown(keyPrefix)}) is not allowed, since BullMQ names its keys itself: give one without it, and bullmqJobs({ prefix })`,
+    `${at}: a client with keyPrefix (${shown(keyPrefix)}) is not allowed, since BullMQ names its keys itself: give a client without it, and use bullmqJobs({ prefix })`,
   )
 }
 

@@ -240,7 +240,7 @@ function takeUnnamed(cache: OrmCache, kind: string): void {
   if (kinds.has(kind))
     throw new MillpondError(
       'OPTION_INVALID',
-      `database: ${show(undefined)} stands for another database of this cache already, whose answers would be given for this one's: name them, such as database: 'shop'`,
+      `database: ${show(undefined)} already stands for another database of this cache, so the two would get each other's results: name them, such as database: 'shop'`,
     )
   kinds.add(kind)
 }

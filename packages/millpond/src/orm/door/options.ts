@@ -103,7 +103,7 @@ export const QUERY_OPTIONS: Shape<QueryOptions> = {
 
 function tagList(value: unknown, at: string): readonly string[] {
   if (typeof value !== 'object' || value === null)
-    throw new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give a list of texts`)
+    throw new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give a list of strings`)
   return checkTags(value as Iterable<unknown>)
 }
 
@@ -111,7 +111,7 @@ function tagList(value: unknown, at: string): readonly string[] {
 export function checkOrmOptions(given: unknown, at: string): asserts given is OrmOptions {
   checkOptions<OrmOptions>(given, ORM_OPTIONS, at)
   if (given.hold !== undefined && given.outbox !== undefined)
-    throw new MillpondError('OPTION_INVALID', `${at}: hold and outbox close the same gap: give one of them`)
+    throw new MillpondError('OPTION_INVALID', `${at}: hold and outbox serve the same purpose: give only one of them`)
 }
 
 /** Read once: tags may be an iterator. @throws MillpondError `OPTION_INVALID`, `TAG_INVALID`. */

@@ -41,7 +41,7 @@ export class Bulkhead {
     if (this.#waiting.size >= this.#queue)
       throw new MillpondError(
         'SOURCE_BUSY',
-        `the source ${name} is busy: ${this.#running} calls are under way and ${this.#waiting.size} wait; ask later, or allow it more at a time (bulkhead)`,
+        `the source ${name} is busy: ${this.#running} calls are in progress and ${this.#waiting.size} are waiting; try again later, or allow more at a time (bulkhead)`,
       )
     await this.#turn(signal)
   }

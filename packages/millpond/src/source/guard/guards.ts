@@ -19,13 +19,13 @@ export class Guards {
       const names = [...this.#guards.keys()]
       throw new MillpondError(
         'OPTION_INVALID',
-        `there is no guard ${show(name)}: make it with options${names.length === 0 ? '' : `, or use ${names.join(', ')}`}`,
+        `there is no guard ${show(name)}: create it with options${names.length === 0 ? '' : `, or use ${names.join(', ')}`}`,
       )
     }
     if (known !== undefined)
       throw new MillpondError(
         'OPTION_INVALID',
-        `there is a guard ${show(name)} already: change it by its configure(), or ask for it without options`,
+        `there is already a guard ${show(name)}: change it with its configure(), or get it without options`,
       )
     const guard = new Guard(name, options, this.#services)
     this.#guards.set(name, guard)
@@ -37,7 +37,10 @@ export class Guards {
     if (typeof given === 'string') return this.guard(given, undefined)
     if (given instanceof Guard) {
       if (this.#guards.get(given.name) === given) return given
-      throw new MillpondError('OPTION_INVALID', `the guard ${show(given.name)} is another cache's: make one with this cache's guard()`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the guard ${show(given.name)} belongs to another cache: create one with guard() of this cache`,
+      )
     }
     return this.guard(name, given as GuardOptions)
   }

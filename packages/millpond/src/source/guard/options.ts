@@ -16,7 +16,7 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { GuardBreaker, GuardBulkhead, GuardErrorThreshold, GuardHedge, GuardOptions, GuardRetry } from '../../core/guard.ts'
 
-const rate = check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, up to 1')
+const rate = check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1')
 const BREAKER: Shape<GuardBreaker> = {
   errorRate: rate,
   slowRate: rate,
@@ -39,7 +39,7 @@ export const GUARD: Shape<GuardOptions> = {
   hedge: orOff(optionsOf(HEDGE)),
   errorThreshold: orOff(optionsOf(THRESHOLD)),
   timeout: duration,
-  isFailure: fn('a function that tells whether an error is the source’s fault'),
+  isFailure: fn('a function that says whether an error is the source’s fault'),
 }
 
 export interface BreakerPolicy {
@@ -76,7 +76,7 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   if (breaker === false && errorThreshold !== false && errorThreshold.action === 'hold')
     throw new MillpondError(
       'OPTION_INVALID',
-      `${name}.errorThreshold: 'hold' is done by the breaker, which is off: switch it on, or give 'invalidate'`,
+      `${name}.errorThreshold: 'hold' needs the breaker, which is off: switch it on, or use 'invalidate'`,
     )
   return {
     breaker: breaker === false ? undefined : breakerPolicy(breaker, name),

@@ -93,7 +93,7 @@ export class Guard implements SourceGuard {
 
   async run<T>(work: Work<T>, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
     if (typeof work !== 'function')
-      throw new MillpondError('OPTION_INVALID', `guard ${this.name}: ${show(work)} is not a function that asks the source`)
+      throw new MillpondError('OPTION_INVALID', `guard ${this.name}: ${show(work)} is not a function that calls the source`)
     const { signal = new AbortController().signal } = options
     const { retry } = this.#policy
     this.#retries.earn()
@@ -245,7 +245,7 @@ export class Guard implements SourceGuard {
     this.#counts.refusedOpen++
     return new MillpondError(
       'SOURCE_OPEN',
-      `the source ${show(this.name)} is not asked: it has failed or slowed too often; it is tried again within ${this.#policy.breaker?.openMs} ms`,
+      `the source ${show(this.name)} is not called: it was failing or slow too often; it is tried again within ${this.#policy.breaker?.openMs} ms`,
     )
   }
 

@@ -71,7 +71,7 @@ function checkSheet(journal: string, owner: string, files: JournalFiles): void {
     if (others.length > 0) {
       throw new MillpondError(
         'OPTION_INVALID',
-        `journal: ${show(journal)} holds ${show(others[0])} and is not a journal: name a folder of its own, which is made where it does not exist`,
+        `journal: ${show(journal)} contains ${show(others[0])} and is not a journal: name a separate folder, which is created if it does not exist`,
       )
     }
     files.put(path, JSON.stringify({ format: FORMAT, owner }))
@@ -85,11 +85,14 @@ function checkSheet(journal: string, owner: string, files: JournalFiles): void {
   if (format === FORMAT)
     throw new MillpondError(
       'OPTION_INVALID',
-      `journal: ${show(journal)} belongs to ${show(other)}, not to ${show(owner)}: name a folder of its own`,
+      `journal: ${show(journal)} belongs to ${show(other)}, not to ${show(owner)}: name a separate folder`,
     )
   if (format !== undefined && format > FORMAT)
-    throw new MillpondError('SCHEMA_NEWER', `journal: ${show(journal)} has format ${format}, this version knows ${FORMAT}: update millpond`)
-  throw new MillpondError('OPTION_INVALID', `journal: ${show(path)} is not a journal's: name another folder`)
+    throw new MillpondError(
+      'SCHEMA_NEWER',
+      `journal: ${show(journal)} has format ${format}, but this version supports only format ${FORMAT}: update millpond`,
+    )
+  throw new MillpondError('OPTION_INVALID', `journal: ${show(path)} does not belong to a journal: name another folder`)
 }
 
 function sheetOf(bytes: Buffer): { readonly format?: number; readonly owner?: unknown } {

@@ -189,7 +189,7 @@ export class Journal {
       for (const { resolve } of batch) resolve()
     } catch (error) {
       for (const [key, number] of settled) if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
-      const failure = failed('the journal could not be written: what was to be kept now is refused, what was kept before is safe', error)
+      const failure = failed('the journal could not be written: this write was rejected, earlier ones are safe', error)
       for (const { reject } of batch) reject(failure)
     } finally {
       this.#isWriting = false

@@ -17,25 +17,25 @@ export function checkDurable(settings: ReadonlyMap<string, string>, { allowLossM
   if (assumeDurable) return
   const missing = NAMES.filter((name) => !settings.has(name))
   if (missing.length > 0)
-    throw refusal(`its settings ${missing.join(', ')} cannot be read`, 'allow CONFIG GET, or say assumeDurable: true if you know them')
+    throw refusal(`its settings ${missing.join(', ')} cannot be read`, 'allow CONFIG GET, or use assumeDurable: true if you know them')
   const [appendonly, fsync, maxmemory, policy] = NAMES.map((name) => settings.get(name) ?? '')
   if (appendonly !== 'yes') throw refusal(`appendonly is ${show(appendonly)}`, 'switch it on: appendonly yes, appendfsync always')
   if (fsync !== 'always' && !(fsync === 'everysec' && allowLossMs >= EVERYSEC_MS))
     throw refusal(
       `appendfsync is ${show(fsync)}`,
       fsync === 'everysec'
-        ? `set it to always, or allow the loss of what it has acknowledged last: allowLossMs: ${EVERYSEC_MS} or more`
+        ? `set it to always, or allow the loss of the latest acknowledged writes: allowLossMs: ${EVERYSEC_MS} or more`
         : 'set it to always',
     )
   if (maxmemory !== '0' && policy !== 'noeviction')
     throw refusal(
-      `it may evict what it holds (maxmemory ${maxmemory}, maxmemory-policy ${policy})`,
-      'set maxmemory-policy to noeviction, or use a server of its own',
+      `it may evict data (maxmemory ${maxmemory}, maxmemory-policy ${policy})`,
+      'set maxmemory-policy to noeviction, or use a separate server',
     )
 }
 
 const refusal = (what: string, remedy: string): MillpondError =>
-  new MillpondError('OPTION_INVALID', `writeBehind.stream: the server does not keep what it acknowledges: ${what}: ${remedy}`)
+  new MillpondError('OPTION_INVALID', `writeBehind.stream: the server does not reliably store what it acknowledges: ${what}: ${remedy}`)
 
 /** The answer of `CONFIG GET name name …`, as pairs or as an object. */
 export function settingsFrom(answer: unknown): ReadonlyMap<string, string> {

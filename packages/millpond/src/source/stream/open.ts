@@ -22,7 +22,7 @@ export function openStream(options: WriteStreamOptions, collection: string, { cl
   if (hidesKeys)
     throw new MillpondError(
       'OPTION_INVALID',
-      `collection ${collection}: writeBehind.stream would tell the server the keys that codec: { keyNames } hides: use a journal, a local file`,
+      `collection ${collection}: writeBehind.stream would reveal to the server the keys that codec: { keyNames } hides: use a journal, a local file`,
     )
   const { url, client, allowLossMs = 0, assumeDurable = false, replicas = 0 } = options
   const onError = (error: unknown): void => events.emit('warning', { message: `collection ${collection}: the stream of its writes`, error })

@@ -63,7 +63,7 @@ export class RedisLog implements WriteLog {
     const answer = await this.#step('append', ...entries.flatMap(({ key, body }) => [key, Buffer.from(body)]))
     if (replicas > 0) {
       const held = Number(await this.#timed('WAIT', this.#options.client.call('WAIT', [replicas, timeoutMs])))
-      if (!(held >= replicas)) throw failed('WAIT', `${held} of ${replicas} replicas have it: nobody knows whether it is kept`)
+      if (!(held >= replicas)) throw failed('WAIT', `${held} of ${replicas} replicas have it: it is unknown whether it is stored`)
     }
     return listOf(answer).map(Number)
   }
@@ -209,7 +209,7 @@ export class RedisLog implements WriteLog {
     return new Promise((resolve, reject) => {
       const cancel = clock.after(
         timeoutMs,
-        () => reject(failed(what, `no answer in ${timeoutMs} ms: nobody knows whether it was done`)),
+        () => reject(failed(what, `no answer in ${timeoutMs} ms: it is unknown whether it was done`)),
         true,
       )
       work.then(resolve, (error: unknown) => reject(isRefusal(error) ? error : failed(what, reasonOf(error), error))).finally(cancel)

@@ -61,31 +61,28 @@ export function settingsOf(name: string, options: WriteBehindOptions = {}): Queu
   if ((durability === 'stream') !== (stream !== undefined))
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: durability '${durability}' ${stream === undefined ? 'needs a server' : 'keeps no stream'}: give stream: { url: 'redis://…' } with durability 'stream', and with no other`,
+      `${what}: durability '${durability}' ${stream === undefined ? 'needs a server' : 'uses no stream'}: give stream: { url: 'redis://…' } only with durability 'stream'`,
     )
   if (stream !== undefined && (stream.url === undefined) === (stream.client === undefined))
-    throw new MillpondError('OPTION_INVALID', `${what}.stream: give a url or a client, one of both`)
+    throw new MillpondError('OPTION_INVALID', `${what}.stream: give either a url or a client`)
   if (durability === 'stream' && journal !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: durability 'stream' keeps no journal: leave journal away, or use durability 'journal'`,
+      `${what}: durability 'stream' uses no journal: leave journal out, or use durability 'journal'`,
     )
   if (durability === 'memory' && journal !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
+      `${what}: durability 'memory' uses no journal: leave journal out, or use durability 'journal'`,
     )
   if (durability !== 'memory' && durability !== 'stream' && journal === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
+      `${what}.journal: undefined is not a path: name a separate folder (created if it does not exist), or use durability: 'memory' for writes that may be lost`,
     )
   const timeoutMs = parseDuration(options.timeout ?? '30s', `${what}.timeout`)
   if (timeoutMs < 1)
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `${what}.timeout: ${show(options.timeout)} is not allowed: no source stores in no time, give 1 ms or more`,
-    )
+    throw new MillpondError('OPTION_INVALID', `${what}.timeout: ${show(options.timeout)} is not allowed: give at least 1 ms`)
   return {
     journal: durability === 'memory' ? undefined : journal,
     stream,

@@ -33,7 +33,7 @@ export class Room {
           reject(
             new MillpondError(
               'QUEUE_FULL',
-              `${this.#places} writes wait for the source, and none was stored within ${maxWaitMs} ms: this one is refused; mend the source, or raise maxQueued`,
+              `${this.#places} writes are waiting for the source, and none was stored within ${maxWaitMs} ms: this one was rejected; fix the source, or raise maxQueued`,
             ),
           )
         },

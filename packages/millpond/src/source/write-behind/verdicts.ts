@@ -12,7 +12,7 @@ export async function verdictsOf(
     const late = (): void => {
       const error = new MillpondError(
         'SOURCE_TIMEOUT',
-        `the source did not store ${sent.length} writes within ${timeoutMs} ms: they are tried again`,
+        `the source did not store ${sent.length} writes within ${timeoutMs} ms: they will be retried`,
       )
       given.abort(error)
       reject(error)
@@ -27,7 +27,7 @@ export async function verdictsOf(
   if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== sent.length)) {
     throw new MillpondError(
       'VALUE_UNSUPPORTED',
-      `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict each, in their order`,
+      `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict per write, in the same order`,
     )
   }
   return verdicts

@@ -181,7 +181,7 @@ export class WriteBehind<Id, T> {
       journal === undefined && stream === undefined ? 'lost' : stream === undefined ? 'left in the journal' : 'left in the stream'
     this.#tell('left', { count: left })
     this.#seam.events.emit('warning', {
-      message: `collection ${this.#name}: closed with ${left} writes that the source has not taken: they are ${fate}`,
+      message: `collection ${this.#name}: closed with ${left} writes that the source has not accepted: they are ${fate}`,
     })
   }
 
@@ -241,7 +241,7 @@ export class WriteBehind<Id, T> {
       await Promise.all([...byWrite].map(([write, its]) => this.#seam.end(partOf(write, its), this.#itemsOf(its))))
     } catch (error) {
       this.#seam.events.emit('warning', {
-        message: `collection ${this.#name}: caches could not be told that the source has ${keys.length} writes`,
+        message: `collection ${this.#name}: caches could not be notified that the source has accepted ${keys.length} writes`,
         error,
       })
     }
@@ -266,7 +266,7 @@ export class WriteBehind<Id, T> {
   #cannotRemove(id: Id): MillpondError {
     return new MillpondError(
       'OPTION_INVALID',
-      `collection ${this.#name}: ${show(id)} was deleted, and nobody said how the source removes: give remove`,
+      `collection ${this.#name}: ${show(id)} was deleted, but there is no way to delete from the source: give remove`,
     )
   }
 }
@@ -293,5 +293,5 @@ function fitted<Id, T>(records: Records<Id, T> | undefined, operation: Operation
   if (records === undefined || operation?.kind !== 'set') return operation
   const taken = records.take(operation.value, operation.id as Id)
   if (taken !== undefined) return { ...operation, value: taken.value }
-  throw new MillpondError('VALUE_UNSUPPORTED', `${show(operation.id)} was queued by another version of the program, in another shape`)
+  throw new MillpondError('VALUE_UNSUPPORTED', `${show(operation.id)} was queued by another version of the program in another format`)
 }

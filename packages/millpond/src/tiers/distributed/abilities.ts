@@ -52,7 +52,7 @@ export function unfit(tier: Tier, others: readonly Tier[]): string | undefined {
   const own = limitsOf([tier])
   for (const name of ['keyBytes', 'itemBytes'] as const)
     if ((own[name] ?? Number.POSITIVE_INFINITY) < (ring[name] ?? Number.POSITIVE_INFINITY))
-      return `takes less at a time (${name}) than the other nodes`
+      return `accepts smaller batches (${name}) than the other nodes`
   if (tier.scan === undefined && canBeListed(others)) return 'cannot be listed, as the other nodes can'
   if (!tier.durable && others.every(({ durable }) => durable)) return 'does not outlive its process, as the other nodes do'
   return undefined

@@ -123,7 +123,7 @@ export class Copies {
     if (failed.length > 0)
       throw new MillpondError(
         'TIER_FAILED',
-        `distributed: ${what}: not all nodes have confirmed it: ask again when they answer, or remove them (${failed.map(({ node }) => node.trouble).join('; ')})`,
+        `distributed: ${what}: not all nodes have confirmed it: try again when they answer, or remove them (${failed.map(({ node }) => node.trouble).join('; ')})`,
       )
     return Math.ceil(done.reduce((sum, { outcome }) => (outcome.ok ? sum + outcome.value : sum), 0) / members.copies)
   }
@@ -137,7 +137,7 @@ export class Copies {
     const told = this.#parts.members.places(key).map(({ trouble }) => trouble)
     return new MillpondError(
       'TIER_FAILED',
-      `distributed: ${verb}: none of the nodes that keep it answered: start one of them; until then it is loaded (${told.join('; ')})`,
+      `distributed: ${verb}: none of the nodes that hold it answered: start one of them; until then it is loaded from the source (${told.join('; ')})`,
     )
   }
 }

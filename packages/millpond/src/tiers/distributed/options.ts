@@ -109,7 +109,7 @@ const OPTIONS: Shape<DistributedOptions> = {
   },
   hints: orOff(optionsOf(HINTS)),
   movePerSecond: whole(1),
-  onWarning: fn('a function that is told what an operator should know'),
+  onWarning: fn('a function that receives warnings for an operator'),
   clock: clockCheck,
 }
 const FORM = "[{ name: 'a', tier: redis({ url }) }, { name: 'b', tier: redis({ url: other }), weight: 2 }]"
@@ -123,9 +123,9 @@ export function resolveDistributed(options: DistributedOptions): DistributedSett
   const members: Member[] = []
   for (const [at, node] of nodes.entries()) members.push(memberOf(node, `nodes[${at}]`, members))
   if (replicas !== undefined && replicas > members.length)
-    throw invalid('replicas', replicas, `is more than there are nodes: give at most ${members.length}, or more nodes`)
+    throw invalid('replicas', replicas, `is more than the number of nodes: give at most ${members.length}, or more nodes`)
   const timeoutMs = parseDuration(options.timeout ?? 100, 'distributed.timeout')
-  if (timeoutMs < 1) throw invalid('timeout', options.timeout, 'is not a time to wait: give at least 1 ms')
+  if (timeoutMs < 1) throw invalid('timeout', options.timeout, 'is not a waiting time: give at least 1 ms')
   return {
     members,
     ...ledgerOf(options.ledger, members),
@@ -150,14 +150,14 @@ export function memberOf(given: unknown, at: string, others: readonly Member[]):
   if (!isTier(tier)) throw invalid(`${at}.tier`, tier, `is not a tier outside memory: give one as in ${FORM}`)
   const twin = others.find((other) => other.tier === tier)
   if (twin !== undefined)
-    throw invalid(`${at}.tier`, twin.name, 'is a node already: give each node a tier of its own, or that one a higher weight')
+    throw invalid(`${at}.tier`, twin.name, 'is already a node: give each node its own tier, or that one a higher weight')
   for (const other of others) {
     const place = placeOfBoth(tier, other.tier)
     if (place !== undefined)
       throw invalid(
         `${at}.tier`,
         place,
-        `is where the node ${show(other.name)} lies already, and no second copy can: give each node a store of its own, or that one a higher weight`,
+        `is already the store of the node ${show(other.name)}, so it cannot hold a second copy: give each node its own store, or that one a higher weight`,
       )
   }
   const [first] = others
@@ -165,11 +165,11 @@ export function memberOf(given: unknown, at: string, others: readonly Member[]):
     throw invalid(
       `${at}.tier`,
       tier.scope,
-      `is not the scope of the others (${first.tier.scope}): nodes must be seen by the same processes`,
+      `is not the scope of the others (${first.tier.scope}): nodes must be visible to the same processes`,
     )
   const isTaken = (name: string): boolean => others.some((other) => other.name === name)
   if (given.name !== undefined && isTaken(given.name))
-    throw invalid(`${at}.name`, given.name, 'is the name of another node: give each a name of its own')
+    throw invalid(`${at}.name`, given.name, 'is the name of another node: give each its own name')
   let name = given.name ?? tier.name
   for (let count = 2; given.name === undefined && isTaken(name); count++) name = `${tier.name}-${count}`
   return { name, tier, weight }
@@ -182,16 +182,16 @@ export function checkWeight(weight: unknown): number {
 
 function ledgerOf(ledgerTier: unknown, [member]: readonly Member[]): Pick<DistributedSettings, 'ledgerTier' | 'ledger'> {
   if (!isTier(ledgerTier))
-    throw invalid('ledger', ledgerTier, 'is not a tier: give one that keeps a ledger, such as redis({ url }) or postgres({ url })')
+    throw invalid('ledger', ledgerTier, 'is not a tier: give one that can hold a ledger, such as redis({ url }) or postgres({ url })')
   const { ledger, name } = ledgerTier
   if (ledger === undefined)
-    throw invalid('ledger', name, 'cannot keep a ledger: give redis({ url }), postgres({ url }), or sqlite({ path }) for one host')
+    throw invalid('ledger', name, 'cannot hold a ledger: give redis({ url }), postgres({ url }), or sqlite({ path }) for one host')
   const scope = member?.tier.scope ?? 'shared'
   if (REACH.indexOf(ledger.scope) < REACH.indexOf(scope))
     throw invalid(
       'ledger',
       name,
-      `reaches one ${ledger.scope}, and the nodes are ${scope}: without a ledger that all of them share nobody can tell which entries are valid; give redis({ url }) or postgres({ url })`,
+      `reaches one ${ledger.scope}, but the nodes are ${scope}: without a shared ledger it is unknown which entries are valid; give redis({ url }) or postgres({ url })`,
     )
   return { ledgerTier, ledger }
 }

@@ -41,7 +41,7 @@ export class Ring {
         warn({
           kind: 'down',
           node: name,
-          message: `the node ${show(name)} does not answer: other copies are read, and it is tried again`,
+          message: `the node ${show(name)} does not answer: other copies are read, and it will be retried`,
           cause,
         }),
       onUp: (node) => this.#welcome(node),
@@ -128,7 +128,7 @@ export class Ring {
       nodes.map(({ tier }) => tier),
     )
     if (why !== undefined)
-      throw new MillpondError('OPTION_INVALID', `distributed.add: the node ${show(member.name)} ${why}: make a new ring with it`)
+      throw new MillpondError('OPTION_INVALID', `distributed.add: the node ${show(member.name)} ${why}: create a new ring with it`)
     const isSame = leaving?.tier === member.tier
     const node = isSame && leaving !== undefined ? leaving : new RingNode(member, this.#nodeParts)
     node.weight = member.weight
@@ -196,7 +196,7 @@ export class Ring {
     const node = this.#members.nodes.find((one) => one.name === name)
     if (node !== undefined) return node
     const names = this.#members.nodes.map((one) => one.name).join(', ')
-    throw new MillpondError('OPTION_INVALID', `distributed: ${show(name)} is not a node: there are ${names}`)
+    throw new MillpondError('OPTION_INVALID', `distributed: ${show(name)} is not a node: the nodes are ${names}`)
   }
 
   #welcome(node: RingNode): void {
@@ -209,7 +209,7 @@ export class Ring {
     node.counts.hintsDropped++
     if (this.#lossTold.has(node)) return
     this.#lossTold.add(node)
-    const message = `more is written for the node ${show(node.name)} than is kept while it is away: what it misses comes with reads, or by repair()`
+    const message = `more was written for the node ${show(node.name)} than is held while it is away: reads or repair() restore what it misses`
     this.#settings.warn({ kind: 'hints', node: node.name, message })
   }
 

@@ -193,7 +193,7 @@ export class Edge implements LedgerRegions {
     checkOptions<FillRegionOptions>(options, FILL_OPTIONS, 'fill')
     const { own, origin, clock } = this.#settings
     const { from = origin?.name, keysPerSecond = KEYS_PER_SECOND, force: isForced = false } = options
-    if (from === undefined) throw invalid('fill.from', from, 'names no region, and this one has no origin: say which region it comes from')
+    if (from === undefined) throw invalid('fill.from', from, 'is missing, and this region has no origin: name the region to fill from')
     const peer = this.#named(from, 'fill.from')
     if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
     this.#fill?.end()
@@ -261,7 +261,7 @@ export class Edge implements LedgerRegions {
   #named(name: unknown, option: string): Region {
     const found = this.#regions.find((region) => region.name === name)
     if (found !== undefined) return found
-    throw invalid(option, name, `is none of the regions: there are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
+    throw invalid(option, name, `is not one of the regions: those are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
   }
 
   async #put(region: Region, standing: RegionState): Promise<void> {
@@ -271,7 +271,7 @@ export class Edge implements LedgerRegions {
     } catch (error) {
       throw new MillpondError(
         'TIER_FAILED',
-        `edge: the region ${show(region.name)} could not be told that it is ${standing}: its stores do not answer; what does not answer serves nobody`,
+        `edge: the region ${show(region.name)} could not be set to ${standing}: its stores do not answer, so it serves no one at the moment`,
         { cause: error },
       )
     }

@@ -144,7 +144,7 @@ export class Fill {
 }
 
 const stopped = (): MillpondError =>
-  new MillpondError('CLOSED', 'edge: the region was drained, let serve, filled anew or closed before it was full: fill it once more')
+  new MillpondError('CLOSED', 'edge: the region was drained, set to serve, refilled or closed before the fill was complete: fill it again')
 
 /** What the region has loaded itself meanwhile stays, where it is as new. */
 const isNewer = (stored: Stored, held: Stored | undefined): boolean =>

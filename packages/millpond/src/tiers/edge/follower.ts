@@ -96,7 +96,7 @@ export class Follower {
     if (this.#mistake !== undefined) throw this.#mistake
     if (this.#isSafe) return
     if (this.#safe === undefined && this.#parts.clock.monotonic() - this.#startedAt < FIRST_MS)
-      throw new MillpondError('LEDGER_UNREACHABLE', `edge: the region ${show(this.region)} has not been heard yet`)
+      throw new MillpondError('LEDGER_UNREACHABLE', `edge: the region ${show(this.region)} is not connected yet`)
     await this.#tick()
   }
 
@@ -153,7 +153,7 @@ export class Follower {
     if (this.isHeard === this.#wasHeard || (this.#heard === undefined && this.#parts.clock.monotonic() - this.#startedAt < FIRST_MS)) return
     this.#wasHeard = this.isHeard
     const message = this.isHeard
-      ? `the region ${show(peer.name)} is heard again`
+      ? `the region ${show(peer.name)} is connected again`
       : `the region ${show(peer.name)} is not heard: entries are accepted for less than maxRegionLag, and loaded again`
     warn({ kind: this.isHeard ? 'heard' : 'unheard', region: peer.name, message })
   }
@@ -167,7 +167,7 @@ export class Follower {
     if (answer.position.epoch === mine.epoch) {
       this.#mistake = new MillpondError(
         'OPTION_INVALID',
-        `edge.regions: ${show(own.name)} and ${show(peer.name)} share one ledger: give each region a ledger of its own; where there is one store, there is one region, and no edge is needed`,
+        `edge.regions: ${show(own.name)} and ${show(peer.name)} share one ledger: give each region its own ledger; with a single store there is only one region, and no edge is needed`,
       )
       throw this.#mistake
     }

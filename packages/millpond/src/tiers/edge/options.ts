@@ -98,7 +98,7 @@ const OPTIONS: Shape<EdgeOptions> = {
   maxRegionLag: duration,
   originTimeout: duration,
   wait: duration,
-  onWarning: fn('a function that is told what an operator should know'),
+  onWarning: fn('a function that receives warnings for an operator'),
   clock: clockCheck,
 }
 const REGION: Shape<EdgeRegion> = { ledger: required<Tier>(checkedElsewhere), tiers: checkedElsewhere }
@@ -111,11 +111,11 @@ export function resolveEdge(options: EdgeOptions): EdgeSettings {
   const regions = Object.entries(options.regions).map(([name, region]) => regionOf(name, region))
   checkApart(regions)
   const named = (name: unknown, option: string): Region => {
-    if (isEdge(name)) throw invalid(option, 'edge', 'is an edge itself: name one of the regions, whose tiers are then asked')
+    if (isEdge(name)) throw invalid(option, 'edge', 'is itself an edge: name one of the regions, whose tiers are then used')
     const found = regions.find((region) => region.name === name)
     if (found !== undefined) return found
     const known = regions.length === 0 ? 'there are none' : `there are ${regions.map((region) => show(region.name)).join(', ')}`
-    throw invalid(option, name, `is none of the regions: ${known}; name one of them, or add it to regions with its ledger`)
+    throw invalid(option, name, `is not one of the regions: ${known}; name one of them, or add it to regions with its ledger`)
   }
   const own = named(options.region, 'region')
   const origin = options.origin === undefined ? undefined : named(options.origin, 'origin')
@@ -134,27 +134,27 @@ export function resolveEdge(options: EdgeOptions): EdgeSettings {
 }
 
 function regionOf(name: string, given: unknown): Region {
-  if (!NAME.test(name)) throw invalid('regions', name, 'is no name of a region: use up to 63 letters, digits, _ and -')
+  if (!NAME.test(name)) throw invalid('regions', name, 'is not a valid region name: use up to 63 letters, digits, _ and -')
   const at = `regions.${name}`
   checkOptions<EdgeRegion>(given, REGION, `edge.${at}`)
   const { ledger: ledgerTier, tiers = [ledgerTier] } = given
-  if (!isTier(ledgerTier)) throw invalid(`${at}.ledger`, ledgerTier, 'is not a tier: give one that keeps a ledger, such as redis({ url })')
+  if (!isTier(ledgerTier))
+    throw invalid(`${at}.ledger`, ledgerTier, 'is not a tier: give one that can hold a ledger, such as redis({ url })')
   if (!Array.isArray(tiers) || tiers.length === 0) throw invalid(`${at}.tiers`, tiers, 'is not a list of tiers: give one, or leave it out')
   for (const [index, tier] of tiers.entries()) {
     if (!isTier(tier))
       throw invalid(`${at}.tiers[${index}]`, tier, 'is not a tier outside memory: give redis({ url }), or memcached({ servers })')
-    if (tiers.indexOf(tier) !== index) throw invalid(`${at}.tiers[${index}]`, tier.name, 'is there twice: name it once')
+    if (tiers.indexOf(tier) !== index) throw invalid(`${at}.tiers[${index}]`, tier.name, 'is given twice: name it once')
   }
-  for (const tier of [ledgerTier, ...tiers])
-    if (isEdge(tier)) throw invalid(at, 'edge', 'is an edge itself: name the tiers that the region has, and not what is made of them')
+  for (const tier of [ledgerTier, ...tiers]) if (isEdge(tier)) throw invalid(at, 'edge', 'is itself an edge: name the tiers of the region')
   const { ledger } = ledgerTier
-  if (ledger === undefined) throw invalid(`${at}.ledger`, ledgerTier.name, 'cannot keep a ledger: give redis({ url }) or postgres({ url })')
+  if (ledger === undefined) throw invalid(`${at}.ledger`, ledgerTier.name, 'cannot hold a ledger: give redis({ url }) or postgres({ url })')
   const beyond = tiers.find((tier) => REACH.indexOf(tier.scope) > REACH.indexOf(ledger.scope))
   if (beyond !== undefined)
     throw invalid(
       `${at}.ledger`,
       ledgerTier.name,
-      `reaches one ${ledger.scope}, and ${show(beyond.name)} reaches further: nobody could tell which of its entries are valid; give redis({ url }) or postgres({ url })`,
+      `reaches one ${ledger.scope}, and ${show(beyond.name)} reaches further, so it would be unknown which of its entries are valid; give redis({ url }) or postgres({ url })`,
     )
   return { name, tiers, ledgerTier, ledger }
 }
@@ -171,7 +171,7 @@ function checkApart(regions: readonly Region[]): void {
         throw invalid(
           `regions.${region.name}.${what}`,
           place,
-          `is that of ${show(owner.name)} too: each region has stores of its own; where there is one store, there is one region, and no edge is needed`,
+          `is also that of ${show(owner.name)}: each region needs its own stores; with a single store there is only one region, and no edge is needed`,
         )
       }
       owners.set(tier, region)
@@ -187,7 +187,7 @@ const isEdge = (given: unknown): boolean => isTier(given) && given.ledger?.regio
 function atLeast(given: Duration, name: string, least: number): number {
   const ms = parseDuration(given, `edge.${name}`)
   if (ms >= least && Number.isFinite(ms)) return ms
-  throw invalid(name, given, `is not allowed: give at least ${least} ms, and an end`)
+  throw invalid(name, given, `is not allowed: give a finite time of at least ${least} ms`)
 }
 
 export function invalid(name: string, value: unknown, why: string): MillpondError {

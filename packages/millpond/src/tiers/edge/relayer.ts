@@ -71,7 +71,7 @@ export class Relayer {
       warn({
         kind: 'gap',
         region: peer.name,
-        message: `what the region ${show(peer.name)} has invalidated is not known without a gap: everything is forgotten here`,
+        message: `invalidations of the region ${show(peer.name)} may have been missed: everything is dropped here`,
       })
     const change = {
       // Not by `all`, which would end the log: regions that have not read it would forget everything for that, their others for theirs, and so on.

@@ -146,20 +146,20 @@ export class Service {
     const then = standing === 'filling' ? ', and is not read while it is filled' : ''
     const remedy =
       others.length === 0
-        ? 'there is no other; force: true does it all the same, and everything is loaded meanwhile'
-        : `let ${others.map(({ name }) => show(name)).join(' or ')} serve first, or say force: true, and everything is loaded meanwhile`
-    return new MillpondError('LAST_REGION', `edge.${option}: ${show(region.name)} is the last that serves${then}: ${remedy}`)
+        ? 'there is no other; force: true does it anyway, and everything is loaded from the source meanwhile'
+        : `let ${others.map(({ name }) => show(name)).join(' or ')} serve first, or use force: true, and everything is loaded from the source meanwhile`
+    return new MillpondError('LAST_REGION', `edge.${option}: ${show(region.name)} is the last serving region${then}: ${remedy}`)
   }
 }
 
 function busy({ name }: Region): MillpondError {
   return new MillpondError(
     'TIER_FAILED',
-    `edge: another process is changing how ${show(name)} stands, or has died while it did: try again in ${LEASE_MS / 1000} s`,
+    `edge: another process is changing the state of ${show(name)}, or died while doing so: try again in ${LEASE_MS / 1000} s`,
   )
 }
 
 function silent({ name }: Region, cause: unknown): MillpondError {
-  const why = `edge: how ${show(name)} stands could not be changed: its stores do not answer (${reasonOf(cause)}); what does not answer serves nobody`
+  const why = `edge: the state of ${show(name)} could not be changed: its stores do not answer (${reasonOf(cause)}), so it serves no one at the moment`
   return new MillpondError('TIER_FAILED', why, { cause })
 }

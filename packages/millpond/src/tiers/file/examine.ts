@@ -23,7 +23,7 @@ export async function examineFolder(
   await examination.ping(
     at,
     () => tier.read(['examined']),
-    () => 'the folder is damaged, or its disk does not answer: look into the log of the host',
+    () => 'the folder is damaged, or its disk does not answer: check the log of the host',
   )
   return examination.steps
 }

@@ -193,7 +193,7 @@ class FolderTier implements FileTier {
     take: (key: string, offset: number, isOver: boolean) => void,
   ): { readonly offset: number; readonly isAtEnd: boolean } {
     return this.#try(what, () => {
-      if (this.#log !== log) throw this.#isClosed ? closed() : new Error('the folder was exchanged')
+      if (this.#log !== log) throw this.#isClosed ? closed() : new Error('the folder was replaced')
       // It has left meanwhile, and so has what was in it.
       if (!log.holds(segment)) return { offset, isAtEnd: true }
       const now = Date.now()
@@ -272,9 +272,9 @@ class FolderTier implements FileTier {
     try {
       const isSame = log.refresh()
       if (isSame && log.catchUp(STEP_MS) && needsUpkeep(log, this.#settings)) this.#makeRoom(log)
-      if (!isSame) this.#start(log, 'the folder was removed or exchanged: it is opened anew', undefined)
+      if (!isSame) this.#start(log, 'the folder was removed or replaced: it is reopened', undefined)
     } catch (cause) {
-      this.#start(log, 'the folder could not be looked after: it is opened anew', cause)
+      this.#start(log, 'the folder could not be maintained: it is reopened', cause)
     }
   }
 
@@ -291,7 +291,7 @@ class FolderTier implements FileTier {
     this.#isMakingRoom = true
     makeRoom(log, this.#settings, () => this.#log !== log)
       .catch((cause: unknown) =>
-        this.#settings.warn({ kind: 'upkeep', message: `file tier ${show(this.path)}: room could not be made in the background`, cause }),
+        this.#settings.warn({ kind: 'upkeep', message: `file tier ${show(this.path)}: space could not be freed in the background`, cause }),
       )
       .finally(() => {
         this.#isMakingRoom = false

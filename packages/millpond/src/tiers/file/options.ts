@@ -4,7 +4,7 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 
 /** Something an operator should know and no caller must fail for. */
 export interface FileWarning {
-  /** `replaced`: the folder was removed or exchanged. `upkeep`: room could not be made in the background. */
+  /** `replaced`: the folder was removed or exchanged. `upkeep`: space could not be freed in the background. */
   readonly kind: 'replaced' | 'upkeep'
   readonly message: string
   readonly cause?: unknown

@@ -94,10 +94,10 @@ function identityIn(bytes: Buffer, folder: string): Identity {
   if (isOurs && bytes.length === MAGIC.length + ID + 4 && crc32(bytes.subarray(0, -4)) === bytes.readUInt32LE(bytes.length - 4))
     return { id, seed: id.readUInt32LE(0) }
   if (!isOurs && bytes.toString('latin1', 0, FAMILY.length) === FAMILY)
-    throw new MillpondError('SCHEMA_NEWER', `file path: ${show(folder)} was written by a later Millpond: update, or name another folder`)
+    throw new MillpondError('SCHEMA_NEWER', `file path: ${show(folder)} was written by a newer Millpond: update, or name another folder`)
   throw new MillpondError(
     'OPTION_INVALID',
-    `file path: ${MARKER} in ${show(folder)} is damaged or not ours: remove it together with the .millpond files beside it, or name another folder`,
+    `file path: ${MARKER} in ${show(folder)} is damaged or belongs to something else: remove it together with the .millpond files next to it, or name another folder`,
   )
 }
 

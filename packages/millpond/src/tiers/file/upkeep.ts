@@ -50,7 +50,7 @@ export async function scrub(log: Log, settings: FileSettings, isOver: () => bool
   const lock = join(settings.path, LOCK)
   const until = Date.now() + STALE_MS
   while (!take(lock)) {
-    if (Date.now() > until) throw new Error('another process makes room all the while: try again later')
+    if (Date.now() > until) throw new Error('another process is still freeing space: try again later')
     await pause(LOCK_POLL_MS)
   }
   try {

@@ -141,7 +141,7 @@ export class Connection {
     try {
       this.#replies.push(bytes)
     } catch (error) {
-      this.fail(new Error(`it answered what is not the meta protocol: ${isError(error) ? error.message : String(error)}`))
+      this.fail(new Error(`its answer does not follow the meta protocol: ${isError(error) ? error.message : String(error)}`))
       return
     }
     // A few bytes of a large value are no sign of life: a server may not hold a caller by dripping.
@@ -159,7 +159,7 @@ export class Connection {
       return
     }
     const batch = this.#batches[this.#handled]
-    if (batch === undefined) throw new Error('an answer that nobody asked for')
+    if (batch === undefined) throw new Error('an unexpected answer')
     if (typeof reply === 'string' ? !LINES[batch.verb].has(reply) && !reply.startsWith('SERVER_ERROR') : batch.verb !== 'mg')
       throw new Error(`${batch.verb} was answered with ${JSON.stringify(String(reply).slice(0, 80))}`)
     if (batch.replies.push(reply) < batch.count) return
@@ -244,15 +244,15 @@ function greeting(login: string | undefined): string {
 
 /** What keeps the server from being used, if anything: it must have taken the login, know `mn`, and be new enough. */
 function wrongIn(answer: string, expected: Greeting | undefined): string | undefined {
-  if (expected === 'STORED') return answer === 'STORED' ? undefined : 'the user name or the password was refused'
-  if (/unauthenticated/i.test(answer)) return 'it wants a user name and a password'
+  if (expected === 'STORED') return answer === 'STORED' ? undefined : 'the user name or password was rejected'
+  if (/unauthenticated/i.test(answer)) return 'it requires a user name and a password'
   if (expected === 'MN') {
     const shown = JSON.stringify(answer.slice(0, 80))
     return answer === 'MN'
       ? undefined
-      : `it does not know the meta protocol, as Memcached does since ${LEAST.join('.')}: it answered ${shown}`
+      : `it does not support the meta protocol, available since Memcached ${LEAST.join('.')}: it answered ${shown}`
   }
-  return isTooOld(answer) ? `it is ${answer.slice(8, 80)}: the meta protocol is what it is since ${LEAST.join('.')}` : undefined
+  return isTooOld(answer) ? `it is ${answer.slice(8, 80)}: the meta protocol needs at least ${LEAST.join('.')}` : undefined
 }
 
 /** Of what is answered to `version`. A proxy may say what it likes. */

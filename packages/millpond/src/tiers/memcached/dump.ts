@@ -25,7 +25,7 @@ export async function* dump(socket: Socket, { login, commandMs, connectMs }: Con
     for await (const bytes of socket) {
       const lines = (rest + bytes.toString('latin1')).split('\n')
       rest = lines.pop() ?? ''
-      if (rest.length > LONGEST_LINE) throw new Error('the listing has a line without an end')
+      if (rest.length > LONGEST_LINE) throw new Error('the listing has an unterminated line')
       const listed: Listed[] = []
       let isOver = false
       for (const text of lines) {

@@ -35,7 +35,7 @@ async function speak(examination: Examination, at: string, socket: Socket, setti
     !(await examination.ping(
       at,
       () => ask(socket, 'mn\r\n'),
-      () => 'the server accepts and does not answer: look after its host',
+      () => 'the server accepts connections but does not answer: check its host',
     ))
   )
     return
@@ -43,36 +43,36 @@ async function speak(examination: Examination, at: string, socket: Socket, setti
     'server',
     at,
     () => aboutServer(socket),
-    () => 'use Memcached 1.6.10 or later, at a port that is its own',
+    () => 'use Memcached 1.6.10 or later on its own port',
   )
   if (known === undefined) return
   await examination.step(
     'settings',
     at,
     () => aboutSettings(socket, maxItemBytes),
-    () => 'mend -I of the server, or maxItemBytes here',
+    () => 'correct -I on the server, or maxItemBytes here',
   )
 }
 
 async function signIn(socket: Socket, login: string | undefined): Promise<Finding> {
   if (login !== undefined) {
     const answer = await ask(socket, `set auth 0 0 ${Buffer.byteLength(login)}\r\n${login}\r\n`)
-    if (!answer.startsWith('STORED')) throw new Error('user name or password was refused')
+    if (!answer.startsWith('STORED')) throw new Error('the user name or password was rejected')
   }
   const answer = await ask(socket, 'mn\r\n')
-  if (/unauthenticated/i.test(answer)) throw new Error('it wants a user name and a password')
+  if (/unauthenticated/i.test(answer)) throw new Error('it requires a user name and a password')
   return { detail: login === undefined ? 'without a password' : 'with user name and password' }
 }
 
 const notSignedIn = (error: unknown): string =>
-  isError(error) && error.message.startsWith('user name')
-    ? 'mend username and password (-Y names their file on the server)'
-    : isError(error) && error.message.startsWith('it wants')
+  isError(error) && error.message.startsWith('the user name')
+    ? 'correct username and password (-Y names their file on the server)'
+    : isError(error) && error.message.startsWith('it requires')
       ? 'give username and password'
-      : 'the server ends the connection or is silent: it may speak TLS only (tls: true), or have too many clients (-c)'
+      : 'the server closes the connection or is silent: it may accept only TLS (tls: true), or have too many clients (-c)'
 
 async function aboutServer(socket: Socket): Promise<Finding> {
-  if (!(await ask(socket, 'mn\r\n')).startsWith('MN')) throw new Error('it does not know the meta protocol')
+  if (!(await ask(socket, 'mn\r\n')).startsWith('MN')) throw new Error('it does not support the meta protocol')
   const version = (await ask(socket, 'version\r\n')).trim()
   if (isTooOld(version)) throw new Error(`it is ${version.slice(8, 40)}`)
   return { detail: `Memcached ${version.slice(8, 40)}` }
@@ -82,13 +82,13 @@ async function aboutSettings(socket: Socket, maxItemBytes: number): Promise<Find
   const text = await ask(socket, 'stats settings\r\n', 'END\r\n')
   const setting = (name: string): string => new RegExp(`^STAT ${name} (\\S+)`, 'm').exec(text)?.[1] ?? ''
   const [bytes, item] = [Number(setting('maxbytes')), Number(setting('item_size_max'))]
-  if (item > 0 && item < maxItemBytes) throw new Error(`it takes items of ${item} bytes, and up to ${maxItemBytes} are sent to it`)
+  if (item > 0 && item < maxItemBytes) throw new Error(`it accepts items of up to ${item} bytes, but up to ${maxItemBytes} are sent to it`)
   return findings(
     [`${(bytes / 1_048_576).toFixed(0)} MiB`, `items of up to ${item} bytes`],
     [
-      bytes > 0 && bytes <= DEFAULT_BYTES && 'give it memory (-m): 64 MiB is what it has where nobody says more',
-      setting('evictions') === 'off' && 'let it evict (without -M): it refuses writes once it is full',
-      setting('lru_crawler') === 'no' && 'switch its crawler on (-o lru_crawler): clear and scan are walks of it',
+      bytes > 0 && bytes <= DEFAULT_BYTES && 'give it more memory (-m): the default is 64 MiB',
+      setting('evictions') === 'off' && 'allow eviction (without -M): otherwise it rejects writes once it is full',
+      setting('lru_crawler') === 'no' && 'switch its crawler on (-o lru_crawler): clear and scan need it',
     ],
   )
 }

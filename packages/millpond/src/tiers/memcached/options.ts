@@ -136,14 +136,14 @@ function loginOf({ username, password }: MemcachedTierOptions): string | undefin
   if (username === undefined && password === undefined) return undefined
   for (const [name, secret] of Object.entries({ username, password })) {
     if (typeof secret !== 'string' || secret === '' || /[\s\p{Cc}]/u.test(secret))
-      throw new MillpondError('OPTION_INVALID', `memcached ${name}: is not a text without spaces: give both username and password`)
+      throw new MillpondError('OPTION_INVALID', `memcached ${name}: is not a string without spaces: give both username and password`)
   }
   return `${username} ${password}`
 }
 
 function positive(value: Duration, name: string): number {
   const ms = parseDuration(value, `memcached ${name}`)
-  return ms > 0 && ms <= 2 ** 31 - 1 ? ms : invalid(name, value, 'is not a time to wait: give at least 1 ms')
+  return ms > 0 && ms <= 2 ** 31 - 1 ? ms : invalid(name, value, 'is not a waiting time: give at least 1 ms')
 }
 
 function whole(value: unknown, name: string, least: number, most: number): number {

@@ -52,7 +52,7 @@ export class Replies {
   #next(chunk: Buffer, at: number): number {
     const end = chunk.indexOf(NEWLINE, at)
     if (end < 0) {
-      if (chunk.length - at > LONGEST_LINE) throw new Error(`a line of over ${LONGEST_LINE} bytes`)
+      if (chunk.length - at > LONGEST_LINE) throw new Error(`a line of more than ${LONGEST_LINE} bytes`)
       // A copy: the rest of the chunk must not be held by some bytes of it.
       this.#line = Buffer.from(chunk.subarray(at))
       return chunk.length
@@ -90,7 +90,7 @@ export class Replies {
 
   #end(valueAndLineEnd: Buffer): void {
     const length = valueAndLineEnd.length - 2
-    if (valueAndLineEnd[length] !== RETURN || valueAndLineEnd[length + 1] !== NEWLINE) throw new Error('a value without its end')
+    if (valueAndLineEnd[length] !== RETURN || valueAndLineEnd[length + 1] !== NEWLINE) throw new Error('a truncated value')
     this.#take(valueAndLineEnd.subarray(0, length))
   }
 }
@@ -107,7 +107,7 @@ function sizeIn(chunk: Buffer, from: number, to: number): number {
     const digit = (chunk[at] ?? 0) - ZERO
     if (digit < 0 || digit > 9) throw new Error('a size that is not a number')
     size = size * 10 + digit
-    if (size > LARGEST_VALUE) throw new Error(`a value of over ${LARGEST_VALUE} bytes`)
+    if (size > LARGEST_VALUE) throw new Error(`a value of more than ${LARGEST_VALUE} bytes`)
   }
   if (at === from) throw new Error('a value without a size')
   return size

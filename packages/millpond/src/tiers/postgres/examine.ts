@@ -50,7 +50,7 @@ const optionsOf = (ssl: unknown): ConnectionOptions => (typeof ssl === 'object' 
 async function askForTls(socket: Socket): Promise<void> {
   socket.write(SSL_REQUEST)
   const [answer]: unknown[] = await once(socket, 'data')
-  if (!Buffer.isBuffer(answer) || answer[0] !== 0x53) throw new Error('the server says that it has no TLS (ssl = off)')
+  if (!Buffer.isBuffer(answer) || answer[0] !== 0x53) throw new Error('the server has no TLS (ssl = off)')
 }
 
 async function speak(examination: Examination, at: string, client: Listening, settings: PostgresSettings): Promise<void> {
@@ -60,7 +60,7 @@ async function speak(examination: Examination, at: string, client: Listening, se
     !(await examination.ping(
       at,
       () => client.query('SELECT 1'),
-      () => 'the server accepts and does not answer: look after its host',
+      () => 'the server accepts connections but does not answer: check its host',
     ))
   )
     return
@@ -78,17 +78,17 @@ async function signIn(client: Listening): Promise<Finding> {
 function notSignedIn(error: unknown): string {
   switch (codeIn(error)) {
     case '28P01':
-      return 'user name or password is wrong: mend them (in a URL percent-encoded)'
+      return 'user name or password is wrong: correct them (percent-encoded in a URL)'
     case '28000':
-      return 'pg_hba.conf of the server lets this user not in from here, or only with TLS: add a line there, or set sslmode'
+      return 'pg_hba.conf on the server does not allow this user from here, or only with TLS: add a line there, or set sslmode'
     case '3D000':
-      return 'there is no such database: make it (CREATE DATABASE), or mend its name'
+      return 'there is no such database: create it (CREATE DATABASE), or correct its name'
     case '53300':
-      return 'all connections are taken: raise max_connections, lower poolSize, or put a pooler before it'
+      return 'all connections are in use: raise max_connections, lower poolSize, or use a connection pooler'
     case '57P03':
-      return 'the server is starting or stopping: wait, then look into its log'
+      return 'the server is starting or stopping: wait, then check its log'
     default:
-      return 'look into the log of the server: it says why it ended the connection'
+      return 'check the log of the server: it says why it closed the connection'
   }
 }
 
@@ -98,7 +98,7 @@ async function aboutServer(client: Listening): Promise<Finding> {
     "SELECT current_setting('server_version_num') a, current_setting('server_version') b, pg_is_in_recovery() c, current_setting('transaction_read_only') d",
   )
   if (Number(number) < LEAST) throw new Error(`it is version ${version}`)
-  if (standby === 'true') throw new Error('it is a standby, which takes no writes')
+  if (standby === 'true') throw new Error('it is a standby, which accepts no writes')
   if (readOnly === 'on') throw new Error('it is read-only')
   return { detail: `PostgreSQL ${version}` }
 }
@@ -116,16 +116,16 @@ async function aboutSettings(client: Listening, { schema, install, poolSize }: P
   )
   if (isThere === 'true' && mayUse !== 'true') throw new Error(`the user may not use the schema ${schema}`)
   if (isThere !== 'true' && !(install && mayMake === 'true'))
-    throw new Error(`the schema ${schema} is not there, and this user does not make it`)
+    throw new Error(`the schema ${schema} does not exist, and this user may not create it`)
   return findings(
     [
-      isThere === 'true' ? `schema ${schema}` : `schema ${schema} will be made`,
-      `${most} connections, ${poolSize + 1} of them ours`,
+      isThere === 'true' ? `schema ${schema}` : `schema ${schema} will be created`,
+      `${most} connections, ${poolSize + 1} of them used by this pool`,
       `synchronous_commit ${commit}`,
     ],
     [
-      vacuum !== 'on' && 'switch autovacuum on: a cache rewrites its rows all the time',
-      Number(most) < 4 * (poolSize + 1) && 'raise max_connections: a few processes of this pool take all there are',
+      vacuum !== 'on' && 'switch autovacuum on: a cache rewrites its rows constantly',
+      Number(most) < 4 * (poolSize + 1) && 'raise max_connections: a few processes with this pool size use all of them',
     ],
   )
 }
@@ -133,7 +133,7 @@ async function aboutSettings(client: Listening, { schema, install, poolSize }: P
 const notSuited = (error: unknown): string =>
   isError(error) && error.message.includes('may not use')
     ? 'run postgresGrants({ role }) as the owner of the schema'
-    : 'run postgresSchema() as an owner, or give this user CREATE on the database and leave install on'
+    : 'run postgresSchema() as the owner, or grant this user CREATE on the database and leave install on'
 
 /** The first row, as texts. */
 async function row(client: Listening, text: string): Promise<readonly string[]> {

@@ -14,18 +14,19 @@ const INSTALL_MS = 30_000
 export async function checkServer(client: PostgresClient, settings: PostgresSettings): Promise<void> {
   const { connectMs, install, schema, bounds } = settings
   const [state] = await ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
-  if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a master that was demoted')
+  if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a demoted primary')
   let version = await versionOf(client, settings)
   if ((version === undefined || version < SCHEMA_VERSION) && install) version = await installSchema(client, settings)
-  if (version === undefined) throw new Error(`the schema "${schema}" is not there: run postgresSchema() as its owner, or set install: true`)
+  if (version === undefined)
+    throw new Error(`the schema "${schema}" does not exist: run postgresSchema() as its owner, or set install: true`)
   if (version < SCHEMA_VERSION)
     throw new Error(
-      `the schema "${schema}" has version ${version}, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema() as its owner`,
+      `the schema "${schema}" has version ${version}, but this Millpond needs ${SCHEMA_VERSION}: run postgresSchema() as its owner`,
     )
   if (version > SCHEMA_VERSION) {
     throw new MillpondError(
       'SCHEMA_NEWER',
-      `[postgres] the schema "${schema}" has version ${version}, this Millpond knows ${SCHEMA_VERSION}: update it, or use another schema`,
+      `[postgres] the schema "${schema}" has version ${version}, but this Millpond supports only ${SCHEMA_VERSION}: update it, or use another schema`,
     )
   }
   if (bounds !== undefined) await checkBounds(client, settings, bounds)

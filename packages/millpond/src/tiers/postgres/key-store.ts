@@ -108,7 +108,7 @@ function checkTable(table: unknown): string {
   if (typeof table === 'string' && TABLE.test(table)) return table
   throw new MillpondError(
     'OPTION_INVALID',
-    `postgresKeyStore.table: ${show(table)} is not a table's name: use lower-case letters, digits and "_", with a schema and a dot in front if need be`,
+    `postgresKeyStore.table: ${show(table)} is not a table name: use lower-case letters, digits and "_", optionally with a schema and a dot in front`,
   )
 }
 

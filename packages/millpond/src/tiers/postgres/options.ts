@@ -88,8 +88,8 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
     throw new MillpondError(
       'OPTION_INVALID',
       url === undefined
-        ? `postgres: where is the server? Give url (${FORM}) or pool`
-        : 'postgres pool: is given beside url: use one or the other',
+        ? `postgres: no server is given: give url (${FORM}) or pool`
+        : 'postgres pool: is given together with url: use only one of them',
     )
   }
   if (url !== undefined) checkUrl(url)
@@ -135,11 +135,11 @@ function placesOf({ url: text, pool, schema = 'millpond' }: PostgresTierOptions)
 
 function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {
   if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function' || typeof pool.on !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is not a pool of pg: pass new pg.Pool(...), or use url`)
+    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is not a pg pool: pass new pg.Pool(...), or use url`)
   }
   for (const name of ['tls', 'poolSize'] as const) {
     if (options[name] === undefined) continue
-    throw new MillpondError('OPTION_INVALID', `postgres ${name}: is given beside pool, which has its own: set it there, or use url`)
+    throw new MillpondError('OPTION_INVALID', `postgres ${name}: is given together with pool, which has its own: set it there, or use url`)
   }
 }
 

@@ -38,7 +38,7 @@ export function parseUrl(text: string): { address: Address; db: number | undefin
   const scheme = /^(redis|valkey)(s?):$/.exec(url.protocol)
   if (scheme === null) return wrong(`begins with ${show(url.protocol)}, not redis: or rediss:`)
   if (url.hostname === '') return wrong('names no host')
-  if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not understood')
+  if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not supported')
   const path = url.pathname === '' || url.pathname === '/' ? undefined : url.pathname.slice(1)
   if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is not a number`)
   const decode = (part: string, name: string): string => {
@@ -68,7 +68,7 @@ export function byName(options: {
   const { host = '127.0.0.1', port = 6379, path } = options
   if (path !== undefined) {
     if (typeof path !== 'string' || path === '')
-      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is not a file name of a socket`)
+      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is not the file name of a socket`)
     return { path }
   }
   return { host: checkHost(host, 'host'), port: checkPort(port, 'port') }

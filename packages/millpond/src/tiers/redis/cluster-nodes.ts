@@ -73,7 +73,7 @@ export class ClusterNodes {
     const server = this.#map?.owners[slot]
     if (server !== undefined) return server
     this.trouble()
-    throw new Error(`nobody serves the slot ${slot}`)
+    throw new Error(`no server serves the slot ${slot}`)
   }
 
   /** A server said where the slot is: remembered, where it is there to stay. */
@@ -123,7 +123,7 @@ export class ClusterNodes {
     const reply = await this.node(server).exchange('read the slots', 'TIER_FAILED', (wire) => wire.call('CLUSTER', ['SLOTS']))
     const map = readSlots(reply, addressOf(server).host)
     if (map === undefined)
-      throw failed('TIER_FAILED', 'read the slots', new Error(`${server} serves no slots: it belongs to no cluster yet`))
+      throw failed('TIER_FAILED', 'read the slots', new Error(`${server} serves no slots: it is not part of a cluster yet`))
     return map
   }
 

@@ -93,7 +93,7 @@ export class ClusterConnection implements Connection {
       if (!(error instanceof MillpondError)) throw error
       expired = error
     }
-    for (const index of open) answers[index] = expired ?? failed(code, what, new Error('sent from one server to the next too often'))
+    for (const index of open) answers[index] = expired ?? failed(code, what, new Error('redirected too many times'))
     if (answers.every((answer) => answer instanceof MillpondError)) throw answers[0]
     // What comes late changes nothing that was answered.
     return [...answers]
@@ -214,5 +214,5 @@ export class ClusterConnection implements Connection {
 
 /** Whoever asked has been told that it failed: so it is not sent. */
 function inTime(isOver: () => boolean): void {
-  if (isOver()) throw new Error('the connection came too late')
+  if (isOver()) throw new Error('the connection took too long')
 }

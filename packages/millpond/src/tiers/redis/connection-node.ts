@@ -63,7 +63,7 @@ export class NodeConnection implements Connection {
       const onNext = (): Promise<T> =>
         this.#nextWire().then((next) => {
           // Whoever asked has been told that it failed: so it is not sent.
-          if (isOver) throw new Error('the connection came too late')
+          if (isOver) throw new Error('the connection took too long')
           return talk(next)
         })
       const done = (answer: T): void => {

@@ -70,7 +70,7 @@ async function speak(
       !(await examination.ping(
         at,
         () => client.ping(),
-        () => 'the server accepts and does not answer: look whether a script or a large command holds it up',
+        () => 'the server accepts connections but does not answer: check whether a script or a large command blocks it',
       ))
     )
       return
@@ -100,14 +100,14 @@ async function signIn(client: RedisClient, { db, address }: RedisSettings, troub
 
 function notSignedIn(error: unknown): string {
   const said = isError(error) ? error.message : String(error)
-  if (/NOAUTH/.test(said)) return 'the server wants a password: give username and password, or redis://user:password@host'
-  if (/WRONGPASS|invalid password/i.test(said)) return 'user name or password is wrong: mend them (in a URL percent-encoded)'
+  if (/NOAUTH/.test(said)) return 'the server requires a password: give username and password, or redis://user:password@host'
+  if (/WRONGPASS|invalid password/i.test(said)) return 'user name or password is wrong: correct them (percent-encoded in a URL)'
   if (/without any password configured/i.test(said))
     return 'the server has no password: leave it out, or set one there (requirepass, ACL SETUSER)'
-  if (/NOPERM/.test(said)) return 'the user may not: the documentation of redis() lists what its ACL needs'
-  if (/DB index/i.test(said)) return 'there is no such database: mend db, or raise "databases" of the server'
-  if (/MISCONF|LOADING/.test(said)) return 'the server is not ready: look into its log'
-  return 'the server ends the connection: it may speak TLS only (rediss://), have too many clients (maxclients), or be in protected mode'
+  if (/NOPERM/.test(said)) return 'the user lacks permission: the documentation of redis() lists the ACL rules it needs'
+  if (/DB index/i.test(said)) return 'there is no such database: correct db, or raise "databases" of the server'
+  if (/MISCONF|LOADING/.test(said)) return 'the server is not ready: check its log'
+  return 'the server closes the connection: it may accept only TLS (rediss://), have too many clients (maxclients), or be in protected mode'
 }
 
 async function aboutServer(client: RedisClient, isCluster: boolean): Promise<Finding> {
@@ -117,7 +117,7 @@ async function aboutServer(client: RedisClient, isCluster: boolean): Promise<Fin
   const role = field(replication, 'role')
   const mode = field(about, 'redis_mode') ?? field(about, 'server_mode')
   if (isBelow(version)) throw new Error(`it is version ${version}`)
-  if (!isCluster && role === 'slave') throw new Error('it is a replica, which takes no writes')
+  if (!isCluster && role === 'slave') throw new Error('it is a replica, which accepts no writes')
   if (isCluster !== (mode === 'cluster')) throw new Error(isCluster ? 'it is not a node of a cluster' : 'it is a node of a cluster')
   if (isCluster) {
     const state = field(String(await client.callBuffer('CLUSTER', ['INFO'])), 'cluster_state')
@@ -130,9 +130,9 @@ function notRight(error: unknown): string {
   const said = isError(error) ? error.message : String(error)
   if (said.startsWith('it is version')) return `use Redis ${LEAST.join('.')} or later, or Valkey`
   if (said.includes('replica')) return 'name the master, or give sentinels and name'
-  if (said.includes('is not a node')) return 'give url, or host and port, in place of cluster'
-  if (said.includes('is a node')) return 'give cluster: [{ host, port }] in place of one server'
-  if (said.includes('its state')) return 'some slots are served by nobody: bring back the masters that are away (CLUSTER NODES)'
+  if (said.includes('is not a node')) return 'give url, or host and port, instead of cluster'
+  if (said.includes('is a node')) return 'give cluster: [{ host, port }] instead of one server'
+  if (said.includes('its state')) return 'some slots are not served: bring back the missing masters (CLUSTER NODES)'
   return 'let the user run INFO (+info), and in a cluster CLUSTER INFO (+cluster|info)'
 }
 
@@ -142,14 +142,14 @@ async function aboutSettings(client: RedisClient): Promise<Finding> {
   const policy = field(memory, 'maxmemory_policy') ?? 'unknown'
   const keeps = field(persistence, 'aof_enabled') === '1' ? 'an append-only file' : 'snapshots at most'
   return findings(
-    [limit === 0 ? 'no limit of memory' : `${mib(used)} of ${mib(limit)} MiB used`, policy, `kept over a restart by ${keeps}`],
+    [limit === 0 ? 'no memory limit' : `${mib(used)} of ${mib(limit)} MiB used`, policy, `kept across restarts by ${keeps}`],
     [
-      limit === 0 && 'set maxmemory: without it the server grows until its host ends it',
+      limit === 0 && 'set maxmemory: without it the server grows until the host kills it',
       limit > 0 && policy === 'noeviction' && 'set maxmemory-policy to volatile-lru: with noeviction writes fail once it is full',
       policy.startsWith('allkeys') &&
-        'prefer a volatile-* policy: the record of the ledger has no TTL, and where it is evicted everything is loaded again',
+        'prefer a volatile-* policy: the record of the ledger has no TTL, and if it is evicted everything is reloaded',
       limit > 0 && used > limit * NEARLY_FULL && policy === 'noeviction' && 'it is nearly full: raise maxmemory',
-      field(persistence, 'rdb_last_bgsave_status') === 'err' && 'its last snapshot failed, so it may refuse writes: look into its log',
+      field(persistence, 'rdb_last_bgsave_status') === 'err' && 'its last snapshot failed, so it may reject writes: check its log',
     ],
   )
 }

@@ -125,7 +125,7 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   const cluster = options.cluster === undefined ? undefined : hostList(options.cluster, 'cluster', 6379)
   const db = checkDb(options.db ?? fromUrl?.db ?? client?.options.db ?? 0)
   if (cluster !== undefined && db !== 0) {
-    throw new MillpondError('OPTION_INVALID', `redis db: ${db} is not there in a cluster, which has database 0 alone: use keyPrefix`)
+    throw new MillpondError('OPTION_INVALID', `redis db: ${db} does not exist in a cluster, which has only database 0: use keyPrefix`)
   }
   const address = fromUrl?.address ?? group ?? byName(options)
   return {
@@ -157,7 +157,7 @@ function checkWay(options: RedisTierOptions): void {
   // Host and port go together; with a path they mean nothing.
   if (way === undefined || other === undefined || way === 'host' || way === 'port') return
   const shown = other === 'client' ? '' : `${show(options[other])} `
-  throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given beside ${way}: use one or the other`)
+  throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given together with ${way}: use only one of them`)
 }
 
 function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClient): RedisClient {
@@ -165,21 +165,21 @@ function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClie
   if (typeof client?.duplicate !== 'function') {
     throw new MillpondError(
       'OPTION_INVALID',
-      `redis client: ${show(typeof client)} is not a client: pass new Redis(...) of ioredis or createClient(...) of node-redis, or use url`,
+      `redis client: ${show(typeof client)} is not a client: pass new Redis(...) from ioredis or createClient(...) from node-redis, or use url`,
     )
   }
   const isOfNodeRedis = isNodeRedis(client)
   if (isOfNodeRedis ? isGroup(client) : 'isCluster' in client && client.isCluster) {
     throw new MillpondError(
       'OPTION_INVALID',
-      'redis client: is one of a cluster or of sentinels, which sends commands again by itself: pass a client of one server, or give cluster or sentinels',
+      'redis client: belongs to a cluster or sentinels and resends commands by itself: pass a client of a single server, or give cluster or sentinels',
     )
   }
   if (own !== undefined)
-    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
+    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given together with client, whose options apply: set it there`)
   if (isOfNodeRedis) return likeNodeRedis(client)
   if ('callBuffer' in client) return client
-  throw new MillpondError('OPTION_INVALID', 'redis client: is neither of ioredis nor of node-redis: use url')
+  throw new MillpondError('OPTION_INVALID', 'redis client: is from neither ioredis nor node-redis: use url')
 }
 
 function sentinelGroup(options: RedisTierOptions): Address | undefined {
@@ -187,11 +187,11 @@ function sentinelGroup(options: RedisTierOptions): Address | undefined {
   if (sentinels === undefined) {
     const odd = (['name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const).find((one) => options[one] !== undefined)
     if (odd === undefined) return undefined
-    throw new MillpondError('OPTION_INVALID', `redis ${odd}: means nothing without sentinels: give sentinels: [{ host, port }]`)
+    throw new MillpondError('OPTION_INVALID', `redis ${odd}: has no effect without sentinels: give sentinels: [{ host, port }]`)
   }
   const hosts = hostList(sentinels, 'sentinels', 26_379)
   if (typeof name !== 'string' || name === '') {
-    throw new MillpondError('OPTION_INVALID', `redis name: ${show(name)} is not what sentinels call a master: give one such as 'mymaster'`)
+    throw new MillpondError('OPTION_INVALID', `redis name: ${show(name)} is not a valid master name: give one such as 'mymaster'`)
   }
   const { tls: sentinelTLS } = tls(sentinelTls, 'sentinelTls')
   return {

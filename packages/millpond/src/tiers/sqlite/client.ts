@@ -58,7 +58,7 @@ export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined):
       ? 'this Node has no node:sqlite'
       : driver === 'libsql'
         ? 'libsql is not installed'
-        : 'neither libsql nor node:sqlite is there'
+        : 'neither libsql nor node:sqlite is available'
   throw new MillpondError(
     'OPTION_INVALID',
     `sqlite driver: ${missing} (Node ${process.versions.node}): run "npm install libsql", or pass better-sqlite3's class as "driver"`,

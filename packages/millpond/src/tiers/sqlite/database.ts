@@ -98,7 +98,7 @@ export class Database {
       } catch (cause) {
         this.settings.warn({
           kind: 'close',
-          message: 'the log of the cache file stays beside it; whoever opens it next continues from it',
+          message: 'the WAL file of the cache file is kept; the next process to open it continues from there',
           cause,
         })
       }
@@ -125,7 +125,7 @@ export class Database {
         // A statement that met a lock may be stuck half way: its handle goes, and it with it.
         else if (failure === 'busy' && !(error instanceof LockHeld)) this.#forget()
       }
-      if (rounds > 10_000) throw failed(code, `${what}: the file is being replaced over and over`, undefined)
+      if (rounds > 10_000) throw failed(code, `${what}: the file keeps being replaced`, undefined)
       // Random, and longer with each round: so that many waiting processes do not come back together.
       await pause(Math.random() * Math.min(20, 1 + rounds * 2))
     }
@@ -144,7 +144,7 @@ export class Database {
       this.#forget()
       this.settings.warn({
         kind: 'replaced',
-        message: `the cache file ${this.settings.path} was replaced by somebody: the new one is used, with new epochs`,
+        message: `the cache file ${this.settings.path} was replaced: the new one is used, with new epochs`,
       })
     }
     this.#file ??= openFile(this.#driver, this.settings)

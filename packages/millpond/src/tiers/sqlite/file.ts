@@ -115,7 +115,7 @@ export function setAside(settings: SqliteSettings, path: string, identity: strin
   }
   settings.warn({
     kind: 'corrupt',
-    message: `the cache file ${show(path)} was corrupt: it is kept as ${show(aside)} and a new one takes its place`,
+    message: `the cache file ${show(path)} was corrupt: it is kept as ${show(aside)} and replaced by a new one`,
     cause,
   })
 }
@@ -155,15 +155,12 @@ function checkOwner(handle: SqliteHandle, path: string): void {
   const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
   const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
   if (owner !== APPLICATION_ID && tables > 0) {
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `sqlite path: ${show(path)} is the database of another program: give the cache a file of its own`,
-    )
+    throw new MillpondError('OPTION_INVALID', `sqlite path: ${show(path)} is the database of another program: give the cache its own file`)
   }
   if (owner === APPLICATION_ID && version > SCHEMA_VERSION) {
     throw new MillpondError(
       'SCHEMA_NEWER',
-      `sqlite path: ${show(path)} has schema version ${version}, this Millpond knows ${SCHEMA_VERSION}: update Millpond, or choose another file`,
+      `sqlite path: ${show(path)} has schema version ${version}, but this Millpond supports only ${SCHEMA_VERSION}: update Millpond, or choose another file`,
     )
   }
 }

@@ -74,7 +74,7 @@ export function resolveSqlite(options: SqliteOptions): SqliteSettings {
   if (busyMs > MAX_BUSY_MS) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `sqlite busyTimeout: ${show(options.busyTimeout)} blocks the event loop too long: at most ${MAX_BUSY_MS} ms; "deadline" says how long to keep trying`,
+      `sqlite busyTimeout: ${show(options.busyTimeout)} blocks the event loop for too long: give at most ${MAX_BUSY_MS} ms; "deadline" sets how long to keep trying`,
     )
   }
   const synchronous = options.synchronous ?? 'normal'

@@ -29,8 +29,8 @@ const OPTIONS: Shape<WitnessOptions> = {
   signingKey: checkedElsewhere,
   checkpointEvery: whole(1),
   reads: check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1'),
-  onCheckpoint: fn('a function that keeps a checkpoint'),
-  onWarning: fn('a function that is told of a failure'),
+  onCheckpoint: fn('a function that stores a checkpoint'),
+  onWarning: fn('a function that receives a failure'),
 }
 
 /**
@@ -121,6 +121,6 @@ function open(tier: Tier, { path, signingKey, checkpointEvery = 1000, onCheckpoi
   try {
     return new Chain({ folder: path, tier: tier.name, every: checkpointEvery, key, onCheckpoint })
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `witnessed: the log in ${show(path)} cannot be begun: ${reasonOf(cause)}`, { cause })
+    throw new MillpondError('OPTION_INVALID', `witnessed: the log in ${show(path)} cannot be started: ${reasonOf(cause)}`, { cause })
   }
 }

@@ -82,7 +82,7 @@ function inputs(path: string, { publicKey, checkpoints = [] }: VerifyWitnessOpti
   if (!Array.isArray(checkpoints) || !checkpoints.every(isCheckpoint))
     throw new MillpondError(
       'OPTION_INVALID',
-      `verifyWitness.checkpoints: ${show(checkpoints)} is not a list of checkpoints: give what onCheckpoint was told`,
+      `verifyWitness.checkpoints: ${show(checkpoints)} is not a list of checkpoints: give those passed to onCheckpoint`,
     )
   try {
     const names = readdirSync(path)
@@ -109,7 +109,7 @@ async function checkLog(
   let fault: string | undefined
   let torn: string | undefined
   for await (const text of createInterface({ input: createReadStream(file) })) {
-    if (torn !== undefined) fault ??= `line ${lines} is not one`
+    if (torn !== undefined) fault ??= `line ${lines} is not valid`
     const line = parse(text)
     if (line === undefined) {
       torn = text
@@ -125,7 +125,7 @@ async function checkLog(
     }
     for (const point of kept.filter((one) => one.log === log && one.number === line.n)) {
       reached.add(`${log} ${line.n}`)
-      if (point.hash !== h) fault ??= `line ${lines} is not what it was at the checkpoint`
+      if (point.hash !== h) fault ??= `line ${lines} differs from the checkpoint`
     }
     if (line.t === 'begin') tier = line.tier ?? ''
     if (line.t === 'stored' && line.k !== undefined && line.d !== undefined) {

@@ -108,7 +108,7 @@ describe('an experiment over shares of the keys', () => {
     await play(one, 15 * MINUTE, () => Math.floor(one.clock.now() / (4 * MINUTE)))
     expect(experiment.result()).toMatchObject({ phase: 'ended', ended: 'harm', verdict: 'harm', winner: 'a minute' })
     expect(ended).toEqual([experiment.result().text])
-    expect(experiment.result().text).toMatch(/^five does harm: about \d+\.\d % of the reads are stale: 2\.0 % are tolerated$/)
+    expect(experiment.result().text).toMatch(/^five does harm: about \d+\.\d % of reads are stale: 2\.0 % are tolerated$/)
   })
 
   it('ends by itself where an arm loads more than is tolerated', async () => {
@@ -131,7 +131,7 @@ describe('an experiment over shares of the keys', () => {
       one.clock.advance(40)
     }
     expect(experiment.result()).toMatchObject({ verdict: 'not_enough_data' })
-    expect(experiment.result().text).toContain('their calls say one themselves')
+    expect(experiment.result().text).toContain('because their calls set one')
   })
 
   it('has an arm refresh ahead, and not the other', async () => {
@@ -180,7 +180,7 @@ describe('an experiment over shares of the keys', () => {
     const experiment = begin(one, { maxRun: '1h' })
     one.clock.advance(30 * MINUTE)
     expect(experiment.result()).toMatchObject({ verdict: 'not_enough_data', phase: 'measuring' })
-    expect(experiment.result().text).toBe('not enough data: 0 reads of an arm were seen: 1000 are needed')
+    expect(experiment.result().text).toBe('not enough data: 0 reads of an arm so far: 1000 are needed')
     one.clock.advance(60 * MINUTE)
     expect(experiment.result()).toMatchObject({ ended: 'over', verdict: 'not_enough_data' })
   })
@@ -205,7 +205,7 @@ describe('an experiment in shadow caches', () => {
     const experiment = begin(one, { arms, minRun: '1m' })
     await play(one, 5 * MINUTE)
     expect(experiment.result()).toMatchObject({ verdict: 'not_enough_data' })
-    expect(experiment.result().text).toContain('no entry had to leave')
+    expect(experiment.result().text).toContain('no shadow cache has evicted an entry')
   })
 
   it('ends where memory is not any more what it was', async () => {
@@ -229,9 +229,9 @@ describe('what cannot be', () => {
           { name: 'b', share: 0.9 },
         ],
       },
-      'sum up to 1.8',
+      'add up to 1.8',
     ],
-    ['a share of nothing', { arms: [{ name: 'a' }, { name: 'b', share: 0.01 }] }, 'too small to say anything'],
+    ['a share of nothing', { arms: [{ name: 'a' }, { name: 'b', share: 0.01 }] }, 'too small for a result'],
     ['a time to live of 0', { arms: [{ name: 'a' }, { name: 'b', settings: { ttl: 0 } }] }, 'a duration above 0'],
     ['a setting that is none', { arms: [{ name: 'a' }, { name: 'b', settings: { tll: '5m' } as never }] }, 'tll'],
     [

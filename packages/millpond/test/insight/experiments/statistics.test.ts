@@ -283,7 +283,7 @@ describe('before and after a change', () => {
 
   it('calls half as many misses again harm, and says by how much', () => {
     for (let seed = 1; seed <= 20; seed++)
-      expect(changed(seed, 1.5)?.harm).toMatch(/^\d+\.\d % of the reads miss that would hit: 1\.0 % are tolerated$/)
+      expect(changed(seed, 1.5)?.harm).toMatch(/^\d+\.\d % of reads miss that would otherwise hit: 1\.0 % are tolerated$/)
   })
 
   it('calls nothing harm where nothing has changed, and keeps fewer misses', () => {

@@ -150,7 +150,7 @@ describe('predictive loading', () => {
     expect(one.loads.length).toBeGreaterThan(before)
     expect(() => one.insight.loadAhead('shop', 'no' as never)).toThrow(/loadAhead/)
     const without = set({ usage: false, isLoading: false })
-    expect(() => without.insight.loadAhead('shop', true)).toThrow(/nothing is predicted of "shop"/)
+    expect(() => without.insight.loadAhead('shop', true)).toThrow(/there is no prediction for "shop"/)
   })
 
   it('begins anew with another memory: what was learnt of the old one says nothing of the new one', async () => {
