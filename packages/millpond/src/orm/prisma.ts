@@ -105,7 +105,8 @@ function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | u
     queryRaw: (query: SqlQuery) => {
       let isMixed = false
       const run = (): Promise<SqlRows> => {
-        isMixed = isOne && open > 0
+        // It may have asked other tiers first, and a transaction have begun meanwhile.
+        isMixed = isOne && (open > 0 || one.transaction !== undefined)
         return inner.queryRaw(query)
       }
       return session().send(query, wish(), run, { rows: ROWS.rows, pack: (answer) => (isMixed ? undefined : answer) })

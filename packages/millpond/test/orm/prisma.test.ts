@@ -8,7 +8,7 @@ import Sqlite from 'libsql'
 import ts from 'typescript'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
-import { prismaCache } from '../../src/orm/prisma.ts'
+import { type OrmOptions, prismaCache } from '../../src/orm/prisma.ts'
 import { describeWith } from '../services/index.ts'
 import { typeFaults } from '../strict-types.ts'
 import { openPostgres } from './databases.ts'
@@ -282,6 +282,42 @@ describe('a driver adapter with one connection for all', () => {
     expect(await Promise.all([name(), name()])).toEqual(['Lost', 'Lost'])
     await (tx === undefined ? send('ROLLBACK') : tx.rollback())
     expect([await name(), await name(), cache.stats().hits]).toEqual(['Ada', 'Ada', 1])
+    await cache.close()
+    db.close()
+  })
+
+  it.each([
+    ['by the adapter', false],
+    ['by hand', true],
+  ])('keeps nothing of a read that asked other tiers first, when a transaction had begun meanwhile %s', async (_, isByHand) => {
+    const db = new Sqlite(':memory:')
+    db.exec("CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ada')")
+    const cache = createCache()
+    let goOn = (): void => undefined
+    const others = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const getOrSet: OrmOptions['cache']['getOrSet'] = async (...given) => {
+      await others
+      return cache.getOrSet(...given)
+    }
+    const orm = prismaCache({ cache: { getOrSet, changes: cache.changes, transaction: (...given) => cache.transaction(...given) } })
+    const inner = adapterOf(db)
+    const adapter = (await orm.adapter(inner).connect()) as Awaited<ReturnType<typeof inner.connect>>
+    const send = (sql: string) => adapter.executeRaw({ sql, args: [], argTypes: [] } as never)
+    const name = () =>
+      orm.cached(TTL, async () => {
+        const query = { sql: 'SELECT name FROM users WHERE id = ?', args: [1], argTypes: [{ scalarType: 'int', arity: 'scalar' }] }
+        return (await adapter.queryRaw(query)).rows[0]?.[0]
+      })
+    const early = name()
+    const tx = isByHand ? undefined : await adapter.startTransaction()
+    if (isByHand) await send('BEGIN')
+    await (tx ?? adapter).executeRaw({ sql: "UPDATE users SET name = 'Lost' WHERE id = 1", args: [], argTypes: [] } as never)
+    goOn()
+    expect(await early).toBe('Lost')
+    await (tx === undefined ? send('ROLLBACK') : tx.rollback())
+    expect(await name()).toBe('Ada')
     await cache.close()
     db.close()
   })
