@@ -25,8 +25,8 @@ function renderRight(right: Right | undefined): string {
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
     `A read is stale where an invalidation that was acknowledged before it began had made its value old. Contenders that publish the key itself are heard of sooner than ours, which hears that something moved, and
-asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory; parsing is most of what the bare ones do, so that values written as \`packed\` are read for
-nearly the same. A set of many also numbers them in the ledger, in one step with the values. An invalidation of a tag is one command everywhere: some tenths of a millisecond more or less are its way to the server. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
+asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory; parsing is most of what the bare ones do, so that one value written as \`packed\` is read for
+nearly the same, and many at once are not. A set of many also numbers them in the ledger, in one step with the values. An invalidation of a tag is one command everywhere: some tenths of a millisecond more or less are its way to the server. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
   ].join('\n\n')
 }
 

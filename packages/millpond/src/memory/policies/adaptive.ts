@@ -23,7 +23,7 @@ const MINIATURE_IN_LARGE = 256
 const GHOST_SHARE = 0.5
 /** The size may differ by this part before the miniatures are told. */
 const TOLERANCE = 1 / 8
-/** Entries that are looked at with each one that comes or leaves, while it is chosen anew who is watched: some microseconds. */
+/** Entries that are looked at with each one that comes, while it is chosen anew who is watched: some microseconds. */
 const MARKED_AT_ONCE = 4_096
 
 class Adaptive implements Eviction {
