@@ -283,7 +283,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await expect(open({ install: false }).read(['k'])).rejects.toMatchObject({
         code: 'TIER_FAILED',
         message: expect.stringContaining(
-          `the schema "${schema}" has version 1, but but this Millpond needs ${SCHEMA_VERSION}: run postgresSchema()`,
+          `the schema "${schema}" has version 1, but this Millpond needs ${SCHEMA_VERSION}: run postgresSchema()`,
         ),
       })
       const tier = await opened()
