@@ -77,7 +77,7 @@ it('one key that is read a hundred times as often is checked a hundred times as 
 })
 
 it('where nothing changes, the objective is met once enough was checked, and metrics say so', async () => {
-  const { source, freshness, read, second } = set()
+  const { cache, source, freshness, read, second } = set()
   source.set('user:1', 'Ada')
   for (let at = 0; at < 100; at++) {
     await read('user:1')
@@ -89,6 +89,8 @@ it('where nothing changes, the objective is met once enough was checked, and met
     await second()
   }
   expect(freshness.report()).toMatchObject({ stale: 0, share: { value: 0, low: 0 }, state: 'met' })
+  // Its own looks are nobody's reads.
+  expect(cache.stats().hits).toBe(499)
   const registry = createRegistry()
   registry.collect(freshness.collector)
   const text = prometheusText(registry)
@@ -140,7 +142,25 @@ it('what was invalidated or written while it was loaded says nothing, and a load
   expect(freshness.report()).toMatchObject({ checked: 1, stale: 1, state: 'missed' })
 })
 
-test.each([{ every: '10ms' }, { every: 0 }, { objective: 0 }, { objective: 1 }, { objective: Number.NaN }] as const)(
+it('the smallest objective that is taken can be met', async () => {
+  const clock = fakeClock()
+  const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false })], clock })
+  cache.source('user:', () => 'Ada')
+  const freshness = watchFreshness(cache, { every: '1s', objective: 0.004, clock })
+  ends.push(
+    () => cache.close(),
+    () => freshness.close(),
+  )
+  for (let at = 0; at < 1024; at++) {
+    await cache.set('user:1', 'Ada')
+    await cache.get('user:1')
+    clock.advance(1000)
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(freshness.report()).toMatchObject({ checked: 1024, state: 'met' })
+})
+
+test.each([{ every: '10ms' }, { every: 0 }, { objective: 0 }, { objective: 0.0039 }, { objective: 1 }, { objective: Number.NaN }] as const)(
   'refuses %o',
   (options) => {
     const cache = createCache({ name: 'shop' })
