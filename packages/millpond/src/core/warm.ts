@@ -130,7 +130,7 @@ export interface WarmOptions {
   readonly rate?: number | undefined
   /** The share of the time that loads may take, above 0 to 1: after each it rests in proportion, where source and service share a processor, say. Default 1. */
   readonly share?: number | undefined
-  /** Load also reload entries that are fresh. Default false: what an earlier run has warmed is passed by, so that a run that was cut goes on. */
+  /** Reload entries that are fresh, too. Default false: what an earlier run has warmed is passed by, so that a run that was cut goes on. */
   readonly force?: boolean | undefined
   /** The share of failures, 0 to 1, of at least 20 attempts, at which a plan is given up. Default 0.5. */
   readonly errorThreshold?: number | undefined

@@ -54,7 +54,7 @@ export interface Wrappers {
    * `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is told of each load.
    */
   smartCache(options?: SmartOptions): Wrapper
-  /** Only calls for which `when` holds go by the cache. */
+  /** Only calls for which `when` returns true use the cache. */
   conditionalCache(options: Options & { readonly when: (...args: readonly unknown[]) => boolean }): Wrapper
   /** What hardly ever changes. Default `'24h'`. */
   cacheStaticData(options?: Options): Wrapper
@@ -134,7 +134,7 @@ const SMART: Shape<SmartOptions> = {
 }
 const CONDITIONAL: Shape<Options & { readonly when: (...args: readonly unknown[]) => boolean }> = {
   ...WRAP,
-  when: required(fn('a function that says whether a call bypasses the cache')),
+  when: required(fn('a function that says whether a call uses the cache')),
 }
 
 function checked<O extends object>(options: O, shape: Shape<O>, at: string): O {

@@ -174,7 +174,9 @@ function checkShares(arms: readonly PlannedArm[]): void {
 function checkShadow(arms: readonly PlannedArm[], metric: Metric, namespace: string | undefined): void {
   const mixed = arms.find(({ memory, settings }, at) => (at > 0 && memory === undefined) || Object.keys(settings).length > 0)
   if (mixed !== undefined)
-    throw wrong(`arms: ${show(mixed.name)} differs in settings other than memory: shadow caches have no times to live; run two experiments`)
+    throw wrong(
+      `arms: ${show(mixed.name)} differs in settings other than memory: shadow caches have no times to live of their own; run two experiments`,
+    )
   if (metric !== 'hit_rate') throw wrong(`metric: ${show(metric)} is not measured in shadow caches, which load nothing: use 'hit_rate'`)
   if (namespace !== undefined) throw wrong(`namespace: ${show(namespace)} has no memory of its own: leave it out`)
 }
