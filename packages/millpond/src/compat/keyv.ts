@@ -95,9 +95,9 @@ class Store implements KeyvStore {
 
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const ttlMs = this.#livesFor(ttl)
-    // Over already: nobody may see what was there before, either.
     const own = this.#namespaceOf(key)
     const at = this.#keyOf(key, own)
+    // Over already: nobody may see what was there before, either.
     if (ttlMs <= 0) await this.#cache.delete(at)
     else await this.#cache.set(at, value, own.lasting.of(ttlMs))
     return true

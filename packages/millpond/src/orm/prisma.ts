@@ -99,31 +99,38 @@ function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | u
   // SQLite may have one connection for all: there a BEGIN by hand concerns whatever comes next, and who is in no transaction reads what one has written.
   const isOne = inner.provider === 'sqlite'
   const one = new Session(door, inside)
+  const open = new Set<Session>()
   const session = (): Session => (isOne ? one : new Session(door, inside))
-  let open = 0
+  /** What is written beside a transaction on the same connection commits with it: it is told then, too. */
+  const writer = ({ sql, args }: SqlQuery): Session => {
+    if (isOne) for (const { transaction } of open) if (transaction !== undefined) door.note(transaction, door.read(sql), args)
+    return session()
+  }
   return instead(inner, {
     queryRaw: (query: SqlQuery) => {
       let isMixed = false
       const run = (): Promise<SqlRows> => {
         // It may have asked other tiers first, and a transaction have begun meanwhile.
-        isMixed = isOne && (open > 0 || one.transaction !== undefined)
+        isMixed = isOne && (open.size > 0 || one.transaction !== undefined)
         return inner.queryRaw(query)
       }
-      return session().send(query, wish(), run, { rows: ROWS.rows, pack: (answer) => (isMixed ? undefined : answer) })
+      return writer(query).send(query, wish(), run, { rows: ROWS.rows, pack: (answer) => (isMixed ? undefined : answer) })
     },
-    executeRaw: (query: SqlQuery) => session().send(query, undefined, () => inner.executeRaw(query), COUNT),
-    executeScript: (script: string) =>
-      session().send({ sql: script, args: [], argTypes: [] }, undefined, () => inner.executeScript(script), COUNT),
+    executeRaw: (query: SqlQuery) => writer(query).send(query, undefined, () => inner.executeRaw(query), COUNT),
+    executeScript: (script: string) => {
+      const query = { sql: script, args: [], argTypes: [] }
+      return writer(query).send(query, undefined, () => inner.executeScript(script), COUNT)
+    },
     startTransaction: async (isolationLevel?: string) => {
       const transaction = await inner.startTransaction(isolationLevel)
-      open++
-      return transactionOver(transaction, door, () => open--)
+      const inTransaction = new Session(door, insideOf(transaction), door.begin())
+      open.add(inTransaction)
+      return transactionOver(transaction, inTransaction, () => open.delete(inTransaction))
     },
   })
 }
 
-function transactionOver(inner: SqlTransaction, door: Door, ended: () => void): SqlTransaction {
-  const session = new Session(door, insideOf(inner), door.begin())
+function transactionOver(inner: SqlTransaction, session: Session, ended: () => void): SqlTransaction {
   const end = async (how: () => Promise<void>): Promise<void> => {
     try {
       await how()

@@ -286,6 +286,30 @@ describe('a driver adapter with one connection for all', () => {
     db.close()
   })
 
+  it('tells what was written beside a transaction once more when that commits, and nothing when it is rolled back', async () => {
+    const db = new Sqlite(':memory:')
+    db.exec("CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ada')")
+    const cache = createCache()
+    const inner = adapterOf(db)
+    const adapter = (await prismaCache({ cache }).adapter(inner).connect()) as Awaited<ReturnType<typeof inner.connect>>
+    let told = 0
+    cache.on('invalidate', () => told++)
+    const send = (sql: string) => adapter.executeRaw({ sql, args: [], argTypes: [] } as never)
+    const committed = await adapter.startTransaction()
+    await send("UPDATE users SET name = 'Eve' WHERE id = 1")
+    expect(told).toBe(1)
+    await committed.commit()
+    expect(told).toBe(2)
+    const lost = await adapter.startTransaction()
+    await send("UPDATE users SET name = 'Lost' WHERE id = 1")
+    await lost.rollback()
+    expect(told).toBe(3)
+    await (await adapter.startTransaction()).commit()
+    expect(told).toBe(3)
+    await cache.close()
+    db.close()
+  })
+
   it.each([
     ['by the adapter', false],
     ['by hand', true],
