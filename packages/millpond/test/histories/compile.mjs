@@ -31,7 +31,7 @@ const KEEP_FILES_MS = 24 * KEEP_MS
 /**
  * @typedef {object} Patch
  * @property {string} file Path within the package, `src/engine/read.ts`.
- * @property {string} find Must be there exactly once.
+ * @property {string} find Must be there exactly once, in any layout.
  * @property {string} replace
  */
 
@@ -90,12 +90,23 @@ function listSources(folder) {
 function applyPatch(texts, { file, find, replace }) {
   const text = texts.get(file)
   if (text === undefined) throw new Error(`there is no ${file} to patch`)
-  const matches = text.split(find).length - 1
+  const pattern = anyLayout(find)
+  const matches = text.match(pattern)?.length ?? 0
   if (matches !== 1) throw new Error(`the patch of ${file} must match once and matches ${matches} times: ${find}`)
   texts.set(
     file,
-    text.replace(find, () => replace),
+    text.replace(pattern, () => replace),
   )
+}
+
+/**
+ * Matches the text however it is laid out: a formatter may break a line anywhere, and then adds a comma before a bracket.
+ * @param {string} text
+ */
+function anyLayout(text) {
+  const tokens = text.replace(/\s+/g, '').replace(/,([)\]}])/g, '$1')
+  const parts = [...tokens].map((char) => char.replace(/[$()*+./?[\\\]^{|}]/, '\\$&').replace(/^\\[)\]}]$/, ',?\\s*$&'))
+  return new RegExp(parts.join('\\s*'), 'g')
 }
 
 const OPTIONS = { verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true }
