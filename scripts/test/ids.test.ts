@@ -12,13 +12,18 @@ function known(): Set<string> {
   return ids
 }
 
+/** Neither what is installed nor what other tests make and remove while this one looks. */
+function testFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return /^(?:\.|node_modules$|dist$)/.test(entry.name) ? [] : testFiles(path)
+    return entry.name.endsWith('.test.ts') ? [path] : []
+  })
+}
+
 /** `G1, G3, I7: what one invalidates` or `X2 GET /path`, as a title of a test or suite begins. */
 function cited(): string[] {
-  const files = ['packages', 'apps', 'bench'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.test.ts') && !name.includes('node_modules'))
-      .map((name) => join(root, folder, name)),
-  )
+  const files = ['packages', 'apps', 'bench'].flatMap((folder) => testFiles(join(root, folder)))
   return files.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/\(\s*['"`]((?:[A-Z]\d{1,2}(?:, )?)+)(?::| [A-Z])/g)].flatMap((match) =>
       (match[1] ?? '').split(', '),

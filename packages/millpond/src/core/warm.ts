@@ -118,9 +118,11 @@ export type WarmRequest =
 /** Keys with their values, to be stored; nothing where the warmer has warmed by itself, by calling its endpoint, say. */
 export type Warmed = Iterable<readonly [Key, unknown]> | AsyncIterable<readonly [Key, unknown]> | undefined
 
-/** Makes what a plan names: a model's rows, a view, an endpoint. Its error counts as one failure of the plan. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
-export type Warmer = (request: WarmRequest, context: { readonly signal: AbortSignal }) => Warmed | void | Promise<Warmed | void>
+type WarmerResult = Warmed | void | Promise<Warmed | void>
+
+/** Makes what a plan names: a model's rows, a view, an endpoint. Its error counts as one failure of the plan. */
+export type Warmer = (request: WarmRequest, context: { readonly signal: AbortSignal }) => WarmerResult
 
 /** How fast a run of plans may be, and when it gives up. */
 export interface WarmOptions {
