@@ -5,6 +5,7 @@ import type {
   DrainRegionOptions,
   FillProgress,
   FillRegionOptions,
+  LedgerPlace,
   LedgerRegions,
   LedgerStore,
   PeerRegion,
@@ -65,8 +66,10 @@ export class Edge implements LedgerRegions {
     this.#entries = new RegionEntries(own, OWN_MS, clock, () => this.#standing.current)
     this.#others = new Map(others.map((region) => [region.name, new RegionEntries(region, originMs, clock)]))
     this.#local = apartLedger(own.ledger, this.#entries, { note: () => {} })
+    const { unmoved } = this.#local
     this.ledger = {
       ...this.#local,
+      unmoved: unmoved && ((places) => this.#unmoved(places, unmoved)),
       pull: async (namespace, from) => (await Promise.all([this.#space(namespace).pull(from), this.#standing.ready()]))[0],
       advance: async (namespace, change) => {
         await this.#standing.ready()
@@ -238,6 +241,18 @@ export class Edge implements LedgerRegions {
     const { own, others } = this.#settings
     const tiers = new Set([own, ...others].flatMap(({ ledgerTier, tiers: its }) => [ledgerTier, ...its]))
     await Promise.all([...tiers].map((tier) => tier.close()))
+  }
+
+  /** Where another region would have to be heard first, `pull` does that. */
+  async #unmoved(places: readonly LedgerPlace[], ask: NonNullable<LedgerStore['unmoved']>): Promise<readonly boolean[]> {
+    await this.#standing.ready()
+    const confirmed = places.map(({ namespace, position }) => this.#space(namespace).confirming(position))
+    const answers = await ask(places)
+    return confirmed.map((confirm, at) => {
+      if (confirm === undefined || answers[at] !== true) return false
+      confirm()
+      return true
+    })
   }
 
   #space(namespace: string): EdgeSpace {

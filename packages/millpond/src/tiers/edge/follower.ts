@@ -87,11 +87,16 @@ export class Follower {
     return (this.lagMs ?? Number.POSITIVE_INFINITY) <= this.#parts.gateMs
   }
 
+  /** Somebody reads. May the own ledger be asked at once? */
+  isReady(): boolean {
+    this.#usedAt = this.#parts.clock.monotonic()
+    return this.#mistake === undefined && this.#isSafe
+  }
+
   /** Before the own ledger is asked: what it answers must hold for the other region too. @throws MillpondError `LEDGER_UNREACHABLE`, `OPTION_INVALID`. */
   async ready(): Promise<void> {
-    this.#usedAt = this.#parts.clock.monotonic()
+    if (this.isReady()) return
     if (this.#mistake !== undefined) throw this.#mistake
-    if (this.#isSafe) return
     await this.#within(this.hear(), PATIENCE_MS)
     if (this.#mistake !== undefined) throw this.#mistake
     if (this.#isSafe) return

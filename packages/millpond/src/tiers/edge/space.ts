@@ -63,6 +63,22 @@ export class EdgeSpace {
     return answer
   }
 
+  /**
+   * Before the own ledger is asked whether the namespace is still at the position: undefined where another region has to be heard first, which `pull` sees to.
+   * What it returns is called where the namespace is.
+   */
+  confirming(position: Position): (() => void) | undefined {
+    // Each is told of the use.
+    if (this.followers.map((follower) => follower.isReady()).includes(false)) return undefined
+    const { clock } = this.#parts
+    const asked = { monotonic: clock.monotonic(), wall: clock.now() }
+    return () => {
+      const last = this.#last
+      if (last?.position.epoch !== position.epoch || last.position.seq !== position.seq || last.monotonic > asked.monotonic) return
+      this.#last = { position, ...asked }
+    }
+  }
+
   async advance(change: Change): Promise<Advanced> {
     const { local, namespace } = this.#parts
     const advanced = await local.advance(namespace, change)
