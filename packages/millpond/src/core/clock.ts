@@ -32,6 +32,11 @@ export function systemClock(): Clock {
   return new SystemClock()
 }
 
+/** Those of all caches tell the same time, and ring alike. */
+export function isSystemClock(clock: Clock): boolean {
+  return clock instanceof SystemClock
+}
+
 /** A class, because V8 inlines a getter of a prototype, and not one of an object literal: `coarse` is part of every hit. */
 class SystemClock implements Clock {
   /** 0: the next reader takes a new one. */

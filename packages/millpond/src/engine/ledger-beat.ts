@@ -1,5 +1,6 @@
 // One question for all namespaces of this process over one store, ten times a second: who stands where the store does stays trusted, as of the moment when the
 // question was sent. Who does not is asked for by itself, and is not trusted before that is answered.
+import { isSystemClock } from '../core/clock.ts'
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 
@@ -25,16 +26,18 @@ export interface Rider {
   beatQuestion(now: number): BeatQuestion | undefined
 }
 
-/** By the store and by the clock: caches of one process that share both share the question. */
-const beats = new WeakMap<LedgerStore, WeakMap<Clock, Beat>>()
+/** By the store and by the clock: caches of one process that share both share the question. Each has a clock of the machine of its own: these are one. */
+const beats = new WeakMap<LedgerStore, WeakMap<object, Beat>>()
+const SYSTEM = {}
 
 /** Undefined where the store can only be asked for one namespace at a time. */
 export function beatOf(store: LedgerStore | undefined, clock: Clock): Beat | undefined {
   if (store?.unmoved === undefined) return undefined
-  const byClock = beats.get(store) ?? new WeakMap<Clock, Beat>()
+  const byClock = beats.get(store) ?? new WeakMap<object, Beat>()
   beats.set(store, byClock)
-  const beat = byClock.get(clock) ?? new Beat(store, clock)
-  byClock.set(clock, beat)
+  const kind = isSystemClock(clock) ? SYSTEM : clock
+  const beat = byClock.get(kind) ?? new Beat(store, clock)
+  byClock.set(kind, beat)
   return beat
 }
 

@@ -150,6 +150,21 @@ describe('the question for all namespaces', () => {
     expect(Math.max(...told)).toBeGreaterThan(15)
   })
 
+  test('two caches over one tier share it by the clock of the machine too', async () => {
+    const { tier, asked } = counted(simulatedServer())
+    const caches = ['one', 'two'].map((name) => {
+      const cache = createCache({ name, tiers: [memory(), tier] })
+      opened.push(cache)
+      return cache
+    })
+    await expect
+      .poll(async () => {
+        await Promise.all(caches.map((cache) => cache.getOrSet('k', () => 1)))
+        return asked.unmoved
+      })
+      .toContain(2)
+  })
+
   test('two caches over one tier share it', async () => {
     const { clock, server } = world()
     const { tier, asked } = counted(server)
