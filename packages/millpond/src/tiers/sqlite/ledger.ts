@@ -42,6 +42,8 @@ const FAILED = 'LEDGER_UNREACHABLE'
 const COMMITTED = '+'
 /** After so long a silence a process counts as ended. */
 const NODE_MS = 3000
+/** Namespaces of one report: a few milliseconds of the lock. */
+const REPORTS_AT_ONCE = 200
 
 export class SqliteLedger implements LedgerStore {
   readonly scope: Scope
@@ -192,6 +194,13 @@ export class SqliteLedger implements LedgerStore {
   }
 
   async reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
+    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE) {
+      if (from > 0) await yieldToOthers()
+      await this.#reportSome(id, places.slice(from, from + REPORTS_AT_ONCE))
+    }
+  }
+
+  async #reportSome(id: string, places: readonly LedgerPlace[]): Promise<void> {
     await this.#database.write(`report ${places[0]?.namespace}`, FAILED, (file) => {
       const now = Date.now()
       for (const { namespace, position } of places) {
