@@ -141,7 +141,9 @@ describeWith('redis', 'the moves of all namespaces', () => {
     {
       name: 'holds of which nobody hears',
       id: 'stands-hold',
-      patches: [{ file: STANDING, find: 'else this.#due.set(tag, performance.now() + dueMs)', replace: '' }],
+      patches: [
+        { file: STANDING, find: 'else this.#due.set(tag, { monotonic: asked.monotonic + dueMs, wall: asked.wall + dueMs })', replace: '' },
+      ],
     },
   ]
   describe.each(defects)('$name', ({ id, patches }) => {

@@ -26,7 +26,7 @@ import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
 import { list, run, whole } from './script.ts'
-import { Standing } from './standing.ts'
+import { momentNow, Standing } from './standing.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** Targets gathered in one step of the server: a few milliseconds. */
@@ -230,9 +230,10 @@ export class RedisLedger implements LedgerStore {
     const record = this.#names.record(namespace)
     const talk = async (wire: Wire): Promise<PullReply> => {
       const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL, MAX_AT_ONCE]
+      const asked = momentNow()
       const [last, due, answer] = list(await run(wire, PULL, [record, this.#movesOf(record)], args))
       const reply = readReply(answer)
-      this.#standing?.pulled(wire, namespace, reply.position, String(last), Number(due))
+      this.#standing?.pulled(wire, namespace, reply.position, String(last), Number(due), asked)
       return reply
     }
     return this.#connection.exchange(`pull ${namespace}`, FAILED, talk, record)

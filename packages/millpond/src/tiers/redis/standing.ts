@@ -15,6 +15,11 @@ interface Pulled {
   readonly last: string
 }
 
+interface Moment {
+  readonly monotonic: number
+  readonly wall: number
+}
+
 /** Positions of namespaces that nobody asks about any more are forgotten above so many. */
 const SPARE = 1000
 
@@ -27,8 +32,8 @@ export class Standing {
   #before: Promise<unknown> = Promise.resolve()
   readonly #known = new Map<string, Position>()
   readonly #pulled = new Map<string, Pulled>()
-  /** When the first hold of a namespace runs out, which `pull` makes a move: by this process's monotonic clock. */
-  readonly #due = new Map<string, number>()
+  /** When the first hold of a namespace runs out, which `pull` makes a move: by both clocks, since the monotonic one may stand still while the machine sleeps. */
+  readonly #due = new Map<string, Moment>()
   readonly #tags = new Map<string, string>()
 
   /** @param movesAt the name of the moves. */
@@ -37,12 +42,12 @@ export class Standing {
     this.#recordOf = recordOf
   }
 
-  /** What `pull` was answered: the position, the last move at that moment, and how long the first hold lasts (less than 0: there is none). */
-  pulled({ serverId }: Wire, namespace: string, position: Position, last: string, dueMs: number): void {
+  /** What `pull` was answered: the position, the last move at that moment, and how long the first hold lasted at least from `asked` on (less than 0: there is none). */
+  pulled({ serverId }: Wire, namespace: string, position: Position, last: string, dueMs: number, asked: Moment): void {
     this.#isWith(serverId)
     const tag = this.#tagOf(namespace)
     if (dueMs < 0) this.#due.delete(tag)
-    else this.#due.set(tag, performance.now() + dueMs)
+    else this.#due.set(tag, { monotonic: asked.monotonic + dueMs, wall: asked.wall + dueMs })
     this.#pulled.delete(tag)
     this.#last ??= last
     if (last === this.#last) this.#known.set(tag, position)
@@ -80,7 +85,7 @@ export class Standing {
       else this.#goOn(last, moves)
     }
     this.#forgetSpare(places)
-    const now = performance.now()
+    const now = momentNow()
     return places.map((place) => this.#stands(place, now))
   }
 
@@ -91,10 +96,12 @@ export class Standing {
     this.#begin(undefined)
   }
 
-  #stands({ namespace, position }: LedgerPlace, now: number): boolean {
+  #stands({ namespace, position }: LedgerPlace, now: Moment): boolean {
     const tag = this.#tagOf(namespace)
     const known = this.#known.get(tag)
-    return known !== undefined && known.epoch === position.epoch && known.seq === position.seq && !((this.#due.get(tag) ?? now + 1) <= now)
+    const due = this.#due.get(tag)
+    if (due !== undefined && (due.monotonic <= now.monotonic || due.wall <= now.wall)) return false
+    return known !== undefined && known.epoch === position.epoch && known.seq === position.seq
   }
 
   /** From the last known move to the one given, both included; undefined where they are not one history. */
@@ -141,9 +148,9 @@ export class Standing {
   }
 
   #forgetSpare(places: readonly LedgerPlace[]): void {
-    if (this.#known.size <= places.length * 2 + SPARE) return
+    if (this.#tags.size <= places.length * 2 + SPARE) return
     const asked = new Set(places.map(({ namespace }) => this.#tagOf(namespace)))
-    for (const kept of [this.#known, this.#due]) for (const tag of kept.keys()) if (!asked.has(tag)) kept.delete(tag)
+    for (const kept of [this.#known, this.#pulled, this.#due]) for (const tag of kept.keys()) if (!asked.has(tag)) kept.delete(tag)
     for (const [namespace, tag] of this.#tags) if (!asked.has(tag)) this.#tags.delete(namespace)
   }
 
@@ -156,6 +163,8 @@ export class Standing {
     return tag
   }
 }
+
+export const momentNow = (): Moment => ({ monotonic: performance.now(), wall: Date.now() })
 
 const moveOf = (last: string | undefined): string => last?.split(' ', 1)[0] ?? ''
 const numberOf = (move: string | undefined): number => Number(/^(\d+)\./.exec(move ?? '')?.[1] ?? Number.NaN)
