@@ -45,8 +45,11 @@ export async function cpuPerRead({ cache }: TaskParts, { what, keys, reads, atOn
   async function writeMany(at: number): Promise<void> {
     const start = (at * BATCH) % keys
     const some = names.slice(start, start + BATCH)
-    if (cache.setMany === undefined) throw new Error('it has no setMany')
-    await cache.setMany(some.map((key) => [key, { ...VALUE, id: at }]))
+    const items = some.map((key) => [key, { ...VALUE, id: at }] as const)
+    await surely(async () => {
+      if (cache.setMany === undefined) throw new Error('it has no setMany')
+      await cache.setMany(items)
+    })
   }
 }
 
