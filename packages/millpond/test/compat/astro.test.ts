@@ -211,7 +211,7 @@ it('goes on with the page of before where it cannot be made anew, and lets go of
   expect((await ask('/fails', failing)).state).toBe('STALE')
   expect((await ask('/breaks', () => Promise.reject(new Error('no database')))).state).toBe('STALE')
   expect((await ask('/private', () => made('mine', { headers: { 'Set-Cookie': 'a=b' } }))).state).toBe('STALE')
-  expect(warnings).toContain('/breaks could not be made anew: no database')
+  expect(warnings).toContain('/breaks could not be regenerated: no database')
   expect([(await ask('/fails', failing)).state, (await ask('/breaks', () => made('two'))).state]).toEqual(['STALE', 'STALE'])
   expect((await ask('/private', () => made('yours', { maxAge: 0 }))).state).toBeNull()
 })
