@@ -142,7 +142,7 @@ describe('compilePattern', () => {
       // @ts-expect-error callers without types
       expect(code(() => compilePattern(pattern))).toBe('PATTERN_INVALID')
     }
-    expect(() => compilePattern('^(a)\\1')).toThrow(/"\^\(a\)\\\\1" is refused.*use a glob/)
+    expect(() => compilePattern('^(a)\\1')).toThrow(/"\^\(a\)\\\\1" is not allowed.*use a glob/)
   })
 
   it('G27: no pattern and no key holds the event loop for 100 ms', () => {

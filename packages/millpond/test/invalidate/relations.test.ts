@@ -127,7 +127,7 @@ describe('Relations', () => {
 
   it('refuses relations that are too deep or too wide, and malformed rules', () => {
     const chain = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`M${i}`, { related: [`M${i + 1}`] }]))
-    expect(() => new Relations(chain)).toThrow(/models\.M0: its relations are 10 deep, 8 are allowed/)
+    expect(() => new Relations(chain)).toThrow(/models\.M0: its relations are 10 levels deep, and at most 8 are allowed/)
     expect(() => new Relations(chain, { maxDepth: 10 })).not.toThrow()
     expect(() => new Relations({ A: { related: ['B', 'C', 'D'] } }, { maxTargets: 3 })).toThrow(/reaches 4 models/)
     const wrong: unknown[] = [

@@ -34,7 +34,7 @@ it('a prefix has one loader; taken back it is free, and the shorter one serves a
   const registry = new SourceRegistry()
   registry.register(named('default', 'user:'))
   const stop = registry.register(named('default', 'user:admin:'))
-  expect(() => registry.register(named('default', 'user:admin:'))).toThrow(/"user:admin:" has a loader already/)
+  expect(() => registry.register(named('default', 'user:admin:'))).toThrow(/"user:admin:" already has a loader/)
   expect(() => registry.register(named('default', ''))).toThrow(/every key/)
   expect(() => registry.register(named('default', []))).toThrow(/is not a key/)
   stop()
