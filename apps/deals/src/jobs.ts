@@ -125,7 +125,7 @@ export function createJobs(parts: JobParts): Jobs {
 
 /** A run of which much failed is a failed run. */
 function told({ warmed, fresh, failed }: Warmed): void {
-  if (failed > (warmed + fresh + failed) / 20) throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be made`)
+  if (failed > (warmed + fresh + failed) / 20) throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be computed`)
 }
 
 async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, say: (line: string) => void): Promise<void> {
@@ -135,7 +135,7 @@ async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, sa
     const besides = [
       ...(fresh > 0 ? [`${fresh.toLocaleString('en')} were there`] : []),
       ...(failed > 0 ? [`${failed} failed`] : []),
-      ...(signal.aborted ? ['the rest was given up as the service stops'] : []),
+      ...(signal.aborted ? ['the rest was abandoned because the service is stopping'] : []),
     ]
     say(
       `warming: ${warmed.toLocaleString('en')} answers of the ${organizations} busiest organisations in ${(ms / 1000).toFixed(1)} s${besides.map((text) => `, ${text}`).join('')}`,

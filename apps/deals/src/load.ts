@@ -29,7 +29,7 @@ async function run(options: LoadOptions, say: Say): Promise<void> {
     process.on(name, () => {
       if (stop.signal.aborted) process.exit(EXIT_CODES[name])
       process.exitCode = EXIT_CODES[name]
-      say('stopping: what was measured until now follows')
+      say('stopping: the measurements so far follow')
       stop.abort()
     })
   const outcome = await runLoad(options, say, stop.signal)

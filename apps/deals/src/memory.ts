@@ -18,8 +18,8 @@ interface Held {
 }
 
 const HELP = `usage: npm run bench:memory -- [options]
-  What the answers of all organisations take in memory and in the cache file: packed, compressed and selected, beside the same without. Takes half a
-  minute. Ends with 1 where less than 30 % is saved.
+  How much memory and cache file the answers of all organisations take: packed, compressed and selected, compared with neither. Takes half a
+  minute. Exits with 1 if less than 30 % is saved.
 
   --organizations N    size of the generated data (40)
   --users N            (400)
@@ -49,7 +49,7 @@ async function compare(sizes: readonly string[], isJson: boolean): Promise<void>
     if (settings === undefined) return
     const plain = await holdAll(settings, folder, false)
     const compact = await holdAll(settings, folder, true)
-    if (plain.answers !== compact.answers) throw new Error(`${plain.answers} answers and ${compact.answers}: not the same was asked`)
+    if (plain.answers !== compact.answers) throw new Error(`${plain.answers} answers and ${compact.answers}: the requests differ`)
     const saved = 1 - (compact.memory + compact.file) / (plain.memory + plain.file)
     if (saved < 0.3) process.exitCode = 1
     if (isJson) {

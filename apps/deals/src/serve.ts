@@ -40,14 +40,14 @@ function run(service: Service, settings: Settings, others: readonly string[], sa
   data: ${service.database}
   cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
 ${service.edge === undefined ? '' : `  its edge: ${service.edge}/ (kept there until an invalidation purges it)\n`}  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)
-  its admin API: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the same tokens)
+  its admin API: ${url}${CONTROL_PATH}/ (described by openapi.json; the same tokens)
 
-  Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
-    viewer         ${demo.viewer ?? 'nobody active has this role'}
-    manager        ${demo.manager ?? 'nobody active has this role'}
-    administrator  ${demo.administrator ?? 'nobody active has this role'}${demo.isAdministratorStaff ? '\n                   (who runs the service too, and so every organisation)' : ''}
+  Tokens for this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
+    viewer         ${demo.viewer ?? 'no active user has this role'}
+    manager        ${demo.manager ?? 'no active user has this role'}
+    administrator  ${demo.administrator ?? 'no active user has this role'}${demo.isAdministratorStaff ? '\n                   (also an operator of the service, so of every organisation)' : ''}
 
-  The cache from a shell (npx millpond help says what else there is):
+  The cache from a shell (see npx millpond help for more):
     MILLPOND_URL=${url} MILLPOND_TOKEN=${demo.manager ?? 'TOKEN'} npx millpond status
 
   ${curlLine(url, demo.organization.id, demo.viewer ?? 'TOKEN')}

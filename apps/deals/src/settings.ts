@@ -45,7 +45,7 @@ export interface Settings {
 }
 
 export interface Regions {
-  /** The first is the origin: the others ask it for what they do not have. */
+  /** The first is the origin: the others ask it for what they lack. */
   readonly names: readonly string[]
   /** The one of this process. */
   readonly own: string

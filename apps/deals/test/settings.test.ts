@@ -91,7 +91,7 @@ test('insight is off, on by one option, and each part of it by the environment, 
     isLoadingAhead: false,
   })
   expect(refusal(['--insight', 'maybe'])).toMatch(/--insight "maybe".*on or off/)
-  expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not understood: give on, off or ab')
+  expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not valid: give on, off or ab')
   expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow('--plant is for a run with --insight on or off')
 })
 

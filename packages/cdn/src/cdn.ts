@@ -178,7 +178,7 @@ export function createCdn(options: CdnOptions): Cdn {
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 
   const desksOf = ({ edges: names, site }: Pick<EdgeSelection, 'edges' | 'site'>): readonly Desk[] => {
-    if (names?.length === 0) throw new CdnError('TARGET_INVALID', 'edges is empty, and nothing would be asked: leave it out for all')
+    if (names?.length === 0) throw new CdnError('TARGET_INVALID', 'edges is empty: leave it out for all edges')
     const chosen = (names ?? [...desks.keys()]).map((name) => {
       const desk = desks.get(name)
       if (desk === undefined)
@@ -186,7 +186,7 @@ export function createCdn(options: CdnOptions): Cdn {
       return desk
     })
     if (site !== undefined && chosen.length > 1)
-      throw new CdnError('TARGET_INVALID', `${JSON.stringify(site)} belongs to one of several edges: name the edge beside it`)
+      throw new CdnError('TARGET_INVALID', `${JSON.stringify(site)} needs an edge, since there are several: name the edge too`)
     return chosen
   }
 
@@ -269,7 +269,7 @@ export function createCdn(options: CdnOptions): Cdn {
       if (names.length === 0)
         throw new CdnError(
           'TARGET_INVALID',
-          `${JSON.stringify(site)} is of ${vendor}, which is not among the edges: there are ${[...desks.keys()].join(', ')}`,
+          `${JSON.stringify(site)} belongs to ${vendor}, which is not among the edges: those are ${[...desks.keys()].join(', ')}`,
         )
       return purge(paths, { edges: names, ...how, ...(site === undefined ? {} : { site }) })
     },
@@ -287,7 +287,7 @@ export function createCdn(options: CdnOptions): Cdn {
     purges: () => [...purges.values()].reverse().map(reportOf),
     look,
     async probe(urls, purgedAt, { before = [], ...how } = {}) {
-      if (!Number.isFinite(purgedAt)) throw new CdnError('TARGET_INVALID', `purgedAt: ${purgedAt} is no time: give epoch milliseconds`)
+      if (!Number.isFinite(purgedAt)) throw new CdnError('TARGET_INVALID', `purgedAt: ${purgedAt} is not a time: give epoch milliseconds`)
       const looks = await look(urls, how)
       return looks.map((one) =>
         judge(
@@ -303,7 +303,7 @@ export function createCdn(options: CdnOptions): Cdn {
         throw new CdnError('TARGET_INVALID', `days: ${days} is not a whole number from 1 to ${MAX_DAYS}`)
       return asked(where, (edge) => {
         if (edge.figures === undefined)
-          throw new CdnError('UNSUPPORTED', `${edge.vendor} gives no figures here: look at its own pages`, { vendor: edge.vendor })
+          throw new CdnError('UNSUPPORTED', `${edge.vendor} provides no figures here: see its own pages`, { vendor: edge.vendor })
         return edge.figures(days, where)
       })
     },

@@ -36,5 +36,5 @@ export function pause(time: Time, ms: number, signal?: AbortSignal | undefined):
 }
 
 export function aborted(signal: AbortSignal | undefined): CdnError {
-  return new CdnError('ABORTED', 'it was called off: what had been sent until then is purged', { cause: signal?.reason })
+  return new CdnError('ABORTED', 'it was cancelled: what had been sent until then is purged', { cause: signal?.reason })
 }

@@ -21,7 +21,7 @@ export function awsCredentials(env: Environment = process.env): AwsCredentials |
   if (id === undefined && secret === undefined) return undefined
   if (id === undefined || secret === undefined) {
     const [set, absent] = id === undefined ? ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'] : ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
-    throw new CdnError('CREDENTIALS_MISSING', `${set} is set and ${absent} is not: set both, or neither`)
+    throw new CdnError('CREDENTIALS_MISSING', `${set} is set but ${absent} is not: set both or neither`)
   }
   return { accessKeyId: id, secretAccessKey: new Secret(secret), ...(token === undefined ? {} : { sessionToken: new Secret(token) }) }
 }

@@ -72,7 +72,7 @@ function foldersOf(value: string | undefined, env: Environment): Record<string, 
     value.split(',').map((one) => {
       const [, name, path] = /^\s*([^=]+)=(.+?)\s*$/.exec(one) ?? []
       if (name === undefined || path === undefined)
-        throw new CdnError('TARGET_INVALID', `CDN_FOLDERS: ${JSON.stringify(one)} is no folder: write one such as site=/srv/site/dist`)
+        throw new CdnError('TARGET_INVALID', `CDN_FOLDERS: ${JSON.stringify(one)} is not a folder: write one such as site=/srv/site/dist`)
       return [name, { path, to: to?.(name), output: `${resolve(path)}-optimized` }]
     }),
   )
@@ -80,13 +80,13 @@ function foldersOf(value: string | undefined, env: Environment): Record<string, 
 
 function needed(env: Environment, name: string, beside: string): string {
   const value = given(env, name)
-  if (value === undefined) throw new CdnError('CREDENTIALS_MISSING', `${beside} is set and ${name} is not: set both, or neither`)
+  if (value === undefined) throw new CdnError('CREDENTIALS_MISSING', `${beside} is set but ${name} is not: set both or neither`)
   return value
 }
 
 function planOf(value: string | undefined): CloudflarePlan | undefined {
   const plan = PLANS.find((one) => one === value)
   if (value !== undefined && plan === undefined)
-    throw new CdnError('TARGET_INVALID', `CLOUDFLARE_PLAN: ${JSON.stringify(value)} is not a plan: there are ${PLANS.join(', ')}`)
+    throw new CdnError('TARGET_INVALID', `CLOUDFLARE_PLAN: ${JSON.stringify(value)} is not a plan: use ${PLANS.join(', ')}`)
   return plan
 }

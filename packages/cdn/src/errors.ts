@@ -69,5 +69,5 @@ export class CdnError extends Error {
 /** What a vendor's part, which may be the caller's own, has thrown. */
 export function errorOf(error: unknown, { vendor }: { readonly vendor: string }): CdnError {
   if (error instanceof CdnError) return error
-  return new CdnError('VENDOR_FAILED', `it failed in a way that is not known: ${String(error)}`, { vendor })
+  return new CdnError('VENDOR_FAILED', `it failed for an unknown reason: ${String(error)}`, { vendor })
 }

@@ -145,18 +145,18 @@ export class Folders {
     })
     const names = able.map(({ name }) => name).join(', ')
     const remedy = `give createCdn({ folders: { ${asked ?? 'site'}: { path, ${needs} } } })`
-    if (able.length === 0) throw new CdnError('NOT_FOUND', `no folder is there to be ${done}: ${remedy}`)
+    if (able.length === 0) throw new CdnError('NOT_FOUND', `there is no folder to be ${done}: ${remedy}`)
     const [only] = able
     if (asked === undefined && able.length === 1 && only !== undefined) return only
     if (asked === undefined) throw new CdnError('TARGET_INVALID', `several folders can be ${done}: name one of ${names}`)
     const found = able.find(({ name }) => name === asked)
     if (found !== undefined) return found
-    throw new CdnError('NOT_FOUND', `${JSON.stringify(asked)} is no folder that can be ${done}: there are ${names}`)
+    throw new CdnError('NOT_FOUND', `${JSON.stringify(asked)} is not a folder that can be ${done}: those are ${names}`)
   }
 
   async #alone<T>(act: 'upload' | 'images', folder: NamedFolder, work: () => Promise<T>): Promise<T> {
     const own = `${act} of ${folder.name}`
-    if (this.#busy.has(own)) throw new CdnError('CHANGED', `${own} is under way already: wait until it has ended`)
+    if (this.#busy.has(own)) throw new CdnError('CHANGED', `${own} is already in progress: wait until it has ended`)
     this.#busy.add(own)
     try {
       return await work()

@@ -77,13 +77,13 @@ export const OUTLET: Shape<CdnOutletOptions> = {
   name: text,
   edges: listOf(text, 'names of edges'),
   namespaces: listOf(text, 'names of namespaces'),
-  map: fn('a function from a target to what hangs on it'),
+  map: fn('a function from a target to what depends on it'),
   again: check((value): value is Duration | false => value === false || parseDuration(value, 'again') >= 0, 'a time, or false'),
   onStorm: oneOf('queue', 'purge-everything'),
   stormAfter: duration,
   soft: flag,
   sample: fn('a function from a target to addresses'),
-  onTrouble: fn('a function that hears of trouble'),
+  onTrouble: fn('a function that receives problems'),
 }
 
 const KEPT = 1000

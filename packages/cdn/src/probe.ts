@@ -88,14 +88,14 @@ export function judge(look: ProbeResult, before: ProbeResult | undefined, purged
   const told = (verdict: Probe['verdict'], why: string): Probe => ({ url: look.url, verdict, why, look })
   if (look.error !== undefined) return told('unknown', `the edge does not answer: ${look.error}`)
   const compared = before === undefined || before.error !== undefined ? undefined : isSame(look, before)
-  if (compared === false) return told('gone', 'it answers something else than before')
+  if (compared === false) return told('gone', 'its answer has changed')
   if (look.isMiss === true) return told('gone', 'it had to ask its origin')
   // Age counts whole seconds.
   const isYoung = look.ageMs === undefined ? undefined : look.at - look.ageMs >= purgedAt - 1000
-  if (isYoung === true) return told('gone', 'what it answers was stored after the purge')
-  if (compared === true) return told('old', 'it answers what it answered before the purge')
-  if (isYoung === false) return told('old', `what it answers is ${Math.round((look.ageMs ?? 0) / 1000)} s old: older than the purge`)
-  return told('unknown', 'it says neither its age nor whether it asked its origin, and was not asked before the purge')
+  if (isYoung === true) return told('gone', 'its answer was stored after the purge')
+  if (compared === true) return told('old', 'its answer is the same as before the purge')
+  if (isYoung === false) return told('old', `its answer is ${Math.round((look.ageMs ?? 0) / 1000)} s old: older than the purge`)
+  return told('unknown', 'it reports neither its age nor whether it asked its origin, and was not probed before the purge')
 }
 
 /** By the strongest that both have. */

@@ -75,7 +75,7 @@ export class Desk {
 
   allowance(limit: number, site: string | undefined): Allowance {
     const found = this.edge.limits[limit] ?? this.edge.limits[0]
-    if (found === undefined) throw new Error(`${this.edge.name} has no limits: an edge names at least one`)
+    if (found === undefined) throw new Error(`${this.edge.name} has no limits: an edge needs at least one`)
     const key = found.perSecond > 0 ? String(limit) : `${limit} ${site ?? this.edge.site ?? ''}`
     const allowance = this.#allowances.get(key) ?? new Allowance(found, this.#time)
     this.#allowances.set(key, allowance)
@@ -286,7 +286,7 @@ function planned(
 function notSoftly({ vendor, abilities: { soft } }: Edge, kind: PurgeKind): CdnError {
   const remedy =
     kind === 'everything' && soft.includes('tag')
-      ? 'give every answer a tag such as "all", and purge that one softly'
+      ? 'give every answer a tag such as "all", and soft-purge that tag'
       : `leave soft out, or purge what it can (${soft.join(', ') || 'nothing'})`
   return new CdnError('UNSUPPORTED', `${vendor} cannot mark ${kind === 'everything' ? kind : `a ${kind}`} as stale: ${remedy}`, { vendor })
 }

@@ -28,7 +28,7 @@ export type PurgeTargetLike = PurgeTarget | string
 
 /** In the form that edges know, each once, in the order given. @throws CdnError `TARGET_INVALID` */
 export function targetsOf(given: readonly PurgeTargetLike[]): PurgeTarget[] {
-  if (given.length === 0) throw invalid('nothing is named to be purged', 'name URLs, paths or tags, or everything')
+  if (given.length === 0) throw invalid('nothing to purge is named', 'name URLs, paths or tags, or everything')
   const targets = new Map(given.map((one) => targetOf(one)).map((target) => [keyOf(target), target]))
   return targets.has('everything') ? [{ kind: 'everything' }] : [...targets.values()]
 }
@@ -82,24 +82,27 @@ function urlOf(text: string): string {
     throw invalid(`${show(text)} is not a URL`, 'write it out: https://www.example.com/a')
   const url = new URL(text)
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw invalid(`${show(text)} is not an address of the web`, 'begin with https:// or http://')
+    throw invalid(`${show(text)} is not a web address`, 'begin with https:// or http://')
   if (url.username !== '' || url.password !== '')
-    throw invalid(`${show(`${url.protocol}//…@${url.host}`)} has a user or a password in it`, 'leave them out: edges keep answers without')
+    throw invalid(
+      `${show(`${url.protocol}//…@${url.host}`)} contains a user name or password`,
+      'leave them out: edges store answers without them',
+    )
   if (text.includes('*'))
-    throw invalid(`${show(text)} has a * in it, and a URL names one answer`, 'purge a prefix, or write %2A for the character')
+    throw invalid(`${show(text)} contains a *, but a URL names a single answer`, 'purge a prefix, or write %2A for the character')
   // Browsers do not send it.
   url.hash = ''
   return url.href
 }
 
 function pathOf(text: string): string {
-  if (typeof text !== 'string' || text === '') throw invalid(`${show(text)} is not a path`, 'write it from its first slash: /a')
+  if (typeof text !== 'string' || text === '') throw invalid(`${show(text)} is not a path`, 'begin with a slash: /a')
   const given = text.startsWith('/') ? text : `/${text}`
   if (given.startsWith('//') || given.includes('\\'))
-    throw invalid(`${show(text)} is not a path`, 'one slash at its beginning, and no backslash')
+    throw invalid(`${show(text)} is not a path`, 'begin with a single slash, and use no backslash')
   const star = given.indexOf('*')
   if (star >= 0 && star < given.length - 1)
-    throw invalid(`${show(text)} has a * before its end`, 'edges know it at the end only: purge /a/*, or write %2A for the character')
+    throw invalid(`${show(text)} has a * before its end`, 'edges support it only at the end: purge /a/*, or write %2A for the character')
   const url = new URL(given, 'https://host.invalid')
   return url.pathname + url.search
 }
@@ -109,25 +112,25 @@ function tagOf(tag: string): string {
   if (typeof tag !== 'string' || tag === '') throw invalid(`${show(tag)} is not a tag`, 'give it a name')
   if (!/^[\x21-\x2b\x2d-\x7e]+$/.test(tag))
     throw invalid(
-      `the tag ${show(tag)} has a space, a comma, or something that is not ASCII in it`,
-      'no header can carry it: encodeURIComponent() it on both sides',
+      `the tag ${show(tag)} contains a space, a comma or a non-ASCII character`,
+      'a header cannot contain it: use encodeURIComponent() on both sides',
     )
-  if (tag.length > 1024) throw invalid(`the tag ${show(tag)} is longer than 1,024 characters`, 'edges cut it off: hash it on both sides')
+  if (tag.length > 1024) throw invalid(`the tag ${show(tag)} is longer than 1,024 characters`, 'edges truncate it: hash it on both sides')
   return tag
 }
 
 function prefixOf(text: string): string {
   const bare = typeof text === 'string' ? text.replace(/^https?:\/\//i, '') : ''
   if (bare === '' || bare.startsWith('/') || !URL.canParse(`https://${bare}`))
-    throw invalid(`${show(text)} is not a prefix`, 'write the host and how the path begins: www.example.com/a/')
-  if (/[*?#]/.test(bare)) throw invalid(`${show(text)} has a *, ? or # in it`, 'a prefix needs no *, and ends before the query')
+    throw invalid(`${show(text)} is not a prefix`, 'write the host and the beginning of the path: www.example.com/a/')
+  if (/[*?#]/.test(bare)) throw invalid(`${show(text)} contains a *, ? or #`, 'a prefix needs no *, and ends before the query')
   const url = new URL(`https://${bare}`)
   return url.host + url.pathname
 }
 
 function hostOf(text: string): string {
   if (typeof text !== 'string' || text === '' || /[/?#@*\s]/.test(text) || !URL.canParse(`https://${text}`))
-    throw invalid(`${show(text)} is not a host`, 'write its name alone: www.example.com')
+    throw invalid(`${show(text)} is not a host`, 'write only its name: www.example.com')
   return new URL(`https://${text}`).host
 }
 

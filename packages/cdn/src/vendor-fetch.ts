@@ -39,9 +39,9 @@ export async function askVendor(request: VendorRequest): Promise<unknown> {
     })
     text = await response.text()
   } catch (error) {
-    if (signal?.aborted === true) throw new CdnError('ABORTED', `${request.about}: it was called off`, { vendor })
+    if (signal?.aborted === true) throw new CdnError('ABORTED', `${request.about}: it was cancelled`, { vendor })
     const why = deadline.aborted ? `did not answer within ${timeoutMs} ms` : `cannot be reached (${reasonOf(error)})`
-    throw new CdnError('UNREACHABLE', `${new URL(url).host} ${why}: look at the way there (DNS, proxy, firewall), and try again`, {
+    throw new CdnError('UNREACHABLE', `${new URL(url).host} ${why}: check the connection (DNS, proxy, firewall), and try again`, {
       vendor,
     })
   }
@@ -63,13 +63,13 @@ export function refusalOf(request: VendorRequest, status: number, headers: Heade
 }
 
 function verdict(status: number, about: string, needs: string, retryAfterMs: number | undefined): [CdnErrorCode, string] {
-  if (status === 401) return ['CREDENTIALS_REFUSED', 'The token is wrong, or has ended: make a new one']
+  if (status === 401) return ['CREDENTIALS_REFUSED', 'The token is wrong or has expired: create a new one']
   if (status === 403) return ['CREDENTIALS_REFUSED', `The token may not do this: give it ${needs}`]
-  if (status === 404) return ['NOT_FOUND', `There is no ${about}, or the token does not see it: look up its id`]
+  if (status === 404) return ['NOT_FOUND', `There is no ${about}, or the token cannot see it: check its id`]
   if (status === 429)
-    return ['RATE_LIMITED', retryAfterMs === undefined ? 'Come again later' : `Come again in ${Math.ceil(retryAfterMs / 1000)} s`]
-  if (status >= 500) return ['VENDOR_FAILED', 'It is the vendor that fails: try again, and look at its status page']
-  return ['REFUSED', 'What was sent is not taken: see what it says']
+    return ['RATE_LIMITED', retryAfterMs === undefined ? 'Try again later' : `Try again in ${Math.ceil(retryAfterMs / 1000)} s`]
+  if (status >= 500) return ['VENDOR_FAILED', 'The vendor has a problem: try again, and check its status page']
+  return ['REFUSED', 'The request was rejected: see its message']
 }
 
 /** RFC 9110, 10.2.3: seconds, or a date. */

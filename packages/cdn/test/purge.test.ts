@@ -220,7 +220,7 @@ describe('Fastly', () => {
     const server = await fastlyServer()
     const error = await refusal(cdnOf(fakeClock(), atFastly(server)).purge([{ kind: 'everything' }], { soft: true }))
     expect(error.code).toBe('UNSUPPORTED')
-    expect(error.message).toMatch(/cannot mark everything as stale: give every answer a tag such as "all", and purge that one softly/)
+    expect(error.message).toMatch(/cannot mark everything as stale: give every answer a tag such as "all", and soft-purge that tag/)
     expect(server.purged).toEqual([])
   })
 
@@ -295,7 +295,7 @@ describe('CloudFront', () => {
       site: server.distribution,
       name: 'd111111abcdef8.cloudfront.net',
       isReady: false,
-      notes: ['the distribution reads no tags: configure CacheTagConfig, or no purge by tag finds anything'],
+      notes: ['the distribution ignores tags: configure CacheTagConfig, otherwise a purge by tag finds nothing'],
     })
   })
 

@@ -107,7 +107,7 @@ describe('an alert', () => {
     expect(await see({ counters: reads(100, 0), gauges: full }, 3)).toEqual([])
   })
 
-  it('about slow gets, a tier that is left out, a silent node and refused credentials', async () => {
+  it('about slow gets, a tier that is bypassed, a silent node and refused credentials', async () => {
     let refused = 0
     const see = watching(() => refused)
     expect(await see({ counters: reads(100, 0, 120) }, 2)).toEqual(['response_ms high'])

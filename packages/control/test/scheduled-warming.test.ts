@@ -1,4 +1,4 @@
-// Plans of warming that run by themselves: when, once of all control planes, in whose name, and not for whom may not any more.
+// Warming plans that run by themselves: when, once of all control planes, in whose name, and not for whom may not any more.
 import { type Cache, createCache } from 'millpond'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ScheduledWarming } from '../src/operations/scheduled-warming.ts'

@@ -11,7 +11,7 @@ export interface Dashboard {
   readonly times: Times
   readonly environment: { readonly label: string; readonly color?: string | undefined } | undefined
   readonly readOnly: boolean
-  /** Names of keys are shown as their hash. */
+  /** Key names are shown as their hash. */
   readonly redact: 'none' | 'names'
   readonly refreshHz: number
   readonly initialRange: string
@@ -46,6 +46,6 @@ export const AccessContext = createContext<Access | undefined>(undefined)
 
 export function useAccess(): Access {
   const access = useContext(AccessContext)
-  if (access === undefined) throw new Error('this part of the dashboard is for those who are signed in')
+  if (access === undefined) throw new Error('this part of the dashboard requires a signed-in user')
   return access
 }

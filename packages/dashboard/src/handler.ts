@@ -81,7 +81,7 @@ export function dashboard(options: DashboardOptions = {}): DashboardHandler {
       built = undefined // it may be built meanwhile
       return NOT_BUILT
     })
-    if (page === '') return new Response(`the page is not built: ${BUILT} is not there\n`, { status: 503, headers: HEADERS })
+    if (page === '') return new Response(`the page is not built: ${BUILT} does not exist\n`, { status: 503, headers: HEADERS })
     const path = pathname.slice(mounted.length)
     const asset = assets.get(path)
     if (asset !== undefined) return fileReply(request, path, asset)

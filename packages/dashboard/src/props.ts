@@ -51,7 +51,7 @@ const NAMES = PAGES.map(({ page }) => page).filter((page) => page !== '')
 const PROPS = {
   apiBaseUrl: text("an address such as '/api/admin/caching'"),
   fetcher: fn('a function like fetch'),
-  auth: fn('a function that answers headers'),
+  auth: fn('a function that returns headers'),
   pages: that(
     (value) => Array.isArray(value) && value.every((page) => PAGES.some((known) => known.page === page)),
     `a list of ${NAMES.join(', ')}`,
@@ -68,12 +68,12 @@ const PROPS = {
     (value) => typeof value === 'string' && isKnown(() => new Intl.DateTimeFormat('en', { timeZone: value })),
     "the name of a time zone such as 'Europe/Vienna'",
   ),
-  onNavigate: fn('a function that is told of places'),
+  onNavigate: fn('a function that receives places'),
   environment: that(isEnvironment, "an object such as { label: 'staging' }"),
   redact: oneOf('none', 'names'),
   addresses: that(
     (value) => isOptions(value) && ADDRESSES.every((name) => name in value && typeof value[name as never] === 'function'),
-    "what pathAddresses('/ops/caches/') makes",
+    "the result of pathAddresses('/ops/caches/')",
   ),
   isPage: flag,
 }

@@ -88,19 +88,19 @@ describeWith('chromium', 'the CDN in a browser', () => {
 
   it('purges what is named, by keyboard alone, shows what each vendor has taken, and why one has not', async () => {
     await page.goto(`${served.url}${BASE}cdn/`)
-    await page.getByText('Nothing was purged by hand yet.').waitFor()
+    await page.getByText('Nothing has been purged by hand yet.').waitFor()
     expect(await lookAt(page)).toEqual([])
     // Tags alone, then a path beside them.
-    await hands.tabTo(page.getByLabel('Tags, one a line'))
+    await hands.tabTo(page.getByLabel('Tags, one per line'))
     await page.keyboard.type('deals')
     const letGo = await hold(page, '**/cdn/invalidate_cdn/')
     await hands.hit(hands.button('Purge'))
     // What is written while it is on its way is for the next one.
-    await hands.tabTo(page.getByLabel('Paths or addresses, one a line'))
+    await hands.tabTo(page.getByLabel('Paths or addresses, one per line'))
     await page.keyboard.type('/deals')
     letGo()
     await page.getByText('1 of 1').first().waitFor()
-    const tags = page.getByLabel('Tags, one a line')
+    const tags = page.getByLabel('Tags, one per line')
     await expect.poll(() => tags.inputValue()).toBe('')
     await hands.tabTo(tags)
     await page.keyboard.type('deals\norg%207')

@@ -146,7 +146,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       .waitFor()
     await page.getByRole('link', { name: 'Invalidate, hard…' }).waitFor()
     await page.goto(`${served.url}${BASE}invalidate/?by=tag&value=${encodeURIComponent(HOSTILE)}&mode=hard`)
-    await page.getByLabel('Reason, kept in the audit log').fill('price import')
+    await page.getByLabel('Reason, recorded in the audit log').fill('price import')
     await page.getByRole('button', { name: 'Plan…' }).click()
     await page.getByRole('button', { name: 'Invalidate 40 keys, hard' }).click()
     await page.getByText('completed').waitFor()
@@ -175,10 +175,10 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     expect(await page.locator('nav[aria-label=Main]').getByRole('link', { name: 'Audit' }).count()).toBe(0)
     await served.cache.namespace('seen').set('seen:1', 1, { tags: ['seen'] })
     for (const [place, mark] of [
-      ['', 'Who answers'],
-      ['keys/?by=tag&ns=seen', '1 entries looked at'],
+      ['', 'Which tier answers'],
+      ['keys/?by=tag&ns=seen', '1 entries scanned'],
       ['keys/?ns=seen&key=seen:1', 'Hidden.'],
-      ['invalidate/?by=tag&value=seen', 'Your role does not invalidate'],
+      ['invalidate/?by=tag&value=seen', 'Your role cannot invalidate'],
       ['warm/', 'Runs'],
       ['alerts/', 'medium from 1'],
     ] as const) {
@@ -222,7 +222,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     expect(await page.getByRole('radio', { name: /^Soft/ }).evaluate((element) => element.matches(':focus'))).toBe(true)
     await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(429)))
     await page.getByRole('radio', { name: /^Hard/ }).click({ noWaitAfter: true })
-    await page.getByText('The plan could not be had.').waitFor()
+    await page.getByText('The plan could not be loaded.').waitFor()
     expect(await page.getByRole('radio', { name: /^Soft/ }).isChecked()).toBe(true)
     await page.getByRole('button', { name: 'Invalidate 1 key, soft' }).waitFor()
     await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(401)))
@@ -244,7 +244,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       await page.getByText('A hit.').waitFor()
     }
     await page.getByRole('link', { name: 'Invalidate, hard…' }).click()
-    expect(await page.getByLabel('Keys, one a line').inputValue()).toBe(JSON.stringify(name))
+    expect(await page.getByLabel('Keys, one per line').inputValue()).toBe(JSON.stringify(name))
     await page.getByRole('button', { name: 'Plan…' }).click()
     await page.getByRole('button', { name: 'Invalidate 1 key, hard' }).waitFor()
     await page.goto(`${served.url}${BASE}invalidate/?by=pattern&ns=odd&value=${encodeURIComponent('one:*\ntwo:*')}`)
@@ -355,8 +355,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await main.getByRole('row', { name: /miss/ }).first().waitFor({ state: 'detached' })
     await main.getByRole('checkbox', { name: 'Misses' }).check()
     expect(await page.evaluate('document.querySelector("[onclick]")')).toBeNull()
-    await main.getByRole('button', { name: 'Hold still' }).click()
-    await main.getByText('held still', { exact: true }).waitFor()
+    await main.getByRole('button', { name: 'Pause' }).click()
+    await main.getByText('paused', { exact: true }).waitFor()
     await main.getByRole('link', { name: 'never asked for' }).first().click()
     await page.getByText('A miss.').waitFor()
     await expect.poll(() => served.plane.control.hub.hears('events')).toBe(false) // the server learns of a closed stream by itself
@@ -366,13 +366,13 @@ describeWith('chromium', 'the dashboard in a browser', () => {
 
   it('shows an error beside what was known before, and heals by itself', async () => {
     const { page, close } = await open('viewer')
-    await page.getByRole('heading', { name: 'Who answers' }).waitFor()
+    await page.getByRole('heading', { name: 'Which tier answers' }).waitFor()
     // Neither pushed nor answered: what is known stays, with its age.
     await page.route(/(stream|batch|summary)\//, (route) => route.fulfill(refusal(429)))
     served.cut()
-    const figures = page.getByRole('alert').filter({ hasText: 'The figures could not be had.' })
+    const figures = page.getByRole('alert').filter({ hasText: 'The figures could not be loaded.' })
     await figures.getByText('Asked too often: again in 7 s.').waitFor()
-    expect(await page.getByRole('heading', { name: 'Who answers' }).count()).toBe(1)
+    expect(await page.getByRole('heading', { name: 'Which tier answers' }).count()).toBe(1)
     await page.unroute(/(stream|batch|summary)\//)
     await figures.waitFor({ state: 'detached' })
     await close()
@@ -414,7 +414,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     async (react) => {
       const { page, faults, close } = await openHost(react)
       await page.goto(`${served.url}/host/?shadow#${tokenOf('operator')}`)
-      await page.getByRole('heading', { name: 'Who answers' }).waitFor()
+      await page.getByRole('heading', { name: 'Which tier answers' }).waitFor()
       const look: unknown = await page.evaluate(`(() => {
       const root = document.querySelector('#host > div').shadowRoot
       const style = (of, name) => getComputedStyle(root.querySelector(of))[name]
@@ -499,7 +499,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const { page, close } = await open('auditor')
     await served.api('POST', 'configurations/', { name: 'x', reason: MARKUP })
     await page.goto(`${served.url}${BASE}audit/?actor=${encodeURIComponent(MARKUP)}`)
-    await page.getByText('No row fits these filters.').waitFor()
+    await page.getByText('No row matches these filters.').waitFor()
     expect(await page.locator('img').count()).toBe(0)
     const tokens = await served.api<{ data: { id: string; user: string }[] }>('GET', 'tokens/')
     // Whatever the page asks next is told so: what is typed, or what it asks by itself before.

@@ -78,9 +78,9 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await hands.hit(hands.button('Take it back'))
     await page.getByRole('row', { name: /25 kB.*web-1/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 25_000 })
-    await page.getByText('Nothing is carried out unless you do it.').waitFor()
-    await hands.hit(hands.button('Carry advice out by itself…'))
-    await hands.hit(hands.button('Carry it out'))
+    await page.getByText('Nothing is applied unless you do it.').waitFor()
+    await hands.hit(hands.button('Apply advice automatically…'))
+    await hands.hit(hands.button('Apply it'))
     await page.getByRole('button', { name: 'End that…' }).waitFor()
     expect([await lookAt(page), leftOf(context), faults]).toEqual([[], [], []])
   })
@@ -89,8 +89,8 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     for (const [place, says] of [
       ['sizing/?cache=dark', 'Sizing needs a sample of your traffic'],
       ['advice/?cache=dark', 'Advice needs a sample of your traffic'],
-      ['sizing/?cache=young', 'Too little has been seen to judge'],
-      ['advice/?cache=young', 'Too little has been seen to advise'],
+      ['sizing/?cache=young', 'Not enough data yet'],
+      ['advice/?cache=young', 'Not enough data for advice'],
     ] as const) {
       await open(place)
       await title(new RegExp(says)).waitFor()

@@ -102,7 +102,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     deals.source('deal:', async (key) => ({ key }))
     for (let at = 0; at < 3; at++) await deals.set(`deal:${at}`, at, { tags: ['deals'] })
     await hands.press('i')
-    await hands.tabTo(page.getByLabel('Tags, one a line'))
+    await hands.tabTo(page.getByLabel('Tags, one per line'))
     await page.keyboard.type('deals')
     await hands.hit(hands.button('Plan…'))
     await hands.tabTo(page.getByRole('radio', { name: /^Soft/ }))
@@ -131,7 +131,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.isOn(hands.button('Silence… tier_down'))
     await hands.hit(hands.button(/^End… the silence of Tier down/))
     await confirm('End')
-    await page.getByText('Nothing is silent.').waitFor()
+    await page.getByText('Nothing is silenced.').waitFor()
     await hands.hit(hands.button('Resolve tier_down'))
     await page.getByText('Nothing is firing').waitFor()
   })
@@ -150,10 +150,10 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
 
   it('keeps a plan of warming, runs it and deletes it', async () => {
     await find('preload')
-    await hands.tabTo(page.getByLabel('Keys, one a line'))
+    await hands.tabTo(page.getByLabel('Keys, one per line'))
     await page.keyboard.type('deal:500')
-    await write('Name, to keep it as a plan', 'hot')
-    await hands.hit(hands.button('Keep as a plan'))
+    await write('Name, to store it as a plan', 'hot')
+    await hands.hit(hands.button('Store as a plan'))
     await hands.hit(hands.button('Run hot'))
     await page.getByRole('row', { name: /^hot completed/ }).waitFor()
     await hands.hit(hands.button('Delete… the plan hot'))
@@ -167,7 +167,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.press('/')
     await page.keyboard.type('preload')
     await hands.press('Enter')
-    await hands.tabTo(page.getByLabel('Keys, one a line'))
+    await hands.tabTo(page.getByLabel('Keys, one per line'))
     await page.keyboard.insertText(Array.from({ length: 100 }, (_, at) => `deal:${at + 10}`).join('\n')) // pasted
     await write('At most, loads/s', '20')
     await hands.hit(hands.button('Warm 100 keys'))
@@ -221,7 +221,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
   it('verifies the audit log and takes it along', async () => {
     await find('who history')
     await hands.hit(hands.button('Verify the chain'))
-    await page.getByText('The chain is whole').waitFor()
+    await page.getByText('The chain is intact').waitFor()
     await hands.isOn(hands.button('Verify again'))
     const [file] = await Promise.all([page.waitForEvent('download'), hands.hit(hands.button('Export NDJSON'))])
     expect([file.suggestedFilename(), readFileSync(await file.path(), 'utf8')]).toEqual([
@@ -237,10 +237,10 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await hands.tabTo(page.getByLabel('Contains'))
     await page.keyboard.type('secret')
     await hands.hit(page.getByRole('link', { name: 'deal:secret' }))
-    await hands.hit(hands.button('Compare the bytes, on record'))
+    await hands.hit(hands.button('Compare the bytes (recorded)'))
     await page.getByText('Fewer than two processes have it').waitFor()
     await hands.isSomewhere()
-    await hands.hit(hands.button('Reveal it, on record'))
+    await hands.hit(hands.button('Show it (recorded)'))
     await page.getByRole('textbox', { name: 'The value' }).waitFor()
     await hands.isSomewhere()
     // As over plain HTTP from another machine.

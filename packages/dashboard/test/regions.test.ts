@@ -56,7 +56,7 @@ describeWith('chromium', 'regions in a browser', () => {
     // A list that cannot be had says so, also where none was there before.
     await page.route(/\/regions\//, (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'not now' } }))
     await page.goto(`${served.url}${BASE}`)
-    await page.getByText('The list of regions could not be had.').waitFor()
+    await page.getByText('The list of regions could not be loaded.').waitFor()
     await page.unroute(/\/regions\//)
     await row('eu').getByText('serving').waitFor()
     const origin = page.getByRole('row').filter({ hasText: 'us (origin)' })
@@ -68,7 +68,7 @@ describeWith('chromium', 'regions in a browser', () => {
     // The other one is the last.
     await press('Drain', 'us')
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('us is the last region that serves, and goes on serving: let eu serve first.').waitFor()
+    await dialog.getByText('us is the last serving region and keeps serving: let eu serve first.').waitFor()
     expect(await lookAt(page)).toEqual([])
     await hands.hit(dialog.getByRole('button', { name: 'Drain us all the same' }))
     await origin.getByText('drained').waitFor()

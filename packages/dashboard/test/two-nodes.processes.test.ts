@@ -101,7 +101,7 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     const { caches } = await ask<{ caches: readonly string[] }>('/api/admin/caching/session/')
     const about = `cache=${caches[0]}&ns=response&key=${encodeURIComponent(READ)}`
     await acting.page.goto(`${deals.url}${BASE}keys/?${about}`)
-    await button(acting.page, 'Compare the bytes, on record').click()
+    await button(acting.page, 'Compare the bytes (recorded)').click()
     await acting.page.getByText('The same bytes everywhere').waitFor()
     expect([watching.faults, watching.refused, acting.faults, acting.refused]).toEqual([[], [], [], []])
     await Promise.all([watching.page.context().close(), acting.page.context().close()])
@@ -120,7 +120,7 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     const { caches } = await ask<{ caches: readonly string[] }>('/api/admin/caching/session/')
     await page.goto(`${deals.url}${BASE}configurations/`)
     await button(page, 'New configuration…').click()
-    await page.getByRole('textbox', { name: 'Name, as code asks for it' }).fill(caches[0] ?? '')
+    await page.getByRole('textbox', { name: 'Name, as used in code' }).fill(caches[0] ?? '')
     await page.getByRole('combobox', { name: 'Kept in' }).selectOption('multi')
     await page.getByRole('spinbutton', { name: 'TTL' }).fill('600')
     await button(page, 'Plan…').click()

@@ -37,7 +37,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { http
     const { hits, stale, validated, stored, collapsed, failed, passed } = http.stats()
     const answers = { hits, stale, validated, stored, collapsed, failed, passed: Object.values(passed).reduce((sum, one) => sum + one, 0) }
     send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states, since, answers })
-  } else send(response, 404, { error: 'there are GET /metrics, GET /health and POST /purge' })
+  } else send(response, 404, { error: 'use GET /metrics, GET /health or POST /purge' })
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -45,7 +45,7 @@ async function textOf(request: IncomingMessage): Promise<string> {
   let length = 0
   for await (const chunk of request) {
     length += (chunk as Buffer).length
-    if (length > MOST_BYTES) throw new Error(`at most ${MOST_BYTES} bytes are taken`)
+    if (length > MOST_BYTES) throw new Error(`at most ${MOST_BYTES} bytes are accepted`)
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString()

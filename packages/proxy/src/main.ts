@@ -8,11 +8,11 @@ const USAGE = `millpond proxy --origin URL [--origin URL …] [--port 8080] [--h
                [--memory 256mb] [--redis URL] [--admin-port N] [--health-path PATH] [--access-log] [--verbose]
 
   --origin       where the answers come from, such as http://127.0.0.1:3000
-  --strict       only what the RFCs say: no retries, no fields added, Set-Cookie storable
-  --config       a JSON file with the options of startProxy; SIGHUP reads it again; the command line counts more
+  --strict       strict RFC behaviour: no retries, no added fields, Set-Cookie may be stored
+  --config       a JSON file with the options of startProxy; SIGHUP reloads it; the command line takes precedence
   --admin-port   /metrics, /health and POST /purge on 127.0.0.1
   --access-log   one JSON line per answer on standard output
-  --verbose      what went wrong behind an answer, on standard error`
+  --verbose      errors behind an answer, on standard error`
 
 const OPTIONS = {
   origin: { type: 'string', multiple: true },
@@ -81,7 +81,7 @@ function read(args: readonly string[]): Given {
 function logTo(out: NodeJS.WriteStream): (line: string) => void {
   let isRead = true
   out.on('error', (error) => {
-    if (isRead) complain(new Error(`the access log goes nowhere any more: ${error.message}`), 0)
+    if (isRead) complain(new Error(`the access log cannot be written any more: ${error.message}`), 0)
     isRead = false
   })
   return (line) => {
@@ -103,7 +103,7 @@ function optionsOf({ config, options }: Given): ProxyOptions {
 function reload(proxy: CachingProxy, given: Given): void {
   try {
     proxy.reload(optionsOf(given))
-    console.error('millpond proxy has read its configuration again')
+    console.error('millpond proxy has reloaded its configuration')
   } catch (error) {
     complain(error, 0)
   }

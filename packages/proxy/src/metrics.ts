@@ -15,13 +15,13 @@ export function metricsText(
     ['failed', stats.failed],
   ]
   return [
-    '# HELP millpond_http_answers_total Answers by what the cache did.',
+    '# HELP millpond_http_answers_total Answers by cache result.',
     '# TYPE millpond_http_answers_total counter',
     ...answers.map(([result, count]) => `millpond_http_answers_total{result="${result}"} ${count}`),
-    '# HELP millpond_http_passed_total Answers that were passed on without being stored, by reason.',
+    '# HELP millpond_http_passed_total Answers that were forwarded without being stored, by reason.',
     '# TYPE millpond_http_passed_total counter',
     ...Object.entries(stats.passed).map(([reason, count]) => `millpond_http_passed_total{reason="${reason}"} ${count}`),
-    '# HELP millpond_http_origin_up Whether the origin is asked.',
+    '# HELP millpond_http_origin_up Whether the origin is in use.',
     '# TYPE millpond_http_origin_up gauge',
     ...origins.map(({ url, isUp }) => `millpond_http_origin_up{origin="${url}"} ${isUp ? 1 : 0}`),
     '# HELP millpond_http_resident_bytes Memory of the process.',

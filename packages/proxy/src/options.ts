@@ -141,5 +141,5 @@ export function readConfig(path: string): Partial<ProxyOptions> {
   } catch (cause) {
     throw new Error(`[millpond] ${path} cannot be read: ${isError(cause) ? cause.message : String(cause)}`, { cause })
   }
-  throw new Error(`[millpond] ${path} holds no object: give { "origin": "http://127.0.0.1:3000" }`)
+  throw new Error(`[millpond] ${path} does not contain an object: give { "origin": "http://127.0.0.1:3000" }`)
 }

@@ -54,7 +54,7 @@ class OriginCall implements UpstreamCall {
       {
         onRequestStart: (controller) => {
           this.#controller = controller
-          if (this.#isAborted) controller.abort(new Error('nobody waits for the answer'))
+          if (this.#isAborted) controller.abort(new Error('the client is gone'))
         },
         onResponseStart: (controller, status, _, reason) => {
           const lines = linesOf(controller.rawHeaders)
@@ -103,7 +103,7 @@ class OriginCall implements UpstreamCall {
 
   abort(): void {
     this.#isAborted = true
-    this.#controller?.abort(new Error('nobody waits for the answer'))
+    this.#controller?.abort(new Error('the client is gone'))
   }
 
   resume(): void {

@@ -33,7 +33,7 @@ export function createApplication({ db, cache, warming }: ApplicationParts): App
     organization === undefined ? warming.warmAllOrganizations(options) : warming.warmOrganizationCache(Number(organization), options)
   const warmKinds = async (kinds: readonly KindName[]): Promise<void> => {
     const { warmed, failed } = await warm(undefined, { kinds })
-    if (failed > 0) throw new Error(`${failed} of ${warmed + failed} answers could not be made`)
+    if (failed > 0) throw new Error(`${failed} of ${warmed + failed} answers could not be computed`)
   }
   const planOf = (name: string, organization: string | undefined, options: WarmOptions): NamedPlan => ({
     name: organization === undefined ? name : `${name} of ${organization}`,

@@ -127,7 +127,7 @@ export async function openCaches(
   const looked =
     regions !== undefined ? [strategic, response, records, front, pictures] : outlets.length > 0 ? [response, front] : [response]
   await Promise.all(looked.map((space) => space.get('v1:first:look').catch(() => undefined)))
-  if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
+  if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it once it is available')
   return { cache, strategic, response, records, front, pictures, values, insight: insightOf(cache), regions, isRedisMissing, close }
 }
 

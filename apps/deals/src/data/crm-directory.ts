@@ -45,15 +45,15 @@ export function readDirectory(folder: string, findings: Finding[]): Directory {
     products,
     account: (given, note) => {
       if (given === '') {
-        note('repaired', 'no account', `put under ${JSON.stringify(NO_ACCOUNT)}`)
+        note('repaired', 'no account', `listed under ${JSON.stringify(NO_ACCOUNT)}`)
         accounts.set(loose(NO_ACCOUNT), { name: NO_ACCOUNT, ...UNKNOWN })
         return NO_ACCOUNT
       }
       const known = accounts.get(loose(given))
       if (known && known.name !== given)
-        note('repaired', 'account spelt differently', `${JSON.stringify(given)} is ${JSON.stringify(known.name)}`)
+        note('repaired', 'account spelled differently', `${JSON.stringify(given)} is ${JSON.stringify(known.name)}`)
       if (known) return known.name
-      note('repaired', 'account not in accounts.csv', `${JSON.stringify(given)} becomes an organisation of its own`)
+      note('repaired', 'account not in accounts.csv', `${JSON.stringify(given)} becomes a separate organisation`)
       accounts.set(loose(given), { name: given, ...UNKNOWN })
       return given
     },
@@ -84,7 +84,7 @@ function readAccounts(folder: string, findings: Finding[]): Map<string, Account>
     const figure = (column: 'year_established' | 'employees' | 'revenue', read: (text: string) => number | undefined) => {
       const value = read(line.get(column))
       if (value === undefined)
-        line.note('noted', 'account figure unreadable or empty', `${column} ${JSON.stringify(line.get(column))}: not known`)
+        line.note('noted', 'account figure unreadable or empty', `${column} ${JSON.stringify(line.get(column))}: unknown`)
       return value ?? null
     }
     accounts.set(loose(name), {

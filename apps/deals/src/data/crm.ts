@@ -61,19 +61,19 @@ function understand(line: PipelineLine, directory: Directory, seen: Set<string>)
     line.note('refused', fault, detail)
     return undefined
   }
-  if (reference === '') return refuse('no opportunity id', 'the line names no opportunity')
+  if (reference === '') return refuse('no opportunity id', 'the line contains no opportunity')
   if (seen.has(reference)) return refuse('opportunity listed twice', `${reference} was imported from an earlier line`)
   const stage = STAGE_NAMES.get(line.get('deal_stage').toLowerCase())
   if (!stage) return refuse('unknown stage', JSON.stringify(line.get('deal_stage')))
   const agent = line.get('sales_agent')
-  if (agent === '') return refuse('no sales agent', `${reference} names nobody`)
+  if (agent === '') return refuse('no sales agent', `${reference} has no agent`)
   const dates = readDates(line, stage)
   if (!dates) return undefined
   const value = line.get('close_value')
   const amount = value === '' ? null : readCents(value)
   if (amount === undefined) return refuse('unreadable value', `close_value ${JSON.stringify(value)}`)
   if (amount === null && (stage === 'won' || stage === 'lost')) return refuse('closed without a value', `${reference} is ${stage}`)
-  if (amount === null) line.note('noted', 'open deal without a value', `${reference} counts as a deal, its value is not known`)
+  if (amount === null) line.note('noted', 'open deal without a value', `${reference} counts as a deal, but its value is unknown`)
   seen.add(reference)
   return {
     reference,
@@ -113,7 +113,7 @@ function readProduct(line: PipelineLine, directory: Directory): string {
   const given = line.get('product')
   const known = directory.products.get(loose(given))
   if (known === undefined) line.note('noted', 'product not in products.csv', JSON.stringify(given))
-  else if (known !== given) line.note('repaired', 'product spelt differently', `${JSON.stringify(given)} is ${JSON.stringify(known)}`)
+  else if (known !== given) line.note('repaired', 'product spelled differently', `${JSON.stringify(given)} is ${JSON.stringify(known)}`)
   return known ?? given
 }
 

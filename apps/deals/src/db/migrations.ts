@@ -24,7 +24,7 @@ export async function migrate(db: Kysely<Schema>, engine: Engine, location: stri
     const found = row ? Number(row.value) : 0
     if (found > SCHEMA_VERSION) {
       throw new StartError(
-        `${location} has schema version ${found}, this release knows up to ${SCHEMA_VERSION}: start the newer release, or choose another database`,
+        `${location} has schema version ${found}, but this release supports only up to ${SCHEMA_VERSION}: start the newer release, or choose another database`,
       )
     }
     for (const step of MIGRATIONS.slice(found)) await step(tx, engine)

@@ -44,10 +44,10 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
     if (known && isFromLoopback(c.env.incoming)) return known
     const detail =
       token !== undefined
-        ? 'the token is not one of this start, or is not used from this machine'
+        ? 'the token is from another start, or is used from another machine'
         : scheme === undefined
           ? 'this needs a token: send Authorization: Bearer <token>'
-          : `this needs a token, and the request brought ${scheme}: send Authorization: Bearer <token>`
+          : `this needs a token, but the request contains ${scheme}: send Authorization: Bearer <token>`
     throw new Problem(401, detail, { headers: { 'WWW-Authenticate': token === undefined ? 'Bearer' : 'Bearer error="invalid_token"' } })
   }
   const within = async (c: Ctx, organizationId: number, permission?: Permission): Promise<Granted> => {

@@ -72,10 +72,10 @@ export function createApp(parts: AppParts) {
     if (error instanceof Refused) return problemResponse(new Problem(error.status, error.message))
     if (error instanceof MillpondError && error.code === 'QUEUE_FULL')
       return problemResponse(
-        new Problem(503, 'the database takes nothing, and too much waits for it: try again', { headers: { 'Retry-After': '5' } }),
+        new Problem(503, 'the database accepts no writes, and too many are waiting: try again', { headers: { 'Retry-After': '5' } }),
       )
     parts.onError(error)
-    return problemResponse(new Problem(500, 'something went wrong here; the service has noted it'))
+    return problemResponse(new Problem(500, 'an internal error occurred and was logged'))
   })
   return app
 }

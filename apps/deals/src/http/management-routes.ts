@@ -34,7 +34,8 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   const readMeant = async (c: Ctx, granted: Granted, schema: typeof warmRequest | typeof invalidateRequest): Promise<Meant> => {
     const { is_staff: isStaff } = granted.access
     const meant = await peekId(c, 'organization_id')
-    if (!isStaff && meant !== undefined && meant !== granted.organizationId) throw new Problem(403, `you do not run organisation ${meant}`)
+    if (!isStaff && meant !== undefined && meant !== granted.organizationId)
+      throw new Problem(403, `you do not manage organisation ${meant}`)
     onlyQuery(c, 'organization')
     const { cache_type: type = 'all', organization_id: named, user_id: userId } = await readBody(c, schema)
     return { type, organizationId: named ?? (isStaff ? null : granted.organizationId), userId }
@@ -43,7 +44,7 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   routes.post('/api/cache-management/warm-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
     const { type, organizationId, userId } = await readMeant(c, granted, warmRequest)
-    if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming is by organisation: leave it out' }])
+    if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming works per organisation: leave it out' }])
     if (steering === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
     const { id, ended } = await steering.warm({ type, organizationId }, askerOf(c, granted)).catch(asOurs)
     return answerOf(c, id, await within(waitMs(c), ended))
@@ -118,6 +119,6 @@ function answerOf(c: Ctx, id: string, job: WarmJob = { job: id, state: 'running'
   const waited = waitMs(c) > 0
   const head = { 'Cache-Control': 'no-store', ...(waited && { 'Preference-Applied': 'wait' }) }
   if (waited && job.state === 'done') return c.json(job, 200, head)
-  if (job.state === 'failed') throw new Problem(500, `the job ${id} failed: ${job.error ?? 'nobody knows why'}`)
+  if (job.state === 'failed') throw new Problem(500, `the job ${id} failed: ${job.error ?? 'unknown reason'}`)
   return c.json(job, 202, { ...head, Location: `/api/cache-management/jobs/${id}/` })
 }

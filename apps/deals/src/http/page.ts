@@ -55,7 +55,7 @@ export function renderPage(facts: PageFacts, files: PageFiles): string {
   const path =
     tiers.length === 0
       ? 'The cache is off'
-      : `Answers come from ${tiers.map((tier) => NAMES[tier] ?? tier).join(', then ')}, and only then from the data`
+      : `Answers come from ${tiers.map((tier) => NAMES[tier] ?? tier).join(', then ')}, and only then from the database`
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -123,8 +123,8 @@ function regionsLine({ regions, port }: PageFacts): string {
     if (name === own) return []
     return port === 0 ? [escaped(name)] : [`<a data-port="${port + at - names.indexOf(own)}">${escaped(name)}</a>`]
   })
-  const asks = own === origin ? 'the others ask it for what they do not have' : `what it does not have it asks of ${escaped(origin)}`
-  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and what is written in one is forgotten in all. Open ${names.length === 2 ? 'both' : 'two of them'}, raise the deal in one, and see the other’s figures change. The dashboard shows how each stands, drains and fills it.</p>`
+  const asks = own === origin ? 'the others ask it for what they lack' : `it asks ${escaped(origin)} for what it lacks`
+  return `<p class="lead">This is the region <b>${escaped(own)}</b>, beside ${others.join(', ')}: ${asks}, and a write in one invalidates the entry in all. Open ${names.length === 2 ? 'both' : 'two of them'}, raise the deal in one, and see the other’s figures change. In the dashboard you can see, drain and fill each region.</p>`
 }
 
 /** A write, and exactly what it takes away: the same questions before and after it. */
@@ -141,7 +141,7 @@ function writePanel({ deal, manager, organization, counts }: PageFacts): string 
   ] as const
   const rows = probes.map(([title, path]) => `<tr data-probe="${escaped(path)}"><th scope="row">${title}</th><td>–</td><td>–</td></tr>`)
   return `<section class="write" id="write" data-token="${escaped(manager)}" data-deal="${deal.id}">
-<div class="head"><h2>Change a deal, and see what is forgotten</h2><span class="small">with the manager’s token</span></div>
+<div class="head"><h2>Change a deal, and see what is invalidated</h2><span class="small">with the manager’s token</span></div>
 <div class="sheet">
 <p><button id="change">Raise “${escaped(deal.title)}” by 1.00</button> <span class="small">PATCH <code>/api/deals/${deal.id}/</code></span></p>
 <table><thead><tr><th scope="col">asked</th><th scope="col">before</th><th scope="col">after</th></tr></thead><tbody>${rows.join('')}</tbody></table>
@@ -157,17 +157,17 @@ function edgePanel({ organization, others, regions }: PageFacts, { picture, edge
     picture === undefined
       ? ''
       : `<figure class="pictured">${picture(organization.id, 320, `The picture of ${escaped(organization.name)}`)}
-<figcaption><b>${escaped(organization.name)}</b><span class="small">Drawn from its name when it was first asked for, and made by a job into AVIF, WebP and PNG, as wide as this screen needs it. With another name it is drawn anew, here and at the edge.</span>
+<figcaption><b>${escaped(organization.name)}</b><span class="small">Drawn from its name on the first request, and converted by a job to AVIF, WebP and PNG in the width this screen needs. If the name changes, it is redrawn here and at the edge.</span>
 <span class="thumbs">${others.map(({ id, name }) => picture(id, 80, escaped(name))).join('')}</span></figcaption></figure>`
   const named = edges.map(({ name, vendor, url }) =>
     url === undefined
       ? `${escaped(name)} (${escaped(vendor)})`
-      : `<a href="${escaped(url)}/api/cached/organizations/${organization.id}/roles/">${escaped(url.replace('http://', ''))}</a>, a caching proxy in the place of a CDN`,
+      : `<a href="${escaped(url)}/api/cached/organizations/${organization.id}/roles/">${escaped(url.replace('http://', ''))}</a>, a caching proxy in place of a CDN`,
   )
   const purges =
     edges.length === 0
-      ? `<p class="small">No edge stands before this service: ${regions === undefined ? '<code>--edge-port 8081</code> starts one, and <code>CDN_PROXY_ADMIN</code> names others' : '<code>CDN_PROXY_ADMIN</code> names some'}.</p>`
-      : `<p class="small">${named.join('; ')}. What anyone may see is kept there until a write purges it. <a href="${DASHBOARD_PATH}cdn">All of it</a>.</p>
+      ? `<p class="small">There is no edge in front of this service: ${regions === undefined ? '<code>--edge-port 8081</code> starts one, and <code>CDN_PROXY_ADMIN</code> names others' : '<code>CDN_PROXY_ADMIN</code> names some'}.</p>`
+      : `<p class="small">${named.join('; ')}. Public answers are kept there until a write purges them. <a href="${DASHBOARD_PATH}cdn">All of it</a>.</p>
 <table id="purges" hidden><thead><tr><th scope="col">purged there</th><th scope="col">when</th><th scope="col">state</th></tr></thead><tbody></tbody></table>
 <p class="small" id="edge-state" role="status"></p>`
   return `<section class="write" id="edge">
@@ -224,7 +224,7 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
       },
       {
         title: 'The cache',
-        note: 'how it does',
+        note: 'how it performs',
         entries: [
           { title: 'Hit rates, latencies, hot keys', path: '/api/dashboard/cache-analytics/', as: 'manager' },
           { title: 'Metrics for Prometheus', path: '/api/dashboard/metrics/prometheus/', as: 'manager' },

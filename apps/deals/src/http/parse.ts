@@ -22,14 +22,14 @@ export function readId(at: string, text: string): number {
 export function readPeriod(text: string | undefined): Period {
   if (text === undefined) return DEFAULT_PERIOD
   const period = PERIODS.find((each) => each === readWhole('days', text))
-  if (period === undefined) throw unprocessable([{ at: 'days', detail: `${text} is not offered: give ${PERIODS.join(', ')}` }])
+  if (period === undefined) throw unprocessable([{ at: 'days', detail: `${text} is not available: use ${PERIODS.join(', ')}` }])
   return period
 }
 
 export function readAnalyticsType(text = 'overview'): AnalyticsType {
   const type = ANALYTICS_TYPES.find((each) => each === text)
   if (type === undefined)
-    throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not offered: give ${ANALYTICS_TYPES.join(', ')}` }])
+    throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not available: use ${ANALYTICS_TYPES.join(', ')}` }])
   return type
 }
 
@@ -51,7 +51,7 @@ export function readSearch(c: Ctx): SearchQuestion {
   const text = given.toLowerCase().trim().replace(/\s+/gu, ' ')
   const faults = [
     ...(text.length > MAX_SEARCH ? [{ at: 'q', detail: `${text.length} characters: give at most ${MAX_SEARCH}` }] : []),
-    ...(text.includes('\0') || !text.isWellFormed() ? [{ at: 'q', detail: 'holds characters that no deal can have' }] : []),
+    ...(text.includes('\0') || !text.isWellFormed() ? [{ at: 'q', detail: 'contains characters that no deal can have' }] : []),
     ...(stage !== null && !STAGES.some((each) => each === stage)
       ? [{ at: 'stage', detail: `${JSON.stringify(stage)} is not a stage: give ${STAGES.join(', ')}` }]
       : []),

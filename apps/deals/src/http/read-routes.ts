@@ -58,7 +58,7 @@ export function readRoutes({ access, responses: usual, responsesAfter }: ReadPar
     const isForAll = c.req.query('organization') === 'all'
     const caller = access.caller(c)
     const granted = isForAll ? await access.in(c, caller.organizationId, 'analytics.view') : await access.here(c, 'analytics.view')
-    if (isForAll && !granted.access.is_staff) throw new Problem(403, 'totals over all organisations are for those who run the service')
+    if (isForAll && !granted.access.is_staff) throw new Problem(403, 'totals over all organisations are only for operators of the service')
     onlyQuery(c, 'organization', 'days', 'type')
     const id = isForAll ? null : granted.organizationId
     return send(

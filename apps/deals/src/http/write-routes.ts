@@ -126,7 +126,7 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, to
         const rows = await db.kysely.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
         if (!rows.some((row) => row.organization_id === organizationId)) throw absent
         if (rows.length > 1 && !own.is_staff)
-          throw new Refused(403, `user ${userId} belongs to other organisations too: only those who run the service may change the account`)
+          throw new Refused(403, `user ${userId} belongs to other organisations too: only operators of the service may change the account`)
         return { user: { ...user, ...defined(change) }, version }
       }),
     )

@@ -1,4 +1,4 @@
-// What the sources promise and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by the program that is there for it, in a short form.
+// What promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by the program that is there for it, in a short form.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,14 +46,14 @@ type Way = readonly [names: readonly string[], measure: (options: BesideOptions)
 const TOGETHER: readonly Way[] = [
   [['30-50 % less memory'], lessMemory],
   [['25-35 % fewer misses by prediction', '20-30 % better by adaptive TTL'], insight],
-  [['all that leaves is encrypted where asked'], sealed],
+  [['everything outside is encrypted on request'], sealed],
 ]
 /** By the processor time of servers. */
 const ALONE: Way = [['near-linear over cluster nodes'], cluster]
 
 export async function measureBeside(options: BesideOptions): Promise<Promised[]> {
   const rowsOf = async ([names, measure]: Way): Promise<Promised[]> => {
-    if (!options.signal.aborted) options.say(`beside the run: ${names.join(', ')}`)
+    if (!options.signal.aborted) options.say(`in addition to the run: ${names.join(', ')}`)
     const found = options.signal.aborted ? [] : await measure(options).catch((error: unknown) => names.map(() => unmeasured(error)))
     return names.map((name, at) => ({ name, ...(found[at] ?? unmeasured('stopped before')) }))
   }
@@ -104,16 +104,19 @@ async function insight({ root, answers, traces, signal }: BesideOptions): Promis
 
 /** A cache with room for a part of the traffic's keys, with what is guessed and without. */
 function fewerMisses(prefetch: readonly Prefetched[], traffic: string): Found {
-  if (prefetch.length === 0) return unmeasured('too few different questions were asked')
+  if (prefetch.length === 0) return unmeasured('too few different requests')
   const saved = mean(prefetch.map(({ better, misses }) => 1 - misses / better))
-  return { measured: `${percent(saved)} fewer, with room for a part of the keys of ${traffic}`, isKept: saved >= 0.25 }
+  return { measured: `${percent(saved)} fewer, with room for some of the keys of ${traffic}`, isKept: saved >= 0.25 }
 }
 
 function betterTtl(ttl: readonly ChosenTtl[], traffic: string): Found {
   const ratios = ttl.flatMap(({ by, loads, fixed }) => (by === 'changes' && fixed !== null && fixed > 0 ? [Math.log(loads / fixed)] : []))
-  if (ratios.length === 0) return unmeasured('too little was asked')
+  if (ratios.length === 0) return unmeasured('too few requests')
   const spared = 1 - Math.exp(mean(ratios))
-  return { measured: `${percent(spared)} fewer loads than the best fixed one that is as stale, of ${traffic}`, isKept: spared >= 0.2 }
+  return {
+    measured: `${percent(spared)} fewer loads than the best fixed TTL with the same staleness, for ${traffic}`,
+    isKept: spared >= 0.2,
+  }
 }
 
 /** `time_ms key size session op`, a read a line. */
@@ -149,7 +152,7 @@ async function cluster({ signal }: BesideOptions): Promise<Found[]> {
 async function sealed(options: BesideOptions): Promise<Found[]> {
   const asItIs = ['--compact', 'off']
   const [open, shut] = await Promise.all([wordsLeft(options, asItIs), wordsLeft(options, [...asItIs, '--encrypt'])])
-  if (open.found === 0) return [unmeasured('no word of an answer was found without sealing either')]
+  if (open.found === 0) return [unmeasured('no word of an answer was found without encryption either')]
   return [
     {
       measured: `${shut.found} of ${shut.words} words of answers found in ${shut.files} files, ${open.found} without`,
@@ -218,7 +221,7 @@ function told<T>(program: string, args: readonly string[], signal: AbortSignal):
       try {
         resolve(JSON.parse(out) as T) // our own program's own type
       } catch {
-        reject(new Error(err.trim().split('\n').at(-1) ?? `it ended without a figure: ${out.slice(0, 100)}`))
+        reject(new Error(err.trim().split('\n').at(-1) ?? `it ended without a result: ${out.slice(0, 100)}`))
       }
     })
   })

@@ -29,7 +29,7 @@ export function comparisonText({ seeds, rows, compared, violations }: Comparison
     ...seeds.flatMap(conditionsText),
     ...verdictOf(rows),
     violations.length === 0
-      ? `correct: with it on, all answers are what the database said (${compared} states asked again without a cache)`
+      ? `correct: with it on, all answers match the database (${compared} states requested again without a cache)`
       : `NOT CORRECT: ${violations.length} answers\n${violations.slice(0, 20).join('\n')}`,
   ].join('\n')
 }

@@ -32,25 +32,25 @@ export interface LoadOptions {
 
 export const LOAD_HELP = `Usage: npm run load -- [options]
 
-  --seconds N          how long sessions keep coming (60)
+  --seconds N          how long new sessions start (60)
   --rate N             requests per second on average (50)
   --think N            milliseconds between a user's requests (700)
-  --seed N             of data and sessions (1)
+  --seed N             for data and sessions (1)
   --organizations N    size of the generated data (200)
   --users N            (2000)
   --deals N            (50000)
-  --warm-up N          seconds that warming may take before the first request; then the run begins, and says so (300)
+  --warm-up N          how long warming may take before the first request; then the run starts anyway and says so (300)
   --cold               start with an empty cache, without warming
-  --plant SCOPE        leave out invalidations of scopes that begin so ("owner:"): the run must fail
-  --insight on|off|ab  what watches the cache, in the run with the cache (off); ab: on against off and off against off, side by side,
+  --plant SCOPE        skip invalidations of scopes with this prefix ("owner:"): the run must fail
+  --insight on|off|ab  insight in the run with the cache (off); ab: on against off and off against off, side by side,
                        --seconds for each seed: is it ever worse? (--seconds 600 is the long form)
   --pairs N            seeds of --insight ab, from --seed on (3)
-  --run-only           the sessions alone, without what is measured beside them: memory, prediction, times to live, a cluster, sealing
-  --traces DIR         judge prediction and times to live by recorded traffic (as bench:insight takes it), not by this run's
+  --run-only           only the sessions, without the additional measurements: memory, prediction, times to live, a cluster, encryption
+  --traces DIR         measure prediction and times to live with recorded traffic (as for bench:insight) instead of this run's
   --json               the figures as JSON
   -h, --help
 
-Ctrl-C ends it where it is, and prints what was measured by then; a second one ends it at once. With REDIS_URL the cached run uses Redis as its middle tier.`
+Ctrl-C stops the run and prints what was measured so far; a second one stops it at once. With REDIS_URL the cached run uses Redis as its middle tier.`
 
 /** Undefined when help was asked for. @throws StartError */
 export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
@@ -93,8 +93,8 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
 
 function insightOf({ insight = 'off', plant }: ReturnType<typeof parse>): LoadOptions['insight'] {
   if (insight !== 'on' && insight !== 'off' && insight !== 'ab')
-    throw new StartError(`--insight ${JSON.stringify(insight)} is not understood: give on, off or ab`)
-  if (insight === 'ab' && plant !== undefined) throw new StartError('--plant is for a run with --insight on or off: leave out one of them')
+    throw new StartError(`--insight ${JSON.stringify(insight)} is not valid: give on, off or ab`)
+  if (insight === 'ab' && plant !== undefined) throw new StartError('--plant works only with --insight on or off: leave out one of them')
   return insight
 }
 

@@ -30,7 +30,7 @@ export async function replay(
       const hash = hashOf(reply.body)
       if (hashes.size > 1 || !hashes.has(hash)) {
         differences.push(
-          `wrong: ${describe(example)} at ${named(example.versions)} is not what the database says after write ${position}, at ${named(readVersions(reply.dataVersion))}`,
+          `wrong: ${describe(example)} at ${named(example.versions)} differs from the database after write ${position}, at ${named(readVersions(reply.dataVersion))}`,
         )
       }
     }
@@ -42,7 +42,7 @@ export async function replay(
     const position = reply.status < 400 ? positionOf(reply.body) : 0
     if (position !== write.position)
       throw new Error(
-        `the repeated writes went another way: write ${write.position} (${write.step.method} ${write.step.path}) answered ${reply.status} ${reply.body}`,
+        `the repeated writes had a different result: write ${write.position} (${write.step.method} ${write.step.path}) answered ${reply.status} ${reply.body}`,
       )
     await compareAt(position)
   }

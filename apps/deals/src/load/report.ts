@@ -1,4 +1,4 @@
-// The table of a run, and what the sources promise beside what was measured.
+// The table of a run, and what promised beside what was measured.
 import { cpus } from 'node:os'
 import type { Answer, Course } from './drive.ts'
 import { attainable, type KindMisses, type Misses, missesByKind, missesOf } from './misses.ts'
@@ -101,7 +101,7 @@ export function reportText(outcome: Outcome): string {
   const cached = figuresOf(outcome.cached, true)
   const uncached = outcome.uncached === undefined ? undefined : figuresOf(outcome.uncached, false)
   return [
-    ...(outcome.isStopped ? ['STOPPED before its end: these are the figures until then'] : []),
+    ...(outcome.isStopped ? ['STOPPED early: these are the figures so far'] : []),
     machine(),
     `${outcome.sessions} sessions, ${cached.requests} requests, ${cached.writes} of them writes`,
     stateText(cached.warmUp),
@@ -109,13 +109,13 @@ export function reportText(outcome: Outcome): string {
     ...table(['', 'with the cache', 'without', 'less'], measuredRows(cached, uncached)),
     '',
     ...table(
-      ['computed in the last minute', 'asked', 'computed', 'for the first time', 'changed by a write', 'over, gone or not stored'],
+      ['computed in the last minute', 'asked', 'computed', 'for the first time', 'changed by a write', 'expired, evicted or not stored'],
       kindRows(cached.steadyKinds),
     ),
     ...missingText(cached),
     ...timeText(cached, uncached),
     '',
-    ...table(['the sources promise', 'measured here', ''], promiseRows(cached, uncached, outcome)),
+    ...table(['promised', 'measured here', ''], promiseRows(cached, uncached, outcome)),
     '',
     ...verdict(outcome),
   ].join('\n')
@@ -168,11 +168,11 @@ function measuredRows(cached: Figures, uncached: Figures | undefined): string[][
 }
 
 function stateText(warmUp: WarmUp | null): string {
-  if (warmUp === null) return 'begun cold: nothing was warmed before the first request'
+  if (warmUp === null) return 'cold start: nothing was warmed before the first request'
   const { ms: took, answers, isWhole } = warmUp
   const made = `${whole(answers)} answers in ${(took / 1000).toFixed(1)} s`
   return isWhole
-    ? `steady state: warmed before the first request (${made}); its figures are those of the last minute, or of the last third of a shorter run`
+    ? `steady state: warmed before the first request (${made}); its figures are from the last minute, or the last third of a shorter run`
     : `NO steady state: warming had not ended when the first request came (${made})`
 }
 
@@ -194,8 +194,8 @@ function missingText({ steadyHitRate, steadyAttainable, steadyMisses: { first, w
   const each = (100 * (1 - steadyHitRate)) / Math.max(1, first + written + gone)
   const [ofWrites, ofFirst, ofGone] = [written, first, gone].map((count) => (count * each).toFixed(1))
   return [
-    `of the ${(100 * (1 - steadyHitRate)).toFixed(1)} points that are missing to all hits ${ofWrites} are answers that a write had changed, ${ofFirst} questions that nobody had asked, ${ofGone} the cache's own;`,
-    `a cache that gives nothing old and computes nothing before it is asked could have had ${percent(steadyAttainable)} of these sessions`,
+    `of the ${(100 * (1 - steadyHitRate)).toFixed(1)} points missing to 100 % hits, ${ofWrites} are answers changed by a write, ${ofFirst} first-time requests, ${ofGone} due to the cache itself;`,
+    `a cache that serves nothing stale and computes nothing ahead could have had ${percent(steadyAttainable)} of these sessions`,
   ]
 }
 
@@ -203,7 +203,7 @@ function missingText({ steadyHitRate, steadyAttainable, steadyMisses: { first, w
 function timeText({ atHandMs, memoryP95Ms }: Figures, uncached: Figures | undefined): string[] {
   if (atHandMs === null || memoryP95Ms === null || uncached === undefined || uncached.requests === 0) return []
   return [
-    `an answer at hand is with its client after ${ms(atHandMs)} in the mean, of which it is within the cache for ${ms(memoryP95Ms)} (p95): were all at hand, the mean would be ${percent(1 - atHandMs / uncached.meanMs)} less`,
+    `a cached answer reaches its client after ${ms(atHandMs)} on average, of which ${ms(memoryP95Ms)} (p95) are spent in the cache: if all were cached, the average would be ${percent(1 - atHandMs / uncached.meanMs)} less`,
   ]
 }
 
@@ -213,7 +213,7 @@ function missRows(name: string, { first, written, gone }: Misses, hitRate: numbe
   return [
     [`${name}: asked for the first time`, percent(first * each), '-', ''],
     [`${name}: changed by a write`, percent(written * each), '-', ''],
-    [`${name}: over, gone or not stored`, percent(gone * each), '-', ''],
+    [`${name}: expired, evicted or not stored`, percent(gone * each), '-', ''],
   ]
 }
 
@@ -226,9 +226,9 @@ function promiseRows(cached: Figures, uncached: Figures | undefined, { violation
   const { warmingSuccess, memoryEfficiency, memoryP95Ms, restart } = cached
   return [
     steady === null
-      ? missing('95 % hit rate', 'nothing was asked')
+      ? missing('95 % hit rate', 'there were no requests')
       : row('95 % hit rate', `${percent(hits)}, ${percent(steady)} in the last minute`, steady >= 0.95),
-    row('80 % hits and 10 ms in the mean', `${percent(hits)}, ${ms(cached.meanMs)}`, hits >= 0.8 && cached.meanMs < 10),
+    row('80 % hits and 10 ms on average', `${percent(hits)}, ${ms(cached.meanMs)}`, hits >= 0.8 && cached.meanMs < 10),
     row('p95 under 100 ms', ms(cached.p95Ms), cached.p95Ms < 100),
     memoryP95Ms === null
       ? missing('memory hits below a millisecond', 'there were none')
@@ -250,8 +250,8 @@ function promiseRows(cached: Figures, uncached: Figures | undefined, { violation
           restart.p95Ms <= 1.5 * restart.warmP95Ms,
         ),
     memoryEfficiency === null
-      ? missing('70 % memory efficiency', 'nothing was held')
-      : row('70 % memory efficiency', `${percent(memoryEfficiency)} of the bytes held are live values`, memoryEfficiency > 0.7),
+      ? missing('70 % memory efficiency', 'nothing was stored')
+      : row('70 % memory efficiency', `${percent(memoryEfficiency)} of the stored bytes are live values`, memoryEfficiency > 0.7),
     isChecked
       ? row('no consistency fault', violations.length === 0 ? 'none' : whole(violations.length), violations.length === 0)
       : missing('no consistency fault', 'stopped before all was compared'),
@@ -265,7 +265,7 @@ function lessRows(cached: Figures, uncached: Figures, row: (name: string, measur
   const time = 1 - cached.meanMs / uncached.meanMs
   const queries = 1 - cached.queries / uncached.queries
   return [
-    row(LESS[0], `${percent(time)} less in the mean`, time >= 0.4),
+    row(LESS[0], `${percent(time)} less on average`, time >= 0.4),
     row(LESS[1], `${percent(queries)} fewer`, queries >= 0.7),
     row(LESS[2], `${percent(queries)} fewer queries`, queries >= 0.8),
   ]
@@ -276,9 +276,9 @@ const SHOWN = 20
 function verdict({ violations, compared, cached, isChecked }: Outcome): string[] {
   const answers = cached.course.answers.length
   if (!isChecked && violations.length === 0)
-    return [`not compared whole: ${compared} states were asked again without a cache before it was stopped`]
+    return [`only partly compared: ${compared} states were requested again without a cache before it was stopped`]
   if (violations.length === 0)
-    return [`correct: all ${answers} cached answers are what the database said (${compared} states asked again without a cache)`]
+    return [`correct: all ${answers} cached answers match the database (${compared} states requested again without a cache)`]
   return [
     `NOT CORRECT: ${violations.length} of ${answers} answers`,
     ...violations.slice(0, SHOWN),

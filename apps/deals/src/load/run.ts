@@ -88,7 +88,7 @@ export interface Ground {
   plan(seed: number, seconds?: number): readonly Session[]
   /** Asks a service without a cache what the course was answered. */
   verify(course: Course): ReturnType<typeof replay>
-  /** What the sources promise and no session shows, of this traffic. */
+  /** What promised and no session shows, of this traffic. */
   beside(answers: readonly Answer[]): Promise<readonly Promised[]>
 }
 
@@ -204,7 +204,7 @@ async function measured(
     const late = AbortSignal.timeout((seconds + LATE_S) * 1000)
     const course = await drive(client, tokens, visits, AbortSignal.any([stop, late]))
     if (!late.aborted) return course
-    const failure = `the sessions of ${seconds} s had not ended after ${seconds + LATE_S} s: the service does not keep up`
+    const failure = `the sessions of ${seconds} s had not ended after ${seconds + LATE_S} s: the service cannot keep up`
     return { ...course, failures: [...course.failures, failure] }
   }
   const folder = mkdtempSync(join(root, 'run-'))
@@ -267,7 +267,7 @@ export async function warmUpOf(
     const { warming } = await service.live()
     if (isWhole || ms >= mostMs || stop.aborted) {
       if (!isWhole && !stop.aborted)
-        say(`warming has not ended after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run begins all the same`)
+        say(`warming has not finished after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run starts anyway`)
       return { ms, answers: warming.answers, isWhole }
     }
     if (ms > 0.9 * TELL_MS) say(`warming, ${whole(warming.answers)} answers after ${(ms / 1000).toFixed(0)} s`)

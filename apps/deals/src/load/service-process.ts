@@ -42,7 +42,7 @@ export async function startServiceProcess({ folder, sizes, args, env }: ServiceP
   const output = follow(child)
   await output.said('Ctrl-C stops it')
   const url = /ready: (http\S+)\//.exec(output.text())?.[1]
-  if (url === undefined) throw new Error(`the service did not say where it is:\n${output.text()}`)
+  if (url === undefined) throw new Error(`the service did not print its address:\n${output.text()}`)
   return {
     url,
     said: output.said,

@@ -57,7 +57,7 @@ export function createThrough<T extends Versioned>({ collection, load, store, in
       throw error
     }
     const written = taken()
-    if (written === undefined) throw new Error(`${what} ${id} was stored, and its store did not say so`)
+    if (written === undefined) throw new Error(`${what} ${id} was stored, but its store did not confirm it`)
     return written
   }
   return {
@@ -72,7 +72,7 @@ export function createThrough<T extends Versioned>({ collection, load, store, in
           if (!(error instanceof Moved)) throw error
         }
       }
-      throw new Refused(409, `${what} ${id} is being changed by many at once: try again`)
+      throw new Refused(409, `${what} ${id} is being changed by many callers at once: try again`)
     },
   }
 }

@@ -56,7 +56,7 @@ export function openViews({ db, records, journals }: QueueParts, say: (line: str
       return await counted
     } catch (error) {
       if (!(error instanceof MillpondError)) throw error
-      say(`views: a look at deal ${dealId} is not counted (${error.message})`)
+      say(`views: a view of deal ${dealId} is not counted (${error.message})`)
       return null
     }
   }

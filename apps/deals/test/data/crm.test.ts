@@ -20,11 +20,11 @@ describe('a pipeline with faults', () => {
     findings.filter((finding) => finding.file === file && finding.line === line).map(({ outcome, fault }) => `${outcome}: ${fault}`)
 
   test.each([
-    [2, ['repaired: product spelt differently']],
+    [2, ['repaired: product spelled differently']],
     [3, []],
     [4, ['noted: open deal without a value', 'repaired: no account']],
     [5, ['noted: open deal without an engage date', 'noted: open deal without a value']],
-    [6, ['repaired: account spelt differently', 'repaired: quarter contradicts its date']],
+    [6, ['repaired: account spelled differently', 'repaired: quarter contradicts its date']],
     [7, ['repaired: account not in accounts.csv', 'repaired: agent not in sales_teams.csv']],
     [8, ['refused: opportunity listed twice']],
     [9, ['refused: unreadable date']],

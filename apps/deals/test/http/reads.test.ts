@@ -129,7 +129,7 @@ describe('S5 G23 an answer of one organisation never reaches a member of another
     expect((await subject.get('/api/cached/organizations/2/statistics/', one.administrator)).status).toBe(403)
   })
 
-  test('totals over all organisations are for those who run the service', async () => {
+  test('totals over all organisations are only for operators of the service', async () => {
     expect((await subject.get('/api/cached/analytics/deal-analytics/?organization=all', two.administrator)).status).toBe(403)
     const all = await subject.get('/api/cached/analytics/deal-analytics/?organization=all&days=365', one.administrator)
     expect(all.status).toBe(200)

@@ -17,7 +17,7 @@ test('what takes longer than it may is cut, told, and not called whole', async (
   const { ms, ...cut } = await warmUpOf(service, 30, (line) => said.push(line), never)
   expect(cut).toEqual({ answers: 1234, isWhole: false })
   expect(ms).toBeGreaterThanOrEqual(30)
-  expect(said.at(-1)).toMatch(/^warming has not ended after \d+ s, with 1,234 answers: the run begins all the same$/)
+  expect(said.at(-1)).toMatch(/^warming has not finished after \d+ s, with 1,234 answers: the run starts anyway$/)
 })
 
 test('a run that is stopped waits no longer', async () => {

@@ -87,7 +87,7 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
           const target = at(object.key)
           await mkdir(dirname(target), { recursive: true })
           if (ifVersion !== undefined && (await orNothing(versionAt(target), null)) !== ifVersion)
-            throw new CdnError('CHANGED', `${object.key} in ${name} was written by somebody else meanwhile: upload again`, {
+            throw new CdnError('CHANGED', `${object.key} in ${name} was changed by another process meanwhile: upload again`, {
               vendor: 'folder',
             })
           await rename(unfinished, target)
@@ -127,7 +127,7 @@ async function* piecesOf(body: AssetBody): AsyncIterable<Uint8Array> {
 }
 
 export const changed = (key: string): CdnError =>
-  new CdnError('CHANGED', `the file of ${key} was changed while it was sent: is a build under way? Upload again`, { vendor: 'assets' })
+  new CdnError('CHANGED', `the file of ${key} was changed while it was uploaded: is a build running? Upload again`, { vendor: 'assets' })
 
 async function orNothing<T, N>(found: Promise<T>, nothing: N): Promise<T | N> {
   return found.catch((error: NodeJS.ErrnoException) => {
@@ -160,6 +160,6 @@ function typedError(name: string, error: unknown): unknown {
       ? 'the disk is full'
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? 'this user may not write there'
-        : 'see what is in its way'
-  return new CdnError('REFUSED', `the folder ${name} refuses (${code}): ${remedy}`, { vendor: 'folder', cause: error })
+        : 'check what is in the way'
+  return new CdnError('REFUSED', `the folder ${name} rejects it (${code}): ${remedy}`, { vendor: 'folder', cause: error })
 }

@@ -28,7 +28,7 @@ export function keyOf(path: string, naming: Naming, sha256: string): string {
   const { dir, name, ext } = posix.parse(path)
   const key = naming === 'hash' ? posix.join(dir, `${name}.${sha256.slice(0, HASH_LENGTH)}${ext}`) : path
   if (Buffer.byteLength(key) > MAX_KEY_BYTES)
-    throw invalid(path, `has a name of ${Buffer.byteLength(key)} bytes, at most ${MAX_KEY_BYTES} fit: shorten it`)
+    throw invalid(path, `has a name of ${Buffer.byteLength(key)} bytes, and at most ${MAX_KEY_BYTES} are allowed: shorten it`)
   return key
 }
 

@@ -14,17 +14,17 @@ const KNOWN: Readonly<Record<string, Told>> = {
   NotFound: ['NOT_FOUND', 'there is no such object'],
   PermanentRedirect: ['REFUSED', 'the bucket is in another region: set AWS_REGION to it'],
   AuthorizationHeaderMalformed: ['REFUSED', 'the bucket is in another region: set AWS_REGION to it'],
-  InvalidAccessKeyId: [REFUSED, 'the access key is not known: check AWS_ACCESS_KEY_ID'],
+  InvalidAccessKeyId: [REFUSED, 'the access key is unknown: check AWS_ACCESS_KEY_ID'],
   SignatureDoesNotMatch: [REFUSED, 'the secret does not belong to the access key: check AWS_SECRET_ACCESS_KEY'],
-  ExpiredToken: [REFUSED, 'the credentials have expired: sign in anew'],
+  ExpiredToken: [REFUSED, 'the credentials have expired: sign in again'],
   RequestTimeTooSkewed: [REFUSED, "this machine's clock is wrong by more than 15 minutes: set it"],
   AccessDenied: [
     REFUSED,
-    'the credentials may not do that: they need s3:ListBucket of the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject of its objects',
+    'the credentials lack permission: they need s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects',
   ],
-  PreconditionFailed: ['CHANGED', 'it was written by somebody else meanwhile: upload again'],
-  ConditionalRequestConflict: ['CHANGED', 'it is being written by somebody else: upload again'],
-  EntityTooLarge: ['REFUSED', 'the object is larger than the service takes'],
+  PreconditionFailed: ['CHANGED', 'it was changed by another process meanwhile: upload again'],
+  ConditionalRequestConflict: ['CHANGED', 'it is being written by another process: upload again'],
+  EntityTooLarge: ['REFUSED', 'the object is larger than the service allows'],
   CredentialsProviderError: [
     'CREDENTIALS_MISSING',
     'there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile',
@@ -51,16 +51,16 @@ export function s3Error(error: unknown, name: string): CdnError {
 function byStatus(kind: string, status: number | undefined, error: unknown): Told {
   if (kind === 'AbortError') return ['ABORTED', 'it was cut short']
   if (OFTEN.has(kind) || status === 429)
-    return ['RATE_LIMITED', 'it is asked too often, and said so at every try: upload again later, or with less concurrency']
+    return ['RATE_LIMITED', 'every attempt was rate-limited: upload again later, or with less concurrency']
   if (status === 401 || status === 403) return KNOWN.AccessDenied ?? [REFUSED, '']
   if (status === 404) return ['NOT_FOUND', 'there is no such object']
   if (status === 412) return KNOWN.PreconditionFailed ?? ['CHANGED', '']
   if (status === 301 || status === 307) return KNOWN.PermanentRedirect ?? ['REFUSED', '']
   if (status !== undefined && status >= 500)
-    return ['VENDOR_FAILED', `it failed at every try with ${status}: upload again, what is there stays`]
+    return ['VENDOR_FAILED', `every attempt failed with ${status}: upload again, uploaded objects are kept`]
   const words = isError(error) ? error.message : String(error)
-  if (status === undefined) return ['UNREACHABLE', `it is not reached: ${words}`]
-  return ['REFUSED', `it refuses with ${status}: ${words}`]
+  if (status === undefined) return ['UNREACHABLE', `it cannot be reached: ${words}`]
+  return ['REFUSED', `it rejects the request with ${status}: ${words}`]
 }
 
 function statusOf(error: unknown): number | undefined {

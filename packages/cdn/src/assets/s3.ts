@@ -37,7 +37,7 @@ export interface S3StoreOptions {
 
 const secret = check(
   (value): value is SecretLike => value instanceof Secret || (typeof value === 'string' && value !== ''),
-  'a text, or a Secret',
+  'a string, or a Secret',
 )
 const CREDENTIALS: Shape<NonNullable<S3StoreOptions['credentials']>> = {
   accessKeyId: required(text),
@@ -48,7 +48,7 @@ const OPTIONS: Shape<S3StoreOptions> = {
   bucket: text,
   prefix: check(
     (value): value is string => typeof value === 'string' && !value.startsWith('/'),
-    "a text such as 'static/', without a slash in front",
+    "a string such as 'static/', without a leading slash",
   ),
   region: text,
   endpoint: text,
@@ -159,7 +159,7 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
         if (first !== undefined)
           throw new CdnError(
             'PARTIAL',
-            `${name} keeps ${Errors.length} objects that were to be dropped, the first ${first.Key} (${first.Code}): may this role delete?`,
+            `${name} did not delete ${Errors.length} objects, the first being ${first.Key} (${first.Code}): may this role delete?`,
             { vendor: 's3' },
           )
       }

@@ -118,4 +118,4 @@ function stopped({ signal }: UploadSettings): void {
 }
 
 const cut = (): CdnError =>
-  new CdnError('ABORTED', 'the upload was cut: upload again, what is there is not sent twice', { vendor: 'assets' })
+  new CdnError('ABORTED', 'the upload was interrupted: upload again, uploaded files are not sent twice', { vendor: 'assets' })

@@ -29,7 +29,7 @@ const PRECOMPRESSED = /\.(?:br|gz|zst)$/
 /** @throws CdnError `TARGET_INVALID`, `NOT_FOUND` */
 export async function filesIn(folder: string): Promise<Walked> {
   const root = await realpath(folder).catch((error: NodeJS.ErrnoException) => {
-    throw new CdnError('NOT_FOUND', `${JSON.stringify(folder)} cannot be opened (${error.code}): name a folder that is there`, {
+    throw new CdnError('NOT_FOUND', `${JSON.stringify(folder)} cannot be opened (${error.code}): name an existing folder`, {
       vendor: 'assets',
     })
   })
@@ -38,7 +38,7 @@ export async function filesIn(folder: string): Promise<Walked> {
   await visit('', root, [root])
   const paths = new Set<string>()
   for (const { path } of found) {
-    if (paths.has(path)) throw invalid(path, 'is there twice, composed and decomposed (Unicode): rename one of them')
+    if (paths.has(path)) throw invalid(path, 'exists twice, composed and decomposed (Unicode): rename one of them')
     paths.add(path)
   }
   const isOfBuild = ({ path }: LocalFile): boolean => {
@@ -62,21 +62,22 @@ export async function filesIn(folder: string): Promise<Walked> {
       }
       checkName(path, name)
       const real = await realpath(join(at, name)).catch((error: NodeJS.ErrnoException) => {
-        throw invalid(path, error.code === 'ENOENT' ? 'is a link to nothing: take it away' : `cannot be opened (${error.code})`)
+        throw invalid(path, error.code === 'ENOENT' ? 'is a broken link: remove it' : `cannot be opened (${error.code})`)
       })
       if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep))
-        throw invalid(path, `is a link out of the folder: copy what it points to, or take it away`)
+        throw invalid(path, `is a link out of the folder: copy its target, or remove the link`)
       const facts = await stat(real)
       if (facts.isFile()) found.push({ path, at: real, bytes: facts.size })
       else if (!facts.isDirectory()) passedBy.push({ path, why: 'neither a file nor a folder' })
-      else if (above.includes(real)) throw invalid(path, `is a link to the folder that it is in (${real}): take it away`)
+      else if (above.includes(real)) throw invalid(path, `is a link to its own folder (${real}): remove it`)
       else await visit(path, real, [...above, real])
     }
   }
 }
 
 function checkName(path: string, name: string): void {
-  if (/[\p{Cc}\\]/u.test(name)) throw invalid(path, 'has a control character or a backslash in its name: no address can carry it')
+  if (/[\p{Cc}\\]/u.test(name))
+    throw invalid(path, 'has a control character or a backslash in its name, which a URL cannot contain: rename it')
   if (name.includes('\ufffd')) throw invalid(path, 'has a name that is not UTF-8: rename it')
 }
 

@@ -47,7 +47,7 @@ export interface PictureOptions {
 }
 
 const OPTIONS: Shape<PictureOptions> = {
-  alt: required(check((value): value is string => typeof value === 'string', "a text, '' where it says nothing")),
+  alt: required(check((value): value is string => typeof value === 'string', "a string, '' for a decorative picture")),
   sizes: text,
   url: fn('a function from a path to its address'),
   loading: oneOf('lazy', 'eager'),

@@ -77,7 +77,7 @@ const REQUEST: Shape<ImageRequest> = {
 /** While AVIF is being made, browsers come back for it soon. */
 const PROVISIONAL_S = 60
 const REFUSALS = {
-  malformed: [400, 'the address is not one of a picture'],
+  malformed: [400, 'the address is not that of a picture'],
   unsigned: [403, 'the address is not signed by this site'],
   expired: [410, 'the address has expired'],
 } as const
@@ -142,14 +142,14 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
     async fetch(request) {
       const address = new URL(request.url)
       if (!address.pathname.startsWith(base)) return problem(404, 'there is no picture')
-      if (request.method !== 'GET' && request.method !== 'HEAD') return problem(405, 'pictures are read with GET', { Allow: 'GET, HEAD' })
+      if (request.method !== 'GET' && request.method !== 'HEAD') return problem(405, 'read pictures with GET', { Allow: 'GET, HEAD' })
       const checked = checkSigned(address, base, keys, now())
       if (typeof checked === 'string') {
         const [status, words] = REFUSALS[checked]
         return problem(status, words)
       }
       if (!isName(checked.name) || checked.width > maxWidth)
-        return problem(400, `the address asks for more than is given: at most ${maxWidth} pixels`)
+        return problem(400, `the address asks for too much: at most ${maxWidth} pixels`)
       return asked(checked, request)
     },
     async forget(name) {

@@ -87,9 +87,13 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
   const folder = resolve(options.folder)
   const output = resolve(options.output ?? `${folder}-optimized`)
   if (output === folder || output.startsWith(folder + sep))
-    throw new CdnError('TARGET_INVALID', `the results in ${output} would be pictures of ${folder} themselves: give an output beside it`, {
-      vendor: 'images',
-    })
+    throw new CdnError(
+      'TARGET_INVALID',
+      `the results in ${output} would themselves be pictures of ${folder}: choose an output outside it`,
+      {
+        vendor: 'images',
+      },
+    )
   const { files, passedBy } = await pictures(folder, options.paths)
   const results = new Results(output)
   const settings = imageSettings(options)
@@ -103,7 +107,7 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
     if (!isSame) await byJob({ path, at, output, settings }, jobs, work, signal)
     const entry = isSame ? before : await results.entry(path)
     if (entry === undefined)
-      throw new CdnError('CHANGED', `what was made of ${JSON.stringify(path)} is not there: is somebody else at work in ${output}?`, {
+      throw new CdnError('CHANGED', `the results for ${JSON.stringify(path)} are missing: is another process working in ${output}?`, {
         vendor: 'images',
       })
     entries.push(entry)
@@ -145,7 +149,7 @@ async function pictures(folder: string, paths: readonly string[] | undefined): P
   const all = files.filter(({ path }) => PICTURE.test(path))
   const vectors = files
     .filter(({ path }) => SVG.test(path))
-    .map(({ path }) => ({ path, why: 'SVG may hold scripts, and is not made of pixels: it stays as it is' }))
+    .map(({ path }) => ({ path, why: 'SVG may contain scripts and is not made of pixels: it stays as it is' }))
   if (paths === undefined) return { files: all, passedBy: [...passedBy, ...vectors] }
   const known = new Map(all.map((file) => [file.path, file]))
   const chosen = paths.map((path) => {

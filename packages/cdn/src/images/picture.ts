@@ -28,9 +28,10 @@ const SECONDS = 120
 
 /** @throws CdnError `IMAGE_REFUSED`, `IMAGE_BROKEN`, `PACKAGE_MISSING` */
 export async function openPicture(bytes: Uint8Array, name: string, { maxBytes, maxPixels }: ImageLimits): Promise<Picture> {
-  if (bytes.byteLength > maxBytes) throw refused(name, `has ${bytes.byteLength} bytes, ${maxBytes} are allowed (maxBytes)`)
+  if (bytes.byteLength > maxBytes) throw refused(name, `has ${bytes.byteLength} bytes, and at most ${maxBytes} are allowed (maxBytes)`)
   const format = sniff(bytes)
-  if (format === 'svg') throw refused(name, 'is SVG, which may hold scripts and is not made of pixels: serve it as it is, as an attachment')
+  if (format === 'svg')
+    throw refused(name, 'is SVG, which may contain scripts and is not made of pixels: serve it unchanged, as an attachment')
   if (format === 'apng') throw refused(name, 'is an animated PNG, which would lose its frames: make it a GIF or WebP, or leave it as it is')
   if (format === 'unknown') throw broken(name, 'is not a JPEG, PNG, GIF, WebP or AVIF')
   const sharp = await sharpOf()
@@ -42,7 +43,7 @@ export async function openPicture(bytes: Uint8Array, name: string, { maxBytes, m
       throw broken(name, `cannot be read (${wordsOf(error)})`)
     })
   const pixels = facts.width * facts.height
-  if (pixels > maxPixels) throw refused(name, `has ${pixels} pixels, ${maxPixels} are allowed (maxPixels)`)
+  if (pixels > maxPixels) throw refused(name, `has ${pixels} pixels, and at most ${maxPixels} are allowed (maxPixels)`)
   return new Picture(name, format, bytes, facts, open)
 }
 

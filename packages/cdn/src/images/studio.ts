@@ -61,7 +61,7 @@ export class Studio {
       const result = await this.#make(asked, signal).catch((error: unknown): Result => {
         // Told at once and kept nowhere: whoever asks again, asks the source again.
         parts.onError(error, asked.name)
-        return { kind: 'refused', status: 502, message: 'the picture cannot be had from where it comes from' }
+        return { kind: 'refused', status: 502, message: 'the picture cannot be read from its source' }
       })
       if (this.#waited.has(id)) this.#made.set(id, result)
     })

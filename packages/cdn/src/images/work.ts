@@ -72,7 +72,7 @@ export async function byJob(
   const failure = await waiting.for(id, signal)
   if (signal?.aborted === true) {
     await jobs.cancel(id)
-    throw new CdnError('ABORTED', 'the optimisation was cut: what is made is not made again', { vendor: 'images' })
+    throw new CdnError('ABORTED', 'the optimisation was interrupted: finished pictures are not made again', { vendor: 'images' })
   }
   const reason = failures.get(id) ?? failure
   failures.delete(id)

@@ -31,7 +31,7 @@ export interface AwsCall {
 /** The SDK's errors hold the request with its signature: only their words are taken. */
 export function awsError(error: unknown, { vendor, about, permission, credentials, timeoutMs, signal }: AwsCall): CdnError {
   if (error instanceof CdnError) return error
-  if (signal?.aborted === true) return new CdnError('ABORTED', `${about}: it was called off`, { vendor })
+  if (signal?.aborted === true) return new CdnError('ABORTED', `${about}: it was cancelled`, { vendor })
   const name = textOf(error, 'name') ?? 'Error'
   const status = numberOf(error, '$metadata', 'httpStatusCode')
   const said = scrub(textOf(error, 'message') ?? name, [credentials?.secretAccessKey, credentials?.sessionToken]).slice(0, 300)
@@ -47,18 +47,21 @@ export function awsError(error: unknown, { vendor, about, permission, credential
 
 function verdict(name: string, status: number | undefined, permission: string, timeoutMs: number): [CdnErrorCode, string] {
   if (/TooManyInvalidations|Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(name) || status === 429)
-    return ['RATE_LIMITED', 'As much is under way as is allowed: it is asked for again when some of it is done']
+    return ['RATE_LIMITED', 'The limit of concurrent purges is reached: it is retried when some have finished']
   if (/CredentialsProvider|CredentialsError/.test(name))
-    return ['CREDENTIALS_MISSING', 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or let the machine have a role']
+    return ['CREDENTIALS_MISSING', 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role']
   if (/InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|ExpiredToken|InvalidAccessKeyId|IncompleteSignature/.test(name))
-    return ['CREDENTIALS_REFUSED', 'The keys are wrong or have ended, or the clock of this machine is off: make new ones, or set the clock']
+    return [
+      'CREDENTIALS_REFUSED',
+      'The keys are wrong or have expired, or the clock of this machine is wrong: create new keys, or set the clock',
+    ]
   if (/AccessDenied/.test(name) || status === 401 || status === 403)
-    return ['CREDENTIALS_REFUSED', `The keys may not do this: allow them ${permission}`]
-  if (/^NoSuch|NotFound/.test(name) || status === 404) return ['NOT_FOUND', 'Look up the id, and whether it belongs to this account']
+    return ['CREDENTIALS_REFUSED', `The keys lack permission: allow them ${permission}`]
+  if (/^NoSuch|NotFound/.test(name) || status === 404) return ['NOT_FOUND', 'Check the id, and whether it belongs to this account']
   if (/InvalidArgument/.test(name))
-    return ['REFUSED', 'A path is refused: CloudFront has been known not to take "~" (purge the folder, /a/*, instead)']
-  if (status !== undefined && status >= 500) return ['VENDOR_FAILED', 'It is the vendor that fails: try again, and look at its status page']
+    return ['REFUSED', 'A path is rejected: CloudFront may not accept "~" (purge the folder, /a/*, instead)']
+  if (status !== undefined && status >= 500) return ['VENDOR_FAILED', 'The vendor has a problem: try again, and check its status page']
   if (status === undefined && /Timeout/.test(name)) return ['UNREACHABLE', `There was no answer within ${timeoutMs} ms: try again`]
-  if (status === undefined) return ['UNREACHABLE', 'Look at the way there (DNS, proxy, firewall), and try again']
-  return ['REFUSED', 'What was sent is not taken: see what it says']
+  if (status === undefined) return ['UNREACHABLE', 'Check the connection (DNS, proxy, firewall), and try again']
+  return ['REFUSED', 'The request was rejected: see its message']
 }

@@ -95,7 +95,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       signal: call.signal,
     })
     // Some refusals come with 200.
-    if (fieldOf(answer, 'success') === false) throw new CdnError('REFUSED', `${about}: cloudflare refuses: ${words(answer)}`, { vendor })
+    if (fieldOf(answer, 'success') === false) throw new CdnError('REFUSED', `${about}: cloudflare rejects it: ${words(answer)}`, { vendor })
     return answer
   }
 
@@ -119,8 +119,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       const variables = { zone: id, from: from.slice(0, 10), to: to.slice(0, 10), limit: days + 1 }
       const answer = await ask('POST', '/graphql', `zone ${id}`, 'the permission Account Analytics.Read', { query: QUERY, variables }, call)
       const fault = textOf(answer, 'errors', 0, 'message')
-      if (fault !== undefined)
-        throw new CdnError('REFUSED', `zone ${id}: cloudflare refuses the question for figures: ${fault}`, { vendor })
+      if (fault !== undefined) throw new CdnError('REFUSED', `zone ${id}: cloudflare rejects the request for figures: ${fault}`, { vendor })
       return { from, to, ...readFigures(listOf(answer, 'data', 'viewer', 'zones', 0, 'days')) }
     },
     async locations(call): Promise<readonly EdgeLocation[]> {
@@ -148,7 +147,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       const isPaused = fieldOf(answer, 'result', 'paused') === true
       const notes = [
         ...(status === 'active' ? [] : [`the zone is ${status}`]),
-        ...(isPaused ? ['the zone is paused: nothing goes by the edge'] : []),
+        ...(isPaused ? ['the zone is paused: no traffic passes the edge'] : []),
       ]
       return { site: id, name: textOf(answer, 'result', 'name'), isReady: notes.length === 0, notes }
     },

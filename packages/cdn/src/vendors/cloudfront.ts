@@ -134,7 +134,7 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
           ...(config?.Enabled === false ? ['the distribution is disabled'] : []),
           ...(Distribution?.Status === 'Deployed' ? [] : [`the distribution is ${Distribution?.Status ?? 'unknown'}`]),
           ...(tags && config?.CacheTagConfig === undefined
-            ? ['the distribution reads no tags: configure CacheTagConfig, or no purge by tag finds anything']
+            ? ['the distribution ignores tags: configure CacheTagConfig, otherwise a purge by tag finds nothing']
             : []),
         ]
         return { site: id, name: Distribution?.DomainName, isReady: notes.length === 0, notes }
@@ -186,7 +186,7 @@ function planned(target: PurgeTarget, tags: boolean, vendor: string): PurgeTarge
     case 'prefix':
       return { kind: 'path', path: `${target.prefix.slice(target.prefix.indexOf('/'))}*` }
     case 'host':
-      throw unsupported(vendor, 'cannot purge by host', 'purge by paths, or everything; a host of its own needs a distribution of its own')
+      throw unsupported(vendor, 'cannot purge by host', 'purge by paths, or everything; to purge one host, give it its own distribution')
     case 'tag':
       if (!tags)
         throw unsupported(

@@ -7,14 +7,14 @@ import { Secret, type SecretLike, secretOf } from '../secret.ts'
 /** Its value is never shown. */
 export const secretText = (value: unknown, at: string): SecretLike => {
   if (value instanceof Secret || (typeof value === 'string' && value.trim() !== '')) return value
-  throw new CdnError('CREDENTIALS_MISSING', `${at} is not a token: give a text that is not empty`)
+  throw new CdnError('CREDENTIALS_MISSING', `${at} is not a token: give a non-empty string`)
 }
 
 /** An address without a slash at its end, so that a path can follow. */
 export const apiUrl = check(
   (value): value is string =>
     typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/'),
-  'an address without a slash at its end, such as https://www.example.com',
+  'an address without a trailing slash, such as https://www.example.com',
 )
 
 export const timeoutOf = (value: Duration | undefined): number => parseDuration(value ?? '30s', 'timeout')
@@ -37,7 +37,7 @@ export function siteOf(site: string | undefined, vendor: string, what: string, v
   if (site !== undefined && /^[\w-]+$/.test(site)) return site
   if (site === undefined)
     throw new CdnError('TARGET_INVALID', `no ${what} is named: set ${variable}, or name one with the call`, { vendor })
-  throw new CdnError('TARGET_INVALID', `${JSON.stringify(site.slice(0, 80))} is not the id of a ${what}: it is letters and digits`, {
+  throw new CdnError('TARGET_INVALID', `${JSON.stringify(site.slice(0, 80))} is not the id of a ${what}: use letters and digits`, {
     vendor,
   })
 }
@@ -46,8 +46,8 @@ export function addressOf(path: string, origin: string | undefined, vendor: stri
   if (origin === undefined)
     throw unsupported(
       vendor,
-      `knows no path without its host, such as ${JSON.stringify(path)}`,
-      `write the whole address, or give ${option}`,
+      `does not support paths without a host, such as ${JSON.stringify(path)}`,
+      `write the full address, or give ${option}`,
     )
   return new URL(path, origin)
 }

@@ -111,9 +111,13 @@ export function fastly(options: FastlyOptions = {}): Edge {
       const answer = await ask('POST', `/service/${id}/purge`, `service ${id}`, 'the scope purge_select', { soft, body }, { signal })
       const lost = targets.find((one) => one.kind === 'tag' && fieldOf(answer, one.tag) === undefined)
       if (lost?.kind === 'tag')
-        throw new CdnError('VENDOR_FAILED', `service ${id}: fastly does not say that ${JSON.stringify(lost.tag)} is purged: try again`, {
-          vendor,
-        })
+        throw new CdnError(
+          'VENDOR_FAILED',
+          `service ${id}: fastly does not confirm that ${JSON.stringify(lost.tag)} is purged: try again`,
+          {
+            vendor,
+          },
+        )
       return { id: first.kind === 'tag' ? textOf(answer, first.tag) : undefined, isDone: true }
     },
     async figures(days, call): Promise<EdgeFigures> {
@@ -145,11 +149,11 @@ export function fastly(options: FastlyOptions = {}): Edge {
 }
 
 function planned(target: PurgeTarget, origin: string | undefined, vendor: string): PurgeTarget {
-  const tags = 'let answers carry a tag for it in Surrogate-Key, and purge the tag'
+  const tags = 'give answers a tag for it in Surrogate-Key, and purge the tag'
   if (target.kind === 'host' || target.kind === 'prefix') throw unsupported(vendor, `cannot purge by ${target.kind}`, tags)
   if (target.kind !== 'path') return target
   if (target.path.endsWith('*'))
-    throw unsupported(vendor, `cannot purge ${JSON.stringify(target.path)}: it knows no wildcard`, `${tags}, or purge everything`)
+    throw unsupported(vendor, `cannot purge ${JSON.stringify(target.path)}: it has no wildcards`, `${tags}, or purge everything`)
   return { kind: 'url', url: addressOf(target.path, origin, vendor, 'fastly({ origin })').href }
 }
 

@@ -219,7 +219,7 @@ describe('files', () => {
     )
     write(served, 'x', 'x')
     await expect(uploadAssets({ folder, to: folderStore({ path: join(served, 'x') }) })).rejects.toMatchObject(
-      refused('REFUSED', /see what is in its way/),
+      refused('REFUSED', /check what is in the way/),
     )
   })
 })

@@ -64,7 +64,7 @@ export class ApiError extends Error {
 const OPTIONS = {
   apiBaseUrl: text("an address such as '/api/admin/caching'"),
   fetcher: fn('a function like fetch'),
-  auth: fn('a function that answers headers'),
+  auth: fn('a function that returns headers'),
 }
 
 /** Asks the routes of a control plane, with the credentials of whoever uses the page. @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */

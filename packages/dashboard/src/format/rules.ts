@@ -1,4 +1,4 @@
-// Rules of alerts as people call them; in the API and in configuration they have their own names.
+// Alert rules as people call them; in the API and in configuration they have their own names.
 const NAMES: Readonly<Record<string, string>> = {
   hit_ratio: 'Hit ratio',
   memory_ratio: 'Memory in use',

@@ -39,7 +39,7 @@ export async function follow({ client, topics, hz, signal, hear, state, wait = w
       const headers = { Accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }) }
       const response = await client.raw('GET', 'stream/', { query: { topics: topics.join(','), hz }, headers, signal: watch.signal })
       // A proxy or a page of sign-in answers 200 too.
-      if (response.body === null || !isStream(response)) throw new Error('the answer is no stream')
+      if (response.body === null || !isStream(response)) throw new Error('the answer is not a stream')
       state('on')
       failures = 0
       for await (const message of messagesOf(watch.fed(response.body))) {

@@ -63,16 +63,16 @@ export function Access() {
         <Section
           title="Tokens"
           note={
-            isUserAdmin ? 'of everybody; the tokens themselves are never shown again' : 'yours; the tokens themselves are never shown again'
+            isUserAdmin ? 'of all users; the tokens themselves are never shown again' : 'yours; the tokens themselves are never shown again'
           }
         >
           <Answer query={tokens} what="The list of tokens">
             {({ data }) =>
               data.length === 0 ? (
-                <p>No token of this control plane is in force: whoever is here was signed in by the application around it.</p>
+                <p>No token of this control plane is in use: you were signed in by the surrounding application.</p>
               ) : (
                 <Table
-                  caption="Tokens in force"
+                  caption="Active tokens"
                   rows={data}
                   keyOf={({ id }) => id}
                   columns={[
@@ -102,7 +102,7 @@ export function Access() {
                           queryKey="tokens"
                           verb="Revoke"
                           what={`the token ${row.name} of ${row.user}`}
-                          then="The next call with it is refused."
+                          then="The next call with it is rejected."
                         />
                       ),
                     },
@@ -151,7 +151,7 @@ export function Access() {
                               queryKey="users"
                               verb="Disable"
                               what={`the user ${row.name}`}
-                              then="All of its tokens end with it."
+                              then="All of its tokens are revoked with it."
                             />
                           ),
                       },
@@ -193,12 +193,12 @@ const SAYS: Readonly<Record<string, string>> = {
   'cdn:purge': 'purge the CDN',
   benchmark: 'measure a cache',
   'config:write': 'change, roll back',
-  'experiments:write': 'begin and end them',
+  'experiments:write': 'start and stop them',
   'cdn:write': 'upload to the CDN',
-  'purge:all': 'forget everything',
-  'values:read': 'values, on record',
-  'users:write': 'make and remove users',
-  'tokens:write': 'give and take tokens',
+  'purge:all': 'invalidate everything',
+  'values:read': 'values (recorded)',
+  'users:write': 'add and remove users',
+  'tokens:write': 'create and revoke tokens',
   'audit:read': 'who did what',
   erase: 'one person’s data',
 }

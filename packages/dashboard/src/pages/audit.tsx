@@ -17,9 +17,9 @@ export function Audit() {
   if (!access.offers('GET', 'audit/')) return <NotInstalled title="There is no audit log" route="GET audit/" />
   if (!access.may('audit:read'))
     return (
-      <State label="Not yours to see" title="Your role does not read the audit log" level="h1">
+      <State label="Not yours to see" title="Your role cannot read the audit log" level="h1">
         <p>
-          It is open to administrators and auditors. You are signed in as {access.session.name}, {access.session.role}.
+          Only administrators and auditors can read it. You are signed in as {access.session.name}, {access.session.role}.
         </p>
       </State>
     )
@@ -47,7 +47,7 @@ function AuditLog() {
     <>
       <PageTitle
         title="Audit"
-        say="Every change, every refusal and every value that was shown, chained so that a removed row is noticed."
+        say="Every change, rejection and viewed value, chained so that a removed row is noticed."
         actions={<Exports actor={actor} action={action} />}
       />
       <div className="stack">
@@ -59,7 +59,7 @@ function AuditLog() {
               <input className="input" value={actor} onChange={(event) => filter({ actor: event.target.value })} spellCheck={false} />
             </label>
             <label className="field">
-              <span>Action, or its beginning</span>
+              <span>Action or its beginning</span>
               <input
                 className="input mono"
                 placeholder="configuration."
@@ -75,7 +75,7 @@ function AuditLog() {
           {rows.data === undefined ? (
             rows.error === null && <Bones />
           ) : data.length === 0 ? (
-            <p>{actor || action ? 'No row fits these filters.' : 'Nothing has been changed yet.'}</p>
+            <p>{actor || action ? 'No row matches these filters.' : 'Nothing has been changed yet.'}</p>
           ) : (
             <Table
               caption="Audit rows, newest first"
@@ -121,7 +121,7 @@ const COLUMNS = [
           {row.outcome}
         </Word>
       ) : row.kind === 'plan' ? (
-        'planned, nothing changed'
+        'planned only'
       ) : (
         row.outcome
       ),
@@ -170,12 +170,12 @@ function Verify() {
       actions={button}
       more={
         <>
-          Keep row {numbers.count(data.last.seq)} and <code className="said">{data.last.hash}</code> elsewhere: with them it can be proved
-          later that nothing was cut off.
+          Keep row {numbers.count(data.last.seq)} and <code className="said">{data.last.hash}</code> elsewhere: they can prove later that
+          nothing was cut off.
         </>
       }
     >
-      <b>The chain is whole</b>, all {numbers.count(data.rows)} rows of it.
+      <b>The chain is intact</b>, all {numbers.count(data.rows)} rows of it.
     </Notice>
   ) : (
     <Notice tone="critical" actions={button} isAlert>

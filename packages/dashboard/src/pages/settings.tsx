@@ -19,11 +19,11 @@ export function Settings() {
   const skewMs = useSkew()
   return (
     <>
-      <PageTitle title="Settings" say="Of this browser alone. Nothing here changes a cache." />
+      <PageTitle title="Settings" say="For this browser only. Nothing here changes a cache." />
       <div className="cols">
         <Section title="Look" className="span-6">
           <fieldset className="field" disabled={fixed.theme}>
-            <legend>Theme{fixed.theme ? ', set by the application around this page' : ''}</legend>
+            <legend>Theme{fixed.theme ? ', set by the surrounding application' : ''}</legend>
             <div className="choice">
               {THEMES.map(([value, label]) => (
                 <label key={value}>
@@ -36,11 +36,11 @@ export function Settings() {
         </Section>
         <Section title="Time" note={times.whole(now)} className="span-6">
           <fieldset className="field" disabled={fixed.timeZone}>
-            <legend>Time zone{fixed.timeZone ? ', set by the application around this page' : ''}</legend>
+            <legend>Time zone{fixed.timeZone ? ', set by the surrounding application' : ''}</legend>
             <div className="choice">
               <label>
                 <input type="radio" name="zone" checked={timeZone === undefined} onChange={() => set({ timeZone: undefined })} />
-                Of this browser
+                This browser
               </label>
               <label>
                 <input type="radio" name="zone" checked={timeZone === 'UTC'} onChange={() => set({ timeZone: 'UTC' })} />
@@ -50,14 +50,14 @@ export function Settings() {
           </fieldset>
           {skewMs !== 0 && (
             <Notice tone="warning" glyph="late">
-              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} /> {skewMs > 0 ? 'behind' : 'ahead of'} the server's.
-              Every time that is shown is the server's.
+              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} /> {skewMs > 0 ? 'behind' : 'ahead of'} the server's. All
+              times shown are those of the server.
             </Notice>
           )}
         </Section>
-        <Section title="Names of keys" className="span-6">
+        <Section title="Key names" className="span-6">
           <fieldset className="field" disabled={fixed.redact}>
-            <legend>Shown{fixed.redact ? ', set by the application around this page' : ''}</legend>
+            <legend>Shown{fixed.redact ? ', set by the surrounding application' : ''}</legend>
             <div className="choice">
               <label>
                 <input type="radio" name="redact" checked={redact === 'none'} onChange={() => set({ redact: 'none' })} />
@@ -70,7 +70,7 @@ export function Settings() {
             </div>
           </fieldset>
           <p className="note more">
-            A mark tells two keys apart and cannot be read: for a screen that is shared. The address of a key's page still names it.
+            A mark distinguishes two keys but cannot be read: for shared screens. The address of a key's page still names it.
           </p>
         </Section>
         <Section
@@ -101,7 +101,7 @@ export function Settings() {
         </Section>
         <Section title="Keyboard" className="span-6">
           <p>
-            <kbd>?</kbd> shows what the keys do, <kbd>Ctrl K</kbd> goes anywhere.
+            <kbd>?</kbd> shows keyboard shortcuts, <kbd>Ctrl K</kbd> goes anywhere.
           </p>
         </Section>
       </div>

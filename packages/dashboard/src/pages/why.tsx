@@ -24,7 +24,7 @@ export function Why() {
   if (!offers('GET', 'explain/'))
     return (
       <NotInstalled title="No miss can be explained here" route="GET explain/">
-        <p>Why a key missed: the cause in each tier, and who asked for the invalidation that took it.</p>
+        <p>Why a key missed: the cause in each tier, and who requested the invalidation that removed it.</p>
       </NotInstalled>
     )
   const summary = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)
@@ -32,7 +32,7 @@ export function Why() {
     <>
       <PageTitle
         title="Why did it miss?"
-        say="Every miss has one cause, from a closed list. What is no longer remembered is said to be unknown, never guessed."
+        say="Every miss has one cause, from a closed list. If it is no longer remembered, it is shown as unknown, never guessed."
       />
       <div className="stack-wide">
         <Ask key={`${ns} ${key}`} name={key} namespace={ns} known={summary?.namespaces.map(({ name }) => name) ?? []} />
@@ -118,7 +118,7 @@ function Causes({ summary }: { readonly summary: Summary }) {
     return first === undefined || !first.miss_causes[cause] ? 'not known' : first.name
   }
   return (
-    <Section title="Causes" note={`${numbers.count(summary.total.misses)} misses since the processes of ${summary.cache_name} began`}>
+    <Section title="Causes" note={`${numbers.count(summary.total.misses)} misses since the processes of ${summary.cache_name} started`}>
       {rows.length === 0 ? (
         <p>No read has missed yet.</p>
       ) : (

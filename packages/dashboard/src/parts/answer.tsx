@@ -13,7 +13,7 @@ export function Answer<T>({
   children,
 }: {
   readonly query: UseQueryResult<T>
-  /** "The list of keys": begins the sentence that says what could not be had. */
+  /** "The list of keys": begins the sentence that says what could not be loaded. */
   readonly what: string
   readonly children: (data: T) => ReactNode
 }) {
@@ -68,7 +68,7 @@ export function Failure({
             {since !== undefined && (
               <>
                 {' '}
-                What is below is from <Time at={since} />.
+                The data below is from <Time at={since} />.
               </>
             )}
           </>
@@ -81,12 +81,12 @@ export function Failure({
               </button>
             )}
             <CopyButton
-              text={`${what} could not be had: ${said} (${problem?.code ?? 'error'}, ${problem?.requestId ?? 'no request id'})`}
+              text={`${what} could not be loaded: ${said} (${problem?.code ?? 'error'}, ${problem?.requestId ?? 'no request id'})`}
             />
           </>
         }
       >
-        <b>{what} could not be had.</b> {reason(problem)}
+        <b>{what} could not be loaded.</b> {reason(problem)}
       </Notice>
     </div>
   )
@@ -94,9 +94,9 @@ export function Failure({
 
 function reason(problem: ApiError | undefined): string {
   if (problem === undefined) return 'The page itself failed.'
-  if (problem.status === 0) return 'The server does not answer; this heals by itself when it does.'
+  if (problem.status === 0) return 'The server does not answer; this page recovers when it does.'
   if (problem.status === 403) return 'Your role does not allow it.'
-  if (problem.status === 429) return `Asked too often: again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
+  if (problem.status === 429) return `Too many requests: trying again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
   return `The server answered ${problem.status}.`
 }
 
@@ -111,7 +111,7 @@ function Unasked({ what }: { readonly what: string }) {
     return () => clearTimeout(timer)
   }, [])
   if (!isSure) return <Bones />
-  return <Notice>{what} cannot be asked for: your credential does not include it, or there is no cache yet.</Notice>
+  return <Notice>{what} is not available: your credential does not include it, or there is no cache yet.</Notice>
 }
 
 /** Shown only after 300 ms, so that what comes at once does not flicker. */

@@ -11,5 +11,5 @@ export async function copyText(text: string, beside: HTMLElement): Promise<void>
   const isCopied = document.execCommand('copy')
   beside.focus({ preventScroll: true })
   field.remove()
-  if (!isCopied) throw new Error('this browser copies nothing')
+  if (!isCopied) throw new Error('this browser does not allow copying')
 }

@@ -55,7 +55,7 @@ export function Lines({
         value={text}
         onChange={(event) => onText(event.target.value)}
       />
-      {isLost && <small>Spaces at the ends of a line are left out; in quotes, as in JSON, they count.</small>}
+      {isLost && <small>Spaces at the ends of a line are ignored; in quotes, as in JSON, they count.</small>}
     </label>
   )
 }

@@ -93,7 +93,7 @@ function Fresh() {
   const said = live.isPaused ? 'Paused' : isLost ? 'No answer' : isWell ? 'Live' : state === 'asking' ? 'Asking' : 'Polling'
   const more = [
     at === undefined ? '' : `newest answer ${age} s ago`,
-    live.gap === undefined ? '' : `the stream had a gap at ${times.clock(live.gap.at)}, and everything was asked anew`,
+    live.gap === undefined ? '' : `the stream had a gap at ${times.clock(live.gap.at)}, and everything was reloaded`,
   ].filter(Boolean)
   return (
     <>

@@ -121,7 +121,7 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
         onToken={(token) => {
           const odd = /[^!-~]/u.exec(token)?.[0]
           if (odd !== undefined)
-            return setState({ is: 'closed', said: `Not signed in: no token has ${nameOf(odd)}. Copy it anew, and whole.` })
+            return setState({ is: 'closed', said: `Not signed in: no token contains ${nameOf(odd)}. Copy the whole token again.` })
           keepToken(client.base, token)
           onToken(token)
           void enter()
@@ -137,7 +137,7 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
             Millpond
           </p>
           <Failure error={state.error} what="The dashboard" retry={() => void enter()} />
-          {mayPass(state.error) && <p className="note more">It is asked again every {AGAIN_MS / 1000} seconds.</p>}
+          {mayPass(state.error) && <p className="note more">This page retries every {AGAIN_MS / 1000} seconds.</p>}
         </div>
       </main>
     )

@@ -4,9 +4,9 @@ import { PAGES } from './pages.ts'
 
 const OTHERS = [
   ['Ctrl K or /', 'Search and go'],
-  ['p', 'Pause, go on'],
+  ['p', 'Pause, resume'],
   ['?', 'This list'],
-  ['Esc', 'Close what is open'],
+  ['Esc', 'Close the open panel'],
 ] as const
 
 export function Help({ onClose }: { readonly onClose: () => void }) {

@@ -27,10 +27,10 @@ export function NotInstalled({
   readonly children?: ReactNode
 }) {
   return (
-    <State label="A part that is not switched on" title={title} level="h1">
+    <State label="This part is not switched on" title={title} level="h1">
       {children}
       <p className="note">
-        This server does not answer <code>{route}</code> yet, and this page does not ask for it.
+        This server does not answer <code>{route}</code> yet, so this page does not request it.
       </p>
     </State>
   )

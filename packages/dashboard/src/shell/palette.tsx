@@ -108,10 +108,10 @@ function choicesFor(typedText: string, access: Access, shown: readonly string[] 
   if (text === '') return pages
   const typed: Choice[] = []
   if (offers('GET', 'keys/{key}/')) typed.push({ name: text, note: 'inspect this key', place: placeOf('keys', { key: text }) })
-  if (offers('GET', 'keys/')) typed.push({ name: text, note: 'list keys that begin so', place: placeOf('keys', { prefix: text }) })
+  if (offers('GET', 'keys/')) typed.push({ name: text, note: 'list keys with this prefix', place: placeOf('keys', { prefix: text }) })
   if (offers('GET', 'explain/')) typed.push({ name: text, note: 'why did it miss?', place: placeOf('why', { key: text }) })
   if (offers('POST', 'invalidations/plan/'))
-    typed.push({ name: text, note: 'plan to invalidate this tag', place: placeOf('invalidate', { by: 'tag', value: lineOf(text) }) })
+    typed.push({ name: text, note: 'plan the invalidation of this tag', place: placeOf('invalidate', { by: 'tag', value: lineOf(text) }) })
   if (typedText !== text && offers('GET', 'keys/{key}/'))
     typed.push({ name: JSON.stringify(typedText), note: 'inspect this key, with its spaces', place: placeOf('keys', { key: typedText }) })
   return [...pages, ...typed]

@@ -1,4 +1,4 @@
-// Closed until there is a token: the field for it, and how to make one.
+// Sign in with a token: the field for it, and how to make one.
 import { type FormEvent, useId, useState } from 'react'
 import { Brand } from '../parts/icon.tsx'
 import { Notice, State } from '../parts/section.tsx'
@@ -26,8 +26,8 @@ export function SignIn({
           <Brand />
           Millpond
         </p>
-        <State label="Closed until there is a token" title="Sign in" level="h1">
-          <p>There is no default password. Paste a token of the control plane; it is asked for once per browser.</p>
+        <State label="Sign in with a token" title="Sign in" level="h1">
+          <p>There is no default password. Paste a token of the control plane; you only need it once per browser.</p>
           {said !== undefined && (
             <Notice tone="critical" isAlert>
               {said}
@@ -55,7 +55,7 @@ export function SignIn({
             </div>
           </form>
           <p className="note" id={note}>
-            The program that serves this page prints or stores its first tokens; more are made under Access. Each has a role and an end.
+            The program that serves this page prints or stores the first tokens; create more under Access. Each has a role and an expiry.
           </p>
         </State>
       </div>

@@ -26,7 +26,7 @@ export function MakeToken({ users, onClose }: { readonly users: readonly User[];
   if (make.data !== undefined)
     return (
       <Dialog title="The token, for the only time" onClose={onClose}>
-        <Notice tone="warning">Copy it now. Only its hash is kept: nobody can show it again.</Notice>
+        <Notice tone="warning">Copy it now. Only its hash is stored, so it cannot be shown again.</Notice>
         <p className="header-line">{make.data.token}</p>
         <p>
           {make.data.name} ends <Time at={make.data.expires_at} />.
@@ -47,7 +47,7 @@ export function MakeToken({ users, onClose }: { readonly users: readonly User[];
     <Dialog title="New token" onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <label className="field">
-          <span>Name: who or what will hold it</span>
+          <span>Name: who or what will use it</span>
           <input
             className="input"
             required
@@ -74,7 +74,7 @@ export function MakeToken({ users, onClose }: { readonly users: readonly User[];
                   </option>
                 ))}
             </select>
-            <small>It may do what the role of this user may.</small>
+            <small>It has all permissions of this user’s role.</small>
           </label>
         )}
         <fieldset className="field">

@@ -7,9 +7,9 @@ import { Dialog } from '../../parts/dialog.tsx'
 
 const ROLES = [
   ['viewer', 'sees figures, settings, alerts and keys; never values'],
-  ['operator', 'also invalidates, warms and resolves alerts'],
-  ['editor', 'also changes configurations'],
-  ['admin', 'also values, users, tokens and clearing everything'],
+  ['operator', 'can also invalidate, warm and resolve alerts'],
+  ['editor', 'can also change configurations'],
+  ['admin', 'can also see values, manage users and tokens, and clear everything'],
   ['auditor', 'sees what a viewer sees, and the audit log'],
 ] as const
 

@@ -17,7 +17,7 @@ export function Alerts() {
   if (!offers('GET', 'alerts/'))
     return (
       <NotInstalled title="No alerts are kept here" route="GET alerts/">
-        <p>What fires, since when, how far over its threshold, and what to do.</p>
+        <p>What is firing, since when, how far over its threshold, and what to do.</p>
       </NotInstalled>
     )
   return <AlertPage />
@@ -45,7 +45,7 @@ function AlertPage() {
             <div>
               <PageTitle
                 title={data.length === 1 ? 'One alert is firing' : `${data.length} alerts are firing`}
-                say="Each is raised once, takes new values while it fires, and ends by itself when its cause is gone."
+                say="Each alert is raised once, updated while it fires, and resolved automatically when its cause is gone."
               />
               <AlertList alerts={data} />
             </div>
@@ -84,5 +84,5 @@ function AlertPage() {
 }
 
 function lastWords([last]: readonly Alert[]): string {
-  return last === undefined ? 'No alert has fired since this control plane was set up.' : `The last one that ended: ${last.message}`
+  return last === undefined ? 'No alert has fired since this control plane was set up.' : `The last resolved alert: ${last.message}`
 }

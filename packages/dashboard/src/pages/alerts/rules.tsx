@@ -19,12 +19,12 @@ export function Rules() {
   })
   if (!isOffered) return null
   return (
-    <Section title="Rules" note="changed by PUT alert_rules/, or by who runs the control plane">
+    <Section title="Rules" note="changed by PUT alert_rules/ or by the operator of the control plane">
       <Answer query={rules} what="The list of rules">
         {(found) => (
           <Table
             isDense
-            caption="Rules of alerts"
+            caption="Alert rules"
             rows={Object.entries(found)}
             keyOf={([name]) => name}
             toneOf={([, { enabled }]) => (enabled ? undefined : 'quiet')}
@@ -38,7 +38,7 @@ export function Rules() {
                 cell: ([name, { levels }]) =>
                   Object.entries(levels)
                     .map(([severity, value]) => `${severity}${SWITCHES.has(name) ? '' : ` ${shown(numbers, name, value)}`}`)
-                    .join(', ') || 'no value is set',
+                    .join(', ') || 'no threshold is set',
               },
             ]}
           />
@@ -49,22 +49,22 @@ export function Rules() {
 }
 
 const LOOKS_AT: Readonly<Record<string, string>> = {
-  hit_ratio: 'reads that are hits, once there are 200 of them',
-  memory_ratio: 'memory in use, while what it pushed out young is asked for',
-  response_ms: 'mean time of a read',
+  hit_ratio: 'hit ratio, from 200 reads on',
+  memory_ratio: 'memory in use, while entries it evicted young are asked for again',
+  response_ms: 'average time of a read',
   load_error_ratio: 'loads that fail',
-  regression: 'mean time of a read, in multiples of the last hour’s',
-  p95_regression: '95th percentile of reads, in multiples of what is usual',
-  hit_ratio_regression: 'hits of a hundred reads, as many fewer than usual',
-  tier_down: 'a tier that is left out',
+  regression: 'average time of a read, as a multiple of the last hour',
+  p95_regression: '95th percentile of reads, as a multiple of the usual value',
+  hit_ratio_regression: 'drop of the hit ratio below the usual value, in points',
+  tier_down: 'a tier that is bypassed',
   ledger_down: 'a ledger that does not answer',
-  consistency: 'invalidations that wait, or were missed',
+  consistency: 'invalidations that are waiting or were missed',
   late_node: 'a process that is silent',
   process_memory_bytes: 'memory of one process',
   process_cpu_ratio: 'one core, over a minute',
-  refused_credentials: 'credentials refused in a minute',
-  audit_broken: 'a chain of the audit that does not hold',
-  compliance: 'a violation of what compliance requires',
+  refused_credentials: 'rejected credentials in a minute',
+  audit_broken: 'a broken audit chain',
+  compliance: 'a violated compliance requirement',
 }
 
 /** Either so or not. */

@@ -55,7 +55,7 @@ function MakeSilence({ alert, onClose }: { readonly alert: Alert; readonly onClo
     <Dialog title={`Silence ${ruleName(alert.rule)}`} onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <p>
-          Webhooks are told nothing of it in <Name>{alert.cache_name}</Name>. The alert stays on this page and goes on being measured.
+          Webhooks are not notified of it in <Name>{alert.cache_name}</Name>. The alert stays on this page and is still measured.
         </p>
         <fieldset className="field">
           <legend>For</legend>
@@ -69,7 +69,7 @@ function MakeSilence({ alert, onClose }: { readonly alert: Alert; readonly onClo
           </div>
         </fieldset>
         <label className="field">
-          <span>Reason, kept in the audit log</span>
+          <span>Reason, recorded in the audit log</span>
           <input className="input" maxLength={1000} value={reason} onChange={(event) => setReason(event.target.value)} />
         </label>
         {silence.error !== null && <Failure error={silence.error} what="The silence" />}

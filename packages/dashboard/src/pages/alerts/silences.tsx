@@ -24,14 +24,14 @@ export function Silences() {
   const mayEnd = may('alerts:resolve') && offers('DELETE', 'silences/{id}/')
   if (!isOffered) return null
   return (
-    <Section title="Silences" note="raised and listed all the same; webhooks are not told">
+    <Section title="Silences" note="still raised and listed; webhooks are not notified">
       <Answer query={silences} what="The list of silences">
         {({ data }) =>
           data.length === 0 ? (
-            <p>Nothing is silent.</p>
+            <p>Nothing is silenced.</p>
           ) : (
             <Table
-              caption="Silences that hold"
+              caption="Active silences"
               rows={data}
               keyOf={({ id }) => id}
               columns={[
@@ -51,7 +51,7 @@ export function Silences() {
                         queryKey="silences"
                         verb="End"
                         what={`the silence of ${named(rule)}`}
-                        then="Webhooks are told again, from the next alert on."
+                        then="Webhooks are notified again from the next alert on."
                       />
                     ),
                 },

@@ -10,7 +10,7 @@ import { Edges, Places } from './edges.tsx'
 import { Folders } from './folders.tsx'
 import { Outlet, Purge, Purges } from './purges.tsx'
 
-const ABOUT = 'Purges and what is on its way to the edge, static files and pictures, and how the edges are.'
+const ABOUT = 'Purges, invalidations on their way to the edge, static files and pictures, and the state of the edges.'
 
 const SHOWN = 10
 

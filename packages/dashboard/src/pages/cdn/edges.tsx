@@ -1,4 +1,4 @@
-// How the edges are and where, as their vendors say and as probes have met them.
+// How the edges are and where, as reported by their vendors and as probes have met them.
 import { useQuery } from '@tanstack/react-query'
 import type { CdnByEdge, CdnEdge, CdnHealth, CdnPlace } from '../../api/cdn.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -37,7 +37,7 @@ export function Edges({ edges }: { readonly edges: readonly CdnEdge[] }) {
     return one.found?.is_ready === true ? 'ready' : <Badly word="not ready" why={one.found?.notes.join('; ') ?? ''} />
   }
   return (
-    <Section title="Edges" note="as their vendors say">
+    <Section title="Edges" note="as reported by their vendors">
       {edges.length === 0 ? (
         <p>
           No edge is connected: <code>{'createControl({ cdn: createCdn({ edges: [cloudflare()] }) })'}</code>
@@ -78,7 +78,7 @@ export function Places({ edges }: { readonly edges: readonly CdnEdge[] }) {
   const places = useByEdge<readonly CdnPlace[]>('cdn/locations/')
   if (edges.length === 0) return null
   return (
-    <Section title="Locations" note="where the edges are, as their vendors say and as probes have met them">
+    <Section title="Locations" note="where the edges are, as reported by their vendors and seen by probes">
       <Answer query={places} what="The list of locations">
         {(answer) => {
           const rows = answer.edges.flatMap(({ edge, found }) => (found ?? []).map((place) => ({ edge, ...place })))
@@ -94,7 +94,7 @@ export function Places({ edges }: { readonly edges: readonly CdnEdge[] }) {
                   ),
               )}
               {rows.length === 0 ? (
-                <p>No location is known yet: where a vendor lists none, those are shown that a probe has met.</p>
+                <p>No location is known yet: if a vendor lists none, locations seen by probes are shown.</p>
               ) : (
                 <Table
                   caption="Locations of the edges"
@@ -113,7 +113,7 @@ export function Places({ edges }: { readonly edges: readonly CdnEdge[] }) {
                     { name: 'Edge', cell: (row) => row.edge },
                     { name: 'Region', folded: 'skip', cell: (row) => row.region ?? '' },
                     {
-                      name: 'Met by a probe',
+                      name: 'Seen by a probe',
                       folded: 'wide',
                       cell: (row) =>
                         row.met === null ? (

@@ -40,7 +40,7 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
   })
   if (folders.length === 0) return null
   return (
-    <Section title="Folders" note="static files and pictures of the host">
+    <Section title="Folders" note="static files and pictures on the host">
       <Table
         caption="Folders"
         rows={folders}
@@ -86,7 +86,7 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
         ]}
       />
       {begin.error !== null && <Failure error={begin.error} what="The work on the folder" />}
-      {runs.error !== null && <Failure error={runs.error} what="The list of what was done" />}
+      {runs.error !== null && <Failure error={runs.error} what="The list of uploads" />}
       {(runs.data?.length ?? 0) > 0 && (
         <div className="more">
           <Table

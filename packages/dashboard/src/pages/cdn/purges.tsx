@@ -20,9 +20,9 @@ export function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
     <Section title="Invalidations on their way" note={`outlet ${outlet.name}`}>
       <p>
         {outlet.waiting === 0
-          ? 'Nothing waits.'
+          ? 'Nothing is waiting.'
           : `${numbers.counted(outlet.waiting, 'target waits', 'targets wait')}: ${left.value} ${left.unit} until the last of them is purged.`}{' '}
-        {`${numbers.count(outlet.purged)} purged, ${numbers.count(outlet.coalesced)} spared since they waited already. Probes: ${numbers.count(gone)} gone, ${numbers.count(old)} old, ${numbers.count(unknown)} unknown.`}
+        {`${numbers.count(outlet.purged)} purged, ${numbers.count(outlet.coalesced)} merged with waiting ones. Probes: ${numbers.count(gone)} gone, ${numbers.count(old)} old, ${numbers.count(unknown)} unknown.`}
       </p>
       {outlet.failures > 0 && (
         <p>
@@ -69,7 +69,7 @@ export function Purge() {
     <Section title="Purge" note={count === 0 ? 'by paths or tags' : numbers.counted(count, 'target', 'targets')}>
       <form className="compose" onSubmit={submit}>
         <Lines
-          label="Paths or addresses, one a line"
+          label="Paths or addresses, one per line"
           text={paths}
           given=""
           isOfKeys={false}
@@ -77,7 +77,7 @@ export function Purge() {
           rows={4}
           onText={setPaths}
         />
-        <Lines label="Tags, one a line" text={tags} given="" isOfKeys={false} isRequired={false} rows={4} onText={setTags} />
+        <Lines label="Tags, one per line" text={tags} given="" isOfKeys={false} isRequired={false} rows={4} onText={setTags} />
         <label className="field c-6">
           <span>Reason</span>
           <input className="input" value={reason} onChange={(event) => setReason(event.target.value)} />
@@ -95,7 +95,7 @@ export function Purge() {
 
 export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
   const { numbers } = useDashboard()
-  if (purges.length === 0) return <p>Nothing was purged by hand yet.</p>
+  if (purges.length === 0) return <p>Nothing has been purged by hand yet.</p>
   const rows = purges.flatMap((purge) => purge.edges.map((edge) => ({ ...edge, id: purge.id, at: purge.at })))
   return (
     <Table

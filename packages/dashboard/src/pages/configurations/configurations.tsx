@@ -52,7 +52,7 @@ export function ConfigOverview() {
             <>
               <PageTitle
                 title="Configurations"
-                say="What each cache is made of. Every change is a version, kept with who made it and why."
+                say="The settings of each cache. Every change is a version, stored with its author and reason."
                 actions={make}
               />
               <Section title="In force" note={`${data.length}${has_more ? ' or more' : ''}`}>

@@ -6,7 +6,7 @@ import { FIELD_NAMES, isField, written } from './fields.ts'
 export function Diff({ changes, from, to }: { readonly changes: Changes; readonly from: string; readonly to: string }) {
   const { numbers } = useDashboard()
   const entries = Object.entries(changes)
-  if (entries.length === 0) return <p>Nothing differs.</p>
+  if (entries.length === 0) return <p>There are no differences.</p>
   return (
     <table className="diff">
       <caption className="sr">

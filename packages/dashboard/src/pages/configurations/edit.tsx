@@ -66,14 +66,14 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
           from={held === undefined ? 'now' : `version ${held.version}`}
           to={held === undefined ? 'version 1' : `version ${held.version + 1}`}
         />
-        <Notice>
-          Nothing has been changed yet. {held === undefined ? '' : 'Entries that are there keep the TTL they were stored with.'}
-        </Notice>
+        <Notice>Nothing has been changed yet. {held === undefined ? '' : 'Existing entries keep the TTL they were stored with.'}</Notice>
         <Effects effects={effects} />
         {apply.error !== null && (
           <Failure
             error={apply.error}
-            what={apply.error instanceof ApiError && apply.error.status === 412 ? 'The change: somebody else was faster. It' : 'The change'}
+            what={
+              apply.error instanceof ApiError && apply.error.status === 412 ? 'The change was overtaken by another one. It' : 'The change'
+            }
           />
         )}
         <div className="row">
@@ -95,7 +95,7 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
     <Dialog title={title} onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <label className="field">
-          <span>Name, as code asks for it</span>
+          <span>Name, as used in code</span>
           <input
             className="input mono"
             required

@@ -39,12 +39,12 @@ function Loads({ effects }: { readonly effects: readonly Effect[] }) {
   const known = effects.flatMap(({ loads_per_second: loads }) => (typeof loads === 'number' ? [loads] : []))
   const added = known.reduce((all, one) => all + one, 0)
   const silent = effects.length - known.length
-  const missing = silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not say.`
-  if (known.length === 0) return <Notice>What it costs the source is not known: no process said.</Notice>
-  if (Math.abs(added) < LEAST) return <Notice>As entries are read now, the source would be asked as often as before.{missing}</Notice>
+  const missing = silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not report.`
+  if (known.length === 0) return <Notice>The cost for the source is unknown: no process reported it.</Notice>
+  if (Math.abs(added) < LEAST) return <Notice>At the current read rates, the load on the source would not change.{missing}</Notice>
   return (
     <Notice tone={added > 0 ? 'warning' : 'plain'}>
-      As entries are read now, the source would be asked {added > 0 ? 'at least ' : ''}
+      At the current read rates, the source would be loaded {added > 0 ? 'at least ' : ''}
       <b className="nw">
         {numbers.short(Math.abs(added))} times a second {added > 0 ? 'more' : 'less'}
       </b>

@@ -70,7 +70,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
                     isSmall={false}
                     verb="Delete"
                     what={view.name}
-                    then="Code that asks for it by name gets defaults. Its versions and audit rows stay."
+                    then="Code that uses this name gets the defaults. Versions and audit rows are kept."
                     onRemoved={() => go('configurations/')}
                   />
                   <button type="button" className="btn" onClick={() => setOpen('edit')}>

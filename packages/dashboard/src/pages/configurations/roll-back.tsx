@@ -35,7 +35,7 @@ export function RollBack({
     <Dialog title={`Roll ${held.name} back to version ${to.version}`} onClose={onClose}>
       <Diff changes={changes} from={`${held.version}, in force`} to={`as in ${to.version}`} />
       <Notice>
-        <b>Rolling back drops nothing.</b> It becomes version {held.version + 1}; entries that are there keep the TTL they were stored with.
+        <b>Rolling back drops nothing.</b> It becomes version {held.version + 1}; existing entries keep the TTL they were stored with.
       </Notice>
       {rollBack.error !== null && <Failure error={rollBack.error} what="The roll-back" />}
       <div className="row">

@@ -38,8 +38,8 @@ export function TestConnection({ id }: { readonly id: string }) {
       {test.error !== null && <Failure error={test.error} what="The test" />}
       {data === undefined && test.error === null && (
         <p>
-          Reaches every tier step by step, then writes, reads and deletes one entry of its own: in the running cache where there is one,
-          else over a new connection.
+          Tests every tier step by step, then writes, reads and deletes a test entry: in the running cache if there is one, otherwise over a
+          new connection.
         </p>
       )}
       {steps.length > 0 && (

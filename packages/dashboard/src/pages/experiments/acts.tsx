@@ -25,9 +25,9 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
   const where = plan.namespace ?? cache_name
   const acts: readonly (Act & { readonly scope: string; readonly isThere: boolean })[] = [
     {
-      verb: 'Set it for all keys',
-      title: `Set ${winner?.name ?? ''} for all keys`,
-      about: `${winner === undefined ? '' : settingOf(numbers, winner)}, in every process of ${where} until it ends. For good it belongs into your code or a stored configuration. An experiment that still runs is stopped.`,
+      verb: 'Apply to all keys',
+      title: `Apply ${winner?.name ?? ''} to all keys`,
+      about: `${winner === undefined ? '' : settingOf(numbers, winner)}, in every process of ${where} until it ends. To keep it, put it into your code or a stored configuration. A running experiment is stopped.`,
       path: 'apply',
       body: {},
       scope: 'config:write',
@@ -36,7 +36,7 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
     {
       verb: 'Take it back',
       title: `Take ${applied?.arm ?? ''} back`,
-      about: `Every process of ${where} goes back to what was there before it was set.`,
+      about: `Every process of ${where} goes back to its previous settings.`,
       path: 'roll_back',
       body: {},
       scope: 'config:write',
@@ -45,7 +45,7 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
     {
       verb: 'Stop it',
       title: 'Stop the experiment',
-      about: 'All keys are alike again. What it has found so far stays to be read; entries keep the time that they were given.',
+      about: 'All keys are treated alike again. The results so far remain available; entries keep the TTL they were given.',
       path: 'stop',
       body: {},
       scope: 'experiments:write',

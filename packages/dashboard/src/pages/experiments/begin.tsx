@@ -11,9 +11,9 @@ import { policyName } from '../insight/figures.ts'
 
 const KINDS = {
   ttl: { name: 'A time to live', unit: 'seconds', usual: '600' },
-  refresh: { name: 'Refreshing ahead', unit: 'share of its time, such as 0.8', usual: '0.8' },
-  policy: { name: 'A policy of memory', unit: '', usual: 'w-tinylfu' },
-  size: { name: 'A size of memory', unit: 'times what is there', usual: '2' },
+  refresh: { name: 'Refresh-ahead', unit: 'share of its time, such as 0.8', usual: '0.8' },
+  policy: { name: 'An eviction policy', unit: '', usual: 'w-tinylfu' },
+  size: { name: 'A memory size', unit: 'times the current size', usual: '2' },
 } as const
 type Kind = keyof typeof KINDS
 const POLICIES = ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']
@@ -68,7 +68,7 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
     <Dialog title="Try something" onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <label className="field">
-          <span>What is tried</span>
+          <span>What to try</span>
           <select
             className="input"
             value={kind}
@@ -105,23 +105,23 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
         {!isShadow && (
           <>
             <label className="field">
-              <span>Of the keys, %</span>
+              <span>Share of the keys, %</span>
               <input className="input" inputMode="decimal" required value={share} onChange={({ target }) => setShare(target.value)} />
             </label>
             <label className="field">
-              <span>Namespace; empty: all of the cache</span>
+              <span>Namespace; empty: the whole cache</span>
               <input className="input" value={namespace} maxLength={128} onChange={({ target }) => setNamespace(target.value)} />
             </label>
           </>
         )}
         <label className="field">
-          <span>Reason, kept in the audit log</span>
+          <span>Reason, recorded in the audit log</span>
           <input className="input" value={reason} maxLength={500} onChange={({ target }) => setReason(target.value)} />
         </label>
         <Notice>
           {isShadow
-            ? 'Tried in small caches beside yours that hold no values: nothing changes for anybody.'
-            : 'For five minutes all keys are counted alike, then the arm gets its setting, and once what lies there has ended, they are compared. It ends by itself where it does harm.'}
+            ? 'Tried in small shadow caches without values: nothing changes for your users.'
+            : 'For five minutes all keys are measured alike. Then the arm gets its setting, and once older entries have expired, the arms are compared. The experiment stops by itself if it does harm.'}
         </Notice>
         {begin.error !== null && <Failure error={begin.error} what="The experiment" />}
         <div className="row row-end">

@@ -47,7 +47,7 @@ function CourseOf({ name, gained, seen }: Props) {
   return (
     <Section
       title={`How sure ${name} has become`}
-      note={`${gained} in 100 reads, and where that always lies: now ${points(numbers, last.low)} to ${points(numbers, last.high)}`}
+      note={`${gained} in 100 reads, with an interval that always holds: now ${points(numbers, last.low)} to ${points(numbers, last.high)}`}
     >
       <figure className="chart plain miss-curve">
         <div className="plot">
@@ -77,7 +77,7 @@ function CourseOf({ name, gained, seen }: Props) {
           ))}
         </div>
         <figcaption className="note">
-          From <Time at={first.at} /> to <Time at={last.at} />; where the band leaves the line in the middle, it is sure.
+          From <Time at={first.at} /> to <Time at={last.at} />; the result is significant once the band leaves the middle line.
         </figcaption>
         <details className="data">
           <summary>

@@ -23,8 +23,8 @@ export function Experiments() {
     return (
       <NotInstalled title="No experiment can be run here" route="GET experiments/">
         <p>
-          Two settings side by side, shared out by the hash of the key: hit ratio, loads and staleness of each, and a verdict that says when
-          it is sound.
+          Two settings side by side, split by the hash of the key: hit ratio, loads and staleness of each, and a verdict that says when it
+          is sound.
         </p>
       </NotInstalled>
     )
@@ -57,17 +57,17 @@ function None({ cache }: { readonly cache: string }) {
         title="Nothing has been tried yet"
         say={
           <>
-            Try a time to live on a share of the keys of <Name>{cache}</Name>, or another memory beside it, and be told when the difference
-            is sure.
+            Try a time to live on a share of the keys of <Name>{cache}</Name>, or another memory setting in a shadow cache, and see when the
+            difference is significant.
           </>
         }
         actions={<BeginButton cache={cache} isPrimary />}
       />
-      <Section title="How it is judged">
+      <Section title="How it is evaluated">
         <p className="prose">
           Each key belongs to one arm by its hash, the same in every process. Arms are compared by groups of keys, since reads of one key
-          are alike; the interval holds however often you look, so you may stop whenever it is sure. An arm that does harm ends the
-          experiment by itself.
+          are alike; the interval holds however often you look, so you may stop whenever it is significant. An arm that does harm ends the
+          experiment automatically.
         </p>
       </Section>
     </>
@@ -136,7 +136,7 @@ function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all
             </ul>
           </Section>
         )}
-        <Section title="Everything that was tried" note="newest first">
+        <Section title="All experiments" note="newest first">
           <Table
             caption="Experiments, newest first"
             rows={all}

@@ -5,27 +5,28 @@ import { spelled } from '../../format/text.ts'
 
 /** The title: what is so now. */
 export function verdictOf({ judgement: { verdict, winner }, decided, state, applied }: Experiment): string {
-  if (applied !== null) return applied.is_undone ? `${applied.arm} was set, and taken back` : `${applied.arm} is set for all keys`
+  if (applied !== null) return applied.is_undone ? `${applied.arm} was applied and rolled back` : `${applied.arm} is applied to all keys`
   const [sure, of] = decided === null || verdict === 'harm' || verdict === 'uneven' ? [verdict, winner] : [decided.verdict, decided.winner]
   if (sure === 'better') return `${of} is better`
   if (sure === 'worse') return `${of} stays better`
-  if (sure === 'no_difference') return 'It makes no difference that matters'
-  if (sure === 'harm') return 'It did harm, and was ended'
-  if (sure === 'uneven') return 'The arms were not shared out as drawn'
-  if (state === 'ended') return 'It ended before anything was sure'
-  return sure === 'undecided' ? 'Nothing is sure yet' : 'Not enough data yet'
+  if (sure === 'no_difference') return 'There is no difference that matters'
+  if (sure === 'harm') return 'It did harm and was stopped'
+  if (sure === 'uneven') return 'The arms did not get the assigned keys'
+  if (state === 'ended') return 'It ended before anything was significant'
+  return sure === 'undecided' ? 'Nothing is significant yet' : 'Not enough data yet'
 }
 
 export function phaseOf({ phase, ended, kind }: Experiment): string {
-  if (phase === 'before') return 'all keys are still alike, and are counted for comparison'
-  if (phase === 'settling') return 'the arms differ, and what lies there from before is waited out'
-  if (phase === 'measuring') return kind === 'shadow' ? 'measuring beside the cache, which is as it was' : 'measuring on live traffic'
+  if (phase === 'before') return 'all keys are still treated alike, and are measured for comparison'
+  if (phase === 'settling') return 'the arms differ, and older entries are expiring'
+  if (phase === 'measuring')
+    return kind === 'shadow' ? 'measuring in shadow caches; the cache itself is unchanged' : 'measuring on live traffic'
   const why = {
     stopped: 'it was stopped',
     harm: 'an arm did harm',
-    uneven: 'it was not sound',
-    over: 'its time was over',
-    failed: 'it could not begin',
+    uneven: 'its result was not valid',
+    over: 'its time was up',
+    failed: 'it could not start',
   }
   return `ended, since ${Object.entries(why).find(([word]) => word === ended)?.[1] ?? 'it is over'}`
 }

@@ -21,7 +21,7 @@ import { Watched } from './off.tsx'
 import { LoadingAhead } from './prediction.tsx'
 import { SoFar } from './so-far.tsx'
 
-const ABOUT = 'What costs most, what would change it and by how much, how sure that is, and what takes it back, from the traffic just seen.'
+const ABOUT = 'What costs most, what would improve it and by how much, how certain that is, and how to undo it, based on recent traffic.'
 
 export function Advice() {
   return (
@@ -35,7 +35,7 @@ function Told({ cache }: { readonly cache: string }) {
   const analysis = useAnalysis(cache, true)
   return (
     <Answer query={analysis} what="The advice">
-      {(found) => (found === null ? <p>Nothing is known of {cache}.</p> : <Found found={found} />)}
+      {(found) => (found === null ? <p>There is no data about {cache}.</p> : <Found found={found} />)}
     </Answer>
   )
 }
@@ -72,7 +72,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
 const isEnough = ({ said }: NodeSays<Analyzed>): boolean => said?.evidence.is_enough === true
 
 function titleOf({ recommendations, nodes }: AnalyzedCache, count: (value: number) => string): string {
-  if (!nodes.some(isEnough)) return 'Too little has been seen to advise'
+  if (!nodes.some(isEnough)) return 'Not enough data for advice'
   if (recommendations.length === 0) return 'Nothing to change'
   const many = FEW[recommendations.length] ?? count(recommendations.length)
   return recommendations.length === 1 ? 'One thing would help' : `${many} things would help`
@@ -88,11 +88,11 @@ function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: 
     return why === undefined ? 'No process has seen a read yet.' : `${sentence(why ?? '')}.`
   }
   if (recommendations.length === 0)
-    return 'No other size, policy or time to live is surely better on the traffic just seen. What is not sure is not advised.'
+    return 'No other size, policy or time to live is significantly better on recent traffic. Uncertain changes are not recommended.'
   return (
     <>
-      For <Name>{cache_name}</Name>, from the traffic just seen, most important first. Nothing changes unless you apply it, or let it happen
-      by itself.
+      For <Name>{cache_name}</Name>, based on recent traffic, most important first. Nothing changes unless you apply it, or let it be
+      applied automatically.
     </>
   )
 }
@@ -171,14 +171,14 @@ function Recommended({
           <button
             type="button"
             className="btn"
-            onClick={() => onTry({ title: 'Carry the advice out', verb: 'Change it', change, undo, reason: `recommendation ${one.id}` })}
+            onClick={() =>
+              onTry({ title: 'Apply the recommendation', verb: 'Change it', change, undo, reason: `recommendation ${one.id}` })
+            }
           >
             Apply…<span className="sr"> {one.id}</span>
           </button>
         ) : (
-          <span className="note">
-            {change === null ? 'Only your code, or a configuration, can do this.' : 'Your role does not change it.'}
-          </span>
+          <span className="note">{change === null ? 'Only your code or a configuration can do this.' : 'Your role cannot change it.'}</span>
         )}
       </p>
     </li>

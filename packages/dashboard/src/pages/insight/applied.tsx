@@ -17,14 +17,14 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
   const [undone, setUndone] = useState<Tried | undefined>()
   const mayApply = may('config:write') && offers('POST', 'optimizations/apply/')
   return (
-    <Section title="Carried out from here" note="the last 20, newest first; each holds until the processes end">
+    <Section title="Applied from here" note="the last 20, newest first; each stays in force until the processes end">
       <Answer query={applied} what="The list of changes">
         {(rows) =>
           rows.length === 0 ? (
-            <p>Nothing was carried out yet.</p>
+            <p>Nothing has been applied yet.</p>
           ) : (
             <Table
-              caption="Changes of memory, newest first"
+              caption="Changes to memory, newest first"
               rows={rows}
               keyOf={({ id }) => id}
               toneOf={({ state }) => (state === 'failed' || state === 'partial' ? 'wrong' : undefined)}

@@ -66,10 +66,11 @@ export function Apply({ cache, tried, onClose }: { readonly cache: string; reado
           <b>
             In every process of <Name>{cache}</Name>, until it ends.
           </b>{' '}
-          For good it belongs into your code or a stored configuration. Evidence begins anew with it; it can be taken back on this page.
+          To keep it, put it into your code or a stored configuration. Evidence is collected anew afterwards; you can undo the change on
+          this page.
         </Notice>
         <label className="field">
-          <span>Reason, kept in the audit log</span>
+          <span>Reason, recorded in the audit log</span>
           <input className="input" value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
         </label>
         {apply.error !== null && <Failure error={apply.error} what="The change" />}

@@ -42,8 +42,8 @@ export function ByItself({ cache }: { readonly cache: string }) {
   })
   if (!isOffered) return null
   return (
-    <Section title="By itself" note="one change at a time, taken back where it does harm">
-      <Answer query={auto} what="What is carried out by itself">
+    <Section title="By itself" note="one change at a time, rolled back if it does harm">
+      <Answer query={auto} what="Automatic changes">
         {(found) => <Found cache={cache} auto={found} />}
       </Answer>
     </Section>
@@ -60,13 +60,13 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
       {may('config:write') && (
         <p className="row">
           <button type="button" className="btn" onClick={() => setAsked(true)}>
-            {settings.enabled ? 'End that…' : 'Carry advice out by itself…'}
+            {settings.enabled ? 'End that…' : 'Apply advice automatically…'}
           </button>
         </p>
       )}
       {state.history.length > 0 && (
         <Table
-          caption="What was carried out by itself, newest first"
+          caption="Automatic changes, newest first"
           rows={state.history}
           keyOf={({ at }) => at}
           columns={[
@@ -79,7 +79,7 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
             },
             { name: 'When', cell: ({ at }) => <Time at={at} relative /> },
             {
-              name: 'What came of it',
+              name: 'Result',
               cell: ({ outcome }) => <Word tone={outcome === 'held' ? 'proven' : 'warning'}>{outcome.replaceAll('_', ' ')}</Word>,
             },
             { name: 'Why', folded: 'wide', cell: ({ why }) => why ?? '' },
@@ -92,17 +92,17 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
 }
 
 function sayOf({ enabled, min_impact_score, kinds }: Auto['settings'], { phase, recommendation, why }: Auto['state']): string {
-  if (phase === 'counting') return `Before ${recommendation} is carried out, it is counted how things are without it.`
-  if (phase === 'watching') return `${recommendation} is in force and watched: it is taken back where it does harm.`
-  if (!enabled) return 'Nothing is carried out unless you do it.'
-  const what = `Advice about ${kinds.join(' and ')} of an impact from ${min_impact_score} on is carried out.`
+  if (phase === 'counting') return `Before ${recommendation} is applied, the current state is measured.`
+  if (phase === 'watching') return `${recommendation} is in force and watched: it is rolled back if it does harm.`
+  if (!enabled) return 'Nothing is applied unless you do it.'
+  const what = `Advice about ${kinds.join(' and ')} with an impact of ${min_impact_score} or more is applied.`
   return why === null ? what : `${what} Not now: ${why}.`
 }
 
 function Let({ cache, settings, onClose }: { readonly cache: string; readonly settings: Auto['settings']; readonly onClose: () => void }) {
   const { client } = useDashboard()
   const queries = useQueryClient()
-  const [to, verb] = settings.enabled ? [false, 'End that'] : [true, 'Carry it out']
+  const [to, verb] = settings.enabled ? [false, 'End that'] : [true, 'Apply it']
   const put = useMutation({
     mutationFn: () => client.send('PUT', PATH, { ...settings, enabled: to, cache_name: cache }),
     onSuccess: async () => {
@@ -111,7 +111,7 @@ function Let({ cache, settings, onClose }: { readonly cache: string; readonly se
     },
   })
   return (
-    <Dialog title={to ? 'Carry advice out by itself' : 'Carry nothing out by itself'} onClose={onClose}>
+    <Dialog title={to ? 'Apply advice automatically' : 'Apply nothing automatically'} onClose={onClose}>
       <div className="stack-small">
         <Notice>
           {to ? (

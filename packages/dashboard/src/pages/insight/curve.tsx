@@ -6,7 +6,7 @@ import { useDashboard } from '../../context.tsx'
 import { vars } from '../../parts/words.tsx'
 import { amountOf, missAt, missOf } from './figures.ts'
 
-/** The curve goes from a sixteenth to sixteen times what is there. */
+/** The curve goes from a sixteenth to sixteen times the current size. */
 export const REACH = 16
 const TICKS = [1 / 16, 1 / 4, 1, 4, 16]
 

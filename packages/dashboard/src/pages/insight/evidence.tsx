@@ -22,7 +22,7 @@ export function Evidence({
 }) {
   const { numbers } = useDashboard()
   return (
-    <Section title="What this rests on" note="each process sees its own reads">
+    <Section title="Evidence" note="each process sees its own reads">
       <Table
         caption="Evidence by process"
         rows={nodes}
@@ -47,7 +47,7 @@ export function Evidence({
               said === null ? (
                 <Word tone="unknown">{error ?? 'no answer'}</Word>
               ) : said.evidence.is_enough ? (
-                'enough was seen'
+                'enough data'
               ) : (
                 <>
                   <Word tone="unknown">not enough data</Word>: {spelled(numbers, said.evidence.why ?? 'nothing was read')}
@@ -63,7 +63,7 @@ export function Evidence({
             cell: ({ said }) => (said === null ? '' : <Unit figure={numbers.percent(said.evidence.key_share)} />),
           },
           {
-            name: 'Notes lost',
+            name: 'Lost records',
             isNumber: true,
             cell: ({ said }) => (said === null ? '' : <Unit figure={numbers.percent(said.evidence.lost)} />),
           },

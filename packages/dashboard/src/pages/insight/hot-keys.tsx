@@ -16,7 +16,7 @@ export function HotKeys({ tiers, cache }: { readonly tiers: Analyzed['hot_keys']
   const seen = tiers.filter(({ keys }) => keys.length > 0)
   if (seen.length === 0) return null
   return (
-    <Section title="Hottest keys" note="reads, estimated from one in 64; those of 15 minutes ago count half">
+    <Section title="Hottest keys" note="reads, estimated from one in 64; reads of 15 minutes ago count half">
       <div className="hot-keys">
         {seen.map(({ tier, keys }) => (
           <div key={tier}>

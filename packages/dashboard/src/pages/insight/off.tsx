@@ -35,7 +35,7 @@ export function Watched({
   const sizing: UseQueryResult<Quiet<{ readonly nodes: readonly NodeSays<Sized>[] }>> = useSizing(cache)
   if (!offers(...route) || !offers('GET', 'sizing/'))
     return (
-      <NotInstalled title={`${title} cannot be told here`} route={route.join(' ')}>
+      <NotInstalled title={`${title} is not available here`} route={route.join(' ')}>
         <p>{about}</p>
       </NotInstalled>
     )
@@ -49,14 +49,14 @@ export function Watched({
 
 function Off({ title, about, cache }: { readonly title: string; readonly about: string; readonly cache: string }) {
   return (
-    <State label="A part that is not switched on" title={`${title} needs a sample of your traffic`} level="h1">
+    <State label="This part is not switched on" title={`${title} needs a sample of your traffic`} level="h1">
       <p>{about}</p>
       <p>
-        Nobody watches <Name>{cache}</Name> yet. Watching keeps hashes of at most 24,576 keys and no values, in some 15 MiB of its process;
-        a read that is watched costs some 40 ns more, others less.
+        Insight does not watch <Name>{cache}</Name> yet. Watching keeps hashes of at most 24,576 keys and no values, in some 15 MiB of its
+        process; a read that is watched costs some 40 ns more, others less.
       </p>
       <pre className="code">{ON}</pre>
-      <p className="note">The first figures come after 10,000 reads. Nothing is changed by watching.</p>
+      <p className="note">The first figures come after 10,000 reads. Watching changes nothing.</p>
     </State>
   )
 }

@@ -7,8 +7,8 @@ import { Unit, Word } from '../../parts/words.tsx'
 
 const STATES: Readonly<Record<string, string>> = {
   open: 'loads ahead',
-  closed: 'waits: it spared too few misses, or too little is known yet',
-  watching: 'guesses only',
+  closed: 'waiting: it avoided too few misses, or there is not enough data yet',
+  watching: 'predicts only',
   off: 'memory has no limit',
 }
 
@@ -24,10 +24,10 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
       title="Loading ahead"
       note={
         <>
-          what is read next, before it is asked for; <code>millpond prediction --load-ahead off</code> ends it
+          predicted keys before they are requested; <code>millpond prediction --load-ahead off</code> ends it
         </>
       }
-      footer="Misses spared: against a shadow of this memory that nobody loads ahead into; below 2 % it ends by itself. Loads in vain are what that costs the source: 21 % of all loads at most, or what usagePrediction.waste says."
+      footer="Misses avoided: against a shadow of this memory that nobody loads ahead into; below 2 % it ends automatically. Loads in vain are what that costs the source: 21 % of all loads at most, or what usagePrediction.waste says."
     >
       <Table
         caption="Loading ahead by process"
@@ -41,8 +41,8 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
             cell: ({ said, error }) =>
               said === null ? <Word tone="unknown">{error ?? 'no answer'}</Word> : (said.model_fault ?? STATES[said.state] ?? said.state),
           },
-          { name: 'Misses spared', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.benefit)) },
-          { name: 'Guesses right', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.accuracy)) },
+          { name: 'Misses avoided', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.benefit)) },
+          { name: 'Correct predictions', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.accuracy)) },
           { name: 'Loads ahead', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.loads.loaded)) },
           { name: 'In vain', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.wasted)) },
         ]}

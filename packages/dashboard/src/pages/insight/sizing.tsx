@@ -17,7 +17,7 @@ import { Trends } from './trends.tsx'
 import { WhatIf } from './what-if.tsx'
 
 const ABOUT =
-  'How many misses another size of memory, another policy or other times to live would have had, on the traffic just seen, and how sure that is.'
+  'How many misses another size of memory, another policy or other times to live would have caused on recent traffic, and how certain that is.'
 
 export function Sizing() {
   return (
@@ -35,8 +35,8 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
   if (speaker === undefined || said === null)
     return (
       <div className="stack-wide">
-        <State label="Sizing" title="No process says anything" level="h1">
-          <p>The processes of {cache} that are watched do not answer now. This page asks again by itself.</p>
+        <State label="Sizing" title="No process is reporting" level="h1">
+          <p>The processes of {cache} that are watched do not answer now. This page asks again automatically.</p>
         </State>
         <Evidence nodes={nodes} page="sizing" cache={cache} />
       </div>
@@ -47,7 +47,7 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
       {said.evidence.is_enough ? (
         <Headline said={said} node={speaker.node} isOne={nodes.length === 1} />
       ) : (
-        <PageTitle title="Too little has been seen to judge" say={<SoFar said={said} />} />
+        <PageTitle title="Not enough data yet" say={<SoFar said={said} />} />
       )}
       <div className="stack-wide">
         {said.evidence.is_enough && (
@@ -96,7 +96,7 @@ function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: 
               , in <Name>{node}</Name>
             </>
           )}
-          . What follows is estimated from a sample of its keys.
+          . The following figures are estimated from a sample of its keys.
         </>
       }
     />
@@ -115,8 +115,8 @@ function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change:
   const [twice, half] = [own(2), own(0.5)]
   if (twice !== undefined && twice.low > 0 && twice.value >= LEAST)
     return `Twice the memory would answer ${shown(twice.value).replace('+', '')} more of a hundred reads`
-  if (half !== undefined && half.low >= -MOST_LOSS) return 'Half of the memory would do'
-  return 'The memory has the size that it needs'
+  if (half !== undefined && half.low >= -MOST_LOSS) return 'Half of the memory would be enough'
+  return 'The memory has the right size'
 }
 
 /** As the advice has it. */
@@ -128,7 +128,7 @@ function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
   const most = mostOf(policies.map(({ change }) => change))
   const rows = [...policies].sort((a, b) => b.change.value - a.change.value)
   return (
-    <Section title="Policies" note="hits of a hundred reads, against now" className="span-7">
+    <Section title="Policies" note="change in hits per hundred reads" className="span-7">
       {rows.length === 0 ? (
         <p>No other policy has been tried on this traffic yet.</p>
       ) : (
@@ -140,7 +140,7 @@ function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
           columns={[
             { name: 'Policy', cell: (row) => `${policyName(row.policy)}${row.policy === policy ? ', as now' : ''}` },
             { name: 'Size', cell: ({ factor }) => (factor === 1 ? 'as now' : `${numbers.short(factor)} ×`) },
-            { name: 'Where it lies', folded: 'skip', cell: ({ change }) => <Whisker change={change} most={most} /> },
+            { name: 'Interval', folded: 'skip', cell: ({ change }) => <Whisker change={change} most={most} /> },
             { name: 'Change', isNumber: true, cell: ({ change }) => <Change change={change} /> },
           ]}
         />
@@ -154,12 +154,12 @@ function Ttls({ ttls }: { readonly ttls: readonly TtlPoint[] }) {
   return (
     <Section
       title="Times to live"
-      note="hits of a hundred reads, against now"
+      note="change in hits per hundred reads"
       className="span-5"
-      footer="Nothing is said here of how old values would be: that is for their owner to weigh."
+      footer="How old values would become is not shown here: that is for their owner to weigh up."
     >
       {ttls.length === 0 ? (
-        <p>Nothing is known of times to live yet.</p>
+        <p>There is no data about times to live yet.</p>
       ) : (
         <Table
           caption="Other times to live"
@@ -185,7 +185,7 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
   const { numbers } = useDashboard()
   const analysis = useAnalysis(cache, true)
   return (
-    <Section title="By namespace and pattern of keys" note="most read first">
+    <Section title="By namespace and key pattern" note="most read first">
       <Answer query={analysis} what="The patterns of keys">
         {(found) => {
           const rows = found?.nodes.find((one) => one.node === node)?.said?.patterns ?? []
@@ -193,7 +193,7 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
           const all = rows.reduce((sum, { reads }) => sum + reads, 0)
           return (
             <Table
-              caption="Patterns of keys, most read first"
+              caption="Key patterns, most read first"
               rows={rows}
               isDense
               keyOf={(row: PatternPoint) => `${row.namespace} ${row.pattern}`}
@@ -210,7 +210,7 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
                 { name: 'Keys', isNumber: true, cell: ({ keys }) => numbers.count(keys) },
                 { name: 'Loads', isNumber: true, cell: ({ loads }) => numbers.count(loads) },
                 {
-                  name: 'Reloads that found another value',
+                  name: 'Reloads that found a changed value',
                   isNumber: true,
                   cell: ({ reloads, changed }) =>
                     reloads === 0 ? (
@@ -220,7 +220,7 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
                     ),
                 },
                 {
-                  name: 'Twice as long a life',
+                  name: 'Twice the TTL',
                   isNumber: true,
                   cell: ({ ttl }) => {
                     const twice = ttl.find(({ factor }) => factor === 2)

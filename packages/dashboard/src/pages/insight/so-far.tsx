@@ -14,7 +14,7 @@ export function SoFar({ said: { evidence, capacity } }: { readonly said: Pick<Si
     <>
       <progress className="seen-so-far" max={ENOUGH} value={evidence.reads} aria-label="Reads seen so far" />
       <p className="note">
-        {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure from less would be
+        {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure from fewer would be
         about these few reads, not about your traffic.
       </p>
     </>

@@ -24,7 +24,7 @@ export function Trends({ cache }: { readonly cache: string }) {
   const trends = useTrends(cache)
   if (!offers('GET', 'metrics/trends/')) return null
   return (
-    <Section title="Where it is heading" note="from the last 30 days; ranges hold in 95 of 100 cases">
+    <Section title="Trends" note="from the last 30 days, with 95 % intervals">
       <Answer query={trends} what="The trends">
         {({ trends: rows }) => {
           const reason = onlyReason(rows)
@@ -61,10 +61,10 @@ export function Trends({ cache }: { readonly cache: string }) {
                   },
                 },
                 {
-                  name: 'How that is known',
+                  name: 'Method',
                   folded: 'wide',
                   cell: ({ forecast, why }) =>
-                    forecast === null ? why.join('; ') : `${forecast.by}${forecast.is_naive ? ': nothing foresaw the past better' : ''}`,
+                    forecast === null ? why.join('; ') : `${forecast.by}${forecast.is_naive ? ': no method forecast the past better' : ''}`,
                 },
               ]}
             />
@@ -89,7 +89,7 @@ function NowAlone({ rows, reason }: { readonly rows: readonly Trend[]; readonly 
         ))}
       </dl>
       <p className="note more">
-        <Word tone="unknown">Nothing is foreseen yet.</Word> {capitalised(reason)}.
+        <Word tone="unknown">There is no forecast yet.</Word> {capitalised(reason)}.
       </p>
     </>
   )

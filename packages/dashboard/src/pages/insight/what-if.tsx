@@ -33,7 +33,7 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
   const knee = kneeOf(sizes)
   const kneeSize = knee === undefined ? undefined : amountOf(numbers, { ...capacity, amount: knee.size })
   return (
-    <Section title="Misses by size of memory" note="% of all reads, as if what was least recently used went first; band: 95 %">
+    <Section title="Misses by size of memory" note="% of all reads, for LRU eviction; band: 95 %">
       <div className="cols">
         <div className="span-8">
           <Curve said={said} factor={factor}>
@@ -45,14 +45,14 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
                 max={Math.log2(REACH)}
                 step={0.125}
                 value={Math.log2(factor)}
-                aria-valuetext={`${size.value} ${size.unit}, ${numbers.short(factor)} times what is there`}
+                aria-valuetext={`${size.value} ${size.unit}, ${numbers.short(factor)} times the current size`}
                 onChange={(event) => setFactor(within(2 ** Number(event.target.value)))}
               />
             </label>
           </Curve>
           <p className="note more">
-            Every size at once, by LRU: the band is wide where few keys decide. At half and twice the size a shadow of your own policy has
-            seen the same reads, and is surer.
+            All sizes at once, for LRU: the band is wide where few keys matter. At half and twice the size, a shadow of your own policy has
+            seen the same reads and is more certain.
           </p>
           {knee !== undefined && kneeSize !== undefined && (
             <p className="note">{kneeSay(knee === sizes[0], knee.factor, `${kneeSize.value} ${kneeSize.unit}`)}</p>
@@ -72,12 +72,12 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
             )}
           </p>
           {gigabyte !== undefined && gigabyte > REACH && (
-            <p className="note">A gigabyte more lies beyond the {REACH} times that the curve reaches.</p>
+            <p className="note">One more gigabyte is beyond the {REACH} times the current size that the curve covers.</p>
           )}
           <Brings said={said} factor={factor} totals={totals} price={Number(price)} />
           {capacity.unit === 'bytes' && (
             <label className="field no-paper">
-              <span>Price of a gigabyte, a month</span>
+              <span>Price of a gigabyte per month</span>
               <input
                 className="input"
                 inputMode="decimal"
@@ -125,7 +125,7 @@ function Brings({
   const { numbers } = useDashboard()
   const { capacity, sizes } = said
   const [now, then] = [missAt(sizes, 1), ownAt(said, factor) ?? missAt(sizes, factor)]
-  if (capacity === null || now === undefined || then === undefined) return <p>Not known at this size.</p>
+  if (capacity === null || now === undefined || then === undefined) return <p>Unknown at this size.</p>
   const more = capacity.amount * (factor - 1)
   const added = amountOf(numbers, { ...capacity, amount: Math.abs(more) })
   const gain = now.value - then.value
@@ -150,13 +150,13 @@ function Brings({
       </div>
       {fewer !== undefined && (
         <div>
-          <dt>Reads that pass memory by</dt>
+          <dt>Reads that miss memory</dt>
           <dd>{perSecond(numbers.signed(-fewer, Math.abs(fewer) < 10 ? 1 : 0))}</dd>
         </div>
       )}
       {fewer !== undefined && load !== undefined && (
         <div>
-          <dt>Time of loads, if no tier below has them</dt>
+          <dt>Load time, if no tier below has them</dt>
           <dd>{perSecond(`${numbers.signed(-fewer * load)} ms`)}</dd>
         </div>
       )}
@@ -169,7 +169,7 @@ function Brings({
       </div>
       {capacity.unit === 'bytes' && (
         <div>
-          <dt>Cost of each process, a month</dt>
+          <dt>Cost of each process per month</dt>
           <dd>{price > 0 ? costOf(numbers, (price * more) / GIGABYTE) : 'no price given'}</dd>
         </div>
       )}
@@ -178,8 +178,8 @@ function Brings({
 }
 
 function kneeSay(isSmallest: boolean, factor: number, size: string): string {
-  if (isSmallest) return `Even ${size}, the smallest size that is drawn, would answer as many reads but for one in a hundred.`
-  if (factor >= REACH) return `Up to ${REACH} times what is there more memory goes on to help.`
+  if (isSmallest) return `Even ${size}, the smallest size shown, would answer all but one in a hundred of these reads.`
+  if (factor >= REACH) return `More memory keeps helping up to ${REACH} times the current size.`
   return `From ${size} on, more memory brings less than one read in a hundred.`
 }
 

@@ -21,9 +21,9 @@ interface AnswerRow {
 }
 
 const SAYS: Readonly<Record<string, string>> = {
-  acked: 'has heard of it: nothing older is accepted there',
-  behind: 'answers, and has not heard of it yet; its memory is not trusted until it has',
-  late: 'does not answer; it asks for what it missed before it serves again',
+  acked: 'has applied it: nothing older is accepted there',
+  behind: 'answers, but has not applied it yet; its memory is not trusted until it has',
+  late: 'does not answer; it catches up before it serves again',
   left: 'is gone, and its memory with it',
 }
 
@@ -38,7 +38,7 @@ export function Acknowledged({ operation }: { readonly operation: Operation }) {
       at={4}
       is={isDone ? 'done' : 'doing'}
       title="Acknowledged"
-      note={<span role="status">{rows.length === 0 ? 'nobody has answered yet' : `${acked} of ${rows.length} places`}</span>}
+      note={<span role="status">{rows.length === 0 ? 'no node has answered yet' : `${acked} of ${rows.length} places`}</span>}
     >
       {operation.result?.error !== undefined && (
         <Notice tone="critical">
@@ -84,7 +84,7 @@ function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: num
           ? removed > 0
             ? `${count(removed)} entries dropped there at once`
             : 'its older entries are not accepted any more'
-          : 'could not be told; its entries are judged by the ledger all the same',
+          : 'could not be notified; its entries are still checked against the ledger',
       })),
   ]
 }
@@ -181,8 +181,8 @@ function Undo({ operation }: { readonly operation: Operation }) {
       >
         {undo.data === undefined ? (
           <>
-            <b>Undo is a warm-up.</b> What was forgotten cannot be brought back; the hottest of these keys can be loaded again by the
-            loaders that the cache knows.
+            <b>Undo means warming.</b> Invalidated values cannot be brought back; the hottest of these keys can be reloaded by the
+            registered loaders.
           </>
         ) : done === undefined || done === null ? (
           <>
@@ -192,7 +192,7 @@ function Undo({ operation }: { readonly operation: Operation }) {
           <>
             <b>{numbers.count(done.loaded ?? 0)} keys were loaded again</b>, {numbers.count(done.fresh ?? 0)} were there already
             {(done.failed ?? 0) > 0 && `, ${numbers.count(done.failed ?? 0)} failed`}
-            {(done.without_source ?? 0) > 0 && `, ${numbers.count(done.without_source ?? 0)} have no loader that the cache knows`}.
+            {(done.without_source ?? 0) > 0 && `, ${numbers.count(done.without_source ?? 0)} have no registered loader`}.
           </>
         )}
       </Notice>

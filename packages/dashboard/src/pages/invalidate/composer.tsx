@@ -15,10 +15,10 @@ import { Confirm, PlanFacts } from './plan.tsx'
 import { Stop } from './stop.tsx'
 
 const WAYS = [
-  { by: 'keys', name: 'Keys', label: 'Keys, one a line', hint: 'org:42:stats' },
-  { by: 'tag', name: 'Tag', label: 'Tags, one a line', hint: 'deals' },
-  { by: 'pattern', name: 'Pattern', label: 'Patterns, one a line: a glob, or a regular expression that begins with ^', hint: 'user:*' },
-  { by: 'url', name: 'Address', label: 'Addresses, one a line, as their clients ask for them', hint: 'https://www.example.com/deals/7' },
+  { by: 'keys', name: 'Keys', label: 'Keys, one per line', hint: 'org:42:stats' },
+  { by: 'tag', name: 'Tag', label: 'Tags, one per line', hint: 'deals' },
+  { by: 'pattern', name: 'Pattern', label: 'Patterns, one per line: a glob, or a regular expression that begins with ^', hint: 'user:*' },
+  { by: 'url', name: 'Address', label: 'Addresses, one per line, as clients request them', hint: 'https://www.example.com/deals/7' },
   { by: 'all', name: 'Everything', label: '', hint: '' },
 ] as const
 
@@ -91,7 +91,10 @@ export function Composer() {
   }
   return (
     <div>
-      <PageTitle title="Invalidate" say="Say what; the plan says what would go. Nothing is changed before you confirm." />
+      <PageTitle
+        title="Invalidate"
+        say="Say what to invalidate; the plan shows what would be removed. Nothing changes until you confirm."
+      />
       <ol className="path">
         <Stop
           at={1}
@@ -130,7 +133,7 @@ export function Composer() {
               />
             )}
             <label className="field c-6">
-              <span>Reason, kept in the audit log</span>
+              <span>Reason, recorded in the audit log</span>
               <input
                 className="input"
                 value={draft.reason}
@@ -158,7 +161,7 @@ export function Composer() {
               note={
                 made.guard.needs_confirmation
                   ? 'more than 10,000 keys, or everything: the text typed out'
-                  : 'one press: the plan is below the guard'
+                  : 'one click: the plan is below the limit'
               }
             >
               <Confirm

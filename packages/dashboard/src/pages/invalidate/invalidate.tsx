@@ -21,7 +21,7 @@ export function Invalidate() {
   if (!access.offers('POST', 'invalidations/plan/'))
     return (
       <NotInstalled title="Nothing can be invalidated from here" route="POST invalidations/plan/">
-        <p>First a plan that says what would go and what the source will feel, then the run, the answer of each node, and a probe.</p>
+        <p>First a plan that shows what would be removed and the load on the source, then the run, the answer of each node, and a probe.</p>
       </NotInstalled>
     )
   if (id !== null) return <Ran id={id} />
@@ -36,9 +36,9 @@ export function Invalidate() {
 function NotYours() {
   const { session } = useAccess()
   return (
-    <State label="Not yours to do" title="Your role does not invalidate" level="h1">
+    <State label="Not yours to do" title="Your role cannot invalidate" level="h1">
       <p>
-        You are signed in as {session.name}, {session.role}. An operator can; send the link of what you look at.
+        You are signed in as {session.name}, {session.role}. An operator can; send them the link to this page.
       </p>
     </State>
   )
@@ -114,7 +114,7 @@ function Earlier() {
       <Answer query={earlier} what="The history">
         {({ data }) =>
           data.length === 0 ? (
-            <p>Nothing was invalidated from here yet. What code invalidates by itself is not in this list.</p>
+            <p>Nothing has been invalidated from here yet. Invalidations made by code are not in this list.</p>
           ) : (
             <Table
               caption="Invalidations, newest first"

@@ -38,7 +38,7 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
           <dd>
             <Large figure={{ value: `≥ ${numbers.short(reads)}`, unit: 'reads/s' }} />
           </dd>
-          <dd>by their counts of hits and their ages</dd>
+          <dd>estimated from their hits and ages</dd>
         </div>
       </dl>
       <div className="cols">
@@ -47,12 +47,12 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
           <label className="option">
             <input type="radio" name="mode" checked={plan.mode === 'soft'} onChange={() => onMode('soft')} />
             <strong>Soft: serve stale while refilling</strong>
-            <span>Who allows stale values gets them while one load a key runs.</span>
-            <small>nobody waits where stale is allowed</small>
+            <span>Callers that allow stale values get them while each key is reloaded once.</span>
+            <small>no caller waits if stale values are allowed</small>
           </label>
           <label className="option">
             <input type="radio" name="mode" checked={plan.mode === 'hard'} onChange={() => onMode('hard')} />
-            <strong>Hard: forget at once</strong>
+            <strong>Hard: invalidate at once</strong>
             <span>The source is asked for each key at its next read; reads of one key share one load.</span>
             <small>no old value is served again</small>
           </label>
@@ -87,7 +87,7 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
       </div>
       {cascade.length > 0 && (
         <Notice>
-          Also goes, by what depends on it: <Name>{cascade.slice(0, 6).join(', ')}</Name>
+          Dependent entries also removed: <Name>{cascade.slice(0, 6).join(', ')}</Name>
           {cascade.length > 6 && ` and ${cascade.length - 6} more`}.
         </Notice>
       )}
@@ -106,7 +106,7 @@ export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMo
       )}
       {plan.keys === 0 && (
         <Notice>
-          <b>No key in memory fits.</b> Running it still makes sure that no older copy is accepted anywhere.
+          <b>No key in memory matches.</b> Running it still makes sure that no older copy is accepted anywhere.
         </Notice>
       )}
     </div>

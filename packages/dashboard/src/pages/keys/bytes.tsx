@@ -88,7 +88,7 @@ export function SameBytes({
       )}
       <p className={data === undefined ? undefined : 'row more'}>
         <button type="button" className="btn btn-small" onClick={() => compare.mutate()} disabled={compare.isPending}>
-          <Icon name="lock" /> {data === undefined ? 'Compare the bytes, on record' : 'Compare again, on record'}
+          <Icon name="lock" /> {data === undefined ? 'Compare the bytes (recorded)' : 'Compare again (recorded)'}
         </button>
       </p>
     </Section>

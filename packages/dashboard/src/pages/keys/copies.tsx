@@ -60,7 +60,7 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
       )}
       {silent.length > 0 && (
         <Notice tone="warning" glyph="late">
-          <b>{silent.map(({ node }) => node).join(', ')}</b> did not answer within 300 ms: what is there is not known.
+          <b>{silent.map(({ node }) => node).join(', ')}</b> did not answer within 300 ms: their copies are unknown.
         </Notice>
       )}
       <Section

@@ -21,7 +21,7 @@ export function Explained({ explanation, className }: { readonly explanation: Ex
       {...(className === undefined ? {} : { className })}
     >
       <p className="say now-say">
-        <b>{verdict === 'hit' ? 'A hit.' : verdict === 'stale' ? 'A stale value, while it is loaded anew.' : 'A miss.'}</b>{' '}
+        <b>{verdict === 'hit' ? 'A hit.' : verdict === 'stale' ? 'A stale value, while it is reloaded.' : 'A miss.'}</b>{' '}
         {cause !== null && (
           <>
             {capitalised(causeName(cause))}

@@ -12,7 +12,7 @@ import { Name, Unit } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 
 /** What the figures are, for the foot of each table. */
-export const HITS = 'Hits are those that the eviction policy remembers: it stops counting where a + stands, and forgets old ones.'
+export const HITS = 'Hits as remembered by the eviction policy, which stops counting at a + and forgets old hits.'
 
 /** A count that has come to where its policy stops says no more than that. */
 export const hitsOf = (numbers: Numbers, hits: number, limit: Known | undefined): string =>
@@ -47,7 +47,7 @@ export function Groups({
       {({ data, scanned, hits_limit: limit, is_complete }) => (
         <Section
           title={title}
-          note={`${numbers.count(scanned)} entries looked at${is_complete ? '' : ', not all: the look was cut short'}`}
+          note={`${numbers.count(scanned)} entries scanned${is_complete ? '' : ', not all: the scan was cut short'}`}
           footer={data.length > 0 && HITS}
         >
           {data.length === 0 ? (

@@ -183,7 +183,7 @@ function Act({ name, namespace, cache }: KeyInspectorProps) {
   const { may, offers } = useAccess()
   const to = (mode: string) => placeOf('invalidate', { cache, ns: namespace, by: 'keys', value: lineOf(name), mode })
   return (
-    <Section title="Act on this key" note="each opens its page; nothing is done yet" className="no-paper">
+    <Section title="Act on this key" note="each opens its page; nothing happens yet" className="no-paper">
       <div className="row">
         {may('warm') && offers('POST', 'warming/warm_keys/') && (
           <Link to={placeOf('warm', { cache, ns: namespace, key: name })} className="btn">
@@ -201,7 +201,7 @@ function Act({ name, namespace, cache }: KeyInspectorProps) {
           </span>
         )}
       </div>
-      {!may('invalidate') && <Notice>Your role may warm and not invalidate.</Notice>}
+      {!may('invalidate') && <Notice>Your role may warm but not invalidate.</Notice>}
     </Section>
   )
 }

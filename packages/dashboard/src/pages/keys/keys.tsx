@@ -57,7 +57,7 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
     )
   return (
     <>
-      <PageTitle title="Keys" say="As the memory of one process holds them. No tier is listed for this page, and no value is read." />
+      <PageTitle title="Keys" say="Keys in the memory of one process. No tier is listed for this page, and no value is read." />
       <div className="stack-wide">
         <form className="filters" onSubmit={(event) => event.preventDefault()}>
           <fieldset className="field wide-field">
@@ -133,7 +133,7 @@ function KeyTable({
       note={
         pages.length === 0 ? undefined : (
           <span role="status">
-            {numbers.count(rows.length)} shown, {numbers.count(scanned)} entries looked at
+            {numbers.count(rows.length)} shown, {numbers.count(scanned)} entries scanned
           </span>
         )
       }
@@ -144,8 +144,8 @@ function KeyTable({
         keys.error === null && <Bones />
       ) : rows.length === 0 ? (
         <p>
-          {contains || tag || ns ? 'No key in memory fits.' : 'Memory holds no key yet.'} A key that is in another tier alone is not listed;
-          look it up by its name with <kbd>Ctrl K</kbd>.
+          {contains || tag || ns ? 'No key in memory matches.' : 'Memory holds no key yet.'} A key that is only in another tier is not
+          listed; look it up by its name with <kbd>Ctrl K</kbd>.
         </p>
       ) : (
         <Table

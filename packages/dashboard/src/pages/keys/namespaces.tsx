@@ -14,13 +14,13 @@ export function AllNamespaces({ cache }: { readonly cache: string | undefined })
     <Answer query={summaries} what="The list of namespaces">
       {({ caches }) => {
         const summary = caches.find(({ cache_name }) => cache_name === cache)
-        if (summary === undefined) return <p>No process of this cache is there.</p>
+        if (summary === undefined) return <p>No process of this cache is running.</p>
         const isCut = summary.namespaces.some(({ name }) => name === REST)
         return (
           <Section
             title="Namespaces"
             note={`costliest first: misses × time of a load; ${numbers.count(summary.namespaces.length)} listed`}
-            footer={isCut && 'Those that are read least stand together in the last row; any can be named under All.'}
+            footer={isCut && 'The least read ones are combined in the last row; select any of them under All.'}
           >
             <NamespaceTable summary={summary} series={series} />
           </Section>

@@ -42,7 +42,7 @@ export function Value({
           </p>
           {may('values:read') && (
             <button type="button" className="btn btn-small" onClick={() => reveal.mutate()} disabled={reveal.isPending}>
-              Reveal it, on record
+              Show it (recorded)
             </button>
           )}
         </div>

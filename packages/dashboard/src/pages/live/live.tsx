@@ -30,13 +30,13 @@ export function Live() {
   const { offers, may } = useAccess()
   if (!offers('GET', 'stream/'))
     return (
-      <NotInstalled title="This server does not tell single hits and misses" route="GET stream/?topics=events">
-        <p>What happens as it happens, within a budget, with every gap shown.</p>
+      <NotInstalled title="This server does not stream individual hits and misses" route="GET stream/?topics=events">
+        <p>Events as they happen, within a budget, with every gap shown.</p>
       </NotInstalled>
     )
   if (!may('keys:read'))
     return (
-      <State label="Not yours to see" title="Your role does not see keys" level="h1">
+      <State label="Not yours to see" title="Your role cannot see keys" level="h1">
         <p>The tail names keys as they are read and written.</p>
       </State>
     )
@@ -63,10 +63,10 @@ function LiveTail() {
     <>
       <PageTitle
         title="Live"
-        say="Single reads, writes and invalidations of every process, as they happen. Nothing is collected while nobody looks."
+        say="Individual reads, writes and invalidations of every process as they happen. Nothing is collected while this page is closed."
         actions={
           <button type="button" className="btn" aria-pressed={live.isPaused} onClick={() => live.setPaused(!live.isPaused)}>
-            {live.isPaused ? 'Go on' : 'Hold still'}
+            {live.isPaused ? 'Go on' : 'Pause'}
           </button>
         }
       />
@@ -105,9 +105,9 @@ function LiveTail() {
 }
 
 function nothing({ lines, state }: Tail, isPaused: boolean): string {
-  if (lines.length > 0) return 'Nothing of what came fits these filters.'
-  if (isPaused) return 'Held still before anything came.'
-  if (state === 'refused') return 'The server gives no stream now; it is tried again by itself.'
+  if (lines.length > 0) return 'No event matches these filters.'
+  if (isPaused) return 'Paused before the first event.'
+  if (state === 'refused') return 'The server gives no stream now; it is tried again automatically.'
   return state === 'on' ? 'Nothing has happened since this page was opened.' : 'Connecting…'
 }
 
@@ -136,7 +136,7 @@ function Missing({ tail }: { readonly tail: Tail }) {
     <>
       {tail.silent.length > 0 && (
         <Notice tone="warning" glyph="late">
-          <b>{tail.silent.join(', ')}</b> did not answer: what happens there is missing.
+          <b>{tail.silent.join(', ')}</b> did not answer: their events are missing.
         </Notice>
       )}
       {tail.gaps > 0 && (
@@ -144,7 +144,7 @@ function Missing({ tail }: { readonly tail: Tail }) {
           <b>{tail.gaps === 1 ? 'One gap' : `${numbers.count(tail.gaps)} gaps`}.</b>{' '}
           {tail.dropped > 0
             ? `${numbers.count(tail.dropped)} rounds of half a second were left out.`
-            : 'How much was left out is not known.'}
+            : 'The number of omitted events is unknown.'}
         </Notice>
       )}
     </>

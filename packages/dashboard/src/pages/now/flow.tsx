@@ -1,4 +1,4 @@
-// Who answers: a stream that lets part of itself down at every tier. Width is share.
+// Which tier answers: a stream that lets part of itself down at every tier. Width is share.
 import type { Summary } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import type { Figure } from '../../format/numbers.ts'
@@ -53,7 +53,7 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
   const usual = summary.health.parts.find(({ name }) => name === 'refill')?.target ?? null
   const load: Figure | undefined = minute?.load_avg_ms === null || minute === null ? undefined : numbers.ms(minute.load_avg_ms)
   return (
-    <Section title="Who answers" note="width is share, of the last minute" className="now-flow">
+    <Section title="Which tier answers" note="width is share, of the last minute" className="now-flow">
       <div className="race">
         <svg viewBox="0 0 1000 148" preserveAspectRatio="none" role="img" aria-label={said}>
           {bands(pools).map(({ tier, d }) => (

@@ -17,8 +17,8 @@ export function Namespaces({ summary, series }: { readonly summary: Summary; rea
   const more = summary.namespaces.length - SHOWN
   return (
     <Section
-      title="Namespaces by what they cost"
-      note="misses × time of a load, since their processes began"
+      title="Namespaces by cost"
+      note="misses × load time, since their processes started"
       className="now-spaces"
       footer={more > 0 ? <Link to={placeOf('keys', { cache: summary.cache_name, by: 'namespace' })}>All namespaces</Link> : undefined}
     >
@@ -89,7 +89,7 @@ export function NamespaceTable({
         },
         { name: 'Main cause', cell: (row) => causeShares(row.miss_causes)[0]?.name ?? 'none' },
         {
-          name: 'A load takes',
+          name: 'Load time',
           isNumber: true,
           cell: (row) => (row.load_avg_ms === null ? 'no data' : <Unit figure={numbers.ms(row.load_avg_ms)} />),
         },

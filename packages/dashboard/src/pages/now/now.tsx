@@ -19,8 +19,8 @@ export function Now() {
   const { offers } = useAccess()
   if (!offers('GET', 'metrics/summary/'))
     return (
-      <NotInstalled title="This server has no figures of caches" route="GET metrics/summary/">
-        <p>Whether it is us, which tier, since when, what changed, and what to press: from the caches that report here.</p>
+      <NotInstalled title="This server has no cache figures" route="GET metrics/summary/">
+        <p>Whether the cache is the problem, which tier, since when, what changed, and what to do.</p>
       </NotInstalled>
     )
   return <NowOfCaches />
@@ -67,7 +67,7 @@ function NowOfCaches() {
 function FirstRun() {
   return (
     <State label="First run" title="Waiting for the first cache" level="h1">
-      <p>No cache is attached to this control plane. Attach one where it is made; numbers appear with its first read.</p>
+      <p>No cache is attached to this control plane. Attach one where it is created; numbers appear with its first read.</p>
       <pre className="code">{"import { attach } from '@millpond/control'\n\nawait attach(cache, { id: 'web-1' }).join()"}</pre>
     </State>
   )

@@ -158,7 +158,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
   if (invalidation?.is === 'invalidation' && may('warm') && offers('POST', 'invalidations/{id}/undo/'))
     helps.push({
       title: 'Warm the hottest of what was invalidated',
-      note: `${aim(invalidation.operation.request?.criteria, keyName).text || 'everything'}: loaded again before it is asked for`,
+      note: `${aim(invalidation.operation.request?.criteria, keyName).text || 'everything'}: reloaded before it is requested`,
       place: placeOf('invalidate', { id: invalidation.operation.id }),
       verb: 'Undo…',
     })
@@ -174,7 +174,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
       title: 'Explain a miss',
       note:
         costliest === undefined
-          ? 'what each tier has of a key, and who took it'
+          ? 'what each tier has of a key, and who removed it'
           : `${costliest.name} missed ${numbers.count(costliest.misses)} times`,
       place: placeOf('why', { cache: summary.cache_name }),
       verb: 'Why…',
@@ -182,14 +182,14 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
   if (may('invalidate') && offers('POST', 'invalidations/plan/'))
     helps.push({
       title: 'Invalidate what is wrong',
-      note: 'by key, tag or pattern; the plan says what would go',
+      note: 'by key, tag or pattern; the plan shows what would be removed',
       place: placeOf('invalidate', { cache: summary.cache_name }),
       verb: 'Plan…',
     })
   return (
     <Section title="What would help" note="nothing is done yet" className="now-acts no-paper">
       {helps.length === 0 ? (
-        <p className="note">Nothing that your role may do.</p>
+        <p className="note">Your role permits none of these actions.</p>
       ) : (
         <ul className="actions">
           {helps.map(({ title, note, place, verb }, at) => (

@@ -81,15 +81,15 @@ function Sure({
       )}
       {isLast && (
         <Notice tone="warning" isAlert>
-          {region} is the last region that serves, and goes on serving: let {others.map((one) => one.region).join(' or ')} serve first. If
-          it is {act === 'drain' ? 'drained' : 'filled'} all the same, what is not in memory is loaded
+          {region} is the last serving region and keeps serving: let {others.map((one) => one.region).join(' or ')} serve first. If it is{' '}
+          {act === 'drain' ? 'drained' : 'filled'} anyway, whatever is not in memory is loaded
           {act === 'fill' && ' until that is done'}.
         </Notice>
       )}
       {carryOut.error !== null && !isLast && <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />}
       {behind.length > 0 && (
         <Notice tone="warning" isAlert>
-          {region} is drained, and not safe to stop yet: {behind.join(', ')} behind. Drain it once more to ask again.
+          {region} is drained but not yet safe to stop: {behind.join(', ')} behind. Drain it again to check.
         </Notice>
       )}
       <div className="row">
@@ -102,7 +102,7 @@ function Sure({
           onClick={() => carryOut.mutate(isLast)}
           disabled={carryOut.isPending}
         >
-          {`${VERBS[act]} ${region}${isLast ? ' all the same' : ''}`}
+          {`${VERBS[act]} ${region}${isLast ? ' anyway' : ''}`}
         </button>
       </div>
     </Dialog>
@@ -110,9 +110,10 @@ function Sure({
 }
 
 function consequence(act: Act, isOrigin: boolean): string {
-  if (act === 'serve') return 'Its stores are read and written at once, with what they have: nothing in them is older than its ledger says.'
+  if (act === 'serve')
+    return 'Its stores are read and written at once, with what they have: nothing in them is older than its ledger allows.'
   if (act === 'fill')
-    return 'It is not read until it has been brought what the other region holds; what is loaded there meanwhile is kept. Then it serves.'
-  const whence = isOrigin ? 'load what they do not have in memory, and the others ask it for nothing' : 'ask the origin, then load'
-  return `Its stores are neither read nor written: its processes ${whence}. Invalidations go on. The last region that serves is refused.`
+    return 'It is not read until the entries of the other region have been copied to it; entries loaded meanwhile are kept. Then it serves.'
+  const whence = isOrigin ? 'load whatever is not in memory, and the others do not use it' : 'ask the origin, then load'
+  return `Its stores are neither read nor written: its processes ${whence}. Invalidations continue. The last serving region cannot be drained.`
 }

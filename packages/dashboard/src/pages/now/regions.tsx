@@ -25,11 +25,7 @@ export function Regions({ cache }: { readonly cache: string }) {
   const rows = regions.data?.data ?? []
   if (rows.length === 0 && regions.error === null) return null
   return (
-    <Section
-      title="Regions"
-      note="how each stands, and how long ago all that it had invalidated was known in the others"
-      className="now-regions"
-    >
+    <Section title="Regions" note="the state of each, and how far behind the others are" className="now-regions">
       {regions.error !== null && <Failure error={regions.error} what="The list of regions" />}
       {rows.length > 0 && (
         <Table
@@ -41,12 +37,12 @@ export function Regions({ cache }: { readonly cache: string }) {
             { name: 'Region', cell: (row) => `${row.region}${row.is_origin ? ' (origin)' : ''}` },
             { name: 'State', folded: 'right', cell: (row) => <Standing region={row} /> },
             { name: 'Behind', folded: 'wide', cell: (row) => <Behind region={row} /> },
-            { name: 'Waits for it', isNumber: true, cell: (row) => <Waiting region={row} /> },
+            { name: 'Waiting for it', isNumber: true, cell: (row) => <Waiting region={row} /> },
             { name: 'Last error', folded: 'wide', cell: errorOf },
             {
               name: 'Processes',
               folded: 'wide',
-              cell: (row) => (row.nodes.length === 0 ? 'none is seen from here' : row.nodes.join(', ')),
+              cell: (row) => (row.nodes.length === 0 ? 'none is visible from here' : row.nodes.join(', ')),
             },
             { name: 'Actions', isSilent: true, folded: 'wide', cell: (row) => <RegionActs region={row} all={rows} /> },
           ]}
@@ -73,10 +69,10 @@ function Standing({ region: { standing, filling } }: { readonly region: Region }
 
 function Behind({ region: { seen_from } }: { readonly region: Region }) {
   const { numbers } = useDashboard()
-  if (seen_from.length === 0) return 'no other region is seen from here'
+  if (seen_from.length === 0) return 'no other region is visible from here'
   return seen_from.map(({ region, lag_seconds, is_heard }, at) => {
     const lag = lag_seconds === null ? undefined : numbers.ms(lag_seconds * 1000)
-    const said = lag === undefined ? 'not heard yet' : `${lag.value} ${lag.unit}`
+    const said = lag === undefined ? 'not connected yet' : `${lag.value} ${lag.unit}`
     return (
       <span key={region}>
         {at === 0 ? '' : ', '}

@@ -9,7 +9,7 @@ const NAMES: Readonly<Record<string, string>> = {
   hit_ratio: 'Hit ratio',
   tier_latency: 'Latency of tiers',
   errors: 'Errors',
-  young_evictions: 'Young evictions',
+  young_evictions: 'Early evictions',
   invalidation_lag: 'Invalidations late',
   refill: 'Refill',
 }
@@ -58,7 +58,7 @@ export function HealthScore({ health, course = [] }: HealthScoreProps) {
         ))}
       </div>
       <table>
-        <caption className="sr">What took points off the health score, and what is not known of it</caption>
+        <caption className="sr">Deductions from the health score, and unknown parts</caption>
         <thead className="sr">
           <tr>
             <th scope="col">Points</th>

@@ -68,11 +68,11 @@ interface SentenceProps {
 function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
   const { numbers } = useDashboard()
   const { health, last_minute: minute, nodes } = summary
-  if (nodes.total === 0) return 'No process of this cache reports'
+  if (nodes.total === 0) return 'No process of this cache is reporting'
   if (minute === null || minute.hits + minute.misses === 0) return 'Quiet: no read in the last minute'
   const worst = [...health.parts].sort((a, b) => b.deduction - a.deduction)[0]
   const ratio = minute.hit_ratio === null ? undefined : numbers.percent(minute.hit_ratio)
-  if (worst === undefined || worst.deduction < 1) return <>As it should be: {ratio?.value ?? 'no data'}&nbsp;% of reads are hits</>
+  if (worst === undefined || worst.deduction < 1) return <>All is well: {ratio?.value ?? 'no data'}&nbsp;% of reads are hits</>
   if (worst.name === 'hit_ratio')
     return (
       <>
@@ -123,10 +123,10 @@ function Troubled({ part }: { readonly part: HealthPart }): ReactNode {
         The source is loaded {numbers.short(value)} times a second, {part.detail}
       </>
     )
-  if (part.name === 'young_evictions') return 'Entries are evicted before half of their time: memory is too small'
+  if (part.name === 'young_evictions') return 'Entries are evicted before half of their TTL: memory is too small'
   if (part.detail !== null) return capitalised(part.detail)
   if (part.name === 'errors') return <>{numbers.percent(value).value}&nbsp;% of calls to tiers and loaders fail</>
-  return 'Something takes points off: see the parts of the score'
+  return 'The score has deductions: see its parts'
 }
 
 function Say({ summary }: { readonly summary: Summary }): ReactNode {
@@ -136,7 +136,7 @@ function Say({ summary }: { readonly summary: Summary }): ReactNode {
     return (
       <>
         {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`}; {numbers.count(memory.entries)} entries in memory,{' '}
-        {numbers.count(total.hits + total.misses)} reads since they began.
+        {numbers.count(total.hits + total.misses)} reads since they started.
       </>
     )
   return (
@@ -150,7 +150,7 @@ function Say({ summary }: { readonly summary: Summary }): ReactNode {
       .{' '}
       {minute.load_joins > 0 && (
         <>
-          <b>{numbers.count(minute.load_joins)}</b> reads joined a load that was under way.{' '}
+          <b>{numbers.count(minute.load_joins)}</b> reads joined a load in progress.{' '}
         </>
       )}
       {nodes.late.length > 0 ? (

@@ -28,10 +28,10 @@ export function Runs() {
       <Answer query={runs} what="The list of runs">
         {({ data }) =>
           data.length === 0 ? (
-            <p>Nothing was warmed from here yet.</p>
+            <p>Nothing has been warmed from here yet.</p>
           ) : (
             <Table
-              caption="Runs of warming, newest first"
+              caption="Warming runs, newest first"
               rows={data}
               keyOf={({ id }) => id}
               toneOf={({ state }) => (state === 'failed' || state === 'interrupted' ? 'wrong' : undefined)}

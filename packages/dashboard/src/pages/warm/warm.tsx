@@ -22,15 +22,12 @@ export function Warm() {
   if (!offers('POST', 'warming/warm_keys/'))
     return (
       <NotInstalled title="Nothing can be warmed from here" route="POST warming/warm_keys/">
-        <p>Keys loaded before they are asked for, at a pace that the source can bear.</p>
+        <p>Load keys before they are requested, at a pace the source can handle.</p>
       </NotInstalled>
     )
   return (
     <>
-      <PageTitle
-        title="Warm"
-        say="Loads keys before they are asked for, by the loaders that the cache knows, at a pace that the source can bear."
-      />
+      <PageTitle title="Warm" say="Loads keys with registered loaders before they are requested, at a pace the source can handle." />
       <div className="stack-wide">
         {may('warm') && <WarmKeys key={query.toString()} />}
         <Plans />
@@ -79,7 +76,7 @@ function WarmKeys() {
       }
     >
       <form className="compose" onSubmit={submit}>
-        <Lines label="Keys, one a line" text={keys} given={given} isOfKeys rows={5} onText={setKeys} />
+        <Lines label="Keys, one per line" text={keys} given={given} isOfKeys rows={5} onText={setKeys} />
         <div className="c-6 stack-small">
           <label className="field">
             <span>Namespace</span>
@@ -97,14 +94,14 @@ function WarmKeys() {
               <input className="input" inputMode="numeric" value={rate} onChange={(event) => setRate(event.target.value)} />
             </label>
             <label className="field">
-              <span>Name, to keep it as a plan</span>
+              <span>Name, to store it as a plan</span>
               <input className="input" value={name} onChange={(event) => setName(event.target.value)} />
             </label>
             <label className="field">
-              <span>The plan runs by itself every</span>
+              <span>The plan runs automatically every</span>
               <input
                 className="input"
-                placeholder="4h; empty: when asked"
+                placeholder="4h; empty: on request"
                 value={every}
                 onChange={(event) => setEvery(event.target.value)}
                 spellCheck={false}
@@ -126,7 +123,7 @@ function WarmKeys() {
             disabled={keep.isPending || lines.length === 0 || name.trim() === ''}
             onClick={() => keep.mutate()}
           >
-            Keep as a plan
+            Store as a plan
           </button>
         </p>
       </form>
@@ -151,7 +148,7 @@ function RunWords({ operation }: { readonly operation: Operation }) {
     <>
       <b>{numbers.count(result.loaded)} loaded</b>, {numbers.count(result.fresh ?? 0)} were fresh
       {(result.failed ?? 0) > 0 && `, ${numbers.count(result.failed ?? 0)} failed`}
-      {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a loader that the cache knows`}.
+      {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a registered loader`}.
       {result.errors?.[0] !== undefined && ` ${result.errors[0]}`}
     </>
   )
@@ -186,10 +183,10 @@ function Plans() {
       <Answer query={plans} what="The list of plans">
         {({ data }) =>
           data.length === 0 ? (
-            <p>No plan is kept. Give one above a name to keep it.</p>
+            <p>No plan is stored. Give one a name above to store it.</p>
           ) : (
             <Table
-              caption="Plans of warming"
+              caption="Warming plans"
               rows={data}
               keyOf={({ id }) => id}
               columns={[
@@ -199,7 +196,7 @@ function Plans() {
                 {
                   name: 'Pace',
                   isNumber: true,
-                  cell: (row) => (row.rate_per_second === undefined ? 'as fast as loads are' : `${numbers.count(row.rate_per_second)}/s`),
+                  cell: (row) => (row.rate_per_second === undefined ? 'as fast as loads allow' : `${numbers.count(row.rate_per_second)}/s`),
                 },
                 { name: 'Runs', cell: (row) => timesOf(row) },
                 { name: 'Next', cell: (row) => (row.next_run_at == null ? '' : <Time at={row.next_run_at} relative />) },
@@ -225,7 +222,7 @@ function Plans() {
                           queryKey="warming"
                           verb="Delete"
                           what={`the plan ${row.name}`}
-                          then="What it loaded stays."
+                          then="What it loaded is kept."
                         />
                       </span>
                     ),
