@@ -1,4 +1,4 @@
-// What promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by the program that is there for it, in a short form.
+// What is promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by the program that is there for it, in a short form.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

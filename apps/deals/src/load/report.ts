@@ -1,4 +1,4 @@
-// The table of a run, and what promised beside what was measured.
+// The table of a run, and what is promised beside what was measured.
 import { cpus } from 'node:os'
 import type { Answer, Course } from './drive.ts'
 import { attainable, type KindMisses, type Misses, missesByKind, missesOf } from './misses.ts'

@@ -88,7 +88,7 @@ export interface Ground {
   plan(seed: number, seconds?: number): readonly Session[]
   /** Asks a service without a cache what the course was answered. */
   verify(course: Course): ReturnType<typeof replay>
-  /** What promised and no session shows, of this traffic. */
+  /** What is promised and no session shows, of this traffic. */
   beside(answers: readonly Answer[]): Promise<readonly Promised[]>
 }
 
