@@ -76,7 +76,7 @@ test('T7: --regions starts a process for each: what one has computed the other t
     expect(explained.json.nodes[0].tiers).toContainEqual(expect.objectContaining({ tier: 'edge', region: 'us-east-1' }))
 
     expect((await ask(eu, '/', token)).text).toContain(
-      'This is the region <b>eu-west-1</b>, beside us-east-1: what it does not have it asks of us-east-1',
+      'This is the region <b>eu-west-1</b>, beside us-east-1: it asks us-east-1 for what it lacks',
     )
   } finally {
     await service.kill()

@@ -28,7 +28,7 @@ test.each([
   [['--as-of', '2017-02-30'], {}, /--as-of "2017-02-30" is not a date/],
   [['--edge-port', 'x'], {}, /--edge-port "x"/],
   [[], { CDN_PROXY_ADMIN: '127.0.0.1:9090' }, /"127\.0\.0\.1:9090".*address/],
-  [[], { CLOUDFLARE_ZONE_ID: 'a' }, /CLOUDFLARE_ZONE_ID is set and CLOUDFLARE_API_TOKEN is not/],
+  [[], { CLOUDFLARE_ZONE_ID: 'a' }, /CLOUDFLARE_ZONE_ID is set but CLOUDFLARE_API_TOKEN is not/],
   [['--edge-port', '8081', '--nodes', '2'], {}, /leave out --nodes/],
   [['--edge-port', '8081', '--cache', 'off'], {}, /leave out --cache off/],
   [['--regions', 'us-east-1'], {}, /--regions "us-east-1": give from 2 to 16 regions/],
@@ -92,7 +92,7 @@ test('insight is off, on by one option, and each part of it by the environment, 
   })
   expect(refusal(['--insight', 'maybe'])).toMatch(/--insight "maybe".*on or off/)
   expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not valid: give on, off or ab')
-  expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow('--plant is for a run with --insight on or off')
+  expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow('--plant works only with --insight on or off')
 })
 
 test('the level of log lines is one that there is', () => {

@@ -146,7 +146,7 @@ describe('what it refuses: one line, exit code 2, nothing half made', () => {
     await refused(
       ['--port', '0', '--dir', folder],
       {},
-      new RegExp(`schema version ${SCHEMA_VERSION + 1}, this release knows up to ${SCHEMA_VERSION}`),
+      new RegExp(`schema version ${SCHEMA_VERSION + 1}, but this release supports only up to ${SCHEMA_VERSION}`),
     )
     expect(readdirSync(folder).filter((name) => name.startsWith('cache'))).toEqual([])
   })

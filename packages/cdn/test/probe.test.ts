@@ -21,18 +21,18 @@ async function edge() {
 
 describe('a probe', () => {
   it.each<readonly [what: string, before: Fields, after: Fields, body: string, verdict: string, why: RegExp]>([
-    ['another validator', { etag: '"1"' }, { etag: '"2"', age: '3600' }, 'old', 'gone', /something else/],
-    ['the same validator', { etag: '"1"' }, { etag: '"1"', age: '3600' }, 'old', 'old', /answered before/],
-    ['the same validator over another body', { etag: '"1"' }, { etag: '"1"' }, 'new', 'old', /answered before/],
+    ['another validator', { etag: '"1"' }, { etag: '"2"', age: '3600' }, 'old', 'gone', /has changed/],
+    ['the same validator', { etag: '"1"' }, { etag: '"1"', age: '3600' }, 'old', 'old', /same as before/],
+    ['the same validator over another body', { etag: '"1"' }, { etag: '"1"' }, 'new', 'old', /same as before/],
     ['the same content, stored since', { etag: '"1"' }, { etag: '"1"', age: '0' }, 'old', 'gone', /stored after/],
     ['the same content, asked for anew', { etag: '"1"' }, { etag: '"1"', 'cf-cache-status': 'MISS' }, 'old', 'gone', /ask its origin/],
-    ['another body, and no validator', {}, {}, 'new', 'gone', /something else/],
-    ['the same body, and no validator', {}, {}, 'old', 'old', /answered before/],
-    ['a hit by Fastly', { 'last-modified': 'a' }, { 'last-modified': 'a', 'x-cache': 'MISS, HIT' }, 'old', 'old', /answered before/],
+    ['another body, and no validator', {}, {}, 'new', 'gone', /has changed/],
+    ['the same body, and no validator', {}, {}, 'old', 'old', /same as before/],
+    ['a hit by Fastly', { 'last-modified': 'a' }, { 'last-modified': 'a', 'x-cache': 'MISS, HIT' }, 'old', 'old', /same as before/],
     ['a miss by Fastly', { 'last-modified': 'a' }, { 'last-modified': 'a', 'x-cache': 'HIT, MISS' }, 'old', 'gone', /ask its origin/],
-    ['a hit by CloudFront', {}, { 'x-cache': 'Hit from cloudfront' }, 'old', 'old', /answered before/],
+    ['a hit by CloudFront', {}, { 'x-cache': 'Hit from cloudfront' }, 'old', 'old', /same as before/],
     ['a miss by the proxy', {}, { 'cache-status': 'Millpond; fwd=uri-miss; stored' }, 'old', 'gone', /ask its origin/],
-    ['a hit by the proxy', {}, { 'cache-status': 'Millpond; hit; ttl=59' }, 'old', 'old', /answered before/],
+    ['a hit by the proxy', {}, { 'cache-status': 'Millpond; hit; ttl=59' }, 'old', 'old', /same as before/],
   ])('of %s', async (_, before, after, body, verdict, why) => {
     const { cdn, url, answer, probe } = await edge()
     answer(before)

@@ -149,7 +149,7 @@ describe('Cloudflare', () => {
     server.script.push(json(429, {}, { 'retry-after': '600' }))
     const error = await refusal(cdn.purge(tags(1), { patience: '1m' }))
     expect(error).toMatchObject({ code: 'RATE_LIMITED', status: 429, retryAfterMs: 600_000 })
-    expect(error.message).toContain('Come again in 600 s')
+    expect(error.message).toContain('Try again in 600 s')
   })
 
   it('weathers a storm of 500s, cut lines and silence, and gives up in the end', async () => {
@@ -328,7 +328,7 @@ describe('several vendors', () => {
       report.edges.map(({ edge, state, failures }) => [edge, [state, ...failures.map(({ error }) => error.message)]]),
     )
     expect(said.cloudflare).toEqual(['accepted'])
-    expect(said.fastly).toEqual(['partial', expect.stringMatching(/cannot purge by host: let answers carry a tag/)])
+    expect(said.fastly).toEqual(['partial', expect.stringMatching(/cannot purge by host: give answers a tag/)])
     expect(said.cloudfront?.join()).toMatch(/partial.*configure CacheTagConfig/)
     const soft = await cdn.purge([{ kind: 'tag', tag: 'deals' }], { soft: true })
     expect(soft.edges.map(({ state }) => state)).toEqual(['failed', 'accepted', 'failed'])
@@ -353,18 +353,18 @@ describe('several vendors', () => {
 
 describe('bad input', () => {
   const cases: readonly (readonly [what: string, targets: readonly PurgeTargetLike[], message: RegExp])[] = [
-    ['nothing', [], /nothing is named/],
+    ['nothing', [], /nothing to purge is named/],
     ['a * in the middle', ['/a/*/b'], /write %2A/],
     ['a * in an address', ['https://www.example.com/*'], /purge a prefix/],
     ['another scheme', ['ftp://www.example.com/'], /begin with https/],
     ['a password', ['https://user:hidden@www.example.com/'], /leave them out/],
-    ['a path that is a host', ['//evil.example.com/a'], /one slash at its beginning/],
+    ['a path that is a host', ['//evil.example.com/a'], /begin with a single slash/],
     ['a tag with a space', [{ kind: 'tag', tag: 'a b' }], /encodeURIComponent/],
     ['a tag with a comma', [{ kind: 'tag', tag: 'a,b' }], /encodeURIComponent/],
     ['a tag of unicode', [{ kind: 'tag', tag: 'ä' }], /encodeURIComponent/],
     ['a long tag', [{ kind: 'tag', tag: 'a'.repeat(1025) }], /hash it/],
     ['a prefix with a *', [{ kind: 'prefix', prefix: 'www.example.com/*' }], /needs no \*/],
-    ['a host with a path', [{ kind: 'host', host: 'www.example.com/a' }], /its name alone/],
+    ['a host with a path', [{ kind: 'host', host: 'www.example.com/a' }], /write only its name/],
     // @ts-expect-error: not a kind
     ['another kind', [{ kind: 'regex', regex: '.*' }], /its kind is one of/],
   ]
@@ -384,7 +384,7 @@ describe('bad input', () => {
     await gone.close()
     const wrong: readonly (readonly [Edge, CdnErrorCode, RegExp])[] = [
       [atCloudflare(one, { token: 'secretly-wrong' }), 'CREDENTIALS_REFUSED', /Zone\.Cache Purge/],
-      [atFastly(two, { token: 'secretly-wrong' }), 'CREDENTIALS_REFUSED', /make a new one/],
+      [atFastly(two, { token: 'secretly-wrong' }), 'CREDENTIALS_REFUSED', /create a new one/],
       [
         atCloudFront(three, { credentials: { accessKeyId: 'AKIDOTHER', secretAccessKey: 'secretly-wrong' } }),
         'CREDENTIALS_REFUSED',

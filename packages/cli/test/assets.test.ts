@@ -55,7 +55,7 @@ it('ends with the code of what is wrong, in one line', async () => {
     [['assets', 'upload', join(folder, 'none'), '--to', 'served'], 5, /cannot be opened \(ENOENT\)/],
     [['assets', 'upload', site], 5, /AWS_STORAGE_BUCKET_NAME/],
     [['assets', 'upload', site, '--to', 's3://b'], 4, /AWS_SECRET_ACCESS_KEY is not|is not: set both/, { AWS_ACCESS_KEY_ID: 'x' }],
-    [['assets', 'upload', site, '--to', 's3://b', '--endpoint', 'http://127.0.0.1:1'], 8, /not reached/, secret],
+    [['assets', 'upload', site, '--to', 's3://b', '--endpoint', 'http://127.0.0.1:1'], 8, /cannot be reached/, secret],
     [['assets', 'upload', site, '--to', 'gs://b'], 2, /neither s3/],
     [['assets', 'upload', site, '--to', 'x', '--endpoint', 'http://x'], 2, /only to a bucket/],
     [['assets', 'upload', site, '--to', 'x', '--encodings', 'rar'], 2, /use br, gzip, zstd or none/],

@@ -110,7 +110,7 @@ describe('cdn/invalidate_cdn/', () => {
   it('tells beside what was purged what a vendor cannot', async () => {
     const { json } = await purge({ hosts: ['www.example.com'] })
     expect(json.state).toBe('partial')
-    expect(json.result.edges[1].failures).toMatchObject([{ code: 'UNSUPPORTED', message: expect.stringContaining('carry a tag') }])
+    expect(json.result.edges[1].failures).toMatchObject([{ code: 'UNSUPPORTED', message: expect.stringContaining('give answers a tag') }])
   })
 
   it('refuses what cannot be purged, and what a vendor refuses, each as what it is', async () => {
@@ -249,7 +249,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
   it('are for editors, within bounds, and name the folders that there are', async () => {
     expect((await upload({}, 'operator')).status).toBe(403)
     expect((await optimize({}, 'limited')).status).toBe(403)
-    expect((await upload({ folder: 'other' })).json).toMatchObject({ status: 404, detail: expect.stringContaining('there are site') })
+    expect((await upload({ folder: 'other' })).json).toMatchObject({ status: 404, detail: expect.stringContaining('those are site') })
     expect((await upload({ path: '/etc' })).status).toBe(422)
     expect((await optimize({ formats: ['bmp'] })).status).toBe(422)
     const { json } = await opened.call('GET', 'cdn/status/', { as: 'viewer' })

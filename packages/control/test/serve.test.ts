@@ -73,7 +73,7 @@ it('loads the package of CDNs where one is named alone, and says what to install
   await expect(refused).rejects.toThrow(MillpondError)
   const half = cdnOfEnvironment({ CLOUDFLARE_ZONE_ID: 'zone1' })
   await expect(half).rejects.toThrow(MillpondError)
-  await expect(half).rejects.toThrow(/^\[millpond\] CLOUDFLARE_ZONE_ID is set and CLOUDFLARE_API_TOKEN is not/)
+  await expect(half).rejects.toThrow(/^\[millpond\] CLOUDFLARE_ZONE_ID is set but CLOUDFLARE_API_TOKEN is not/)
   await expect(refused).rejects.toThrow(/FASTLY_SERVICE_ID needs the package @millpond\/cdn: npm install/)
 })
 

@@ -109,7 +109,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
     await taken.filter({ hasText: 'cloudflare' }).getByText('3 of 3').waitFor()
     const partial = taken.filter({ hasText: 'fastly' })
     await partial.getByText('2 of 3').waitFor()
-    await partial.getByText(/knows no path without its host.*give fastly\(\{ origin \}\)/).waitFor()
+    await partial.getByText(/does not support paths without a host.*give fastly\(\{ origin \}\)/).waitFor()
     // It is done: the next purge begins empty.
     await expect.poll(() => tags.inputValue()).toBe('')
     expect(await lookAt(page)).toEqual([])

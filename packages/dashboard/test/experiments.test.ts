@@ -61,7 +61,7 @@ describeWith('chromium', 'experiments in a browser', () => {
     await write('Share of the keys, %', '50')
     await hands.hit(hands.button('Begin'))
     await title(/Not enough data yet/).waitFor()
-    await page.getByText('all keys are still alike').waitFor()
+    await page.getByText('all keys are still treated alike').waitFor()
     await hands.hit(hands.button('Stop it…'))
     await hands.hit(hands.button('Stop it'))
     await title(/It ended before anything was significant/).waitFor()

@@ -19,7 +19,7 @@ describe('the props of the dashboard', () => {
     [{ apiBaseURL: '/api' }, /unknown option "CachingDashboard.apiBaseURL": did you mean "apiBaseUrl"\?/],
     [{ apiBaseUrl: 5 }, /CachingDashboard.apiBaseUrl: 5 is not allowed: give an address such as/],
     [{ fetcher: '/api' }, /CachingDashboard.fetcher: "\/api" is not allowed: give a function like fetch/],
-    [{ auth: { Authorization: 'Bearer x' } }, /CachingDashboard.auth: .* give a function that answers headers/],
+    [{ auth: { Authorization: 'Bearer x' } }, /CachingDashboard.auth: .* give a function that returns headers/],
     [{ pages: 'keys' }, /CachingDashboard.pages: "keys" is not allowed: give a list of keys, why,/],
     [{ pages: ['kyes'] }, /CachingDashboard.pages: \["kyes"\] is not allowed/],
     [{ initialRange: '2h' }, /CachingDashboard.initialRange: "2h" is not allowed: give '5m' or '15m'/],
@@ -38,7 +38,7 @@ describe('the props of the dashboard', () => {
     [{ environment: 'production' }, /CachingDashboard.environment: "production" is not allowed: give an object such as/],
     [{ environment: { color: 'red' } }, /CachingDashboard.environment/],
     [{ redact: true }, /CachingDashboard.redact: true is not allowed: give 'none' or 'names'/],
-    [{ addresses: '/ops/' }, /CachingDashboard.addresses: "\/ops\/" is not allowed: give what pathAddresses/],
+    [{ addresses: '/ops/' }, /CachingDashboard.addresses: "\/ops\/" is not allowed: give the result of pathAddresses/],
     [{ isPage: 1 }, /CachingDashboard.isPage: 1/],
   ])('refuses %o', (props, why) => {
     expect(() => checkProps(props)).toThrow(why)

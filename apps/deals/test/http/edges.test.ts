@@ -98,10 +98,10 @@ describe('201', () => {
 })
 
 test.each([
-  ['Basic dXNlcjpwYXNz', /brought "Basic": send Authorization: Bearer/],
-  ['Digest username="x"', /brought "Digest"/],
-  ['????', /brought something else/],
-  ['Bearer nonsense', /not one of this start/],
+  ['Basic dXNlcjpwYXNz', /contains "Basic": send Authorization: Bearer/],
+  ['Digest username="x"', /contains "Digest"/],
+  ['????', /contains something else/],
+  ['Bearer nonsense', /from another start/],
 ])('Authorization: %s', async (authorization, detail) => {
   const reply = await subject.get('/api/cached/users/dashboard/', undefined, { authorization })
   expect([reply.status, reply.json.detail]).toEqual([401, expect.stringMatching(detail)])

@@ -58,7 +58,7 @@ test('a region names the others, with the way there where it is known, and no op
     )
   const names = ['us', 'eu', 'ap']
   expect(page({ names, own: 'eu' }, 8081)).toContain(
-    'This is the region <b>eu</b>, beside <a data-port="8080">us</a>, <a data-port="8082">ap</a>: what it does not have it asks of us',
+    'This is the region <b>eu</b>, beside <a data-port="8080">us</a>, <a data-port="8082">ap</a>: it asks us for what it lacks',
   )
   expect(page({ names, own: 'eu' }, 8081)).toContain('Open two of them, raise')
   expect(page({ names: ['us', 'eu'], own: 'eu' }, 8081)).toContain('Open both, raise')

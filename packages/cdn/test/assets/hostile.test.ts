@@ -69,13 +69,13 @@ describe('names', () => {
     write(folder, 'e\u0301.txt', 'x')
     expect(Object.keys((await toFolder()).manifest.files)).toEqual(['\u00e9.txt'])
     write(folder, '\u00e9.txt', 'y')
-    await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /there twice/))
+    await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /exists twice/))
   })
 
   it.each([
     ['line\nbreak.txt', /control character/],
     ['back\\slash.txt', /backslash/],
-    [`${'a'.repeat(250)}/${'b'.repeat(250)}/${'c'.repeat(250)}/${'d'.repeat(200)}.txt`, /at most 900 fit/],
+    [`${'a'.repeat(250)}/${'b'.repeat(250)}/${'c'.repeat(250)}/${'d'.repeat(200)}.txt`, /at most 900 are allowed/],
   ])('%j is refused', async (name, words) => {
     write(folder, name, 'x')
     await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', words))
@@ -109,7 +109,7 @@ describe('links', () => {
     symlinkSync('real/a.txt', join(folder, 'b.txt'))
     expect(Object.keys((await toFolder()).manifest.files)).toEqual(['b.txt', 'link/a.txt', 'real/a.txt'])
     symlinkSync('..', join(folder, 'real/up'))
-    await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /link to the folder that it is in/))
+    await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /link to its own folder/))
     rmSync(join(folder, 'real/up'))
     symlinkSync('/etc/hostname', join(folder, 'real/secret.txt'))
     await expect(toFolder()).rejects.toMatchObject(refused('TARGET_INVALID', /out of the folder/))
@@ -166,7 +166,7 @@ describe('files', () => {
       return headers['if-match'] === '"other"' ? { status: 412, code: 'PreconditionFailed' } : undefined
     }
     await store.put(object, { ifVersion: null })
-    await expect(store.put(object, { ifVersion: '"other"' })).rejects.toMatchObject(refused('CHANGED', /somebody else/))
+    await expect(store.put(object, { ifVersion: '"other"' })).rejects.toMatchObject(refused('CHANGED', /another process/))
     await store.put(object)
     expect(asked).toEqual(['*', '"other"', undefined])
   })
@@ -196,7 +196,7 @@ describe('files', () => {
           return store.put(object, options)
         },
       }
-      await expect(uploadAssets({ folder, to: changing })).rejects.toMatchObject(refused('CHANGED', /build under way/))
+      await expect(uploadAssets({ folder, to: changing })).rejects.toMatchObject(refused('CHANGED', /build running/))
       expect(await keysOf(store)).toEqual([])
       rmSync(join(folder, name))
     }
@@ -240,7 +240,7 @@ describe('services that refuse', () => {
       refused('CREDENTIALS_REFUSED', /AWS_ACCESS_KEY_ID/),
     )
     await expect(upload(bucket({ bucket: 'none' }))).rejects.toMatchObject(refused('NOT_FOUND', /no such bucket: create it/))
-    await expect(upload(bucket({ endpoint: 'http://127.0.0.1:1' }))).rejects.toMatchObject(refused('UNREACHABLE', /not reached/))
+    await expect(upload(bucket({ endpoint: 'http://127.0.0.1:1' }))).rejects.toMatchObject(refused('UNREACHABLE', /cannot be reached/))
     expect(() => s3Store({}, {})).toThrow(expect.objectContaining(refused('NOT_FOUND', /AWS_STORAGE_BUCKET_NAME/)))
     expect(() => s3Store({}, { AWS_STORAGE_BUCKET_NAME: 'b', AWS_ACCESS_KEY_ID: 'x' })).toThrow(
       expect.objectContaining({ code: 'CREDENTIALS_MISSING' }),
@@ -250,12 +250,12 @@ describe('services that refuse', () => {
 
   it.each([
     [{ status: 403, code: 'AccessDenied' }, 'CREDENTIALS_REFUSED', /s3:PutObject/],
-    [{ status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } }, 'RATE_LIMITED', /asked too often/],
+    [{ status: 429, code: 'TooManyRequests', headers: { 'Retry-After': '1' } }, 'RATE_LIMITED', /rate-limited/],
     [{ status: 503, code: 'SlowDown' }, 'RATE_LIMITED', /less concurrency/],
-    [{ status: 500, code: 'InternalError' }, 'VENDOR_FAILED', /at every try with 500/],
+    [{ status: 500, code: 'InternalError' }, 'VENDOR_FAILED', /every attempt failed with 500/],
     [{ status: 301, code: 'PermanentRedirect' }, 'REFUSED', /AWS_REGION/],
-    [{ status: 400, code: 'ExpiredToken' }, 'CREDENTIALS_REFUSED', /sign in anew/],
-    ['cut', 'UNREACHABLE', /not reached/],
+    [{ status: 400, code: 'ExpiredToken' }, 'CREDENTIALS_REFUSED', /sign in again/],
+    ['cut', 'UNREACHABLE', /cannot be reached/],
   ] as const)(
     '%j at every PUT: %s, no manifest, and the next upload goes on',
     async (refusal, code, words) => {

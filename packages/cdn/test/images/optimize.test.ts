@@ -230,7 +230,7 @@ describe('N3: refused and broken pictures', () => {
       'moving.png': 'IMAGE_REFUSED',
       'bomb.png': 'IMAGE_REFUSED',
     })
-    expect(report.failed.find(({ path }) => path === 'bomb.png')?.message).toMatch(/100000000 pixels, 50000000 are allowed \(maxPixels\)/)
+    expect(report.failed.find(({ path }) => path === 'bomb.png')?.message).toMatch(/100000000 pixels, and at most 50000000 are allowed \(maxPixels\)/)
     expect(report).toMatchObject({ images: 7, made: 1 })
     expect(report.passedBy).toEqual([{ path: 'drawing.svg', why: expect.stringContaining('scripts') }])
     expect(
@@ -316,7 +316,7 @@ describe('N3: a run', () => {
   })
 
   it.each([
-    [{ output: 'INSIDE' }, /give an output beside it/],
+    [{ output: 'INSIDE' }, /choose an output outside it/],
     [{ widths: [] }, /at least one width/],
     [{ widths: [0] }, /whole number/],
     [{ formats: ['jpg'] }, /'jpeg'/],

@@ -118,7 +118,7 @@ function textOf({ key = '', cause = '', tier = '', node, targets = [] }: Line): 
 /** How many there are, and which share of them is here. */
 function Budget({ tail, isPaused }: { readonly tail: Tail; readonly isPaused: boolean }) {
   const { numbers } = useDashboard()
-  if (isPaused) return <>held still</>
+  if (isPaused) return <>paused</>
   if (tail.state !== 'on') return <>not connected</>
   const { seenPerSecond: seen, shownPerSecond: shown } = tail
   if (seen === null || seen === 0) return <>{numbers.short(shown)} a second</>
