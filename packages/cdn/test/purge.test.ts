@@ -395,9 +395,9 @@ describe('bad input', () => {
         'CREDENTIALS_REFUSED',
         /clock of this machine/,
       ],
-      [atCloudflare(one, { zone: 'nowhere' }), 'NOT_FOUND', /look up its id/],
-      [atFastly(two, { service: 'nowhere' }), 'NOT_FOUND', /look up its id/],
-      [atCloudFront(three, { distribution: 'ENOWHERE' }), 'NOT_FOUND', /Look up the id/],
+      [atCloudflare(one, { zone: 'nowhere' }), 'NOT_FOUND', /check its id/],
+      [atFastly(two, { service: 'nowhere' }), 'NOT_FOUND', /check its id/],
+      [atCloudFront(three, { distribution: 'ENOWHERE' }), 'NOT_FOUND', /Check the id/],
       [atFastly(gone), 'UNREACHABLE', /cannot be reached \(ECONNREFUSED\)/],
     ]
     for (const [edge, code, remedy] of wrong) {

@@ -61,7 +61,7 @@ it('ends with the code of what is wrong, in one line', async () => {
     [['assets', 'upload', site, '--to', 'x', '--encodings', 'rar'], 2, /use br, gzip, zstd or none/],
     [['assets', 'upload', site, '--to', 'x', '--concurrency', '0'], 2, /concurrency/],
     [['assets', 'upload'], 2, /needs DIR/],
-    [['images', 'optimize', site, '--to', join(site, 'inside')], 2, /beside it/],
+    [['images', 'optimize', site, '--to', join(site, 'inside')], 2, /outside it/],
     [['images', 'optimize', site, '--formats', 'bmp'], 2, /use avif/],
     [['images', 'optimize', site, '--widths', 'wide'], 2, /320,640/],
     [['images', 'optimize', site, '--quality', 'webp'], 2, /webp=80/],

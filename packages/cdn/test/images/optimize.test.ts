@@ -230,7 +230,9 @@ describe('N3: refused and broken pictures', () => {
       'moving.png': 'IMAGE_REFUSED',
       'bomb.png': 'IMAGE_REFUSED',
     })
-    expect(report.failed.find(({ path }) => path === 'bomb.png')?.message).toMatch(/100000000 pixels, and at most 50000000 are allowed \(maxPixels\)/)
+    expect(report.failed.find(({ path }) => path === 'bomb.png')?.message).toMatch(
+      /100000000 pixels, and at most 50000000 are allowed \(maxPixels\)/,
+    )
     expect(report).toMatchObject({ images: 7, made: 1 })
     expect(report.passedBy).toEqual([{ path: 'drawing.svg', why: expect.stringContaining('scripts') }])
     expect(

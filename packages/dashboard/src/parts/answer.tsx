@@ -111,7 +111,7 @@ function Unasked({ what }: { readonly what: string }) {
     return () => clearTimeout(timer)
   }, [])
   if (!isSure) return <Bones />
-  return <Notice>{what} is not available: your credential does not include it, or there is no cache yet.</Notice>
+  return <Notice>{what}: not available. Your credential does not include this, or there is no cache yet.</Notice>
 }
 
 /** Shown only after 300 ms, so that what comes at once does not flicker. */

@@ -34,8 +34,8 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
       isThere: winner !== undefined && settingOf(numbers, winner) !== 'as it is' && (applied === null || applied.is_undone),
     },
     {
-      verb: 'Take it back',
-      title: `Take ${applied?.arm ?? ''} back`,
+      verb: 'Roll back',
+      title: `Roll back ${applied?.arm ?? ''}`,
       about: `Every process of ${where} goes back to its previous settings.`,
       path: 'roll_back',
       body: {},

@@ -55,15 +55,15 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                           className="btn btn-small"
                           onClick={() =>
                             setUndone({
-                              title: 'Take the change back',
-                              verb: 'Take it back',
+                              title: 'Roll back the change',
+                              verb: 'Roll back',
                               change: undo,
                               undo: row.request?.change ?? null,
                               reason: `takes ${row.id} back`,
                             })
                           }
                         >
-                          Take back…
+                          Roll back…
                         </button>
                       )
                     )

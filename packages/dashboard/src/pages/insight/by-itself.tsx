@@ -117,7 +117,7 @@ function Let({ cache, settings, onClose }: { readonly cache: string; readonly se
           {to ? (
             <>
               In every process of <Name>{cache}</Name>: advice about {settings.kinds.join(' and ')} on which all processes agree, of an
-              impact from {settings.min_impact_score} on. What was there before is counted first; what is surely worse is taken back at
+              impact from {settings.min_impact_score} on. What was there before is counted first; what is surely worse is rolled back at
               once.
             </>
           ) : (
