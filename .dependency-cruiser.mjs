@@ -1,4 +1,5 @@
-// The doors between rooms (ARCHITECTURE.md), as rules. Type-only imports count: a room that needs another's types knows the other.
+// The doors between rooms (ARCHITECTURE.md), as rules. Type-only imports count: a room that needs another's types knows
+// the other.
 // @ts-check
 
 const LIBRARY = '^packages/millpond/src'
@@ -71,7 +72,8 @@ export default {
     },
     {
       name: 'front-door-stays-light',
-      comment: 'whatever index.ts and create.ts reach must work without any package: adapters are imported by users through their subpath',
+      comment:
+        'whatever index.ts and create.ts reach must work without any package: adapters are imported by users through their subpath',
       severity,
       from: { path: `${LIBRARY}/(index|create)\\.ts$` },
       to: {
@@ -93,7 +95,10 @@ export default {
       severity,
       from: { path: '^(packages/(?!millpond/)|apps/|bench/)' },
       // Their tests start real servers the same way, have the same two forms, and send the same hostile requests.
-      to: { path: '^packages/millpond/(src|test)/', pathNot: '^packages/millpond/test/(services/|form\\.ts$|http/hostile-requests\\.ts$)' },
+      to: {
+        path: '^packages/millpond/(src|test)/',
+        pathNot: '^packages/millpond/test/(services/|form\\.ts$|http/hostile-requests\\.ts$)',
+      },
     },
     {
       name: 'library-knows-no-one',
@@ -113,7 +118,10 @@ export default {
       name: 'command-line-by-http-only',
       comment: 'commands know the admin API over HTTP; other packages are handed a command, or opened for --local',
       severity,
-      from: { path: '^packages/cli/src/', pathNot: '^packages/cli/src/(hand-over|connection/local|commands/(ui|assets|images))\\.ts$' },
+      from: {
+        path: '^packages/cli/src/',
+        pathNot: '^packages/cli/src/(hand-over|connection/local|commands/(ui|assets|images))\\.ts$',
+      },
       to: { path: '^packages/(?!cli/)|^apps/' },
     },
     {
@@ -133,7 +141,8 @@ export default {
     { name: 'no-circles', severity, from: {}, to: { circular: true } },
     {
       name: 'declared-packages-only',
-      comment: 'a package that sources import is a dependency or a peer in the package.json beside them, not a tool of developers',
+      comment:
+        'a package that sources import is a dependency or a peer in the package.json beside them, not a tool of developers',
       severity,
       from: { path: '/src/' },
       // An optional peer is listed as unknown too.

@@ -1,5 +1,6 @@
-// `npm run api`: what can be imported from each package, with its types and without its words, into docs/api; `-- --check` writes nothing and ends with 1 where that is another
-// than what stands there, or something public has no words. Made from the built declarations: look at what it changes as a user would.
+// `npm run api`: what can be imported from each package, with its types and without its words, into docs/api; `--
+// --check` writes nothing and ends with 1 where that is another than what stands there, or something public has no
+// words. Made from the built declarations: look at what it changes as a user would.
 // @ts-check
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,8 +16,9 @@ const USAGE = `npm run api -- [--check]
 /** @typedef {{ subpath: string, file: string }} Entry */
 
 /**
- * The report of a package: a heading for each subpath with what it exports by name, and one for the types that these are made of and that
- * cannot be imported by name. Classes that only the library makes are left out, and what makes a class.
+ * The report of a package: a heading for each subpath with what it exports by name, and one for the types that these
+ * are made of and that cannot be imported by name. Classes that only the library makes are left out, and what makes a
+ * class.
  * @param {readonly Entry[]} entries declarations @param {ts.Program} [program] in which they are
  */
 export function apiReport(entries, program = programOf(entries.map(({ file }) => file))) {
@@ -62,8 +64,8 @@ const targetOf = (symbol, checker) => (symbol.flags & ts.SymbolFlags.Alias ? che
 const ELSEWHERE = ['RedisClientOptions']
 
 /**
- * What has no words and needs them: classes, functions and constants, each member of options, and at the front door whatever there is. Other members say what
- * they are in their name and type, where they say no more.
+ * What has no words and needs them: classes, functions and constants, each member of options, and at the front door
+ * whatever there is. Other members say what they are in their name and type, where they say no more.
  * @param {readonly Entry[]} entries @param {ts.Program} [program]
  */
 export function wordless(entries, program = programOf(entries.map(({ file }) => file))) {
@@ -71,10 +73,14 @@ export function wordless(entries, program = programOf(entries.map(({ file }) => 
   const hasWords = (/** @type {ts.Symbol} */ symbol) => symbol.getDocumentationComment(checker).length > 0
   const faults = entries.flatMap((entry) =>
     exportsOf(entry, program).flatMap(({ name, symbol }) => {
-      const isType = symbol.declarations?.every((one) => ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one))
+      const isType = symbol.declarations?.every(
+        (one) => ts.isInterfaceDeclaration(one) || ts.isTypeAliasDeclaration(one),
+      )
       const lacking = hasWords(symbol) || (isType && entry.subpath !== 'millpond') ? [] : [name]
       if (!name.endsWith('Options') || ELSEWHERE.includes(name)) return lacking
-      const members = [...(symbol.members ?? [])].filter(([, one]) => one.flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method))
+      const members = [...(symbol.members ?? [])].filter(
+        ([, one]) => one.flags & (ts.SymbolFlags.Property | ts.SymbolFlags.Method),
+      )
       return [...lacking, ...members.filter(([, one]) => !hasWords(one)).map(([member]) => `${name}.${member}`)]
     }),
   )
@@ -107,9 +113,14 @@ function namedBy(symbols, checker, folder) {
 
 /** @param {ts.Symbol} symbol */
 const declarationsOf = (symbol) =>
-  (symbol.declarations ?? []).filter((one) => !ts.isSourceFile(one)).map((one) => (ts.isVariableDeclaration(one) ? one.parent.parent : one))
+  (symbol.declarations ?? [])
+    .filter((one) => !ts.isSourceFile(one))
+    .map((one) => (ts.isVariableDeclaration(one) ? one.parent.parent : one))
 
-/** Neither the language's declarations nor those of other packages are read: names are all that is asked for. @param {readonly string[]} files */
+/**
+ * Neither the language's declarations nor those of other packages are read: names are all that is asked for.
+ * @param {readonly string[]} files
+ */
 function programOf(files) {
   /** @type {ts.CompilerOptions} */
   const options = {
@@ -135,19 +146,28 @@ export function entriesOf(folder) {
   /** @type {{ name: string, exports?: Record<string, string | { types?: string }> }} */
   const { name, exports = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   return Object.entries(exports).flatMap(([subpath, to]) =>
-    typeof to === 'object' && to.types !== undefined ? [{ subpath: join(name, subpath), file: join(folder, to.types) }] : [],
+    typeof to === 'object' && to.types !== undefined
+      ? [{ subpath: join(name, subpath), file: join(folder, to.types) }]
+      : [],
   )
 }
 
 function packages() {
-  const all = readdirSync(join(root, 'packages')).map((one) => ({ one, entries: entriesOf(join(root, 'packages', one)) }))
+  const all = readdirSync(join(root, 'packages')).map((one) => ({
+    one,
+    entries: entriesOf(join(root, 'packages', one)),
+  }))
   return { all, program: programOf(all.flatMap(({ entries }) => entries.map(({ file }) => file))) }
 }
 
 /** Whatever can be imported from any of the packages, by name. Needs what was built. */
 export function publicNames() {
   const { all, program } = packages()
-  return [...new Set(all.flatMap(({ entries }) => entries.flatMap((entry) => exportsOf(entry, program).map(({ name }) => name))))]
+  return [
+    ...new Set(
+      all.flatMap(({ entries }) => entries.flatMap((entry) => exportsOf(entry, program).map(({ name }) => name))),
+    ),
+  ]
 }
 
 const REPORTS = join(root, 'docs', 'api')
@@ -168,7 +188,10 @@ export function apiFaults() {
         : [
             `packages/${one} exports something else than docs/api/${one}.txt says: run "npm run api", look at the difference, and name it in CHANGELOG.md`,
           ]
-    return [...changed, ...wordless(entries, program).map((name) => `packages/${one}: ${name} has no words: say what it is`)]
+    return [
+      ...changed,
+      ...wordless(entries, program).map((name) => `packages/${one}: ${name} has no words: say what it is`),
+    ]
   })
 }
 

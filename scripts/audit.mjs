@@ -1,5 +1,6 @@
-// `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get. Where the registry answers no audits, what users get is compared
-// with the list in advisories.json, which has to be young and to know each package.
+// `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get. Where the
+// registry answers no audits, what users get is compared with the list in advisories.json, which has to be young and to
+// know each package.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -23,7 +24,8 @@ const BAD = ['high', 'critical']
 
 /**
  * What the list says against these packages, a line each: `fault` fails, `note` does not.
- * @param {Known} known @param {readonly { name: string, version: string }[]} packages that users get @param {number} now
+ * @param {Known} known @param {readonly { name: string, version: string }[]} packages that users get @param {number}
+ * now
  */
 export function judgedByList(known, packages, now) {
   const days = Math.floor((now - Date.parse(known.read)) / 86_400_000)
@@ -48,13 +50,19 @@ function isIn(version, range) {
   return range.split(' ').every((part) => {
     const [, sign = '', bound = ''] = /^(<|>=|=)(\d+\.\d+\.\d+)$/.exec(part) ?? []
     if (bound === '')
-      throw new Error(`scripts/advisories.json: ${JSON.stringify(range)} is not a range: write "<1.2.3", ">=1.2.3" or "=1.2.3"`)
+      throw new Error(
+        `scripts/advisories.json: ${JSON.stringify(range)} is not a range: write "<1.2.3", ">=1.2.3" or "=1.2.3"`,
+      )
     const order = compare(version, bound)
     return sign === '<' ? order < 0 : sign === '=' ? order === 0 : order >= 0
   })
 }
 
-/** A version before another's release counts as that: what is said of 7.24.0 is said of 7.24.0-beta. @param {string} a @param {string} b */
+/**
+ * A version before another's release counts as that: what is said of 7.24.0 is said of 7.24.0-beta.
+ * @param {string} a
+ * @param {string} b
+ */
 function compare(a, b) {
   const [left, right] = [a, b].map((one) => one.split(/[-+]/)[0]?.split('.').map(Number) ?? [])
   for (let at = 0; at < 3; at++) if (left?.[at] !== right?.[at]) return (left?.[at] ?? 0) - (right?.[at] ?? 0)
@@ -73,11 +81,15 @@ function main() {
   const everything = args.includes('--all')
   // Nobody waits minutes for a registry that cannot be reached.
   const patience = ['--fetch-retries=0', '--fetch-timeout=15000']
-  const { stdout, stderr, error } = spawnSync('npm', ['audit', '--json', ...patience, ...(everything ? [] : ['--omit=dev'])], {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  })
+  const { stdout, stderr, error } = spawnSync(
+    'npm',
+    ['audit', '--json', ...patience, ...(everything ? [] : ['--omit=dev'])],
+    {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    },
+  )
   const answer = parse(stdout ?? '')
   if (!answer?.metadata) {
     const reason = answer?.message ?? error?.message ?? stderr?.trim().split('\n')[0]
@@ -92,9 +104,11 @@ function main() {
 }
 
 /**
- * What the registry says, a line each: what is severe is a `fault` where users get it, or where it is not said what they get. npm counts what the private
- * packages of this repository depend on, too, such as the libraries that the bench compares.
- * @param {Readonly<Record<string, { severity: string, range: string, fixAvailable?: unknown, nodes?: readonly string[] }>>} weaknesses by package
+ * What the registry says, a line each: what is severe is a `fault` where users get it, or where it is not said what
+ * they get. npm counts what the private packages of this repository depend on, too, such as the libraries that the
+ * bench compares.
+ * @param {Readonly<Record<string, { severity: string, range: string, fixAvailable?: unknown, nodes?: readonly string[]
+ * }>>} weaknesses by package
  * @param {readonly { name: string, version: string }[]} [packages] that users get
  */
 export function judgedByRegistry(weaknesses, packages) {
@@ -104,7 +118,8 @@ export function judgedByRegistry(weaknesses, packages) {
   const said = { fault: [], note: [] }
   for (const [of, { severity, range, fixAvailable, nodes = [] }] of Object.entries(weaknesses)) {
     const versions = nodes.map((node) => lock.packages[node]?.version)
-    const isTheirs = packages === undefined || packages.some(({ name, version }) => name === of && versions.includes(version))
+    const isTheirs =
+      packages === undefined || packages.some(({ name, version }) => name === of && versions.includes(version))
     const line = `${severity}: ${of} ${range}${fixAvailable ? ', a fix is available' : ''}${isTheirs ? '' : ', which no user gets'}`
     said[isTheirs && BAD.includes(severity) ? 'fault' : 'note'].push(line)
   }
@@ -123,13 +138,16 @@ function byList(reason) {
   /** @type {Known} */
   const known = JSON.parse(readFileSync(join(root, 'scripts', 'advisories.json'), 'utf8'))
   const packages = broughtAlong()
-  console.log(`audit: the registry gave no answer (${reason}): ${packages.length} packages that users get, by the list of ${known.read}`)
+  console.log(
+    `audit: the registry gave no answer (${reason}): ${packages.length} packages that users get, by the list of ${known.read}`,
+  )
   show(judgedByList(known, packages, Date.now()))
 }
 
 /**
  * @param {string} text
- * @returns {{ message?: string, metadata?: { vulnerabilities: Record<string, number> }, vulnerabilities?: Record<string, { severity: string, range: string, fixAvailable: unknown }> } | undefined}
+ * @returns {{ message?: string, metadata?: { vulnerabilities: Record<string, number> }, vulnerabilities?:
+ * Record<string, { severity: string, range: string, fixAvailable: unknown }> } | undefined}
  */
 function parse(text) {
   try {

@@ -1,5 +1,5 @@
-// The repository speaks of itself alone, and of all of itself: no path of a machine and no registry host in tracked files, a lock file that is whole, and nothing
-// public that docs/api does not announce or that has no words.
+// The repository speaks of itself alone, and of all of itself: no path of a machine and no registry host in tracked
+// files, a lock file that is whole, and nothing public that docs/api does not announce or that has no words.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -32,7 +32,8 @@ const PLAIN = [
 ]
 
 /**
- * Paths that only one machine has. One right below the root is told by what lies in it: `/api` alone is an address as well.
+ * Paths that only one machine has. One right below the root is told by what lies in it: `/api` alone is an address as
+ * well.
  * @param {string} checkout @param {string} home @param {(folder: string) => readonly string[]} [list]
  */
 export function machinePaths(checkout, home, list = namesIn) {
@@ -62,7 +63,11 @@ function namesIn(folder) {
   }
 }
 
-/** @param {string} text @param {readonly RegExp[]} patterns @returns {string[]} the lines that say too much, as `12: what` */
+/**
+ * @param {string} text
+ * @param {readonly RegExp[]} patterns
+ * @returns {string[]} the lines that say too much, as `12: what`
+ */
 export function telltales(text, patterns) {
   return text.split('\n').flatMap((line, index) => {
     const found = patterns.map((pattern) => pattern.exec(line)?.[0]).find((one) => one !== undefined)
@@ -71,20 +76,30 @@ export function telltales(text, patterns) {
 }
 
 /**
- * Faults of a lock file: addresses of a registry, and optional packages of other platforms left out (`npm ci` refuses such a file).
- * @param {{ packages: Record<string, { version?: string, resolved?: string, optionalDependencies?: Record<string, string> }> }} lock
+ * Faults of a lock file: addresses of a registry, and optional packages of other platforms left out (`npm ci` refuses
+ * such a file).
+ * @param {{ packages: Record<string, { version?: string, resolved?: string, optionalDependencies?: Record<string,
+ * string> }> }} lock
  */
 export function lockFaults({ packages }) {
   const addresses = Object.entries(packages).flatMap(([path, { resolved }]) =>
     resolved?.includes('://') ? [`${path} names ${new URL(resolved).host}`] : [],
   )
   const holes = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
-    Object.keys(optionalDependencies).flatMap((name) => (isLocked(packages, path, name) ? [] : [`${path} lacks its optional ${name}`])),
+    Object.keys(optionalDependencies).flatMap((name) =>
+      isLocked(packages, path, name) ? [] : [`${path} lacks its optional ${name}`],
+    ),
   )
   return [...addresses, ...holes]
 }
 
-/** Looks for the name where Node would, from the inside out. @param {Record<string, unknown>} packages @param {string} from @param {string} name @returns {boolean} */
+/**
+ * Looks for the name where Node would, from the inside out.
+ * @param {Record<string, unknown>} packages
+ * @param {string} from
+ * @param {string} name
+ * @returns {boolean}
+ */
 function isLocked(packages, from, name) {
   if (`${from === '' ? '' : `${from}/`}node_modules/${name}` in packages) return true
   if (from === '') return false
@@ -98,11 +113,15 @@ function registryHosts() {
   return registryPatterns(stdout?.trim() ?? '')
 }
 
-/** The public registry's own may be named, this machine's is everybody's, and one of a single word is a word. @param {string} url */
+/**
+ * The public registry's own may be named, this machine's is everybody's, and one of a single word is a word.
+ * @param {string} url
+ */
 export function registryPatterns(url) {
   if (!URL.canParse(url)) return []
   const { host, hostname } = new URL(url)
-  const isCommon = hostname === 'registry.npmjs.org' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname) || /^[\w-]*$/.test(host)
+  const isCommon =
+    hostname === 'registry.npmjs.org' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname) || /^[\w-]*$/.test(host)
   return isCommon ? [] : [new RegExp(`(?<![\\w-])${escaped(host)}(?![\\w-])`)]
 }
 

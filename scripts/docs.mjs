@@ -1,5 +1,5 @@
-// `npm run docs`: the docs site: guide, reference of everything public, decisions and benchmarks, with one search over them; and llms.txt. Its packages are its own, so that
-// nothing else has to install them.
+// `npm run docs`: the docs site: guide, reference of everything public, decisions and benchmarks, with one search over
+// them; and llms.txt. Its packages are its own, so that nothing else has to install them.
 // @ts-check
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -30,7 +30,8 @@ const at = args.indexOf('--port')
 const port = at < 0 ? 0 : Number(args[at + 1])
 const odd = args.find((arg, index) => !['--check', '--serve', '--port'].includes(arg) && !(at >= 0 && index === at + 1))
 if (odd !== undefined) refuse(`${JSON.stringify(odd)} is not an option`)
-if (!Number.isInteger(port) || port < 0 || port > 65_535) refuse(`--port: ${JSON.stringify(args[at + 1])} is not a port: give 1 to 65535`)
+if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  refuse(`--port: ${JSON.stringify(args[at + 1])} is not a port: give 1 to 65535`)
 
 checkNode()
 const site = join(root, 'docs', 'site')
@@ -46,7 +47,9 @@ function serve(folder) {
     const path = join(folder, decodeURIComponent(pathname.endsWith('/') ? `${pathname}index.html` : pathname))
     const isThere = path.startsWith(folder) && existsSync(path) && statSync(path).isFile()
     const type = Reflect.get(TYPES, extname(path)) ?? 'text/plain'
-    response.writeHead(isThere ? 200 : 404, { 'Content-Type': isThere ? `${type}; charset=utf-8` : 'text/html; charset=utf-8' })
+    response.writeHead(isThere ? 200 : 404, {
+      'Content-Type': isThere ? `${type}; charset=utf-8` : 'text/html; charset=utf-8',
+    })
     if (isThere) createReadStream(path).pipe(response)
     else response.end(readFileSync(join(folder, '404.html')))
   })

@@ -1,18 +1,26 @@
-// A runner of Vitest that tells a fault of the product from a machine without CPU to spare: what such a machine made fail counts as not run.
-// And a suite that leaves its process changed fails itself, not the one after it.
+// A runner of Vitest that tells a fault of the product from a machine without CPU to spare: what such a machine made
+// fail counts as not run. And a suite that leaves its process changed fails itself, not the one after it.
 // @ts-check
 import { TestRunner } from 'vitest'
 import { watchProcess } from './left-behind.mjs'
 import { TICK_MS, watchWaiting } from './waiting.mjs'
 
-/** What says that something did not come in time, in whichever suite; `expect(ms, 'in time')` says so of what it expects. */
+/**
+ * What says that something did not come in time, in whichever suite; `expect(ms, 'in time')` says so of what it
+ * expects.
+ */
 const LATE =
   /timed out in \d+ms|^(?:\w+\.)?\w+: Timeout \d+ms exceeded|waited \d+ ms in vain|^not within \d+ ms: |^in time: |^Matcher did not succeed in time/
-/** What the product itself gave up waiting for, or a client of the test's own (pg, ioredis), and no assertion expected. */
+/**
+ * What the product itself gave up waiting for, or a client of the test's own (pg, ioredis), and no assertion expected.
+ */
 const GIVEN_UP =
   /no (answer|connection) within \d+ ms|did not (answer|return) within \d+ ms|^(timeout expired|timeout exceeded when trying to connect|Query read timeout|Command timed out|connect ETIMEDOUT)$/
 
-/** Only what did not come in time can be the machine's fault: what is wrong is wrong on every machine. @param {{ name?: string, message: string, cause?: unknown }} error */
+/**
+ * Only what did not come in time can be the machine's fault: what is wrong is wrong on every machine.
+ * @param {{ name?: string, message: string, cause?: unknown }} error
+ */
 function isLate({ name, message, cause }) {
   if (LATE.test(message) || (name !== 'AssertionError' && GIVEN_UP.test(message))) return true
   // `expect.poll` tells of time in the cause alone.
@@ -62,7 +70,10 @@ export const fairRunner = (watch) =>
     #judgeProcess(file) {
       const left = this.#leftBehind()
       if (left.length === 0 || file.result === undefined) return
-      const error = { name: 'Error', message: `it leaves ${left.join(', ')} changed for the suites after it: put that back` }
+      const error = {
+        name: 'Error',
+        message: `it leaves ${left.join(', ')} changed for the suites after it: put that back`,
+      }
       file.result.state = 'fail'
       file.result.errors = [...(file.result.errors ?? []), error]
     }
@@ -77,7 +88,10 @@ export const fairRunner = (watch) =>
       const note = `not run: ${excuse}; it said: ${errors[0]?.message.split('\n', 1)[0]}`
       task.mode = 'skip'
       // `note` is what Vitest's reporters show of a skip; its types do not have it.
-      task.result = Object.assign({ state: /** @type {const} */ ('skip'), duration: task.result.duration ?? 0 }, { note, pending: true })
+      task.result = Object.assign(
+        { state: /** @type {const} */ ('skip'), duration: task.result.duration ?? 0 },
+        { note, pending: true },
+      )
       return note
     }
   }

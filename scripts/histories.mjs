@@ -1,6 +1,8 @@
-// `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, cell after cell, and judges each.
+// `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, cell after cell,
+// and judges each.
 // @ts-check
-// Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and everything within.
+// Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and
+// everything within.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
@@ -58,7 +60,18 @@ const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
 const skip = Math.floor(number('skip', given.skip, 0))
 const ms = number('ms', given.ms, 6000)
 
-const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'ring', 'regions', 'none'])
+const known = /** @type {const} */ ([
+  'redis',
+  'sentinel',
+  'cluster',
+  'postgres',
+  'memcached',
+  'sqlite',
+  'file',
+  'ring',
+  'regions',
+  'none',
+])
 const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
 if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is not one of ${known.join(', ')}`)
 
@@ -84,7 +97,8 @@ function serversOf(name) {
 /** @param {typeof known[number]} name */
 const canRun = (name) => serversOf(name).every((one) => isHere(one))
 const tiers = asked.filter(canRun)
-if (tiers.length < asked.length) console.log(`histories: no server here, so left out: ${asked.filter((name) => !canRun(name)).join(', ')}`)
+if (tiers.length < asked.length)
+  console.log(`histories: no server here, so left out: ${asked.filter((name) => !canRun(name)).join(', ')}`)
 if (tiers.length === 0) refuse('nothing left to run')
 
 function drawCells() {
@@ -123,7 +137,8 @@ const medians = tally.stale.map((one) => one.median).sort((a, b) => a - b)
 console.log(
   `histories: ${tally.clean} clean, ${tally.violated} violated, ${tally.starved} starved (count as not run); ${tally.reads} reads, ${tally.acked} acks`,
 )
-if (done < inAll) console.log(`histories: ${done} of ${inAll} cells of this seed; go on with --seed ${seed} --skip ${done}`)
+if (done < inAll)
+  console.log(`histories: ${done} of ${inAll} cells of this seed; go on with --seed ${seed} --skip ${done}`)
 console.log(
   `histories: staleness seen by other processes after an ack, median of medians ${(medians[Math.floor(medians.length / 2)] ?? 0).toFixed(1)} ms`,
 )

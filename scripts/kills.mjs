@@ -1,5 +1,5 @@
-// `npm run kills`: kills writers behind a journal or a stream, and the server that keeps the stream, for so long or so often, and says what the source has lost. The long form of what
-// the tests do.
+// `npm run kills`: kills writers behind a journal or a stream, and the server that keeps the stream, for so long or so
+// often, and says what the source has lost. The long form of what the tests do.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
@@ -22,7 +22,8 @@ function refuse(message) {
 function options() {
   const text = /** @type {const} */ ({ type: 'string' })
   try {
-    return parseArgs({ options: { minutes: text, kills: text, only: text, help: { type: 'boolean', short: 'h' } } }).values
+    return parseArgs({ options: { minutes: text, kills: text, only: text, help: { type: 'boolean', short: 'h' } } })
+      .values
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error))
   }
@@ -35,7 +36,8 @@ if (given.help) {
 }
 if (given.minutes !== undefined && given.kills !== undefined) refuse('--minutes or --kills: give one of them')
 const minutes = Number(given.minutes ?? 10)
-if (!(minutes > 0 && minutes <= 10_000)) refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number above 0`)
+if (!(minutes > 0 && minutes <= 10_000))
+  refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number above 0`)
 const wanted = given.kills === undefined ? undefined : Number(given.kills)
 if (wanted !== undefined && !(Number.isSafeInteger(wanted) && wanted > 0))
   refuse(`--kills: ${JSON.stringify(given.kills)} is not allowed: give a whole number above 0`)
@@ -60,14 +62,17 @@ let isStopped = false
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => {
     isStopped = true
-    console.log('kills: stopping: what was acknowledged until now is drained and judged; a second signal ends it at once')
+    console.log(
+      'kills: stopping: what was acknowledged until now is drained and judged; a second signal ends it at once',
+    )
   })
 
 let failed = durabilities.length === 0
 for (const [at, durability] of durabilities.entries()) {
   if (isStopped) break
   const forMs = (end - performance.now()) / (durabilities.length - at)
-  const howLong = wanted === undefined ? `for ${Math.max(0, forMs / 60_000).toFixed(1)} minutes` : `until ${wanted} are killed`
+  const howLong =
+    wanted === undefined ? `for ${Math.max(0, forMs / 60_000).toFixed(1)} minutes` : `until ${wanted} are killed`
   console.log(`kills: two writers at a time over a ${durability}, ${howLong}, then one process drains it`)
   const { kills, acked, lost, disordered, more } = await judged(durability, goingOn(performance.now() + forMs))
   console.log(

@@ -1,5 +1,6 @@
-// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, soaks of the memory
-// tier and of the HTTP cache, kills, histories under faults; the same tests on the other Nodes; and the docs site.
+// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of
+// the simulator, soaks of the memory tier and of the HTTP cache, kills, histories under faults; the same tests on the
+// other Nodes; and the docs site.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { bringNode, OTHER_NODES } from './other-nodes.mjs'
@@ -22,7 +23,9 @@ function refuse(message) {
 
 function options() {
   try {
-    return parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean', short: 'h' } } }).values
+    return parseArgs({
+      options: { minutes: { type: 'string' }, seed: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    }).values
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error))
   }
@@ -34,9 +37,11 @@ if (given.help) {
   process.exit(0)
 }
 const minutes = Number(given.minutes ?? 60)
-if (!(minutes >= 5 && minutes <= 10_000)) refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number from 5`)
+if (!(minutes >= 5 && minutes <= 10_000))
+  refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number from 5`)
 const seed = Number(given.seed ?? Date.now() % 1_000_000)
-if (!Number.isSafeInteger(seed) || seed < 0) refuse(`--seed: ${JSON.stringify(given.seed)} is not allowed: give a whole number from 0`)
+if (!Number.isSafeInteger(seed) || seed < 0)
+  refuse(`--seed: ${JSON.stringify(given.seed)} is not allowed: give a whole number from 0`)
 
 const end = performance.now() + minutes * 60_000
 checkNode()
@@ -98,19 +103,24 @@ const stages = [
     work: (share) =>
       whileTime(share, [
         { name: 'simulated', work: () => tests([`${RACES}/simulated`], { MILLPOND_RACES: '3' }) },
-        { name: 'exhaustive, one departure further', work: () => tests([`${RACES}/exhaustive`], { MILLPOND_RACES: '2' }) },
+        {
+          name: 'exhaustive, one departure further',
+          work: () => tests([`${RACES}/exhaustive`], { MILLPOND_RACES: '2' }),
+        },
       ]),
   },
   {
     name: 'soak of the memory tier',
     share: 0.1,
-    work: (share) => tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
+    work: (share) =>
+      tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
   },
   {
     name: 'soaks of the HTTP cache and the proxy',
     share: 0.1,
     // One after the other, and each for its minutes.
-    work: (share) => tests(['packages/millpond/test/http/soak', 'packages/proxy/test/soak'], { HTTP_SOAK_MINUTES: String(share / 2) }),
+    work: (share) =>
+      tests(['packages/millpond/test/http/soak', 'packages/proxy/test/soak'], { HTTP_SOAK_MINUTES: String(share / 2) }),
   },
   {
     name: 'whole figures',
@@ -139,7 +149,10 @@ const stages = [
     work: (share) =>
       whileTime(
         share,
-        ['file-crash', 'sqlite-processes'].map((name) => ({ name, work: () => tests([`packages/millpond/test/tiers/${name}`], {}) })),
+        ['file-crash', 'sqlite-processes'].map((name) => ({
+          name,
+          work: () => tests([`packages/millpond/test/tiers/${name}`], {}),
+        })),
       ),
   },
   { name: 'kills of writers', share: 0.1, work: (share) => script('kills.mjs', share) },
@@ -154,20 +167,32 @@ const stages = [
     work: (share) =>
       whileTime(
         share,
-        [...ON_OTHERS, 'packages/control/test', 'packages/cli/test', 'packages/proxy/test', 'packages/cdn/test', 'apps/deals/test'].flatMap(
-          (room) => OTHER_NODES.map((version) => ({ name: `Node ${version}: ${room}`, work: () => onNode(version, room) })),
+        [
+          ...ON_OTHERS,
+          'packages/control/test',
+          'packages/cli/test',
+          'packages/proxy/test',
+          'packages/cdn/test',
+          'apps/deals/test',
+        ].flatMap((room) =>
+          OTHER_NODES.map((version) => ({ name: `Node ${version}: ${room}`, work: () => onNode(version, room) })),
         ),
       ),
   },
   // A minute, and the packages of VitePress.
   { name: 'the docs site', share: 0.03, work: () => run(process.execPath, ['scripts/docs.mjs', '--check']) },
   // It takes what Next takes to build.
-  { name: 'an application of Next', share: 0.05, work: () => run(process.execPath, ['packages/millpond/test/next-app/play.mjs']) },
+  {
+    name: 'an application of Next',
+    share: 0.05,
+    work: () => run(process.execPath, ['packages/millpond/test/next-app/play.mjs']),
+  },
   { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
 /** @param {string} file @param {number} share @param {string[]} args */
-const script = (file, share, ...args) => run(process.execPath, [`scripts/${file}`, '--minutes', share.toFixed(2), ...args])
+const script = (file, share, ...args) =>
+  run(process.execPath, [`scripts/${file}`, '--minutes', share.toFixed(2), ...args])
 
 /** @param {string} version @param {string} room */
 function onNode(version, room) {
@@ -180,15 +205,19 @@ function onNode(version, room) {
 }
 
 /**
- * Each in turn, over and over, from one that the seed draws; none begins that would not be done in the minutes given if it took as long as the longest
- * before it. One always runs.
+ * Each in turn, over and over, from one that the seed draws; none begins that would not be done in the minutes given if
+ * it took as long as the longest before it. One always runs.
  * @param {number} share @param {readonly Piece[]} pieces
  */
 function whileTime(share, pieces) {
   const until = performance.now() + share * 60_000
   const begun = new Set()
   let longest = 0
-  for (let at = seed % pieces.length; begun.size === 0 || performance.now() + longest < until; at = (at + 1) % pieces.length) {
+  for (
+    let at = seed % pieces.length;
+    begun.size === 0 || performance.now() + longest < until;
+    at = (at + 1) % pieces.length
+  ) {
     const piece = pieces[at]
     if (piece === undefined) break
     const begin = performance.now()

@@ -1,5 +1,5 @@
-// The order of the suites: those that take longest begin first, so that none of them is left running alone at the end. Vitest orders by what it remembers, and
-// in a fresh clone by size, which says little about time.
+// The order of the suites: those that take longest begin first, so that none of them is left running alone at the end.
+// Vitest orders by what it remembers, and in a fresh clone by size, which says little about time.
 // @ts-check
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -75,14 +75,16 @@ const placeOf = (path) => {
 }
 
 /** @param {readonly string[]} paths @returns {number[]} their places in the new order; equals stay as they are */
-export const longestFirst = (paths) => paths.map((_, at) => at).sort((a, b) => placeOf(paths[a] ?? '') - placeOf(paths[b] ?? '') || a - b)
+export const longestFirst = (paths) =>
+  paths.map((_, at) => at).sort((a, b) => placeOf(paths[a] ?? '') - placeOf(paths[b] ?? '') || a - b)
 
 export default class extends BaseSequencer {
   /** @override @param {Parameters<BaseSequencer['sort']>[0]} files */
   async sort(files) {
     const sorted = await super.sort(files)
     const ordered = longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
-    // Between two suites that share a process none of another project may stand: the process would end, and the library be loaded anew.
+    // Between two suites that share a process none of another project may stand: the process would end, and the library
+    // be loaded anew.
     const projects = [...new Set(ordered.map(({ project }) => project))].sort(
       (a, b) => Number(b.config.isolate === false) - Number(a.config.isolate === false),
     )

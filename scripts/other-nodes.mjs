@@ -1,4 +1,5 @@
-// The other Nodes that Millpond promises to run on, by the npm package `node`, each installed once into the cache folder.
+// The other Nodes that Millpond promises to run on, by the npm package `node`, each installed once into the cache
+// folder.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,7 +7,9 @@ import { join } from 'node:path'
 import { npmCommand, root } from './prepare.mjs'
 
 /** The last of each line that is kept up, but for the one that this runs on. Raise them with the tools. */
-export const OTHER_NODES = ['22.23.3', '24.21.0'].filter((one) => one.split('.')[0] !== process.versions.node.split('.')[0])
+export const OTHER_NODES = ['22.23.3', '24.21.0'].filter(
+  (one) => one.split('.')[0] !== process.versions.node.split('.')[0],
+)
 
 /** @param {string} version @returns {string} its program @throws Error where npm brings none */
 export function bringNode(version) {
@@ -17,7 +20,14 @@ export function bringNode(version) {
   const draft = mkdtempSync(join(root, '.cache', 'node-'))
   // A project of its own, so that npm does not take this one's.
   writeFileSync(join(draft, 'package.json'), '{ "private": true }\n')
-  const [file, args] = npmCommand(['install', `node@${version}`, '--no-audit', '--no-fund', '--no-save', '--loglevel=error'])
+  const [file, args] = npmCommand([
+    'install',
+    `node@${version}`,
+    '--no-audit',
+    '--no-fund',
+    '--no-save',
+    '--loglevel=error',
+  ])
   const { status, stderr } = spawnSync(file, args, { cwd: draft, encoding: 'utf8' })
   if (status !== 0) {
     rmSync(draft, { recursive: true, force: true })

@@ -1,4 +1,5 @@
-// What every command needs first: the right Node, the packages of the lock file, the built output. Plain Node, no dependency.
+// What every command needs first: the right Node, the packages of the lock file, the built output. Plain Node, no
+// dependency.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -13,13 +14,18 @@ const LOWEST = { major: 20, minor: 19 }
 export function checkNode(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > LOWEST.major || (major === LOWEST.major && minor >= LOWEST.minor)) return
-  fail(`Millpond needs Node ${LOWEST.major}.${LOWEST.minor} or newer, and this is Node ${version}. Get one at https://nodejs.org`)
+  fail(
+    `Millpond needs Node ${LOWEST.major}.${LOWEST.minor} or newer, and this is Node ${version}. Get one at https://nodejs.org`,
+  )
 }
 
 /** `npm ci`, unless what is installed is what the lock file asks for; false when it failed. */
 export function install() {
   return (
-    isInstalled() || step('installing packages (npm ci)', () => npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']))
+    isInstalled() ||
+    step('installing packages (npm ci)', () =>
+      npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
+    )
   )
 }
 
@@ -30,15 +36,18 @@ export const npmIn = (folder) =>
     npm(['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']),
   )
 
-/** npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there. */
+/**
+ * npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there.
+ */
 function isInstalled(folder = root) {
   const asked = packages(join(folder, 'package-lock.json'))
   const there = packages(join(folder, 'node_modules', '.package-lock.json'))
   if (!asked || !there) return false
   const same = (/** @type {string} */ path) => there[path]?.version === asked[path]?.version
   return (
-    Object.keys(asked).every((path) => !path.includes('node_modules/') || (path in there ? same(path) : asked[path]?.optional === true)) &&
-    Object.keys(there).every((path) => path in asked)
+    Object.keys(asked).every(
+      (path) => !path.includes('node_modules/') || (path in there ? same(path) : asked[path]?.optional === true),
+    ) && Object.keys(there).every((path) => path in asked)
   )
 }
 
@@ -47,15 +56,23 @@ function packages(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
 
-/** Compiles what changed, by the compiler in machine code (`typescript` has the API that TypeDoc and some tests use); false when it failed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
+/**
+ * Compiles what changed, by the compiler in machine code (`typescript` has the API that TypeDoc and some tests use);
+ * false when it failed.
+ * @param {string[]} [projects] folders with a tsconfig.json; all when absent
+ */
 export function build(projects = references()) {
   // The compiler trusts its notes and would not see that the output was removed.
   for (const project of references()) {
     if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
   }
-  const compiled = step('building (tsc -b)', () => run(process.execPath, [tool('typescript-native', 'tsc'), '-b', ...projects]))
+  const compiled = step('building (tsc -b)', () =>
+    run(process.execPath, [tool('typescript-native', 'tsc'), '-b', ...projects]),
+  )
   if (!compiled || !projects.some((project) => PAGE_OF.includes(project))) return compiled
-  return step('building the dashboard (vite)', () => run(process.execPath, [join(root, 'packages', 'dashboard', 'build.mjs')]))
+  return step('building the dashboard (vite)', () =>
+    run(process.execPath, [join(root, 'packages', 'dashboard', 'build.mjs')]),
+  )
 }
 
 /** Who serves the dashboard's page: a build of these needs it. */
@@ -63,9 +80,15 @@ const PAGE_OF = ['packages/dashboard', 'apps/deals']
 
 /** @returns {string[]} */
 const references = () =>
-  JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')).references.map((/** @type {{ path: string }} */ { path }) => path)
+  JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')).references.map(
+    (/** @type {{ path: string }} */ { path }) => path,
+  )
 
-/** The script behind a package's command, run by this very Node: works where `npx` and shells do not. @param {string} name @param {string} [command] */
+/**
+ * The script behind a package's command, run by this very Node: works where `npx` and shells do not.
+ * @param {string} name
+ * @param {string} [command]
+ */
 export function tool(name, command = name) {
   const folder = join(root, 'node_modules', name)
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))

@@ -1,5 +1,5 @@
-// Where tests lay their files: in memory, where the machine has a place for that and room to spare. What a disk of its own takes to sync is waited for by
-// nobody then, and no deadline of 250 ms is missed for it.
+// Where tests lay their files: in memory, where the machine has a place for that and room to spare. What a disk of its
+// own takes to sync is waited for by nobody then, and no deadline of 250 ms is missed for it.
 // @ts-check
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
@@ -11,8 +11,8 @@ const PREFIX = 'millpond-run-'
 const LEAST = { room: 2 * 2 ** 30, spare: 6 * 2 ** 30 }
 
 /**
- * The folder of this run, which is `TMPDIR` from now on, or undefined: there is no such place, it is small (as in many containers), nothing can be run from it,
- * or somebody has chosen another.
+ * The folder of this run, which is `TMPDIR` from now on, or undefined: there is no such place, it is small (as in many
+ * containers), nothing can be run from it, or somebody has chosen another.
  * @param {NodeJS.ProcessEnv} env
  */
 export function layInMemory(there = MEMORY, env = process.env, least = LEAST) {

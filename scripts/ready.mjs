@@ -1,4 +1,5 @@
-// `npm run ready`: what has to be so before anything is published: one version, its changes, where the code is, the API as it was looked at, packages as users get them, and what they bring along.
+// `npm run ready`: what has to be so before anything is published: one version, its changes, where the code is, the API
+// as it was looked at, packages as users get them, and what they bring along.
 // @ts-check
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -15,25 +16,43 @@ const USAGE = `npm run ready
  *   publishConfig?: { access?: string, provenance?: boolean }, scripts?: Record<string, string>, dependencies?: Record<string, string>, peerDependencies?: Record<string, string> }} Manifest
  */
 
-/** What is wrong, a line each. @param {readonly (readonly [folder: string, Manifest])[]} packages @param {string} changes of CHANGELOG.md */
+/**
+ * What is wrong, a line each.
+ * @param {readonly (readonly [folder: string, Manifest])[]} packages
+ * @param {string} changes of CHANGELOG.md
+ */
 export function faultsOf(packages, changes) {
   const versions = new Map(packages.map(([, { name, version }]) => [name, version]))
   const [version = ''] = versions.values()
   const faults = packages.flatMap(([folder, one]) => {
     const of = /** @param {string} what */ (what) => `${folder}/package.json: ${what}`
-    const others = Object.entries({ ...one.peerDependencies, ...one.dependencies }).filter(([name]) => versions.has(name))
+    const others = Object.entries({ ...one.peerDependencies, ...one.dependencies }).filter(([name]) =>
+      versions.has(name),
+    )
     return [
       ...(one.private ? [of('is private, so it cannot be published')] : []),
-      ...(one.version === version ? [] : [of(`has the version ${one.version}, and others have ${version}: they are released together`)]),
-      ...others.filter(([, asked]) => asked !== version).map(([name, asked]) => of(`asks for ${name} ${asked}, which is ${version} here`)),
+      ...(one.version === version
+        ? []
+        : [of(`has the version ${one.version}, and others have ${version}: they are released together`)]),
+      ...others
+        .filter(([, asked]) => asked !== version)
+        .map(([name, asked]) => of(`asks for ${name} ${asked}, which is ${version} here`)),
       ...(one.publishConfig?.access === 'public' && one.publishConfig.provenance === true
         ? []
-        : [of('publishConfig is { "access": "public", "provenance": true }, so that the registry says where a package was built')]),
+        : [
+            of(
+              'publishConfig is { "access": "public", "provenance": true }, so that the registry says where a package was built',
+            ),
+          ]),
       ...(one.repository?.url && one.repository.directory === folder
         ? []
         : [of(`repository has no url, or not the directory "${folder}": provenance is checked against it`)]),
-      ...['license', 'description', 'homepage', 'bugs'].filter((name) => !Reflect.get(one, name)).map((name) => of(`has no ${name}`)),
-      ...['preinstall', 'install', 'postinstall'].filter((name) => one.scripts?.[name]).map((name) => of(`runs ${name} at its users'`)),
+      ...['license', 'description', 'homepage', 'bugs']
+        .filter((name) => !Reflect.get(one, name))
+        .map((name) => of(`has no ${name}`)),
+      ...['preinstall', 'install', 'postinstall']
+        .filter((name) => one.scripts?.[name])
+        .map((name) => of(`runs ${name} at its users'`)),
     ]
   })
   if (!new RegExp(`^## ${version.replaceAll('.', '\\.')} \\(\\d{4}-\\d{2}-\\d{2}\\)$`, 'm').test(changes))
@@ -46,7 +65,15 @@ export function faultsOf(packages, changes) {
 /** @param {string} tarball @param {readonly string[]} more of attw */
 const check = (tarball, more = []) =>
   run(process.execPath, [tool('publint'), 'run', tarball, '--strict']) &&
-  run(process.execPath, [tool('@arethetypeswrong/cli', 'attw'), tarball, '--profile', 'esm-only', '--format', 'ascii', ...more])
+  run(process.execPath, [
+    tool('@arethetypeswrong/cli', 'attw'),
+    tarball,
+    '--profile',
+    'esm-only',
+    '--format',
+    'ascii',
+    ...more,
+  ])
 
 function main() {
   const args = process.argv.slice(2)
@@ -60,7 +87,10 @@ function main() {
   if (!install() || !build()) process.exit(1)
   const folders = readdirSync(join(root, 'packages')).map((one) => `packages/${one}`)
   /** @type {[string, Manifest][]} */
-  const packages = folders.map((folder) => [folder, JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))])
+  const packages = folders.map((folder) => [
+    folder,
+    JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')),
+  ])
   const faults = faultsOf(packages, readFileSync(join(root, 'CHANGELOG.md'), 'utf8'))
   const script = (/** @type {string} */ name, /** @type {string[]} */ ...more) =>
     run(process.execPath, [join(root, 'scripts', name), ...more])
@@ -68,8 +98,15 @@ function main() {
   const tarballs = join(root, '.cache', 'ready')
   rmSync(tarballs, { recursive: true, force: true })
   mkdirSync(tarballs, { recursive: true })
-  const [npm, npmArgs] = npmCommand(['pack', ...folders.flatMap((one) => ['--workspace', one]), '--pack-destination', tarballs, '--silent'])
-  if (spawnSync(npm, npmArgs, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) faults.push('packing failed')
+  const [npm, npmArgs] = npmCommand([
+    'pack',
+    ...folders.flatMap((one) => ['--workspace', one]),
+    '--pack-destination',
+    tarballs,
+    '--silent',
+  ])
+  if (spawnSync(npm, npmArgs, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
+    faults.push('packing failed')
   for (const tarball of readdirSync(tarballs)) {
     // A style sheet has no types.
     const more = tarball.includes('dashboard') ? ['--exclude-entrypoints', 'style.css'] : []

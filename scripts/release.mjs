@@ -1,5 +1,7 @@
-// `npm run release`: which version comes next, by the changesets that lie in .changeset; raises it in every package, and publishes what `npm run ready` has packed. All packages have one
-// version: changesets' own command would make 1.0.0 of any change, since packages that ask for each other's exact version as a peer are broken by whatever raises it.
+// `npm run release`: which version comes next, by the changesets that lie in .changeset; raises it in every package,
+// and publishes what `npm run ready` has packed. All packages have one version: changesets' own command would make
+// 1.0.0 of any change, since packages that ask for each other's exact version as a peer are broken by whatever raises
+// it.
 // @ts-check
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +19,8 @@ const SIZES = /** @type {const} */ (['patch', 'minor', 'major'])
 
 /**
  * What a changeset says: the packages and how much they change, and a line for people.
- * @param {string} file @param {string} text @param {readonly string[]} names of the packages @returns {Size} the largest
+ * @param {string} file @param {string} text @param {readonly string[]} names of the packages @returns {Size} the
+ * largest
  */
 export function sizeOf(file, text, names) {
   const [, head, words = ''] = /^---\n([\s\S]*?)^---\n([\s\S]*)$/m.exec(text.replaceAll('\r\n', '\n')) ?? []
@@ -45,23 +48,42 @@ export function raised(version, size) {
   return size === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`
 }
 
-/** Nobody has what has no section of its own among the changes. @param {string} changes of CHANGELOG.md @param {string} version */
+/**
+ * Nobody has what has no section of its own among the changes.
+ * @param {string} changes of CHANGELOG.md
+ * @param {string} version
+ */
 const isReleased = (changes, version) => new RegExp(`^## ${version.replaceAll('.', '\\.')} \\(`, 'm').test(changes)
 
-/** @param {string} changes @param {string} version @param {readonly Size[]} sizes @returns {string | undefined} undefined: nothing to release */
+/**
+ * @param {string} changes
+ * @param {string} version
+ * @param {readonly Size[]} sizes
+ * @returns {string | undefined} undefined: nothing to release
+ */
 export function nextVersion(changes, version, sizes) {
   if (!isReleased(changes, version)) return version
   const [largest] = [...sizes].sort((a, b) => SIZES.indexOf(b) - SIZES.indexOf(a))
   return largest === undefined ? undefined : raised(version, largest)
 }
 
-/** The text of a manifest with another version, also where it asks for its siblings. @param {string} text @param {readonly string[]} names @param {string} from @param {string} to */
+/**
+ * The text of a manifest with another version, also where it asks for its siblings.
+ * @param {string} text
+ * @param {readonly string[]} names
+ * @param {string} from
+ * @param {string} to
+ */
 export function withVersion(text, names, from, to) {
-  return text.replace(new RegExp(`"(version|${names.join('|')})": "${from.replaceAll('.', '\\.')}"`, 'g'), `"$1": "${to}"`)
+  return text.replace(
+    new RegExp(`"(version|${names.join('|')})": "${from.replaceAll('.', '\\.')}"`, 'g'),
+    `"$1": "${to}"`,
+  )
 }
 
 /** @param {string} changes @param {string} version @param {string} day */
-export const withSection = (changes, version, day) => changes.replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${day})`)
+export const withSection = (changes, version, day) =>
+  changes.replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${day})`)
 
 function state() {
   const folders = readdirSync(join(root, 'packages')).map((one) => `packages/${one}`)

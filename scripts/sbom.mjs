@@ -1,4 +1,5 @@
-// `npm run sbom`: what each published package brings along, as CycloneDX 1.6, from the lock file alone; into `.cache/sbom`, or the folder that is named.
+// `npm run sbom`: what each published package brings along, as CycloneDX 1.6, from the lock file alone; into
+// `.cache/sbom`, or the folder that is named.
 // @ts-check
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,7 +18,8 @@ const USAGE = `npm run sbom -- [FOLDER]
 
 /**
  * Optional packages of all platforms are in it; peers are the user's own choice, and are not.
- * @param {Record<string, Locked>} packages of the lock file @param {string} folder such as `packages/millpond` @param {string} name
+ * @param {Record<string, Locked>} packages of the lock file @param {string} folder such as `packages/millpond` @param
+ * {string} name
  */
 export function sbomOf(packages, folder, name) {
   /** @type {Map<string, string[]>} */
@@ -46,7 +48,13 @@ export function sbomOf(packages, folder, name) {
   }
 }
 
-/** Looks for the name where Node would, from the inside out. @param {Record<string, Locked>} packages @param {string} from @param {string} name @returns {string} */
+/**
+ * Looks for the name where Node would, from the inside out.
+ * @param {Record<string, Locked>} packages
+ * @param {string} from
+ * @param {string} name
+ * @returns {string}
+ */
 function placeOf(packages, from, name) {
   for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
     const path = `${at === '' ? '' : `${at}/`}node_modules/${name}`
@@ -58,7 +66,9 @@ function placeOf(packages, from, name) {
 
 /** @param {Record<string, Locked>} packages @param {string} path */
 const nameOf = (packages, path) =>
-  path.includes('node_modules/') ? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length) : nameOfWorkspace(packages, path)
+  path.includes('node_modules/')
+    ? path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+    : nameOfWorkspace(packages, path)
 
 /** @param {Record<string, Locked>} packages @param {string} folder */
 function nameOfWorkspace(packages, folder) {
@@ -83,7 +93,9 @@ function component(packages, path, name, type) {
     version,
     purl,
     ...(license !== undefined && { licenses: [{ expression: license }] }),
-    ...(hash !== '' && { hashes: [{ alg: algorithm.replace('sha', 'SHA-'), content: Buffer.from(hash, 'base64').toString('hex') }] }),
+    ...(hash !== '' && {
+      hashes: [{ alg: algorithm.replace('sha', 'SHA-'), content: Buffer.from(hash, 'base64').toString('hex') }],
+    }),
   }
 }
 
@@ -94,7 +106,9 @@ export function broughtAlong() {
   const own = new Set(readdirSync(join(root, 'packages')).map((one) => `packages/${one}`))
   const all = [...own].flatMap((folder) => sbomOf(packages, folder, folder).components)
   const ours = new Set([...own].map((folder) => nameOfWorkspace(packages, folder)))
-  return [...new Map(all.map(({ purl, name, version }) => [purl, { name, version }])).values()].filter(({ name }) => !ours.has(name))
+  return [...new Map(all.map(({ purl, name, version }) => [purl, { name, version }])).values()].filter(
+    ({ name }) => !ours.has(name),
+  )
 }
 
 function write() {

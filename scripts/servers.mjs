@@ -1,7 +1,18 @@
-// Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and starts nothing.
+// Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and
+// starts nothing.
 // @ts-check
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -108,13 +119,18 @@ export const sought = {
   },
 }
 
-/** Of the servers that are wanted these alone, for a command that needs no more. @param {readonly string[]} names @returns {typeof wanted} */
+/**
+ * Of the servers that are wanted these alone, for a command that needs no more.
+ * @param {readonly string[]} names
+ * @returns {typeof wanted}
+ */
 export const only = (names) => Object.fromEntries(Object.entries(wanted).filter(([name]) => names.includes(name)))
 
 /**
  * Finds or fetches every server and writes down where it is.
  * @param {{ say?: (line: string) => void, fetch?: boolean, which?: typeof wanted }} [options]
- * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is missing has no entry
+ * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is
+ * missing has no entry
  */
 export function bringServers({ say = console.log, fetch = true, which = { ...wanted, ...sought } } = {}) {
   const known = recorded()
@@ -164,7 +180,12 @@ export const missing = (found, which = wanted) => Object.entries(which).filter((
 
 /** @param {(typeof wanted)[string]} server @returns {ReturnType<typeof probe>} */
 function onPath(server) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...(server.folders?.() ?? []), '/usr/sbin', '/usr/local/sbin']
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    ...(server.folders?.() ?? []),
+    '/usr/sbin',
+    '/usr/local/sbin',
+  ]
   for (const folder of folders.filter(Boolean)) {
     const found = probe(server, join(folder, server.program))
     if (found) return found
@@ -179,11 +200,20 @@ function unpacked(name, server) {
   return path === undefined ? undefined : probe(server, path, libraryFolders(place).join(':') || undefined)
 }
 
-/** What the program says of itself; undefined when it does not run or is too old. @param {(typeof wanted)[string]} server @param {string} path @param {string} [libraries] */
+/**
+ * What the program says of itself; undefined when it does not run or is too old.
+ * @param {(typeof wanted)[string]} server
+ * @param {string} path
+ * @param {string} [libraries]
+ */
 function probe(server, path, libraries) {
   if (!existsSync(path)) return undefined
   if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return undefined
-  const run = spawnSync(path, [server.ask ?? '--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
+  const run = spawnSync(path, [server.ask ?? '--version'], {
+    encoding: 'utf8',
+    env: withLibraries(libraries),
+    timeout: 10_000,
+  })
   const version = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n')[0] ?? ''
   if (run.status !== (server.code ?? 0) || !server.versions.test(version)) return undefined
   return { path, version, ...(libraries === undefined ? {} : { libraries }) }
@@ -200,8 +230,8 @@ const debian = () => process.platform === 'linux' && runs('apt-get') && runs('dp
 const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
 
 /**
- * Downloads the packages, then those of the libraries that the program still misses, and puts the whole in place by one rename,
- * so that two runs at a time or a run cut short leave nothing half done.
+ * Downloads the packages, then those of the libraries that the program still misses, and puts the whole in place by one
+ * rename, so that two runs at a time or a run cut short leave nothing half done.
  * @param {string} name @param {(typeof wanted)[string]} server
  */
 function download(name, server) {
@@ -225,7 +255,8 @@ function download(name, server) {
       const lacking = [...new Set(programs.flatMap((one) => missingLibraries(one, libraryFolders(place))))]
       if (lacking.length === 0) break
       const further = dependencies(server.packages).filter((one) => !brought.includes(one))
-      if (further.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
+      if (further.length === 0)
+        throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
       const owners = further.filter((one) => lacking.some((library) => ownsLibrary(one, library)))
       // Where names no longer tell, everything that it depends on: slow, and right.
       const next = owners.length > 0 ? owners : further
@@ -260,10 +291,13 @@ function fetchAndUnpack(packages, draft, place) {
 }
 
 /** @param {string[]} args @param {string} cwd */
-const aptGet = (args, cwd) => execFileSync('apt-get', [...args, ...ownLists()], { cwd, stdio: 'pipe', timeout: 240_000 })
+const aptGet = (args, cwd) =>
+  execFileSync('apt-get', [...args, ...ownLists()], { cwd, stdio: 'pipe', timeout: 240_000 })
 const ownLists = () => [
   ...['-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=2', '-o', 'Debug::NoLocking=1'],
-  ...(existsSync(lists) ? ['-o', `Dir::State::lists=${join(lists, 'lists')}`, '-o', `Dir::Cache=${join(lists, 'archives')}`] : []),
+  ...(existsSync(lists)
+    ? ['-o', `Dir::State::lists=${join(lists, 'lists')}`, '-o', `Dir::Cache=${join(lists, 'archives')}`]
+    : []),
 ]
 
 /** Shared libraries that neither the system nor the folders have. @param {string} path @param {string[]} folders */
@@ -272,7 +306,10 @@ function missingLibraries(path, folders) {
   return [...(listed.stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)].map((match) => match[1] ?? '')
 }
 
-/** Library packages that the packages need, however far removed, but for what the system has itself. @param {string[]} packages */
+/**
+ * Library packages that the packages need, however far removed, but for what the system has itself.
+ * @param {string[]} packages
+ */
 function dependencies(packages) {
   const args = [
     'depends',
@@ -289,12 +326,18 @@ function dependencies(packages) {
     maxBuffer: 1 << 26,
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const installed = new Set(spawnSync('dpkg-query', ['-W', '-f', `\${Package}\\n`], { encoding: 'utf8' }).stdout.split('\n'))
+  const installed = new Set(
+    spawnSync('dpkg-query', ['-W', '-f', `\${Package}\\n`], { encoding: 'utf8' }).stdout.split('\n'),
+  )
   const needed = new Set([...text.matchAll(/Depends: (lib[^\s<>:]+)/g)].map((match) => match[1] ?? ''))
   return [...needed].filter((one) => !installed.has(one))
 }
 
-/** Debian names a library's package after its soname: libevent-2.1.so.7 is in libevent-2.1-7. @param {string} owner @param {string} library */
+/**
+ * Debian names a library's package after its soname: libevent-2.1.so.7 is in libevent-2.1-7.
+ * @param {string} owner
+ * @param {string} library
+ */
 export function ownsLibrary(owner, library) {
   const [, name = '', number = ''] = /^(.+)\.so\.(\d+)/.exec(library) ?? []
   const stem = name.toLowerCase().replaceAll('_', '-')
@@ -314,7 +357,11 @@ const ODD = {
   libicudata: (number) => [`libicu${number}`],
 }
 
-/** Where the dynamic linker finds what was unpacked; a library may keep its parts in a folder of its own below (`pulseaudio`). @param {string} place */
+/**
+ * Where the dynamic linker finds what was unpacked; a library may keep its parts in a folder of its own below
+ * (`pulseaudio`).
+ * @param {string} place
+ */
 function libraryFolders(place) {
   const folders = ['usr/lib', 'lib'].flatMap((one) => {
     const folder = join(place, one)
@@ -329,7 +376,9 @@ function libraryFolders(place) {
 /** @param {string} place @param {string} program */
 function findProgram(place, program) {
   // What Debian puts into usr/bin of chromium is a script that knows one place only.
-  const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin', 'node_modules/node/bin'].map((folder) => join(place, folder))
+  const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin', 'node_modules/node/bin'].map((folder) =>
+    join(place, folder),
+  )
   return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders]
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path))

@@ -1,5 +1,8 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:observer`, `npm run bench:page`, `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`, `npm run bench:growing`: installs and builds what is
-// missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run
+// bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:observer`, `npm run bench:page`,
+// `npm run bench:images`, `npm run bench:ring`, `npm run bench:doors`, `npm run bench:growing`: installs and builds
+// what is missing, then runs the program in this very process, so that signals, exit code, arguments and environment
+// are the program's own.
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,14 +12,24 @@ import { build, checkNode, install, root } from './prepare.mjs'
 /** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, others?: string[], entry: string, help?: string }>} */
 const programs = {
   serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
-  load: { project: 'apps/deals', others: ['bench'], entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
+  load: {
+    project: 'apps/deals',
+    others: ['bench'],
+    entry: 'apps/deals/dist/load.js',
+    help: 'apps/deals/src/load/options.ts',
+  },
   memory: { project: 'apps/deals', entry: 'apps/deals/dist/memory.js', help: 'apps/deals/src/memory.ts' },
   bench: { project: 'bench', entry: 'bench/dist/main.js', help: 'bench/src/main.ts' },
   insight: { project: 'bench', entry: 'bench/dist/insight.js', help: 'bench/src/insight.ts' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js', help: 'bench/src/hit-ratio.ts' },
   consistency: { project: 'bench', entry: 'bench/dist/consistency.js', help: 'bench/src/consistency.ts' },
   'bench-page': { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/page.js', help: 'bench/src/page.ts' },
-  observer: { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/observer.js', help: 'bench/src/observer.ts' },
+  observer: {
+    project: 'bench',
+    others: ['apps/deals'],
+    entry: 'bench/dist/observer.js',
+    help: 'bench/src/observer.ts',
+  },
   ring: { project: 'bench', entry: 'bench/dist/ring.js', help: 'bench/src/ring.ts' },
   growing: { project: 'bench', entry: 'bench/dist/growing.js', help: 'bench/src/growing.ts' },
   doors: { project: 'bench', entry: 'bench/dist/doors.js', help: 'bench/src/doors.ts' },

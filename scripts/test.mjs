@@ -57,7 +57,10 @@ const stages = [
   ['no known weakness in what users get (audit)', (run) => run(...script('audit.mjs'))],
   ['nothing unused (knip)', (run) => run(...node('knip')('--no-progress'))],
   ['the package as users get it (publint, attw)', checkPackage],
-  ['no machine in the files, nothing public unannounced or without words (house)', (run) => run(...script('check-house.mjs'))],
+  [
+    'no machine in the files, nothing public unannounced or without words (house)',
+    (run) => run(...script('check-house.mjs')),
+  ],
 ]
 
 checkNode()
@@ -96,19 +99,24 @@ function count(name, well, ms) {
 
 /** @returns {never} */
 function stop() {
-  console.error(`millpond: stopped at ${failedChecks.map((name) => `"${name}"`).join(' and ')}; what comes after was not run`)
+  console.error(
+    `millpond: stopped at ${failedChecks.map((name) => `"${name}"`).join(' and ')}; what comes after was not run`,
+  )
   finish()
 }
 
 /** What goes wrong shows where the servers are looked for, afterwards. */
 async function fetchServers() {
-  const child = spawn(process.execPath, [join(root, 'scripts', 'servers.mjs'), '--quiet'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(process.execPath, [join(root, 'scripts', 'servers.mjs'), '--quiet'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
   await once(child, 'close').catch(() => undefined)
 }
 
 function servers() {
   const found = bringServers()
-  for (const [name, reason] of Object.entries(permittedAbsences)) if (!found[name]) console.log(`millpond: no ${name} anywhere: ${reason}`)
+  for (const [name, reason] of Object.entries(permittedAbsences))
+    if (!found[name]) console.log(`millpond: no ${name} anywhere: ${reason}`)
   const lacking = missing(found)
   for (const [, { program, suites, install: how }] of lacking)
     console.log(`millpond: no ${program}, so ${suites} cannot be tested. To have it: ${how}`)
@@ -124,7 +132,10 @@ async function checkPackage(run) {
   const folder = join(root, '.cache', 'pack')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  if (!(await run(...npmCommand(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])))) return false
+  if (
+    !(await run(...npmCommand(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])))
+  )
+    return false
   const { version } = JSON.parse(readFileSync(join(root, 'packages', 'millpond', 'package.json'), 'utf8'))
   const tarball = join(folder, `millpond-${version}.tgz`)
   return (
@@ -140,8 +151,13 @@ function tests() {
   const begin = performance.now()
   // What is covered is counted in sources.
   const onBuild = !filters.some((one) => one.startsWith('--coverage'))
-  const well = run(...node('vitest')('run', ...reporters, ...filters), { ...process.env, MILLPOND_TEST_BUILD: onBuild ? 'yes' : 'no' })
-  console.log(`millpond: tests (vitest): ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+  const well = run(...node('vitest')('run', ...reporters, ...filters), {
+    ...process.env,
+    MILLPOND_TEST_BUILD: onBuild ? 'yes' : 'no',
+  })
+  console.log(
+    `millpond: tests (vitest): ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`,
+  )
   if (!existsSync(report)) {
     console.error('millpond: vitest ended without a report')
     sums.failed += 1

@@ -1,4 +1,5 @@
-// Before any test: the servers are found or fetched, and files of tests have a place that is gone afterwards, once, whoever started the tests.
+// Before any test: the servers are found or fetched, and files of tests have a place that is gone afterwards, once,
+// whoever started the tests.
 // @ts-check
 import { rmSync } from 'node:fs'
 import { layInMemory } from './quick-disk.mjs'
@@ -7,7 +8,9 @@ import { bringServers, missing, wanted } from './servers.mjs'
 export default function setup() {
   const found = bringServers({ fetch: process.env.MILLPOND_FETCH !== 'no' })
   for (const [name] of missing(found))
-    console.log(`servers: no ${name}: ${wanted[name]?.suites} cannot be tested here. To have it: ${wanted[name]?.install}`)
+    console.log(
+      `servers: no ${name}: ${wanted[name]?.suites} cannot be tested here. To have it: ${wanted[name]?.install}`,
+    )
   // Each project asks, and one is given it.
   const folder = layInMemory()
   return () => {

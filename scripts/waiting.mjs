@@ -1,4 +1,5 @@
-// How long this process wanted to run and could not: the one place that says whether a test was judged on a machine with CPU to spare.
+// How long this process wanted to run and could not: the one place that says whether a test was judged on a machine
+// with CPU to spare.
 // @ts-check
 import { readFileSync } from 'node:fs'
 
@@ -30,8 +31,8 @@ function readings() {
 const waitedByScheduler = () => Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6
 
 /**
- * Takes down when the event loop was late for want of a processor; `tick` is to be called every `TICK_MS`. Lag of the process's own making is
- * not excused: it may be the very fault that a test is there to find.
+ * Takes down when the event loop was late for want of a processor; `tick` is to be called every `TICK_MS`. Lag of the
+ * process's own making is not excused: it may be the very fault that a test is there to find.
  * @param {Readings} [source]
  */
 export function watchWaiting({ now, waited } = readings()) {
@@ -56,7 +57,10 @@ export function watchWaiting({ now, waited } = readings()) {
   return {
     now,
     tick,
-    /** Why a test that began at `from` counts as not run, or `undefined` where its times can be judged. @param {number} from */
+    /**
+     * Why a test that began at `from` counts as not run, or `undefined` where its times can be judged.
+     * @param {number} from
+     */
     excuse(from) {
       tick()
       const to = now()

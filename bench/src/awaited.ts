@@ -25,7 +25,10 @@ export type AwaitedRow = (typeof AWAITED_ROWS)[number]
 
 interface AwaitedCache {
   /** Loads many in one call, and sets many: where it can, else they are loaded, or set, side by side. */
-  getOrSetMany?(keys: readonly string[], load: (keys: readonly string[]) => Promise<readonly unknown[]>): Promise<unknown>
+  getOrSetMany?(
+    keys: readonly string[],
+    load: (keys: readonly string[]) => Promise<readonly unknown[]>,
+  ): Promise<unknown>
   setMany?(entries: readonly (readonly [string, unknown])[]): Promise<unknown>
   getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>
   set(key: string, value: unknown): Promise<unknown>
@@ -117,7 +120,10 @@ export const awaitedContenders: readonly AwaitedContender[] = [
         ttl: TTL_MS,
         stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: CAPACITY })) },
       })
-      return { getOrSet: (key, load) => cache.getOrSet({ key, factory: load }), set: (key, value) => cache.set({ key, value }) }
+      return {
+        getOrSet: (key, load) => cache.getOrSet({ key, factory: load }),
+        set: (key, value) => cache.set({ key, value }),
+      }
     },
   },
   {
@@ -165,10 +171,15 @@ export const awaitedContenders: readonly AwaitedContender[] = [
     note: 'a Redis beside it says what has changed, and a set goes there; texts alone, so values are JSON; no getOrSet: get, and set on a miss',
     async make() {
       const server = await startRedisServer()
-      const client = createClient({ url: server.url, RESP: 3, clientSideCache: { ttl: TTL_MS, maxEntries: CAPACITY, evictPolicy: 'LRU' } })
+      const client = createClient({
+        url: server.url,
+        RESP: 3,
+        clientSideCache: { ttl: TTL_MS, maxEntries: CAPACITY, evictPolicy: 'LRU' },
+      })
       client.on('error', () => undefined)
       await client.connect()
-      const set = (key: string, value: unknown): Promise<unknown> => client.set(key, JSON.stringify(value), { PX: TTL_MS })
+      const set = (key: string, value: unknown): Promise<unknown> =>
+        client.set(key, JSON.stringify(value), { PX: TTL_MS })
       return {
         async getOrSet(key, load) {
           const held = await client.get(key)
@@ -235,22 +246,34 @@ async function samplesOf(cache: AwaitedCache): Promise<{ row: AwaitedRow; ns: nu
   for (const [i, key] of keys.entries()) await cache.set(key, `value ${i}`)
   const load = (): Promise<unknown> => Promise.reject(new Error('a hit was expected'))
   const samples: { row: AwaitedRow; ns: number }[] = [
-    { row: 'getOrSet hit prebuilt', ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)) },
-    { row: 'getOrSet hit fresh', ns: await measureAwaited((i) => cache.getOrSet(`user:profile:${1_000_000 + (i % CAPACITY)}`, load)) },
+    {
+      row: 'getOrSet hit prebuilt',
+      ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)),
+    },
+    {
+      row: 'getOrSet hit fresh',
+      ns: await measureAwaited((i) => cache.getOrSet(`user:profile:${1_000_000 + (i % CAPACITY)}`, load)),
+    },
     { row: 'set', ns: await measureAwaited((i) => cache.set(keys[i % CAPACITY] as string, 'another value')) },
   ]
   for (const [i, key] of keys.entries())
     await cache.set(key, { id: i, name: `name ${i}`, roles: ['viewer', 'manager'], address: { city: 'x', zip: i } })
   let next = 2_000_000
   const read = async (): Promise<unknown> => 'a value from the source'
-  samples.push({ row: 'getOrSet hit, object', ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)) })
+  samples.push({
+    row: 'getOrSet hit, object',
+    ns: await measureAwaited((i) => cache.getOrSet(keys[i % CAPACITY] as string, load)),
+  })
   samples.push({ row: 'getOrSet miss', ns: await measureAwaited(() => cache.getOrSet(`user:profile:${next++}`, read)) })
   const fresh = (): string[] => Array.from({ length: MANY }, () => `user:profile:${next++}`)
   const loadAll = (cache.getOrSetMany ?? sideBySide(cache)).bind(cache)
   const setAll = (cache.setMany ?? oneByOne(cache)).bind(cache)
   const readAll = async (missing: readonly string[]): Promise<unknown[]> => missing.map(() => 'a value from the source')
   samples.push({ row: '100 missing, a key', ns: (await measureAwaited(() => loadAll(fresh(), readAll))) / MANY })
-  samples.push({ row: 'set of 100, a key', ns: (await measureAwaited(() => setAll(fresh().map((key) => [key, 'a value'])))) / MANY })
+  samples.push({
+    row: 'set of 100, a key',
+    ns: (await measureAwaited(() => setAll(fresh().map((key) => [key, 'a value'])))) / MANY,
+  })
   return samples
 }
 

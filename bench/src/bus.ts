@@ -1,5 +1,5 @@
-// How soon another connection hears of an invalidation: a stream that is read with BLOCK, or a published hint and a question to the ledger's hash.
-// Usage: node bench/dist/bus.js redis://127.0.0.1:6379 (decision 0005)
+// How soon another connection hears of an invalidation: a stream that is read with BLOCK, or a published hint and a
+// question to the ledger's hash. Usage: node bench/dist/bus.js redis://127.0.0.1:6379 (decision 0005)
 import { Redis } from 'ioredis'
 
 const ROUNDS = 1000
@@ -33,7 +33,9 @@ async function measure(name: string, send: () => Promise<unknown>): Promise<void
   const { user, system } = process.cpuUsage(before)
   delays.sort((a, b) => a - b)
   const at = (share: number): string => (delays[Math.floor(ROUNDS * share)] ?? 0).toFixed(3)
-  process.stdout.write(`${name}: median ${at(0.5)} ms, p99 ${at(0.99)} ms, client CPU ${((user + system) / ROUNDS).toFixed(0)} us\n`)
+  process.stdout.write(
+    `${name}: median ${at(0.5)} ms, p99 ${at(0.99)} ms, client CPU ${((user + system) / ROUNDS).toFixed(0)} us\n`,
+  )
 }
 
 async function readStream(): Promise<void> {

@@ -28,14 +28,22 @@ export async function measureInTurn(plan: Plan, progress: (line: string) => void
   if (plan.bytesAt > 0) {
     progress('bytes')
     for (const name of plan.names) {
-      const answer = await child<Bytes>(['bytes', name, `${plan.bytesAt}`], ['--expose-gc', '--max-old-space-size=4096'])
+      const answer = await child<Bytes>(
+        ['bytes', name, `${plan.bytesAt}`],
+        ['--expose-gc', '--max-old-space-size=4096'],
+      )
       results.bytes.push({ name, size: plan.bytesAt, ...answer })
     }
   }
   return results
 }
 
-export async function measureRound(results: Results, plan: Plan, round: number, progress: (line: string) => void): Promise<void> {
+export async function measureRound(
+  results: Results,
+  plan: Plan,
+  round: number,
+  progress: (line: string) => void,
+): Promise<void> {
   for (const size of plan.sizes) {
     progress(`round ${round + 1}: ${size} entries`)
     // Every second round goes the other way, so that nobody always follows the same neighbour.
@@ -46,7 +54,8 @@ export async function measureRound(results: Results, plan: Plan, round: number, 
     }
   }
   for (const group of ['awaited', 'isolated'] as const)
-    for (const name of plan[group]) for (const { row, ns } of await child<Sample[]>([group, name])) results.add(round, group, name, row, ns)
+    for (const name of plan[group])
+      for (const { row, ns } of await child<Sample[]>([group, name])) results.add(round, group, name, row, ns)
 }
 
 async function child<T>(args: readonly string[], flags: readonly string[] = ['--max-old-space-size=4096']): Promise<T> {

@@ -70,7 +70,9 @@ function openSource(path: string) {
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE item (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)',
   )
-  const put = database.prepare('INSERT INTO item (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value')
+  const put = database.prepare(
+    'INSERT INTO item (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
+  )
   let calls = 0
   let written = 0
   return {

@@ -1,6 +1,9 @@
 // Values of about 2 KB as services keep them, one for each shape that a codec may find easy or hard.
 
-const WORDS = 'lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna'.split(' ')
+const WORDS =
+  'lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna'.split(
+    ' ',
+  )
 const word = (index: number): string => WORDS[(index * 7) % WORDS.length] ?? ''
 
 /** An answer of a shop: some fields, a list of rows, a text. What the goals are about. */

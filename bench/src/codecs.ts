@@ -1,4 +1,5 @@
-// What it takes to write a value as bytes and read it again: by format and shape of the value, beside plain JSON; and what compression and encryption add for each KB.
+// What it takes to write a value as bytes and read it again: by format and shape of the value, beside plain JSON; and
+// what compression and encryption add for each KB.
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Codec } from 'millpond'
@@ -34,7 +35,12 @@ function benchFormats(rounds: number, say: (text: string) => void): void {
     const ways = [plainJson(value), ...formatsOf().map(([name, codec]) => wayOf(name, codec, value))]
     const [plain, ...ours] = measured(ways, rounds)
     const cells = ours.map(({ best, way }) => `${ratio(best, plain?.best)} (${way.bytes} B)`)
-    return [shape, String(plain?.way.bytes), `${plain?.best.write.toFixed(1)} + ${plain?.best.read.toFixed(1)}`, ...cells]
+    return [
+      shape,
+      String(plain?.way.bytes),
+      `${plain?.best.write.toFixed(1)} + ${plain?.best.read.toFixed(1)}`,
+      ...cells,
+    ]
   })
   printTable([['write + read over plain JSON', 'bytes', 'plain, us', ...formatsOf().map(([name]) => name)], ...lines])
 }
@@ -53,7 +59,10 @@ function benchTransforms(rounds: number, say: (text: string) => void): void {
   const kilobytes = JSON.stringify(value).length / 1000
   const lines = (['json', 'packed'] as const).flatMap((format) => {
     const [bare, ...ours] = measured(
-      [wayOf(format, valueCodec({ format }), value), ...kinds.map(([name, more]) => wayOf(name, valueCodec({ format, ...more }), value))],
+      [
+        wayOf(format, valueCodec({ format }), value),
+        ...kinds.map(([name, more]) => wayOf(name, valueCodec({ format, ...more }), value)),
+      ],
       rounds,
     )
     return ours.map(({ way, best }) => [
@@ -80,7 +89,12 @@ const formatsOf = (): readonly (readonly [string, Codec])[] => [
 /** Bytes to bytes: that is what a tier takes and gives. Of a time it makes a text. */
 function plainJson(value: unknown): Way {
   const utf8 = Buffer.from(JSON.stringify(value))
-  return { name: 'plain', bytes: utf8.length, write: () => Buffer.from(JSON.stringify(value)), read: () => JSON.parse(utf8.toString()) }
+  return {
+    name: 'plain',
+    bytes: utf8.length,
+    write: () => Buffer.from(JSON.stringify(value)),
+    read: () => JSON.parse(utf8.toString()),
+  }
 }
 
 function wayOf(name: string, codec: Codec, value: unknown): Way {
@@ -89,7 +103,8 @@ function wayOf(name: string, codec: Codec, value: unknown): Way {
   const written = codec.encode(parts, place)
   if (!(written instanceof Uint8Array)) throw new Error(`${name} takes more than one turn`)
   const read = (): unknown => codec.decode(written, place)
-  if (!isDeepStrictEqual(Reflect.get(Object(read()), 'value'), value)) throw new Error(`${name} does not give back what it was given`)
+  if (!isDeepStrictEqual(Reflect.get(Object(read()), 'value'), value))
+    throw new Error(`${name} does not give back what it was given`)
   return { name, bytes: written.byteLength, write: () => codec.encode(parts, place), read }
 }
 

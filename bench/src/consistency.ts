@@ -1,4 +1,5 @@
-// `npm run bench:consistency`: ours beside bentocache, cacheable and cache-manager where loads, invalidations, processes and faults meet.
+// `npm run bench:consistency`: ours beside bentocache, cacheable and cache-manager where loads, invalidations,
+// processes and faults meet.
 import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -57,7 +58,11 @@ if (values.help) {
     process.once(signal, () => process.exit(code))
   const redis = await startRedisServer()
   try {
-    const results = await compare({ redis, start: startMember, extent: values.quick ? 'quick' : values.brief ? 'brief' : 'full' })
+    const results = await compare({
+      redis,
+      start: startMember,
+      extent: values.quick ? 'quick' : values.brief ? 'brief' : 'full',
+    })
     console.log(values.json ? asJson(results) : values.markdown ? markdown(results) : comparisonTable(results))
   } finally {
     await redis.close()
@@ -66,7 +71,9 @@ if (values.help) {
   process.exit()
 }
 
-/** Part after part; within a part each contender has its turn, so that what the machine does meanwhile hits all alike. */
+/**
+ * Part after part; within a part each contender has its turn, so that what the machine does meanwhile hits all alike.
+ */
 async function compare(field: Field): Promise<Results> {
   const takers = contenders.filter((one) => one.name === 'millpond' || picked(values.only, one.name))
   const cells = new Map<string, Cell[]>(takers.map((one) => [one.name, []]))
@@ -85,7 +92,15 @@ async function compare(field: Field): Promise<Results> {
     }
   }
   const versions = new Map(takers.map((one) => [one.name, `${versionOf(one.name)}: ${one.setup}`]))
-  return { about: { date: new Date().toISOString().slice(0, 10), machine: machine(field.redis), versions, extent: field.extent }, cells }
+  return {
+    about: {
+      date: new Date().toISOString().slice(0, 10),
+      machine: machine(field.redis),
+      versions,
+      extent: field.extent,
+    },
+    cells,
+  }
 }
 
 function picked(list: string | undefined, name: string): boolean {
@@ -102,7 +117,9 @@ function versionOf(name: string): string {
   let folder = new URL('.', import.meta.resolve(name))
   for (let up = 0; up < 5; up++, folder = new URL('..', folder)) {
     try {
-      const manifest: { name?: string; version?: string } = JSON.parse(readFileSync(fileURLToPath(new URL('package.json', folder)), 'utf8'))
+      const manifest: { name?: string; version?: string } = JSON.parse(
+        readFileSync(fileURLToPath(new URL('package.json', folder)), 'utf8'),
+      )
       if (manifest.name === name && manifest.version !== undefined) return manifest.version
     } catch {
       // Not this folder.

@@ -97,7 +97,9 @@ export const contenders: readonly Contender[] = [
     name: 'lru-cache',
     ttl: true,
     make(capacity, ttlMs) {
-      const cache = new LRUCache<string, object>(ttlMs === undefined ? { max: capacity } : { max: capacity, ttl: ttlMs })
+      const cache = new LRUCache<string, object>(
+        ttlMs === undefined ? { max: capacity } : { max: capacity, ttl: ttlMs },
+      )
       return { get: (key) => cache.get(key), set: (key, value) => cache.set(key, value as object) }
     },
   },
@@ -106,7 +108,9 @@ export const contenders: readonly Contender[] = [
     ttl: true,
     note: 'holds up to twice its size',
     make(capacity, ttlMs) {
-      const cache = new QuickLRU<string, unknown>(ttlMs === undefined ? { maxSize: capacity } : { maxSize: capacity, maxAge: ttlMs })
+      const cache = new QuickLRU<string, unknown>(
+        ttlMs === undefined ? { maxSize: capacity } : { maxSize: capacity, maxAge: ttlMs },
+      )
       return { get: (key) => cache.get(key), set: (key, value) => cache.set(key, value) }
     },
   },
@@ -166,7 +170,11 @@ export const contenders: readonly Contender[] = [
     ttl: true,
     note: 'cacheable; cloning switched off',
     make(capacity, ttlMs) {
-      const cache = new CacheableMemory({ lruSize: capacity, useClone: false, ...(ttlMs === undefined ? {} : { ttl: ttlMs }) })
+      const cache = new CacheableMemory({
+        lruSize: capacity,
+        useClone: false,
+        ...(ttlMs === undefined ? {} : { ttl: ttlMs }),
+      })
       return { get: (key) => cache.get(key), set: (key, value) => cache.set(key, value) }
     },
   },
@@ -174,6 +182,7 @@ export const contenders: readonly Contender[] = [
 
 export function contenderByName(name: string): Contender {
   const found = contenders.find((contender) => contender.name === name)
-  if (found === undefined) throw new Error(`no contender ${name}; there are ${contenders.map((contender) => contender.name).join(', ')}`)
+  if (found === undefined)
+    throw new Error(`no contender ${name}; there are ${contenders.map((contender) => contender.name).join(', ')}`)
   return found
 }

@@ -1,4 +1,5 @@
-// `npm run bench:doors`: each door over a cache of memory beside what it replaces, by its own verbs. CPU time of awaited calls, one after the other.
+// `npm run bench:doors`: each door over a cache of memory beside what it replaces, by its own verbs. CPU time of
+// awaited calls, one after the other.
 import { parseArgs } from 'node:util'
 import { InMemoryLRUCache } from '@apollo/utils.keyvaluecache'
 import { BentoCache, bentostore } from 'bentocache'
@@ -90,13 +91,22 @@ async function compare(rounds: number, ms: number): Promise<void> {
     }
   }
   printTable([['', 'replaced, us', 'door, us', 'ratio'], ...rows])
-  console.log(`CPU microseconds of an awaited call, ${KEYS} keys that are held; ratio: median of ${rounds} rounds in turn.`)
+  console.log(
+    `CPU microseconds of an awaited call, ${KEYS} keys that are held; ratio: median of ${rounds} rounds in turn.`,
+  )
   process.exit(0) // a driver keeps a timer
 }
 
 function keyv(): Door {
-  const of = (store: Keyv): Contender => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
-  return { name: 'Keyv, Map', old: of(new Keyv()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })) }
+  const of = (store: Keyv): Contender => ({
+    get: (key) => store.get(key),
+    set: (key, at) => store.set(key, userOf(at), TTL_MS),
+  })
+  return {
+    name: 'Keyv, Map',
+    old: of(new Keyv()),
+    door: of(new Keyv({ store: keyvStore(createCache({ name: 'keyv' })) })),
+  }
 }
 
 /** A memory with a bound, which copies what it holds: what cache-manager's own page puts beneath it. */
@@ -105,8 +115,15 @@ function bounded(): Keyv {
 }
 
 function keyvBounded(): Door {
-  const of = (store: Keyv): Contender => ({ get: (key) => store.get(key), set: (key, at) => store.set(key, userOf(at), TTL_MS) })
-  return { name: 'Keyv, CacheableMemory', old: of(bounded()), door: of(new Keyv({ store: keyvStore(createCache({ name: 'bounded' })) })) }
+  const of = (store: Keyv): Contender => ({
+    get: (key) => store.get(key),
+    set: (key, at) => store.set(key, userOf(at), TTL_MS),
+  })
+  return {
+    name: 'Keyv, CacheableMemory',
+    old: of(bounded()),
+    door: of(new Keyv({ store: keyvStore(createCache({ name: 'bounded' })) })),
+  }
 }
 
 function managerBounded(): Door {
@@ -142,7 +159,11 @@ function apollo(): Door {
     get: (key) => one.get(key),
     set: (key, at) => one.set(key, JSON.stringify(userOf(at)), { ttl: TTL_MS / 1000 }),
   })
-  return { name: 'Apollo, InMemoryLRUCache', old: of(new InMemoryLRUCache()), door: of(apolloCache(createCache({ name: 'apollo' }))) }
+  return {
+    name: 'Apollo, InMemoryLRUCache',
+    old: of(new InMemoryLRUCache()),
+    door: of(apolloCache(createCache({ name: 'apollo' }))),
+  }
 }
 
 function ocache(): Door {
@@ -160,7 +181,11 @@ function keyvPlain(): Door {
     store.serialize = undefined
     store.deserialize = undefined
     const one = createManager({ stores: [store], ttl: TTL_MS })
-    return { get: (key) => one.get(key), set: (key, at) => one.set(key, userOf(at)), wrap: (key, at) => one.wrap(key, () => userOf(at)) }
+    return {
+      get: (key) => one.get(key),
+      set: (key, at) => one.set(key, userOf(at)),
+      wrap: (key, at) => one.wrap(key, () => userOf(at)),
+    }
   }
   return {
     name: 'cache-manager, its memory / over keyvStore',

@@ -1,5 +1,6 @@
-// The regression gate: our cost over lru-cache, now and when the baseline was saved. Machines differ; ratios within one round differ little.
-// Round after round, in turn, until every row is decided or the time is up: what is not decided by then is said to be so, and is neither kept nor lost.
+// The regression gate: our cost over lru-cache, now and when the baseline was saved. Machines differ; ratios within one
+// round differ little. Round after round, in turn, until every row is decided or the time is up: what is not decided by
+// then is said to be so, and is neither kept nor lost.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { measureInTurn, measureRound, type Plan } from './children.ts'
@@ -11,13 +12,26 @@ import { printTable } from './table.ts'
 export interface Baseline {
   readonly node: string
   readonly savedAt: string
-  readonly ratios: readonly { readonly size: string; readonly name: string; readonly row: string; readonly ratio: Spread }[]
+  readonly ratios: readonly {
+    readonly size: string
+    readonly name: string
+    readonly row: string
+    readonly ratio: Spread
+  }[]
 }
 
 const FILE = fileURLToPath(new URL('../baseline.json', import.meta.url))
 const OURS = ['millpond', 'millpond store']
 const OVER = 'lru-cache'
-const PLAN: Plan = { sizes: [1_000, 100_000], rounds: 7, rows: ROWS, names: [...OURS, OVER], awaited: [], isolated: [], bytesAt: 0 }
+const PLAN: Plan = {
+  sizes: [1_000, 100_000],
+  rounds: 7,
+  rows: ROWS,
+  names: [...OURS, OVER],
+  awaited: [],
+  isolated: [],
+  bytesAt: 0,
+}
 /** What costs so many times the baseline's median, or less, is no loss. */
 const TOLERANCE = 1.15
 /** With fewer rounds the least and the most do not hold the median in nine of ten cases. */
@@ -44,7 +58,12 @@ export async function gate(minutes: number, progress: (line: string) => void): P
   }
   printTable([
     ['ours over lru-cache', `baseline of ${baseline.savedAt}`, 'now', ''],
-    ...lines.map(({ label, before, now, verdict }) => [label, shown(before), shown(now), verdict === 'kept' ? '' : verdict]),
+    ...lines.map(({ label, before, now, verdict }) => [
+      label,
+      shown(before),
+      shown(now),
+      verdict === 'kept' ? '' : verdict,
+    ]),
   ])
   const verdict = verdictOf(lines)
   console.log(`\n${said(verdict, lines)}`)
@@ -53,7 +72,11 @@ export async function gate(minutes: number, progress: (line: string) => void): P
 
 export async function saveBaseline(progress: (line: string) => void): Promise<void> {
   const results = await measureInTurn(PLAN, progress)
-  const baseline: Baseline = { node: process.version, savedAt: new Date().toISOString().slice(0, 10), ratios: ratiosOf(results) }
+  const baseline: Baseline = {
+    node: process.version,
+    savedAt: new Date().toISOString().slice(0, 10),
+    ratios: ratiosOf(results),
+  }
   await writeFile(FILE, `${JSON.stringify(baseline, null, 2)}\n`)
   progress(`wrote ${FILE}`)
 }
@@ -86,8 +109,8 @@ export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ra
 }
 
 /**
- * Lost where even the least that the median may be is above the tolerance and above what the baseline spread over; kept where even the most is
- * not; between them nothing can be told.
+ * Lost where even the least that the median may be is above the tolerance and above what the baseline spread over; kept
+ * where even the most is not; between them nothing can be told.
  */
 export function judge(before: Spread, now: Interval): Verdict {
   const limit = Math.max(before.median * TOLERANCE, before.high)
@@ -103,7 +126,8 @@ export function verdictOf(lines: readonly Pick<Comparison, 'verdict'>[]): Verdic
 
 function said(verdict: Verdict, lines: readonly Comparison[]): string {
   const of = (wanted: Verdict) => `${lines.filter((line) => line.verdict === wanted).length} of ${lines.length} rows`
-  if (verdict === 'kept') return `kept: in ${of('kept')} not above the baseline by more than ${Math.round((TOLERANCE - 1) * 100)} %`
+  if (verdict === 'kept')
+    return `kept: in ${of('kept')} not above the baseline by more than ${Math.round((TOLERANCE - 1) * 100)} %`
   if (verdict === 'LOSS') return `LOSS: in ${of('LOSS')} above it by more, and by more than the rounds differ`
   return `cannot tell: in ${of('cannot tell')} the rounds differ by too much. That is neither kept nor lost: run it where less else runs, or with more --minutes`
 }

@@ -10,7 +10,12 @@ export function goalLines(results: Results): string[][] {
     for (const size of SIZES) {
       if (!results.names(size).includes(name)) continue
       const label = `${name}, ${Number(size).toLocaleString('en')}`
-      faster(lines, `${label}: hit, fresh key, over lru-cache`, size === '1000000' ? 1.3 : 1.5, inverse(results, size, name, 'hit fresh'))
+      faster(
+        lines,
+        `${label}: hit, fresh key, over lru-cache`,
+        size === '1000000' ? 1.3 : 1.5,
+        inverse(results, size, name, 'hit fresh'),
+      )
       faster(lines, `${label}: hit, prebuilt key, over lru-cache`, 1, inverse(results, size, name, 'hit prebuilt'))
       atMost(
         lines,
@@ -18,7 +23,12 @@ export function goalLines(results: Results): string[][] {
         1.7,
         results.ratio(size, name, 'hit prebuilt', 'Map (floor)')?.median,
       )
-      faster(lines, `${label}: hit with TTL, fresh key, over lru-cache`, 1.4, inverse(results, size, name, 'hit fresh, TTL'))
+      faster(
+        lines,
+        `${label}: hit with TTL, fresh key, over lru-cache`,
+        1.4,
+        inverse(results, size, name, 'hit fresh, TTL'),
+      )
       faster(lines, `${label}: set + evict, over lru-cache`, 1.2, inverse(results, size, name, 'set + evict'))
     }
   }
@@ -43,10 +53,16 @@ function inverse(results: Results, size: string, name: string, row: string): num
 }
 
 function faster(lines: string[][], goal: string, wanted: number, measured: number | undefined): void {
-  if (measured !== undefined) lines.push([goal, `${wanted}x faster`, `${measured.toFixed(2)}x`, measured >= wanted ? 'met' : 'missed'])
+  if (measured !== undefined)
+    lines.push([goal, `${wanted}x faster`, `${measured.toFixed(2)}x`, measured >= wanted ? 'met' : 'missed'])
 }
 
 function atMost(lines: string[][], goal: string, wanted: number, measured: number | undefined): void {
   if (measured !== undefined)
-    lines.push([goal, `at most ${wanted}`, measured.toFixed(measured < 10 ? 2 : 1), measured <= wanted ? 'met' : 'missed'])
+    lines.push([
+      goal,
+      `at most ${wanted}`,
+      measured.toFixed(measured < 10 ? 2 : 1),
+      measured <= wanted ? 'met' : 'missed',
+    ])
 }

@@ -1,4 +1,5 @@
-// `npm run bench:growing`: what each step of docs/guide/growing.md brings, over a database of SQLite and a Redis; `-- --write` writes the table there.
+// `npm run bench:growing`: what each step of docs/guide/growing.md brings, over a database of SQLite and a Redis; `--
+// --write` writes the table there.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,7 +50,16 @@ async function tell(reads: number, isWritten: boolean): Promise<void> {
       const origin = performance.timeOrigin
       const done = await Promise.all(
         Array.from({ length: processes }, (_, index) =>
-          inThread({ step: at, file, url: redis.url, seed: at * 10 + index + 1, reads, acknowledged, acknowledgedAt, origin }),
+          inThread({
+            step: at,
+            file,
+            url: redis.url,
+            seed: at * 10 + index + 1,
+            reads,
+            acknowledged,
+            acknowledgedAt,
+            origin,
+          }),
         ),
       )
       rows.push([name, ...judged(done)])
@@ -99,5 +109,11 @@ function judged(done: readonly Done[]): string[] {
   const ms = done.flatMap((one) => one.ms).sort((a, b) => a - b)
   const at = (share: number): string => (ms[Math.min(ms.length - 1, Math.floor(ms.length * share))] ?? 0).toFixed(3)
   const ofThousand = (count: number): string => ((count / reads) * 1000).toFixed(count === 0 ? 0 : 1)
-  return [ofThousand(sum((one) => one.queries)), at(0.5), at(0.95), ofThousand(sum((one) => one.old)), ofThousand(sum((one) => one.late))]
+  return [
+    ofThousand(sum((one) => one.queries)),
+    at(0.5),
+    at(0.95),
+    ofThousand(sum((one) => one.old)),
+    ofThousand(sum((one) => one.late)),
+  ]
 }

@@ -1,4 +1,5 @@
-// `npm run bench -- --rows growth`: the longest single `set` while a cache grows from nothing, by the shape of its keys, beside a Map and lru-cache.
+// `npm run bench -- --rows growth`: the longest single `set` while a cache grows from nothing, by the shape of its
+// keys, beside a Map and lru-cache.
 import { PerformanceObserver } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
 import { createMemoryStore } from 'millpond/memory'
@@ -21,7 +22,8 @@ const observer = new PerformanceObserver((list) => {
 })
 
 /** Digits that look random and are the same in each run. */
-const digits = (i: number): string => [1, 2, 3, 4].map((n) => (Math.imul(i + n, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')).join('')
+const digits = (i: number): string =>
+  [1, 2, 3, 4].map((n) => (Math.imul(i + n, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')).join('')
 
 const SHAPES: Readonly<Record<string, (i: number) => string>> = {
   'number at the end': (i) => `v1:user_perms:${i}`,
@@ -72,7 +74,10 @@ export async function benchGrowth(sizes: readonly number[], progress: (line: str
       }
     }
     console.log(`\n## ${size.toLocaleString('en')} entries\n`)
-    printTable([['keys', 'to make', 'longest', 'at entry', 'next', 'at entry', 'above 10 ms', 'longest collection'], ...rows])
+    printTable([
+      ['keys', 'to make', 'longest', 'at entry', 'next', 'at entry', 'above 10 ms', 'longest collection'],
+      ...rows,
+    ])
   }
   observer.disconnect()
 }
@@ -92,7 +97,9 @@ async function growthRow(make: (capacity: number) => Add, key: (i: number) => st
   }
   // The observer hears in a later turn.
   await new Promise((resolve) => setTimeout(resolve, 20))
-  const own = pauses.map(({ at, begin, ms }) => ({ at, ms: ms - collected(begin, begin + ms) })).sort((a, b) => b.ms - a.ms)
+  const own = pauses
+    .map(({ at, begin, ms }) => ({ at, ms: ms - collected(begin, begin + ms) }))
+    .sort((a, b) => b.ms - a.ms)
   const [longest, next] = own
   return [
     toMake.toFixed(1),
@@ -105,5 +112,8 @@ async function growthRow(make: (capacity: number) => Add, key: (i: number) => st
 }
 
 function collected(from: number, to: number): number {
-  return collections.reduce((sum, { begin, ms }) => sum + Math.max(0, Math.min(to, begin + ms) - Math.max(from, begin)), 0)
+  return collections.reduce(
+    (sum, { begin, ms }) => sum + Math.max(0, Math.min(to, begin + ms) - Math.max(from, begin)),
+    0,
+  )
 }

@@ -5,7 +5,17 @@ import { policyByName } from 'millpond/memory'
 import { judgeColumns, measureReferences } from './hit-ratio/columns.ts'
 import { drawCurves } from './hit-ratio/curves.ts'
 import { measureLoadTimes } from './hit-ratio/load-times.ts'
-import { type Cell, COLUMNS, type Column, mean, measure, POLICIES, seeds, spreadOf, worstAgainstLru } from './hit-ratio/measure.ts'
+import {
+  type Cell,
+  COLUMNS,
+  type Column,
+  mean,
+  measure,
+  POLICIES,
+  seeds,
+  spreadOf,
+  worstAgainstLru,
+} from './hit-ratio/measure.ts'
 import { playSized, uniqueBytes } from './hit-ratio/sized.ts'
 import { type Trace, traceFiles } from './hit-ratio/trace.ts'
 import { formatTable } from './table.ts'
@@ -64,7 +74,12 @@ function bench(path: string): void {
     return
   }
   if (values.bytes) {
-    console.log(formatTable([['hits / bytes hit in %, trace @ MB', ...POLICIES], ...files.flatMap((file) => sizedLines(file.read()))]))
+    console.log(
+      formatTable([
+        ['hits / bytes hit in %, trace @ MB', ...POLICIES],
+        ...files.flatMap((file) => sizedLines(file.read())),
+      ]),
+    )
     return
   }
   const [count = 5] = numbers(values.seeds)
@@ -72,7 +87,8 @@ function bench(path: string): void {
   const cells = files.flatMap((file) => {
     process.stderr.write(`${file.name} ...\n`)
     const trace = file.read()
-    if (values.entries !== undefined) return numbers(values.entries).map((entries) => measure(trace, entries, undefined, drawn))
+    if (values.entries !== undefined)
+      return numbers(values.entries).map((entries) => measure(trace, entries, undefined, drawn))
     return numbers(values.parts).map((percent) =>
       measure(trace, Math.max(1, Math.round((trace.unique * percent) / 100)), percent / 100, drawn),
     )
@@ -116,7 +132,8 @@ function sizedLines(trace: Trace): string[][] {
 
 function numbers(list: string): number[] {
   const parsed = list.split(',').map(Number)
-  if (parsed.some((number) => !(number > 0))) throw new RangeError(`sizes must be positive numbers with commas between, not ${list}`)
+  if (parsed.some((number) => !(number > 0)))
+    throw new RangeError(`sizes must be positive numbers with commas between, not ${list}`)
   return parsed
 }
 
@@ -130,7 +147,9 @@ function report(cells: readonly Cell[]): string {
         ),
       )
     : cells.map((cell) => [`${cell.trace} @ ${cell.entries}`, ...COLUMNS.map((column) => shown(cell, column))])
-  const worst = COLUMNS.map((column) => (column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column).points.toFixed(1)))
+  const worst = COLUMNS.map((column) =>
+    column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column).points.toFixed(1),
+  )
   const worstSeed = COLUMNS.map((column) =>
     column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column, true).points.toFixed(1),
   )

@@ -78,7 +78,8 @@ async function run(): Promise<void> {
 /** The slow ones have their time, too. */
 async function warmUp(port: number): Promise<void> {
   let answers = 0
-  for (let seconds = 0; seconds < MOST_WARM_SECONDS && answers < WARM_ANSWERS; seconds += 2) answers += await load(port, 2)
+  for (let seconds = 0; seconds < MOST_WARM_SECONDS && answers < WARM_ANSWERS; seconds += 2)
+    answers += await load(port, 2)
 }
 
 async function runRound(contenders: readonly Contender[], round: number): Promise<void> {
@@ -87,7 +88,9 @@ async function runRound(contenders: readonly Contender[], round: number): Promis
   for (const { kind, rates, ratios } of contenders) {
     const rate = rates.at(-1) ?? Number.NaN
     ratios.push(rate / bare)
-    console.error(`round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`)
+    console.error(
+      `round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`,
+    )
   }
 }
 
@@ -98,13 +101,19 @@ async function measure({ port, server }: Contender): Promise<number> {
 }
 
 function start(kind: string, port: number, originPort: number): Promise<Running> {
-  return kind === 'nginx' || kind === 'varnish' ? startForeign(kind, port, originPort) : startServer(kind, port, originPort)
+  return kind === 'nginx' || kind === 'varnish'
+    ? startForeign(kind, port, originPort)
+    : startServer(kind, port, originPort)
 }
 
 function startServer(kind: string, port: number, originPort: number): Promise<Running> {
-  const server = fork(fileURLToPath(new URL('./http/server.js', import.meta.url)), [kind, String(port), `http://127.0.0.1:${originPort}`], {
-    env: { ...process.env, NODE_ENV: 'production' },
-  })
+  const server = fork(
+    fileURLToPath(new URL('./http/server.js', import.meta.url)),
+    [kind, String(port), `http://127.0.0.1:${originPort}`],
+    {
+      env: { ...process.env, NODE_ENV: 'production' },
+    },
+  )
   return new Promise((resolve, reject) => {
     server.once('message', () => resolve({ cpu: () => cpuOf(server), end: () => server.disconnect() }))
     server.once('error', reject)
@@ -124,7 +133,10 @@ function cpuOf(server: ChildProcess): Promise<number> {
 async function load(port: number, seconds: number): Promise<number> {
   const { path, libraries } = findProgram('wrk')
   const env = { ...process.env, ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) }
-  const wrk = spawn(path, ['-t1', '-c64', `-d${seconds}s`, `http://127.0.0.1:${port}/`], { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const wrk = spawn(path, ['-t1', '-c64', `-d${seconds}s`, `http://127.0.0.1:${port}/`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  })
   let text = ''
   for await (const chunk of wrk.stdout) text += chunk
   const count = /(\d+) requests in/.exec(text)?.[1]

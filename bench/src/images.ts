@@ -1,4 +1,5 @@
-// `npm run bench:images`: pictures drawn from a seed, optimised, and what that saves and costs: bytes before and after, and how alike they are.
+// `npm run bench:images`: pictures drawn from a seed, optimised, and what that saves and costs: bytes before and after,
+// and how alike they are.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,7 +73,8 @@ async function run(count: number, seed: number): Promise<number> {
     const source = readFileSync(join(folder, path))
     const full = Math.max(...variants.map(({ width }) => width))
     const alike: number[] = []
-    for (const variant of variants) alike.push(await likeness(source, readFileSync(join(output, variant.path)), variant.width))
+    for (const variant of variants)
+      alike.push(await likeness(source, readFileSync(join(output, variant.path)), variant.width))
     const whole = variants.filter(({ width }) => width === full)
     rows.push({
       kind: KINDS.find((kind) => path.startsWith(kind)) ?? 'photo',
@@ -88,7 +90,9 @@ async function run(count: number, seed: number): Promise<number> {
   console.log(
     `${rows.length} pictures from seed ${seed}; ${seconds} s of processor, ${((performance.now() - began) / 1000).toFixed(0)} s in all\n`,
   )
-  console.log('| kind | pictures | variants | before | own format | smallest | smallest / before | larger | SSIM least | mean |')
+  console.log(
+    '| kind | pictures | variants | before | own format | smallest | smallest / before | larger | SSIM least | mean |',
+  )
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |')
   for (const kind of KINDS)
     tell(
@@ -97,7 +101,8 @@ async function run(count: number, seed: number): Promise<number> {
     )
   tell('all', rows)
   for (const { path, message } of failed) console.log(`failed: ${path}: ${message}`)
-  const isGood = failed.length === 0 && rows.every(({ larger, alike }) => larger === 0 && Math.min(...alike) > LEAST_ALIKE)
+  const isGood =
+    failed.length === 0 && rows.every(({ larger, alike }) => larger === 0 && Math.min(...alike) > LEAST_ALIKE)
   console.log(`\n${isGood ? 'none larger, all above' : 'MISSED: none larger, all above'} .95`)
   return isGood ? 0 : 1
 }

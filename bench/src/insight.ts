@@ -59,7 +59,11 @@ else if (!Number.isInteger(seeds) || seeds < 1 || seeds > 100) {
   console.error(`--seeds ${JSON.stringify(values.seeds)}: give a whole number from 1 to 100`)
   process.exitCode = 2
 } else if (folder === undefined || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `--part ${unknown.join(', ')}: there are ${[RECORDER, ...Object.keys(PARTS)].join(', ')}` : HELP)
+  console.error(
+    unknown.length > 0
+      ? `--part ${unknown.join(', ')}: there are ${[RECORDER, ...Object.keys(PARTS)].join(', ')}`
+      : HELP,
+  )
   process.exitCode = 2
 } else await bench(folder)
 
@@ -90,7 +94,16 @@ async function bench(path: string): Promise<void> {
 
 function curveLines(cells: readonly CurveCell[]): string[][] {
   return [
-    ['curve, trace', 'unit', 'TTL of the time', 'mean error', 'worst', 'in interval', 'ns a read looked at', 'reads looked at'],
+    [
+      'curve, trace',
+      'unit',
+      'TTL of the time',
+      'mean error',
+      'worst',
+      'in interval',
+      'ns a read looked at',
+      'reads looked at',
+    ],
     ...cells.map((cell) => [
       cell.trace,
       cell.unit,

@@ -31,7 +31,10 @@ export const isolatedContenders: readonly IsolatedContender[] = [
     note: 'cloned by hand on set and on each hit',
     make() {
       const cache = new LRUCache<string, object>({ max: CAPACITY })
-      return { get: (key) => structuredClone(cache.get(key)), set: (key, value) => cache.set(key, structuredClone(value)) }
+      return {
+        get: (key) => structuredClone(cache.get(key)),
+        set: (key, value) => cache.set(key, structuredClone(value)),
+      }
     },
   },
   {
@@ -39,7 +42,10 @@ export const isolatedContenders: readonly IsolatedContender[] = [
     note: 'holds JSON text, parsed on each hit; plain JSON values only',
     make() {
       const cache = new LRUCache<string, string>({ max: CAPACITY })
-      return { get: (key) => JSON.parse(cache.get(key) ?? 'null'), set: (key, value) => cache.set(key, JSON.stringify(value)) }
+      return {
+        get: (key) => JSON.parse(cache.get(key) ?? 'null'),
+        set: (key, value) => cache.set(key, JSON.stringify(value)),
+      }
     },
   },
   {
@@ -96,9 +102,12 @@ async function rowsOf(
   for (const [i, key] of keys.entries()) await cache.set(key, records[i] as object)
   for (const [i, key] of keys.entries()) expectApart(name, cache.get(key), records[i])
   const hit = measure(1 << 20, (count) => {
-    for (let i = 0; i < count; i++) if (cache.get(keys[i % CAPACITY] as string) == null) throw new Error(`${name} missed`)
+    for (let i = 0; i < count; i++)
+      if (cache.get(keys[i % CAPACITY] as string) == null) throw new Error(`${name} missed`)
   })
-  const set = await measureAwaited(async (i) => cache.set(keys[i % CAPACITY] as string, records[i % CAPACITY] as object))
+  const set = await measureAwaited(async (i) =>
+    cache.set(keys[i % CAPACITY] as string, records[i % CAPACITY] as object),
+  )
   return [
     { row: hitRow, ns: hit },
     { row: setRow, ns: set },

@@ -1,5 +1,5 @@
-// `npm run bench -- --rows journal`: the journal by itself, without the queue before it: appends a second of one core, and appends that are synced beside the bare calls in the same
-// folder.
+// `npm run bench -- --rows journal`: the journal by itself, without the queue before it: appends a second of one core,
+// and appends that are synced beside the bare calls in the same folder.
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,9 @@ interface JournalModule {
 }
 
 export async function benchJournal(progress: (line: string) => void): Promise<void> {
-  const { Journal }: JournalModule = await import(new URL('./source/journal/journal.js', import.meta.resolve('millpond')).href)
+  const { Journal }: JournalModule = await import(
+    new URL('./source/journal/journal.js', import.meta.resolve('millpond')).href
+  )
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   let made = 0
   const open = (sync: boolean): OpenJournal => new Journal({ path: join(folder, `journal-${made++}`), sync })
@@ -38,15 +40,30 @@ export async function benchJournal(progress: (line: string) => void): Promise<vo
       // The first warms up.
       const of = (name: keyof Rate): number => median(rounds.slice(1).map((rate) => rate[name]))
       const [perSecond, perCore] = [of('perSecond'), of('perCore')]
-      const goal = sync ? '' : told(perCore >= GOALS.perCore, `${GOALS.perCore.toLocaleString('en')} a second of one core`)
-      rows.push([sync ? 'synced, all of a turn together' : 'not synced', perSecond.toFixed(0), perCore.toFixed(0), goal])
+      const goal = sync
+        ? ''
+        : told(perCore >= GOALS.perCore, `${GOALS.perCore.toLocaleString('en')} a second of one core`)
+      rows.push([
+        sync ? 'synced, all of a turn together' : 'not synced',
+        perSecond.toFixed(0),
+        perCore.toFixed(0),
+        goal,
+      ])
     }
-    printTable([[`appends of 200 bytes, median of ${ROUNDS} rounds`, 'a second', 'a second of one core', 'goal'], ...rows])
+    printTable([
+      [`appends of 200 bytes, median of ${ROUNDS} rounds`, 'a second', 'a second of one core', 'goal'],
+      ...rows,
+    ])
     console.log()
     const [bare, ours] = await besideBare(folder, open(true), progress)
     const share = ours / bare
     printTable([
-      [`one after another, each synced, median of ${ROUNDS} rounds in turn`, 'a second', 'share of the bare one', 'goal'],
+      [
+        `one after another, each synced, median of ${ROUNDS} rounds in turn`,
+        'a second',
+        'share of the bare one',
+        'goal',
+      ],
       ['bare write and fdatasync', bare.toFixed(0), '1', ''],
       ['journal', ours.toFixed(0), share.toFixed(2), told(share >= GOALS.share, `${GOALS.share} of the bare one`)],
     ])
@@ -81,7 +98,11 @@ async function appends(journal: OpenJournal, count: number): Promise<Rate> {
 }
 
 /** No two share a sync. In turn, since a disk is not the same from one second to the next. */
-async function besideBare(folder: string, journal: OpenJournal, progress: (line: string) => void): Promise<readonly [number, number]> {
+async function besideBare(
+  folder: string,
+  journal: OpenJournal,
+  progress: (line: string) => void,
+): Promise<readonly [number, number]> {
   const file = openSync(join(folder, 'bare'), 'ax')
   const rates: { readonly bare: number[]; readonly ours: number[] } = { bare: [], ours: [] }
   try {
@@ -104,4 +125,5 @@ async function besideBare(folder: string, journal: OpenJournal, progress: (line:
   }
 }
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN

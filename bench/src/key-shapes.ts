@@ -1,4 +1,5 @@
-// `npm run bench -- --rows keys`: a hit in memory by the shape of its key, beside a Map and lru-cache in the same round, for keys that are at hand and keys that are built for the call.
+// `npm run bench -- --rows keys`: a hit in memory by the shape of its key, beside a Map and lru-cache in the same
+// round, for keys that are at hand and keys that are built for the call.
 import { LRUCache } from 'lru-cache'
 import { createCache, type Key, memory } from 'millpond'
 import { randomFrom, spread } from './numbers.ts'
@@ -32,9 +33,17 @@ const SHAPES: Readonly<Record<string, (i: number) => Key>> = {
 /** What a cache of texts is asked with. */
 const textOf = (key: Key): string => (typeof key === 'string' ? key : JSON.stringify(key))
 
-export async function benchKeyShapes(sizes: readonly number[], rounds: number, progress: (line: string) => void): Promise<void> {
-  console.log('\nA hit, cost over lru-cache in the same round (less is better): median and half the spread between quarters.')
-  console.log('Built: the key is made for the call; what making it costs alone is the third column, over the same. Nothing can be cheaper.')
+export async function benchKeyShapes(
+  sizes: readonly number[],
+  rounds: number,
+  progress: (line: string) => void,
+): Promise<void> {
+  console.log(
+    '\nA hit, cost over lru-cache in the same round (less is better): median and half the spread between quarters.',
+  )
+  console.log(
+    'Built: the key is made for the call; what making it costs alone is the third column, over the same. Nothing can be cheaper.',
+  )
   for (const size of sizes) {
     const rows: string[][] = []
     for (const [name, make] of Object.entries(SHAPES)) {
@@ -61,7 +70,8 @@ async function shapeRow(make: (i: number) => Key, size: number, rounds: number):
   const atHand = Array.from({ length: size }, (_, i) => make(i))
   // Once as a whole, or the first reader of a key pays for putting it together.
   for (const key of atHand) if (!map.has(textOf(key))) throw new Error(`${key} is not there`)
-  // Drawn anew each time: in an order that repeats, which branches are taken could be learnt by the processor, for the small sizes.
+  // Drawn anew each time: in an order that repeats, which branches are taken could be learnt by the processor, for the
+  // small sizes.
   const random = randomFrom(17)
   const order = Uint32Array.from({ length: HITS }, () => Math.floor(random() * size))
   let sum = 0

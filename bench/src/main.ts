@@ -1,4 +1,5 @@
-// `npm run bench`: ours beside the contenders, in one run, in turn, ratios first. `--gate` compares with the committed baseline instead.
+// `npm run bench`: ours beside the contenders, in one run, in turn, ratios first. `--gate` compares with the committed
+// baseline instead.
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { AWAITED_ROWS, awaitedContenders } from './awaited.ts'
@@ -52,7 +53,11 @@ if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
 else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.minutes, '--minutes')[0] ?? 5, progress)]
 else if (values.rows === 'tiers')
-  await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, chosen(values.only, TIERS, '--only'))
+  await benchTiers(
+    numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9,
+    progress,
+    chosen(values.only, TIERS, '--only'),
+  )
 else if (values.rows === 'files') await benchFiles(progress)
 else if (values.rows === 'cluster') await benchCluster(progress, { isQuick: values.quick, isJson: values.json })
 else if (values.rows === 'sources') await benchSources(progress)
@@ -63,9 +68,12 @@ else if (values.rows === 'keys')
     numbers(values.rounds ?? (values.quick ? '5' : '15'), '--rounds')[0] ?? 15,
     progress,
   )
-else if (values.rows === 'values') await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
-else if (values.rows === 'growth') await benchGrowth(numbers(values.sizes ?? (values.quick ? '100000' : '1000000'), '--sizes'), progress)
-else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'values')
+  await benchValues(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'growth')
+  await benchGrowth(numbers(values.sizes ?? (values.quick ? '100000' : '1000000'), '--sizes'), progress)
+else if (values.rows === 'codecs')
+  benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 
 async function bench(): Promise<void> {
@@ -100,7 +108,11 @@ async function bench(): Promise<void> {
   )
   if (values.json)
     console.log(
-      JSON.stringify({ at: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, ...results.toJSON() }, null, 2),
+      JSON.stringify(
+        { at: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, ...results.toJSON() },
+        null,
+        2,
+      ),
     )
   else print(results, sizes, rows)
 }

@@ -73,8 +73,9 @@ export interface Interval {
 }
 
 /**
- * By order statistics, whatever the distribution (Hahn and Meeker, *Statistical Intervals*, 5.2): the k-th least and the k-th most, k as large as
- * still holds the median with a chance of 0.9. Below five samples no two do, and nothing is excluded.
+ * By order statistics, whatever the distribution (Hahn and Meeker, *Statistical Intervals*, 5.2): the k-th least and
+ * the k-th most, k as large as still holds the median with a chance of 0.9. Below five samples no two do, and nothing
+ * is excluded.
  */
 export function medianInterval(samples: readonly number[]): Interval {
   const sorted = [...samples].sort((a, b) => a - b)

@@ -1,5 +1,6 @@
-// `npm run bench:observer`: what watching costs a loaded service. The deals service runs under load as a process of its own, with a CPU profile: first with nobody looking, then with
-// six live viewers. The share of the observer is the time under functions of the control plane and of what it calls, of all time in which the process worked.
+// `npm run bench:observer`: what watching costs a loaded service. The deals service runs under load as a process of its
+// own, with a CPU profile: first with nobody looking, then with six live viewers. The share of the observer is the time
+// under functions of the control plane and of what it calls, of all time in which the process worked.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -67,7 +68,9 @@ else {
 function countOf(name: 'seconds' | 'viewers' | 'turns', least: number): number {
   const count = Number(values[name])
   if (Number.isSafeInteger(count) && count >= least) return count
-  console.error(`bench:observer: --${name} ${JSON.stringify(values[name])} is not understood: give a whole number from ${least}`)
+  console.error(
+    `bench:observer: --${name} ${JSON.stringify(values[name])} is not understood: give a whole number from ${least}`,
+  )
   process.exit(2)
 }
 
@@ -76,7 +79,10 @@ function told({ viewers, share, busy, requests }: Run): string {
   return `${who.padEnd(16)} ${(100 * share).toFixed(2)} % of the processor time of the service (${(100 * busy).toFixed(0)} % of a core, ${requests} requests)`
 }
 
-/** One service, whose control plane is let look and held still, a second each in turn: first with nobody looking, then with viewers. */
+/**
+ * One service, whose control plane is let look and held still, a second each in turn: first with nobody looking, then
+ * with viewers.
+ */
 async function inTurn(turns: number, viewers: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-observer-'))
   const child = start(join(folder, 'data'), ['--import', new URL('./observer/switch.js', import.meta.url).href], 'ipc')
@@ -87,7 +93,9 @@ async function inTurn(turns: number, viewers: number): Promise<void> {
     const loaded = load(url, headers, stop.signal)
     await sleep(WARM_S * 1000)
     const unseen = await more(child, turns, FASTER.unseen)
-    const streams = Array.from({ length: viewers }, () => watch(`${url}/api/admin/caching/stream/?hz=${FASTER.seen}`, headers, stop.signal))
+    const streams = Array.from({ length: viewers }, () =>
+      watch(`${url}/api/admin/caching/stream/?hz=${FASTER.seen}`, headers, stop.signal),
+    )
     // What it takes to open them is not what it takes to watch.
     await sleep(EDGE_S * 1000)
     const seen = await more(child, turns, FASTER.seen)
@@ -128,10 +136,14 @@ function spanOf({ middle, from, to }: Interval): string {
 
 function start(data: string, flags: readonly string[], ...more: readonly 'ipc'[]): ChildProcess {
   const size = ['--organizations', '40', '--users', '400', '--deals', '4000']
-  return spawn(process.execPath, [...flags, join(ROOT, 'apps/deals/dist/main.js'), '--port', '0', '--dir', data, ...size], {
-    stdio: ['ignore', 'pipe', 'inherit', ...more],
-    env: { ...process.env, CACHE_WARMING_ENABLED: 'false' },
-  })
+  return spawn(
+    process.execPath,
+    [...flags, join(ROOT, 'apps/deals/dist/main.js'), '--port', '0', '--dir', data, ...size],
+    {
+      stdio: ['ignore', 'pipe', 'inherit', ...more],
+      env: { ...process.env, CACHE_WARMING_ENABLED: 'false' },
+    },
+  )
 }
 
 async function take(viewers: number, seconds: number): Promise<Run> {
@@ -142,7 +154,9 @@ async function take(viewers: number, seconds: number): Promise<Run> {
   try {
     const { url, token } = await ready(child)
     const headers = { authorization: `Bearer ${token}` }
-    const streams = Array.from({ length: viewers }, () => watch(`${url}/api/admin/caching/stream/?hz=1`, headers, stop.signal))
+    const streams = Array.from({ length: viewers }, () =>
+      watch(`${url}/api/admin/caching/stream/?hz=1`, headers, stop.signal),
+    )
     await load(url, headers, AbortSignal.timeout(WARM_S * 1000))
     const requests = await load(url, headers, AbortSignal.timeout(seconds * 1000))
     stop.abort()
@@ -172,13 +186,18 @@ function ready(child: ChildProcess): Promise<{ url: string; token: string }> {
   })
 }
 
-/** Each waits for its answer before it asks again: the service does as much as it can. Ends with the signal, and says how many were answered. */
+/**
+ * Each waits for its answer before it asks again: the service does as much as it can. Ends with the signal, and says
+ * how many were answered.
+ */
 async function load(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<number> {
   let requests = 0
   const client = async (first: number): Promise<void> => {
     for (let at = first; !signal.aborted; at++) {
       const path =
-        at % 3 === 0 ? '/api/cached/users/dashboard/' : `/api/cached/organizations/${1 + (at % 40)}/${at % 3 === 1 ? 'info' : 'roles'}/`
+        at % 3 === 0
+          ? '/api/cached/users/dashboard/'
+          : `/api/cached/organizations/${1 + (at % 40)}/${at % 3 === 1 ? 'info' : 'roles'}/`
       // Nothing of the HTTP cache before the routes: the caches behind are to work.
       await (await fetch(url + path, { headers: { ...headers, 'cache-token': '' } })).arrayBuffer()
       requests++
@@ -191,7 +210,8 @@ async function load(url: string, headers: Record<string, string>, signal: AbortS
 async function watch(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<void> {
   try {
     const answer = await fetch(url, { headers, signal })
-    if (!answer.ok || answer.body === null) throw new Error(`the stream answered ${answer.status}: ${await answer.text()}`)
+    if (!answer.ok || answer.body === null)
+      throw new Error(`the stream answered ${answer.status}: ${await answer.text()}`)
     for await (const _ of answer.body);
   } catch (error) {
     if (!signal.aborted) throw error

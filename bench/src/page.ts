@@ -39,7 +39,8 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code))
 
 if (values.help) console.log(HELP)
-else if (values.quick && values.to === undefined) refuse('--quick: its figures are good for nothing, so say where they go: --to DIR')
+else if (values.quick && values.to === undefined)
+  refuse('--quick: its figures are good for nothing, so say where they go: --to DIR')
 else await write(sectionsOf(values.only))
 
 async function write(sections: readonly Section[]): Promise<void> {
@@ -49,7 +50,9 @@ async function write(sections: readonly Section[]): Promise<void> {
   const begin = performance.now()
   let figures = readFigures(file)
   for (const section of values.render ? [] : sections) {
-    progress(`bench:page: ${section}${section === 'smart' && traces === undefined ? ': left as it is, for want of --traces DIR' : ''}`)
+    progress(
+      `bench:page: ${section}${section === 'smart' && traces === undefined ? ': left as it is, for want of --traces DIR' : ''}`,
+    )
     figures = { ...figures, ...(await take(section, { quick, traces, note, progress })) }
     // What was taken is kept, whatever becomes of the next.
     writeFigures(figures, file)
@@ -62,7 +65,9 @@ async function write(sections: readonly Section[]): Promise<void> {
 
 function sectionsOf(text: string | undefined): readonly Section[] {
   if (text === undefined) return SECTIONS
-  return text.split(',').map((name) => SECTIONS.find((one) => one === name.trim()) ?? refuse(`--only: there is no ${JSON.stringify(name)}`))
+  return text
+    .split(',')
+    .map((name) => SECTIONS.find((one) => one === name.trim()) ?? refuse(`--only: there is no ${JSON.stringify(name)}`))
 }
 
 function progress(line: string): void {

@@ -1,6 +1,14 @@
-// Ten regions of ten nodes each on a clock of their own: the real tiers and caches over simulated stores and links, while one region is cut off, heals, and a node joins in each.
+// Ten regions of ten nodes each on a clock of their own: the real tiers and caches over simulated stores and links,
+// while one region is cut off, heals, and a node joins in each.
 import { type Cache, createCache, memory } from 'millpond'
-import { type FakeClock, fakeClock, type Random, type SimulatedServer, seededRandom, simulatedServer } from 'millpond/testing'
+import {
+  type FakeClock,
+  fakeClock,
+  type Random,
+  type SimulatedServer,
+  seededRandom,
+  simulatedServer,
+} from 'millpond/testing'
 import { type DistributedTier, distributed } from 'millpond/tiers/distributed'
 import { type EdgeTier, edge } from 'millpond/tiers/edge'
 
@@ -68,7 +76,12 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
   const now = (): number => clock.now()
   const places = Array.from({ length: plan.regions }, (_, at): Place => {
     const server = (): SimulatedServer => simulatedServer({ now })
-    return { name: `region-${at}`, ledger: server(), nodes: Array.from({ length: plan.nodes }, server), joining: server() }
+    return {
+      name: `region-${at}`,
+      ledger: server(),
+      nodes: Array.from({ length: plan.nodes }, server),
+      joining: server(),
+    }
   })
   const isCut = { now: false }
   let gaps = 0
@@ -83,7 +96,8 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
   let [reads, writes] = [0, 0]
   let sizes: readonly (readonly number[])[] = []
   const moves: Promise<unknown>[] = []
-  const owners = (): string[][] => processes.flatMap(({ ring }) => keysOf(plan).map((key) => [...ring.ownersOf(`shop:default:${key}`)]))
+  const owners = (): string[][] =>
+    processes.flatMap(({ ring }) => keysOf(plan).map((key) => [...ring.ownersOf(`shop:default:${key}`)]))
   let before: string[][] = []
   const pending = new Set<Promise<unknown>>()
   const begin = (work: Promise<unknown>): void => {
@@ -97,7 +111,9 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
       sizes = places.map(({ nodes }) => nodes.map(({ entries }) => entries.size))
       before = owners()
       for (const { ring, place } of processes)
-        moves.push(ring.add({ name: `${place.name}-new`, tier: place.joining.connect(linkOf(clock, random, 1, () => false)) }))
+        moves.push(
+          ring.add({ name: `${place.name}-new`, tier: place.joining.connect(linkOf(clock, random, 1, () => false)) }),
+        )
     }
     // Answers that come when the second is over are still of it.
     const sample = { second, lag: 0, cutLag: 0, staleness: 0 }
@@ -143,7 +159,10 @@ export async function simulateRegions(plan: RegionsPlan = LONG, seed = 1): Promi
   }
   await over(Promise.all([...moves, ...pending]), clock)
   const after = owners()
-  const moved = after.reduce((sum, some, at) => sum + some.filter((name) => before[at]?.includes(name) !== true).length, 0)
+  const moved = after.reduce(
+    (sum, some, at) => sum + some.filter((name) => before[at]?.includes(name) !== true).length,
+    0,
+  )
   await over(Promise.all(processes.map(({ cache }) => cache.close())), clock)
   const propagation = watch.took((from, to) => from !== away && to !== away).sort((a, b) => a - b)
   return {
@@ -166,7 +185,8 @@ export function judged({ sizes, propagation, samples, fullest, moved, reads, wri
     propagation[Math.min(propagation.length - 1, Math.floor(propagation.length * share))] ?? Number.POSITIVE_INFINITY
   const worst = (of: (sample: RegionsSample) => number): number => Math.max(...samples.map(of))
   const staleness = worst((one) => one.staleness)
-  const isKept = at(0.99) <= 1000 && worst(({ lag }) => lag) <= MAX_LAG_MS && staleness <= MAX_LAG_MS && moved <= 1.05 && gaps === 0
+  const isKept =
+    at(0.99) <= 1000 && worst(({ lag }) => lag) <= MAX_LAG_MS && staleness <= MAX_LAG_MS && moved <= 1.05 && gaps === 0
   return {
     isKept,
     lines: [
@@ -200,7 +220,8 @@ function processOf(place: Place, places: readonly Place[], { clock, random, cutO
       // Five milliseconds each way between neighbours, up to fifty between the farthest.
       const ms = peer === place ? 1 : 5 * Math.abs(at - index) + 5
       const ledger = peer.ledger.connect(linkOf(clock, random, ms, () => cutOff(place, peer)))
-      const tiers = peer === place ? [ring] : at === 0 ? [ringOf(peer, clock, random, ms, () => cutOff(place, peer))] : [ledger]
+      const tiers =
+        peer === place ? [ring] : at === 0 ? [ringOf(peer, clock, random, ms, () => cutOff(place, peer))] : [ledger]
       return [peer.name, { ledger, tiers }]
     }),
   )
@@ -217,7 +238,10 @@ function processOf(place: Place, places: readonly Place[], { clock, random, cutO
 
 function ringOf(place: Place, clock: FakeClock, random: Random, ms: number, isCut: () => boolean): DistributedTier {
   return distributed({
-    nodes: place.nodes.map((server, at) => ({ name: `${place.name}-${at}`, tier: server.connect(linkOf(clock, random, ms, isCut)) })),
+    nodes: place.nodes.map((server, at) => ({
+      name: `${place.name}-${at}`,
+      tier: server.connect(linkOf(clock, random, ms, isCut)),
+    })),
     ledger: place.ledger.connect(linkOf(clock, random, ms, isCut)),
     clock,
   })
@@ -226,7 +250,9 @@ function ringOf(place: Place, clock: FakeClock, random: Random, ms: number, isCu
 /** A way takes its time, and a tenth of that more or less; nothing arrives where it is cut. */
 function linkOf(clock: FakeClock, random: Random, ms: number, isCut: () => boolean) {
   const travel = (): Promise<void> =>
-    isCut() ? new Promise(() => {}) : new Promise((resolve) => void clock.after(ms + random.below(1 + Math.ceil(ms / 5)), resolve))
+    isCut()
+      ? new Promise(() => {})
+      : new Promise((resolve) => void clock.after(ms + random.below(1 + Math.ceil(ms / 5)), resolve))
   return { send: travel, back: travel, push: travel }
 }
 

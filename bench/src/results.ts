@@ -41,7 +41,9 @@ export class Results {
 
   toJSON(): { figures: { group: string; name: string; row: string; ns: Spread }[]; bytes: readonly BytesAnswer[] } {
     const figures = [...this.#ns].flatMap(([group, names]) =>
-      [...names].flatMap(([name, rows]) => [...rows].map(([row, rounds]) => ({ group, name, row, ns: spread(rounds) }))),
+      [...names].flatMap(([name, rows]) =>
+        [...rows].map(([row, rounds]) => ({ group, name, row, ns: spread(rounds) })),
+      ),
     )
     return { figures, bytes: this.bytes }
   }

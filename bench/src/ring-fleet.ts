@@ -1,5 +1,13 @@
-// A fleet of a hundred nodes on a clock of its own: the real tier over simulated stores and links, while nodes freeze, come back, some of them empty, and others join.
-import { type FakeClock, fakeClock, type Random, type SimulatedServer, seededRandom, simulatedServer } from 'millpond/testing'
+// A fleet of a hundred nodes on a clock of its own: the real tier over simulated stores and links, while nodes freeze,
+// come back, some of them empty, and others join.
+import {
+  type FakeClock,
+  fakeClock,
+  type Random,
+  type SimulatedServer,
+  seededRandom,
+  simulatedServer,
+} from 'millpond/testing'
 import { type DistributedTier, distributed } from 'millpond/tiers/distributed'
 
 interface Node {
@@ -39,7 +47,11 @@ export async function simulateFleet(seed = 1): Promise<Fleet> {
   const clock = fakeClock()
   const nodes = Array.from({ length: NODES + JOINING }, (_, at) => nodeOf(at, clock))
   const first = nodes.slice(0, NODES)
-  const partOf = (node: Node) => ({ name: node.name, tier: node.server.connect(linkOf(node, clock, random)), weight: 1 })
+  const partOf = (node: Node) => ({
+    name: node.name,
+    tier: node.server.connect(linkOf(node, clock, random)),
+    weight: 1,
+  })
   const ring = distributed({
     nodes: first.map(partOf),
     ledger: simulatedServer({ now: () => clock.now() }).connect(),
@@ -64,7 +76,10 @@ export async function simulateFleet(seed = 1): Promise<Fleet> {
   }
   const reports = await over(Promise.all(moves), clock)
   const owners = (key: string): readonly string[] => ring.ownersOf(key)
-  const moved = keys.reduce((sum, key) => sum + owners(key).filter((name) => placedBefore.get(key)?.includes(name) !== true).length, 0)
+  const moved = keys.reduce(
+    (sum, key) => sum + owners(key).filter((name) => placedBefore.get(key)?.includes(name) !== true).length,
+    0,
+  )
   const after = sizes(nodes)
   const { repaired, failedOver } = ring.counts
   await over(ring.close(), clock)
@@ -83,7 +98,10 @@ export async function simulateFleet(seed = 1): Promise<Fleet> {
       ['keys read from another copy', String(failedOver)],
       ['seconds in which a read found nothing (both its copies were frozen)', String(lost)],
       ['slowest hundredth of reads, quiet', `${Math.max(...samples.slice(0, FREEZE).map(({ p99 }) => p99))} ms`],
-      ['slowest hundredth of reads, five frozen', `${Math.max(...samples.slice(FREEZE, RETURN).map(({ p99 }) => p99))} ms`],
+      [
+        'slowest hundredth of reads, five frozen',
+        `${Math.max(...samples.slice(FREEZE, RETURN).map(({ p99 }) => p99))} ms`,
+      ],
     ],
   }
 }
@@ -101,7 +119,12 @@ function linkOf(node: Node, clock: FakeClock, random: Random) {
   return { send: travel, back: travel, push: async () => {} }
 }
 
-const itemOf = (key: string) => ({ key, body: new Uint8Array(8), expiresAt: Number.POSITIVE_INFINITY, asOf: { epoch: 'fleet', seq: 1 } })
+const itemOf = (key: string) => ({
+  key,
+  body: new Uint8Array(8),
+  expiresAt: Number.POSITIVE_INFINITY,
+  asOf: { epoch: 'fleet', seq: 1 },
+})
 const sizes = (nodes: readonly Node[]): number[] => nodes.map(({ server }) => server.entries.size)
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0) / numbers.length
 
@@ -136,7 +159,10 @@ async function oneSecond(
     await over(read, clock)
   }
   const byName = new Map(nodes.map((node) => [node.name, node]))
-  const placed = keys.reduce((sum, key) => sum + ring.ownersOf(key).filter((name) => byName.get(name)?.server.entries.has(key)).length, 0)
+  const placed = keys.reduce(
+    (sum, key) => sum + ring.ownersOf(key).filter((name) => byName.get(name)?.server.entries.has(key)).length,
+    0,
+  )
   took.sort((a, b) => a - b)
   return {
     second,

@@ -1,4 +1,5 @@
-// `npm run bench:ring`: how evenly, how steadily and how fast keys are placed, by ketama, by jump and by rendezvous hashing; and a fleet of a hundred nodes.
+// `npm run bench:ring`: how evenly, how steadily and how fast keys are placed, by ketama, by jump and by rendezvous
+// hashing; and a fleet of a hundred nodes.
 import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

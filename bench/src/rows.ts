@@ -1,4 +1,5 @@
-// The loops that are timed. One process runs one library only, so that every call site here sees one kind of object, as in a service.
+// The loops that are timed. One process runs one library only, so that every call site here sees one kind of object, as
+// in a service.
 
 import type { Contender, ContenderCache } from './contenders.ts'
 import { TTL_MS } from './contenders.ts'
@@ -25,7 +26,10 @@ export interface Sample {
 const BATCHES = 5
 /** Below this a batch is too short for the resolution of `process.cpuUsage`. */
 const BATCH_MS = 60
-/** Until V8's last compiler has done its work, which it does beside the loop: much code takes it longer. A service runs for days. */
+/**
+ * Until V8's last compiler has done its work, which it does beside the loop: much code takes it longer. A service runs
+ * for days.
+ */
 const WARM_MS = 500
 const DRAWS = 1 << 20
 
@@ -103,7 +107,8 @@ async function fill(cache: ContenderCache, keys: readonly string[], values: read
 }
 
 function expectHits(hits: number, wanted: number, held: number): void {
-  if (wanted === 0 ? hits !== 0 : hits < wanted * held * 0.98) throw new Error(`${hits} hits where ${wanted} were expected`)
+  if (wanted === 0 ? hits !== 0 : hits < wanted * held * 0.98)
+    throw new Error(`${hits} hits where ${wanted} were expected`)
 }
 
 function hitPrebuilt(cache: ContenderCache, keys: readonly string[], draws: Uint32Array, count: number): number {

@@ -1,4 +1,5 @@
-// `npm run bench -- --rows sources`: what acknowledging a write costs, and how many of the writes a SQLite database sees. The journal by itself: journal.ts.
+// `npm run bench -- --rows sources`: what acknowledging a write costs, and how many of the writes a SQLite database
+// sees. The journal by itself: journal.ts.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +12,15 @@ const TOGETHER = 500
 const VALUE = 'x'.repeat(200)
 const PACE = { perSecond: 10_000, seconds: 10, keys: 1000 } as const
 const GOALS = { fewer: 10, ofPace: 0.99 }
-/** As it is told nothing, which is behind a journal; without one; sooner in the source; and of a cache with a tier that all processes share, which sees every write at once. */
-const COLLECTIONS: readonly { readonly name: string; readonly told: WriteBehindOptions; readonly isShared?: boolean }[] = [
+/**
+ * As it is told nothing, which is behind a journal; without one; sooner in the source; and of a cache with a tier that
+ * all processes share, which sees every write at once.
+ */
+const COLLECTIONS: readonly {
+  readonly name: string
+  readonly told: WriteBehindOptions
+  readonly isShared?: boolean
+}[] = [
   { name: 'as it is', told: {} },
   { name: "durability: 'memory'", told: { durability: 'memory' } },
   { name: "maxDelay: '1s'", told: { maxDelay: '1s' } },
@@ -41,7 +49,13 @@ export async function benchSources(progress: (line: string) => void): Promise<vo
     const { writes, calls, written, acked, ofCore } = await coalesced({ ...PACE, told, isShared })
     const isKept = writes / written >= GOALS.fewer && acked >= GOALS.ofPace * perSecond
     const rates = [String(perSecond), acked.toFixed(0), ofCore.toFixed(2)]
-    const figures = [...rates, String(calls), String(written), (writes / calls).toFixed(0), (writes / written).toFixed(1)]
+    const figures = [
+      ...rates,
+      String(calls),
+      String(written),
+      (writes / calls).toFixed(0),
+      (writes / written).toFixed(1),
+    ]
     lines.push([name, ...figures, isKept ? 'kept' : 'missed'])
   }
   const goal = `${perSecond.toLocaleString('en')}/s, ${GOALS.fewer} to a row`

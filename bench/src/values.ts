@@ -1,4 +1,5 @@
-// `npm run bench -- --rows values`: what values of some shapes weigh in memory, and what it costs to store them so that nobody else can change them.
+// `npm run bench -- --rows values`: what values of some shapes weigh in memory, and what it costs to store them so that
+// nobody else can change them.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { LRUCache } from 'lru-cache'
@@ -16,7 +17,16 @@ const WARM_UP = 5
 const VALUES: Readonly<Record<string, (i: number) => object>> = {
   'one field: { id }': (i) => ({ id: i }),
   'small row: 3 fields': (i) => ({ id: i, name: 'a name', active: true }),
-  'row of 8 fields': (i) => ({ id: i, name: 'a name', email: 'a@example.org', city: 'x', zip: 1000, age: 40, active: true, role: null }),
+  'row of 8 fields': (i) => ({
+    id: i,
+    name: 'a name',
+    email: 'a@example.org',
+    city: 'x',
+    zip: 1000,
+    age: 40,
+    active: true,
+    role: null,
+  }),
   'row of 12 fields': (i) => ({ id: i, a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8, j: 9, k: 10, l: 11 }),
   'ten rows of 3 fields': (i) => Array.from({ length: 10 }, (_, at) => ({ id: i + at, name: 'a name', price: at })),
   'nested answer': (i) => ({
@@ -43,7 +53,10 @@ export async function benchValues(rounds: number, progress: (line: string) => vo
   console.log(
     'the spread between quarters. JSON is text, which nobody can change either; it makes text of dates, and each hit must parse it.\n',
   )
-  printTable([['value', 'millpond, bytes', 'lru-cache, bytes', 'its JSON in lru-cache', 'set', 'set as it is in lru-cache'], ...rows])
+  printTable([
+    ['value', 'millpond, bytes', 'lru-cache, bytes', 'its JSON in lru-cache', 'set', 'set as it is in lru-cache'],
+    ...rows,
+  ])
 }
 
 type Put = (key: string, value: unknown) => void
@@ -103,7 +116,9 @@ function costsOf(make: (i: number) => object, rounds: number): string[] {
     }
   }
   return ['ours', 'asItIs'].map((way) => {
-    const { median, low, high } = spread((costs[way] as number[]).map((cost, round) => cost / (costs.json?.[round] ?? 1)))
+    const { median, low, high } = spread(
+      (costs[way] as number[]).map((cost, round) => cost / (costs.json?.[round] ?? 1)),
+    )
     return `${median.toFixed(2)} ± ${((high - low) / 2).toFixed(2)}`
   })
 }

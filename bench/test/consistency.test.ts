@@ -68,7 +68,12 @@ test('the table has a line per row and a column per contender', () => {
     ['other', [{ row: 'loads', text: '4' }]],
   ])
   const results = {
-    about: { date: '2026-01-01', machine: 'two cores', versions: new Map([['millpond', '1: so']]), extent: 'quick' as const },
+    about: {
+      date: '2026-01-01',
+      machine: 'two cores',
+      versions: new Map([['millpond', '1: so']]),
+      extent: 'quick' as const,
+    },
     cells,
   }
   expect(comparisonTable(results)).toMatch(/\| loads +\| +1 \| +4 \|$/)

@@ -18,13 +18,17 @@ const namesOf = (name: string, table: string): string[] => {
 }
 /** Without a shell, a package or a build: none of them may be asked for. */
 const helpOf = async (program: string): Promise<string> => {
-  const { stdout, status } = await ran(process.execPath, [START, program, '--help'], { env: { npm_execpath: '/nowhere.js' } })
+  const { stdout, status } = await ran(process.execPath, [START, program, '--help'], {
+    env: { npm_execpath: '/nowhere.js' },
+  })
   expect([program, status, /installing|building/.test(stdout)]).toEqual([program, 0, false])
   return stdout
 }
 
 test('every program of package.json says what it is without installing or building, and the names that it takes', async () => {
-  const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
   const programs = Object.values(scripts).flatMap((line) => /^node scripts\/start\.mjs (\S+)/.exec(line)?.[1] ?? [])
   const helps = new Map<string, string>()
   for (const program of new Set(programs)) helps.set(program, await helpOf(program))
@@ -38,7 +42,9 @@ test('every program of package.json says what it is without installing or buildi
 test("the guide's story has a row for each step, as the program wrote it", () => {
   const page = readFileSync(new URL('../../docs/guide/growing.md', import.meta.url), 'utf8')
   const [, figures = ''] = /<!-- figures -->([\s\S]*)<!-- \/figures -->/.exec(page) ?? []
-  const rows = [...figures.matchAll(/^\| (\S.*?) +\|(.*)\|$/gm)].filter(([, , cells = '']) => /\d/.test(cells) && !/[a-z]/.test(cells))
+  const rows = [...figures.matchAll(/^\| (\S.*?) +\|(.*)\|$/gm)].filter(
+    ([, , cells = '']) => /\d/.test(cells) && !/[a-z]/.test(cells),
+  )
   expect(rows.map(([, name]) => name)).toEqual(STEPS.map(({ name }) => name))
   expect(figures).toMatch(/reads of each process, \d{4}-\d\d-\d\d, Node /)
 })

@@ -3,7 +3,11 @@ import { expect, it } from 'vitest'
 import { intervalOf } from '../src/observer/interval.ts'
 import { type Profile, shareUnder } from '../src/observer/profile.ts'
 
-const node = (id: number, functionName: string, url: string, ...children: number[]) => ({ id, callFrame: { functionName, url }, children })
+const node = (id: number, functionName: string, url: string, ...children: number[]) => ({
+  id,
+  callFrame: { functionName, url },
+  children,
+})
 const profile = (samples: number[]): Profile => ({
   nodes: [
     node(1, '(root)', '', 2, 3, 5, 6),

@@ -51,8 +51,23 @@ test.each([
 })
 
 describe('a page', () => {
-  const taken: Taken = { date: '2026-01-01', commit: 'abc1234', machine: 'two cores', load: 0.2, versions: { cacheable: '2.5.0' } }
-  const course: Course = { requests: 10, writes: 1, hitRate: 0.5, meanMs: 9, p50Ms: 5, p95Ms: 120, queries: 20, cpuMs: 1000 }
+  const taken: Taken = {
+    date: '2026-01-01',
+    commit: 'abc1234',
+    machine: 'two cores',
+    load: 0.2,
+    versions: { cacheable: '2.5.0' },
+  }
+  const course: Course = {
+    requests: 10,
+    writes: 1,
+    hitRate: 0.5,
+    meanMs: 9,
+    p50Ms: 5,
+    p95Ms: 120,
+    queries: 20,
+    cpuMs: 1000,
+  }
   const figures: Figures = {
     right: {
       ...taken,
@@ -73,7 +88,15 @@ describe('a page', () => {
       isolated: [{ name: 'millpond, isolated', row: 'hit, object', ns: 40 }],
       bytes: [],
     },
-    worth: { ...taken, seconds: 30, sessions: 4, compared: 2, wrong: 2, cached: course, uncached: { ...course, meanMs: 12, queries: 40 } },
+    worth: {
+      ...taken,
+      seconds: 30,
+      sessions: 4,
+      compared: 2,
+      wrong: 2,
+      cached: course,
+      uncached: { ...course, meanMs: 12, queries: 40 },
+    },
     smart: {
       ...taken,
       traces: [{ trace: 'loop', ratios: { lru: 3.1, adaptive: 2.5, optimum: 9 } }],
@@ -84,7 +107,9 @@ describe('a page', () => {
   const text = renderPage(figures).replaceAll(/ +/g, ' ')
 
   test('says when and where each section was taken, and the versions of contenders', () => {
-    expect(text.match(/Taken on 2026-01-01 at `abc1234`, two cores, load average 0\.2 when it began\./g)).toHaveLength(4)
+    expect(text.match(/Taken on 2026-01-01 at `abc1234`, two cores, load average 0\.2 when it began\./g)).toHaveLength(
+      4,
+    )
     expect(text).toContain('| | millpond | cacheable (2.5.0) |')
   })
 

@@ -1,4 +1,5 @@
-// What has to hold of the site as it was built: no link leads nowhere, every page of the guide and every public name is there, and strangers find what they ask for.
+// What has to hold of the site as it was built: no link leads nowhere, every page of the guide and every public name is
+// there, and strangers find what they ask for.
 // @ts-check
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
@@ -19,7 +20,9 @@ function pagesOf() {
   return new Map(
     files.map((file) => {
       const html = readFileSync(join(dist, file), 'utf8')
-      const links = [...html.matchAll(/<a\b[^>]*?\bhref="([^"]*)"/g)].map(([, href = '']) => href.replaceAll('&amp;', '&'))
+      const links = [...html.matchAll(/<a\b[^>]*?\bhref="([^"]*)"/g)].map(([, href = '']) =>
+        href.replaceAll('&amp;', '&'),
+      )
       const pictures = [...html.matchAll(/<img\b[^>]*?\bsrc="([^"]*)"/g)].map(([, src = '']) => src)
       const ids = new Set([...html.matchAll(/\bid="([^"]*)"/g)].map(([, id = '']) => id))
       return [`/${file.replaceAll('\\', '/')}`, { links: [...links, ...pictures], ids }]
@@ -31,7 +34,8 @@ function pagesOf() {
 function targetOf(from, href) {
   if (/^[a-z]+:/.test(href)) return undefined
   const [to = '', anchor = ''] = href.split('#')
-  const path = to === '' ? from : posix.normalize(posix.join(to.startsWith('/') ? '' : posix.dirname(from), decodeURI(to)))
+  const path =
+    to === '' ? from : posix.normalize(posix.join(to.startsWith('/') ? '' : posix.dirname(from), decodeURI(to)))
   const file = path.endsWith('/') ? `${path}index.html` : path
   return [posix.extname(file) === '' ? `${file}.html` : file, decodeURIComponent(anchor)]
 }
@@ -44,7 +48,8 @@ function deadLinks(pages) {
       const target = targetOf(from, href)
       if (target === undefined) continue
       const page = pages.get(target[0])
-      if (page === undefined ? !isFile(target[0]) : target[1] !== '' && !page.ids.has(target[1])) dead.add(`${from} links to ${href}`)
+      if (page === undefined ? !isFile(target[0]) : target[1] !== '' && !page.ids.has(target[1]))
+        dead.add(`${from} links to ${href}`)
     }
   return [...dead]
 }
@@ -52,7 +57,10 @@ function deadLinks(pages) {
 /** @param {string} path */
 const isFile = (path) => existsSync(join(dist, path)) && statSync(join(dist, path)).isFile()
 
-/** @param {ReadonlyMap<string, Page>} pages @param {{ guide: readonly string[], names: readonly { name: string, page: string }[] }} made */
+/**
+ * @param {ReadonlyMap<string, Page>} pages
+ * @param {{ guide: readonly string[], names: readonly { name: string, page: string }[] }} made
+ */
 function missing(pages, made) {
   const has = (/** @type {string} */ page) => pages.has(`/${page.replace(/\.md$/, '.html')}`)
   const named = new Set(made.names.map(({ name }) => name))
@@ -71,7 +79,10 @@ function missing(pages, made) {
   ]
 }
 
-/** How many clicks from the front page, with a section of a page as a target of its own. @param {ReadonlyMap<string, Page>} pages */
+/**
+ * How many clicks from the front page, with a section of a page as a target of its own.
+ * @param {ReadonlyMap<string, Page>} pages
+ */
 function withinTwoClicks(pages) {
   const reached = new Set()
   let current = ['/index.html']
@@ -102,7 +113,10 @@ async function searchIndex() {
 
 const FIRST_RESULTS = 6
 
-/** @param {ReadonlySet<string>} reached @param {readonly { name: string, page: string, members: readonly { name: string, at: string }[] }[]} names */
+/**
+ * @param {ReadonlySet<string>} reached
+ * @param {readonly { name: string, page: string, members: readonly { name: string, at: string }[] }[]} names
+ */
 async function unanswered(reached, names) {
   const index = await searchIndex()
   return QUESTIONS.flatMap(({ words, page, option }) => {
@@ -114,14 +128,18 @@ async function unanswered(reached, names) {
           .split('#')[0]
           ?.replace(/\.html$/, ''),
       )
-    const lost = found.includes(`/${page}`) ? [] : [`"${words}" does not find ${page}: ${[...new Set(found)].join(', ')}`]
+    const lost = found.includes(`/${page}`)
+      ? []
+      : [`"${words}" does not find ${page}: ${[...new Set(found)].join(', ')}`]
     if (option === undefined) return lost
     const [type, member] = option.split('.')
     const at = names
       .filter(({ name }) => name === type)
       .flatMap(({ members }) => members.filter(({ name }) => name === member).map(({ at }) => at))
     const isNear = at.some((one) => reached.has(`/reference/api/${one.replace('.md', '.html')}`))
-    return isNear ? lost : [...lost, `${option} is further than two clicks away${at.length === 0 ? ': there is none of this name' : ''}`]
+    return isNear
+      ? lost
+      : [...lost, `${option} is further than two clicks away${at.length === 0 ? ': there is none of this name' : ''}`]
   })
 }
 

@@ -1,4 +1,5 @@
-// The guide for readers that are programs: `llms.txt` names each page with its answer in short (https://llmstxt.org), `llms-full.txt` holds all of them.
+// The guide for readers that are programs: `llms.txt` names each page with its answer in short (https://llmstxt.org),
+// `llms-full.txt` holds all of them.
 // @ts-check
 
 /** @typedef {{ name: string, text: string }} Page of the guide: `redis.md` and its Markdown */
@@ -8,7 +9,9 @@
  * @param {readonly Page[]} pages
  */
 export function llmsTexts(readme, pages) {
-  const order = [...readme.slice(readme.indexOf('\n## Guide\n')).matchAll(/docs\/guide\/([\w-]+\.md)/g)].map(([, name]) => name)
+  const order = [...readme.slice(readme.indexOf('\n## Guide\n')).matchAll(/docs\/guide\/([\w-]+\.md)/g)].map(
+    ([, name]) => name,
+  )
   const place = (/** @type {Page} */ { name }) => (order.indexOf(name) + order.length + 1) % (order.length + 1)
   const sorted = [...pages].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name))
   const head = `# Millpond\n\n> ${plain(/^A multi-tier cache[\s\S]*?(?=\n\n)/m.exec(readme)?.[0] ?? '')}\n`
@@ -25,7 +28,8 @@ const titleOf = ({ name, text }) => /^# (.+)$/m.exec(text)?.[1] ?? name
 /** What stands first on a page. @param {Page} page */
 function shortAnswer({ name, text }) {
   const [, first] = /^# .+\n\n(?!```|\||- |#)([\s\S]*?)(?=\n\n|\n```)/.exec(text) ?? []
-  if (first === undefined) throw new Error(`docs/guide/${name} does not begin with a title and what it answers: say it in a paragraph`)
+  if (first === undefined)
+    throw new Error(`docs/guide/${name} does not begin with a title and what it answers: say it in a paragraph`)
   return plain(first.replace('**Short answer:** ', ''))
 }
 

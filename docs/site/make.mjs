@@ -14,6 +14,10 @@ writeFileSync(
   join(here, 'dist', 'made.json'),
   JSON.stringify({
     guide: made.guide,
-    names: made.names.map(({ name, page, members }) => ({ name, page, members: members.map((one) => ({ name: one.name, at: one.at })) })),
+    names: made.names.map(({ name, page, members }) => ({
+      name,
+      page,
+      members: members.map((one) => ({ name: one.name, at: one.at })),
+    })),
   }),
 )

@@ -1,4 +1,5 @@
-// Where the repository's pages stand in the site, and their links rewritten to it: on a code host they are read as they are.
+// Where the repository's pages stand in the site, and their links rewritten to it: on a code host they are read as they
+// are.
 // @ts-check
 import { posix } from 'node:path'
 
@@ -32,7 +33,11 @@ export const slugOf = (heading) =>
     .replace(/[^\p{L}\p{N}_ -]/gu, '')
     .replaceAll(' ', '-')
 
-/** What is no code: a link in code stays as it stands. @param {string} text @param {(prose: string) => string} change */
+/**
+ * What is no code: a link in code stays as it stands.
+ * @param {string} text
+ * @param {(prose: string) => string} change
+ */
 export function inProse(text, change) {
   return text
     .split(/(^ *(`{3,})[^\n]*\n[\s\S]*?^ *\2 *$|`[^`\n]+`)/m)
@@ -43,7 +48,8 @@ export function inProse(text, change) {
 const LINK = /(!?)\[((?:[^\][]|\[[^\]]*\])*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)/g
 
 /**
- * A page as the site has it. A link to what has no page there (a folder of code, a report) becomes its text: the project has no address yet.
+ * A page as the site has it. A link to what has no page there (a folder of code, a report) becomes its text: the
+ * project has no address yet.
  * @param {string} path of the page in the repository @param {string} text @param {(image: string) => string} imageAt
  */
 export function forSite(path, text, imageAt) {

@@ -1,4 +1,5 @@
-// What strangers ask, in the words that they type: each finds its page among the first results of the search, and its option within two clicks from the front page.
+// What strangers ask, in the words that they type: each finds its page among the first results of the search, and its
+// option within two clicks from the front page.
 // @ts-check
 
 /** @type {readonly { readonly words: string, readonly page: string, readonly option?: string }[]} `option`: of the page of Options, as `Type.name` */

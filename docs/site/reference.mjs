@@ -1,5 +1,5 @@
-// A page for each name that can be imported, made by TypeDoc from the built declarations of what the packages' `exports` name, and what the tables of options, methods and
-// events are made of.
+// A page for each name that can be imported, made by TypeDoc from the built declarations of what the packages'
+// `exports` name, and what the tables of options, methods and events are made of.
 // @ts-check
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,8 @@ export function modules(root) {
 
 /**
  * Writes the pages to a folder.
- * @param {string} root @param {string} out @param {(name: string, module: string) => readonly { text: string, link: string }[]} guideOf pages of the guide that use the name
+ * @param {string} root @param {string} out @param {(name: string, module: string) => readonly { text: string, link:
+ * string }[]} guideOf pages of the guide that use the name
  */
 export async function writeReference(root, out, guideOf) {
   const wanted = modules(root)
@@ -40,14 +41,22 @@ export async function writeReference(root, out, guideOf) {
       disableSources: true,
       logLevel: 'Warn',
       validation: { notDocumented: false, notExported: false, invalidLink: true },
-      .../** @type {object} */ ({ entryFileName: 'index', hidePageHeader: true, hideBreadcrumbs: true, outputFileStrategy: 'members' }),
+      .../** @type {object} */ ({
+        entryFileName: 'index',
+        hidePageHeader: true,
+        hideBreadcrumbs: true,
+        outputFileStrategy: 'members',
+      }),
     },
     [new TSConfigReader()],
   )
   const project = await app.convert()
-  if (project === undefined || project.children?.length !== wanted.length) throw new Error('TypeDoc did not find every module: build first')
+  if (project === undefined || project.children?.length !== wanted.length)
+    throw new Error('TypeDoc did not find every module: build first')
   const root_ = `${root.replace(/[\\/]$/, '')}/packages/`
-  const byFile = new Map(wanted.map(({ file, name }) => [file.slice(root_.length).replace(/(\/index)?\.d\.ts$/, ''), name]))
+  const byFile = new Map(
+    wanted.map(({ file, name }) => [file.slice(root_.length).replace(/(\/index)?\.d\.ts$/, ''), name]),
+  )
   for (const module of project.children) module.name = byFile.get(module.name) ?? module.name
   /** @type {Name[]} */
   const names = []
@@ -58,9 +67,12 @@ export async function writeReference(root, out, guideOf) {
     const module = moduleOf(model)
     // What is taken by a function is told of where that is.
     const asked = [{ name: model.name, module }, ...(takers.get(model.name) ?? [])]
-    const pages = [...new Map(asked.flatMap((one) => guideOf(one.name, one.module)).map((one) => [one.link, one])).values()]
+    const pages = [
+      ...new Map(asked.flatMap((one) => guideOf(one.name, one.module)).map((one) => [one.link, one])).values(),
+    ]
     names.push({ ...nameOf(app, model, module, page.url), guide: pages.map(({ link }) => link) })
-    const guide = pages.length === 0 ? '' : `\n\nIn the guide: ${pages.map(({ text, link }) => `[${text}](${link})`).join(', ')}.`
+    const guide =
+      pages.length === 0 ? '' : `\n\nIn the guide: ${pages.map(({ text, link }) => `[${text}](${link})`).join(', ')}.`
     page.contents = page.contents.replace(
       /^# .*$/m,
       (title) => `${title}\n\n\`import ${isType(model) ? 'type ' : ''}{ ${model.name} } from '${module}'\`${guide}`,
@@ -77,7 +89,8 @@ function takersOf(project) {
   const takers = new Map()
   for (const one of /** @type {any[]} */ (project.getReflectionsByKind(ReflectionKind.Function)))
     for (const { type } of one.signatures.flatMap((/** @type {any} */ signature) => signature.parameters ?? []))
-      if (type?.type === 'reference') takers.set(type.name, [...(takers.get(type.name) ?? []), { name: one.name, module: moduleOf(one) }])
+      if (type?.type === 'reference')
+        takers.set(type.name, [...(takers.get(type.name) ?? []), { name: one.name, module: moduleOf(one) }])
   return takers
 }
 
@@ -87,7 +100,13 @@ const isType = (model) => model.kindOf(ReflectionKind.Interface | ReflectionKind
 /** @param {any} model @returns {string} */
 const moduleOf = (model) => (model.kindOf(ReflectionKind.Module) ? model.name : moduleOf(model.parent))
 
-/** @param {Application} app @param {any} model @param {string} module @param {string} page @returns {Omit<Name, 'guide'>} */
+/**
+ * @param {Application} app
+ * @param {any} model
+ * @param {string} module
+ * @param {string} page
+ * @returns {Omit<Name, 'guide'>}
+ */
 function nameOf(app, model, module, page) {
   const router = app.renderer.router
   const signatures = model.signatures ?? []
@@ -100,13 +119,18 @@ function nameOf(app, model, module, page) {
     page,
     words: wordsOf(comments[0]),
     throws: comments.map(throwsOf).join(' '),
-    values: (model.type?.types ?? []).flatMap((/** @type {any} */ { value }) => (typeof value === 'string' ? [value] : [])),
+    values: (model.type?.types ?? []).flatMap((/** @type {any} */ { value }) =>
+      typeof value === 'string' ? [value] : [],
+    ),
     members: members.map((/** @type {any} */ one) => ({
       name: one.name,
       kind: one.kindOf(ReflectionKind.Method) ? 'method' : 'property',
       at: router?.hasUrl(one) ? router.getFullUrl(one) : page,
       words: wordsOf(
-        one.comment ?? one.signatures?.[0]?.comment ?? one.getSignature?.comment ?? one.type?.declaration?.signatures?.[0]?.comment,
+        one.comment ??
+          one.signatures?.[0]?.comment ??
+          one.getSignature?.comment ??
+          one.type?.declaration?.signatures?.[0]?.comment,
       ),
       throws: throwsOf(one.signatures?.[0]?.comment),
       type: typeOf(one),

@@ -1,4 +1,5 @@
-// The pages of the site as VitePress reads them: the repository's own with links to each other there, and those made from the code.
+// The pages of the site as VitePress reads them: the repository's own with links to each other there, and those made
+// from the code.
 // @ts-check
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -21,8 +22,11 @@ export async function stage(root, folder) {
     .filter((name) => name.endsWith('.md'))
     .map((name) => ({ name, text: read(`docs/guide/${name}`) }))
   const uses = new Uses(guide)
-  const { names, modules } = await writeReference(root, join(folder, 'reference', 'api'), (name, module) => uses.pagesOf(name, module))
-  for (const [name, text] of Object.entries(await tables(root, names, (word) => uses.pagesWith(word)))) write(`reference/${name}.md`, text)
+  const { names, modules } = await writeReference(root, join(folder, 'reference', 'api'), (name, module) =>
+    uses.pagesOf(name, module),
+  )
+  for (const [name, text] of Object.entries(await tables(root, names, (word) => uses.pagesWith(word))))
+    write(`reference/${name}.md`, text)
   write('reference/index.md', overview(modules, names))
   const image = (/** @type {string} */ path) => {
     const to = `public/pictures/${path.replaceAll('/', '-')}`
@@ -32,7 +36,9 @@ export async function stage(root, folder) {
   }
   for (const path of pagesOf(root)) {
     const text = path === 'docs/guide/questions.md' ? asHeadings(read(path)) : read(path)
-    const used = names.filter(({ guide }) => guide.includes(path.slice('docs'.length))).sort((a, b) => a.name.localeCompare(b.name))
+    const used = names
+      .filter(({ guide }) => guide.includes(path.slice('docs'.length)))
+      .sort((a, b) => a.name.localeCompare(b.name))
     write(placeOf(path) ?? '', forSite(path, `${text}${filesOf(root, path)}`, image) + inReference(used))
   }
   write('index.md', home())
@@ -52,7 +58,15 @@ function pagesOf(root) {
       .map((one) => `${folder}/${one}/README.md`)
       .filter((path) => existsSync(join(root, path))),
   )
-  const own = ['ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'README.md', 'SECURITY.md', 'docs/benchmarks.md', 'docs/ids.md']
+  const own = [
+    'ARCHITECTURE.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'README.md',
+    'SECURITY.md',
+    'docs/benchmarks.md',
+    'docs/ids.md',
+  ]
   return [...own, ...inFolder('docs/guide'), ...inFolder('docs/decisions'), 'examples/README.md', ...readmes]
 }
 
@@ -90,7 +104,12 @@ function overview(modules, names) {
   return `# Reference\n\nMade from the code when the site is built.\n\n${lists.join('\n')}\n\n## What can be imported\n\n| | |\n| --- | --- |\n${rows.join('\n')}\n`
 }
 
-/** The guide's Markdown beside the pages, and what names it. @param {string} readme @param {readonly { name: string, text: string }[]} guide @param {(path: string, text: string) => void} write */
+/**
+ * The guide's Markdown beside the pages, and what names it.
+ * @param {string} readme
+ * @param {readonly { name: string, text: string }[]} guide
+ * @param {(path: string, text: string) => void} write
+ */
 function copyTexts(readme, guide, write) {
   const { short, full } = llmsTexts(readme, guide)
   for (const { name, text } of guide) write(`guide/${name}`, text)

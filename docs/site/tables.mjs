@@ -10,7 +10,8 @@ import { pathToFileURL } from 'node:url'
 /** @param {string} text */
 const cell = (text) => text.replaceAll('|', '\\|').replace(/\s+/g, ' ').trim()
 /** @param {readonly string[]} head @param {readonly (readonly string[])[]} rows */
-const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n')
+const table = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`).join('\n')
 /** @param {string} text */
 const code = (text) => `\`${text.replaceAll('`', "'")}\``
 /** @param {string} title @param {string} lead @param {string} body */
@@ -28,14 +29,23 @@ const brief = (type) => code(type.length > MOST_OF_TYPE ? `${type.slice(0, MOST_
 
 const byName = (/** @type {{ name: string }} */ a, /** @type {{ name: string }} */ b) => a.name.localeCompare(b.name)
 
-/** @param {readonly Name[]} names @param {(name: Name) => boolean} which @param {'method' | 'property' | undefined} kind @param {string} heading */
+/**
+ * @param {readonly Name[]} names
+ * @param {(name: Name) => boolean} which
+ * @param {'method' | 'property' | undefined} kind
+ * @param {string} heading
+ */
 function membersOf(names, which, kind, heading) {
   return names
     .filter((one) => which(one) && one.members.some((member) => kind === undefined || member.kind === kind))
     .sort((a, b) => Number(b.module === 'millpond') - Number(a.module === 'millpond') || byName(a, b))
     .map((one) => {
       const members = one.members.filter((member) => kind === undefined || member.kind === kind).sort(byName)
-      const rows = members.map((member) => [`[${code(member.name)}](./api/${member.at})`, brief(member.type), firstOf(member.words)])
+      const rows = members.map((member) => [
+        `[${code(member.name)}](./api/${member.at})`,
+        brief(member.type),
+        firstOf(member.words),
+      ])
       return `## ${one.name}\n\n[${code(one.name)}](./api/${one.page}) of \`${one.module}\`: ${firstOf(one.words)}\n\n${table([heading, 'type', ''], rows)}`
     })
     .join('\n\n')
@@ -46,7 +56,12 @@ const options = (names) =>
   page(
     'Options',
     'Every option of everything that takes some, with what it is when nothing is said. The name leads to its page.',
-    membersOf(names, ({ name }) => name.endsWith('Options') || ['Defaults', 'TierConfiguration'].includes(name), undefined, 'option'),
+    membersOf(
+      names,
+      ({ name }) => name.endsWith('Options') || ['Defaults', 'TierConfiguration'].includes(name),
+      undefined,
+      'option',
+    ),
   )
 
 /** @param {readonly Name[]} names */
@@ -71,26 +86,43 @@ const events = (names) =>
     membersOf(names, ({ name }) => name.endsWith('Events') && name !== 'ModelEvents', 'property', 'event'),
   )
 
-/** Codes, with the words that stand above each in the code. @param {string} root @param {readonly Name[]} names @param {(code: string) => readonly Found[]} guideOf */
+/**
+ * Codes, with the words that stand above each in the code.
+ * @param {string} root
+ * @param {readonly Name[]} names
+ * @param {(code: string) => readonly Found[]} guideOf
+ */
 function errors(root, names, guideOf) {
   const lists = names.filter(({ name }) => name.endsWith('ErrorCode'))
   const body = lists.map((list) => {
     const [folder, file] = list.module === 'millpond' ? ['millpond', 'core/errors.d.ts'] : ['cdn', 'errors.d.ts']
     const text = readFileSync(join(root, 'packages', folder, 'dist', file), 'utf8')
-    const words = new Map([...text.matchAll(/\/\*\* ([^\n]*?) \*\/\s*\|?\s*'(\w+)'/g)].map(([, said = '', value = '']) => [value, said]))
+    const words = new Map(
+      [...text.matchAll(/\/\*\* ([^\n]*?) \*\/\s*\|?\s*'(\w+)'/g)].map(([, said = '', value = '']) => [value, said]),
+    )
     const rows = list.values.map((value) => {
       const said = words.get(value)
       if (said === undefined) throw new Error(`${list.name} does not say what ${value} means: give it a comment`)
       const raising = names.filter(
         ({ module, throws, members }) =>
-          isOf(list.module, module) && [throws, ...members.map((one) => one.throws)].some((one) => one.includes(`\`${value}\``)),
+          isOf(list.module, module) &&
+          [throws, ...members.map((one) => one.throws)].some((one) => one.includes(`\`${value}\``)),
       )
       const pages = guideOf(value).map(({ text: title, link }) => `[${title}](${link})`)
-      return [code(value), said, raising.map((one) => `[${code(one.name)}](./api/${one.page})`).join(', '), pages.join(', ')]
+      return [
+        code(value),
+        said,
+        raising.map((one) => `[${code(one.name)}](./api/${one.page})`).join(', '),
+        pages.join(', '),
+      ]
     })
     return `## ${list.name}\n\n[${code(list.name)}](./api/${list.page}) of \`${list.module}\`: ${firstOf(list.words)}\n\n${table(['code', '', 'told of by', 'in the guide'], rows)}`
   })
-  return page('Errors', 'Codes are stable (`error.code`); the message shows the value and the remedy.', body.join('\n\n'))
+  return page(
+    'Errors',
+    'Codes are stable (`error.code`); the message shows the value and the remedy.',
+    body.join('\n\n'),
+  )
 }
 
 /** @param {string} package_ @param {string} module */
@@ -100,7 +132,9 @@ const isOf = (package_, module) => package_ !== '@millpond/cdn' || module.starts
 async function causes(root) {
   const { MISS_CAUSES } = await built(root, 'millpond', 'core/causes.js')
   const text = readFileSync(join(root, 'packages/millpond/dist/core/causes.d.ts'), 'utf8')
-  const words = [...text.matchAll(/^ \* - (`.*?)(?=^ \* - |^ \*\/)/gms)].map(([, one = '']) => one.replace(/\n \* */g, ' ').trim())
+  const words = [...text.matchAll(/^ \* - (`.*?)(?=^ \* - |^ \*\/)/gms)].map(([, one = '']) =>
+    one.replace(/\n \* */g, ' ').trim(),
+  )
   const rest = MISS_CAUSES.filter((/** @type {string} */ cause) => !words.some((one) => one.includes(`\`${cause}\``)))
   if (rest.length > 0) throw new Error(`core/causes.ts does not say what ${rest.join(', ')} means`)
   return page(
@@ -156,7 +190,10 @@ async function commands(root) {
   })
   const exits = table(
     ['exit code', ''],
-    Object.entries(EXIT).map(([name, value]) => [String(value), name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)]),
+    Object.entries(EXIT).map(([name, value]) => [
+      String(value),
+      name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+    ]),
   )
   return page(
     'Commands',
@@ -184,7 +221,9 @@ async function routes(root) {
     for (const [verb, what] of Object.entries(/** @type {Record<string, any>} */ (verbs))) {
       const [, group = '', rest = ''] = /^\/api\/(admin\/caching|[\w-]+)\/([\w-]*)/.exec(path) ?? []
       const name = group === 'admin/caching' ? rest : group
-      const asked = what.parameters.filter((/** @type {any} */ one) => one.in === 'query').map((/** @type {any} */ one) => code(one.name))
+      const asked = what.parameters
+        .filter((/** @type {any} */ one) => one.in === 'query')
+        .map((/** @type {any} */ one) => code(one.name))
       const body = Object.keys(what.requestBody?.content['application/json'].schema.properties ?? {}).map(code)
       const row = [
         code(`${verb.toUpperCase()} ${path}`),
@@ -195,7 +234,9 @@ async function routes(root) {
       ]
       groups.set(name, [...(groups.get(name) ?? []), row])
     }
-  const body = [...groups].map(([name, rows]) => `## ${name}\n\n${table(['route', '', 'permission', 'in the query', 'in the body'], rows)}`)
+  const body = [...groups].map(
+    ([name, rows]) => `## ${name}\n\n${table(['route', '', 'permission', 'in the query', 'in the body'], rows)}`,
+  )
   return page(
     'HTTP routes',
     'Of the control plane, from the OpenAPI document that it serves (`GET /api/admin/caching/openapi.json`), which has the schemas. See [the control plane](../guide/control-plane.md); the [API of the deals service](../guide/deals-api.md) is its own.',
@@ -228,11 +269,15 @@ function environment(root, names, guideOf) {
     ['the deals service', 'apps/deals/dist/settings.js'],
   ]
   const sections = readers.map(([title, ...files]) => {
-    const text = files.map((file) => readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')).join('\n')
+    const text = files
+      .map((file) => readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, ''))
+      .join('\n')
     const found = new Set(
-      [...text.matchAll(/(?:\benv\??\.|environment\.|['"`]|^\s*)([A-Z][A-Z\d]*(?:_[A-Z\d]+)+|PORT|TERM)\b(?=['"`:)]|\W)/gm)].map(
-        ([, name = '']) => name,
-      ),
+      [
+        ...text.matchAll(
+          /(?:\benv\??\.|environment\.|['"`]|^\s*)([A-Z][A-Z\d]*(?:_[A-Z\d]+)+|PORT|TERM)\b(?=['"`:)]|\W)/gm,
+        ),
+      ].map(([, name = '']) => name),
     )
     const rows = [...found]
       .filter((name) => !others.has(name) && !name.startsWith('ERR_'))

@@ -37,20 +37,31 @@ export class Uses {
         name,
         text: heading,
         imports: new Set(imports),
-        code: new Set([...code, ...inline.flatMap((one) => one.match(WORD) ?? []).filter((one) => /^[A-Z\d_]{4,}$/.test(one))]),
+        code: new Set([
+          ...code,
+          ...inline.flatMap((one) => one.match(WORD) ?? []).filter((one) => /^[A-Z\d_]{4,}$/.test(one)),
+        ]),
       }
     })
   }
 
-  /** Pages that import it, or name it in prose where no other module has one of its name. @param {string} name @param {string} module */
+  /**
+   * Pages that import it, or name it in prose where no other module has one of its name.
+   * @param {string} name
+   * @param {string} module
+   */
   pagesOf(name, module) {
     return this.#pages
-      .filter((page) => page.imports.has(`${module} ${name}`) || (/^[A-Z]|[a-z][A-Z]/.test(name) && page.code.has(name)))
+      .filter(
+        (page) => page.imports.has(`${module} ${name}`) || (/^[A-Z]|[a-z][A-Z]/.test(name) && page.code.has(name)),
+      )
       .map((page) => ({ name: page.name, text: page.text, link: `/guide/${page.name}` }))
   }
 
   /** @param {string} word @returns {{ name: string, text: string, link: string }[]} as a page of tables links them */
   pagesWith(word) {
-    return this.#pages.filter(({ code }) => code.has(word)).map(({ name, text }) => ({ name, text, link: `../guide/${name}` }))
+    return this.#pages
+      .filter(({ code }) => code.has(word))
+      .map(({ name, text }) => ({ name, text, link: `../guide/${name}` }))
   }
 }

@@ -11,7 +11,9 @@ const http = createHttpCache(cache)
 const app = express()
 app.use(http.middleware())
 app.get('/prices/:id', (request, response) => {
-  response.set({ 'Cache-Control': 'max-age=60', 'Surrogate-Key': 'prices' }).json({ price: prices.get(request.params.id) })
+  response
+    .set({ 'Cache-Control': 'max-age=60', 'Surrogate-Key': 'prices' })
+    .json({ price: prices.get(request.params.id) })
 })
 app.put('/prices/:id/:price', async (request, response) => {
   prices.set(request.params.id, Number(request.params.price))

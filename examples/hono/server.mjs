@@ -12,7 +12,10 @@ const http = createHttpCache(cache)
 const app = new Hono()
 app.use(honoCache(http))
 app.get('/pages/:name', (context) =>
-  context.text(`${context.req.param('name')}, made ${++made}`, 200, { 'Cache-Control': 'max-age=300', 'Cache-Tag': 'pages' }),
+  context.text(`${context.req.param('name')}, made ${++made}`, 200, {
+    'Cache-Control': 'max-age=300',
+    'Cache-Tag': 'pages',
+  }),
 )
 app.post('/publish', async (context) => {
   await http.purge({ tags: ['pages'], mode: 'soft' }) // kept, and made anew before the next use

@@ -4,4 +4,7 @@ import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 
 const url = process.env.REDIS_URL
-export const cache = createCache({ name: 'site', tiers: [memory({ maxBytes: '64mb' }), ...(url === undefined ? [] : [redis({ url })])] })
+export const cache = createCache({
+  name: 'site',
+  tiers: [memory({ maxBytes: '64mb' }), ...(url === undefined ? [] : [redis({ url })])],
+})

@@ -1,4 +1,5 @@
-// Two regions with a store and a ledger each: what is invalidated in one is invalidated in the other, and the receipt says so.
+// Two regions with a store and a ledger each: what is invalidated in one is invalidated in the other, and the receipt
+// says so.
 // @ts-check
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,10 +20,13 @@ const start = (region) =>
 const [us, eu] = [start('us'), start('eu')]
 
 let price = 100
-const read = (/** @type {import('millpond').Cache} */ cache) => cache.getOrSet('price:7', async () => price, { ttl: '1h' })
+const read = (/** @type {import('millpond').Cache} */ cache) =>
+  cache.getOrSet('price:7', async () => price, { ttl: '1h' })
 await Promise.all([read(us), read(eu)])
 price = 120
 const { regions = [] } = await us.delete('price:7')
-console.log(`regions ${regions.map(({ region, state }) => `${region} ${state}`).join(', ')}; eu reads ${await read(eu)}`)
+console.log(
+  `regions ${regions.map(({ region, state }) => `${region} ${state}`).join(', ')}; eu reads ${await read(eu)}`,
+)
 await Promise.all([us.close(), eu.close()])
 rmSync(folder, { recursive: true })

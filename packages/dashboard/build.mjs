@@ -1,7 +1,18 @@
-// Builds the page into dist/app and the style into dist/style.css, unless what is there was made of the very same contents.
+// Builds the page into dist/app and the style into dist/style.css, unless what is there was made of the very same
+// contents.
 // @ts-check
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -103,14 +114,19 @@ function isLeft() {
 }
 
 /** @param {string} contents */
-const isBuilt = (contents) => existsSync(join(target, 'index.html')) && existsSync(mark) && readFileSync(mark, 'utf8') === contents
+const isBuilt = (contents) =>
+  existsSync(join(target, 'index.html')) && existsSync(mark) && readFileSync(mark, 'utf8') === contents
 
-/** Over our sources and the versions of what is bundled with them. A time says little: a checkout and a copy give files new ones. */
+/**
+ * Over our sources and the versions of what is bundled with them. A time says little: a checkout and a copy give files
+ * new ones.
+ */
 function digest() {
   const hash = createHash('sha256')
   for (const path of sources.flatMap(filesIn)) hash.update(path.slice(here.length)).update(readFileSync(path))
   const { resolve } = createRequire(import.meta.url)
-  for (const name of ['react', 'react-dom', '@tanstack/react-query', 'vite']) hash.update(readFileSync(resolve(`${name}/package.json`)))
+  for (const name of ['react', 'react-dom', '@tanstack/react-query', 'vite'])
+    hash.update(readFileSync(resolve(`${name}/package.json`)))
   return hash.digest('hex')
 }
 

@@ -20,14 +20,19 @@ export function launch() {
       value === undefined ? [] : [[name, value]],
     ),
   )
-  return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+  return chromium.launch({
+    executablePath,
+    env,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  })
 }
 
 const LARGE = ['--organizations', '20', '--users', '200', '--deals', '2000']
 
 /**
  * As `npm start -- --nodes 2` does, with both processes in hand.
- * @param {string} place a folder for its database @param {readonly string[]} [size] options that say how much data there is
+ * @param {string} place a folder for its database @param {readonly string[]} [size] options that say how much data
+ * there is
  */
 export async function startDeals(place, size = LARGE) {
   const secret = randomBytes(32).toString('base64url')
@@ -36,7 +41,10 @@ export async function startDeals(place, size = LARGE) {
     await ended(first.child)
     throw error
   })
-  const nodes = [first, second].map(({ child, text }) => ({ child, url: /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? '' }))
+  const nodes = [first, second].map(({ child, text }) => ({
+    child,
+    url: /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? '',
+  }))
   const token = (/** @type {string} */ role) => new RegExp(`${role}\\s+(\\S{20,})`).exec(first.text)?.[1] ?? ''
   const tokens = { viewer: token('viewer'), administrator: token('administrator') }
   return {
@@ -86,7 +94,12 @@ async function ended(child) {
   await end
 }
 
-/** @param {readonly string[]} nodes @param {string} token @param {() => boolean} goesOn @param {(node: number) => boolean} isAwake */
+/**
+ * @param {readonly string[]} nodes
+ * @param {string} token
+ * @param {() => boolean} goesOn
+ * @param {(node: number) => boolean} isAwake
+ */
 async function load(nodes, token, goesOn, isAwake) {
   const paths = [
     'organizations/1/statistics/?days=30',
@@ -94,7 +107,12 @@ async function load(nodes, token, goesOn, isAwake) {
     'organizations/1/roles/',
     'organizations/1/info/',
   ]
-  const more = ['analytics/deal-analytics/?days=30&type=pipeline', 'users/permissions/', 'users/me/', 'organizations/1/members/']
+  const more = [
+    'analytics/deal-analytics/?days=30&type=pipeline',
+    'users/permissions/',
+    'users/me/',
+    'organizations/1/members/',
+  ]
   for (let at = 0; goesOn(); at++) {
     const path = [...paths, ...more][Math.floor(at / nodes.length) % 8]
     if (!isAwake(at % nodes.length)) continue

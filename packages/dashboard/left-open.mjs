@@ -1,4 +1,5 @@
-// Now left open over the deals service under load: `node packages/dashboard/left-open.mjs --minutes 30`. Heap and thread must stay as they were.
+// Now left open over the deals service under load: `node packages/dashboard/left-open.mjs --minutes 30`. Heap and
+// thread must stay as they were.
 // @ts-check
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

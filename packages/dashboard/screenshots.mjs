@@ -1,4 +1,5 @@
-// Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at four widths, light and dark, to be looked at; `--look 1280-light,390-dark`: some of these looks.
+// Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at four
+// widths, light and dark, to be looked at; `--look 1280-light,390-dark`: some of these looks.
 // @ts-check
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -57,7 +58,9 @@ try {
   if (all === undefined) for (const shot of GUIDE) await shoot(shot, places[shot.page], join(root, 'docs/guide/images'))
   else {
     for (const colorScheme of /** @type {const} */ (['light', 'dark']))
-      for (const width of [390, 1280, 1920, 2560].filter((each) => wanted === undefined || wanted.includes(`${each}-${colorScheme}`)))
+      for (const width of [390, 1280, 1920, 2560].filter(
+        (each) => wanted === undefined || wanted.includes(`${each}-${colorScheme}`),
+      ))
         for (const page of /** @type {(keyof typeof PAGES)[]} */ (Object.keys(PAGES)))
           await shoot({ page, width, colorScheme, height: 900 }, places[page], all)
   }
@@ -89,17 +92,34 @@ async function incident() {
   await api('events/markers/', { kind: 'deploy', message: 'v812' })
   const [cache] = (await api('session/')).caches
   const [tag] = (await api(`tags/?cache_name=${cache}&namespace=response&limit=1`)).data ?? []
-  const done = await api('invalidations/invalidate_keys/', { tags: [tag?.name ?? 'organization:1'], reason: 'price import 5122' })
+  const done = await api('invalidations/invalidate_keys/', {
+    tags: [tag?.name ?? 'organization:1'],
+    reason: 'price import 5122',
+  })
   await after(3000)
   const [key] = (await api(`keys/?cache_name=${cache}&namespace=response&limit=1`)).data ?? []
   const about = key === undefined ? '' : `?cache=${cache}&ns=${key.namespace}&key=${encodeURIComponent(key.key)}`
-  return { key: `keys/${about}`, why: `why/${about}`, answers: `invalidate/?id=${done.id}`, configuration: `configurations/?id=${made.id}` }
+  return {
+    key: `keys/${about}`,
+    why: `why/${about}`,
+    answers: `invalidate/?id=${done.id}`,
+    configuration: `configurations/?id=${made.id}`,
+  }
 }
 
-/** @param {{ page: string, width: number, height: number, colorScheme: 'light' | 'dark' }} look @param {string} at @param {string} into */
+/**
+ * @param {{ page: string, width: number, height: number, colorScheme: 'light' | 'dark' }} look
+ * @param {string} at
+ * @param {string} into
+ */
 async function shoot({ page: name, width, height, colorScheme }, at, into) {
   mkdirSync(into, { recursive: true })
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce', timezoneId: 'UTC' })
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme,
+    reducedMotion: 'reduce',
+    timezoneId: 'UTC',
+  })
   const page = await context.newPage()
   await page.goto(`${url}/admin/caching/`)
   await page.locator('input[type=password]').fill(tokens.administrator)

@@ -1,4 +1,5 @@
-// The commands of the project say what they can do, refuse what they cannot, and need nothing installed or built for either.
+// The commands of the project say what they can do, refuse what they cannot, and need nothing installed or built for
+// either.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,7 +7,8 @@ import { ran } from '../../packages/millpond/test/services/index.ts'
 import { root } from '../prepare.mjs'
 import { only } from '../servers.mjs'
 
-const call = (script: string, ...args: readonly string[]) => ran(process.execPath, [join(root, 'scripts', script), ...args])
+const call = (script: string, ...args: readonly string[]) =>
+  ran(process.execPath, [join(root, 'scripts', script), ...args])
 
 test.each([
   ['api.mjs', ['--help'], 'npm run api'],
@@ -49,7 +51,9 @@ test.each([
 test('CONTRIBUTING names only commands that exist', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   for (const page of ['CONTRIBUTING.md', 'README.md']) {
-    const named = [...readFileSync(join(root, page), 'utf8').matchAll(/`npm (?:run )?([a-z][a-z:-]*)/g)].map((match) => match[1] ?? '')
+    const named = [...readFileSync(join(root, page), 'utf8').matchAll(/`npm (?:run )?([a-z][a-z:-]*)/g)].map(
+      (match) => match[1] ?? '',
+    )
     expect(named.filter((name) => !(name in scripts) && !['ci', 'install', 'pack'].includes(name))).toEqual([])
     expect(named.length).toBeGreaterThan(3)
   }
@@ -57,9 +61,13 @@ test('CONTRIBUTING names only commands that exist', () => {
 
 test('CONTRIBUTING names only files and folders that exist', () => {
   const page = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8')
-  const named = [...page.matchAll(/`((?:packages|apps|bench|scripts|docs|deploy|examples)\/[\w./-]+)`/g)].map((match) => match[1] ?? '')
+  const named = [...page.matchAll(/`((?:packages|apps|bench|scripts|docs|deploy|examples)\/[\w./-]+)`/g)].map(
+    (match) => match[1] ?? '',
+  )
   // What a recipe is about to make, and what a command has made.
-  const lost = named.filter((path) => !path.includes('NAME') && path !== 'docs/site/dist' && !existsSync(join(root, path)))
+  const lost = named.filter(
+    (path) => !path.includes('NAME') && path !== 'docs/site/dist' && !existsSync(join(root, path)),
+  )
   expect(lost).toEqual([])
   expect(named.length).toBeGreaterThan(8)
   const links = [...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '')

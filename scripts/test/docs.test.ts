@@ -1,4 +1,5 @@
-// The docs site without its build, which is part of the long form: every page has its place, and links are rewritten to it.
+// The docs site without its build, which is part of the long form: every page has its place, and links are rewritten to
+// it.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -53,10 +54,16 @@ test('a page uses what it imports, from where it imports it, and what it names i
     },
   ])
   const isUsed = (name: string, module: string) => uses.pagesOf(name, module).length === 1
-  expect([isUsed('redis', 'millpond/tiers/redis'), isUsed('Tier', 'millpond/tiers/redis'), isUsed('RedisTierOptions', 'millpond')]).toEqual(
-    [true, true, true],
-  )
-  expect([isUsed('redis', 'millpond'), isUsed('get', 'millpond'), isUsed('T', 'millpond/tiers/redis')]).toEqual([false, false, false])
+  expect([
+    isUsed('redis', 'millpond/tiers/redis'),
+    isUsed('Tier', 'millpond/tiers/redis'),
+    isUsed('RedisTierOptions', 'millpond'),
+  ]).toEqual([true, true, true])
+  expect([isUsed('redis', 'millpond'), isUsed('get', 'millpond'), isUsed('T', 'millpond/tiers/redis')]).toEqual([
+    false,
+    false,
+    false,
+  ])
 })
 
 test('there are twenty questions and more, half of them for an option', () => {

@@ -1,4 +1,5 @@
-// The doors hold: a planted forbidden import is found, by the rule that is meant to find it, and a house in order is left in peace.
+// The doors hold: a planted forbidden import is found, by the rule that is meant to find it, and a house in order is
+// left in peace.
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +28,8 @@ const inOrder: Record<string, string> = {
   [`${src}/core/entry.ts`]: 'export const entry = 1',
   'packages/millpond/test/engine/some.ts': 'export const some = 1',
   [`${src}/core/key.ts`]: "export { entry } from './entry.ts'",
-  [`${src}/engine/read.ts`]: "import { entry } from '../core/entry.ts'\nimport 'node:crypto'\nexport const read = entry",
+  [`${src}/engine/read.ts`]:
+    "import { entry } from '../core/entry.ts'\nimport 'node:crypto'\nexport const read = entry",
   [`${src}/memory/store.ts`]: "import { entry } from '../core/entry.ts'\nexport const store = entry",
   [`${src}/tiers/redis/index.ts`]:
     "import { Redis } from 'ioredis'\nimport { entry } from '../../core/entry.ts'\nexport const tier = [Redis, entry]",
@@ -41,13 +43,21 @@ const inOrder: Record<string, string> = {
 const planted: [rule: string, file: string, text: string][] = [
   ['core-imports-nothing', `${src}/core/bad-node.ts`, "import 'node:fs'"],
   ['core-imports-nothing', `${src}/core/bad-room.ts`, "import '../memory/store.ts'"],
-  ['core-imports-nothing', `${src}/core/bad-type.ts`, "import type { store } from '../memory/store.ts'\nexport type Store = typeof store"],
+  [
+    'core-imports-nothing',
+    `${src}/core/bad-type.ts`,
+    "import type { store } from '../memory/store.ts'\nexport type Store = typeof store",
+  ],
   ['engine-imports-core-only', `${src}/engine/bad-1.ts`, "import '../tiers/redis/index.ts'"],
   ['memory-imports-core-only', `${src}/memory/bad.ts`, "import '../engine/read.ts'"],
   ['memory-imports-core-only', `${src}/memory/bad-front.ts`, "import '../index.ts'"],
   ['tiers-imports-core-only', `${src}/tiers/redis/bad.ts`, "import '../../engine/read.ts'"],
   ['rooms-are-known', `${src}/attic/bad.ts`, "import '../core/entry.ts'"],
-  ['front-door-stays-light', `${src}/index.ts`, "export { create } from './create.ts'\nexport { tier } from './tiers/redis/index.ts'"],
+  [
+    'front-door-stays-light',
+    `${src}/index.ts`,
+    "export { create } from './create.ts'\nexport { tier } from './tiers/redis/index.ts'",
+  ],
   ['other-peoples-code-in-open-rooms-only', `${src}/engine/bad-2.ts`, "import 'ioredis'"],
   ['library-through-its-exports', 'apps/deals/src/bad.ts', "import '../../../packages/millpond/src/index.ts'"],
   [
@@ -103,7 +113,15 @@ describe('the doors between rooms', () => {
 })
 
 async function violations(house: string): Promise<string[]> {
-  const args = [tool('dependency-cruiser', 'depcruise'), '--config', '.dependency-cruiser.mjs', '--output-type', 'json', 'packages', 'apps']
+  const args = [
+    tool('dependency-cruiser', 'depcruise'),
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'json',
+    'packages',
+    'apps',
+  ]
   const run = promisify(execFile)(process.execPath, args, { cwd: house, maxBuffer: 1 << 26 })
   // The number of violations is the exit code; the report is printed in any case.
   const { stdout } = await run.catch((error: { stdout: string }) => error)

@@ -91,7 +91,10 @@ describe('of a run on a busy machine', () => {
       for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
       const from = JSON.stringify(pathToFileURL(join(root, 'scripts/fair-runner.mjs')).href)
       const watch = `{ now: () => 0, excuse: () => ${excuse} }`
-      writeFileSync(join(folder, 'runner.mjs'), `import { fairRunner } from ${from}\nexport default fairRunner(${watch})\n`)
+      writeFileSync(
+        join(folder, 'runner.mjs'),
+        `import { fairRunner } from ${from}\nexport default fairRunner(${watch})\n`,
+      )
       writeFileSync(
         join(folder, 'vitest.config.mjs'),
         `export default { test: { name: ${JSON.stringify(name)}, globals: true, runner: './runner.mjs', isolate: ${name !== 'rooms'}, maxWorkers: 1 } }\n`,
@@ -108,7 +111,11 @@ describe('of a run on a busy machine', () => {
         env: { ...process.env, VITEST: '' },
         encoding: 'utf8',
       })
-      return { status, stderr, closing: closingLine(countTests(JSON.parse(readFileSync(report, 'utf8')), status === 0)) }
+      return {
+        status,
+        stderr,
+        closing: closingLine(countTests(JSON.parse(readFileSync(report, 'utf8')), status === 0)),
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -125,11 +132,15 @@ describe('of a run on a busy machine', () => {
         'too much heap: expected 19000000 to be less than',
         'another error than was to be: ',
       ]
-      expect(list?.split('what failed:\n')[1]?.trim().split('\n')).toEqual(failed.map((one) => expect.stringContaining(one)))
+      expect(list?.split('what failed:\n')[1]?.trim().split('\n')).toEqual(
+        failed.map((one) => expect.stringContaining(one)),
+      )
       expect(list).toMatch(/too slow: not run: busy; it said: in time: expected 9 to be less than 5/)
       expect(list).toMatch(/polled: not run: busy; it said: expected 1 to be 2/)
       expect(list).toMatch(/given up: not run: busy; it said: \[redis\] read: no answer within 200 ms/)
-      expect(list).toMatch(/a loader that was given up: not run: busy; it said: the loader of "k" did not return within 10000 ms/)
+      expect(list).toMatch(
+        /a loader that was given up: not run: busy; it said: the loader of "k" did not return within 10000 ms/,
+      )
       expect(list).toMatch(/of the test: not run: busy; it said: timeout expired/)
       expect(list).toMatch(/a pool of the test: not run: busy; it said: timeout exceeded when trying to connect/)
       expect(list).toMatch(/suite: not run: busy; it said: not within 10 ms: a lease to run out/)
@@ -146,7 +157,9 @@ describe('of a run on a busy machine', () => {
     }
     const { closing, stderr } = run('rooms', 'undefined', files)
     expect(closing).toBe('2 passed, 1 failed')
-    expect(stderr).toMatch(/what failed:\n.*a\.test\.js: it leaves fetch, process\.env\.LEFT changed for the suites after it/)
+    expect(stderr).toMatch(
+      /what failed:\n.*a\.test\.js: it leaves fetch, process\.env\.LEFT changed for the suites after it/,
+    )
     expect(run('own', 'undefined', files).closing).toBe('2 passed, 0 failed')
   })
 

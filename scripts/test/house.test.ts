@@ -43,12 +43,13 @@ test('a checkout right below the root, or its neighbour there, is told by what l
 })
 
 test('the host of a registry is told where it is one that only some have', () => {
-  const line = 'npm, localhost, 127.0.0.1:8080, https://registry.npmjs.org/, http://npm.example.org:4873/a, http://proxy:4873/a'
+  const line =
+    'npm, localhost, 127.0.0.1:8080, https://registry.npmjs.org/, http://npm.example.org:4873/a, http://proxy:4873/a'
   const found = (url: string): number => telltales(line, registryPatterns(url)).length
   expect(['http://npm.example.org:4873/', 'http://proxy:4873/'].map(found)).toEqual([1, 1])
-  expect(['http://npm/', 'http://localhost/', 'http://127.0.0.1:8080', 'https://registry.npmjs.org/', 'nothing'].map(found)).toEqual([
-    0, 0, 0, 0, 0,
-  ])
+  expect(
+    ['http://npm/', 'http://localhost/', 'http://127.0.0.1:8080', 'https://registry.npmjs.org/', 'nothing'].map(found),
+  ).toEqual([0, 0, 0, 0, 0])
 })
 
 describe('lockFaults', () => {

@@ -20,5 +20,7 @@ it('names every page once, in the order of the README, with its answer in a line
 })
 
 it('fails for a page that does not say what it answers', () => {
-  expect(() => llmsTexts(readme, [{ name: 'new.md', text: '# New\n\n## Words\n' }])).toThrow(/docs\/guide\/new\.md does not begin/)
+  expect(() => llmsTexts(readme, [{ name: 'new.md', text: '# New\n\n## Words\n' }])).toThrow(
+    /docs\/guide\/new\.md does not begin/,
+  )
 })

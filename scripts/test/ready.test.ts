@@ -64,12 +64,16 @@ it('lists what comes along with a package, from the inside out, with hashes', ()
     'a',
   )
   expect(bom.components.map(({ purl }) => purl)).toEqual(['pkg:npm/b@1.1.0', 'pkg:npm/c@1.0.1'])
-  expect(bom.components[0]).toMatchObject({ hashes: [{ alg: 'SHA-512', content: Buffer.from('hash').toString('hex') }] })
+  expect(bom.components[0]).toMatchObject({
+    hashes: [{ alg: 'SHA-512', content: Buffer.from('hash').toString('hex') }],
+  })
   expect(bom.dependencies[1]).toEqual({ ref: 'pkg:npm/b@1.1.0', dependsOn: ['pkg:npm/c@1.0.1'] })
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const control = sbomOf(packages, 'packages/control', '@millpond/control')
   expect(control.metadata.component.purl).toBe('pkg:npm/%40millpond/control@0.1.0')
-  expect(control.components.map(({ name }) => name)).toEqual(expect.arrayContaining(['millpond', 'hono', 'kysely', 'libsql', 'zod']))
+  expect(control.components.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['millpond', 'hono', 'kysely', 'libsql', 'zod']),
+  )
 })
 
 it('reports what can be imported once, without its words', () => {
@@ -79,7 +83,10 @@ it('reports what can be imported once, without its words', () => {
     first,
     '/** Words. */\nexport interface Options {\n  /** More. */\n  readonly ttl?: number | undefined\n}\nexport declare const limit: number\n',
   )
-  writeFileSync(second, "export type { Options } from './a.js'\nexport declare function make(options: import('./a.js').Options): void\n")
+  writeFileSync(
+    second,
+    "export type { Options } from './a.js'\nexport declare function make(options: import('./a.js').Options): void\n",
+  )
   const report = apiReport([
     { subpath: 'p', file: first },
     { subpath: 'p/b', file: second },
@@ -137,16 +144,21 @@ export declare const limit: number
 it('fails for what the registry says of a package that users get, and tells what it says of others', () => {
   const packages = broughtAlong()
   const weakness = (severity: string, name: string) => ({ severity, range: '*', nodes: [`node_modules/${name}`] })
-  const said = { hono: weakness('high', 'hono'), mime: weakness('moderate', 'mime'), ocache: weakness('critical', 'ocache') }
+  const said = {
+    hono: weakness('high', 'hono'),
+    mime: weakness('moderate', 'mime'),
+    ocache: weakness('critical', 'ocache'),
+  }
   expect(judgedByRegistry(said, packages)).toEqual({
     fault: ['high: hono *'],
     note: ['moderate: mime *', 'critical: ocache *, which no user gets'],
   })
   expect(judgedByRegistry(said).fault).toEqual(['high: hono *', 'critical: ocache *'])
   // Another one of its name, which something else has brought.
-  expect(judgedByRegistry({ hono: { ...weakness('high', 'hono'), nodes: ['node_modules/a/node_modules/hono'] } }, packages).fault).toEqual(
-    [],
-  )
+  expect(
+    judgedByRegistry({ hono: { ...weakness('high', 'hono'), nodes: ['node_modules/a/node_modules/hono'] } }, packages)
+      .fault,
+  ).toEqual([])
 })
 
 describe('the list of advisories, where the registry gives no answer', () => {
@@ -159,7 +171,8 @@ describe('the list of advisories, where the registry gives no answer', () => {
       { id: 'X-2', package: 'a', severity: 'moderate', vulnerable: ['=8.1.0'] },
     ],
   }
-  const judge = (name: string, version: string, days = 1) => judgedByList(known, [{ name, version }], Date.parse(read) + days * 86_400_000)
+  const judge = (name: string, version: string, days = 1) =>
+    judgedByList(known, [{ name, version }], Date.parse(read) + days * 86_400_000)
 
   it.each([
     ['6.23.9', 1],
@@ -191,7 +204,9 @@ describe('the list of advisories, where the registry gives no answer', () => {
 
   it('refuses a range that it cannot read', () => {
     const advisories = [{ id: 'X', package: 'a', severity: 'low', vulnerable: ['^1.2.3'] }]
-    expect(() => judgedByList({ ...known, advisories }, [{ name: 'a', version: '1.0.0' }], 0)).toThrow('"^1.2.3" is not a range')
+    expect(() => judgedByList({ ...known, advisories }, [{ name: 'a', version: '1.0.0' }], 0)).toThrow(
+      '"^1.2.3" is not a range',
+    )
   })
 
   it('knows all that users get, and has ranges that can be read', () => {

@@ -28,7 +28,11 @@ test('the largest change decides, and what nobody has yet keeps its number', () 
   expect(nextVersion(released, '0.1.0', ['patch', 'minor', 'patch'])).toBe('0.2.0')
   expect(nextVersion(released, '0.1.0', [])).toBeUndefined()
   expect(nextVersion('# Changes\n\n## Unreleased\n', '0.1.0', ['major'])).toBe('0.1.0')
-  expect([raised('0.9.9', 'patch'), raised('0.9.9', 'minor'), raised('0.9.9', 'major')]).toEqual(['0.9.10', '0.10.0', '1.0.0'])
+  expect([raised('0.9.9', 'patch'), raised('0.9.9', 'minor'), raised('0.9.9', 'major')]).toEqual([
+    '0.9.10',
+    '0.10.0',
+    '1.0.0',
+  ])
 })
 
 test('every package asks for the new version of its siblings, and for nothing else', () => {

@@ -58,5 +58,8 @@ test('nothing begins after a failure, and what is under way is waited for', asyn
 
 test('a program that is not there is a failure that says so', async () => {
   const [outcome] = await outcomesOf([['gone', (run) => run('no-such-program-here', [])]], 1)
-  expect(outcome).toMatchObject({ well: false, output: expect.stringContaining('no-such-program-here could not be run') })
+  expect(outcome).toMatchObject({
+    well: false,
+    output: expect.stringContaining('no-such-program-here could not be run'),
+  })
 })

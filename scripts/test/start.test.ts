@@ -55,7 +55,8 @@ describe('npm start', () => {
   })
   const start = (args: string[], env?: NodeJS.ProcessEnv): Promise<{ code: unknown; out: string; err: string }> =>
     new Promise((resolve) => {
-      const done = (error: ExecFileException | null, out: string, err: string): void => resolve({ code: error?.code ?? 0, out, err })
+      const done = (error: ExecFileException | null, out: string, err: string): void =>
+        resolve({ code: error?.code ?? 0, out, err })
       execFile(process.execPath, ['scripts/start.mjs', ...args], { cwd: folder, env: environment(env) }, done)
     })
   const installs = (): number =>
@@ -63,9 +64,16 @@ describe('npm start', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'millpond-start-'))
-    for (const file of ['start.mjs', 'prepare.mjs']) cpSync(join(root, 'scripts', file), join(folder, 'scripts', file), { recursive: true })
+    for (const file of ['start.mjs', 'prepare.mjs'])
+      cpSync(join(root, 'scripts', file), join(folder, 'scripts', file), { recursive: true })
     const tsconfig = '{ "files": [], "references": [{ "path": "apps/deals" }] }'
-    write({ 'package-lock.json': lock('1.0.0'), 'tsconfig.json': tsconfig, 'compiler.js': compiler, 'npm.js': npm, 'program.mjs': program })
+    write({
+      'package-lock.json': lock('1.0.0'),
+      'tsconfig.json': tsconfig,
+      'compiler.js': compiler,
+      'npm.js': npm,
+      'program.mjs': program,
+    })
     // The dashboard's page has a build of its own.
     write({ 'packages/dashboard/build.mjs': '' })
   })
@@ -80,7 +88,9 @@ describe('npm start', () => {
   })
 
   test('tells an option that the program does not know in a line', async () => {
-    write({ 'program.mjs': "import { parseArgs } from 'node:util'\nparseArgs({ options: {}, allowPositionals: true })" })
+    write({
+      'program.mjs': "import { parseArgs } from 'node:util'\nparseArgs({ options: {}, allowPositionals: true })",
+    })
     const { code, err } = await start(['serve', '--odd'], { npm_lifecycle_event: 'bench:odd' })
     expect([code, err]).toEqual([2, "bench:odd: Unknown option '--odd'; --help shows the options\n"])
   })
@@ -94,7 +104,9 @@ describe('npm start', () => {
     ['--users', '--users: give a number'],
   ])('%s is refused before anything is installed', async (args, why) => {
     write({ 'apps/deals/src/settings.ts': 'export const HELP = `Usage:\n  --users N   (5)\n  --port N|off  a port\n`' })
-    const { code, out, err } = await start(['serve', '--port', 'off', ...args.split(' ')], { npm_lifecycle_event: 'start' })
+    const { code, out, err } = await start(['serve', '--port', 'off', ...args.split(' ')], {
+      npm_lifecycle_event: 'start',
+    })
     expect([code, out, err]).toEqual([2, '', `start: ${why}; --help shows the options\n`])
     expect(installs()).toBe(0)
   })
@@ -165,12 +177,18 @@ describe('npm start', () => {
     ['22.0.0', true],
   ])('with Node %s runs: %s', (version, runs) => {
     const module = pathToFileURL(join(folder, 'scripts', 'prepare.mjs')).href
-    const { status, stderr } = spawnSync(process.execPath, ['-e', `import('${module}').then((m) => m.checkNode('${version}'))`], {
-      encoding: 'utf8',
-    })
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['-e', `import('${module}').then((m) => m.checkNode('${version}'))`],
+      {
+        encoding: 'utf8',
+      },
+    )
     expect(status).toBe(runs ? 0 : 1)
     expect(stderr).toBe(
-      runs ? '' : `millpond: Millpond needs Node 20.19 or newer, and this is Node ${version}. Get one at https://nodejs.org\n`,
+      runs
+        ? ''
+        : `millpond: Millpond needs Node 20.19 or newer, and this is Node ${version}. Get one at https://nodejs.org\n`,
     )
   })
 })

@@ -1,4 +1,5 @@
-// The sums at the end of `npm test`, and the list of what failed, are those of a real Vitest run, faults of every kind included.
+// The sums at the end of `npm test`, and the list of what failed, are those of a real Vitest run, faults of every kind
+// included.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -46,11 +47,20 @@ describe('a run of tests', () => {
       /outside of any test, during .*bad\.test\.js.*: no$/,
     ],
   ])('counts and names %s', (_, files: Record<string, string>, line, failure) => {
-    for (const [file, text] of Object.entries({ 'good.test.js': good, ...files })) writeFileSync(join(folder, file), text)
+    for (const [file, text] of Object.entries({ 'good.test.js': good, ...files }))
+      writeFileSync(join(folder, file), text)
     const report = join(folder, 'report.json')
-    const reporters = ['--reporter=json', `--outputFile=${report}`, `--reporter=${join(root, 'scripts', 'failures.mjs')}`]
+    const reporters = [
+      '--reporter=json',
+      `--outputFile=${report}`,
+      `--reporter=${join(root, 'scripts', 'failures.mjs')}`,
+    ]
     const args = [tool('vitest'), 'run', '--root', folder, '--globals', ...reporters]
-    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, env: { ...process.env, VITEST: '' }, encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, VITEST: '' },
+      encoding: 'utf8',
+    })
     const closing = closingLine(countTests(JSON.parse(readFileSync(report, 'utf8')), status === 0))
     if (typeof line === 'string') expect(closing).toBe(line)
     else expect(closing).toMatch(line)

@@ -1,4 +1,5 @@
-// The service's own files as assets: named after their content, compressed beforehand, and kept beside the data, where also those of an earlier build wait for pages that name them.
+// The service's own files as assets: named after their content, compressed beforehand, and kept beside the data, where
+// also those of an earlier build wait for pages that name them.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CdnError, type CdnFolderOptions } from '@millpond/cdn'
@@ -19,7 +20,10 @@ export interface Assets {
   readonly folder: CdnFolderOptions
   /** The address of a file of `static`. */
   url(path: string): Promise<string>
-  /** @param key what follows `/assets/`. @param takes encodings that the client reads. Undefined: there is none of that name. */
+  /**
+   * @param key what follows `/assets/`.
+   * @param takes encodings that the client reads. Undefined: there is none of that name.
+   */
   find(key: string, takes: readonly string[]): Promise<Asset | undefined>
 }
 

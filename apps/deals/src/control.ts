@@ -1,4 +1,5 @@
-// The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as credentials.
+// The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as
+// credentials.
 import { join } from 'node:path'
 import type { Cdn } from '@millpond/cdn'
 import {
@@ -32,8 +33,9 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
 ])
 
 /**
- * Each request asks the HTTP cache first, which holds what anybody may see, and so misses for all that is private: of a service that is well half to two thirds of all reads are hits.
- * A get waits for what it loads, and one analysis takes as long as a thousand hits.
+ * Each request asks the HTTP cache first, which holds what anybody may see, and so misses for all that is private: of a
+ * service that is well half to two thirds of all reads are hits. A get waits for what it loads, and one analysis takes
+ * as long as a thousand hits.
  */
 const ALERT_RULES = {
   hit_ratio: { levels: { critical: 0.2, high: 0.35, medium: 0.45 } },
@@ -53,7 +55,9 @@ export interface ControlParts {
   readonly credentials: Pick<Settings, 'adminToken' | 'metricsToken'>
   readonly nodeId: string
   readonly say: (line: string) => void
-  /** The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it. */
+  /**
+   * The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it.
+   */
   readonly member: (request: Request) => Promise<Granted | undefined>
   readonly addressOf: (request: Request) => string | undefined
 }
@@ -74,11 +78,13 @@ export async function openControl({
 }: ControlParts): Promise<ControlPlane> {
   const redisAt = redisOptions(settings)
   const store = await openStore(join(folder, 'control.sqlite')).catch((error: unknown) => {
-    if (error instanceof MillpondError) throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
+    if (error instanceof MillpondError)
+      throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
     throw error
   })
   if (adminToken !== undefined) await ensureToken(store, { name: 'admin', role: 'admin' }, adminToken)
-  if (metricsToken !== undefined) await ensureToken(store, { name: 'prometheus', role: 'viewer' }, metricsToken, ['metrics:read'])
+  if (metricsToken !== undefined)
+    await ensureToken(store, { name: 'prometheus', role: 'viewer' }, metricsToken, ['metrics:read'])
   const plane = createControl({
     store,
     base: CONTROL_PATH,

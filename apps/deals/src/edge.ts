@@ -1,4 +1,5 @@
-// The edges before the service: a caching proxy of its own on another port, as a CDN would be, and those that the environment names. The cache's invalidations purge them.
+// The edges before the service: a caching proxy of its own on another port, as a CDN would be, and those that the
+// environment names. The cache's invalidations purge them.
 import { type Cdn, type CdnFolderOptions, type CdnOutlet, createCdn, type Edge, millpondProxy } from '@millpond/cdn'
 import { type CachingProxy, type ProxyOptions, startProxy } from '@millpond/proxy'
 import type { Settings } from './settings.ts'
@@ -62,11 +63,21 @@ interface OwnEdge {
 }
 
 async function openOwn(host: string, port: number): Promise<OwnEdge> {
-  const options: ProxyOptions = { origin: NOBODY, host, port, adminPort: 0, memory: MEMORY, cache: { name: 'deals-edge' } }
+  const options: ProxyOptions = {
+    origin: NOBODY,
+    host,
+    port,
+    adminPort: 0,
+    memory: MEMORY,
+    cache: { name: 'deals-edge' },
+  }
   const proxy = await startProxy(options).catch((error: NodeJS.ErrnoException) => {
-    throw new StartError(`the edge cannot listen on ${host}:${port} (${error.code ?? error.message}): choose another --edge-port`, {
-      cause: error,
-    })
+    throw new StartError(
+      `the edge cannot listen on ${host}:${port} (${error.code ?? error.message}): choose another --edge-port`,
+      {
+        cause: error,
+      },
+    )
   })
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${proxy.port}`
   return {

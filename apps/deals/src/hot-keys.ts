@@ -30,7 +30,12 @@ export function createHotKeys(): HotKeys {
     top: (organizationId, limit) =>
       sketch
         .top(CAPACITY)
-        .map(({ key, count, error }) => ({ owner: key.slice(0, key.indexOf(' ')), key: key.slice(key.indexOf(' ') + 1), count, error }))
+        .map(({ key, count, error }) => ({
+          owner: key.slice(0, key.indexOf(' ')),
+          key: key.slice(key.indexOf(' ') + 1),
+          count,
+          error,
+        }))
         .filter(({ owner }) => organizationId === null || owner === String(organizationId))
         .slice(0, limit)
         .map(({ key, count, error }) => ({ key, count, error })),

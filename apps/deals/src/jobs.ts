@@ -1,5 +1,5 @@
-// What runs by the clock and what is queued: warming, invalidation, maintenance, reports, over all processes of the service; and invalidations that could not
-// be delivered, in each.
+// What runs by the clock and what is queued: warming, invalidation, maintenance, reports, over all processes of the
+// service; and invalidations that could not be delivered, in each.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cache } from 'millpond'
@@ -86,7 +86,9 @@ export function createJobs(parts: JobParts): Jobs {
       await invalidation.settlePending()
       await views.fold()
     })
-    jobs.repeat('generateCachePerformanceReport', { every: '6h' }, ({ dueAt }) => writeReport(folder, dueAt, observation.analytics(null)))
+    jobs.repeat('generateCachePerformanceReport', { every: '6h' }, ({ dueAt }) =>
+      writeReport(folder, dueAt, observation.analytics(null)),
+    )
     if (warmEveryMs === undefined) return
     jobs.repeat('scheduledCacheWarming', { every: '4h', timeout: '3h' }, async ({ signal }) =>
       told(await warming.warmAllOrganizations({ signal })),
@@ -125,10 +127,16 @@ export function createJobs(parts: JobParts): Jobs {
 
 /** A run of which much failed is a failed run. */
 function told({ warmed, fresh, failed }: Warmed): void {
-  if (failed > (warmed + fresh + failed) / 20) throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be computed`)
+  if (failed > (warmed + fresh + failed) / 20)
+    throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be computed`)
 }
 
-async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, say: (line: string) => void): Promise<void> {
+async function warmFirst(
+  cache: Cache,
+  warming: Warming,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
   const hide = process.stderr.isTTY === true ? showWarming(cache) : () => undefined
   try {
     const { organizations, warmed, fresh, failed, ms } = await warming.warmBusiestOrganizations(FIRST, { signal })

@@ -54,5 +54,6 @@ async function run(options: LoadOptions, say: Say): Promise<void> {
 async function compare(options: LoadOptions, say: Say): Promise<void> {
   const comparison = await compareInsight(options, say)
   console.log(options.isJson ? JSON.stringify(comparison) : `\n${comparisonText(comparison)}`)
-  if (comparison.violations.length > 0 || comparison.rows.some(({ verdict }) => verdict === 'worse')) process.exitCode = 1
+  if (comparison.violations.length > 0 || comparison.rows.some(({ verdict }) => verdict === 'worse'))
+    process.exitCode = 1
 }

@@ -1,4 +1,5 @@
-// `npm run bench:memory`: what the answers of all organisations take in memory (L1) and in the SQLite file (L2): packed, compressed and selected, beside the same without.
+// `npm run bench:memory`: what the answers of all organisations take in memory (L1) and in the SQLite file (L2):
+// packed, compressed and selected, beside the same without.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,8 +31,19 @@ const HELP = `usage: npm run bench:memory -- [options]
 async function holdAll(settings: Settings, folder: string, isCompact: boolean): Promise<Held> {
   const { db, dataset, today } = await prepareData(settings, () => undefined)
   const place = join(folder, isCompact ? 'compact' : 'plain')
-  const caches = await openCaches({ ...settings.cache, redisUrl: undefined, isCompact }, place, dataset, () => undefined)
-  const { warming } = openWarming({ db, caches, today, defaultTtlMs: settings.cache.defaultTtlMs, isChoosingTtl: false })
+  const caches = await openCaches(
+    { ...settings.cache, redisUrl: undefined, isCompact },
+    place,
+    dataset,
+    () => undefined,
+  )
+  const { warming } = openWarming({
+    db,
+    caches,
+    today,
+    defaultTtlMs: settings.cache.defaultTtlMs,
+    isChoosingTtl: false,
+  })
   const { warmed } = await warming.warmAllOrganizations()
   const memory = caches.cache?.info().memory?.bytes ?? 0
   await caches.close()
@@ -49,7 +61,8 @@ async function compare(sizes: readonly string[], isJson: boolean): Promise<void>
     if (settings === undefined) return
     const plain = await holdAll(settings, folder, false)
     const compact = await holdAll(settings, folder, true)
-    if (plain.answers !== compact.answers) throw new Error(`${plain.answers} answers and ${compact.answers}: the requests differ`)
+    if (plain.answers !== compact.answers)
+      throw new Error(`${plain.answers} answers and ${compact.answers}: the requests differ`)
     const saved = 1 - (compact.memory + compact.file) / (plain.memory + plain.file)
     if (saved < 0.3) process.exitCode = 1
     if (isJson) {

@@ -32,8 +32,16 @@ export async function startMoreNodes(
       if (at === 0) continue
       const node = at + 1
       const port = settings.port === 0 ? 0 : settings.port + at
-      const env = { ...process.env, DEALS_NODE: String(node), DEALS_TOKEN_SECRET: secret, CACHE_WARMING_ENABLED: 'false' }
-      const child = fork(script, [...withoutReset(args), '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+      const env = {
+        ...process.env,
+        DEALS_NODE: String(node),
+        DEALS_TOKEN_SECRET: secret,
+        CACHE_WARMING_ENABLED: 'false',
+      }
+      const child = fork(script, [...withoutReset(args), '--port', String(port)], {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      })
       children.push(child)
       urls.push(await ready(child, name, settings.logLevel !== undefined, say))
     }

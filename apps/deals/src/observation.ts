@@ -50,7 +50,8 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
     observe: (layer, asked, outcome, ms) => {
       const tally = seen.layers.get(layer)?.get(asked.kind)
       if (tally) count(tally, outcome, ms)
-      if (layer === 'response' && outcome.result === 'hit' && (outcome.tier ?? 'memory') === 'memory') fromMemory.record(ms)
+      if (layer === 'response' && outcome.result === 'hit' && (outcome.tier ?? 'memory') === 'memory')
+        fromMemory.record(ms)
       if (isMonitoring && layer === 'response') hot.count(asked.key, asked.organizationId)
     },
     onAnswer: (route, status, ms) => {
@@ -76,7 +77,10 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
 
 function tallies(): Map<KindName, Tally> {
   return new Map(
-    KIND_NAMES.map((kind) => [kind, { hits: 0, misses: 0, collapsed: 0, bypassed: 0, byTier: new Map(), latency: createHistogram() }]),
+    KIND_NAMES.map((kind) => [
+      kind,
+      { hits: 0, misses: 0, collapsed: 0, bypassed: 0, byTier: new Map(), latency: createHistogram() },
+    ]),
   )
 }
 
@@ -126,7 +130,8 @@ function latencyOf(histogram: Histogram) {
 function describeLive(counts: Counts, sources: Sources) {
   const { db, cache, insight, startedAt, isRedisMissing, httpStats, warming } = sources
   const info = cache?.info()
-  const sum = (of: (stats: ReturnType<Cache['stats']>) => number) => (info?.namespaces ?? []).reduce((all, space) => all + of(space), 0)
+  const sum = (of: (stats: ReturnType<Cache['stats']>) => number) =>
+    (info?.namespaces ?? []).reduce((all, space) => all + of(space), 0)
   const layers = [...counts.layers].map(([name, kinds]) => ({
     name,
     hit_rate: hitRateOf(kinds.values()),
@@ -148,7 +153,8 @@ function describeLive(counts: Counts, sources: Sources) {
           prefetches: sum(({ prefetches }) => prefetches),
         }
       : null,
-    insight: cache === undefined || insight === undefined ? null : predictionShown(insight.prediction(cache.info().name)),
+    insight:
+      cache === undefined || insight === undefined ? null : predictionShown(insight.prediction(cache.info().name)),
     layers,
     regions: describeRegions(sources),
     values: describeValues(sources),
@@ -156,7 +162,11 @@ function describeLive(counts: Counts, sources: Sources) {
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
     warming: warmingShown(warming),
-    memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
+    memory: {
+      entries: info?.memory?.entries ?? 0,
+      bytes: info?.memory?.bytes ?? 0,
+      process_bytes: process.memoryUsage.rss(),
+    },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
   }
 }
@@ -236,7 +246,11 @@ function describeStatus({ db, cache, records, isRedisMissing, warming }: Sources
   }
 }
 
-function describeAnalytics(counts: Counts, { db, strategic, response, cache, warming }: Sources, hot: readonly object[]): object {
+function describeAnalytics(
+  counts: Counts,
+  { db, strategic, response, cache, warming }: Sources,
+  hot: readonly object[],
+): object {
   const spaces = [strategic, response].flatMap((space) => (space ? [space.stats()] : []))
   const info = cache?.info()
   return {

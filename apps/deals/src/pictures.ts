@@ -1,4 +1,5 @@
-// A picture for each organisation: drawn from its name and sector when it is first asked for, made smaller by jobs, and forgotten when it is changed.
+// A picture for each organisation: drawn from its name and sector when it is first asked for, made smaller by jobs, and
+// forgotten when it is changed.
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,7 +54,11 @@ export function openPictures(
     async source(name) {
       const [, id] = /^organizations\/([1-9]\d{0,14})\.png$/.exec(name) ?? []
       if (id === undefined) return undefined
-      const row = await db.kysely.selectFrom('organizations').where('id', '=', Number(id)).select(['name', 'sector']).executeTakeFirst()
+      const row = await db.kysely
+        .selectFrom('organizations')
+        .where('id', '=', Number(id))
+        .select(['name', 'sector'])
+        .executeTakeFirst()
       return row && drawn(`${row.name}\n${row.sector ?? ''}`)
     },
   })
@@ -63,7 +68,9 @@ export function openPictures(
       const [, id] = /\/organizations\/(\d+)\.png$/.exec(new URL(request.url).pathname) ?? []
       if (id === undefined || answer.headers.get('cache-tag') === null) return answer
       // What a write forgets is forgotten here and at the edge by the same tag.
-      for (const [field, value] of Object.entries(edgeTagFields([scope.organization(Number(id)), groupTag.organization(Number(id))])))
+      for (const [field, value] of Object.entries(
+        edgeTagFields([scope.organization(Number(id)), groupTag.organization(Number(id))]),
+      ))
         answer.headers.set(field, value)
       return answer
     },
@@ -71,7 +78,9 @@ export function openPictures(
       const name = nameOf(id)
       const widths = DENSITIES.map((density) => Math.min(WIDTH, width * density))
       const set = (format: ImageFormat): string => images.srcset(name, widths, { format }).replaceAll('&', '&amp;')
-      const sources = FORMATS.map(([format, type]) => `<source type="${type}" srcset="${set(format)}" sizes="${width}px">`)
+      const sources = FORMATS.map(
+        ([format, type]) => `<source type="${type}" srcset="${set(format)}" sizes="${width}px">`,
+      )
       const own = images.url(name, { width, format: 'png' }).replaceAll('&', '&amp;')
       const height = Math.round((width * HEIGHT) / WIDTH)
       return `<picture>${sources.join('')}<img src="${own}" width="${width}" height="${height}" alt="${alt}" loading="${loading}" decoding="async"></picture>`
@@ -84,7 +93,10 @@ export function openPictures(
   }
 }
 
-/** The same words give the same picture: colours from one to another, discs of light upon them, and a grain as film has it. */
+/**
+ * The same words give the same picture: colours from one to another, discs of light upon them, and a grain as film has
+ * it.
+ */
 export async function drawn(words: string): Promise<Uint8Array> {
   const random = createRandom(createHash('sha256').update(words).digest().readUInt32LE(0))
   const hue = random.whole(0, 359)
@@ -137,7 +149,10 @@ function colour(hue: number, lightness: number): Colour {
   return [part(0), part(8), part(4)]
 }
 
-/** Made at the first start, so that addresses stay when the service is started again, and hold in every process of the folder. */
+/**
+ * Made at the first start, so that addresses stay when the service is started again, and hold in every process of the
+ * folder.
+ */
 function signingKey(folder: string): string {
   const path = join(folder, KEY_FILE)
   mkdirSync(folder, { recursive: true })

@@ -13,12 +13,32 @@ function metric<const Label extends string>(
 }
 
 const METRICS = {
-  hits: metric('counter', 'deals_cache_hits_total', ['layer', 'kind', 'tier'], 'Answers from the cache, by kind of answer and tier.'),
+  hits: metric(
+    'counter',
+    'deals_cache_hits_total',
+    ['layer', 'kind', 'tier'],
+    'Answers from the cache, by kind of answer and tier.',
+  ),
   misses: metric('counter', 'deals_cache_misses_total', ['layer', 'kind'], 'Answers that were computed.'),
-  collapsed: metric('counter', 'deals_cache_collapsed_total', ['layer', 'kind'], 'Answers that waited for a computation in progress.'),
-  answers: metric('histogram', 'deals_cache_answer_duration_seconds', ['layer', 'kind'], 'Time until a layer had its answer.'),
+  collapsed: metric(
+    'counter',
+    'deals_cache_collapsed_total',
+    ['layer', 'kind'],
+    'Answers that waited for a computation in progress.',
+  ),
+  answers: metric(
+    'histogram',
+    'deals_cache_answer_duration_seconds',
+    ['layer', 'kind'],
+    'Time until a layer had its answer.',
+  ),
   requests: metric('counter', 'deals_http_requests_total', ['route', 'status'], 'Requests by route and status.'),
-  durations: metric('histogram', 'deals_http_request_duration_seconds', ['route'], 'Time from a request to its answer.'),
+  durations: metric(
+    'histogram',
+    'deals_http_request_duration_seconds',
+    ['route'],
+    'Time from a request to its answer.',
+  ),
   queries: metric(
     'counter',
     'deals_database_queries_total',

@@ -17,7 +17,9 @@ export async function serve(settings: Settings, args: readonly string[], say: Sa
   const service = await startService({ ...settings, tokenSecret: secret }, say)
   const more = await startMoreNodes(settings, secret, args, say).catch(async (error: unknown) => {
     await service.close()
-    throw new StartError(`${isError(error) ? error.message : error}: see above, or choose another --port`, { cause: error })
+    throw new StartError(`${isError(error) ? error.message : error}: see above, or choose another --port`, {
+      cause: error,
+    })
   })
   run(service, settings, more.urls, say, more)
 }

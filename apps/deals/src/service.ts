@@ -73,7 +73,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
     })
     opened.unshift(caches)
     caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
-      if (state === 'dead') say(`${collection} ${key}: the database refuses it (${isError(error) ? error.message : error})`)
+      if (state === 'dead')
+        say(`${collection} ${key}: the database refuses it (${isError(error) ? error.message : error})`)
     })
     const startedAt = Date.now()
     const answers = createAnswers(db, today)
@@ -87,8 +88,12 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const observed = layersOver(caches, { defaultTtlMs, isChoosingTtl, sessions, observe: observation.observe })
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
-    const front = createFront(caches, edge.outlet, (error) => say(`http: ${isError(error) ? error.message : String(error)}`))
-    const pictures = openPictures(caches, db, folder, (error) => say(`picture: ${isError(error) ? error.message : String(error)}`))
+    const front = createFront(caches, edge.outlet, (error) =>
+      say(`http: ${isError(error) ? error.message : String(error)}`),
+    )
+    const pictures = openPictures(caches, db, folder, (error) =>
+      say(`picture: ${isError(error) ? error.message : String(error)}`),
+    )
     if (pictures !== undefined) opened.unshift({ close: async () => pictures.close() })
     const invalidation = createInvalidation({
       db,
@@ -100,10 +105,18 @@ export async function startService(settings: Settings, say: (line: string) => vo
       plantedFault: settings.cache.plantedFault,
     })
     const journals = join(folder, 'journals', dataset)
-    const records = startOrExplain(() => openRecords({ db, records: caches.records, invalidation, today, journals }, say))
+    const records = startOrExplain(() =>
+      openRecords({ db, records: caches.records, invalidation, today, journals }, say),
+    )
     opened.unshift(records)
     const apart = db.apart()
-    const { warming, strategic: unseenStrategic } = openWarming({ db: apart, caches, today, defaultTtlMs, isChoosingTtl })
+    const { warming, strategic: unseenStrategic } = openWarming({
+      db: apart,
+      caches,
+      today,
+      defaultTtlMs,
+      isChoosingTtl,
+    })
     const jobs = createJobs({
       cache: caches.cache,
       warming,
@@ -176,7 +189,10 @@ export async function startService(settings: Settings, say: (line: string) => vo
         ...parts,
         facts: { ...facts, url },
         onAnswer: (route, status, ms) => {
-          log?.debug('http.request', `${route}: ${status}`, { 'http.response.status_code': status, 'event.duration': Math.round(ms * 1e6) })
+          log?.debug('http.request', `${route}: ${status}`, {
+            'http.response.status_code': status,
+            'event.duration': Math.round(ms * 1e6),
+          })
           if (!OF_THE_PAGE.test(route)) observation.onAnswer(route, status, ms)
         },
         onError: (error) => {
@@ -189,7 +205,14 @@ export async function startService(settings: Settings, say: (line: string) => vo
     await control.start()
     jobs.start()
     log?.info('service.started', `listens at ${server.url}`, { 'server.address': server.url })
-    return { url: server.url, edge: edge.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
+    return {
+      url: server.url,
+      edge: edge.url,
+      demo,
+      tiers,
+      database: db.location,
+      close: () => closeAll(server.server, jobs, opened),
+    }
   } catch (error) {
     for (const each of opened) await each.close()
     throw error
@@ -244,7 +267,9 @@ function listen(
 ): Promise<{ server: ServerType; url: string }> {
   return new Promise((resolve, reject) => {
     let app: ReturnType<typeof createApp> | undefined
-    const routes = getRequestListener((request, env) => app?.fetch(request, env as HttpBindings) ?? new Response(null, { status: 503 }))
+    const routes = getRequestListener(
+      (request, env) => app?.fetch(request, env as HttpBindings) ?? new Response(null, { status: 503 }),
+    )
     const server = createHttpServer(front.before(routes))
     server.keepAliveTimeout = KEEP_ALIVE_MS
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
@@ -259,8 +284,11 @@ function listen(
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): StartError {
   if (error.code === 'EADDRINUSE')
-    return new StartError(`port ${port} on ${host} is taken: stop what uses it, or choose another with PORT=8081 or --port 8081`)
-  if (error.code === 'EACCES') return new StartError(`port ${port} needs special rights: choose one above 1023 with PORT or --port`)
+    return new StartError(
+      `port ${port} on ${host} is taken: stop what uses it, or choose another with PORT=8081 or --port 8081`,
+    )
+  if (error.code === 'EACCES')
+    return new StartError(`port ${port} needs special rights: choose one above 1023 with PORT or --port`)
   return new StartError(`cannot listen on ${host}:${port} (${error.message}): choose another with --host or --port`)
 }
 
@@ -268,7 +296,13 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
 const OTHERS = 6
 
 const otherOrganizations = (db: Database, id: number) =>
-  db.kysely.selectFrom('organizations').where('id', '!=', id).orderBy('id').limit(OTHERS).select(['id', 'name']).execute()
+  db.kysely
+    .selectFrom('organizations')
+    .where('id', '!=', id)
+    .orderBy('id')
+    .limit(OTHERS)
+    .select(['id', 'name'])
+    .execute()
 
 async function countAll(db: Database) {
   const count = async (table: 'organizations' | 'users' | 'deals') =>

@@ -31,7 +31,10 @@ export interface Settings {
   readonly asOf: number | undefined
   readonly cache: CacheSettings
   readonly tokenSecret: string | undefined
-  /** Credentials that are known beforehand: of an administrator of the cache, from anywhere, and of whoever reads its metrics. */
+  /**
+   * Credentials that are known beforehand: of an administrator of the cache, from anywhere, and of whoever reads its
+   * metrics.
+   */
   readonly adminToken: string | undefined
   readonly metricsToken: string | undefined
   /** Processes of one cache, each on a port of its own. */
@@ -147,7 +150,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readSettings(args: readonly string[], env: Environment): Settings | undefined {
   const given = parseOptions(args)
   if (given.help) return undefined
-  // As of a variable of the shell that is not set: it must not listen on all addresses, nor fill the folder that somebody stands in.
+  // As of a variable of the shell that is not set: it must not listen on all addresses, nor fill the folder that
+  // somebody stands in.
   const empty = Object.entries(given).find(([, value]) => value === '')
   if (empty !== undefined) throw new StartError(`--${empty[0]} "" is empty: give a value, or leave it out`)
   const folder = resolve(given.dir ?? '.data')
@@ -177,15 +181,22 @@ export function readSettings(args: readonly string[], env: Environment): Setting
 
 function parseOptions(args: readonly string[]) {
   try {
-    return parseArgs({ args: withValues(args, OPTIONS), options: OPTIONS, strict: true, allowPositionals: false }).values
+    return parseArgs({ args: withValues(args, OPTIONS), options: OPTIONS, strict: true, allowPositionals: false })
+      .values
   } catch (error) {
     const [line = ''] = (isError(error) ? error.message : String(error)).split('\n')
     throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
   }
 }
 
-/** `--users -5` as `--users=-5`: a number below zero is a value that is refused by its own line, not an option that nobody knows. */
-export function withValues(args: readonly string[], options: Readonly<Record<string, { readonly type: string }>>): string[] {
+/**
+ * `--users -5` as `--users=-5`: a number below zero is a value that is refused by its own line, not an option that
+ * nobody knows.
+ */
+export function withValues(
+  args: readonly string[],
+  options: Readonly<Record<string, { readonly type: string }>>,
+): string[] {
   const joined: string[] = []
   for (const arg of args) {
     const last = joined.at(-1)
@@ -199,13 +210,15 @@ export function withValues(args: readonly string[], options: Readonly<Record<str
 function readSizes(given: ReturnType<typeof parseOptions>): Sizes | undefined {
   const names = ['organizations', 'users', 'deals', 'seed'] as const
   if (names.every((name) => given[name] === undefined)) return undefined
-  if (given.data !== undefined) throw new StartError('--data brings its own data: leave out --organizations, --users, --deals and --seed')
+  if (given.data !== undefined)
+    throw new StartError('--data brings its own data: leave out --organizations, --users, --deals and --seed')
   const size = (name: (typeof names)[number], least: number, most: number) => {
     const value = given[name]
     return value === undefined ? DEFAULT_SIZES[name] : whole(`--${name}`, value, least, most)
   }
   const organizations = size('organizations', 1, 100_000)
-  const users = given.users === undefined ? Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS) : size('users', 1, 1_000_000)
+  const users =
+    given.users === undefined ? Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS) : size('users', 1, 1_000_000)
   if (users < organizations * LEAST_USERS) {
     throw new StartError(
       `--users ${users} is too few for ${organizations} organisations: each has at least ${LEAST_USERS}, give ${organizations * LEAST_USERS} or more`,
@@ -221,7 +234,10 @@ function readDatabase(url: string | undefined): string | undefined {
   )
 }
 
-function readCache({ cache, compact, encrypt = false, insight }: ReturnType<typeof parseOptions>, env: Environment): CacheSettings {
+function readCache(
+  { cache, compact, encrypt = false, insight }: ReturnType<typeof parseOptions>,
+  env: Environment,
+): CacheSettings {
   const encryptionKey = text(env.CACHE_ENCRYPTION_KEY)
   return {
     isOn: isOn('--cache', cache),
@@ -280,7 +296,8 @@ function readCluster(env: Environment): readonly RedisHost[] | undefined {
   if (other !== undefined) throw new StartError(`REDIS_CLUSTER is given beside ${other}: leave one of them out`)
   return nodes.split(',').map((node) => {
     const [, host, port] = /^\s*([A-Za-z0-9_.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})\s*$/.exec(node) ?? []
-    if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+    if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535)
+      return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
     throw new StartError(
       `REDIS_CLUSTER ${JSON.stringify(node.replace(/^.*@/, '***@'))} is not understood: give nodes as host:port,host:port`,
     )
@@ -294,12 +311,16 @@ export const redisOptions = ({ redisUrl, redisCluster }: CacheSettings): RedisTi
 function readToken(name: string, env: Environment): string | undefined {
   const token = text(env[name])
   if (token === undefined || /^[\w.-]{32,}$/.test(token)) return token
-  throw new StartError(`${name} is not a token: give at least 32 characters of letters, digits, "_", "." and "-", or leave it out`)
+  throw new StartError(
+    `${name} is not a token: give at least 32 characters of letters, digits, "_", "." and "-", or leave it out`,
+  )
 }
 
 function readPrefix(prefix: string): string {
   if (/^[\w-]{1,40}$/.test(prefix)) return prefix
-  throw new StartError(`CACHE_KEY_PREFIX ${JSON.stringify(prefix)} is not allowed: use letters, digits, - and _, at most 40`)
+  throw new StartError(
+    `CACHE_KEY_PREFIX ${JSON.stringify(prefix)} is not allowed: use letters, digits, - and _, at most 40`,
+  )
 }
 
 function readDay(day: string | undefined): number | undefined {
@@ -312,7 +333,9 @@ function readDay(day: string | undefined): number | undefined {
 function readLevel(given: string | undefined): Level | undefined {
   const level = LEVELS.find((one) => one === given)
   if (level !== undefined || given === undefined) return level
-  throw new StartError(`--log-level ${JSON.stringify(given)} is not understood: give ${LEVELS.slice(0, -1).join(', ')} or ${LEVELS.at(-1)}`)
+  throw new StartError(
+    `--log-level ${JSON.stringify(given)} is not understood: give ${LEVELS.slice(0, -1).join(', ')} or ${LEVELS.at(-1)}`,
+  )
 }
 
 function readEdgePort(
@@ -326,7 +349,8 @@ function readEdgePort(
     return isAlone && cache !== 'off' && ['127.0.0.1', '::1', 'localhost'].includes(host) ? 0 : undefined
   }
   if (nodes !== '1') throw new StartError('--edge-port is of one process, which purges it: leave out --nodes')
-  if (cache === 'off') throw new StartError('--edge-port needs the cache, whose invalidations purge the edge: leave out --cache off')
+  if (cache === 'off')
+    throw new StartError('--edge-port needs the cache, whose invalidations purge the edge: leave out --cache off')
   return whole('--edge-port', port, 0, 65_535)
 }
 
@@ -346,8 +370,10 @@ function readRegions(
 ): Regions | undefined {
   if (regions === undefined) return undefined
   if (nodes !== '1') throw new StartError('--regions has one process for each region: leave out --nodes')
-  if (port !== undefined && port !== 'off') throw new StartError('--edge-port is of one process, which purges it: leave out --regions')
-  if (cache === 'off') throw new StartError('--regions needs the cache, whose invalidations go to every region: leave out --cache off')
+  if (port !== undefined && port !== 'off')
+    throw new StartError('--edge-port is of one process, which purges it: leave out --regions')
+  if (cache === 'off')
+    throw new StartError('--regions needs the cache, whose invalidations go to every region: leave out --cache off')
   const names = regions.split(',').map((name) => name.trim())
   const shown = JSON.stringify(regions)
   const wrong = names.find((name) => !REGION.test(name))
@@ -357,9 +383,12 @@ function readRegions(
     )
   // Each has a folder, and some file systems do not tell A from a.
   const again = names.find((name, at) => names.slice(0, at).some((other) => other.toLowerCase() === name.toLowerCase()))
-  if (again !== undefined) throw new StartError(`--regions ${shown}: ${JSON.stringify(again)} is there twice: name each region once`)
+  if (again !== undefined)
+    throw new StartError(`--regions ${shown}: ${JSON.stringify(again)} is there twice: name each region once`)
   if (names.length < 2 || names.length > MOST_PROCESSES)
-    throw new StartError(`--regions ${shown}: give from 2 to ${MOST_PROCESSES} regions, as us-east-1,eu-west-1, or leave it out`)
+    throw new StartError(
+      `--regions ${shown}: give from 2 to ${MOST_PROCESSES} regions, as us-east-1,eu-west-1, or leave it out`,
+    )
   const own = names[node - 1]
   if (own === undefined) throw new StartError(`DEALS_NODE ${node} is not allowed: there are ${names.length} regions`)
   return { names, own }
@@ -367,7 +396,9 @@ function readRegions(
 
 function readSecret(secret: string | undefined): string | undefined {
   if (secret === undefined || secret.length >= 32) return secret
-  throw new StartError(`DEALS_TOKEN_SECRET has ${secret.length} characters: give at least 32, or leave it out for a random one`)
+  throw new StartError(
+    `DEALS_TOKEN_SECRET has ${secret.length} characters: give at least 32, or leave it out for a random one`,
+  )
 }
 
 function flag(name: string, env: Environment, otherwise = true): boolean {

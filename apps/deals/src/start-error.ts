@@ -16,9 +16,12 @@ export function startOrExplain<T>(make: () => T): T {
   } catch (error) {
     if (error instanceof MillpondError) throw new StartError(error.message.replace('[millpond] ', ''), { cause: error })
     if (isError(error) && 'code' in error)
-      throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, {
-        cause: error,
-      })
+      throw new StartError(
+        `cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`,
+        {
+          cause: error,
+        },
+      )
     throw error
   }
 }

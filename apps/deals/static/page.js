@@ -88,7 +88,9 @@ function drawSaved(values) {
         ' ms; ' +
         compression.left.toLocaleString('en') +
         ' too small to gain'
-  at('selected').textContent = !selection ? 'nothing' : `${size(selection.bytes)} that nobody reads again, of ${answers(selection.values)}`
+  at('selected').textContent = !selection
+    ? 'nothing'
+    : `${size(selection.bytes)} that nobody reads again, of ${answers(selection.values)}`
   at('sealed').textContent = sealed_by
     ? `all that leaves the process, by AES-256-GCM with the key ${sealed_by}`
     : 'nothing; --encrypt seals what leaves the process'
@@ -127,8 +129,12 @@ function drawEdge(edge) {
       return row
     }),
   )
-  const waiting = edge.waiting > 0 ? `${edge.waiting.toLocaleString('en')} wait, for about ${Math.ceil(edge.left_ms / 1000)} s. ` : ''
-  const failed = edge.failures > 0 ? ` A purge of a name failed ${edge.failures.toLocaleString('en')} times: the service has said why.` : ''
+  const waiting =
+    edge.waiting > 0 ? `${edge.waiting.toLocaleString('en')} wait, for about ${Math.ceil(edge.left_ms / 1000)} s. ` : ''
+  const failed =
+    edge.failures > 0
+      ? ` A purge of a name failed ${edge.failures.toLocaleString('en')} times: the service has said why.`
+      : ''
   at('edge-state').textContent =
     edge.purged === 0 && waiting === ''
       ? 'Nothing was purged yet: change the deal above.'
@@ -150,13 +156,15 @@ async function poll() {
 
 const told = (status) => {
   if (!status) return 'not cached'
-  // One member for each cache that was passed, the nearest to the data first (RFC 9211): the last that hit is the one that answered.
+  // One member for each cache that was passed, the nearest to the data first (RFC 9211): the last that hit is the one
+  // that answered.
   const passed = status.split(', ').reverse()
   const hit = passed.find((one) => /; hit(;|$)/.test(one))
   const tier = hit && /detail=(\w+)/.exec(hit)?.[1]
   if (hit) return `from ${hit.startsWith('deals-http') ? 'the HTTP cache' : (names[tier] ?? tier ?? 'the cache')}`
   if (passed.some((one) => one.includes('collapsed'))) return 'shared with another request'
-  if (passed.some((one) => one.startsWith('deals-response') && one.includes('bypass'))) return 'computed; the cache is off'
+  if (passed.some((one) => one.startsWith('deals-response') && one.includes('bypass')))
+    return 'computed; the cache is off'
   return 'computed, and now cached'
 }
 
@@ -172,7 +180,9 @@ async function madeIn(path) {
   const url = `/api/admin/caching/explain/?namespace=strategic&url=${encodeURIComponent(location.origin + path)}`
   const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, cache: 'no-store' })
   if (!answer.ok) return ''
-  const made = (await answer.json()).nodes.flatMap((node) => node.tiers).find((tier) => tier.region && tier.state === 'fresh')
+  const made = (await answer.json()).nodes
+    .flatMap((node) => node.tiers)
+    .find((tier) => tier.region && tier.state === 'fresh')
   return made ? `, its data from ${made.region}` : ''
 }
 
@@ -212,7 +222,10 @@ async function show(link) {
 
 async function probe(rows, column, token, extra) {
   for (const row of rows) {
-    const answer = await fetch(row.dataset.probe, { headers: { Authorization: `Bearer ${token}`, ...extra }, cache: 'no-store' })
+    const answer = await fetch(row.dataset.probe, {
+      headers: { Authorization: `Bearer ${token}`, ...extra },
+      cache: 'no-store',
+    })
     await answer.text()
     const cell = row.children[column]
     cell.textContent = answer.ok ? told(answer.headers.get('cache-status')) : String(answer.status)
@@ -242,7 +255,12 @@ async function change() {
     await probe(rows, 1, token, {})
     const answer = await raise(deal, token)
     const made = await answer.json()
-    await probe(rows, 2, token, answer.headers.has('cache-token') ? { 'Cache-Token': answer.headers.get('cache-token') } : {})
+    await probe(
+      rows,
+      2,
+      token,
+      answer.headers.has('cache-token') ? { 'Cache-Token': answer.headers.get('cache-token') } : {},
+    )
     const { tags = [], receipts = [], edge, regions } = made.forgotten ?? {}
     at('receipt').textContent = !answer.ok
       ? made.detail
@@ -281,7 +299,8 @@ document.addEventListener('click', (event) => {
 })
 at('change')?.addEventListener('click', change)
 // The other regions, by the name under which this one was reached.
-for (const link of document.querySelectorAll('a[data-port]')) link.href = `http://${location.hostname}:${link.dataset.port}/`
+for (const link of document.querySelectorAll('a[data-port]'))
+  link.href = `http://${location.hostname}:${link.dataset.port}/`
 poll()
 setInterval(() => {
   if (!document.hidden) poll()

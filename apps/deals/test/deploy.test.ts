@@ -1,4 +1,5 @@
-// What lies in deploy/, as far as it can be tried without an engine of containers: every file is read by the rules of its reader, and what one names, another has.
+// What lies in deploy/, as far as it can be tried without an engine of containers: every file is read by the rules of
+// its reader, and what one names, another has.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, normalize, relative } from 'node:path'
@@ -27,7 +28,9 @@ describe('the compose file', () => {
   test('is one by the schema of the Compose specification', () => {
     // It has names in the manner of an older language of schemas, which nobody refers to.
     const older = new Set(['id', '$schema'])
-    const schema = JSON.parse(JSON.stringify(compose), (name, value) => (older.has(name) && typeof value === 'string' ? undefined : value))
+    const schema = JSON.parse(JSON.stringify(compose), (name, value) =>
+      older.has(name) && typeof value === 'string' ? undefined : value,
+    )
     const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(schema)
     validate(stack)
     expect(validate.errors ?? []).toEqual([])
@@ -48,7 +51,9 @@ describe('the compose file', () => {
     const { context, dockerfile } = stack.services.deals.build
     expect(existsSync(join(DEPLOY, context, dockerfile))).toBe(true)
     // Tokens are written down by whoever starts it, and go nowhere else.
-    expect(read('.gitignore')).toContain(`${relative('.', normalize(stack.secrets['metrics-token'].file)).split('/')[0]}/`)
+    expect(read('.gitignore')).toContain(
+      `${relative('.', normalize(stack.secrets['metrics-token'].file)).split('/')[0]}/`,
+    )
   })
 
   test('starts the service with arguments and environment that it takes', () => {
@@ -57,8 +62,16 @@ describe('the compose file', () => {
       Object.entries<string>(environment).map(([name, value]) => [name, value.startsWith('${') ? TOKEN : value]),
     )
     const settings = readSettings(command, given)
-    expect(settings).toMatchObject({ host: '0.0.0.0', nodes: 2, logLevel: 'info', adminToken: TOKEN, metricsToken: TOKEN })
-    expect(settings?.cache.redisCluster).toEqual(['redis-1', 'redis-2', 'redis-3'].map((host) => ({ host, port: 6379 })))
+    expect(settings).toMatchObject({
+      host: '0.0.0.0',
+      nodes: 2,
+      logLevel: 'info',
+      adminToken: TOKEN,
+      metricsToken: TOKEN,
+    })
+    expect(settings?.cache.redisCluster).toEqual(
+      ['redis-1', 'redis-2', 'redis-3'].map((host) => ({ host, port: 6379 })),
+    )
     const text = readFileSync(join(ROOT, 'apps/deals/src/settings.ts'), 'utf8')
     for (const name of Object.keys(environment)) expect(text).toContain(name)
   })
@@ -73,7 +86,9 @@ describe('the compose file', () => {
   })
 
   test('makes the cluster of the addresses that its nodes have', () => {
-    const nodes = ['redis-1', 'redis-2', 'redis-3'].map((name) => `${stack.services[name].networks.default.ipv4_address}:6379`)
+    const nodes = ['redis-1', 'redis-2', 'redis-3'].map(
+      (name) => `${stack.services[name].networks.default.ipv4_address}:6379`,
+    )
     expect(stack.services['redis-cluster'].command[0]).toContain(`--cluster create ${nodes.join(' ')} `)
   })
 })
@@ -81,7 +96,8 @@ describe('the compose file', () => {
 describe('the image', () => {
   test('copies and runs what a build makes', () => {
     const text = read('deals.Dockerfile')
-    for (const path of ['packages/dashboard/build.mjs', 'package-lock.json']) expect(existsSync(join(ROOT, path))).toBe(true)
+    for (const path of ['packages/dashboard/build.mjs', 'package-lock.json'])
+      expect(existsSync(join(ROOT, path))).toBe(true)
     expect(text).toContain('node packages/dashboard/build.mjs')
     expect(text).toContain('apps/deals/dist/main.js')
     expect(readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n')).toContain('deploy/secrets')
@@ -101,14 +117,18 @@ describe('Grafana', () => {
     expect(readdirSync(join(DEPLOY, 'grafana/dashboards'))).toEqual(['millpond.json'])
     const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/cli/package.json'), 'utf8'))
     // Made by: node packages/millpond/bin/millpond.mjs grafana --output deploy/grafana/dashboards/millpond.json
-    expect(JSON.parse(read('grafana/dashboards/millpond.json'))).toEqual(JSON.parse(JSON.stringify(grafanaDashboard({ version }))))
+    expect(JSON.parse(read('grafana/dashboards/millpond.json'))).toEqual(
+      JSON.parse(JSON.stringify(grafanaDashboard({ version }))),
+    )
   })
 })
 
 test('Filebeat reads the lines of the service that Compose starts, as the names that they have', () => {
   const beat = yaml('filebeat/filebeat.yml')
   const [provider] = beat['filebeat.autodiscover'].providers
-  expect(provider.templates[0].condition.equals).toEqual({ 'docker.container.labels.com_docker_compose_service': 'deals' })
+  expect(provider.templates[0].condition.equals).toEqual({
+    'docker.container.labels.com_docker_compose_service': 'deals',
+  })
   expect(stack.services).toHaveProperty('deals')
   const named = [...read('filebeat/filebeat.yml').matchAll(/\$\{(ELASTICSEARCH_\w+)\}/g)].map(([, name]) => name)
   expect(Object.keys(stack.services.filebeat.environment)).toEqual(expect.arrayContaining(named))
@@ -122,7 +142,12 @@ describeWith('promtool', 'Prometheus', () => {
   afterAll(() => subject?.stop())
   const run = (args: readonly string[], cwd: string, input?: string): string => {
     const { path, env } = promtool()
-    const { status, stdout, stderr } = spawnSync(path, args, { env, encoding: 'utf8', cwd, ...(input !== undefined && { input }) })
+    const { status, stdout, stderr } = spawnSync(path, args, {
+      env,
+      encoding: 'utf8',
+      cwd,
+      ...(input !== undefined && { input }),
+    })
     return status === 0 ? 'ok' : stdout + stderr
   }
 
@@ -143,14 +168,18 @@ describeWith('promtool', 'Prometheus', () => {
     const names: Set<string>[] = []
     for (const { metrics_path: path, metric_relabel_configs: relabel = [] } of scraping.scrape_configs) {
       const ask = (token: string) =>
-        fetch(subject.service.url + path, { headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '192.0.2.1' } })
+        fetch(subject.service.url + path, {
+          headers: { authorization: `Bearer ${token}`, 'x-forwarded-for': '192.0.2.1' },
+        })
       expect((await ask(`${TOKEN}x`)).status).toBe(401)
       const answer = await ask(TOKEN)
       expect([path, answer.status]).toEqual([path, 200])
       const text = await answer.text()
       expect(run(['check', 'metrics'], DEPLOY, text)).toBe('ok')
       const keep = relabel.length === 0 ? /./ : new RegExp(`^(?:${relabel[0].regex})$`)
-      names.push(new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name).filter((name) => keep.test(name))))
+      names.push(
+        new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name).filter((name) => keep.test(name))),
+      )
     }
     const [service, control] = names
     expect([...(control ?? [])].sort()).toEqual(['millpond_health_score', 'millpond_node_late'])

@@ -1,4 +1,5 @@
-// An edge elsewhere that cannot be reached when something is forgotten: it is purged when it is back, by whichever process is there then.
+// An edge elsewhere that cannot be reached when something is forgotten: it is purged when it is back, by whichever
+// process is there then.
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CachingProxy, startProxy } from '@millpond/proxy'
@@ -21,7 +22,8 @@ const folder = makeFolder()
 let port: number
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
-const start = () => startProcess(folder, { CDN_PROXY_ADMIN: `http://127.0.0.1:${portOf(door)}` }, ['--port', String(port)])
+const start = () =>
+  startProcess(folder, { CDN_PROXY_ADMIN: `http://127.0.0.1:${portOf(door)}` }, ['--port', String(port)])
 
 beforeAll(async () => {
   port = await freePort()
@@ -49,7 +51,10 @@ afterAll(async () => {
 
 const atEdge = async (): Promise<{ readonly text: string; readonly isHit: boolean }> => {
   const answer = await fetch(`http://127.0.0.1:${proxy.port}${ROLES}`)
-  return { text: await answer.text(), isHit: /; hit/.test(answer.headers.get('cache-status')?.split(', ').at(-1) ?? '') }
+  return {
+    text: await answer.text(),
+    isHit: /; hit/.test(answer.headers.get('cache-status')?.split(', ').at(-1) ?? ''),
+  }
 }
 const kept = () => until('a hit at the edge', async () => (await atEdge()).isHit)
 const describeViewer = async (description: string): Promise<string> => {

@@ -1,4 +1,5 @@
-// The service behind an edge of its own: what an update or an invalidation takes away is gone from memory, Redis and edge.
+// The service behind an edge of its own: what an update or an invalidation takes away is gone from memory, Redis and
+// edge.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeWith, type RedisService, startRedis, until } from '../../../packages/millpond/test/services/index.ts'
 import { type Subject, startSubject } from './service-under-test.ts'
@@ -33,7 +34,12 @@ describeWith('redis', 'the service behind its edge', () => {
   const atEdge = async (path: string) => {
     const answer = await fetch(edge + path)
     const status = answer.headers.get('cache-status') ?? ''
-    return { status: answer.status, isHit: /deals-edge; hit/.test(status), headers: answer.headers, text: await answer.text() }
+    return {
+      status: answer.status,
+      isHit: /deals-edge; hit/.test(status),
+      headers: answer.headers,
+      text: await answer.text(),
+    }
   }
   const admin = async (method: string, path: string, body?: object): Promise<Told> => {
     const answer = await fetch(`${subject.service.url}/api/admin/caching/${path}`, {
@@ -68,7 +74,9 @@ describeWith('redis', 'the service behind its edge', () => {
     const viewer = JSON.parse((await kept(ROLES)).text).roles.find(({ name }: { name: string }) => name === 'viewer')
     for (const description of ['sees it', 'sees all of it', 'sees most of it']) {
       await kept(ROLES)
-      const written = await subject.send('PATCH', `/api/organizations/1/roles/${viewer.id}/`, ADMINISTRATOR, { description })
+      const written = await subject.send('PATCH', `/api/organizations/1/roles/${viewer.id}/`, ADMINISTRATOR, {
+        description,
+      })
       expect(written.status).toBe(200)
       expect(written.json.forgotten.edge, 'in time').toBe('purged') // a write waits for two seconds
       expect((await atEdge(ROLES)).text).toContain(`"${description}"`)

@@ -1,4 +1,5 @@
-// A service that is killed while activities and looks are on their way: what it acknowledged is in the database after the next start, once (G18).
+// A service that is killed while activities and looks are on their way: what it acknowledged is in the database after
+// the next start, once (G18).
 import { expect, test } from 'vitest'
 import { until } from '../../../packages/millpond/test/services/index.ts'
 import { openDatabase } from '../src/db/database.ts'
@@ -10,7 +11,9 @@ import { makeFolder } from './temporary-folder.ts'
 
 const ROUNDS = 2
 
-test('killed while it stores: nothing that was acknowledged is lost, nothing is stored twice', { timeout: 240_000 }, async () => {
+test('killed while it stores: nothing that was acknowledged is lost, nothing is stored twice', {
+  timeout: 240_000,
+}, async () => {
   const folder = makeFolder()
   const made = await startSubject({ folder })
   const [cast] = await twoCasts(made.service.database)
@@ -46,14 +49,17 @@ test('killed while it stores: nothing that was acknowledged is lost, nothing is 
   const last = await startSubject({ folder })
   try {
     const db = await openDatabase({ engine: 'sqlite', path: last.service.database })
-    const activities = () => db.kysely.selectFrom('activities').select('request_id').where('request_id', 'is not', null).execute()
+    const activities = () =>
+      db.kysely.selectFrom('activities').select('request_id').where('request_id', 'is not', null).execute()
     const stored = async () => (await activities()).map(({ request_id }) => request_id)
     const lost = async (): Promise<string[]> => {
       const ids = await stored()
       return acked.filter((id) => !ids.includes(id))
     }
     // What never comes is lost, and said so below.
-    await until('all that was acknowledged to be stored', async () => (await lost()).length === 0, 60_000).catch(() => undefined)
+    await until('all that was acknowledged to be stored', async () => (await lost()).length === 0, 60_000).catch(
+      () => undefined,
+    )
     expect(await lost()).toEqual([])
     const ids = await stored()
     expect(new Set(ids).size).toBe(ids.length)

@@ -35,7 +35,13 @@ export async function castOf(db: Kysely<Schema>, organizationId: number): Promis
     .orderBy('id')
     .select(['id', 'owner_id'])
     .executeTakeFirstOrThrow()
-  return { administrator: one('administrator'), manager: one('manager'), viewer: one('viewer'), dealId: deal.id, ownerId: deal.owner_id }
+  return {
+    administrator: one('administrator'),
+    manager: one('manager'),
+    viewer: one('viewer'),
+    dealId: deal.id,
+    ownerId: deal.owner_id,
+  }
 }
 
 /** Looks into the database of a running service. */

@@ -34,7 +34,8 @@ test('T7: --regions starts a process for each: what one has computed the other t
     const token = tokens.issue(manager)
     const statistics = (days: number) => `/api/cached/organizations/${manager.organizationId}/statistics/?days=${days}`
     const deal = `/api/deals/${dealId}/`
-    const heard = async (base: string) => (await ask(base, '/api/live/', token)).json.regions.others[0].is_heard === true
+    const heard = async (base: string) =>
+      (await ask(base, '/api/live/', token)).json.regions.others[0].is_heard === true
     for (const base of [us, eu]) await until('the other region to be heard', () => heard(base))
 
     // A process that had to wait for a processor is told of as queued, which is true of it then.
@@ -60,7 +61,10 @@ test('T7: --regions starts a process for each: what one has computed the other t
     }
 
     // Computed in the origin, and taken from there wherever that answers in time.
-    const paths = [...[7, 90, 365].map(statistics), ...[1, 2, 3, 4].map((id) => `/api/cached/organizations/${id}/info/`)]
+    const paths = [
+      ...[7, 90, 365].map(statistics),
+      ...[1, 2, 3, 4].map((id) => `/api/cached/organizations/${id}/info/`),
+    ]
     const taken: string[] = []
     for (const path of paths) {
       const before = await ask(us, path, token)

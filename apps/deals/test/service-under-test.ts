@@ -6,7 +6,10 @@ import { makeFolder } from './temporary-folder.ts'
 
 export const SECRET = 'a secret that only the tests of this run know'
 
-/** Each organisation's first three users are its administrator, a manager and a viewer; organisation 1's administrator runs the service. */
+/**
+ * Each organisation's first three users are its administrator, a manager and a viewer; organisation 1's administrator
+ * runs the service.
+ */
 export interface Member {
   readonly userId: number
   readonly organizationId: number
@@ -26,7 +29,13 @@ export interface Subject {
   readonly said: string[]
   token(member: Member): string
   get(path: string, as?: Member, headers?: Record<string, string>): Promise<Reply>
-  send(method: string, path: string, as: Member | undefined, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+  send(
+    method: string,
+    path: string,
+    as: Member | undefined,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Reply>
   stop(): Promise<void>
 }
 
@@ -39,7 +48,11 @@ export interface SubjectOptions {
 
 export const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400', '--edge-port', 'off'] as const
 
-export async function startSubject({ args = SMALL, env = {}, folder = makeFolder() }: SubjectOptions = {}): Promise<Subject> {
+export async function startSubject({
+  args = SMALL,
+  env = {},
+  folder = makeFolder(),
+}: SubjectOptions = {}): Promise<Subject> {
   const said: string[] = []
   const settings = readSettings(['--port', '0', '--dir', folder, ...args], {
     DEALS_TOKEN_SECRET: SECRET,
@@ -64,7 +77,12 @@ export async function startSubject({ args = SMALL, env = {}, folder = makeFolder
     })
     const text = await answer.text()
     const isJson = answer.headers.get('content-type')?.includes('json') ?? false
-    return { status: answer.status, headers: answer.headers, text, json: isJson && text !== '' ? JSON.parse(text) : undefined }
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      text,
+      json: isJson && text !== '' ? JSON.parse(text) : undefined,
+    }
   }
   return {
     service,

@@ -77,7 +77,12 @@ test('insight is off, on by one option, and each part of it by the environment, 
   const insight = (args: readonly string[], env: Record<string, string> = {}) => readSettings(args, env)?.cache.insight
   const none = { isWatching: false, isPredicting: false, isLoadingAhead: false, isChoosingTtl: false }
   expect(insight([])).toEqual(none)
-  expect(insight(['--insight', 'on'])).toEqual({ isWatching: true, isPredicting: true, isLoadingAhead: true, isChoosingTtl: true })
+  expect(insight(['--insight', 'on'])).toEqual({
+    isWatching: true,
+    isPredicting: true,
+    isLoadingAhead: true,
+    isChoosingTtl: true,
+  })
   expect(insight([], { CACHE_ANALYTICS_ENABLED: 'true' })).toEqual({ ...none, isWatching: true })
   expect(insight([], { CACHE_ADAPTIVE_TTL_ENABLED: 'yes' })).toEqual({ ...none, isChoosingTtl: true })
   expect(insight([], { CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toEqual({
@@ -92,13 +97,17 @@ test('insight is off, on by one option, and each part of it by the environment, 
   })
   expect(refusal(['--insight', 'maybe'])).toMatch(/--insight "maybe".*on or off/)
   expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not valid: give on, off or ab')
-  expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow('--plant works only with --insight on or off')
+  expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow(
+    '--plant works only with --insight on or off',
+  )
 })
 
 test('the level of log lines is one that there is', () => {
   expect(readSettings(['--log-level', 'warn'], {})).toMatchObject({ logLevel: 'warn' })
   expect(readSettings([], {})).toMatchObject({ logLevel: undefined })
-  expect(() => readSettings(['--log-level', 'loud'], {})).toThrow('--log-level "loud" is not understood: give debug, info, warn or error')
+  expect(() => readSettings(['--log-level', 'loud'], {})).toThrow(
+    '--log-level "loud" is not understood: give debug, info, warn or error',
+  )
 })
 
 test('a Redis Cluster is named by its nodes, and by nothing beside', () => {
@@ -107,13 +116,17 @@ test('a Redis Cluster is named by its nodes, and by nothing beside', () => {
     { host: '::1', port: 7000 },
   ])
   for (const wrong of ['a', 'a:0', 'a:6379,', 'user:secret@a:6379'])
-    expect(() => readSettings([], { REDIS_CLUSTER: wrong })).toThrow('is not understood: give nodes as host:port,host:port')
+    expect(() => readSettings([], { REDIS_CLUSTER: wrong })).toThrow(
+      'is not understood: give nodes as host:port,host:port',
+    )
   expect(() => readSettings([], { REDIS_CLUSTER: 'user:secret@a:6379' })).not.toThrow(/secret/)
   expect(() => readSettings([], { REDIS_CLUSTER: 'a:6379', REDIS_URL: 'redis://b' })).toThrow('given beside REDIS_URL')
 })
 
 test('tokens that are known beforehand are long', () => {
-  expect(() => readSettings([], { DEALS_METRICS_TOKEN: 'short' })).toThrow('DEALS_METRICS_TOKEN is not a token: give at least 32')
+  expect(() => readSettings([], { DEALS_METRICS_TOKEN: 'short' })).toThrow(
+    'DEALS_METRICS_TOKEN is not a token: give at least 32',
+  )
   expect(readSettings([], { MILLPOND_ADMIN_TOKEN: 'x'.repeat(32) })?.adminToken).toBe('x'.repeat(32))
 })
 
@@ -128,7 +141,12 @@ describe('T14 settings by environment', () => {
   })
 
   test('seconds become milliseconds, switches switch', () => {
-    const env = { CACHE_DEFAULT_TIMEOUT: '60', CACHE_WARMING_INTERVAL: '30', CACHE_WARMING_ENABLED: 'no', CACHE_INVALIDATION_ENABLED: '0' }
+    const env = {
+      CACHE_DEFAULT_TIMEOUT: '60',
+      CACHE_WARMING_INTERVAL: '30',
+      CACHE_WARMING_ENABLED: 'no',
+      CACHE_INVALIDATION_ENABLED: '0',
+    }
     expect(readSettings([], env)?.cache).toMatchObject({
       defaultTtlMs: 60_000,
       warmEveryMs: 30_000,

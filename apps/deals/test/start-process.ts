@@ -17,9 +17,14 @@ export interface Process {
 }
 
 /** Over a database of that folder, which may be another process's too. */
-export function startProcess(folder: string, env: Readonly<Record<string, string>> = {}, args: readonly string[] = []): Promise<Process> {
+export function startProcess(
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+): Promise<Process> {
   // The tests of the whole project build first; a run of one file alone does it here.
-  if (!existsSync(MAIN)) execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', 'apps/deals'], { cwd: ROOT })
+  if (!existsSync(MAIN))
+    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', 'apps/deals'], { cwd: ROOT })
   const child = spawn(process.execPath, [MAIN, '--port', '0', '--dir', folder, ...SMALL, ...args], {
     env: { PATH: process.env.PATH, CACHE_WARMING_ENABLED: 'false', DEALS_TOKEN_SECRET: SECRET, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -16,7 +16,8 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 beforeAll(() => {
   // The tests of the whole project build first; a run of this file alone does it here.
-  if (!existsSync(MAIN)) execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', 'apps/deals'], { cwd: ROOT })
+  if (!existsSync(MAIN))
+    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', 'apps/deals'], { cwd: ROOT })
 })
 
 interface Ended {
@@ -32,7 +33,9 @@ function run(
   act?: (out: string, pid: number) => void | Promise<void>,
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH: process.env.PATH, CACHE_WARMING_ENABLED: 'false', ...env } })
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      env: { PATH: process.env.PATH, CACHE_WARMING_ENABLED: 'false', ...env },
+    })
     let [out, err, isReady] = ['', '', false]
     child.stderr.on('data', (chunk) => {
       err += chunk
@@ -74,7 +77,8 @@ test('with --nodes 2, two processes are one cache: each is seen by the control p
     const url = /Deals is ready: (\S+)\//.exec(text)?.[1] ?? ''
     const organization = /\(organisation (\d+)\)/.exec(text)?.[1] ?? ''
     const headers = { authorization: `Bearer ${/viewer +(\S+)/.exec(text)?.[1] ?? ''}` }
-    nodes = ((await (await fetch(`${url}/api/admin/caching/nodes/`, { headers })).json()) as { data: { id: string }[] }).data
+    nodes = ((await (await fetch(`${url}/api/admin/caching/nodes/`, { headers })).json()) as { data: { id: string }[] })
+      .data
     await (await fetch(`${url}/api/cached/organizations/info/?organization=${organization}`, { headers })).text()
   })
   expect(nodes.map(({ id }) => id)).toEqual(['deals-1', 'deals-2'])
@@ -85,7 +89,8 @@ test('with --nodes 2, two processes are one cache: each is seen by the control p
     .map((line) => JSON.parse(line) as Record<string, unknown>)
   expect(new Set(lines.map((line) => line['service.node.name']))).toEqual(new Set(['deals-1', 'deals-2']))
   const actions = new Set(lines.map((line) => line['event.action']))
-  for (const action of ['service.started', 'http.request', 'cache.miss', 'cache.load']) expect(actions).toContain(action)
+  for (const action of ['service.started', 'http.request', 'cache.miss', 'cache.load'])
+    expect(actions).toContain(action)
   expect(lines.every((line) => line['service.name'] === 'deals' && line['ecs.version'] === '8.11.0')).toBe(true)
   expect(out).toContain('administrator')
 })
@@ -124,11 +129,14 @@ describe('what it refuses: one line, exit code 2, nothing half made', () => {
     )
   })
 
-  test.skipIf(process.getuid?.() === 0)('a folder that cannot be written (skipped for root, who can write everywhere)', async () => {
-    const folder = makeFolder()
-    chmodSync(folder, 0o500)
-    await refused(['--port', '0', '--dir', join(folder, 'data')], {}, /cannot open the database .*--dir/)
-  })
+  test.skipIf(process.getuid?.() === 0)(
+    'a folder that cannot be written (skipped for root, who can write everywhere)',
+    async () => {
+      const folder = makeFolder()
+      chmodSync(folder, 0o500)
+      await refused(['--port', '0', '--dir', join(folder, 'data')], {}, /cannot open the database .*--dir/)
+    },
+  )
 
   test('a folder that is a file', async () => {
     const path = join(makeFolder(), 'file')

@@ -6,7 +6,9 @@ import { type Member, startSubject } from './service-under-test.ts'
 import { startProcess } from './start-process.ts'
 
 describeWith('redis', 'two processes of the deals service', () => {
-  test('a record that one has written is read in the other, and not asked of the database until then', { timeout: 120_000 }, async () => {
+  test('a record that one has written is read in the other, and not asked of the database until then', {
+    timeout: 120_000,
+  }, async () => {
     const redis = await startRedis()
     const one = await startSubject({ env: { REDIS_URL: redis.url } })
     const other = await startProcess(one.folder, { REDIS_URL: redis.url })
@@ -28,7 +30,10 @@ describeWith('redis', 'two processes of the deals service', () => {
       await one.get(deal, manager)
       await beneath('Beneath both caches')
       // A cache that is not answered in time asks the database.
-      expect([(await there(deal, manager)).title, (await one.get(deal, manager)).json.title], 'in time').toEqual([title, title])
+      expect([(await there(deal, manager)).title, (await one.get(deal, manager)).json.title], 'in time').toEqual([
+        title,
+        title,
+      ])
       await one.send('PATCH', deal, manager, { title: 'From the first' })
       await until('the other to read it', async () => (await there(deal, manager)).title === 'From the first')
       await there(deal, manager, { amount_cents: 4_200 })
@@ -41,9 +46,15 @@ describeWith('redis', 'two processes of the deals service', () => {
       const me = '/api/users/me/'
       await one.get(me, manager)
       await there(me, manager, { location: 'Upstream' })
-      await until('the first to read the profile', async () => (await one.get(me, manager)).json.location === 'Upstream')
+      await until(
+        'the first to read the profile',
+        async () => (await one.get(me, manager)).json.location === 'Upstream',
+      )
       // Each of the two changes another field: neither takes back what the other has written.
-      await Promise.all([there(me, manager, { title: 'Miller' }), one.send('PATCH', me, manager, { name: 'Ada Miller' })])
+      await Promise.all([
+        there(me, manager, { title: 'Miller' }),
+        one.send('PATCH', me, manager, { name: 'Ada Miller' }),
+      ])
       const both = { location: 'Upstream', title: 'Miller', name: 'Ada Miller' }
       await until('both to read both', async () => {
         const [mine, theirs] = [(await one.get(me, manager)).json, await there(me, manager)]

@@ -1,4 +1,5 @@
-// What the comparison asks of a cache, and how a contender is set up. Each setup is the one that its own documentation shows.
+// What the comparison asks of a cache, and how a contender is set up. Each setup is the one that its own documentation
+// shows.
 
 export interface ContenderOptions {
   readonly url: string

@@ -15,7 +15,8 @@ export const contenders: readonly Contender[] = [
   },
   {
     name: 'cacheable',
-    setup: 'its memory store, @keyv/redis behind it, and CacheableSync over Redis pub/sub; tags on only in the rows about tags',
+    setup:
+      'its memory store, @keyv/redis behind it, and CacheableSync over Redis pub/sub; tags on only in the rows about tags',
     hasTags: true,
     open: openCacheable,
   },

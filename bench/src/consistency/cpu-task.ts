@@ -16,10 +16,17 @@ const VALUE = {
   id: 1,
   name: 'a product',
   tags: ['one', 'two', 'three'],
-  lines: Array.from({ length: 24 }, (_, n) => ({ n, text: 'some words of a line', price: n * 1.25, sold: n % 2 === 0 })),
+  lines: Array.from({ length: 24 }, (_, n) => ({
+    n,
+    text: 'some words of a line',
+    price: n * 1.25,
+    sold: n % 2 === 0,
+  })),
 }
 
-/** Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`, `setMany`), user and system together. */
+/**
+ * Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`, `setMany`), user and system together.
+ */
 export async function cpuPerRead({ cache }: TaskParts, { what, keys, reads, atOnce }: CpuArgs): Promise<number> {
   const names = Array.from({ length: keys }, (_, at) => `cpu:${at}`)
   await inLanes(keys, 16, (at) => surely(() => cache.set(names[at] ?? '', { ...VALUE, id: at })))

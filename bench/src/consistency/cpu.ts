@@ -34,7 +34,11 @@ export async function measureCpu(field: Field, contender: Contender): Promise<re
       const low = Math.min(...ratios)
       const high = Math.max(...ratios)
       const text = `${median(ratios).toFixed(2)}x (${median(us).toFixed(0)} us)`
-      cells.push({ row: `${CPU_ROWS[what]}${suffix}`, text, figures: { ratio: median(ratios), low, high, us: median(us) } })
+      cells.push({
+        row: `${CPU_ROWS[what]}${suffix}`,
+        text,
+        figures: { ratio: median(ratios), low, high, us: median(us) },
+      })
     }
   }
   return cells

@@ -1,4 +1,5 @@
-// A process of the comparison: a contender's cache, told what to do over a channel. Also in this very process, for tests.
+// A process of the comparison: a contender's cache, told what to do over a channel. Also in this very process, for
+// tests.
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ContenderOptions } from './contender.ts'
@@ -36,7 +37,13 @@ export type FromWorker =
 const noAnswer: Answer = () => Promise.reject(new Error('there is no truth to ask'))
 
 /** Starts a child process; resolves when its cache is open. */
-export async function startMember({ name, contender, options, answer = noAnswer, exposeGc = false }: MemberOptions): Promise<Member> {
+export async function startMember({
+  name,
+  contender,
+  options,
+  answer = noAnswer,
+  exposeGc = false,
+}: MemberOptions): Promise<Member> {
   const worker = fileURLToPath(new URL('./worker.js', import.meta.url))
   const child = fork(worker, [name, contender, JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

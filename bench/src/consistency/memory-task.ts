@@ -12,7 +12,10 @@ const VALUE_BYTES = 2048
 const TAG_BYTES = 20
 const AT_ONCE = 64
 
-/** Sets so many entries of 2 KB, each with so many of a thousand tags of 20 bytes; answers the bytes that the process grew by. */
+/**
+ * Sets so many entries of 2 KB, each with so many of a thousand tags of 20 bytes; answers the bytes that the process
+ * grew by.
+ */
 export async function bytesOfEntries({ cache }: TaskParts, { count, tagsPerEntry }: MemoryArgs): Promise<number> {
   await setAll(cache, 'warm-up', Math.ceil(count / 20), tagsPerEntry)
   const before = await held()

@@ -11,13 +11,19 @@ export async function measureMemory(field: Field, contender: Contender): Promise
   if (!contender.hasTags) return Object.values(MEMORY_ROWS).map((row) => ({ row, text: NOT_OFFERED }))
   const count = sized(field, 1000, 20_000, 20_000)
   const rounds = sized(field, 1, 1, 2)
-  const taken = { plain: { process: [] as number[], server: [] as number[] }, tagged: { process: [] as number[], server: [] as number[] } }
+  const taken = {
+    plain: { process: [] as number[], server: [] as number[] },
+    tagged: { process: [] as number[], server: [] as number[] },
+  }
   for (let round = 0; round < rounds; round++) {
     for (const kind of ['plain', 'tagged'] as const) {
       const options = { tags: kind === 'tagged', maxEntries: count * 2, exposeGc: true, ttlMs: 3_600_000 }
       await withMembers(field, contender.name, 1, options, async (members) => {
         const before = await field.redis.usedMemory()
-        const bytes = await memberAt(members, 0).run('bytesOfEntries', { count, tagsPerEntry: kind === 'tagged' ? 3 : 0 })
+        const bytes = await memberAt(members, 0).run('bytesOfEntries', {
+          count,
+          tagsPerEntry: kind === 'tagged' ? 3 : 0,
+        })
         taken[kind].process.push(bytes / count)
         taken[kind].server.push(((await field.redis.usedMemory()) - before) / (count * 1.05))
       })

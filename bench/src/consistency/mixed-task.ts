@@ -1,4 +1,5 @@
-// One process of a mixed load: lanes that mostly read, and sometimes write to the truth and then tell the cache. Recorded line by line.
+// One process of a mixed load: lanes that mostly read, and sometimes write to the truth and then tell the cache.
+// Recorded line by line.
 import { type HistoryLine, type HistoryRecorder, recordHistory, type Versioned } from 'millpond/testing'
 import { randomFrom } from '../numbers.ts'
 import type { TaskParts } from './task-parts.ts'
@@ -27,7 +28,10 @@ export async function runMixed(parts: TaskParts, args: MixedArgs): Promise<void>
 }
 
 /** Reads every key a few times, and answers the whole record. */
-export async function finishMixed({ cache, ask }: TaskParts, { keys }: { keys: readonly string[] }): Promise<readonly HistoryLine[]> {
+export async function finishMixed(
+  { cache, ask }: TaskParts,
+  { keys }: { keys: readonly string[] },
+): Promise<readonly HistoryLine[]> {
   if (running === undefined) throw new Error('no mixed load was run')
   const { recorder, lines } = running
   running = undefined

@@ -1,5 +1,13 @@
-// A mixed load over three processes, judged by the project's own checker: without a fault, with Redis stopped, with connections cut.
-import { checkHistory, type FaultProxy, type HistoryLine, historyTime, startFaultProxy, type Verdict } from 'millpond/testing'
+// A mixed load over three processes, judged by the project's own checker: without a fault, with Redis stopped, with
+// connections cut.
+import {
+  checkHistory,
+  type FaultProxy,
+  type HistoryLine,
+  historyTime,
+  startFaultProxy,
+  type Verdict,
+} from 'millpond/testing'
 import type { Contender } from './contender.ts'
 import { type Cell, type Field, sized, sleep, withMembers } from './field.ts'
 import { openTruth } from './truth.ts'
@@ -11,7 +19,18 @@ const CONVERGE_MS = 2000
 /** From this share on the checker itself calls a clean run not run. */
 const STARVED = 0.1
 /** What a library is judged by here; its errors are its own affair and no staleness. */
-const RULES = ['stale', 'stale-own', 'stale-refused', 'lost-write', 'backward', 'phantom', 'foreign', 'future', 'diverged', 'hang'] as const
+const RULES = [
+  'stale',
+  'stale-own',
+  'stale-refused',
+  'lost-write',
+  'backward',
+  'phantom',
+  'foreign',
+  'future',
+  'diverged',
+  'hang',
+] as const
 
 const FAULTS = {
   none: 'no fault',
@@ -42,7 +61,13 @@ export async function measureMixed(field: Field, contender: Contender): Promise<
       `${found.backward ?? 0} / ${phantoms}`,
       `${found.diverged ?? 0} of ${counts.converged}`,
     ]
-    const figures = { found, counts, staleMs: verdict.staleMs, starvedShare: verdict.starvedShare, outcome: verdict.outcome }
+    const figures = {
+      found,
+      counts,
+      staleMs: verdict.staleMs,
+      starvedShare: verdict.starvedShare,
+      outcome: verdict.outcome,
+    }
     rowsOf(FAULTS[fault]).forEach((row, at) => {
       const note = at > 0 ? '' : noteOn(verdict)
       cells.push({ row, text: `${texts[at] ?? ''}${note}`, figures })
@@ -60,24 +85,34 @@ function noteOn({ found, starvedShare }: Verdict): string {
 async function runHistory(field: Field, contender: string, fault: FaultName): Promise<Verdict> {
   const truth = openTruth()
   const lines: HistoryLine[] = []
-  const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })))
+  const proxies = await Promise.all(
+    Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })),
+  )
   const ms = sized(field, 2500, 4000, 8000)
   try {
-    await withMembers(field, contender, PROCESSES, { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' }, async (members) => {
-      const running = Promise.all(members.map((member, seed) => member.run('runMixed', { keys: KEYS, lanes: LANES, ms, seed: seed + 1 })))
-      for (const [blow, proxy] of [proxies[0], proxies[1]].entries()) {
-        await sleep(ms * (blow === 0 ? 0.2 : 0.3))
-        if (fault === 'none') continue
-        const start = historyTime()
-        await strike(field, fault, blow, proxy)
-        lines.push({ kind: 'fault', name: fault, start, end: historyTime() })
-      }
-      await running
-      lines.push({ kind: 'quiet', at: historyTime() })
-      await sleep(CONVERGE_MS + 20)
-      const records = await Promise.all(members.map((member) => member.run('finishMixed', { keys: KEYS })))
-      for (const record of records) lines.push(...record)
-    })
+    await withMembers(
+      field,
+      contender,
+      PROCESSES,
+      { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' },
+      async (members) => {
+        const running = Promise.all(
+          members.map((member, seed) => member.run('runMixed', { keys: KEYS, lanes: LANES, ms, seed: seed + 1 })),
+        )
+        for (const [blow, proxy] of [proxies[0], proxies[1]].entries()) {
+          await sleep(ms * (blow === 0 ? 0.2 : 0.3))
+          if (fault === 'none') continue
+          const start = historyTime()
+          await strike(field, fault, blow, proxy)
+          lines.push({ kind: 'fault', name: fault, start, end: historyTime() })
+        }
+        await running
+        lines.push({ kind: 'quiet', at: historyTime() })
+        await sleep(CONVERGE_MS + 20)
+        const records = await Promise.all(members.map((member) => member.run('finishMixed', { keys: KEYS })))
+        for (const record of records) lines.push(...record)
+      },
+    )
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()))
   }

@@ -1,4 +1,5 @@
-// The floor: ioredis and JSON, nothing else. The very ioredis that our tier uses, so that only what a cache adds is compared.
+// The floor: ioredis and JSON, nothing else. The very ioredis that our tier uses, so that only what a cache adds is
+// compared.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'

@@ -32,7 +32,12 @@ export async function openBentocache({ url, ttlMs, maxEntries }: ContenderOption
   })
   return {
     getOrSet: (key, load, { ttlMs: ttl, tags } = {}) =>
-      bento.getOrSet({ key, factory: load, ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags: [...tags] }) }),
+      bento.getOrSet({
+        key,
+        factory: load,
+        ...(ttl === undefined ? {} : { ttl }),
+        ...(tags === undefined ? {} : { tags: [...tags] }),
+      }),
     get: (key) => bento.get({ key }),
     // It has no read of many keys.
     getMany: (keys) => Promise.all(keys.map((key) => bento.get({ key }))),

@@ -11,7 +11,8 @@ export async function openCacheManager({ url, ttlMs, maxEntries }: ContenderOpti
   for (const one of [...stores, far]) one.on('error', () => undefined)
   const cache = createCache({ ttl: ttlMs, stores })
   return {
-    getOrSet: (key, load, { ttlMs: ttl } = {}) => (ttl === undefined ? cache.wrap(key, load) : cache.wrap(key, load, ttl)),
+    getOrSet: (key, load, { ttlMs: ttl } = {}) =>
+      ttl === undefined ? cache.wrap(key, load) : cache.wrap(key, load, ttl),
     get: (key) => cache.get(key),
     getMany: (keys) => cache.mget([...keys]),
     set: (key, value) => cache.set(key, value),

@@ -4,7 +4,12 @@ import { Cacheable, createKeyv } from 'cacheable'
 import type { ContenderCache, ContenderOptions } from './contender.ts'
 import { redisMessages } from './redis-messages.ts'
 
-export async function openCacheable({ url, ttlMs, maxEntries, tags: withTags }: ContenderOptions): Promise<ContenderCache> {
+export async function openCacheable({
+  url,
+  ttlMs,
+  maxEntries,
+  tags: withTags,
+}: ContenderOptions): Promise<ContenderCache> {
   const secondary = new KeyvRedis<unknown>(url)
   const provider = await redisMessages(url)
   const cache = new Cacheable({
@@ -16,7 +21,11 @@ export async function openCacheable({ url, ttlMs, maxEntries, tags: withTags }: 
   })
   for (const one of [cache, cache.primary, cache.secondary, secondary]) one?.on('error', () => undefined)
   return {
-    getOrSet: async <T>(key: string, load: () => Promise<T>, { ttlMs: ttl, tags }: { ttlMs?: number; tags?: readonly string[] } = {}) => {
+    getOrSet: async <T>(
+      key: string,
+      load: () => Promise<T>,
+      { ttlMs: ttl, tags }: { ttlMs?: number; tags?: readonly string[] } = {},
+    ) => {
       if (tags === undefined) {
         // Without `throwErrors` a loader's error would become `undefined`.
         return cache.getOrSet(key, load, { throwErrors: 'function', ...(ttl === undefined ? {} : { ttl }) })

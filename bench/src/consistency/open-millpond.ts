@@ -14,7 +14,10 @@ export async function openMillpond({ url, ttlMs, maxEntries, format }: Contender
   return {
     getOrSet: (key, load, { ttlMs: ttl, tags } = {}) => {
       if (ttl === undefined && tags === undefined) return cache.getOrSet(key, load)
-      return cache.getOrSet(key, load, { ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }) })
+      return cache.getOrSet(key, load, {
+        ...(ttl === undefined ? {} : { ttl }),
+        ...(tags === undefined ? {} : { tags }),
+      })
     },
     get: (key) => cache.get(key),
     getMany: (keys) => cache.getMany(keys),

@@ -13,7 +13,10 @@ export async function bump({ cache, ask }: TaskParts, { key }: { key: string }):
   return historyTime()
 }
 
-/** Reads without a pause until a version shows; answers when the last read that showed an older one ended, 0 when it never showed. */
+/**
+ * Reads without a pause until a version shows; answers when the last read that showed an older one ended, 0 when it
+ * never showed.
+ */
 export async function watchFor(
   { cache, ask }: TaskParts,
   { key, version, withinMs }: { key: string; version: number; withinMs: number },

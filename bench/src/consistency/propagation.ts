@@ -27,6 +27,11 @@ export async function measurePropagation(field: Field, contender: Contender): Pr
     return { ms, never }
   })
   const { ms, never } = found
-  const text = never > 0 ? `until the TTL (${never} of ${never + ms.length})` : `${median(ms).toFixed(2)}, ${atShare(ms, 0.99).toFixed(2)}`
-  return [{ row: PROPAGATION_ROW, text, figures: { median: median(ms), p99: atShare(ms, 0.99), rounds: ms.length, never } }]
+  const text =
+    never > 0
+      ? `until the TTL (${never} of ${never + ms.length})`
+      : `${median(ms).toFixed(2)}, ${atShare(ms, 0.99).toFixed(2)}`
+  return [
+    { row: PROPAGATION_ROW, text, figures: { median: median(ms), p99: atShare(ms, 0.99), rounds: ms.length, never } },
+  ]
 }

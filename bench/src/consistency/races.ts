@@ -20,7 +20,11 @@ export async function measureRaces(field: Field, contender: Contender): Promise<
     const counts = byTag && !contender.hasTags ? [undefined, undefined] : await race(field, contender, tries, byTag)
     rows.forEach((row, at) => {
       const stale = counts[at]
-      cells.push(stale === undefined ? { row, text: NOT_OFFERED } : { row, text: `${stale} of ${tries}`, figures: { stale, tries } })
+      cells.push(
+        stale === undefined
+          ? { row, text: NOT_OFFERED }
+          : { row, text: `${stale} of ${tries}`, figures: { stale, tries } },
+      )
     })
   }
   return cells

@@ -1,5 +1,6 @@
-// Redis pub/sub as the message provider that cacheable's sync asks for: publish in JSON, one connection to publish and one to listen, by the
-// same client that its Redis store uses. Stands in for `@qified/redis`, which brings a second major version of that client.
+// Redis pub/sub as the message provider that cacheable's sync asks for: publish in JSON, one connection to publish and
+// one to listen, by the same client that its Redis store uses. Stands in for `@qified/redis`, which brings a second
+// major version of that client.
 import { createClient } from '@keyv/redis'
 
 interface Message {

@@ -1,4 +1,5 @@
-// The one Redis server that all contenders use, in turn. It persists nothing and listens on a free port of this machine.
+// The one Redis server that all contenders use, in turn. It persists nothing and listens on a free port of this
+// machine.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +32,12 @@ export async function startRedisServer(): Promise<RedisServer> {
   })
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
-  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: (times) => (times > 100 ? null : 50), maxRetriesPerRequest: null })
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    retryStrategy: (times) => (times > 100 ? null : 50),
+    maxRetriesPerRequest: null,
+  })
   client.on('error', () => undefined)
   await client.ping()
   return {

@@ -1,4 +1,5 @@
-// Setting up what is then measured: a machine that is busy elsewhere may make a library give up a command in time, which is its right.
+// Setting up what is then measured: a machine that is busy elsewhere may make a library give up a command in time,
+// which is its right.
 
 const TRIES = 20
 const PAUSE_MS = 100

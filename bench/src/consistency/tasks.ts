@@ -14,7 +14,10 @@ export interface Tasks {
   forget(parts: TaskParts, args: { keys: readonly string[]; tag?: string }): Promise<void>
   countOld(parts: TaskParts, args: { keys: readonly string[]; tag?: string }): Promise<readonly string[]>
   coldCalls(parts: TaskParts, args: { key: string; calls: number; at: number; loadMs: number }): Promise<number>
-  hotCalls(parts: TaskParts, args: { key: string; ttlMs: number; forMs: number; at: number; loadMs: number }): Promise<number>
+  hotCalls(
+    parts: TaskParts,
+    args: { key: string; ttlMs: number; forMs: number; at: number; loadMs: number },
+  ): Promise<number>
   fill(parts: TaskParts, args: { count: number; tag: string; from: number }): Promise<void>
   forgetTag(parts: TaskParts, args: { tag: string }): Promise<{ ms: number }>
   hit(parts: TaskParts, args: { key: string; tags: readonly string[]; reads: number }): Promise<void>

@@ -36,7 +36,8 @@ process.on('message', (message: ToWorker) => {
   }
   runTask(parts, message.task, message.args as never).then(
     (result) => say({ id: message.id, result }),
-    (error: unknown) => say({ id: message.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (error: unknown) =>
+      say({ id: message.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )
 })
 // What a library throws in the background under a fault is its own affair; the history shows what its callers saw.

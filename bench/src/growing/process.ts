@@ -1,4 +1,5 @@
-// One process of a step, as a thread: the memory of its cache, its client and its timers are its own; what is shared are the database and the counts that judge answers.
+// One process of a step, as a thread: the memory of its cache, its client and its timers are its own; what is shared
+// are the database and the counts that judge answers.
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'libsql'
 import { STEPS } from './steps.ts'
@@ -9,7 +10,9 @@ export interface Task {
   readonly url: string
   readonly seed: number
   readonly reads: number
-  /** For each organisation: the version of the last write that was acknowledged, and when that was (ms since `origin`). */
+  /**
+   * For each organisation: the version of the last write that was acknowledged, and when that was (ms since `origin`).
+   */
   readonly acknowledged: SharedArrayBuffer
   readonly acknowledgedAt: SharedArrayBuffer
   readonly origin: number

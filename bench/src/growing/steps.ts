@@ -13,8 +13,12 @@ export interface Step {
 }
 
 const alone = (): Cache => createCache()
-/** A tier that has not answered in 250 ms counts as down; here processes that share a busy machine with their server are compared. */
-const shared = (url: string): Cache => createCache({ name: 'shop', tiers: [memory(), { use: redis({ url }), timeout: '5s' }] })
+/**
+ * A tier that has not answered in 250 ms counts as down; here processes that share a busy machine with their server are
+ * compared.
+ */
+const shared = (url: string): Cache =>
+  createCache({ name: 'shop', tiers: [memory(), { use: redis({ url }), timeout: '5s' }] })
 
 export const STEPS: readonly Step[] = [
   { name: 'no cache', processes: 1, open: () => undefined, invalidates: false },

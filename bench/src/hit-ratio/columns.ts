@@ -1,4 +1,5 @@
-// Whether each known policy is the one its name says: its hit ratios beside those that another implementation of it reached on the same cells.
+// Whether each known policy is the one its name says: its hit ratios beside those that another implementation of it
+// reached on the same cells.
 import { type Cell, measure, POLICIES } from './measure.ts'
 import type { Trace } from './trace.ts'
 
@@ -32,18 +33,30 @@ export interface Judgement {
   readonly complaints: readonly string[]
 }
 
-/** The cells of the references, and which traces for them are not at hand: a column that is not complete proves nothing. */
+/**
+ * The cells of the references, and which traces for them are not at hand: a column that is not complete proves nothing.
+ */
 export function measureReferences(files: readonly { readonly name: string; readonly read: () => Trace }[]): {
   readonly cells: readonly Cell[]
   readonly missing: readonly string[]
 } {
-  const found = REFERENCES.map(({ trace, entries }) => ({ trace, entries, file: files.find(({ name }) => name === trace) }))
+  const found = REFERENCES.map(({ trace, entries }) => ({
+    trace,
+    entries,
+    file: files.find(({ name }) => name === trace),
+  }))
   const missing = found.filter(({ file }) => file === undefined).map(({ trace }) => trace)
-  const cells = missing.length > 0 ? [] : found.flatMap(({ file, entries }) => (file === undefined ? [] : [measure(file.read(), entries)]))
+  const cells =
+    missing.length > 0
+      ? []
+      : found.flatMap(({ file, entries }) => (file === undefined ? [] : [measure(file.read(), entries)]))
   return { cells, missing }
 }
 
-/** W-TinyLFU leaves its climber open, so it is held to the mean alone and may be better; the others are held to every cell. */
+/**
+ * W-TinyLFU leaves its climber open, so it is held to the mean alone and may be better; the others are held to every
+ * cell.
+ */
 export function judgeColumns(cells: readonly Pick<Cell, 'ratios'>[]): Judgement[] {
   return POLICIES.filter((policy) => policy !== 'adaptive').map((policy) => {
     const pairs = REFERENCES.map(({ trace, entries, ratios }, at) => ({

@@ -1,7 +1,8 @@
 // What the adaptive policy makes of load times: it is told how long each load took, as the engine tells it.
 //
-// Two kinds of times, drawn anew for each trace: noise, where every load of every key is one draw, so that there is nothing to be learnt; and
-// times of the keys' own, each load within some 30 % of it, where the load time that hits save is what counts.
+// Two kinds of times, drawn anew for each trace: noise, where every load of every key is one draw, so that there is
+// nothing to be learnt; and times of the keys' own, each load within some 30 % of it, where the load time that hits
+// save is what counts.
 import { policyByName } from 'millpond/memory'
 import { randomFrom } from '../numbers.ts'
 import { hitRatio, type Play } from './simulate.ts'
@@ -68,7 +69,11 @@ function saved(trace: Trace, entries: number, sigma: number): [number, number, n
     })
     return (sum / whole) * 100
   }
-  return [part(lru), part(adaptive), part(adaptive, { loadTime: (key) => (own[key] ?? 0) * Math.exp(WITHIN_KEY * gauss()) })]
+  return [
+    part(lru),
+    part(adaptive),
+    part(adaptive, { loadTime: (key) => (own[key] ?? 0) * Math.exp(WITHIN_KEY * gauss()) }),
+  ]
 }
 
 /** Standard normal numbers (Box and Muller). */

@@ -23,7 +23,8 @@ export interface Cell {
 }
 
 /** Seeds of hashes, the same in each run; the first is that of tables with one. */
-export const seeds = (count: number): number[] => Array.from({ length: count }, (_, at) => Math.imul(0x9e3779b9, 2 * at + 1))
+export const seeds = (count: number): number[] =>
+  Array.from({ length: count }, (_, at) => Math.imul(0x9e3779b9, 2 * at + 1))
 
 export function measure(trace: Trace, entries: number, part?: number, drawn: readonly number[] = seeds(1)): Cell {
   const ratios = {
@@ -36,7 +37,9 @@ export function measure(trace: Trace, entries: number, part?: number, drawn: rea
   }
   const bySeed: Partial<Record<Column, readonly number[]>> = {}
   for (const name of POLICIES) {
-    const its = (UNHASHED.includes(name) ? drawn.slice(0, 1) : drawn).map((seed) => hitRatio(policyByName(name), trace, entries, { seed }))
+    const its = (UNHASHED.includes(name) ? drawn.slice(0, 1) : drawn).map((seed) =>
+      hitRatio(policyByName(name), trace, entries, { seed }),
+    )
     ratios[name] = its.reduce((sum, ratio) => sum + ratio, 0) / its.length
     if (its.length > 1) bySeed[name] = its
   }

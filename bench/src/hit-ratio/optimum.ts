@@ -44,7 +44,10 @@ function nextUses({ keys, unique }: Trace): Uint32Array {
   return next
 }
 
-/** A binary heap of positions. A position in the past is never the latest one, so nothing has to be taken out when its time has come. */
+/**
+ * A binary heap of positions. A position in the past is never the latest one, so nothing has to be taken out when its
+ * time has come.
+ */
 class LatestFirst {
   readonly #heap: Uint32Array
   #size = 0

@@ -10,7 +10,10 @@ export interface Play {
   readonly loadTime?: (key: number) => number
 }
 
-/** Hits in percent of all requests, at most `capacity` entries. Each miss stores the key, as a cache in front of a source does. */
+/**
+ * Hits in percent of all requests, at most `capacity` entries. Each miss stores the key, as a cache in front of a
+ * source does.
+ */
 export function hitRatio(
   factory: EvictionFactory,
   { keys, unique }: Pick<Trace, 'keys' | 'unique'>,

@@ -1,4 +1,5 @@
-// nginx and Varnish with a cache before an origin, as Debian brings them, and the CPU time that they and their children have used.
+// nginx and Varnish with a cache before an origin, as Debian brings them, and the CPU time that they and their children
+// have used.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -22,7 +23,8 @@ const START_MS = 60_000
 export async function startForeign(kind: Foreign, port: number, originPort: number): Promise<Running> {
   const { path, libraries } = findProgram(kind)
   const folder = mkdtempSync(join(tmpdir(), `millpond-${kind}-`))
-  const args = kind === 'nginx' ? nginx(folder, port, originPort) : varnish(folder, port, originPort, dirname(dirname(path)))
+  const args =
+    kind === 'nginx' ? nginx(folder, port, originPort) : varnish(folder, port, originPort, dirname(dirname(path)))
   const all = [
     libraries,
     libraries
@@ -54,7 +56,9 @@ export async function startForeign(kind: Foreign, port: number, originPort: numb
 
 /** The smallest configuration that caches, with its files where nobody else's are. */
 function nginx(folder: string, port: number, originPort: number): string[] {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  )
   writeFileSync(
     join(folder, 'nginx.conf'),
     `user ${userInfo().username}; daemon off; worker_processes 1; pid ${folder}/pid; error_log stderr;

@@ -1,4 +1,5 @@
-// One server of `npm run bench:http`, in a process of its own: `node server.js KIND PORT ORIGIN`. Tells its CPU time when asked.
+// One server of `npm run bench:http`, in a process of its own: `node server.js KIND PORT ORIGIN`. Tells its CPU time
+// when asked.
 import { createServer, type RequestListener } from 'node:http'
 import { startProxy } from '@millpond/proxy'
 import express from 'express'
@@ -7,7 +8,12 @@ import { createHttpCache } from 'millpond/http'
 import { Agent, cacheStores, interceptors } from 'undici'
 
 const BODY = Buffer.alloc(2048, 'abcdefgh')
-const HEADERS = { 'Content-Type': 'text/plain', 'Content-Length': String(BODY.length), 'Cache-Control': 'max-age=3600', ETag: '"1"' }
+const HEADERS = {
+  'Content-Type': 'text/plain',
+  'Content-Length': String(BODY.length),
+  'Cache-Control': 'max-age=3600',
+  ETag: '"1"',
+}
 const FLAT = Object.entries(HEADERS).flat()
 const JSON_BODY = { text: BODY.toString() }
 

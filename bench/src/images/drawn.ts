@@ -68,7 +68,12 @@ export async function drawn(kind: Kind, seed: number): Promise<{ readonly name: 
 
 const image = ({ width, height, channels, pixels }: Canvas) => sharp(pixels, { raw: { width, height, channels } })
 
-function canvas(width: number, height: number, channels: 3 | 4, colour: (x: number, y: number) => readonly number[]): Canvas {
+function canvas(
+  width: number,
+  height: number,
+  channels: 3 | 4,
+  colour: (x: number, y: number) => readonly number[],
+): Canvas {
   const pixels = Buffer.alloc(width * height * channels)
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
@@ -133,7 +138,8 @@ function page(width: number, height: number, random: Random): Canvas {
   return canvas(width, height, 3, (x, y) => {
     const [column, row] = [Math.floor((x - 16) / 12), Math.floor((y - 16) / 20)]
     const [dotX, dotY] = [Math.floor(((x - 16) % 12) / 2), Math.floor(((y - 16) % 20) / 2)]
-    const letter = x < 16 || y < 16 || column >= columns || dotX > 4 || dotY > 6 ? -1 : (text[row * columns + column] ?? -1)
+    const letter =
+      x < 16 || y < 16 || column >= columns || dotX > 4 || dotY > 6 ? -1 : (text[row * columns + column] ?? -1)
     return letter >= 0 && letters[letter]?.[dotY * 5 + dotX] === true ? ink : [250, 249, 245]
   })
 }
@@ -161,7 +167,8 @@ function moving(width: number, height: number, frame: number, seed: number): Can
   ])
   return canvas(width, height, 3, (x, y) => {
     const hit = places.findIndex(
-      ([left = 0, top = 0, radius = 1, right = 0, down = 0]) => Math.hypot(x - left - right * frame, y - top - down * frame) < radius,
+      ([left = 0, top = 0, radius = 1, right = 0, down = 0]) =>
+        Math.hypot(x - left - right * frame, y - top - down * frame) < radius,
     )
     return colours[hit + 1] ?? [255, 255, 255]
   })

@@ -1,5 +1,5 @@
-// How alike two pictures are to the eye: SSIM (Wang, Bovik, Sheikh, Simoncelli: "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004) of
-// brightness, over windows of eight by eight pixels, every fourth one.
+// How alike two pictures are to the eye: SSIM (Wang, Bovik, Sheikh, Simoncelli: "Image Quality Assessment: From Error
+// Visibility to Structural Similarity", 2004) of brightness, over windows of eight by eight pixels, every fourth one.
 import sharp from 'sharp'
 
 const WINDOW = 8
@@ -29,7 +29,11 @@ export async function likeness(source: Uint8Array, variant: Uint8Array, width: n
 async function grey(bytes: Uint8Array, width: number): Promise<Grey> {
   const opened = sharp(bytes, { animated: true })
   const scaled = (await sharp(bytes).metadata()).width > width ? opened.resize({ width }) : opened
-  const { data, info } = await scaled.flatten({ background: 'white' }).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await scaled
+    .flatten({ background: 'white' })
+    .toColourspace('b-w')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   const pixels = info.channels === 1 ? data : Buffer.from(data.filter((_, at) => at % info.channels === 0))
   return { width: info.width, height: info.height, pixels }
 }
@@ -48,6 +52,12 @@ function ofWindow(a: Grey, b: Grey, left: number, top: number): number {
     }
   const count = WINDOW * WINDOW
   const [meanA, meanB] = [sumA / count, sumB / count]
-  const [varianceA, varianceB, covariance] = [squareA / count - meanA ** 2, squareB / count - meanB ** 2, product / count - meanA * meanB]
-  return ((2 * meanA * meanB + C1) * (2 * covariance + C2)) / ((meanA ** 2 + meanB ** 2 + C1) * (varianceA + varianceB + C2))
+  const [varianceA, varianceB, covariance] = [
+    squareA / count - meanA ** 2,
+    squareB / count - meanB ** 2,
+    product / count - meanA * meanB,
+  ]
+  return (
+    ((2 * meanA * meanB + C1) * (2 * covariance + C2)) / ((meanA ** 2 + meanB ** 2 + C1) * (varianceA + varianceB + C2))
+  )
 }

@@ -4,7 +4,10 @@ import { randomFrom } from '../numbers.ts'
 export const KINDS = ['poisson', 'bursty', 'periodic', 'heavy-tailed'] as const
 export type Kind = (typeof KINDS)[number]
 
-/** Keys change this often in the time that a trace covers, in the geometric mean, and how far they lie apart (standard deviation of the logarithm). */
+/**
+ * Keys change this often in the time that a trace covers, in the geometric mean, and how far they lie apart (standard
+ * deviation of the logarithm).
+ */
 const CHANGES = 20
 const APART = 1.5
 /** Of a key at most. */
@@ -31,7 +34,8 @@ export function changesOf(unique: number, duration: number, kind: Kind, seed: nu
   })
 }
 
-const normal = (random: () => number): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+const normal = (random: () => number): number =>
+  Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 const exponential = (mean: number, random: () => number): number => -Math.log(1 - random()) * mean
 
 function* streamOf(kind: Kind, mean: number, random: () => number): Generator<number> {

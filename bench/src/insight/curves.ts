@@ -37,7 +37,9 @@ export function curveCells(traffic: Traffic): CurveCell[] {
       const ttlMs = ttl * ((traffic.times.at(-1) ?? 0) - (traffic.times[0] ?? 0))
       const exact = sizes.map((size) => exactMissRatio(traffic, size, ttlMs, weights))
       const plays = SEEDS.map((seed) => play(traffic, sizes, ttlMs, hits, weights, seed))
-      const errors = plays.flatMap(({ estimates }) => estimates.map(({ value }, at) => Math.abs(value - (exact[at] ?? 0))))
+      const errors = plays.flatMap(({ estimates }) =>
+        estimates.map(({ value }, at) => Math.abs(value - (exact[at] ?? 0))),
+      )
       const covered = plays.flatMap(({ estimates }) =>
         estimates.map(({ value, error }, at) => (Math.abs(value - (exact[at] ?? 0)) <= 2 * error + 0.001 ? 1 : 0)),
       )
@@ -55,7 +57,14 @@ export function curveCells(traffic: Traffic): CurveCell[] {
   })
 }
 
-function play(traffic: Traffic, sizes: readonly number[], ttlMs: number, hits: Uint8Array, weights: Uint32Array | undefined, seed: number) {
+function play(
+  traffic: Traffic,
+  sizes: readonly number[],
+  ttlMs: number,
+  hits: Uint8Array,
+  weights: Uint32Array | undefined,
+  seed: number,
+) {
   const curve = new Curve(
     sizes.map((size) => ({ size, ttlScale: 1 })),
     ACTUAL,

@@ -1,8 +1,17 @@
-// What a whole cache does, read by read: the yardstick for estimates from a sample. It evicts the least recently used; what has expired takes no room.
+// What a whole cache does, read by read: the yardstick for estimates from a sample. It evicts the least recently used;
+// what has expired takes no room.
 import type { Traffic } from './traffic.ts'
 
-/** Misses per read of a cache of `capacity` entries, or bytes where `weights` are given. Every miss loads a value that lives for `ttlMs`. */
-export function exactMissRatio({ keys, times, unique }: Traffic, capacity: number, ttlMs: number, weights?: Uint32Array): number {
+/**
+ * Misses per read of a cache of `capacity` entries, or bytes where `weights` are given. Every miss loads a value that
+ * lives for `ttlMs`.
+ */
+export function exactMissRatio(
+  { keys, times, unique }: Traffic,
+  capacity: number,
+  ttlMs: number,
+  weights?: Uint32Array,
+): number {
   const used = new Order(unique)
   const loaded = new Order(unique)
   const loadedAt = new Float64Array(unique)
@@ -19,7 +28,8 @@ export function exactMissRatio({ keys, times, unique }: Traffic, capacity: numbe
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] as number
     now = Math.max(now, times[at] as number)
-    for (let oldest = loaded.first; oldest >= 0 && now - (loadedAt[oldest] as number) >= ttlMs; oldest = loaded.first) leave(oldest)
+    for (let oldest = loaded.first; oldest >= 0 && now - (loadedAt[oldest] as number) >= ttlMs; oldest = loaded.first)
+      leave(oldest)
     const weight = weights === undefined ? 1 : (weights[at] as number)
     if (used.has(key)) {
       used.remove(key)

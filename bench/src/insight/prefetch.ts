@@ -1,4 +1,5 @@
-// What prefetching brings: a whole cache with the shipped predictor against the same one without, and against the better of LRU and W-TinyLFU, read by read.
+// What prefetching brings: a whole cache with the shipped predictor against the same one without, and against the
+// better of LRU and W-TinyLFU, read by read.
 import { hashOf as hashOfKey } from 'millpond'
 import { type KeyRead, Predictor } from 'millpond/insight'
 import { policyByName } from 'millpond/memory'
@@ -54,8 +55,8 @@ export function prefetchedOf(traffic: Traffic, seeds = 1): Prefetched[] {
 }
 
 /**
- * A key that is only a place in the order in which keys came would tell the predictor which new key comes next, as no real one does: such keys are
- * given names that say nothing.
+ * A key that is only a place in the order in which keys came would tell the predictor which new key comes next, as no
+ * real one does: such keys are given names that say nothing.
  */
 function namesOf({ names, isRenumbered }: Traffic): readonly string[] {
   return isRenumbered ? names.map((_, at) => `${letters(Math.imul(at + 1, 0x9e3779b1) >>> 0)}@`) : names
@@ -108,7 +109,12 @@ function play({ keys, sessions }: Traffic, { names, hashes, namespace }: Named, 
   }
   const { user, system } = process.cpuUsage(began)
   const { used, wasted } = predictor
-  return { misses, loads: misses + prefetched, accuracy: used / Math.max(1, used + wasted), cost: (user + system) / keys.length }
+  return {
+    misses,
+    loads: misses + prefetched,
+    accuracy: used / Math.max(1, used + wasted),
+    cost: (user + system) / keys.length,
+  }
 }
 
 export const savedOf = ({ misses, better }: Prefetched): number => 1 - misses / better
@@ -156,8 +162,11 @@ export function judgePrefetch(cells: readonly Prefetched[]): Row[] {
   const kinds = KINDS.flatMap(([kind, pattern, goal]) => {
     const of = cells.filter(({ trace }) => pattern.test(trace))
     const saved = mean(of.map(savedOf))
-    const bySeed = [...new Set(of.map(({ seed }) => seed))].map((one) => mean(of.filter(({ seed }) => seed === one).map(savedOf)))
-    const spread = bySeed.length === 1 ? '' : ` (${percent(Math.min(...bySeed))} to ${percent(Math.max(...bySeed))} by seed)`
+    const bySeed = [...new Set(of.map(({ seed }) => seed))].map((one) =>
+      mean(of.filter(({ seed }) => seed === one).map(savedOf)),
+    )
+    const spread =
+      bySeed.length === 1 ? '' : ` (${percent(Math.min(...bySeed))} to ${percent(Math.max(...bySeed))} by seed)`
     return of.length === 0
       ? []
       : [
@@ -188,7 +197,12 @@ export function judgePrefetch(cells: readonly Prefetched[]): Row[] {
       is: percent(moreOf(most)),
       isMet: moreOf(most) <= 0.35,
     },
-    { what: 'prefetch, us of CPU a read, the slowest trace', goal: 'at most 10', is: slowest.toFixed(1), isMet: slowest <= 10 },
+    {
+      what: 'prefetch, us of CPU a read, the slowest trace',
+      goal: 'at most 10',
+      is: slowest.toFixed(1),
+      isMet: slowest <= 10,
+    },
   ]
 }
 

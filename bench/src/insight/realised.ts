@@ -1,4 +1,5 @@
-// Whether advice to double the memory comes true: what shadows of twice the size predict, against whole caches of both sizes.
+// Whether advice to double the memory comes true: what shadows of twice the size predict, against whole caches of both
+// sizes.
 import { missesPerRead, Shadows } from 'millpond/insight'
 import { policyByName } from 'millpond/memory'
 import { hitRatio } from '../hit-ratio/simulate.ts'
@@ -29,7 +30,12 @@ export function doublingsOf(traffic: Traffic): Doubling[] {
       POLICIES.map((name) => {
         const policy = policyByName(name)
         const exact = (hitRatio(policy, traffic, 2 * entries) - hitRatio(policy, traffic, entries)) / 100
-        const shadows = new Shadows({ shadows: [1, 2].map((scale) => ({ policy, scale })), capacity: entries, unit: 'entries', entries })
+        const shadows = new Shadows({
+          shadows: [1, 2].map((scale) => ({ policy, scale })),
+          capacity: entries,
+          unit: 'entries',
+          entries,
+        })
         for (let at = 0; at < traffic.keys.length; at++) shadows.read(traffic.hashes[at] as number, 1, 0, false, false)
         const { value, error } = missesPerRead(shadows.tally, 0, 1)
         const isAdvised = value - shadows.within(error) > 0 && value >= LEAST_GAIN

@@ -7,7 +7,10 @@ import { createInsight, type InsightOptions } from 'millpond/insight'
 import { type Spread, spread } from '../numbers.ts'
 import type { Row } from './report.ts'
 
-/** Reads that are timed at a time: fewer than can wait, so that they are looked at in later turns, as those of a service are. */
+/**
+ * Reads that are timed at a time: fewer than can wait, so that they are looked at in later turns, as those of a service
+ * are.
+ */
 const ROUND = 8000
 /** So many in one turn of the event loop cannot wait: most are looked at by the reads themselves. */
 const BURST = 65_536
@@ -19,7 +22,10 @@ const MIB = 2 ** 20
 
 type Switches = Pick<InsightOptions, 'usagePrediction'>
 
-/** How long notes are looked at as they are in a running process, until the share of keys that is watched fits the time that looking may take. */
+/**
+ * How long notes are looked at as they are in a running process, until the share of keys that is watched fits the time
+ * that looking may take.
+ */
 const SETTLE_MS = 32_000
 const TIMED = 2000
 
@@ -31,7 +37,8 @@ export async function measureRecorder(): Promise<Row[]> {
   const predicting = await settledCost(FEW, { usagePrediction: true })
   const bytes = await mostMemory()
   const predictingBytes = await mostMemory({ usagePrediction: true })
-  const told = ({ median, low, high }: Spread): string => `${median.toFixed(0)} (${low.toFixed(0)} to ${high.toFixed(0)})`
+  const told = ({ median, low, high }: Spread): string =>
+    `${median.toFixed(0)} (${low.toFixed(0)} to ${high.toFixed(0)})`
   const most = (ns: Spread): Omit<Row, 'what'> => ({ goal: 'at most 15', is: told(ns), isMet: ns.median <= 15 })
   const p99 = 100 * (settled.p99.on / settled.p99.off - 1)
   return [
@@ -64,7 +71,11 @@ const room = (what: string, bytes: number): Row => ({
 async function pairOf(keys: number) {
   const names = Array.from({ length: keys }, (_, at) => `user:${at}`)
   const filled = async (name: string): Promise<Cache> => {
-    const cache = createCache({ name, tiers: [memory({ maxEntries: keys, pressure: false })], defaults: { ttl: Number.POSITIVE_INFINITY } })
+    const cache = createCache({
+      name,
+      tiers: [memory({ maxEntries: keys, pressure: false })],
+      defaults: { ttl: Number.POSITIVE_INFINITY },
+    })
     for (const key of names) await cache.set(key, 1)
     return cache
   }
@@ -82,8 +93,15 @@ async function pairOf(keys: number) {
   return { without: await filled('without'), watched: await filled('watched'), next, round }
 }
 
-/** Rounds with and without, each first in turn; the difference of neighbours. All notes are looked at after each, and what that has put into the processor's caches is overwritten; of both caches as many keys are read. */
-async function costOf(keys: number, reads = ROUND, rounds = ROUNDS): Promise<{ readonly more: Spread; readonly later: Spread }> {
+/**
+ * Rounds with and without, each first in turn; the difference of neighbours. All notes are looked at after each, and
+ * what that has put into the processor's caches is overwritten; of both caches as many keys are read.
+ */
+async function costOf(
+  keys: number,
+  reads = ROUND,
+  rounds = ROUNDS,
+): Promise<{ readonly more: Spread; readonly later: Spread }> {
   const { without, watched, round } = await pairOf(keys)
   const insight = createInsight({ caches: [watched] })
   const more: number[] = []

@@ -7,7 +7,8 @@ export interface Row {
   readonly isMet?: boolean
 }
 
-export const mean = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0) / numbers.length
+export const mean = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0) / numbers.length
 
 export const tableOf = (rows: readonly Row[]): string[][] => [
   ['what', 'goal', 'measured', 'verdict'],

@@ -18,11 +18,17 @@ export interface Traffic {
   readonly unique: number
   /** The name of each key, as the trace writes it. */
   readonly names: readonly string[]
-  /** Each key that comes for the first time has the number after the one that came before it: the numbers say in which order, not where. */
+  /**
+   * Each key that comes for the first time has the number after the one that came before it: the numbers say in which
+   * order, not where.
+   */
   readonly isRenumbered: boolean
 }
 
-/** The traces below a folder, or the one of a file: `NAME.gz` (`key` or `key size seconds`), `NAME.tsv.gz` (`time_ms key size session op`). */
+/**
+ * The traces below a folder, or the one of a file: `NAME.gz` (`key` or `key size seconds`), `NAME.tsv.gz` (`time_ms key
+ * size session op`).
+ */
 export function trafficFiles(path: string): { readonly name: string; readonly read: () => Traffic }[] {
   return filesBelow(path)
     .filter((file) => file.endsWith('.gz'))

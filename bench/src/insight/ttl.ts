@@ -1,4 +1,5 @@
-// Adaptive times to live against the best fixed one known in hindsight, on recorded reads of values that change as `changes.ts` makes them.
+// Adaptive times to live against the best fixed one known in hindsight, on recorded reads of values that change as
+// `changes.ts` makes them.
 import { adaptiveTtl } from 'millpond/insight'
 import { changesOf, KINDS, type Kind, versionsOf } from './changes.ts'
 import { mean, type Row } from './report.ts'
@@ -60,7 +61,16 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
           now: ordered[read] as number,
         }),
       )
-      const about = { trace: traffic.name, kind, by, target, stale, loads, first: unique, readsPerKey: keys.length / unique }
+      const about = {
+        trace: traffic.name,
+        kind,
+        by,
+        target,
+        stale,
+        loads,
+        first: unique,
+        readsPerKey: keys.length / unique,
+      }
       return { ...about, fixed: loadsAt(fixed, stale), knowing: loadsAt(knowing, stale) }
     }
     return [...TARGETS.map((target) => cell('changes', target)), cell('frequency', TARGETS[1] as number)]
@@ -68,7 +78,12 @@ export function ttlCells(traffic: Traffic): TtlCell[] {
 }
 
 /** Nothing is pushed out: what is loaded is loaded because its time was over. */
-function simulate({ keys, unique }: Traffic, times: Float64Array, versions: Uint32Array, ttlOf: (read: number) => number): Outcome {
+function simulate(
+  { keys, unique }: Traffic,
+  times: Float64Array,
+  versions: Uint32Array,
+  ttlOf: (read: number) => number,
+): Outcome {
   const until = new Float64Array(unique).fill(-1)
   const held = new Uint32Array(unique)
   let loads = 0
@@ -86,8 +101,15 @@ function simulate({ keys, unique }: Traffic, times: Float64Array, versions: Uint
   return { loads, stale: stale / keys.length }
 }
 
-/** The best times to live by what is true of each key, the freshest first: what no estimate of rates can be better than. */
-function knowingOutcomes(traffic: Traffic, times: Float64Array, versions: Uint32Array, changes: readonly Float64Array[]): Outcome[] {
+/**
+ * The best times to live by what is true of each key, the freshest first: what no estimate of rates can be better than.
+ */
+function knowingOutcomes(
+  traffic: Traffic,
+  times: Float64Array,
+  versions: Uint32Array,
+  changes: readonly Float64Array[],
+): Outcome[] {
   const { keys, unique } = traffic
   const duration = times.at(-1) ?? 0
   const reads = new Float64Array(unique)
@@ -117,7 +139,12 @@ export function judgeTtls(cells: readonly TtlCell[]): Row[] {
   const what = 'adaptive ttl, loads more than the best fixed one'
   const row = (of: string, some: readonly TtlCell[], goal: string): Row => {
     const change = changeOf(some)
-    return { what: `${what}, ${of}`, goal, is: `${change.toFixed(1)} %`, ...(goal === '' ? {} : { isMet: change <= -20 }) }
+    return {
+      what: `${what}, ${of}`,
+      goal,
+      is: `${change.toFixed(1)} %`,
+      ...(goal === '' ? {} : { isMet: change <= -20 }),
+    }
   }
   return [
     ...(adaptive.length === 0 ? [] : [row('all traces', adaptive, 'at most -20 %')]),
@@ -146,4 +173,5 @@ function knowingRow(cells: readonly TtlCell[]): Row {
 }
 
 const geometric = (ratios: readonly number[]): number => Math.exp(mean(ratios.map((ratio) => Math.log(ratio))))
-const changeOf = (cells: readonly TtlCell[]): number => 100 * (geometric(cells.map(({ loads, fixed }) => loads / fixed)) - 1)
+const changeOf = (cells: readonly TtlCell[]): number =>
+  100 * (geometric(cells.map(({ loads, fixed }) => loads / fixed)) - 1)

@@ -1,5 +1,6 @@
-// The middle of paired differences and its 95 % interval, whatever their distribution (Hodges and Lehmann 1963; Wilcoxon's signed ranks): a second in which the machine did something else, or
-// a large collection of garbage fell, does not decide.
+// The middle of paired differences and its 95 % interval, whatever their distribution (Hodges and Lehmann 1963;
+// Wilcoxon's signed ranks): a second in which the machine did something else, or a large collection of garbage fell,
+// does not decide.
 
 export interface Interval {
   readonly middle: number
@@ -11,7 +12,8 @@ export interface Interval {
 export function intervalOf(differences: readonly number[]): Interval {
   const n = differences.length
   const means: number[] = []
-  for (const [at, one] of differences.entries()) for (const other of differences.slice(at)) means.push((one + other) / 2)
+  for (const [at, one] of differences.entries())
+    for (const other of differences.slice(at)) means.push((one + other) / 2)
   means.sort((a, b) => a - b)
   // The signed ranks' normal approximation.
   const low = Math.max(0, Math.floor(means.length / 2 - 1.96 * Math.sqrt((n * (n + 1) * (2 * n + 1)) / 24)))

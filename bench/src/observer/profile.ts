@@ -16,8 +16,9 @@ export interface Profile {
 const IDLE = new Set(['(idle)', '(program)'])
 
 /**
- * The share of samples under functions whose file `part` names, of all that were work; and how much of the time was work. Of the last `seconds` before the end, without `edge` at both sides.
- * Collections of garbage count as work of nobody.
+ * The share of samples under functions whose file `part` names, of all that were work; and how much of the time was
+ * work. Of the last `seconds` before the end, without `edge` at both sides. Collections of garbage count as work of
+ * nobody.
  */
 export function shareUnder(
   { nodes, samples, timeDeltas, startTime, endTime }: Profile,

@@ -1,6 +1,7 @@
-// Loaded before the deals service (`--import`): holds the clocks of its control plane still, or lets them go, for a second each in turn, and counts what each second took. One process is
-// both sides of the comparison: two processes of the same program differ by more than what is looked for. They go faster than by day, and the difference is divided by that: what a
-// machine is busy with besides is not multiplied.
+// Loaded before the deals service (`--import`): holds the clocks of its control plane still, or lets them go, for a
+// second each in turn, and counts what each second took. One process is both sides of the comparison: two processes of
+// the same program differ by more than what is looked for. They go faster than by day, and the difference is divided by
+// that: what a machine is busy with besides is not multiplied.
 import { subscribe } from 'node:diagnostics_channel'
 
 /** What the process is asked to do. */
@@ -47,7 +48,8 @@ process.on('message', ({ pairs, sliceMs, faster }: Turns) => {
   let before = { cpuUs: 0, answers: 0 }
   const turn = (): void => {
     const cpuUs = cpuNow()
-    if (started > 0) slices.push({ isWatched: !isStill, cpuUs: cpuUs - before.cpuUs, answers: answers - before.answers })
+    if (started > 0)
+      slices.push({ isWatched: !isStill, cpuUs: cpuUs - before.cpuUs, answers: answers - before.answers })
     if (started === 2 * pairs) {
       clearInterval(timer)
       isStill = false

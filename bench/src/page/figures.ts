@@ -1,4 +1,5 @@
-// What the page of benchmarks is written from: the figures as they were taken, kept beside it so that both can be compared.
+// What the page of benchmarks is written from: the figures as they were taken, kept beside it so that both can be
+// compared.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BytesAnswer } from '../bytes.ts'

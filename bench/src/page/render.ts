@@ -20,7 +20,10 @@ function renderRight(right: Right | undefined): string {
   return [
     head,
     `\`npm run bench:consistency -- --brief\`: memory, Redis and each library's own bus, several processes, a checker over every operation. ${told(right)}`,
-    formatTable([['', ...names.map((name) => named(name, right))], ...rows.map((row) => [row, ...names.map((name) => textOf(name, row))])]),
+    formatTable([
+      ['', ...names.map((name) => named(name, right))],
+      ...rows.map((row) => [row, ...names.map((name) => textOf(name, row))]),
+    ]),
     Object.entries(right.setups)
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
@@ -33,7 +36,9 @@ nearly the same, and many at once are not. A set of many also numbers them in th
 function renderFast(fast: Fast | undefined): string {
   const head = '## Fast?'
   if (fast === undefined) return notTaken(head)
-  const columns = ['millpond', 'millpond store'].flatMap((name) => fast.sizes.map(({ entries, costs }) => ({ name, entries, costs })))
+  const columns = ['millpond', 'millpond store'].flatMap((name) =>
+    fast.sizes.map(({ entries, costs }) => ({ name, entries, costs })),
+  )
   const rows = [...new Set(fast.sizes.flatMap(({ costs }) => costs.map(({ row }) => row)))]
   const cost = ({ name, costs }: (typeof columns)[number], row: string) => {
     const ratio = costs.find((one) => one.name === name && one.row === row)?.ratio
@@ -49,7 +54,10 @@ function renderFast(fast: Fast | undefined): string {
     ]),
     ...(fast.awaited.length === 0
       ? []
-      : [`What a service awaits, 1,000 entries with a TTL, CPU time of an operation (us):`, timesTable(fast, fast.awaited)]),
+      : [
+          `What a service awaits, 1,000 entries with a TTL, CPU time of an operation (us):`,
+          timesTable(fast, fast.awaited),
+        ]),
     ...(fast.isolated.length === 0
       ? []
       : [
@@ -90,8 +98,22 @@ database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. $
       ['', 'with the cache', 'without', '', 'the sources promise', ''],
       ['hit rate', percent(cached.hitRate ?? 0), '', '', '95 %', kept((cached.hitRate ?? 0) >= 0.95)],
       ['p50 of a request', ms(cached.p50Ms), ms(uncached.p50Ms), less(cached.p50Ms, uncached.p50Ms), '', ''],
-      ['p95', ms(cached.p95Ms), ms(uncached.p95Ms), less(cached.p95Ms, uncached.p95Ms), 'under 100 ms', kept(cached.p95Ms < 100)],
-      ['mean', ms(cached.meanMs), ms(uncached.meanMs), less(cached.meanMs, uncached.meanMs), '40-60 % less', kept(faster >= 0.4)],
+      [
+        'p95',
+        ms(cached.p95Ms),
+        ms(uncached.p95Ms),
+        less(cached.p95Ms, uncached.p95Ms),
+        'under 100 ms',
+        kept(cached.p95Ms < 100),
+      ],
+      [
+        'mean',
+        ms(cached.meanMs),
+        ms(uncached.meanMs),
+        less(cached.meanMs, uncached.meanMs),
+        '40-60 % less',
+        kept(faster >= 0.4),
+      ],
       [
         'database queries',
         cached.queries.toLocaleString('en'),
@@ -118,7 +140,8 @@ function renderSmart(smart: Smart | undefined): string {
   if (smart === undefined) return notTaken(head)
   const policies = Object.keys(smart.mean)
   const title = (policy: string) =>
-    ({ adaptive: 'millpond', lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' })[policy] ?? policy
+    ({ adaptive: 'millpond', lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' })[policy] ??
+    policy
   const line = (label: string, ratios: Readonly<Record<string, number>>) => {
     const best = Math.max(...policies.filter((policy) => policy !== 'optimum').map((policy) => ratios[policy] ?? 0))
     return [label, ...policies.map((policy) => better((ratios[policy] ?? 0).toFixed(1), ratios[policy] === best))]
@@ -163,12 +186,17 @@ function readmeLine({ fast, right }: Figures): string {
     figures?.find((one) => one.name === name && one.row === row)?.ns
   const held = nsOf(fast?.isolated, 'millpond, isolated', 'hit, object')
   const awaited = nsOf(fast?.awaited, 'millpond', 'getOrSet hit prebuilt')
-  const speed = held === undefined || awaited === undefined ? [] : [`A hit takes ${us(held)} us of CPU, an awaited one ${us(awaited)}`]
+  const speed =
+    held === undefined || awaited === undefined
+      ? []
+      : [`A hit takes ${us(held)} us of CPU, an awaited one ${us(awaited)}`]
   const stale = Object.entries(right?.cells ?? {}).flatMap(([name, cells]) => {
     const text = cells.find(({ row }) => row === 'mixed load, no fault: stale own reads')?.text
     return text === undefined ? [] : [`${name} ${text}`]
   })
-  return [...speed, ...(stale.length === 0 ? [] : [`stale reads of own writes under load: ${stale.join(', ')}`])].join('; ')
+  return [...speed, ...(stale.length === 0 ? [] : [`stale reads of own writes under load: ${stale.join(', ')}`])].join(
+    '; ',
+  )
 }
 
 function told({ date, commit, machine, load, note }: Taken): string {
@@ -179,7 +207,9 @@ function told({ date, commit, machine, load, note }: Taken): string {
 const notTaken = (head: string): string => `${head}\n\nNot taken yet: \`npm run bench:page\` does.`
 /** `cacheable getOrSet` is a way to use cacheable. */
 function named(name: string, { versions }: Taken): string {
-  const known = Object.keys(versions).find((one) => name === one || name.startsWith(`${one} `) || name.startsWith(`${one},`))
+  const known = Object.keys(versions).find(
+    (one) => name === one || name.startsWith(`${one} `) || name.startsWith(`${one},`),
+  )
   return known === undefined || versions[known] === '0.1.0' ? name : `${name} (${versions[known]})`
 }
 const better = (text: string, isBetter: boolean): string => (isBetter ? `**${text}**` : text)

@@ -59,7 +59,9 @@ async function takeRight({ quick }: Extent): Promise<Right> {
     ...taken,
     versions: { ...taken.versions, ...Object.fromEntries(parts.map(([name, version]) => [name, version])) },
     setups: Object.fromEntries(parts.map(([name, , setup]) => [name, setup])),
-    cells: Object.fromEntries(Object.entries(answer.cells).map(([name, cells]) => [name, cells.map(({ row, text }) => ({ row, text }))])),
+    cells: Object.fromEntries(
+      Object.entries(answer.cells).map(([name, cells]) => [name, cells.map(({ row, text }) => ({ row, text }))]),
+    ),
   }
 }
 
@@ -85,8 +87,16 @@ async function takeFast({ quick, progress }: Extent): Promise<Fast> {
   if (!quick) await measureRound(results, times, 0, progress)
   const sizes = plan.sizes.map((entries) => ({ entries, costs: costsOf(results, entries, plan) }))
   const { figures } = results.toJSON()
-  const group = (wanted: string) => figures.filter((one) => one.group === wanted).map(({ name, row, ns }) => ({ name, row, ns: ns.median }))
-  return { ...taken, rounds: plan.rounds, sizes, awaited: group('awaited'), isolated: group('isolated'), bytes: results.bytes }
+  const group = (wanted: string) =>
+    figures.filter((one) => one.group === wanted).map(({ name, row, ns }) => ({ name, row, ns: ns.median }))
+  return {
+    ...taken,
+    rounds: plan.rounds,
+    sizes,
+    awaited: group('awaited'),
+    isolated: group('isolated'),
+    bytes: results.bytes,
+  }
 }
 
 function costsOf(results: Results, entries: number, { names, rows }: Plan) {
@@ -111,7 +121,15 @@ async function takeWorth({ quick }: Extent): Promise<Worth> {
     without_cache: Course
   } = await program('apps/deals/dist/load.js', ['--json', '--run-only', '--seconds', String(seconds)])
   const { sessions, compared, violations, with_cache: cached, without_cache: uncached } = answer
-  return { ...taken, seconds, sessions, compared, wrong: violations.length, cached: courseOf(cached), uncached: courseOf(uncached) }
+  return {
+    ...taken,
+    seconds,
+    sessions,
+    compared,
+    wrong: violations.length,
+    cached: courseOf(cached),
+    uncached: courseOf(uncached),
+  }
 }
 
 const courseOf = ({ requests, writes, hitRate, meanMs, p50Ms, p95Ms, queries, cpuMs }: Course): Course => ({
@@ -132,7 +150,10 @@ async function takeSmart(traces: string): Promise<Smart> {
   }
 }
 
-/** What a program of the project prints as JSON, whatever it thinks of it; its progress is shown. It ends with this process. */
+/**
+ * What a program of the project prints as JSON, whatever it thinks of it; its progress is shown. It ends with this
+ * process.
+ */
 async function program<T>(path: string, args: readonly string[]): Promise<T> {
   const child = spawn(process.execPath, [join(ROOT, path), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const stop = () => child.kill()
@@ -148,14 +169,18 @@ async function program<T>(path: string, args: readonly string[]): Promise<T> {
 }
 
 function stamp(packages: readonly string[]): Taken {
-  const manifest: { dependencies: Record<string, string> } = JSON.parse(readFileSync(join(ROOT, 'bench/package.json'), 'utf8'))
+  const manifest: { dependencies: Record<string, string> } = JSON.parse(
+    readFileSync(join(ROOT, 'bench/package.json'), 'utf8'),
+  )
   const cores = availableParallelism()
   return {
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
     machine: `${cores === 2 ? 'two' : cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}`,
     load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
-    versions: Object.fromEntries(packages.map((name) => [CALLED[name] ?? name, manifest.dependencies[name] ?? 'unknown'])),
+    versions: Object.fromEntries(
+      packages.map((name) => [CALLED[name] ?? name, manifest.dependencies[name] ?? 'unknown']),
+    ),
   }
 }
 
@@ -164,6 +189,7 @@ function commit(): string {
   const git = (...args: string[]) => spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' })
   const { status, stdout } = git('rev-parse', '--short=7', 'HEAD')
   if (status !== 0) return 'unknown'
-  const dirty = git('status', '--porcelain', '--', '.', ':!docs', ':!README.md', ':!bench/figures.json').stdout.trim() !== ''
+  const dirty =
+    git('status', '--porcelain', '--', '.', ':!docs', ':!README.md', ':!bench/figures.json').stdout.trim() !== ''
   return `${stdout.trim()}${dirty ? '+' : ''}`
 }

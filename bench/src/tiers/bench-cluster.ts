@@ -1,7 +1,9 @@
-// `npm run bench -- --rows cluster`: what an operation of the Redis tier costs the servers where one, two or three masters share the keys.
+// `npm run bench -- --rows cluster`: what an operation of the Redis tier costs the servers where one, two or three
+// masters share the keys.
 //
-// With as many servers as cores, a clock would show how well the machine shares itself out. So CPU time is read from the servers: what one operation costs all of them, and what
-// it costs the busiest, which is what limits a cluster whose masters have a core each.
+// With as many servers as cores, a clock would show how well the machine shares itself out. So CPU time is read from
+// the servers: what one operation costs all of them, and what it costs the busiest, which is what limits a cluster
+// whose masters have a core each.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +16,10 @@ import { printTable } from '../table.ts'
 const SLOTS = 16_384
 const KEYS = 3000
 const BODY = Buffer.alloc(1024, 'x')
-/** Calls under way at a time, for each master: what a server reads at once is cheaper than what comes one by one, and a larger cluster has more clients. */
+/**
+ * Calls under way at a time, for each master: what a server reads at once is cheaper than what comes one by one, and a
+ * larger cluster has more clients.
+ */
 const LANES = 32
 const OPERATIONS = 30_000
 
@@ -33,15 +38,23 @@ interface Master {
   readonly folder: string
 }
 
-export async function benchCluster(progress: (line: string) => void, { isQuick, isJson }: ClusterOptions): Promise<void> {
-  const rows: { masters: number; operation: string; servers: number; busiest: number; room: number; client: number }[] = []
+export async function benchCluster(
+  progress: (line: string) => void,
+  { isQuick, isJson }: ClusterOptions,
+): Promise<void> {
+  const rows: { masters: number; operation: string; servers: number; busiest: number; room: number; client: number }[] =
+    []
   const alone = new Map<string, number>()
   const operations = isQuick ? OPERATIONS / 5 : OPERATIONS
   for (const count of isQuick ? [1, 3] : [1, 2, 3]) {
     progress(`${count} masters`)
     const masters = await start(count)
     try {
-      const tier = redis({ cluster: masters.map(({ port }) => ({ host: '127.0.0.1', port })), commandTimeout: 5000, connectTimeout: 5000 })
+      const tier = redis({
+        cluster: masters.map(({ port }) => ({ host: '127.0.0.1', port })),
+        commandTimeout: 5000,
+        connectTimeout: 5000,
+      })
       const keys = Array.from({ length: KEYS }, (_, at) => `shop:default:user:${at}`)
       const asOf = { epoch: 'e0123456789abcdef', seq: 7 }
       const expiresAt = Date.now() + 3_600_000
@@ -61,7 +74,14 @@ export async function benchCluster(progress: (line: string) => void, { isQuick, 
         if (count === 1) alone.set(name, busiest)
         const all = spent.reduce((sum, us) => sum + us, 0)
         const room = (alone.get(name) ?? Number.NaN) / busiest
-        rows.push({ masters: count, operation: name, servers: all, busiest, room, client: (user + system) / operations })
+        rows.push({
+          masters: count,
+          operation: name,
+          servers: all,
+          busiest,
+          room,
+          client: (user + system) / operations,
+        })
       }
       await tier.close()
     } finally {
@@ -88,7 +108,12 @@ export async function benchCluster(progress: (line: string) => void, { isQuick, 
   )
 }
 
-async function drive(way: (key: string) => Promise<unknown>, keys: readonly string[], operations: number, lanes: number): Promise<void> {
+async function drive(
+  way: (key: string) => Promise<unknown>,
+  keys: readonly string[],
+  operations: number,
+  lanes: number,
+): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     for (let at = next++; at < operations; at = next++) await way(keys[at % keys.length] ?? '')
@@ -114,7 +139,11 @@ async function start(count: number): Promise<Master[]> {
   for (const { client } of masters) {
     for (;;) {
       const info = String(await client.call('CLUSTER', 'INFO'))
-      if (info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`) && info.includes(`cluster_slots_ok:${SLOTS}`))
+      if (
+        info.includes('cluster_state:ok') &&
+        info.includes(`cluster_known_nodes:${count}`) &&
+        info.includes(`cluster_slots_ok:${SLOTS}`)
+      )
         break
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
@@ -131,7 +160,12 @@ async function launch(): Promise<Master> {
     stdio: 'ignore',
     env: libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries },
   })
-  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: (times) => (times > 100 ? null : 50), maxRetriesPerRequest: null })
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    retryStrategy: (times) => (times > 100 ? null : 50),
+    maxRetriesPerRequest: null,
+  })
   client.on('error', () => undefined)
   await client.ping()
   return { port, busPort, client, child, folder }

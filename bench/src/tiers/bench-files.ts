@@ -1,4 +1,5 @@
-// `npm run bench -- --rows files`: a million keys within 1 GiB, how far the folder ever lies above it, and writes and reads of 1 KB beside bare calls on one file.
+// `npm run bench -- --rows files`: a million keys within 1 GiB, how far the folder ever lies above it, and writes and
+// reads of 1 KB beside bare calls on one file.
 import { closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,10 @@ import { printTable } from '../table.ts'
 
 const GIB = 2 ** 30
 const KEYS = 1_000_000
-/** With key, head and checksums a million of them take 0.87 of 1 GiB: a tenth is kept free for what others write, and to make room ahead. */
+/**
+ * With key, head and checksums a million of them take 0.87 of 1 GiB: a tenth is kept free for what others write, and to
+ * make room ahead.
+ */
 const BODY = 850
 const BATCH = 100
 const ROUNDS = 5
@@ -44,7 +48,8 @@ async function fillMillion(path: string, progress: (line: string) => void): Prom
     return found
   }
   const found = await fill(KEYS)
-  // What was overwritten takes its room until its segment leaves, what was read is carried along, and here there is little to spare: the oldest leave.
+  // What was overwritten takes its room until its segment leaves, what was read is carried along, and here there is
+  // little to spare: the oldest leave.
   const left = await fill(KEYS / 2)
   await tier.close()
   printTable([
@@ -59,7 +64,12 @@ async function fillMillion(path: string, progress: (line: string) => void): Prom
 function itemsOf(key: (at: number) => string, bytes: number, count = BATCH): Parameters<Tier['write']>[0] {
   const expiresAt = Date.now() + 3_600_000
   const body = Buffer.alloc(bytes, 'x')
-  return Array.from({ length: count }, (_, at) => ({ key: key(at), body, expiresAt, asOf: { epoch: 'e0123456789abcdef', seq: 7 } }))
+  return Array.from({ length: count }, (_, at) => ({
+    key: key(at),
+    body,
+    expiresAt,
+    asOf: { epoch: 'e0123456789abcdef', seq: 7 },
+  }))
 }
 
 const onDisk = (path: string): number => readdirSync(path).reduce((sum, name) => sum + blocksOf(join(path, name)), 0)
@@ -93,7 +103,8 @@ async function compareRates(folder: string, progress: (line: string) => void): P
       for (let at = 0; at < count; at++) await tier.read([key(at)])
     },
     'read in batches of 100': async (count) => {
-      for (let from = 0; from < count; from += BATCH) await tier.read(Array.from({ length: BATCH }, (_, at) => key(from + at)))
+      for (let from = 0; from < count; from += BATCH)
+        await tier.read(Array.from({ length: BATCH }, (_, at) => key(from + at)))
     },
   }
   const spent = new Map<string, number[]>()

@@ -1,4 +1,5 @@
-// `npm run bench -- --rows tiers`: what a tier costs beside its bare client, in CPU time of this process, in turn, as ratios.
+// `npm run bench -- --rows tiers`: what a tier costs beside its bare client, in CPU time of this process, in turn, as
+// ratios.
 import { printTable } from '../table.ts'
 import type { Comparison } from './comparison.ts'
 import { COMPARISONS } from './comparisons.ts'
@@ -8,7 +9,9 @@ const BODY = Buffer.alloc(1024, 'x')
 const BATCHES = [1, 100] as const
 /** CPU microseconds of one measurement. */
 const LONG_ENOUGH = 60_000
-/** Those before the first: some thousand calls, so that the compiler is done with both ways, also with the longer one. */
+/**
+ * Those before the first: some thousand calls, so that the compiler is done with both ways, also with the longer one.
+ */
 const WARM_UP = 600_000
 
 interface Way {
@@ -19,7 +22,11 @@ interface Way {
 export const TIERS = Object.keys(COMPARISONS)
 
 /** One line a tier, verb and batch: medians of the rounds. */
-export async function benchTiers(rounds: number, progress: (line: string) => void, only: readonly string[] = TIERS): Promise<void> {
+export async function benchTiers(
+  rounds: number,
+  progress: (line: string) => void,
+  only: readonly string[] = TIERS,
+): Promise<void> {
   const lines: string[][] = [['tier, verb, keys', 'beside', 'bare us', 'ours us', 'ratio', 'half spread']]
   for (const [name, open] of Object.entries(COMPARISONS)) {
     if (!only.includes(name)) continue
@@ -57,16 +64,29 @@ async function compare({ name, tier, bareName, bare }: Comparison, rounds: numbe
       }
       const ratios = pairs.map((pair) => pair.ours / pair.bare).sort((a, b) => a - b)
       const at = (share: number): number => ratios[Math.floor((ratios.length - 1) * share)] ?? Number.NaN
-      const middle = (figures: number[]): string => (figures.sort((a, b) => a - b)[figures.length >> 1] ?? Number.NaN).toFixed(1)
+      const middle = (figures: number[]): string =>
+        (figures.sort((a, b) => a - b)[figures.length >> 1] ?? Number.NaN).toFixed(1)
       const bareUs = middle(pairs.map((pair) => pair.bare))
       const oursUs = middle(pairs.map((pair) => pair.ours))
-      lines.push([`${name}, ${verb}, ${size}`, bareName, bareUs, oursUs, at(0.5).toFixed(2), ((at(0.75) - at(0.25)) / 2).toFixed(2)])
+      lines.push([
+        `${name}, ${verb}, ${size}`,
+        bareName,
+        bareUs,
+        oursUs,
+        at(0.5).toFixed(2),
+        ((at(0.75) - at(0.25)) / 2).toFixed(2),
+      ])
     }
   return lines
 }
 
 /** CPU microseconds of one call, until enough of them are spent. Throws where something was not there. */
-async function cpuOf(way: Way, verb: 'read' | 'write', batches: readonly (readonly string[])[], longEnough = LONG_ENOUGH): Promise<number> {
+async function cpuOf(
+  way: Way,
+  verb: 'read' | 'write',
+  batches: readonly (readonly string[])[],
+  longEnough = LONG_ENOUGH,
+): Promise<number> {
   const before = process.cpuUsage()
   let calls = 0
   let spent = 0

@@ -27,7 +27,9 @@ export const COMPARISONS = {
 } as const
 
 interface Bare extends Pick<Comparison, 'bareName' | 'bare'> {
-  /** The tier works through a client of the same class: two versions of one client differ by more than the tier adds. */
+  /**
+   * The tier works through a client of the same class: two versions of one client differ by more than the tier adds.
+   */
   readonly options: RedisTierOptions
   close(): unknown
 }
@@ -60,7 +62,8 @@ function openRedis(): Promise<Comparison> {
         read: async ([key = '', ...more]) =>
           more.length === 0
             ? Number((await client.getBuffer(`bare:${key}`)) !== null)
-            : (await client.mgetBuffer([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null).length,
+            : (await client.mgetBuffer([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null)
+                .length,
         write: async (keys, body) => {
           const pipeline = client.pipeline()
           for (const key of keys) pipeline.set(`bare:${key}`, body)
@@ -96,7 +99,9 @@ async function openSqlite(): Promise<Comparison> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const tier = sqlite({ path: join(folder, 'tier.db'), driver: 'libsql' })
   const database = new Database(join(folder, 'bare.db'))
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE entry (key TEXT PRIMARY KEY, body BLOB NOT NULL)')
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE entry (key TEXT PRIMARY KEY, body BLOB NOT NULL)',
+  )
   const get = database.prepare('SELECT body FROM entry WHERE key = ?')
   const put = database.prepare('INSERT OR REPLACE INTO entry (key, body) VALUES (?, ?)')
   const [begin, commit] = [database.prepare('BEGIN IMMEDIATE'), database.prepare('COMMIT')]
@@ -180,7 +185,8 @@ async function openFile(): Promise<Comparison> {
       read: async (keys) => {
         let found = 0
         for (const key of keys)
-          if (readSync(fd, buffer, 0, length, (Number(key.slice(key.lastIndexOf(':') + 1)) % 1000) * length) > 0) found++
+          if (readSync(fd, buffer, 0, length, (Number(key.slice(key.lastIndexOf(':') + 1)) % 1000) * length) > 0)
+            found++
         return found
       },
       write: async (keys, body) => {

@@ -28,7 +28,18 @@ export async function openPostgres(): Promise<Comparison> {
     cwd: folder,
     stdio: 'ignore',
   })
-  const args = ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off']
+  const args = [
+    '-D',
+    data,
+    '-p',
+    String(port),
+    '-c',
+    'listen_addresses=127.0.0.1',
+    '-c',
+    'unix_socket_directories=',
+    '-c',
+    'fsync=off',
+  ]
   const child = spawn(path, args, { ...user, cwd: folder, stdio: 'ignore' })
   const stop = (): void => void child.kill('SIGINT')
   process.once('exit', stop)
@@ -44,7 +55,11 @@ export async function openPostgres(): Promise<Comparison> {
     bareName: 'pg',
     bare: {
       read: async (keys) => {
-        const { rows } = await pool.query({ name: 'read', text: 'SELECT key, body FROM bare WHERE key = ANY ($1::text[])', values: [keys] })
+        const { rows } = await pool.query({
+          name: 'read',
+          text: 'SELECT key, body FROM bare WHERE key = ANY ($1::text[])',
+          values: [keys],
+        })
         return rows.length
       },
       write: async (keys, body) => {

@@ -13,7 +13,10 @@ const traffic: readonly Trace[] = [
   asTrace('scan + zipf', scans(150_000, 5000, 2000, 4000, 2)),
   asTrace('recency', recency(150_000, 400, 2, 3)),
   asTrace('shifting zipf', shifting(150_000, 8000, 15_000, 4)),
-  asTrace('phases', phases(recency(80_000, 400, 2, 5), loop(80_000, 1500), zipf(80_000, 10_000, 0.9, 6), recency(80_000, 400, 2, 7))),
+  asTrace(
+    'phases',
+    phases(recency(80_000, 400, 2, 5), loop(80_000, 1500), zipf(80_000, 10_000, 0.9, 6), recency(80_000, 400, 2, 7)),
+  ),
 ]
 const sizes = [64, 256, 1024]
 const cells = traffic.flatMap((trace) => sizes.map((size) => measure(trace, size)))
@@ -28,7 +31,8 @@ describe('hit ratios on generated traffic', () => {
 
   it('the adaptive policy is ahead of every other one in the mean', () => {
     const mean = (column: Column): number => cells.reduce((sum, cell) => sum + cell.ratios[column], 0) / cells.length
-    for (const other of ['lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const) expect(mean('adaptive')).toBeGreaterThan(mean(other) + 1)
+    for (const other of ['lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const)
+      expect(mean('adaptive')).toBeGreaterThan(mean(other) + 1)
   })
 
   it.each(cells.map((cell) => [`${cell.trace} @ ${cell.entries}`, cell] as const))(
@@ -69,19 +73,23 @@ describe('hit ratios on generated traffic', () => {
 describe('what entries weigh and cost', () => {
   const plain = asTrace('zipf', zipf(150_000, 10_000, 0.8, 8))
   /** 100 bytes to 100 KB, and 1 ms to 1 s, without regard to how often a key is asked for. */
-  const spread = (key: number, salt: number): number => 10 ** (3 * (((Math.imul(key + salt, 0x9e3779b1) >>> 0) % 1000) / 1000))
+  const spread = (key: number, salt: number): number =>
+    10 ** (3 * (((Math.imul(key + salt, 0x9e3779b1) >>> 0) % 1000) / 1000))
   const trace: Trace = { ...plain, sizes: plain.keys.map((key) => 100 * spread(key, 1)) }
   const even: Trace = { ...plain, sizes: plain.keys.map(() => 1000) }
   const costOf = (key: number): number => spread(key, 77)
 
   it.each([0.01, 0.05, 0.2])('small entries are worth more room: a budget of %d of all bytes', (part) => {
-    const [own, lru] = ['adaptive', 'lru'].map((name) => playSized(policyByName(name), trace, uniqueBytes(trace) * part).hits)
+    const [own, lru] = ['adaptive', 'lru'].map(
+      (name) => playSized(policyByName(name), trace, uniqueBytes(trace) * part).hits,
+    )
     expect(own).toBeGreaterThan((lru ?? 0) + 5)
   })
 
   it.each([0.01, 0.05, 0.2])('costly entries stay: a budget of %d of all bytes', (part) => {
     const capacity = uniqueBytes(even) * part
-    // Costs are spread over three decades, so hits on costly keys must outweigh the hits on cheap ones that they displace.
+    // Costs are spread over three decades, so hits on costly keys must outweigh the hits on cheap ones that they
+    // displace.
     const told = playSized(policyByName('adaptive'), even, capacity, costOf)
     const untold = playSized(hidingCosts, even, capacity, costOf)
     expect(told.cost).toBeGreaterThan(untold.cost + 3)

@@ -11,7 +11,10 @@ import { optimum } from '../../src/hit-ratio/optimum.ts'
 import { parseTrace, traceFiles } from '../../src/hit-ratio/trace.ts'
 import { asTrace, zipf } from './traffic.ts'
 
-/** The most hits by trying every choice: what is held after each request is any part of what was held and the key itself. */
+/**
+ * The most hits by trying every choice: what is held after each request is any part of what was held and the key
+ * itself.
+ */
 function bestByTrial(keys: readonly number[], capacity: number): number {
   let states = new Map<string, number>([['', 0]])
   for (const key of keys) {
@@ -21,7 +24,12 @@ function bestByTrial(keys: readonly number[], capacity: number): number {
       const isHit = held.includes(key)
       const after = isHit
         ? [held]
-        : [held, ...(held.length < capacity ? [[...held, key]] : held.map((_, out) => [...held.filter((__, i) => i !== out), key]))]
+        : [
+            held,
+            ...(held.length < capacity
+              ? [[...held, key]]
+              : held.map((_, out) => [...held.filter((__, i) => i !== out), key])),
+          ]
       for (const one of after) {
         const name = one.sort((a, b) => a - b).join(' ')
         next.set(name, Math.max(next.get(name) ?? 0, hits + (isHit ? 1 : 0)))

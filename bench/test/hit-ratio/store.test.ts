@@ -36,9 +36,9 @@ function throughStore(trace: Trace, maxEntries: number, keyOf: (key: number) => 
 }
 
 /**
- * Which keys the miniatures watch depends on the hashes, and their multipliers on the process: a tenth of a point either way (standard deviation over 40
- * processes), but in one of thirty, and in one of five for `phases` among 4,000, they learn late and 1 to 2.8 points are lost. So one draw that is far off is no
- * verdict: the median of fifteen is.
+ * Which keys the miniatures watch depends on the hashes, and their multipliers on the process: a tenth of a point
+ * either way (standard deviation over 40 processes), but in one of thirty, and in one of five for `phases` among 4,000,
+ * they learn late and 1 to 2.8 points are lost. So one draw that is far off is no verdict: the median of fifteen is.
  */
 function distance(draw: (salt: string) => number): number {
   const first = Math.abs(draw(''))

@@ -21,14 +21,21 @@ describe('traces', () => {
   })
 
   it('with times have sizes and sessions where each line tells them', () => {
-    const { times, sizes, sessions } = parseTraffic('t', '1000\ta\t512\ts1\tg\n1500\tb\t10\ts2\ts\n1600\ta\t512\ts1\tg\n', true)
+    const { times, sizes, sessions } = parseTraffic(
+      't',
+      '1000\ta\t512\ts1\tg\n1500\tb\t10\ts2\ts\n1600\ta\t512\ts1\tg\n',
+      true,
+    )
     expect({ times: [...times], sizes: [...(sizes ?? [])], sessions: [...(sessions ?? [])] }).toEqual({
       times: [0, 500, 600],
       sizes: [512, 10, 512],
       sessions: [0, 1, 0],
     })
     expect(parseTraffic('t', '1000\ta\t512\t-\tg\n', true).sessions).toBeUndefined()
-    expect(parseTraffic('t', '5 100 2\n6 50 3\n', false)).toMatchObject({ times: new Float64Array([0, 1000]), isTimed: true })
+    expect(parseTraffic('t', '5 100 2\n6 50 3\n', false)).toMatchObject({
+      times: new Float64Array([0, 1000]),
+      isTimed: true,
+    })
   })
 })
 
@@ -59,8 +66,17 @@ describe('times to live', () => {
       expect(readsPerKey).toBeGreaterThan(10)
     }
     expect(ttlCells(parseTraffic('t', 'a\nb\n', false))).toEqual([]) // it tells no times
-    const cell = { trace: 't', kind: 'poisson', by: 'changes', target: 0.01, stale: 0.01, first: 1, readsPerKey: 20 } as const
-    const verdicts = (loads: number) => judgeTtls([{ ...cell, loads, fixed: 100, knowing: 70 }]).map(({ isMet }) => isMet)
+    const cell = {
+      trace: 't',
+      kind: 'poisson',
+      by: 'changes',
+      target: 0.01,
+      stale: 0.01,
+      first: 1,
+      readsPerKey: 20,
+    } as const
+    const verdicts = (loads: number) =>
+      judgeTtls([{ ...cell, loads, fixed: 100, knowing: 70 }]).map(({ isMet }) => isMet)
     expect(verdicts(79)).toEqual([true, true, undefined, undefined])
     expect(verdicts(81)).toEqual([false, false, undefined, undefined])
     expect(judgeTtls([{ ...cell, loads: 81, fixed: 100, knowing: 70 }])[2]).toMatchObject({ is: '-30.0 %' })
@@ -72,11 +88,9 @@ describe('the table of goals', () => {
     const keys = Array.from({ length: 6000 }, (_, at) => `${(at * at) % 701}`).join('\n')
     const traffic = parseTraffic('t', keys, false)
     expect(judgeCurves(curveCells(traffic)).map(({ isMet }) => isMet)).toEqual([true, true, undefined])
-    expect(judgeCurves([{ trace: 't', unit: 'entries', ttl: 1, mean: 0.5, worst: 0.6, covered: 0, cost: 1, looked: 1 }])).toMatchObject([
-      { isMet: false },
-      { isMet: false },
-      {},
-    ])
+    expect(
+      judgeCurves([{ trace: 't', unit: 'entries', ttl: 1, mean: 0.5, worst: 0.6, covered: 0, cost: 1, looked: 1 }]),
+    ).toMatchObject([{ isMet: false }, { isMet: false }, {}])
     expect(decisionsOf(traffic)).toEqual([]) // no cache is large enough to tell policies apart
     expect(doublingsOf(traffic)).toEqual([])
     const off = { trace: 't', entries: 1000, policy: 'lru', told: 0.1, exact: 0.2, isAdvised: true }
@@ -88,7 +102,11 @@ describe('the table of goals', () => {
 
 describe('prefetching', () => {
   it('spares misses in a loop, and not by the numbers of keys that only say in which order they came', () => {
-    const loop = parseTraffic('orm loop', Array.from({ length: 20_000 }, (_, at) => String(at % 2000)).join('\n'), false)
+    const loop = parseTraffic(
+      'orm loop',
+      Array.from({ length: 20_000 }, (_, at) => String(at % 2000)).join('\n'),
+      false,
+    )
     expect(loop.isRenumbered).toBe(true)
     expect(judgePrefetch(prefetchedOf(loop)).map(({ isMet }) => isMet)).toEqual([
       true,
@@ -100,7 +118,9 @@ describe('prefetching', () => {
     ])
     const fresh = Array.from({ length: 12_000 }, (_, at) => String(at)).join('\n')
     expect(prefetchedOf(parseTraffic('t', fresh, false)).map(({ misses }) => misses)).toEqual([12_000, 12_000, 12_000])
-    const blocks = prefetchedOf(parseTraffic('t', Array.from({ length: 12_000 }, (_, at) => String(at * 8)).join('\n'), false))
+    const blocks = prefetchedOf(
+      parseTraffic('t', Array.from({ length: 12_000 }, (_, at) => String(at * 8)).join('\n'), false),
+    )
     expect(Math.max(...blocks.map(({ misses }) => misses))).toBeLessThan(8000)
   })
 

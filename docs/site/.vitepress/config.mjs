@@ -19,7 +19,10 @@ const guide = TASKS.map(({ text, pages: names }) => ({
 const reference = [
   {
     text: 'Reference',
-    items: [{ text: 'What can be imported', link: '/reference/' }, ...TABLES.map(([name, text]) => ({ text, link: `/reference/${name}` }))],
+    items: [
+      { text: 'What can be imported', link: '/reference/' },
+      ...TABLES.map(([name, text]) => ({ text, link: `/reference/${name}` })),
+    ],
   },
 ]
 const project = [

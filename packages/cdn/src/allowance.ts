@@ -1,4 +1,5 @@
-// How often a vendor may still be asked: a bucket that fills with time, or one whose content comes back when a purge is done. Who comes first is served first.
+// How often a vendor may still be asked: a bucket that fills with time, or one whose content comes back when a purge is
+// done. Who comes first is served first.
 
 import { pause, type Time } from './clock.ts'
 import type { EdgeLimit } from './edge.ts'
@@ -12,8 +13,10 @@ const FIRST_GUESS_MS = 60_000
 const WEIGHT = 0.2
 
 /**
- * Of what a vendor takes at once, so much is kept back. Requests reach it later than they are sent, by times that differ, and a bucket that is full does not fill: a vendor whose bucket was full a
- * moment longer than ours has less in it from then on, by what fills within the way of a request. A tenth covers a way of half a second at Cloudflare's pro plan (25 at once, 5 a second).
+ * Of what a vendor takes at once, so much is kept back. Requests reach it later than they are sent, by times that
+ * differ, and a bucket that is full does not fill: a vendor whose bucket was full a moment longer than ours has less in
+ * it from then on, by what fills within the way of a request. A tenth covers a way of half a second at Cloudflare's pro
+ * plan (25 at once, 5 a second).
  */
 const KEPT_BACK = 0.1
 
@@ -84,13 +87,18 @@ export class Allowance {
     this.#answerMs = this.#answerMs === 0 ? ms : this.#answerMs * (1 - WEIGHT) + ms * WEIGHT
   }
 
-  /** In how many milliseconds requests of this cost will have been answered, behind all that wait. @param requests how many they are, @param side how many go at a time. */
+  /**
+   * In how many milliseconds requests of this cost will have been answered, behind all that wait.
+   * @param requests how many they are,
+   * @param side how many go at a time.
+   */
   forecast(cost: number, requests: number, side: number): number {
     this.#fill()
     const { perSecond } = this.#limit
     const held = Math.max(0, this.#heldUntil - this.#time.monotonic())
     const missing = this.#wanted + cost - this.#left
-    const filling = missing <= 0 ? 0 : perSecond > 0 ? (missing / perSecond) * 1000 : Math.ceil(missing / this.#burst) * this.#lastsMs
+    const filling =
+      missing <= 0 ? 0 : perSecond > 0 ? (missing / perSecond) * 1000 : Math.ceil(missing / this.#burst) * this.#lastsMs
     return Math.max(held + filling + (cost > 0 ? this.#answerMs : 0), (requests / side) * this.#answerMs)
   }
 
@@ -102,14 +110,16 @@ export class Allowance {
       else if (this.#left >= Math.min(cost, this.#burst)) {
         this.#left -= cost
         return
-      } else if (this.#limit.perSecond > 0) await pause(this.#time, Math.ceil(((cost - this.#left) / this.#limit.perSecond) * 1000), signal)
+      } else if (this.#limit.perSecond > 0)
+        await pause(this.#time, Math.ceil(((cost - this.#left) / this.#limit.perSecond) * 1000), signal)
       else await this.#someRelease(signal)
     }
   }
 
   #fill(): void {
     const now = this.#time.monotonic()
-    if (this.#limit.perSecond > 0) this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) / 1000) * this.#limit.perSecond)
+    if (this.#limit.perSecond > 0)
+      this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) / 1000) * this.#limit.perSecond)
     this.#filledAt = now
   }
 

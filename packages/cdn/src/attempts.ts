@@ -1,4 +1,5 @@
-// One request to a vendor, until it is taken: refusals for haste and failures of the vendor are tried again, all else is told at once.
+// One request to a vendor, until it is taken: refusals for haste and failures of the vendor are tried again, all else
+// is told at once.
 import type { Allowance, Release } from './allowance.ts'
 import { pause, type Time } from './clock.ts'
 import { CdnError } from './errors.ts'
@@ -52,7 +53,8 @@ export async function attempt<T>(
 
 /** `undefined`: trying again would bring the same. */
 function waitAfter(error: unknown, retries: number): number | undefined {
-  if (!(error instanceof CdnError) || !['RATE_LIMITED', 'VENDOR_FAILED', 'UNREACHABLE'].includes(error.code)) return undefined
+  if (!(error instanceof CdnError) || !['RATE_LIMITED', 'VENDOR_FAILED', 'UNREACHABLE'].includes(error.code))
+    return undefined
   const backoff = Math.min(LAST_MS, FIRST_MS * 2 ** retries)
   return error.retryAfterMs ?? Math.round(backoff * (0.75 + Math.random() / 2))
 }

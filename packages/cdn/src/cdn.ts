@@ -1,7 +1,18 @@
-// Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what the others did.
+// Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what
+// the others did.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { check, checkOptions, type Duration, duration, flag, listOf, parseDuration, required, type Shape } from 'millpond/options'
+import {
+  check,
+  checkOptions,
+  type Duration,
+  duration,
+  flag,
+  listOf,
+  parseDuration,
+  required,
+  type Shape,
+} from 'millpond/options'
 import type { AssetFile } from './assets/options.ts'
 import type { UploadReport } from './assets/upload.ts'
 import { systemTime, type Time } from './clock.ts'
@@ -26,7 +37,10 @@ import { type PurgeTargetLike, targetsOf } from './target.ts'
 export interface CdnOptions {
   /** The vendors, each under a name of its own. */
   readonly edges: readonly Edge[]
-  /** Folders that may be uploaded, or their pictures made smaller, by name: nobody who asks can choose another. With them `edges` may be empty. Default: none. */
+  /**
+   * Folders that may be uploaded, or their pictures made smaller, by name: nobody who asks can choose another. With
+   * them `edges` may be empty. Default: none.
+   */
   readonly folders?: Readonly<Record<string, CdnFolderOptions>> | undefined
   /** Default: the system's. */
   readonly clock?: Time | undefined
@@ -36,7 +50,9 @@ export interface CdnOptions {
 export interface EdgeSelection {
   /** Names of edges. Default: all. */
   readonly edges?: readonly string[] | undefined
-  /** The distribution, zone or service, in place of each edge's own. Name the edge beside it where there are several. */
+  /**
+   * The distribution, zone or service, in place of each edge's own. Name the edge beside it where there are several.
+   */
   readonly site?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -44,9 +60,14 @@ export interface EdgeSelection {
 export interface PurgeOptions extends EdgeSelection {
   /** Mark as stale instead of removing. Default `false`. An error where the vendor cannot. */
   readonly soft?: boolean | undefined
-  /** `accepted`: resolves when every vendor has taken it. `done`: when those that tell say that it has happened everywhere. Default `'accepted'`. */
+  /**
+   * `accepted`: resolves when every vendor has taken it. `done`: when those that tell say that it has happened
+   * everywhere. Default `'accepted'`.
+   */
   readonly until?: 'accepted' | 'done' | undefined
-  /** How long vendors may keep it waiting (their limits, their failures). Default `'5m'`; `Infinity`: until it is taken. */
+  /**
+   * How long vendors may keep it waiting (their limits, their failures). Default `'5m'`; `Infinity`: until it is taken.
+   */
   readonly patience?: Duration | undefined
 }
 
@@ -55,7 +76,10 @@ export interface PurgeReport {
   readonly id: string
   /** RFC 3339. */
   readonly at: string
-  /** When the last request of it was sent, RFC 3339: an answer that was stored at an edge before that may be old. Undefined: none was sent yet. For `probe`. */
+  /**
+   * When the last request of it was sent, RFC 3339: an answer that was stored at an edge before that may be old.
+   * Undefined: none was sent yet. For `probe`.
+   */
   readonly purgedAt: string | undefined
   readonly soft: boolean
   readonly targets: number
@@ -104,7 +128,11 @@ export interface Cdn {
   purges(): readonly PurgeReport[]
   /** Asks the edge, to compare with later. */
   look(urls: readonly string[], options?: ProbeOptions): Promise<readonly ProbeResult[]>
-  /** Asks the edge whether what it had is gone. @param purgedAt epoch milliseconds: `Date.parse(report.purgedAt)`. @param before what `look` has found before the purge: without it only age and miss tell. */
+  /**
+   * Asks the edge whether what it had is gone.
+   * @param purgedAt epoch milliseconds: `Date.parse(report.purgedAt)`.
+   * @param before what `look` has found before the purge: without it only age and miss tell.
+   */
   probe(
     urls: readonly string[],
     purgedAt: number,
@@ -120,15 +148,24 @@ export interface Cdn {
   folders(): readonly DescribedFolder[]
   /**
    * Uploads a folder's files. @param assets those alone, by their paths within it. Default: all
-   * @throws as `uploadAssets` of `@millpond/cdn/assets`; CdnError `NOT_FOUND` for a folder that there is not, `CHANGED` where it is being uploaded
+   * @throws as `uploadAssets` of `@millpond/cdn/assets`; CdnError `NOT_FOUND` for a folder that there is not, `CHANGED`
+   * where it is being uploaded
    */
   uploadAssets(assets?: readonly AssetFile[], options?: FolderUploadOptions): Promise<UploadReport>
   /**
-   * Makes a folder's pictures smaller. @param paths those alone, within it. Default: all. @param formats beside each picture's own. Default: the folder's
+   * Makes a folder's pictures smaller. @param paths those alone, within it. Default: all. @param formats beside each
+   * picture's own. Default: the folder's
    * @throws as `optimizeImages` of `@millpond/cdn/images`; CdnError as `uploadAssets`
    */
-  optimizeImages(paths?: readonly string[], formats?: readonly ImageFormat[], options?: FolderImagesOptions): Promise<OptimizeReport>
-  /** Brings the invalidations of a cache to the edge: for `outlets` of `createCache`. @throws MillpondError `OPTION_INVALID` */
+  optimizeImages(
+    paths?: readonly string[],
+    formats?: readonly ImageFormat[],
+    options?: FolderImagesOptions,
+  ): Promise<OptimizeReport>
+  /**
+   * Brings the invalidations of a cache to the edge: for `outlets` of `createCache`.
+   * @throws MillpondError `OPTION_INVALID`
+   */
   outlet(options?: CdnOutletOptions): CdnOutlet
   /** The outlets that were made. */
   outlets(): readonly CdnOutlet[]
@@ -137,7 +174,12 @@ export interface Cdn {
 }
 
 const isEdge = (value: unknown): value is Edge =>
-  typeof value === 'object' && value !== null && 'name' in value && 'send' in value && 'plan' in value && 'limits' in value
+  typeof value === 'object' &&
+  value !== null &&
+  'name' in value &&
+  'send' in value &&
+  'plan' in value &&
+  'limits' in value
 const OPTIONS: Shape<CdnOptions> = {
   edges: required(listOf((value, at) => check(isEdge, 'an edge, such as cloudflare()')(value, at), 'a list of edges')),
   folders: FOLDERS,
@@ -157,17 +199,26 @@ interface Purge {
   readonly works: readonly EdgeWork[]
 }
 
-/** One view of all edges: purges them, reads their figures, and brings files and pictures to where they fetch them. @throws MillpondError `OPTION_INVALID` */
+/**
+ * One view of all edges: purges them, reads their figures, and brings files and pictures to where they fetch them.
+ * @throws MillpondError `OPTION_INVALID`
+ */
 export function createCdn(options: CdnOptions): Cdn {
   checkOptions<CdnOptions>(options, OPTIONS, 'createCdn')
   const { edges, clock: time = systemTime } = options
   const folders = new Folders(options.folders ?? {})
   if (edges.length === 0 && folders.describe().length === 0)
-    throw new CdnError('TARGET_INVALID', 'createCdn: edges is empty: give at least one, such as cloudflare(), or folders')
+    throw new CdnError(
+      'TARGET_INVALID',
+      'createCdn: edges is empty: give at least one, such as cloudflare(), or folders',
+    )
   const desks = new Map<string, Desk>()
   for (const edge of edges) {
     if (desks.has(edge.name))
-      throw new CdnError('TARGET_INVALID', `createCdn: two edges are called ${JSON.stringify(edge.name)}: give each its own name`)
+      throw new CdnError(
+        'TARGET_INVALID',
+        `createCdn: two edges are called ${JSON.stringify(edge.name)}: give each its own name`,
+      )
     desks.set(edge.name, new Desk(edge, time))
   }
   const purges = new Map<string, Purge>()
@@ -182,17 +233,24 @@ export function createCdn(options: CdnOptions): Cdn {
     const chosen = (names ?? [...desks.keys()]).map((name) => {
       const desk = desks.get(name)
       if (desk === undefined)
-        throw new CdnError('TARGET_INVALID', `there is no edge called ${JSON.stringify(name)}: there are ${[...desks.keys()].join(', ')}`)
+        throw new CdnError(
+          'TARGET_INVALID',
+          `there is no edge called ${JSON.stringify(name)}: there are ${[...desks.keys()].join(', ')}`,
+        )
       return desk
     })
     if (site !== undefined && chosen.length > 1)
-      throw new CdnError('TARGET_INVALID', `${JSON.stringify(site)} needs an edge, since there are several: name the edge too`)
+      throw new CdnError(
+        'TARGET_INVALID',
+        `${JSON.stringify(site)} needs an edge, since there are several: name the edge too`,
+      )
     return chosen
   }
 
   /** For what is to be brought there. */
   const someEdge = (): void => {
-    if (edges.length === 0) throw new CdnError('TARGET_INVALID', 'there is no edge: give createCdn({ edges: [cloudflare()] })')
+    if (edges.length === 0)
+      throw new CdnError('TARGET_INVALID', 'there is no edge: give createCdn({ edges: [cloudflare()] })')
   }
 
   const asked = async <T>(where: EdgeSelection, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
@@ -225,10 +283,19 @@ export function createCdn(options: CdnOptions): Cdn {
       site,
       soft,
       signal,
-      patience: { attempts: patience === Number.POSITIVE_INFINITY ? patience : ATTEMPTS, ms: parseDuration(patience, 'patience') },
+      patience: {
+        attempts: patience === Number.POSITIVE_INFINITY ? patience : ATTEMPTS,
+        ms: parseDuration(patience, 'patience'),
+      },
     }
     const works = desksOf(how).map((desk) => desk.purge(targets, order))
-    const begun: Purge = { id: `pur_${randomUUID()}`, at: new Date(time.now()).toISOString(), soft, targets: targets.length, works }
+    const begun: Purge = {
+      id: `pur_${randomUUID()}`,
+      at: new Date(time.now()).toISOString(),
+      soft,
+      targets: targets.length,
+      works,
+    }
     purges.set(begun.id, begun)
     for (const id of purges.keys()) {
       if (purges.size <= KEPT) break
@@ -251,7 +318,8 @@ export function createCdn(options: CdnOptions): Cdn {
   }
 
   return {
-    describe: () => edges.map(({ name, vendor, site, abilities, limits }) => ({ name, vendor, site, abilities, limits })),
+    describe: () =>
+      edges.map(({ name, vendor, site, abilities, limits }) => ({ name, vendor, site, abilities, limits })),
     purge,
     async invalidate(paths, given = {}) {
       checkOptions<InvalidateOptions>(given, INVALIDATE, 'invalidate')
@@ -276,18 +344,25 @@ export function createCdn(options: CdnOptions): Cdn {
     forecast(given, how = {}) {
       checkOptions<Forecast>(how, FORECAST, 'forecast')
       someEdge()
-      return Math.max(0, ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false })))
+      return Math.max(
+        0,
+        ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false })),
+      )
     },
     status(id) {
       const found = purges.get(id)
       if (found === undefined)
-        throw new CdnError('NOT_FOUND', `there is no purge ${JSON.stringify(id)}: the last ${KEPT} of this process are kept`)
+        throw new CdnError(
+          'NOT_FOUND',
+          `there is no purge ${JSON.stringify(id)}: the last ${KEPT} of this process are kept`,
+        )
       return reportOf(found)
     },
     purges: () => [...purges.values()].reverse().map(reportOf),
     look,
     async probe(urls, purgedAt, { before = [], ...how } = {}) {
-      if (!Number.isFinite(purgedAt)) throw new CdnError('TARGET_INVALID', `purgedAt: ${purgedAt} is not a time: give epoch milliseconds`)
+      if (!Number.isFinite(purgedAt))
+        throw new CdnError('TARGET_INVALID', `purgedAt: ${purgedAt} is not a time: give epoch milliseconds`)
       const looks = await look(urls, how)
       return looks.map((one) =>
         judge(
@@ -303,7 +378,9 @@ export function createCdn(options: CdnOptions): Cdn {
         throw new CdnError('TARGET_INVALID', `days: ${days} is not a whole number from 1 to ${MAX_DAYS}`)
       return asked(where, (edge) => {
         if (edge.figures === undefined)
-          throw new CdnError('UNSUPPORTED', `${edge.vendor} provides no figures here: see its own pages`, { vendor: edge.vendor })
+          throw new CdnError('UNSUPPORTED', `${edge.vendor} provides no figures here: see its own pages`, {
+            vendor: edge.vendor,
+          })
         return edge.figures(days, where)
       })
     },
@@ -312,7 +389,13 @@ export function createCdn(options: CdnOptions): Cdn {
       return asked(where, async (edge): Promise<readonly EdgeLocation[]> => {
         const listed = (await edge.locations?.(where)) ?? []
         if (edge.locations === undefined)
-          return [...met].map(([code, one]) => ({ code, name: code, region: undefined, state: one.ok ? 'ok' : 'degraded', met: one }))
+          return [...met].map(([code, one]) => ({
+            code,
+            name: code,
+            region: undefined,
+            state: one.ok ? 'ok' : 'degraded',
+            met: one,
+          }))
         return listed.map((one): EdgeLocation => {
           const seen = met.get(one.code)
           if (seen === undefined) return one
@@ -327,7 +410,12 @@ export function createCdn(options: CdnOptions): Cdn {
     outlet(how = {}) {
       checkOptions<CdnOutletOptions>(how, OUTLET, 'outlet')
       someEdge()
-      const made = cdnOutlet(how, { desks: desksOf({ edges: how.edges }), time, look: (urls) => look(urls), closing: closing.signal })
+      const made = cdnOutlet(how, {
+        desks: desksOf({ edges: how.edges }),
+        time,
+        look: (urls) => look(urls),
+        closing: closing.signal,
+      })
       outlets.push(made)
       return made
     },
@@ -342,16 +430,25 @@ export function createCdn(options: CdnOptions): Cdn {
   }
 }
 
-const siteId = check((value): value is string => typeof value === 'string' && value !== '', 'the id of a distribution, zone or service')
+const siteId = check(
+  (value): value is string => typeof value === 'string' && value !== '',
+  'the id of a distribution, zone or service',
+)
 const WHERE: Shape<EdgeSelection> = {
-  edges: listOf((value, at) => check((one): one is string => typeof one === 'string', 'the name of an edge')(value, at), 'names of edges'),
+  edges: listOf(
+    (value, at) => check((one): one is string => typeof one === 'string', 'the name of an edge')(value, at),
+    'names of edges',
+  ),
   site: siteId,
   signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
 }
 const PURGE_OPTIONS: Shape<PurgeOptions> = {
   ...WHERE,
   soft: flag,
-  until: check((value): value is 'accepted' | 'done' => value === 'accepted' || value === 'done', "'accepted' or 'done'"),
+  until: check(
+    (value): value is 'accepted' | 'done' => value === 'accepted' || value === 'done',
+    "'accepted' or 'done'",
+  ),
   patience: duration,
 }
 type InvalidateOptions = NonNullable<Parameters<Cdn['invalidate']>[1]>

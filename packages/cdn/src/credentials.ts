@@ -13,20 +13,31 @@ export interface AwsCredentials {
   readonly sessionToken?: Secret | undefined
 }
 
-/** `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`; `undefined` where neither of the first two is set: then the SDK looks where it always does (profile, role). */
+/**
+ * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`; `undefined` where neither of the first two is set:
+ * then the SDK looks where it always does (profile, role).
+ */
 export function awsCredentials(env: Environment = process.env): AwsCredentials | undefined {
   const id = given(env, 'AWS_ACCESS_KEY_ID')
   const secret = given(env, 'AWS_SECRET_ACCESS_KEY')
   const token = given(env, 'AWS_SESSION_TOKEN')
   if (id === undefined && secret === undefined) return undefined
   if (id === undefined || secret === undefined) {
-    const [set, absent] = id === undefined ? ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'] : ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
+    const [set, absent] =
+      id === undefined ? ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'] : ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
     throw new CdnError('CREDENTIALS_MISSING', `${set} is set but ${absent} is not: set both or neither`)
   }
-  return { accessKeyId: id, secretAccessKey: new Secret(secret), ...(token === undefined ? {} : { sessionToken: new Secret(token) }) }
+  return {
+    accessKeyId: id,
+    secretAccessKey: new Secret(secret),
+    ...(token === undefined ? {} : { sessionToken: new Secret(token) }),
+  }
 }
 
-/** A variable that says something; one that is empty is as absent. Texts of files often end with a line break, which no header can carry. */
+/**
+ * A variable that says something; one that is empty is as absent. Texts of files often end with a line break, which no
+ * header can carry.
+ */
 export function given(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value

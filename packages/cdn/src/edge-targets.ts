@@ -4,9 +4,10 @@ import { edgeTag } from 'millpond/http/middlewares'
 import type { PurgeTargetLike } from './target.ts'
 
 /**
- * Tags by their names, so that an answer that carries them in `Surrogate-Key` or `Cache-Tag` is found; what the HTTP cache calls an answer (`url …`, `host …`) as address or host;
- * keys that are addresses as these; all of a namespace as everything. Other keys and patterns are none of an edge's business: give `map` where they are. What the HTTP cache stores for
- * itself is no change: the answer that it has just fetched is the one that the edge is given.
+ * Tags by their names, so that an answer that carries them in `Surrogate-Key` or `Cache-Tag` is found; what the HTTP
+ * cache calls an answer (`url …`, `host …`) as address or host; keys that are addresses as these; all of a namespace as
+ * everything. Other keys and patterns are none of an edge's business: give `map` where they are. What the HTTP cache
+ * stores for itself is no change: the answer that it has just fetched is the one that the edge is given.
  */
 export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | 'tags'>): readonly PurgeTargetLike[] {
   if (target.kind === 'key' && isFill(line)) return []
@@ -19,7 +20,9 @@ export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | '
       return isAddress(target.key) ? [{ kind: 'url', url: target.key.split(/[ \n]/)[0] ?? target.key }] : []
     case 'pattern': {
       const start = target.pattern.replace(/\*$/, '')
-      return isAddress(start) && !/[*?[\\]/.test(start) && start !== target.pattern ? [{ kind: 'prefix', prefix: start }] : []
+      return isAddress(start) && !/[*?[\\]/.test(start) && start !== target.pattern
+        ? [{ kind: 'prefix', prefix: start }]
+        : []
     }
     default:
       return []
@@ -28,7 +31,8 @@ export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | '
 
 /** An answer that was stored, or one that made room for it. */
 const isFill = (line: Pick<OutletLine, 'reason' | 'tags'> | undefined): boolean =>
-  line?.reason === 'superseded' || (line?.reason === 'replaced' && line.tags?.some((tag) => /^host https?:/.test(tag)) === true)
+  line?.reason === 'superseded' ||
+  (line?.reason === 'replaced' && line.tags?.some((tag) => /^host https?:/.test(tag)) === true)
 
 const isAddress = (text: string): boolean => /^https?:\/\/[^/]+\//.test(text)
 

@@ -14,7 +14,10 @@ export interface EdgeAbilities {
   readonly locations: boolean
 }
 
-/** How often a vendor may be asked, by its documentation or by what else there is. One bucket for all kinds of one limit. */
+/**
+ * How often a vendor may be asked, by its documentation or by what else there is. One bucket for all kinds of one
+ * limit.
+ */
 export interface EdgeLimit {
   readonly kinds: readonly PurgeKind[]
   /** Targets in one request. */
@@ -51,7 +54,9 @@ export interface EdgeSend extends EdgeCall {
   readonly reference: string
 }
 
-/** Figures of an edge over a time. Counts, bytes, and ratios from 0 to 1; `undefined` is what the vendor does not tell. */
+/**
+ * Figures of an edge over a time. Counts, bytes, and ratios from 0 to 1; `undefined` is what the vendor does not tell.
+ */
 export interface EdgeFigures {
   /** RFC 3339. */
   readonly from: string
@@ -93,10 +98,14 @@ export interface Edge {
   readonly limits: readonly EdgeLimit[]
   /** What is purged where a call names none. */
   readonly site: string | undefined
-  /** When one that cannot be asked, or does not take the credentials, is asked again by an outlet, milliseconds. Default: half a minute. */
+  /**
+   * When one that cannot be asked, or does not take the credentials, is asked again by an outlet, milliseconds.
+   * Default: half a minute.
+   */
   readonly mendedMs?: number | undefined
   /**
-   * Brings a target into the forms that the vendor knows; a path may become an address. @throws CdnError `UNSUPPORTED` with the way around it.
+   * Brings a target into the forms that the vendor knows; a path may become an address. @throws CdnError `UNSUPPORTED`
+   * with the way around it.
    */
   plan(target: PurgeTarget): PurgeTarget
   /** Which of the limits counts a planned target. */

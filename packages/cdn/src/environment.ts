@@ -14,8 +14,9 @@ import { millpondProxy } from './vendors/millpond-proxy.ts'
 const PLANS: readonly CloudflarePlan[] = ['free', 'pro', 'business', 'enterprise']
 
 /**
- * What `edgesFromEnvironment` finds. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be
- * made smaller (into `FOLDER-optimized`): `site=/srv/site/dist,photos=/srv/photos`. `undefined`: neither a site nor a folder is named.
+ * What `edgesFromEnvironment` finds. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket
+ * `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be made smaller (into `FOLDER-optimized`):
+ * `site=/srv/site/dist,photos=/srv/photos`. `undefined`: neither a site nor a folder is named.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */
 export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefined {
@@ -25,10 +26,12 @@ export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefi
 }
 
 /**
- * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`),
- * `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`; `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`); and for each Millpond proxy whose admin port
- * `CDN_PROXY_ADMIN` names: `http://10.0.0.1:9090,http://10.0.0.2:9090`. `CDN_ORIGIN` is where paths are: `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and
- * `FASTLY_API_URL` name another place of the vendor's API.
+ * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and
+ * `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`), `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`;
+ * `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`); and for each Millpond proxy whose admin port
+ * `CDN_PROXY_ADMIN` names: `http://10.0.0.1:9090,http://10.0.0.2:9090`. `CDN_ORIGIN` is where paths are:
+ * `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the
+ * vendor's API.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */
 export function edgesFromEnvironment(env: Environment = process.env): readonly Edge[] {
@@ -58,21 +61,36 @@ export function edgesFromEnvironment(env: Environment = process.env): readonly E
     )
   const service = read('FASTLY_SERVICE_ID')
   if (service !== undefined)
-    edges.push(fastly({ service, token: needed(env, 'FASTLY_API_TOKEN', 'FASTLY_SERVICE_ID'), origin, api: read('FASTLY_API_URL') }))
+    edges.push(
+      fastly({
+        service,
+        token: needed(env, 'FASTLY_API_TOKEN', 'FASTLY_SERVICE_ID'),
+        origin,
+        api: read('FASTLY_API_URL'),
+      }),
+    )
   const proxies = read('CDN_PROXY_ADMIN')?.split(',') ?? []
   for (const [at, admin] of proxies.entries())
-    edges.push(millpondProxy({ name: proxies.length === 1 ? undefined : `proxy-${at + 1}`, admin: admin.trim(), origin }))
+    edges.push(
+      millpondProxy({ name: proxies.length === 1 ? undefined : `proxy-${at + 1}`, admin: admin.trim(), origin }),
+    )
   return edges
 }
 
 function foldersOf(value: string | undefined, env: Environment): Record<string, CdnFolderOptions> | undefined {
   if (value === undefined) return undefined
-  const to = given(env, 'AWS_STORAGE_BUCKET_NAME') === undefined ? undefined : (name: string) => s3Store({ prefix: `${name}/` }, env)
+  const to =
+    given(env, 'AWS_STORAGE_BUCKET_NAME') === undefined
+      ? undefined
+      : (name: string) => s3Store({ prefix: `${name}/` }, env)
   return Object.fromEntries(
     value.split(',').map((one) => {
       const [, name, path] = /^\s*([^=]+)=(.+?)\s*$/.exec(one) ?? []
       if (name === undefined || path === undefined)
-        throw new CdnError('TARGET_INVALID', `CDN_FOLDERS: ${JSON.stringify(one)} is not a folder: write one such as site=/srv/site/dist`)
+        throw new CdnError(
+          'TARGET_INVALID',
+          `CDN_FOLDERS: ${JSON.stringify(one)} is not a folder: write one such as site=/srv/site/dist`,
+        )
       return [name, { path, to: to?.(name), output: `${resolve(path)}-optimized` }]
     }),
   )
@@ -80,13 +98,17 @@ function foldersOf(value: string | undefined, env: Environment): Record<string, 
 
 function needed(env: Environment, name: string, beside: string): string {
   const value = given(env, name)
-  if (value === undefined) throw new CdnError('CREDENTIALS_MISSING', `${beside} is set but ${name} is not: set both or neither`)
+  if (value === undefined)
+    throw new CdnError('CREDENTIALS_MISSING', `${beside} is set but ${name} is not: set both or neither`)
   return value
 }
 
 function planOf(value: string | undefined): CloudflarePlan | undefined {
   const plan = PLANS.find((one) => one === value)
   if (value !== undefined && plan === undefined)
-    throw new CdnError('TARGET_INVALID', `CLOUDFLARE_PLAN: ${JSON.stringify(value)} is not a plan: use ${PLANS.join(', ')}`)
+    throw new CdnError(
+      'TARGET_INVALID',
+      `CLOUDFLARE_PLAN: ${JSON.stringify(value)} is not a plan: use ${PLANS.join(', ')}`,
+    )
   return plan
 }

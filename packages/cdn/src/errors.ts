@@ -1,4 +1,5 @@
-// The one error class of this package: what failed, the value, the remedy. What a caller got wrong in its options is the library's `MillpondError`.
+// The one error class of this package: what failed, the value, the remedy. What a caller got wrong in its options is
+// the library's `MillpondError`.
 
 /** What a `CdnError`'s `code` may be: stable, so that programs can tell errors apart. */
 export type CdnErrorCode =
@@ -45,7 +46,10 @@ export interface CdnErrorDetails {
   readonly cause?: unknown
 }
 
-/** Every error that this package itself raises. `code` is stable; the message shows the value and the remedy, and never a credential. */
+/**
+ * Every error that this package itself raises. `code` is stable; the message shows the value and the remedy, and never
+ * a credential.
+ */
 export class CdnError extends Error {
   /** What went wrong. */
   readonly code: CdnErrorCode

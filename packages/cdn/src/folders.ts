@@ -1,4 +1,5 @@
-// Folders that a program lets be uploaded, or their pictures be made smaller, by who may ask its control plane: by name, so that nobody who asks can choose a path.
+// Folders that a program lets be uploaded, or their pictures be made smaller, by who may ask its control plane: by
+// name, so that nobody who asks can choose a path.
 import { realpath } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import {
@@ -101,7 +102,11 @@ export class Folders {
   }
 
   describe(): readonly DescribedFolder[] {
-    return [...this.#folders].map(([name, { to, output }]) => ({ name, to: to && shownName(to), hasImages: output !== undefined }))
+    return [...this.#folders].map(([name, { to, output }]) => ({
+      name,
+      to: to && shownName(to),
+      hasImages: output !== undefined,
+    }))
   }
 
   async upload(files: readonly AssetFile[] | undefined, options: FolderUploadOptions): Promise<UploadReport> {
@@ -148,7 +153,8 @@ export class Folders {
     if (able.length === 0) throw new CdnError('NOT_FOUND', `there is no folder to be ${done}: ${remedy}`)
     const [only] = able
     if (asked === undefined && able.length === 1 && only !== undefined) return only
-    if (asked === undefined) throw new CdnError('TARGET_INVALID', `several folders can be ${done}: name one of ${names}`)
+    if (asked === undefined)
+      throw new CdnError('TARGET_INVALID', `several folders can be ${done}: name one of ${names}`)
     const found = able.find(({ name }) => name === asked)
     if (found !== undefined) return found
     throw new CdnError('NOT_FOUND', `${JSON.stringify(asked)} is not a folder that can be ${done}: those are ${names}`)

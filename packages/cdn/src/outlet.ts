@@ -1,9 +1,21 @@
-// The library's invalidations, brought to the edge: after every process has heard of them, coalesced, at the permitted rate, once more when the last old answer can have
-// left, and then looked at.
+// The library's invalidations, brought to the edge: after every process has heard of them, coalesced, at the permitted
+// rate, once more when the last old answer can have left, and then looked at.
 //
-// What is taken on stays in the cache's outbox until it is settled, so that a crash makes a purge too many and never one too few.
+// What is taken on stays in the cache's outbox until it is settled, so that a crash makes a purge too many and never
+// one too few.
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, Target } from 'millpond'
-import { check, type Duration, duration, flag, fn, listOf, oneOf, parseDuration, type Shape, text } from 'millpond/options'
+import {
+  check,
+  type Duration,
+  duration,
+  flag,
+  fn,
+  listOf,
+  oneOf,
+  parseDuration,
+  type Shape,
+  text,
+} from 'millpond/options'
 import { pause, type Time } from './clock.ts'
 import { edgeTargets } from './edge-targets.ts'
 import { CdnError } from './errors.ts'
@@ -21,28 +33,44 @@ export interface CdnOutletOptions {
   readonly edges?: readonly string[] | undefined
   /** Namespaces whose values reach an edge; others are none of its business. Default: all. */
   readonly namespaces?: readonly string[] | undefined
-  /** What at the edge hangs on a target of an invalidation. Default `edgeTargets`: tags by their names, addresses as addresses, all as everything; keys that are not addresses as nothing. */
+  /**
+   * What at the edge hangs on a target of an invalidation. Default `edgeTargets`: tags by their names, addresses as
+   * addresses, all as everything; keys that are not addresses as nothing.
+   */
   readonly map?: ((target: Target, line: OutletLine, namespace: string) => readonly PurgeTargetLike[]) | undefined
   /**
-   * When all is purged for the second time, so that answers are gone, too, which had left before the invalidation and reached the edge after the purge. Default: when the cache's longest
-   * load is over (`timeout.hard`), and a minute at most. `false`: never.
+   * When all is purged for the second time, so that answers are gone, too, which had left before the invalidation and
+   * reached the edge after the purge. Default: when the cache's longest load is over (`timeout.hard`), and a minute at
+   * most. `false`: never.
    */
   readonly again?: Duration | false | undefined
-  /** What to do when the vendors' limits would keep purges waiting for longer than `stormAfter`: wait, or purge everything in one request. Default `'queue'`. */
+  /**
+   * What to do when the vendors' limits would keep purges waiting for longer than `stormAfter`: wait, or purge
+   * everything in one request. Default `'queue'`.
+   */
   readonly onStorm?: 'queue' | 'purge-everything' | undefined
   /** Default `'1m'`. */
   readonly stormAfter?: Duration | undefined
   /** Mark as stale what an invalidation only expires, where the vendor can. Default `true`. */
   readonly soft?: boolean | undefined
-  /** Addresses at the edge that are looked at before a purge of the target and after it. Default: an address itself, and nothing for other targets. */
+  /**
+   * Addresses at the edge that are looked at before a purge of the target and after it. Default: an address itself, and
+   * nothing for other targets.
+   */
   readonly sample?: ((target: PurgeTarget) => readonly string[]) | undefined
-  /** What cannot be purged, and what a probe has found old though it was purged three times. Default: a warning on the console. */
+  /**
+   * What cannot be purged, and what a probe has found old though it was purged three times. Default: a warning on the
+   * console.
+   */
   readonly onTrouble?: ((trouble: CdnIssue) => void) | undefined
 }
 
 /** How far an invalidation has come at the edge. */
 export interface CdnProgress {
-  /** `waiting` for processes to hear, or for the vendor's limit; `purged` once; `settled`: purged again, and looked at where there was something to look at. */
+  /**
+   * `waiting` for processes to hear, or for the vendor's limit; `purged` once; `settled`: purged again, and looked at
+   * where there was something to look at.
+   */
   readonly state: 'waiting' | 'purged' | 'settled'
   /** Until it is purged, in milliseconds. */
   readonly leftMs: number
@@ -60,7 +88,10 @@ export interface CdnOutletState {
   readonly purged: number
   readonly coalesced: number
   readonly storms: number
-  /** How often a target could not be purged, attempts that are made again included, or was found old after its last purge. */
+  /**
+   * How often a target could not be purged, attempts that are made again included, or was found old after its last
+   * purge.
+   */
   readonly failures: number
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
@@ -78,7 +109,10 @@ export const OUTLET: Shape<CdnOutletOptions> = {
   edges: listOf(text, 'names of edges'),
   namespaces: listOf(text, 'names of namespaces'),
   map: fn('a function from a target to what depends on it'),
-  again: check((value): value is Duration | false => value === false || parseDuration(value, 'again') >= 0, 'a time, or false'),
+  again: check(
+    (value): value is Duration | false => value === false || parseDuration(value, 'again') >= 0,
+    'a time, or false',
+  ),
   onStorm: oneOf('queue', 'purge-everything'),
   stormAfter: duration,
   soft: flag,
@@ -167,7 +201,11 @@ class EdgeOutlet implements CdnOutlet {
   progress(id: string): CdnProgress | undefined {
     const one = this.#kept.get(id)
     if (one === undefined) return undefined
-    const state = one.lots.every((lot) => lot.isSettled) ? 'settled' : one.lots.every((lot) => lot.isPurged) ? 'purged' : 'waiting'
+    const state = one.lots.every((lot) => lot.isSettled)
+      ? 'settled'
+      : one.lots.every((lot) => lot.isPurged)
+        ? 'purged'
+        : 'waiting'
     const probes: Verdicts = { gone: 0, old: 0, unknown: 0 }
     for (const lot of one.lots) for (const verdict of lot.verdicts) probes[verdict]++
     return { state, leftMs: state === 'waiting' ? this.#leftMs() : 0, targets: one.count, probes }
@@ -208,7 +246,8 @@ class EdgeOutlet implements CdnOutlet {
       return all.length === 0 ? [] : targetsOf(all)
     } catch (cause) {
       // Delivered again it would be no better.
-      const error = cause instanceof CdnError ? cause : new CdnError('TARGET_INVALID', `map has failed: ${String(cause)}`)
+      const error =
+        cause instanceof CdnError ? cause : new CdnError('TARGET_INVALID', `map has failed: ${String(cause)}`)
       this.#tell({ edge: this.name, targets: line.targets.map(wordOf), isTriedAgain: false, error })
       return []
     }
@@ -241,7 +280,10 @@ interface Taken {
   readonly count: number
 }
 
-/** Purged when all processes have heard, or the bound has passed. Who cannot ask the others purges at once, and once more when they can be asked. */
+/**
+ * Purged when all processes have heard, or the bound has passed. Who cannot ask the others purges at once, and once
+ * more when they can be asked.
+ */
 async function begin(batch: OutletBatch, lots: readonly Lot[], time: Time, closing: AbortSignal): Promise<void> {
   const heard = (await batch.heard?.()) ?? 'all'
   for (const lot of lots) lot.begin(heard !== 'unreachable')

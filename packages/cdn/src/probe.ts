@@ -1,4 +1,5 @@
-// Whether the old answer is gone: the edge is asked, and what it says is compared with what it said before. That a purge was accepted proves nothing.
+// Whether the old answer is gone: the edge is asked, and what it says is compared with what it said before. That a
+// purge was accepted proves nothing.
 import { createHash } from 'node:crypto'
 import { recordOf, type Shape, signal, text, whole } from 'millpond/options'
 import type { Time } from './clock.ts'
@@ -28,7 +29,9 @@ export interface ProbeResult {
 
 export interface Probe {
   readonly url: string
-  /** `gone`: the edge has not answered with what it had before. `old`: it has. `unknown`: there is nothing to tell by. */
+  /**
+   * `gone`: the edge has not answered with what it had before. `old`: it has. `unknown`: there is nothing to tell by.
+   */
   readonly verdict: 'gone' | 'old' | 'unknown'
   readonly why: string
   readonly look: ProbeResult
@@ -43,7 +46,11 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export const LOOK: Shape<ProbeOptions> = { headers: recordOf(text, 'fields and their values'), timeoutMs: whole(1, 2 ** 31 - 1), signal }
+export const LOOK: Shape<ProbeOptions> = {
+  headers: recordOf(text, 'fields and their values'),
+  timeoutMs: whole(1, 2 ** 31 - 1),
+  signal,
+}
 
 /** What of a body is read and compared. */
 const MAX_BODY = 1 << 20
@@ -65,7 +72,12 @@ export async function lookAt(
     })
     const sha256 = await hashOf(response)
     const field = (name: string): string | undefined => response.headers.get(name) ?? undefined
-    const [etag, lastModified, age, location] = [field('etag'), field('last-modified'), field('age'), locationOf(response.headers)]
+    const [etag, lastModified, age, location] = [
+      field('etag'),
+      field('last-modified'),
+      field('age'),
+      locationOf(response.headers),
+    ]
     return {
       url,
       at,
@@ -94,19 +106,27 @@ export function judge(look: ProbeResult, before: ProbeResult | undefined, purged
   const isYoung = look.ageMs === undefined ? undefined : look.at - look.ageMs >= purgedAt - 1000
   if (isYoung === true) return told('gone', 'its answer was stored after the purge')
   if (compared === true) return told('old', 'its answer is the same as before the purge')
-  if (isYoung === false) return told('old', `its answer is ${Math.round((look.ageMs ?? 0) / 1000)} s old: older than the purge`)
-  return told('unknown', 'it reports neither its age nor whether it asked its origin, and was not probed before the purge')
+  if (isYoung === false)
+    return told('old', `its answer is ${Math.round((look.ageMs ?? 0) / 1000)} s old: older than the purge`)
+  return told(
+    'unknown',
+    'it reports neither its age nor whether it asked its origin, and was not probed before the purge',
+  )
 }
 
 /** By the strongest that both have. */
 function isSame(look: ProbeResult, before: ProbeResult): boolean {
   if (look.status !== before.status) return false
   if (look.etag !== undefined && before.etag !== undefined) return look.etag === before.etag
-  if (look.lastModified !== undefined && before.lastModified !== undefined && look.lastModified !== before.lastModified) return false
+  if (look.lastModified !== undefined && before.lastModified !== undefined && look.lastModified !== before.lastModified)
+    return false
   return look.sha256 === before.sha256
 }
 
-/** `CF-Cache-Status`, `X-Cache` (its last word is the nearest edge's), `Cache-Status` (RFC 9211: the last member is the nearest cache's). */
+/**
+ * `CF-Cache-Status`, `X-Cache` (its last word is the nearest edge's), `Cache-Status` (RFC 9211: the last member is the
+ * nearest cache's).
+ */
 function isMiss(headers: Headers): boolean {
   const cloudflare = headers.get('cf-cache-status')
   if (cloudflare !== null) return /^(MISS|EXPIRED|BYPASS|DYNAMIC|REVALIDATED)$/i.test(cloudflare)

@@ -1,4 +1,5 @@
-// Sends to one vendor what waits there, as many targets in a request as go into one; later once more, and then looks at it.
+// Sends to one vendor what waits there, as many targets in a request as go into one; later once more, and then looks at
+// it.
 import type { Allowance } from './allowance.ts'
 import { pause, type Time } from './clock.ts'
 import { CdnError, errorOf } from './errors.ts'
@@ -26,9 +27,18 @@ const LEAST_AT_A_TIME = 32
 /** For what comes together to go together; where the vendor's bucket runs low, for longer. */
 const LINGER_MS = 30
 const LONG_LINGER_MS = 1000
-/** When a vendor that does not take the credentials, does not know the site, or has failed so often in a row, is asked again. */
+/**
+ * When a vendor that does not take the credentials, does not know the site, or has failed so often in a row, is asked
+ * again.
+ */
 const MENDED_MS = 30_000
-const PASSING: ReadonlySet<string> = new Set(['CREDENTIALS_REFUSED', 'CREDENTIALS_MISSING', 'NOT_FOUND', 'VENDOR_FAILED', 'UNREACHABLE'])
+const PASSING: ReadonlySet<string> = new Set([
+  'CREDENTIALS_REFUSED',
+  'CREDENTIALS_MISSING',
+  'NOT_FOUND',
+  'VENDOR_FAILED',
+  'UNREACHABLE',
+])
 /** Its limits are waited for as long as it takes. */
 const PATIENCE = { attempts: 5, ms: Number.POSITIVE_INFINITY }
 const MAX_SAMPLES = 5
@@ -84,7 +94,10 @@ export class Pump {
     const times = [...byLimit].map(([limit, { cost, requests }]) => {
       const allowance = this.#allowance(limit)
       const lingers = allowance.isScarce ? LONG_LINGER_MS : LINGER_MS
-      return Math.max(allowance.forecast(cost, requests, 1), lingers) + (this.#desk.edge.abilities.status ? allowance.lastsMs : 0)
+      return (
+        Math.max(allowance.forecast(cost, requests, 1), lingers) +
+        (this.#desk.edge.abilities.status ? allowance.lastsMs : 0)
+      )
     })
     return Math.max(0, ...times)
   }
@@ -187,7 +200,9 @@ export class Pump {
         if (want.times > 0 || want.samples.length > 0 || left === 0) return want
         const samples = this.#samplesOf(want.target)?.slice(0, left)
         left = samples === undefined ? 0 : left - samples.length
-        return samples === undefined || samples.length === 0 ? want : { ...want, samples, before: await this.#options.look(samples) }
+        return samples === undefined || samples.length === 0
+          ? want
+          : { ...want, samples, before: await this.#options.look(samples) }
       }),
     )
   }
@@ -238,7 +253,12 @@ export class Pump {
         for (const lot of want.owed) lot.verdicts.push(probe.verdict)
       }
       if (old !== undefined)
-        this.#options.onTrouble({ edge: this.#desk.edge.name, targets: [nameOf(want.target)], isTriedAgain: false, probe: old })
+        this.#options.onTrouble({
+          edge: this.#desk.edge.name,
+          targets: [nameOf(want.target)],
+          isTriedAgain: false,
+          probe: old,
+        })
     }
     for (const lot of want.owed) lot.noteSettled()
   }
@@ -270,7 +290,12 @@ export class Pump {
   }
 
   #trouble(wants: readonly Want[], isTriedAgain: boolean, error: CdnError): void {
-    this.#options.onTrouble({ edge: this.#desk.edge.name, targets: wants.map(({ target }) => nameOf(target)), isTriedAgain, error })
+    this.#options.onTrouble({
+      edge: this.#desk.edge.name,
+      targets: wants.map(({ target }) => nameOf(target)),
+      isTriedAgain,
+      error,
+    })
   }
 
   async #until(ms: number): Promise<void> {

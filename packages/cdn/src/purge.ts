@@ -1,4 +1,5 @@
-// A purge at one vendor: planned, put into as few requests as it takes, sent at the permitted rate, and watched until it is done.
+// A purge at one vendor: planned, put into as few requests as it takes, sent at the permitted rate, and watched until
+// it is done.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { Allowance } from './allowance.ts'
@@ -21,7 +22,10 @@ export interface EdgeReport {
   readonly edge: string
   readonly vendor: string
   readonly site: string | undefined
-  /** `queued` and `sending`: not all has been asked for yet. `accepted`: it has, and the vendor does not say more, or not yet. `done`: by the vendor's word it has happened everywhere. `partial`, `failed`: see `failures`. */
+  /**
+   * `queued` and `sending`: not all has been asked for yet. `accepted`: it has, and the vendor does not say more, or
+   * not yet. `done`: by the vendor's word it has happened everywhere. `partial`, `failed`: see `failures`.
+   */
   readonly state: 'queued' | 'sending' | 'accepted' | 'done' | 'partial' | 'failed'
   /** Asked for, of `targets`. */
   readonly purged: number
@@ -68,7 +72,10 @@ export class Desk {
     setMaxListeners(0, this.#closing.signal) // each purge that waits listens
   }
 
-  /** Begins; `accepted` resolves when all has been asked for, `done` when the vendor says that it has happened, where it ever does. Neither rejects. */
+  /**
+   * Begins; `accepted` resolves when all has been asked for, `done` when the vendor says that it has happened, where it
+   * ever does. Neither rejects.
+   */
   purge(targets: readonly PurgeTarget[], order: PurgeOrder): EdgeWork {
     return new EdgeWork(this, this.#time, targets, order, this.#closing.signal)
   }
@@ -191,7 +198,8 @@ export class EdgeWork {
 
   async #sendAll(): Promise<void> {
     const workers = Array.from({ length: Math.min(SIDE_BY_SIDE, this.#waiting.length) }, async () => {
-      for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) await this.#send(batch)
+      for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift())
+        await this.#send(batch)
     })
     await Promise.all(workers)
     this.#isAccepted = true
@@ -278,7 +286,10 @@ function planned(
   const batches = [...groups.values()].flatMap(({ limit, targets: own }) => {
     const all = [...own.values()]
     const size = edge.limits[limit]?.perRequest ?? 1
-    return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => ({ limit, targets: all.slice(at * size, (at + 1) * size) }))
+    return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => ({
+      limit,
+      targets: all.slice(at * size, (at + 1) * size),
+    }))
   })
   return { batches, failures: joined(failures) }
 }
@@ -288,7 +299,11 @@ function notSoftly({ vendor, abilities: { soft } }: Edge, kind: PurgeKind): CdnE
     kind === 'everything' && soft.includes('tag')
       ? 'give every answer a tag such as "all", and soft-purge that tag'
       : `leave soft out, or purge what it can (${soft.join(', ') || 'nothing'})`
-  return new CdnError('UNSUPPORTED', `${vendor} cannot mark ${kind === 'everything' ? kind : `a ${kind}`} as stale: ${remedy}`, { vendor })
+  return new CdnError(
+    'UNSUPPORTED',
+    `${vendor} cannot mark ${kind === 'everything' ? kind : `a ${kind}`} as stale: ${remedy}`,
+    { vendor },
+  )
 }
 
 function failureOf(targets: readonly PurgeTarget[], error: CdnError): PurgeFailure {

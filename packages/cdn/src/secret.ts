@@ -38,5 +38,8 @@ export const secretOf = (value: SecretLike): Secret => (typeof value === 'string
 
 /** A text of somebody else's without the credentials that it may repeat. */
 export function scrub(text: string, secrets: readonly (Secret | undefined)[]): string {
-  return secrets.reduce((rest, secret) => (secret === undefined ? rest : rest.replaceAll(secret.reveal(), HIDDEN)), text)
+  return secrets.reduce(
+    (rest, secret) => (secret === undefined ? rest : rest.replaceAll(secret.reveal(), HIDDEN)),
+    text,
+  )
 }

@@ -1,7 +1,8 @@
 // What can be purged, checked and brought into one form.
 //
-// A purge of something that no edge keeps is answered "done" by every vendor, and purges nothing: so what is written differently from what a browser would ask for
-// is brought into that form (spaces, umlauts, dots, a default port), and what cannot be is refused here.
+// A purge of something that no edge keeps is answered "done" by every vendor, and purges nothing: so what is written
+// differently from what a browser would ask for is brought into that form (spaces, umlauts, dots, a default port), and
+// what cannot be is refused here.
 
 import { CdnError } from './errors.ts'
 import { show } from './show.ts'
@@ -58,7 +59,9 @@ export function nameOf(target: PurgeTarget): string {
 
 function targetOf(given: PurgeTargetLike): PurgeTarget {
   if (typeof given === 'string')
-    return /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? { kind: 'url', url: urlOf(given) } : { kind: 'path', path: pathOf(given) }
+    return /^[a-z][a-z0-9+.-]*:\/\//i.test(given)
+      ? { kind: 'url', url: urlOf(given) }
+      : { kind: 'path', path: pathOf(given) }
   switch (given.kind) {
     case 'url':
       return { kind: 'url', url: urlOf(given.url) }
@@ -73,7 +76,10 @@ function targetOf(given: PurgeTargetLike): PurgeTarget {
     case 'everything':
       return { kind: 'everything' }
     default:
-      throw invalid(`${show(given)} is not something that can be purged`, `its kind is one of ${PURGE_KINDS.join(', ')}`)
+      throw invalid(
+        `${show(given)} is not something that can be purged`,
+        `its kind is one of ${PURGE_KINDS.join(', ')}`,
+      )
   }
 }
 
@@ -89,7 +95,10 @@ function urlOf(text: string): string {
       'leave them out: edges store answers without them',
     )
   if (text.includes('*'))
-    throw invalid(`${show(text)} contains a *, but a URL names a single answer`, 'purge a prefix, or write %2A for the character')
+    throw invalid(
+      `${show(text)} contains a *, but a URL names a single answer`,
+      'purge a prefix, or write %2A for the character',
+    )
   // Browsers do not send it.
   url.hash = ''
   return url.href
@@ -102,7 +111,10 @@ function pathOf(text: string): string {
     throw invalid(`${show(text)} is not a path`, 'begin with a single slash, and use no backslash')
   const star = given.indexOf('*')
   if (star >= 0 && star < given.length - 1)
-    throw invalid(`${show(text)} has a * before its end`, 'edges support it only at the end: purge /a/*, or write %2A for the character')
+    throw invalid(
+      `${show(text)} has a * before its end`,
+      'edges support it only at the end: purge /a/*, or write %2A for the character',
+    )
   const url = new URL(given, 'https://host.invalid')
   return url.pathname + url.search
 }
@@ -115,7 +127,8 @@ function tagOf(tag: string): string {
       `the tag ${show(tag)} contains a space, a comma or a non-ASCII character`,
       'a header cannot contain it: use encodeURIComponent() on both sides',
     )
-  if (tag.length > 1024) throw invalid(`the tag ${show(tag)} is longer than 1,024 characters`, 'edges truncate it: hash it on both sides')
+  if (tag.length > 1024)
+    throw invalid(`the tag ${show(tag)} is longer than 1,024 characters`, 'edges truncate it: hash it on both sides')
   return tag
 }
 
@@ -123,7 +136,8 @@ function prefixOf(text: string): string {
   const bare = typeof text === 'string' ? text.replace(/^https?:\/\//i, '') : ''
   if (bare === '' || bare.startsWith('/') || !URL.canParse(`https://${bare}`))
     throw invalid(`${show(text)} is not a prefix`, 'write the host and the beginning of the path: www.example.com/a/')
-  if (/[*?#]/.test(bare)) throw invalid(`${show(text)} contains a *, ? or #`, 'a prefix needs no *, and ends before the query')
+  if (/[*?#]/.test(bare))
+    throw invalid(`${show(text)} contains a *, ? or #`, 'a prefix needs no *, and ends before the query')
   const url = new URL(`https://${bare}`)
   return url.host + url.pathname
 }

@@ -1,4 +1,5 @@
-// A request to a vendor's API, and its refusals as errors with a remedy. Nothing of the request gets into an error: its headers are credentials.
+// A request to a vendor's API, and its refusals as errors with a remedy. Nothing of the request gets into an error: its
+// headers are credentials.
 import { CdnError, type CdnErrorCode } from './errors.ts'
 import { isError } from './is-error.ts'
 import { type Secret, scrub } from './secret.ts'
@@ -41,14 +42,21 @@ export async function askVendor(request: VendorRequest): Promise<unknown> {
   } catch (error) {
     if (signal?.aborted === true) throw new CdnError('ABORTED', `${request.about}: it was cancelled`, { vendor })
     const why = deadline.aborted ? `did not answer within ${timeoutMs} ms` : `cannot be reached (${reasonOf(error)})`
-    throw new CdnError('UNREACHABLE', `${new URL(url).host} ${why}: check the connection (DNS, proxy, firewall), and try again`, {
-      vendor,
-    })
+    throw new CdnError(
+      'UNREACHABLE',
+      `${new URL(url).host} ${why}: check the connection (DNS, proxy, firewall), and try again`,
+      {
+        vendor,
+      },
+    )
   }
   const answer = parsed(text)
   if (!response.ok) throw refusalOf(request, response.status, response.headers, answer)
   if (answer === undefined)
-    throw new CdnError('VENDOR_FAILED', `${request.about}: the answer is not JSON: try again`, { vendor, status: response.status })
+    throw new CdnError('VENDOR_FAILED', `${request.about}: the answer is not JSON: try again`, {
+      vendor,
+      status: response.status,
+    })
   return answer
 }
 
@@ -62,12 +70,20 @@ export function refusalOf(request: VendorRequest, status: number, headers: Heade
   return new CdnError(code, `${about}: ${shown}. ${remedy}`, { vendor, status, retryAfterMs })
 }
 
-function verdict(status: number, about: string, needs: string, retryAfterMs: number | undefined): [CdnErrorCode, string] {
+function verdict(
+  status: number,
+  about: string,
+  needs: string,
+  retryAfterMs: number | undefined,
+): [CdnErrorCode, string] {
   if (status === 401) return ['CREDENTIALS_REFUSED', 'The token is wrong or has expired: create a new one']
   if (status === 403) return ['CREDENTIALS_REFUSED', `The token may not do this: give it ${needs}`]
   if (status === 404) return ['NOT_FOUND', `There is no ${about}, or the token cannot see it: check its id`]
   if (status === 429)
-    return ['RATE_LIMITED', retryAfterMs === undefined ? 'Try again later' : `Try again in ${Math.ceil(retryAfterMs / 1000)} s`]
+    return [
+      'RATE_LIMITED',
+      retryAfterMs === undefined ? 'Try again later' : `Try again in ${Math.ceil(retryAfterMs / 1000)} s`,
+    ]
   if (status >= 500) return ['VENDOR_FAILED', 'The vendor has a problem: try again, and check its status page']
   return ['REFUSED', 'The request was rejected: see its message']
 }

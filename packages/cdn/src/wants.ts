@@ -1,4 +1,5 @@
-// What is to be purged at one vendor, for the first time or once more: each target once, however often it was named, in groups whose targets can share a request.
+// What is to be purged at one vendor, for the first time or once more: each target once, however often it was named, in
+// groups whose targets can share a request.
 import type { Edge } from './edge.ts'
 import type { Lot } from './lot.ts'
 import type { ProbeResult } from './probe.ts'
@@ -78,7 +79,8 @@ export class Wants {
     }
     const limit = this.#edge.limitOf(target)
     const soft = want.soft && this.#edge.abilities.soft.includes(target.kind)
-    const nameFor = (softly: boolean): string => (target.kind === 'everything' ? 'everything' : `${limit} ${target.kind} ${softly}`)
+    const nameFor = (softly: boolean): string =>
+      target.kind === 'everything' ? 'everything' : `${limit} ${target.kind} ${softly}`
     const key = keyOf(target)
     // What is to be removed need not be marked as stale.
     const other = this.#groups.get(nameFor(!soft))?.wants
@@ -128,7 +130,10 @@ export class Wants {
     return true
   }
 
-  /** What waits for its first purge comes before second ones, and the fullest group first. `undefined`: nothing may be purged now. */
+  /**
+   * What waits for its first purge comes before second ones, and the fullest group first. `undefined`: nothing may be
+   * purged now.
+   */
   next(now: number): Group | undefined {
     for (const [name, { wants }] of this.#groups) if (wants.size === 0) this.#groups.delete(name)
     const [fullest] = this.groups().toSorted((a, b) => b.wants.size - a.wants.size)

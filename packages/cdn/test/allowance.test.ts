@@ -1,4 +1,5 @@
-// Haste, as the vendor sees it: requests that reach it at other moments than they are sent find room in its bucket all the same.
+// Haste, as the vendor sees it: requests that reach it at other moments than they are sent find room in its bucket all
+// the same.
 import { CdnError, createCdn, type Edge, type EdgeLimit } from '@millpond/cdn'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -22,38 +23,48 @@ function random(seed: number): () => number {
 }
 
 /** Cloudflare's pro plan. */
-const LIMIT: EdgeLimit = { kinds: ['tag'], perRequest: 100, cost: 'request', burst: 25, perSecond: 5, source: 'documented' }
+const LIMIT: EdgeLimit = {
+  kinds: ['tag'],
+  perRequest: 100,
+  cost: 'request',
+  burst: 25,
+  perSecond: 5,
+  source: 'documented',
+}
 
 describe('the documented rate', () => {
-  it.each([1, 2, 3, 4, 5])('is not exceeded at the vendor, however long requests are on their way (seed %i)', async (seed) => {
-    const clock = fakeClock()
-    const next = random(seed)
-    const takes = bucket(LIMIT.burst, LIMIT.perSecond, clock.monotonic)
-    const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
-    let refusals = 0
-    const edge: Edge = {
-      name: 'far',
-      vendor: 'far',
-      abilities: { purge: ['tag'], soft: [], status: false, analytics: false, locations: false },
-      limits: [LIMIT],
-      site: 'site',
-      plan: (target) => target,
-      limitOf: () => 0,
-      async send() {
-        await delay(next() * 400)
-        const isTaken = takes(1)
-        await delay(next() * 100)
-        if (isTaken) return { id: undefined, isDone: true }
-        refusals++
-        throw new CdnError('RATE_LIMITED', 'too soon')
-      },
-      state: async () => ({ site: 'site', name: undefined, isReady: true, notes: [] }),
-    }
-    const cdn = createCdn({ edges: [edge], clock })
-    open.push(cdn)
-    const targets = Array.from({ length: 10_000 }, (_, at) => ({ kind: 'tag' as const, tag: `tag-${at}` }))
-    const report = await passing(clock, cdn.purge(targets, { patience: Number.POSITIVE_INFINITY }), 1000)
-    expect(report.edges[0]).toMatchObject({ purged: 10_000, requests: 100 })
-    expect(refusals).toBe(0)
-  })
+  it.each([1, 2, 3, 4, 5])(
+    'is not exceeded at the vendor, however long requests are on their way (seed %i)',
+    async (seed) => {
+      const clock = fakeClock()
+      const next = random(seed)
+      const takes = bucket(LIMIT.burst, LIMIT.perSecond, clock.monotonic)
+      const delay = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+      let refusals = 0
+      const edge: Edge = {
+        name: 'far',
+        vendor: 'far',
+        abilities: { purge: ['tag'], soft: [], status: false, analytics: false, locations: false },
+        limits: [LIMIT],
+        site: 'site',
+        plan: (target) => target,
+        limitOf: () => 0,
+        async send() {
+          await delay(next() * 400)
+          const isTaken = takes(1)
+          await delay(next() * 100)
+          if (isTaken) return { id: undefined, isDone: true }
+          refusals++
+          throw new CdnError('RATE_LIMITED', 'too soon')
+        },
+        state: async () => ({ site: 'site', name: undefined, isReady: true, notes: [] }),
+      }
+      const cdn = createCdn({ edges: [edge], clock })
+      open.push(cdn)
+      const targets = Array.from({ length: 10_000 }, (_, at) => ({ kind: 'tag' as const, tag: `tag-${at}` }))
+      const report = await passing(clock, cdn.purge(targets, { patience: Number.POSITIVE_INFINITY }), 1000)
+      expect(report.edges[0]).toMatchObject({ purged: 10_000, requests: 100 })
+      expect(refusals).toBe(0)
+    },
+  )
 })

@@ -1,5 +1,5 @@
-// End to end: an application of two nodes over one Redis, the caching proxy as its edge, and a stand-in for the vendor that purges that edge. When a receipt is acked, the old
-// answer is in no memory, not in Redis, and not at the edge.
+// End to end: an application of two nodes over one Redis, the caching proxy as its edge, and a stand-in for the vendor
+// that purges that edge. When a receipt is acked, the old answer is in no memory, not in Redis, and not at the edge.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createCdn, edgeTagFields, fastly } from '@millpond/cdn'
@@ -16,7 +16,9 @@ describeWith('redis', 'an application behind an edge', () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  it('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked', { timeout: 120_000 }, async () => {
+  it('N4: an update’s old answer is gone from memory, Redis and edge when the receipt is acked', {
+    timeout: 120_000,
+  }, async () => {
     const server = await startRedis()
     closing.push(() => server.stop())
     let price = 1
@@ -36,7 +38,11 @@ describeWith('redis', 'an application behind an edge', () => {
     closing.push(() => cdn.close())
     const outlet = cdn.outlet({ again: '200ms' })
     const node = (outlets: Parameters<typeof createCache>[0] = {}): Cache => {
-      const cache = createCache({ name: 'shop', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], ...outlets })
+      const cache = createCache({
+        name: 'shop',
+        tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))],
+        ...outlets,
+      })
       closing.push(() => cache.close())
       return cache
     }
@@ -50,7 +56,9 @@ describeWith('redis', 'an application behind an edge', () => {
       createServer(async (request, response) => {
         const cache = request.url?.startsWith('/second') ? second : first
         const value = await cache.getOrSet('deal:7', load, { ttl: '1h', tags: ['deals'] })
-        response.writeHead(200, { 'Cache-Control': 'public, max-age=3600', ...edgeTagFields(['deals']) }).end(String(value))
+        response
+          .writeHead(200, { 'Cache-Control': 'public, max-age=3600', ...edgeTagFields(['deals']) })
+          .end(String(value))
       }),
     )
     closing.push(() => origin.close())

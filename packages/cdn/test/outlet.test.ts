@@ -1,4 +1,5 @@
-// Invalidations at the edge: after everybody has heard, coalesced, within the vendor's limits, once more later, and looked at.
+// Invalidations at the edge: after everybody has heard, coalesced, within the vendor's limits, once more later, and
+// looked at.
 import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -72,7 +73,12 @@ describe('the outlet', () => {
     expect(outlet.progress(receipt.id)?.state).toBe('waiting')
     expect(await passing(clock, receipt.acked({ timeout: '1m' }))).toEqual([])
     expect(server.purged).toEqual(['tag deals', 'tag org%207'])
-    expect(outlet.progress(receipt.id)).toEqual({ state: 'settled', leftMs: 0, targets: 2, probes: { gone: 0, old: 0, unknown: 0 } })
+    expect(outlet.progress(receipt.id)).toEqual({
+      state: 'settled',
+      leftMs: 0,
+      targets: 2,
+      probes: { gone: 0, old: 0, unknown: 0 },
+    })
   })
 
   it('purges when others have heard; who cannot ask them purges at once, and again when they have', async () => {
@@ -147,7 +153,11 @@ describe('the outlet', () => {
   })
 
   it("or becomes one purge of everything with onStorm: 'purge-everything'", async () => {
-    const { clock, server, cache, outlet } = await setUp({ again: false, onStorm: 'purge-everything', stormAfter: '30s' })
+    const { clock, server, cache, outlet } = await setUp({
+      again: false,
+      onStorm: 'purge-everything',
+      stormAfter: '30s',
+    })
     const receipts = []
     for (let at = 0; at < 400; at++)
       receipts.push(await cache.invalidateTags(Array.from({ length: 10 }, (_, part) => `tag-${at * 10 + part}`)))
@@ -217,7 +227,14 @@ describe('the outlet', () => {
 
   it('owes no more second purges than it may have targets waiting: then everything is purged', async () => {
     const clock = fakeClock()
-    const limit = { kinds: ['tag'], perRequest: 1000, cost: 'request', burst: 1000, perSecond: 1000, source: '' } as const
+    const limit = {
+      kinds: ['tag'],
+      perRequest: 1000,
+      cost: 'request',
+      burst: 1000,
+      perSecond: 1000,
+      source: '',
+    } as const
     const purged: string[] = []
     const edge: Edge = {
       ...cloudflare({ token: 'x', zone: 'y' }),
@@ -232,7 +249,10 @@ describe('the outlet', () => {
     closing.push(() => cdn.close())
     const outlet = cdn.outlet({ again: '1h' })
     for (let at = 0; at < 51; at++) {
-      const targets = Array.from({ length: 1000 }, (_, part) => ({ kind: 'tag' as const, tag: `tag-${at * 1000 + part}` }))
+      const targets = Array.from({ length: 1000 }, (_, part) => ({
+        kind: 'tag' as const,
+        tag: `tag-${at * 1000 + part}`,
+      }))
       const lines = [{ id: `line-${at}`, reason: 'manual' as const, mode: 'delete' as const, targets, isOwn: true }]
       await outlet.deliver({ namespace: 'default', lines, signal: new AbortController().signal })
       await passing(
@@ -320,8 +340,12 @@ describe('what hangs on a target', () => {
   it('is a tag by its name, an address of the HTTP cache, or nothing', () => {
     expect(edgeTargets({ kind: 'tag', tag: 'deals' })).toEqual([{ kind: 'tag', tag: 'deals' }])
     expect(edgeTargets({ kind: 'tag', tag: 'tag deals' })).toEqual([{ kind: 'tag', tag: 'deals' }])
-    expect(edgeTargets({ kind: 'tag', tag: 'url https://www.example.com/a' })).toEqual([{ kind: 'url', url: 'https://www.example.com/a' }])
-    expect(edgeTargets({ kind: 'tag', tag: 'host https://www.example.com' })).toEqual([{ kind: 'host', host: 'www.example.com' }])
+    expect(edgeTargets({ kind: 'tag', tag: 'url https://www.example.com/a' })).toEqual([
+      { kind: 'url', url: 'https://www.example.com/a' },
+    ])
+    expect(edgeTargets({ kind: 'tag', tag: 'host https://www.example.com' })).toEqual([
+      { kind: 'host', host: 'www.example.com' },
+    ])
     expect(edgeTargets({ kind: 'key', key: 'user:7' })).toEqual([])
     expect(edgeTargets({ kind: 'pattern', pattern: 'https://www.example.com/a/*' })).toEqual([
       { kind: 'prefix', prefix: 'https://www.example.com/a/' },
@@ -332,7 +356,9 @@ describe('what hangs on a target', () => {
   it('is nothing where the HTTP cache stores an answer, which is the one that the edge is given; all where somebody writes', async () => {
     const { clock, server, cache, outlet } = await setUp({ again: false })
     const http = createHttpCache(cache)
-    const origin = createServer(http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('a')))
+    const origin = createServer(
+      http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('a')),
+    )
     await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
     closing.push(async () => {
       origin.closeAllConnections()

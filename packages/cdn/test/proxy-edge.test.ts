@@ -14,7 +14,12 @@ describe('millpondProxy', () => {
   beforeAll(async () => {
     origin = createServer((_, response) => {
       response
-        .writeHead(200, { Vary: 'Origin', 'Cache-Control': 'public, max-age=3600', 'Surrogate-Key': 'deals org%207', ETag: '"1"' })
+        .writeHead(200, {
+          Vary: 'Origin',
+          'Cache-Control': 'public, max-age=3600',
+          'Surrogate-Key': 'deals org%207',
+          ETag: '"1"',
+        })
         .end(String(++made))
     })
     await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))

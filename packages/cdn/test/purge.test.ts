@@ -1,6 +1,16 @@
-// Purges on the wire of three vendors, with their limits, their refusals and their slowness. The clock is the test's, and the servers go by it.
+// Purges on the wire of three vendors, with their limits, their refusals and their slowness. The clock is the test's,
+// and the servers go by it.
 import { inspect } from 'node:util'
-import { CdnError, type CdnErrorCode, cloudFront, cloudflare, createCdn, type Edge, fastly, type PurgeTargetLike } from '@millpond/cdn'
+import {
+  CdnError,
+  type CdnErrorCode,
+  cloudFront,
+  cloudflare,
+  createCdn,
+  type Edge,
+  fastly,
+  type PurgeTargetLike,
+} from '@millpond/cdn'
 import { type FakeClock, fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { passing as passingBy } from './passing.ts'
@@ -22,7 +32,14 @@ const cdnOf = (clock: FakeClock, ...edges: Edge[]) => {
 
 type CloudflareMore = Parameters<typeof cloudflare>[0]
 const atCloudflare = ({ url, zone, token }: CloudflareServer, more: CloudflareMore = {}) =>
-  cloudflare({ zone, token, api: `${url}/client/v4`, statusApi: `${url}/api/v2`, origin: 'https://www.example.com', ...more })
+  cloudflare({
+    zone,
+    token,
+    api: `${url}/client/v4`,
+    statusApi: `${url}/api/v2`,
+    origin: 'https://www.example.com',
+    ...more,
+  })
 const atFastly = ({ url, service, token }: FastlyServer, more: Parameters<typeof fastly>[0] = {}) =>
   fastly({ service, token, api: url, origin: 'https://www.example.com', ...more })
 const atCloudFront = ({ url, distribution, keys }: CloudFrontServer, more: Parameters<typeof cloudFront>[0] = {}) =>
@@ -46,7 +63,8 @@ async function refusal(work: Promise<unknown>): Promise<CdnError> {
   throw new Error(`it was not refused by a CdnError, but: ${inspect(error)}`)
 }
 
-const tags = (count: number): PurgeTargetLike[] => Array.from({ length: count }, (_, index) => ({ kind: 'tag', tag: `tag-${index}` }))
+const tags = (count: number): PurgeTargetLike[] =>
+  Array.from({ length: count }, (_, index) => ({ kind: 'tag', tag: `tag-${index}` }))
 
 describe('a report', () => {
   it('says when the last request was sent, not when the purge began to wait for it', async () => {
@@ -94,7 +112,10 @@ describe('Cloudflare', () => {
       { kind: 'prefix', prefix: 'https://img.example.com/x/' },
       { kind: 'host', host: 'API.example.com' },
     ])
-    expect(report).toMatchObject({ ok: true, edges: [{ edge: 'cloudflare', state: 'accepted', purged: 7, failures: [] }] })
+    expect(report).toMatchObject({
+      ok: true,
+      edges: [{ edge: 'cloudflare', state: 'accepted', purged: 7, failures: [] }],
+    })
     expect(server.purged.sort()).toEqual([
       'host api.example.com',
       'host www.example.com',
@@ -220,7 +241,9 @@ describe('Fastly', () => {
     const server = await fastlyServer()
     const error = await refusal(cdnOf(fakeClock(), atFastly(server)).purge([{ kind: 'everything' }], { soft: true }))
     expect(error.code).toBe('UNSUPPORTED')
-    expect(error.message).toMatch(/cannot mark everything as stale: give every answer a tag such as "all", and soft-purge that tag/)
+    expect(error.message).toMatch(
+      /cannot mark everything as stale: give every answer a tag such as "all", and soft-purge that tag/,
+    )
     expect(server.purged).toEqual([])
   })
 
@@ -235,7 +258,9 @@ describe('Fastly', () => {
       clientErrors: 0.02,
       serverErrors: 0,
     })
-    expect((await cdn.locations())[0]?.found).toEqual([{ code: 'AMS', name: 'Amsterdam', region: 'Europe', state: 'unknown' }])
+    expect((await cdn.locations())[0]?.found).toEqual([
+      { code: 'AMS', name: 'Amsterdam', region: 'Europe', state: 'unknown' },
+    ])
     expect((await cdn.health())[0]?.found).toMatchObject({ name: 'www.example.com', isReady: true })
   })
 })
@@ -271,7 +296,10 @@ describe('CloudFront', () => {
     const began = clock.monotonic()
     const report = await passing(
       clock,
-      cdn.purge([...Array.from({ length: 40 }, (_, at) => `/d${at}/*`), ...Array.from({ length: 3001 }, (_, at) => `/f/${at}`)]),
+      cdn.purge([
+        ...Array.from({ length: 40 }, (_, at) => `/d${at}/*`),
+        ...Array.from({ length: 3001 }, (_, at) => `/f/${at}`),
+      ]),
     )
     expect(report.edges[0]).toMatchObject({ purged: 3041, requests: 5, retries: 0 })
     expect(new Set(server.purged).size).toBe(3041)
@@ -303,7 +331,10 @@ describe('CloudFront', () => {
     const clock = fakeClock()
     const server = await cloudFrontServer(clock.monotonic)
     const report = await cdnOf(clock, atCloudFront(server)).purge(['/runtime~main.js', '/a', '/b'])
-    expect(report.edges[0]).toMatchObject({ purged: 2, failures: [{ targets: ['/runtime~main.js'], error: { code: 'REFUSED' } }] })
+    expect(report.edges[0]).toMatchObject({
+      purged: 2,
+      failures: [{ targets: ['/runtime~main.js'], error: { code: 'REFUSED' } }],
+    })
     expect(report.edges[0]?.failures[0]?.error.message).toContain('purge the folder')
   })
 
@@ -312,7 +343,11 @@ describe('CloudFront', () => {
     const server = await cloudFrontServer(clock.monotonic)
     const cdn = cdnOf(clock, atCloudFront(server))
     server.script.push('cut')
-    expect((await passing(clock, cdn.purge(['/a']), 250)).edges[0]).toMatchObject({ purged: 1, retries: 1, ids: ['I0EXAMPLE'] })
+    expect((await passing(clock, cdn.purge(['/a']), 250)).edges[0]).toMatchObject({
+      purged: 1,
+      retries: 1,
+      ids: ['I0EXAMPLE'],
+    })
     expect(server.purged).toEqual(['/a'])
   })
 })
@@ -320,7 +355,11 @@ describe('CloudFront', () => {
 describe('several vendors', () => {
   it('each do what they can, and what they cannot is told beside it with the way around', async () => {
     const clock = fakeClock()
-    const [one, two, three] = [await cloudflareServer(clock.monotonic), await fastlyServer(), await cloudFrontServer(clock.monotonic)]
+    const [one, two, three] = [
+      await cloudflareServer(clock.monotonic),
+      await fastlyServer(),
+      await cloudFrontServer(clock.monotonic),
+    ]
     const cdn = cdnOf(clock, atCloudflare(one), atFastly(two), atCloudFront(three, { tags: false }))
     const report = await cdn.purge([{ kind: 'tag', tag: 'deals' }, { kind: 'host', host: 'www.example.com' }, '/a'])
     expect(report.ok).toBe(false)
@@ -379,7 +418,11 @@ describe('bad input', () => {
 
   it('wrong credentials and sites are told apart, with what to do, and without the credentials', async () => {
     const clock = fakeClock()
-    const [one, two, three] = [await cloudflareServer(clock.monotonic), await fastlyServer(), await cloudFrontServer(clock.monotonic)]
+    const [one, two, three] = [
+      await cloudflareServer(clock.monotonic),
+      await fastlyServer(),
+      await cloudFrontServer(clock.monotonic),
+    ]
     const gone = await fastlyServer()
     await gone.close()
     const wrong: readonly (readonly [Edge, CdnErrorCode, RegExp])[] = [

@@ -18,7 +18,10 @@ test('an error of another realm is one, and what looks like one is none', () => 
 
 test('what S3 refuses is told with its remedy, whichever realm its error is of', () => {
   const told = s3Error(foreign("{ name: 'NoSuchBucket', $metadata: { httpStatusCode: 404 } }"), 'bucket')
-  expect([told.code, told.message]).toEqual(['NOT_FOUND', expect.stringContaining('there is no such bucket: create it')])
+  expect([told.code, told.message]).toEqual([
+    'NOT_FOUND',
+    expect.stringContaining('there is no such bucket: create it'),
+  ])
   expect(s3Error(foreign("{ code: 'ECONNREFUSED' }"), 'bucket').message).toContain('it cannot be reached: elsewhere')
 })
 

@@ -32,7 +32,10 @@ describe('folders by name', () => {
     const gone = join(both, 'gone')
     const cdn = createCdn({ edges: [], folders: { site: { path: gone, to: store(), output: join(both, 'made') } } })
     await expect(cdn.uploadAssets()).rejects.toThrow('"the folder site" cannot be opened (ENOENT)')
-    await expect(cdn.optimizeImages()).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.not.stringContaining(both) })
+    await expect(cdn.optimizeImages()).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.not.stringContaining(both),
+    })
     expect(cdn.folders()).toEqual([{ name: 'site', to: 'a folder of the host', hasImages: true }])
   })
 })
@@ -50,8 +53,16 @@ describe('static files', () => {
     write(folder, 'mgd.css', 'a{color:red}'.repeat(100))
     write(folder, 'logo.png', 'png')
     const { manifest } = await uploadAssets({ folder, to: store(), encodings: ['br', 'gzip'] })
-    const encodings = Object.entries(manifest.objects).map(([key, one]) => [key.replace(/\.[0-9a-f]{16}/, ''), one.content_encoding])
-    expect(Object.fromEntries(encodings)).toEqual({ 'mgd.css': undefined, 'mgd.css.br': 'br', 'mgd.css.gz': 'gzip', 'logo.png': undefined })
+    const encodings = Object.entries(manifest.objects).map(([key, one]) => [
+      key.replace(/\.[0-9a-f]{16}/, ''),
+      one.content_encoding,
+    ])
+    expect(Object.fromEntries(encodings)).toEqual({
+      'mgd.css': undefined,
+      'mgd.css.br': 'br',
+      'mgd.css.gz': 'gzip',
+      'logo.png': undefined,
+    })
   })
 
   it('aws/aws-cli#1639, rclone/rclone#4993: a name that was taken apart by a file system is the same file, and a plus is no space in its address', async () => {
@@ -91,7 +102,9 @@ describe('static files', () => {
     await uploadAssets({ folder, to, files: [{ path: 'a.svg', contentType: 'binary/octet-stream' }] })
     const { sent, manifest } = await uploadAssets({ folder, to })
     expect(sent).toHaveLength(1)
-    expect(Object.values(manifest.objects).map(({ content_type }) => content_type)).toEqual(['image/svg+xml; charset=utf-8'])
+    expect(Object.values(manifest.objects).map(({ content_type }) => content_type)).toEqual([
+      'image/svg+xml; charset=utf-8',
+    ])
   })
 
   it('masslight/ottehr#9364, expo/expo#9814: a page is never kept unasked, comes after what it names, and what an older page names is still there', async () => {
@@ -137,7 +150,10 @@ describe('pictures', () => {
     write(
       folder,
       'grey.jpg',
-      withProfile(await red.clone().greyscale().toColourspace('b-w').jpeg({ quality: 95 }).toBuffer(), icc ?? Buffer.alloc(0)),
+      withProfile(
+        await red.clone().greyscale().toColourspace('b-w').jpeg({ quality: 95 }).toBuffer(),
+        icc ?? Buffer.alloc(0),
+      ),
     )
     const { manifest, failed } = await optimize()
     expect(failed).toEqual([])
@@ -169,11 +185,15 @@ describe('pictures', () => {
   it('vercel/next.js#22326: a browser that refuses AVIF by its weight is given another', async () => {
     const cache = createCache()
     const picture = await jpeg()
-    const images = createImageHandler({ cache, keys: { current: 'k', keys: { k: 'sixteen characters' } }, source: async () => picture })
+    const images = createImageHandler({
+      cache,
+      keys: { current: 'k', keys: { k: 'sixteen characters' } },
+      source: async () => picture,
+    })
     const given = async (Accept: string) =>
-      (await images.fetch(new Request(`https://x${images.url('a.jpg', { width: 64 })}`, { headers: { Accept } }))).headers.get(
-        'content-type',
-      )
+      (
+        await images.fetch(new Request(`https://x${images.url('a.jpg', { width: 64 })}`, { headers: { Accept } }))
+      ).headers.get('content-type')
     expect(await given('image/avif;q=0,image/webp')).toBe('image/webp')
     expect(await given('image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5')).toBe('image/jpeg')
     images.close()
@@ -221,7 +241,9 @@ describe('pictures', () => {
     })
     for (const name of ['a.svg', 'a.gif'])
       for (let at = 0; at < 2; at++) {
-        const answer = await images.fetch(new Request(`https://x${images.url(name, { width: 32 })}`, { headers: { Accept: 'image/webp' } }))
+        const answer = await images.fetch(
+          new Request(`https://x${images.url(name, { width: 32 })}`, { headers: { Accept: 'image/webp' } }),
+        )
         expect([answer.status, answer.headers.get('vary')], name).toEqual([200, 'Accept'])
       }
     expect(reads).toBe(2)

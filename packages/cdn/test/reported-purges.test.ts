@@ -10,7 +10,9 @@ import { write } from './assets/site.ts'
 import { serve } from './vendors/wire.ts'
 
 /** What a vendor is sent. */
-async function sent(act: (api: string) => Promise<unknown>): Promise<{ readonly path: string; readonly body: string }[]> {
+async function sent(
+  act: (api: string) => Promise<unknown>,
+): Promise<{ readonly path: string; readonly body: string }[]> {
   const asked: { path: string; body: string }[] = []
   const vendor = await serve(({ path, body }) => {
     asked.push({ path, body })
@@ -18,22 +20,44 @@ async function sent(act: (api: string) => Promise<unknown>): Promise<{ readonly 
     return {
       status: 200,
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ success: true, result: { id: 'x' }, ...Object.fromEntries(keys.map((key) => [key, 'id'])) }),
+      body: JSON.stringify({
+        success: true,
+        result: { id: 'x' },
+        ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+      }),
     }
   })
   await act(vendor.url)
   return asked
 }
 const atCloudflare = (paths: readonly string[]) =>
-  sent((api) => createCdn({ edges: [cloudflare({ token: 'x', zone: 'y', api, origin: 'https://example.com' })] }).purge(paths))
+  sent((api) =>
+    createCdn({ edges: [cloudflare({ token: 'x', zone: 'y', api, origin: 'https://example.com' })] }).purge(paths),
+  )
 
 describe('purges', () => {
   it.each([
-    ['putyourlightson/craft-blitz#879, rtCamp/nginx-helper#124: no slash is added or taken away', '/nl', 'https://example.com/nl'],
+    [
+      'putyourlightson/craft-blitz#879, rtCamp/nginx-helper#124: no slash is added or taken away',
+      '/nl',
+      'https://example.com/nl',
+    ],
     ['FRiCKLE/ngx_cache_purge#37: nor at the end of a folder', '/nl/', 'https://example.com/nl/'],
-    ['castlecms/castle.cms#473: a name beyond ASCII is purged as browsers ask for it', '/käse', 'https://example.com/k%C3%A4se'],
-    ['akamai/cli-purge#23: a slash in a query stays one', '/page?url=TEST.AUDIO.GO/EN', 'https://example.com/page?url=TEST.AUDIO.GO/EN'],
-    ['FRiCKLE/ngx_cache_purge#61: the query belongs to the address', '/a?page=2&x=%20', 'https://example.com/a?page=2&x=%20'],
+    [
+      'castlecms/castle.cms#473: a name beyond ASCII is purged as browsers ask for it',
+      '/käse',
+      'https://example.com/k%C3%A4se',
+    ],
+    [
+      'akamai/cli-purge#23: a slash in a query stays one',
+      '/page?url=TEST.AUDIO.GO/EN',
+      'https://example.com/page?url=TEST.AUDIO.GO/EN',
+    ],
+    [
+      'FRiCKLE/ngx_cache_purge#61: the query belongs to the address',
+      '/a?page=2&x=%20',
+      'https://example.com/a?page=2&x=%20',
+    ],
   ])('%s', async (_, path, url) => {
     expect(JSON.parse((await atCloudflare([path]))[0]?.body ?? '')).toEqual({ files: [url] })
   })
@@ -84,7 +108,10 @@ describe('names in a bucket', () => {
         '100%.txt',
       ]
       for (const name of names) write(folder, name, name)
-      const to = s3Store({ bucket: 'names', region: 'us-east-1', endpoint: s3.endpoint, credentials: s3.credentials }, {})
+      const to = s3Store(
+        { bucket: 'names', region: 'us-east-1', endpoint: s3.endpoint, credentials: s3.credentials },
+        {},
+      )
       const { manifest } = await uploadAssets({ folder, to, naming: () => 'keep' })
       for (const name of names) {
         expect(manifest.files[name]?.key).toBe(name)

@@ -4,7 +4,11 @@ import { awsCredentials, CdnError, Secret } from '@millpond/cdn'
 import { describe, expect, it } from 'vitest'
 
 describe('credentials', () => {
-  const env = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI+hidden\n', AWS_SESSION_TOKEN: 'tokenhidden' }
+  const env = {
+    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+    AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI+hidden\n',
+    AWS_SESSION_TOKEN: 'tokenhidden',
+  }
 
   it('are read, without the line break that a file has at its end', () => {
     const found = awsCredentials(env)

@@ -1,9 +1,20 @@
-// A process that invalidates tags and may be killed at any moment: `{ api, zone, token, outbox, from, count, everyMs, perCall }`, or `{ …, finish: true }`, which only does what is left.
+// A process that invalidates tags and may be killed at any moment: `{ api, zone, token, outbox, from, count, everyMs,
+// perCall }`, or `{ …, finish: true }`, which only does what is left.
 import { cloudflare, createCdn } from '@millpond/cdn'
 import { createCache } from 'millpond'
 import { sqliteOutbox } from 'millpond/tiers/sqlite'
 
-const { api, zone, token, outbox, from = 0, count = 0, everyMs = 0, perCall = 1, finish = false } = JSON.parse(process.argv[2] ?? '{}')
+const {
+  api,
+  zone,
+  token,
+  outbox,
+  from = 0,
+  count = 0,
+  everyMs = 0,
+  perCall = 1,
+  finish = false,
+} = JSON.parse(process.argv[2] ?? '{}')
 const cdn = createCdn({ edges: [cloudflare({ api, zone, token, plan: 'pro' })] })
 const outlet = cdn.outlet({ again: finish ? '10ms' : '1s' })
 const cache = createCache({ outlets: [outlet], outbox: sqliteOutbox({ path: outbox }) })

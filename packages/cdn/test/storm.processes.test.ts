@@ -1,4 +1,5 @@
-// A storm of purges from a real process, in real time: coalesced below the vendor's documented limits, told how long it takes, and nothing of it lost over a kill -9.
+// A storm of purges from a real process, in real time: coalesced below the vendor's documented limits, told how long it
+// takes, and nothing of it lost over a kill -9.
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,7 +33,9 @@ function start(
   more: object,
 ): { readonly child: ChildProcess; readonly said: Said[]; readonly at: number[]; readonly over: Promise<unknown> } {
   const settings = { api: `${server.url}/client/v4`, zone: server.zone, token: server.token, outbox, ...more }
-  const child = fork(fileURLToPath(new URL('./storm-child.mjs', import.meta.url)), [JSON.stringify(settings)], { execArgv: [] })
+  const child = fork(fileURLToPath(new URL('./storm-child.mjs', import.meta.url)), [JSON.stringify(settings)], {
+    execArgv: [],
+  })
   children.push(child)
   const said: Said[] = []
   const at: number[] = []
@@ -85,7 +88,9 @@ describe('a storm of purges', () => {
       const purged = new Set(server.purged)
       expect(promised.filter((tag) => !purged.has(`tag ${tag}`))).toEqual([])
       expect(promised.length).toBeGreaterThan(0)
-      console.log(`storm: killed with ${promised.length} tags promised; purged before: ${before}, after: ${server.purged.length - before}`)
+      console.log(
+        `storm: killed with ${promised.length} tags promised; purged before: ${before}, after: ${server.purged.length - before}`,
+      )
       // The next one knows that the vendor's bucket may be empty.
       expect(server.haste.refusals, 'in time').toBe(0)
       // And nothing is left.

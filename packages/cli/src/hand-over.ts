@@ -3,7 +3,9 @@ import { isError } from 'millpond/options'
 import { EXIT } from './failure.ts'
 
 /** Each with the arguments that its `main` wants: the control plane's knows several commands. */
-const PACKAGES: Readonly<Record<string, { readonly name: string; readonly load: () => Promise<Main>; readonly keepsCommand: boolean }>> = {
+const PACKAGES: Readonly<
+  Record<string, { readonly name: string; readonly load: () => Promise<Main>; readonly keepsCommand: boolean }>
+> = {
   serve: { name: '@millpond/control', load: () => import('@millpond/control/main'), keepsCommand: true },
   proxy: { name: '@millpond/proxy', load: () => import('@millpond/proxy/main'), keepsCommand: false },
 }
@@ -18,12 +20,17 @@ export function handedOver([command = '', ...rest]: readonly string[]): Promise<
   return other === undefined ? undefined : run(command, other, rest)
 }
 
-async function run(command: string, { name, load, keepsCommand }: (typeof PACKAGES)[string], rest: readonly string[]): Promise<number> {
+async function run(
+  command: string,
+  { name, load, keepsCommand }: (typeof PACKAGES)[string],
+  rest: readonly string[],
+): Promise<number> {
   let loaded: Main
   try {
     loaded = await load()
   } catch (error) {
-    const isMissing = isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
+    const isMissing =
+      isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
     if (!isMissing) throw error
     console.error(`millpond ${command}: needs the package ${name}: run "npm install ${name}"`)
     return EXIT.usage

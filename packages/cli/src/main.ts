@@ -29,7 +29,9 @@ export async function main(args: readonly string[], streams: Streams = ownStream
     return await run(args, streams, out, interrupt.signal)
   } catch (error) {
     if (error instanceof Failure) return told(out, error)
-    out.error(text`millpond: ${sentence(isError(error) ? error.message : String(error))}: unexpected error; --verbose shows where`)
+    out.error(
+      text`millpond: ${sentence(isError(error) ? error.message : String(error))}: unexpected error; --verbose shows where`,
+    )
     if (out.isVerbose && isError(error)) for (const line of (error.stack ?? '').split('\n')) out.error(sentence(line))
     return EXIT.unexpected
   } finally {
@@ -51,7 +53,11 @@ async function run(args: readonly string[], streams: Streams, out: Output, signa
   }
   if (command === undefined || given.flag('help')) {
     const lines =
-      command !== undefined ? helpOf(command, out.columns) : group !== undefined ? helpOfGroup(group, out.columns) : overview(out.columns)
+      command !== undefined
+        ? helpOf(command, out.columns)
+        : group !== undefined
+          ? helpOfGroup(group, out.columns)
+          : overview(out.columns)
     for (const line of lines) out.line(line)
     return EXIT.done
   }
@@ -94,9 +100,16 @@ async function clientFor(
     const { openLocal } = await import('./connection/local.ts')
     const { send, url, close } = await openLocal(given, (message) => out.note(sentence(message)))
     opened.push(close)
-    return new Client({ connection: { url, urlFrom: '--local', token: undefined, tokenFrom: undefined }, send, timeoutMs, signal, trace })
+    return new Client({
+      connection: { url, urlFrom: '--local', token: undefined, tokenFrom: undefined },
+      send,
+      timeoutMs,
+      signal,
+      trace,
+    })
   }
-  if (given.has('redis') || given.has('sqlite')) throw wrongUse('--redis and --sqlite are only for --local STORE or "millpond serve"')
+  if (given.has('redis') || given.has('sqlite'))
+    throw wrongUse('--redis and --sqlite are only for --local STORE or "millpond serve"')
   const connection = await connectionFor(given, streams)
   const { protocol, hostname } = new URL(connection.url)
   if (protocol === 'http:' && connection.token !== undefined && !isLoopback(hostname))
@@ -116,7 +129,9 @@ function checkFields({ name, fields }: Command, json: string | undefined): void 
   if (json === undefined || json === '*') return
   const unknown = json.split(',').find((field) => !fields.includes(field))
   if (unknown !== undefined)
-    throw wrongUse(`--json: ${JSON.stringify(unknown)} is not a field of "${name}": there are ${fields.join(', ') || 'none'}`)
+    throw wrongUse(
+      `--json: ${JSON.stringify(unknown)} is not a field of "${name}": there are ${fields.join(', ') || 'none'}`,
+    )
 }
 
 /** Before anything is parsed: how a wrong use is told, too. */

@@ -10,11 +10,16 @@ const application: Application = {
     organization: {
       find: (text) => (['7', 'Acme\u202e'].includes(text) ? '7' : undefined),
       tags: (id) => [`org:${id}`],
-      plans: (id) => [{ name: `organisation ${id}`, run: async () => desk.shop.set(`org:${id}`, 1, { tags: [`org:${id}`] }) }],
+      plans: (id) => [
+        { name: `organisation ${id}`, run: async () => desk.shop.set(`org:${id}`, 1, { tags: [`org:${id}`] }) },
+      ],
     },
   },
   cacheTypes: {
-    stats: { tags: () => ['stats'], plans: () => [{ name: 'stats', run: async () => desk.shop.set('stats', 1, { tags: ['stats'] }) }] },
+    stats: {
+      tags: () => ['stats'],
+      plans: () => [{ name: 'stats', run: async () => desk.shop.set('stats', 1, { tags: ['stats'] }) }],
+    },
   },
   criticalPaths: () => [{ name: 'home', run: () => new Promise((resolve) => setTimeout(resolve, isSlow ? 150 : 0)) }],
 }
@@ -37,16 +42,24 @@ it('is warmed by view, endpoint, organisation and cache type', async () => {
   })
   expect((await desk.run(['warm', '--organization', 'Acme\u202e', ...SHOP])).code).toBe(0)
   expect((await desk.run(['warm', '--cache-type', 'stats', ...SHOP])).code).toBe(0)
-  expect([await desk.shop.get('view:home'), await desk.shop.get('org:7'), await desk.shop.get('stats')]).toEqual([1, 1, 1])
+  expect([await desk.shop.get('view:home'), await desk.shop.get('org:7'), await desk.shop.get('stats')]).toEqual([
+    1, 1, 1,
+  ])
 })
 
 it('is counted and invalidated by organisation, and cleared by cache type', async () => {
   await desk.run(['warm', '--organization', '7', ...SHOP])
   const status = await desk.run(['status', '--organization', 'Acme\u202e', ...SHOP])
   expect(status).toMatchObject({ code: 0, out: expect.stringContaining('shop holds of "Acme\\u202e" (7): 1 entries') })
-  expect(await desk.run(['invalidate', '--organization', '7', '--yes'])).toMatchObject({ code: 0, out: expect.stringContaining('1 keys') })
+  expect(await desk.run(['invalidate', '--organization', '7', '--yes'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('1 keys'),
+  })
   expect(await desk.shop.get('org:7')).toBeUndefined()
-  expect(await desk.run(['clear', '--cache-type', 'stats'])).toMatchObject({ code: 9, err: expect.stringContaining('--force') })
+  expect(await desk.run(['clear', '--cache-type', 'stats'])).toMatchObject({
+    code: 9,
+    err: expect.stringContaining('--force'),
+  })
   expect(await desk.run(['clear', '--cache-type', 'stats', '--force'])).toMatchObject({ code: 0 })
   expect(await desk.shop.get('stats')).toBeUndefined()
 })

@@ -30,7 +30,9 @@ it('uploads a folder, says what it sent, and sends nothing the next time', async
   const first = await upload('--hashed', 'assets/**', '--encodings', 'gzip')
   expect(first).toMatchObject({
     code: 0,
-    out: expect.stringMatching(/3 files, 0 unchanged: 4 objects \(.*\) were sent[\s\S]*manifest: assets-manifest\.json/),
+    out: expect.stringMatching(
+      /3 files, 0 unchanged: 4 objects \(.*\) were sent[\s\S]*manifest: assets-manifest\.json/,
+    ),
   })
   expect(first.err).toMatch(/100 % 3\/3 files/)
   expect(readdirSync(join(served(), 'assets'))).toEqual(['index-BxK3f9.js'])
@@ -40,7 +42,13 @@ it('uploads a folder, says what it sent, and sends nothing the next time', async
       .sort(),
   ).toEqual(['app.HASH.js', 'app.HASH.js.gz', 'assets', 'assets-manifest.json', 'index.html'].sort())
   const again = await upload('--hashed', 'assets/**', '--encodings', 'gzip', '--json')
-  expect(again.json).toMatchObject({ schema: 'millpond.assets.upload/1', files: 3, unchanged: 3, sent: [], manifest_written: null })
+  expect(again.json).toMatchObject({
+    schema: 'millpond.assets.upload/1',
+    files: 3,
+    unchanged: 3,
+    sent: [],
+    manifest_written: null,
+  })
 })
 
 it('keeps the names that it is told to keep', async () => {
@@ -54,7 +62,12 @@ it('ends with the code of what is wrong, in one line', async () => {
   for (const [args, code, words, env] of [
     [['assets', 'upload', join(folder, 'none'), '--to', 'served'], 5, /cannot be opened \(ENOENT\)/],
     [['assets', 'upload', site], 5, /AWS_STORAGE_BUCKET_NAME/],
-    [['assets', 'upload', site, '--to', 's3://b'], 4, /AWS_SECRET_ACCESS_KEY is not|is not: set both/, { AWS_ACCESS_KEY_ID: 'x' }],
+    [
+      ['assets', 'upload', site, '--to', 's3://b'],
+      4,
+      /AWS_SECRET_ACCESS_KEY is not|is not: set both/,
+      { AWS_ACCESS_KEY_ID: 'x' },
+    ],
     [['assets', 'upload', site, '--to', 's3://b', '--endpoint', 'http://127.0.0.1:1'], 8, /cannot be reached/, secret],
     [['assets', 'upload', site, '--to', 'gs://b'], 2, /neither s3/],
     [['assets', 'upload', site, '--to', 'x', '--endpoint', 'http://x'], 2, /only to a bucket/],
@@ -120,5 +133,8 @@ it('optimises pictures, and ends with 7 where some cannot be', async () => {
     out: expect.stringMatching(/2 pictures: 0 made, 1 unchanged, 1 failed\n.* before, .* smallest format/),
   })
   expect(some.err).toMatch(/skipped \S*c\.svg[\s\S]*"b\.png" is not a JPEG/)
-  expect(Object.keys(JSON.parse(readFileSync(join(folder, 'made/images-manifest.json'), 'utf8')).images)).toEqual(['a.png', 'b.png'])
+  expect(Object.keys(JSON.parse(readFileSync(join(folder, 'made/images-manifest.json'), 'utf8')).images)).toEqual([
+    'a.png',
+    'b.png',
+  ])
 })

@@ -41,7 +41,10 @@ beforeAll(async () => {
   const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const origin = 'https://www.example.com'
   const cdn = createCdn({
-    edges: [cloudflare({ token: 'hidden', zone: 'zone1', api, origin }), fastly({ token: 'hidden', service: 'service1', api, origin })],
+    edges: [
+      cloudflare({ token: 'hidden', zone: 'zone1', api, origin }),
+      fastly({ token: 'hidden', service: 'service1', api, origin }),
+    ],
     folders: {
       site: { path: join(folder, 'site'), to: folderStore({ path: join(folder, 'served') }) },
       photos: { path: join(folder, 'photos'), output: join(folder, 'made') },
@@ -78,7 +81,10 @@ describe('millpond cdn', () => {
     const status = await desk.run(['cdn', 'status'], { as: 'viewer', columns: 200 })
     expect([status.code, status.out]).toEqual([0, expect.stringMatching(/cloudflare +zone1 .* ok/)])
     expect(status.out).toContain('Outlet cdn: 0 wait')
-    const figures = await desk.run(['cdn', 'analytics', '--service', 'service1', '--days', '2'], { as: 'viewer', columns: 200 })
+    const figures = await desk.run(['cdn', 'analytics', '--service', 'service1', '--days', '2'], {
+      as: 'viewer',
+      columns: 200,
+    })
     expect([figures.code, figures.out]).toEqual([0, expect.stringMatching(/fastly +10 +60/)])
   })
   it('shows where the edges are', async () => {
@@ -91,7 +97,10 @@ describe('millpond cdn', () => {
       /Folder site: is uploaded to a folder of the host\nFolder photos: has pictures/,
     )
     const dry = await desk.run(['cdn', 'upload', '--dry-run'], { as: 'editor' })
-    expect([dry.code, dry.out]).toEqual([0, expect.stringMatching(/1 files?, 0 unchanged: 1 objects? .* would be sent/)])
+    expect([dry.code, dry.out]).toEqual([
+      0,
+      expect.stringMatching(/1 files?, 0 unchanged: 1 objects? .* would be sent/),
+    ])
     const sent = await desk.run(['cdn', 'upload', 'site', '--path', 'app.js', '--json'], { as: 'editor' })
     expect(sent.json.operation).toMatchObject({ state: 'completed', result: { sent: 1 } })
     const unknown = await desk.run(['cdn', 'upload', '/etc'], { as: 'editor' })

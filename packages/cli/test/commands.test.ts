@@ -15,7 +15,10 @@ beforeAll(async () => {
   await desk.shop.get('nobody')
   await desk.deep.set('deal:1', { sum: 3 }, { tags: ['deals'] })
   await desk.deep.flush()
-  writeFileSync(join(desk.folder, 'arms.json'), JSON.stringify({ name: 'lives', arms: [{ name: 'a' }, { name: 'b', ttl_seconds: 9 }] }))
+  writeFileSync(
+    join(desk.folder, 'arms.json'),
+    JSON.stringify({ name: 'lives', arms: [{ name: 'a' }, { name: 'b', ttl_seconds: 9 }] }),
+  )
   mkdirSync(join(desk.folder, 'site'))
   writeFileSync(join(desk.folder, 'site/app.js'), 'x')
   writeFileSync(join(desk.folder, 'caches.json'), JSON.stringify({ name: 'stored', ttl_seconds: 60 }))
@@ -23,7 +26,10 @@ beforeAll(async () => {
 afterAll(() => desk.close())
 
 const SHOP = ['--cache-name', 'shop']
-/** How each command is called where it is to succeed; without an entry a command is not tested, and the first test fails. */
+/**
+ * How each command is called where it is to succeed; without an entry a command is not tested, and the first test
+ * fails.
+ */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
   status: ['status'],
   top: ['top', ...SHOP],
@@ -136,7 +142,8 @@ const FILES = new Set(['arms.json', 'caches.json', 'site', 'served', 'pictures']
 
 async function callOf(name: string): Promise<readonly string[]> {
   const call = (CALLS[name] ?? []).map((word) => (FILES.has(word) ? join(desk.folder, word) : word))
-  if (!call.includes('OPERATION')) return call.map((word) => (word === 'NAME' ? `t${Math.random().toString(36).slice(2)}` : word))
+  if (!call.includes('OPERATION'))
+    return call.map((word) => (word === 'NAME' ? `t${Math.random().toString(36).slice(2)}` : word))
   const id = (await desk.run(['operations', 'list', '--json'], { as: 'admin' })).json.data[0].id
   return call.map((word) => (word === 'OPERATION' ? id : word))
 }
@@ -158,9 +165,13 @@ it('each command does for a role what the role may, and says 4 to everybody else
       const ends = may ? (ENDS[name] ?? (name === 'config diff' ? code : 0)) : 4
       if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
     }
-    const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
+    const nobody = await desk.run(await callOf(name), {
+      as: null,
+      env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') },
+    })
     const needsNone =
-      ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name) || name.startsWith('proposals')
+      ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name) ||
+      name.startsWith('proposals')
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])
@@ -185,7 +196,10 @@ it('the JSON of each command has a schema and the fields that it lists, and noth
   }
   expect((await desk.run(['status', '--json='])).out).toBe('health_score caches alerts organization\n')
   expect(Object.keys((await desk.run(['status', '--json=health_score'])).json)).toEqual(['schema', 'health_score'])
-  expect(await desk.run(['status', '--json=health'])).toMatchObject({ code: 2, err: expect.stringMatching(/there are health_score/) })
+  expect(await desk.run(['status', '--json=health'])).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/there are health_score/),
+  })
 })
 
 describe('wrong use', () => {
@@ -220,7 +234,11 @@ describe('wrong use', () => {
     [['config', 'get', 'none'], 5, /there is no configuration none/],
     [['config', 'apply', 'none.json'], 2, /cannot be read/],
     [['health-check', '--junit', 'nowhere/health.xml'], 2, /--junit nowhere\/health\.xml cannot be written \(ENOENT\)/],
-    [['export', 'prometheus', '--output', 'nowhere/m.prom'], 2, /--output nowhere\/m\.prom cannot be written \(ENOENT\)/],
+    [
+      ['export', 'prometheus', '--output', 'nowhere/m.prom'],
+      2,
+      /--output nowhere\/m\.prom cannot be written \(ENOENT\)/,
+    ],
     [['token', 'revoke', 'mp_secret'], 2, /never by the secret/],
     [['invalidate', '--pattern', '^(', '--yes', ...SHOP], 2, /./],
   ] as const)('%j ends with %i in one line', async (args, code, words) => {
@@ -239,7 +257,10 @@ describe('an invalidation', () => {
     expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/1 keys[\s\S]*Nothing was changed\./) })
     expect(await desk.shop.get('plan:1')).toBe(1)
     const done = await desk.run(['invalidate', '--tags', 'planned', '--yes', '--reason', 'price import', ...SHOP])
-    expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/inv_\S+ completed[\s\S]*acked[\s\S]*none is stale/) })
+    expect(done).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/inv_\S+ completed[\s\S]*acked[\s\S]*none is stale/),
+    })
     const why = await desk.run(['explain', 'plan:1', ...SHOP])
     expect(why.out).toMatch(/miss, because of invalidated_tag \(planned\)\n {2}by operator at .*price import/)
   })
@@ -247,7 +268,9 @@ describe('an invalidation', () => {
   it('takes what answers an address, and keys at a pace; what cannot be is refused before anything is changed', async () => {
     const none = await desk.run(['invalidate', '--address', 'https://shop.example/none', '--yes', ...SHOP])
     expect(none).toMatchObject({ code: 0, out: expect.stringMatching(/0 keys[\s\S]*completed/) })
-    expect(await desk.run(['invalidate', '--address', 'shop.example/none', '--yes', ...SHOP])).toMatchObject({ code: 2 })
+    expect(await desk.run(['invalidate', '--address', 'shop.example/none', '--yes', ...SHOP])).toMatchObject({
+      code: 2,
+    })
     await desk.shop.set('paced', 1)
     expect(await desk.run(['invalidate', '--key', 'paced', '--pace', '5', '--yes', ...SHOP])).toMatchObject({ code: 0 })
     expect(await desk.shop.get('paced')).toBeUndefined()
@@ -262,8 +285,14 @@ describe('an invalidation', () => {
   it('asks a person, and takes no for an answer', async () => {
     await desk.shop.set('asked', 1)
     const call = ['invalidate', '--key', 'asked', ...SHOP]
-    expect(await desk.run(call, { typed: ['n'] })).toMatchObject({ code: 9, err: expect.stringContaining('nothing was changed') })
-    expect(await desk.run(call, { typed: [] })).toMatchObject({ code: 9, err: expect.stringContaining('ended without an answer') })
+    expect(await desk.run(call, { typed: ['n'] })).toMatchObject({
+      code: 9,
+      err: expect.stringContaining('nothing was changed'),
+    })
+    expect(await desk.run(call, { typed: [] })).toMatchObject({
+      code: 9,
+      err: expect.stringContaining('ended without an answer'),
+    })
     expect(await desk.shop.get('asked')).toBe(1)
     expect(await desk.run(call, { typed: ['y'] })).toMatchObject({ code: 0 })
     expect(await desk.shop.get('asked')).toBeUndefined()
@@ -276,8 +305,13 @@ describe('an invalidation', () => {
         code: 9,
         err: expect.stringContaining('--yes'),
       })
-    expect(await desk.run(['clear', ...SHOP], { as: 'admin' })).toMatchObject({ code: 9, err: expect.stringContaining('--force') })
-    expect(await desk.run(['invalidate', '--key', 'kept', '--no-input', ...SHOP], { typed: ['y'] })).toMatchObject({ code: 9 })
+    expect(await desk.run(['clear', ...SHOP], { as: 'admin' })).toMatchObject({
+      code: 9,
+      err: expect.stringContaining('--force'),
+    })
+    expect(await desk.run(['invalidate', '--key', 'kept', '--no-input', ...SHOP], { typed: ['y'] })).toMatchObject({
+      code: 9,
+    })
     expect(await desk.shop.get('kept')).toBe(1)
   })
 
@@ -285,8 +319,11 @@ describe('an invalidation', () => {
     for (const key of ['f,1', 'f 2', 'f3']) await desk.shop.set(key, 1)
     await desk.shop.set('t', 1, { tags: ['a,b'] })
     expect(
-      (await desk.run(['invalidate', '--file', '-', '--key', 'f3', '--tags', 'a\\,b,none', '--yes', ...SHOP], { stdin: 'f,1\r\nf 2\n\n' }))
-        .code,
+      (
+        await desk.run(['invalidate', '--file', '-', '--key', 'f3', '--tags', 'a\\,b,none', '--yes', ...SHOP], {
+          stdin: 'f,1\r\nf 2\n\n',
+        })
+      ).code,
     ).toBe(0)
     for (const key of ['f,1', 'f 2', 'f3', 't']) expect(await desk.shop.get(key), key).toBeUndefined()
   })
@@ -301,7 +338,9 @@ describe('an invalidation', () => {
       err: expect.stringContaining('max_keys 10'),
     })
     expect(
-      await desk.run(['invalidate', '--key', 'a', '--key', 'b', '--key', 'c', '--key', 'd', '--yes', ...SHOP], { as: 'limited' }),
+      await desk.run(['invalidate', '--key', 'a', '--key', 'b', '--key', 'c', '--key', 'd', '--yes', ...SHOP], {
+        as: 'limited',
+      }),
     ).toMatchObject({ code: 4 })
     expect(await desk.shop.get('many:1')).toBe(1)
     expect(await desk.run(call, { typed: ['many'] })).toMatchObject({ code: 0 })
@@ -364,21 +403,37 @@ describe('configurations', () => {
     writeFileSync(file, JSON.stringify({ name: 'first', ttl_seconds: 90 }))
     expect(await desk.run(['config', 'apply', file, '--yes', '--if-version', '7'], { as })).toMatchObject({ code: 6 })
     expect((await desk.run(['config', 'apply', file, '--yes'], { as })).code).toBe(0)
-    expect((await desk.run(['config', 'rollback', 'first', '--yes'], { as })).out).toMatch(/restored to version 1, as version 3/)
+    expect((await desk.run(['config', 'rollback', 'first', '--yes'], { as })).out).toMatch(
+      /restored to version 1, as version 3/,
+    )
     expect((await desk.run(['config', 'get', 'first', '--json'], { as })).json.configuration.ttl_seconds).toBe(60)
     expect(await desk.run(['config', 'rollback', 'first', '99', '--yes'], { as })).toMatchObject({ code: 5 })
     // What GET gave can be given back.
     writeFileSync(file, (await desk.run(['config', 'list', '--json=data'], { as })).out)
     expect((await desk.run(['config', 'diff', file], { as })).code).toBe(0)
     writeFileSync(file, JSON.stringify({ name: 'first', ttl_secondz: 90 }))
-    expect(await desk.run(['config', 'validate', file], { as })).toMatchObject({ code: 2, err: expect.stringContaining('ttl_secondz') })
-    expect(await desk.run(['test-connection', 'first'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/first ok/) })
+    expect(await desk.run(['config', 'validate', file], { as })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('ttl_secondz'),
+    })
+    expect(await desk.run(['test-connection', 'first'], { as })).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/first ok/),
+    })
     // A cache that runs needs no configuration to be tested.
-    expect(await desk.run(['test-connection', 'shop'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/^shop ok \(running/) })
-    expect((await desk.run(['test-connection', '--json'], { as })).json.results.map((one: { name: string }) => one.name).sort()).toEqual(
-      expect.arrayContaining(['deep', 'first', 'shop']),
-    )
-    expect(await desk.run(['test-connection', 'nope'], { as })).toMatchObject({ code: 5, err: expect.stringContaining('there are') })
+    expect(await desk.run(['test-connection', 'shop'], { as })).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^shop ok \(running/),
+    })
+    expect(
+      (await desk.run(['test-connection', '--json'], { as })).json.results
+        .map((one: { name: string }) => one.name)
+        .sort(),
+    ).toEqual(expect.arrayContaining(['deep', 'first', 'shop']))
+    expect(await desk.run(['test-connection', 'nope'], { as })).toMatchObject({
+      code: 5,
+      err: expect.stringContaining('there are'),
+    })
   })
 })
 
@@ -390,19 +445,27 @@ describe('credentials', () => {
       code: 0,
       out: expect.stringContaining('viewer'),
     })
-    expect((await desk.run(['whoami', '--json'], { as: null, env })).json).toMatchObject({ name: 'viewer', token_from: 'millpond login' })
+    expect((await desk.run(['whoami', '--json'], { as: null, env })).json).toMatchObject({
+      name: 'viewer',
+      token_from: 'millpond login',
+    })
     expect((await desk.run(['login', '--token-file', '-'], { as: null, stdin: tokenOf('viewer'), env })).code).toBe(0)
     const file = join(env.XDG_CONFIG_HOME, 'millpond', 'credentials.json')
     expect(statSync(file).mode & 0o777).toBe(0o600)
     chmodSync(file, 0o644)
-    expect(await desk.run(['whoami'], { as: null, env })).toMatchObject({ code: 2, err: expect.stringContaining('chmod 600') })
+    expect(await desk.run(['whoami'], { as: null, env })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('chmod 600'),
+    })
     chmodSync(file, 0o600)
     expect((await desk.run(['logout'], { as: null, env })).code).toBe(0)
     expect((await desk.run(['whoami'], { as: null, env })).code).toBe(4)
   })
 
   it('are made for a role, shown once, and revoked by their id', async () => {
-    const made = (await desk.run(['token', 'create', 'ci-bot', '--role', 'operator', '--days', '1', '--json'], { as: 'admin' })).json
+    const made = (
+      await desk.run(['token', 'create', 'ci-bot', '--role', 'operator', '--days', '1', '--json'], { as: 'admin' })
+    ).json
     const own = { as: null, env: { MILLPOND_TOKEN: made.token } } as const
     expect((await desk.run(['whoami', '--json'], own)).json).toMatchObject({ name: 'ci-bot', role: 'operator' })
     expect((await desk.run(['token', 'list'], { as: 'admin' })).out).not.toContain(made.token)
@@ -415,7 +478,10 @@ it('the audit can be read, exported and verified', async () => {
   const as = 'auditor'
   expect((await desk.run(['audit', '--limit', '3'], { as })).out.split('\n')).toHaveLength(5)
   expect((await desk.run(['audit', '--format', 'csv'], { as })).out).toMatch(/^seq,id,at,/)
-  expect(await desk.run(['audit', '--verify'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/rows, intact up to/) })
+  expect(await desk.run(['audit', '--verify'], { as })).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/rows, intact up to/),
+  })
   expect((await desk.run(['audit', '--format', 'csv'], { as: 'viewer' })).code).toBe(4)
 })
 
@@ -425,16 +491,23 @@ it('what is old is counted with --dry-run, removed once somebody is sure, and ke
   const old = { id: 'mrk_old', at, kind: 'deploy', message: 'm', actor: 'a' }
   await desk.store.read.insertInto('markers').values(old).execute()
   const isThere = async () =>
-    (await desk.store.read.selectFrom('markers').select('id').where('id', '=', 'mrk_old').executeTakeFirst()) !== undefined
+    (await desk.store.read.selectFrom('markers').select('id').where('id', '=', 'mrk_old').executeTakeFirst()) !==
+    undefined
   const call = ['cleanup', '--days', '365']
   expect(await desk.run([...call, '--dry-run', '--yes'], { as })).toMatchObject({
     code: 0,
     out: expect.stringMatching(/1 markers[\s\S]*Nothing was changed\./),
   })
   expect(await desk.run(call, { as })).toMatchObject({ code: 9, err: expect.stringContaining('--yes') })
-  expect(await desk.run(call, { as, typed: ['n'] })).toMatchObject({ code: 9, err: expect.stringContaining('nothing was changed') })
+  expect(await desk.run(call, { as, typed: ['n'] })).toMatchObject({
+    code: 9,
+    err: expect.stringContaining('nothing was changed'),
+  })
   expect(await isThere()).toBe(true)
-  expect(await desk.run(call, { as, typed: [' Y '] })).toMatchObject({ code: 0, out: expect.stringContaining('removed') })
+  expect(await desk.run(call, { as, typed: [' Y '] })).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('removed'),
+  })
   expect(await isThere()).toBe(false)
 })
 
@@ -448,7 +521,10 @@ it('health is judged for CI', async () => {
   // What nobody knows yet has not passed; and caches that run are connected to, too.
   expect(readFileSync(file, 'utf8')).toMatch(/<testcase classname="deep" name="refill"><skipped message="[^"]+"\/>/)
   expect(readFileSync(file, 'utf8')).toContain('<testsuite name="connection deep"')
-  expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({ code: 3, err: expect.stringContaining('is below 101') })
+  expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('is below 101'),
+  })
 })
 
 it('erases what is of a tenant, once its name was typed, and keeps the receipt', async () => {
@@ -456,9 +532,15 @@ it('erases what is of a tenant, once its name was typed, and keeps the receipt',
   await acme.set('plan', 'gold')
   await desk.deep.flush()
   const DEEP = ['--cache-name', 'deep'] as const
-  expect(await desk.run(['erase', ...DEEP], { as: 'admin' })).toMatchObject({ code: 2, err: expect.stringContaining('--tenant') })
+  expect(await desk.run(['erase', ...DEEP], { as: 'admin' })).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--tenant'),
+  })
   const dry = await desk.run(['erase', '--tenant', 'acme', '--dry-run', ...DEEP], { as: 'admin' })
-  expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/deep: 1 entries in memory[\s\S]*Nothing was changed/) })
+  expect(dry).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/deep: 1 entries in memory[\s\S]*Nothing was changed/),
+  })
   const wrong = await desk.run(['erase', '--tenant', 'acme', ...DEEP], { as: 'admin', typed: ['acne'] })
   expect([wrong.code, await acme.get('plan')]).toEqual([9, 'gold'])
   const done = await desk.run(['erase', '--no-color', '--tenant', 'acme', '--reason', 'request 4711', ...DEEP], {
@@ -474,7 +556,10 @@ it('erases what is of a tenant, once its name was typed, and keeps the receipt',
   const file = join(desk.folder, 'receipt.json')
   const receipt = await desk.run(['receipt', id, '--output', file], { as: 'admin' })
   expect(receipt).toMatchObject({ code: 0, out: expect.stringMatching(/recorded by admin: row \d+/) })
-  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schema: 'millpond.receipt/1', subject: { tenant: 'acme' } })
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+    schema: 'millpond.receipt/1',
+    subject: { tenant: 'acme' },
+  })
 })
 
 it('is of one version, told by the package itself', async () => {
@@ -483,8 +568,12 @@ it('is of one version, told by the package itself', async () => {
 })
 
 it('leaves no user behind whose token could not be made', async () => {
-  const { token } = (await desk.run(['token', 'create', 'half', '--scopes', 'tokens:write,users:write', '--json'], { as: 'admin' })).json
-  expect((await desk.run(['token', 'create', 'orphan', '--role', 'viewer'], { env: { MILLPOND_TOKEN: token } })).code).toBe(4)
+  const { token } = (
+    await desk.run(['token', 'create', 'half', '--scopes', 'tokens:write,users:write', '--json'], { as: 'admin' })
+  ).json
+  expect(
+    (await desk.run(['token', 'create', 'orphan', '--role', 'viewer'], { env: { MILLPOND_TOKEN: token } })).code,
+  ).toBe(4)
   const names = await desk.store.read.selectFrom('users').select('name').execute()
   expect(names.map(({ name }) => name)).not.toContain('orphan')
 })
@@ -499,7 +588,12 @@ it('compares what processes hold, and a benchmark with an earlier one', async ()
   expect(first.json.figures.operations).toBe(500)
   const file = join(desk.folder, 'bench.json')
   const write = (figures: object) => writeFileSync(file, JSON.stringify({ figures }))
-  write({ ...first.json.figures, ops_per_second: 1, get: { p50_ms: 1e9, p99_ms: 1e9 }, set: { p50_ms: 1e9, p99_ms: 1e9 } })
+  write({
+    ...first.json.figures,
+    ops_per_second: 1,
+    get: { p50_ms: 1e9, p99_ms: 1e9 },
+    set: { p50_ms: 1e9, p99_ms: 1e9 },
+  })
   expect((await desk.run([...run, '--compare', file])).code).toBe(0)
   write({ ...first.json.figures, ops_per_second: 1e12 })
   expect((await desk.run([...run, '--compare', file])).code).toBe(3)
@@ -511,7 +605,10 @@ it('writes dashboard and rules, and says where a file is not what is made any mo
     expect((await desk.run([command, '--output', file])).code).toBe(0)
     expect((await desk.run([command, '--check', file])).code).toBe(0)
     writeFileSync(file, readFileSync(file, 'utf8').replace('millpond', 'milpond'))
-    expect(await desk.run([command, '--check', file])).toMatchObject({ code: 3, err: expect.stringContaining('is out of date') })
+    expect(await desk.run([command, '--check', file])).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('is out of date'),
+    })
     expect((await desk.run([command, '--check', join(desk.folder, 'none')])).code).toBe(2)
   }
 })
@@ -523,7 +620,11 @@ it('tells single reads as they happen, filtered, as lines or documents', async (
     expect(lines).toMatchObject({ code: 0, out: expect.stringMatching(/^\S+ miss shop\/default tailed:none /) })
     expect(lines.out).not.toContain('tailed:other')
     const rows = await desk.run(['monitor', '--tail', '--once', '--ndjson', '--contains', 'tailed:', ...SHOP])
-    expect(JSON.parse(rows.out.split('\n')[0] ?? '')).toMatchObject({ schema: 'millpond.tail/1', cache_name: 'shop', kind: 'miss' })
+    expect(JSON.parse(rows.out.split('\n')[0] ?? '')).toMatchObject({
+      schema: 'millpond.tail/1',
+      cache_name: 'shop',
+      kind: 'miss',
+    })
   } finally {
     clearInterval(reads)
   }

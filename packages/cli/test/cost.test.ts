@@ -32,18 +32,27 @@ it('tells what a month saves and costs, and of which keys', async () => {
   }
   const { code, out } = await desk.run(asked, { as: 'viewer', columns: 200 })
   expect(code).toBe(0)
-  expect(out).toMatch(/by data since 20.*: in a month it saves [\d.e+]+, costs [\d.e+-]+ for storage and 0 for requests: /)
+  expect(out).toMatch(
+    /by data since 20.*: in a month it saves [\d.e+]+, costs [\d.e+-]+ for storage and 0 for requests: /,
+  )
   expect(out).toMatch(/user:\* +12,000 +11,850 /)
 })
 
 it('asks for the prices that are missing, and tells why one is refused', async () => {
-  expect((await desk.run(['cost', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(/--memory-gb-month is missing/)
-  expect((await desk.run(['cost', '--memory-gb-month', '1'], { as: 'viewer' })).err).toMatch(/--million-loads or --source-second/)
-  expect((await desk.run(['cost', '--memory-gb-month', '0', '--million-loads', '1'], { as: 'viewer' })).code).not.toBe(0)
+  expect((await desk.run(['cost', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(
+    /--memory-gb-month is missing/,
+  )
+  expect((await desk.run(['cost', '--memory-gb-month', '1'], { as: 'viewer' })).err).toMatch(
+    /--million-loads or --source-second/,
+  )
+  expect((await desk.run(['cost', '--memory-gb-month', '0', '--million-loads', '1'], { as: 'viewer' })).code).not.toBe(
+    0,
+  )
 })
 
 it('what-if answers one question, and refuses two', async () => {
-  const ask = (...what: string[]) => desk.run(['what-if', '--cache-name', 'paid', ...what], { as: 'viewer', columns: 200 })
+  const ask = (...what: string[]) =>
+    desk.run(['what-if', '--cache-name', 'paid', ...what], { as: 'viewer', columns: 200 })
   const { code, out } = await ask('--size', '0.5')
   expect(code).toBe(0)
   expect(out).toMatch(/98\.8 % of 12,000 reads hit memory since 20.*; of 100 reads 0\.0 more would have hit \(95 %: /)
@@ -51,7 +60,10 @@ it('what-if answers one question, and refuses two', async () => {
   expect((await ask('--more-bytes', '1000')).out).toMatch(/unknown: entries limit this memory/)
   expect((await ask()).err).toMatch(/give one of: --size/)
   expect((await ask('--size', '2', '--policy', 'lru')).err).toMatch(/give one of: --size/)
-  expect((await ask('--size', '2', '--json')).json).toMatchObject({ cache_name: 'paid', nodes: [{ size: { amount: 2000 } }] })
+  expect((await ask('--size', '2', '--json')).json).toMatchObject({
+    cache_name: 'paid',
+    nodes: [{ size: { amount: 2000 } }],
+  })
 })
 
 it('trends says what it cannot say yet', async () => {

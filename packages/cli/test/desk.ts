@@ -1,5 +1,5 @@
-// A control plane over two caches, one of memory alone and one over SQLite, behind a real HTTP server; and the command line against it, in this process or as a
-// process of its own.
+// A control plane over two caches, one of memory alone and one over SQLite, behind a real HTTP server; and the command
+// line against it, in this process or as a process of its own.
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -71,11 +71,19 @@ export async function openDesk(options: Partial<ControlOptions> = {}): Promise<D
   const folder = mkdtempSync(join(tmpdir(), 'millpond-cli-'))
   mkdirSync(join(folder, 'home'))
   const shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
-  const deep = createCache({ name: 'deep', tiers: [memory(), patient(sqlite({ path: join(folder, 'deep.db') }), '1s')] })
+  const deep = createCache({
+    name: 'deep',
+    tiers: [memory(), patient(sqlite({ path: join(folder, 'deep.db') }), '1s')],
+  })
   const store = await openStore(join(folder, 'control.db'))
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
   await ensureToken(store, { name: 'limited', role: 'operator', namespaces: ['mine'], maxKeys: 3 }, tokenOf('limited'))
-  const plane = createControl({ store, caches: [shop, deep], rates: { read: RATE, write: RATE, purge: RATE, scan: RATE }, ...options })
+  const plane = createControl({
+    store,
+    caches: [shop, deep],
+    rates: { read: RATE, write: RATE, purge: RATE, scan: RATE },
+    ...options,
+  })
   await plane.start()
   const server = createAdaptorServer({ fetch: plane.fetch })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -107,7 +115,11 @@ export async function openDesk(options: Partial<ControlOptions> = {}): Promise<D
   }
 }
 
-export async function runHere(args: readonly string[], { stdin = '', env = {}, typed, columns }: RunOptions, cwd: string): Promise<Ran> {
+export async function runHere(
+  args: readonly string[],
+  { stdin = '', env = {}, typed, columns }: RunOptions,
+  cwd: string,
+): Promise<Ran> {
   const isTTY = typed !== undefined
   const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() }
   const texts = { out: '', err: '' }
@@ -132,7 +144,12 @@ export async function runHere(args: readonly string[], { stdin = '', env = {}, t
   return { code, ...texts, json: jsonIn(texts.out) }
 }
 
-function startProcess(args: readonly string[], { stdin = '' }: RunOptions, env: Record<string, string>, cwd: string): Started {
+function startProcess(
+  args: readonly string[],
+  { stdin = '' }: RunOptions,
+  env: Record<string, string>,
+  cwd: string,
+): Started {
   const child = spawn(process.execPath, [BIN, ...args], { env, cwd })
   const texts = { out: '', err: '' }
   child.stdout.on('data', (chunk) => {
@@ -143,7 +160,9 @@ function startProcess(args: readonly string[], { stdin = '' }: RunOptions, env: 
   })
   child.stdin.on('error', () => undefined)
   child.stdin.end(stdin)
-  const ended = new Promise<Ran>((resolve) => child.on('close', (code) => resolve({ code, ...texts, json: jsonIn(texts.out) })))
+  const ended = new Promise<Ran>((resolve) =>
+    child.on('close', (code) => resolve({ code, ...texts, json: jsonIn(texts.out) })),
+  )
   return { kill: (signal) => child.kill(signal), stdout: child.stdout, stderr: child.stderr, ended }
 }
 

@@ -13,7 +13,10 @@ beforeAll(async () => {
   desk = await openDesk({ caches: [shop] })
   plan = join(desk.folder, 'longer.json')
   const arms = [{ name: 'as it is' }, { name: 'an hour', ttl_seconds: 3600, share: 0.5 }]
-  writeFileSync(plan, JSON.stringify({ name: 'longer', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }))
+  writeFileSync(
+    plan,
+    JSON.stringify({ name: 'longer', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }),
+  )
 })
 afterAll(async () => {
   await desk.close()
@@ -47,7 +50,10 @@ it('begins one, shows that it is sure, sets it for all keys, and takes it back',
   const asked = await desk.run(['experiments', 'apply', id, '--dry-run'], editor)
   expect(asked.out).toContain('an hour: {"ttl_seconds":3600}')
   const applied = await desk.run(['experiments', 'apply', id, '--yes'], editor)
-  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining(`To undo: millpond experiments rollback ${id}`) })
+  expect(applied).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`To undo: millpond experiments rollback ${id}`),
+  })
   expect(shop.describe().defaults.ttl_seconds).toBe(3600)
   expect((await desk.run(['experiments', 'rollback', id], editor)).code).toBe(0)
   expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
@@ -66,6 +72,8 @@ it('lets advice be carried out by itself, keeps what is not named, and says why 
   expect((await desk.run(on, editor)).code).toBe(0)
   const { json } = await desk.run(['auto-apply', 'on', '--cache-name', 'lives', '--json'], editor)
   expect(json.settings).toMatchObject({ enabled: true, min_impact_score: 90, kinds: ['policy'] })
-  expect((await desk.run(['auto-apply', 'off', '--cache-name', 'lives'], editor)).out).toContain('nothing is applied automatically')
+  expect((await desk.run(['auto-apply', 'off', '--cache-name', 'lives'], editor)).out).toContain(
+    'nothing is applied automatically',
+  )
   expect((await desk.run(['auto-apply', 'perhaps'], editor)).code).toBe(2)
 })

@@ -1,4 +1,5 @@
-// The guide, as somebody follows it: every command that it shows is one, and its five steps lead from a fallen hit rate to cause and remedy.
+// The guide, as somebody follows it: every command that it shows is one, and its five steps lead from a fallen hit rate
+// to cause and remedy.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -65,8 +66,10 @@ it('leads from the fallen hit rate to cause and remedy', async () => {
 })
 
 it('is the same command, whichever package npm has linked', async () => {
-  const said = async (bin: string, ...args: string[]): Promise<string> => (await ran(process.execPath, [bin, ...args])).stdout
-  for (const bin of [BIN, LIBRARY_BIN]) expect(await said(bin, 'help', 'invalidate')).toMatch(/^invalidate by key, tag, pattern or model/)
+  const said = async (bin: string, ...args: string[]): Promise<string> =>
+    (await ran(process.execPath, [bin, ...args])).stdout
+  for (const bin of [BIN, LIBRARY_BIN])
+    expect(await said(bin, 'help', 'invalidate')).toMatch(/^invalidate by key, tag, pattern or model/)
   expect(await said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
   expect(await said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
 })
@@ -77,7 +80,9 @@ it('completes commands, their options and values in bash, and names every comman
   const complete = async (...line: string[]): Promise<string[]> => {
     const quoted = ['millpond', ...line].map((word) => `'${word}'`).join(' ')
     const program = `source '${script}'; COMP_WORDS=(${quoted}); COMP_CWORD=${line.length}; _millpond; printf '%s\\n' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = await ran('bash', ['--norc', '-c', program], { env: { PATH: process.env.PATH, LC_ALL: 'C' } })
+    const { stdout, stderr } = await ran('bash', ['--norc', '-c', program], {
+      env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    })
     expect(stderr).toBe('')
     return stdout.trim().split('\n')
   }
@@ -90,5 +95,6 @@ it('completes commands, their options and values in bash, and names every comman
   expect(await complete('--json', 'stat')).toEqual(['status'])
   expect(await complete('config', 'get', '--hi')).toEqual(['--history'])
   for (const shell of SHELLS)
-    for (const { name } of COMMANDS) expect(completion(shell, COMMANDS), `${shell} ${name}`).toContain(name.split(' ').at(-1))
+    for (const { name } of COMMANDS)
+      expect(completion(shell, COMMANDS), `${shell} ${name}`).toContain(name.split(' ').at(-1))
 })

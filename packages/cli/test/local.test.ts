@@ -20,10 +20,15 @@ const deep = (): readonly string[] => ['--sqlite', join(desk.folder, 'deep.db')]
 
 describe('--local', () => {
   it('does everything over the store alone that concerns no cache, as an administrator who is on record', async () => {
-    expect(await run(['config', 'list'])).toMatchObject({ code: 0, out: expect.stringContaining('no configuration is stored') })
+    expect(await run(['config', 'list'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('no configuration is stored'),
+    })
     expect((await run(['whoami', '--json'])).json).toMatchObject({ role: 'admin', url_from: '--local' })
     const { token } = (await run(['token', 'create', 'lost-mine', '--role', 'admin', '--json'])).json
-    expect((await desk.run(['whoami', '--json'], { as: null, env: { MILLPOND_TOKEN: token } })).json).toMatchObject({ name: 'lost-mine' })
+    expect((await desk.run(['whoami', '--json'], { as: null, env: { MILLPOND_TOKEN: token } })).json).toMatchObject({
+      name: 'lost-mine',
+    })
     const { data } = (await run(['audit', '--json', '--limit', '1', '--action', 'token.create'])).json
     expect(data[0]).toMatchObject({ via: 'local', actor: expect.stringMatching(/^local-/) })
   })
@@ -41,7 +46,8 @@ describe('--local', () => {
 
   it('opens a cache over its tier where no process runs it, once its namespace is said', async () => {
     const path = join(desk.folder, 'dead.db')
-    const open = () => createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))], dependencies: 'declared' })
+    const open = () =>
+      createCache({ name: 'dead', tiers: [memory(), patient(sqlite({ path }))], dependencies: 'declared' })
     const before = open()
     const attached = attach(before, { id: 'gone' })
     await attached.join()
@@ -51,13 +57,20 @@ describe('--local', () => {
     await attached.close()
     await before.close()
     const call = ['invalidate', '--tags', 't', '--yes', '--sqlite', path]
-    expect(await run(call)).toMatchObject({ code: 2, err: expect.stringContaining('no process runs dead: use --namespace') })
+    expect(await run(call)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('no process runs dead: use --namespace'),
+    })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other', '--dry-run'])).toMatchObject({ code: 0 })
     expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other'])).toMatchObject({ code: 0 })
     const key = ['invalidate', '--key', 'b', '--yes', '--sqlite', path, '--cache-name', 'dead', '--namespace', 'other']
     expect(await run(key)).toMatchObject({ code: 0 })
     const after = open()
-    expect([await after.get('a'), ...(await after.namespace('other').getMany(['a', 'of b']))]).toEqual([1, undefined, undefined])
+    expect([await after.get('a'), ...(await after.namespace('other').getMany(['a', 'of b']))]).toEqual([
+      1,
+      undefined,
+      undefined,
+    ])
     await after.close()
   })
 
@@ -109,7 +122,11 @@ describe('ui', () => {
   it('offers no action with --read-only', async () => {
     const { ui, url } = await open('--read-only')
     const headers = { Authorization: `Bearer ${tokenOf('admin')}`, 'Content-Type': 'application/json' }
-    const refused = await fetch(`${url}/api/admin/caching/events/markers/`, { method: 'POST', headers, body: '{"message":"x"}' })
+    const refused = await fetch(`${url}/api/admin/caching/events/markers/`, {
+      method: 'POST',
+      headers,
+      body: '{"message":"x"}',
+    })
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'read_only'])
     ui.kill('SIGTERM')
     expect((await ui.ended).code).toBe(0)

@@ -1,4 +1,5 @@
-// `millpond mcp`: each role at each tool over a real control plane, texts that would instruct as the data that they are, and proposals that a person approves.
+// `millpond mcp`: each role at each tool over a real control plane, texts that would instruct as the data that they
+// are, and proposals that a person approves.
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROLE_SCOPES, ROLES, type Scope } from '@millpond/control'
@@ -13,19 +14,28 @@ afterAll(() => desk.close())
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into whatever came
 type Any = any
-const message = (id: number, method: string, params?: unknown): string => JSON.stringify({ jsonrpc: '2.0', id, method, params })
+const message = (id: number, method: string, params?: unknown): string =>
+  JSON.stringify({ jsonrpc: '2.0', id, method, params })
 const call = (id: number, name: string, args?: unknown): string => message(id, 'tools/call', { name, arguments: args })
 
 /** All answers of one session, by the id of what was asked. */
-async function asked(lines: readonly string[], options: RunOptions = {}): Promise<{ ran: Ran; by: (id: number | null) => Any }> {
+async function asked(
+  lines: readonly string[],
+  options: RunOptions = {},
+): Promise<{ ran: Ran; by: (id: number | null) => Any }> {
   const ran = await desk.run(['mcp'], { as: 'viewer', stdin: `${lines.join('\n')}\n`, ...options })
   const answers: Any[] = ran.out
     .split('\n')
     .filter(Boolean)
     .flatMap((line) => JSON.parse(line))
-  return { ran, by: (id) => answers.find((one) => one.id === id) ?? expect.fail(`nothing was answered to ${id}: ${ran.out}${ran.err}`) }
+  return {
+    ran,
+    by: (id) =>
+      answers.find((one) => one.id === id) ?? expect.fail(`nothing was answered to ${id}: ${ran.out}${ran.err}`),
+  }
 }
-const toolsOf = async (as: (typeof ROLES)[number]): Promise<Any[]> => (await asked([message(1, 'tools/list')], { as })).by(1).result.tools
+const toolsOf = async (as: (typeof ROLES)[number]): Promise<Any[]> =>
+  (await asked([message(1, 'tools/list')], { as })).by(1).result.tools
 const dataOf = (answer: Any): Any => JSON.parse(answer.result.content[1].text)
 const proposalFiles = (): string[] => {
   mkdirSync(join(desk.folder, 'home/.local/state/millpond/proposals'), { recursive: true })
@@ -41,7 +51,11 @@ const acts = async (): Promise<number> => {
 
 it('greets as the protocol says, in the version that the client speaks', async () => {
   const lines = [
-    message(1, 'initialize', { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'one', version: '1' } }),
+    message(1, 'initialize', {
+      protocolVersion: '2024-11-05',
+      capabilities: {},
+      clientInfo: { name: 'one', version: '1' },
+    }),
     JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }),
     message(2, 'initialize', { protocolVersion: '1999-01-01' }),
     message(3, 'ping'),
@@ -52,7 +66,11 @@ it('greets as the protocol says, in the version that the client speaks', async (
   ]
   const { ran, by } = await asked(lines)
   expect(ran).toMatchObject({ code: 0, err: '' })
-  expect(by(1).result).toMatchObject({ protocolVersion: '2024-11-05', capabilities: { tools: {} }, serverInfo: { name: 'millpond' } })
+  expect(by(1).result).toMatchObject({
+    protocolVersion: '2024-11-05',
+    capabilities: { tools: {} },
+    serverInfo: { name: 'millpond' },
+  })
   expect([by(2).result.protocolVersion, by(3).result, by(6).result]).toEqual(['2025-11-25', {}, {}])
   expect(by(4).error.code).toBe(-32601)
   expect(ran.out).toContain('-32700')
@@ -75,10 +93,14 @@ it('offers each role the questions that it may ask, and answers no others', asyn
   const offered = new Map(await Promise.all(ROLES.map(async (role) => [role, await toolsOf(role)] as const)))
   const all: Any[] = offered.get('admin') ?? []
   const document: Any = await (
-    await fetch(`${desk.url}/api/admin/caching/openapi.json`, { headers: { Authorization: `Bearer ${'admin-'.padEnd(40, 'x')}` } })
+    await fetch(`${desk.url}/api/admin/caching/openapi.json`, {
+      headers: { Authorization: `Bearer ${'admin-'.padEnd(40, 'x')}` },
+    })
   ).json()
   const operations = new Map(
-    Object.values<Any>(document.paths).flatMap((methods) => Object.values<Any>(methods).map((one) => [one.operationId, one] as const)),
+    Object.values<Any>(document.paths).flatMap((methods) =>
+      Object.values<Any>(methods).map((one) => [one.operationId, one] as const),
+    ),
   )
   const questions = all.filter(({ name }) => !name.startsWith('propose_'))
   expect(questions.length).toBeGreaterThan(30)
@@ -141,7 +163,8 @@ it('plans an invalidation, which a person approves at a terminal in their own na
   const [file = ''] = proposalFiles()
   const id = file.replace('.json', '')
   expect(by(2).result.content[0].text).toContain(id)
-  if (process.platform !== 'win32') expect(statSync(join(desk.folder, 'home/.local/state/millpond/proposals', file)).mode & 0o077).toBe(0)
+  if (process.platform !== 'win32')
+    expect(statSync(join(desk.folder, 'home/.local/state/millpond/proposals', file)).mode & 0o077).toBe(0)
   expect((await desk.run(['proposals', 'list', '--json'])).json.data).toMatchObject([
     { id, by: 'helper', why: 'prices have changed', body },
   ])
@@ -171,7 +194,10 @@ it('lets a hundred proposals wait, also of those that come at once, and answers 
   const { by } = await asked([...Array(120).keys()].map(one))
   expect(proposalFiles()).toHaveLength(100)
   const refused = [...Array(120).keys()].filter((at) => by(at).result.isError)
-  expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([20, expect.stringContaining('100 proposals are waiting')])
+  expect([refused.length, by(refused[0] ?? 0).result.content[0].text]).toEqual([
+    20,
+    expect.stringContaining('100 proposals are waiting'),
+  ])
   forgetAll()
   const many = await asked([JSON.stringify([...Array(101).keys()].map((at) => JSON.parse(message(at, 'ping')))), '[]'])
   expect(JSON.parse(`[${many.ran.out.trim().replace('\n', ',')}]`)).toMatchObject([
@@ -191,7 +217,13 @@ it('shows what is to be approved beside the question, also with --json, and take
 
   const path = join(desk.folder, 'home/.local/state/millpond/proposals', file)
   const held = readFileSync(path, 'utf8')
-  for (const elsewhere of ['http://127.0.0.1:9/events/', '//127.0.0.1:9/events/', '/events/', '../../events/', '%2e%2e/events/']) {
+  for (const elsewhere of [
+    'http://127.0.0.1:9/events/',
+    '//127.0.0.1:9/events/',
+    '/events/',
+    '../../events/',
+    '%2e%2e/events/',
+  ]) {
     writeFileSync(path, held.replace('"events/markers/"', JSON.stringify(elsewhere)))
     expect((await desk.run(['proposals', 'approve', id], { typed: [id.slice(-4)] })).code, elsewhere).toBe(5)
   }
@@ -205,7 +237,13 @@ it('forgets proposals after a day, and those that it did not write are none', as
   await asked([call(1, 'propose_post_events_markers', { body: { text: 'deploy' }, why: 'x' })])
   const path = join(desk.folder, 'home/.local/state/millpond/proposals', proposalFiles()[0] ?? '')
   writeFileSync(join(path, '..', 'prp_aaaaaaaaaaaaaaaa.json'), '{"method":')
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/"at": "[^"]+"/, `"at": "${new Date(Date.now() - 25 * 3_600_000).toISOString()}"`))
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(
+      /"at": "[^"]+"/,
+      `"at": "${new Date(Date.now() - 25 * 3_600_000).toISOString()}"`,
+    ),
+  )
   utimesSync(path, 0, 0)
   expect((await desk.run(['proposals', 'list', '--json'])).json.data).toEqual([])
 })
@@ -235,7 +273,9 @@ it('gives texts that would instruct as data: in one line of JSON, all of it to b
     [
       call(1, 'get_keys', { cache_name: 'shop', limit: 100 }),
       call(2, 'get_tags', { cache_name: 'shop' }),
-      ...INSTRUCTING.map((words, at) => call(10 + at, 'get_explain', { cache_name: 'shop', key: `told:${at}:${words}` })),
+      ...INSTRUCTING.map((words, at) =>
+        call(10 + at, 'get_explain', { cache_name: 'shop', key: `told:${at}:${words}` }),
+      ),
       message(3, 'tools/list'),
     ],
     { as: 'admin' },

@@ -35,7 +35,9 @@ it('lists regions, and drains, fills and lets one serve', async () => {
     ),
   })
   expect((await run('fill', 'eu', '--from', 'us', '--rate', '1000')).out).toMatch(/^eu: \d+ of \d+ keys of us, /)
-  await expect.poll(async () => (await run('list')).out, { timeout: 20_000 }).toMatch(/^wide +eu +serving .* 20 of 20 keys of us, [^;]*B$/m)
+  await expect
+    .poll(async () => (await run('list')).out, { timeout: 20_000 })
+    .toMatch(/^wide +eu +serving .* 20 of 20 keys of us, [^;]*B$/m)
   expect(await run('serve', 'eu', '--json')).toMatchObject({ code: 0, json: { cache_name: 'wide', region: 'eu' } })
   expect(await run('drain', 'mars', '--yes')).toMatchObject({ code: 5 })
   expect(await desk.run(['regions', 'serve', 'eu'], { as: 'operator' })).toMatchObject({ code: 4 })

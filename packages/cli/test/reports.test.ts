@@ -13,7 +13,8 @@ let desk: Desk
 const servers: Server[] = []
 beforeAll(async () => {
   desk = await openDesk()
-  for (let at = 0; at < 3000; at++) await desk.shop.set(`long-name-of-a-key-that-fills-the-pipe:${at}`, at, { tags: ['filled'] })
+  for (let at = 0; at < 3000; at++)
+    await desk.shop.set(`long-name-of-a-key-that-fills-the-pipe:${at}`, at, { tags: ['filled'] })
 })
 afterAll(async () => {
   for (const server of servers) {
@@ -32,7 +33,11 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 const at = (url: string, args: readonly string[], env: Record<string, string> = {}) =>
-  runHere(args, { env: { MILLPOND_URL: url, MILLPOND_TOKEN: tokenOf('operator'), HOME: desk.folder, ...env } }, desk.folder)
+  runHere(
+    args,
+    { env: { MILLPOND_URL: url, MILLPOND_TOKEN: tokenOf('operator'), HOME: desk.folder, ...env } },
+    desk.folder,
+  )
 
 describe('a pipe', () => {
   it('that is closed early ends it quietly (nodejs/node#947)', async () => {
@@ -50,7 +55,10 @@ describe('a pipe', () => {
 
   it('is never asked a question, nor read for an answer (gruntwork-io/terragrunt#317, Gheat1/tuistore#7)', async () => {
     const { code, out, err } = await desk.start(['invalidate', '--tags', 'filled', ...SHOP], { stdin: 'y\n' }).ended
-    expect([code, err]).toEqual([9, 'millpond: this needs a confirmation, and there is no terminal to ask: use --yes\n'])
+    expect([code, err]).toEqual([
+      9,
+      'millpond: this needs a confirmation, and there is no terminal to ask: use --yes\n',
+    ])
     expect(out).toMatch(/3,000 keys/)
     expect(await desk.shop.get('long-name-of-a-key-that-fills-the-pipe:1')).toBe(1)
   })
@@ -107,7 +115,18 @@ describe('names with hostile bytes', () => {
     }
     for (const key of keys)
       expect(
-        (await desk.run(['invalidate', '--key', key, '--yes', '--cache-name', 'deep', '--reason', key.replaceAll('\0', '')])).code,
+        (
+          await desk.run([
+            'invalidate',
+            '--key',
+            key,
+            '--yes',
+            '--cache-name',
+            'deep',
+            '--reason',
+            key.replaceAll('\0', ''),
+          ])
+        ).code,
         JSON.stringify(key),
       ).toBe(0)
     for (const key of keys) expect(await desk.deep.get(key)).toBeUndefined()
@@ -141,9 +160,11 @@ describe('wide characters', () => {
       const lines = tableLines(columns, rows, width)
       const edges = lines.slice(1).map((line) => widthOf(plain(line).replace(/(\d+) {2}.*$/u, '$1')))
       expect(new Set(edges).size, `${width}: ${lines.map(plain).join('|')}`).toBe(1)
-      if (width !== undefined) for (const line of lines) expect(widthOf(line), `${width}: ${plain(line)}`).toBeLessThanOrEqual(width)
+      if (width !== undefined)
+        for (const line of lines) expect(widthOf(line), `${width}: ${plain(line)}`).toBeLessThanOrEqual(width)
     }
-    for (let width = 0; width < 12; width++) expect(widthOf(cut('日本語👩‍👩‍👧e\u0301x', width))).toBeLessThanOrEqual(width)
+    for (let width = 0; width < 12; width++)
+      expect(widthOf(cut('日本語👩‍👩‍👧e\u0301x', width))).toBeLessThanOrEqual(width)
     expect(plain(cut(text`日本語`, 4))).toBe('日…')
   })
 })
@@ -172,7 +193,9 @@ describe('a server', () => {
   })
 
   it('that is something else is told as such, and no page of it is taken for an export', async () => {
-    const url = await serve((_, response) => response.setHeader('Content-Type', 'text/html').end('<html>sign in</html>'))
+    const url = await serve((_, response) =>
+      response.setHeader('Content-Type', 'text/html').end('<html>sign in</html>'),
+    )
     for (const args of [['status'], ['audit', '--format', 'csv'], ['export', 'prometheus']])
       expect(await at(url, args), args.join(' ')).toMatchObject({
         code: 8,
@@ -190,7 +213,11 @@ describe('a server', () => {
       ['audit', '--format', 'csv'],
       ['export', 'prometheus'],
     ])
-      expect(await at(url, args), args.join(' ')).toMatchObject({ code: 10, out: '', err: 'millpond: too many calls\n' })
+      expect(await at(url, args), args.join(' ')).toMatchObject({
+        code: 10,
+        out: '',
+        err: 'millpond: too many calls\n',
+      })
   })
 
   it('that exports in parts is asked for all of them (microsoft/agent-governance-toolkit#4095)', async () => {
@@ -205,10 +232,15 @@ describe('a server', () => {
   it('that goes away while an operation is followed leaves its id to whoever asked', async () => {
     const url = await serve((request, response) => {
       if (request.method === 'GET') return void request.socket.destroy()
-      response.writeHead(202, { 'Content-Type': 'application/json' }).end(JSON.stringify({ id: 'op_1', state: 'running' }))
+      response
+        .writeHead(202, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify({ id: 'op_1', state: 'running' }))
     })
     const { code, err } = await at(url, ['benchmark', ...SHOP])
-    expect([code, err]).toEqual([8, expect.stringMatching(/is not reachable.*op_1 continues: "millpond operations wait op_1"/)])
+    expect([code, err]).toEqual([
+      8,
+      expect.stringMatching(/is not reachable.*op_1 continues: "millpond operations wait op_1"/),
+    ])
   })
 
   it('that sends on gets no token after it (cli/cli#12928)', async () => {
@@ -218,7 +250,10 @@ describe('a server', () => {
       response.end('{}')
     })
     const url = await serve((_, response) => response.writeHead(302, { Location: `${elsewhere}/x` }).end())
-    expect(await at(url, ['status'])).toMatchObject({ code: 8, err: expect.stringContaining('the token is not sent there') })
+    expect(await at(url, ['status'])).toMatchObject({
+      code: 8,
+      err: expect.stringContaining('the token is not sent there'),
+    })
     expect(tokens).toEqual([])
   })
 
@@ -268,14 +303,23 @@ describe('the address and the token', () => {
       url_from: join(home, '.config', 'millpond', 'config.json'),
       token_from: token,
     })
-    expect((await who([], { MILLPOND_TOKEN: tokenOf('admin') })).json).toMatchObject({ name: 'admin', token_from: 'MILLPOND_TOKEN' })
+    expect((await who([], { MILLPOND_TOKEN: tokenOf('admin') })).json).toMatchObject({
+      name: 'admin',
+      token_from: 'MILLPOND_TOKEN',
+    })
     expect((await who(['--token-file', token], { MILLPOND_TOKEN: tokenOf('admin') })).json).toMatchObject({
       name: 'viewer',
       token_from: token,
     })
     expect((await who(['--profile', 'other'], {})).err).toContain('config.json) is not reachable')
-    expect(await who(['--profile', 'none'], {})).toMatchObject({ code: 2, err: expect.stringContaining('no file has the profile none') })
-    expect(await who([], { MILLPOND_URL: 'http://127.0.0.1:1' })).toMatchObject({ code: 8, err: expect.stringContaining('(MILLPOND_URL)') })
+    expect(await who(['--profile', 'none'], {})).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('no file has the profile none'),
+    })
+    expect(await who([], { MILLPOND_URL: 'http://127.0.0.1:1' })).toMatchObject({
+      code: 8,
+      err: expect.stringContaining('(MILLPOND_URL)'),
+    })
     writeFileSync(join(home, '.config', 'millpond', 'config.json'), '{"urll": "x"}')
     expect(await who([], {})).toMatchObject({ code: 2, err: expect.stringContaining('"urll"') })
   })
@@ -295,14 +339,22 @@ describe('the address and the token', () => {
       err: expect.stringContaining('MILLPOND_TOKEN is not sent to it'),
     })
     writeFileSync(join(folder, 'millpond.config.json'), JSON.stringify({ url, token_file: '/etc/passwd' }))
-    expect(await runHere(['status'], { env }, folder)).toMatchObject({ code: 2, err: expect.stringContaining('must not') })
+    expect(await runHere(['status'], { env }, folder)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('must not'),
+    })
     expect(tokens).toEqual([])
   })
 
   it('come by standard input where that is said', async () => {
-    const ran = await desk.run(['whoami', '--token-file', '-', '--json'], { as: null, stdin: `${tokenOf('auditor')}\n` })
+    const ran = await desk.run(['whoami', '--token-file', '-', '--json'], {
+      as: null,
+      stdin: `${tokenOf('auditor')}\n`,
+    })
     expect(ran.json).toMatchObject({ name: 'auditor', token_from: 'standard input' })
-    expect((await desk.run(['whoami', '--token-file', '-'], { as: null, stdin: 'two words' })).err).not.toContain('two words')
+    expect((await desk.run(['whoami', '--token-file', '-'], { as: null, stdin: 'two words' })).err).not.toContain(
+      'two words',
+    )
   })
 })
 
@@ -320,7 +372,9 @@ describe('a proxy of the environment', () => {
       for (const end of [far, socket]) end.on('error', () => undefined)
     })
     const env = { http_proxy: proxy, MILLPOND_TOKEN: tokenOf('viewer'), HOME: desk.folder }
-    expect((await runHere(['whoami', '--json', '--url', 'http://caches.example'], { env }, desk.folder)).json).toMatchObject({
+    expect(
+      (await runHere(['whoami', '--json', '--url', 'http://caches.example'], { env }, desk.folder)).json,
+    ).toMatchObject({
       name: 'viewer',
     })
     expect(asked).toEqual(['caches.example:80'])
@@ -358,14 +412,19 @@ describe('Ctrl-C in the middle of an operation', () => {
   it('leaves it running, says its id, and what follows and ends it', async () => {
     const started = desk.start(['benchmark', '--duration', '60', '--verbose', ...SHOP])
     // Once it waits for the operation, not for the first answer.
-    await new Promise<void>((resolve) => started.stderr.on('data', (chunk) => String(chunk).includes('/operations/op_') && resolve()))
+    await new Promise<void>((resolve) =>
+      started.stderr.on('data', (chunk) => String(chunk).includes('/operations/op_') && resolve()),
+    )
     started.kill('SIGINT')
     const { code, err } = await started.ended
     const id = /(op_\S+) continues/.exec(err)?.[1] ?? ''
     expect(code, err).toBe(130)
     expect((await desk.run(['operations', 'show', id, '--json'])).json.operation.state).toBe('running')
     expect((await desk.run(['operations', 'cancel', id])).code).toBe(0)
-    expect(await desk.run(['operations', 'wait', id])).toMatchObject({ code: 7, out: expect.stringContaining('cancelled') })
+    expect(await desk.run(['operations', 'wait', id])).toMatchObject({
+      code: 7,
+      out: expect.stringContaining('cancelled'),
+    })
   })
 })
 

@@ -1,4 +1,5 @@
-// In a real terminal: a pseudo-terminal that the command line is started in, and an emulator that says what is to be seen.
+// In a real terminal: a pseudo-terminal that the command line is started in, and an emulator that says what is to be
+// seen.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
@@ -74,10 +75,15 @@ function start(
     terminal.write(data)
   })
   // What came last is to be seen by then: the emulator takes its time.
-  const ended = new Promise<number>((resolve) => pty.onExit(({ exitCode }) => terminal.write('', () => resolve(exitCode))))
+  const ended = new Promise<number>((resolve) =>
+    pty.onExit(({ exitCode }) => terminal.write('', () => resolve(exitCode))),
+  )
   const lines = (): string[] => {
     const { active } = terminal.buffer
-    return Array.from({ length: terminal.rows }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? '')
+    return Array.from(
+      { length: terminal.rows },
+      (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? '',
+    )
   }
   return { pty, terminal, raw: () => raw, lines, screen: () => lines().join('\n'), ended }
 }
@@ -105,7 +111,9 @@ describe('monitor', () => {
     ] as const) {
       seen.terminal.resize(columns, rows)
       seen.pty.resize(columns, rows)
-      await expect.poll(() => [seen.lines()[0]?.slice(0, 13), seen.lines().at(-1)?.slice(0, 6)], SLOW).toEqual(['millpond http', 'q quit'])
+      await expect
+        .poll(() => [seen.lines()[0]?.slice(0, 13), seen.lines().at(-1)?.slice(0, 6)], SLOW)
+        .toEqual(['millpond http', 'q quit'])
     }
     seen.pty.write('p')
     await expect.poll(seen.screen, SLOW).toContain('paused')
@@ -142,7 +150,9 @@ describe('monitor', () => {
     seen.pty.write('\u001a')
     await expect.poll(() => isAway(seen) && seen.screen().includes('Stopped'), SLOW).toBe(true)
     seen.pty.write('fg\r')
-    await expect.poll(() => seen.terminal.buffer.active.type === 'alternate' && seen.screen().includes('live'), SLOW).toBe(true)
+    await expect
+      .poll(() => seen.terminal.buffer.active.type === 'alternate' && seen.screen().includes('live'), SLOW)
+      .toBe(true)
     seen.pty.write('q')
     await expect.poll(() => isAway(seen), SLOW).toBe(true)
     seen.pty.write('exit\r')

@@ -1,5 +1,5 @@
-// What the control plane does by the clock: a look at the caches each second, and every five what may take longer. One control plane of several writes the
-// history: the one that holds the lease.
+// What the control plane does by the clock: a look at the caches each second, and every five what may take longer. One
+// control plane of several writes the history: the one that holds the lease.
 import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
@@ -21,7 +21,11 @@ const CARE_MS = 60_000
 const LEASE = 'clock'
 
 /** Returns how to stop: what is under way ends, and what was counted is stored. */
-export function startClock(control: Control, evaluator: Evaluator, onError: (error: unknown) => void): () => Promise<void> {
+export function startClock(
+  control: Control,
+  evaluator: Evaluator,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
   const running = new Set<Promise<void>>()
   const codeErasures = new CodeErasures()
   const scheduledWarming = new ScheduledWarming()
@@ -47,7 +51,8 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       const now = await control.store.now()
       begun = Math.min(begun, now)
       const points = await control.collector.look(now)
-      for (const cache of points.keys()) control.collector.judged(cache, { health_score: (await healthOnly(control, cache, now)).score.to })
+      for (const cache of points.keys())
+        control.collector.judged(cache, { health_score: (await healthOnly(control, cache, now)).score.to })
       await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),

@@ -1,8 +1,20 @@
-// Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and what runs by the clock.
+// Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and
+// what runs by the clock.
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
-import { check, checkOptions, flag, fn, listOf, record, refused, required, type Shape, withMethods } from 'millpond/options'
+import {
+  check,
+  checkOptions,
+  flag,
+  fn,
+  listOf,
+  record,
+  refused,
+  required,
+  type Shape,
+  withMethods,
+} from 'millpond/options'
 import type { z } from 'zod'
 import type { Principal } from './access/roles.ts'
 import { type Application, application } from './agent/application.ts'
@@ -49,23 +61,36 @@ export interface ControlOptions {
   readonly application?: Application | undefined
   /** What watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to close. */
   readonly insight?: Insight | undefined
-  /** The CDN before the caches: `createCdn({ edges, folders })` of @millpond/cdn. It stays the caller's to close. Default: none. */
+  /**
+   * The CDN before the caches: `createCdn({ edges, folders })` of @millpond/cdn. It stays the caller's to close.
+   * Default: none.
+   */
   readonly cdn?: ControlCdn | undefined
-  /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
+  /**
+   * Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`.
+   */
   readonly meetingPlaces?: readonly NodeStore[] | undefined
-  /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
+  /**
+   * How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`.
+   */
   readonly tiers?: TierFactories | undefined
   /** This process's name among the nodes. Default: the host's name and the process id. */
   readonly nodeId?: string | undefined
   /** What every path begins with. Default `/api/admin/caching`. */
   readonly base?: string | undefined
-  /** What the paths of `warm-cache/`, `invalidate-cache/` and `cache-status/` begin with. Default `/api/cache-management`. */
+  /**
+   * What the paths of `warm-cache/`, `invalidate-cache/` and `cache-status/` begin with. Default
+   * `/api/cache-management`.
+   */
   readonly managementBase?: string | undefined
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
   readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
-  /** Rules of alerts to begin with, where none have been set (`PUT alert_rules/`): thresholds that fit the traffic of these caches. */
+  /**
+   * Rules of alerts to begin with, where none have been set (`PUT alert_rules/`): thresholds that fit the traffic of
+   * these caches.
+   */
   readonly alertRules?: z.input<typeof rulesDocument> | undefined
   /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
   readonly allowPrivateWebhooks?: boolean | undefined
@@ -80,9 +105,15 @@ export interface ControlOptions {
 export interface ControlPlane extends HostActs {
   /** Mount it: `app.use(base, ...)` of the framework at hand, or `serve` alone. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
-  /** Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it, requests are answered as of now. */
+  /**
+   * Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it,
+   * requests are answered as of now.
+   */
   start(): Promise<void>
-  /** Every cache over all its processes, as `metrics/summary/` tells it: health with its deductions, hits, tiers, causes of misses. */
+  /**
+   * Every cache over all its processes, as `metrics/summary/` tells it: health with its deductions, hits, tiers, causes
+   * of misses.
+   */
   summary(): Promise<readonly CacheSummary[]>
   /** Leaves, and stores what was counted. Caches and store stay open. */
   close(): Promise<void>
@@ -99,7 +130,10 @@ const RULES = 'rules in the format of alert_rules/: { hit_ratio: { levels: { hig
 /** What is not a plain object would pass as one without rules. */
 const someRules = record<object>(RULES)
 const partAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce((part: unknown, name) => (typeof part === 'object' && part !== null ? Reflect.get(part, name) : undefined), value)
+  path.reduce(
+    (part: unknown, name) => (typeof part === 'object' && part !== null ? Reflect.get(part, name) : undefined),
+    value,
+  )
 const CONTROL: Shape<ControlOptions> = {
   store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
   caches: listOf(aCache, 'a list of caches'),
@@ -148,7 +182,14 @@ export function createControl(options: ControlOptions): ControlPlane {
     onWarning = () => undefined,
   } = options
   const { caches = [], meetingPlaces = [], nodeId } = options
-  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application: options.application, insight: options.insight, onWarning })
+  const fleet = new Fleet({
+    caches,
+    meetingPlaces,
+    nodeId,
+    application: options.application,
+    insight: options.insight,
+    onWarning,
+  })
   const operations = new Operations(store)
   const experiments = new Experiments(store, fleet)
   const control: Control = {
@@ -177,7 +218,8 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  // A part of a batch comes from whoever sent the whole, and is vouched for as that is: a host may know its requests by identity.
+  // A part of a batch comes from whoever sent the whole, and is vouched for as that is: a host may know its requests by
+  // identity.
   const wholes = new WeakMap<Request, Request>()
   const batch = batchRoute(
     (request) => fetch(request),

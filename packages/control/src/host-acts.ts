@@ -1,4 +1,5 @@
-// What the host application does to its caches by itself, on record as the person who asked for it: its own acts, and the control plane's operations.
+// What the host application does to its caches by itself, on record as the person who asked for it: its own acts, and
+// the control plane's operations.
 import { checkedElsewhere, checkOptions, oneOf, required, type Shape, text } from 'millpond/options'
 import type { z } from 'zod'
 import { type Principal, SCOPES } from './access/roles.ts'
@@ -39,17 +40,23 @@ export type HostInvalidation = Omit<z.input<typeof invalidationBody>, 'dry_run' 
 export type HostWarming = z.input<typeof registeredDocument>
 
 export interface HostActs {
-  /** Puts what the host application did by itself to its caches on record in the audit: who, what, and what came of it. @throws what the store throws */
+  /**
+   * Puts what the host application did by itself to its caches on record in the audit: who, what, and what came of it.
+   * @throws what the store throws
+   */
   record(act: HostAct): Promise<void>
   /**
-   * Invalidates as the admin API does: planned, run, acknowledged by every node, probed, and on record. Nothing is asked back: whoever asks has been asked by the host.
-   * @throws ControlProblem 422 for what names nothing, 404 for a cache that is not there, 502 where no tier could be told
+   * Invalidates as the admin API does: planned, run, acknowledged by every node, probed, and on record. Nothing is
+   * asked back: whoever asks has been asked by the host.
+   * @throws ControlProblem 422 for what names nothing, 404 for a cache that is not there, 502 where no tier could be
+   * told
    * @example
    * const { id, state } = await plane.invalidate({ tags: ['deals'], reason: 'price import' }, { actor: 'ana' })
    */
   invalidate(what: HostInvalidation, asker: HostAsker): Promise<OperationView>
   /**
-   * Begins to warm what the application registered. Resolves with the operation's id as soon as it runs; `ended` with what it came to.
+   * Begins to warm what the application registered. Resolves with the operation's id as soon as it runs; `ended` with
+   * what it came to.
    * @throws ControlProblem 422 for what nobody registered
    */
   warm(what: HostWarming, asker: HostAsker): Promise<{ readonly id: string; readonly ended: Promise<OperationView> }>
@@ -88,7 +95,13 @@ export function hostActs(control: Control): HostActs {
     async record(act) {
       checkOptions<HostAct>(act, HOST_ACT, 'record')
       const { action, target, detail, outcome = 'ok' } = act
-      const entry = { ...whoOf({ actor: act.actor, address: act.address }, 'record'), kind: 'change', target, detail, outcome } as const
+      const entry = {
+        ...whoOf({ actor: act.actor, address: act.address }, 'record'),
+        kind: 'change',
+        target,
+        detail,
+        outcome,
+      } as const
       await store.write((tx) => appendAudit(store, tx, { ...entry, action: `host.${action}` }))
     },
     async invalidate(what, asker) {
@@ -114,5 +127,7 @@ export function hostActs(control: Control): HostActs {
 function parsed<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const { success, data, error } = schema.safeParse(value)
   if (success) return data
-  throw invalid(error.issues.map(({ path, code, message }) => ({ pointer: `/${path.join('/')}`, code, detail: message })))
+  throw invalid(
+    error.issues.map(({ path, code, message }) => ({ pointer: `/${path.join('/')}`, code, detail: message })),
+  )
 }

@@ -35,11 +35,17 @@ const OPTIONS = {
 } as const
 type Given = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
-/** Runs until SIGINT or SIGTERM. @param args the command itself first @returns the exit code: 0, or 2 for a mistake in the options */
+/**
+ * Runs until SIGINT or SIGTERM.
+ * @param args the command itself first
+ * @returns the exit code: 0, or 2 for a mistake in the options
+ */
 export async function main([command, ...args]: readonly string[]): Promise<number> {
   try {
     if (command !== 'serve')
-      throw new Mistake('this package has only the command serve: @millpond/cli has the others, @millpond/dashboard the page')
+      throw new Mistake(
+        'this package has only the command serve: @millpond/cli has the others, @millpond/dashboard the page',
+      )
     const given = optionsIn(args)
     if (given.help) {
       console.log(HELP)
@@ -120,7 +126,11 @@ async function meetingPlaces({ redis: url, sqlite: path }: Given): Promise<Tier[
   return tiers
 }
 
-async function serve({ fetch }: ControlPlane, { host, port }: Given, addresses: WeakMap<Request, string>): Promise<void> {
+async function serve(
+  { fetch }: ControlPlane,
+  { host, port }: Given,
+  addresses: WeakMap<Request, string>,
+): Promise<void> {
   const server = createAdaptorServer({
     fetch: (request, { incoming }) => {
       const address = incoming.socket.remoteAddress

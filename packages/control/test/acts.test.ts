@@ -28,7 +28,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const get = async (path: string, as: 'viewer' | 'admin' | 'limited' = 'viewer') => (await opened.call('GET', path, { as })).json
+const get = async (path: string, as: 'viewer' | 'admin' | 'limited' = 'viewer') =>
+  (await opened.call('GET', path, { as })).json
 const post = (path: string, body: unknown, as: 'operator' | 'admin' | 'viewer' | 'limited' = 'operator') =>
   opened.call('POST', path, { as, body })
 const invalidate = (body: object, as: 'operator' | 'admin' | 'limited' = 'operator') =>
@@ -37,7 +38,8 @@ const invalidate = (body: object, as: 'operator' | 'admin' | 'limited' = 'operat
 describe('keys', () => {
   it('are listed page by page, each once, by a part and by a tag, without their values', async () => {
     const space = shop.namespace('listed')
-    for (let at = 0; at < 30; at++) await space.set(`page:${at}`, { secret: 'hidden' }, { tags: at % 3 === 0 ? ['third'] : [] })
+    for (let at = 0; at < 30; at++)
+      await space.set(`page:${at}`, { secret: 'hidden' }, { tags: at % 3 === 0 ? ['third'] : [] })
     await space.set(['user', 7], 'tuple')
     const seen: string[] = []
     let cursor = ''
@@ -58,7 +60,9 @@ describe('keys', () => {
   it('have a cursor that is nobody else’s, and is refused once it is forgotten', async () => {
     expect((await opened.call('GET', 'keys/?cache_name=shop&cursor=bm8', { as: 'viewer' })).status).toBe(400)
     const cursor = Buffer.from(JSON.stringify([null, 'gone'])).toString('base64url')
-    expect((await opened.call('GET', `keys/?cache_name=shop&cursor=${cursor}`, { as: 'viewer' })).json.code).toBe('cursor_invalid')
+    expect((await opened.call('GET', `keys/?cache_name=shop&cursor=${cursor}`, { as: 'viewer' })).json.code).toBe(
+      'cursor_invalid',
+    )
   })
 
   it('are explained in every tier, with who took them away', async () => {
@@ -69,7 +73,11 @@ describe('keys', () => {
       by: null,
       nodes: [{ tiers: [{ tier: 'memory' }, { tier: 'sqlite' }] }],
     })
-    const done = await post('invalidations/invalidate_keys/', { cache_name: 'deep', tags: ['users'], reason: 'price import' })
+    const done = await post('invalidations/invalidate_keys/', {
+      cache_name: 'deep',
+      tags: ['users'],
+      reason: 'price import',
+    })
     expect(done.json).toMatchObject({ state: 'completed', actor: 'operator' })
     const why = await get('explain/?cache_name=deep&key=user:7')
     expect(why).toMatchObject({ verdict: 'miss', cause: 'invalidated_tag', detail: 'users' })
@@ -82,10 +90,18 @@ describe('keys', () => {
     await deep.flush()
     const ask = (path: string, as: 'viewer' | 'admin' = 'viewer') => get(`${path}cache_name=deep&key=only:there`, as)
     expect(await ask('explain/?')).toMatchObject({ namespace: 'whereabouts', verdict: 'hit' })
-    expect(await ask('explain/?namespace=default&')).toMatchObject({ namespace: 'default', verdict: 'miss', cause: 'cold' })
+    expect(await ask('explain/?namespace=default&')).toMatchObject({
+      namespace: 'default',
+      verdict: 'miss',
+      cause: 'cold',
+    })
     expect(await ask('keys/-/value/?', 'admin')).toMatchObject({ namespace: 'whereabouts', value: { a: 1 } })
     await there.invalidate({ tags: ['moved'] })
-    expect(await ask('explain/?')).toMatchObject({ namespace: 'whereabouts', verdict: 'miss', cause: 'invalidated_tag' })
+    expect(await ask('explain/?')).toMatchObject({
+      namespace: 'whereabouts',
+      verdict: 'miss',
+      cause: 'invalidated_tag',
+    })
     // What is there goes before what is remembered.
     await deep.set('only:there', 2)
     expect(await ask('explain/?')).toMatchObject({ namespace: 'default', verdict: 'hit' })
@@ -95,14 +111,18 @@ describe('keys', () => {
   it('are explained with the time to live that was chosen for them', async () => {
     await deep.getOrSet('chosen', () => 1)
     const { nodes } = await get('explain/?cache_name=deep&key=chosen')
-    expect(nodes).toMatchObject([{ chosen_ttl: { seconds: 120, why: '2 min: too few reloads so far to choose another one' } }])
+    expect(nodes).toMatchObject([
+      { chosen_ttl: { seconds: 120, why: '2 min: too few reloads so far to choose another one' } },
+    ])
     expect((await get('explain/?cache_name=deep&key=nobody')).nodes).toMatchObject([{ chosen_ttl: null }])
   })
 
   it('with slashes, dots and tuples are found under their own names', async () => {
     for (const key of ['a/b/../c', 'GET /x?y=1', '..', 'ä€', '%2F', 'line\r\nbreak', 'nul\u0000']) {
       await shop.set(key, 1)
-      const { json, status } = await opened.call('GET', `explain/?cache_name=shop&key=${encodeURIComponent(key)}`, { as: 'viewer' })
+      const { json, status } = await opened.call('GET', `explain/?cache_name=shop&key=${encodeURIComponent(key)}`, {
+        as: 'viewer',
+      })
       expect([status, json.verdict, json.key], key).toEqual([200, 'hit', key])
     }
     await shop.set(['user', 7], 1)
@@ -120,13 +140,18 @@ describe('keys', () => {
     const { id } = (await invalidate({ keys: ['..'] })).json
     expect((await get('keys/-/history/?cache_name=shop&key=..')).data).toMatchObject([{ operation: id }])
     const body = { cache_name: 'shop', namespace: 'default', pattern: [' a*', 'b'] }
-    expect((await post('invalidations/plan/', body)).json.plan).toMatchObject({ keys: 2, criteria: { patterns: [' a*', 'b'] } })
+    expect((await post('invalidations/plan/', body)).json.plan).toMatchObject({
+      keys: 2,
+      criteria: { patterns: [' a*', 'b'] },
+    })
   })
 
   it('with line breaks and controls are invalidated as any other', async () => {
     await shop.set('line\r\nbreak', 1)
     await shop.set('nul\u0000', 1)
-    expect((await invalidate({ namespace: 'default', keys: ['line\r\nbreak', 'nul\u0000'] })).json.state).toBe('completed')
+    expect((await invalidate({ namespace: 'default', keys: ['line\r\nbreak', 'nul\u0000'] })).json.state).toBe(
+      'completed',
+    )
     expect([await shop.get('line\r\nbreak'), await shop.get('nul\u0000')]).toEqual([undefined, undefined])
   })
 
@@ -172,13 +197,25 @@ describe('an invalidation', () => {
     const [one, two] = [shop.namespace('holds-one'), shop.namespace('holds-two')]
     await Promise.all([one.set('held:1', 1), two.set('held:1', 2), two.set('held:2', 2)])
     const { plan } = (await invalidate({ keys: ['held:1', 'held:2'], dry_run: true })).json
-    expect(plan).toMatchObject({ keys: 2, is_exact: true, caches: [{ by_namespace: { 'holds-one': 1, 'holds-two': 2 } }] })
-    const sample = plan.caches[0].sample.map(({ namespace, key }: { namespace: string; key: string }) => `${namespace} ${key}`)
+    expect(plan).toMatchObject({
+      keys: 2,
+      is_exact: true,
+      caches: [{ by_namespace: { 'holds-one': 1, 'holds-two': 2 } }],
+    })
+    const sample = plan.caches[0].sample.map(
+      ({ namespace, key }: { namespace: string; key: string }) => `${namespace} ${key}`,
+    )
     expect(sample.sort()).toEqual(['holds-one held:1', 'holds-two held:1', 'holds-two held:2'])
-    expect((await invalidate({ plan_id: plan.id, cache_name: undefined })).json.result.caches.shop.probe).toEqual({ checked: 3, old: [] })
+    expect((await invalidate({ plan_id: plan.id, cache_name: undefined })).json.result.caches.shop.probe).toEqual({
+      checked: 3,
+      old: [],
+    })
     expect([one.peek('held:1'), two.peek('held:1'), two.peek('held:2')]).toEqual([undefined, undefined, undefined])
     const nowhere = (await invalidate({ keys: ['nobody'], dry_run: true })).json.plan
-    expect(nowhere).toMatchObject({ keys: 1, caches: [{ by_namespace: {}, sample: [{ namespace: 'default', key: 'nobody' }] }] })
+    expect(nowhere).toMatchObject({
+      keys: 1,
+      caches: [{ by_namespace: {}, sample: [{ namespace: 'default', key: 'nobody' }] }],
+    })
   })
 
   it('leaves stale values where it is soft', async () => {
@@ -188,7 +225,13 @@ describe('an invalidation', () => {
   })
 
   it('without a target, with a wrong one, with an unknown field, or of an unknown cache changes nothing', async () => {
-    for (const body of [{}, { keys: [], tags: 'x' }, { keys: ['a'], dry_runn: true }, { pattern: '^(' }, { tags: [''] }])
+    for (const body of [
+      {},
+      { keys: [], tags: 'x' },
+      { keys: ['a'], dry_runn: true },
+      { pattern: '^(' },
+      { tags: [''] },
+    ])
       expect((await invalidate(body)).status, JSON.stringify(body)).toBe(422)
     expect((await invalidate({ cache_name: 'none', keys: ['a'] })).status).toBe(404)
     expect((await invalidate({ plan_id: 'plan_none' })).status).toBe(404)
@@ -215,7 +258,11 @@ describe('an invalidation', () => {
     const body = { cache_name: 'shop', namespace: 'paced', keys, pace_per_s: 2 }
     const { plan } = (await post('invalidations/plan/', body)).json
     expect(plan).toMatchObject({ keys: 120, pace_per_s: 2, cdn: null })
-    const began = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body, headers: { Prefer: 'wait=0' } })
+    const began = await opened.call('POST', 'invalidations/invalidate_keys/', {
+      as: 'operator',
+      body,
+      headers: { Prefer: 'wait=0' },
+    })
     expect(began.status).toBe(202)
     await opened.call('DELETE', `operations/${began.json.id}/`, { as: 'operator' })
     await expect.poll(async () => (await get(`operations/${began.json.id}/`)).state).toBe('cancelled')
@@ -224,7 +271,10 @@ describe('an invalidation', () => {
     expect((await Promise.all(keys.map((key) => space.get(key)))).filter((value) => value === 1)).toHaveLength(left)
     const some = keys.slice(-6)
     const whole = await invalidate({ namespace: 'paced', keys: some, pace_per_s: 4 })
-    expect(whole.json).toMatchObject({ state: 'completed', result: { caches: { shop: { left: 0, probe: { old: [] } } } } })
+    expect(whole.json).toMatchObject({
+      state: 'completed',
+      result: { caches: { shop: { left: 0, probe: { old: [] } } } },
+    })
     expect(whole.json.result.caches.shop.ms).toBeGreaterThan(900)
     expect(await Promise.all(some.map((key) => space.get(key)))).toEqual(some.map(() => undefined))
   })
@@ -237,7 +287,9 @@ describe('an invalidation', () => {
       [{ cache_name: 'deep', keys: ['a'], tiers: ['memory', 'redis'] }, '/tiers', 'unknown_tier'],
     ] as const)
       expect((await invalidate(body)).json, code).toMatchObject({ status: 422, errors: [{ pointer, code }] })
-    expect((await invalidate({ cache_name: 'deep', keys: ['a'], tiers: ['sqlite', 'memory'] })).json.state).toBe('completed')
+    expect((await invalidate({ cache_name: 'deep', keys: ['a'], tiers: ['sqlite', 'memory'] })).json.state).toBe(
+      'completed',
+    )
     expect((await invalidate({ tags: ['a'], propagate_cdn: true })).status).toBe(422)
   })
 
@@ -290,7 +342,10 @@ describe('an invalidation', () => {
     space.source('named:', (key) => `value of ${key}`)
     const { json } = await invalidate({ namespace: 'named', keys })
     expect(json.result.caches.shop.probe.checked).toBe(20)
-    expect((await post(`invalidations/${json.id}/undo/`, {})).json).toMatchObject({ state: 'completed', result: { keys: 60, loaded: 60 } })
+    expect((await post(`invalidations/${json.id}/undo/`, {})).json).toMatchObject({
+      state: 'completed',
+      result: { keys: 60, loaded: 60 },
+    })
   })
 })
 
@@ -299,7 +354,10 @@ describe('warming', () => {
     const space = shop.namespace('warm')
     space.source('item:', (key) => (key === 'item:3' ? Promise.reject(new Error('no such item')) : `value of ${key}`))
     await space.set('item:1', 'fresh')
-    const { json, status } = await post('warming/warm_keys/', { cache_name: 'shop', keys: ['item:1', 'item:2', 'item:3', 'nobody:1'] })
+    const { json, status } = await post('warming/warm_keys/', {
+      cache_name: 'shop',
+      keys: ['item:1', 'item:2', 'item:3', 'nobody:1'],
+    })
     expect([status, json.state]).toEqual([200, 'partial'])
     expect(json.result).toMatchObject({ keys: 4, done: 4, loaded: 1, fresh: 1, failed: 1, without_source: 1 })
     expect(json.result.errors[0]).toContain('no such item')
@@ -318,7 +376,11 @@ describe('warming', () => {
     })
     const made = await post('warming/', { name: 'mornings', cache_name: 'shop', keys: ['slow:1'] })
     expect(made.status).toBe(201)
-    const began = await opened.call('POST', `warming/${made.json.id}/execute`, { as: 'operator', body: {}, headers: { Prefer: 'wait=0' } })
+    const began = await opened.call('POST', `warming/${made.json.id}/execute`, {
+      as: 'operator',
+      body: {},
+      headers: { Prefer: 'wait=0' },
+    })
     expect(began.status).toBe(202)
     expect(began.headers.get('location')).toContain('/api/admin/caching/operations/')
     release()
@@ -355,8 +417,10 @@ describe('figures', () => {
     const { t, series } = await read('metrics/?cache_name=counted')
     expect(t).toHaveLength(1)
     const one = (name: string, labels = {}) =>
-      series.find((each: { name: string; labels: object }) => each.name === name && JSON.stringify(each.labels) === JSON.stringify(labels))
-        .v[0]
+      series.find(
+        (each: { name: string; labels: object }) =>
+          each.name === name && JSON.stringify(each.labels) === JSON.stringify(labels),
+      ).v[0]
     expect(one('hit_ratio')).toBe(0.5)
     expect(one('misses_per_second', { cause: 'cold' })).toBeGreaterThan(0)
     expect(one('latency_ms', { op: 'load', stat: 'avg' })).toBeNull()
@@ -420,7 +484,9 @@ describe('configurations of running caches', () => {
     expect(smaller).toMatchObject({ drops: [{ tier: 'memory' }], loads_per_second: 0 }) // what is not read goes first
     for (let at = 10; at < 40; at++) await cache.get(`page:${at}`)
     expect((await asked({ max_size_mb: 1 })).loads_per_second).toBeGreaterThan(0)
-    expect((await asked({ is_active: false })).loads_per_second).toBeGreaterThan((await asked({ max_size_mb: 1 })).loads_per_second)
+    expect((await asked({ is_active: false })).loads_per_second).toBeGreaterThan(
+      (await asked({ max_size_mb: 1 })).loads_per_second,
+    )
     expect(cache.describe().defaults.ttl_seconds).toBe(600)
     await other.close()
     await cache.close()
@@ -468,7 +534,10 @@ describe('what is not done here', () => {
       ['GET', 'sizing/?cache_name=shop'],
     ] as const)
       expect(
-        await opened.call(method, path, { as: 'admin', ...(method === 'POST' && { body: { cache_name: 'shop', days: 7 } }) }),
+        await opened.call(method, path, {
+          as: 'admin',
+          ...(method === 'POST' && { body: { cache_name: 'shop', days: 7 } }),
+        }),
         path,
       ).toMatchObject({
         status: 501,

@@ -1,4 +1,5 @@
-// Alert rules that a program brings along: they begin where nobody has set any, and never take the place of what a person has set.
+// Alert rules that a program brings along: they begin where nobody has set any, and never take the place of what a
+// person has set.
 import { createControl } from '@millpond/control'
 import { expect, it } from 'vitest'
 import { beginRules, putRules, rulesOf } from '../src/alerts/settings.ts'
@@ -12,24 +13,27 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-it.each(Array.from({ length: 12 }, (_, seed) => seed))('stay what a person has set, whoever is faster (seed %i)', async (seed) => {
-  const store = await openStore(':memory:')
-  const begin = async () => {
-    await turns(seed % 3)
-    await beginRules(store, hitRatio(0.1))
-  }
-  const set = async () => {
-    await turns(Math.floor(seed / 3))
-    await putRules(store, hitRatio(0.7), PERSON)
-  }
-  await Promise.all([begin(), set(), begin()])
-  expect((await rulesOf(store)).hit_ratio.levels).toEqual({ medium: 0.7 })
-  const rows = await store.read.selectFrom('audit').select('actor').orderBy('seq').execute()
-  // Of two programs at most one has begun, and only before the person did.
-  expect(rows.map(({ actor }) => actor).filter((actor) => actor === 'program').length).toBeLessThanOrEqual(1)
-  expect(rows.at(-1)?.actor).toBe('ana')
-  await store.close()
-})
+it.each(Array.from({ length: 12 }, (_, seed) => seed))(
+  'stay what a person has set, whoever is faster (seed %i)',
+  async (seed) => {
+    const store = await openStore(':memory:')
+    const begin = async () => {
+      await turns(seed % 3)
+      await beginRules(store, hitRatio(0.1))
+    }
+    const set = async () => {
+      await turns(Math.floor(seed / 3))
+      await putRules(store, hitRatio(0.7), PERSON)
+    }
+    await Promise.all([begin(), set(), begin()])
+    expect((await rulesOf(store)).hit_ratio.levels).toEqual({ medium: 0.7 })
+    const rows = await store.read.selectFrom('audit').select('actor').orderBy('seq').execute()
+    // Of two programs at most one has begun, and only before the person did.
+    expect(rows.map(({ actor }) => actor).filter((actor) => actor === 'program').length).toBeLessThanOrEqual(1)
+    expect(rows.at(-1)?.actor).toBe('ana')
+    await store.close()
+  },
+)
 
 it.each([
   [{ hit_ratio: { levels: { medum: 0.5 } } }, /alertRules\.hit_ratio\.levels.*medum/],

@@ -38,7 +38,12 @@ interface State {
 function watching(refused = () => 0) {
   let state: State = {}
   const points = (): Point[] =>
-    Array.from({ length: 60 }, (_, at) => ({ at, seconds: 1, counters: state.counters ?? {}, gauges: { nodes: 1, ...state.gauges } }))
+    Array.from({ length: 60 }, (_, at) => ({
+      at,
+      seconds: 1,
+      counters: state.counters ?? {},
+      gauges: { nodes: 1, ...state.gauges },
+    }))
   const sight = (): Sight => ({
     unseen: undefined,
     nodes: [
@@ -56,7 +61,16 @@ function watching(refused = () => 0) {
           health: 'ok',
           counters: {},
           gauges: {},
-          tiers: [{ name: 'redis', scope: 'shared', enabled: true, breaker: state.breaker ?? 'closed', encrypted: null, key_since: null }],
+          tiers: [
+            {
+              name: 'redis',
+              scope: 'shared',
+              enabled: true,
+              breaker: state.breaker ?? 'closed',
+              encrypted: null,
+              key_since: null,
+            },
+          ],
           ledger: { tier: 'redis', is_up: true, pending: 0 },
           ttl_seconds: 300,
           namespaces: {},
@@ -64,7 +78,10 @@ function watching(refused = () => 0) {
       },
     ],
   })
-  const collector: Pick<Collector, 'sight' | 'recent'> = { sight, recent: (_, seconds = 60) => points().slice(-seconds) }
+  const collector: Pick<Collector, 'sight' | 'recent'> = {
+    sight,
+    recent: (_, seconds = 60) => points().slice(-seconds),
+  }
   const evaluator = new Evaluator({ ...opened.plane.control, collector }, refused)
   return async (next: State, turns = 1): Promise<string[]> => {
     state = next
@@ -74,7 +91,12 @@ function watching(refused = () => 0) {
   }
 }
 
-const reads = (hits: number, misses: number, ms = 1) => ({ hits, misses, 'get.n': hits + misses, 'get.ms': (hits + misses) * ms })
+const reads = (hits: number, misses: number, ms = 1) => ({
+  hits,
+  misses,
+  'get.n': hits + misses,
+  'get.ms': (hits + misses) * ms,
+})
 
 describe('an alert', () => {
   it('is raised by what is bad twice in a row, once, grows more severe, and ends after it was well three times', async () => {
@@ -103,7 +125,9 @@ describe('an alert', () => {
     const see = watching()
     const full = { bytes: 99, max_bytes: 100 }
     expect(await see({ counters: reads(100, 0), gauges: full }, 5)).toEqual([])
-    expect(await see({ counters: { ...reads(100, 0), young_evictions: 3 }, gauges: full }, 2)).toEqual(['memory_ratio critical'])
+    expect(await see({ counters: { ...reads(100, 0), young_evictions: 3 }, gauges: full }, 2)).toEqual([
+      'memory_ratio critical',
+    ])
     expect(await see({ counters: reads(100, 0), gauges: full }, 3)).toEqual([])
   })
 
@@ -145,7 +169,8 @@ describe('an alert', () => {
     const put = (body: object) => opened.call('PUT', 'alert_rules/', { as: 'editor', body })
     expect((await put({ hit_ratio: { levels: { critical: 0.1 } }, nonsense: {} })).status).toBe(422)
     expect(
-      (await put({ hit_ratio: { levels: { critical: 0.1 } }, tier_down: { enabled: false, levels: {} } })).json.hit_ratio.levels,
+      (await put({ hit_ratio: { levels: { critical: 0.1 } }, tier_down: { enabled: false, levels: {} } })).json
+        .hit_ratio.levels,
     ).toEqual({ critical: 0.1 })
     expect(await see({ counters: reads(40, 60), breaker: 'open' }, 3)).toEqual([])
     expect((await put({})).json.hit_ratio.levels.medium).toBe(0.8)
@@ -316,7 +341,9 @@ describe('a webhook', () => {
       json: { errors: [{ pointer: '/webhooks/0/url', code: 'address_refused' }] },
     })
     expect((await put([{ url: 'file:///etc/passwd', secret }])).status).toBe(422)
-    const set = await put([{ url: 'https://hooks.example.com/services/T0/secret-path', secret, severities: ['critical'] }])
+    const set = await put([
+      { url: 'https://hooks.example.com/services/T0/secret-path', secret, severities: ['critical'] },
+    ])
     expect(set.json.data).toEqual([{ url: 'https://hooks.example.com', severities: ['critical'] }])
     const audit = (await opened.call('GET', 'audit/?action=webhooks&limit=5', { as: 'auditor' })).text
     expect(audit).toContain('hooks.example.com')
@@ -341,7 +368,8 @@ describe('a webhook', () => {
       message: 'm',
     } as const
     const silence = async () =>
-      (await opened.call('POST', 'silences/', { as: 'operator', body: { rule: 'tier_down', duration_seconds: 60 } })).json.id
+      (await opened.call('POST', 'silences/', { as: 'operator', body: { rule: 'tier_down', duration_seconds: 60 } }))
+        .json.id
     const fingerprint = fingerprintOf(finding)
     const first = await silence()
     await alerts.raise(finding)
@@ -363,14 +391,17 @@ describe('a webhook', () => {
   })
 
   it('is told nothing of what was silenced', async () => {
-    const made = await opened.call('POST', 'silences/', { as: 'operator', body: { rule: 'tier_down', duration_seconds: 60 } })
+    const made = await opened.call('POST', 'silences/', {
+      as: 'operator',
+      body: { rule: 'tier_down', duration_seconds: 60 },
+    })
     expect(made.status).toBe(201)
     const { alerts } = opened.plane.control
     const about = { ...alert, cache_name: 'shop' }
-    expect([await alerts.isSilent({ ...about, rule: 'tier_down' }), await alerts.isSilent({ ...about, rule: 'hit_ratio' })]).toEqual([
-      true,
-      false,
-    ])
+    expect([
+      await alerts.isSilent({ ...about, rule: 'tier_down' }),
+      await alerts.isSilent({ ...about, rule: 'hit_ratio' }),
+    ]).toEqual([true, false])
     expect((await opened.call('GET', 'silences/', { as: 'viewer' })).json.data).toHaveLength(1)
     await opened.call('DELETE', `silences/${made.json.id}/`, { as: 'operator' })
     expect(await alerts.isSilent({ ...about, rule: 'tier_down' })).toBe(false)

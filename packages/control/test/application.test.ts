@@ -1,4 +1,5 @@
-// What an application registers, by its names: targets of invalidations, warming, coverage; in the process of the control plane and in another one.
+// What an application registers, by its names: targets of invalidations, warming, coverage; in the process of the
+// control plane and in another one.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,16 +20,27 @@ const application = (cache: Cache): Application => ({
     },
   },
   cacheTypes: {
-    stats: { namespaces: ['stats'], tags: ({ scopes }) => [scopes.organization === undefined ? 'stats' : `stats:${scopes.organization}`] },
+    stats: {
+      namespaces: ['stats'],
+      tags: ({ scopes }) => [scopes.organization === undefined ? 'stats' : `stats:${scopes.organization}`],
+    },
     strategic: { namespaces: ['stats'] },
-    slow: { plans: () => [{ plan: { name: 'never', keys: endless(), load: () => new Promise((resolve) => setTimeout(resolve, 5)) } }] },
+    slow: {
+      plans: () => [
+        { plan: { name: 'never', keys: endless(), load: () => new Promise((resolve) => setTimeout(resolve, 5)) } },
+      ],
+    },
   },
   criticalPaths: () => [
     { plan: { name: 'home', kind: 'view', views: [{ view_name: 'home' }] } },
     { name: 'by itself', run: () => cache.set('own', 1) },
     {
       namespace: 'stats',
-      plan: { name: 'broken', keys: ['broken'], load: () => Promise.reject(new Error(`${cache.info().name} has no such row`)) },
+      plan: {
+        name: 'broken',
+        keys: ['broken'],
+        load: () => Promise.reject(new Error(`${cache.info().name} has no such row`)),
+      },
     },
   ],
 })
@@ -56,7 +68,9 @@ function suite(name: string, isHere: boolean): void {
   describe(name, () => {
     beforeAll(async () => {
       const path = join(folder, `${isHere}.db`)
-      cache = isHere ? createCache({ name: 'shop' }) : createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path }))] })
+      cache = isHere
+        ? createCache({ name: 'shop' })
+        : createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path }))] })
       cache.namespace('stats')
       cache.warming.register('view', 'home', async () => void (await cache.set('home', 1)))
       cache.warming.register('model', 'User', () => [['user:1', 1]])
@@ -103,9 +117,16 @@ function suite(name: string, isHere: boolean): void {
       const { plan } = (await post('invalidations/plan/', { organization: 'Acme' })).json
       expect(plan).toMatchObject({ keys: 2, criteria: { tags: ['org:7'] } })
       const done = (await post('invalidations/invalidate_keys/', { organization: '7', cache_type: 'stats' })).json
-      expect(done).toMatchObject({ state: 'completed', request: { criteria: { tags: ['stats:7'] }, namespaces: { shop: ['stats'] } } })
+      expect(done).toMatchObject({
+        state: 'completed',
+        request: { criteria: { tags: ['stats:7'] }, namespaces: { shop: ['stats'] } },
+      })
       const stats = cache.namespace('stats')
-      expect([await cache.get('org:7'), await stats.get('stats:7'), await stats.get('stats:8')]).toEqual(['7', undefined, '8'])
+      expect([await cache.get('org:7'), await stats.get('stats:7'), await stats.get('stats:8')]).toEqual([
+        '7',
+        undefined,
+        '8',
+      ])
       expect((await post('invalidations/invalidate_keys/', { organization: 'Acme' })).json.state).toBe('completed')
       expect([await cache.get('org:7'), await cache.get('org:8')]).toEqual([undefined, '8'])
     })
@@ -120,14 +141,25 @@ function suite(name: string, isHere: boolean): void {
 
     it('is warmed: a view, a model, an organisation, and critical paths of which one fails', async () => {
       const warm = async (body: object) => (await post('warming/warm_registered/', body)).json
-      expect(await warm({ view: 'home' })).toMatchObject({ state: 'completed', result: { loaded: 1, failed: 0, done: 1, keys: 1 } })
+      expect(await warm({ view: 'home' })).toMatchObject({
+        state: 'completed',
+        result: { loaded: 1, failed: 0, done: 1, keys: 1 },
+      })
       expect(await warm({ model: 'User' })).toMatchObject({ state: 'completed', result: { loaded: 1 } })
-      expect(await warm({ organization: 'Globex' })).toMatchObject({ state: 'completed', result: { paths: [{ name: 'organisation 8' }] } })
+      expect(await warm({ organization: 'Globex' })).toMatchObject({
+        state: 'completed',
+        result: { paths: [{ name: 'organisation 8' }] },
+      })
       expect([await cache.get('home'), await cache.get('user:1'), await cache.get('org:8:info')]).toEqual([1, 1, '8'])
       const critical = await warm({ critical: true })
       expect(critical).toMatchObject({
         state: 'partial',
-        result: { loaded: 2, failed: 1, done: 3, paths: [{ name: 'home' }, { name: 'by itself', failed: 0 }, { name: 'broken' }] },
+        result: {
+          loaded: 2,
+          failed: 1,
+          done: 3,
+          paths: [{ name: 'home' }, { name: 'by itself', failed: 0 }, { name: 'broken' }],
+        },
       })
       expect(critical.result.errors[0]).toMatch(/no such row/)
     })
@@ -137,9 +169,14 @@ function suite(name: string, isHere: boolean): void {
       await fill(cache)
       const warmed = await post(`${base}/warm-cache`, { cache_type: 'all' })
       expect([warmed.status, warmed.json.result.loaded]).toEqual([200, 2]) // the critical paths, of which one fails
-      expect((await post(`${base}/warm-cache/`, { cache_type: 'all', organization: 'Globex' })).json.state).toBe('completed')
+      expect((await post(`${base}/warm-cache/`, { cache_type: 'all', organization: 'Globex' })).json.state).toBe(
+        'completed',
+      )
       const some = await post(`${base}/invalidate-cache/`, { cache_type: 'stats' })
-      expect(some).toMatchObject({ status: 200, json: { state: 'completed', request: { criteria: { tags: ['stats'] } } } })
+      expect(some).toMatchObject({
+        status: 200,
+        json: { state: 'completed', request: { criteria: { tags: ['stats'] } } },
+      })
       expect([await cache.get('org:7'), await cache.namespace('stats').get('stats:7')]).toEqual(['7', undefined])
       expect((await post(`${base}/invalidate-cache/`, { cache_type: 'all' })).status).toBe(403)
       expect((await post(`${base}/invalidate-cache/`, { cache_type: 'all' }, 'admin')).json.state).toBe('completed')
@@ -149,7 +186,9 @@ function suite(name: string, isHere: boolean): void {
       for (const path of ['warm-cache/', 'invalidate-cache/'])
         expect((await post(`${base}/${path}`, { cache_type: 'all' }, 'viewer')).status).toBe(403)
       expect((await post(`${base}/warm-cache/`, { cache_type: 'none' })).status).toBe(422)
-      expect((await opened.call('PUT', `${base}/warm-cache/`, { as: 'admin', body: {} })).headers.get('allow')).toBe('POST')
+      expect((await opened.call('PUT', `${base}/warm-cache/`, { as: 'admin', body: {} })).headers.get('allow')).toBe(
+        'POST',
+      )
     })
 
     it('is cancelled while it runs', async () => {
@@ -179,12 +218,18 @@ function suite(name: string, isHere: boolean): void {
       await fill(cache)
       const planned = async (body: object) => (await post('invalidations/plan/', body, 'limited')).json.plan
       expect((await planned({ organization: '7' })).caches[0].namespaces).toEqual(['mine'])
-      expect(await planned({ organization: '7', cache_type: 'stats' })).toMatchObject({ keys: 0, caches: [{ namespaces: [] }] })
-      const done = (await post('invalidations/invalidate_keys/', { organization: '7', cache_type: 'stats' }, 'limited')).json
+      expect(await planned({ organization: '7', cache_type: 'stats' })).toMatchObject({
+        keys: 0,
+        caches: [{ namespaces: [] }],
+      })
+      const done = (await post('invalidations/invalidate_keys/', { organization: '7', cache_type: 'stats' }, 'limited'))
+        .json
       expect(done.request.namespaces).toEqual({ shop: [] })
       expect(await cache.namespace('stats').get('stats:7')).toBe('7')
       for (const names of ['organization=7', 'cache_type=strategic', 'organization=7&cache_type=stats'])
-        expect((await get(`application/coverage/?${names}`, 'limited')).data, names).toMatchObject([{ entries: 0, by_namespace: {} }])
+        expect((await get(`application/coverage/?${names}`, 'limited')).data, names).toMatchObject([
+          { entries: 0, by_namespace: {} },
+        ])
     })
   })
 }
@@ -196,7 +241,10 @@ it('that registers nothing is told so', async () => {
   const bare = createCache({ name: 'bare' })
   const desk = await open(':memory:', { caches: [bare] })
   expect((await desk.call('GET', 'application/', { as: 'viewer' })).json.data).toEqual([])
-  const { status, json } = await desk.call('POST', 'invalidations/plan/', { as: 'operator', body: { organization: '7' } })
+  const { status, json } = await desk.call('POST', 'invalidations/plan/', {
+    as: 'operator',
+    body: { organization: '7' },
+  })
   expect([status, json.code]).toEqual([422, 'nothing_registered'])
   await desk.close()
   await bare.close()

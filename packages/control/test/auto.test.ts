@@ -1,4 +1,5 @@
-// Advice that is carried out by itself: only where it is allowed, one change at a time, and taken back where it does harm.
+// Advice that is carried out by itself: only where it is allowed, one change at a time, and taken back where it does
+// harm.
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { afterEach, expect, it, vi } from 'vitest'
@@ -34,7 +35,12 @@ async function site(): Promise<Site> {
 
 async function play({ cache, insight, keys }: Site, reads = 12_000): Promise<void> {
   for (let read = 0; read < reads; read++) {
-    const key = keys.count >= 1000 ? `user:${read % keys.count}` : read % 2 === 0 ? `hot:${read % 20}` : `user:${(read >> 1) % keys.count}`
+    const key =
+      keys.count >= 1000
+        ? `user:${read % keys.count}`
+        : read % 2 === 0
+          ? `hot:${read % 20}`
+          : `user:${(read >> 1) % keys.count}`
     if (cache.peek(key) === undefined) {
       await cache.get(key)
       await cache.set(key, read)
@@ -44,7 +50,10 @@ async function play({ cache, insight, keys }: Site, reads = 12_000): Promise<voi
 }
 
 const allow = ({ opened }: Site, body: object) =>
-  opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, window_seconds: 0.1, min_impact_score: 50, ...body } })
+  opened.call('PUT', 'optimizations/auto/', {
+    as: 'editor',
+    body: { enabled: true, window_seconds: 0.1, min_impact_score: 50, ...body },
+  })
 const seen = async ({ opened }: Site) => (await opened.call('GET', 'optimizations/auto/', { as: 'viewer' })).json
 const aWindow = () => new Promise((resolve) => setTimeout(resolve, 110))
 
@@ -80,10 +89,15 @@ it('does nothing until somebody allows it', async () => {
     settings: { enabled: false, min_impact_score: 80, kinds: ['policy'] },
     state: { phase: 'idle' },
   })
-  expect((await one.opened.call('PUT', 'optimizations/auto/', { as: 'operator', body: { enabled: true } })).status).toBe(403)
-  expect((await one.opened.call('PUT', 'optimizations/auto/', { as: 'limited', body: { enabled: true } })).json.code).toBe('forbidden')
   expect(
-    (await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, dry_run: true } })).json.settings.enabled,
+    (await one.opened.call('PUT', 'optimizations/auto/', { as: 'operator', body: { enabled: true } })).status,
+  ).toBe(403)
+  expect(
+    (await one.opened.call('PUT', 'optimizations/auto/', { as: 'limited', body: { enabled: true } })).json.code,
+  ).toBe('forbidden')
+  expect(
+    (await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, dry_run: true } })).json
+      .settings.enabled,
   ).toBe(true)
   expect((await seen(one)).settings.enabled).toBe(false)
   expect(one.cache.info().memory?.policy).toBe('lru')
@@ -94,7 +108,11 @@ it('carries one change out, keeps it where it does no harm, and says in the audi
   await allow(one, {})
   await play(one)
   await one.turn()
-  expect((await seen(one)).state).toMatchObject({ phase: 'counting', change: { policy: expect.any(String) }, undo: { policy: 'lru' } })
+  expect((await seen(one)).state).toMatchObject({
+    phase: 'counting',
+    change: { policy: expect.any(String) },
+    undo: { policy: 'lru' },
+  })
   expect(one.cache.info().memory?.policy).toBe('lru')
   await play(one, 3000)
   await aWindow()
@@ -106,7 +124,11 @@ it('carries one change out, keeps it where it does no harm, and says in the audi
   await aWindow()
   await one.turn()
   const { state } = await seen(one)
-  expect(state).toMatchObject({ phase: 'idle', paused_until: null, history: [{ outcome: 'held', undo: { policy: 'lru' } }] })
+  expect(state).toMatchObject({
+    phase: 'idle',
+    paused_until: null,
+    history: [{ outcome: 'held', undo: { policy: 'lru' } }],
+  })
   const { data } = (await one.opened.call('GET', 'audit/?actor=auto', { as: 'auditor' })).json
   expect(data.map(({ action }: { action: string }) => action)).toEqual(expect.arrayContaining(['optimize', 'auto.end']))
 })
@@ -133,7 +155,9 @@ it('takes back what too little is read to judge, within ten windows, and leaves 
   const { state } = await seen(one)
   expect(state).toMatchObject({
     phase: 'idle',
-    history: [{ outcome: 'not_enough_evidence', why: expect.stringMatching(/^3\d\d reads since the change: 1000 are needed/) }],
+    history: [
+      { outcome: 'not_enough_evidence', why: expect.stringMatching(/^3\d\d reads since the change: 1000 are needed/) },
+    ],
   })
   expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
   expect(one.cache.info().memory?.policy).toBe('lru')
@@ -163,7 +187,11 @@ it('says so where a process does not take it back', async () => {
 it('watches the other caches where one cannot be looked at', async () => {
   const one = await watched()
   const { store, plane } = one.opened
-  const kept = await store.read.selectFrom('documents').selectAll().where('name', '=', 'auto-state:shop').executeTakeFirstOrThrow()
+  const kept = await store.read
+    .selectFrom('documents')
+    .selectAll()
+    .where('name', '=', 'auto-state:shop')
+    .executeTakeFirstOrThrow()
   // As a later release might have written it; this cache comes first.
   await store.read
     .insertInto('documents')
@@ -185,9 +213,15 @@ it('leaves alone what a person has changed, and waits for an experiment', async 
   const arms = [{ name: 'a' }, { name: 'b', ttl_seconds: 60 }]
   const { id } = (await one.opened.call('POST', 'experiments/', { as: 'editor', body: { name: 'x', arms } })).json
   await one.turn()
-  expect((await seen(one)).state).toMatchObject({ phase: 'idle', why: expect.stringContaining('an experiment is running') })
+  expect((await seen(one)).state).toMatchObject({
+    phase: 'idle',
+    why: expect.stringContaining('an experiment is running'),
+  })
   await one.opened.call('POST', `experiments/${id}/stop/`, { as: 'editor', body: {} })
-  await one.opened.call('POST', 'optimizations/apply/', { as: 'editor', body: { cache_name: 'shop', change: { max_entries: 101 } } })
+  await one.opened.call('POST', 'optimizations/apply/', {
+    as: 'editor',
+    body: { cache_name: 'shop', change: { max_entries: 101 } },
+  })
   await allow(one, {})
   await one.turn()
   expect((await seen(one)).state.why).toContain('editor changed the cache recently')
@@ -196,7 +230,9 @@ it('leaves alone what a person has changed, and waits for an experiment', async 
 it('goes one step of the size at a time, within bounds', () => {
   const settings = autoSettings.parse({ kinds: ['size'], max_entries: 110 })
   expect(within(settings, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 110 })
-  expect(within({ ...settings, max_entries: undefined }, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 120 })
+  expect(within({ ...settings, max_entries: undefined }, { max_entries: 200 }, { max_entries: 100 })).toEqual({
+    max_entries: 120,
+  })
   expect(within(settings, { max_entries: 400 }, { max_entries: 200 })).toBeUndefined()
   expect(within(settings, { max_bytes: 50 }, { max_bytes: 100 })).toBeUndefined()
   expect(within(settings, { policy: 'sieve' }, { policy: 'lru' })).toEqual({ policy: 'sieve' })

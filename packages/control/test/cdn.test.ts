@@ -1,4 +1,5 @@
-// The CDN over the API: a purge with its intent and result on record, what each vendor says beside the others, and who may do what.
+// The CDN over the API: a purge with its intent and result on record, what each vendor says beside the others, and who
+// may do what.
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -21,7 +22,9 @@ const asked: string[] = []
 let status = 200
 
 const noise = (width: number, path: string, mean = 120) =>
-  sharp({ create: { width, height: width, channels: 3, background: 'black', noise: { type: 'gaussian', mean, sigma: 20 } } }).toFile(path)
+  sharp({
+    create: { width, height: width, channels: 3, background: 'black', noise: { type: 'gaussian', mean, sigma: 20 } },
+  }).toFile(path)
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millpond-cdn-'))
@@ -83,7 +86,12 @@ describe('cdn/invalidate_cdn/', () => {
   it('purges at every vendor, as an operation that the audit has an intent and a result of', async () => {
     const { status: code, json } = await purge({ paths: ['/deals'], tags: ['deals'], reason: 'price import' })
     expect(code).toBe(200)
-    expect(json).toMatchObject({ kind: 'purge_cdn', state: 'completed', reason: 'price import', result: { ok: true, targets: 2 } })
+    expect(json).toMatchObject({
+      kind: 'purge_cdn',
+      state: 'completed',
+      reason: 'price import',
+      result: { ok: true, targets: 2 },
+    })
     expect(json.result.edges.map(({ edge, purged }: { edge: string; purged: number }) => [edge, purged])).toEqual([
       ['cloudflare', 2],
       ['fastly', 2],
@@ -91,7 +99,9 @@ describe('cdn/invalidate_cdn/', () => {
     expect(asked).toContain('POST /zones/zone1/purge_cache {"tags":["deals"]}')
     const audit = await opened.call('GET', 'audit/?limit=10', { as: 'admin' })
     expect(
-      audit.json.data.filter(({ action }: { action: string }) => action === 'purge_cdn').map(({ kind }: { kind: string }) => kind),
+      audit.json.data
+        .filter(({ action }: { action: string }) => action === 'purge_cdn')
+        .map(({ kind }: { kind: string }) => kind),
     ).toEqual(['result', 'intent'])
     expect(audit.text).not.toContain('hidden')
   })
@@ -110,12 +120,17 @@ describe('cdn/invalidate_cdn/', () => {
   it('tells beside what was purged what a vendor cannot', async () => {
     const { json } = await purge({ hosts: ['www.example.com'] })
     expect(json.state).toBe('partial')
-    expect(json.result.edges[1].failures).toMatchObject([{ code: 'UNSUPPORTED', message: expect.stringContaining('give answers a tag') }])
+    expect(json.result.edges[1].failures).toMatchObject([
+      { code: 'UNSUPPORTED', message: expect.stringContaining('give answers a tag') },
+    ])
   })
 
   it('refuses what cannot be purged, and what a vendor refuses, each as what it is', async () => {
     expect((await purge({})).json).toMatchObject({ status: 422, code: 'cdn_target_invalid' })
-    expect((await purge({ paths: ['/a/*/b'] })).json).toMatchObject({ status: 422, detail: expect.stringContaining('%2A') })
+    expect((await purge({ paths: ['/a/*/b'] })).json).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('%2A'),
+    })
     expect((await purge({ pathz: ['/a'] })).status).toBe(422)
     status = 403
     const refused = await purge({ tags: ['a'] })
@@ -139,7 +154,10 @@ describe('cdn/invalidate_cdn/', () => {
   it('is for operators, everything for administrators, and nothing for who is limited to namespaces', async () => {
     expect((await purge({ paths: ['/a'] }, 'viewer')).status).toBe(403)
     expect((await purge({ paths: ['/a'] }, 'limited')).status).toBe(403)
-    expect((await purge({ everything: true })).json).toMatchObject({ status: 403, detail: expect.stringContaining('purge:all') })
+    expect((await purge({ everything: true })).json).toMatchObject({
+      status: 403,
+      detail: expect.stringContaining('purge:all'),
+    })
     expect((await purge({ everything: true }, 'admin')).status).toBe(200)
   })
 })
@@ -156,14 +174,20 @@ describe('cdn/status/, health/ and analytics/', () => {
     const health = await opened.call('GET', 'cdn/health/', { as: 'viewer' })
     expect(health.json.edges[0].found).toEqual({ name: 'example.com', is_ready: true, notes: [] })
     const figures = await opened.call('GET', 'cdn/analytics/?days=2&service_id=service1', { as: 'viewer' })
-    expect(figures.json.edges).toMatchObject([{ edge: 'fastly', error: null, found: { requests: 10, hit_ratio: 0.6, bytes: 100 } }])
+    expect(figures.json.edges).toMatchObject([
+      { edge: 'fastly', error: null, found: { requests: 10, hit_ratio: 0.6, bytes: 100 } },
+    ])
     expect((await opened.call('GET', 'cdn/analytics/?days=91', { as: 'viewer' })).status).toBe(422)
   })
 
   it('tells where the edges are, as the vendor says and as a probe has met them', async () => {
     const { json } = await opened.call('GET', 'cdn/locations/?service_id=service1', { as: 'viewer' })
     expect(json.edges).toMatchObject([
-      { edge: 'fastly', error: null, found: [{ code: 'AMS', name: 'Amsterdam', region: 'Europe', state: 'unknown', met: null }] },
+      {
+        edge: 'fastly',
+        error: null,
+        found: [{ code: 'AMS', name: 'Amsterdam', region: 'Europe', state: 'unknown', met: null }],
+      },
     ])
   })
 
@@ -193,7 +217,12 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     expect(existsSync(join(folder, 'served'))).toBe(false)
     const { status: code, json } = await upload({ folder: 'site', reason: 'release 812' })
     expect(code).toBe(200)
-    expect(json).toMatchObject({ kind: 'upload_assets', state: 'completed', reason: 'release 812', result: { files: 2, sent: 2 } })
+    expect(json).toMatchObject({
+      kind: 'upload_assets',
+      state: 'completed',
+      reason: 'release 812',
+      result: { files: 2, sent: 2 },
+    })
     expect(
       readFileSync(
         join(
@@ -207,7 +236,9 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     expect((await upload({})).json.result).toMatchObject({ unchanged: 2, sent: 0 })
     const audit = await opened.call('GET', 'audit/?limit=10', { as: 'admin' })
     expect(
-      audit.json.data.find(({ action, kind }: { action: string; kind: string }) => action === 'upload_assets' && kind === 'result'),
+      audit.json.data.find(
+        ({ action, kind }: { action: string; kind: string }) => action === 'upload_assets' && kind === 'result',
+      ),
     ).toMatchObject({
       detail: { proof: { files: 2, sent: 0 } },
     })
@@ -243,13 +274,19 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
     })
     expect(done.json.result.bytes_after).toBeLessThan(done.json.result.bytes_before)
     expect(refused.json).toMatchObject({ status: 409, code: 'cdn_changed' })
-    expect((await optimize({ formats: ['webp'], image_paths: ['cat.png'] })).json.result).toMatchObject({ images: 1, unchanged: 1 })
+    expect((await optimize({ formats: ['webp'], image_paths: ['cat.png'] })).json.result).toMatchObject({
+      images: 1,
+      unchanged: 1,
+    })
   })
 
   it('are for editors, within bounds, and name the folders that there are', async () => {
     expect((await upload({}, 'operator')).status).toBe(403)
     expect((await optimize({}, 'limited')).status).toBe(403)
-    expect((await upload({ folder: 'other' })).json).toMatchObject({ status: 404, detail: expect.stringContaining('those are site') })
+    expect((await upload({ folder: 'other' })).json).toMatchObject({
+      status: 404,
+      detail: expect.stringContaining('those are site'),
+    })
     expect((await upload({ path: '/etc' })).status).toBe(422)
     expect((await optimize({ formats: ['bmp'] })).status).toBe(422)
     const { json } = await opened.call('GET', 'cdn/status/', { as: 'viewer' })
@@ -261,13 +298,19 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
 
   it('end where somebody cancels them', async () => {
     await noise(800, join(folder, 'photos/many.png'))
-    for (let at = 0; at < 20; at++) copyFileSync(join(folder, 'photos/many.png'), join(folder, 'photos', `many-${at}.png`))
+    for (let at = 0; at < 20; at++)
+      copyFileSync(join(folder, 'photos/many.png'), join(folder, 'photos', `many-${at}.png`))
     // What is being made when it is cancelled is made to its end, in threads: so nothing that takes seconds.
     const body = { formats: ['webp'] }
-    const begun = await opened.call('POST', 'cdn/optimize_images/', { as: 'editor', body, headers: { Prefer: 'wait=0' } })
+    const begun = await opened.call('POST', 'cdn/optimize_images/', {
+      as: 'editor',
+      body,
+      headers: { Prefer: 'wait=0' },
+    })
     expect(begun.status).toBe(202)
     expect((await opened.call('DELETE', `operations/${begun.json.id}/`, { as: 'editor' })).status).toBe(200)
-    const state = async (): Promise<string> => (await opened.call('GET', `operations/${begun.json.id}/`, { as: 'editor' })).json.state
+    const state = async (): Promise<string> =>
+      (await opened.call('GET', `operations/${begun.json.id}/`, { as: 'editor' })).json.state
     await until('its end', async () => !['running', 'cancelling'].includes(await state()))
     expect(await state()).toBe('cancelled')
   })
@@ -279,13 +322,17 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
 
   it('plans what the CDN is told, and purges it once the caches have forgotten', async () => {
     const before = asked.length
-    const { plan } = (await invalidate({ urls: ['https://www.example.com/deals'], tags: ['offers'], dry_run: true })).json
+    const { plan } = (await invalidate({ urls: ['https://www.example.com/deals'], tags: ['offers'], dry_run: true }))
+      .json
     expect(plan.cdn).toMatchObject({
       targets: ['https://www.example.com/deals', { kind: 'tag', tag: 'offers' }],
       takes_ms: expect.any(Number),
     })
     expect(asked.length).toBe(before)
-    const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { plan_id: plan.id } })
+    const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', {
+      as: 'operator',
+      body: { plan_id: plan.id },
+    })
     expect(json).toMatchObject({ state: 'completed', result: { cdn: { ok: true, targets: 2 }, caches: { shop: {} } } })
     expect(asked.slice(before)).toContain('POST /zones/zone1/purge_cache {"files":["https://www.example.com/deals"]}')
   })
@@ -294,7 +341,10 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
     status = 403
     const { json } = await invalidate({ tags: ['refused'] })
     status = 200
-    expect(json).toMatchObject({ state: 'partial', result: { cdn: { ok: false }, caches: { shop: { nodes: [{ status: 'acked' }] } } } })
+    expect(json).toMatchObject({
+      state: 'partial',
+      result: { cdn: { ok: false }, caches: { shop: { nodes: [{ status: 'acked' }] } } },
+    })
     await recheck(opened.plane.control)
     expect((await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state).toBe('partial')
   })
@@ -313,7 +363,9 @@ describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
   })
 
   it('names what a CDN knows, and is not for who is limited to namespaces', async () => {
-    expect((await invalidate({ keys: ['a'] })).json.errors).toMatchObject([{ pointer: '/propagate_cdn', code: 'no_cdn_target' }])
+    expect((await invalidate({ keys: ['a'] })).json.errors).toMatchObject([
+      { pointer: '/propagate_cdn', code: 'no_cdn_target' },
+    ])
     expect((await invalidate({ tags: ['a'] }, 'limited')).status).toBe(403)
     expect((await invalidate({ tags: ['a'] }, 'viewer')).status).toBe(403)
   })

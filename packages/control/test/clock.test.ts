@@ -13,12 +13,21 @@ it('looks for alerts also while the place where processes meet is away', async (
   const away = async (): Promise<never> => {
     throw new Error('away')
   }
-  const fleet = { names: ['shop'], has: () => true, see: away, discover: away, putSettings: away, putConfigurations: away }
+  const fleet = {
+    names: ['shop'],
+    has: () => true,
+    see: away,
+    discover: away,
+    putSettings: away,
+    putConfigurations: away,
+  }
   const control = { ...opened.plane.control, fleet } as unknown as Control
   const [turn, errors]: [() => Promise<void>, unknown[]] = [vi.fn(async () => undefined), []]
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  const stop = startClock(control, { turn, forget: () => undefined } as unknown as Parameters<typeof startClock>[1], (error) =>
-    errors.push(error),
+  const stop = startClock(
+    control,
+    { turn, forget: () => undefined } as unknown as Parameters<typeof startClock>[1],
+    (error) => errors.push(error),
   )
   vi.advanceTimersByTime(5000)
   vi.useRealTimers()

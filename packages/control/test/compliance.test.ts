@@ -20,7 +20,9 @@ const get = async (path: string, as: 'auditor' | 'viewer' = 'auditor') => (await
 const put = (path: string, body: object) => opened.call('PUT', path, { as: 'admin', body })
 const factOf = async (name: string) => (await get('compliance/')).evidence[name]
 const controlsBy = async (regime: string, evidence: string) =>
-  (await get(`compliance/?regime=${regime}`)).regimes[0].controls.filter((one: { evidence: string | null }) => one.evidence === evidence)
+  (await get(`compliance/?regime=${regime}`)).regimes[0].controls.filter(
+    (one: { evidence: string | null }) => one.evidence === evidence,
+  )
 const firing = async (): Promise<string[]> =>
   (await opened.call('POST', 'alerts/evaluate/', { as: 'admin', body: {} })).json.data.map(
     ({ fingerprint }: { fingerprint: string }) => fingerprint,
@@ -29,7 +31,11 @@ const firing = async (): Promise<string[]> =>
 beforeAll(async () => {
   const by = keyring({ current: 'k1', keys: { k1: randomBytes(32) } })
   ring = await storedKeyring({ by, store: memoryKeyStore() })
-  sealed = createCache({ name: 'sealed', tiers: [memory(), patient(sqlite({ path: join(folder, 'a.db') }))], codec: { encrypt: ring } })
+  sealed = createCache({
+    name: 'sealed',
+    tiers: [memory(), patient(sqlite({ path: join(folder, 'a.db') }))],
+    codec: { encrypt: ring },
+  })
   plain = createCache({ name: 'plain', tiers: [memory(), patient(sqlite({ path: join(folder, 'b.db') }))] })
   opened = await open(':memory:', { caches: [sealed, plain] })
 })
@@ -64,7 +70,9 @@ it('tells what is sealed and how old the keys are, and raises an alert where enc
   // Nobody has required it yet.
   expect(await controlsBy('gdpr', 'encryption')).toMatchObject([{ state: 'unknown' }])
   expect(await firing()).toEqual([])
-  expect(await put('compliance/settings/', { regimes: ['gdpr'], require_encryption: true })).toMatchObject({ status: 200 })
+  expect(await put('compliance/settings/', { regimes: ['gdpr'], require_encryption: true })).toMatchObject({
+    status: 200,
+  })
   expect(await controlsBy('gdpr', 'encryption')).toMatchObject([{ id: 'Art. 32(1)(a)', state: 'violated' }])
   expect(await firing()).toContain('compliance//encryption')
   await put('compliance/settings/', { require_encryption: true, unencrypted_allowed: ['plain/sqlite'] })
@@ -117,7 +125,10 @@ it('takes nothing for met that nobody looks at: alerts that are switched off, ti
   await put('alert_rules/', {})
   const alone = await open(':memory:')
   const { evidence } = (await alone.call('GET', 'compliance/', { as: 'auditor' })).json
-  expect(evidence.encryption).toMatchObject({ state: 'unknown', detail: 'no process is visible that could report what it stores' })
+  expect(evidence.encryption).toMatchObject({
+    state: 'unknown',
+    detail: 'no process is visible that could report what it stores',
+  })
   await alone.close()
   const hosted = await open(':memory:', { authorize: () => undefined })
   const { access } = (await hosted.call('GET', 'compliance/', { as: 'auditor' })).json.evidence
@@ -154,7 +165,12 @@ it('takes an erasure that came to no proof for open, until the same was proven',
 })
 
 it('refuses settings that are none', async () => {
-  for (const body of [{ regimes: ['iso'] }, { max_key_age_days: 0 }, { require_encription: true }, { max_token_days: '9' }])
+  for (const body of [
+    { regimes: ['iso'] },
+    { max_key_age_days: 0 },
+    { require_encription: true },
+    { max_token_days: '9' },
+  ])
     expect((await put('compliance/settings/', body)).status, JSON.stringify(body)).toBe(422)
   expect((await put('maintenance/retention/', { days: 0 })).status).toBe(422)
 })

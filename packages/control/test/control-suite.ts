@@ -23,7 +23,8 @@ export function controlSuite(where: () => string): void {
   let opened: Opened
   let next = 0
   const fresh = (): string => `cache_${next++}`
-  const make = async (name = fresh()) => (await opened.call('POST', 'configurations/', { as: 'admin', body: plain(name) })).json
+  const make = async (name = fresh()) =>
+    (await opened.call('POST', 'configurations/', { as: 'admin', body: plain(name) })).json
 
   beforeAll(async () => {
     opened = await open(where())
@@ -38,8 +39,16 @@ export function controlSuite(where: () => string): void {
         { Authorization: `Basic ${tokenOf('admin')}` },
         { Authorization: '' },
       ]) {
-        const { status, json, headers: answer } = await opened.call('GET', 'configurations/', { headers: { ...headers } })
-        expect([status, json.code, answer.get('content-type')]).toEqual([401, 'unauthorized', 'application/problem+json'])
+        const {
+          status,
+          json,
+          headers: answer,
+        } = await opened.call('GET', 'configurations/', { headers: { ...headers } })
+        expect([status, json.code, answer.get('content-type')]).toEqual([
+          401,
+          'unauthorized',
+          'application/problem+json',
+        ])
         expect(answer.get('www-authenticate')).toContain('Bearer')
       }
     })
@@ -55,9 +64,13 @@ export function controlSuite(where: () => string): void {
       const user = (await opened.call('POST', 'users/', { as: 'admin', body: { name: fresh(), role: 'viewer' } })).json
       const first = (await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'ci', user_id: user.id } })).json
       const brief = (
-        await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'brief', user_id: user.id, expires_in_days: 1e-9 } })
+        await opened.call('POST', 'tokens/', {
+          as: 'admin',
+          body: { name: 'brief', user_id: user.id, expires_in_days: 1e-9 },
+        })
       ).json
-      const second = (await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'ci2', user_id: user.id } })).json
+      const second = (await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'ci2', user_id: user.id } }))
+        .json
       const status = async (token: string) => (await opened.call('GET', 'session/', { token })).status
       expect(await status(first.token)).toBe(200)
       expect(await status(brief.token)).toBe(401)
@@ -69,7 +82,10 @@ export function controlSuite(where: () => string): void {
     })
 
     it('has no more with a token than its role and the token say', async () => {
-      const made = await opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'narrow', scopes: ['metrics:read'] } })
+      const made = await opened.call('POST', 'tokens/', {
+        as: 'admin',
+        body: { name: 'narrow', scopes: ['metrics:read'] },
+      })
       expect((await opened.call('GET', 'session/', { token: made.json.token })).json.scopes).toEqual(['metrics:read'])
       expect((await opened.call('GET', 'configurations/', { token: made.json.token })).status).toBe(403)
       const rows = await opened.store.read.selectFrom('tokens').selectAll().execute()
@@ -79,7 +95,9 @@ export function controlSuite(where: () => string): void {
     it('sees and changes nothing beyond the namespaces that it is limited to', async () => {
       const foreign = await make()
       expect((await opened.call('GET', `configurations/${foreign.id}/`, { as: 'limited' })).status).toBe(404)
-      expect((await opened.call('PUT', `configurations/${foreign.id}/`, { as: 'limited', body: foreign })).status).toBe(404)
+      expect((await opened.call('PUT', `configurations/${foreign.id}/`, { as: 'limited', body: foreign })).status).toBe(
+        404,
+      )
       expect((await opened.call('POST', 'configurations/', { as: 'limited', body: plain('yours') })).status).toBe(403)
       expect((await opened.call('POST', 'configurations/', { as: 'limited', body: plain('mine') })).status).toBe(201)
       const { json } = await opened.call('GET', 'configurations/?limit=200', { as: 'limited' })
@@ -94,7 +112,10 @@ export function controlSuite(where: () => string): void {
       const { id } = made.json
       const read = await opened.call('GET', `configurations/${id}`, { as: 'viewer' })
       expect(read.json).toEqual(made.json)
-      const put = await opened.call('PUT', `configurations/${id}/`, { as: 'editor', body: { ...read.json, ttl_seconds: 60 } })
+      const put = await opened.call('PUT', `configurations/${id}/`, {
+        as: 'editor',
+        body: { ...read.json, ttl_seconds: 60 },
+      })
       expect(put.json).toMatchObject({ id, ttl_seconds: 60, version: 2 })
       expect((await opened.call('DELETE', `configurations/${id}/`, { as: 'editor' })).status).toBe(204)
       expect((await opened.call('GET', `configurations/${id}/`, { as: 'editor' })).status).toBe(404)
@@ -112,11 +133,23 @@ export function controlSuite(where: () => string): void {
         '/ttl',
         '/ttl_seconds',
       ])
-      expect((await opened.call('POST', 'configurations/', { as: 'admin', text: '{', headers: JSON_TYPE })).status).toBe(400)
       expect(
-        (await opened.call('POST', 'configurations/', { as: 'admin', text: `"${'x'.repeat(1_100_000)}"`, headers: JSON_TYPE })).status,
+        (await opened.call('POST', 'configurations/', { as: 'admin', text: '{', headers: JSON_TYPE })).status,
+      ).toBe(400)
+      expect(
+        (
+          await opened.call('POST', 'configurations/', {
+            as: 'admin',
+            text: `"${'x'.repeat(1_100_000)}"`,
+            headers: JSON_TYPE,
+          })
+        ).status,
       ).toBe(413)
-      const form = await opened.call('POST', 'configurations/', { as: 'admin', text: 'a=1', headers: { 'Content-Type': 'text/plain' } })
+      const form = await opened.call('POST', 'configurations/', {
+        as: 'admin',
+        text: 'a=1',
+        headers: { 'Content-Type': 'text/plain' },
+      })
       expect(form.status).toBe(415)
       expect((await opened.call('GET', 'configurations/?limt=1', { as: 'admin' })).status).toBe(422)
     })
@@ -124,7 +157,11 @@ export function controlSuite(where: () => string): void {
     it('are not overwritten by somebody who has read an earlier version', async () => {
       const made = await make()
       const put = (tag: string) =>
-        opened.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: plain(made.name), headers: { 'If-Match': tag } })
+        opened.call('PUT', `configurations/${made.id}/`, {
+          as: 'admin',
+          body: plain(made.name),
+          headers: { 'If-Match': tag },
+        })
       expect((await put('"v1"')).status).toBe(200)
       expect(await put('"v1"')).toMatchObject({ status: 412, json: { code: 'version_mismatch', version: 2 } })
       expect((await put('garbage')).status).toBe(412)
@@ -132,7 +169,9 @@ export function controlSuite(where: () => string): void {
 
     it('have a name that nobody else has, also when two ask at once', async () => {
       const name = fresh()
-      const both = await Promise.all([1, 2].map(() => opened.call('POST', 'configurations/', { as: 'admin', body: plain(name) })))
+      const both = await Promise.all(
+        [1, 2].map(() => opened.call('POST', 'configurations/', { as: 'admin', body: plain(name) })),
+      )
       expect(both.map(({ status }) => status).sort()).toEqual([201, 409])
     })
 
@@ -148,12 +187,21 @@ export function controlSuite(where: () => string): void {
 
     it('keep every version, and go back to one as a new one', async () => {
       const made = await make()
-      await opened.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...plain(made.name), ttl_seconds: 5 } })
-      const back = await opened.call('POST', `configurations/${made.id}/rollback/`, { as: 'admin', body: { version: 1 } })
+      await opened.call('PUT', `configurations/${made.id}/`, {
+        as: 'admin',
+        body: { ...plain(made.name), ttl_seconds: 5 },
+      })
+      const back = await opened.call('POST', `configurations/${made.id}/rollback/`, {
+        as: 'admin',
+        body: { version: 1 },
+      })
       expect(back.json).toMatchObject({ version: 3, ttl_seconds: 7200 })
       const versions = await opened.call('GET', `configurations/${made.id}/versions/`, { as: 'viewer' })
       expect(versions.json.data.map((one: { version: number }) => one.version)).toEqual([3, 2, 1])
-      expect((await opened.call('POST', `configurations/${made.id}/rollback/`, { as: 'admin', body: { version: 9 } })).status).toBe(404)
+      expect(
+        (await opened.call('POST', `configurations/${made.id}/rollback/`, { as: 'admin', body: { version: 9 } }))
+          .status,
+      ).toBe(404)
     })
 
     it('are listed page by page, each once, while others come', async () => {
@@ -170,7 +218,9 @@ export function controlSuite(where: () => string): void {
       const { json } = await opened.call('GET', 'configurations/?limit=200', { as: 'admin' })
       expect(seen).toEqual(json.data.map((one: { id: string }) => one.id))
       const audit = await opened.call('GET', 'audit/?limit=1', { as: 'admin' })
-      expect((await opened.call('GET', `configurations/?cursor=${audit.json.next_cursor}`, { as: 'admin' })).status).toBe(400)
+      expect(
+        (await opened.call('GET', `configurations/?cursor=${audit.json.next_cursor}`, { as: 'admin' })).status,
+      ).toBe(400)
     })
   })
 
@@ -183,13 +233,18 @@ export function controlSuite(where: () => string): void {
       const first = await post('once-1', body)
       const again = await post('once-1', body)
       expect(again.json).toEqual(first.json)
-      expect([first.headers.get('idempotency-replayed'), again.headers.get('idempotency-replayed')]).toEqual([null, 'true'])
+      expect([first.headers.get('idempotency-replayed'), again.headers.get('idempotency-replayed')]).toEqual([
+        null,
+        'true',
+      ])
     })
 
     it('is done once when it comes ten times at once', async () => {
       const body = plain(fresh())
       const all = await Promise.all(Array.from({ length: 10 }, () => post('burst-1', body)))
-      expect(all.filter(({ status, headers }) => status === 201 && headers.get('idempotency-replayed') === null)).toHaveLength(1)
+      expect(
+        all.filter(({ status, headers }) => status === 201 && headers.get('idempotency-replayed') === null),
+      ).toHaveLength(1)
       expect(new Set(all.map(({ status }) => status)).has(409) || all.every(({ status }) => status === 201)).toBe(true)
     })
 
@@ -205,15 +260,28 @@ export function controlSuite(where: () => string): void {
     it('of a dry run is another one than of the run', async () => {
       const body = plain(fresh())
       const key = { 'Idempotency-Key': 'dry-1' }
-      expect((await opened.call('POST', 'configurations/?dry_run=true', { as: 'admin', body, headers: key })).status).toBe(200)
-      expect((await opened.call('POST', 'configurations/', { as: 'admin', body, headers: key })).json.code).toBe('idempotency_key_reused')
+      expect(
+        (await opened.call('POST', 'configurations/?dry_run=true', { as: 'admin', body, headers: key })).status,
+      ).toBe(200)
+      expect((await opened.call('POST', 'configurations/', { as: 'admin', body, headers: key })).json.code).toBe(
+        'idempotency_key_reused',
+      )
     })
 
     it('whose answer holds a secret keeps it nowhere, and tells the second call so', async () => {
-      const make = () => opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'once' }, headers: { 'Idempotency-Key': 'secret-1' } })
+      const make = () =>
+        opened.call('POST', 'tokens/', {
+          as: 'admin',
+          body: { name: 'once' },
+          headers: { 'Idempotency-Key': 'secret-1' },
+        })
       const { token } = (await make()).json
       expect(await make()).toMatchObject({ status: 409, json: { code: 'shown_once' } })
-      const cookie = await opened.call('POST', 'session/', { token, body: {}, headers: { 'Idempotency-Key': 'secret-2' } })
+      const cookie = await opened.call('POST', 'session/', {
+        token,
+        body: {},
+        headers: { 'Idempotency-Key': 'secret-2' },
+      })
       const kept = JSON.stringify(await opened.store.read.selectFrom('idempotency').selectAll().execute())
       expect(kept).not.toContain(token)
       expect(kept).not.toContain(/=([\w-]{43});/.exec(cookie.headers.get('set-cookie') ?? '')?.[1])
@@ -222,7 +290,11 @@ export function controlSuite(where: () => string): void {
     it('is not done a second time where its first call died', async () => {
       const body = plain(fresh())
       await post('dead-1', body)
-      await opened.store.read.updateTable('idempotency').set({ state: 'running', lease_until: 1 }).where('key', '=', 'dead-1').execute()
+      await opened.store.read
+        .updateTable('idempotency')
+        .set({ state: 'running', lease_until: 1 })
+        .where('key', '=', 'dead-1')
+        .execute()
       expect((await post('dead-1', body)).json.code).toBe('interrupted')
     })
   })
@@ -242,7 +314,12 @@ export function controlSuite(where: () => string): void {
       await opened.store.write(async (tx) => {
         const { appendAudit } = await import('../src/audit/audit.ts')
         const who = { actor: '=HYPERLINK("http://x")', via: '-1+1', requestId: '@x' }
-        return appendAudit(opened.store, tx, { ...who, kind: 'change', action: 'a,b', target: 'line\r\nbreak "quoted"' })
+        return appendAudit(opened.store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'a,b',
+          target: 'line\r\nbreak "quoted"',
+        })
       })
       const csv = (await opened.call('GET', 'audit/?format=csv', { as: 'auditor' })).text
       expect(csv.split('\r\n')[1]).toContain(`"'=HYPERLINK(""http://x"")",'-1+1`)
@@ -262,7 +339,12 @@ export function controlSuite(where: () => string): void {
         expect([status, json.errors], path).toMatchObject([422, [{ pointer, code: 'characters' }]])
       }
       expect((await opened.call('GET', 'configurations/%00/', { as: 'admin' })).status).toBe(404)
-      await opened.plane.record({ actor: 'ana \ud83d', action: 'import\0', target: '\udfff', detail: { key: '\ud800' } })
+      await opened.plane.record({
+        actor: 'ana \ud83d',
+        action: 'import\0',
+        target: '\udfff',
+        detail: { key: '\ud800' },
+      })
       expect(await verifyAudit(opened.store)).toMatchObject({ ok: true })
     })
 
@@ -290,7 +372,9 @@ export function controlSuite(where: () => string): void {
         'hash',
       ] as const
       const after = new Error('undo')
-      const tampered = async (change: (tx: Parameters<Parameters<Opened['store']['write']>[0]>[0]) => Promise<unknown>) => {
+      const tampered = async (
+        change: (tx: Parameters<Parameters<Opened['store']['write']>[0]>[0]) => Promise<unknown>,
+      ) => {
         let found: boolean | undefined
         await opened.store
           .write(async (tx) => {
@@ -317,11 +401,19 @@ export function controlSuite(where: () => string): void {
           ),
           `${column} of ${seq}`,
         ).toBe(false)
-        expect(await tampered((tx) => tx.deleteFrom('audit').where('seq', '=', seq).execute()), `row ${seq} removed`).toBe(false)
+        expect(
+          await tampered((tx) => tx.deleteFrom('audit').where('seq', '=', seq).execute()),
+          `row ${seq} removed`,
+        ).toBe(false)
       }
       const cut = await tampered(async (tx) => {
         await tx.deleteFrom('audit').where('seq', '=', rows).execute()
-        const end = await tx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirstOrThrow()
+        const end = await tx
+          .selectFrom('audit')
+          .select(['seq', 'hash'])
+          .orderBy('seq', 'desc')
+          .limit(1)
+          .executeTakeFirstOrThrow()
         await tx.updateTable('audit_head').set(end).execute()
       })
       expect(cut).toBe(false)
@@ -343,8 +435,16 @@ export function controlSuite(where: () => string): void {
     })
 
     it('says what a path is for when it is asked otherwise, and nothing of paths that are none', async () => {
-      expect((await opened.call('PATCH', 'configurations/', { as: 'admin' })).headers.get('allow')).toBe('GET, HEAD, POST')
-      for (const path of ['nothing/', 'configurations/a/b/c/', '../../etc/passwd', 'configurations//', 'configurations/%2e%2e/'])
+      expect((await opened.call('PATCH', 'configurations/', { as: 'admin' })).headers.get('allow')).toBe(
+        'GET, HEAD, POST',
+      )
+      for (const path of [
+        'nothing/',
+        'configurations/a/b/c/',
+        '../../etc/passwd',
+        'configurations//',
+        'configurations/%2e%2e/',
+      ])
         expect((await opened.call('GET', path, { as: 'admin' })).status, path).toBe(404)
     })
 

@@ -48,9 +48,15 @@ describe('a control plane in a file', () => {
     const store = await openStore(':memory:')
     const { fetch } = createControl({ store })
     expect(
-      (await fetch(new Request('http://127.0.0.1/api/admin/caching/session/', { headers: { Authorization: 'Bearer admin' } }))).status,
+      (
+        await fetch(
+          new Request('http://127.0.0.1/api/admin/caching/session/', { headers: { Authorization: 'Bearer admin' } }),
+        )
+      ).status,
     ).toBe(401)
-    await expect(ensureToken(store, { name: 'admin', role: 'admin' }, 'admin')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await expect(ensureToken(store, { name: 'admin', role: 'admin' }, 'admin')).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
     await store.close()
   })
 })

@@ -14,7 +14,8 @@ import { plan } from '../src/agent/invalidation.ts'
 import { type Opened, open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-copies-'))
-const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path: join(folder, 'shop.db') }))] })
+const make = (): Cache =>
+  createCache({ name: 'shop', tiers: [memory(), patient(sqlite({ path: join(folder, 'shop.db') }))] })
 let shop: Cache
 let elsewhere: Cache
 let attached: Attached
@@ -27,7 +28,9 @@ beforeAll(async () => {
   opened = await open(':memory:', {
     caches: [shop],
     nodeId: 'web-1',
-    application: { urls: ({ pathname }) => (pathname.startsWith('/deals/') ? [{ key: ['deal', pathname.slice(7)] }] : []) },
+    application: {
+      urls: ({ pathname }) => (pathname.startsWith('/deals/') ? [{ key: ['deal', pathname.slice(7)] }] : []),
+    },
   })
   await opened.plane.start()
 })
@@ -71,12 +74,18 @@ it('asks for its word where a process had no time to count what would go, and ke
   await shop.set('many:1', 1, { tags: ['many'] })
   attached.nodes.answer('plan', () => cut)
   const invalidate = (more: object) =>
-    opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { cache_name: 'shop', tags: ['many'], ...more } })
+    opened.call('POST', 'invalidations/invalidate_keys/', {
+      as: 'operator',
+      body: { cache_name: 'shop', tags: ['many'], ...more },
+    })
   expect(await invalidate({})).toMatchObject({
     status: 409,
     json: { code: 'needs_confirmation', detail: expect.stringContaining('perhaps more') },
   })
-  expect(await invalidate({ confirm: 'many', max_keys: 9_000 })).toMatchObject({ status: 409, json: { code: 'too_many_keys' } })
+  expect(await invalidate({ confirm: 'many', max_keys: 9_000 })).toMatchObject({
+    status: 409,
+    json: { code: 'too_many_keys' },
+  })
   expect(await shop.get('many:1')).toBe(1)
   expect(await invalidate({ confirm: 'many' })).toMatchObject({ status: 200, json: { state: 'completed' } })
   expect(await shop.get('many:1')).toBeUndefined()
@@ -86,10 +95,9 @@ it('asks for its word where a process had no time to count what would go, and ke
 it('explains a URL by what the HTTP cache stores, and by what the application says', async () => {
   const pages = shop.namespace('pages')
   const http = createHttpCache(pages)
-  const server = createServer(http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('page'))).listen(
-    0,
-    '127.0.0.1',
-  )
+  const server = createServer(
+    http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('page')),
+  ).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   await (await fetch(`${origin}/p/7?x=1`)).text()
@@ -102,9 +110,17 @@ it('explains a URL by what the HTTP cache stores, and by what the application sa
     verdict: 'hit',
   })
   await http.purge({ urls: [`${origin}/p/7?x=1`] })
-  expect((await explain(`${origin}/p/7?x=1`)).json).toMatchObject({ namespace: 'pages', verdict: 'miss', cause: 'invalidated_tag' })
+  expect((await explain(`${origin}/p/7?x=1`)).json).toMatchObject({
+    namespace: 'pages',
+    verdict: 'miss',
+    cause: 'invalidated_tag',
+  })
   await shop.set(['deal', '9'], 1)
-  expect((await explain('https://shop.example/deals/9')).json).toMatchObject({ namespace: 'default', key: '["deal","9"]', verdict: 'hit' })
+  expect((await explain('https://shop.example/deals/9')).json).toMatchObject({
+    namespace: 'default',
+    key: '["deal","9"]',
+    verdict: 'hit',
+  })
   expect((await explain('https://shop.example/none')).json.code).toBe('url_unknown')
   expect((await explain(`${origin}/p/7?x=1`, 'limited')).status).toBe(404)
   for (const query of ['', '?key=a&url=http://a/', '?url=ftp://a/', '?url=/deals/9'])
@@ -131,7 +147,10 @@ it('invalidates every variant of a URL', async () => {
   await askAll()
   await askAll()
   expect(made).toBe(12)
-  const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { urls: [url] } })
+  const { json } = await opened.call('POST', 'invalidations/invalidate_keys/', {
+    as: 'operator',
+    body: { urls: [url] },
+  })
   expect(json).toMatchObject({ state: 'completed', plan: { keys: 12 } })
   await askAll()
   expect(made).toBe(24)
@@ -146,19 +165,24 @@ it('invalidates by URL what answers it, in every namespace and tier, and says so
   await shop.set(['deal', '12'], 1)
   const urls = ['https://shop.example/deals/11?utm=x']
   const { plan } = (await invalidate({ urls, dry_run: true })).json
-  expect(plan).toMatchObject({ keys: 1, is_exact: true, caches: [{ namespaces: ['default'], sample: [{ key: '["deal","11"]' }] }] })
+  expect(plan).toMatchObject({
+    keys: 1,
+    is_exact: true,
+    caches: [{ namespaces: ['default'], sample: [{ key: '["deal","11"]' }] }],
+  })
   expect((await invalidate({ urls }, 'limited')).json).toMatchObject({ state: 'completed', plan: { keys: 0 } })
   expect(await shop.get(['deal', '11'])).toBe(1)
   expect((await invalidate({ plan_id: plan.id })).json).toMatchObject({
     state: 'completed',
     result: { caches: { shop: { probe: { old: [] } } } },
   })
-  expect([await shop.get(['deal', '11']), await elsewhere.get(['deal', '11']), await shop.get(['deal', '12'])]).toEqual([
-    undefined,
-    undefined,
-    1,
-  ])
-  expect((await invalidate({ urls: ['https://shop.example/none'] })).json).toMatchObject({ state: 'completed', plan: { keys: 0 } })
+  expect([await shop.get(['deal', '11']), await elsewhere.get(['deal', '11']), await shop.get(['deal', '12'])]).toEqual(
+    [undefined, undefined, 1],
+  )
+  expect((await invalidate({ urls: ['https://shop.example/none'] })).json).toMatchObject({
+    state: 'completed',
+    plan: { keys: 0 },
+  })
   expect((await invalidate({ urls: ['https://shop.example/deals/12'], tags: ['nobody'] })).json.state).toBe('completed')
   expect(await shop.get(['deal', '12'])).toBeUndefined()
   for (const wrong of ['/deals/9', 'ftp://a/', 'javascript:alert(1)', ''])

@@ -22,7 +22,9 @@ interface Shown {
 }
 const panels = grafanaDashboard().panels as Shown[]
 const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
-const known = new Map([...Object.values<MetricDefinition>(METRICS), HEALTH, LATE, EXPERIMENT_REQUESTS].map((one) => [one.name, one]))
+const known = new Map(
+  [...Object.values<MetricDefinition>(METRICS), HEALTH, LATE, EXPERIMENT_REQUESTS].map((one) => [one.name, one]),
+)
 const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/g)].map(([name]) => name)
 const RECORDED = /\bcache:\w+:\w+/g
 const baseOf = (name: string): string => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
@@ -81,10 +83,14 @@ it('is what Grafana has published as the schema of its dashboards: nothing missi
   const { resolve } = createRequire(import.meta.url)
   const schema = dirname(resolve('@grafana/schema/package.json'))
   // A plug-in's own part of a query, and what Prometheus' reads of an annotation, are no part of it.
-  const dashboard = JSON.parse(JSON.stringify(grafanaDashboard()), function (this: { refId?: string }, name: string, value: unknown) {
-    const isPlugins = ['titleFormat', 'textFormat'].includes(name) || (this.refId === 'Anno' && ['expr', 'interval'].includes(name))
-    return isPlugins ? undefined : value
-  })
+  const dashboard = JSON.parse(
+    JSON.stringify(grafanaDashboard()),
+    function (this: { refId?: string }, name: string, value: unknown) {
+      const isPlugins =
+        ['titleFormat', 'textFormat'].includes(name) || (this.refId === 'Anno' && ['expr', 'interval'].includes(name))
+      return isPlugins ? undefined : value
+    },
+  )
   const drawn = dashboard.panels.filter(({ type }: Shown) => type === 'timeseries')
   const lines = [
     "import type { Dashboard } from '@grafana/schema'",
@@ -110,7 +116,11 @@ it('is what Grafana has published as the schema of its dashboards: nothing missi
     },
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['dashboard.ts'] }))
-  const { stdout } = await ran(process.execPath, [join(dirname(resolve('typescript/package.json')), 'bin/tsc'), '-p', folder])
+  const { stdout } = await ran(process.execPath, [
+    join(dirname(resolve('typescript/package.json')), 'bin/tsc'),
+    '-p',
+    folder,
+  ])
   expect(stdout.slice(0, 2000)).toBe('')
 })
 

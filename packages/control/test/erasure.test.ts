@@ -1,4 +1,5 @@
-// Erasure through the control plane: planned, confirmed, run in every process that has something open, and on record without the name of whom it was about.
+// Erasure through the control plane: planned, confirmed, run in every process that has something open, and on record
+// without the name of whom it was about.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +19,8 @@ let attached: Attached
 let opened: Opened
 const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), sqlite({ path })] })
 const post = (body: object, as: CallOptions['as'] = 'admin') => opened.call('POST', 'erasures/', { as, body })
-const auditText = async (): Promise<string> => (await opened.call('GET', 'audit/?format=ndjson', { as: 'auditor' })).text
+const auditText = async (): Promise<string> =>
+  (await opened.call('GET', 'audit/?format=ndjson', { as: 'auditor' })).text
 
 beforeAll(async () => {
   shop = make()
@@ -40,7 +42,11 @@ it('erases a tenant in every process and tier, and proves it by a row of the aud
   await elsewhere.namespace('reports').for({ tenant: 'acme' }).set('q1', 7)
   await shop.for({ tenant: 'globex' }).set('plan', 'silver')
   const { plan } = (await post({ tenant: 'acme', dry_run: true })).json
-  expect(plan).toMatchObject({ subject: { tenant: 'acme' }, confirm: 'acme', caches: [{ cache_name: 'shop', entries: 1 }] })
+  expect(plan).toMatchObject({
+    subject: { tenant: 'acme' },
+    confirm: 'acme',
+    caches: [{ cache_name: 'shop', entries: 1 }],
+  })
   expect(plan.caches[0].namespaces).toEqual(['default~acme', 'reports~acme'])
   expect(await post({ plan_id: plan.id })).toMatchObject({ status: 409, json: { code: 'needs_confirmation' } })
   expect(await shop.for({ tenant: 'acme' }).get('plan')).toBe('gold')
@@ -51,7 +57,10 @@ it('erases a tenant in every process and tier, and proves it by a row of the aud
   expect(await shop.for({ tenant: 'globex' }).get('plan')).toBe('silver')
 
   const { json: receipt } = await opened.call('GET', `erasures/${done.id}/receipt/`, { as: 'admin' })
-  expect(receipt).toMatchObject({ subject: { tenant: 'acme' }, audit: { actor: 'admin', detail: { state: 'completed' } } })
+  expect(receipt).toMatchObject({
+    subject: { tenant: 'acme' },
+    audit: { actor: 'admin', detail: { state: 'completed' } },
+  })
   const digest = createHash('sha256')
     .update(JSON.stringify([receipt.salt, 'acme', null, null]))
     .digest('hex')
@@ -71,7 +80,9 @@ it('erases by tags and by keys, in the process that has the namespace open', asy
   await shop.set(['c', 1], 3)
   const tags = (await post({ tags: ['user:7'], confirm: 'user:7' })).json
   expect(tags).toMatchObject({ state: 'completed' })
-  expect(tags.result.caches.shop.parts.flatMap(({ namespaces }: { namespaces: string[] }) => namespaces)).toContain('only-there')
+  expect(tags.result.caches.shop.parts.flatMap(({ namespaces }: { namespaces: string[] }) => namespaces)).toContain(
+    'only-there',
+  )
   expect(await shop.get('b')).toBeUndefined()
   expect(await elsewhere.namespace('only-there').get('a')).toBeUndefined()
   const keys = await post({ keys: [['c', 1]], confirm: '["c",1]', namespace: 'default' })
@@ -82,12 +93,20 @@ it('erases by tags and by keys, in the process that has the namespace open', asy
 it('keeps no key of what was erased in its own plans', async () => {
   await shop.set('private:9', 1, { tags: ['user:9'] })
   await shop.get('private:9')
-  const before = (await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { tags: ['user:9'] } })).json
-  expect(JSON.stringify((await opened.store.read.selectFrom('operations').select('plan').execute()).flat())).toContain('private:9')
+  const before = (
+    await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { tags: ['user:9'] } })
+  ).json
+  expect(JSON.stringify((await opened.store.read.selectFrom('operations').select('plan').execute()).flat())).toContain(
+    'private:9',
+  )
   await post({ tags: ['user:9'], confirm: 'user:9' })
-  expect(JSON.stringify(await opened.store.read.selectFrom('operations').select('plan').execute())).not.toContain('private:9')
+  expect(JSON.stringify(await opened.store.read.selectFrom('operations').select('plan').execute())).not.toContain(
+    'private:9',
+  )
   expect(await opened.store.read.selectFrom('plans').selectAll().execute()).toEqual([])
-  expect((await opened.call('POST', `invalidations/${before.id}/undo/`, { as: 'operator', body: {} })).json.code).toBe('nothing_known')
+  expect((await opened.call('POST', `invalidations/${before.id}/undo/`, { as: 'operator', body: {} })).json.code).toBe(
+    'nothing_known',
+  )
 })
 
 it('is partial where the process that has a namespace open cannot do it', async () => {
@@ -123,8 +142,15 @@ it('gathers what every process had queued, and what it dropped of it', async () 
   const { parts, writes_elsewhere, queues_unknown } = done.result.caches.shop
   const own = parts.flatMap((part: { writes: { key: string }[] }) => part.writes)
   expect([own.length, writes_elsewhere.length, queues_unknown]).toEqual([1, 1, []])
-  expect([...own, ...writes_elsewhere].map(({ key }: { key: string }) => key).sort()).toEqual(['["user",7]', '["user",9]'])
-  expect(writes_elsewhere[0]).toMatchObject({ node: expect.stringMatching(/^web-[12]$/), namespace: 'default', was_sent: false })
+  expect([...own, ...writes_elsewhere].map(({ key }: { key: string }) => key).sort()).toEqual([
+    '["user",7]',
+    '["user",9]',
+  ])
+  expect(writes_elsewhere[0]).toMatchObject({
+    node: expect.stringMatching(/^web-[12]$/),
+    namespace: 'default',
+    was_sent: false,
+  })
   const row = (await auditText()).split('\n').find((line) => line.includes(done.id) && line.includes('dropped_writes'))
   expect(row).toMatch(/dropped_writes\W+2\b/)
   expect(row).not.toContain('ann')
@@ -134,7 +160,10 @@ it('puts erasures that a program began by itself on record, once, and those of t
   const rows = async (): Promise<{ actor: string; detail: { receipt: string; namespace: string } }[]> =>
     (await opened.call('GET', 'audit/?action=erase.code', { as: 'auditor' })).json.data
   await elsewhere.namespace('reports').set('q1', 7, { tags: ['person:carl'] })
-  const [there, here] = [await elsewhere.namespace('reports').erase({ tags: ['person:carl'] }), await shop.erase({ keys: ['k'] })]
+  const [there, here] = [
+    await elsewhere.namespace('reports').erase({ tags: ['person:carl'] }),
+    await shop.erase({ keys: ['k'] }),
+  ]
   await post({ tags: ['person:dora'], confirm: 'person:dora' })
   await expect.poll(async () => (await rows()).length, { timeout: 15_000, interval: 250 }).toBe(2)
   const told = await rows()

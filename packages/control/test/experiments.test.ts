@@ -1,4 +1,5 @@
-// Experiments over the API: begun, led in the processes with real traffic, judged, stopped, set for all, taken back, and kept over a restart.
+// Experiments over the API: begun, led in the processes with real traffic, judged, stopped, set for all, taken back,
+// and kept over a restart.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, expect, it, vi } from 'vitest'
 import { type Opened, open } from './setup.ts'
@@ -20,8 +21,16 @@ const MEMORY = {
 }
 
 /** Values live for a moment, so that longer lives hit more within a test. */
-async function site(options: Partial<Parameters<typeof createCache>[0]> = {}, store?: string): Promise<{ cache: Cache; opened: Opened }> {
-  const cache = createCache({ name: 'shop', tiers: [memory({ maxEntries: 10_000, pressure: false })], defaults: { ttl: 1 }, ...options })
+async function site(
+  options: Partial<Parameters<typeof createCache>[0]> = {},
+  store?: string,
+): Promise<{ cache: Cache; opened: Opened }> {
+  const cache = createCache({
+    name: 'shop',
+    tiers: [memory({ maxEntries: 10_000, pressure: false })],
+    defaults: { ttl: 1 },
+    ...options,
+  })
   const opened = await open(store, { caches: [cache] })
   await opened.plane.start()
   ends.push(
@@ -88,7 +97,8 @@ it('finds the better arm, sets it for all keys, and takes it back', async () => 
 it('keeps the way back: what is set is not set over itself, and what was not taken back can be asked for again', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
-  const call = (act: string, body: object = {}) => opened.call('POST', `experiments/${id}/${act}/`, { as: 'editor', body })
+  const call = (act: string, body: object = {}) =>
+    opened.call('POST', `experiments/${id}/${act}/`, { as: 'editor', body })
   const configure = vi.spyOn(cache, 'configure').mockRejectedValue(new Error('not now'))
   expect((await call('apply', { arm: 'longer' })).json.state).toBe('failed')
   expect((await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json.applied).toBeNull()
@@ -106,7 +116,11 @@ it('leads the others where one cannot be led', async () => {
   const { cache, opened } = await site()
   const { id } = (await start(opened, LIVES)).json
   await play(cache, 3000)
-  const kept = await opened.store.read.selectFrom('experiments').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  const kept = await opened.store.read
+    .selectFrom('experiments')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
   // As a later release might have written it; it comes first.
   await opened.store.read
     .insertInto('experiments')
@@ -152,25 +166,33 @@ it('keeps what a process has counted that is not there any more', async () => {
 
 it('ends by itself where an arm does harm, on record as done by nobody', async () => {
   const { cache, opened } = await site({ defaults: { ttl: '1h' } })
-  const { id } = (await start(opened, { ...LIVES, arms: [{ name: 'as it is' }, { name: 'short', ttl_seconds: 0.001 }] })).json
+  const { id } = (
+    await start(opened, { ...LIVES, arms: [{ name: 'as it is' }, { name: 'short', ttl_seconds: 0.001 }] })
+  ).json
   await play(cache)
   await opened.plane.control.experiments.turn()
   const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
   expect(json).toMatchObject({ state: 'ended', ended: 'harm', judgement: { verdict: 'harm', winner: 'as it is' } })
   // No key has the arm's millisecond any more.
-  for (let key = 0; key < 20; key++) expect((await cache.getOrSetEntry(`another:${key}`, () => 1)).ttlMs).toBeGreaterThan(60_000)
+  for (let key = 0; key < 20; key++)
+    expect((await cache.getOrSetEntry(`another:${key}`, () => 1)).ttlMs).toBeGreaterThan(60_000)
   const { data } = (await opened.call('GET', 'audit/?action=experiment.end', { as: 'auditor' })).json
   expect(data[0]).toMatchObject({ actor: 'auto', target: 'shop' })
 })
 
 it('tries another memory beside the cache, and sets it', async () => {
-  const { cache, opened } = await site({ tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })], defaults: { ttl: '1h' } })
+  const { cache, opened } = await site({
+    tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],
+    defaults: { ttl: '1h' },
+  })
   const { id } = (await start(opened, MEMORY)).json
   await play(cache, 16_000, 150)
   await opened.plane.control.experiments.turn()
   const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
   expect(json).toMatchObject({ kind: 'shadow', judgement: { verdict: 'better', winner: 'twice' } })
-  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json).toMatchObject({ state: 'completed' })
+  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json).toMatchObject({
+    state: 'completed',
+  })
   expect(cache.info().memory?.maxEntries).toBe(200)
   await opened.call('POST', `experiments/${id}/roll_back/`, { as: 'editor', body: {} })
   expect(cache.info().memory?.maxEntries).toBe(100)
@@ -180,7 +202,9 @@ it('refuses what cannot be, and who may not', async () => {
   const { cache, opened } = await site()
   expect((await start(opened, LIVES, 'viewer')).status).toBe(403)
   expect((await start(opened, LIVES, 'limited')).json.code).toBe('forbidden')
-  expect((await start(opened, { ...LIVES, arms: [LIVES.arms[0], { name: 'x', share: 0.01, ttl_seconds: 9 }] })).json).toMatchObject({
+  expect(
+    (await start(opened, { ...LIVES, arms: [LIVES.arms[0], { name: 'x', share: 0.01, ttl_seconds: 9 }] })).json,
+  ).toMatchObject({
     status: 422,
     detail: expect.stringContaining('too small for a result'),
   })
@@ -195,8 +219,14 @@ it('refuses what cannot be, and who may not', async () => {
   const { id } = (await start(opened, LIVES)).json
   expect((await start(opened, { ...LIVES, name: 'other' })).json).toMatchObject({ status: 409, code: 'is_running' })
   const stop = () => opened.call('POST', `experiments/${id}/stop/`, { as: 'editor', body: {} })
-  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json.code).toBe('no_winner')
-  expect((await stop()).json).toMatchObject({ state: 'ended', ended: 'stopped', judgement: { verdict: 'not_enough_data' } })
+  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json.code).toBe(
+    'no_winner',
+  )
+  expect((await stop()).json).toMatchObject({
+    state: 'ended',
+    ended: 'stopped',
+    judgement: { verdict: 'not_enough_data' },
+  })
   expect((await stop()).json).toMatchObject({ status: 409, code: 'has_ended' })
   // Of somebody else's: the cache is divided already.
   const undivide = cache.divide({ armOf: () => 0, arms: [{}, {}] })

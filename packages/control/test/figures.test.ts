@@ -1,4 +1,5 @@
-// What a process reports of its cache: the same sums however they are come by, and at a price that does not grow with namespaces in which nothing happens.
+// What a process reports of its cache: the same sums however they are come by, and at a price that does not grow with
+// namespaces in which nothing happens.
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -114,7 +115,10 @@ describe('a process that says for a while what it has said before', () => {
   it('is not taken for one in which nothing happened: its next step is longer', async () => {
     let report = { counters: { hits: 10 }, gauges: {}, namespaces: {} }
     const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
-    const collector = new Collector({ names: ['shop'], see: async () => ({ nodes: [node()], unseen: undefined }) } as unknown as Fleet)
+    const collector = new Collector({
+      names: ['shop'],
+      see: async () => ({ nodes: [node()], unseen: undefined }),
+    } as unknown as Fleet)
     await collector.look(1000)
     report = { counters: { hits: 30 }, gauges: {}, namespaces: {} }
     expect((await collector.look(2000)).get('shop')).toMatchObject({ seconds: 1, counters: { hits: 20 } })
@@ -140,7 +144,10 @@ describe('namespaces in the history', () => {
       Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`n${at}`, [hits * at, hits] as [number, number]]))
     let report = of({ ['__proto__']: [5, 5], folded: [7, 0], ...many(0) })
     const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
-    const collector = new Collector({ names: ['shop'], see: async () => ({ nodes: [node()], unseen: undefined }) } as unknown as Fleet)
+    const collector = new Collector({
+      names: ['shop'],
+      see: async () => ({ nodes: [node()], unseen: undefined }),
+    } as unknown as Fleet)
     await collector.look(1000)
     report = of({ ['__proto__']: [305, 105], ...many(0) })
     await collector.look(2000)

@@ -1,15 +1,20 @@
-// Nobody gives more than they have: a token of a part of a role's permissions makes none of all, an administrator of a part makes none of the whole, and a token that could not be made leaves no user behind.
+// Nobody gives more than they have: a token of a part of a role's permissions makes none of all, an administrator of a
+// part makes none of the whole, and a token that could not be made leaves no user behind.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Opened, open, tokenOf } from './setup.ts'
 
 let opened: Opened
 beforeAll(async () => {
   opened = await open()
-  await opened.call('POST', 'users/', { as: 'admin', body: { name: 'part', role: 'admin', namespaces: ['mine'], max_keys: 5 } })
+  await opened.call('POST', 'users/', {
+    as: 'admin',
+    body: { name: 'part', role: 'admin', namespaces: ['mine'], max_keys: 5 },
+  })
 })
 afterAll(() => opened.close())
 
-const make = async (path: 'users/' | 'tokens/', token: string, body: object) => opened.call('POST', path, { token, body })
+const make = async (path: 'users/' | 'tokens/', token: string, body: object) =>
+  opened.call('POST', path, { token, body })
 const scopesOf = async (token: string) => (await opened.call('GET', 'session/', { token })).json.scopes
 const users = async (): Promise<string[]> =>
   (await opened.call('GET', 'users/', { as: 'admin' })).json.data.map(({ name }: { name: string }) => name)
@@ -33,8 +38,13 @@ it('a narrow token makes no wider one, for its own user or another', async () =>
 it('whoever is limited to a part makes nobody who is not', async () => {
   const { token } = (await make('tokens/', tokenOf('admin'), { name: 'part', user_id: await idOf('part') })).json
   for (const body of [{}, { namespaces: ['yours'] }, { namespaces: ['mine'] }, { namespaces: ['mine'], max_keys: 6 }])
-    expect((await make('users/', token, { name: 'new', role: 'operator', ...body })).json.code, JSON.stringify(body)).toBe('beyond_own')
-  expect((await make('users/', token, { name: 'new', role: 'operator', namespaces: ['mine'], max_keys: 5 })).status).toBe(201)
+    expect(
+      (await make('users/', token, { name: 'new', role: 'operator', ...body })).json.code,
+      JSON.stringify(body),
+    ).toBe('beyond_own')
+  expect(
+    (await make('users/', token, { name: 'new', role: 'operator', namespaces: ['mine'], max_keys: 5 })).status,
+  ).toBe(201)
   expect((await make('tokens/', token, { name: 'x', user_id: await idOf('admin') })).json.code).toBe('beyond_own')
   expect((await make('tokens/', token, { name: 'x', user_id: await idOf('new') })).status).toBe(201)
 })
@@ -44,7 +54,9 @@ it('a user and its token are made together, or neither', async () => {
   expect([made.status, await scopesOf(made.json.token)]).toEqual([201, ['invalidate']])
   expect(await users()).toContain('deploy')
   expect((await make('tokens/', tokenOf('admin'), { name: 'deploy', role: 'operator' })).json.code).toBe('name_taken')
-  const { token: limited } = (await make('tokens/', tokenOf('admin'), { name: 'half', scopes: ['tokens:write', 'users:write'] })).json
+  const { token: limited } = (
+    await make('tokens/', tokenOf('admin'), { name: 'half', scopes: ['tokens:write', 'users:write'] })
+  ).json
   expect((await make('tokens/', limited, { name: 'left-behind', role: 'viewer' })).status).toBe(403)
   expect(await users()).not.toContain('left-behind')
 })

@@ -1,4 +1,5 @@
-// An hour of healthy traffic by a simulated clock: nothing is raised in it, and a fault in the midst of it within 15 seconds. Everything but the processes themselves is real.
+// An hour of healthy traffic by a simulated clock: nothing is raised in it, and a fault in the midst of it within 15
+// seconds. Everything but the processes themselves is real.
 import { openStore, type Store } from '@millpond/control'
 import { afterEach, expect, it } from 'vitest'
 import { addTo, type CacheReport } from '../src/agent/figures.ts'
@@ -23,7 +24,10 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-/** A process as it is when all is well: bursts, single slow loads, tags that are invalidated, memory that is full and lets go of what nobody asks for, and now and then one that is asked for after all. */
+/**
+ * A process as it is when all is well: bursts, single slow loads, tags that are invalidated, memory that is full and
+ * lets go of what nobody asks for, and now and then one that is asked for after all.
+ */
 class Process {
   readonly counters: Record<string, number> = {}
   breaker = 'closed'
@@ -49,7 +53,10 @@ class Process {
     const random = this.#random
     const reads = Math.round((250 + 120 * Math.sin(at / 400)) * factor * (0.7 + 0.6 * random()))
     const age = at - this.#startedAt
-    const ratio = Math.max(0, (isInvalidated ? 0.6 : 0.93) - (age < 120 ? 0.5 * (1 - age / 120) : 0) + 0.04 * (random() - 0.5))
+    const ratio = Math.max(
+      0,
+      (isInvalidated ? 0.6 : 0.93) - (age < 120 ? 0.5 * (1 - age / 120) : 0) + 0.04 * (random() - 0.5),
+    )
     const hits = Math.round(reads * ratio)
     const misses = reads - hits
     const loads = Math.round(misses * 0.8)
@@ -85,7 +92,9 @@ class Process {
         process_bytes: 400 * 2 ** 20,
         process_heap_bytes: 150 * 2 ** 20,
       },
-      tiers: [{ name: 'redis', scope: 'shared', enabled: true, breaker: this.breaker, encrypted: false, key_since: null }],
+      tiers: [
+        { name: 'redis', scope: 'shared', enabled: true, breaker: this.breaker, encrypted: false, key_since: null },
+      ],
       ledger: { tier: 'redis', is_up: true, pending: this.#random() < 0.002 ? 1 : 0 },
       ttl_seconds: 300,
       namespaces: {},
@@ -140,10 +149,16 @@ it(`raises nothing in an hour in which all is well (seed ${SEED}), and a tier th
   await world.run(WARM_S + 3600)
   const raised = await world.alerts.list({ limit: 100 })
   expect(
-    raised.map(({ view: { rule, severity, value, since } }) => ({ rule, severity, value, after: (Date.parse(since) - BEGIN) / 1000 })),
+    raised.map(({ view: { rule, severity, value, since } }) => ({
+      rule,
+      severity,
+      value,
+      after: (Date.parse(since) - BEGIN) / 1000,
+    })),
   ).toEqual([])
   for (const one of world.processes) one.breaker = 'open'
   const at = world.second
-  while ((await world.alerts.list({ state: 'firing', limit: 10 })).length === 0 && world.second < at + 60) await world.run(1)
+  while ((await world.alerts.list({ state: 'firing', limit: 10 })).length === 0 && world.second < at + 60)
+    await world.run(1)
   expect(world.second - at).toBeLessThanOrEqual(15)
 })

@@ -1,4 +1,5 @@
-// Counts of hits as far as each policy of memory keeps them: what has come to the limit may stand for more, and is said to.
+// Counts of hits as far as each policy of memory keeps them: what has come to the limit may stand for more, and is said
+// to.
 import { createCache, memory } from 'millpond'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'

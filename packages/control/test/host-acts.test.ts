@@ -11,7 +11,8 @@ const ANA = { actor: 'ana', address: '192.0.2.7' }
 beforeAll(async () => {
   shop = createCache({ name: 'shop' })
   const warmed = { warmed: 3, fresh: 2, failed: 1 }
-  const waits = ({ signal }: { signal: AbortSignal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(null)))
+  const waits = ({ signal }: { signal: AbortSignal }) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve(null)))
   opened = await open(':memory:', {
     caches: [shop],
     application: {
@@ -28,7 +29,8 @@ afterAll(async () => {
   await shop.close()
 })
 
-const auditOf = async (action: string) => (await opened.call('GET', `audit/?action=${action}`, { as: 'auditor' })).json.data
+const auditOf = async (action: string) =>
+  (await opened.call('GET', `audit/?action=${action}`, { as: 'auditor' })).json.data
 
 it('is put on record by its own words', async () => {
   await opened.plane.record({ ...ANA, action: 'import', target: 'prices', detail: { rows: 7 } })
@@ -40,8 +42,16 @@ it('is put on record by its own words', async () => {
 it('is an invalidation as any: planned, acknowledged, probed, in the name of who asked; and nothing is asked back', async () => {
   for (let at = 0; at < 3; at++) await shop.set(`price:${at}`, at, { tags: ['prices'] })
   const view = await opened.plane.invalidate({ tags: ['prices'], mode: 'soft', reason: 'import' }, ANA)
-  expect(view).toMatchObject({ kind: 'invalidate', state: 'completed', actor: 'ana', reason: 'import', plan: { keys: 3, mode: 'soft' } })
-  expect(view.result).toMatchObject({ caches: { shop: { probe: { checked: 3, old: [] }, nodes: [{ status: 'acked' }] } } })
+  expect(view).toMatchObject({
+    kind: 'invalidate',
+    state: 'completed',
+    actor: 'ana',
+    reason: 'import',
+    plan: { keys: 3, mode: 'soft' },
+  })
+  expect(view.result).toMatchObject({
+    caches: { shop: { probe: { checked: 3, old: [] }, nodes: [{ status: 'acked' }] } },
+  })
   expect(await auditOf('invalidate')).toMatchObject([
     { kind: 'result', ...ANA },
     { kind: 'intent', ...ANA, detail: { reason: 'import' } },
@@ -69,9 +79,17 @@ it('is refused by what is wrong with it, and nothing is changed', async () => {
 
 it('is warming by what was registered: with the figures that it tells, followed and cancelled by its id', async () => {
   const told = await opened.plane.warm({ cache_type: 'told' }, ANA)
-  expect(await told.ended).toMatchObject({ id: told.id, actor: 'ana', state: 'partial', result: { loaded: 3, fresh: 2, failed: 1 } })
+  expect(await told.ended).toMatchObject({
+    id: told.id,
+    actor: 'ana',
+    state: 'partial',
+    result: { loaded: 3, fresh: 2, failed: 1 },
+  })
   const endless = await opened.plane.warm({ cache_type: 'endless' }, ANA)
   expect((await opened.call('DELETE', `operations/${endless.id}/`, { as: 'operator' })).status).toBe(200)
   expect((await endless.ended).state).toBe('cancelled')
-  await expect(opened.plane.warm({ cache_type: 'none' }, ANA)).rejects.toMatchObject({ status: 422, code: 'unknown_name' })
+  await expect(opened.plane.warm({ cache_type: 'none' }, ANA)).rejects.toMatchObject({
+    status: 422,
+    code: 'unknown_name',
+  })
 })

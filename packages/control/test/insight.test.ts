@@ -1,4 +1,5 @@
-// Sizing and advice over the API: what a watched cache says, who may see what, and a change that is carried out and taken back.
+// Sizing and advice over the API: what a watched cache says, who may see what, and a change that is carried out and
+// taken back.
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -44,7 +45,11 @@ describe('sizing/', () => {
     expect(status).toBe(200)
     const [{ said, error }] = json.nodes
     expect(error).toBeNull()
-    expect(said).toMatchObject({ capacity: { unit: 'entries', amount: 100 }, policy: 'lru', evidence: { is_enough: true, reads: 12_000 } })
+    expect(said).toMatchObject({
+      capacity: { unit: 'entries', amount: 100 },
+      policy: 'lru',
+      evidence: { is_enough: true, reads: 12_000 },
+    })
     expect(said.sizes.find(({ factor }: { factor: number }) => factor === 2).hit_ratio.value).toBeGreaterThan(0.6)
     expect(said.ttls.at(-1).factor).toBeNull()
   })
@@ -66,7 +71,12 @@ describe('sizing/what_if/', () => {
     const { status, json } = await ask('size=2')
     expect(status).toBe(200)
     const [node] = json.nodes
-    expect(node).toMatchObject({ error: null, why: null, size: { unit: 'entries', amount: 200 }, evidence: { is_enough: true } })
+    expect(node).toMatchObject({
+      error: null,
+      why: null,
+      size: { unit: 'entries', amount: 200 },
+      evidence: { is_enough: true },
+    })
     expect(node.hit_ratio_change.low).toBeGreaterThan(0.1)
     expect(node.misses_per_second.value).toBeLessThan(0)
     expect(json.together.hit_ratio_change.value).toBeCloseTo(node.hit_ratio_change.value, 9)
@@ -75,7 +85,8 @@ describe('sizing/what_if/', () => {
       together: null,
       nodes: [{ why: expect.stringContaining('entries limit this memory') }],
     })
-    for (const wrong of ['', 'size=2&policy=lru', 'size=-1', 'policy=mru', 'ttl=0']) expect((await ask(wrong)).status).toBe(422)
+    for (const wrong of ['', 'size=2&policy=lru', 'size=-1', 'policy=mru', 'ttl=0'])
+      expect((await ask(wrong)).status).toBe(422)
     expect((await opened.call('GET', 'sizing/what_if/?cache_name=dark&size=2', { as: 'viewer' })).status).toBe(501)
   })
 })
@@ -86,11 +97,17 @@ describe('optimizations/analyze/', () => {
     expect(status).toBe(200)
     const [of, about] = [json.caches.find(byName('dark')), json.caches.find(byName('shop'))]
     expect(of.error).toContain('no insight watches dark')
-    expect(about.recommendations[0]).toMatchObject({ nodes: 1, of_nodes: 1, change: expect.anything(), undo: expect.anything() })
+    expect(about.recommendations[0]).toMatchObject({
+      nodes: 1,
+      of_nodes: 1,
+      change: expect.anything(),
+      undo: expect.anything(),
+    })
     expect(about.nodes[0].said.bottlenecks[0].kind).toBe('capacity')
     expect(about.nodes[0].said.hot_keys[0].keys.length).toBeGreaterThan(0)
     expect((await post('optimizations/analyze/', { cache_name: 'dark' })).status).toBe(501)
-    const { recommendations } = (await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 })).json.caches[0]
+    const { recommendations } = (await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 }))
+      .json.caches[0]
     expect(recommendations).toEqual(about.recommendations.filter(({ impact }: { impact: number }) => impact >= 99))
   })
 
@@ -104,7 +121,11 @@ describe('optimizations/analyze/', () => {
 
 describe('optimizations/apply/', () => {
   it('changes memory in every process, and takes it back, both as operations', async () => {
-    const body = { cache_name: 'shop', change: { max_entries: 200, policy: 'adaptive' }, reason: 'recommendation size:2' }
+    const body = {
+      cache_name: 'shop',
+      change: { max_entries: 200, policy: 'adaptive' },
+      reason: 'recommendation size:2',
+    }
     expect((await post('optimizations/apply/', body, 'operator')).status).toBe(403)
     const { json } = await post('optimizations/apply/', body, 'editor')
     expect(json).toMatchObject({ state: 'completed', kind: 'optimize', reason: 'recommendation size:2' })
@@ -116,7 +137,9 @@ describe('optimizations/apply/', () => {
   it('refuses nothing to do, other settings, and somebody who is limited to a part of the cache', async () => {
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: {} }, 'editor')).status).toBe(422)
     expect((await post('optimizations/apply/', { cache_name: 'shop', change: { ttl: 5 } }, 'editor')).status).toBe(422)
-    expect((await post('optimizations/apply/', { cache_name: 'shop', change: { max_entries: 5 } }, 'limited')).status).toBe(403)
+    expect(
+      (await post('optimizations/apply/', { cache_name: 'shop', change: { max_entries: 5 } }, 'limited')).status,
+    ).toBe(403)
   })
 })
 
@@ -132,7 +155,9 @@ describe('what several processes say', () => {
   })
 
   it('is weighed by their reads: who has seen enough and does not say so counts against it', () => {
-    expect(agreedOn([says(30_000, ['size:2']), says(10_000, [])])).toMatchObject([{ id: 'size:2', impact: 60, nodes: 1, of_nodes: 2 }])
+    expect(agreedOn([says(30_000, ['size:2']), says(10_000, [])])).toMatchObject([
+      { id: 'size:2', impact: 60, nodes: 1, of_nodes: 2 },
+    ])
     expect(agreedOn([says(30_000, ['size:2']), says(10_000, ['size:2']), says(90_000, [], false)])).toMatchObject([
       { id: 'size:2', impact: 80, nodes: 2, of_nodes: 2 },
     ])
@@ -148,9 +173,13 @@ describe('optimizations/prediction/', () => {
     const predicting = createInsight({ caches: [guessed], predictiveLoading: true })
     const other = await open(':memory:', { caches: [guessed], insight: predicting })
     await other.plane.start()
-    const ask = async () => (await other.call('GET', 'optimizations/prediction/?cache_name=guessed', { as: 'viewer' })).json.nodes[0]
+    const ask = async () =>
+      (await other.call('GET', 'optimizations/prediction/?cache_name=guessed', { as: 'viewer' })).json.nodes[0]
     const load = (load_ahead: unknown, as: 'viewer' | 'operator' | 'editor' = 'editor') =>
-      other.call('POST', 'optimizations/prediction/', { as, body: { cache_name: 'guessed', load_ahead, reason: 'a slow source' } })
+      other.call('POST', 'optimizations/prediction/', {
+        as,
+        body: { cache_name: 'guessed', load_ahead, reason: 'a slow source' },
+      })
     expect(await ask()).toMatchObject({
       error: null,
       said: { state: 'closed', accuracy: null, benefit: null, proposed: 0, model_fault: null },
@@ -173,7 +202,9 @@ describe('optimizations/prediction/', () => {
     await guessed.close()
     // Watched, and nothing is predicted; not watched at all.
     for (const name of ['shop', 'dark'])
-      expect((await opened.call('GET', `optimizations/prediction/?cache_name=${name}`, { as: 'viewer' })).status).toBe(501)
+      expect((await opened.call('GET', `optimizations/prediction/?cache_name=${name}`, { as: 'viewer' })).status).toBe(
+        501,
+      )
     const { json: none } = await opened.call('POST', 'optimizations/prediction/', {
       as: 'editor',
       body: { cache_name: 'shop', load_ahead: true },
@@ -183,10 +214,14 @@ describe('optimizations/prediction/', () => {
 })
 
 describe('optimizations/cost/', () => {
-  const cost = (query: string, as: 'viewer' | 'limited' = 'viewer') => opened.call('GET', `optimizations/cost/?${query}`, { as })
+  const cost = (query: string, as: 'viewer' | 'limited' = 'viewer') =>
+    opened.call('GET', `optimizations/cost/?${query}`, { as })
 
   it('tells by process what it costs and saves, in the prices that are asked with', async () => {
-    const paid = createCache({ name: 'paid', tiers: [memory({ maxEntries: 1000, pressure: false }), sqlite({ path: ':memory:' })] })
+    const paid = createCache({
+      name: 'paid',
+      tiers: [memory({ maxEntries: 1000, pressure: false }), sqlite({ path: ':memory:' })],
+    })
     const watching = createInsight({ caches: [paid] })
     for (let read = 0; read < 12_000; read++) {
       await paid.getOrSet(`user:${read % 150}`, () => read)
@@ -194,9 +229,13 @@ describe('optimizations/cost/', () => {
     }
     const other = await open(':memory:', { caches: [paid], insight: watching })
     await other.plane.start()
-    const { status, json } = await other.call('GET', 'optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5', {
-      as: 'viewer',
-    })
+    const { status, json } = await other.call(
+      'GET',
+      'optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5',
+      {
+        as: 'viewer',
+      },
+    )
     expect({ status, detail: json.detail }).toEqual({ status: 200 })
     const [{ said }] = json.nodes
     expect(said).toMatchObject({
@@ -206,15 +245,21 @@ describe('optimizations/cost/', () => {
     expect(said.avoided.seen).toBeCloseTo(11_850 * 5e-6, 9)
     expect(said.patterns).toMatchObject([{ pattern: 'user:*', requests: 12_000, beyond: 0 }])
     const priced = (tiers: string) =>
-      other.call('GET', `optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5&tiers=${encodeURIComponent(tiers)}`, {
-        as: 'viewer',
-      })
+      other.call(
+        'GET',
+        `optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5&tiers=${encodeURIComponent(tiers)}`,
+        {
+          as: 'viewer',
+        },
+      )
     const below = await priced('sqlite.gb_month=2,sqlite.bytes=1000000000,sqlite.million_requests=3')
     const tier = below.json.nodes[0].said.tiers.find((one: { tier: string }) => one.tier === 'sqlite')
     // Two for a gigabyte that is there for a month, and what memory missed has asked it.
     expect(tier.stored.month).toBeCloseTo(2, 6)
     expect(tier).toMatchObject({ requests: 150, asked: { seen: expect.closeTo(150 * 3e-6, 9) } })
-    expect((await priced('redis.gb_month=2')).json.detail).toBe('tiers: redis is not a tier below memory of paid: there are sqlite')
+    expect((await priced('redis.gb_month=2')).json.detail).toBe(
+      'tiers: redis is not a tier below memory of paid: there are sqlite',
+    )
     for (const wrong of [
       'sqlite.gb_month=0',
       'sqlite.gb_month=-1',
@@ -233,7 +278,12 @@ describe('optimizations/cost/', () => {
     const { json } = await cost('cache_name=shop&memory_gb_month=4&source_second=0.1')
     expect(json.nodes[0].said).toMatchObject({ load: null, tiers: [], evidence: { is_enough: false } })
     expect((await cost('cache_name=dark&memory_gb_month=4&million_loads=1')).status).toBe(501)
-    for (const query of ['', 'memory_gb_month=4', 'memory_gb_month=0&million_loads=1', 'memory_gb_month=-4&million_loads=1'])
+    for (const query of [
+      '',
+      'memory_gb_month=4',
+      'memory_gb_month=0&million_loads=1',
+      'memory_gb_month=-4&million_loads=1',
+    ])
       expect((await cost(`cache_name=shop&${query}`)).status, query).toBe(422)
   })
 })

@@ -1,4 +1,5 @@
-// Repeated jobs as the control plane shows them: of a process that runs some, and of one that runs none and is left alone.
+// Repeated jobs as the control plane shows them: of a process that runs some, and of one that runs none and is left
+// alone.
 import { createCache } from 'millpond'
 import { expect, it } from 'vitest'
 import { open } from './setup.ts'
@@ -24,7 +25,11 @@ it('shows what is repeated with its last runs, runs one now on record, and start
   expect((await opened.call('GET', 'audit/?action=job.run', { as: 'auditor' })).json.data).toMatchObject([
     { target: 'tidy', actor: 'operator' },
   ])
-  expect([(await run('none')).status, (await run('tidy', 'viewer')).status, (await run('tidy', 'limited')).status]).toEqual([404, 403, 404])
+  expect([
+    (await run('none')).status,
+    (await run('tidy', 'viewer')).status,
+    (await run('tidy', 'limited')).status,
+  ]).toEqual([404, 403, 404])
   expect(quiet.info().jobs).toEqual([])
   await opened.close()
   await Promise.all([shop.close(), quiet.close()])

@@ -1,4 +1,5 @@
-// kill -9 of the control plane: what was acknowledged is there after the next start, with its row of the audit; what was not is there as a whole, or not at all.
+// kill -9 of the control plane: what was acknowledged is there after the next start, with its row of the audit; what
+// was not is there as a whole, or not at all.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -61,7 +62,11 @@ it('loses no acknowledged change and no row of the audit', async () => {
   const rows = await store.read.selectFrom('configurations').select(['name', 'document']).execute()
   const held = new Map(rows.map(({ name, document }) => [name, JSON.parse(document).ttl_seconds as number]))
   for (const [name, ttl] of acked) expect(held.get(name), name).toBe(ttl)
-  const audit = await store.read.selectFrom('audit').select('target').where('action', '=', 'configuration.create').execute()
+  const audit = await store.read
+    .selectFrom('audit')
+    .select('target')
+    .where('action', '=', 'configuration.create')
+    .execute()
   expect(audit.map(({ target }) => target).sort()).toEqual([...held.keys()].sort())
   expect(await verifyAudit(store)).toMatchObject({ ok: true })
   await store.close()

@@ -37,7 +37,15 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
     .set({ ended_at: now - 40 * DAY_MS })
     .where('id', '=', id)
     .execute()
-  const expected = { history: 1, operations: 1, resolved_alerts: 0, markers: 1, reports: 0, ended_silences: 0, expired_tokens: 0 }
+  const expected = {
+    history: 1,
+    operations: 1,
+    resolved_alerts: 0,
+    markers: 1,
+    reports: 0,
+    ended_silences: 0,
+    expired_tokens: 0,
+  }
   expect(await receiptsOf(id)).not.toEqual([])
   expect(await post('maintenance/cleanup/', { dry_run: true })).toEqual({ days: 30, dry_run: true, removed: expected })
   expect((await opened.call('GET', `operations/${id}/`, { as: 'viewer' })).status).toBe(200)
@@ -56,7 +64,10 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
 
 it('says of an operation that has ended that there is nothing to cancel, and goes on', async () => {
   const { id } = await post('invalidations/invalidate_keys/', { keys: ['b'] })
-  expect(await opened.call('DELETE', `operations/${id}/`, { as: 'admin' })).toMatchObject({ status: 409, json: { code: 'has_ended' } })
+  expect(await opened.call('DELETE', `operations/${id}/`, { as: 'admin' })).toMatchObject({
+    status: 409,
+    json: { code: 'has_ended' },
+  })
   expect((await opened.call('DELETE', 'operations/op_none/', { as: 'admin' })).status).toBe(404)
   expect((await opened.call('GET', 'session/', { as: 'admin' })).status).toBe(200)
 })
@@ -66,14 +77,24 @@ it('answers an invalidation with its id at once for whoever prefers not to wait'
   const { status, json } = await opened.call('POST', 'invalidations/invalidate_keys/', asked)
   expect([200, 202]).toContain(status)
   await expect
-    .poll(async () => (await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state, { timeout: 20_000 })
+    .poll(async () => (await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state, {
+      timeout: 20_000,
+    })
     .toBe('completed')
 })
 
 it('judges alerts when it is asked to, and tells of no cache that is not the caller’s', async () => {
   expect(await post('alerts/evaluate/', {})).toEqual({ data: [], has_more: false })
   const at = await opened.store.now()
-  const row = { id: 'alr_1', fingerprint: 'f', rule: 'errors', severity: 'high', cache: 'elsewhere', state: 'firing', message: 'm' }
+  const row = {
+    id: 'alr_1',
+    fingerprint: 'f',
+    rule: 'errors',
+    severity: 'high',
+    cache: 'elsewhere',
+    state: 'firing',
+    message: 'm',
+  }
   await opened.store.read
     .insertInto('alerts')
     .values({ ...row, since: at, updated_at: at })

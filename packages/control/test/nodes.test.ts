@@ -1,4 +1,5 @@
-// Several processes of one cache: one view over all, invalidations acknowledged by each, settings in force in each, and one that stands still.
+// Several processes of one cache: one view over all, invalidations acknowledged by each, settings in force in each, and
+// one that stands still.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -62,7 +63,8 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     for (const close of closing) await close()
   })
   const nodes = async () => (await desk.call('GET', 'nodes/', { as: 'viewer' })).json.data
-  const invalidate = async (body: object) => (await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })).json
+  const invalidate = async (body: object) =>
+    (await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })).json
 
   it('are found by the server alone, and seen as one', async () => {
     await one.ask('set a')
@@ -73,7 +75,9 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
         ['web-1', false],
         ['web-2', false],
       ])
-    await expect.poll(async () => (await desk.call('GET', 'metrics/summary/', { as: 'viewer' })).json.caches[0]?.total.sets).toBe(1)
+    await expect
+      .poll(async () => (await desk.call('GET', 'metrics/summary/', { as: 'viewer' })).json.caches[0]?.total.sets)
+      .toBe(1)
     const explained = async () => (await desk.call('GET', 'explain/?key=a', { as: 'viewer' })).json.nodes
     await expect
       .poll(async () => (await explained()).map((node: { node: string; verdict: string }) => [node.node, node.verdict]))
@@ -120,7 +124,10 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     await expect
       .poll(async () => {
         const { state, result } = (await desk.call('GET', `operations/${id}/`, { as: 'viewer' })).json
-        return [state, ...result.caches.fleet.nodes.map((node: { id: string; status: string }) => `${node.id} ${node.status}`)]
+        return [
+          state,
+          ...result.caches.fleet.nodes.map((node: { id: string; status: string }) => `${node.id} ${node.status}`),
+        ]
       })
       .toEqual(['completed', 'web-1 acked', 'web-2 acked'])
     expect([await one.ask('get b'), await two.ask('get b')]).toEqual([null, null])
@@ -148,7 +155,9 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     two.process.kill('SIGCONT')
     expect(await two.ask('get c')).toBeNull()
     await expect
-      .poll(async () => (await desk.call('GET', `operations/${done.id}/`, { as: 'viewer' })).json.state, { interval: 200 })
+      .poll(async () => (await desk.call('GET', `operations/${done.id}/`, { as: 'viewer' })).json.state, {
+        interval: 200,
+      })
       .toBe('completed')
   })
 
@@ -156,16 +165,29 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
     const place = placeOf()
     const meeting = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
     if (meeting.nodes === undefined) throw new Error('a tier without a meeting place')
-    const caches = await openCaches({ store: meeting.nodes, nodeId: 'shop-1', fallback: [{ name: 'by_code', ttl_seconds: 5 }] })
-    expect(() => caches.get('product_cache')).toThrow(/there is no configuration "product_cache": there are by_code, fleet/)
+    const caches = await openCaches({
+      store: meeting.nodes,
+      nodeId: 'shop-1',
+      fallback: [{ name: 'by_code', ttl_seconds: 5 }],
+    })
+    expect(() => caches.get('product_cache')).toThrow(
+      /there is no configuration "product_cache": there are by_code, fleet/,
+    )
     expect(caches.get('by_code').describe().defaults.ttl_seconds).toBe(5)
     const made = (
-      await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'product_cache', ttl_seconds: 9, max_size_mb: 2 } })
+      await desk.call('POST', 'configurations/', {
+        as: 'admin',
+        body: { name: 'product_cache', ttl_seconds: 9, max_size_mb: 2 },
+      })
     ).json
     await expect.poll(() => caches.names).toContain('product_cache')
     const cache = caches.get('product_cache')
     await cache.set('a', 1)
-    expect([await cache.get('a'), cache.describe().defaults.ttl_seconds, caches.get('product_cache') === cache]).toEqual([1, 9, true])
+    expect([
+      await cache.get('a'),
+      cache.describe().defaults.ttl_seconds,
+      caches.get('product_cache') === cache,
+    ]).toEqual([1, 9, true])
     await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'far', cache_type: 'redis' } })
     await expect.poll(() => caches.names).toContain('far')
     expect(() => caches.get('far')).toThrow(/there is no tier for that type/)

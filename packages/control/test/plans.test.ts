@@ -1,4 +1,5 @@
-// What plans of invalidations say beforehand, held against what is there: to the key for memory and for lists of keys, else within the bound that they state.
+// What plans of invalidations say beforehand, held against what is there: to the key for memory and for lists of keys,
+// else within the bound that they state.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +14,10 @@ const PLANS = 100
 const KEYS = 900
 const TAGS = 12
 /** What a deal brings along; one of them only where it is deleted. */
-const MODELS = { Deal: { related: [{ tag: 't1' }, 'Team'] }, Team: { invalidateOn: ['delete'], related: [{ tag: 't2' }] } } as const
+const MODELS = {
+  Deal: { related: [{ tag: 't1' }, 'Team'] },
+  Team: { invalidateOn: ['delete'], related: [{ tag: 't2' }] },
+} as const
 const folder = mkdtempSync(join(tmpdir(), 'millpond-plans-'))
 const all: Cache[] = []
 let opened: Opened
@@ -79,9 +83,16 @@ function criteria(): Asked {
 it(`agree to the key for memory and where tiers are listed, and are at least so many elsewhere, in ${PLANS} of ${PLANS} (seed ${SEED})`, async () => {
   const kinds = { exact: 0, bound: 0 }
   for (let plan = 0; plan < PLANS; plan++) {
-    const [cache_name, namespace, scan] = [random() < 0.5 ? 'near' : 'deep', random() < 0.5 ? 'deals' : 'users', random() < 0.3]
+    const [cache_name, namespace, scan] = [
+      random() < 0.5 ? 'near' : 'deep',
+      random() < 0.5 ? 'deals' : 'users',
+      random() < 0.3,
+    ]
     const { body, selects } = criteria()
-    const { json } = await opened.call('POST', 'invalidations/plan/', { as: 'operator', body: { cache_name, namespace, scan, ...body } })
+    const { json } = await opened.call('POST', 'invalidations/plan/', {
+      as: 'operator',
+      body: { cache_name, namespace, scan, ...body },
+    })
     const truth = [...(held.get(cache_name)?.get(namespace) ?? [])].filter(([key, tags]) => selects(key, tags)).length
     const told = { cache_name, scan, ...body, keys: json.plan.keys, is_exact: json.plan.is_exact }
     expect(json.plan.is_exact, JSON.stringify(told)).toBe(cache_name === 'near' || scan)
@@ -96,7 +107,10 @@ it(`agree to the key for memory and where tiers are listed, and are at least so 
 it('of lists of keys are as long as the list, whether or not the keys are there', async () => {
   for (const length of [1, 7, 300]) {
     const keys = Array.from({ length }, (_, at) => `k0:${at}`)
-    const { json } = await opened.call('POST', 'invalidations/plan/', { as: 'operator', body: { cache_name: 'deep', keys } })
+    const { json } = await opened.call('POST', 'invalidations/plan/', {
+      as: 'operator',
+      body: { cache_name: 'deep', keys },
+    })
     expect(json.plan).toMatchObject({ keys: length, is_exact: true })
   }
 })
@@ -107,7 +121,9 @@ it('count what the relations of a model bring along, in memory alone and where a
   for (const cache of ['near', 'deep']) {
     const [of, alike] = [await planned(cache, { model: 'Deal', id: '7' }), await planned(cache, { tags: ['t1', 't2'] })]
     expect([of.keys > 0, of.keys], cache).toEqual([true, alike.keys])
-    expect(of.caches[0].cascade, cache).toEqual(expect.arrayContaining(['model:Deal:7', 'model:Deal', 'model:Team', 't1', 't2']))
+    expect(of.caches[0].cascade, cache).toEqual(
+      expect.arrayContaining(['model:Deal:7', 'model:Deal', 'model:Team', 't1', 't2']),
+    )
     expect((await planned(cache, { model: 'Team' })).keys, cache).toBe((await planned(cache, { tags: ['t2'] })).keys)
   }
 })

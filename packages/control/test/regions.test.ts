@@ -30,7 +30,15 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
 
   // A process that had to wait may not have heard the other one within the lag.
   await expect.poll(list, { timeout: 20_000 }).toMatchObject([
-    { cache_name: 'shop', region: 'eu', is_origin: false, standing: 'serving', nodes: [expect.any(String)], seen_from: [], filling: null },
+    {
+      cache_name: 'shop',
+      region: 'eu',
+      is_origin: false,
+      standing: 'serving',
+      nodes: [expect.any(String)],
+      seen_from: [],
+      filling: null,
+    },
     {
       region: 'us',
       is_origin: true,
@@ -39,7 +47,12 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
       seen_from: [{ region: 'eu', is_heard: true, waiting: expect.any(Number), error: null }],
     },
   ])
-  expect((await act('drain', { wait_seconds: 30 })).json).toEqual({ cache_name: 'shop', region: 'eu', is_safe: true, behind: [] })
+  expect((await act('drain', { wait_seconds: 30 })).json).toEqual({
+    cache_name: 'shop',
+    region: 'eu',
+    is_safe: true,
+    behind: [],
+  })
   expect((await list())[0].standing).toBe('drained')
   const last = await act('drain', {}, 'us')
   expect(last.json).toMatchObject({
@@ -66,7 +79,9 @@ it('shows regions and how far behind they are, and drains, fills and lets one se
   expect((await act('drain', { wait_seconds: 0 }, 'us')).status).toBe(200)
   expect((await act('serve', {}, 'us')).json).toEqual({ cache_name: 'shop', region: 'us' })
 
-  expect([(await act('drain', {}, 'mars')).status, (await act('drain', {}, 'eu', 'operator')).status]).toEqual([404, 403])
+  expect([(await act('drain', {}, 'mars')).status, (await act('drain', {}, 'eu', 'operator')).status]).toEqual([
+    404, 403,
+  ])
   expect((await act('drain', {}, 'eu', 'limited')).status).toBe(404)
   expect((await opened.call('GET', 'audit/?action=region.drain', { as: 'auditor' })).json.data).toMatchObject([
     { target: 'us', outcome: 'ok', detail: expect.not.objectContaining({ force: true }) },

@@ -1,4 +1,5 @@
-// Alerts of regressions: against this hour of the days before, beyond what minutes and days differ by, with what was marked before.
+// Alerts of regressions: against this hour of the days before, beyond what minutes and days differ by, with what was
+// marked before.
 
 import { LATENCY_BOUNDS_MS } from 'millpond/observe'
 import { describe, expect, it } from 'vitest'
@@ -10,7 +11,11 @@ import { open } from './setup.ts'
 
 /** Reads that take so long, one twentieth of them up to `p95` ms. */
 function point(ratio: number, p95: number, reads = 1000): Point {
-  const counters: Record<string, number> = { hits: Math.round(reads * ratio), misses: reads - Math.round(reads * ratio), 'get.n': reads }
+  const counters: Record<string, number> = {
+    hits: Math.round(reads * ratio),
+    misses: reads - Math.round(reads * ratio),
+    'get.n': reads,
+  }
   LATENCY_BOUNDS_MS.forEach((bound, at) => {
     counters[`get.b${at}`] = bound >= p95 ? reads : bound * 4 >= p95 ? reads * 0.9 : 0
   })
@@ -40,7 +45,10 @@ const found = (seen: Before, isWarm = true): Record<string, string | undefined |
 
 describe('a regression', () => {
   it('is none where now is as before', () => {
-    expect(found(before(0.9, 16, { ratio: 0.9, p95: 16 }))).toEqual({ p95_regression: undefined, hit_ratio_regression: undefined })
+    expect(found(before(0.9, 16, { ratio: 0.9, p95: 16 }))).toEqual({
+      p95_regression: undefined,
+      hit_ratio_regression: undefined,
+    })
   })
 
   it('is found in p95 and in hits, and names what was marked before', () => {
@@ -48,7 +56,9 @@ describe('a regression', () => {
     const seen = before(0.9, 16, { ratio: 0.6, p95: 256 }, marker)
     expect(found(seen)).toEqual({ p95_regression: 'high', hit_ratio_regression: 'high' })
     for (const { message, value } of regressionsOf(seen, true))
-      expect(message(value ?? 0)).toMatch(/on the 7 days before; suspect: deploy "v812", marked at 2026-11-27T02:00:00.000Z$/)
+      expect(message(value ?? 0)).toMatch(
+        /on the 7 days before; suspect: deploy "v812", marked at 2026-11-27T02:00:00.000Z$/,
+      )
     const [, hits] = regressionsOf(before(0.9, 16, { ratio: 0.6, p95: 16 }), true)
     expect(hits?.message(hits.value ?? 0)).toMatch(
       /^59\.9 % of reads are served from the cache, at least 2\d\.\d points fewer than at this hour on the 7 days before$/,
@@ -120,7 +130,10 @@ describe('what a regression is judged by', () => {
         const seen = await new History(store).before('shop', three + past * minute + 1000)
         lengths.push(seen.minutes.length)
         expect({ past, days: seen.hours.length, weeks: seen.weeks.length }).toEqual({ past, days: 7, weeks: 4 })
-        expect({ past, found: found(seen) }).toEqual({ past, found: { p95_regression: undefined, hit_ratio_regression: undefined } })
+        expect({ past, found: found(seen) }).toEqual({
+          past,
+          found: { p95_regression: undefined, hit_ratio_regression: undefined },
+        })
         expect(new Set(seen.minutes.map(({ at }) => at < three)).size).toBe(1)
       }
       expect(Math.min(...lengths)).toBeGreaterThanOrEqual(5)

@@ -27,7 +27,10 @@ describe('a page of somebody else', () => {
   it('that calls itself this address gets nothing, since no request carries a credential by itself (georgenijo/agent-mesh#61)', async () => {
     for (const route of opened.plane.routes) {
       const path = `${route.base ?? '/api/admin/caching'}/${route.path.replaceAll(/\{\w+\}/g, 'none')}`
-      const answer = await fetchAt(`http://evil.example:8090${path}`, { method: route.method, headers: { Host: 'evil.example:8090' } })
+      const answer = await fetchAt(`http://evil.example:8090${path}`, {
+        method: route.method,
+        headers: { Host: 'evil.example:8090' },
+      })
       expect([answer.status, answer.headers.get('access-control-allow-origin')], path).toEqual([401, null])
     }
   })
@@ -35,7 +38,12 @@ describe('a page of somebody else', () => {
   it('cannot write by a form with the cookie of a session, whatever its content type (goblogplatform/goblog#571)', async () => {
     const signedIn = await fetchAt(`${API}/session/`, { method: 'POST', headers: bearer })
     const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', undefined]) {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      undefined,
+    ]) {
       const headers = { cookie, ...(type !== undefined && { 'Content-Type': type }) }
       const body = new TextEncoder().encode('{"message":"deploy"}')
       const answer = await fetchAt(`${API}/events/markers/`, { method: 'POST', headers, body })
@@ -44,7 +52,10 @@ describe('a page of somebody else', () => {
   })
 
   it('does not stand in the way of a token beside the cookie: the token decides (langgenius/dify#39871, mastodon/mastodon#17975)', async () => {
-    const signedIn = await fetchAt(`${API}/session/`, { method: 'POST', headers: { Authorization: `Bearer ${tokenOf('viewer')}` } })
+    const signedIn = await fetchAt(`${API}/session/`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
+    })
     const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
     const headers = { ...bearer, cookie, 'Content-Type': 'application/json' }
     const answer = await fetchAt(`${API}/events/markers/`, { method: 'POST', headers, body: '{"message":"deploy"}' })
@@ -62,7 +73,10 @@ describe('figures', () => {
     await cache.set('a', 1)
     const lines = (await text()).trimEnd().split('\n')
     expect(
-      lines.filter((line) => !line.startsWith('#') && !/^[a-z_]+(\{([a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? [0-9.e+-]+$/.test(line)),
+      lines.filter(
+        (line) =>
+          !line.startsWith('#') && !/^[a-z_]+(\{([a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? [0-9.e+-]+$/.test(line),
+      ),
     ).toEqual([])
     expect(lines.some((line) => line.includes('node="web\\"1\\\\"'))).toBe(true)
   })
@@ -91,8 +105,14 @@ describe('keys', () => {
   it('with any characters are found, explained and dropped (redis/redis#13358, ekondur/RedisUI#39)', async () => {
     await cache.set(ODD, 1)
     const named = `?key=${encodeURIComponent(ODD)}`
-    expect((await opened.call('GET', `explain/${named}`, { as: 'viewer' })).json).toMatchObject({ key: ODD, verdict: 'hit' })
-    expect((await opened.call('GET', `keys/-/value/${named}`, { as: 'admin' })).json).toMatchObject({ found: true, value: 1 })
+    expect((await opened.call('GET', `explain/${named}`, { as: 'viewer' })).json).toMatchObject({
+      key: ODD,
+      verdict: 'hit',
+    })
+    expect((await opened.call('GET', `keys/-/value/${named}`, { as: 'admin' })).json).toMatchObject({
+      found: true,
+      value: 1,
+    })
     expect((await invalidate({ keys: [ODD] })).json.state).toBe('completed')
     expect(await cache.get(ODD)).toBeUndefined()
   })
@@ -110,7 +130,8 @@ describe('keys', () => {
 })
 
 describe('the event stream', () => {
-  // arizona-framework/roadrunner#63, fanout/django-eventstream#185, mpetrunic/fastify-sse-v2#110, rexxars/sse-channel#42, nestjs/nest#16686
+  // arizona-framework/roadrunner#63, fanout/django-eventstream#185, mpetrunic/fastify-sse-v2#110,
+  // rexxars/sse-channel#42, nestjs/nest#16686
   it('holds texts that cannot begin a field of their own', async () => {
     const own = createCache({ name: 'shop' })
     const desk = await open(':memory:', { caches: [own] })
@@ -118,9 +139,10 @@ describe('the event stream', () => {
     const answer = await desk.plane.fetch(new Request(`${API}/stream/?topics=operations`, { headers: bearer }))
     const reader = answer.body?.getReader()
     const evil = 'price\r\revent: bye\rdata: {}\r\r\n\nid: 9\u2028retry: 0'
-    expect((await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'admin', body: { keys: ['a'], reason: evil } })).status).toBe(
-      200,
-    )
+    expect(
+      (await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'admin', body: { keys: ['a'], reason: evil } }))
+        .status,
+    ).toBe(200)
     await desk.plane.close()
     let text = ''
     for (;;) {
@@ -131,7 +153,9 @@ describe('the event stream', () => {
     await desk.close()
     await own.close()
     const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== '')
-    expect(lines.filter((line) => !/^(?:retry: \d+|id: [\w-]+-\d+|event: (?:op|bye)|data: \{.*\})$/s.test(line))).toEqual([])
+    expect(
+      lines.filter((line) => !/^(?:retry: \d+|id: [\w-]+-\d+|event: (?:op|bye)|data: \{.*\})$/s.test(line)),
+    ).toEqual([])
     expect(lines.some((line) => line.startsWith('data: ') && JSON.parse(line.slice(6)).reason === evil)).toBe(true)
   })
 
@@ -182,13 +206,16 @@ describe('a webhook', () => {
       ],
     }
     for (const [report, hosts] of Object.entries(written))
-      for (const host of hosts) expect(refusedUrl(`https://${host}/hook`, false), `${report}: ${host}`).toBeTypeOf('string')
+      for (const host of hosts)
+        expect(refusedUrl(`https://${host}/hook`, false), `${report}: ${host}`).toBeTypeOf('string')
     expect(refusedUrl('https://hooks.example.com/x', false)).toBeUndefined()
   })
 
   it('goes nowhere where one of the addresses of a name is of this network (spupuz/VibeNVR#297)', async () => {
     // localhost is 127.0.0.1 or ::1, or both: none of them is a place to go to.
-    const told = await new Promise<Error | null>((done) => publicOnly()('localhost', { all: true }, (error) => done(error)))
+    const told = await new Promise<Error | null>((done) =>
+      publicOnly()('localhost', { all: true }, (error) => done(error)),
+    )
     expect(told?.message).toContain('an address in a private network')
   })
 })
@@ -196,7 +223,10 @@ describe('a webhook', () => {
 it('a body that a parser before us has read is not taken for an empty one, which may ask for more (stormpath/express-stormpath#290)', async () => {
   for (const headers of [{ 'Content-Length': '16' }, { 'Transfer-Encoding': 'chunked' }])
     expect(
-      await opened.call('POST', 'maintenance/cleanup/', { as: 'admin', headers: { 'Content-Type': 'application/json', ...headers } }),
+      await opened.call('POST', 'maintenance/cleanup/', {
+        as: 'admin',
+        headers: { 'Content-Type': 'application/json', ...headers },
+      }),
     ).toMatchObject({
       status: 400,
       json: { code: 'body_lost' },
@@ -213,16 +243,27 @@ it('a body that a parser before us has read is not taken for an empty one, which
 
 // jetkvm/cloud-api#85
 it('a token is taken after its scheme in any case and after any spaces, alone', async () => {
-  const status = async (Authorization: string) => (await fetchAt(`${API}/session/`, { headers: { Authorization } })).status
+  const status = async (Authorization: string) =>
+    (await fetchAt(`${API}/session/`, { headers: { Authorization } })).status
   const token = tokenOf('viewer')
   for (const given of [`bearer ${token}`, `BEARER   ${token}`]) expect(await status(given), given).toBe(200)
-  for (const given of [token, `Bearer${token}`, `Bearer ${token.toUpperCase()}`, `Bearer ${token} x`, `Bearer ${token}, Bearer ${token}`])
+  for (const given of [
+    token,
+    `Bearer${token}`,
+    `Bearer ${token.toUpperCase()}`,
+    `Bearer ${token} x`,
+    `Bearer ${token}, Bearer ${token}`,
+  ])
     expect(await status(given), given).toBe(401)
 })
 
 describe('a body', () => {
   const mark = (body: Uint8Array<ArrayBuffer>) =>
-    fetchAt(`${API}/events/markers/`, { method: 'POST', headers: { ...bearer, 'Content-Type': 'application/json' }, body })
+    fetchAt(`${API}/events/markers/`, {
+      method: 'POST',
+      headers: { ...bearer, 'Content-Type': 'application/json' },
+      body,
+    })
 
   it('is read with the mark that editors and shells of Windows put before it (Badgerati/Pode#1604)', async () => {
     const answer = await mark(new TextEncoder().encode('\ufeff{"message":"v812"}'))
@@ -232,16 +273,22 @@ describe('a body', () => {
   it('in another encoding is refused, and names nothing that was not meant (node-fetch/node-fetch#1879)', async () => {
     const latin1 = Uint8Array.from(Buffer.from('{"message":"caf\xe9"}', 'latin1'))
     const answer = await mark(latin1)
-    expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'malformed', detail: expect.stringContaining('UTF-8') }])
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { code: 'malformed', detail: expect.stringContaining('UTF-8') },
+    ])
   })
 })
 
 describe('a parameter', () => {
-  const cleanUp = (query: string) => opened.call('POST', `configurations/${query}`, { as: 'admin', body: { name: 'never-made' } })
+  const cleanUp = (query: string) =>
+    opened.call('POST', `configurations/${query}`, { as: 'admin', body: { name: 'never-made' } })
 
   it('that says no is not taken for yes, nor is one that says neither (solana-foundation/solana-developer-platform#782)', async () => {
-    for (const query of ['?dry_run=True', '?dry_run=1']) expect((await cleanUp(query)).json.plan, query).toMatchObject({ dry_run: true })
-    for (const query of ['?dry_run=', '?dry_run=2', '?dry_run=nope']) expect((await cleanUp(query)).status, query).toBe(422)
+    for (const query of ['?dry_run=True', '?dry_run=1'])
+      expect((await cleanUp(query)).json.plan, query).toMatchObject({ dry_run: true })
+    for (const query of ['?dry_run=', '?dry_run=2', '?dry_run=nope'])
+      expect((await cleanUp(query)).status, query).toBe(422)
     const made = await cleanUp('?dry_run=False')
     expect(made.status).toBe(201)
     await opened.call('DELETE', `configurations/${made.json.id}/`, { as: 'admin' })
@@ -266,9 +313,16 @@ describe('a parameter', () => {
 it('If-Match takes a list, of which one is in force; a weak tag is none, and it is said what has made it weak', async () => {
   const { id } = (await opened.call('POST', 'configurations/', { as: 'admin', body: { name: 'matched' } })).json
   const put = (tags: string) =>
-    opened.call('PUT', `configurations/${id}/`, { as: 'admin', body: { name: 'matched' }, headers: { 'If-Match': tags } })
+    opened.call('PUT', `configurations/${id}/`, {
+      as: 'admin',
+      body: { name: 'matched' },
+      headers: { 'If-Match': tags },
+    })
   expect((await put('"v7", "v1"')).status).toBe(200)
-  expect(await put('"v1","v7"')).toMatchObject({ status: 412, json: { version: 2, detail: expect.stringContaining('not 1 or 7') } })
+  expect(await put('"v1","v7"')).toMatchObject({
+    status: 412,
+    json: { version: 2, detail: expect.stringContaining('not 1 or 7') },
+  })
   expect(await put('W/"v2"')).toMatchObject({ status: 412, json: { detail: expect.stringContaining('without W/') } })
   await opened.call('DELETE', `configurations/${id}/`, { as: 'admin' })
 })
@@ -306,11 +360,17 @@ it('an export of the audit that is not all of it says where it goes on', async (
 
 it('a silence that is over before it begins, or lasts for ever, is refused (prometheus/alertmanager#1096)', async () => {
   for (const duration_seconds of [0, -1, 1e15])
-    expect((await opened.call('POST', 'silences/', { as: 'operator', body: { duration_seconds } })).status, `${duration_seconds}`).toBe(422)
+    expect(
+      (await opened.call('POST', 'silences/', { as: 'operator', body: { duration_seconds } })).status,
+      `${duration_seconds}`,
+    ).toBe(422)
 })
 
 it('a body cannot reach behind the fields that there are (prototype pollution)', async () => {
-  for (const text of ['{"message":"m","__proto__":{"role":"admin"}}', '{"message":"m","constructor":{"prototype":{"x":1}}}']) {
+  for (const text of [
+    '{"message":"m","__proto__":{"role":"admin"}}',
+    '{"message":"m","constructor":{"prototype":{"x":1}}}',
+  ]) {
     const asked = { as: 'operator', text, headers: { 'Content-Type': 'application/json' } } as const
     expect((await opened.call('POST', 'events/markers/', asked)).status, text).toBe(422)
   }

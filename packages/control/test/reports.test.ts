@@ -6,7 +6,8 @@ import { type Opened, open } from './setup.ts'
 
 let cache: Cache
 let opened: Opened
-const post = (body: object, as: 'operator' | 'viewer' | 'limited' = 'operator') => opened.call('POST', 'reports/', { as, body })
+const post = (body: object, as: 'operator' | 'viewer' | 'limited' = 'operator') =>
+  opened.call('POST', 'reports/', { as, body })
 
 beforeAll(async () => {
   cache = createCache({ name: 'shop', tiers: [memory({ maxBytes: '1mb' })] })
@@ -44,7 +45,13 @@ it('tells how a cache did, what it holds of whom, what holds it up, and what was
   const { status, json } = await post({ hours: 1 })
   expect(status).toBe(200)
   const [{ id, report }] = json.data
-  expect(report.effectiveness).toMatchObject({ hits: 150, misses: 151, loads: 150, load_errors: 0, hit_ratio_before: null })
+  expect(report.effectiveness).toMatchObject({
+    hits: 150,
+    misses: 151,
+    loads: 150,
+    load_errors: 0,
+    hit_ratio_before: null,
+  })
   expect(report.effectiveness.saved_seconds).toBeGreaterThanOrEqual(0)
   expect(report.coverage.organizations).toMatchObject([
     { name: '7', scope: 'organization', entries: 2, held: ['stats', 'roles'], missing: [] },
@@ -53,13 +60,18 @@ it('tells how a cache did, what it holds of whom, what holds it up, and what was
   ])
   expect(report.coverage.tenants).toMatchObject([{ name: 'acme', entries: 1 }])
   expect(report.coverage.is_complete).toBe(true)
-  expect(report.bottlenecks).toMatchObject([{ name: 'misses', subject: 'cold', remedy: expect.stringContaining('warm') }])
+  expect(report.bottlenecks).toMatchObject([
+    { name: 'misses', subject: 'cold', remedy: expect.stringContaining('warm') },
+  ])
   expect(report.ttl).toMatchObject({ expired_ratio: 0, evicted_ratio: 0 })
   expect(report.invalidations).toMatchObject({ operations: 3, miss_causes: { invalidated_tag: 1 } })
   expect(report.invalidations.patterns.slice(0, 1)).toMatchObject([{ by: 'tag', name: 'stats:8', times: 2 }])
   expect(report.growth).toMatchObject({ max_bytes: 1_048_576, bytes_per_day: null })
   expect((await opened.call('GET', `reports/${id}/`, { as: 'viewer' })).json.report).toEqual(report)
-  expect((await opened.call('GET', 'reports/?cache_name=shop', { as: 'viewer' })).json.data[0]).toMatchObject({ id, bottlenecks: 1 })
+  expect((await opened.call('GET', 'reports/?cache_name=shop', { as: 'viewer' })).json.data[0]).toMatchObject({
+    id,
+    bottlenecks: 1,
+  })
 })
 
 it('is made every six hours and no sooner, and goes when it is old', async () => {

@@ -1,4 +1,5 @@
-// Warming plans that run by themselves: when, once of all control planes, in whose name, and not for whom may not any more.
+// Warming plans that run by themselves: when, once of all control planes, in whose name, and not for whom may not any
+// more.
 import { type Cache, createCache } from 'millpond'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ScheduledWarming } from '../src/operations/scheduled-warming.ts'
@@ -31,7 +32,8 @@ async function look(afterMs: number, by = new ScheduledWarming()): Promise<void>
   expect(errors).toEqual([])
 }
 const runs = async () => (await opened.call('GET', 'operations/?kind=warm', { as: 'viewer' })).json.data
-const ended = () => expect.poll(async () => (await runs()).every(({ state }: { state: string }) => state === 'completed')).toBe(true)
+const ended = () =>
+  expect.poll(async () => (await runs()).every(({ state }: { state: string }) => state === 'completed')).toBe(true)
 
 it('run when they are due, and not before', async () => {
   const made = await keep({ schedule: { every: '4h' } })
@@ -79,7 +81,11 @@ it('do not run for somebody who may not come in any more, nor once they are dele
   await opened.store.read.updateTable('users').set({ disabled: 1 }).where('name', '=', 'operator').execute()
   await look(HOUR)
   expect(await runs()).toEqual([])
-  await opened.store.read.updateTable('users').set({ disabled: 0, role: 'viewer' }).where('name', '=', 'operator').execute()
+  await opened.store.read
+    .updateTable('users')
+    .set({ disabled: 0, role: 'viewer' })
+    .where('name', '=', 'operator')
+    .execute()
   await look(HOUR)
   expect(await runs()).toEqual([])
   await opened.store.read.updateTable('users').set({ role: 'operator' }).where('name', '=', 'operator').execute()

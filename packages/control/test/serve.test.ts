@@ -54,7 +54,12 @@ it('purges the CDN that the environment names', async () => {
   })
   await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
   const api = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`
-  const env = { CLOUDFLARE_ZONE_ID: 'zone1', CLOUDFLARE_API_TOKEN: 'hidden', CLOUDFLARE_API_URL: api, MILLPOND_ADMIN_TOKEN: 'x'.repeat(40) }
+  const env = {
+    CLOUDFLARE_ZONE_ID: 'zone1',
+    CLOUDFLARE_API_TOKEN: 'hidden',
+    CLOUDFLARE_API_URL: api,
+    MILLPOND_ADMIN_TOKEN: 'x'.repeat(40),
+  }
   const purge = async (said: string) => {
     const headers = { Authorization: `Bearer ${env.MILLPOND_ADMIN_TOKEN}`, 'Content-Type': 'application/json' }
     await fetch(`${urlIn(said)}cdn/invalidate_cdn/`, { method: 'POST', headers, body: '{"tags":["deals"]}' })

@@ -26,7 +26,9 @@ describe('a session', () => {
   it('is a cookie that no script reads and no other site sends, secure where the connection is', async () => {
     const { status, headers, json } = await opened.call('POST', 'session/', { as: 'viewer', body: {} })
     expect([status, json.role]).toEqual([200, 'viewer'])
-    expect(headers.get('set-cookie')).toMatch(/^millpond-[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/)
+    expect(headers.get('set-cookie')).toMatch(
+      /^millpond-[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
+    )
     const tls = await opened.plane.fetch(
       new Request('https://shop.example/api/admin/caching/session/', {
         method: 'POST',
@@ -52,7 +54,8 @@ describe('a session', () => {
     // Without TLS a browser may say the origin alone.
     for (const Origin of ['https://evil.example', 'null', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:1', ''])
       expect((await write({ ...OWN, Origin })).json, Origin).toMatchObject({ status: 403, code: 'csrf' })
-    for (const Origin of ['http://127.0.0.1', 'https://127.0.0.1']) expect((await write({ ...OWN, Origin })).status, Origin).toBe(201)
+    for (const Origin of ['http://127.0.0.1', 'https://127.0.0.1'])
+      expect((await write({ ...OWN, Origin })).status, Origin).toBe(201)
     const audit = await opened.call('GET', 'audit/?action=marker&limit=1', { headers: { cookie } })
     expect(audit.json.data[0]).toMatchObject({ actor: 'admin', via: 'session' })
   })
@@ -84,9 +87,12 @@ describe('a session', () => {
     await opened.call('DELETE', `tokens/${made.id}/`, { as: 'admin' })
     const old = await signIn()
     await opened.store.read.updateTable('sessions').set({ expires_at: 1 }).execute()
-    expect([await status(ended), await status(revoked), await status(old), await status(old.replace(/=.*/, '=made-up'))]).toEqual([
-      401, 401, 401, 401,
-    ])
+    expect([
+      await status(ended),
+      await status(revoked),
+      await status(old),
+      await status(old.replace(/=.*/, '=made-up')),
+    ]).toEqual([401, 401, 401, 401])
   })
 
   it('stands beside that of another control plane on the host: browsers keep cookies of all ports together (OctoPrint/OctoPrint#1479, requarks/wiki#228)', async () => {
@@ -98,7 +104,11 @@ describe('a session', () => {
     }
     const cookie = () => [...jar].map((pair) => pair.join('=')).join('; ')
     const seen = () =>
-      Promise.all([opened, other].map(async (each) => (await each.call('GET', 'session/', { headers: { cookie: cookie() } })).status))
+      Promise.all(
+        [opened, other].map(
+          async (each) => (await each.call('GET', 'session/', { headers: { cookie: cookie() } })).status,
+        ),
+      )
     for (const each of [opened, other]) keep(await each.call('POST', 'session/', { as: 'admin', body: {} }))
     expect(await seen()).toEqual([200, 200])
     keep(await other.call('DELETE', 'session/', { headers: { cookie: cookie(), ...OWN } }))
@@ -119,9 +129,14 @@ interface Event {
   readonly data: any
 }
 
-async function listen(query = '', { as = 'viewer', headers = {} }: { as?: 'viewer' | 'limited'; headers?: Record<string, string> } = {}) {
+async function listen(
+  query = '',
+  { as = 'viewer', headers = {} }: { as?: 'viewer' | 'limited'; headers?: Record<string, string> } = {},
+) {
   const response = await opened.plane.fetch(
-    new Request(`http://127.0.0.1/api/admin/caching/stream/${query}`, { headers: { Authorization: `Bearer ${tokenOf(as)}`, ...headers } }),
+    new Request(`http://127.0.0.1/api/admin/caching/stream/${query}`, {
+      headers: { Authorization: `Bearer ${tokenOf(as)}`, ...headers },
+    }),
   )
   const reader = response.body?.getReader()
   const decoder = new TextDecoder()
@@ -165,7 +180,15 @@ describe('the event stream', () => {
     expect((await stream.next('summary')).data.cache_name).toBe('shop')
     await opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body: { keys: ['a'] } })
     expect((await stream.next('op')).data).toMatchObject({ kind: 'invalidate', state: 'running' })
-    await alerts.raise({ rule: 'tier_down', cache: 'shop', subject: 'redis', severity: 'high', value: 1, threshold: 1, message: 'gone' })
+    await alerts.raise({
+      rule: 'tier_down',
+      cache: 'shop',
+      subject: 'redis',
+      severity: 'high',
+      value: 1,
+      threshold: 1,
+      message: 'gone',
+    })
     expect((await stream.next('alert')).data).toMatchObject({ rule: 'tier_down', state: 'firing' })
     await stream.close()
     expect(hub.size).toBe(0)
@@ -232,7 +255,9 @@ describe('the event stream', () => {
     expect(hit).toMatchObject({ kind: 'hit', tier: 'memory' })
     expect(invalidation).toMatchObject({ mode: 'hard', targets: [{ kind: 'tag', name: 'left' }], more: 0 })
     const seen = (await limited.next('event')).data
-    expect(seen.rows.map((row: { namespace: string }) => row.namespace).every((name: string) => name === 'mine')).toBe(true)
+    expect(seen.rows.map((row: { namespace: string }) => row.namespace).every((name: string) => name === 'mine')).toBe(
+      true,
+    )
     expect(seen.seen).toBeNull()
     await Promise.all([stream.close(), limited.close()])
   })
@@ -241,7 +266,9 @@ describe('the event stream', () => {
     const own = createCache({ name: 'brief' })
     const other = await open(':memory:', { caches: [own] })
     const answer = await other.plane.fetch(
-      new Request('http://127.0.0.1/api/admin/caching/stream/', { headers: { Authorization: `Bearer ${tokenOf('viewer')}` } }),
+      new Request('http://127.0.0.1/api/admin/caching/stream/', {
+        headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
+      }),
     )
     await other.close()
     expect(await answer.text()).toContain('event: bye')
@@ -265,7 +292,9 @@ describe('several questions in one request', () => {
       'viewer',
     ])
     expect((await opened.call('POST', 'batch/', { body: { get } })).status).toBe(401)
-    expect((await opened.call('POST', 'batch/', { as: 'viewer', body: { get: Array(21).fill('session/') } })).status).toBe(422)
+    expect(
+      (await opened.call('POST', 'batch/', { as: 'viewer', body: { get: Array(21).fill('session/') } })).status,
+    ).toBe(422)
   })
 
   it('come from the peer and the caller that the host application knows of the whole', async () => {
@@ -291,19 +320,26 @@ describe('several questions in one request', () => {
       body: JSON.stringify({ get: ['session/', 'audit/'] }),
     })
     known.set(request, '192.0.2.7')
-    const { answers } = (await (await hosted.plane.fetch(request)).json()) as { answers: { status: number; body: { name?: string } }[] }
+    const { answers } = (await (await hosted.plane.fetch(request)).json()) as {
+      answers: { status: number; body: { name?: string } }[]
+    }
     expect(answers.map(({ status, body }) => [status, body.name])).toEqual([
       [200, 'ana'],
       [403, undefined],
     ])
-    expect((await hosted.call('GET', 'audit/', { as: 'admin' })).json.data[0]).toMatchObject({ actor: 'ana', address: '192.0.2.7' })
+    expect((await hosted.call('GET', 'audit/', { as: 'admin' })).json.data[0]).toMatchObject({
+      actor: 'ana',
+      address: '192.0.2.7',
+    })
     await hosted.close()
   })
 
   it('begin with one that names every route and cache', async () => {
     const { json } = await opened.call('GET', 'session/', { as: 'viewer' })
     expect(json.routes).toHaveLength(opened.plane.routes.length)
-    expect(json.routes).toEqual(expect.arrayContaining(['GET session/', 'POST batch/', 'GET stream/', 'GET keys/{key}/']))
+    expect(json.routes).toEqual(
+      expect.arrayContaining(['GET session/', 'POST batch/', 'GET stream/', 'GET keys/{key}/']),
+    )
     expect(json.caches).toEqual(opened.plane.control.fleet.names)
   })
 })

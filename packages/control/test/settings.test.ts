@@ -70,7 +70,9 @@ it('leave what the store says in force where two control planes bring it, and th
   expect(inForce).toMatchObject({ ttl_seconds: 2 })
 })
 
-const viewOf = (ttl_seconds: number) => ({ view: { id: 'cfg_1', version: ttl_seconds, created_at: '', updated_at: '', ttl_seconds } })
+const viewOf = (ttl_seconds: number) => ({
+  view: { id: 'cfg_1', version: ttl_seconds, created_at: '', updated_at: '', ttl_seconds },
+})
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: () => void = () => undefined

@@ -1,4 +1,5 @@
-// A control plane on a store of its own, with a user of every role; called as a program would call it, over Request and Response.
+// A control plane on a store of its own, with a user of every role; called as a program would call it, over Request and
+// Response.
 import {
   type ControlOptions,
   type ControlPlane,
@@ -45,7 +46,9 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
   const plane = createControl({
     store,
     onError: (error) => errors.push(error),
-    rates: Object.fromEntries((['write', 'purge', 'scan'] as const).map((kind) => [kind, { perMinute: 1e6, burst: 1e6 }])),
+    rates: Object.fromEntries(
+      (['write', 'purge', 'scan'] as const).map((kind) => [kind, { perMinute: 1e6, burst: 1e6 }]),
+    ),
     ...options,
   })
   return {
@@ -78,15 +81,29 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
   }
 }
 
-/** Every answer of every test is held against what the route says that it answers: no field that is not described, none that is missing. */
-function checkContract(routes: readonly Route[], method: string, path: string, status: number, text: string, headers: Headers): void {
+/**
+ * Every answer of every test is held against what the route says that it answers: no field that is not described, none
+ * that is missing.
+ */
+function checkContract(
+  routes: readonly Route[],
+  method: string,
+  path: string,
+  status: number,
+  text: string,
+  headers: Headers,
+): void {
   const given = path
     .replace(/[?#].*$/, '')
     .replace(/\/$/, '')
     .split('/')
   const fits = ({ path: described, method: wanted, base }: Route): boolean => {
     const parts = (base === undefined ? described : `${base}/${described}`).replace(/\/$/, '').split('/')
-    return wanted === method && parts.length === given.length && parts.every((part, at) => part.startsWith('{') || part === given[at])
+    return (
+      wanted === method &&
+      parts.length === given.length &&
+      parts.every((part, at) => part.startsWith('{') || part === given[at])
+    )
   }
   const route = routes.find((one) => fits(one) && !one.path.includes('{')) ?? routes.find(fits)
   if (route === undefined || !headers.get('content-type')?.startsWith('application/json')) return
@@ -94,14 +111,18 @@ function checkContract(routes: readonly Route[], method: string, path: string, s
   if (answer === undefined) throw new Error(`${method} ${route.path} answered ${status}, which it does not describe`)
   const parsed = answer.schema === undefined ? undefined : strict(answer.schema).safeParse(JSON.parse(text))
   if (parsed?.success === false)
-    throw new Error(`${method} ${route.path} answered other than it says: ${parsed.error.message}\n${text.slice(0, 2000)}`)
+    throw new Error(
+      `${method} ${route.path} answered other than it says: ${parsed.error.message}\n${text.slice(0, 2000)}`,
+    )
 }
 
 /** Objects take no key that is not described. */
 function strict(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodObject) {
     const isLoose = schema.def.catchall instanceof z.ZodUnknown
-    const shape = Object.fromEntries(Object.entries(schema.shape).map(([name, part]) => [name, strict(part as z.ZodType)]))
+    const shape = Object.fromEntries(
+      Object.entries(schema.shape).map(([name, part]) => [name, strict(part as z.ZodType)]),
+    )
     return isLoose ? z.looseObject(shape) : z.strictObject(shape)
   }
   if (schema instanceof z.ZodArray) return z.array(strict(schema.element as z.ZodType))

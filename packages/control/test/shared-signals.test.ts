@@ -1,4 +1,5 @@
-// Whatever ends with a thing hears of that by one signal: many that wait are no leak, of which Node would warn from the eleventh on.
+// Whatever ends with a thing hears of that by one signal: many that wait are no leak, of which Node would warn from the
+// eleventh on.
 import { createServer } from 'node:net'
 import { cloudflare, createCdn } from '@millpond/cdn'
 import { createNodes, memoryNodes } from 'millpond/nodes'

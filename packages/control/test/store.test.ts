@@ -20,13 +20,22 @@ test('text that is not UTF-8 fails the read that meets it, and no other', async 
       .values([named('b'), named('a'), named('﻿c')])
       .execute(),
   )
-  expect(await store.read.selectFrom('documents').selectAll().orderBy('name').execute()).toEqual(['a', 'b', '﻿c'].map(named))
+  expect(await store.read.selectFrom('documents').selectAll().orderBy('name').execute()).toEqual(
+    ['a', 'b', '﻿c'].map(named),
+  )
   const raw = new Sqlite(path)
   raw.exec("UPDATE documents SET document = CAST(X'FF61' AS TEXT), updated_at = CAST(X'FF' AS TEXT) WHERE name = 'a'")
   raw.close()
-  await expect(store.read.selectFrom('documents').selectAll().execute()).rejects.toThrow(/its column document holds text that is not UTF-8/)
+  await expect(store.read.selectFrom('documents').selectAll().execute()).rejects.toThrow(
+    /its column document holds text that is not UTF-8/,
+  )
   expect(
-    await store.read.selectFrom('documents').select(['name', 'version as "odd"']).where('name', '>', 'a').orderBy('name').execute(),
+    await store.read
+      .selectFrom('documents')
+      .select(['name', 'version as "odd"'])
+      .where('name', '>', 'a')
+      .orderBy('name')
+      .execute(),
   ).toEqual([
     { name: 'b', '"odd"': 1 },
     { name: '﻿c', '"odd"': 1 },

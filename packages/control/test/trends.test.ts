@@ -1,4 +1,5 @@
-// Trends and forecasts: what they say of figures whose future is known, when the naive way is used and said so, and when nothing is said.
+// Trends and forecasts: what they say of figures whose future is known, when the naive way is used and said so, and
+// when nothing is said.
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forecast } from '../src/reports/forecast.ts'
@@ -38,7 +39,10 @@ const series = {
   },
 }
 
-/** Forecasts of series whose next day is known: how far they and the naive way of the back-test were off, and how often the interval held what came. */
+/**
+ * Forecasts of series whose next day is known: how far they and the naive way of the back-test were off, and how often
+ * the interval held what came.
+ */
 function played(make: (hours: number, seed: number) => number[], seeds = 16) {
   let [error, naive, held, steps, naiveUsed] = [0, 0, 0, 0, 0]
   for (let seed = 1; seed <= seeds; seed++) {
@@ -132,7 +136,8 @@ describe('what users of other forecasters have reported', () => {
 
   it('nothing but zeros, or one value for ever: that, and no wider', () => {
     for (const value of [0, 7])
-      for (const step of told(Array.from({ length: 200 }, () => value)).steps) expect(step).toEqual({ value, low: value, high: value })
+      for (const step of told(Array.from({ length: 200 }, () => value)).steps)
+        expect(step).toEqual({ value, low: value, high: value })
   })
 
   it('hours missing whenever hardly anybody comes: nights are not foreseen as busier than any hour that was seen', () => {
@@ -215,9 +220,17 @@ describe('what others foresaw wrongly', () => {
   })
 
   it('what was not seen at the beginning is not waited for (autogluon/autogluon#4409)', () => {
-    const told = forecast([...Array(60).fill(null), ...Array.from({ length: HOURS }, (_, at) => daily(at))], HORIZON, SEASONS)
+    const told = forecast(
+      [...Array(60).fill(null), ...Array.from({ length: HOURS }, (_, at) => daily(at))],
+      HORIZON,
+      SEASONS,
+    )
     if (typeof told === 'string') throw new Error(told)
-    expect(told.steps.every(({ value, low, high }) => Number.isFinite(value) && Number.isFinite(low) && Number.isFinite(high))).toBe(true)
+    expect(
+      told.steps.every(
+        ({ value, low, high }) => Number.isFinite(value) && Number.isFinite(low) && Number.isFinite(high),
+      ),
+    ).toBe(true)
     told.steps.forEach(({ value }, step) => expect(Math.abs(value - daily(HOURS + step))).toBeLessThan(15))
   })
 
@@ -226,7 +239,9 @@ describe('what others foresaw wrongly', () => {
     const seen = Array.from({ length: HOURS }, (_, at) => daily(at < put ? at : at + 1))
     const told = forecast(seen, HORIZON, SEASONS)
     if (typeof told === 'string') throw new Error(told)
-    const held = told.steps.filter(({ low, high }, step) => low <= daily(HOURS + step + 1) && daily(HOURS + step + 1) <= high)
+    const held = told.steps.filter(
+      ({ low, high }, step) => low <= daily(HOURS + step + 1) && daily(HOURS + step + 1) <= high,
+    )
     expect(held.length).toBeGreaterThanOrEqual(20)
   })
 })
@@ -242,7 +257,14 @@ describe('metrics/trends/', () => {
       const at = hour - back * HOUR_MS
       const reads = Math.round(3600 * daily((at / HOUR_MS) % 24))
       const hits = Math.round(reads * (0.95 - 0.002 * (12 - back / 24)))
-      const counters = { hits, misses: reads - hits, loads: reads - hits, 'get.n': reads, 'get.ms': reads, 'get.b0': reads }
+      const counters = {
+        hits,
+        misses: reads - hits,
+        loads: reads - hits,
+        'get.n': reads,
+        'get.ms': reads,
+        'get.b0': reads,
+      }
       const gauges = { bytes: 1e9 + (12 * 24 - back) * 1e6 + 1e6 * random.normal(), nodes: 1 }
       // A night of which nothing was seen.
       if (back > 100 && back < 106) continue
@@ -294,7 +316,9 @@ describe('metrics/trends/', () => {
         const at = hour - back * HOUR_MS
         // By night a tenth of the day: nine hours later it is something else.
         const reads = (hour / HOUR_MS - back) % 24 < 12 ? 36_000 : 3600
-        const data = JSON.stringify([{ at: at + HOUR_MS, seconds: 3600, counters: { hits: reads, misses: 0 }, gauges: {} }])
+        const data = JSON.stringify([
+          { at: at + HOUR_MS, seconds: 3600, counters: { hits: reads, misses: 0 }, gauges: {} },
+        ])
         await other.store.read.insertInto('history').values({ cache: 'stopped', step: 3600, at, data }).execute()
       }
       const { json } = await other.call('GET', 'metrics/trends/', { as: 'viewer' })

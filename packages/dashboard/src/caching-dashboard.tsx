@@ -3,7 +3,11 @@ import { CachingProvider } from './caching-provider.tsx'
 import type { CachingDashboardProps } from './props.ts'
 import { Shell } from './shell/shell.tsx'
 
-/** The whole dashboard, to be mounted in a page of your own. @throws TypeError naming the prop that is not allowed @example import '@millpond/dashboard/style.css'; <CachingDashboard apiBaseUrl="/api/admin/caching" /> */
+/**
+ * The whole dashboard, to be mounted in a page of your own.
+ * @throws TypeError naming the prop that is not allowed @example import '@millpond/dashboard/style.css';
+ * <CachingDashboard apiBaseUrl="/api/admin/caching" />
+ */
 export function CachingDashboard(props: CachingDashboardProps) {
   return (
     <CachingProvider {...props}>

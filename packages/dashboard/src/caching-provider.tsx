@@ -39,12 +39,15 @@ export function CachingProvider({ children, ...props }: CachingProviderProps) {
   const preferences = usePreferences({ theme: props.theme, timeZone: props.timeZone, redact: props.redact })
   const { timeZone, redact } = preferences
   const [fallback] = useState(hashAddresses)
-  const token = useRef<string | undefined>(heldCredentials((apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')).token)
+  const token = useRef<string | undefined>(
+    heldCredentials((apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')).token,
+  )
   const [refusals, setRefusals] = useState(0)
   const onToken = useCallback((given: string | undefined) => {
     token.current = given
   }, [])
-  // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew and begin the page again.
+  // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew
+  // and begin the page again.
   const given = useRef({ fetcher, auth })
   given.current = { fetcher, auth }
   const routes = useRef<ReadonlySet<string>>(new Set())
@@ -52,7 +55,8 @@ export function CachingProvider({ children, ...props }: CachingProviderProps) {
     const plain = createCacheClient({
       apiBaseUrl,
       fetcher: (url, init) => (given.current.fetcher ?? fetch)(url, init),
-      auth: () => given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
+      auth: () =>
+        given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
     })
     return batched(plain, () => routes.current.has('POST batch/'))
   }, [apiBaseUrl])
@@ -83,7 +87,9 @@ export function CachingProvider({ children, ...props }: CachingProviderProps) {
       data-theme={preferences.theme === 'system' ? undefined : preferences.theme}
       data-page={isPage || undefined}
       style={
-        tokens === undefined ? undefined : vars(Object.fromEntries(Object.entries(tokens).map(([name, value]) => [`--mp-${name}`, value])))
+        tokens === undefined
+          ? undefined
+          : vars(Object.fromEntries(Object.entries(tokens).map(([name, value]) => [`--mp-${name}`, value])))
       }
     >
       <FocusKept root={root} />
@@ -124,7 +130,8 @@ function createQueries(onRefused: () => void): QueryClient {
         staleTime: 1000,
         networkMode: 'always',
         // Only what may go away by itself is tried again.
-        retry: (failures, error) => failures < AGAIN && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),
+        retry: (failures, error) =>
+          failures < AGAIN && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),
         refetchIntervalInBackground: false,
       },
       mutations: { networkMode: 'always' },

@@ -1,4 +1,5 @@
-// Options that programs give, looked at when they are given. What is wrong throws at once: which option, the value, and what to give instead.
+// Options that programs give, looked at when they are given. What is wrong throws at once: which option, the value, and
+// what to give instead.
 
 interface Check {
   readonly test: (value: unknown) => boolean
@@ -8,7 +9,10 @@ interface Check {
 /** One check for each option. */
 type Checks<O> = { readonly [K in keyof O]-?: Check }
 
-export const text = (wanted = 'a text'): Check => ({ test: (value) => typeof value === 'string' && value !== '', wanted })
+export const text = (wanted = 'a text'): Check => ({
+  test: (value) => typeof value === 'string' && value !== '',
+  wanted,
+})
 export const flag: Check = { test: (value) => typeof value === 'boolean', wanted: 'true or false' }
 export const fn = (wanted: string): Check => ({ test: (value) => typeof value === 'function', wanted })
 
@@ -22,13 +26,15 @@ export const oneOf = (...names: readonly string[]): Check => ({
 export function checkOptions<O extends object>(given: unknown, checks: Checks<O>, at: string): asserts given is O {
   if (!isOptions(given)) throw refused(at, given, 'an object')
   for (const [name, value] of Object.entries(given)) {
-    if (!isNameOf(name, checks)) throw new TypeError(`[millpond] unknown option "${at}.${name}": ${meant(name, Object.keys(checks))}`)
+    if (!isNameOf(name, checks))
+      throw new TypeError(`[millpond] unknown option "${at}.${name}": ${meant(name, Object.keys(checks))}`)
     const { test, wanted } = checks[name]
     if (value !== undefined && !test(value)) throw refused(`${at}.${name}`, value, wanted)
   }
 }
 
-const isNameOf = <C extends object>(name: string, checks: C): name is Extract<keyof C, string> => Object.hasOwn(checks, name)
+const isNameOf = <C extends object>(name: string, checks: C): name is Extract<keyof C, string> =>
+  Object.hasOwn(checks, name)
 
 /** A Promise, a Map or a Date is an object too, and says nothing. */
 export const isOptions = (value: unknown): value is object =>
@@ -47,7 +53,8 @@ function meant(name: string, names: readonly string[]): string {
 function shown(value: unknown): string {
   if (typeof value === 'function') return `a function ${value.name}`.trimEnd()
   if (typeof value === 'bigint') return `${value}n`
-  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : String(value)
   const name = value.constructor?.name ?? 'Object'
   try {
     const json = JSON.stringify(value)

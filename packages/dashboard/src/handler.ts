@@ -59,7 +59,8 @@ interface Built {
 }
 
 /**
- * The page of the dashboard, read once from what the build made. Deep links answer the page; files have a hash in their name and never change.
+ * The page of the dashboard, read once from what the build made. Deep links answer the page; files have a hash in their
+ * name and never change.
  * @throws TypeError naming the option that is not allowed
  * @example
  * const page = dashboard({ environment: { label: 'Production' } })
@@ -67,7 +68,13 @@ interface Built {
  */
 export function dashboard(options: DashboardOptions = {}): DashboardHandler {
   checkOptions<DashboardOptions>(options, OPTIONS, 'dashboard')
-  const { base = '/admin/caching/', apiBaseUrl = '/api/admin/caching', environment, readOnly = false, trustPrefix = false } = options
+  const {
+    base = '/admin/caching/',
+    apiBaseUrl = '/api/admin/caching',
+    environment,
+    readOnly = false,
+    trustPrefix = false,
+  } = options
   const mounted = `/${base.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/')
   let built: Promise<Built> | undefined
 
@@ -75,18 +82,23 @@ export function dashboard(options: DashboardOptions = {}): DashboardHandler {
     const { pathname } = new URL(request.url)
     if (`${pathname}/` === mounted) return redirectTo(prefixOf(request, trustPrefix) + mounted)
     if (!pathname.startsWith(mounted)) return undefined
-    if (request.method !== 'GET' && request.method !== 'HEAD') return new Response(null, { status: 405, headers: { Allow: 'GET, HEAD' } })
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return new Response(null, { status: 405, headers: { Allow: 'GET, HEAD' } })
     built ??= readBuilt()
     const { page, assets } = await built.catch(() => {
       built = undefined // it may be built meanwhile
       return NOT_BUILT
     })
-    if (page === '') return new Response(`the page is not built: ${BUILT} does not exist\n`, { status: 503, headers: HEADERS })
+    if (page === '')
+      return new Response(`the page is not built: ${BUILT} does not exist\n`, { status: 503, headers: HEADERS })
     const path = pathname.slice(mounted.length)
     const asset = assets.get(path)
     if (asset !== undefined) return fileReply(request, path, asset)
     if (path.startsWith('assets/'))
-      return new Response('there is no such file: the page was built anew, reload it\n', { status: 404, headers: HEADERS })
+      return new Response('there is no such file: the page was built anew, reload it\n', {
+        status: 404,
+        headers: HEADERS,
+      })
     const prefix = prefixOf(request, trustPrefix)
     const given = {
       apiBaseUrl: prefix + apiBaseUrl,
@@ -110,7 +122,9 @@ async function readBuilt(): Promise<Built> {
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => `${parentPath}/${name}`.replaceAll('\\', '/').replace('//', '/'))
   const root = BUILT.replaceAll('\\', '/')
-  const read = await Promise.all(files.map(async (file) => [file.slice(root.length), new Uint8Array(await readFile(file))] as const))
+  const read = await Promise.all(
+    files.map(async (file) => [file.slice(root.length), new Uint8Array(await readFile(file))] as const),
+  )
   const assets = new Map(read)
   const page = assets.get('index.html')
   assets.delete('index.html')
@@ -131,7 +145,9 @@ function pageReply(request: Request, page: string): Response {
   const etag = `"${createHash('sha256').update(page).digest('base64url').slice(0, 20)}"`
   const headers = { ...HEADERS, 'Content-Security-Policy': POLICY, 'Cache-Control': 'no-cache', ETag: etag }
   if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers })
-  return new Response(request.method === 'HEAD' ? null : page, { headers: { ...headers, 'Content-Type': 'text/html; charset=utf-8' } })
+  return new Response(request.method === 'HEAD' ? null : page, {
+    headers: { ...headers, 'Content-Type': 'text/html; charset=utf-8' },
+  })
 }
 
 const redirectTo = (location: string): Response => new Response(null, { status: 308, headers: { Location: location } })
@@ -141,4 +157,5 @@ function prefixOf(request: Request, isTrusted: boolean): string {
   return /^(\/[\w.~-]+)+$/.test(prefix) ? prefix : ''
 }
 
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')

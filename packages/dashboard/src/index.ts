@@ -4,7 +4,13 @@ export { useSummaries as useCacheSummaries } from './api/queries.ts'
 export type { Alert, Explanation, Health, Summary } from './api/types.ts'
 export { CachingDashboard, CachingDashboard as default } from './caching-dashboard.tsx'
 export { CachingProvider, type CachingProviderProps } from './caching-provider.tsx'
-export { type ChartMark, type ChartReference, type ChartSeries, LiveChart, type LiveChartProps } from './charts/live-chart.tsx'
+export {
+  type ChartMark,
+  type ChartReference,
+  type ChartSeries,
+  LiveChart,
+  type LiveChartProps,
+} from './charts/live-chart.tsx'
 export { ConfigOverview } from './pages/configurations/configurations.tsx'
 export { KeyInspector, type KeyInspectorProps } from './pages/keys/inspector.tsx'
 export { TierFlow } from './pages/now/flow.tsx'

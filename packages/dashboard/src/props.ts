@@ -5,7 +5,9 @@ import { PAGES } from './shell/pages.ts'
 import { RANGES } from './shell/range.ts'
 import { THEME_TOKENS, type ThemeToken } from './shell/theme.ts'
 
-/** Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field. */
+/**
+ * Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field.
+ */
 export interface CachingDashboardProps {
   /** Default `/api/admin/caching`. */
   readonly apiBaseUrl?: string
@@ -23,11 +25,20 @@ export interface CachingDashboardProps {
   readonly readOnly?: boolean
   /** Default `system`. */
   readonly theme?: 'light' | 'dark' | 'system'
-  /** Colours, fonts and corners of your own: `{ accent: '#5b2be0', font: 'Inter, sans-serif' }`. For both schemes at once: `light-dark(#5b2be0, #b9a5ff)`. Default: none. */
+  /**
+   * Colours, fonts and corners of your own: `{ accent: '#5b2be0', font: 'Inter, sans-serif' }`. For both schemes at
+   * once: `light-dark(#5b2be0, #b9a5ff)`. Default: none.
+   */
   readonly tokens?: Partial<Record<ThemeToken, string>>
-  /** `shadow`: within a shadow root with a style of its own, so that neither page nor dashboard styles the other. Default `none`: import `@millpond/dashboard/style.css`. */
+  /**
+   * `shadow`: within a shadow root with a style of its own, so that neither page nor dashboard styles the other.
+   * Default `none`: import `@millpond/dashboard/style.css`.
+   */
   readonly isolate?: 'none' | 'shadow'
-  /** Of your Content-Security-Policy, for the one `<style>` that a browser without constructed style sheets needs in a shadow root. Default: none. */
+  /**
+   * Of your Content-Security-Policy, for the one `<style>` that a browser without constructed style sheets needs in a
+   * shadow root. Default: none.
+   */
   readonly nonce?: string
   /** BCP 47. Default `en`. */
   readonly locale?: string
@@ -39,7 +50,10 @@ export interface CachingDashboardProps {
   readonly environment?: { readonly label: string; readonly color?: string }
   /** `names`: keys are shown as a hash. Default: what the reader chose under Settings, else `none`. */
   readonly redact?: 'none' | 'names'
-  /** How places are written into the address bar. Default: behind `#/`, which leaves the host application's router alone. */
+  /**
+   * How places are written into the address bar. Default: behind `#/`, which leaves the host application's router
+   * alone.
+   */
   readonly addresses?: Addresses
   /** The dashboard is the whole page: it names the document and scrolls the window. Default false. */
   readonly isPage?: boolean
@@ -63,7 +77,10 @@ const PROPS = {
   tokens: that(isTokens, `an object of texts, with names among ${THEME_TOKENS.join(', ')}`),
   isolate: oneOf('none', 'shadow'),
   nonce: text('the nonce of the policy'),
-  locale: that((value) => typeof value === 'string' && isKnown(() => new Intl.NumberFormat(value)), "a language tag such as 'en-GB'"),
+  locale: that(
+    (value) => typeof value === 'string' && isKnown(() => new Intl.NumberFormat(value)),
+    "a language tag such as 'en-GB'",
+  ),
   timeZone: that(
     (value) => typeof value === 'string' && isKnown(() => new Intl.DateTimeFormat('en', { timeZone: value })),
     "the name of a time zone such as 'Europe/Vienna'",
@@ -72,7 +89,8 @@ const PROPS = {
   environment: that(isEnvironment, "an object such as { label: 'staging' }"),
   redact: oneOf('none', 'names'),
   addresses: that(
-    (value) => isOptions(value) && ADDRESSES.every((name) => name in value && typeof value[name as never] === 'function'),
+    (value) =>
+      isOptions(value) && ADDRESSES.every((name) => name in value && typeof value[name as never] === 'function'),
     "the result of pathAddresses('/ops/caches/')",
   ),
   isPage: flag,
@@ -90,7 +108,8 @@ function isEnvironment(value: unknown): boolean {
 
 function isTokens(value: unknown): boolean {
   return (
-    isOptions(value) && Object.entries(value).every(([name, text]) => isToken(name) && (typeof text === 'string' || text === undefined))
+    isOptions(value) &&
+    Object.entries(value).every(([name, text]) => isToken(name) && (typeof text === 'string' || text === undefined))
   )
 }
 

@@ -1,4 +1,5 @@
-// The list of actions against the pages: nothing is sent that is not on it, nothing is on it that is not sent, and its suites touch no mouse.
+// The list of actions against the pages: nothing is sent that is not on it, nothing is on it that is not sent, and its
+// suites touch no mouse.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,11 +19,15 @@ const sentIn = (text: string): readonly RegExp[] => [
     const path = plain ?? template?.replace(/\$\{[^}]*\}/g, '*') ?? '**'
     return new RegExp(`^${method} ${path.replace(/\*+/g, (stars) => (stars === '*' ? '[^/]+' : '.+'))}$`)
   }),
-  ...[...text.matchAll(READ)].map(([, ofKey, plain]) => new RegExp(`^GET ${ofKey === undefined ? plain : `keys/[^/]+/${ofKey}`}$`)),
+  ...[...text.matchAll(READ)].map(
+    ([, ofKey, plain]) => new RegExp(`^GET ${ofKey === undefined ? plain : `keys/[^/]+/${ofKey}`}$`),
+  ),
 ]
 
 it('is what the pages send, each of them', () => {
-  const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name) && !QUESTIONS.has(name))
+  const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /\.tsx?$/.test(name) && !QUESTIONS.has(name),
+  )
   const odd: string[] = []
   for (const file of new Set([...files, ...Object.keys(ACTIONS)])) {
     const text = readFileSync(join(SOURCE, file), 'utf8')
@@ -31,9 +36,15 @@ it('is what the pages send, each of them', () => {
     const calls = text.match(/client\s*\.\s*(?:send|raw)\b|mutationFn: \(\) => client\.get/g)?.length ?? 0
     if (calls !== sent.length) odd.push(`${file}: ${calls} calls, ${sent.length} understood`)
     odd.push(
-      ...sent.filter((call) => !listed.some((action) => call.test(action))).map((call) => `${file} sends ${call}, which is not listed`),
+      ...sent
+        .filter((call) => !listed.some((action) => call.test(action)))
+        .map((call) => `${file} sends ${call}, which is not listed`),
     )
-    odd.push(...listed.filter((action) => !sent.some((call) => call.test(action))).map((action) => `${file} does not send ${action}`))
+    odd.push(
+      ...listed
+        .filter((action) => !sent.some((call) => call.test(action)))
+        .map((action) => `${file} does not send ${action}`),
+    )
   }
   expect(odd).toEqual([])
 })
@@ -45,7 +56,9 @@ it('is carried out by suites that touch no mouse', () => {
       .split('\n')
       // A press beside a dialog carries nothing out.
       .filter(
-        (line) => /\.(click|dblclick|tap|check|uncheck|selectOption|dispatchEvent)\(/.test(line) && !line.includes('mouse.click(2, 2)'),
+        (line) =>
+          /\.(click|dblclick|tap|check|uncheck|selectOption|dispatchEvent)\(/.test(line) &&
+          !line.includes('mouse.click(2, 2)'),
       )
       .map((line) => `${suite}: ${line.trim()}`),
   )

@@ -1,4 +1,5 @@
-// Every action of the pages, by the file that sends it, and a watch on which of them a suite has carried out by keyboard.
+// Every action of the pages, by the file that sends it, and a watch on which of them a suite has carried out by
+// keyboard.
 import type { Page } from 'playwright-core'
 import type { TestContext } from 'vitest'
 
@@ -33,7 +34,10 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
   'pages/insight/apply.tsx': { 'POST optimizations/apply/': 'insight' },
   'pages/insight/by-itself.tsx': { 'PUT optimizations/auto/': 'insight' },
   'pages/invalidate/answers.tsx': { 'POST invalidations/{id}/undo/': 'keyboard' },
-  'pages/invalidate/composer.tsx': { 'POST invalidations/plan/': 'keyboard', 'POST invalidations/invalidate_keys/': 'keyboard' },
+  'pages/invalidate/composer.tsx': {
+    'POST invalidations/plan/': 'keyboard',
+    'POST invalidations/invalidate_keys/': 'keyboard',
+  },
   'pages/keys/bytes.tsx': { 'GET keys/{key}/copies/': 'keyboard' },
   'pages/keys/value.tsx': { 'GET keys/{key}/value/': 'keyboard' },
   'pages/now/parts.tsx': { 'POST alerts/{id}/resolve/': 'keyboard' },
@@ -52,7 +56,10 @@ export const ACTIONS: Readonly<Record<string, Readonly<Record<string, Suite>>>> 
 
 const all = Object.values(ACTIONS).flatMap((of) => Object.entries(of))
 
-/** @returns what of the suite's actions nobody has carried out on the page since; judged where all its tests before have run to their end */
+/**
+ * @returns what of the suite's actions nobody has carried out on the page since; judged where all its tests before have
+ * run to their end
+ */
 export function watchActions(page: Page, suite: Suite): (context: TestContext) => readonly string[] {
   const done = new Set<string>()
   page.on('request', (request) => {
@@ -63,7 +70,10 @@ export function watchActions(page: Page, suite: Suite): (context: TestContext) =
     const tasks = task.suite?.tasks ?? []
     if (tasks.slice(0, tasks.indexOf(task)).some(({ result }) => result?.state !== 'pass')) return []
     return all
-      .filter(([action, of]) => of === suite && ![...done].some((one) => new RegExp(`^${action.replace(/\{\w+\}/g, '[^/]+')}$`).test(one)))
+      .filter(
+        ([action, of]) =>
+          of === suite && ![...done].some((one) => new RegExp(`^${action.replace(/\{\w+\}/g, '[^/]+')}$`).test(one)),
+      )
       .map(([action]) => action)
   }
 }

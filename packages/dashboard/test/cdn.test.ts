@@ -57,7 +57,13 @@ describeWith('chromium', 'the CDN in a browser', () => {
     writeFileSync(join(folder, 'photos/broken.jpg'), 'not a picture')
     cdn = createCdn({
       edges: [
-        cloudflare({ token: 'hidden', zone: '023e105f4ecef8ad9ca31a8372d0c353', api, statusApi: api, origin: 'https://www.example.com' }),
+        cloudflare({
+          token: 'hidden',
+          zone: '023e105f4ecef8ad9ca31a8372d0c353',
+          api,
+          statusApi: api,
+          origin: 'https://www.example.com',
+        }),
         fastly({ token: 'hidden', service: 'SU1Z0isxPaozGVKXdv0eY', api }),
       ],
       folders: {

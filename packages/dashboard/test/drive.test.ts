@@ -23,7 +23,10 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await served?.close()
   })
 
-  const open = async (role: Parameters<typeof signIn>[2], options: { width?: number; colorScheme?: 'light' | 'dark' } = {}) => {
+  const open = async (
+    role: Parameters<typeof signIn>[2],
+    options: { width?: number; colorScheme?: 'light' | 'dark' } = {},
+  ) => {
     const { width = 1280, colorScheme = 'light' } = options
     const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
     context.setDefaultTimeout(20_000)
@@ -40,15 +43,24 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const page = await context.newPage()
     hosted[react] ??= hostScript(react)
     const files = await hosted[react]
-    const html = '<link rel="stylesheet" href="loud.css"><div id="host"></div><script type="module" src="host.js"></script>'
+    const html =
+      '<link rel="stylesheet" href="loud.css"><div id="host"></div><script type="module" src="host.js"></script>'
     const headers = {
-      'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:",
+      'Content-Security-Policy':
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:",
     }
     await page.route(/\/host\/(\?.*)?$/, (route) =>
-      route.fulfill({ contentType: 'text/html', headers, body: `<!doctype html><link rel="icon" href="data:,">${html}` }),
+      route.fulfill({
+        contentType: 'text/html',
+        headers,
+        body: `<!doctype html><link rel="icon" href="data:,">${html}`,
+      }),
     )
     await page.route('**/host/loud.css', (route) =>
-      route.fulfill({ contentType: 'text/css', body: 'body { font: 40px serif } button, a { background: red; color: red }' }),
+      route.fulfill({
+        contentType: 'text/css',
+        body: 'body { font: 40px serif } button, a { background: red; color: red }',
+      }),
     )
     await page.route('**/host/*.js', (route) =>
       route.fulfill({
@@ -102,7 +114,9 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.waitForURL(`${served.url}${BASE}configurations/`)
     // Where the layout is Russian, and where Enter takes what an input method offers.
     const type = (target: string, key: string, code: string, more = '') =>
-      page.evaluate(`${target}.dispatchEvent(new KeyboardEvent('keydown', { key: '${key}', code: '${code}', bubbles: true, ${more} }))`)
+      page.evaluate(
+        `${target}.dispatchEvent(new KeyboardEvent('keydown', { key: '${key}', code: '${code}', bubbles: true, ${more} }))`,
+      )
     // What the page hears between the two keys takes nothing of them.
     await page.evaluate(`(async () => {
       const press = (key, code) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, code, bubbles: true }))
@@ -117,7 +131,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await type('document.activeElement', 'Enter', 'Enter', 'isComposing: true')
     expect(await page.getByRole('dialog').count()).toBe(1)
     // What closes it is the browser's: it can be opened again, also before the browser has told of it.
-    const slash = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '/', code: 'Slash', bubbles: true }))"
+    const slash =
+      "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '/', code: 'Slash', bubbles: true }))"
     await page.evaluate(`document.querySelector('dialog').close(); ${slash}`)
     await page.getByRole('dialog').waitFor()
     expect(await page.getByRole('dialog').getByRole('combobox').inputValue()).toBe('')
@@ -195,7 +210,10 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   })
 
   it('says what a credential for less does not show, and asks for none of it', async () => {
-    const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'pipeline', scopes: ['invalidate'] })
+    const { token } = await served.api<{ token: string }>('POST', 'tokens/', {
+      name: 'pipeline',
+      scopes: ['invalidate'],
+    })
     const context = await browser.newContext()
     context.setDefaultTimeout(20_000)
     const page = await context.newPage()
@@ -381,7 +399,11 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   it('signs in once inside an application that renders again, and shows no name of a key where it is told not to', async () => {
     const deals = served.cache.namespace('secret')
     await deals.set('secret:key', 1)
-    await served.api('POST', 'invalidations/invalidate_keys/', { keys: ['secret:key'], namespace: 'secret', reason: 'hidden' })
+    await served.api('POST', 'invalidations/invalidate_keys/', {
+      keys: ['secret:key'],
+      namespace: 'secret',
+      reason: 'hidden',
+    })
     const { page, faults, close } = await openHost(18)
     const signedIn: string[] = []
     page.on('request', (request) => /\/session\/$/.test(request.url()) && signedIn.push(request.url()))
@@ -437,7 +459,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       await page.keyboard.press('Escape')
       await page.getByRole('dialog').waitFor({ state: 'detached' })
       expect(await back.evaluate((element) => element.matches(':focus'))).toBe(true)
-      // A button that is off for a while gets it back, unless somebody has gone on to a field of the page around it meanwhile.
+      // A button that is off for a while gets it back, unless somebody has gone on to a field of the page around it
+      // meanwhile.
       const refocused: unknown = await page.evaluate(`(async () => {
         const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
         const host = document.querySelector('#host > div')

@@ -46,7 +46,8 @@ describeWith('chromium', 'experiments in a browser', () => {
     await open('experiments/?cache=shop')
     await title(/Nothing has been tried yet/).waitFor()
     await hands.hit(hands.button('Try something…'))
-    // A selection drawn out of a field ends beside the dialog, and closes nothing (primer/view_components#3699, CaptainCodeman/svelte-headlessui#59).
+    // A selection drawn out of a field ends beside the dialog, and closes nothing (primer/view_components#3699,
+    // CaptainCodeman/svelte-headlessui#59).
     await page.getByLabel('Share of the keys, %').hover()
     await page.mouse.down()
     await page.mouse.move(2, 2)
@@ -70,7 +71,14 @@ describeWith('chromium', 'experiments in a browser', () => {
 
   it('shows how sure it becomes, sets the winner for all keys, and takes it back', async (context) => {
     const arms = [{ name: 'as it is' }, { name: 'an hour', ttl_seconds: 3600 }]
-    const body = { cache_name: 'shop', name: 'longer lives', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }
+    const body = {
+      cache_name: 'shop',
+      name: 'longer lives',
+      arms,
+      before_seconds: 0,
+      settle_seconds: 0,
+      min_run_seconds: 0,
+    }
     // However far the test before has come: a cache has one at a time.
     const { data } = await served.api<{ data: readonly { id: string; state: string }[] }>('GET', 'experiments/')
     for (const { id, state } of data) if (state === 'running') await served.api('POST', `experiments/${id}/stop/`, {})

@@ -28,7 +28,13 @@ describe('times', () => {
     expect(ticks.map(london.clock)).toEqual(['00:00:00', '06:00:00', '12:00:00', '18:00:00'])
     expect(new Set(ticks).size).toBe(ticks.length)
     const [before, after] = [Date.UTC(2026, 2, 28, 23), Date.UTC(2026, 2, 29, 3)] // one o'clock is two at once
-    expect(timeTicks(before, after, london.offset).map(london.clock)).toEqual(['23:00:00', '00:00:00', '02:00:00', '03:00:00', '04:00:00'])
+    expect(timeTicks(before, after, london.offset).map(london.clock)).toEqual([
+      '23:00:00',
+      '00:00:00',
+      '02:00:00',
+      '03:00:00',
+      '04:00:00',
+    ])
   })
 
   it('have no place on an axis of which nobody knows where it begins', () => {
@@ -49,7 +55,9 @@ describe('times', () => {
 })
 
 it('draws a gap where nothing is known, and a dot where only one value is', () => {
-  expect(linePath([0, 10, 20, 30, 40, 50], [1, 2, null, 3, null, 4])).toBe('M0.0 1.00L10.0 2.00M28.0 3.00h4M48.0 4.00h4')
+  expect(linePath([0, 10, 20, 30, 40, 50], [1, 2, null, 3, null, 4])).toBe(
+    'M0.0 1.00L10.0 2.00M28.0 3.00h4M48.0 4.00h4',
+  )
 })
 
 it('takes what is no number for what is not known, and says no value of an axis twice', () => {
@@ -64,7 +72,12 @@ it('takes what is no number for what is not known, and says no value of an axis 
 it('gives a time that was set as it was set, and one that was measured by no more than is worth saying', () => {
   const numbers = createNumbers('en')
   const said = ({ value, unit }: { value: string; unit: string }) => `${value} ${unit}`
-  expect([90, 5400, 10_800, 10_801].map((seconds) => said(numbers.span(seconds)))).toEqual(['90 s', '90 min', '3 h', '10,801 s'])
+  expect([90, 5400, 10_800, 10_801].map((seconds) => said(numbers.span(seconds)))).toEqual([
+    '90 s',
+    '90 min',
+    '3 h',
+    '10,801 s',
+  ])
   expect([9000, 10_000, 90_000, 10_799_000, 10_801_000, 200_000_000].map((ms) => said(numbers.ms(ms)))).toEqual([
     '9,000 ms',
     '10 s',

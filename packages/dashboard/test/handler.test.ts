@@ -41,7 +41,10 @@ describe('the handler of the dashboard', () => {
     expect(answer?.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
     expect(answer?.headers.get('content-type')).toContain('text/javascript')
     const head = await page(at(`/admin/caching/${script}`, { method: 'HEAD' }))
-    expect([head?.headers.get('content-length'), await head?.text()]).toEqual([answer?.headers.get('content-length'), ''])
+    expect([head?.headers.get('content-length'), await head?.text()]).toEqual([
+      answer?.headers.get('content-length'),
+      '',
+    ])
     expect((await page(at('/admin/caching/assets/older-12345678.js')))?.status).toBe(404)
     expect((await page(at('/admin/caching/../package.json')))?.status).not.toBe(200)
   })
@@ -52,7 +55,9 @@ describe('the handler of the dashboard', () => {
     const files = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, name]) => name)
     let bytes = gzipSync(html).byteLength
     for (const name of files)
-      bytes += gzipSync(new Uint8Array((await (await page(at(`/admin/caching/${name}`)))?.arrayBuffer()) ?? [])).byteLength
+      bytes += gzipSync(
+        new Uint8Array((await (await page(at(`/admin/caching/${name}`)))?.arrayBuffer()) ?? []),
+      ).byteLength
     expect(files.length).toBeGreaterThanOrEqual(3)
     expect(bytes).toBeLessThan(180_000)
   })
@@ -65,21 +70,34 @@ describe('the handler of the dashboard', () => {
   })
 
   it('writes what it is told into the head, and nothing out of it', async () => {
-    const page = dashboard({ base: 'ops', apiBaseUrl: '/x', environment: { label: '"><script>alert(1)</script>' }, readOnly: true })
+    const page = dashboard({
+      base: 'ops',
+      apiBaseUrl: '/x',
+      environment: { label: '"><script>alert(1)</script>' },
+      readOnly: true,
+    })
     const html = (await (await page(at('/ops/')))?.text()) ?? ''
     expect(html).toContain('<base href="/ops/" />')
     expect(html).not.toContain('<script>alert')
     const [, content = ''] = /<meta name="millpond" content="([^"]*)"/.exec(html) ?? []
-    const given: unknown = JSON.parse(content.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&'))
+    const given: unknown = JSON.parse(
+      content.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&'),
+    )
     expect(given).toEqual({ apiBaseUrl: '/x', environment: { label: '"><script>alert(1)</script>' }, readOnly: true })
   })
 
   it('trusts a prefix of a proxy only where it is told to', async () => {
     const headers = { 'X-Forwarded-Prefix': '/shop' }
-    expect(await (await dashboard()(at('/admin/caching/', { headers })))?.text()).toContain('<base href="/admin/caching/" />')
+    expect(await (await dashboard()(at('/admin/caching/', { headers })))?.text()).toContain(
+      '<base href="/admin/caching/" />',
+    )
     const trusted = dashboard({ trustPrefix: true })
-    expect(await (await trusted(at('/admin/caching/', { headers })))?.text()).toContain('<base href="/shop/admin/caching/" />')
+    expect(await (await trusted(at('/admin/caching/', { headers })))?.text()).toContain(
+      '<base href="/shop/admin/caching/" />',
+    )
     const hostile = { 'X-Forwarded-Prefix': '//evil.example' }
-    expect(await (await trusted(at('/admin/caching/', { headers: hostile })))?.text()).toContain('<base href="/admin/caching/" />')
+    expect(await (await trusted(at('/admin/caching/', { headers: hostile })))?.text()).toContain(
+      '<base href="/admin/caching/" />',
+    )
   })
 })

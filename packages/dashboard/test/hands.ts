@@ -30,13 +30,17 @@ export function handsOn(page: Page) {
     await tabTo(target)
     await page.keyboard.press(key)
   }
-  const isOn = (target: Locator) => expect.poll(() => target.evaluate((element) => element.matches(':focus'))).toBe(true)
+  const isOn = (target: Locator) =>
+    expect.poll(() => target.evaluate((element) => element.matches(':focus'))).toBe(true)
   /** What had the focus may be gone: the focus is not. */
   const isSomewhere = () => expect.poll(() => page.evaluate('document.activeElement !== document.body')).toBe(true)
   return { button, press, go, tabTo, hit, isOn, isSomewhere }
 }
 
-/** `there` where it has the focus; else what has it and does not show it. A heading takes it only from the page itself, for who is read to. */
+/**
+ * `there` where it has the focus; else what has it and does not show it. A heading takes it only from the page itself,
+ * for who is read to.
+ */
 const seen: Parameters<Locator['evaluate']>[0] = (target) => {
   if (target.matches(':focus')) return 'there'
   const document = target.ownerDocument

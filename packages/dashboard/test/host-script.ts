@@ -1,4 +1,5 @@
-// An application around the dashboard, as one script: its functions are new at each render, and each new place makes it render.
+// An application around the dashboard, as one script: its functions are new at each render, and each new place makes it
+// render.
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
@@ -71,7 +72,11 @@ export async function hostScript(react: React): Promise<ReadonlyMap<string, stri
     oxc: { jsx: { runtime: 'automatic', development: false } }, // whatever the NODE_ENV of the tests is
     define: { 'process.env.NODE_ENV': '"production"' },
     plugins: [
-      { name: 'host', resolveId: (id) => (id.endsWith(ENTRY) ? root + ENTRY : null), load: (id) => (id === root + ENTRY ? SOURCE : null) },
+      {
+        name: 'host',
+        resolveId: (id) => (id.endsWith(ENTRY) ? root + ENTRY : null),
+        load: (id) => (id === root + ENTRY ? SOURCE : null),
+      },
     ],
     build: {
       write: false,

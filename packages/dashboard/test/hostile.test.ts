@@ -1,4 +1,5 @@
-// What a page must bear: names that are long, turned around or markup, ten thousand namespaces, a clock that is hours off, a server that fails.
+// What a page must bear: names that are long, turned around or markup, ten thousand namespaces, a clock that is hours
+// off, a server that fails.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
@@ -28,7 +29,11 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
       await space.set(name, name, { tags: [name.slice(0, 500)] })
       await space.get(`missing ${name}`)
       await space.getOrSet(`failing ${at}`, () => Promise.reject(new Error(name))).catch(() => undefined)
-      await served.api('POST', 'invalidations/invalidate_keys/', { namespace: 'default', tags: [name.slice(0, 500)], reason: name })
+      await served.api('POST', 'invalidations/invalidate_keys/', {
+        namespace: 'default',
+        tags: [name.slice(0, 500)],
+        reason: name,
+      })
       await served.api('POST', 'events/markers/', { kind: 'deploy', message: name })
       await served.api('POST', 'configurations/', { name: `c${at}`, reason: name }).catch(() => undefined)
     }
@@ -93,7 +98,12 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await page.goto(`${served.url}${BASE}keys/?by=namespace`)
     await page.getByRole('row', { name: /^names/ }).waitFor()
     found.push(...(await lookAt(page)))
-    expect([found, faults, await page.evaluate('window.hurt'), await page.locator('img').count()]).toEqual([[], [], undefined, 0])
+    expect([found, faults, await page.evaluate('window.hurt'), await page.locator('img').count()]).toEqual([
+      [],
+      [],
+      undefined,
+      0,
+    ])
     await close()
   })
 
@@ -132,7 +142,9 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     const { page, close } = await open()
     await signIn(page, served.url, 'viewer')
     await main(page).getByRole('heading', { name: 'Which tier answers' }).waitFor()
-    await page.route(/\/api\//, (route) => route.fulfill({ status: 500, contentType: 'text/html', body: `<script>${RUN}</script>` }))
+    await page.route(/\/api\//, (route) =>
+      route.fulfill({ status: 500, contentType: 'text/html', body: `<script>${RUN}</script>` }),
+    )
     served.cut()
     await main(page).getByText('The server answered 500.').first().waitFor()
     expect(await main(page).getByRole('heading', { name: 'Which tier answers' }).count()).toBe(1)
@@ -140,7 +152,9 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
     await main(page).getByText('The server answered 500.').first().waitFor({ state: 'detached' })
     await page.locator('.live:not(.is-polling)').waitFor()
     // Opened meanwhile: it says so, and needs nobody to open it again.
-    await page.route(/\/api\//, (route) => route.fulfill({ status: 502, contentType: 'text/html', body: 'bad gateway' }))
+    await page.route(/\/api\//, (route) =>
+      route.fulfill({ status: 502, contentType: 'text/html', body: 'bad gateway' }),
+    )
     await page.reload()
     await page.getByText('The dashboard could not be loaded.').waitFor()
     await page.unroute(/\/api\//)
@@ -191,4 +205,6 @@ describeWith('chromium', 'the dashboard under what is hostile', () => {
 })
 
 const wide = async (page: Page): Promise<string[]> =>
-  (await page.evaluate('document.documentElement.scrollWidth > innerWidth + 1')) ? [`${page.url().slice(0, 200)} scrolls sideways`] : []
+  (await page.evaluate('document.documentElement.scrollWidth > innerWidth + 1'))
+    ? [`${page.url().slice(0, 200)} scrolls sideways`]
+    : []

@@ -1,4 +1,5 @@
-// Sizing and advice in a browser: what a watched cache says, a change that is carried out and taken back, and what stands where nobody watches.
+// Sizing and advice in a browser: what a watched cache says, a change that is carried out and taken back, and what
+// stands where nobody watches.
 import { type Cache, createCache } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { memory } from 'millpond/memory'

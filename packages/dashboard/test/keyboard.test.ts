@@ -1,4 +1,5 @@
-// Everything that can be done, done by keyboard alone: by Tab, Enter, Space, arrows and the shortcuts, with the focus seen wherever it is.
+// Everything that can be done, done by keyboard alone: by Tab, Enter, Space, arrows and the shortcuts, with the focus
+// seen wherever it is.
 import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
@@ -20,7 +21,10 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     browser = await openBrowser()
     const made = await served.api<{ id: string }>('POST', 'configurations/', { name: 'org-stats', ttl_seconds: 600 })
     await served.api('PUT', `configurations/${made.id}/`, { name: 'org-stats', ttl_seconds: 60 })
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
+    context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      permissions: ['clipboard-read', 'clipboard-write'],
+    })
     context.setDefaultTimeout(20_000)
     // "Copied" stands for two seconds, which a busy machine outlasts.
     await context.addInitScript(

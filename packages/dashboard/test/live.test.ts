@@ -58,7 +58,9 @@ describe('following the stream', () => {
     await all
     over.abort()
     await following
-    expect(heard.slice(0, 12).map(({ data }) => (data as { number: number }).number)).toEqual(Array.from({ length: 12 }, (_, at) => at))
+    expect(heard.slice(0, 12).map(({ data }) => (data as { number: number }).number)).toEqual(
+      Array.from({ length: 12 }, (_, at) => at),
+    )
     expect(asked.slice(1).every((headers) => headers.get('last-event-id') !== null)).toBe(true)
     expect(states.filter((state) => state === 'on').length).toBeGreaterThan(3)
   })
@@ -125,10 +127,9 @@ describe('questions of one turn', () => {
     ])
     expect(asked).toHaveLength(1)
     expect(session).toMatchObject({ value: { role: 'viewer' } })
-    expect([refused, missing].map((one) => one.status === 'rejected' && one.reason instanceof ApiError && one.reason.code)).toEqual([
-      'forbidden',
-      'cache_unknown',
-    ])
+    expect(
+      [refused, missing].map((one) => one.status === 'rejected' && one.reason instanceof ApiError && one.reason.code),
+    ).toEqual(['forbidden', 'cache_unknown'])
     expect(gone.status).toBe('rejected')
     await client.get('session/')
     expect([asked.length, asked[1]?.get('idempotency-key')]).toEqual([2, null])
@@ -169,14 +170,21 @@ describe('what a message changes', () => {
   })
 
   it('is a line of the tail, within its bound, with its gaps counted', () => {
-    const rows = Array.from({ length: 300 }, (_, at) => ({ kind: 'hit', namespace: 'a', node: 'web-1', at, key: `k:${at}` }))
+    const rows = Array.from({ length: 300 }, (_, at) => ({
+      kind: 'hit',
+      namespace: 'a',
+      node: 'web-1',
+      at,
+      key: `k:${at}`,
+    }))
     const heard = (event: string, data: unknown, cache = 'shop') => ({
       is: 'heard' as const,
       cache,
       message: { event, data, id: undefined },
     })
     let tail = EMPTY
-    for (let at = 0; at < 3; at++) tail = next(tail, heard('event', { cache_name: 'shop', rows, seen: 3000, silent: ['web-2'] }))
+    for (let at = 0; at < 3; at++)
+      tail = next(tail, heard('event', { cache_name: 'shop', rows, seen: 3000, silent: ['web-2'] }))
     expect([tail.lines.length, tail.lines[0]?.key, tail.silent]).toEqual([500, 'k:299', ['web-2']])
     expect((tail.seenPerSecond ?? 0) / tail.shownPerSecond).toBeCloseTo(10)
     tail = next(next(tail, heard('gap', { dropped: 4 })), heard('gap', { dropped: null }))

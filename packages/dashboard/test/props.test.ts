@@ -9,7 +9,14 @@ describe('the props of the dashboard', () => {
     [{ apiBaseUrl: '/api', fetcher: fetch, auth: () => ({}), onNavigate: () => {}, readOnly: true, isPage: false }],
     [{ pages: ['keys', 'invalidate', ''], initialRange: '7d', refreshHz: 4, theme: 'dark', redact: 'names' }],
     [{ isolate: 'shadow', nonce: 'abc', tokens: { accent: 'red', 'radius-1': '2px', font: undefined } }],
-    [{ locale: 'de-AT', timeZone: 'Asia/Tokyo', environment: { label: 'production', color: 'red' }, addresses: pathAddresses('/ops/') }],
+    [
+      {
+        locale: 'de-AT',
+        timeZone: 'Asia/Tokyo',
+        environment: { label: 'production', color: 'red' },
+        addresses: pathAddresses('/ops/'),
+      },
+    ],
     [{ locale: undefined, pages: undefined, environment: { label: 'x', color: undefined } }],
   ])('takes %o', (props) => {
     expect(() => checkProps(props)).not.toThrow()
@@ -33,9 +40,15 @@ describe('the props of the dashboard', () => {
     ],
     [{ isolate: 'iframe' }, /CachingDashboard.isolate: "iframe" is not allowed: give 'none' or 'shadow'/],
     [{ locale: 'english please' }, /CachingDashboard.locale: "english please" is not allowed: give a language tag/],
-    [{ timeZone: 'Mars/Olympus' }, /CachingDashboard.timeZone: "Mars\/Olympus" is not allowed: give the name of a time zone/],
+    [
+      { timeZone: 'Mars/Olympus' },
+      /CachingDashboard.timeZone: "Mars\/Olympus" is not allowed: give the name of a time zone/,
+    ],
     [{ onNavigate: true }, /CachingDashboard.onNavigate: true/],
-    [{ environment: 'production' }, /CachingDashboard.environment: "production" is not allowed: give an object such as/],
+    [
+      { environment: 'production' },
+      /CachingDashboard.environment: "production" is not allowed: give an object such as/,
+    ],
     [{ environment: { color: 'red' } }, /CachingDashboard.environment/],
     [{ redact: true }, /CachingDashboard.redact: true is not allowed: give 'none' or 'names'/],
     [{ addresses: '/ops/' }, /CachingDashboard.addresses: "\/ops\/" is not allowed: give the result of pathAddresses/],

@@ -1,4 +1,5 @@
-// Regions in a browser: how each stands, one drained and filled after a second look, the last one refused, and nothing of it where there are none.
+// Regions in a browser: how each stands, one drained and filled after a second look, the last one refused, and nothing
+// of it where there are none.
 import { type Cache, createCache, memory } from 'millpond'
 import { simulatedServer } from 'millpond/testing'
 import { edge } from 'millpond/tiers/edge'
@@ -54,7 +55,9 @@ describeWith('chromium', 'regions in a browser', () => {
 
   it('shows how each stands, how far behind it is and what waits, and drains, fills and refuses, by keyboard alone', async (context) => {
     // A list that cannot be had says so, also where none was there before.
-    await page.route(/\/regions\//, (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'not now' } }))
+    await page.route(/\/regions\//, (route) =>
+      route.fulfill({ status: 500, json: { code: 'internal', detail: 'not now' } }),
+    )
     await page.goto(`${served.url}${BASE}`)
     await page.getByText('The list of regions could not be loaded.').waitFor()
     await page.unroute(/\/regions\//)
@@ -80,7 +83,9 @@ describeWith('chromium', 'regions in a browser', () => {
     await press('Fill', 'eu')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await row('eu').getByText('serving').waitFor()
-    expect((await caches[1]?.regions?.list())?.find(({ isOwn }) => isOwn)).toMatchObject({ filling: { isDone: true, from: 'us' } })
+    expect((await caches[1]?.regions?.list())?.find(({ isOwn }) => isOwn)).toMatchObject({
+      filling: { isDone: true, from: 'us' },
+    })
     await hands.isSomewhere()
     expect([leftOf(context), faults.filter((fault) => !/500|409/.test(fault))]).toEqual([[], []])
   })

@@ -4,7 +4,15 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { type ControlOptions, type ControlPlane, createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
+import {
+  type ControlOptions,
+  type ControlPlane,
+  createControl,
+  ensureToken,
+  openStore,
+  ROLES,
+  type Role,
+} from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'
 import { type Cache, createCache } from 'millpond'
 import { memory } from 'millpond/memory'
@@ -26,15 +34,26 @@ export interface Served {
 }
 
 /** @param given the cache of the process beside the control plane; the caller's to close, as are all in `more` */
-export async function serve(given?: Cache, more: Partial<Pick<ControlOptions, 'caches' | 'cdn' | 'insight'>> = {}): Promise<Served> {
+export async function serve(
+  given?: Cache,
+  more: Partial<Pick<ControlOptions, 'caches' | 'cdn' | 'insight'>> = {},
+): Promise<Served> {
   await buildPage()
   const store = await openStore(':memory:')
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
   const cache = given ?? createCache({ name: 'shop', tiers: [memory()] })
-  const control = createControl({ store, caches: [cache], nodeId: 'web-1', rates: { write: { perMinute: 1e6, burst: 1e6 } }, ...more })
+  const control = createControl({
+    store,
+    caches: [cache],
+    nodeId: 'web-1',
+    rates: { write: { perMinute: 1e6, burst: 1e6 } },
+    ...more,
+  })
   await control.start()
   const page = dashboard({ environment: { label: 'Production' } })
-  const server = createAdaptorServer({ fetch: async (request: Request) => (await page(request)) ?? control.fetch(request) })
+  const server = createAdaptorServer({
+    fetch: async (request: Request) => (await page(request)) ?? control.fetch(request),
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // listening on TCP
   const cut = () => {
@@ -65,8 +84,14 @@ export async function serve(given?: Cache, more: Partial<Pick<ControlOptions, 'c
 
 export async function openBrowser(): Promise<Browser> {
   const { path, env } = program('chromium')
-  const defined = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
-  return chromium.launch({ executablePath: path, env: defined, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+  const defined = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+  return chromium.launch({
+    executablePath: path,
+    env: defined,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  })
 }
 
 /** What must never happen on any page, collected as it does. */
@@ -104,7 +129,11 @@ export async function hold(page: Page, which: string): Promise<() => void> {
 }
 
 /** A page as wide as a phone's, where somebody has signed in. */
-export async function openPhone(browser: Browser, url: string, role: Role): Promise<{ readonly page: Page; readonly faults: string[] }> {
+export async function openPhone(
+  browser: Browser,
+  url: string,
+  role: Role,
+): Promise<{ readonly page: Page; readonly faults: string[] }> {
   const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
   context.setDefaultTimeout(20_000)
   const page = await context.newPage()
@@ -113,7 +142,10 @@ export async function openPhone(browser: Browser, url: string, role: Role): Prom
   return { page, faults }
 }
 
-/** What stands on paper that belongs to a screen alone, and whether the ink is dark; of a reader who has chosen the dark theme. */
+/**
+ * What stands on paper that belongs to a screen alone, and whether the ink is dark; of a reader who has chosen the dark
+ * theme.
+ */
 export async function onPaper(page: Page): Promise<string[]> {
   await page.emulateMedia({ media: 'print' })
   const found: unknown = await page.evaluate(`(() => {
@@ -127,7 +159,9 @@ export async function onPaper(page: Page): Promise<string[]> {
     return [...controls.map((each) => each.outerHTML.slice(0, 120)), ...(Math.max(...ink) < 90 ? [] : ['ink is ' + ink])]
   })()`)
   await page.emulateMedia({ media: 'screen' })
-  return (Array.isArray(found) ? found.map(String) : ['nothing was found']).map((one) => `${page.url()} on paper: ${one}`)
+  return (Array.isArray(found) ? found.map(String) : ['nothing was found']).map(
+    (one) => `${page.url()} on paper: ${one}`,
+  )
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -139,5 +173,7 @@ export async function lookAt(page: Page): Promise<string[]> {
   const found: unknown = await page.evaluate(
     `(async () => { ${AXE}; return (await axe.run()).violations.filter((one) => ['serious', 'critical'].includes(one.impact)).map((one) => one.id + ' ' + one.nodes[0].html) })()`,
   )
-  return [...(wide ? ['scrolls sideways'] : []), ...(Array.isArray(found) ? found.map(String) : [])].map((one) => `${page.url()}: ${one}`)
+  return [...(wide ? ['scrolls sideways'] : []), ...(Array.isArray(found) ? found.map(String) : [])].map(
+    (one) => `${page.url()}: ${one}`,
+  )
 }

@@ -20,7 +20,8 @@ it('has no class that no page bears', () => {
   const classes = [...new Set([...styles.matchAll(/\.([a-z][\w-]*)/gi)].map(([, name = '']) => name))]
   // As a word of a text, or by the text that it begins with: `src-${kind}`.
   const isBorne = (name: string): boolean =>
-    new RegExp(`["'\`\\s]${name}(?=["'\`\\s$])`).test(pages) || (name.includes('-') && pages.includes(`${name.replace(/[^-]+$/, '')}\${`))
+    new RegExp(`["'\`\\s]${name}(?=["'\`\\s$])`).test(pages) ||
+    (name.includes('-') && pages.includes(`${name.replace(/[^-]+$/, '')}\${`))
   expect(classes.length).toBeGreaterThan(100)
   expect(classes.filter((name) => !isBorne(name))).toEqual([])
 })

@@ -1,5 +1,5 @@
-// An incident in the deals service of two processes under load, as the page shows it: from its cause to its undoing, a process that stands still, a setting that
-// is changed and taken back, and what a viewer is offered.
+// An incident in the deals service of two processes under load, as the page shows it: from its cause to its undoing, a
+// process that stands still, a setting that is changed and taken back, and what a viewer is offered.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +51,8 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     const faults = faultsOf(page)
     const refused: string[] = []
     page.on('response', (answer) => {
-      if (answer.status() === 401 || answer.status() === 403) refused.push(`${answer.request().method()} ${answer.url()}`)
+      if (answer.status() === 401 || answer.status() === 403)
+        refused.push(`${answer.request().method()} ${answer.url()}`)
     })
     await page.goto(deals.url + BASE)
     await page.locator('input[type=password]').fill(deals.tokens[role])
@@ -71,7 +72,9 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     return Number(/[\d.]+/.exec(text ?? '')?.[0])
   }
   const ask = async <T>(path: string, node = 0): Promise<T> => {
-    const answer = await fetch(deals.nodes[node]?.url + path, { headers: { Authorization: `Bearer ${deals.tokens.viewer}` } })
+    const answer = await fetch(deals.nodes[node]?.url + path, {
+      headers: { Authorization: `Bearer ${deals.tokens.viewer}` },
+    })
     return (await answer.json()) as T // as the route says it
   }
   const ttlOf = async (node: number): Promise<number> =>
@@ -94,7 +97,8 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     await cause.waitFor()
     const took = performance.now() - pressed
     expect(took - longestWaitMs(before), 'in time').toBeLessThan(SEEN_MS)
-    for (const node of ['deals-1', 'deals-2']) await acting.page.getByRole('row', { name: new RegExp(`${node}.*acknowledged`) }).waitFor()
+    for (const node of ['deals-1', 'deals-2'])
+      await acting.page.getByRole('row', { name: new RegExp(`${node}.*acknowledged`) }).waitFor()
     await button(acting.page, 'Warm the hottest again').click()
     await acting.page.getByText(/keys were loaded again/).waitFor()
     await expect.poll(() => hitRatio(watching.page), { timeout: 20_000 }).toBeGreaterThanOrEqual(usual - 3)
@@ -158,7 +162,8 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
         .locator('main')
         .locator('button, a.btn')
         .filter({
-          hasText: /Invalidate|Undo|Warm|Reveal|Resolve|Silence|Create|New|Change|Roll|Delete|Purge|Upload|Start|Stop|Make|Revoke/,
+          hasText:
+            /Invalidate|Undo|Warm|Reveal|Resolve|Silence|Create|New|Change|Roll|Delete|Purge|Upload|Start|Stop|Make|Revoke/,
         })
       expect([href, await acts.allTextContents()]).toEqual([href, []])
     }

@@ -8,9 +8,13 @@ const said = (...changes: readonly (readonly [setting: string, from: unknown])[]
 })
 
 it('is what was there before, where all processes had the same', () => {
-  expect(undoOf([said(['tiers.memory.max_size_mb', 2]), said(['tiers.memory.max_size_mb', 2])])).toEqual({ max_bytes: 2_097_152 })
+  expect(undoOf([said(['tiers.memory.max_size_mb', 2]), said(['tiers.memory.max_size_mb', 2])])).toEqual({
+    max_bytes: 2_097_152,
+  })
   expect(undoOf([said(['tiers.memory.policy', 'lru'])])).toEqual({ policy: 'lru' })
-  expect(undoOf([said(['tiers.memory.max_entries', 5]), { error: 'no answer', changes: [] }])).toEqual({ max_entries: 5 })
+  expect(undoOf([said(['tiers.memory.max_entries', 5]), { error: 'no answer', changes: [] }])).toEqual({
+    max_entries: 5,
+  })
 })
 
 it('is nothing where they differed: one that had the new setting already would lose it', () => {

@@ -98,7 +98,9 @@ export class Assembly implements CacheServices {
     })
   }
 
-  /** The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking. */
+  /**
+   * The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking.
+   */
   start(): Cache {
     const { space, memory, restart, jobStore } = this.#parts
     this.#listen()
@@ -194,7 +196,10 @@ export class Assembly implements CacheServices {
   divide(division: Division): () => void {
     const { settings } = this.#parts
     if (settings.division !== undefined)
-      throw new MillpondError('OPTION_INVALID', 'divide: the cache is already divided: end the experiment that divided it first')
+      throw new MillpondError(
+        'OPTION_INVALID',
+        'divide: the cache is already divided: end the experiment that divided it first',
+      )
     settings.division = division
     return () => {
       if (settings.division === division) settings.division = undefined
@@ -360,7 +365,8 @@ export class Assembly implements CacheServices {
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
     await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))
-    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is invalid.
+    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that
+    // is invalid.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
     this.#namespaces.close()
@@ -369,7 +375,10 @@ export class Assembly implements CacheServices {
   }
 }
 
-/** How long `close` waits for what runs behind, in milliseconds: a loader that hangs must not hold up a process that is to end. */
+/**
+ * How long `close` waits for what runs behind, in milliseconds: a loader that hangs must not hold up a process that is
+ * to end.
+ */
 const CLOSE_MS = 5_000
 
 async function finish(opened: Opened): Promise<void> {

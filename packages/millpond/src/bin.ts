@@ -14,14 +14,17 @@ interface Main {
 const [command = 'help', ...rest] = process.argv.slice(2)
 const own = Object.hasOwn(PACKAGES, command) ? PACKAGES[command] : undefined
 process.exitCode =
-  own === undefined ? await run(COMMANDS, [command, ...rest]) : await run(own, own === '@millpond/control' ? [command, ...rest] : rest)
+  own === undefined
+    ? await run(COMMANDS, [command, ...rest])
+    : await run(own, own === '@millpond/control' ? [command, ...rest] : rest)
 
 async function run(name: string, args: readonly string[]): Promise<number> {
   let loaded: Main
   try {
     loaded = (await import(`${name}/main`)) as Main
   } catch (error) {
-    const isMissing = isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
+    const isMissing =
+      isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
     if (!isMissing) throw error
     console.error(`millpond ${command}: needs the package ${name}: run "npm install ${name}"`)
     return 2

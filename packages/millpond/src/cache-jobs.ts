@@ -1,5 +1,6 @@
-// The jobs of a cache: what it repeats and what its program hands in, over the table that was given or in this process. Plans of warming, which wait for each
-// other, are run apart, and so are scheduled invalidations (`scheduled-invalidations.ts`): long jobs never keep others waiting. They are shown as one.
+// The jobs of a cache: what it repeats and what its program hands in, over the table that was given or in this process.
+// Plans of warming, which wait for each other, are run apart, and so are scheduled invalidations
+// (`scheduled-invalidations.ts`): long jobs never keep others waiting. They are shown as one.
 import type { CacheJobs as JobsOfCache } from './engine/cache-invalidations.ts'
 import type { SpaceParts } from './engine/open-space.ts'
 import { createJobs, type JobFigures, type JobStore, type Jobs, type JobsOptions } from './jobs/index.ts'
@@ -9,7 +10,9 @@ export type Claim = (name: string, ms: number) => Promise<boolean>
 
 /** A process whose timer comes a little early must not be refused by the claim of its own last run. */
 const CLAIM_SHARE = 0.9
-/** No bound: each namespace warms one plan at a time. It is known what comes when, so that the table is asked seldom. */
+/**
+ * No bound: each namespace warms one plan at a time. It is known what comes when, so that the table is asked seldom.
+ */
 const WARMING = { concurrency: 1000, poll: '5s' } as const
 
 export class CacheJobs {
@@ -85,8 +88,13 @@ export class CacheJobs {
       ...more,
       onRun: (run) => events.emit('job', run),
       onError: (error, job) =>
-        events.emit('warning', { message: job === undefined ? 'the job table does not answer' : `the job ${job.kind} failed`, error }),
-      ...(claim !== undefined && { mayRepeat: (name, everyMs) => claim(`job ${name}`, Math.floor(everyMs * CLAIM_SHARE)) }),
+        events.emit('warning', {
+          message: job === undefined ? 'the job table does not answer' : `the job ${job.kind} failed`,
+          error,
+        }),
+      ...(claim !== undefined && {
+        mayRepeat: (name, everyMs) => claim(`job ${name}`, Math.floor(everyMs * CLAIM_SHARE)),
+      }),
     })
     if (!this.#isStopped) jobs.start()
     return jobs

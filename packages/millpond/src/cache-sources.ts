@@ -1,4 +1,5 @@
-// Where a cache's values come from: registered loaders with the guards before them, collections, and warming, by the namespace that they belong to.
+// Where a cache's values come from: registered loaders with the guards before them, collections, and warming, by the
+// namespace that they belong to.
 import { MillpondError, show } from './core/errors.ts'
 import type { GuardOptions, GuardStats, SourceGuard } from './core/guard.ts'
 import { checkName } from './core/key.ts'
@@ -83,7 +84,11 @@ export class CacheSources {
         'OPTION_INVALID',
         `the collection ${show(name)} is already open in the namespace ${show(space.id.name)}: open it once and share it`,
       )
-    const collection = new SourceCollection(name, options, seamOf(cache, space, name, { guards: this.#guards, sources, strategies }))
+    const collection = new SourceCollection(
+      name,
+      options,
+      seamOf(cache, space, name, { guards: this.#guards, sources, strategies }),
+    )
     if (around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, around)
     this.#collections.set(space, open)
     open.set(name, collection)
@@ -101,7 +106,9 @@ export class CacheSources {
 
   /** What is warmed again and again. */
   get schedule(): CacheInfo['warmingSchedule'] {
-    return [...this.#warmings].flatMap(([{ id }, { schedule }]) => schedule.map((one) => ({ namespace: id.name, ...one })))
+    return [...this.#warmings].flatMap(([{ id }, { schedule }]) =>
+      schedule.map((one) => ({ namespace: id.name, ...one })),
+    )
   }
 
   /** Sends what the namespace's collections have queued. */

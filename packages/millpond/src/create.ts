@@ -72,73 +72,85 @@ export interface CacheOptions {
   /** What loads and writes go by that do not say otherwise: times, tags, retries. */
   readonly defaults?: LoadOptions | undefined
   /**
-   * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of `millpond/codec` makes. Default: JSON that
-   * loses nothing. A change is no flush: what was written before is read, but for plain values once they are to be encrypted.
+   * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of
+   * `millpond/codec` makes. Default: JSON that loses nothing. A change is no flush: what was written before is read,
+   * but for plain values once they are to be encrypted.
    */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
-   * Chooses how long loaded values live where neither the call nor `defaults` says it: `adaptiveTtl({ minTtl, maxTtl, staleness })` of `millpond/insight`, one
-   * for each cache. What is written (`set`) lives as `defaults` say. Default: nobody; 5 minutes.
+   * Chooses how long loaded values live where neither the call nor `defaults` says it: `adaptiveTtl({ minTtl, maxTtl,
+   * staleness })` of `millpond/insight`, one for each cache. What is written (`set`) lives as `defaults` say. Default:
+   * nobody; 5 minutes.
    */
   readonly adaptiveTtl?: AdaptiveTtl | undefined
   /**
-   * How long memory may be trusted without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
-   * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
+   * How long memory may be trusted without an answer from the shared ledger. Default 400 ms, which keeps other
+   * processes' invalidations within 500 ms. A longer time serves local copies through an outage, at the price of that
+   * much staleness.
    */
   readonly maxStale?: Duration | undefined
   /** Declared relations: what else goes when a model changes. */
   readonly models?: ModelRules | undefined
   /**
-   * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes.
-   * Each write and delete then names one more target; a process where it is `off` names none, so give all of them the same. Default `off`.
+   * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
+   * loader makes. Each write and delete then names one more target; a process where it is `off` names none, so give all
+   * of them the same. Default `off`.
    */
   readonly dependencies?: Dependencies | undefined
   /**
-   * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of rejecting, survive a crash, and are
-   * applied before memory is trusted again.
+   * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of
+   * rejecting, survive a crash, and are applied before memory is trusted again.
    */
   readonly outbox?: Outbox | undefined
   /**
-   * What else must hear of invalidations and writes: a CDN, an edge, an audit. Each is told in order, at least once, over a crash too where there is an
-   * `outbox`. A call waits for the delivery, at most its `timeout`; its receipt says what came of it.
+   * What else must hear of invalidations and writes: a CDN, an edge, an audit. Each is told in order, at least once,
+   * over a crash too where there is an `outbox`. A call waits for the delivery, at most its `timeout`; its receipt says
+   * what came of it.
    */
   readonly outlets?: readonly Outlet[] | undefined
   /**
-   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`, `bullmqJobs` of `millpond/jobs/bullmq`
-   * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
+   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or
+   * `redisJobs` of `millpond/jobs`, `bullmqJobs` of `millpond/jobs/bullmq` survive a restart, and are picked up by any
+   * process of this cache. The store stays the caller's to close.
    */
   readonly jobs?: JobStore | undefined
   /**
-   * Keeps the hottest entries over a restart in a file of this cache alone: written on close and every `every` (default `'1m'`; at least a second, 0 for
-   * on close only), restored when the cache is created, as far as the ledger says that they are still valid. `maxEntries`: default 10,000.
-   * `await cache.ready()` waits for the restore.
+   * Keeps the hottest entries over a restart in a file of this cache alone: written on close and every `every` (default
+   * `'1m'`; at least a second, 0 for on close only), restored when the cache is created, as far as the ledger says that
+   * they are still valid. `maxEntries`: default 10,000. `await cache.ready()` waits for the restore.
    */
-  readonly restart?: { readonly path: string; readonly every?: Duration | undefined; readonly maxEntries?: number | undefined } | undefined
+  readonly restart?:
+    | { readonly path: string; readonly every?: Duration | undefined; readonly maxEntries?: number | undefined }
+    | undefined
   /**
-   * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
-   * `memory`, `redis`, or the `name` of their configuration. What a tier holds of a key is dropped when the key's entry goes elsewhere.
+   * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where
+   * none does, every tier. Tiers are named as in figures: `memory`, `redis`, or the `name` of their configuration. What
+   * a tier holds of a key is dropped when the key's entry goes elsewhere.
    */
   readonly route?: readonly RouteRule[] | undefined
   /**
-   * What is kept in place of an instance of a class (a row of an ORM, say), which would be refused otherwise: `(row) => row.toJSON()`, or
-   * `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
+   * What is kept in place of an instance of a class (a row of an ORM, say), which would be refused otherwise: `(row) =>
+   * row.toJSON()`, or `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
    */
   readonly toPlain?: ((instance: object) => unknown) | undefined
   /**
-   * What its collections do that name no strategy, as far as they can: `'write-through'`, `['refresh-ahead', 'tag-based']`; one that cannot be written stays as it is.
-   * Who leaves memory is not among them: `memory({ policy: 'lru' })`. Default: what each is told.
+   * What its collections do that name no strategy, as far as they can: `'write-through'`, `['refresh-ahead',
+   * 'tag-based']`; one that cannot be written stays as it is. Who leaves memory is not among them: `memory({ policy:
+   * 'lru' })`. Default: what each is told.
    */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
   /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
   readonly warming?: WarmingSettings | undefined
   /**
-   * Where a line is written for what happens, `createLog({ level: 'info' })`: tiers that fail, breakers, the ledger, failing loads (at most one line a second of each, which says how many were left
-   * out), invalidations, settings, queues, warming, jobs; at `debug` also single reads and writes, with their keys. Never values. Default: nowhere, and nothing is listened to.
+   * Where a line is written for what happens, `createLog({ level: 'info' })`: tiers that fail, breakers, the ledger,
+   * failing loads (at most one line a second of each, which says how many were left out), invalidations, settings,
+   * queues, warming, jobs; at `debug` also single reads and writes, with their keys. Never values. Default: nowhere,
+   * and nothing is listened to.
    */
   readonly log?: Log | undefined
   /**
-   * What watches this cache from its first read on: `(cache) => createInsight({ caches: [cache], predictiveLoading: true })` of `millpond/insight`. Called once with the new cache; what it
-   * returns is closed with it.
+   * What watches this cache from its first read on: `(cache) => createInsight({ caches: [cache], predictiveLoading:
+   * true })` of `millpond/insight`. Called once with the new cache; what it returns is closed with it.
    */
   readonly insight?: ((cache: Cache) => { close(): unknown }) | undefined
   /** Run around each awaited operation, the first one outermost. */
@@ -149,7 +161,11 @@ export interface CacheOptions {
   readonly random?: (() => number) | undefined
 }
 
-const RESTART: Shape<NonNullable<CacheOptions['restart']>> = { path: required(text), every: duration, maxEntries: whole(1) }
+const RESTART: Shape<NonNullable<CacheOptions['restart']>> = {
+  path: required(text),
+  every: duration,
+  maxEntries: whole(1),
+}
 /** The checks of `CacheOptions`, for who takes them among options of its own: see `millpond/options`. */
 export const CACHE: Shape<CacheOptions> = {
   name: (value, at) => checkName(value, at),
@@ -163,7 +179,17 @@ export const CACHE: Shape<CacheOptions> = {
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
   outlets: checkedElsewhere,
-  jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail', 'again'),
+  jobs: withMethods(
+    'a job store, such as sqliteJobs({ path })',
+    'add',
+    'get',
+    'list',
+    'cancel',
+    'claim',
+    'complete',
+    'fail',
+    'again',
+  ),
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),
@@ -180,7 +206,8 @@ const TRUST_MS = 400
 
 /**
  * A cache over the given tiers. Without options it is complete: memory, 1,000 entries, five minutes.
- * @throws MillpondError `OPTION_INVALID` (and `DURATION_INVALID`, `TAG_INVALID`) naming the option, the value and the remedy.
+ * @throws MillpondError `OPTION_INVALID` (and `DURATION_INVALID`, `TAG_INVALID`) naming the option, the value and the
+ * remedy.
  * @example
  * const cache = createCache({ tiers: [memory({ maxBytes: '128mb' }), sqlite({ path: 'cache.db' })] })
  * const user = await cache.getOrSet(['user', 7], () => db.user(7), { ttl: '10m', tags: ['users'] })
@@ -203,14 +230,18 @@ export function createCache(options: CacheOptions = {}): Cache {
   const farTiers = tiers.filter(isFarTier)
   const holder = ledgerHolder(farTiers)
   const names = namesOf(farTiers, memoryTier === undefined ? [] : [MEMORY])
-  const far = farTiers.map((tier, index) => farTier(tier, names[index] ?? tier.use.name, tier === holder, clock, events))
-  const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
+  const far = farTiers.map((tier, index) =>
+    farTier(tier, names[index] ?? tier.use.name, tier === holder, clock, events),
+  )
+  const maxStaleMs =
+    options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
   // So is any, where records prove for which position they were written: somebody may put back what was dropped.
   const isBound = farTiers.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
   const externalTiers = farTiers.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
-  const routed = (given: unknown): Routing => routing(given, [...(memoryTier === undefined ? [] : [MEMORY]), ...names], weighed)
+  const routed = (given: unknown): Routing =>
+    routing(given, [...(memoryTier === undefined ? [] : [MEMORY]), ...names], weighed)
   const sources = new SourceRegistry()
   const store = memoryTier?.use.createStore(clock)
   const common = {
@@ -261,7 +292,10 @@ export function createCache(options: CacheOptions = {}): Cache {
 /** Of a copy, since what is weighed is frozen on the way. */
 const weighed = (value: unknown): number => own(structuredClone(value)).bytes
 
-/** Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not to be overlooked. */
+/**
+ * Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not
+ * to be overlooked.
+ */
 function warnOfMissing(events: Events, at: string, error: MillpondError): void {
   const message = `${at} is optional and was left out, so nothing is stored or shared there: ${reasonOf(error)}`
   void Promise.resolve().then(() => {

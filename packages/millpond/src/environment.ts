@@ -36,35 +36,49 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
     flag(env, name)
       ? undefined
       : 'metrics are always collected and cost nothing until they are read: leave the variable out, and do not serve them',
-  CACHE_WARMING_INTERVAL: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false'),
+  CACHE_WARMING_INTERVAL: (env, name) =>
+    wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false',
   AWS_STORAGE_BUCKET_NAME: () => 'there is no bucket tier yet: leave it out',
   CLOUDFLARE_ZONE_ID: () =>
     'zones are purged by @millpond/cdn: give createCache cdnFromEnvironment().outlet(), and name the variable in `own`',
 }
 
 /**
- * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and
- * `CACHE_SQLITE_PATH` are tiers below memory, in this order; `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
- * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted;
- * with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values (`adaptiveTtl` of millpond/insight);
- * `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it);
- * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over, and so is one whose name is a letter or two off (`CACHE_DEFUALT_TIMEOUT`); `own` names those that the program honours.
- * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
+ * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`,
+ * `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and `CACHE_SQLITE_PATH` are tiers below memory, in this order;
+ * `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300), `CACHE_KEY_PREFIX` the
+ * cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process
+ * encrypted; with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values
+ * (`adaptiveTtl` of millpond/insight); `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and
+ * `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it);
+ * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in
+ * seconds (300). A variable that says what cannot be had is an error, never passed over, and so is one whose name is a
+ * letter or two off (`CACHE_DEFUALT_TIMEOUT`); `own` names those that the program honours. What code says goes on top:
+ * `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
-export async function fromEnvironment(env: Environment = process.env, options: EnvironmentOptions = {}): Promise<CacheOptions> {
+export async function fromEnvironment(
+  env: Environment = process.env,
+  options: EnvironmentOptions = {},
+): Promise<CacheOptions> {
   checkOptions<EnvironmentOptions>(options, OPTIONS, 'fromEnvironment')
   const own = ownNames(options.own ?? [])
   for (const [name, text] of Object.entries(env)) {
     const meant = text === undefined || own.has(name) ? undefined : meantBy(name)
     if (meant !== undefined)
-      throw refused(name, `this variable is not used: did you mean ${meant}? If it belongs to something else, use own: ['${name}']`)
+      throw refused(
+        name,
+        `this variable is not used: did you mean ${meant}? If it belongs to something else, use own: ['${name}']`,
+      )
   }
   const concerned = Object.entries(env).filter(
-    ([name, text]) => name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
+    ([name, text]) =>
+      name in VARIABLES && !own.has(name) && !(isServiceLink(name, text) && env.REDIS_HOST === undefined),
   )
   // A mounted secret ends with its line, and lines of a file that was written on Windows with a carriage return.
-  const read: Environment = Object.fromEntries(concerned.map(([name, text]) => [name, typeof text === 'string' ? text.trim() : text]))
+  const read: Environment = Object.fromEntries(
+    concerned.map(([name, text]) => [name, typeof text === 'string' ? text.trim() : text]),
+  )
   for (const [name, refusal] of Object.entries(VARIABLES)) {
     if (read[name] === undefined) continue
     if (typeof read[name] !== 'string')
@@ -86,14 +100,19 @@ export async function fromEnvironment(env: Environment = process.env, options: E
 }
 
 async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tiers']>> {
-  const maxBytes = env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }
+  const maxBytes =
+    env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }
   const { MEMCACHED_SERVERS: servers, DATABASE_URL: database, CACHE_SQLITE_PATH: path } = env
   const redisUrl = redisUrlOf(env)
   return [
     memory(maxBytes),
     ...(servers === undefined
       ? []
-      : [await madeOf('MEMCACHED_SERVERS', async () => (await import('./tiers/memcached/index.ts')).memcached({ servers }))]),
+      : [
+          await madeOf('MEMCACHED_SERVERS', async () =>
+            (await import('./tiers/memcached/index.ts')).memcached({ servers }),
+          ),
+        ]),
     ...(redisUrl === undefined
       ? []
       : [
@@ -103,7 +122,11 @@ async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tier
         ]),
     ...(database === undefined
       ? []
-      : [await madeOf('DATABASE_URL', async () => (await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) }))]),
+      : [
+          await madeOf('DATABASE_URL', async () =>
+            (await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) }),
+          ),
+        ]),
     ...(path === undefined
       ? []
       : [await madeOf('CACHE_SQLITE_PATH', async () => (await import('./tiers/sqlite/index.ts')).sqlite({ path }))]),
@@ -127,7 +150,10 @@ async function timesOf(env: Environment): Promise<Pick<CacheOptions, 'defaults' 
   const { adaptiveTtl } = await import('./insight/ttl/adaptive-ttl.ts')
   if (ttl === undefined) return { adaptiveTtl: adaptiveTtl() }
   if (ttl === 0)
-    throw refused('CACHE_DEFAULT_TIMEOUT', 'nothing is stored, so CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out')
+    throw refused(
+      'CACHE_DEFAULT_TIMEOUT',
+      'nothing is stored, so CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out',
+    )
   return { adaptiveTtl: adaptiveTtl({ minTtl: Math.min(ttl, 60_000), ttl, maxTtl: Math.max(ttl, 3_600_000) }) }
 }
 
@@ -150,7 +176,9 @@ async function insightOf(env: Environment): Promise<Pick<CacheOptions, 'insight'
 }
 
 const ringOf = (env: Environment): Promise<KeyRing> =>
-  madeOf('CACHE_ENCRYPTION_KEY', async () => (await import('./codec/index.ts')).environmentKeyring('CACHE_ENCRYPTION_KEY', env))
+  madeOf('CACHE_ENCRYPTION_KEY', async () =>
+    (await import('./codec/index.ts')).environmentKeyring('CACHE_ENCRYPTION_KEY', env),
+  )
 
 function redisUrlOf(env: Environment): string | undefined {
   if (env.REDIS_URL !== undefined) return env.REDIS_URL
@@ -178,14 +206,22 @@ function named(...names: readonly string[]): Record<string, () => undefined> {
   return Object.fromEntries(names.map((name) => [name, () => undefined]))
 }
 
-/** The variable that was meant by one that only looks like it. Others that begin with `CACHE_` are those of other libraries. */
+/**
+ * The variable that was meant by one that only looks like it. Others that begin with `CACHE_` are those of other
+ * libraries.
+ */
 function meantBy(name: string): string | undefined {
-  return !name.startsWith('CACHE_') || Object.hasOwn(VARIABLES, name) ? undefined : nearest(name, Object.keys(VARIABLES))
+  return !name.startsWith('CACHE_') || Object.hasOwn(VARIABLES, name)
+    ? undefined
+    : nearest(name, Object.keys(VARIABLES))
 }
 
 function ownNames(own: Iterable<string>): ReadonlySet<string> {
   if (typeof own === 'string' || typeof own[Symbol.iterator] !== 'function')
-    throw new MillpondError('OPTION_INVALID', `fromEnvironment.own: ${show(own)} is not a list of names: give ['DATABASE_URL']`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `fromEnvironment.own: ${show(own)} is not a list of names: give ['DATABASE_URL']`,
+    )
   const names = new Set<unknown>(own)
   for (const name of names) {
     if (typeof name !== 'string' || (!Object.hasOwn(VARIABLES, name) && meantBy(name) === undefined))
@@ -212,7 +248,10 @@ function wholeNumber(env: Environment, name: string): number {
 
 const EXAMPLES: Readonly<Record<string, number>> = { REDIS_PORT: 6379, REDIS_DB: 0, CACHE_MAX_SIZE_MB: 64 }
 
-/** What Kubernetes says to every program beside a service that is called redis: nothing about this one, unless it is taken for the port of a host. */
+/**
+ * What Kubernetes says to every program beside a service that is called redis: nothing about this one, unless it is
+ * taken for the port of a host.
+ */
 const isServiceLink = (name: string, text: unknown): boolean =>
   name === 'REDIS_PORT' && typeof text === 'string' && text.startsWith('tcp://')
 

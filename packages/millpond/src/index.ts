@@ -39,7 +39,16 @@ export type { JobDay, JobWindow } from './core/jobs.ts'
 export { decodeKey, type Key, type KeyPart } from './core/key.ts'
 export { hashOf } from './core/key-hash.ts'
 export type { Position, Target } from './core/ledger.ts'
-export type { ById, Consistency, Dependencies, EntryOptions, LoadOptions, ReadOptions, RefreshAhead, SingleFlight } from './core/options.ts'
+export type {
+  ById,
+  Consistency,
+  Dependencies,
+  EntryOptions,
+  LoadOptions,
+  ReadOptions,
+  RefreshAhead,
+  SingleFlight,
+} from './core/options.ts'
 export type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from './core/outlet.ts'
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
@@ -104,7 +113,14 @@ export type {
   TierChanges,
 } from './engine/configure.ts'
 export { changesFromJson } from './engine/configure-json.ts'
-export type { Amount, CacheDescription, DescribedDefaults, DescribedMemory, DescribedRule, DescribedTier } from './engine/describe.ts'
+export type {
+  Amount,
+  CacheDescription,
+  DescribedDefaults,
+  DescribedMemory,
+  DescribedRule,
+  DescribedTier,
+} from './engine/describe.ts'
 export type { HeldEntry } from './engine/entries.ts'
 export type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './engine/erasure.ts'
 export type { ExaminedTier } from './engine/examine.ts'

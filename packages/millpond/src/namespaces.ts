@@ -1,4 +1,5 @@
-// The namespaces of a cache as they open: by their users with what is said of them, or unnamed, because something that was stored knows of them.
+// The namespaces of a cache as they open: by their users with what is said of them, or unnamed, because something that
+// was stored knows of them.
 import type { MemoryStore } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
@@ -8,7 +9,13 @@ import type { Cache } from './engine/cache.ts'
 import { describePolicy } from './engine/describe.ts'
 import { ForeignNamespaces } from './engine/foreign-namespaces.ts'
 import { InvalidEntrySweep } from './engine/invalid-entry-sweep.ts'
-import { type EncodingOptions, isSameEncoding, type NamespaceOptions, partOptions, resolveEncoding } from './engine/namespace-options.ts'
+import {
+  type EncodingOptions,
+  isSameEncoding,
+  type NamespaceOptions,
+  partOptions,
+  resolveEncoding,
+} from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import type { Space } from './engine/space.ts'
@@ -42,13 +49,18 @@ export class Namespaces {
   readonly #encodings = new Map<string, EncodingOptions>()
   readonly #foreign: ForeignNamespaces | undefined
   readonly #sweep: InvalidEntrySweep
-  /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
+  /**
+   * Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of
+   * them.
+   */
   readonly #unnamed = new Set<string>()
 
   constructor(parts: NamespacesParts) {
     this.#parts = parts
     this.#foreign =
-      parts.settings.common.dependencies === 'tracked' ? new ForeignNamespaces((namespace) => this.#knownSpace(namespace)) : undefined
+      parts.settings.common.dependencies === 'tracked'
+        ? new ForeignNamespaces((namespace) => this.#knownSpace(namespace))
+        : undefined
     this.#sweep = new InvalidEntrySweep(parts.space.services.clock, () => this.all.map(({ space }) => space))
   }
 
@@ -127,7 +139,8 @@ export class Namespaces {
   #knownSpace(namespace: string): Space | undefined {
     const known = this.#open.get(namespace)
     if (known !== undefined) return known.space
-    if (this.#parts.isClosing() || this.#unnamed.size >= MAX_UNNAMED || !(isName(namespace) || isTenantPart(namespace))) return undefined
+    if (this.#parts.isClosing() || this.#unnamed.size >= MAX_UNNAMED || !(isName(namespace) || isTenantPart(namespace)))
+      return undefined
     return this.spaceOf(namespace)
   }
 
@@ -165,7 +178,11 @@ export class Namespaces {
   #checkSame(namespace: string, code: LoadOptions): void {
     const { settings } = this.#parts
     const known = settings.codeOf(namespace) ?? {}
-    if (JSON.stringify(describePolicy(settings.policyOfCode(known))) === JSON.stringify(describePolicy(settings.policyOfCode(code)))) return
+    if (
+      JSON.stringify(describePolicy(settings.policyOfCode(known))) ===
+      JSON.stringify(describePolicy(settings.policyOfCode(code)))
+    )
+      return
     throw new MillpondError(
       'OPTION_INVALID',
       `the namespace ${show(namespace)} is already open with other settings, ${show(known)}: use the same everywhere, or change them with configure()`,

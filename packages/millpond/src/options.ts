@@ -1,6 +1,7 @@
 // Options checked as the library checks its own: for authors of tiers, plug-ins and packages on top of it.
 //
-// A `Shape` has one check for each option of a type; the compiler refuses one that lacks a name of the type, or has another.
+// A `Shape` has one check for each option of a type; the compiler refuses one that lacks a name of the type, or has
+// another.
 export {
   type Check,
   check,

@@ -28,8 +28,15 @@ export function resolveOutlets(given: readonly Outlet[] = []): ResolvedOutlet[] 
   const names = new Set<string>()
   return OUTLETS(given, 'outlets').map((outlet): ResolvedOutlet => {
     const { name, timeout = '5s', peers = false, namespaces } = outlet
-    if (names.has(name)) throw new MillpondError('OPTION_INVALID', `outlets: ${show(name)} is given twice: give each outlet its own name`)
+    if (names.has(name))
+      throw new MillpondError('OPTION_INVALID', `outlets: ${show(name)} is given twice: give each outlet its own name`)
     names.add(name)
-    return { name, timeoutMs: parseDuration(timeout, 'timeout'), peers, namespaces, deliver: (batch) => outlet.deliver(batch) }
+    return {
+      name,
+      timeoutMs: parseDuration(timeout, 'timeout'),
+      peers,
+      namespaces,
+      deliver: (batch) => outlet.deliver(batch),
+    }
   })
 }

@@ -13,7 +13,12 @@ export class ScheduledInvalidations {
   #jobs: Jobs | undefined
 
   /** Starts nothing. */
-  constructor(parts: Pick<SpaceParts, 'cacheName' | 'services'>, store: JobStore, isLasting: boolean, invalidate: Invalidate) {
+  constructor(
+    parts: Pick<SpaceParts, 'cacheName' | 'services'>,
+    store: JobStore,
+    isLasting: boolean,
+    invalidate: Invalidate,
+  ) {
     this.#parts = parts
     this.#store = store
     this.#isLasting = isLasting

@@ -52,7 +52,14 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
     forget: (keys) => forget(space, { keys, reason: 'data_changed' }),
     encode: (key, value) =>
       space.codec.encode(
-        { key, value, createdAt: 0, freshUntil: Number.POSITIVE_INFINITY, staleUntil: Number.POSITIVE_INFINITY, tags: [] },
+        {
+          key,
+          value,
+          createdAt: 0,
+          freshUntil: Number.POSITIVE_INFINITY,
+          staleUntil: Number.POSITIVE_INFINITY,
+          tags: [],
+        },
         context,
       ),
     decode: (key, bytes) => {

@@ -1,4 +1,5 @@
-// Plain functions over one default cache, for small programs: memory alone, 1,000 entries, five minutes, unless `useCache` says otherwise.
+// Plain functions over one default cache, for small programs: memory alone, 1,000 entries, five minutes, unless
+// `useCache` says otherwise.
 
 import type { Key } from './core/key.ts'
 import type { EntryOptions } from './core/options.ts'

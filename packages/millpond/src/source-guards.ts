@@ -5,7 +5,10 @@ import { inBackground, type Space } from './engine/space.ts'
 import type { Guards } from './source/guard/guards.ts'
 import type { Guard } from './source/guard/source-guard.ts'
 
-/** `name`: of a guard that is described rather than named. It ends with its source. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+/**
+ * `name`: of a guard that is described rather than named. It ends with its source.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ */
 export function guardOf(
   guards: Guards,
   space: Space,
@@ -16,7 +19,8 @@ export function guardOf(
   const isOwn = typeof given !== 'string' && given !== guard
   const stop = guard.onThreshold(() => {
     const { tag } = guard
-    if (tag !== undefined) inBackground(space, `the invalidation of ${tag}`, forget(space, { tags: [tag], reason: 'error_threshold' }))
+    if (tag !== undefined)
+      inBackground(space, `the invalidation of ${tag}`, forget(space, { tags: [tag], reason: 'error_threshold' }))
   })
   const release = (): void => {
     stop()

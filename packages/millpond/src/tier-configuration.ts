@@ -1,5 +1,16 @@
 // The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
-import { check, checkedElsewhere, checkOptions, duration, flag, orOff, required, type Shape, text, whole } from './core/checks.ts'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  orOff,
+  required,
+  type Shape,
+  text,
+  whole,
+} from './core/checks.ts'
 import { asCodec, type EncryptedCodecOptions } from './core/codec-options.ts'
 import type { Clock, Codec, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
@@ -19,13 +30,19 @@ export interface TierConfiguration {
   /** The tier, or what makes it: `() => redis({ url })`, called once. */
   readonly use: MemoryTier | Tier | (() => MemoryTier | Tier)
   /**
-   * `true`: where the tier's package is not installed it is left out, with a warning, in place of an error. `use` is then a function, since a tier
-   * asks for its package when it is made. Default false.
+   * `true`: where the tier's package is not installed it is left out, with a warning, in place of an error. `use` is
+   * then a function, since a tier asks for its package when it is made. Default false.
    */
   readonly optional?: boolean | undefined
-  /** What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is `sqlite-2`. */
+  /**
+   * What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is
+   * `sqlite-2`.
+   */
   readonly name?: string | undefined
-  /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
+  /**
+   * How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is
+   * fresh.
+   */
   readonly ttlFactor?: number | undefined
   /** The longest the tier keeps an entry. Default: no limit. */
   readonly ttl?: Duration | undefined
@@ -34,13 +51,17 @@ export interface TierConfiguration {
   /** `false`: configured, but not used. Default true. */
   readonly enabled?: boolean | undefined
   /**
-   * The longest a single command may take. Default 250 ms. All tiers of a read together may take 300 ms, or the longest of their timeouts where that is more;
-   * a write waits for the ledger as long as for the tier that keeps it, 250 ms at least.
+   * The longest a single command may take. Default 250 ms. All tiers of a read together may take 300 ms, or the longest
+   * of their timeouts where that is more; a write waits for the ledger as long as for the tier that keeps it, 250 ms at
+   * least.
    */
   readonly timeout?: Duration | undefined
   /** When the tier is left alone after failures, and for how long; `false` switches that off. */
   readonly breaker?: BreakerOptions | false | undefined
-  /** How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is encoded anew. Not for memory. */
+  /**
+   * How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is
+   * encoded anew. Not for memory.
+   */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
 }
 
@@ -48,7 +69,10 @@ const TIER: Shape<TierConfiguration> = {
   use: required<TierConfiguration['use']>(checkedElsewhere),
   optional: flag,
   name: text,
-  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1000, 'a number above 0 and up to 1000'),
+  ttlFactor: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1000,
+    'a number above 0 and up to 1000',
+  ),
   ttl: duration,
   promoteAfter: whole(1),
   enabled: flag,
@@ -86,13 +110,23 @@ export const isFarTier = (tier: ResolvedTier): tier is ResolvedFarTier => !isMem
  * `leaveOut` is told of each optional tier whose package is missing.
  * @throws MillpondError `OPTION_INVALID` for what is not a list of tiers.
  */
-export function resolveTiers(given: unknown, leaveOut: (at: string, error: MillpondError) => void): readonly ResolvedTier[] {
+export function resolveTiers(
+  given: unknown,
+  leaveOut: (at: string, error: MillpondError) => void,
+): readonly ResolvedTier[] {
   if (!Array.isArray(given))
-    throw new MillpondError('OPTION_INVALID', `tiers: ${show(given)} is not a list: give one such as [memory(), redis({ url })]`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `tiers: ${show(given)} is not a list: give one such as [memory(), redis({ url })]`,
+    )
   return given.flatMap((one, index) => resolveTier(one, `tiers[${index}]`, leaveOut) ?? [])
 }
 
-function resolveTier(given: unknown, at: string, leaveOut: (at: string, error: MillpondError) => void): ResolvedTier | undefined {
+function resolveTier(
+  given: unknown,
+  at: string,
+  leaveOut: (at: string, error: MillpondError) => void,
+): ResolvedTier | undefined {
   if (typeof given !== 'object' || given === null) throw notATier(at, given)
   if (!('use' in given)) {
     if (isTier(given)) return { use: given }
@@ -116,7 +150,8 @@ function resolveTier(given: unknown, at: string, leaveOut: (at: string, error: M
   throw notATier(`${at}.use`, use)
 }
 
-const lacksItsPackage = (error: unknown): error is MillpondError => error instanceof MillpondError && isNotInstalled(error.cause)
+const lacksItsPackage = (error: unknown): error is MillpondError =>
+  error instanceof MillpondError && isNotInstalled(error.cause)
 
 const notATier = (at: string, given: unknown): MillpondError =>
   new MillpondError(
@@ -125,21 +160,36 @@ const notATier = (at: string, given: unknown): MillpondError =>
   )
 
 const isTier = (given: unknown): given is MemoryTier | Tier =>
-  typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
+  typeof given === 'object' &&
+  given !== null &&
+  ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
 
 export function checkOrder(tiers: readonly ResolvedTier[]): void {
   if (tiers.length === 0)
-    throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'tiers: [] has no tier: leave it out for memory alone, or name at least one',
+    )
   const at = tiers.findLastIndex(isMemoryTier)
-  if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there can be only one, and it must come first`)
+  if (at > 0)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `tiers[${at}] is a memory tier: there can be only one, and it must come first`,
+    )
   for (const [index, { use }] of tiers.entries()) {
     const first = tiers.findIndex((one) => one.use === use)
     if (first < index)
-      throw new MillpondError('OPTION_INVALID', `tiers[${index}] is the same tier as tiers[${first}]: name it once, or create another one`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `tiers[${index}] is the same tier as tiers[${first}]: name it once, or create another one`,
+      )
   }
 }
 
-/** What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there is one. */
+/**
+ * What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there
+ * is one.
+ */
 export function namesOf(tiers: readonly ResolvedFarTier[], taken: readonly string[] = []): readonly string[] {
   const names: string[] = tiers.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
   const isTaken = (name: string): boolean => names.includes(name) || taken.includes(name)
@@ -166,7 +216,9 @@ export function ledgerHolder(tiers: readonly ResolvedFarTier[]): ResolvedFarTier
     undefined,
   )
   const beyond = used.find(
-    (tier) => reach[tier.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && tier.use.durable),
+    (tier) =>
+      reach[tier.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) ||
+      (best === undefined && tier.use.durable),
   )
   if (beyond === undefined) return best
   throw new MillpondError(
@@ -175,7 +227,13 @@ export function ledgerHolder(tiers: readonly ResolvedFarTier[]): ResolvedFarTier
   )
 }
 
-export function farTier(tier: ResolvedFarTier, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
+export function farTier(
+  tier: ResolvedFarTier,
+  name: string,
+  holdsLedger: boolean,
+  clock: Clock,
+  events: Events,
+): FarTier {
   const { promoteAfter = 1 } = tier
   const latency = createHistogram()
   const guarded = guardTier(

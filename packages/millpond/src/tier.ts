@@ -1,6 +1,7 @@
 // Everything that the author of a tier needs: the contracts, their words, and the error to reject with.
 //
-// `describeTier` of `millpond/testing` checks an implementation against the contract; `describeLedger` one that also keeps the ledger.
+// `describeTier` of `millpond/testing` checks an implementation against the contract; `describeLedger` one that also
+// keeps the ledger.
 export type {
   Advanced,
   Change,

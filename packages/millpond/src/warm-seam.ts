@@ -69,8 +69,10 @@ export function warmSeamOf(
     timetable: (when, name) => timetable(when, name, clock.now()),
     // A run that is cut is not a failed try: what is missing is warmed by the next one.
     repeat: (name, when, run) =>
-      jobsOfWarming().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) =>
-        run(signal),
+      jobsOfWarming().repeat(
+        `warming.${cache.name}.${encodeURIComponent(name)}`,
+        { ...when, attempts: 1, timeout: RUN_MS },
+        ({ signal }) => run(signal),
       ),
   }
 }

@@ -1,5 +1,5 @@
-// The examples of the README and the guide that are marked to run: each compiles under the strictest rules where it says that it is TypeScript, and runs
-// against the built library until nothing of it keeps a process alive.
+// The examples of the README and the guide that are marked to run: each compiles under the strictest rules where it
+// says that it is TypeScript, and runs against the built library until nothing of it keeps a process alive.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +26,10 @@ interface Ended {
   readonly code: number
 }
 
-/** Runs the examples of all pages in as few processes as they leave alive: the library is loaded once for all of them, and that was most of the time. */
+/**
+ * Runs the examples of all pages in as few processes as they leave alive: the library is loaded once for all of them,
+ * and that was most of the time.
+ */
 function runAll(files: readonly string[], report: string): ReadonlyMap<string, Ended> {
   const ended = new Map<string, Ended>()
   while (ended.size < files.length) {
@@ -43,7 +46,8 @@ function runAll(files: readonly string[], report: string): ReadonlyMap<string, E
     if (status === 0 && stderr === '') continue
     // What the runtime itself says does not pass through the program: it belongs to whoever was running, or ran last.
     const done = waiting.findLastIndex((file) => ended.has(file))
-    const file = waiting[signal === null ? Math.max(0, done) : done + 1] ?? expect.fail(`after all examples: ${stderr}${signal}`)
+    const file =
+      waiting[signal === null ? Math.max(0, done) : done + 1] ?? expect.fail(`after all examples: ${stderr}${signal}`)
     ended.set(file, { file, said: `${ended.get(file)?.said ?? ''}${stderr}${signal ?? ''}`, code: status ?? 1 })
   }
   return ended
@@ -62,7 +66,9 @@ let ended: ReadonlyMap<string, Ended>
 beforeAll(() => {
   const all = [...examples.values()].flat()
   for (const { file, code } of all) {
-    const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
+    const { outputText } = ts.transpileModule(code, {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
+    })
     writeFileSync(file, outputText)
   }
   ended = runAll(
@@ -114,7 +120,9 @@ it('a stranger finds the answer to a question within two clicks: README, questio
   expect(linksOf('README.md')).toContain('docs/guide/questions.md')
   const rows = [...readFileSync(join(root, 'docs/guide/questions.md'), 'utf8').matchAll(/^\| (.+\?) \| (.+) \|$/gm)]
   expect(rows.length).toBeGreaterThanOrEqual(20)
-  expect(rows.filter(([, , answer = '']) => !/\]\([a-z-]+\.md(#[a-z-]+)?\)/.test(answer)).map(([, question]) => question)).toEqual([])
+  expect(
+    rows.filter(([, , answer = '']) => !/\]\([a-z-]+\.md(#[a-z-]+)?\)/.test(answer)).map(([, question]) => question),
+  ).toEqual([])
 })
 
 const linksOf = (page: string): string[] =>
@@ -131,7 +139,9 @@ it('every page of the guide can be reached from the README, and most pages name 
 })
 
 it("the package's own page names every subpath that can be imported", () => {
-  const manifest: { exports: Record<string, unknown> } = JSON.parse(readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'))
+  const manifest: { exports: Record<string, unknown> } = JSON.parse(
+    readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'),
+  )
   const page = readFileSync(join(root, PACKAGE_PAGE), 'utf8')
   const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== '.' && subpath !== './package.json')
   const isNamed = (subpath: string): boolean =>

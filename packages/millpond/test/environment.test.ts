@@ -14,7 +14,12 @@ closeAfterEach()
 it('T14: describes name, TTL, memory and tiers, fastest first', async () => {
   const path = join(newFolder(), 'env.db')
   const cache = open(
-    await fromEnvironment({ CACHE_DEFAULT_TIMEOUT: '60', CACHE_KEY_PREFIX: 'shop', CACHE_SQLITE_PATH: path, CACHE_MAX_SIZE_MB: '8' }),
+    await fromEnvironment({
+      CACHE_DEFAULT_TIMEOUT: '60',
+      CACHE_KEY_PREFIX: 'shop',
+      CACHE_SQLITE_PATH: path,
+      CACHE_MAX_SIZE_MB: '8',
+    }),
   )
   expect(cache.info()).toMatchObject({
     name: 'shop',
@@ -29,7 +34,13 @@ it('T14: describes name, TTL, memory and tiers, fastest first', async () => {
     DATABASE_URL: 'postgres://u:p@127.0.0.1:1/shop',
     CACHE_SQLITE_PATH: path,
   })
-  expect(tiers).toMatchObject([{ kind: 'memory' }, { name: 'memcached' }, { name: 'redis' }, { name: 'postgres' }, { name: 'sqlite' }])
+  expect(tiers).toMatchObject([
+    { kind: 'memory' },
+    { name: 'memcached' },
+    { name: 'redis' },
+    { name: 'postgres' },
+    { name: 'sqlite' },
+  ])
 })
 
 it('T14: lets times to live follow the values, from the one that is said', async () => {
@@ -41,16 +52,29 @@ it('T14: lets times to live follow the values, from the one that is said', async
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true' })).toBe(300_000)
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '20' })).toBe(20_000)
   expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'false', CACHE_DEFAULT_TIMEOUT: '20' })).toBeUndefined()
-  await expect(fromEnvironment({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '0' })).rejects.toThrow(/nothing to choose/)
+  await expect(fromEnvironment({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '0' })).rejects.toThrow(
+    /nothing to choose/,
+  )
 })
 
 it('T14: an empty environment is memory alone, and what has no part in a cache is nobody’s', async () => {
-  for (const env of [{}, { PATH: '/bin', AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', CACHE_DIR: '/tmp', REDISCLOUD_URL: 'x' }])
+  for (const env of [
+    {},
+    { PATH: '/bin', AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', CACHE_DIR: '/tmp', REDISCLOUD_URL: 'x' },
+  ])
     expect((await fromEnvironment(env)).tiers).toMatchObject([{ kind: 'memory' }])
 })
 
 test.each<[Record<string, string>, RegExp]>([
-  [{ CACHE_INVALIDATION_ENABLED: 'true', CACHE_MONITORING_ENABLED: 'on', CACHE_WARMING_ENABLED: '0', CACHE_WARMING_INTERVAL: '300' }, /^$/],
+  [
+    {
+      CACHE_INVALIDATION_ENABLED: 'true',
+      CACHE_MONITORING_ENABLED: 'on',
+      CACHE_WARMING_ENABLED: '0',
+      CACHE_WARMING_INTERVAL: '300',
+    },
+    /^$/,
+  ],
   [{ CACHE_DEFAULT_TIMEOUT: 'soon' }, /CACHE_DEFAULT_TIMEOUT: "soon" is not a whole number/],
   [{ CACHE_MAX_SIZE_MB: '1.5' }, /CACHE_MAX_SIZE_MB: "1.5" is not a whole number/],
   [{ MEMCACHED_SERVERS: '' }, /MEMCACHED_SERVERS: it is empty/],
@@ -74,7 +98,10 @@ test.each<[Record<string, string>, RegExp]>([
   [{ REDIS_URL: '"redis://u:hunter2@a"' }, /REDIS_URL: it is in quotes/],
   [{ CACHE_DEFAULT_TIMEOUT: "'300'" }, /CACHE_DEFAULT_TIMEOUT: it is in quotes/],
   [{ REDIS_HOST: 'a\n', REDIS_PORT: '6379\r', CACHE_DEFAULT_TIMEOUT: ' 300', CACHE_WARMING_ENABLED: 'no\r\n' }, /^$/],
-  [{ DATABASE_URL: 'mysql://root:hunter2@db/shop' }, /DATABASE_URL: "mysql" is not PostgreSQL.*own: \['DATABASE_URL'\]/],
+  [
+    { DATABASE_URL: 'mysql://root:hunter2@db/shop' },
+    /DATABASE_URL: "mysql" is not PostgreSQL.*own: \['DATABASE_URL'\]/,
+  ],
   [{ DATABASE_URL: 'hunter2' }, /DATABASE_URL: "something else" is not PostgreSQL/],
   [{ CACHE_KEY_PREFIX: 'a:b' }, /^$/],
   [{ CACHE_WARMING_ENABLED: 'perhaps' }, /CACHE_WARMING_ENABLED: "perhaps" is not a switch: give true or false/],
@@ -88,9 +115,21 @@ test.each<[Record<string, string>, RegExp]>([
     { CACHE_DEFUALT_TIMEOUT: '60' },
     /CACHE_DEFUALT_TIMEOUT: this variable is not used: did you mean CACHE_DEFAULT_TIMEOUT\?.*own: \['CACHE_DEFUALT/,
   ],
-  [{ CACHE_WARMING_ENABLE: 'true' }, /CACHE_WARMING_ENABLE: this variable is not used: did you mean CACHE_WARMING_ENABLED/],
+  [
+    { CACHE_WARMING_ENABLE: 'true' },
+    /CACHE_WARMING_ENABLE: this variable is not used: did you mean CACHE_WARMING_ENABLED/,
+  ],
   // Those of Flask-Caching, Laravel, and a service of Kubernetes that is called cache.
-  [{ CACHE_TYPE: 'redis', CACHE_THRESHOLD: '5', CACHE_PREFIX: 'a', CACHE_STORE: 'file', CACHE_PORT: 'tcp://10.0.0.11:6379' }, /^$/],
+  [
+    {
+      CACHE_TYPE: 'redis',
+      CACHE_THRESHOLD: '5',
+      CACHE_PREFIX: 'a',
+      CACHE_STORE: 'file',
+      CACHE_PORT: 'tcp://10.0.0.11:6379',
+    },
+    /^$/,
+  ],
   [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: zones are purged by @millpond/],
 ])('T14: %j', async (env, message) => {
   const said = await fromEnvironment(env).then(
@@ -111,7 +150,9 @@ it('T14, S1: with a key, nothing readable lies in the file', async () => {
   const other = open(await fromEnvironment(env))
   expect(await other.get('k')).toBe('a canary')
   await Promise.all([cache.close(), other.close()])
-  expect(readdirSync(dirname(path)).filter((name) => readFileSync(join(dirname(path), name)).includes('a canary'))).toEqual([])
+  expect(
+    readdirSync(dirname(path)).filter((name) => readFileSync(join(dirname(path), name)).includes('a canary')),
+  ).toEqual([])
 })
 
 it('T14: switches warming, and says how often', async () => {
@@ -133,7 +174,12 @@ it('T14: switches warming, and says how often', async () => {
 })
 
 it('T14: what the program honours itself is left alone', async () => {
-  const env = { CACHE_WARMING_ENABLED: 'true', CACHE_WARMING_INTERVAL: '60', DATABASE_URL: 'mysql://db/shop', CACHE_KEY_PREFIX: 'shop' }
+  const env = {
+    CACHE_WARMING_ENABLED: 'true',
+    CACHE_WARMING_INTERVAL: '60',
+    DATABASE_URL: 'mysql://db/shop',
+    CACHE_KEY_PREFIX: 'shop',
+  }
   const own = ['CACHE_WARMING_ENABLED', 'CACHE_WARMING_INTERVAL', 'DATABASE_URL', 'CACHE_KEY_PREFIXES']
   const options = await fromEnvironment({ ...env, CACHE_KEY_PREFIXES: 'a,b' }, { own })
   expect(options).toMatchObject({ name: 'shop', tiers: [{ kind: 'memory' }] })
@@ -141,7 +187,10 @@ it('T14: what the program honours itself is left alone', async () => {
 
 test.each<[object, RegExp]>([
   [{ own: 'DATABASE_URL' }, /fromEnvironment.own: "DATABASE_URL" is not a list of names/],
-  [{ own: ['DATABSE_URL'] }, /fromEnvironment.own: "DATABSE_URL" is not a variable of the cache: those are MEMCACHED_SERVERS/],
+  [
+    { own: ['DATABSE_URL'] },
+    /fromEnvironment.own: "DATABSE_URL" is not a variable of the cache: those are MEMCACHED_SERVERS/,
+  ],
   [{ owns: [] }, /unknown option "fromEnvironment.owns"/],
 ])('T14: %j is refused', async (options, message) => {
   await expect(fromEnvironment({}, options)).rejects.toThrow(message)
@@ -179,12 +228,20 @@ describe('insight', () => {
     let isOpen = true
     const far: Tier = {
       ...{ name: 'far', scope: 'process', durable: false },
-      ...{ read: async (keys) => keys.map(() => undefined), write: async () => [], drop: async () => 0, clear: async () => 0 },
+      ...{
+        read: async (keys) => keys.map(() => undefined),
+        write: async () => [],
+        drop: async () => 0,
+        clear: async () => 0,
+      },
       close: async () => {
         isOpen = false
       },
     }
-    const cache = createCache({ tiers: [memory(), far], insight: () => ({ close: () => Promise.reject(new Error('broken')) }) })
+    const cache = createCache({
+      tiers: [memory(), far],
+      insight: () => ({ close: () => Promise.reject(new Error('broken')) }),
+    })
     const warnings: string[] = []
     cache.on('warning', ({ message }) => warnings.push(message))
     await cache.close()

@@ -1,4 +1,5 @@
-// Every folder of examples, started and asked; those that are plain programs are started in one process. That of Prisma is started where its client is generated.
+// Every folder of examples, started and asked; those that are plain programs are started in one process. That of Prisma
+// is started where its client is generated.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,8 +23,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(root, '.cache', 'examples-of-'))
   const nest = join(folder, 'nest.mjs')
   writeFileSync(nest, compiled(readFileSync(join(examples, 'nest/main.ts'), 'utf8')))
-  const files = [...SERVERS.map((name) => join(name, 'server.mjs')), 'kysely/queries.mjs', 'regions/main.mjs'].map((file) =>
-    join(examples, file),
+  const files = [...SERVERS.map((name) => join(name, 'server.mjs')), 'kysely/queries.mjs', 'regions/main.mjs'].map(
+    (file) => join(examples, file),
   )
   child = spawn(process.execPath, [fileURLToPath(new URL('./examples-child.mjs', import.meta.url)), ...files, nest], {
     env: { ...process.env, JOURNAL: join(folder, 'views') },
@@ -56,10 +57,14 @@ const compiled = (code: string): string =>
     },
   }).outputText
 const urlOf = (name: string): string => said.get(name) ?? expect.fail(`${name} did not start: ${errors}`)
-const ask = async (name: string, path: string, method = 'GET'): Promise<string> => (await fetch(`${urlOf(name)}${path}`, { method })).text()
+const ask = async (name: string, path: string, method = 'GET'): Promise<string> =>
+  (await fetch(`${urlOf(name)}${path}`, { method })).text()
 
 it('Express: a route is a hit until somebody writes', async () => {
-  expect([await ask('express', '/prices/7'), await ask('express', '/prices/7')]).toEqual(['{"price":42}', '{"price":42}'])
+  expect([await ask('express', '/prices/7'), await ask('express', '/prices/7')]).toEqual([
+    '{"price":42}',
+    '{"price":42}',
+  ])
   expect((await fetch(`${urlOf('express')}/prices/7`)).headers.get('cache-status')).toMatch(/^Millpond; hit/)
   await ask('express', '/prices/7/43', 'PUT')
   expect(await ask('express', '/prices/7')).toBe('{"price":43}')
@@ -93,7 +98,11 @@ it('Kysely, Nest and regions say what their pages promise', () => {
 it('Next: both handlers stand over one cache, as the configuration names them', async () => {
   const config = await import('../../../examples/next/next.config.mjs')
   const { cacheHandlers, cacheHandler } = config.default
-  expect([cacheHandlers.default, cacheHandlers.remote, cacheHandler].map((path: string) => existsSync(path))).toEqual([true, true, true])
+  expect([cacheHandlers.default, cacheHandlers.remote, cacheHandler].map((path: string) => existsSync(path))).toEqual([
+    true,
+    true,
+    true,
+  ])
   const { default: useCache } = await import('../../../examples/next/use-cache.mjs')
   const { default: Pages } = await import('../../../examples/next/pages.mjs')
   const { cache } = await import('../../../examples/next/cache.mjs')

@@ -1,7 +1,16 @@
 // Packages of a folder with a lock file of its own, installed once into the cache folder, apart from the project's own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -24,10 +33,12 @@ interface How {
 }
 
 /**
- * Installs it, unless it is there: put in place by one rename, since several suites may ask at a time. What is installed may import the library, as it was built.
+ * Installs it, unless it is there: put in place by one rename, since several suites may ask at a time. What is
+ * installed may import the library, as it was built.
  */
 export function bringInstalled(name: string, from: string, { links = {}, scripts = true }: How = {}): string {
-  if (!existsSync(join(root, 'packages/millpond/dist/index.js'))) throw new Error('the library is not built: run "npm run check" first')
+  if (!existsSync(join(root, 'packages/millpond/dist/index.js')))
+    throw new Error('the library is not built: run "npm run check" first')
   const folder = installedFolder(name, from)
   if (existsSync(folder)) return folder
   mkdirSync(join(root, '.cache'), { recursive: true })

@@ -1,5 +1,6 @@
-// Runs the examples of the pages, one after another: the next begins when nothing of the one before keeps the process alive any more. Of each it writes
-// down how it ended and what it said on the error channel; one that ends the process leaves the rest to the next process.
+// Runs the examples of the pages, one after another: the next begins when nothing of the one before keeps the process
+// alive any more. Of each it writes down how it ended and what it said on the error channel; one that ends the process
+// leaves the rest to the next process.
 import { appendFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 

@@ -19,7 +19,10 @@ const STRICT = {
   types: ['node'],
 }
 
-/** What is wrong in the files, a line each. `folder`: where they lie, inside the project; `skips`: which declarations are taken as they are, and which are there. */
+/**
+ * What is wrong in the files, a line each. `folder`: where they lie, inside the project; `skips`: which declarations
+ * are taken as they are, and which are there.
+ */
 export function typeFaults(
   folder: string,
   files: readonly string[],
@@ -27,7 +30,9 @@ export function typeFaults(
 ): string[] {
   const config = join(folder, 'tsconfig.strict.json')
   writeFileSync(config, JSON.stringify({ compilerOptions: { ...STRICT, ...skips }, files }))
-  const { stdout, stderr, status } = spawnSync(process.execPath, [COMPILER, '--pretty', 'false', '-p', config], { encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [COMPILER, '--pretty', 'false', '-p', config], {
+    encoding: 'utf8',
+  })
   const faults = `${stdout}${stderr}`.split('\n').filter((line) => line !== '')
   return status === 0 || faults.length > 0 ? faults : [`the compiler ended with ${status}`]
 }

@@ -23,11 +23,16 @@ interface Asked {
   readonly origins: Origins
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { http, since, origins }: Asked): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { http, since, origins }: Asked,
+): Promise<void> {
   const { method, url } = request
   // A page in a browser on this machine cannot send this content type without asking first.
   const isPurge = method === 'POST' && url === '/purge'
-  if (isPurge && request.headers['content-type'] !== 'application/json') send(response, 415, { error: 'send application/json' })
+  if (isPurge && request.headers['content-type'] !== 'application/json')
+    send(response, 415, { error: 'send application/json' })
   else if (isPurge) send(response, 200, await http.purge(JSON.parse(await textOf(request)) as Purge))
   else if (method === 'GET' && url === '/metrics') {
     response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
@@ -35,7 +40,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, { http
   } else if (method === 'GET' && url === '/health') {
     const states = origins.states()
     const { hits, stale, validated, stored, collapsed, failed, passed } = http.stats()
-    const answers = { hits, stale, validated, stored, collapsed, failed, passed: Object.values(passed).reduce((sum, one) => sum + one, 0) }
+    const answers = {
+      hits,
+      stale,
+      validated,
+      stored,
+      collapsed,
+      failed,
+      passed: Object.values(passed).reduce((sum, one) => sum + one, 0),
+    }
     send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states, since, answers })
   } else send(response, 404, { error: 'use GET /metrics, GET /health or POST /purge' })
 }

@@ -15,7 +15,11 @@ function isTakenFor(lower: string): boolean {
 }
 
 /** The fields of a request as the origin gets them, flat. */
-export function forwardedFields(fields: readonly string[], request: IncomingMessage, settings: ProxySettings): string[] {
+export function forwardedFields(
+  fields: readonly string[],
+  request: IncomingMessage,
+  settings: ProxySettings,
+): string[] {
   const kept: string[] = []
   let addresses = request.socket.remoteAddress ?? 'unknown'
   for (let at = 0; at + 1 < fields.length; at += 2) {
@@ -26,7 +30,8 @@ export function forwardedFields(fields: readonly string[], request: IncomingMess
     if (lower === 'expect') continue
     if (settings.strict) kept.push(name, value)
     else if (lower === 'x-forwarded-for') addresses = settings.trustForwarded ? `${value}, ${addresses}` : addresses
-    else if (lower.includes('_') ? !isTakenFor(lower) : settings.trustForwarded || !UNKEYED.has(lower)) kept.push(name, value)
+    else if (lower.includes('_') ? !isTakenFor(lower) : settings.trustForwarded || !UNKEYED.has(lower))
+      kept.push(name, value)
   }
   if (settings.strict) return kept
   kept.push('X-Forwarded-For', addresses)

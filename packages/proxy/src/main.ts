@@ -65,7 +65,8 @@ interface Given {
 function read(args: readonly string[]): Given {
   const { values } = parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false })
   const options: Record<string, unknown> = {}
-  for (const name of ['host', 'memory', 'redis', 'strict'] as const) if (values[name] !== undefined) options[name] = values[name]
+  for (const name of ['host', 'memory', 'redis', 'strict'] as const)
+    if (values[name] !== undefined) options[name] = values[name]
   if (values.origin !== undefined) options.origin = values.origin
   if (values.port !== undefined) options.port = number(values.port, '--port')
   if (values['admin-port'] !== undefined) options.adminPort = number(values['admin-port'], '--admin-port')

@@ -1,4 +1,5 @@
-// How far OPTIONS and TRACE go (RFC 9110 7.6.2): each server on the way counts down, and the last one answers for itself.
+// How far OPTIONS and TRACE go (RFC 9110 7.6.2): each server on the way counts down, and the last one answers for
+// itself.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const NAME = 'max-forwards'
@@ -9,7 +10,8 @@ const isCounted = (method: string | undefined): boolean => method === 'OPTIONS' 
 export function answeredHere({ method, url, headers }: IncomingMessage, response: ServerResponse): boolean {
   if (!isCounted(method) || (url !== '*' && headers[NAME] !== '0')) return false
   const fields = { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY', 'Content-Length': '0' }
-  // What a client sent may have been added to on its way, by somebody who relies on its not coming back: nothing is reflected.
+  // What a client sent may have been added to on its way, by somebody who relies on its not coming back: nothing is
+  // reflected.
   response.writeHead(method === 'OPTIONS' ? 200 : 405, fields).end()
   return true
 }

@@ -1,4 +1,5 @@
-// The proxy's settings: from code, from a JSON file, from the command line; checked once, with messages that show the value.
+// The proxy's settings: from code, from a JSON file, from the command line; checked once, with messages that show the
+// value.
 import { readFileSync } from 'node:fs'
 import { memory } from 'millpond'
 import { HTTP_CACHE, type HttpCacheOptions } from 'millpond/http'
@@ -18,22 +19,28 @@ import {
 } from 'millpond/options'
 
 export interface ProxyOptions {
-  /** Where the answers come from: `http://127.0.0.1:3000`. Several share the load; one that cannot be reached is left out for a while. */
+  /**
+   * Where the answers come from: `http://127.0.0.1:3000`. Several share the load; one that cannot be reached is left
+   * out for a while.
+   */
   readonly origin: string | readonly string[]
   /** Default 8080; 0 takes a free one. */
   readonly port?: number | undefined
   /** Address to listen at. Default: all. */
   readonly host?: string | undefined
   /**
-   * Only what the RFCs say: nothing is kept from the origin, `Set-Cookie` and answers to requests with cookies are stored where the answer
-   * permits it, no retries, no fields added to requests. Default `false`.
+   * Only what the RFCs say: nothing is kept from the origin, `Set-Cookie` and answers to requests with cookies are
+   * stored where the answer permits it, no retries, no fields added to requests. Default `false`.
    */
   readonly strict?: boolean | undefined
   /** How much memory the stored answers may take. Default `'256mb'`. */
   readonly memory?: string | number | undefined
   /** A Redis that several proxies share, below their memory; needs the package ioredis. */
   readonly redis?: string | undefined
-  /** How often a GET, HEAD, OPTIONS or QUERY whose connection broke before an answer began is put again. Default 1; 0 in strict mode. */
+  /**
+   * How often a GET, HEAD, OPTIONS or QUERY whose connection broke before an answer began is put again. Default 1; 0 in
+   * strict mode.
+   */
   readonly retries?: number | undefined
   /** Milliseconds until a connection stands. Default 5,000. */
   readonly connectTimeout?: number | undefined
@@ -47,7 +54,10 @@ export interface ProxyOptions {
   readonly maxHeaderBytes?: number | undefined
   /** The largest content of a request, in bytes. Default: no limit. */
   readonly maxRequestBytes?: number | undefined
-  /** Path that says whether an origin is well (a status below 500), asked at the start and every 5 s. Default: none, a failed connection says it. */
+  /**
+   * Path that says whether an origin is well (a status below 500), asked at the start and every 5 s. Default: none, a
+   * failed connection says it.
+   */
   readonly healthPath?: string | undefined
   /** Whether `X-Forwarded-*` of clients is trusted: only behind another proxy. Default `false`. */
   readonly trustForwarded?: boolean | undefined
@@ -61,7 +71,9 @@ export interface ProxyOptions {
   readonly cache?: HttpCacheOptions | undefined
 }
 
-export type ProxySettings = Resolved<Omit<ProxyOptions, 'origin' | 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'>> &
+export type ProxySettings = Resolved<
+  Omit<ProxyOptions, 'origin' | 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'>
+> &
   Pick<ProxyOptions, 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'> & { readonly origins: readonly URL[] }
 
 const number = whole(0, Number.MAX_SAFE_INTEGER, true)
@@ -80,7 +92,10 @@ const OPTIONS: Shape<ProxyOptions> = {
   connections: number,
   maxHeaderBytes: number,
   maxRequestBytes: number,
-  healthPath: check((value): value is string => typeof value === 'string' && value.startsWith('/'), "a path such as '/health'"),
+  healthPath: check(
+    (value): value is string => typeof value === 'string' && value.startsWith('/'),
+    "a path such as '/health'",
+  ),
   trustForwarded: flag,
   adminPort: port,
   accessLog: fn('a function that takes a line'),
@@ -120,14 +135,22 @@ export function resolveOptions(options: ProxyOptions): ProxySettings {
   }
 }
 
-const originsOf = (given: ProxyOptions['origin']): URL[] => (typeof given === 'string' ? [given] : given).map((text) => new URL(text))
+const originsOf = (given: ProxyOptions['origin']): URL[] =>
+  (typeof given === 'string' ? [given] : given).map((text) => new URL(text))
 
 function origins(given: unknown, at: string): ProxyOptions['origin'] {
   const list: unknown = typeof given === 'string' ? [given] : given
-  if (!Array.isArray(list) || list.length === 0) throw refused(given, at, "an address such as 'http://127.0.0.1:3000', or a list of them")
+  if (!Array.isArray(list) || list.length === 0)
+    throw refused(given, at, "an address such as 'http://127.0.0.1:3000', or a list of them")
   return list.map((text: unknown) => {
     const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
-    if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '')
+    if (
+      url === undefined ||
+      !/^https?:$/.test(url.protocol) ||
+      url.pathname !== '/' ||
+      url.search !== '' ||
+      url.username !== ''
+    )
       throw refused(text, at, "an origin, which is scheme, host and port only: 'http://127.0.0.1:3000'")
     return url.origin
   })

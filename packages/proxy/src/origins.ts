@@ -1,4 +1,5 @@
-// The origins: a pool of connections each, taken in turn, those left out that failed a moment ago or say that they are not well.
+// The origins: a pool of connections each, taken in turn, those left out that failed a moment ago or say that they are
+// not well.
 import { Pool } from 'undici'
 import type { ProxySettings } from './options.ts'
 

@@ -20,7 +20,10 @@ export interface CachingProxy {
   readonly adminPort: number | undefined
   /** Takes other origins and timeouts to them from now on; requests under way end as they began. */
   reload(options: ProxyOptions): void
-  /** Takes no more connections, waits for the answers under way for at most `graceMs` (default 30,000), then closes everything. */
+  /**
+   * Takes no more connections, waits for the answers under way for at most `graceMs` (default 30,000), then closes
+   * everything.
+   */
   close(graceMs?: number): Promise<void>
 }
 
@@ -96,7 +99,10 @@ class RunningProxy implements CachingProxy {
     const { accessLog, maxRequestBytes } = this.#settings
     if (accessLog !== undefined) logAnswer(request, response, accessLog)
     // Node makes an object of the header when it is first asked for one: not for each hit.
-    if (maxRequestBytes !== Number.POSITIVE_INFINITY && Number(request.headers['content-length'] ?? 0) > maxRequestBytes) {
+    if (
+      maxRequestBytes !== Number.POSITIVE_INFINITY &&
+      Number(request.headers['content-length'] ?? 0) > maxRequestBytes
+    ) {
       response.writeHead(413, { Connection: 'close', 'Content-Length': '0' }).end()
       return
     }
@@ -118,7 +124,9 @@ class RunningProxy implements CachingProxy {
   }
 
   async close(graceMs = GRACE_MS): Promise<void> {
-    const closed = Promise.all([this.#server, this.#admin].map((server) => server && new Promise((resolve) => server.close(resolve))))
+    const closed = Promise.all(
+      [this.#server, this.#admin].map((server) => server && new Promise((resolve) => server.close(resolve))),
+    )
     for (const client of this.#tunnels) client.destroy()
     this.#server.closeIdleConnections()
     this.#admin?.closeAllConnections()

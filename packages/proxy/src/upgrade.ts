@@ -1,8 +1,9 @@
 // WebSockets and other upgrades: once the origin has agreed, bytes both ways. Nothing of it is cached.
 //
-// Until it has agreed, and when it does not, nothing that the client sends reaches it: a client could else speak to the origin behind the proxy's back, with fields that
-// the proxy takes away (M. Egorov, "What's wrong with WebSocket APIs", 2019; J. Miller, "h2c Smuggling", 2020). So an upgrade to HTTP itself is left out, and the request
-// sent on without it (RFC 9110 7.8: a server may ignore it).
+// Until it has agreed, and when it does not, nothing that the client sends reaches it: a client could else speak to the
+// origin behind the proxy's back, with fields that the proxy takes away (M. Egorov, "What's wrong with WebSocket APIs",
+// 2019; J. Miller, "h2c Smuggling", 2020). So an upgrade to HTTP itself is left out, and the request sent on without it
+// (RFC 9110 7.8: a server may ignore it).
 import type { IncomingMessage } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -37,7 +38,8 @@ export function tunnel(
   let isAnswered = false
   const refuse = (error: Error): void => {
     settings.onError(error)
-    if (!isAnswered && client.writable) client.write('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    if (!isAnswered && client.writable)
+      client.write('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
     client.destroy()
     origin.destroy()
   }
@@ -76,7 +78,8 @@ export function tunnel(
   client.once('error', () => origin.destroy())
 }
 
-const isTunnelled = ({ headers }: IncomingMessage): boolean => !/(?:^|,)\s*(?:h2c?|http|tls)\b/i.test(headers.upgrade ?? '')
+const isTunnelled = ({ headers }: IncomingMessage): boolean =>
+  !/(?:^|,)\s*(?:h2c?|http|tls)\b/i.test(headers.upgrade ?? '')
 
 /** The status for what is not sent on. */
 function faultOf(request: IncomingMessage): string | undefined {

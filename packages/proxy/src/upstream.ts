@@ -1,4 +1,5 @@
-// The origin by undici's dispatch API: header lines as they came, bodies as they came, odd lengths and 1xx answers included.
+// The origin by undici's dispatch API: header lines as they came, bodies as they came, odd lengths and 1xx answers
+// included.
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
 import type { Sink, Upstream, UpstreamCall, UpstreamRequest } from 'millpond/http'
@@ -30,7 +31,13 @@ class OriginCall implements UpstreamCall {
   #isStarted = false
   #isNotModified = false
 
-  constructor(request: IncomingMessage, question: UpstreamRequest, sink: Sink, origins: Origins, settings: ProxySettings) {
+  constructor(
+    request: IncomingMessage,
+    question: UpstreamRequest,
+    sink: Sink,
+    origins: Origins,
+    settings: ProxySettings,
+  ) {
     this.#request = request
     this.#question = question
     this.#sink = sink
@@ -113,10 +120,14 @@ class OriginCall implements UpstreamCall {
 
 /** No connection stood: nothing can have happened at the origin. */
 const isUnreachable = (error: Error): boolean =>
-  'code' in error && /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(String(error.code))
+  'code' in error &&
+  /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(String(error.code))
 
 export function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+  return (
+    headers['transfer-encoding'] !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+  )
 }
 
 function bounded(request: IncomingMessage, most: number): Transform {

@@ -1,4 +1,5 @@
-// `millpond proxy` as a user starts it: the library's command hands over, and says what is missing. Against the built packages, as the examples of the guide are.
+// `millpond proxy` as a user starts it: the library's command hands over, and says what is missing. Against the built
+// packages, as the examples of the guide are.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -37,7 +38,10 @@ describe('millpond', () => {
     })
     const statuses = []
     for (let at = 0; at < 2; at++) statuses.push((await fetch(`http://127.0.0.1:${port}/`)).headers.get('cache-status'))
-    expect(statuses).toEqual(['Millpond; fwd=uri-miss; fwd-status=200; stored', expect.stringMatching(/^Millpond; hit; ttl=/)])
+    expect(statuses).toEqual([
+      'Millpond; fwd=uri-miss; fwd-status=200; stored',
+      expect.stringMatching(/^Millpond; hit; ttl=/),
+    ])
     const ended = new Promise((resolve) => child?.once('exit', resolve))
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
@@ -50,9 +54,13 @@ describe('millpond', () => {
     const write = (options: object): void => writeFileSync(config, JSON.stringify(options))
     write({ origin: 'http://127.0.0.1:1', retries: 0, cache: { name: 'edge' } })
     try {
-      child = spawn(process.execPath, [bin, 'proxy', '--config', config, '--port', '0', '--host', '127.0.0.1', '--access-log'], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
+      child = spawn(
+        process.execPath,
+        [bin, 'proxy', '--config', config, '--port', '0', '--host', '127.0.0.1', '--access-log'],
+        {
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      )
       let said = ''
       child.stderr?.on('data', (chunk) => {
         said += chunk
@@ -65,7 +73,10 @@ describe('millpond', () => {
       child.kill('SIGHUP')
       await until(/read its configuration again/)
       const answer = await fetch(url)
-      expect([answer.status, answer.headers.get('cache-status')]).toEqual([200, expect.stringMatching(/^edge; fwd=uri-miss/)])
+      expect([answer.status, answer.headers.get('cache-status')]).toEqual([
+        200,
+        expect.stringMatching(/^edge; fwd=uri-miss/),
+      ])
       write({ origin: 5 })
       child.kill('SIGHUP')
       await until(/origin: 5 is not allowed/)

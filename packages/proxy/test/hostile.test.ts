@@ -1,4 +1,5 @@
-// Bytes that nobody should send, from either side: a clean status or a closed connection, nothing stored, and the proxy goes on.
+// Bytes that nobody should send, from either side: a clean status or a closed connection, nothing stored, and the proxy
+// goes on.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -60,9 +61,11 @@ describe('requests', () => {
       response.setHeader('Cache-Control', 'max-age=60')
       response.end(body === '' ? 'GET /a' : body)
     })
-    expect(bodyOf(await made.raw('GET /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 6\r\nConnection: close\r\n\r\npoison'))).toBe(
-      'poison',
-    )
+    expect(
+      bodyOf(
+        await made.raw('GET /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 6\r\nConnection: close\r\n\r\npoison'),
+      ),
+    ).toBe('poison')
     await expectUnharmed(made)
   })
   it('of a slow client are given up in time', async () => {
@@ -103,9 +106,17 @@ describe('origins', () => {
     ['answers nothing', '', 502],
     ['answers half a head', 'HTTP/1.1 200 OK\r\nContent-Le', 502],
     ['sends two lengths', `${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`, 502],
-    ['sends a length beside a transfer coding', `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`, 502],
+    [
+      'sends a length beside a transfer coding',
+      `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
+      502,
+    ],
     ['sends a NUL in a field', `${head}X: \0\r\nContent-Length: 1\r\n\r\nx`, 502],
-    ['says a reason that cannot be sent on', 'HTTP/1.1 200 O\x01K\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx', 502],
+    [
+      'says a reason that cannot be sent on',
+      'HTTP/1.1 200 O\x01K\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx',
+      502,
+    ],
     ['folds a line', `${head}X: a\r\n b\r\nContent-Length: 1\r\n\r\nx`, 502],
     ['sends a megabyte of header', `${head}X: ${'y'.repeat(1_000_000)}\r\n\r\n`, 502],
   ])('that %s', async (_, answer, status) => {

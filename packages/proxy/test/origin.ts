@@ -1,6 +1,12 @@
 // Origins that a test plays: a node:http server, or raw bytes; a proxy before them; a client that writes raw bytes.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net'
 import { type CachingProxy, type ProxyOptions, startProxy } from '../src/index.ts'
 
 export type Play = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -69,7 +75,13 @@ export async function rawScene(
 async function before(port: number, options: Partial<ProxyOptions>): Promise<Omit<Scene, 'seen'>> {
   const errors: unknown[] = []
   const origin = `http://127.0.0.1:${port}`
-  const proxy = await startProxy({ origin, port: 0, host: '127.0.0.1', onError: (error) => errors.push(error), ...options })
+  const proxy = await startProxy({
+    origin,
+    port: 0,
+    host: '127.0.0.1',
+    onError: (error) => errors.push(error),
+    ...options,
+  })
   return { proxy, origin, errors, raw: (text) => rawAsk(proxy.port, text), close: () => proxy.close(0) }
 }
 
@@ -90,4 +102,5 @@ export const get = (path: string, ...lines: string[]): string =>
 
 export const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0)
 export const bodyOf = (answer: string): string => answer.slice(answer.indexOf('\r\n\r\n') + 4)
-export const fieldOf = (answer: string, name: string): string | undefined => new RegExp(`^${name}: (.*)\r$`, 'im').exec(answer)?.[1]
+export const fieldOf = (answer: string, name: string): string | undefined =>
+  new RegExp(`^${name}: (.*)\r$`, 'im').exec(answer)?.[1]

@@ -65,11 +65,15 @@ describe('an answer', () => {
       'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx',
     )
     const first = await raw(get('/a'))
-    expect(first).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+    expect(first).toMatch(
+      /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+    )
     expect(await raw(get('/a'))).toMatch(/^HTTP\/1\.1 200 OK/)
   })
   it('that is 304 by itself may say how long the content would be (RFC 9110 8.6)', async () => {
-    const { raw } = await rawSceneOf('HTTP/1.1 304 Not Modified\r\nContent-Length: 36\r\nCache-Control: no-store\r\n\r\n')
+    const { raw } = await rawSceneOf(
+      'HTTP/1.1 304 Not Modified\r\nContent-Length: 36\r\nCache-Control: no-store\r\n\r\n',
+    )
     expect(statusOf(await raw(get('/a', 'If-Match: "x"', 'If-None-Match: "a"')))).toBe(304)
   })
   it('keeps trailers for those who read along', async () => {
@@ -156,12 +160,9 @@ describe('parts, RFC 9111 3.4', () => {
     expect([statusOf(both), bodyOf(both), fieldOf(both, 'content-range')]).toEqual([206, '345678', 'bytes 3-8/10'])
     await raw(get('/a', 'Range: bytes=0-3'))
     const whole = await raw(get('/a'))
-    expect([statusOf(whole), bodyOf(whole), fieldOf(whole, 'content-length'), fieldOf(whole, 'content-range')]).toEqual([
-      200,
-      BODY,
-      '10',
-      undefined,
-    ])
+    expect([statusOf(whole), bodyOf(whole), fieldOf(whole, 'content-length'), fieldOf(whole, 'content-range')]).toEqual(
+      [200, BODY, '10', undefined],
+    )
     expect(asked(seen)).toEqual(['bytes=2-4', 'bytes=5-9', 'bytes=0-3'])
   })
   it('of a beginning are completed by asking for the rest', async () => {
@@ -174,7 +175,11 @@ describe('parts, RFC 9111 3.4', () => {
       '10',
       'Millpond; fwd=partial; fwd-status=200; stored',
     ])
-    expect([bodyOf(await raw(get('/a'))), asked(seen), seen[1]?.headers['if-range']]).toEqual([BODY, ['bytes=0-3', 'bytes=4-'], '"e"'])
+    expect([bodyOf(await raw(get('/a'))), asked(seen), seen[1]?.headers['if-range']]).toEqual([
+      BODY,
+      ['bytes=0-3', 'bytes=4-'],
+      '"e"',
+    ])
   })
   it('of another representation, or of one that may be another, are not', async () => {
     let etag = '"1"'
@@ -203,7 +208,9 @@ describe('a request', () => {
       request.pipe(response)
     })
     await raw(get('/a'))
-    expect(bodyOf(await raw('PUT /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc'))).toContain('abc')
+    expect(
+      bodyOf(await raw('PUT /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')),
+    ).toContain('abc')
     const chunked = await raw(
       'PATCH /a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nxyz\r\n0\r\n\r\n',
     )
@@ -232,20 +239,24 @@ describe('a request', () => {
       'x-forwarded-for': '127.0.0.1',
       via: '1.1 millpond',
     })
-    for (const name of ['x-original-url', 'x-http-method-override', 'x-secret', 'expect']) expect(seen[0]?.headers[name]).toBeUndefined()
+    for (const name of ['x-original-url', 'x-http-method-override', 'x-secret', 'expect'])
+      expect(seen[0]?.headers[name]).toBeUndefined()
   })
-  it.each([false, true])('for OPTIONS and TRACE goes no further than Max-Forwards says (RFC 9110 7.6.2): strict %s', async (strict) => {
-    const made = await play(({ headers }, response) => response.end(`left: ${headers['max-forwards']}`), { strict })
-    const asked = async (method: string, path: string, ...lines: string[]): Promise<string> =>
-      made.raw(get(path, ...lines).replace('GET', method))
-    expect(statusOf(await asked('OPTIONS', '/a', 'Max-Forwards: 0'))).toBe(200)
-    expect(statusOf(await asked('TRACE', '/a', 'Max-Forwards: 0'))).toBe(405)
-    expect(fieldOf(await asked('OPTIONS', '*'), 'allow')).toContain('GET')
-    expect(statusOf(await asked('GET', '*'))).toBe(400)
-    expect(made.seen).toHaveLength(0)
-    expect(await asked('OPTIONS', '/a', 'Max-Forwards: 5')).toContain('left: 4')
-    expect(await asked('GET', '/a', 'Max-Forwards: 0')).toContain('left: 0')
-  })
+  it.each([false, true])(
+    'for OPTIONS and TRACE goes no further than Max-Forwards says (RFC 9110 7.6.2): strict %s',
+    async (strict) => {
+      const made = await play(({ headers }, response) => response.end(`left: ${headers['max-forwards']}`), { strict })
+      const asked = async (method: string, path: string, ...lines: string[]): Promise<string> =>
+        made.raw(get(path, ...lines).replace('GET', method))
+      expect(statusOf(await asked('OPTIONS', '/a', 'Max-Forwards: 0'))).toBe(200)
+      expect(statusOf(await asked('TRACE', '/a', 'Max-Forwards: 0'))).toBe(405)
+      expect(fieldOf(await asked('OPTIONS', '*'), 'allow')).toContain('GET')
+      expect(statusOf(await asked('GET', '*'))).toBe(400)
+      expect(made.seen).toHaveLength(0)
+      expect(await asked('OPTIONS', '/a', 'Max-Forwards: 5')).toContain('left: 4')
+      expect(await asked('GET', '/a', 'Max-Forwards: 0')).toContain('left: 0')
+    },
+  )
   it('in strict mode is sent as it came', async () => {
     const { raw, seen } = await play(cached, { strict: true })
     await raw(get('/a', 'X-Forwarded-Host: b.example', 'X-Thing: 1'))
@@ -254,7 +265,9 @@ describe('a request', () => {
   })
   it('whose content is too long is refused', async () => {
     const { raw, seen } = await play(cached, { maxRequestBytes: 10 })
-    expect(statusOf(await raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\n12345678901'))).toBe(413)
+    expect(
+      statusOf(await raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\n12345678901')),
+    ).toBe(413)
     expect(seen).toHaveLength(0)
   })
 })
@@ -269,7 +282,9 @@ describe('an origin', () => {
     })
     open = made
     expect(bodyOf(await made.raw(get('/a')))).toBe('ok')
-    expect(statusOf(await made.raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx'))).toBe(502)
+    expect(
+      statusOf(await made.raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx')),
+    ).toBe(502)
     expect(made.connections()).toBe(3)
   })
   it('that is away is left out while there is another', async () => {
@@ -293,7 +308,9 @@ describe('an origin', () => {
     const made = await play((_, response) => response.end('well'), { adminPort: 0, healthPath: '/health' })
     const options = { origin: [other, made.origin], healthPath: '/health' }
     const up = async (): Promise<unknown[]> => {
-      const told = (await (await fetch(`http://127.0.0.1:${made.proxy.adminPort}/health`)).json()) as { origins: { isUp: boolean }[] }
+      const told = (await (await fetch(`http://127.0.0.1:${made.proxy.adminPort}/health`)).json()) as {
+        origins: { isUp: boolean }[]
+      }
       return told.origins.map(({ isUp }) => isUp)
     }
     made.proxy.reload(options)
@@ -378,7 +395,8 @@ describe('upgrades', () => {
       })
       request.on('end', () => response.end(`${request.headers.upgrade} ${request.headers['x-forwarded-for']} ${text}`))
     })
-    const head = 'POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
+    const head =
+      'POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
     expect(await made.raw(`${head}Content-Length: 5\r\n\r\nhelloGET /admin HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(
       /undefined 127\.0\.0\.1 hello/,
     )
@@ -389,7 +407,9 @@ describe('upgrades', () => {
   it('that the origin cannot take are a 502', async () => {
     const made = await play(cached)
     made.proxy.reload({ origin: 'http://127.0.0.1:1' })
-    expect(statusOf(await made.raw('GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'))).toBe(502)
+    expect(
+      statusOf(await made.raw('GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')),
+    ).toBe(502)
   })
 })
 
@@ -411,7 +431,10 @@ describe('running it', () => {
       fetch(`${door}/purge`, { method: 'POST', body, headers: { 'Content-Type': type } })
     expect((await purge('{"all":true}', 'text/plain')).status).toBe(415)
     expect([(await purge('{}')).status, (await purge('x')).status]).toEqual([400, 400])
-    expect(await (await purge('{"urls":["http://a.example/a"]}')).json()).toMatchObject({ mode: 'delete', isApplied: true })
+    expect(await (await purge('{"urls":["http://a.example/a"]}')).json()).toMatchObject({
+      mode: 'delete',
+      isApplied: true,
+    })
     expect(fieldOf(await made.raw(get('/a')), 'cache-status')).toMatch(/fwd=/)
   })
   it('logs a line per answer', async () => {
@@ -431,7 +454,13 @@ describe('running it', () => {
     // undici takes the socket away from a request whose content it sends.
     await raw('POST /c HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello')
     while (lines.length < 2) await sleep(5)
-    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ method: 'POST', url: '/c', status: 200, bytes: expect.any(Number), complete: true })
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({
+      method: 'POST',
+      url: '/c',
+      status: 200,
+      bytes: expect.any(Number),
+      complete: true,
+    })
     expect(JSON.parse(lines[1] ?? '').bytes).toBeGreaterThan(100)
   })
   it('stops when the answers under way are out', async () => {
@@ -452,7 +481,10 @@ describe('running it', () => {
   it.each([
     [{ origin: 'x' }, /origin: "x" is not allowed: give an origin/],
     [{ origin: [] }, /origin: \[\] is not allowed: give an address/],
-    [{ origin: 'http://a/path' }, /"http:\/\/a\/path" is not allowed: give an origin, which is scheme, host and port only/],
+    [
+      { origin: 'http://a/path' },
+      /"http:\/\/a\/path" is not allowed: give an origin, which is scheme, host and port only/,
+    ],
     [{ origin: 'http://a', retries: -1 }, /retries: -1 is not allowed/],
     [{ origin: 'http://a', nonsense: 1 }, /unknown option "nonsense"/],
   ])('refuses %j', async (options, message) => {

@@ -1,4 +1,5 @@
-// Two proxies over one Redis: what one has stored both serve, what one purges is gone for both, and without it they go on.
+// Two proxies over one Redis: what one has stored both serve, what one purges is gone for both, and without it they go
+// on.
 import { afterEach, expect, it } from 'vitest'
 import { describeWith, type RedisService, startRedis } from '../../millpond/test/services/index.ts'
 import { startProxy } from '../src/index.ts'
@@ -19,7 +20,9 @@ describeWith('redis', 'proxies over one Redis', () => {
     let version = 0
     first = await scene(
       (_, response) => {
-        response.writeHead(200, { 'Cache-Control': 'max-age=600', 'Surrogate-Key': 'all', 'Content-Length': 1 }).end(String(version++))
+        response
+          .writeHead(200, { 'Cache-Control': 'max-age=600', 'Surrogate-Key': 'all', 'Content-Length': 1 })
+          .end(String(version++))
       },
       { redis },
     )

@@ -15,7 +15,9 @@ async function play(application: Play, options?: Partial<ProxyOptions>): Promise
   return open
 }
 function send(response: ServerResponse, body: string, fields: Record<string, string> = {}): void {
-  response.writeHead(200, { 'Cache-Control': 'max-age=60', 'Content-Length': Buffer.byteLength(body), ...fields }).end(body)
+  response
+    .writeHead(200, { 'Cache-Control': 'max-age=60', 'Content-Length': Buffer.byteLength(body), ...fields })
+    .end(body)
 }
 const verdictOf = (answer: string): string | undefined =>
   fieldOf(answer, 'cache-status')
@@ -43,7 +45,10 @@ describe('who says what belongs to the connection alone', () => {
       })
       request.on('end', () => send(response, `got ${text}`))
     })
-    const rest = name === 'Content-Length' ? 'Content-Length: 4\r\n\r\nevil' : 'Transfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n'
+    const rest =
+      name === 'Content-Length'
+        ? 'Content-Length: 4\r\n\r\nevil'
+        : 'Transfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n'
     await made.raw(`GET /a HTTP/1.1\r\nHost: a.example\r\nConnection: close, ${name}\r\n${rest}`)
     expect(bodyOf(await made.raw(get('/a')))).toBe('got ')
   })
@@ -99,7 +104,10 @@ describe('ranges', () => {
     let isRefusing = false
     const made = await play((_, response) => {
       if (isRefusing) response.writeHead(403).end('no')
-      else response.writeHead(206, { 'Cache-Control': 'max-age=60', ETag: '"a"', 'Content-Range': 'bytes 0-4/10' }).end('hello')
+      else
+        response
+          .writeHead(206, { 'Cache-Control': 'max-age=60', ETag: '"a"', 'Content-Range': 'bytes 0-4/10' })
+          .end('hello')
     })
     await made.raw(get('/a', 'Range: bytes=0-4'))
     isRefusing = true
@@ -113,9 +121,12 @@ it.each([
   ['chunked', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'],
   ['with a length', 'Content-Length: 10\r\n\r\nhello'],
 ])('an answer that ends too early, %s, is cut and stored nowhere (squid-cache/squid#528)', async (_, rest) => {
-  const made = await rawScene((socket) => socket.end(`HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nConnection: close\r\n${rest}`), {
-    retries: 0,
-  })
+  const made = await rawScene(
+    (socket) => socket.end(`HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nConnection: close\r\n${rest}`),
+    {
+      retries: 0,
+    },
+  )
   open = made
   for (let round = 0; round < 2; round++) {
     const answer = await made.raw(get('/a'))
@@ -157,7 +168,8 @@ it('stale-while-revalidate without any validator, too (Kevinrob/guzzle-cache-mid
   const clock = { now: Date.now() }
   let version = 0
   const made = await play(
-    (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=1, stale-while-revalidate=30' }).end(String(version++)),
+    (_, response) =>
+      response.writeHead(200, { 'Cache-Control': 'max-age=1, stale-while-revalidate=30' }).end(String(version++)),
     { cache: { now: () => clock.now } },
   )
   await made.raw(get('/a'))

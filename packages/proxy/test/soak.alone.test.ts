@@ -1,5 +1,5 @@
-// The proxy under traffic of every kind for a while, reloaded and purged meanwhile: afterwards the heap and what is open are what they were when its memory was full.
-// `HTTP_SOAK_MINUTES=60` is the real one.
+// The proxy under traffic of every kind for a while, reloaded and purged meanwhile: afterwards the heap and what is
+// open are what they were when its memory was full. `HTTP_SOAK_MINUTES=60` is the real one.
 import { Agent, request as ask } from 'node:http'
 import { connect } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -64,13 +64,16 @@ it('keeps memory and connections as they are', { timeout: MINUTES * 60_000 + 120
     }
     return new Promise((resolve) => {
       const done = (): void => resolve()
-      const request = ask({ port: proxy.port, path: `/${(at * 7919) % URLS}${at % 10}`, method, headers, agent }, (response) => {
-        response.on('close', done)
-        response.on('error', done)
-        // Some have seen enough.
-        if (at % 37 === 0) response.destroy()
-        else response.resume()
-      })
+      const request = ask(
+        { port: proxy.port, path: `/${(at * 7919) % URLS}${at % 10}`, method, headers, agent },
+        (response) => {
+          response.on('close', done)
+          response.on('error', done)
+          // Some have seen enough.
+          if (at % 37 === 0) response.destroy()
+          else response.resume()
+        },
+      )
       request.on('error', done)
       request.end(method === 'POST' || method === 'QUERY' ? 'content' : undefined)
     })

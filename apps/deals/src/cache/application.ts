@@ -1,4 +1,5 @@
-// What the service registers with the control plane: the names that its people use, and what they stand for in its cache.
+// What the service registers with the control plane: the names that its people use, and what they stand for in its
+// cache.
 import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/control'
 import type { Cache } from 'millpond'
 import type { Database } from '../db/database.ts'
@@ -30,7 +31,9 @@ const LAYERS = ['strategic', 'response'] as const
 
 export function createApplication({ db, cache, warming }: ApplicationParts): Application {
   const warm = (organization: string | undefined, options: WarmOptions): Promise<Warmed> =>
-    organization === undefined ? warming.warmAllOrganizations(options) : warming.warmOrganizationCache(Number(organization), options)
+    organization === undefined
+      ? warming.warmAllOrganizations(options)
+      : warming.warmOrganizationCache(Number(organization), options)
   const warmKinds = async (kinds: readonly KindName[]): Promise<void> => {
     const { warmed, failed } = await warm(undefined, { kinds })
     if (failed > 0) throw new Error(`${failed} of ${warmed + failed} answers could not be computed`)
@@ -68,19 +71,31 @@ export function createApplication({ db, cache, warming }: ApplicationParts): App
           return row === undefined ? undefined : String(row.id)
         },
         list: async () => {
-          const rows = await db.kysely.selectFrom('organizations').select('id').orderBy('id').limit(MOST_LISTED).execute()
+          const rows = await db.kysely
+            .selectFrom('organizations')
+            .select('id')
+            .orderBy('id')
+            .limit(MOST_LISTED)
+            .execute()
           return rows.map(({ id }) => String(id))
         },
         tags: (id) => [groupTag.organization(Number(id))],
         plans: (id, { cacheType }) => {
           const kinds = KIND_NAMES.filter((kind) => kind === cacheType)
           const layer = LAYERS.find((one) => one === cacheType)
-          return [planOf(cacheType ?? SCOPE, id, { ...(kinds.length > 0 && { kinds }), ...(layer !== undefined && { layer }) })]
+          return [
+            planOf(cacheType ?? SCOPE, id, {
+              ...(kinds.length > 0 && { kinds }),
+              ...(layer !== undefined && { layer }),
+            }),
+          ]
         },
       },
     },
     urls: entriesOfUrl,
     criticalPaths: () =>
-      KIND_NAMES.filter((kind) => KINDS[kind].priority === 'high').map((kind) => planOf(kind, undefined, { kinds: [kind] })),
+      KIND_NAMES.filter((kind) => KINDS[kind].priority === 'high').map((kind) =>
+        planOf(kind, undefined, { kinds: [kind] }),
+      ),
   }
 }

@@ -1,4 +1,5 @@
-// The HTTP cache before the routes: answers that are for anybody leave without the framework, until what they show changes.
+// The HTTP cache before the routes: answers that are for anybody leave without the framework, until what they show
+// changes.
 import type { RequestListener } from 'node:http'
 import type { CdnOutlet } from '@millpond/cdn'
 import { createHttpCache, type HttpStats } from 'millpond/http'
@@ -23,7 +24,10 @@ interface Forgot {
 export interface Front {
   /** Stands before the application. */
   before(application: RequestListener): RequestListener
-  /** Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within bounds. Undefined: the cache is off. */
+  /**
+   * Forgets the answers that carry one of the tags, and with an edge before it waits until that has, too, within
+   * bounds. Undefined: the cache is off.
+   */
   forget(tags: readonly string[]): Promise<Forgot | undefined>
   /** What was purged at the edge for that, the latest first. */
   purges(): readonly EdgePurged[]
@@ -36,7 +40,9 @@ export interface EdgePurged {
   /** Epoch milliseconds. */
   readonly at: number
   readonly tags: readonly string[]
-  /** `waiting`: for the edge, or for its limit; `purged` once; `settled`: once more, for answers that were on their way. */
+  /**
+   * `waiting`: for the edge, or for its limit; `purged` once; `settled`: once more, for answers that were on their way.
+   */
   readonly state: 'waiting' | 'purged' | 'settled'
   /** What the write waited for it. */
   readonly ms: number
@@ -45,10 +51,19 @@ export interface EdgePurged {
 /** Purges that the page may show. */
 const KEPT = 8
 
-const OFF: Front = { before: (application) => application, forget: async () => undefined, purges: () => [], stats: () => undefined }
+const OFF: Front = {
+  before: (application) => application,
+  forget: async () => undefined,
+  purges: () => [],
+  stats: () => undefined,
+}
 
 /** @param outlet to an edge that keeps what this cache holds. Undefined: there is none. */
-export function createFront({ front }: Pick<Caches, 'front'>, outlet: CdnOutlet | undefined, onError: (error: unknown) => void): Front {
+export function createFront(
+  { front }: Pick<Caches, 'front'>,
+  outlet: CdnOutlet | undefined,
+  onError: (error: unknown) => void,
+): Front {
   if (front === undefined) return OFF
   // What is past its time is of no use here: the layers behind have it, or make it anew.
   const http = createHttpCache(front, { name: 'deals-http', keepStale: 0, onError })

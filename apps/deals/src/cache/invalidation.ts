@@ -17,7 +17,10 @@ export interface Written<T> {
   readonly data: T
   readonly versions: Readonly<Record<string, number>>
   readonly write: number
-  /** `pending`: committed, but the cache's shared tier could not be told yet; it will be, and this process already knows. */
+  /**
+   * `pending`: committed, but the cache's shared tier could not be told yet; it will be, and this process already
+   * knows.
+   */
   readonly invalidation: 'done' | 'pending' | 'off'
   /** What was forgotten for it; absent where nothing was, or could not be yet. */
   readonly forgotten: Forgotten | undefined
@@ -59,7 +62,10 @@ export interface Invalidation {
   invalidateOrganizationCaches(id: number): Promise<Forgotten>
   /** What is made of a user's data; with an organisation, what the user is shown there. */
   invalidateUserRelatedCaches(userId: number, organizationId?: number): Promise<Forgotten>
-  /** Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; else both forget. */
+  /**
+   * Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; else both
+   * forget.
+   */
   invalidateKinds(kinds: readonly KindName[], organizationId: number | null, layer?: Layer['name']): Promise<Forgotten>
   /** Applies the notes of writes whose invalidation was never acknowledged. Resolves with how many there were. */
   settlePending(): Promise<number>
@@ -89,9 +95,20 @@ const REGIONS_MS = 2_000
 
 const tenth = (ms: number): number => Math.round(ms * 10) / 10
 
-export function createInvalidation({ db, layers, records, pictures, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+export function createInvalidation({
+  db,
+  layers,
+  records,
+  pictures,
+  front,
+  isEnabled,
+  plantedFault,
+}: InvalidationOptions): Invalidation {
   const token = (): string => tokenOf([...layers.map(({ cache }) => cache), records])
-  /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
+  /**
+   * A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being
+   * told.
+   */
   const forgetHere = async (
     tags: readonly string[],
     { only, isThrough = false }: WriteOptions & { readonly only?: Layer['name'] | undefined } = {},
@@ -111,7 +128,8 @@ export function createInvalidation({ db, layers, records, pictures, front, isEna
       steps.push(receipt)
     }
     const ofRecords = isThrough || only !== undefined ? [] : tags.filter(isOfRecord)
-    const ofRows = ofRecords.length > 0 ? await records?.invalidateTags(ofRecords).then(applied).catch(failed) : undefined
+    const ofRows =
+      ofRecords.length > 0 ? await records?.invalidateTags(ofRecords).then(applied).catch(failed) : undefined
     await pictures?.forget(tags).catch(failed)
     const atFront = await front.forget(tags).catch(failed)
     if (failures.length > 0) throw failures[0]
@@ -122,7 +140,8 @@ export function createInvalidation({ db, layers, records, pictures, front, isEna
       steps: [...steps, ...(ofRows ? [ofRows] : []), ...(atFront ? [atFront] : [])],
     }
   }
-  const forget = async (...about: Parameters<typeof forgetHere>): Promise<Forgotten> => everywhere(await forgetHere(...about))
+  const forget = async (...about: Parameters<typeof forgetHere>): Promise<Forgotten> =>
+    everywhere(await forgetHere(...about))
   /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
   const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {
     const from = performance.now()
@@ -147,7 +166,10 @@ export function createInvalidation({ db, layers, records, pictures, front, isEna
     )
     return notes.length
   }
-  const told = async <T>(done: readonly Committed<T>[], options: WriteOptions): Promise<Pick<Written<T>, 'invalidation' | 'forgotten'>> => {
+  const told = async <T>(
+    done: readonly Committed<T>[],
+    options: WriteOptions,
+  ): Promise<Pick<Written<T>, 'invalidation' | 'forgotten'>> => {
     const notes = [...new Set(done.map(({ noteId }) => noteId))]
     if (!isEnabled) {
       await forgetNotes(db, notes)
@@ -165,7 +187,10 @@ export function createInvalidation({ db, layers, records, pictures, front, isEna
       return { invalidation: 'pending', forgotten: undefined }
     }
   }
-  const writeAll = async <T>(works: readonly Work<T>[], options: WriteOptions = {}): Promise<(Written<T> | Refused)[]> => {
+  const writeAll = async <T>(
+    works: readonly Work<T>[],
+    options: WriteOptions = {},
+  ): Promise<(Written<T> | Refused)[]> => {
     const outcomes = await commitAll(db, works)
     const done = outcomes.filter((outcome): outcome is Committed<T> => !(outcome instanceof Refused))
     const shared = await told(done, options)
@@ -196,13 +221,22 @@ export function createInvalidation({ db, layers, records, pictures, front, isEna
   }
 }
 
-/** What only the outbox has is in force in this process alone, as what failed is: the note of the write stays until the shared tier has it. @throws Error */
+/**
+ * What only the outbox has is in force in this process alone, as what failed is: the note of the write stays until the
+ * shared tier has it.
+ * @throws Error
+ */
 function applied(receipt: Receipt): Receipt {
   if (!receipt.isApplied) throw new Error('the invalidation has not reached the shared tier')
   return receipt
 }
 
-const shownReceipt = (layer: LayerName, { id, ms, tiers }: Receipt): LayerReceipt => ({ layer, id, ms: tenth(ms), tiers })
+const shownReceipt = (layer: LayerName, { id, ms, tiers }: Receipt): LayerReceipt => ({
+  layer,
+  id,
+  ms: tenth(ms),
+  tiers,
+})
 
 /** A step of one of the namespaces. */
 interface Step {
@@ -228,5 +262,8 @@ async function everywhere({ forgotten, steps }: ForgottenHere): Promise<Forgotte
     region === own
       ? told.some(([step]) => step?.state === 'queued')
       : late.some((names) => names === undefined || names.includes(`region:${region}`))
-  return { ...forgotten, regions: first.map(({ region }) => ({ region, state: isLate(region) ? 'queued' : 'applied' })) }
+  return {
+    ...forgotten,
+    regions: first.map(({ region }) => ({ region, state: isLate(region) ? 'queued' : 'applied' })),
+  }
 }

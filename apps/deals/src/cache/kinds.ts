@@ -7,7 +7,10 @@ export interface Kind {
   readonly ttlMs: number | null
   /** The exact `Cache-Control` of its answers. */
   readonly cacheControl: string
-  /** After which share of its time the data is computed anew behind who asks for it; absent: it is computed when somebody needs it. */
+  /**
+   * After which share of its time the data is computed anew behind who asks for it; absent: it is computed when
+   * somebody needs it.
+   */
   readonly refreshAhead?: number
   /** When it is warmed, among the others of an organisation. */
   readonly priority: 'high' | 'medium' | 'low'
@@ -26,8 +29,9 @@ export const KINDS = {
 } as const satisfies Record<string, Kind>
 
 /**
- * Between which times to live are chosen, where they follow the values of kinds without a time of their own. Changes are announced here, so that nothing has to
- * live shorter than it does by the settings: it may only be loaded less often.
+ * Between which times to live are chosen, where they follow the values of kinds without a time of their own. Changes
+ * are announced here, so that nothing has to live shorter than it does by the settings: it may only be loaded less
+ * often.
  */
 export const ttlBounds = (defaultTtlMs: number) => ({
   minTtl: defaultTtlMs,

@@ -67,7 +67,11 @@ export function question(
 ): Question {
   const [first, ...rest] = [...prefix, ...parameters].filter((part) => part !== undefined)
   const [identifier, ...others] = rest
-  return { kind, organizationId, key: buildKey({ prefix: String(first), identifier: identifier ?? 'all', parameters: others }) }
+  return {
+    kind,
+    organizationId,
+    key: buildKey({ prefix: String(first), identifier: identifier ?? 'all', parameters: others }),
+  }
 }
 
 export interface LayerOptions {
@@ -81,7 +85,10 @@ export interface LayerOptions {
   readonly isQuiet?: boolean
   /** Who asks now, for whoever predicts what comes next. Default: nobody is told apart. */
   readonly session?: (() => string | undefined) | undefined
-  /** Data of kinds without a time of their own lives as long as it is found unchanged. Of finished bodies, which say when they were made, none is ever the same. Default false. */
+  /**
+   * Data of kinds without a time of their own lives as long as it is found unchanged. Of finished bodies, which say
+   * when they were made, none is ever the same. Default false.
+   */
   readonly isChoosingTtl?: boolean
 }
 
@@ -104,7 +111,8 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       return { value, outcome, ttlMs }
     }
     if (cache === undefined) {
-      const pass = (...args: A): Promise<Fetched<T>> => watched(args, async () => ({ value: await load(...args), outcome: BYPASS }))
+      const pass = (...args: A): Promise<Fetched<T>> =>
+        watched(args, async () => ({ value: await load(...args), outcome: BYPASS }))
       return Object.assign(pass, { renew: pass })
     }
     const { refreshAhead }: Kind = KINDS[kind]
@@ -127,7 +135,10 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
     const get = (...args: A): Promise<Fetched<T>> =>
       watched(args, async () => {
         const { value, tier, isJoined } = await held.entry(args)
-        return { value, outcome: tier !== 'loader' ? { result: 'hit', tier } : { result: isJoined ? 'collapsed' : 'miss' } }
+        return {
+          value,
+          outcome: tier !== 'loader' ? { result: 'hit', tier } : { result: isJoined ? 'collapsed' : 'miss' },
+        }
       })
     // Deleting first and loading after is safe beside writes; storing a value that was read before would not be.
     const renew = async (...args: A): Promise<Fetched<T>> => {

@@ -1,4 +1,5 @@
-// The loaders of both layers by families of keys, so that whoever has a key alone (warming, an undo, an operator) can have it loaded.
+// The loaders of both layers by families of keys, so that whoever has a key alone (warming, an undo, an operator) can
+// have it loaded.
 import type { Cache, SourceLoad } from 'millpond'
 import { ANALYTICS_TYPES, type AnalyticsType, type Answers } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
@@ -31,16 +32,25 @@ const idOf = (text: string | undefined): number | undefined =>
 
 /** By what keys begin with, after `v1:` or `v1:api_response:`; undefined for a key that nobody asks for. */
 const FAMILIES: Readonly<Record<string, (parts: readonly string[]) => Call | undefined>> = {
-  'org:data': ([id]) => ofOne(idOf(id), (one) => ({ question: asked.organization(one), ask: (doors) => doors.organization(one) })),
+  'org:data': ([id]) =>
+    ofOne(idOf(id), (one) => ({ question: asked.organization(one), ask: (doors) => doors.organization(one) })),
   'org:roles': ([id]) => ofOne(idOf(id), (one) => ({ question: asked.roles(one), ask: (doors) => doors.roles(one) })),
-  performance: ([id]) => ofOne(idOf(id), (one) => ({ question: asked.performance(one), ask: (doors) => doors.performance(one) })),
-  overview: ([id]) => ofOne(idOf(id), (one) => ({ question: asked.overview(one), ask: (doors) => doors.overview(one) })),
+  performance: ([id]) =>
+    ofOne(idOf(id), (one) => ({ question: asked.performance(one), ask: (doors) => doors.performance(one) })),
+  overview: ([id]) =>
+    ofOne(idOf(id), (one) => ({ question: asked.overview(one), ask: (doors) => doors.overview(one) })),
   user_perms: ([user, id]) =>
-    ofTwo(idOf(user), idOf(id), (a, b) => ({ question: asked.permissions(a, b), ask: (doors) => doors.permissions(a, b) })),
+    ofTwo(idOf(user), idOf(id), (a, b) => ({
+      question: asked.permissions(a, b),
+      ask: (doors) => doors.permissions(a, b),
+    })),
   dashboard: ([user, id]) =>
     ofTwo(idOf(user), idOf(id), (a, b) => ({ question: asked.dashboard(a, b), ask: (doors) => doors.dashboard(a, b) })),
   deal_stats: ([id, days]) =>
-    ofTwo(idOf(id), periodOf(days), (a, b) => ({ question: asked.statistics(a, b), ask: (doors) => doors.statistics(a, b) })),
+    ofTwo(idOf(id), periodOf(days), (a, b) => ({
+      question: asked.statistics(a, b),
+      ask: (doors) => doors.statistics(a, b),
+    })),
   deal_analytics: ([id, days, type]) =>
     ofTwo(
       periodOf(days),
@@ -48,13 +58,20 @@ const FAMILIES: Readonly<Record<string, (parts: readonly string[]) => Call | und
       (period, kind) => {
         const organization = id === 'all' ? null : idOf(id)
         if (organization === undefined) return undefined
-        return { question: asked.analytics(organization, period, kind), ask: (doors) => doors.analytics(organization, period, kind) }
+        return {
+          question: asked.analytics(organization, period, kind),
+          ask: (doors) => doors.analytics(organization, period, kind),
+        }
       },
     ),
   // Of searches only those whose words stand in the key as they are.
   search: ([id, text, stage, page]) =>
     ofTwo(idOf(id), idOf(page), (one, at) => {
-      const search: SearchQuestion = { text: text ?? '', stage: stage === '' || stage === undefined ? null : stage, page: at }
+      const search: SearchQuestion = {
+        text: text ?? '',
+        stage: stage === '' || stage === undefined ? null : stage,
+        page: at,
+      }
       return { question: asked.search(one, search), ask: (doors) => doors.search(one, search) }
     }),
 }
@@ -80,7 +97,14 @@ export interface LoaderParts {
 }
 
 /** Registered once, for as long as the caches are open. */
-export function registerLoaders({ strategic, response, answers, bodies, defaultTtlMs, isChoosingTtl }: LoaderParts): void {
+export function registerLoaders({
+  strategic,
+  response,
+  answers,
+  bodies,
+  defaultTtlMs,
+  isChoosingTtl,
+}: LoaderParts): void {
   for (const [family, callOf] of Object.entries(FAMILIES)) {
     register(strategic, `v1:${family}:`, callOf, answers, isChoosingTtl ? undefined : defaultTtlMs)
     register(response, `v1:api_response:${family}:`, callOf, bodies, defaultTtlMs)
@@ -96,7 +120,8 @@ function register(
 ): void {
   const load: SourceLoad = async (key, context) => {
     const call = callOf(String(key).slice(prefix.length).split(':'))
-    // A key that is read and made again must come out the same, or its answer would stand under a name that nobody asks for.
+    // A key that is read and made again must come out the same, or its answer would stand under a name that nobody asks
+    // for.
     if (call === undefined || !String(key).endsWith(call.question.key.slice('v1:'.length))) return undefined
     const loaded = await call.ask(doors)
     context.addTags(...groupTags(call.question), ...Object.keys(loaded.versions))

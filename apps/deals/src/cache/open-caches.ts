@@ -91,11 +91,16 @@ export async function openCaches(
       ...insightFor(settings),
       // Shared by all processes of this folder: each job is run by one of them.
       jobs: sqliteJobs({ database: jobs }),
-      // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
+      // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was
+      // made of it.
       dependencies: 'tracked',
-      // For people who name a model (`millpond invalidate --model Deal`); the service itself knows what it changed, and names less.
+      // For people who name a model (`millpond invalidate --model Deal`); the service itself knows what it changed, and
+      // names less.
       models: Object.fromEntries(
-        Object.entries(MODELS).map(([model, kinds]) => [model, { related: kinds.map((kind) => ({ tag: groupTag.kind(kind) })) }]),
+        Object.entries(MODELS).map(([model, kinds]) => [
+          model,
+          { related: kinds.map((kind) => ({ tag: groupTag.kind(kind) })) },
+        ]),
       ),
       // What an edge that is away has not heard of outlives this process.
       ...(outlets.length > 0 && { outlets, outbox: sqliteOutbox({ path: join(folder, 'outbox.sqlite') }) }),
@@ -109,11 +114,17 @@ export async function openCaches(
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
   cache.on('breaker', ({ tier, state }) =>
-    say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'bypassed until it answers again' : 'tried again'}`),
+    say(
+      `cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'bypassed until it answers again' : 'tried again'}`,
+    ),
   )
   const strategic = cache.namespace('strategic')
-  // A body is made of a strategic answer, which one process computes for all: to make it twice costs less than to ask who does.
-  const response = cache.namespace('response', { singleFlight: 'process', ...(values.select && { select: values.select }) })
+  // A body is made of a strategic answer, which one process computes for all: to make it twice costs less than to ask
+  // who does.
+  const response = cache.namespace('response', {
+    singleFlight: 'process',
+    ...(values.select && { select: values.select }),
+  })
   const records = cache.namespace('records')
   const front = cache.namespace('http')
   const pictures = cache.namespace('images', { ttl: '7d' })
@@ -125,10 +136,27 @@ export async function openCaches(
   // A region hears of what the others forget in a namespace once it has been asked for something there.
   // And what an edge has not heard of is told there as soon as its namespace is asked.
   const looked =
-    regions !== undefined ? [strategic, response, records, front, pictures] : outlets.length > 0 ? [response, front] : [response]
+    regions !== undefined
+      ? [strategic, response, records, front, pictures]
+      : outlets.length > 0
+        ? [response, front]
+        : [response]
   await Promise.all(looked.map((space) => space.get('v1:first:look').catch(() => undefined)))
-  if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it once it is available')
-  return { cache, strategic, response, records, front, pictures, values, insight: insightOf(cache), regions, isRedisMissing, close }
+  if (isRedisMissing())
+    say('cache: Redis does not answer; the service runs without it and uses it once it is available')
+  return {
+    cache,
+    strategic,
+    response,
+    records,
+    front,
+    pictures,
+    values,
+    insight: insightOf(cache),
+    regions,
+    isRedisMissing,
+    close,
+  }
 }
 
 /** What has a time to live of its own keeps it; the rest lives as long as the settings say, or as its values do. */
@@ -141,8 +169,12 @@ function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, '
 /** Loads in vain, of all loads: a query more is what the cache is there to spare. */
 const MOST_WASTE = 0.01
 
-function insightFor({ insight: { isWatching, isPredicting, isLoadingAhead } }: CacheSettings): Pick<CacheOptions, 'insight'> {
+function insightFor({
+  insight: { isWatching, isPredicting, isLoadingAhead },
+}: CacheSettings): Pick<CacheOptions, 'insight'> {
   if (!isWatching) return {}
   const usagePrediction = isPredicting && { waste: MOST_WASTE }
-  return { insight: (watched) => createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead }) }
+  return {
+    insight: (watched) => createInsight({ caches: [watched], usagePrediction, predictiveLoading: isLoadingAhead }),
+  }
 }

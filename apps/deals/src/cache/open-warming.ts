@@ -1,4 +1,5 @@
-// Warming of the service's caches: the loaders of all keys, and plans of what comes first. It is not traffic: it goes through the same caches, and counts as nobody's reads.
+// Warming of the service's caches: the loaders of all keys, and plans of what comes first. It is not traffic: it goes
+// through the same caches, and counts as nobody's reads.
 import type { Database } from '../db/database.ts'
 import { createAnswers } from '../queries/answers.ts'
 import { createLayer } from './layer.ts'

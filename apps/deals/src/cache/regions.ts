@@ -1,4 +1,5 @@
-// Several regions on one machine: each has a store and a ledger of its own, asks the origin for what it lacks, and forgets what any of them invalidates.
+// Several regions on one machine: each has a store and a ledger of its own, asks the origin for what it lacks, and
+// forgets what any of them invalidates.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type EdgeTier, edge } from 'millpond/tiers/edge'

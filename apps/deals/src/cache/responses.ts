@@ -47,8 +47,10 @@ function createMakers(strategic: StrategicCache) {
     permissions: (userId: number, id: number) => make(strategic.getUserPermissions(userId, id), asItIs),
     dashboard: (userId: number, id: number) => make(strategic.getUserDashboard(userId, id), asItIs),
     statistics: (id: number, days: Period) => make(strategic.getDealStatistics(id, days), asItIs),
-    analytics: (id: number | null, days: Period, type: AnalyticsType) => make(strategic.getDealAnalytics(id, days, type), asItIs),
-    performance: (id: number) => make(strategic.getPerformanceMetrics(id), (data) => ({ organization_id: id, ...data })),
+    analytics: (id: number | null, days: Period, type: AnalyticsType) =>
+      make(strategic.getDealAnalytics(id, days, type), asItIs),
+    performance: (id: number) =>
+      make(strategic.getPerformanceMetrics(id), (data) => ({ organization_id: id, ...data })),
     overview: (id: number) => make(strategic.getOverview(id), asItIs),
     search: (id: number, search: SearchQuestion) => make(strategic.searchDeals(id, search), asItIs),
   }
@@ -63,7 +65,8 @@ export function createBodies(strategic: StrategicCache) {
     permissions: async (userId: number, id: number) => (await make.permissions(userId, id)).body,
     dashboard: async (userId: number, id: number) => (await make.dashboard(userId, id)).body,
     statistics: async (id: number, days: Period) => (await make.statistics(id, days)).body,
-    analytics: async (id: number | null, days: Period, type: AnalyticsType) => (await make.analytics(id, days, type)).body,
+    analytics: async (id: number | null, days: Period, type: AnalyticsType) =>
+      (await make.analytics(id, days, type)).body,
     performance: async (id: number) => (await make.performance(id)).body,
     overview: async (id: number) => (await make.overview(id)).body,
     search: async (id: number, search: SearchQuestion) => (await make.search(id, search)).body,
@@ -76,7 +79,11 @@ export function createResponses({ method }: Layer, strategic: StrategicCache) {
   const make = createMakers(strategic)
   /** What the layer below said, of bodies that were just made. */
   const belows = new WeakMap<Body, Outcome>()
-  const respond = <A extends readonly unknown[]>(kind: KindName, ask: (...args: A) => Question, made: (...args: A) => Promise<Made>) => {
+  const respond = <A extends readonly unknown[]>(
+    kind: KindName,
+    ask: (...args: A) => Question,
+    made: (...args: A) => Promise<Made>,
+  ) => {
     const load = async (...args: A): Promise<Body & Held> => {
       const { body, below } = await made(...args)
       belows.set(body, below)

@@ -1,4 +1,5 @@
-// What people ask of the cache, done as operations of its control plane: planned, acknowledged by every process, probed, and on record as whoever asked.
+// What people ask of the cache, done as operations of its control plane: planned, acknowledged by every process,
+// probed, and on record as whoever asked.
 import { type ControlPlane, ControlProblem, type HostInvalidation, type OperationView } from '@millpond/control'
 import { z } from 'zod'
 import type { Database } from '../db/database.ts'
@@ -76,7 +77,9 @@ export interface SteeringParts {
 export function createSteering({ plane, db }: SteeringParts): Steering {
   return {
     invalidate: async (meant, asker) =>
-      invalidatedOf(await plane.invalidate({ ...criteriaOf(meant), reason: reasonOf('invalidate-cache', meant) }, asker)),
+      invalidatedOf(
+        await plane.invalidate({ ...criteriaOf(meant), reason: reasonOf('invalidate-cache', meant) }, asker),
+      ),
     warm: async (meant, asker) => {
       const { type, organizationId } = meant
       const { id, ended } = await plane.warm(
@@ -111,7 +114,8 @@ function criteriaOf({ type, organizationId, userId }: Meant): HostInvalidation {
     const questions = [asked.permissions(userId, organizationId), asked.dashboard(userId, organizationId)]
     return { keys: questions.flatMap((question) => [question.key, asResponse(question).key]) }
   }
-  if (type === 'all') return { tags: organizationId === null ? KIND_NAMES.map(groupTag.kind) : [groupTag.organization(organizationId)] }
+  if (type === 'all')
+    return { tags: organizationId === null ? KIND_NAMES.map(groupTag.kind) : [groupTag.organization(organizationId)] }
   return { cache_type: type, ...(organizationId !== null && { organization: String(organizationId) }) }
 }
 

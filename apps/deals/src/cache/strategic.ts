@@ -15,7 +15,8 @@ export const asked = {
     question('analytics', ['deal_analytics'], id, id ?? 'all', days, type),
   performance: (id: number) => question('performance', ['performance'], id, id),
   overview: (id: number) => question('overview', ['overview'], id, id),
-  search: (id: number, { text, stage, page }: SearchQuestion) => question('search', ['search'], id, id, text, stage ?? '', page),
+  search: (id: number, { text, stage, page }: SearchQuestion) =>
+    question('search', ['search'], id, id, text, stage ?? '', page),
 }
 
 /** The same questions as `Answers`, answered from the cache where it knows. */

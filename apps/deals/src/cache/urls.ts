@@ -5,7 +5,8 @@ import type { Question } from './layer.ts'
 import { asked, asResponse } from './strategic.ts'
 
 export function entriesOfUrl({ pathname, searchParams }: URL): readonly UrlEntry[] {
-  const [, text, what] = /^\/api\/cached\/organizations\/([1-9]\d{0,14})\/(info|roles|statistics)\/?$/.exec(pathname) ?? []
+  const [, text, what] =
+    /^\/api\/cached\/organizations\/([1-9]\d{0,14})\/(info|roles|statistics)\/?$/.exec(pathname) ?? []
   if (text === undefined) return []
   const id = Number(text)
   if (what === 'info') return entriesOf(asked.organization(id))

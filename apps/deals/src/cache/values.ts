@@ -1,4 +1,5 @@
-// How answers are kept: packed and compressed outside memory, sealed where that is asked for, and without what nobody asks of them again.
+// How answers are kept: packed and compressed outside memory, sealed where that is asked for, and without what nobody
+// asks of them again.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -64,4 +65,6 @@ function ringOf(folder: string, given: string | undefined): KeyRing {
 }
 
 const versionBytes = (value: unknown): number =>
-  typeof value === 'object' && value !== null && 'versions' in value ? `,"versions":${JSON.stringify(value.versions)}`.length : 0
+  typeof value === 'object' && value !== null && 'versions' in value
+    ? `,"versions":${JSON.stringify(value.versions)}`.length
+    : 0

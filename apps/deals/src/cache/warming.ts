@@ -1,4 +1,5 @@
-// Warming: plans of the answers that an organisation's users open first, by priority, through the loaders that are registered for their keys.
+// Warming: plans of the answers that an organisation's users open first, by priority, through the loaders that are
+// registered for their keys.
 import type { Cache, CacheEvents, WarmPlan, WarmReport } from 'millpond'
 import type { Database } from '../db/database.ts'
 import { ANALYTICS_TYPES } from '../queries/answers.ts'
@@ -132,7 +133,12 @@ function warmedOf(organizations: number, { warmed, fresh, empty, failed, ms }: W
   return { organizations, warmed: warmed + empty, fresh, failed, ms }
 }
 
-function planOf(db: Database, kind: KindName, organizations: readonly number[], layer: 'strategic' | 'response'): WarmPlan {
+function planOf(
+  db: Database,
+  kind: KindName,
+  organizations: readonly number[],
+  layer: 'strategic' | 'response',
+): WarmPlan {
   return {
     name: kind,
     priority: KINDS[kind].priority,
@@ -143,7 +149,11 @@ function planOf(db: Database, kind: KindName, organizations: readonly number[], 
   }
 }
 
-async function questionsOf(db: Database, kind: KindName, organizations: readonly number[]): Promise<readonly Question[]> {
+async function questionsOf(
+  db: Database,
+  kind: KindName,
+  organizations: readonly number[],
+): Promise<readonly Question[]> {
   switch (kind) {
     case 'permissions':
     case 'dashboard': {
@@ -153,7 +163,9 @@ async function questionsOf(db: Database, kind: KindName, organizations: readonly
     case 'deal_statistics':
       return organizations.flatMap((id) => PERIODS.map((days) => asked.statistics(id, days)))
     case 'analytics':
-      return organizations.flatMap((id) => ANALYTICS_TYPES.flatMap((type) => PERIODS.map((days) => asked.analytics(id, days, type))))
+      return organizations.flatMap((id) =>
+        ANALYTICS_TYPES.flatMap((type) => PERIODS.map((days) => asked.analytics(id, days, type))),
+      )
     case 'search':
       return organizations.map((id) => asked.search(id, { text: '', stage: null, page: 1 }))
     case 'organization':

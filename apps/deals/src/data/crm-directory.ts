@@ -29,13 +29,31 @@ export interface Directory {
   agent(given: string, note: Note): string
 }
 
-const UNKNOWN = { sector: 'not recorded', location: 'not recorded', founded: null, employees: null, revenue: null, parent: '' }
-const ACCOUNT_COLUMNS = ['account', 'sector', 'year_established', 'revenue', 'employees', 'office_location', 'subsidiary_of'] as const
+const UNKNOWN = {
+  sector: 'not recorded',
+  location: 'not recorded',
+  founded: null,
+  employees: null,
+  revenue: null,
+  parent: '',
+}
+const ACCOUNT_COLUMNS = [
+  'account',
+  'sector',
+  'year_established',
+  'revenue',
+  'employees',
+  'office_location',
+  'subsidiary_of',
+] as const
 const MILLION = 1_000_000
 
 export function readDirectory(folder: string, findings: Finding[]): Directory {
   const products = new Map(
-    readLines(folder, 'products.csv', ['product'], findings).map((line) => [loose(line.get('product')), line.get('product')]),
+    readLines(folder, 'products.csv', ['product'], findings).map((line) => [
+      loose(line.get('product')),
+      line.get('product'),
+    ]),
   )
   const accounts = readAccounts(folder, findings)
   const agents = readAgents(folder, findings)
@@ -81,10 +99,17 @@ function readAccounts(folder: string, findings: Finding[]): Map<string, Account>
         line.note('repaired', 'misspelt', `${column} ${JSON.stringify(line.get(column))} is ${JSON.stringify(right)}`)
       return right
     }
-    const figure = (column: 'year_established' | 'employees' | 'revenue', read: (text: string) => number | undefined) => {
+    const figure = (
+      column: 'year_established' | 'employees' | 'revenue',
+      read: (text: string) => number | undefined,
+    ) => {
       const value = read(line.get(column))
       if (value === undefined)
-        line.note('noted', 'account figure unreadable or empty', `${column} ${JSON.stringify(line.get(column))}: unknown`)
+        line.note(
+          'noted',
+          'account figure unreadable or empty',
+          `${column} ${JSON.stringify(line.get(column))}: unknown`,
+        )
       return value ?? null
     }
     accounts.set(loose(name), {

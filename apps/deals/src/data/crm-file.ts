@@ -24,7 +24,12 @@ export interface Line<C extends string> {
 }
 
 /** Reads a file. A missing file or column ends the start; a line with the wrong number of fields is refused. */
-export function readLines<C extends string>(folder: string, file: string, columns: readonly C[], findings: Finding[]): Line<C>[] {
+export function readLines<C extends string>(
+  folder: string,
+  file: string,
+  columns: readonly C[],
+  findings: Finding[],
+): Line<C>[] {
   const path = join(folder, file)
   if (!existsSync(path))
     throw new StartError(

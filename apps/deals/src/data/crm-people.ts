@@ -18,8 +18,16 @@ export interface Place {
 /** Two people whom the files do not know, so that each role can be tried. */
 const DEMO = { viewer: 'Demo Viewer', administrator: 'Demo Administrator' } as const
 
-/** Adds everyone; agents and their managers join each organisation for which they have a deal. Answers where a deal belongs. */
-export function addEveryone(add: AddRow, directory: Directory, deals: readonly Named[], firstDay: number): (deal: Named) => Place {
+/**
+ * Adds everyone; agents and their managers join each organisation for which they have a deal. Answers where a deal
+ * belongs.
+ */
+export function addEveryone(
+  add: AddRow,
+  directory: Directory,
+  deals: readonly Named[],
+  firstDay: number,
+): (deal: Named) => Place {
   const organizations = numbered([...directory.accounts.values()].map(({ name }) => name))
   const agents = [...directory.agents.values()]
   const users = numbered([
@@ -36,7 +44,8 @@ export function addEveryone(add: AddRow, directory: Directory, deals: readonly N
   const roles = new Map<number, RoleIds>()
   for (const organizationId of organizations.values()) {
     roles.set(organizationId, addRoles(add, organizationId, (organizationId - 1) * 4 + 1))
-    for (const office of offices) add('teams', { id: teamId(organizationId, office) ?? 0, organization_id: organizationId, name: office })
+    for (const office of offices)
+      add('teams', { id: teamId(organizationId, office) ?? 0, organization_id: organizationId, name: office })
   }
   const joined = new Set<string>()
   const join = (organizationId: number, name: string, role: RoleName, office: string) => {
@@ -60,7 +69,11 @@ export function addEveryone(add: AddRow, directory: Directory, deals: readonly N
   const agentOf = (deal: Named) => directory.agents.get(loose(deal.agent))
   const place = (deal: Named): Place => {
     const organizationId = organizations.get(deal.account) ?? 0
-    return { organizationId, ownerId: users.get(deal.agent) ?? 0, teamId: teamId(organizationId, agentOf(deal)?.office ?? '') }
+    return {
+      organizationId,
+      ownerId: users.get(deal.agent) ?? 0,
+      teamId: teamId(organizationId, agentOf(deal)?.office ?? ''),
+    }
   }
   for (const deal of deals) {
     const agent = agentOf(deal)

@@ -9,7 +9,16 @@ import { loose, quarterOf, readCents, readDay } from './crm-values.ts'
 import { type AddRow, searchText } from './rows.ts'
 
 const PIPELINE = 'sales_pipeline.csv'
-const COLUMNS = ['opportunity_id', 'sales_agent', 'product', 'account', 'deal_stage', 'engage_date', 'close_date', 'close_value'] as const
+const COLUMNS = [
+  'opportunity_id',
+  'sales_agent',
+  'product',
+  'account',
+  'deal_stage',
+  'engage_date',
+  'close_date',
+  'close_value',
+] as const
 const DERIVED = ['engage_quarter', 'close_quarter'] as const
 const STAGE_NAMES = new Map<string, Stage>([
   ['prospecting', 'prospecting'],
@@ -72,8 +81,10 @@ function understand(line: PipelineLine, directory: Directory, seen: Set<string>)
   const value = line.get('close_value')
   const amount = value === '' ? null : readCents(value)
   if (amount === undefined) return refuse('unreadable value', `close_value ${JSON.stringify(value)}`)
-  if (amount === null && (stage === 'won' || stage === 'lost')) return refuse('closed without a value', `${reference} is ${stage}`)
-  if (amount === null) line.note('noted', 'open deal without a value', `${reference} counts as a deal, but its value is unknown`)
+  if (amount === null && (stage === 'won' || stage === 'lost'))
+    return refuse('closed without a value', `${reference} is ${stage}`)
+  if (amount === null)
+    line.note('noted', 'open deal without a value', `${reference} counts as a deal, but its value is unknown`)
   seen.add(reference)
   return {
     reference,
@@ -92,7 +103,11 @@ function readDates(line: PipelineLine, stage: Stage): { opened: number | null; c
   const closed = texts.closed === '' ? null : readDay(texts.closed)
   const isFinal = stage === 'won' || stage === 'lost'
   if (opened === undefined || closed === undefined) {
-    line.note('refused', 'unreadable date', `engage_date ${JSON.stringify(texts.opened)}, close_date ${JSON.stringify(texts.closed)}`)
+    line.note(
+      'refused',
+      'unreadable date',
+      `engage_date ${JSON.stringify(texts.opened)}, close_date ${JSON.stringify(texts.closed)}`,
+    )
   } else if (isFinal && (opened === null || closed === null)) {
     line.note(
       'refused',
@@ -102,7 +117,8 @@ function readDates(line: PipelineLine, stage: Stage): { opened: number | null; c
   } else if (opened !== null && closed !== null && closed < opened) {
     line.note('refused', 'closed before it was engaged', `engage_date ${texts.opened}, close_date ${texts.closed}`)
   } else {
-    if (!isFinal && closed !== null) line.note('repaired', 'open deal with a close date', `the date ${texts.closed} was left out`)
+    if (!isFinal && closed !== null)
+      line.note('repaired', 'open deal with a close date', `the date ${texts.closed} was left out`)
     if (opened === null) line.note('noted', 'open deal without an engage date', `stage ${stage}: not yet engaged`)
     return { opened, closed: isFinal ? closed : null }
   }
@@ -113,7 +129,8 @@ function readProduct(line: PipelineLine, directory: Directory): string {
   const given = line.get('product')
   const known = directory.products.get(loose(given))
   if (known === undefined) line.note('noted', 'product not in products.csv', JSON.stringify(given))
-  else if (known !== given) line.note('repaired', 'product spelled differently', `${JSON.stringify(given)} is ${JSON.stringify(known)}`)
+  else if (known !== given)
+    line.note('repaired', 'product spelled differently', `${JSON.stringify(given)} is ${JSON.stringify(known)}`)
   return known ?? given
 }
 
@@ -147,7 +164,12 @@ function checkDerived(folder: string, findings: Finding[]): void {
 
 function* produce(add: AddRow, directory: Directory, opportunities: readonly Opportunity[]): Generator<number> {
   const first = Math.min(...opportunities.map((deal) => deal.opened ?? Number.POSITIVE_INFINITY))
-  const people = addEveryone(add, directory, opportunities, Number.isFinite(first) ? first : (parseIsoDay('2016-01-01') ?? 0))
+  const people = addEveryone(
+    add,
+    directory,
+    opportunities,
+    Number.isFinite(first) ? first : (parseIsoDay('2016-01-01') ?? 0),
+  )
   let id = 0
   let activity = 0
   for (const deal of opportunities) {

@@ -6,7 +6,16 @@ import { type AddRow, type Column, TABLES, type TableName } from './rows.ts'
 
 const BATCH = 4_000
 const NAMES = Object.keys(TABLES) as TableName[] // the keys of a const object are its literal keys
-const WITH_SEQUENCE: readonly TableName[] = ['organizations', 'teams', 'users', 'roles', 'deals', 'milestones', 'activities', 'payments']
+const WITH_SEQUENCE: readonly TableName[] = [
+  'organizations',
+  'teams',
+  'users',
+  'roles',
+  'deals',
+  'milestones',
+  'activities',
+  'payments',
+]
 
 export interface Fill {
   /** How the data was made: a start with the same words keeps it. */
@@ -37,7 +46,12 @@ export async function fill(db: Database, { source, produce, progress }: Fill): P
 
 type Counts = Record<TableName, number>
 
-async function insertAll(tx: Writer, engine: Engine, produce: Fill['produce'], progress: (deals: number) => void): Promise<Counts> {
+async function insertAll(
+  tx: Writer,
+  engine: Engine,
+  produce: Fill['produce'],
+  progress: (deals: number) => void,
+): Promise<Counts> {
   const counts = Object.fromEntries(NAMES.map((name) => [name, 0])) as Counts
   const waiting = new Map<TableName, unknown[][]>(NAMES.map((name) => [name, []]))
   let held = 0
@@ -65,9 +79,12 @@ async function insertAll(tx: Writer, engine: Engine, produce: Fill['produce'], p
 function insertion(engine: Engine, table: TableName, rows: unknown[][]): CompiledQuery {
   const columns: readonly Column[] = TABLES[table]
   const names = columns.map((column) => column.name).join(', ')
-  const part = (column: Column, index: number) => (engine === 'sqlite' ? `value ->> ${index}` : `(value ->> ${index})::${column.type}`)
+  const part = (column: Column, index: number) =>
+    engine === 'sqlite' ? `value ->> ${index}` : `(value ->> ${index})::${column.type}`
   const source = engine === 'sqlite' ? 'json_each(?)' : 'json_array_elements($1::json)'
-  return CompiledQuery.raw(`insert into ${table} (${names}) select ${columns.map(part).join(', ')} from ${source}`, [JSON.stringify(rows)])
+  return CompiledQuery.raw(`insert into ${table} (${names}) select ${columns.map(part).join(', ')} from ${source}`, [
+    JSON.stringify(rows),
+  ])
 }
 
 async function empty(tx: Writer): Promise<void> {

@@ -4,7 +4,17 @@ import type { Stage } from '../db/schema.ts'
 import { HISTORY_DAYS, LAST_DAY, type Member } from './history.ts'
 import type { Random } from './random.ts'
 import { type AddRow, searchText } from './rows.ts'
-import { ACTIVITIES, COMPANY_FIRST, COMPANY_LAST, MILESTONES, NEEDS, PAYMENT_METHODS, PRODUCTS, SEASON, SOURCES } from './vocabulary.ts'
+import {
+  ACTIVITIES,
+  COMPANY_FIRST,
+  COMPANY_LAST,
+  MILESTONES,
+  NEEDS,
+  PAYMENT_METHODS,
+  PRODUCTS,
+  SEASON,
+  SOURCES,
+} from './vocabulary.ts'
 
 /** The next free ids. */
 export interface DealIds {
@@ -18,7 +28,13 @@ const MEAN_CYCLE_DAYS = 48
 const SOURCE_SHARES = SOURCES.map(([, portion]) => portion)
 const PRODUCT_SHARES = PRODUCTS.map(([, , portion]) => portion)
 
-export function addDeal(add: AddRow, random: Random, ids: DealIds, organizationId: number, members: readonly Member[]): void {
+export function addDeal(
+  add: AddRow,
+  random: Random,
+  ids: DealIds,
+  organizationId: number,
+  members: readonly Member[],
+): void {
   const id = ids.deal++
   const owner = members[Math.floor(random.next() ** 1.5 * members.length)] ?? random.pick(members)
   const [product, listPrice] = PRODUCTS[random.weighted(PRODUCT_SHARES)] ?? PRODUCTS[0]

@@ -4,7 +4,16 @@ import { HISTORY_DAYS, LAST_DAY, type Member } from './history.ts'
 import { createRandom, type Random, share } from './random.ts'
 import { addPermissions, addRoles, type RoleIds } from './roles.ts'
 import type { AddRow } from './rows.ts'
-import { COMPANY_FIRST, COMPANY_LAST, FIRST_NAMES, LAST_NAMES, LOCATIONS, SECTORS, TEAMS, TITLES } from './vocabulary.ts'
+import {
+  COMPANY_FIRST,
+  COMPANY_LAST,
+  FIRST_NAMES,
+  LAST_NAMES,
+  LOCATIONS,
+  SECTORS,
+  TEAMS,
+  TITLES,
+} from './vocabulary.ts'
 
 export interface Sizes {
   readonly organizations: number
@@ -88,8 +97,20 @@ function addMember(add: AddRow, random: Random, { userId, organizationId, roles,
     phone: `+00 555 ${String(random.whole(0, 999_999)).padStart(6, '0')}`,
   })
   const role =
-    position === 0 ? roles.administrator : position === 1 ? roles.manager : position === 2 ? roles.viewer : laterRole(random, roles)
-  add('memberships', { user_id: userId, organization_id: organizationId, role_id: role, team_id: teamId, joined_day: joined })
+    position === 0
+      ? roles.administrator
+      : position === 1
+        ? roles.manager
+        : position === 2
+          ? roles.viewer
+          : laterRole(random, roles)
+  add('memberships', {
+    user_id: userId,
+    organization_id: organizationId,
+    role_id: role,
+    team_id: teamId,
+    joined_day: joined,
+  })
   return { userId, teamId }
 }
 

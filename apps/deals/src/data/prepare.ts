@@ -96,7 +96,8 @@ async function fillFrom(db: Database, source: Source, { folder }: Settings, say:
     ...source,
     progress: (deals) => {
       const tenth = Math.floor((deals / Math.max(1, source.deals)) * 5)
-      if (tenth > shown && tenth < 5) say(`data: ${deals.toLocaleString('en')} of ${source.deals.toLocaleString('en')} deals`)
+      if (tenth > shown && tenth < 5)
+        say(`data: ${deals.toLocaleString('en')} of ${source.deals.toLocaleString('en')} deals`)
       shown = Math.max(shown, tenth)
     },
   })

@@ -43,14 +43,19 @@ export function createRandom(seed: number): Random {
   }
 }
 
-/** Shares `total` in proportion to the weights: whole numbers, at least `least` each, that sum to `total` where that is possible. */
+/**
+ * Shares `total` in proportion to the weights: whole numbers, at least `least` each, that sum to `total` where that is
+ * possible.
+ */
 export function share(total: number, weights: readonly number[], least: number): number[] {
   const sum = weights.reduce((all, weight) => all + weight, 0)
   const free = Math.max(0, total - least * weights.length)
   const exact = weights.map((weight) => (free * weight) / sum)
   const shares = exact.map((value) => Math.floor(value))
   let left = free - shares.reduce((all, value) => all + value, 0)
-  const byRemainder = exact.map((value, index) => ({ index, rest: value % 1 })).sort((a, b) => b.rest - a.rest || a.index - b.index)
+  const byRemainder = exact
+    .map((value, index) => ({ index, rest: value % 1 }))
+    .sort((a, b) => b.rest - a.rest || a.index - b.index)
   for (const { index } of byRemainder) {
     if (left <= 0) break
     shares[index] = (shares[index] ?? 0) + 1

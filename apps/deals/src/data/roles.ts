@@ -12,7 +12,12 @@ export function addPermissions(add: AddRow): void {
 
 /** Adds the four roles, each inheriting from the one below it. `firstId` and the three ids after it are used. */
 export function addRoles(add: AddRow, organizationId: number, firstId: number): RoleIds {
-  const ids: Record<RoleName, number> = { viewer: firstId, sales: firstId + 1, manager: firstId + 2, administrator: firstId + 3 }
+  const ids: Record<RoleName, number> = {
+    viewer: firstId,
+    sales: firstId + 1,
+    manager: firstId + 2,
+    administrator: firstId + 3,
+  }
   let parent: number | null = null
   for (const [name, level, description, grants] of ROLES) {
     const id: number = ids[name]

@@ -37,7 +37,12 @@ export const TABLES = {
   ],
   milestones: [...integers('id', 'deal_id'), ...texts('name'), ...integers('due_day', 'completed_day')],
   activities: [...integers('id', 'deal_id', 'user_id'), ...texts('kind'), ...integers('day', 'minutes')],
-  payments: [...integers('id', 'deal_id'), money('amount_cents'), ...texts('method', 'status'), ...integers('due_day', 'paid_day')],
+  payments: [
+    ...integers('id', 'deal_id'),
+    money('amount_cents'),
+    ...texts('method', 'status'),
+    ...integers('due_day', 'paid_day'),
+  ],
 } as const satisfies Partial<Record<keyof Schema, readonly Column[]>>
 
 export type TableName = keyof typeof TABLES
@@ -46,6 +51,10 @@ export type TableName = keyof typeof TABLES
 export type AddRow = <T extends TableName>(table: T, row: Omit<Selectable<Schema[T]>, 'request_id'>) => void
 
 /** What a search looks through. */
-export function searchText(deal: { readonly title: string; readonly reference: string; readonly product: string }): string {
+export function searchText(deal: {
+  readonly title: string
+  readonly reference: string
+  readonly product: string
+}): string {
   return `${deal.title} ${deal.reference} ${deal.product}`.toLowerCase()
 }

@@ -291,9 +291,25 @@ export const SOURCES = [
   ['advertising', 7, 0.29],
 ] as const
 
-export const NEEDS = ['Rollout', 'Renewal', 'Expansion', 'Pilot', 'Migration', 'Replacement', 'Framework contract', 'Upgrade'] as const
+export const NEEDS = [
+  'Rollout',
+  'Renewal',
+  'Expansion',
+  'Pilot',
+  'Migration',
+  'Replacement',
+  'Framework contract',
+  'Upgrade',
+] as const
 
-export const MILESTONES = ['Discovery call', 'Demonstration', 'Security review', 'Proposal accepted', 'Legal review', 'Signature'] as const
+export const MILESTONES = [
+  'Discovery call',
+  'Demonstration',
+  'Security review',
+  'Proposal accepted',
+  'Legal review',
+  'Signature',
+] as const
 
 /** Kind of activity and its usual minutes. */
 export const ACTIVITIES = [

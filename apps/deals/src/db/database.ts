@@ -25,7 +25,9 @@ export interface Database {
 }
 
 /** Where the data lives: a file, or a PostgreSQL URL. */
-export type Where = { readonly engine: 'sqlite'; readonly path: string } | { readonly engine: 'postgres'; readonly url: string }
+export type Where =
+  | { readonly engine: 'sqlite'; readonly path: string }
+  | { readonly engine: 'postgres'; readonly url: string }
 
 /** Its beginning and its end are statements of a transaction, too. */
 const FRAME = 2
@@ -52,7 +54,8 @@ export async function openDatabase(where: Where): Promise<Database> {
     location,
     kysely: through,
     queries,
-    snapshot: (read) => through.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read),
+    snapshot: (read) =>
+      through.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read),
     write: (work) => through.transaction().execute(work),
     apart: () => {
       let own = 0

@@ -29,7 +29,10 @@ export async function postgresDialect(url: string): Promise<{ dialect: Dialect; 
   } catch (error) {
     await pool.end()
     const reason = isError(error) && error.message !== '' ? error.message : 'no answer'
-    throw new StartError(`cannot reach PostgreSQL at ${location} (${reason}): start the server, or correct DATABASE_URL`, { cause: error })
+    throw new StartError(
+      `cannot reach PostgreSQL at ${location} (${reason}): start the server, or correct DATABASE_URL`,
+      { cause: error },
+    )
   }
   return { dialect: new PostgresDialect({ pool }), location }
 }

@@ -85,7 +85,10 @@ interface Activities {
   kind: string
   day: number
   minutes: number
-  /** What a request that is stored later is known by, so that it is stored once however often it is sent; null of those that were never queued. */
+  /**
+   * What a request that is stored later is known by, so that it is stored once however often it is sent; null of those
+   * that were never queued.
+   */
   request_id: string | null
 }
 

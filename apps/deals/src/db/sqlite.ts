@@ -58,14 +58,19 @@ function open(path: string): InstanceType<typeof Sqlite> {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
     if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
     database = new Sqlite(path, { timeout: BUSY_MS })
-    database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on; pragma cache_size = -65536')
+    database.exec(
+      'pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on; pragma cache_size = -65536',
+    )
     database.prepare('select count(*) from sqlite_master').get()
     return database
   } catch (error) {
     database?.close()
     const reason = isError(error) ? error.message : String(error)
-    throw new StartError(`cannot open the database ${path} (${reason}): choose a writable folder with --dir, or remove the file`, {
-      cause: error,
-    })
+    throw new StartError(
+      `cannot open the database ${path} (${reason}): choose a writable folder with --dir, or remove the file`,
+      {
+        cause: error,
+      },
+    )
   }
 }

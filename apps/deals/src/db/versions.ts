@@ -29,7 +29,11 @@ export interface Reading<T> {
 }
 
 /** Reads data and the versions of its scopes in one snapshot. A scope that never moved has version 0. */
-export function readAt<T>(db: Database, scopes: readonly string[], query: (tx: Reader) => Promise<T>): Promise<Reading<T>> {
+export function readAt<T>(
+  db: Database,
+  scopes: readonly string[],
+  query: (tx: Reader) => Promise<T>,
+): Promise<Reading<T>> {
   return db.snapshot(async (tx) => {
     const rows = await tx.selectFrom('data_versions').selectAll().where('scope', 'in', scopes).execute()
     const filledAt = await fillTimeOf(db, tx)

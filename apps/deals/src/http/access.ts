@@ -33,7 +33,10 @@ export interface Access {
   /** The same for `?organization=`, by default the caller's own. */
   here(c: Ctx, permission?: Permission): Promise<Granted>
   isMember(userId: number, organizationId: number): Promise<boolean>
-  /** The active member of the organisation whom a token in the header names; for requests that are known to come from this machine. */
+  /**
+   * The active member of the organisation whom a token in the header names; for requests that are known to come from
+   * this machine.
+   */
   member(request: Request, organizationId: number): Promise<Granted | undefined>
 }
 
@@ -48,7 +51,9 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
         : scheme === undefined
           ? 'this needs a token: send Authorization: Bearer <token>'
           : `this needs a token, but the request contains ${scheme}: send Authorization: Bearer <token>`
-    throw new Problem(401, detail, { headers: { 'WWW-Authenticate': token === undefined ? 'Bearer' : 'Bearer error="invalid_token"' } })
+    throw new Problem(401, detail, {
+      headers: { 'WWW-Authenticate': token === undefined ? 'Bearer' : 'Bearer error="invalid_token"' },
+    })
   }
   const within = async (c: Ctx, organizationId: number, permission?: Permission): Promise<Granted> => {
     const who = caller(c)
@@ -61,7 +66,10 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
     }
     if (!access.is_active) throw new Problem(403, 'your account is not active')
     if (permission && !access.permissions.includes(permission)) {
-      throw new Problem(403, `your role ${access.role} in organisation ${organizationId} does not include ${permission}`)
+      throw new Problem(
+        403,
+        `your role ${access.role} in organisation ${organizationId} does not include ${permission}`,
+      )
     }
     return { caller: who, organizationId, access }
   }
@@ -79,14 +87,19 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
       const known = who && (await strategic.getUserPermissions(who.userId, organizationId)).value.data
       return who && known?.is_active ? { caller: who, organizationId, access: known } : undefined
     },
-    isMember: async (userId, organizationId) => (await strategic.getUserPermissions(userId, organizationId)).value.data !== null,
+    isMember: async (userId, organizationId) =>
+      (await strategic.getUserPermissions(userId, organizationId)).value.data !== null,
   }
 }
 
-/** The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. `scheme`: what was brought in place of a token. */
+/**
+ * The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. `scheme`: what was
+ * brought in place of a token.
+ */
 function credentialsOf(c: Ctx): { readonly token: string | undefined; readonly scheme?: string } {
   const header = c.req.header('authorization')
-  if (header === undefined) return { token: c.req.method === 'GET' || c.req.method === 'HEAD' ? c.req.query('access_token') : undefined }
+  if (header === undefined)
+    return { token: c.req.method === 'GET' || c.req.method === 'HEAD' ? c.req.query('access_token') : undefined }
   const [scheme = '', rest = ''] = header.trim().split(/ +(.*)/s)
   if (scheme.toLowerCase() === 'bearer') return { token: rest }
   return { token: undefined, scheme: /^[\w-]{1,20}$/.test(scheme) ? `"${scheme}"` : 'something else' }

@@ -72,7 +72,9 @@ export function createApp(parts: AppParts) {
     if (error instanceof Refused) return problemResponse(new Problem(error.status, error.message))
     if (error instanceof MillpondError && error.code === 'QUEUE_FULL')
       return problemResponse(
-        new Problem(503, 'the database accepts no writes, and too many are waiting: try again', { headers: { 'Retry-After': '5' } }),
+        new Problem(503, 'the database accepts no writes, and too many are waiting: try again', {
+          headers: { 'Retry-After': '5' },
+        }),
       )
     parts.onError(error)
     return problemResponse(new Problem(500, 'an internal error occurred and was logged'))
@@ -83,7 +85,9 @@ export function createApp(parts: AppParts) {
 /** A known path with another method says which ones there are. */
 function notFound(app: Hono<{ Bindings: HttpBindings }>, method: string, path: string): Problem {
   const plain = path.replace(/\/$/, '')
-  const methods = app.routes.filter((route) => route.method !== 'ALL' && matches(route.path, plain)).map((route) => route.method)
+  const methods = app.routes
+    .filter((route) => route.method !== 'ALL' && matches(route.path, plain))
+    .map((route) => route.method)
   if (methods.length === 0) return new Problem(404, `there is nothing at ${path}`)
   const allow = [...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].join(', ')
   return new Problem(405, `${method} is not offered at ${path}: use ${allow}`, { headers: { Allow: allow } })

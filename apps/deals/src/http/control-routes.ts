@@ -1,4 +1,5 @@
-// The admin API of the cache, as the control plane answers it, and the dashboard over it. Demo tokens are known here from this very machine only, as everywhere.
+// The admin API of the cache, as the control plane answers it, and the dashboard over it. Demo tokens are known here
+// from this very machine only, as everywhere.
 import type { HttpBindings } from '@hono/node-server'
 import type { ControlPlane } from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'

@@ -31,7 +31,11 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
   /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
-  const readMeant = async (c: Ctx, granted: Granted, schema: typeof warmRequest | typeof invalidateRequest): Promise<Meant> => {
+  const readMeant = async (
+    c: Ctx,
+    granted: Granted,
+    schema: typeof warmRequest | typeof invalidateRequest,
+  ): Promise<Meant> => {
     const { is_staff: isStaff } = granted.access
     const meant = await peekId(c, 'organization_id')
     if (!isStaff && meant !== undefined && meant !== granted.organizationId)
@@ -44,7 +48,8 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   routes.post('/api/cache-management/warm-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
     const { type, organizationId, userId } = await readMeant(c, granted, warmRequest)
-    if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming works per organisation: leave it out' }])
+    if (userId !== undefined)
+      throw unprocessable([{ at: '/user_id', detail: 'warming works per organisation: leave it out' }])
     if (steering === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
     const { id, ended } = await steering.warm({ type, organizationId }, askerOf(c, granted)).catch(asOurs)
     return answerOf(c, id, await within(waitMs(c), ended))
@@ -61,7 +66,11 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   routes.post('/api/cache-management/invalidate-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
     const meant = await readMeant(c, granted, invalidateRequest)
-    if (meant.userId !== undefined && !granted.access.is_staff && !(await access.isMember(meant.userId, granted.organizationId)))
+    if (
+      meant.userId !== undefined &&
+      !granted.access.is_staff &&
+      !(await access.isMember(meant.userId, granted.organizationId))
+    )
       throw new Problem(403, `user ${meant.userId} is not a member of your organisation`)
     if (steering === undefined) return c.json({ tags: [], duration_ms: 0, receipts: [] })
     return c.json(await steering.invalidate(meant, askerOf(c, granted)).catch(asOurs))
@@ -81,7 +90,10 @@ export function managementRoutes({ access, steering, control, jobs, observation,
   routes.get('/api/dashboard/metrics/prometheus', async (c) => {
     if (!isToken(c.req.header('authorization'), metricsToken)) await access.here(c, 'cache.view')
     onlyQuery(c, 'organization')
-    return c.body(observation.prometheus(), 200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE, 'Cache-Control': 'no-store' })
+    return c.body(observation.prometheus(), 200, {
+      'Content-Type': PROMETHEUS_CONTENT_TYPE,
+      'Cache-Control': 'no-store',
+    })
   })
   return routes
 }

@@ -28,12 +28,21 @@ const HEADERS = {
 
 export function pageRoutes({ observation, facts, edge, assets, pictures }: PageParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
-  const edges = edge.cdn.describe().map(({ name, vendor }) => ({ name, vendor, url: name === OWN_EDGE ? edge.url : undefined }))
+  const edges = edge.cdn
+    .describe()
+    .map(({ name, vendor }) => ({ name, vendor, url: name === OWN_EDGE ? edge.url : undefined }))
   routes.get('/', async (c) => {
-    const [style, script, mark] = await Promise.all([assets.url('page.css'), assets.url('page.js'), assets.url('mark.svg')])
+    const [style, script, mark] = await Promise.all([
+      assets.url('page.css'),
+      assets.url('page.js'),
+      assets.url('mark.svg'),
+    ])
     const files = { style, script, mark, picture: pictures?.markup, edges }
     // Tokens are shown only to this machine: nobody else could use them.
-    const page = renderPage(isFromLoopback(c.env.incoming) ? facts : { ...facts, viewer: undefined, manager: undefined }, files)
+    const page = renderPage(
+      isFromLoopback(c.env.incoming) ? facts : { ...facts, viewer: undefined, manager: undefined },
+      files,
+    )
     return c.html(page, 200, HEADERS)
   })
   routes.get('/api/live', (c) => {
@@ -49,6 +58,8 @@ export function pageRoutes({ observation, facts, edge, assets, pictures }: PageP
 function describeEdge({ outlet, purges }: PageParts['edge'], isHere: boolean) {
   if (outlet === undefined) return null
   const { waiting, leftMs, purged, coalesced, failures } = outlet.state()
-  const shown = isHere ? purges().map(({ at, tags, state, ms }) => ({ at: new Date(at).toISOString(), tags, state, ms })) : []
+  const shown = isHere
+    ? purges().map(({ at, tags, state, ms }) => ({ at: new Date(at).toISOString(), tags, state, ms }))
+    : []
   return { waiting, left_ms: leftMs, purged, coalesced, failures, purges: shown }
 }

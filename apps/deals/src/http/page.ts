@@ -139,7 +139,9 @@ function writePanel({ deal, manager, organization, counts }: PageFacts): string 
     ['Permissions', '/api/cached/users/permissions/'],
     ['Another organisation', `/api/cached/organizations/${other}/info/`],
   ] as const
-  const rows = probes.map(([title, path]) => `<tr data-probe="${escaped(path)}"><th scope="row">${title}</th><td>–</td><td>–</td></tr>`)
+  const rows = probes.map(
+    ([title, path]) => `<tr data-probe="${escaped(path)}"><th scope="row">${title}</th><td>–</td><td>–</td></tr>`,
+  )
   return `<section class="write" id="write" data-token="${escaped(manager)}" data-deal="${deal.id}">
 <div class="head"><h2>Change a deal, and see what is invalidated</h2><span class="small">with the manager’s token</span></div>
 <div class="sheet">
@@ -199,7 +201,9 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
         entries: [
           { title: 'Organisation', path: `${organization}/info/`, as: 'anyone' },
           { title: 'Roles and what they may do', path: `${organization}/roles/`, as: 'anyone' },
-          ...[7, 30, 90, 365].map((days) => asViewer(`Statistics over ${days} days`, `${organization}/statistics/?days=${days}`)),
+          ...[7, 30, 90, 365].map((days) =>
+            asViewer(`Statistics over ${days} days`, `${organization}/statistics/?days=${days}`),
+          ),
         ],
       },
       {
@@ -219,7 +223,9 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
         note: 'of the last 30 days',
         entries: [
           asViewer('Overview', '/api/dashboard/overview-advanced/'),
-          ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type) => asViewer(`Deals: ${type}`, analytics + type)),
+          ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type) =>
+            asViewer(`Deals: ${type}`, analytics + type),
+          ),
         ],
       },
       {

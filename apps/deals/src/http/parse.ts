@@ -22,22 +22,29 @@ export function readId(at: string, text: string): number {
 export function readPeriod(text: string | undefined): Period {
   if (text === undefined) return DEFAULT_PERIOD
   const period = PERIODS.find((each) => each === readWhole('days', text))
-  if (period === undefined) throw unprocessable([{ at: 'days', detail: `${text} is not available: use ${PERIODS.join(', ')}` }])
+  if (period === undefined)
+    throw unprocessable([{ at: 'days', detail: `${text} is not available: use ${PERIODS.join(', ')}` }])
   return period
 }
 
 export function readAnalyticsType(text = 'overview'): AnalyticsType {
   const type = ANALYTICS_TYPES.find((each) => each === text)
   if (type === undefined)
-    throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not available: use ${ANALYTICS_TYPES.join(', ')}` }])
+    throw unprocessable([
+      { at: 'type', detail: `${JSON.stringify(text)} is not available: use ${ANALYTICS_TYPES.join(', ')}` },
+    ])
   return type
 }
 
-/** Refuses names that the route does not read, and what is said twice: neither must be answered as if it were not there. @throws Problem 422 */
+/**
+ * Refuses names that the route does not read, and what is said twice: neither must be answered as if it were not there.
+ * @throws Problem 422
+ */
 export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
   const remedy = `this path takes ${names.length === 0 ? 'none' : names.join(', ')}`
   const faults = Object.entries(c.req.queries()).flatMap(([name, values]) => {
-    if (name !== 'access_token' && !names.includes(name)) return [{ at: name, detail: `unknown name in the query: ${remedy}` }]
+    if (name !== 'access_token' && !names.includes(name))
+      return [{ at: name, detail: `unknown name in the query: ${remedy}` }]
     return values.length > 1 ? [{ at: name, detail: `is given ${values.length} times: give it once` }] : []
   })
   if (faults.length > 0) throw unprocessable(faults)
@@ -51,7 +58,9 @@ export function readSearch(c: Ctx): SearchQuestion {
   const text = given.toLowerCase().trim().replace(/\s+/gu, ' ')
   const faults = [
     ...(text.length > MAX_SEARCH ? [{ at: 'q', detail: `${text.length} characters: give at most ${MAX_SEARCH}` }] : []),
-    ...(text.includes('\0') || !text.isWellFormed() ? [{ at: 'q', detail: 'contains characters that no deal can have' }] : []),
+    ...(text.includes('\0') || !text.isWellFormed()
+      ? [{ at: 'q', detail: 'contains characters that no deal can have' }]
+      : []),
     ...(stage !== null && !STAGES.some((each) => each === stage)
       ? [{ at: 'stage', detail: `${JSON.stringify(stage)} is not a stage: give ${STAGES.join(', ')}` }]
       : []),
@@ -66,7 +75,10 @@ function readWhole(at: string, text: string): number {
   return Number(text)
 }
 
-/** The id of that name in a body that may be anything yet: who may not write there hears that first, not what is wrong with the body. */
+/**
+ * The id of that name in a body that may be anything yet: who may not write there hears that first, not what is wrong
+ * with the body.
+ */
 export async function peekId(c: Ctx, name: string): Promise<number | undefined> {
   const given: unknown = await c.req
     .text()

@@ -42,7 +42,11 @@ export function readRoutes({ access, responses: usual, responsesAfter }: ReadPar
     access.caller(c)
     const { organizationId } = await access.in(c, readId('id', c.req.param('id')), 'analytics.view')
     onlyQuery(c, 'days')
-    return send(c, await responsesFor(c).statistics(organizationId, readPeriod(c.req.query('days'))), missing(organizationId))
+    return send(
+      c,
+      await responsesFor(c).statistics(organizationId, readPeriod(c.req.query('days'))),
+      missing(organizationId),
+    )
   })
   routes.get('/api/cached/users/dashboard', async (c) => {
     const { caller, organizationId } = await access.here(c, 'dashboard.view')
@@ -57,8 +61,11 @@ export function readRoutes({ access, responses: usual, responsesAfter }: ReadPar
   routes.get('/api/cached/analytics/deal-analytics', async (c) => {
     const isForAll = c.req.query('organization') === 'all'
     const caller = access.caller(c)
-    const granted = isForAll ? await access.in(c, caller.organizationId, 'analytics.view') : await access.here(c, 'analytics.view')
-    if (isForAll && !granted.access.is_staff) throw new Problem(403, 'totals over all organisations are only for operators of the service')
+    const granted = isForAll
+      ? await access.in(c, caller.organizationId, 'analytics.view')
+      : await access.here(c, 'analytics.view')
+    if (isForAll && !granted.access.is_staff)
+      throw new Problem(403, 'totals over all organisations are only for operators of the service')
     onlyQuery(c, 'organization', 'days', 'type')
     const id = isForAll ? null : granted.organizationId
     return send(

@@ -22,7 +22,8 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
   })
   // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
   if (cacheControl.includes('public'))
-    for (const [name, value] of Object.entries(edgeTagFields([...Object.keys(versions), ...tags]))) headers.set(name, value)
+    for (const [name, value] of Object.entries(edgeTagFields([...Object.keys(versions), ...tags])))
+      headers.set(name, value)
   // A token makes another request of it: a browser that keeps to max-age still asks anew after a write of its own.
   headers.set('Vary', cacheControl.includes('public') ? TOKEN_HEADER : `Authorization, ${TOKEN_HEADER}`)
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))
@@ -43,7 +44,10 @@ function isUnchanged(c: Ctx, etag: string, lastModified: string | null): boolean
   return since !== undefined && lastModified !== null && Date.parse(lastModified) <= Date.parse(since)
 }
 
-/** The layer nearest to the data comes first: `deals-strategic; hit; ttl=870; detail=memory, deals-response; fwd=uri-miss; stored`. */
+/**
+ * The layer nearest to the data comes first: `deals-strategic; hit; ttl=870; detail=memory, deals-response;
+ * fwd=uri-miss; stored`.
+ */
 function cacheStatus({ body, ttlMs, outcome, below }: Answer): string {
   const ttl = Math.round((body.storedAt + ttlMs - Date.now()) / 1000)
   return [...(below ? [member('deals-strategic', below)] : []), member('deals-response', outcome, ttl)].join(', ')

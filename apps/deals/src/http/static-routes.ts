@@ -29,7 +29,8 @@ export function staticRoutes({ assets, pictures }: StaticParts) {
     })
     const key = c.req.path.slice('/assets/'.length)
     const found = await assets.find(key, taken)
-    if (found === undefined) throw new Problem(404, `there is no asset ${JSON.stringify(key)}: pages contain the current names`)
+    if (found === undefined)
+      throw new Problem(404, `there is no asset ${JSON.stringify(key)}: pages contain the current names`)
     const { body, encoding, content_type: type, cache_control: control, sha256 } = found
     const tag = `"${sha256.slice(0, 22)}"`
     const headers: Record<string, string> = {
@@ -43,7 +44,8 @@ export function staticRoutes({ assets, pictures }: StaticParts) {
     return new Response(new Uint8Array(body), { headers })
   })
   routes.get('/images/*', async (c) => {
-    if (pictures === undefined) throw new Problem(404, 'there are no pictures: they are stored in the cache, which is off')
+    if (pictures === undefined)
+      throw new Problem(404, 'there are no pictures: they are stored in the cache, which is off')
     return pictures.fetch(c.req.raw)
   })
   return routes

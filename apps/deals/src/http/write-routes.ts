@@ -48,7 +48,10 @@ type Routes = Hono<{ Bindings: HttpBindings }>
 
 function addDealRoutes(routes: Routes, { access, invalidation, records, today }: WriteParts): void {
   /** A deal of an organisation that the caller does not belong to is as good as absent. */
-  const ofDeal = async (c: Ctx, permission: Permission = 'deals.edit'): Promise<Granted & { dealId: number; deal: Deal }> => {
+  const ofDeal = async (
+    c: Ctx,
+    permission: Permission = 'deals.edit',
+  ): Promise<Granted & { dealId: number; deal: Deal }> => {
     access.caller(c)
     const dealId = readId('id', c.req.param('id') ?? '')
     const deal = (await records.deals.get(dealId, c.req.header(TOKEN_HEADER)))?.deal
@@ -64,7 +67,12 @@ function addDealRoutes(routes: Routes, { access, invalidation, records, today }:
     const { dealId, deal } = await ofDeal(c, 'deals.view')
     const views = await (c.req.method === 'HEAD' ? records.views.beforeLook(dealId) : records.views.look(dealId))
     const { opened_day: opened, closed_day: closed, ...rest } = deal
-    const answer = { ...rest, views, opened: opened === null ? null : isoDay(opened), closed: closed === null ? null : isoDay(closed) }
+    const answer = {
+      ...rest,
+      views,
+      opened: opened === null ? null : isoDay(opened),
+      closed: closed === null ? null : isoDay(closed),
+    }
     return c.json(answer, 200, { 'Cache-Control': 'no-store' })
   })
   routes.post('/api/deals', async (c) => {
@@ -81,7 +89,10 @@ function addDealRoutes(routes: Routes, { access, invalidation, records, today }:
     const { dealId } = await ofDeal(c)
     const change = await readBody(c, dealChange)
     return written(
-      await records.deals.change(dealId, ({ deal, version }) => ({ deal: changedDeal(deal, defined(change), today), version })),
+      await records.deals.change(dealId, ({ deal, version }) => ({
+        deal: changedDeal(deal, defined(change), today),
+        version,
+      })),
     )
   })
   routes.delete('/api/deals/:id', async (c) => {
@@ -91,7 +102,10 @@ function addDealRoutes(routes: Routes, { access, invalidation, records, today }:
   routes.post('/api/deals/:id/activities', async (c) => {
     const { dealId, caller } = await ofDeal(c)
     const activity = await readBody(c, newActivity)
-    const made = await records.activities.add({ ...activity, deal_id: dealId, user_id: caller.userId, day: today }, waitMs(c))
+    const made = await records.activities.add(
+      { ...activity, deal_id: dealId, user_id: caller.userId, day: today },
+      waitMs(c),
+    )
     return 'requestId' in made ? queued(made, `/api/deals/${dealId}`) : created(made, `/api/deals/${dealId}`)
   })
 }
@@ -108,7 +122,12 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, to
     const { caller } = await access.here(c)
     onlyQuery(c, 'organization')
     const change = await readBody(c, profileChange)
-    return written(await records.users.change(caller.userId, ({ user, version }) => ({ user: { ...user, ...defined(change) }, version })))
+    return written(
+      await records.users.change(caller.userId, ({ user, version }) => ({
+        user: { ...user, ...defined(change) },
+        version,
+      })),
+    )
   })
   routes.patch('/api/organizations/:id', async (c) => {
     const { organizationId } = await inOrganization(access, c, 'organization.edit')
@@ -123,10 +142,17 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, to
     return written(
       await records.users.change(userId, async ({ user, version }) => {
         // Asked after the record was read: who joins or leaves meanwhile has moved its version.
-        const rows = await db.kysely.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
+        const rows = await db.kysely
+          .selectFrom('memberships')
+          .select('organization_id')
+          .where('user_id', '=', userId)
+          .execute()
         if (!rows.some((row) => row.organization_id === organizationId)) throw absent
         if (rows.length > 1 && !own.is_staff)
-          throw new Refused(403, `user ${userId} belongs to other organisations too: only operators of the service may change the account`)
+          throw new Refused(
+            403,
+            `user ${userId} belongs to other organisations too: only operators of the service may change the account`,
+          )
         return { user: { ...user, ...defined(change) }, version }
       }),
     )
@@ -135,7 +161,11 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, to
     const { organizationId, access: own } = await inOrganization(access, c, 'members.edit')
     const userId = readId('user', c.req.param('user'))
     const { role_id: roleId } = await readBody(c, assignment)
-    return written(await invalidation.write((tx) => assignRole(tx, { organizationId, userId, roleId, today, mayJoin: own.is_staff })))
+    return written(
+      await invalidation.write((tx) =>
+        assignRole(tx, { organizationId, userId, roleId, today, mayJoin: own.is_staff }),
+      ),
+    )
   })
   routes.delete('/api/organizations/:id/members/:user', async (c) => {
     const { organizationId } = await inOrganization(access, c, 'members.edit')
@@ -179,9 +209,16 @@ function written<T extends object>({ data, versions, write, invalidation, forgot
     ...(forgotten.edge !== undefined && { edge: forgotten.edge }),
     ...(forgotten.regions !== undefined && { regions: forgotten.regions }),
   }
-  const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) })
+  const headers = new Headers({
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'Data-Version': dataVersion(versions),
+  })
   if (forgotten && forgotten.token !== '') headers.set(TOKEN_HEADER, forgotten.token)
-  return new Response(JSON.stringify({ ...data, version: versions, write, invalidation, ...(shown && { forgotten: shown }) }), { headers })
+  return new Response(
+    JSON.stringify({ ...data, version: versions, write, invalidation, ...(shown && { forgotten: shown }) }),
+    { headers },
+  )
 }
 
 /** `location`: where what was made can be asked for or changed; of an activity, its deal. */

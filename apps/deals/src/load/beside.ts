@@ -1,4 +1,5 @@
-// What is promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by the program that is there for it, in a short form.
+// What is promised and no session shows: memory, reading ahead, times to live, a cluster, sealing. Each is measured by
+// the program that is there for it, in a short form.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -54,7 +55,9 @@ const ALONE: Way = [['near-linear over cluster nodes'], cluster]
 export async function measureBeside(options: BesideOptions): Promise<Promised[]> {
   const rowsOf = async ([names, measure]: Way): Promise<Promised[]> => {
     if (!options.signal.aborted) options.say(`in addition to the run: ${names.join(', ')}`)
-    const found = options.signal.aborted ? [] : await measure(options).catch((error: unknown) => names.map(() => unmeasured(error)))
+    const found = options.signal.aborted
+      ? []
+      : await measure(options).catch((error: unknown) => names.map(() => unmeasured(error)))
     return names.map((name, at) => ({ name, ...(found[at] ?? unmeasured('stopped before')) }))
   }
   const together = await Promise.all(TOGETHER.map(rowsOf))
@@ -69,7 +72,10 @@ function unmeasured(why: unknown): Found {
 /** The answers of the service packed, compressed and selected, beside the same as they are. */
 async function lessMemory({ sizes, signal }: BesideOptions): Promise<Found[]> {
   const least = { organizations: 40, users: 400, deals: 10_000 }
-  const args = Object.entries(least).flatMap(([name, most]) => [`--${name}`, String(Math.min(most, sizes[name as keyof typeof least]))])
+  const args = Object.entries(least).flatMap(([name, most]) => [
+    `--${name}`,
+    String(Math.min(most, sizes[name as keyof typeof least])),
+  ])
   const { plain, compact }: Record<'plain' | 'compact', { memory: number; file: number; answers: number }> = await told(
     fileURLToPath(new URL('../memory.js', import.meta.url)),
     ['--json', ...args],
@@ -110,7 +116,9 @@ function fewerMisses(prefetch: readonly Prefetched[], traffic: string): Found {
 }
 
 function betterTtl(ttl: readonly ChosenTtl[], traffic: string): Found {
-  const ratios = ttl.flatMap(({ by, loads, fixed }) => (by === 'changes' && fixed !== null && fixed > 0 ? [Math.log(loads / fixed)] : []))
+  const ratios = ttl.flatMap(({ by, loads, fixed }) =>
+    by === 'changes' && fixed !== null && fixed > 0 ? [Math.log(loads / fixed)] : [],
+  )
   if (ratios.length === 0) return unmeasured('too few requests')
   const spared = 1 - Math.exp(mean(ratios))
   return {
@@ -145,10 +153,18 @@ async function cluster({ signal }: BesideOptions): Promise<Found[]> {
   const most = Math.max(...rows.map(({ masters }) => masters))
   const last = rows.filter(({ masters }) => masters === most)
   const shown = last.map(({ operation, room }) => `${operation}s ${room.toFixed(2)} times`).join(', ')
-  return [{ measured: `${shown} those of one, by ${most} masters of Redis`, isKept: last.every(({ room }) => room >= 0.8 * most) }]
+  return [
+    {
+      measured: `${shown} those of one, by ${most} masters of Redis`,
+      isKept: last.every(({ room }) => room >= 0.8 * most),
+    },
+  ]
 }
 
-/** Words of answers, looked for in all that the service has left outside its process: with sealing, and, to know that they would be found, without. */
+/**
+ * Words of answers, looked for in all that the service has left outside its process: with sealing, and, to know that
+ * they would be found, without.
+ */
 async function sealed(options: BesideOptions): Promise<Found[]> {
   const asItIs = ['--compact', 'off']
   const [open, shut] = await Promise.all([wordsLeft(options, asItIs), wordsLeft(options, [...asItIs, '--encrypt'])])
@@ -166,7 +182,10 @@ const ASKED = 100
 /** What is found by chance in bytes that mean nothing is shorter. */
 const LEAST_WORD = 10
 
-async function wordsLeft({ root, sizes, answers, tokens, secret, copyData, signal }: BesideOptions, args: readonly string[]) {
+async function wordsLeft(
+  { root, sizes, answers, tokens, secret, copyData, signal }: BesideOptions,
+  args: readonly string[],
+) {
   const folder = mkdtempSync(join(root, 'sealed-'))
   copyData(folder)
   const before = new Set(readdirSync(folder))
@@ -183,7 +202,8 @@ async function wordsLeft({ root, sizes, answers, tokens, secret, copyData, signa
     for (const step of [...asked.values()].slice(0, ASKED)) {
       signal.throwIfAborted()
       const { body } = await client.ask('GET', step.path, tokens.issue(step.as))
-      for (const [, word = ''] of body.matchAll(/"([A-Z][A-Za-z &'.-]+)"(?!:)/g)) if (word.length >= LEAST_WORD) words.add(word)
+      for (const [, word = ''] of body.matchAll(/"([A-Z][A-Za-z &'.-]+)"(?!:)/g))
+        if (word.length >= LEAST_WORD) words.add(word)
     }
   } finally {
     client.close()

@@ -6,7 +6,9 @@ import type { Answer, Course, Versions, Write } from './drive.ts'
 export interface Group {
   readonly example: Answer
   readonly hashes: ReadonlySet<string>
-  /** The writes at which the uncached service is asked: the earliest and the latest that these answers must agree with. */
+  /**
+   * The writes at which the uncached service is asked: the earliest and the latest that these answers must agree with.
+   */
   readonly positions: readonly number[]
 }
 
@@ -41,7 +43,11 @@ export function groupAnswers({ answers, writes }: Course): Group[] {
       known.to = Math.max(known.to, to)
     } else groups.set(key, { example: answer, hashes: new Set([answer.hash]), from, to })
   }
-  return [...groups.values()].map(({ example, hashes, from, to }) => ({ example, hashes, positions: [...new Set([from, to])] }))
+  return [...groups.values()].map(({ example, hashes, from, to }) => ({
+    example,
+    hashes,
+    positions: [...new Set([from, to])],
+  }))
 }
 
 export function describe({ step, cacheStatus }: Answer): string {
@@ -61,7 +67,9 @@ function historyOf(writes: readonly Write[]): Map<string, Write[]> {
 function reachedAt(versions: Versions, history: ReadonlyMap<string, readonly Write[]>): number {
   return Math.max(
     0,
-    ...[...versions].map(([scope, version]) => history.get(scope)?.find((write) => write.versions.get(scope) === version)?.position ?? 0),
+    ...[...versions].map(
+      ([scope, version]) => history.get(scope)?.find((write) => write.versions.get(scope) === version)?.position ?? 0,
+    ),
   )
 }
 

@@ -55,9 +55,11 @@ export function createClient(url: string): Client {
           )
         },
       )
-      // The service closed the connection just as it was used again: nothing was read, so that asking once more is safe, and what every browser does.
+      // The service closed the connection just as it was used again: nothing was read, so that asking once more is
+      // safe, and what every browser does.
       asked.on('error', (error: NodeJS.ErrnoException) => {
-        if (asked.reusedSocket && error.code === 'ECONNRESET' && method === 'GET') ask(method, path, token, body).then(resolve, reject)
+        if (asked.reusedSocket && error.code === 'ECONNRESET' && method === 'GET')
+          ask(method, path, token, body).then(resolve, reject)
         else reject(error)
       })
       asked.setTimeout(PATIENCE_MS, () => asked.destroy(new Error(`no answer within ${PATIENCE_MS / 1000} s`)))

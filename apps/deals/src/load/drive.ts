@@ -36,7 +36,12 @@ export interface Course {
 }
 
 /** @param signal ends it where it is: what was asked by then is answered and noted */
-export async function drive(client: Client, tokens: Tokens, sessions: readonly Session[], signal: AbortSignal): Promise<Course> {
+export async function drive(
+  client: Client,
+  tokens: Tokens,
+  sessions: readonly Session[],
+  signal: AbortSignal,
+): Promise<Course> {
   const answers: Answer[] = []
   const writes: Write[] = []
   const failures: string[] = []
@@ -45,8 +50,10 @@ export async function drive(client: Client, tokens: Tokens, sessions: readonly S
   const note = (step: Step, reply: Reply) => {
     const { status, startedAt, endedAt, cacheStatus, body } = reply
     const versions = readVersions(reply.dataVersion)
-    if (status >= 400) failures.push(`${step.method} ${step.path} as user ${step.as.userId}: ${status} ${body.slice(0, 200)}`)
-    else if (step.method === 'GET') answers.push({ step, status, versions, startedAt, endedAt, cacheStatus, hash: hashOf(body) })
+    if (status >= 400)
+      failures.push(`${step.method} ${step.path} as user ${step.as.userId}: ${status} ${body.slice(0, 200)}`)
+    else if (step.method === 'GET')
+      answers.push({ step, status, versions, startedAt, endedAt, cacheStatus, hash: hashOf(body) })
     else writes.push({ step, status, versions, startedAt, endedAt, position: positionOf(body) })
   }
   const pause = (ms: number) => sleep(ms, undefined, { signal }).catch(() => undefined)
@@ -78,5 +85,7 @@ export function readVersions(text: string): Versions {
 /** The `write` of an acknowledged write. */
 export function positionOf(body: string): number {
   const given: unknown = JSON.parse(body)
-  return typeof given === 'object' && given !== null && 'write' in given && typeof given.write === 'number' ? given.write : 0
+  return typeof given === 'object' && given !== null && 'write' in given && typeof given.write === 'number'
+    ? given.write
+    : 0
 }

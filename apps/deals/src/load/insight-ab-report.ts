@@ -56,7 +56,9 @@ function predictionText({ seed, prediction }: Seed): string {
 function conditionsText({ seed, quiet, unwarmed }: Seed): string[] {
   return [
     ...(quiet < 1
-      ? [`seed ${seed}: the machine was starved for ${percent(1 - quiet)} of the run: no time is judged by what was asked then`]
+      ? [
+          `seed ${seed}: the machine was starved for ${percent(1 - quiet)} of the run: no time is judged by what was asked then`,
+        ]
       : []),
     ...(unwarmed.length > 0
       ? [`seed ${seed}: not warmed whole when the sessions began: ${unwarmed.join(', ')}; --warm-up N waits longer`]
@@ -75,7 +77,11 @@ function verdictOf(rows: readonly Row[]): string[] {
     ...(worse === '' ? [] : [`WORSE: ${worse}`]),
     ...(undecided === ''
       ? []
-      : [`UNDECIDED: ${undecided}: two services without it differ by too much; measure for longer, or where nothing else runs`]),
-    ...(worse === '' && undecided === '' ? ['not worse: no figure is worse by more than two services without it differ by'] : []),
+      : [
+          `UNDECIDED: ${undecided}: two services without it differ by too much; measure for longer, or where nothing else runs`,
+        ]),
+    ...(worse === '' && undecided === ''
+      ? ['not worse: no figure is worse by more than two services without it differ by']
+      : []),
   ]
 }

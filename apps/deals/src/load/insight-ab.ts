@@ -1,5 +1,6 @@
-// `npm run load -- --insight ab`: for each of some seeds three services side by side, asked the same at the same time: two without what watches the cache, and
-// one with it. What the two without differ by is the spread of the measurement; the one with it may not be worse by more.
+// `npm run load -- --insight ab`: for each of some seeds three services side by side, asked the same at the same time:
+// two without what watches the cache, and one with it. What the two without differ by is the spread of the measurement;
+// the one with it may not be worse by more.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findStale } from './check.ts'
 import type { Course } from './drive.ts'
@@ -40,7 +41,10 @@ export interface Row {
   readonly worse: number
   /** The largest difference between two services without it, of any seed; at least what is never told apart. */
   readonly spread: number
-  /** `undecided`: the services without it differ by so much that as good would say nothing; or, of times, the machine was starved for most of a run. */
+  /**
+   * `undecided`: the services without it differ by so much that as good would say nothing; or, of times, the machine
+   * was starved for most of a run.
+   */
   readonly verdict: 'better' | 'as good' | 'worse' | 'undecided'
 }
 
@@ -51,7 +55,10 @@ export interface Comparison {
   readonly violations: readonly string[]
 }
 
-/** Differences below these are never told apart, however alike two runs came out: one read in a thousand, one load or query in a hundred, half a millisecond. */
+/**
+ * Differences below these are never told apart, however alike two runs came out: one read in a thousand, one load or
+ * query in a hundred, half a millisecond.
+ */
 const LEAST: Readonly<Record<keyof Arm, (off: number) => number>> = {
   hitRate: () => 0.001,
   loads: (off) => 0.01 * off + 1,
@@ -134,7 +141,14 @@ export function compareInsight(options: LoadOptions, say: Say): Promise<Comparis
       violations.push(...checked.differences)
       const arm = (measured: Measured) => armOf(measured, starved)
       seeds.push({
-        ...{ seed, off: arm(off), again: arm(again), on: arm(on), prediction: on.prediction, quiet: starved?.quiet ?? 1 },
+        ...{
+          seed,
+          off: arm(off),
+          again: arm(again),
+          on: arm(on),
+          prediction: on.prediction,
+          quiet: starved?.quiet ?? 1,
+        },
         unwarmed: ARMS.filter((_, at) => [off, on, again][at]?.warmUp?.isWhole === false).map(({ name }) => name),
       })
     }
@@ -166,7 +180,9 @@ function armOf(measured: Measured, starved: Starved | undefined): Arm {
 }
 
 function p95Of({ answers, writes }: Course, starved: Starved | undefined): number {
-  const quiet = [...answers, ...writes].filter(({ startedAt, endedAt }) => starved?.touches(startedAt, endedAt) !== true)
+  const quiet = [...answers, ...writes].filter(
+    ({ startedAt, endedAt }) => starved?.touches(startedAt, endedAt) !== true,
+  )
   const times = quiet.map(({ startedAt, endedAt }) => endedAt - startedAt).sort((a, b) => a - b)
   return times[Math.ceil(0.95 * times.length) - 1] ?? 0
 }

@@ -20,8 +20,8 @@ export interface Asked {
 }
 
 /**
- * The most that a cache could have answered which gives nothing old and computes nothing before it is asked: all but the first answer to each question
- * in each state of what it shows.
+ * The most that a cache could have answered which gives nothing old and computes nothing before it is asked: all but
+ * the first answer to each question in each state of what it shows.
  */
 export function attainable(asked: Asked, isCounted: (answer: Answer) => boolean = () => true): number | null {
   let all = 0
@@ -100,5 +100,7 @@ function kindOf({ step: { path } }: Answer): string {
 
 /** Of the user alone where the answer is. */
 export function questionOf({ step: { path, as } }: Answer): string {
-  return path.startsWith('/api/cached/users/') ? `${path} ${as.userId} ${as.organizationId}` : `${path} ${as.organizationId}`
+  return path.startsWith('/api/cached/users/')
+    ? `${path} ${as.userId} ${as.organizationId}`
+    : `${path} ${as.organizationId}`
 }

@@ -24,7 +24,10 @@ export interface LoadOptions {
   readonly isJson: boolean
   /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
   readonly plant: string | undefined
-  /** What watches the cache is on in the run with the cache; `ab`: on against off, several times, instead of a run without a cache. */
+  /**
+   * What watches the cache is on in the run with the cache; `ab`: on against off, several times, instead of a run
+   * without a cache.
+   */
   readonly insight: 'on' | 'off' | 'ab'
   /** Seeds of `ab`. */
   readonly pairs: number
@@ -65,7 +68,9 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
     const text = given[name]
     const number = text === undefined ? fallback : /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
-    throw new StartError(`--${name} ${JSON.stringify(text)} is not allowed: give a whole number from ${least} to ${most}`)
+    throw new StartError(
+      `--${name} ${JSON.stringify(text)} is not allowed: give a whole number from ${least} to ${most}`,
+    )
   }
   const organizations = whole('organizations', DEFAULT_SIZES.organizations, 1, 100_000)
   const seed = whole('seed', 1, 0, 4_294_967_295)
@@ -76,7 +81,12 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
     seed,
     sizes: {
       organizations,
-      users: whole('users', Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS), organizations * LEAST_USERS, 1_000_000),
+      users: whole(
+        'users',
+        Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS),
+        organizations * LEAST_USERS,
+        1_000_000,
+      ),
       deals: whole('deals', DEFAULT_SIZES.deals, 1, 10_000_000),
       seed,
     },
@@ -94,7 +104,8 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
 function insightOf({ insight = 'off', plant }: ReturnType<typeof parse>): LoadOptions['insight'] {
   if (insight !== 'on' && insight !== 'off' && insight !== 'ab')
     throw new StartError(`--insight ${JSON.stringify(insight)} is not valid: give on, off or ab`)
-  if (insight === 'ab' && plant !== undefined) throw new StartError('--plant works only with --insight on or off: leave out one of them')
+  if (insight === 'ab' && plant !== undefined)
+    throw new StartError('--plant works only with --insight on or off: leave out one of them')
   return insight
 }
 

@@ -28,7 +28,18 @@ export interface PlanOptions {
 
 const WRITES = 0.02
 const MEAN_STEPS = 12
-const WORDS = ['pilot', 'rollout', 'renewal', 'weir', 'mill', 'sluice', 'harbour', 'migration', 'enterprise', 'upgrade'] as const
+const WORDS = [
+  'pilot',
+  'rollout',
+  'renewal',
+  'weir',
+  'mill',
+  'sluice',
+  'harbour',
+  'migration',
+  'enterprise',
+  'upgrade',
+] as const
 
 export function makePlan({ companies, seconds, rate, seed, thinkMs }: PlanOptions): Session[] {
   const random = createRandom(seed ^ 0x5eed)
@@ -103,7 +114,12 @@ function change(random: Random, company: Company, visitor: Person, thinkMs: numb
   const { administrator } = company
   if (administrator && kind === 4) {
     const role = company.roles.find((each) => each.name === 'viewer')
-    const permissions = ['dashboard.view', 'deals.view', 'analytics.view', ...(random.chance(0.5) ? ['cache.view'] : [])]
+    const permissions = [
+      'dashboard.view',
+      'deals.view',
+      'analytics.view',
+      ...(random.chance(0.5) ? ['cache.view'] : []),
+    ]
     return {
       method: 'PATCH',
       path: `/api/organizations/${company.id}/roles/${role?.id ?? 0}/`,
@@ -112,7 +128,14 @@ function change(random: Random, company: Company, visitor: Person, thinkMs: numb
       thinkMs,
     }
   }
-  if (kind === 3) return { method: 'PATCH', path: '/api/users/me/', as: visitor, body: { title: `Desk ${random.whole(1, 500)}` }, thinkMs }
+  if (kind === 3)
+    return {
+      method: 'PATCH',
+      path: '/api/users/me/',
+      as: visitor,
+      body: { title: `Desk ${random.whole(1, 500)}` },
+      thinkMs,
+    }
   const body = {
     title: `Call-off ${random.whole(1, 9_999)}`,
     product: 'Weir Analytics',

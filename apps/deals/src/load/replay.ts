@@ -19,7 +19,8 @@ export async function replay(
   signal: AbortSignal,
 ): Promise<Replayed> {
   const due = new Map<number, Group[]>()
-  for (const group of groups) for (const position of group.positions) due.set(position, [...(due.get(position) ?? []), group])
+  for (const group of groups)
+    for (const position of group.positions) due.set(position, [...(due.get(position) ?? []), group])
   const differences: string[] = []
   let compared = 0
   const compareAt = async (position: number) => {

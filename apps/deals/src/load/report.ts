@@ -39,7 +39,10 @@ export interface Figures {
   readonly warmingSuccess: number | null
   /** 0 to 1: bytes of live values over bytes held; null without a cache. */
   readonly memoryEfficiency: number | null
-  /** p95 of the first minute after a restart under load, and of the last minute before; null where nothing was asked after one. */
+  /**
+   * p95 of the first minute after a restart under load, and of the last minute before; null where nothing was asked
+   * after one.
+   */
   readonly restart: { readonly p95Ms: number; readonly warmP95Ms: number } | null
 }
 
@@ -51,7 +54,10 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
   const isComputed = (answer: Answer) => sourceOf(answer) === 'computed'
   const computed = course.answers.filter(isComputed)
   const starts = course.answers.map(({ startedAt }) => startedAt)
-  const [from, to] = [starts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY), starts.reduce((a, b) => Math.max(a, b), 0)]
+  const [from, to] = [
+    starts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+    starts.reduce((a, b) => Math.max(a, b), 0),
+  ]
   const part = Math.min(MINUTE, (to - from) / 3)
   const isLast = ({ startedAt }: Answer) => startedAt >= to - part
   const last = course.answers.filter(isLast)
@@ -85,12 +91,15 @@ export function figuresOf(measured: Measured, isCached: boolean): Figures {
     memoryP95Ms: memoryP95Ms ?? null,
     warmingSuccess: warming.warmed + warming.failed === 0 ? null : warming.warmed / (warming.warmed + warming.failed),
     memoryEfficiency,
-    restart: restarted === undefined || restarted.length === 0 ? null : { p95Ms: p95Of(restarted), warmP95Ms: p95Of(last) },
+    restart:
+      restarted === undefined || restarted.length === 0 ? null : { p95Ms: p95Of(restarted), warmP95Ms: p95Of(last) },
   }
 }
 
 function meanOf(answers: readonly Answer[]): number | null {
-  return answers.length === 0 ? null : answers.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0) / answers.length
+  return answers.length === 0
+    ? null
+    : answers.reduce((sum, { startedAt, endedAt }) => sum + endedAt - startedAt, 0) / answers.length
 }
 
 function latencies({ answers, writes }: Course): number[] {
@@ -109,7 +118,14 @@ export function reportText(outcome: Outcome): string {
     ...table(['', 'with the cache', 'without', 'less'], measuredRows(cached, uncached)),
     '',
     ...table(
-      ['computed in the last minute', 'asked', 'computed', 'for the first time', 'changed by a write', 'expired, evicted or not stored'],
+      [
+        'computed in the last minute',
+        'asked',
+        'computed',
+        'for the first time',
+        'changed by a write',
+        'expired, evicted or not stored',
+      ],
       kindRows(cached.steadyKinds),
     ),
     ...missingText(cached),
@@ -217,7 +233,11 @@ function missRows(name: string, { first, written, gone }: Misses, hitRate: numbe
   ]
 }
 
-function promiseRows(cached: Figures, uncached: Figures | undefined, { violations, beside, isChecked }: Outcome): string[][] {
+function promiseRows(
+  cached: Figures,
+  uncached: Figures | undefined,
+  { violations, beside, isChecked }: Outcome,
+): string[][] {
   const kept = (isKept: boolean | null) => (isKept === null ? 'not measured' : isKept ? 'kept' : 'not kept')
   const row = (name: string, measured: string, isKept: boolean | null): string[] => [name, measured, kept(isKept)]
   const missing = (name: string, why: string): string[] => row(name, why, null)
@@ -251,9 +271,17 @@ function promiseRows(cached: Figures, uncached: Figures | undefined, { violation
         ),
     memoryEfficiency === null
       ? missing('70 % memory efficiency', 'nothing was stored')
-      : row('70 % memory efficiency', `${percent(memoryEfficiency)} of the stored bytes are live values`, memoryEfficiency > 0.7),
+      : row(
+          '70 % memory efficiency',
+          `${percent(memoryEfficiency)} of the stored bytes are live values`,
+          memoryEfficiency > 0.7,
+        ),
     isChecked
-      ? row('no consistency fault', violations.length === 0 ? 'none' : whole(violations.length), violations.length === 0)
+      ? row(
+          'no consistency fault',
+          violations.length === 0 ? 'none' : whole(violations.length),
+          violations.length === 0,
+        )
       : missing('no consistency fault', 'stopped before all was compared'),
     ...beside.map(({ name, measured, isKept }) => row(name, measured, isKept)),
   ]
@@ -261,7 +289,11 @@ function promiseRows(cached: Figures, uncached: Figures | undefined, { violation
 
 const LESS = ['40-60 % less response time', '70-80 % fewer queries', '80 % less load on the database'] as const
 
-function lessRows(cached: Figures, uncached: Figures, row: (name: string, measured: string, isKept: boolean) => string[]): string[][] {
+function lessRows(
+  cached: Figures,
+  uncached: Figures,
+  row: (name: string, measured: string, isKept: boolean) => string[],
+): string[][] {
   const time = 1 - cached.meanMs / uncached.meanMs
   const queries = 1 - cached.queries / uncached.queries
   return [
@@ -278,7 +310,9 @@ function verdict({ violations, compared, cached, isChecked }: Outcome): string[]
   if (!isChecked && violations.length === 0)
     return [`only partly compared: ${compared} states were requested again without a cache before it was stopped`]
   if (violations.length === 0)
-    return [`correct: all ${answers} cached answers match the database (${compared} states requested again without a cache)`]
+    return [
+      `correct: all ${answers} cached answers match the database (${compared} states requested again without a cache)`,
+    ]
   return [
     `NOT CORRECT: ${violations.length} of ${answers} answers`,
     ...violations.slice(0, SHOWN),

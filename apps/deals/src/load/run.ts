@@ -38,7 +38,10 @@ export interface Measured {
   readonly prediction: NonNullable<Live['insight']>['prediction']
   /** 0 to 1; null without a cache. */
   readonly memoryEfficiency: number | null
-  /** What was read in the first minute after a restart, from the moment at which it listened, while it warmed. Absent where it does not warm. */
+  /**
+   * What was read in the first minute after a restart, from the moment at which it listened, while it warmed. Absent
+   * where it does not warm.
+   */
   readonly restarted: readonly Answer[] | undefined
 }
 
@@ -92,14 +95,21 @@ export interface Ground {
   beside(answers: readonly Answer[]): Promise<readonly Promised[]>
 }
 
-/** What the course of a run is allowed beyond its own length: a service that cannot keep up does not make it endless. */
+/**
+ * What the course of a run is allowed beyond its own length: a service that cannot keep up does not make it endless.
+ */
 const LATE_S = 300
 
 /**
  * @param use is given what the runs share; it is gone when that ends
  * @param signal ends each run where it is
  */
-export async function onGround<T>(options: LoadOptions, say: Say, signal: AbortSignal, use: (ground: Ground) => Promise<T>): Promise<T> {
+export async function onGround<T>(
+  options: LoadOptions,
+  say: Say,
+  signal: AbortSignal,
+  use: (ground: Ground) => Promise<T>,
+): Promise<T> {
   const root = mkdtempSync(join(tmpdir(), 'deals-load-'))
   const secret = randomBytes(32).toString('hex')
   const tokens = createTokens(secret)
@@ -135,10 +145,15 @@ export async function onGround<T>(options: LoadOptions, say: Say, signal: AbortS
 export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Promise<Outcome> {
   return onGround(options, say, signal, async ({ measure, plan, verify, beside }) => {
     const sessions = plan(options.seed)
-    const cached = await measure('with the cache', ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'], sessions, {
-      env: options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
-      afterRestart: options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
-    })
+    const cached = await measure(
+      'with the cache',
+      ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'],
+      sessions,
+      {
+        env: options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
+        afterRestart: options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
+      },
+    )
     const uncached = signal.aborted ? undefined : await measure('without the cache', ['--cache', 'off'], sessions)
     const all = { ...cached.course, answers: [...cached.course.answers, ...(cached.restarted ?? [])] }
     const check = async () => {
@@ -147,11 +162,16 @@ export function runLoad(options: LoadOptions, say: Say, signal: AbortSignal): Pr
       return { ...(await verify(all)), isChecked: !signal.aborted }
     }
     // Neither is judged by the clock. Both have ended before the folder that they share goes.
-    const [verified, measured] = await Promise.allSettled([check(), options.isRunOnly ? [] : beside(cached.course.answers)])
+    const [verified, measured] = await Promise.allSettled([
+      check(),
+      options.isRunOnly ? [] : beside(cached.course.answers),
+    ])
     if (verified.status === 'rejected') throw verified.reason
     if (measured.status === 'rejected') throw measured.reason
     const { isChecked, ...checked } = verified.value
-    const failures = [...cached.course.failures, ...(uncached?.course.failures ?? [])].map((failure) => `failed: ${failure}`)
+    const failures = [...cached.course.failures, ...(uncached?.course.failures ?? [])].map(
+      (failure) => `failed: ${failure}`,
+    )
     return {
       ...{ sessions: sessions.length, cached, uncached, beside: measured.value, isChecked },
       compared: checked.compared,
@@ -210,11 +230,14 @@ async function measured(
   const folder = mkdtempSync(join(root, 'run-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
   const isWarmed = !isCold && start.args[1] !== 'off'
-  const open = () => startServiceProcess({ folder, sizes, ...start, env: { ...start.env, CACHE_WARMING_ENABLED: String(isWarmed) } })
+  const open = () =>
+    startServiceProcess({ folder, sizes, ...start, env: { ...start.env, CACHE_WARMING_ENABLED: String(isWarmed) } })
   let service = await open()
   let client = createClient(service.url)
   try {
-    const warmUp = isWarmed ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`), stop) : undefined
+    const warmUp = isWarmed
+      ? await warmUpOf(service, warmUpSeconds * 1000, (line) => say(`${name}: ${line}`), stop)
+      : undefined
     await whenWarm()
     say(`${name}: running`)
     const before = await service.live()
@@ -267,7 +290,9 @@ export async function warmUpOf(
     const { warming } = await service.live()
     if (isWhole || ms >= mostMs || stop.aborted) {
       if (!isWhole && !stop.aborted)
-        say(`warming has not finished after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run starts anyway`)
+        say(
+          `warming has not finished after ${(ms / 1000).toFixed(0)} s, with ${whole(warming.answers)} answers: the run starts anyway`,
+        )
       return { ms, answers: warming.answers, isWhole }
     }
     if (ms > 0.9 * TELL_MS) say(`warming, ${whole(warming.answers)} answers after ${(ms / 1000).toFixed(0)} s`)
@@ -276,10 +301,22 @@ export async function warmUpOf(
   }
 }
 
-async function verify(root: string, { sizes }: LoadOptions, secret: string, tokens: Tokens, course: Course, stop: AbortSignal) {
+async function verify(
+  root: string,
+  { sizes }: LoadOptions,
+  secret: string,
+  tokens: Tokens,
+  course: Course,
+  stop: AbortSignal,
+) {
   const folder = mkdtempSync(join(root, 'reference-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
-  const service = await startServiceProcess({ folder, sizes, args: ['--cache', 'off'], env: { DEALS_TOKEN_SECRET: secret } })
+  const service = await startServiceProcess({
+    folder,
+    sizes,
+    args: ['--cache', 'off'],
+    env: { DEALS_TOKEN_SECRET: secret },
+  })
   const client = createClient(service.url)
   try {
     return await replay(client, tokens, course.writes, groupAnswers(course), stop)
@@ -292,5 +329,7 @@ async function verify(root: string, { sizes }: LoadOptions, secret: string, toke
 function tiersOf({ answers }: Course, { cache }: Live): Record<string, number> {
   const counts = new Map<string, number>((cache?.tiers ?? []).map((tier) => [tier, 0]))
   for (const answer of answers) counts.set(sourceOf(answer), (counts.get(sourceOf(answer)) ?? 0) + 1)
-  return Object.fromEntries([...counts].map(([from, count]) => [from, answers.length === 0 ? 0 : count / answers.length]))
+  return Object.fromEntries(
+    [...counts].map(([from, count]) => [from, answers.length === 0 ? 0 : count / answers.length]),
+  )
 }

@@ -30,15 +30,25 @@ export interface ServiceProcessOptions {
 const STOP_MS = 60_000
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
 
-export async function startServiceProcess({ folder, sizes, args, env }: ServiceProcessOptions): Promise<ServiceProcess> {
+export async function startServiceProcess({
+  folder,
+  sizes,
+  args,
+  env,
+}: ServiceProcessOptions): Promise<ServiceProcess> {
   const { organizations, users, deals, seed } = sizes
   const shape = ['--organizations', organizations, '--users', users, '--deals', deals, '--seed', seed].map(String)
-  const child = spawn(process.execPath, [MAIN, '--port', '0', '--edge-port', 'off', '--dir', folder, ...shape, ...args], {
-    // It ends when its channel does, however this process ends; and Ctrl-C is for this process alone, which still asks it for its figures.
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    detached: true,
-    env: { ...process.env, DATABASE_URL: '', ...env },
-  })
+  const child = spawn(
+    process.execPath,
+    [MAIN, '--port', '0', '--edge-port', 'off', '--dir', folder, ...shape, ...args],
+    {
+      // It ends when its channel does, however this process ends; and Ctrl-C is for this process alone, which still
+      // asks it for its figures.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: true,
+      env: { ...process.env, DATABASE_URL: '', ...env },
+    },
+  )
   const output = follow(child)
   await output.said('Ctrl-C stops it')
   const url = /ready: (http\S+)\//.exec(output.text())?.[1]

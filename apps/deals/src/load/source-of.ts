@@ -1,4 +1,5 @@
-// Where an answer came from, read off the answer itself: the last member of `Cache-Status` is the one nearest to the user.
+// Where an answer came from, read off the answer itself: the last member of `Cache-Status` is the one nearest to the
+// user.
 import type { Answer } from './drive.ts'
 
 /** A tier's name; `http`: answered before the routes; `computed`. */

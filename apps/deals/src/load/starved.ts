@@ -1,4 +1,5 @@
-// When the machine gave this process no time: what was asked in such moments tells of the machine, not of who was asked.
+// When the machine gave this process no time: what was asked in such moments tells of the machine, not of who was
+// asked.
 
 export interface Starved {
   /** The share of the time in which it was not, 0 to 1. */
@@ -7,7 +8,10 @@ export interface Starved {
   touches(from: number, to: number): boolean
 }
 
-/** How often it is looked, by how much a look may be late, and what before and after a late one is left out, too: what was asked then waits. */
+/**
+ * How often it is looked, by how much a look may be late, and what before and after a late one is left out, too: what
+ * was asked then waits.
+ */
 const EVERY_MS = 20
 const LATE_MS = 40
 const AROUND_MS = 250
@@ -30,8 +34,15 @@ export function watchMachine(now: () => number = () => performance.now()): () =>
   }
 }
 
-export function starvedIn(late: readonly { readonly from: number; readonly to: number }[], began: number, ended: number): Starved {
-  const spans = late.map(({ from, to }) => ({ from: Math.max(began, from - AROUND_MS), to: Math.min(ended, to + AROUND_MS) }))
+export function starvedIn(
+  late: readonly { readonly from: number; readonly to: number }[],
+  began: number,
+  ended: number,
+): Starved {
+  const spans = late.map(({ from, to }) => ({
+    from: Math.max(began, from - AROUND_MS),
+    to: Math.min(ended, to + AROUND_MS),
+  }))
   let lost = 0
   let until = began
   for (const { from, to } of spans) {

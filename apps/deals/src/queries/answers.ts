@@ -19,11 +19,18 @@ export function createAnswers(db: Database, today: number) {
     organization: (id: number) => readOrganization(db, id),
     roles: (id: number) => readAt(db, [scope.roles(id)], (tx) => organizationRoles(tx, id)),
     permissions: (userId: number, organizationId: number) =>
-      readAt(db, [scope.user(userId), scope.roles(organizationId)], (tx) => userPermissions(tx, userId, organizationId)),
+      readAt(db, [scope.user(userId), scope.roles(organizationId)], (tx) =>
+        userPermissions(tx, userId, organizationId),
+      ),
     dashboard: (userId: number, organizationId: number) =>
       readAt(
         db,
-        [scope.user(userId), scope.owner(organizationId, userId), scope.members(organizationId), scope.roles(organizationId)],
+        [
+          scope.user(userId),
+          scope.owner(organizationId, userId),
+          scope.members(organizationId),
+          scope.roles(organizationId),
+        ],
         (tx) => userDashboard(tx, userId, organizationId, today),
       ),
     statistics: (id: number, days: Period) => statistics(db, id, days, today),
@@ -58,21 +65,30 @@ function statistics(db: Database, id: number, days: Period, today: number) {
 function analytics(db: Database, id: number | null, days: Period, type: AnalyticsType, today: number) {
   const window = windowOf(days, today)
   const head = { organization_id: id, type, days, from: isoDay(window.from), to: isoDay(window.to) }
-  return readAt(db, [id === null ? scope.allDeals() : scope.deals(id)], async (tx): Promise<Record<string, unknown>> => {
-    if (type === 'trends') return { ...head, trend: await trend(tx, id, window) }
-    if (type === 'sources') return { ...head, sources: await sources(tx, id, window), sources_before: await sources(tx, id, window.before) }
-    if (type === 'payments')
-      return { ...head, payments: await payments(tx, id, window), payments_before: await payments(tx, id, window.before) }
-    if (type === 'pipeline') return { ...head, pipeline: await pipeline(tx, id) }
-    return {
-      ...head,
-      totals: await dealTotals(tx, id, window),
-      totals_before: await dealTotals(tx, id, window.before),
-      all_time: await pipeline(tx, id),
-      sources: await sources(tx, id, window),
-      payments: await payments(tx, id, window),
-    }
-  })
+  return readAt(
+    db,
+    [id === null ? scope.allDeals() : scope.deals(id)],
+    async (tx): Promise<Record<string, unknown>> => {
+      if (type === 'trends') return { ...head, trend: await trend(tx, id, window) }
+      if (type === 'sources')
+        return { ...head, sources: await sources(tx, id, window), sources_before: await sources(tx, id, window.before) }
+      if (type === 'payments')
+        return {
+          ...head,
+          payments: await payments(tx, id, window),
+          payments_before: await payments(tx, id, window.before),
+        }
+      if (type === 'pipeline') return { ...head, pipeline: await pipeline(tx, id) }
+      return {
+        ...head,
+        totals: await dealTotals(tx, id, window),
+        totals_before: await dealTotals(tx, id, window.before),
+        all_time: await pipeline(tx, id),
+        sources: await sources(tx, id, window),
+        payments: await payments(tx, id, window),
+      }
+    },
+  )
 }
 
 function overview(db: Database, id: number, today: number): Promise<Reading<Record<string, unknown>>> {

@@ -52,7 +52,8 @@ export async function organizationRoles(tx: Reader, organizationId: number) {
   return roles
     .map((role) => {
       const held = grants.filter((grant) => grant.role_id === role.id)
-      const codes = (own: number) => [...new Set(held.filter((grant) => grant.is_own === own).map((grant) => grant.code))].sort()
+      const codes = (own: number) =>
+        [...new Set(held.filter((grant) => grant.is_own === own).map((grant) => grant.code))].sort()
       return {
         id: role.id,
         name: role.name,

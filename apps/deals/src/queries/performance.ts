@@ -52,7 +52,8 @@ async function perOwner(tx: Reader, organizationId: number, from: number, to: nu
     .where((eb) => eb.or([eb.between('deals.opened_day', from, to), eb.between('deals.closed_day', from, to)]))
     .groupBy(['users.id', 'users.name', 'teams.name'])
     .select((eb) => {
-      const closedAs = (stage: string) => eb.and([eb('deals.stage', '=', stage), eb.between('deals.closed_day', from, to)])
+      const closedAs = (stage: string) =>
+        eb.and([eb('deals.stage', '=', stage), eb.between('deals.closed_day', from, to)])
       return [
         'users.id as user_id',
         'users.name',
@@ -97,7 +98,9 @@ async function medianCycle(tx: Reader, organizationId: number, from: number, to:
         ])
         .as('ranked'),
     )
-    .where((eb) => eb.or([eb('place', '=', sql<number>`(total + 1) / 2`), eb('place', '=', sql<number>`(total + 2) / 2`)]))
+    .where((eb) =>
+      eb.or([eb('place', '=', sql<number>`(total + 1) / 2`), eb('place', '=', sql<number>`(total + 2) / 2`)]),
+    )
     .select('cycle')
     .execute()
   return mean(
@@ -115,7 +118,10 @@ async function punctuality(tx: Reader, organizationId: number, from: number, to:
     .select((eb) => [
       eb.fn.countAll<number>().as('due'),
       eb.fn.count<number>('milestones.completed_day').as('done'),
-      eb.fn.countAll<number>().filterWhere('milestones.completed_day', '<=', eb.ref('milestones.due_day')).as('on_time'),
+      eb.fn
+        .countAll<number>()
+        .filterWhere('milestones.completed_day', '<=', eb.ref('milestones.due_day'))
+        .as('on_time'),
     ])
     .executeTakeFirstOrThrow()
   return { due: row.due, done: row.done, on_time: row.on_time, on_time_rate: ratio(row.on_time, row.due) }

@@ -15,9 +15,14 @@ export interface SearchQuestion {
 
 export async function searchDeals(tx: Reader, organizationId: number, { text, stage, page }: SearchQuestion) {
   const words = text.split(' ').filter((word) => word !== '')
-  let matching = tx.selectFrom('deals').innerJoin('users', 'users.id', 'deals.owner_id').where('deals.organization_id', '=', organizationId)
+  let matching = tx
+    .selectFrom('deals')
+    .innerJoin('users', 'users.id', 'deals.owner_id')
+    .where('deals.organization_id', '=', organizationId)
   for (const word of words) {
-    matching = matching.where(sql<boolean>`deals.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`} escape '\\'`)
+    matching = matching.where(
+      sql<boolean>`deals.search_text like ${`%${word.replace(/[\\%_]/g, '\\$&')}%`} escape '\\'`,
+    )
   }
   if (stage !== null) matching = matching.where('deals.stage', '=', stage)
   const total = await matching

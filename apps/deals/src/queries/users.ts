@@ -66,7 +66,11 @@ export async function userDashboard(tx: Reader, userId: number, organizationId: 
     .where('owner_id', '=', userId)
     .where('organization_id', '=', organizationId)
     .groupBy('stage')
-    .select((eb) => ['stage', eb.fn.countAll<number>().as('deals'), eb.fn.sum<number | null>('amount_cents').as('value_cents')])
+    .select((eb) => [
+      'stage',
+      eb.fn.countAll<number>().as('deals'),
+      eb.fn.sum<number | null>('amount_cents').as('value_cents'),
+    ])
     .execute()
   const milestones = await openMilestones(tx, organizationId, userId, today)
   return {
@@ -139,5 +143,9 @@ const ACTIONS = [
 ] as const
 
 function quickActions(permissions: readonly string[]) {
-  return ACTIONS.filter((action) => permissions.includes(action.permission)).map(({ label, method, path }) => ({ label, method, path }))
+  return ACTIONS.filter((action) => permissions.includes(action.permission)).map(({ label, method, path }) => ({
+    label,
+    method,
+    path,
+  }))
 }

@@ -1,4 +1,5 @@
-// Activities, written behind: acknowledged when the journal has them, stored in batches within a second, over the end of the process.
+// Activities, written behind: acknowledged when the journal has them, stored in batches within a second, over the end
+// of the process.
 import { randomUUID } from 'node:crypto'
 import { MillpondError } from 'millpond'
 import type { Written } from '../cache/invalidation.ts'
@@ -40,7 +41,9 @@ export function openActivities({ records, invalidation, journals }: QueueParts):
     storeMany: async (writes) => {
       const outcomes = await storeAll(writes.map(({ value }) => value))
       writes.forEach(({ id }, at) => awaited.has(id) && awaited.set(id, outcomes[at]))
-      return outcomes.map((outcome) => (outcome instanceof Refused ? Object.assign(outcome, { permanent: true }) : undefined))
+      return outcomes.map((outcome) =>
+        outcome instanceof Refused ? Object.assign(outcome, { permanent: true }) : undefined,
+      )
     },
     write: 'write-behind',
     writeBehind: { journal: `${journals}/activities`, maxDelay: '1s' },

@@ -1,4 +1,5 @@
-// Records that are read and written through a collection: a change is made of the version that was read, and made again where another one came first.
+// Records that are read and written through a collection: a change is made of the version that was read, and made again
+// where another one came first.
 import { type Collection, MillpondError } from 'millpond'
 import type { Invalidation, Written } from '../cache/invalidation.ts'
 import type { Writer } from '../db/database.ts'
@@ -35,7 +36,14 @@ const MOST_TRIES = 20
 
 export const doneKey = (id: number, version: number): string => `${id} ${version}`
 
-export function createThrough<T extends Versioned>({ collection, load, store, invalidation, done, what }: ThroughParts<T>): Through<T> {
+export function createThrough<T extends Versioned>({
+  collection,
+  load,
+  store,
+  invalidation,
+  done,
+  what,
+}: ThroughParts<T>): Through<T> {
   const read = async (id: number): Promise<T | undefined> => (await load([id])).get(id)
   const direct = (record: T): Promise<Written<{ id: number }>> => invalidation.write((tx) => store(tx, record))
   const through = async (id: number, record: T): Promise<Written<{ id: number }>> => {
@@ -61,7 +69,8 @@ export function createThrough<T extends Versioned>({ collection, load, store, in
     return written
   }
   return {
-    get: (id, after) => (collection === undefined ? read(id) : collection.get(id, after === undefined ? {} : { after })),
+    get: (id, after) =>
+      collection === undefined ? read(id) : collection.get(id, after === undefined ? {} : { after }),
     change: async (id, next) => {
       for (let tries = 0; tries < MOST_TRIES; tries++) {
         const record = await (tries === 0 ? (collection?.get(id) ?? read(id)) : read(id))

@@ -19,7 +19,10 @@ export function openUsers({ db, records, invalidation }: RecordParts): Through<U
     tags: (_, id) => [scope.user(id)],
     loadMany: load,
     store: async (id, record) => {
-      done.set(doneKey(id, record.version), await invalidation.write((tx) => storeUser(tx, record), { isThrough: true }))
+      done.set(
+        doneKey(id, record.version),
+        await invalidation.write((tx) => storeUser(tx, record), { isThrough: true }),
+      )
     },
     write: 'write-through',
   })

@@ -1,7 +1,7 @@
 // How often a deal was looked at: counters, written behind, of which hundreds of looks become one row.
 //
-// Each process counts for itself, so that no two of them write one counter: a row holds how far its process has come, and storing it twice, or late, changes
-// nothing. Rows that have rested for long are put together.
+// Each process counts for itself, so that no two of them write one counter: a row holds how far its process has come,
+// and storing it twice, or late, changes nothing. Rows that have rested for long are put together.
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { MillpondError } from 'millpond'
@@ -9,7 +9,10 @@ import type { Database } from '../db/database.ts'
 import type { QueueParts } from './activities.ts'
 
 export interface Views {
-  /** Counts a look; resolves with how many there are, of other processes as they were stored within the last minute. Null: nobody counts. */
+  /**
+   * Counts a look; resolves with how many there are, of other processes as they were stored within the last minute.
+   * Null: nobody counts.
+   */
   look(dealId: number): Promise<number | null>
   /** What the next look would answer; counts nothing. */
   beforeLook(dealId: number): Promise<number | null>
@@ -42,7 +45,12 @@ export function openViews({ db, records, journals }: QueueParts, say: (line: str
     writeBehind: { journal: `${journals}/views`, maxDelay: '2s', maxBatch: 500 },
   })
   if (counts === undefined)
-    return { look: async () => null, beforeLook: async () => null, fold: async () => undefined, flush: async () => undefined }
+    return {
+      look: async () => null,
+      beforeLook: async () => null,
+      fold: async () => undefined,
+      flush: async () => undefined,
+    }
   const countOf = async (id: string): Promise<Count> => (await counts.get(id)) ?? { own: 0, others: 0 }
   const idOf = (dealId: number): string => `${dealId} ${counter}`
   const add = async (dealId: number, looks: number): Promise<number> => {
@@ -111,8 +119,13 @@ function partsOf(id: string): Parts {
 }
 
 async function loadCount(db: Database, { deal, counter }: Parts): Promise<Count> {
-  const rows = await db.kysely.selectFrom('deal_views').select(['counter', 'views']).where('deal_id', '=', deal).execute()
-  const sum = (own: boolean) => rows.filter((row) => (row.counter === counter) === own).reduce((total, { views }) => total + views, 0)
+  const rows = await db.kysely
+    .selectFrom('deal_views')
+    .select(['counter', 'views'])
+    .where('deal_id', '=', deal)
+    .execute()
+  const sum = (own: boolean) =>
+    rows.filter((row) => (row.counter === counter) === own).reduce((total, { views }) => total + views, 0)
   return { own: sum(true), others: sum(false) }
 }
 
@@ -120,7 +133,9 @@ async function loadCount(db: Database, { deal, counter }: Parts): Promise<Count>
 async function storeCounts(db: Database, counts: readonly (Parts & { readonly views: number })[]): Promise<void> {
   await db.write(async (tx) => {
     const wanted = [...new Set(counts.map(({ deal }) => deal))]
-    const known = new Set((await tx.selectFrom('deals').select('id').where('id', 'in', wanted).execute()).map(({ id }) => id))
+    const known = new Set(
+      (await tx.selectFrom('deals').select('id').where('id', 'in', wanted).execute()).map(({ id }) => id),
+    )
     const rows = counts
       .filter(({ deal }) => known.has(deal))
       .map(({ deal, counter, views }) => ({ deal_id: deal, counter, views, day: today() }))
@@ -150,7 +165,9 @@ async function foldRested(db: Database): Promise<void> {
       await tx
         .insertInto('deal_views')
         .values({ deal_id, counter: PAST, views, day: today() })
-        .onConflict((c) => c.columns(['deal_id', 'counter']).doUpdateSet((eb) => ({ views: eb('deal_views.views', '+', views) })))
+        .onConflict((c) =>
+          c.columns(['deal_id', 'counter']).doUpdateSet((eb) => ({ views: eb('deal_views.views', '+', views) })),
+        )
         .execute()
   })
 }

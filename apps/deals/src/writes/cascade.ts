@@ -1,5 +1,5 @@
-// What a change concerns: the declared relations between the data and the scopes that show it.
-// deal -> its organisation's deals, its owners' dashboards, the totals over all; user -> profile, memberships; role -> permissions.
+// What a change concerns: the declared relations between the data and the scopes that show it. deal -> its
+// organisation's deals, its owners' dashboards, the totals over all; user -> profile, memberships; role -> permissions.
 import type { Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 

@@ -20,8 +20,9 @@ export interface Committed<T> extends Changed<T> {
 }
 
 /**
- * Runs `works` in one transaction, each with a place of its own in the order of all writes. What is refused is left out and costs the others nothing; any other
- * failure undoes all of them. One note for all outlives a crash between the commit and the invalidation.
+ * Runs `works` in one transaction, each with a place of its own in the order of all writes. What is refused is left out
+ * and costs the others nothing; any other failure undoes all of them. One note for all outlives a crash between the
+ * commit and the invalidation.
  */
 export async function commitAll<T>(
   db: Database,

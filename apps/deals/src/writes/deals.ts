@@ -57,21 +57,36 @@ export async function createDeal(
 }
 
 /** Changes a deal. A deal that becomes won or lost is closed today; one that is opened again is not closed. */
-export async function updateDeal(tx: Writer, id: number, change: DealChange, today: number): Promise<Changed<{ id: number }>> {
+export async function updateDeal(
+  tx: Writer,
+  id: number,
+  change: DealChange,
+  today: number,
+): Promise<Changed<{ id: number }>> {
   const deal = await findDeal(tx, id)
   const next = changedDeal(deal, change, today)
   const isGiven = change.owner_id !== undefined && change.owner_id !== deal.owner_id
   const teamId = isGiven ? await teamOf(tx, deal.organization_id, next.owner_id) : deal.team_id
   await tx
     .updateTable('deals')
-    .set({ ...change, team_id: teamId, closed_day: next.closed_day, opened_day: next.opened_day, search_text: searchText(next) })
+    .set({
+      ...change,
+      team_id: teamId,
+      closed_day: next.closed_day,
+      opened_day: next.opened_day,
+      search_text: searchText(next),
+    })
     .where('id', '=', id)
     .execute()
   return { data: { id }, touched: dealScopes(id, deal.organization_id, [deal.owner_id, next.owner_id]) }
 }
 
 /** Puts a deal in the place of the version before it. @throws Moved where another one is there. */
-export async function storeDeal(tx: Writer, { deal, version }: { readonly deal: Deal; readonly version: number }, today: number) {
+export async function storeDeal(
+  tx: Writer,
+  { deal, version }: { readonly deal: Deal; readonly version: number },
+  today: number,
+) {
   if ((await versionOf(tx, scope.deal(deal.id))) !== version - 1) throw new Moved(`deal ${deal.id}`)
   const { title, product, source, stage, amount_cents, owner_id } = deal
   return updateDeal(tx, deal.id, { title, product, source, stage, amount_cents, owner_id }, today)
@@ -80,14 +95,21 @@ export async function storeDeal(tx: Writer, { deal, version }: { readonly deal: 
 /** The deal as a change leaves it. */
 export function changedDeal(deal: Deal, change: DealChange, today: number): Deal {
   const next = { ...deal, ...change }
-  return { ...next, closed_day: isFinal(next.stage) ? (deal.closed_day ?? today) : null, opened_day: deal.opened_day ?? today }
+  return {
+    ...next,
+    closed_day: isFinal(next.stage) ? (deal.closed_day ?? today) : null,
+    opened_day: deal.opened_day ?? today,
+  }
 }
 
 /** Removes a deal with its milestones, activities and payments. */
 export async function deleteDeal(tx: Writer, id: number): Promise<Changed<{ id: number }>> {
   const deal = await findDeal(tx, id)
   await tx.deleteFrom('deals').where('id', '=', id).execute()
-  const touched = [...dealScopes(id, deal.organization_id, [deal.owner_id]), ...activityScopes(deal.organization_id, deal.owner_id)]
+  const touched = [
+    ...dealScopes(id, deal.organization_id, [deal.owner_id]),
+    ...activityScopes(deal.organization_id, deal.owner_id),
+  ]
   return { data: { id }, touched: [...new Set(touched)] }
 }
 
@@ -106,7 +128,11 @@ export interface Activity extends NewActivity {
 }
 
 export async function addActivity(tx: Writer, activity: Activity): Promise<Changed<{ id: number }>> {
-  const known = await tx.selectFrom('activities').select('id').where('request_id', '=', activity.request_id).executeTakeFirst()
+  const known = await tx
+    .selectFrom('activities')
+    .select('id')
+    .where('request_id', '=', activity.request_id)
+    .executeTakeFirst()
   if (known) return { data: known, touched: [] }
   const deal = await findDeal(tx, activity.deal_id)
   const last = await tx

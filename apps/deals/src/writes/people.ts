@@ -17,10 +17,14 @@ export async function updateUser(
   userId: number,
   { name, is_active, title, location }: UserChange,
 ): Promise<Changed<{ id: number }>> {
-  const columns = { ...(name === undefined ? {} : { name }), ...(is_active === undefined ? {} : { is_active: is_active ? 1 : 0 }) }
+  const columns = {
+    ...(name === undefined ? {} : { name }),
+    ...(is_active === undefined ? {} : { is_active: is_active ? 1 : 0 }),
+  }
   const profile = { ...(title === undefined ? {} : { title }), ...(location === undefined ? {} : { location }) }
   if (Object.keys(columns).length > 0) await tx.updateTable('users').set(columns).where('id', '=', userId).execute()
-  if (Object.keys(profile).length > 0) await tx.updateTable('profiles').set(profile).where('user_id', '=', userId).execute()
+  if (Object.keys(profile).length > 0)
+    await tx.updateTable('profiles').set(profile).where('user_id', '=', userId).execute()
   return { data: { id: userId }, touched: await userScopes(tx, userId) }
 }
 
@@ -45,13 +49,19 @@ export interface Assignment {
   readonly organizationId: number
   readonly userId: number
   readonly roleId: number
-  /** Whether somebody who is not a member yet may join: only those who run the service may look at other organisations' users. */
+  /**
+   * Whether somebody who is not a member yet may join: only those who run the service may look at other organisations'
+   * users.
+   */
   readonly mayJoin: boolean
   readonly today: number
 }
 
 /** Gives a member another role, or lets a user join with it. */
-export async function assignRole(tx: Writer, assignment: Assignment): Promise<Changed<{ user_id: number; role_id: number }>> {
+export async function assignRole(
+  tx: Writer,
+  assignment: Assignment,
+): Promise<Changed<{ user_id: number; role_id: number }>> {
   const { organizationId, userId, roleId, mayJoin, today } = assignment
   const member = await tx
     .selectFrom('memberships')
@@ -59,7 +69,9 @@ export async function assignRole(tx: Writer, assignment: Assignment): Promise<Ch
     .where('user_id', '=', userId)
     .where('organization_id', '=', organizationId)
     .executeTakeFirst()
-  const user = mayJoin ? await tx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst() : undefined
+  const user = mayJoin
+    ? await tx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst()
+    : undefined
   if (!member && !user) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
   const role = await tx
     .selectFrom('roles')
@@ -77,7 +89,11 @@ export async function assignRole(tx: Writer, assignment: Assignment): Promise<Ch
 }
 
 /** Ends a membership. Deals stay with their owner until they are given to somebody else. */
-export async function removeMember(tx: Writer, organizationId: number, userId: number): Promise<Changed<{ user_id: number }>> {
+export async function removeMember(
+  tx: Writer,
+  organizationId: number,
+  userId: number,
+): Promise<Changed<{ user_id: number }>> {
   const gone = await tx
     .deleteFrom('memberships')
     .where('organization_id', '=', organizationId)
@@ -94,7 +110,11 @@ export interface OrganizationChange {
   readonly location?: string
 }
 
-export async function updateOrganization(tx: Writer, id: number, change: OrganizationChange): Promise<Changed<{ id: number }>> {
+export async function updateOrganization(
+  tx: Writer,
+  id: number,
+  change: OrganizationChange,
+): Promise<Changed<{ id: number }>> {
   await tx.updateTable('organizations').set(change).where('id', '=', id).execute()
   return { data: { id }, touched: organizationScopes(id) }
 }

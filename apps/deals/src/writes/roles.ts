@@ -30,13 +30,25 @@ export async function createRole(tx: Writer, organizationId: number, role: NewRo
   const id = (last?.id ?? 0) + 1
   await tx
     .insertInto('roles')
-    .values({ id, organization_id: organizationId, name: role.name, description: role.description, level: role.level, parent_id: parent })
+    .values({
+      id,
+      organization_id: organizationId,
+      name: role.name,
+      description: role.description,
+      level: role.level,
+      parent_id: parent,
+    })
     .execute()
   await grant(tx, id, role.permissions ?? [])
   return { data: { id }, touched: roleScopes(organizationId) }
 }
 
-export async function updateRole(tx: Writer, organizationId: number, id: number, change: RoleChange): Promise<Changed<{ id: number }>> {
+export async function updateRole(
+  tx: Writer,
+  organizationId: number,
+  id: number,
+  change: RoleChange,
+): Promise<Changed<{ id: number }>> {
   await findRole(tx, organizationId, id)
   if (change.name !== undefined) await refuseTakenName(tx, organizationId, change.name, id)
   const { inherits_from: inheritsFrom, permissions, ...columns } = change
@@ -92,14 +104,16 @@ async function parentId(tx: Writer, organizationId: number, name: string | null)
     .where('organization_id', '=', organizationId)
     .where('name', '=', name)
     .executeTakeFirst()
-  if (!parent) throw new Refused(422, `inherits_from: organisation ${organizationId} has no role named ${JSON.stringify(name)}`)
+  if (!parent)
+    throw new Refused(422, `inherits_from: organisation ${organizationId} has no role named ${JSON.stringify(name)}`)
   return parent.id
 }
 
 async function refuseCycle(tx: Writer, id: number, parent: number): Promise<void> {
   const seen = new Set<number>()
   for (let at: number | null = parent; at !== null && !seen.has(at); ) {
-    if (at === id) throw new Refused(422, 'inherits_from: a role cannot inherit from itself, directly or through others')
+    if (at === id)
+      throw new Refused(422, 'inherits_from: a role cannot inherit from itself, directly or through others')
     seen.add(at)
     const above: { parent_id: number | null } | undefined = await tx
       .selectFrom('roles')

@@ -15,7 +15,14 @@ test('the note of the write is found at the next start, and the old answer in th
 
   // As the killed process left it: committed, the cache not told.
   const db = await openDatabase({ engine: 'sqlite', path: first.service.database })
-  const deal = { title: 'Unseen', product: 'Weir', source: 'event', stage: 'prospecting' as const, amount_cents: 1, owner_id: 2 }
+  const deal = {
+    title: 'Unseen',
+    product: 'Weir',
+    source: 'event',
+    stage: 'prospecting' as const,
+    amount_cents: 1,
+    owner_id: 2,
+  }
   await commitAll(db, [(tx) => createDeal(tx, 1, deal, 20_453)])
   expect(await pendingNotes(db)).toHaveLength(1)
   await db.close()

@@ -26,7 +26,9 @@ let invalidation: Invalidation
 let computed: () => Promise<string[]>
 
 beforeAll(async () => {
-  const settings = readSettings(['--dir', makeFolder(), ...DATA], { DEALS_TOKEN_SECRET: 'a secret that only this test knows' })
+  const settings = readSettings(['--dir', makeFolder(), ...DATA], {
+    DEALS_TOKEN_SECRET: 'a secret that only this test knows',
+  })
   if (settings === undefined) throw new Error('help was asked for')
   const { db, today } = await prepareData(settings, () => {})
   const cache = createCache({ dependencies: 'tracked' })
@@ -34,7 +36,8 @@ beforeAll(async () => {
     () => cache.close(),
     () => db.close(),
   )
-  const layer = (name: LayerName) => createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 60_000, observe: () => undefined })
+  const layer = (name: LayerName) =>
+    createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 60_000, observe: () => undefined })
   const layers = [layer('strategic'), layer('response')] as const
   const responses = createResponses(layers[1], createStrategicCache(layers[0], createAnswers(db, today)))
   computed = async () => {

@@ -10,9 +10,13 @@ it('computes statistics anew behind who asks for them again, in both layers, so 
   const made: Record<LayerName, number> = { strategic: 0, response: 0 }
   const clock = fakeClock()
   const cache = createCache({ clock, dependencies: 'tracked', defaults: { jitter: 0.05 } })
-  const layer = (name: LayerName) => createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 1000, observe: () => undefined })
+  const layer = (name: LayerName) =>
+    createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 1000, observe: () => undefined })
   const question = () => asked.statistics(1, 30)
-  const strategic = layer('strategic').method('deal_statistics', question, async () => ({ versions: {}, count: ++made.strategic }))
+  const strategic = layer('strategic').method('deal_statistics', question, async () => ({
+    versions: {},
+    count: ++made.strategic,
+  }))
   const response = layer('response').method('deal_statistics', question, async () => {
     made.response++
     return (await strategic()).value
@@ -35,9 +39,19 @@ it('tells whoever predicts who asks, in both layers, and nobody where nobody is 
   cache.record({ hit: () => {}, miss: () => {}, context: (_, session, key) => told.push([session, key]) })
   const sessions = createSessions()
   const layer = (name: LayerName) =>
-    createLayer({ name, cache: cache.namespace(name), defaultTtlMs: 1000, observe: () => undefined, session: sessions.current })
+    createLayer({
+      name,
+      cache: cache.namespace(name),
+      defaultTtlMs: 1000,
+      observe: () => undefined,
+      session: sessions.current,
+    })
   const strategic = layer('strategic').method('organization', asked.organization, async () => ({ versions: {} }))
-  const response = layer('response').method('organization', asked.organization, async (id) => (await strategic(id)).value)
+  const response = layer('response').method(
+    'organization',
+    asked.organization,
+    async (id) => (await strategic(id)).value,
+  )
   await Promise.all([1, 2].map((id) => sessions.run(`person ${id}`, () => response(id))))
   await sessions.run(undefined, () => response(3))
   const of = (id: number) => told.filter(([, key]) => key.endsWith(`:${id}`)).map(([session]) => session)

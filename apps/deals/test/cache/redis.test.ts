@@ -82,8 +82,15 @@ describeWith('redis', 'a Redis Cluster as the middle tier', () => {
       expect(subject.service.tiers).toEqual(['memory', 'redis', 'sqlite'])
       await until('an answer that is kept', async () => isHit(await subject.get(STATISTICS, manager)))
       const admin = { userId: 1, organizationId: 1 }
-      const made = await subject.send('POST', '/api/admin/caching/configurations/', admin, { name: 'apart', cache_type: 'redis' })
-      const tested = await subject.send('POST', `/api/admin/caching/configurations/${made.json.id}/test_connection/`, admin)
+      const made = await subject.send('POST', '/api/admin/caching/configurations/', admin, {
+        name: 'apart',
+        cache_type: 'redis',
+      })
+      const tested = await subject.send(
+        'POST',
+        `/api/admin/caching/configurations/${made.json.id}/test_connection/`,
+        admin,
+      )
       expect(tested.json).toMatchObject({ ok: true, tested: 'new connection' })
       const reached = tested.json.steps.filter(({ step }: { step: string }) => step === 'server')
       expect(reached.map(({ detail }: { detail: string }) => detail.replace(/: .*$/, ''))).toEqual(nodes)

@@ -18,7 +18,8 @@ test('what a plan has made counts while it goes on, and once when it has ended',
     await clock.advance(1_500)
     return 1
   }
-  for (const name of ['one', 'two']) await cache.warm([{ name, keys: [`${name}:1`, `${name}:2`, `${name}:3`], load }], { concurrency: 1 })
+  for (const name of ['one', 'two'])
+    await cache.warm([{ name, keys: [`${name}:1`, `${name}:2`, `${name}:3`], load }], { concurrency: 1 })
   expect(told.filter(([state]) => state !== 'progress')).toEqual([
     ['began', 0, 1],
     ['ended', 3, 0],

@@ -11,7 +11,12 @@ const ACCOUNTS = [
   'Alder Works,retail,2001,1,1,Kenya,',
 ]
 const PRODUCTS = ['product,series,sales_price', 'GTX Pro,GTX,4821', 'MG Special,MG,55']
-const TEAMS = ['sales_agent,manager,regional_office', 'Ann Lee,Max Roe,East', 'Bo Kim,Max Roe,East', 'Cy Fox,Ida May,West']
+const TEAMS = [
+  'sales_agent,manager,regional_office',
+  'Ann Lee,Max Roe,East',
+  'Bo Kim,Max Roe,East',
+  'Cy Fox,Ida May,West',
+]
 
 /** Line numbers are those of the file: the header is line 1. */
 const PIPELINE = [
@@ -44,6 +49,7 @@ export function writeCrm(replaced: Partial<Record<CrmFile, string | null>> = {})
     'sales_teams.csv': TEAMS.join('\n'),
     'sales_pipeline.csv': `${PIPELINE.join('\r\n')}\r\n`,
   }
-  for (const [name, text] of Object.entries({ ...files, ...replaced })) if (text !== null) writeFileSync(join(folder, name), text)
+  for (const [name, text] of Object.entries({ ...files, ...replaced }))
+    if (text !== null) writeFileSync(join(folder, name), text)
   return folder
 }

@@ -16,7 +16,9 @@ const seen = new Set()
 /** @type {{ account: string, stage: string, opened: number | null, closed: number | null, cents: number | null }[]} */
 const deals = []
 for (const line of lines) {
-  const [id = '', , , account = '', stage = '', engaged = '', closed = '', value = ''] = line.replace('\r', '').split(',')
+  const [id = '', , , account = '', stage = '', engaged = '', closed = '', value = ''] = line
+    .replace('\r', '')
+    .split(',')
   if (id === '' || seen.has(id)) continue
   const deal = {
     account,
@@ -25,7 +27,11 @@ for (const line of lines) {
     closed: day(closed),
     cents: value === '' ? null : Number(value) * 100,
   }
-  if (Number.isNaN(deal.opened) || Number.isNaN(deal.closed) || (deal.opened !== null && deal.closed !== null && deal.closed < deal.opened))
+  if (
+    Number.isNaN(deal.opened) ||
+    Number.isNaN(deal.closed) ||
+    (deal.opened !== null && deal.closed !== null && deal.closed < deal.opened)
+  )
     continue
   if (!['won', 'lost', 'engaging', 'prospecting'].includes(deal.stage)) continue
   seen.add(id)
@@ -51,6 +57,8 @@ console.log(
   JSON.stringify({
     all: totals(deals),
     byStage: Object.fromEntries(stages.map((stage) => [stage, deals.filter((deal) => deal.stage === stage).length])),
-    byAccount: Object.fromEntries(accounts.map((account) => [account, totals(deals.filter((deal) => deal.account === account))])),
+    byAccount: Object.fromEntries(
+      accounts.map((account) => [account, totals(deals.filter((deal) => deal.account === account))]),
+    ),
   }),
 )

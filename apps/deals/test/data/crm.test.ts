@@ -17,7 +17,9 @@ const SCRIPT = fileURLToPath(new URL('crm-totals.mjs', import.meta.url))
 describe('a pipeline with faults', () => {
   const { findings, lines } = readCrm(writeCrm())
   const found = (line: number, file = 'sales_pipeline.csv') =>
-    findings.filter((finding) => finding.file === file && finding.line === line).map(({ outcome, fault }) => `${outcome}: ${fault}`)
+    findings
+      .filter((finding) => finding.file === file && finding.line === line)
+      .map(({ outcome, fault }) => `${outcome}: ${fault}`)
 
   test.each([
     [2, ['repaired: product spelled differently']],
@@ -32,7 +34,14 @@ describe('a pipeline with faults', () => {
     [11, ['refused: unknown stage']],
     [12, ['refused: unreadable value']],
     [13, ['refused: wrong number of fields']],
-    [14, ['noted: open deal without a value', 'noted: product not in products.csv', 'repaired: open deal with a close date']],
+    [
+      14,
+      [
+        'noted: open deal without a value',
+        'noted: product not in products.csv',
+        'repaired: open deal with a close date',
+      ],
+    ],
     [16, []],
   ])('line %i', (line, expected) => {
     const own = found(line).filter((text) => !(line === 9 && text.includes('quarter')))
@@ -41,7 +50,10 @@ describe('a pipeline with faults', () => {
 
   test('accounts are corrected, doubles refused', () => {
     expect(found(2, 'accounts.csv')).toEqual(['repaired: misspelt'])
-    expect(found(4, 'accounts.csv')).toEqual(['noted: account figure unreadable or empty', 'noted: account figure unreadable or empty'])
+    expect(found(4, 'accounts.csv')).toEqual([
+      'noted: account figure unreadable or empty',
+      'noted: account figure unreadable or empty',
+    ])
     expect(found(5, 'accounts.csv')).toEqual(['refused: account listed twice'])
   })
 
@@ -56,7 +68,11 @@ describe('a pipeline with faults', () => {
 describe('a folder that cannot be used ends the start with one line', () => {
   test.each([
     ['a file is missing', { 'products.csv': null }, /there is no products\.csv in this folder/],
-    ['a column is missing', { 'sales_teams.csv': 'sales_agent,manager\nA,B' }, /sales_teams\.csv: the column regional_office is missing/],
+    [
+      'a column is missing',
+      { 'sales_teams.csv': 'sales_agent,manager\nA,B' },
+      /sales_teams\.csv: the column regional_office is missing/,
+    ],
     ['a file is empty', { 'sales_pipeline.csv': '' }, /the column opportunity_id, .* is missing/],
   ])('%s', async (_, replaced, message) => {
     const folder = makeFolder()
@@ -93,15 +109,19 @@ test.each(sources)('deal analytics of %s are the totals that an independent scri
     }))
     const as = { userId: ids.administrator.id, organizationId: 1 }
     for (const days of [30, 365]) {
-      const expected = JSON.parse(execFileSync(process.execPath, [SCRIPT, folder, String(days)], { encoding: 'utf8' })) as Independent
+      const expected = JSON.parse(
+        execFileSync(process.execPath, [SCRIPT, folder, String(days)], { encoding: 'utf8' }),
+      ) as Independent
       const all = (await subject.get(`/api/cached/analytics/deal-analytics/?organization=all&days=${days}`, as)).json
       expect(all.totals).toMatchObject(expected.all)
       const byStage = new Map(all.all_time.map((stage: { stage: string; deals: number }) => [stage.stage, stage.deals]))
-      for (const [stage, deals] of Object.entries(expected.byStage)) expect([stage, byStage.get(stage)]).toEqual([stage, deals])
+      for (const [stage, deals] of Object.entries(expected.byStage))
+        expect([stage, byStage.get(stage)]).toEqual([stage, deals])
       for (const [account, totals] of Object.entries(expected.byAccount)) {
         const named = account === '' ? 'No account named' : account
         const id = ids.organizations.find((each) => each.name.toLowerCase() === named.toLowerCase())?.id
-        const own = (await subject.get(`/api/cached/analytics/deal-analytics/?organization=${id}&days=${days}`, as)).json
+        const own = (await subject.get(`/api/cached/analytics/deal-analytics/?organization=${id}&days=${days}`, as))
+          .json
         if (name !== 'the real pipeline' && named.toLowerCase() === 'birch labs') continue // two spellings, one account
         expect([account, own.totals]).toEqual([account, expect.objectContaining(totals)])
       }

@@ -20,10 +20,14 @@ test('every record knows its line, blank lines and lines within quotes counted',
 test('what was written is read', () => {
   const random = createRandom(11)
   const field = () =>
-    Array.from({ length: random.whole(0, 6) }, () => random.pick(['a', 'é', '"', ',', '\n', '\r\n', ' ', '\uFEFF'])).join('')
+    Array.from({ length: random.whole(0, 6) }, () =>
+      random.pick(['a', 'é', '"', ',', '\n', '\r\n', ' ', '\uFEFF']),
+    ).join('')
   for (let round = 0; round < 500; round++) {
     const rows = Array.from({ length: random.whole(0, 6) }, () => Array.from({ length: random.whole(2, 5) }, field))
-    const text = rows.map((row) => row.map((each) => `"${each.replaceAll('"', '""')}"`).join(',')).join(random.pick(['\n', '\r\n']))
+    const text = rows
+      .map((row) => row.map((each) => `"${each.replaceAll('"', '""')}"`).join(','))
+      .join(random.pick(['\n', '\r\n']))
     expect(fields(text)).toEqual(rows)
   }
 })

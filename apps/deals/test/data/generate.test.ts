@@ -79,7 +79,8 @@ describe('the deals are plausible', () => {
   test('owners and teams belong to the organisation of the deal, payments sum to its amount', () => {
     const memberOf = new Map((data.memberships ?? []).map((each) => [each.user_id, each.organization_id]))
     const paid = new Map<number, number>()
-    for (const payment of data.payments ?? []) paid.set(payment.deal_id, (paid.get(payment.deal_id) ?? 0) + payment.amount_cents)
+    for (const payment of data.payments ?? [])
+      paid.set(payment.deal_id, (paid.get(payment.deal_id) ?? 0) + payment.amount_cents)
     for (const deal of deals) {
       expect(memberOf.get(deal.owner_id)).toBe(deal.organization_id)
       if (deal.stage === 'won') expect(paid.get(deal.id)).toBe(deal.amount_cents)

@@ -8,7 +8,9 @@ const PATHS = [
   '/api/cached/organizations/1/info/',
   '/api/cached/organizations/1/roles/',
   ...[7, 30, 90, 365].map((days) => `/api/cached/organizations/1/statistics/?days=${days}`),
-  ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type) => `/api/cached/analytics/deal-analytics/?days=365&type=${type}`),
+  ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map(
+    (type) => `/api/cached/analytics/deal-analytics/?days=365&type=${type}`,
+  ),
   '/api/cached/analytics/deal-analytics/?organization=all&days=365',
   '/api/cached/analytics/performance-metrics/',
   '/api/cached/users/dashboard/',
@@ -80,6 +82,8 @@ describeWith('postgres', 'X1 the same service on SQLite and on PostgreSQL', () =
 
   test('other data is not overwritten unless asked', async () => {
     const args = ['--organizations', '3', '--users', '9', '--deals', '50']
-    await expect(startSubject({ args, env: { DATABASE_URL: server.url } })).rejects.toThrow(/holds other data .*--reset/)
+    await expect(startSubject({ args, env: { DATABASE_URL: server.url } })).rejects.toThrow(
+      /holds other data .*--reset/,
+    )
   })
 })

@@ -1,4 +1,5 @@
-// As it is started without options: the page's own files as assets, a picture for each organisation, and the edge that a write purges.
+// As it is started without options: the page's own files as assets, a picture for each organisation, and the edge that
+// a write purges.
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../../../packages/millpond/test/services/index.ts'
@@ -56,10 +57,9 @@ describe('pictures', () => {
   /** Signed addresses of organisation 1, by type. */
   const addresses = () =>
     Object.fromEntries(
-      [...page.matchAll(/type="image\/(\w+)" srcset="(\/images\/organizations\/1\.png[^" ]+)/g)].map(([, type = '', path = '']) => [
-        type,
-        path.replaceAll('&amp;', '&'),
-      ]),
+      [...page.matchAll(/type="image\/(\w+)" srcset="(\/images\/organizations\/1\.png[^" ]+)/g)].map(
+        ([, type = '', path = '']) => [type, path.replaceAll('&amp;', '&')],
+      ),
     )
 
   /** One that is still being made after ten seconds is asked for again, as it says. */
@@ -112,12 +112,16 @@ describe('pictures', () => {
     const [here, there] = [(await made(webp)).body, (await made(webp, edge)).body]
     expect(here.equals(before)).toBe(false)
     expect(there.equals(here)).toBe(true)
-    // The job that settles the notes of writes may have met this one's before it was done with, and told the edge as well.
+    // The job that settles the notes of writes may have met this one's before it was done with, and told the edge as
+    // well.
     await until('nothing to wait', async () => (await subject.get('/api/live/')).json.edge.waiting === 0)
     const { json: live } = await subject.get('/api/live/')
     expect(live.edge.failures).toBe(0)
     expect(live.edge.purges).not.toEqual([])
-    for (const { tags, state } of live.edge.purges) expect([tags, /^(purged|settled)$/.test(state)]).toEqual([['org:1'], true])
-    expect((await subject.get('/api/live/', undefined, { 'x-forwarded-for': '192.0.2.1' })).json.edge.purges).toEqual([])
+    for (const { tags, state } of live.edge.purges)
+      expect([tags, /^(purged|settled)$/.test(state)]).toEqual([['org:1'], true])
+    expect((await subject.get('/api/live/', undefined, { 'x-forwarded-for': '192.0.2.1' })).json.edge.purges).toEqual(
+      [],
+    )
   })
 })

@@ -1,4 +1,5 @@
-// The control plane as the service mounts it: who comes in with which token, and that what it does is done to the service's own cache.
+// The control plane as the service mounts it: who comes in with which token, and that what it does is done to the
+// service's own cache.
 import { ROLE_SCOPES } from '@millpond/control'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isHit, SMALL, type Subject, startSubject } from '../service-under-test.ts'
@@ -15,7 +16,10 @@ afterAll(() => subject?.stop())
 
 test('a token of the organisation that runs the service is a credential, from this machine and by its role', async () => {
   expect((await subject.get(`${BASE}/session/`)).status).toBe(401)
-  expect((await subject.get(`${BASE}/session`, VIEWER)).json).toMatchObject({ role: 'viewer', scopes: ROLE_SCOPES.viewer })
+  expect((await subject.get(`${BASE}/session`, VIEWER)).json).toMatchObject({
+    role: 'viewer',
+    scopes: ROLE_SCOPES.viewer,
+  })
   expect((await subject.get(`${BASE}/session/`, ADMINISTRATOR)).json.role).toBe('admin')
   // Somebody whom the organisation does not know, and somebody who comes through a proxy.
   expect((await subject.get(`${BASE}/session/`, { userId: 999, organizationId: 2 })).status).toBe(401)
@@ -31,7 +35,9 @@ test('what was answered is shown as a key, explained, invalidated for all who as
   expect(row.tags.length).toBeGreaterThan(0)
   const at = `namespace=response&key=${encodeURIComponent(row.key)}`
   expect((await subject.get(`${BASE}/explain/?${at}`, VIEWER)).json.verdict).toBe('hit')
-  expect((await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, VIEWER, { keys: [row.key] })).status).toBe(403)
+  expect(
+    (await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, VIEWER, { keys: [row.key] })).status,
+  ).toBe(403)
   const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
     keys: [row.key],
     reason: 'look again',
@@ -43,7 +49,8 @@ test('what was answered is shown as a key, explained, invalidated for all who as
   })
   expect(isHit(await subject.get(path))).toBe(false)
   // As of the last look, which is a second ago at most.
-  const hits = async (): Promise<number> => (await subject.get(`${BASE}/metrics/summary/`, VIEWER)).json.caches[0].total.hits
+  const hits = async (): Promise<number> =>
+    (await subject.get(`${BASE}/metrics/summary/`, VIEWER)).json.caches[0].total.hits
   await expect.poll(hits).toBeGreaterThan(0)
 })
 
@@ -56,7 +63,11 @@ test('a URL is explained by the entries that answer it, and takes all of them wi
   const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { urls: [url] })
   expect(done.json).toMatchObject({ state: 'completed' })
   expect(done.json.plan.caches[0].by_namespace).toMatchObject({ response: 1, strategic: 1 })
-  expect((await subject.get(at, VIEWER)).json).toMatchObject({ verdict: 'miss', cause: 'invalidated_key', by: { operation: done.json.id } })
+  expect((await subject.get(at, VIEWER)).json).toMatchObject({
+    verdict: 'miss',
+    cause: 'invalidated_key',
+    by: { operation: done.json.id },
+  })
   expect(isHit(await subject.get(path, VIEWER))).toBe(false)
   const other = encodeURIComponent(`${subject.service.url}/api/cached/organizations/1/statistics/?days=8`)
   expect((await subject.get(`${BASE}/explain/?url=${other}`, VIEWER)).status).toBe(404)
@@ -65,7 +76,10 @@ test('a URL is explained by the entries that answer it, and takes all of them wi
 test('an invalidation can be undone: its hottest answers are loaded again, by the loaders of their keys alone', async () => {
   const path = '/api/cached/organizations/1/roles/'
   for (let time = 0; time < 3; time++) await subject.get(path)
-  const plan = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { tags: ['kind:roles'], dry_run: true })
+  const plan = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
+    tags: ['kind:roles'],
+    dry_run: true,
+  })
   const gone = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
     plan_id: plan.json.plan.id,
     reason: 'too much',
@@ -78,7 +92,11 @@ test('an invalidation can be undone: its hottest answers are loaded again, by th
 test('its organisations and kinds of answers are known by name: counted, invalidated, warmed', async () => {
   const path = '/api/cached/organizations/1/info/'
   const { json } = await subject.get(`${BASE}/application/`, VIEWER)
-  expect(json.data[0]).toMatchObject({ scopes: ['organization'], models: ['Organization', 'User', 'Deal'], has_critical_paths: true })
+  expect(json.data[0]).toMatchObject({
+    scopes: ['organization'],
+    models: ['Organization', 'User', 'Deal'],
+    has_critical_paths: true,
+  })
   expect(json.data[0].cache_types).toEqual(expect.arrayContaining(['permissions', 'strategic', 'response', 'all']))
   const warmed = await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, {
     organization: '1',
@@ -92,10 +110,14 @@ test('its organisations and kinds of answers are known by name: counted, invalid
   expect(held.data[0]).toMatchObject({ id: '1' })
   expect(held.data[0].entries).toBeGreaterThan(1)
   const name = (await subject.get(path)).json.data?.name ?? (await subject.get(path)).json.name
-  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { organization: name })
+  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
+    organization: name,
+  })
   expect(done.json).toMatchObject({ state: 'completed', request: { criteria: { tags: ['organization:1'] } } })
   expect(isHit(await subject.get(path))).toBe(false)
-  expect((await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, { organization: 'nobody' })).status).toBe(422)
+  expect(
+    (await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, { organization: 'nobody' })).status,
+  ).toBe(422)
 })
 
 test('a model takes every answer that its rows are shown in, and no other', async () => {
@@ -115,7 +137,8 @@ test('with --insight on, what watches the cache answers in the control plane and
   const watched = await startSubject({ args: [...SMALL, '--insight', 'on'] })
   try {
     const [path, performance] = ['/api/cached/organizations/1/roles/', '/api/cached/analytics/performance-metrics/']
-    for (let time = 0; time < 5; time++) for (const one of [path, performance]) expect((await watched.get(one, VIEWER)).status).toBe(200)
+    for (let time = 0; time < 5; time++)
+      for (const one of [path, performance]) expect((await watched.get(one, VIEWER)).status).toBe(200)
     const { json, status } = await watched.get(`${BASE}/sizing/`, VIEWER)
     expect(status).toBe(200)
     expect(json.nodes[0].said).toMatchObject({ capacity: { unit: 'bytes' }, evidence: { is_enough: false } })

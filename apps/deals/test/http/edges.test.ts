@@ -1,4 +1,5 @@
-// What a client meets at the edges: who is told first what is wrong, names that nobody reads, HEAD, where a new thing is, reads after one's own write.
+// What a client meets at the edges: who is told first what is wrong, names that nobody reads, HEAD, where a new thing
+// is, reads after one's own write.
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PAGE_SCRIPT } from '../page-script.ts'
@@ -24,9 +25,12 @@ test.each([
   ['POST', '/api/cache-management/invalidate-cache/', () => two.administrator, { organization_id: 1, colour: 'red' }],
   ['POST', '/api/cache-management/warm-cache/', () => two.administrator, { organization_id: 1, user_id: 3 }],
   ['POST', '/api/cache-management/warm-cache/?colour=red', () => one.viewer, {}],
-] as const)('%s %s: who may not is told so (403) before what is wrong with the request (422)', async (method, path, as, body) => {
-  expect((await subject.send(method, path, as(), body)).status).toBe(403)
-})
+] as const)(
+  '%s %s: who may not is told so (403) before what is wrong with the request (422)',
+  async (method, path, as, body) => {
+    expect((await subject.send(method, path, as(), body)).status).toBe(403)
+  },
+)
 
 const QUERIES = [
   ['/api/cached/organizations/1/info/?days=30', 'days'],
@@ -48,7 +52,10 @@ test.each(QUERIES)('GET %s: a name that nobody reads is refused, with those that
   const reply = await subject.get(path, one.administrator)
   expect(reply.status).toBe(422)
   expect(reply.json.errors).toEqual([
-    { at: name, detail: expect.stringMatching(/^unknown name in the query: this path takes (none|[a-z]+(, [a-z]+)*)$/) },
+    {
+      at: name,
+      detail: expect.stringMatching(/^unknown name in the query: this path takes (none|[a-z]+(, [a-z]+)*)$/),
+    },
   ])
 })
 
@@ -61,7 +68,9 @@ test('HEAD of a deal says the length of what GET sends, and counts no look', asy
   const url = `${subject.service.url}/api/deals/${one.dealId}/`
   const headers = { Authorization: `Bearer ${subject.token(one.viewer)}` }
   for (let count = 0; count < 2; count++) {
-    const lengths = [1, 2].map(async () => (await fetch(url, { method: 'HEAD', headers })).headers.get('content-length'))
+    const lengths = [1, 2].map(async () =>
+      (await fetch(url, { method: 'HEAD', headers })).headers.get('content-length'),
+    )
     const said = await Promise.all(lengths)
     const body = await (await fetch(url, { headers })).text()
     const bytes = String(Buffer.byteLength(body))
@@ -80,11 +89,21 @@ test('HEAD says the length of what GET sends, and nothing else', async () => {
 
 describe('201', () => {
   test('a new deal is where Location says', async () => {
-    const made = await subject.send('POST', '/api/deals/', one.manager, { title: 'Found again', product: 'Weir', amount_cents: 5 })
+    const made = await subject.send('POST', '/api/deals/', one.manager, {
+      title: 'Found again',
+      product: 'Weir',
+      amount_cents: 5,
+    })
     expect(made.status).toBe(201)
     expect(made.headers.get('location')).toBe(`/api/deals/${made.json.id}`)
     const found = await subject.get(made.headers.get('location') ?? '', one.viewer)
-    expect(found.json).toMatchObject({ id: made.json.id, title: 'Found again', amount_cents: 5, organization_id: 1, stage: 'prospecting' })
+    expect(found.json).toMatchObject({
+      id: made.json.id,
+      title: 'Found again',
+      amount_cents: 5,
+      organization_id: 1,
+      stage: 'prospecting',
+    })
     expect((await subject.get(`/api/deals/${made.json.id}`, two.administrator)).status).toBe(404)
   })
 
@@ -122,7 +141,9 @@ test('an empty invalidation drops nothing: what to drop must be named', async ()
   const empty = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, {})
   expect([empty.status, empty.json.detail]).toEqual([422, expect.stringMatching(/cache_type \("all" for everything/)])
   expect(isHit(await subject.get(path)), 'in time').toBe(true)
-  const all = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, { cache_type: 'all' })
+  const all = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, {
+    cache_type: 'all',
+  })
   expect(all.json.receipts.map((receipt: { layer: string }) => receipt.layer)).toEqual(['strategic', 'response'])
   expect(isHit(await subject.get(path))).toBe(false)
 })
@@ -154,7 +175,13 @@ test('what warming costs is told apart from what requests cost', async () => {
   try {
     await fresh.get('/api/cache-management/cache-status/', one.administrator)
     const before = (await fresh.get('/api/live/')).json
-    await fresh.send('POST', '/api/cache-management/warm-cache/', one.administrator, { organization_id: 2 }, { prefer: 'wait' })
+    await fresh.send(
+      'POST',
+      '/api/cache-management/warm-cache/',
+      one.administrator,
+      { organization_id: 2 },
+      { prefer: 'wait' },
+    )
     const after = (await fresh.get('/api/live/')).json
     const warmed = after.warming.database_queries - before.warming.database_queries
     expect(warmed).toBeGreaterThan(10)
@@ -167,14 +194,20 @@ test('what warming costs is told apart from what requests cost', async () => {
 
 test('the page raises a deal from what it is now, whoever has changed it since the page was made', async () => {
   const ask = (path: string, init: RequestInit) => fetch(subject.service.url + path, init)
-  const part = PAGE_SCRIPT.slice(PAGE_SCRIPT.indexOf('async function raise'), PAGE_SCRIPT.indexOf('async function change'))
+  const part = PAGE_SCRIPT.slice(
+    PAGE_SCRIPT.indexOf('async function raise'),
+    PAGE_SCRIPT.indexOf('async function change'),
+  )
   const raise: (deal: number, token: string) => Promise<Response> = runInNewContext(`${part}; raise`, { fetch: ask })
   const path = `/api/deals/${one.dealId}/`
   await subject.send('PATCH', path, one.manager, { amount_cents: 50_000 })
   for (const amount of [50_100, 50_200]) {
     const answer = await raise(one.dealId, subject.token(one.manager))
     const token = answer.headers.get('cache-token') ?? ''
-    expect([answer.status, (await subject.get(path, one.viewer, { 'cache-token': token })).json.amount_cents]).toEqual([200, amount])
+    expect([answer.status, (await subject.get(path, one.viewer, { 'cache-token': token })).json.amount_cents]).toEqual([
+      200,
+      amount,
+    ])
   }
   await subject.send('PATCH', path, one.manager, { amount_cents: null })
   await raise(one.dealId, subject.token(one.manager))

@@ -1,4 +1,5 @@
-// Each line of the guide to the API that begins with curl, sent as it stands there: whoever pastes it gets what the page says.
+// Each line of the guide to the API that begins with curl, sent as it stands there: whoever pastes it gets what the
+// page says.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { twoCasts } from '../people.ts'
@@ -6,7 +7,9 @@ import { type Member, type Subject, startSubject } from '../service-under-test.t
 
 const page = readFileSync(new URL('../../../../docs/guide/deals-api.md', import.meta.url), 'utf8')
 /** What is between ```sh and ```, with lines that go on in the next one joined. */
-const shell = [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, code = '']) => code.replaceAll(/\\\n\s*/g, '')).join('')
+const shell = [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)]
+  .map(([, code = '']) => code.replaceAll(/\\\n\s*/g, ''))
+  .join('')
 const lines = shell.split('\n').filter((line) => line.includes('curl '))
 
 interface Call {
@@ -20,7 +23,10 @@ interface Call {
 function callOf(line: string, variables: Readonly<Record<string, string>>): Call {
   const command = /curl (.*?)(?:\s+\||\s+#|\)$|$)/.exec(line)?.[1] ?? ''
   const words = [...command.matchAll(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)].map(([word]) =>
-    word.replaceAll(/'([^']*)'|"([^"]*)"|\$(\w+)/g, (_, plain, quoted, name) => plain ?? named(quoted ?? `$${name}`, variables)),
+    word.replaceAll(
+      /'([^']*)'|"([^"]*)"|\$(\w+)/g,
+      (_, plain, quoted, name) => plain ?? named(quoted ?? `$${name}`, variables),
+    ),
   )
   const call = { method: 'GET', path: '', headers: {} as Record<string, string>, body: undefined as string | undefined }
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
@@ -30,7 +36,8 @@ function callOf(line: string, variables: Readonly<Record<string, string>>): Call
       const [name = '', value = ''] = (words.shift() ?? '').split(/: (.*)/)
       call.headers[name] = value
     } else if (word.startsWith('/')) call.path = word
-    else if (!['-i', '-s', '-si'].includes(word)) throw new Error(`the guide gives curl ${word}, which this test does not know: ${line}`)
+    else if (!['-i', '-s', '-si'].includes(word))
+      throw new Error(`the guide gives curl ${word}, which this test does not know: ${line}`)
   }
   return call
 }
@@ -46,7 +53,11 @@ describe('the guide to the API', () => {
     subject = await startSubject()
     const [one] = await twoCasts(subject.service.database)
     const issue = (member: Member): string => subject.token(member)
-    Object.assign(variables, { VIEWER: issue(one.viewer), MANAGER: issue(one.manager), ADMINISTRATOR: issue(one.administrator) })
+    Object.assign(variables, {
+      VIEWER: issue(one.viewer),
+      MANAGER: issue(one.manager),
+      ADMINISTRATOR: issue(one.administrator),
+    })
   })
   afterAll(() => subject.stop())
 

@@ -47,7 +47,9 @@ describe('C2', () => {
     const warmed = await subject.send('POST', WARM, two.administrator, { cache_type: 'deal_statistics' }, WAIT)
     expect([warmed.status, warmed.headers.get('preference-applied')]).toEqual([200, 'wait'])
     expect(warmed.json).toMatchObject({ organizations: 1, warmed: 4, failed: 0 })
-    expect(isHit(await subject.get('/api/cached/organizations/2/statistics/?days=90', two.viewer)), 'in time').toBe(true)
+    expect(isHit(await subject.get('/api/cached/organizations/2/statistics/?days=90', two.viewer)), 'in time').toBe(
+      true,
+    )
     expect(isHit(await subject.get('/api/cached/organizations/1/statistics/?days=90', one.viewer))).toBe(false)
     const all = await subject.send('POST', WARM, one.administrator, { cache_type: 'all' }, WAIT)
     expect(all.json).toMatchObject({ state: 'done', organizations: 4, failed: 0 })
@@ -68,16 +70,27 @@ describe('C2', () => {
       return json.warming.is_running === false && json
     })
     expect(status.warming).toMatchObject({ is_running: false, plans: [], answers: expect.any(Number) })
-    expect(status.queues.map(({ collection }: { collection: string }) => collection)).toEqual(['activity', 'deal_views'])
-    expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual(['cacheMaintenance', 'generateCachePerformanceReport'])
+    expect(status.queues.map(({ collection }: { collection: string }) => collection)).toEqual([
+      'activity',
+      'deal_views',
+    ])
+    expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual([
+      'cacheMaintenance',
+      'generateCachePerformanceReport',
+    ])
   })
 
   test('G23 a job is shown to administrators of its own organisation, and to those who run the service', async () => {
-    const path = async (as: Member) => (await subject.send('POST', WARM, as, { cache_type: 'roles' })).headers.get('location') ?? ''
+    const path = async (as: Member) =>
+      (await subject.send('POST', WARM, as, { cache_type: 'roles' })).headers.get('location') ?? ''
     const three = await withDatabase({ engine: 'sqlite', path: subject.service.database }, (db) => castOf(db, 3))
     const [own, ofAll] = [await path(two.administrator), await path(one.administrator)]
     const statuses = (at: string) =>
-      Promise.all([three.administrator, two.administrator, one.administrator].map(async (as) => (await subject.get(at, as)).status))
+      Promise.all(
+        [three.administrator, two.administrator, one.administrator].map(
+          async (as) => (await subject.get(at, as)).status,
+        ),
+      )
     expect(await statuses(own)).toEqual([404, 200, 200])
     expect(await statuses(ofAll)).toEqual([404, 404, 200])
     await untilEnded(own)
@@ -121,7 +134,9 @@ describe('C2', () => {
     )
 
     await fill()
-    expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'all', user_id: two.viewer.userId })).status).toBe(200)
+    expect(
+      (await subject.send('POST', FORGET, two.administrator, { cache_type: 'all', user_id: two.viewer.userId })).status,
+    ).toBe(200)
     expect(isHit(await subject.get('/api/cached/users/permissions/', two.viewer))).toBe(false)
     expect(isHit(await subject.get(own, two.viewer)), 'in time').toBe(true)
   })
@@ -138,7 +153,11 @@ describe('C2', () => {
     })
     expect(forgotten.probe.checked).toBeGreaterThan(0)
     const by = { actor: `deals-user-${two.administrator.userId}`, reason: 'invalidate-cache: roles of organisation 2' }
-    expect(await read(`operations/${forgotten.operation}/`)).toMatchObject({ ...by, kind: 'invalidate', plan: { is_exact: false } })
+    expect(await read(`operations/${forgotten.operation}/`)).toMatchObject({
+      ...by,
+      kind: 'invalidate',
+      plan: { is_exact: false },
+    })
     const { json: warmed } = await subject.send('POST', WARM, two.administrator, { cache_type: 'roles' }, WAIT)
     expect(await read(`operations/${warmed.job}/`)).toMatchObject({
       actor: by.actor,
@@ -146,9 +165,16 @@ describe('C2', () => {
       result: { loaded: 1, failed: 0 },
     })
     const [result, intent] = (await read('audit/?action=invalidate')).data
-    expect(intent).toMatchObject({ actor: by.actor, via: 'host', kind: 'intent', detail: { id: forgotten.operation, reason: by.reason } })
+    expect(intent).toMatchObject({
+      actor: by.actor,
+      via: 'host',
+      kind: 'intent',
+      detail: { id: forgotten.operation, reason: by.reason },
+    })
     expect(result).toMatchObject({ kind: 'result', outcome: 'ok', detail: { id: forgotten.operation } })
-    expect(result.detail.receipts).toEqual(expect.arrayContaining(forgotten.receipts.map(({ id }: { id: string }) => id)))
+    expect(result.detail.receipts).toEqual(
+      expect.arrayContaining(forgotten.receipts.map(({ id }: { id: string }) => id)),
+    )
   })
 
   test('an administrator of one organisation cannot touch another', async () => {
@@ -165,12 +191,21 @@ test('X3 cache-analytics tells hit rates by layer, cache and tier, latencies, me
   const response = analytics.layers.find((layer: { layer: string }) => layer.layer === 'response')
   const permissions = response.caches.find((each: { cache: string }) => each.cache === 'permissions')
   expect(permissions.hits).toBeGreaterThan(1)
-  expect(permissions.hit_rate).toBeCloseTo(permissions.hits / (permissions.hits + permissions.misses + permissions.collapsed), 3)
-  expect(permissions.latency).toMatchObject({ p50_ms: expect.any(Number), p95_ms: expect.any(Number), p99_ms: expect.any(Number) })
+  expect(permissions.hit_rate).toBeCloseTo(
+    permissions.hits / (permissions.hits + permissions.misses + permissions.collapsed),
+    3,
+  )
+  expect(permissions.latency).toMatchObject({
+    p50_ms: expect.any(Number),
+    p95_ms: expect.any(Number),
+    p99_ms: expect.any(Number),
+  })
   expect(analytics.memory.cache.bytes).toBeGreaterThan(0)
   expect(analytics.all_processes).toMatchObject([{ nodes: { total: 1, late: [] }, health_score: expect.any(Number) }])
   expect(analytics.misses_by_cause.response.cold).toBeGreaterThan(0)
-  expect(analytics.tiers.map((tier: { layer: string; tier: string }) => `${tier.layer} ${tier.tier}`)).toContain('response sqlite')
+  expect(analytics.tiers.map((tier: { layer: string; tier: string }) => `${tier.layer} ${tier.tier}`)).toContain(
+    'response sqlite',
+  )
 })
 
 test('G23 hot keys are those of the own organisation; who runs the service sees all', async () => {
@@ -179,7 +214,9 @@ test('G23 hot keys are those of the own organisation; who runs the service sees 
     await subject.get('/api/cached/organizations/2/statistics/?days=7', two.viewer)
   }
   const keys = async (as: typeof one.viewer) =>
-    (await subject.get('/api/dashboard/cache-analytics/', as)).json.hot_keys.map((hot: { key: string }) => hot.key) as string[]
+    (await subject.get('/api/dashboard/cache-analytics/', as)).json.hot_keys.map(
+      (hot: { key: string }) => hot.key,
+    ) as string[]
   expect(await keys(two.manager)).toContain('v1:api_response:deal_stats:2:7')
   expect((await keys(two.manager)).some((key) => key.includes(':1:'))).toBe(false)
   expect(await keys(one.administrator)).toContain('v1:api_response:deal_stats:2:7')

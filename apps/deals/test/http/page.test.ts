@@ -13,7 +13,10 @@ test.each([
   [null, 'not cached'],
   ['deals-response; hit; ttl=3572; detail=memory', 'from memory'],
   ['deals-response; hit; ttl=3572; detail=sqlite', 'from SQLite'],
-  ['deals-response; hit; ttl=874; detail=memory, deals-http; fwd=uri-miss; fwd-status=200; detail=private', 'from memory'],
+  [
+    'deals-response; hit; ttl=874; detail=memory, deals-http; fwd=uri-miss; fwd-status=200; detail=private',
+    'from memory',
+  ],
   ['deals-response; fwd=miss; stored, deals-http; hit; ttl=3546', 'from the HTTP cache'],
   ['deals-response; hit; ttl=3572; detail=memory, deals-http; hit; ttl=3546', 'from the HTTP cache'],
   ['deals-response; fwd=miss; stored, deals-http; fwd=uri-miss; fwd-status=200', 'computed, and now cached'],

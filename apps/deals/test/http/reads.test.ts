@@ -1,4 +1,5 @@
-// The cached answers over HTTP: who may see them, what headers they carry, what they say about the cache (SPEC X2, X3, S5).
+// The cached answers over HTTP: who may see them, what headers they carry, what they say about the cache (SPEC X2, X3,
+// S5).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Cast, twoCasts } from '../people.ts'
 import { cacheStatus, isHit, type Subject, startSubject } from '../service-under-test.ts'
@@ -78,7 +79,16 @@ describe.each(EXACT)('X2 GET %s', (path, cacheControl, audience) => {
 
 test('X2 the public answers hold only fields that anyone may see', async () => {
   const info = await subject.get('/api/cached/organizations/1/info/')
-  expect(Object.keys(info.json).sort()).toEqual(['founded_year', 'id', 'location', 'name', 'parent_id', 'parent_name', 'sector', 'version'])
+  expect(Object.keys(info.json).sort()).toEqual([
+    'founded_year',
+    'id',
+    'location',
+    'name',
+    'parent_id',
+    'parent_name',
+    'sector',
+    'version',
+  ])
   const roles = await subject.get('/api/cached/organizations/1/roles/')
   expect(Object.keys(roles.json).sort()).toEqual(['organization_id', 'roles', 'version'])
   expect(Object.keys(roles.json.roles[0]).sort()).toEqual([
@@ -130,7 +140,9 @@ describe('S5 G23 an answer of one organisation never reaches a member of another
   })
 
   test('totals over all organisations are only for operators of the service', async () => {
-    expect((await subject.get('/api/cached/analytics/deal-analytics/?organization=all', two.administrator)).status).toBe(403)
+    expect(
+      (await subject.get('/api/cached/analytics/deal-analytics/?organization=all', two.administrator)).status,
+    ).toBe(403)
     const all = await subject.get('/api/cached/analytics/deal-analytics/?organization=all&days=365', one.administrator)
     expect(all.status).toBe(200)
     expect(all.json.all_time.reduce((sum: number, stage: { deals: number }) => sum + stage.deals, 0)).toBe(400)
@@ -158,7 +170,12 @@ describe('problem documents (RFC 9457)', () => {
     expect(reply.status).toBe(status)
     expect(reply.headers.get('content-type')).toBe('application/problem+json')
     expect(reply.headers.get('cache-control')).toBe('no-store')
-    expect(reply.json).toMatchObject({ type: 'about:blank', status, title: expect.any(String), detail: expect.any(String) })
+    expect(reply.json).toMatchObject({
+      type: 'about:blank',
+      status,
+      title: expect.any(String),
+      detail: expect.any(String),
+    })
   })
 
   test('another method says which are offered', async () => {
@@ -171,8 +188,12 @@ describe('problem documents (RFC 9457)', () => {
 test('demo tokens in a link work for reading only, and only for this machine by its own name', async () => {
   const token = subject.token(one.viewer)
   expect((await subject.get(`/api/cached/users/permissions/?access_token=${token}`)).status).toBe(200)
-  expect((await subject.send('PATCH', `/api/users/me/?access_token=${token}`, undefined, { title: 'x' })).status).toBe(401)
-  expect((await subject.get('/api/cached/users/permissions/', one.viewer, { 'x-forwarded-for': '203.0.113.9' })).status).toBe(401)
+  expect((await subject.send('PATCH', `/api/users/me/?access_token=${token}`, undefined, { title: 'x' })).status).toBe(
+    401,
+  )
+  expect(
+    (await subject.get('/api/cached/users/permissions/', one.viewer, { 'x-forwarded-for': '203.0.113.9' })).status,
+  ).toBe(401)
 })
 
 test('the search takes words literally and finds what the database holds', async () => {

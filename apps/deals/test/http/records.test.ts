@@ -20,23 +20,40 @@ const stored = async <T>(read: (db: Awaited<ReturnType<typeof openDatabase>>) =>
   return read(db).finally(() => db.close())
 }
 
-const rowOf = (id: number) => stored((db) => db.kysely.selectFrom('deals').selectAll().where('id', '=', id).executeTakeFirstOrThrow())
+const rowOf = (id: number) =>
+  stored((db) => db.kysely.selectFrom('deals').selectAll().where('id', '=', id).executeTakeFirstOrThrow())
 
 describe('deals and users, written through', () => {
   test('a deal that was read is not asked of the database again, and a change goes to both', async () => {
     const path = `/api/deals/${one.dealId}/`
     const { json: deal } = await subject.get(path, one.manager)
-    await stored((db) => db.kysely.updateTable('deals').set({ title: 'Beneath the cache' }).where('id', '=', one.dealId).execute())
+    await stored((db) =>
+      db.kysely.updateTable('deals').set({ title: 'Beneath the cache' }).where('id', '=', one.dealId).execute(),
+    )
     expect((await subject.get(path, one.manager)).json.title).toBe(deal.title)
     const written = await subject.send('PATCH', path, one.manager, { amount_cents: 77_700 })
-    expect(written.json).toMatchObject({ id: one.dealId, invalidation: 'done', version: { [`deal:${one.dealId}`]: expect.any(Number) } })
-    expect((await subject.get(path, one.manager)).json).toEqual({ ...deal, amount_cents: 77_700, views: expect.any(Number) })
+    expect(written.json).toMatchObject({
+      id: one.dealId,
+      invalidation: 'done',
+      version: { [`deal:${one.dealId}`]: expect.any(Number) },
+    })
+    expect((await subject.get(path, one.manager)).json).toEqual({
+      ...deal,
+      amount_cents: 77_700,
+      views: expect.any(Number),
+    })
     expect(await rowOf(one.dealId)).toMatchObject({ title: deal.title, amount_cents: 77_700 })
   })
 
   test('of changes at once of one deal none is lost', async () => {
     const path = `/api/deals/${one.dealId}/`
-    const changes = [{ title: 'Both' }, { amount_cents: 4_200 }, { product: 'Sluice' }, { source: 'event' }, { stage: 'negotiation' }]
+    const changes = [
+      { title: 'Both' },
+      { amount_cents: 4_200 },
+      { product: 'Sluice' },
+      { source: 'event' },
+      { stage: 'negotiation' },
+    ]
     const replies = await Promise.all(changes.map((change) => subject.send('PATCH', path, one.manager, change)))
     expect(replies.map(({ status }) => status)).toEqual(changes.map(() => 200))
     expect((await subject.get(path, one.manager)).json).toMatchObject(Object.assign({}, ...changes))
@@ -66,7 +83,10 @@ describe('deals and users, written through', () => {
   })
 
   test('a user reads the own profile as it was written, by whomever', async () => {
-    expect((await subject.get('/api/users/me/', two.manager)).json).toMatchObject({ id: two.manager.userId, is_active: true })
+    expect((await subject.get('/api/users/me/', two.manager)).json).toMatchObject({
+      id: two.manager.userId,
+      is_active: true,
+    })
     await subject.send('PATCH', '/api/users/me/', two.manager, { title: 'Miller' })
     expect((await subject.get('/api/users/me/', two.manager)).json).toMatchObject({ title: 'Miller' })
     const path = `/api/organizations/2/users/${two.manager.userId}/`
@@ -108,8 +128,20 @@ describe('activities and looks, written behind', () => {
     const made = await subject.send('POST', '/api/deals/', two.manager, { title: 'Gone soon', product: 'Weir' })
     const [, late, other] = await Promise.all([
       subject.send('DELETE', `/api/deals/${made.json.id}/`, two.manager),
-      subject.send('POST', `/api/deals/${made.json.id}/activities/`, two.manager, { kind: 'call' }, { prefer: 'wait=20' }),
-      subject.send('POST', `/api/deals/${two.dealId}/activities/`, two.manager, { kind: 'call' }, { prefer: 'wait=20' }),
+      subject.send(
+        'POST',
+        `/api/deals/${made.json.id}/activities/`,
+        two.manager,
+        { kind: 'call' },
+        { prefer: 'wait=20' },
+      ),
+      subject.send(
+        'POST',
+        `/api/deals/${two.dealId}/activities/`,
+        two.manager,
+        { kind: 'call' },
+        { prefer: 'wait=20' },
+      ),
     ])
     expect([201, 404]).toContain(late.status)
     expect(other.status).toBe(201)
@@ -121,14 +153,18 @@ describe('activities and looks, written behind', () => {
     await Promise.all(Array.from({ length: 40 }, () => subject.get(path, one.viewer)))
     expect((await subject.get(path, one.viewer)).json.views).toBe(41)
     await until('the count to be stored', async () => {
-      const rows = await stored((db) => db.kysely.selectFrom('deal_views').selectAll().where('deal_id', '=', made.json.id).execute())
+      const rows = await stored((db) =>
+        db.kysely.selectFrom('deal_views').selectAll().where('deal_id', '=', made.json.id).execute(),
+      )
       return rows.length === 1 && rows[0]?.views === 41
     })
   })
 })
 
 test('without a cache all of it goes to the database at once', async () => {
-  const plain = await startSubject({ args: ['--organizations', '4', '--users', '24', '--deals', '400', '--cache', 'off'] })
+  const plain = await startSubject({
+    args: ['--organizations', '4', '--users', '24', '--deals', '400', '--cache', 'off'],
+  })
   try {
     const [cast] = await twoCasts(plain.service.database)
     const path = `/api/deals/${cast.dealId}/`

@@ -17,7 +17,9 @@ afterAll(() => subject.stop())
 const STALL_MS = 450
 const PATH = '/api/cached/organizations/1/info/'
 
-test('a public answer is not computed again, at whatever reading of the clock the process stood still', { timeout: 120_000 }, async () => {
+test('a public answer is not computed again, at whatever reading of the clock the process stood still', {
+  timeout: 120_000,
+}, async () => {
   const plain = performance.now.bind(performance)
   let offset = 0
   let readings = 0
@@ -30,7 +32,9 @@ test('a public answer is not computed again, at whatever reading of the clock th
     const again: number[] = []
     let last = 0
     for (let at = 0; at <= last; at += sized(4, 1)) {
-      const forgotten = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, { cache_type: 'all' })
+      const forgotten = await subject.send('POST', '/api/cache-management/invalidate-cache/', one.administrator, {
+        cache_type: 'all',
+      })
       expect(forgotten.status).toBe(200)
       readings = 0
       stallsAt = at

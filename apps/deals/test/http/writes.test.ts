@@ -42,7 +42,10 @@ beforeEach(async () => {
 
 test('a changed deal: everything that shows deals is computed again, nothing else', async () => {
   const before = await look(one.viewer)
-  const written = await subject.send('PATCH', `/api/deals/${one.dealId}/`, one.manager, { stage: 'won', amount_cents: 123_400 })
+  const written = await subject.send('PATCH', `/api/deals/${one.dealId}/`, one.manager, {
+    stage: 'won',
+    amount_cents: 123_400,
+  })
   expect(written.status).toBe(200)
   expect(written.json).toMatchObject({
     id: one.dealId,
@@ -86,11 +89,19 @@ test('a new deal is in the statistics, the search and its owner’s dashboard at
   const gone = await subject.send('DELETE', `/api/deals/${created.json.id}/`, one.manager)
   expect(gone.status).toBe(200)
   expect((await subject.get('/api/cached/search/?q=turbine', one.viewer)).json.total).toBe(0)
-  expect((await subject.send('PATCH', `/api/deals/${created.json.id}/`, one.manager, { stage: 'won' })).status).toBe(404)
+  expect((await subject.send('PATCH', `/api/deals/${created.json.id}/`, one.manager, { stage: 'won' })).status).toBe(
+    404,
+  )
 })
 
 test('an activity concerns the performance and the overview, not the statistics', async () => {
-  const written = await subject.send('POST', `/api/deals/${one.dealId}/activities/`, one.manager, { kind: 'call', minutes: 7 }, WAIT)
+  const written = await subject.send(
+    'POST',
+    `/api/deals/${one.dealId}/activities/`,
+    one.manager,
+    { kind: 'call', minutes: 7 },
+    WAIT,
+  )
   expect(written.status).toBe(201)
   const after = await look(one.viewer)
   expect(isHit(after.get('/api/cached/organizations/1/statistics/?days=30') as Reply), 'in time').toBe(true)
@@ -123,7 +134,9 @@ test('G2 a taken role is gone with the answer to the write: the very next reques
   expect((await subject.get('/api/dashboard/cache-analytics/', one.manager)).status).toBe(200)
   expect((await subject.send('PUT', path, one.administrator, { role_id: id('viewer') })).status).toBe(200)
   expect((await subject.get('/api/dashboard/cache-analytics/', one.manager)).status).toBe(403)
-  expect((await subject.get('/api/cached/organizations/1/statistics/?days=30', one.viewer)).json.users.by_role.viewer).toBeGreaterThan(1)
+  expect(
+    (await subject.get('/api/cached/organizations/1/statistics/?days=30', one.viewer)).json.users.by_role.viewer,
+  ).toBeGreaterThan(1)
   expect((await subject.send('PUT', path, one.administrator, { role_id: id('manager') })).status).toBe(200)
   expect((await subject.get('/api/dashboard/cache-analytics/', one.manager)).status).toBe(200)
 })
@@ -141,26 +154,61 @@ test('a deactivated user is refused at once, and counted as inactive', async () 
 })
 
 test('a changed name is shown wherever it is shown', async () => {
-  expect((await subject.send('PATCH', '/api/users/me/', one.manager, { name: 'Someone New', title: 'Head of sales' })).status).toBe(200)
+  expect(
+    (await subject.send('PATCH', '/api/users/me/', one.manager, { name: 'Someone New', title: 'Head of sales' }))
+      .status,
+  ).toBe(200)
   expect((await subject.get('/api/cached/users/dashboard/', one.manager)).json.user).toMatchObject({
     name: 'Someone New',
     title: 'Head of sales',
   })
-  expect((await subject.send('PATCH', '/api/organizations/1/', one.administrator, { name: 'Renamed Works' })).status).toBe(200)
+  expect(
+    (await subject.send('PATCH', '/api/organizations/1/', one.administrator, { name: 'Renamed Works' })).status,
+  ).toBe(200)
   expect((await subject.get('/api/cached/organizations/1/info/')).json.name).toBe('Renamed Works')
-  expect((await subject.get('/api/dashboard/overview-advanced/', one.viewer)).json.organization.name).toBe('Renamed Works')
+  expect((await subject.get('/api/dashboard/overview-advanced/', one.viewer)).json.organization.name).toBe(
+    'Renamed Works',
+  )
 })
 
 describe('refused writes', () => {
   test.each([
     ['without a sign-in', 'POST', '/api/deals/', (): Member | undefined => undefined, {}, 401],
     ['as a viewer', 'POST', '/api/deals/', () => one.viewer, { title: 'x', product: 'y' }, 403],
-    ['in another organisation', 'POST', '/api/deals/', () => two.manager, { title: 'x', product: 'y', organization_id: 1 }, 403],
+    [
+      'in another organisation',
+      'POST',
+      '/api/deals/',
+      () => two.manager,
+      { title: 'x', product: 'y', organization_id: 1 },
+      403,
+    ],
     ['with an unknown name', 'POST', '/api/deals/', () => one.manager, { title: 'x', product: 'y', amount: 5 }, 422],
-    ['with an owner from elsewhere', 'POST', '/api/deals/', () => one.manager, { title: 'x', product: 'y', owner_id: 999 }, 422],
-    ['with a negative amount', 'POST', '/api/deals/', () => one.manager, { title: 'x', product: 'y', amount_cents: -1 }, 422],
+    [
+      'with an owner from elsewhere',
+      'POST',
+      '/api/deals/',
+      () => one.manager,
+      { title: 'x', product: 'y', owner_id: 999 },
+      422,
+    ],
+    [
+      'with a negative amount',
+      'POST',
+      '/api/deals/',
+      () => one.manager,
+      { title: 'x', product: 'y', amount_cents: -1 },
+      422,
+    ],
     ['with nothing to change', 'PATCH', '/api/users/me/', () => one.manager, {}, 422],
-    ['of roles as a manager', 'POST', '/api/organizations/1/roles/', () => one.manager, { name: 'x', description: 'y', level: 1 }, 403],
+    [
+      'of roles as a manager',
+      'POST',
+      '/api/organizations/1/roles/',
+      () => one.manager,
+      { name: 'x', description: 'y', level: 1 },
+      403,
+    ],
     [
       'a role whose parent is unknown',
       'POST',
@@ -196,9 +244,15 @@ describe('refused writes', () => {
   test('a role that somebody has cannot be removed, and no role inherits from itself', async () => {
     const roles = (await subject.get('/api/cached/organizations/1/roles/')).json.roles as { id: number; name: string }[]
     const id = (name: string) => roles.find((role) => role.name === name)?.id
-    expect((await subject.send('DELETE', `/api/organizations/1/roles/${id('viewer')}/`, one.administrator)).status).toBe(422)
     expect(
-      (await subject.send('PATCH', `/api/organizations/1/roles/${id('viewer')}/`, one.administrator, { inherits_from: 'manager' })).status,
+      (await subject.send('DELETE', `/api/organizations/1/roles/${id('viewer')}/`, one.administrator)).status,
+    ).toBe(422)
+    expect(
+      (
+        await subject.send('PATCH', `/api/organizations/1/roles/${id('viewer')}/`, one.administrator, {
+          inherits_from: 'manager',
+        })
+      ).status,
     ).toBe(422)
   })
 

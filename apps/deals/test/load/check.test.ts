@@ -35,7 +35,11 @@ test('an answer that began after the ack must be at least as new, where the writ
 
 test('answers are compared where their versions began, and after the last write acknowledged before them', () => {
   const writes = [write(1, 10, { deals: 1 }), write(2, 20, { roles: 1 }), write(3, 30, { deals: 2 })]
-  const groups = groupAnswers({ answers: [answer(11, { deals: 1 }), answer(25, { deals: 1 }, 'b')], writes, failures: [] })
+  const groups = groupAnswers({
+    answers: [answer(11, { deals: 1 }), answer(25, { deals: 1 }, 'b')],
+    writes,
+    failures: [],
+  })
   expect(groups).toHaveLength(1)
   expect(groups[0]?.positions).toEqual([1, 2])
   expect([...(groups[0]?.hashes ?? [])].sort()).toEqual(['a', 'b'])

@@ -5,7 +5,14 @@ import { type Arm, rowsOf, type Seed } from '../../src/load/insight-ab.ts'
 import { comparisonText } from '../../src/load/insight-ab-report.ts'
 import { starvedIn, watchMachine } from '../../src/load/starved.ts'
 
-const arm = (over: Partial<Arm> = {}): Arm => ({ hitRate: 0.9, loads: 1000, queries: 4000, p95Ms: 40, stale: 0, ...over })
+const arm = (over: Partial<Arm> = {}): Arm => ({
+  hitRate: 0.9,
+  loads: 1000,
+  queries: 4000,
+  p95Ms: 40,
+  stale: 0,
+  ...over,
+})
 const seed = (on: Partial<Arm>, again: Partial<Arm> = {}): Seed => ({
   seed: 1,
   off: arm(),
@@ -44,13 +51,16 @@ test.each([
   ['queries', { queries: 6000 }],
   ['p95Ms', { p95Ms: 90 }],
   ['stale', { stale: 2 }],
-] as const)('where two services without it differ by much in %s, nothing is said of that, and all else is', (name, again) => {
-  const seeds = [seed({}, again), seed({})]
-  expect(rowsOf(seeds).filter(({ verdict }) => verdict !== 'as good')).toMatchObject([{ name, verdict: 'undecided' }])
-  const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })
-  expect(text).toMatch(/^UNDECIDED: /m)
-  expect(text).not.toContain('not worse')
-})
+] as const)(
+  'where two services without it differ by much in %s, nothing is said of that, and all else is',
+  (name, again) => {
+    const seeds = [seed({}, again), seed({})]
+    expect(rowsOf(seeds).filter(({ verdict }) => verdict !== 'as good')).toMatchObject([{ name, verdict: 'undecided' }])
+    const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })
+    expect(text).toMatch(/^UNDECIDED: /m)
+    expect(text).not.toContain('not worse')
+  },
+)
 
 test('one seed that is worse is not drowned by noise of another kind', () => {
   const seeds = [seed({ loads: 1000 }, { p95Ms: 400 }), seed({ loads: 1300 }), seed({ loads: 1300 })]
@@ -58,7 +68,10 @@ test('one seed that is worse is not drowned by noise of another kind', () => {
 })
 
 test('of a run in which the machine was starved for most of the time, times say nothing, and counts do', () => {
-  const seeds = [seed({ p95Ms: 400, loads: 2000 }), { ...seed({ p95Ms: 400, loads: 2000 }), quiet: 0.4, unwarmed: ['on'] }]
+  const seeds = [
+    seed({ p95Ms: 400, loads: 2000 }),
+    { ...seed({ p95Ms: 400, loads: 2000 }), quiet: 0.4, unwarmed: ['on'] },
+  ]
   expect(verdictOf(seeds, 'p95Ms')).toBe('undecided')
   expect(verdictOf(seeds, 'loads')).toBe('worse')
   const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })

@@ -6,7 +6,20 @@ import { fileURLToPath } from 'node:url'
 import { describe, test } from 'vitest'
 
 const LOAD = fileURLToPath(new URL('../../dist/load.js', import.meta.url))
-const TINY = ['--seconds', '2', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '100']
+const TINY = [
+  '--seconds',
+  '2',
+  '--think',
+  '60',
+  '--rate',
+  '60',
+  '--organizations',
+  '3',
+  '--users',
+  '12',
+  '--deals',
+  '100',
+]
 const COLD = [...TINY, '--cold', '--run-only']
 
 function run(args: readonly string[]): Promise<{ code: number; out: string }> {
@@ -20,7 +33,9 @@ function run(args: readonly string[]): Promise<{ code: number; out: string }> {
 
 // Each is mostly processes that start one after the other.
 describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
-  test('prints the table beside the promises, and finds every answer right', { timeout: 300_000 }, async ({ expect }) => {
+  test('prints the table beside the promises, and finds every answer right', { timeout: 300_000 }, async ({
+    expect,
+  }) => {
     const { code, out } = await run(TINY)
     expect(out).toMatch(/steady state: warmed before the first request \([\d,]+ answers in [\d.]+ s\)/)
     expect(out).toMatch(/hit rate +\d/)
@@ -30,18 +45,26 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
     expect(out).toMatch(/70 % memory efficiency +\d+\.\d % of the stored bytes are live values +(not )?kept/)
     expect(out).toMatch(/no consistency fault +none +kept/)
     expect(out).toMatch(/of the \d+\.\d points missing to 100 % hits, .* could have had \d+\.\d % of these sessions/s)
-    expect(out).toMatch(/^a cached answer reaches its client after .* if all were cached, the average would be -?\d+\.\d % less$/m)
+    expect(out).toMatch(
+      /^a cached answer reaches its client after .* if all were cached, the average would be -?\d+\.\d % less$/m,
+    )
     expect(out).toMatch(/30-50 % less memory +-?\d+\.\d % less for \d+ answers, memory and file +(not )?kept/)
     expect(out).toMatch(/25-35 % fewer misses by prediction +too few different requests +not measured/)
     // On a machine that lets too few ask, it says so.
-    expect(out).toMatch(/20-30 % better by adaptive TTL +(-?\d+\.\d % fewer loads than .* +(not )?kept|too few requests +not measured)/)
+    expect(out).toMatch(
+      /20-30 % better by adaptive TTL +(-?\d+\.\d % fewer loads than .* +(not )?kept|too few requests +not measured)/,
+    )
     expect(out).toMatch(/near-linear over cluster nodes +(writes \d.* reads \d.* +(not )?kept|\S.* +not measured)/)
-    expect(out).toMatch(/everything outside is encrypted on request +0 of \d+ words of answers found in \d+ files, [1-9]\d* without +kept/)
+    expect(out).toMatch(
+      /everything outside is encrypted on request +0 of \d+ words of answers found in \d+ files, [1-9]\d* without +kept/,
+    )
     expect(out).toMatch(/correct: all \d+ cached answers match the database/)
     expect(code).toBe(0)
   })
 
-  test('stopped, it prints what it has, says so, and leaves nothing running', { timeout: 300_000 }, async ({ expect }) => {
+  test('stopped, it prints what it has, says so, and leaves nothing running', { timeout: 300_000 }, async ({
+    expect,
+  }) => {
     const child = spawn(process.execPath, [LOAD, ...COLD, '--seconds', '600'], { stdio: ['ignore', 'pipe', 'inherit'] })
     let [out, isTold] = ['', false]
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -71,7 +94,10 @@ describe.runIf(existsSync(LOAD)).concurrent('npm run load', () => {
   }, async ({ expect }) => {
     const { code, out } = await run([...COLD, '--insight', 'ab', '--pairs', '1', '--json'])
     const comparison = JSON.parse(out.slice(out.indexOf('{"seeds"'), out.lastIndexOf('}') + 1))
-    expect(comparison).toMatchObject({ violations: [], seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }] })
+    expect(comparison).toMatchObject({
+      violations: [],
+      seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }],
+    })
     // It was on: what watches it says how loading ahead stands.
     expect(comparison.seeds[0].prediction).toMatchObject({ state: 'closed' })
     expect(comparison.seeds[0].on.loads).toBeGreaterThan(0)

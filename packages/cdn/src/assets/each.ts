@@ -1,6 +1,10 @@
 // Many at a time, but so many at most; the first failure ends it once what is under way has ended.
 
-export async function each<T>(items: Iterable<T>, concurrency: number, step: (item: T) => Promise<void>): Promise<void> {
+export async function each<T>(
+  items: Iterable<T>,
+  concurrency: number,
+  step: (item: T) => Promise<void>,
+): Promise<void> {
   const left = items[Symbol.iterator]()
   const failures: unknown[] = []
   const worker = async (): Promise<void> => {

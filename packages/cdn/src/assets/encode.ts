@@ -33,7 +33,8 @@ const COMPRESS: Readonly<Record<Encoding, Compress | undefined>> = {
 }
 
 /** Those that this Node can make. */
-export const available = (wanted: readonly Encoding[]): Encoding[] => wanted.filter((encoding) => COMPRESS[encoding] !== undefined)
+export const available = (wanted: readonly Encoding[]): Encoding[] =>
+  wanted.filter((encoding) => COMPRESS[encoding] !== undefined)
 
 /** Undefined: it is not smaller. */
 export async function encoded(bytes: Uint8Array, encoding: Encoding): Promise<Uint8Array | undefined> {

@@ -1,4 +1,5 @@
-// A plain folder as a store: what a web server of one's own serves. An object is renamed into its place once it is whole and on the disk.
+// A plain folder as a store: what a web server of one's own serves. An object is renamed into its place once it is
+// whole and on the disk.
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
@@ -21,7 +22,10 @@ const UNFINISHED = '.millpond-unfinished'
 const LEFT_BEHIND_MS = 86_400_000
 const MISSING = new Set(['ENOENT', 'ENOTDIR'])
 
-/** Content types and cache headers are the web server's own business: a folder holds none. @throws MillpondError `OPTION_INVALID` */
+/**
+ * Content types and cache headers are the web server's own business: a folder holds none.
+ * @throws MillpondError `OPTION_INVALID`
+ */
 export function folderStore(options: FolderStoreOptions): AssetStore {
   checkOptions<FolderStoreOptions>(options, OPTIONS, 'folderStore')
   const root = resolve(options.path)
@@ -30,7 +34,9 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
     const parts = key.split('/')
     // A manifest that somebody has written by hand must not lead out of the folder.
     if (parts.some((part) => part === '' || part === '.' || part === '..'))
-      throw new CdnError('TARGET_INVALID', `${JSON.stringify(key)} is not a key: it would leave ${name}`, { vendor: 'folder' })
+      throw new CdnError('TARGET_INVALID', `${JSON.stringify(key)} is not a key: it would leave ${name}`, {
+        vendor: 'folder',
+      })
     return join(root, ...parts)
   }
   const versionAt = async (path: string): Promise<string> => {
@@ -87,9 +93,13 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
           const target = at(object.key)
           await mkdir(dirname(target), { recursive: true })
           if (ifVersion !== undefined && (await orNothing(versionAt(target), null)) !== ifVersion)
-            throw new CdnError('CHANGED', `${object.key} in ${name} was changed by another process meanwhile: upload again`, {
-              vendor: 'folder',
-            })
+            throw new CdnError(
+              'CHANGED',
+              `${object.key} in ${name} was changed by another process meanwhile: upload again`,
+              {
+                vendor: 'folder',
+              },
+            )
           await rename(unfinished, target)
           return await versionAt(target)
         } finally {
@@ -127,7 +137,9 @@ async function* piecesOf(body: AssetBody): AsyncIterable<Uint8Array> {
 }
 
 export const changed = (key: string): CdnError =>
-  new CdnError('CHANGED', `the file of ${key} was changed while it was uploaded: is a build running? Upload again`, { vendor: 'assets' })
+  new CdnError('CHANGED', `the file of ${key} was changed while it was uploaded: is a build running? Upload again`, {
+    vendor: 'assets',
+  })
 
 async function orNothing<T, N>(found: Promise<T>, nothing: N): Promise<T | N> {
   return found.catch((error: NodeJS.ErrnoException) => {
@@ -161,5 +173,8 @@ function typedError(name: string, error: unknown): unknown {
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? 'this user may not write there'
         : 'check what is in the way'
-  return new CdnError('REFUSED', `the folder ${name} rejects it (${code}): ${remedy}`, { vendor: 'folder', cause: error })
+  return new CdnError('REFUSED', `the folder ${name} rejects it (${code}): ${remedy}`, {
+    vendor: 'folder',
+    cause: error,
+  })
 }

@@ -5,7 +5,10 @@ import { createReadStream } from 'node:fs'
 /** SHA-256 in hex. A megabyte of the file is in memory at a time. */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024, ...(signal !== undefined && { signal }) }))
+  for await (const piece of createReadStream(path, {
+    highWaterMark: 1024 * 1024,
+    ...(signal !== undefined && { signal }),
+  }))
     hash.update(piece)
   return hash.digest('hex')
 }

@@ -1,4 +1,5 @@
-// The manifest: which file is which object, and which objects were current once. It is written last, so that what it names is there.
+// The manifest: which file is which object, and which objects were current once. It is written last, so that what it
+// names is there.
 import { CdnError } from '../errors.ts'
 import type { Encoding } from './encode.ts'
 import { encodedKey } from './names.ts'
@@ -44,7 +45,10 @@ export interface ReadManifest {
 
 const NONE: AssetManifest = { schema: SCHEMA, files: {}, objects: {} }
 
-/** The list of what has been uploaded; an empty one where there is none. @throws CdnError `REFUSED` where something else lies in its place. */
+/**
+ * The list of what has been uploaded; an empty one where there is none.
+ * @throws CdnError `REFUSED` where something else lies in its place.
+ */
 export async function readManifest(store: AssetStore, key: string): Promise<ReadManifest> {
   const found = await store.read(key)
   if (found === undefined) return { manifest: NONE, version: null }
@@ -55,9 +59,13 @@ export async function readManifest(store: AssetStore, key: string): Promise<Read
     parsed = undefined
   }
   if (!isManifest(parsed))
-    throw new CdnError('REFUSED', `${key} in ${store.name} is not a manifest of assets: name another one, or move that file`, {
-      vendor: 'assets',
-    })
+    throw new CdnError(
+      'REFUSED',
+      `${key} in ${store.name} is not a manifest of assets: name another one, or move that file`,
+      {
+        vendor: 'assets',
+      },
+    )
   return { manifest: parsed, version: found.version }
 }
 
@@ -68,22 +76,30 @@ function isManifest(value: unknown): value is AssetManifest {
   if (!isRecord(value) || value.schema !== SCHEMA || !isRecord(value.files) || !isRecord(value.objects)) return false
   return (
     Object.values(value.files).every(
-      (file) => isRecord(file) && typeof file.key === 'string' && typeof file.sha256 === 'string' && isRecord(file.variants),
-    ) && Object.values(value.objects).every((one) => isRecord(one) && typeof one.sha256 === 'string' && typeof one.bytes === 'number')
+      (file) =>
+        isRecord(file) && typeof file.key === 'string' && typeof file.sha256 === 'string' && isRecord(file.variants),
+    ) &&
+    Object.values(value.objects).every(
+      (one) => isRecord(one) && typeof one.sha256 === 'string' && typeof one.bytes === 'number',
+    )
   )
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * Addresses by path: `const url = assetUrls(manifest, 'https://static.example.org/'); url('css/app.css')`.
- * @throws CdnError `NOT_FOUND` for a path that the manifest does not know: a page that refers to nothing is found while it is built.
+ * @throws CdnError `NOT_FOUND` for a path that the manifest does not know: a page that refers to nothing is found while
+ * it is built.
  */
 export function assetUrls(manifest: AssetManifest, base = '/'): (path: string) => string {
   return (path) => {
     const file = Object.hasOwn(manifest.files, path) ? manifest.files[path] : undefined
     if (file === undefined)
-      throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not an asset of the manifest: was it uploaded?`, { vendor: 'assets' })
+      throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not an asset of the manifest: was it uploaded?`, {
+        vendor: 'assets',
+      })
     return `${base.endsWith('/') ? base : `${base}/`}${encodedKey(file.key)}`
   }
 }

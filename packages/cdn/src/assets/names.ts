@@ -3,8 +3,8 @@ import { posix } from 'node:path'
 import { invalid } from './walk.ts'
 
 /**
- * `hash`: the content's hash goes into the name, which is never used for anything else. `hashed`: the build has put one there already. `keep`: an address that people and
- * programs know, such as a page.
+ * `hash`: the content's hash goes into the name, which is never used for anything else. `hashed`: the build has put one
+ * there already. `keep`: an address that people and programs know, such as a page.
  */
 export type Naming = 'hash' | 'hashed' | 'keep'
 
@@ -28,7 +28,10 @@ export function keyOf(path: string, naming: Naming, sha256: string): string {
   const { dir, name, ext } = posix.parse(path)
   const key = naming === 'hash' ? posix.join(dir, `${name}.${sha256.slice(0, HASH_LENGTH)}${ext}`) : path
   if (Buffer.byteLength(key) > MAX_KEY_BYTES)
-    throw invalid(path, `has a name of ${Buffer.byteLength(key)} bytes, and at most ${MAX_KEY_BYTES} are allowed: shorten it`)
+    throw invalid(
+      path,
+      `has a name of ${Buffer.byteLength(key)} bytes, and at most ${MAX_KEY_BYTES} are allowed: shorten it`,
+    )
   return key
 }
 

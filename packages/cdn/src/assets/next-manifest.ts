@@ -1,4 +1,5 @@
-// The manifest that follows: which files there are now, what is no file's any more, and what of that has been kept long enough.
+// The manifest that follows: which files there are now, what is no file's any more, and what of that has been kept long
+// enough.
 import { isDeepStrictEqual } from 'node:util'
 import { type AssetManifest, type ManifestFile, type ManifestObject, SCHEMA } from './manifest.ts'
 import { isVersionOf } from './names.ts'
@@ -38,7 +39,14 @@ export function nextManifest(
   for (const one of done) for (const [key, facts] of one.objects) objects.set(key, facts)
   // Left by an upload that was cut before its manifest, of a file that has changed again since.
   for (const { key, bytes, version } of orphans(listed, objects, files.keys()))
-    objects.set(key, { sha256: '', bytes, content_type: '', cache_control: '', ...(version !== undefined && { version }), retired_at })
+    objects.set(key, {
+      sha256: '',
+      bytes,
+      content_type: '',
+      cache_control: '',
+      ...(version !== undefined && { version }),
+      retired_at,
+    })
   const manifest = { schema: SCHEMA, files: sorted(files), objects: sorted(objects) } as const
   const expired = Object.entries(manifest.objects).flatMap(([key, { retired_at: since }]) =>
     since !== undefined && Date.parse(since) + settings.keepOldMs <= now ? [key] : [],
@@ -46,8 +54,15 @@ export function nextManifest(
   return { manifest, expired, isSame: isDeepStrictEqual(manifest, before) }
 }
 
-/** Objects that nobody has on record, with names that only an upload of one of these files makes. What is called otherwise is somebody else's. */
-function orphans(listed: readonly ListedObject[], known: ReadonlyMap<string, ManifestObject>, paths: Iterable<string>): ListedObject[] {
+/**
+ * Objects that nobody has on record, with names that only an upload of one of these files makes. What is called
+ * otherwise is somebody else's.
+ */
+function orphans(
+  listed: readonly ListedObject[],
+  known: ReadonlyMap<string, ManifestObject>,
+  paths: Iterable<string>,
+): ListedObject[] {
   const unknown = listed.filter(({ key }) => !known.has(key) && /\.[0-9a-f]{16}(?:\.|$)/.test(key))
   if (unknown.length === 0) return []
   const all = [...paths]
@@ -60,4 +75,5 @@ export function withoutObjects({ schema, files, objects }: AssetManifest, keys: 
   return { schema, files, objects: Object.fromEntries(Object.entries(objects).filter(([key]) => !gone.has(key))) }
 }
 
-const sorted = <T>(map: ReadonlyMap<string, T>): Record<string, T> => Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)))
+const sorted = <T>(map: ReadonlyMap<string, T>): Record<string, T> =>
+  Object.fromEntries([...map].sort(([a], [b]) => (a < b ? -1 : 1)))

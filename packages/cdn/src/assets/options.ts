@@ -48,15 +48,26 @@ export interface UploadOptions {
   readonly to: AssetStore
   /** Default: all files of the folder. Files that are not named stay as they are in the manifest. */
   readonly files?: readonly AssetFile[] | undefined
-  /** How a file is called there. Default `usualNaming`: pages, icons, manifests and service workers keep their names, everything else gets its hash. */
+  /**
+   * How a file is called there. Default `usualNaming`: pages, icons, manifests and service workers keep their names,
+   * everything else gets its hash.
+   */
   readonly naming?: ((path: string) => Naming) | undefined
-  /** `Cache-Control` by file. Default: a year and `immutable` where the name has a hash, `no-cache` where it is kept. */
+  /**
+   * `Cache-Control` by file. Default: a year and `immutable` where the name has a hash, `no-cache` where it is kept.
+   */
   readonly cacheControl?: ((path: string, naming: Naming) => string) | undefined
-  /** Variants beside each compressible file whose name has a hash, where they are smaller. Default `['br', 'gzip', 'zstd']`, the last where this Node has it (22.15). */
+  /**
+   * Variants beside each compressible file whose name has a hash, where they are smaller. Default `['br', 'gzip',
+   * 'zstd']`, the last where this Node has it (22.15).
+   */
   readonly encodings?: readonly Encoding[] | undefined
   /** The manifest's key. Default `'assets-manifest.json'`. */
   readonly manifest?: string | undefined
-  /** How long an object stays once no file is it any more: pages that were delivered before still refer to it. Default `'30d'`. */
+  /**
+   * How long an object stays once no file is it any more: pages that were delivered before still refer to it. Default
+   * `'30d'`.
+   */
   readonly keepOld?: Duration | undefined
   /** Files at a time. Default 8. */
   readonly concurrency?: number | undefined
@@ -73,7 +84,9 @@ export interface UploadOptions {
 export const FILE: Shape<AssetFile> = { path: required(text), contentType: text }
 export const UPLOAD: Shape<UploadOptions> = {
   folder: required(text),
-  to: required(withMethods<AssetStore>('a store, such as s3Store() or folderStore()', 'list', 'facts', 'read', 'put', 'drop')),
+  to: required(
+    withMethods<AssetStore>('a store, such as s3Store() or folderStore()', 'list', 'facts', 'read', 'put', 'drop'),
+  ),
   files: listOf(optionsOf(FILE), "a list such as [{ path: 'app.js' }]"),
   naming: fn("a function that returns 'hash', 'hashed' or 'keep'"),
   cacheControl: fn('a function that returns a Cache-Control'),
@@ -113,7 +126,10 @@ export function settingsOf(options: UploadOptions): UploadSettings {
   return {
     folder: options.folder,
     to: options.to,
-    files: options.files === undefined ? undefined : new Map(options.files.map((file) => [file.path.normalize('NFC'), file])),
+    files:
+      options.files === undefined
+        ? undefined
+        : new Map(options.files.map((file) => [file.path.normalize('NFC'), file])),
     naming: options.naming ?? usualNaming,
     cacheControl: options.cacheControl ?? ((_, naming) => (naming === 'keep' ? REVALIDATED : IMMUTABLE)),
     encodings: available(wanted),

@@ -33,11 +33,13 @@ export async function planned(files: readonly LocalFile[], settings: UploadSetti
   return files.map((file) => {
     const { path } = file
     const naming = settings.naming(path)
-    if (!NAMINGS.includes(naming)) throw invalid(path, `has no naming: ${JSON.stringify(naming)} is not 'hash', 'hashed' or 'keep'`)
+    if (!NAMINGS.includes(naming))
+      throw invalid(path, `has no naming: ${JSON.stringify(naming)} is not 'hash', 'hashed' or 'keep'`)
     const sha256 = hashes.get(path) ?? ''
     const key = keyOf(path, naming, sha256)
     const other = keys.get(key)
-    if (other !== undefined) throw invalid(path, `would be the same object as ${JSON.stringify(other)}: rename one of them`)
+    if (other !== undefined)
+      throw invalid(path, `would be the same object as ${JSON.stringify(other)}: rename one of them`)
     keys.set(key, path)
     const contentType = settings.files?.get(path)?.contentType ?? contentTypeOf(path)
     return { ...file, naming, key, sha256, contentType, cacheControl: settings.cacheControl(path, naming) }

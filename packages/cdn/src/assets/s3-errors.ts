@@ -65,9 +65,11 @@ function byStatus(kind: string, status: number | undefined, error: unknown): Tol
 
 function statusOf(error: unknown): number | undefined {
   const metadata: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, '$metadata') : undefined
-  const status: unknown = typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'httpStatusCode') : undefined
+  const status: unknown =
+    typeof metadata === 'object' && metadata !== null ? Reflect.get(metadata, 'httpStatusCode') : undefined
   return typeof status === 'number' ? status : undefined
 }
 
 /** No such object, rather than no such bucket. */
-export const isAbsent = (error: unknown): boolean => isError(error) && (error.name === 'NoSuchKey' || error.name === 'NotFound')
+export const isAbsent = (error: unknown): boolean =>
+  isError(error) && (error.name === 'NoSuchKey' || error.name === 'NotFound')

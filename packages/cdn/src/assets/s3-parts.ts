@@ -1,4 +1,5 @@
-// The body of an object on its way to S3: small ones whole, large ones in parts, so that a file of any size takes a few megabytes of memory.
+// The body of an object on its way to S3: small ones whole, large ones in parts, so that a file of any size takes a few
+// megabytes of memory.
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
 import type * as S3 from '@aws-sdk/client-s3'
@@ -23,7 +24,10 @@ export async function wholeBody({ body, sha256, key }: AssetObject): Promise<Uin
   return bytes
 }
 
-/** One part after the other; the object is there once the last request is answered, and not before: what must be there until then (`only`) is judged by that one. */
+/**
+ * One part after the other; the object is there once the last request is answered, and not before: what must be there
+ * until then (`only`) is judged by that one.
+ */
 export async function sendInParts(
   object: AssetObject,
   path: string,
@@ -32,7 +36,10 @@ export async function sendInParts(
   ask: Ask,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const { UploadId } = await ask<S3.CreateMultipartUploadCommandOutput>((sdk) => new sdk.CreateMultipartUploadCommand(input), signal)
+  const { UploadId } = await ask<S3.CreateMultipartUploadCommandOutput>(
+    (sdk) => new sdk.CreateMultipartUploadCommand(input),
+    signal,
+  )
   const at = { Bucket: input.Bucket, Key: input.Key, UploadId }
   try {
     const Parts = await sendParts(object, path, at, ask, signal)
@@ -42,7 +49,8 @@ export async function sendInParts(
     )
     return done.ETag
   } catch (error) {
-    // The parts are paid for until then; where this fails too, a rule of the bucket takes them away, and the first error is what counts.
+    // The parts are paid for until then; where this fails too, a rule of the bucket takes them away, and the first
+    // error is what counts.
     await ask((sdk) => new sdk.AbortMultipartUploadCommand(at)).catch(() => undefined)
     throw error
   }

@@ -1,6 +1,16 @@
 // A bucket of S3, or of what speaks like it, as a store. By the package @aws-sdk/client-s3.
 import type * as S3 from '@aws-sdk/client-s3'
-import { check, checkOptions, flag, options as optionsOf, required, type Shape, text, whole, withMethods } from 'millpond/options'
+import {
+  check,
+  checkOptions,
+  flag,
+  options as optionsOf,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from 'millpond/options'
 import { awsCredentials, type Environment, given } from '../credentials.ts'
 import { CdnError } from '../errors.ts'
 import { isError } from '../is-error.ts'
@@ -25,9 +35,16 @@ export interface S3StoreOptions {
   readonly endpoint?: string | undefined
   /** The bucket in the path instead of in the host's name. Default: where `endpoint` is given. */
   readonly forcePathStyle?: boolean | undefined
-  /** Default `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else where the SDK looks: the profile, the role of the machine. */
+  /**
+   * Default `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else where the SDK looks: the profile, the role of the
+   * machine.
+   */
   readonly credentials?:
-    | { readonly accessKeyId: string; readonly secretAccessKey: SecretLike; readonly sessionToken?: SecretLike | undefined }
+    | {
+        readonly accessKeyId: string
+        readonly secretAccessKey: SecretLike
+        readonly sessionToken?: SecretLike | undefined
+      }
     | undefined
   /** How often one request is tried when the service fails or is asked too often, with growing pauses. Default 5. */
   readonly maxAttempts?: number | undefined
@@ -63,10 +80,11 @@ type Sdk = typeof S3
 const MAX_DROPPED = 1000
 
 /**
- * Starts nothing: the package is loaded, and the service asked, when the store is used. The role needs `s3:ListBucket` of the bucket, and `s3:GetObject`, `s3:PutObject`,
- * `s3:DeleteObject` and `s3:AbortMultipartUpload` of its objects.
+ * Starts nothing: the package is loaded, and the service asked, when the store is used. The role needs `s3:ListBucket`
+ * of the bucket, and `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload` of its objects.
  * @param env where what is not given is read.
- * @throws MillpondError `OPTION_INVALID`; CdnError `NOT_FOUND` where no bucket is named, `CREDENTIALS_MISSING` where only half of them are.
+ * @throws MillpondError `OPTION_INVALID`; CdnError `NOT_FOUND` where no bucket is named, `CREDENTIALS_MISSING` where
+ * only half of them are.
  * @example
  * const report = await uploadAssets({ folder: 'dist', to: s3Store({ bucket: 'site', prefix: 'static/' }) })
  */
@@ -118,7 +136,9 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
     name,
     list,
     async facts(key) {
-      const head = await sought<S3.HeadObjectCommandOutput>((sdk) => new sdk.HeadObjectCommand({ Bucket, Key: before + key }))
+      const head = await sought<S3.HeadObjectCommandOutput>(
+        (sdk) => new sdk.HeadObjectCommand({ Bucket, Key: before + key }),
+      )
       if (head === undefined) return undefined
       return {
         bytes: head.ContentLength ?? 0,
@@ -128,8 +148,12 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
       }
     },
     async read(key) {
-      const found = await sought<S3.GetObjectCommandOutput>((sdk) => new sdk.GetObjectCommand({ Bucket, Key: before + key }))
-      return found === undefined ? undefined : { body: (await found.Body?.transformToByteArray()) ?? new Uint8Array(), version: found.ETag }
+      const found = await sought<S3.GetObjectCommandOutput>(
+        (sdk) => new sdk.GetObjectCommand({ Bucket, Key: before + key }),
+      )
+      return found === undefined
+        ? undefined
+        : { body: (await found.Body?.transformToByteArray()) ?? new Uint8Array(), version: found.ETag }
     },
     async put(object, { signal, ifVersion } = {}) {
       const input = {
@@ -141,7 +165,8 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
         Metadata: { sha256: object.sha256 },
       }
       const only = ifVersion === undefined ? {} : ifVersion === null ? { IfNoneMatch: '*' } : { IfMatch: ifVersion }
-      if (object.bytes > PART_BYTES && 'path' in object.body) return sendInParts(object, object.body.path, input, only, asked, signal)
+      if (object.bytes > PART_BYTES && 'path' in object.body)
+        return sendInParts(object, object.body.path, input, only, asked, signal)
       const Body = await wholeBody(object)
       const put = await asked<S3.PutObjectCommandOutput>(
         (sdk) => new sdk.PutObjectCommand({ ...input, Body, ContentLength: Body.byteLength, ...only }),
@@ -172,20 +197,38 @@ async function load(): Promise<Sdk> {
     return await import('@aws-sdk/client-s3')
   } catch (error) {
     if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
-    throw new CdnError('PACKAGE_MISSING', 'the package @aws-sdk/client-s3 is not installed: run "npm install @aws-sdk/client-s3"', {
-      vendor: 's3',
-    })
+    throw new CdnError(
+      'PACKAGE_MISSING',
+      'the package @aws-sdk/client-s3 is not installed: run "npm install @aws-sdk/client-s3"',
+      {
+        vendor: 's3',
+      },
+    )
   }
 }
 
-function clientOf({ S3Client }: Sdk, options: S3StoreOptions, credentials: S3StoreOptions['credentials'], env: Environment): S3ClientLike {
-  const { endpoint, region = given(env, 'AWS_REGION'), forcePathStyle = endpoint !== undefined, maxAttempts = 5 } = options
+function clientOf(
+  { S3Client }: Sdk,
+  options: S3StoreOptions,
+  credentials: S3StoreOptions['credentials'],
+  env: Environment,
+): S3ClientLike {
+  const {
+    endpoint,
+    region = given(env, 'AWS_REGION'),
+    forcePathStyle = endpoint !== undefined,
+    maxAttempts = 5,
+  } = options
   return new S3Client({
     maxAttempts,
     forcePathStyle,
     ...(region !== undefined && { region }),
     // Services beside AWS's know no checksums at the end of a body.
-    ...(endpoint !== undefined && { endpoint, requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
+    ...(endpoint !== undefined && {
+      endpoint,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    }),
     ...(credentials !== undefined && {
       credentials: {
         accessKeyId: credentials.accessKeyId,

@@ -1,4 +1,5 @@
-// Sends what is not there: a file and its variants, each looked for first by what the manifest and the store's list say, then by asking the store.
+// Sends what is not there: a file and its variants, each looked for first by what the manifest and the store's list
+// say, then by asking the store.
 import { readFile } from 'node:fs/promises'
 import { ENCODINGS, type Encoding, encoded, MAX_ENCODED_BYTES } from './encode.ts'
 import { changed } from './folder.ts'
@@ -52,7 +53,9 @@ export class Sending {
     return isSent ? 'sent' : 'unchanged'
   }
 
-  async #variants(planned: PlannedFile): Promise<readonly { readonly encoding: Encoding; readonly object: AssetObject | undefined }[]> {
+  async #variants(
+    planned: PlannedFile,
+  ): Promise<readonly { readonly encoding: Encoding; readonly object: AssetObject | undefined }[]> {
     const { path, at, key, naming, bytes, sha256, contentType, cacheControl } = planned
     // A page and its variants cannot be replaced in one step: whoever asked in between would get an old one.
     if (naming === 'keep' || bytes > MAX_ENCODED_BYTES || !isCompressible(path)) return []
@@ -65,9 +68,17 @@ export class Sending {
       const facts = typeof was === 'string' ? this.#before.objects[was] : undefined
       const headers = { contentType, cacheControl, contentEncoding: encoding }
       if (was === null) made.push({ encoding, object: undefined })
-      else if (was === variantKey && facts !== undefined && this.#isThere(variantKey, facts) && hasHeaders(facts, headers)) {
+      else if (
+        was === variantKey &&
+        facts !== undefined &&
+        this.#isThere(variantKey, facts) &&
+        hasHeaders(facts, headers)
+      ) {
         // What it is made of is the same, and so is what was made of it.
-        made.push({ encoding, object: { key: variantKey, body: new Uint8Array(), bytes: facts.bytes, sha256: facts.sha256, ...headers } })
+        made.push({
+          encoding,
+          object: { key: variantKey, body: new Uint8Array(), bytes: facts.bytes, sha256: facts.sha256, ...headers },
+        })
       } else {
         content ??= await contentOf(at, sha256, key)
         const body = await encoded(content, encoding)
@@ -109,12 +120,16 @@ export class Sending {
     // Sent by an upload that was cut, or written by somebody else.
     const facts = await this.#settings.to.facts(key)
     const isSame = facts?.sha256 === sha256 && (facts.contentType ?? object.contentType) === object.contentType
-    return isSame && (facts.cacheControl ?? object.cacheControl) === object.cacheControl ? (listed.version ?? '') : undefined
+    return isSame && (facts.cacheControl ?? object.cacheControl) === object.cacheControl
+      ? (listed.version ?? '')
+      : undefined
   }
 
   #isThere(key: string, { bytes, version }: ManifestObject): boolean {
     const listed = this.#listed.get(key)
-    return listed?.bytes === bytes && (version === undefined || listed.version === undefined || version === listed.version)
+    return (
+      listed?.bytes === bytes && (version === undefined || listed.version === undefined || version === listed.version)
+    )
   }
 }
 

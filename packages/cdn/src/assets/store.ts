@@ -41,8 +41,10 @@ export interface AssetStore {
   facts(key: string): Promise<ObjectFacts | undefined>
   read(key: string): Promise<{ readonly body: Uint8Array; readonly version: string | undefined } | undefined>
   /**
-   * Makes the object visible whole, or not at all: also where the bytes turn out to be others (`CHANGED`) or the call is cut. Resolves with its version.
-   * @param ifVersion write only over this version, `null`: only where nothing is; else `CHANGED`. A store that cannot compare in one step compares just before.
+   * Makes the object visible whole, or not at all: also where the bytes turn out to be others (`CHANGED`) or the call
+   * is cut. Resolves with its version.
+   * @param ifVersion write only over this version, `null`: only where nothing is; else `CHANGED`. A store that cannot
+   * compare in one step compares just before.
    */
   put(
     object: AssetObject,

@@ -1,4 +1,5 @@
-// An upload: what is not there yet is sent, first what is referred to, then pages, the manifest last. Cut anywhere, it is taken up by the next one.
+// An upload: what is not there yet is sent, first what is referred to, then pages, the manifest last. Cut anywhere, it
+// is taken up by the next one.
 import { CdnError } from '../errors.ts'
 import { each } from './each.ts'
 import { sha256OfBytes } from './hash.ts'
@@ -31,12 +32,15 @@ export interface UploadReport {
 }
 
 /**
- * Uploads a folder's files under names with their content's hash, with type, cache headers and compressed variants, and leaves a manifest. References in pages and style sheets
- * are not rewritten: that is the build's business, by `assetUrls(manifest)` or by names that it has hashed itself (`naming`).
+ * Uploads a folder's files under names with their content's hash, with type, cache headers and compressed variants, and
+ * leaves a manifest. References in pages and style sheets are not rewritten: that is the build's business, by
+ * `assetUrls(manifest)` or by names that it has hashed itself (`naming`).
  *
- * Rejects on the first file that cannot be sent; the manifest then stays as it was, and what was sent is found by the next upload.
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; CdnError `TARGET_INVALID` for a file that cannot be an asset, `CHANGED` where files or the manifest were written
- * meanwhile, `NOT_FOUND`, `CREDENTIALS_MISSING`, `CREDENTIALS_REFUSED`, `RATE_LIMITED`, `REFUSED`, `VENDOR_FAILED`, `UNREACHABLE` by the store, `ABORTED`.
+ * Rejects on the first file that cannot be sent; the manifest then stays as it was, and what was sent is found by the
+ * next upload.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; CdnError `TARGET_INVALID` for a file that cannot be an
+ * asset, `CHANGED` where files or the manifest were written meanwhile, `NOT_FOUND`, `CREDENTIALS_MISSING`,
+ * `CREDENTIALS_REFUSED`, `RATE_LIMITED`, `REFUSED`, `VENDOR_FAILED`, `UNREACHABLE` by the store, `ABORTED`.
  */
 export async function uploadAssets(options: UploadOptions): Promise<UploadReport> {
   const settings = settingsOf(options)
@@ -73,8 +77,10 @@ export async function uploadAssets(options: UploadOptions): Promise<UploadReport
     dryRun: settings.isDry,
   }
   const rest = withoutObjects(manifest, expired)
-  if (settings.isDry || (isSame && expired.length === 0)) return { ...report, manifestWritten: undefined, manifest: rest }
-  // Objects are dropped by a manifest that was written over the one that was read: nobody else has begun to use them meanwhile.
+  if (settings.isDry || (isSame && expired.length === 0))
+    return { ...report, manifestWritten: undefined, manifest: rest }
+  // Objects are dropped by a manifest that was written over the one that was read: nobody else has begun to use them
+  // meanwhile.
   const version = await write(manifest, before.version, settings)
   if (expired.length > 0) {
     await settings.to.drop(expired)
@@ -87,13 +93,15 @@ function chosen(files: Awaited<ReturnType<typeof filesIn>>['files'], { files: wa
   if (wanted === undefined) return files
   const there = new Set(files.map(({ path }) => path))
   for (const path of wanted.keys())
-    if (!there.has(path)) throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not a file of ${folder}`, { vendor: 'assets' })
+    if (!there.has(path))
+      throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not a file of ${folder}`, { vendor: 'assets' })
   return files.filter(({ path }) => wanted.has(path))
 }
 
 function teller({ onProgress }: UploadSettings, sending: Sending, all: number) {
   let done = 0
-  return ({ path }: PlannedFile, did: 'sent' | 'unchanged'): void => onProgress({ path, did, done: ++done, all, bytes: sending.bytes })
+  return ({ path }: PlannedFile, did: 'sent' | 'unchanged'): void =>
+    onProgress({ path, did, done: ++done, all, bytes: sending.bytes })
 }
 
 async function write(
@@ -118,4 +126,6 @@ function stopped({ signal }: UploadSettings): void {
 }
 
 const cut = (): CdnError =>
-  new CdnError('ABORTED', 'the upload was interrupted: upload again, uploaded files are not sent twice', { vendor: 'assets' })
+  new CdnError('ABORTED', 'the upload was interrupted: upload again, uploaded files are not sent twice', {
+    vendor: 'assets',
+  })

@@ -1,4 +1,5 @@
-// The files of a folder as assets: by their paths, in order. What would leave the folder, or cannot be a name on the web, is refused; what is not meant is passed by and told.
+// The files of a folder as assets: by their paths, in order. What would leave the folder, or cannot be a name on the
+// web, is refused; what is not meant is passed by and told.
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { CdnError } from '../errors.ts'
@@ -29,9 +30,13 @@ const PRECOMPRESSED = /\.(?:br|gz|zst)$/
 /** @throws CdnError `TARGET_INVALID`, `NOT_FOUND` */
 export async function filesIn(folder: string): Promise<Walked> {
   const root = await realpath(folder).catch((error: NodeJS.ErrnoException) => {
-    throw new CdnError('NOT_FOUND', `${JSON.stringify(folder)} cannot be opened (${error.code}): name an existing folder`, {
-      vendor: 'assets',
-    })
+    throw new CdnError(
+      'NOT_FOUND',
+      `${JSON.stringify(folder)} cannot be opened (${error.code}): name an existing folder`,
+      {
+        vendor: 'assets',
+      },
+    )
   })
   const found: LocalFile[] = []
   const passedBy: SkippedFile[] = []
@@ -45,7 +50,8 @@ export async function filesIn(folder: string): Promise<Walked> {
     const plain = path.replace(PRECOMPRESSED, '')
     return plain !== path && paths.has(plain) && isCompressible(plain)
   }
-  for (const file of found.filter(isOfBuild)) passedBy.push({ path: file.path, why: 'compressed by the build: variants are made here' })
+  for (const file of found.filter(isOfBuild))
+    passedBy.push({ path: file.path, why: 'compressed by the build: variants are made here' })
   const files = found.filter((file) => !isOfBuild(file)).sort((a, b) => (a.path < b.path ? -1 : 1))
   return { files, passedBy }
 
@@ -62,7 +68,10 @@ export async function filesIn(folder: string): Promise<Walked> {
       }
       checkName(path, name)
       const real = await realpath(join(at, name)).catch((error: NodeJS.ErrnoException) => {
-        throw invalid(path, error.code === 'ENOENT' ? 'is a broken link: remove it' : `cannot be opened (${error.code})`)
+        throw invalid(
+          path,
+          error.code === 'ENOENT' ? 'is a broken link: remove it' : `cannot be opened (${error.code})`,
+        )
       })
       if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep))
         throw invalid(path, `is a link out of the folder: copy its target, or remove the link`)

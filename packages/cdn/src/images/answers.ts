@@ -14,7 +14,8 @@ export interface AnswerFacts {
 const INERT = { 'Content-Security-Policy': "default-src 'none'; sandbox", 'X-Content-Type-Options': 'nosniff' }
 
 export function answer(result: Result, { request, name, isNegotiated, maxAgeS }: AnswerFacts): Response {
-  if (result.kind === 'later') return problem(503, 'the picture is being made: ask again', { 'Retry-After': String(result.seconds) })
+  if (result.kind === 'later')
+    return problem(503, 'the picture is being made: ask again', { 'Retry-After': String(result.seconds) })
   if (result.kind === 'refused') return problem(result.status, result.message)
   const tag = Studio.tagOf(name)
   const headers = new Headers({

@@ -54,8 +54,10 @@ const OPTIONS: Shape<PictureOptions> = {
 }
 
 /**
- * `<picture>` with each format's widths, and `<img>` with the picture's own format, its size (so that nothing jumps) and its text.
- * @throws CdnError the failure of a picture that has none. @throws MillpondError `OPTION_INVALID`, such as for `alt` that is not given.
+ * `<picture>` with each format's widths, and `<img>` with the picture's own format, its size (so that nothing jumps)
+ * and its text.
+ * @throws CdnError the failure of a picture that has none. @throws MillpondError `OPTION_INVALID`, such as for `alt`
+ * that is not given.
  */
 export function pictureMarkup({ path, variants, failure }: ImageEntry, options: PictureOptions): string {
   checkOptions<PictureOptions>(options, OPTIONS, 'pictureMarkup')
@@ -63,7 +65,8 @@ export function pictureMarkup({ path, variants, failure }: ImageEntry, options: 
   if (failure !== undefined)
     throw new CdnError(failure.code, failure.message.replace(/^\[millpond\] \[images\] /, ''), { vendor: 'images' })
   const own = variants.at(-1)
-  if (own === undefined) throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} has no variants: optimise it first`, { vendor: 'images' })
+  if (own === undefined)
+    throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} has no variants: optimise it first`, { vendor: 'images' })
   const addressOf = url ?? ((result) => `/${encodedKey(result)}`)
   const formats = [...new Set(variants.map(({ format }) => format))]
   const setOf = (format: ImageFormat): string =>
@@ -74,7 +77,10 @@ export function pictureMarkup({ path, variants, failure }: ImageEntry, options: 
       .join(', ')
   const sources = formats
     .filter((format) => format !== own.format)
-    .map((format) => `<source type="${CONTENT_TYPES[format]}" srcset="${escaped(setOf(format))}" sizes="${escaped(sizes)}">`)
+    .map(
+      (format) =>
+        `<source type="${CONTENT_TYPES[format]}" srcset="${escaped(setOf(format))}" sizes="${escaped(sizes)}">`,
+    )
   const image = `<img src="${escaped(addressOf(own.path))}" srcset="${escaped(setOf(own.format))}" sizes="${escaped(sizes)}" width="${own.width}" height="${own.height}" alt="${escaped(alt)}" loading="${loading}" decoding="async">`
   return `<picture>${sources.join('')}${image}</picture>`
 }

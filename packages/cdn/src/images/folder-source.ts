@@ -18,7 +18,11 @@ export function folderSource(folder: string): ImageSource {
         await file.close()
       }
     } catch (error) {
-      if (isError(error) && 'code' in error && ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(String(error.code)))
+      if (
+        isError(error) &&
+        'code' in error &&
+        ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(String(error.code))
+      )
         return undefined
       throw error
     }

@@ -1,11 +1,30 @@
-// Pictures on demand: a handler of requests with signed addresses. Each result is made once, by a job, and kept in a cache.
+// Pictures on demand: a handler of requests with signed addresses. Each result is made once, by a job, and kept in a
+// cache.
 import type { Cache, Duration } from 'millpond'
-import { check, checkOptions, duration, fn, parseDuration, refused, required, type Shape, whole, withMethods } from 'millpond/options'
+import {
+  check,
+  checkOptions,
+  duration,
+  fn,
+  parseDuration,
+  refused,
+  required,
+  type Shape,
+  whole,
+  withMethods,
+} from 'millpond/options'
 import { Secret, type SecretLike } from '../secret.ts'
 import { accepts } from './accept.ts'
 import { answer, problem } from './answers.ts'
 import { IMAGES, type ImageOptions, imageSettings } from './options.ts'
-import { type CheckedRequest, checkSigned, type ImageKeys, type ImageRequest, MIN_SECRET, signedPath } from './signed.ts'
+import {
+  type CheckedRequest,
+  checkSigned,
+  type ImageKeys,
+  type ImageRequest,
+  MIN_SECRET,
+  signedPath,
+} from './signed.ts'
 import { FORMATS, type ImageFormat } from './sniff.ts'
 import { type Asked, type ImageSource, Studio } from './studio.ts'
 import type { ImageJobs } from './waiting.ts'
@@ -13,7 +32,9 @@ import type { ImageJobs } from './waiting.ts'
 export interface ImageHandlerOptions extends Omit<ImageOptions, 'widths'> {
   /** Keeps the results: bound it by bytes. A namespace of its own fits: `cache.namespace('images')`. */
   readonly cache: Cache
-  /** Where pictures come from, by name: `folderSource(path)`, or a function; `undefined`: there is none of that name. */
+  /**
+   * Where pictures come from, by name: `folderSource(path)`, or a function; `undefined`: there is none of that name.
+   */
   readonly source: ImageSource
   /** The keys by which addresses of pictures are signed. */
   readonly keys: ImageKeys
@@ -23,7 +44,9 @@ export interface ImageHandlerOptions extends Omit<ImageOptions, 'widths'> {
   readonly jobs?: ImageJobs | undefined
   /** The widest that may be asked for. Default 4,096. */
   readonly maxWidth?: number | undefined
-  /** How long a request waits for its picture; then it is 503 with `Retry-After`, and the job goes on. Default `'10s'`. */
+  /**
+   * How long a request waits for its picture; then it is 503 with `Retry-After`, and the job goes on. Default `'10s'`.
+   */
   readonly wait?: Duration | undefined
   /** Jobs under way and waiting, above which a request is 503 at once. Default 100. */
   readonly maxWaiting?: number | undefined
@@ -42,7 +65,10 @@ export interface ImageHandler {
   url(name: string, request: ImageRequest): string
   /** `srcset` of a picture in these widths. */
   srcset(name: string, widths: readonly number[], request?: Omit<ImageRequest, 'width'>): string
-  /** The picture was replaced: what was made of it is forgotten, in every process. Its answers carry `Surrogate-Key` and `Cache-Tag` of this tag for the edge. */
+  /**
+   * The picture was replaced: what was made of it is forgotten, in every process. Its answers carry `Surrogate-Key` and
+   * `Cache-Tag` of this tag for the edge.
+   */
   forget(name: string): Promise<void>
   /** This process makes no more. */
   close(): void
@@ -56,7 +82,10 @@ const OPTIONS: Shape<ImageHandlerOptions> = {
   cache: required(withMethods<Cache>('a cache', 'get', 'getOrSet', 'invalidateTags')),
   source: required(fn<ImageSource>('folderSource(path), or a function that resolves with bytes')),
   keys: required(keysOf),
-  base: check((value): value is string => typeof value === 'string' && /^\/(?:[^?#]*\/)?$/.test(value), "a path such as '/images/'"),
+  base: check(
+    (value): value is string => typeof value === 'string' && /^\/(?:[^?#]*\/)?$/.test(value),
+    "a path such as '/images/'",
+  ),
   jobs: withMethods<ImageJobs>('jobs, such as cache.jobs', 'add', 'handle', 'get', 'cancel'),
   maxWidth: whole(1, 16_383),
   wait: duration,
@@ -72,7 +101,10 @@ const REQUEST: Shape<ImageRequest> = {
     `'auto', ${FORMATS.join(', ')}`,
   ),
   quality: whole(1, 100),
-  expiresAt: check((value): value is number => typeof value === 'number' && value > 0 && Number.isFinite(value), 'epoch milliseconds'),
+  expiresAt: check(
+    (value): value is number => typeof value === 'number' && value > 0 && Number.isFinite(value),
+    'epoch milliseconds',
+  ),
 }
 /** While AVIF is being made, browsers come back for it soon. */
 const PROVISIONAL_S = 60
@@ -83,13 +115,13 @@ const REFUSALS = {
 } as const
 
 /**
- * A handler for `(request: Request) => Response`, mountable wherever those are. AVIF, which takes seconds, never holds a request up where the browser may be given another format
- * (`format: 'auto'`): it gets the lighter one, and AVIF once that is made.
+ * A handler for `(request: Request) => Response`, mountable wherever those are. AVIF, which takes seconds, never holds
+ * a request up where the browser may be given another format (`format: 'auto'`): it gets the lighter one, and AVIF once
+ * that is made.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
- * @example
- * const images = createImageHandler({ cache, source: folderSource('photos'), keys: { current: 'k1', keys: { k1: process.env.IMAGE_KEY } } })
- * app.get('/images/*', (c) => images.fetch(c.req.raw))
- * images.url('cat.jpg', { width: 640 }) // /images/cat.jpg?w=640&f=auto&k=k1&s=...
+ * @example const images = createImageHandler({ cache, source: folderSource('photos'), keys: { current: 'k1', keys: {
+ * k1: process.env.IMAGE_KEY } } }) app.get('/images/*', (c) => images.fetch(c.req.raw)) images.url('cat.jpg', { width:
+ * 640 }) // /images/cat.jpg?w=640&f=auto&k=k1&s=...
  */
 export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
   checkOptions<ImageHandlerOptions>(options, OPTIONS, 'createImageHandler')
@@ -117,7 +149,8 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
       name,
       width,
       format: wanted,
-      qualities: quality === undefined ? qualities : { avif: quality, webp: quality, jpeg: quality, png: quality, gif: quality },
+      qualities:
+        quality === undefined ? qualities : { avif: quality, webp: quality, jpeg: quality, png: quality, gif: quality },
     })
     const left = expires === undefined ? maxAgeS : Math.max(0, Math.min(maxAgeS, expires - Math.floor(now() / 1000)))
     const facts = { request, name, isNegotiated: format === 'auto', maxAgeS: left }
@@ -138,11 +171,13 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
   }
   return {
     url,
-    srcset: (name, widths, request = {}) => widths.map((width) => `${url(name, { ...request, width })} ${width}w`).join(', '),
+    srcset: (name, widths, request = {}) =>
+      widths.map((width) => `${url(name, { ...request, width })} ${width}w`).join(', '),
     async fetch(request) {
       const address = new URL(request.url)
       if (!address.pathname.startsWith(base)) return problem(404, 'there is no picture')
-      if (request.method !== 'GET' && request.method !== 'HEAD') return problem(405, 'read pictures with GET', { Allow: 'GET, HEAD' })
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return problem(405, 'read pictures with GET', { Allow: 'GET, HEAD' })
       const checked = checkSigned(address, base, keys, now())
       if (typeof checked === 'string') {
         const [status, words] = REFUSALS[checked]
@@ -170,7 +205,8 @@ function keysOf(value: unknown, at: string): ImageKeys {
   const wanted = `{ current: 'k1', keys: { k1: '...' } }, each of at least ${MIN_SECRET} characters`
   const given = value as Partial<ImageKeys> | null | undefined // looked at field by field
   const all = given?.keys
-  const isWhole = typeof given?.current === 'string' && typeof all === 'object' && all !== null && Object.values(all).every(isSecret)
+  const isWhole =
+    typeof given?.current === 'string' && typeof all === 'object' && all !== null && Object.values(all).every(isSecret)
   // What was given holds secrets, and is not shown.
   if (!isWhole || !Object.hasOwn(all, given.current ?? '')) throw refused('these keys', at, wanted)
   return given as ImageKeys

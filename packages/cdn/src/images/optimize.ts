@@ -1,8 +1,18 @@
-// A folder's pictures made into variants, each by a job: never within a request, a few at a time, and again only where a picture or a setting has changed.
+// A folder's pictures made into variants, each by a job: never within a request, a few at a time, and again only where
+// a picture or a setting has changed.
 import { readFile } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { createCache } from 'millpond'
-import { checkOptions, fn, listOf, required, type Shape, signal as signalCheck, text, withMethods } from 'millpond/options'
+import {
+  checkOptions,
+  fn,
+  listOf,
+  required,
+  type Shape,
+  signal as signalCheck,
+  text,
+  withMethods,
+} from 'millpond/options'
 import { each } from '../assets/each.ts'
 import { sha256OfBytes } from '../assets/hash.ts'
 import { filesIn, type LocalFile, type SkippedFile } from '../assets/walk.ts'
@@ -16,11 +26,17 @@ import { byJob, settingsDigest, workOn } from './work.ts'
 export interface OptimizeOptions extends ImageOptions {
   /** The folder on this machine whose pictures are read. */
   readonly folder: string
-  /** Where the variants go, with the folder's own layout. Not within `folder`. Default: `folder` with `-optimized` behind its name. */
+  /**
+   * Where the variants go, with the folder's own layout. Not within `folder`. Default: `folder` with `-optimized`
+   * behind its name.
+   */
   readonly output?: string | undefined
   /** Default: all pictures of the folder. */
   readonly paths?: readonly string[] | undefined
-  /** Who runs them: `cache.jobs`. Default: jobs of this process alone, four at a time. Other processes that take part need `workOnImages(jobs)` and the same folders. */
+  /**
+   * Who runs them: `cache.jobs`. Default: jobs of this process alone, four at a time. Other processes that take part
+   * need `workOnImages(jobs)` and the same folders.
+   */
   readonly jobs?: ImageJobs | undefined
   /** Told after each picture. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined
@@ -61,8 +77,9 @@ const PICTURE = /\.(?:jpe?g|png|gif|webp|avif)$/i
 const SVG = /\.svgz?$/i
 
 /**
- * Makes variants of pictures: AVIF and WebP beside each picture's own format, in the widths that it has, and of these only what is smaller. Nothing that cameras note stays.
- * A picture that cannot be worked on is told in the report and stops nothing.
+ * Makes variants of pictures: AVIF and WebP beside each picture's own format, in the widths that it has, and of these
+ * only what is smaller. Nothing that cameras note stays. A picture that cannot be worked on is told in the report and
+ * stops nothing.
  * @throws MillpondError `OPTION_INVALID`; CdnError `PACKAGE_MISSING`, `NOT_FOUND`, `TARGET_INVALID`, `ABORTED`.
  */
 export async function optimizeImages(options: OptimizeOptions): Promise<OptimizeReport> {
@@ -103,13 +120,19 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
   const one = async ({ path, at }: LocalFile): Promise<void> => {
     const before = await results.entry(path)
     const isSame =
-      before !== undefined && before.settings === settingsDigest(settings) && before.sha256 === sha256OfBytes(await readFile(at))
+      before !== undefined &&
+      before.settings === settingsDigest(settings) &&
+      before.sha256 === sha256OfBytes(await readFile(at))
     if (!isSame) await byJob({ path, at, output, settings }, jobs, work, signal)
     const entry = isSame ? before : await results.entry(path)
     if (entry === undefined)
-      throw new CdnError('CHANGED', `the results for ${JSON.stringify(path)} are missing: is another process working in ${output}?`, {
-        vendor: 'images',
-      })
+      throw new CdnError(
+        'CHANGED',
+        `the results for ${JSON.stringify(path)} are missing: is another process working in ${output}?`,
+        {
+          vendor: 'images',
+        },
+      )
     entries.push(entry)
     if (isSame) unchanged++
     else if (entry.failure === undefined) made++
@@ -144,7 +167,10 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
   }
 }
 
-async function pictures(folder: string, paths: readonly string[] | undefined): Promise<{ files: LocalFile[]; passedBy: SkippedFile[] }> {
+async function pictures(
+  folder: string,
+  paths: readonly string[] | undefined,
+): Promise<{ files: LocalFile[]; passedBy: SkippedFile[] }> {
   const { files, passedBy } = await filesIn(folder)
   const all = files.filter(({ path }) => PICTURE.test(path))
   const vectors = files
@@ -154,7 +180,8 @@ async function pictures(folder: string, paths: readonly string[] | undefined): P
   const known = new Map(all.map((file) => [file.path, file]))
   const chosen = paths.map((path) => {
     const file = known.get(path.normalize('NFC'))
-    if (file === undefined) throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not a picture of ${folder}`, { vendor: 'images' })
+    if (file === undefined)
+      throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not a picture of ${folder}`, { vendor: 'images' })
     return file
   })
   return { files: chosen, passedBy: [] }

@@ -11,7 +11,9 @@ export interface ImageOptions {
   readonly widths?: readonly number[] | undefined
   /** 1 to 100. Default: AVIF 63, WebP 82, JPEG 82. PNG loses nothing. */
   readonly quality?: Partial<Readonly<Record<ImageFormat, number>>> | undefined
-  /** A picture with more, all frames together, is refused by its header, before anything is decoded. Default 50,000,000. */
+  /**
+   * A picture with more, all frames together, is refused by its header, before anything is decoded. Default 50,000,000.
+   */
   readonly maxPixels?: number | undefined
   /** A larger file is refused. Default 64 MiB. */
   readonly maxBytes?: number | undefined
@@ -34,7 +36,13 @@ const some =
 export const IMAGES: Shape<ImageOptions> = {
   formats: listOf(oneOf(...FORMATS), "a list such as ['avif', 'webp']"),
   widths: some(listOf(whole(1, MAX_WIDTH), 'a list of pixels such as [320, 640]'), 'at least one width'),
-  quality: optionsOf<NonNullable<ImageOptions['quality']>>({ avif: quality, webp: quality, jpeg: quality, png: quality, gif: quality }),
+  quality: optionsOf<NonNullable<ImageOptions['quality']>>({
+    avif: quality,
+    webp: quality,
+    jpeg: quality,
+    png: quality,
+    gif: quality,
+  }),
   maxPixels: whole(1),
   maxBytes: whole(1, 2 ** 31 - 1),
 }

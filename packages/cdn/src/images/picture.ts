@@ -1,4 +1,5 @@
-// One picture, opened: what it is, checked by its header before a pixel is decoded, and how it is turned, scaled and written anew.
+// One picture, opened: what it is, checked by its header before a pixel is decoded, and how it is turned, scaled and
+// written anew.
 import type { Metadata, Sharp } from 'sharp'
 import { CdnError } from '../errors.ts'
 import { isError } from '../is-error.ts'
@@ -27,15 +28,25 @@ export interface Made {
 const SECONDS = 120
 
 /** @throws CdnError `IMAGE_REFUSED`, `IMAGE_BROKEN`, `PACKAGE_MISSING` */
-export async function openPicture(bytes: Uint8Array, name: string, { maxBytes, maxPixels }: ImageLimits): Promise<Picture> {
-  if (bytes.byteLength > maxBytes) throw refused(name, `has ${bytes.byteLength} bytes, and at most ${maxBytes} are allowed (maxBytes)`)
+export async function openPicture(
+  bytes: Uint8Array,
+  name: string,
+  { maxBytes, maxPixels }: ImageLimits,
+): Promise<Picture> {
+  if (bytes.byteLength > maxBytes)
+    throw refused(name, `has ${bytes.byteLength} bytes, and at most ${maxBytes} are allowed (maxBytes)`)
   const format = sniff(bytes)
   if (format === 'svg')
-    throw refused(name, 'is SVG, which may contain scripts and is not made of pixels: serve it unchanged, as an attachment')
-  if (format === 'apng') throw refused(name, 'is an animated PNG, which would lose its frames: make it a GIF or WebP, or leave it as it is')
+    throw refused(
+      name,
+      'is SVG, which may contain scripts and is not made of pixels: serve it unchanged, as an attachment',
+    )
+  if (format === 'apng')
+    throw refused(name, 'is an animated PNG, which would lose its frames: make it a GIF or WebP, or leave it as it is')
   if (format === 'unknown') throw broken(name, 'is not a JPEG, PNG, GIF, WebP or AVIF')
   const sharp = await sharpOf()
-  // Warnings are passed over, as every browser does: phones write JPEGs that are not quite right. What is cut off is an error.
+  // Warnings are passed over, as every browser does: phones write JPEGs that are not quite right. What is cut off is an
+  // error.
   const open = (): Sharp => sharp(bytes, { animated: true, failOn: 'error', limitInputPixels: maxPixels })
   const facts = await sharp(bytes, { animated: true, limitInputPixels: false })
     .metadata()
@@ -111,7 +122,9 @@ export class Picture {
     const turned = this.isAnimated ? opened : opened.autoOrient()
     const scaled = width < this.width ? turned.resize({ width, withoutEnlargement: true }) : turned
     try {
-      const { data, info } = await way(scaled.toColourspace('srgb')).timeout({ seconds: SECONDS }).toBuffer({ resolveWithObject: true })
+      const { data, info } = await way(scaled.toColourspace('srgb'))
+        .timeout({ seconds: SECONDS })
+        .toBuffer({ resolveWithObject: true })
       return { format, width: info.width, height: info.pageHeight ?? info.height, body: data }
     } catch (error) {
       throw broken(this.name, `cannot be decoded (${wordsOf(error)})`)

@@ -1,4 +1,5 @@
-// The folder of the results: each variant put whole in its place, and beside them, out of sight, what became of each picture.
+// The folder of the results: each variant put whole in its place, and beside them, out of sight, what became of each
+// picture.
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -27,7 +28,11 @@ export class Results {
     return entry
   }
 
-  async put(path: string, made: readonly Made[], facts: Pick<ImageEntry, 'sha256' | 'bytes' | 'settings'>): Promise<ImageEntry> {
+  async put(
+    path: string,
+    made: readonly Made[],
+    facts: Pick<ImageEntry, 'sha256' | 'bytes' | 'settings'>,
+  ): Promise<ImageEntry> {
     const before = await this.#read(path)
     const variants: ImageVariant[] = []
     for (const { format, width, height, body } of made) {
@@ -59,7 +64,9 @@ export class Results {
   }
 
   async writeManifest(entries: readonly ImageEntry[]): Promise<ImageManifest> {
-    const images = Object.fromEntries([...entries].sort((a, b) => (a.path < b.path ? -1 : 1)).map((entry) => [entry.path, entry]))
+    const images = Object.fromEntries(
+      [...entries].sort((a, b) => (a.path < b.path ? -1 : 1)).map((entry) => [entry.path, entry]),
+    )
     const manifest: ImageManifest = { schema: SCHEMA, images }
     await this.#write(MANIFEST, Buffer.from(`${JSON.stringify(manifest, undefined, 1)}\n`))
     return manifest

@@ -22,12 +22,22 @@ async function load(): Promise<SharpOf> {
   }
 }
 
-/** Its native part is a package of its own for each platform, which installs leave out that were made on another, or with `--omit=optional`. */
+/**
+ * Its native part is a package of its own for each platform, which installs leave out that were made on another, or
+ * with `--omit=optional`.
+ */
 export function whyNot(cause: unknown): CdnError {
-  const isMissing = isError(cause) && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND' && cause.message.includes("'sharp'")
+  const isMissing =
+    isError(cause) && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND' && cause.message.includes("'sharp'")
   if (isMissing)
-    return new CdnError('PACKAGE_MISSING', 'the package sharp is not installed: run "npm install sharp"', { vendor: 'images', cause })
+    return new CdnError('PACKAGE_MISSING', 'the package sharp is not installed: run "npm install sharp"', {
+      vendor: 'images',
+      cause,
+    })
   const [reason = ''] = String(isError(cause) ? cause.message : cause).split('\n')
   const remedy = `run "npm install --include=optional --os=${process.platform} --cpu=${process.arch} sharp" where the program runs`
-  return new CdnError('PACKAGE_MISSING', `sharp is installed, but cannot be loaded (${reason}): ${remedy}`, { vendor: 'images', cause })
+  return new CdnError('PACKAGE_MISSING', `sharp is installed, but cannot be loaded (${reason}): ${remedy}`, {
+    vendor: 'images',
+    cause,
+  })
 }

@@ -1,4 +1,5 @@
-// Addresses of pictures that only their maker can write: each size and format costs work, so nobody else may ask for one.
+// Addresses of pictures that only their maker can write: each size and format costs work, so nobody else may ask for
+// one.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { encodedKey } from '../assets/names.ts'
 import { type SecretLike, secretOf } from '../secret.ts'
@@ -17,7 +18,10 @@ export interface ImageRequest {
   readonly format?: ImageFormat | 'auto' | undefined
   /** 1 to 100. Default: that of the format. */
   readonly quality?: number | undefined
-  /** Until when the address is good: epoch milliseconds. Default: always. An address that changes is a copy of its own in every cache: round it. */
+  /**
+   * Until when the address is good: epoch milliseconds. Default: always. An address that changes is a copy of its own
+   * in every cache: round it.
+   */
   readonly expiresAt?: number | undefined
 }
 
@@ -76,7 +80,8 @@ function signature({ name, width, format, quality, expires }: CheckedRequest, id
   return createHmac('sha256', secretOf(key).reveal()).update(text).digest()
 }
 
-const whole = (text: string | null): number | undefined => (text !== null && /^(?:0|[1-9]\d{0,11})$/.test(text) ? Number(text) : undefined)
+const whole = (text: string | null): number | undefined =>
+  text !== null && /^(?:0|[1-9]\d{0,11})$/.test(text) ? Number(text) : undefined
 
 function decoded(path: string): string | undefined {
   try {

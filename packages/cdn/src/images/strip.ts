@@ -34,7 +34,10 @@ const JPEG_KEPT = new Set([0xe0, 0xe2, 0xee])
 const SCAN = 0xda
 const END = 0xd9
 
-/** ISO/IEC 10918-1, B.1.1: segments, and behind each beginning of a scan its data, up to the end of the picture. More pictures behind it (depth, previews, films) go. */
+/**
+ * ISO/IEC 10918-1, B.1.1: segments, and behind each beginning of a scan its data, up to the end of the picture. More
+ * pictures behind it (depth, previews, films) go.
+ */
 function jpeg(view: Buffer, orientation: number): Buffer | undefined {
   const parts = [view.subarray(0, 2)]
   if (orientation > 1) parts.push(orientationOnly(orientation))
@@ -65,7 +68,10 @@ function endOfScan(view: Buffer, from: number): number {
 
 /** EXIF with one entry: tag 0x0112, a SHORT. */
 const orientationOnly = (orientation: number): Buffer =>
-  Buffer.from(`ffe10022457869660000${'4d4d002a00000008'}${'0001'}${'0112000300000001'}000${orientation}0000${'00000000'}`, 'hex')
+  Buffer.from(
+    `ffe10022457869660000${'4d4d002a00000008'}${'0001'}${'0112000300000001'}000${orientation}0000${'00000000'}`,
+    'hex',
+  )
 
 const PNG_NOTED = new Set(['eXIf', 'tEXt', 'zTXt', 'iTXt', 'tIME'])
 

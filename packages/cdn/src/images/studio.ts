@@ -77,7 +77,8 @@ export class Studio {
 
   /** In the background. */
   begin(asked: Asked): void {
-    if (this.#begun.size < this.#parts.maxWaiting) void this.#job(asked).catch((error: unknown) => this.#parts.onError(error, asked.name))
+    if (this.#begun.size < this.#parts.maxWaiting)
+      void this.#job(asked).catch((error: unknown) => this.#parts.onError(error, asked.name))
   }
 
   /** What there is, or what a job makes in time. */
@@ -152,7 +153,11 @@ export class Studio {
       return { kind: 'image', format: is, body: new Uint8Array(body), tag: tagOfBody(body) }
     } catch (error) {
       if (!(error instanceof CdnError) || error.code === 'PACKAGE_MISSING') throw error
-      return { kind: 'refused', status: error.code === 'IMAGE_REFUSED' ? 413 : 422, message: error.message.replace(/^(?:\[\w+\] )+/, '') }
+      return {
+        kind: 'refused',
+        status: error.code === 'IMAGE_REFUSED' ? 413 : 422,
+        message: error.message.replace(/^(?:\[\w+\] )+/, ''),
+      }
     }
   }
 }
@@ -166,4 +171,5 @@ const keyOf = ({ name, width, format, qualities }: Asked): [string, string, numb
   JSON.stringify(qualities),
 ]
 const keyText = (asked: Asked): string => JSON.stringify(keyOf(asked))
-const tagOfBody = (bytes: Uint8Array): string => `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+const tagOfBody = (bytes: Uint8Array): string =>
+  `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`

@@ -10,11 +10,16 @@ export interface VariantSettings {
 }
 
 /**
- * In the order of a `<picture>`: better formats first, the picture's own last, which every browser has shown so far. No variant is larger than that of its own format at the
- * same width, nor than the picture, unless that cannot stay as it is (`untouched`): the right way up and without a place is worth more than bytes. A format stays only where it
- * is smaller at the full width: a browser that chooses it has no other any more.
+ * In the order of a `<picture>`: better formats first, the picture's own last, which every browser has shown so far. No
+ * variant is larger than that of its own format at the same width, nor than the picture, unless that cannot stay as it
+ * is (`untouched`): the right way up and without a place is worth more than bytes. A format stays only where it is
+ * smaller at the full width: a browser that chooses it has no other any more.
  */
-export async function variantsOf(picture: Picture, { formats, widths, qualities }: VariantSettings, signal?: AbortSignal): Promise<Made[]> {
+export async function variantsOf(
+  picture: Picture,
+  { formats, widths, qualities }: VariantSettings,
+  signal?: AbortSignal,
+): Promise<Made[]> {
   const sizes = widthsOf(picture.width, widths)
   const own: Made[] = []
   const { untouched, format: ownFormat, width: full, height, bytes } = picture
@@ -23,7 +28,8 @@ export async function variantsOf(picture: Picture, { formats, widths, qualities 
     signal?.throwIfAborted()
     const made = await picture.as(ownFormat, width, qualities)
     const isLast = width === sizes.at(-1)
-    // A smaller picture that takes more bytes than the whole serves nobody, and the whole is as good as one that takes as many.
+    // A smaller picture that takes more bytes than the whole serves nobody, and the whole is as good as one that takes
+    // as many.
     if (whole !== undefined && isLast && whole.body.byteLength <= made.body.byteLength) own.push(whole)
     else if (isLast || made.body.byteLength < bytes.byteLength) own.push(made)
   }

@@ -1,4 +1,5 @@
-// The job that makes one picture's variants. What is wrong with a picture is its result, not a failure of the job: another try would end the same way.
+// The job that makes one picture's variants. What is wrong with a picture is its result, not a failure of the job:
+// another try would end the same way.
 import { readFile } from 'node:fs/promises'
 import { sha256OfBytes } from '../assets/hash.ts'
 import { CdnError } from '../errors.ts'
@@ -20,7 +21,8 @@ export interface ImageWork {
 
 const KIND = 'images.optimize'
 
-export const settingsDigest = (settings: ImageSettings): string => sha256OfBytes(Buffer.from(JSON.stringify(settings))).slice(0, 16)
+export const settingsDigest = (settings: ImageSettings): string =>
+  sha256OfBytes(Buffer.from(JSON.stringify(settings))).slice(0, 16)
 
 interface Working {
   readonly waiting: Waiting
@@ -72,14 +74,19 @@ export async function byJob(
   const failure = await waiting.for(id, signal)
   if (signal?.aborted === true) {
     await jobs.cancel(id)
-    throw new CdnError('ABORTED', 'the optimisation was interrupted: finished pictures are not made again', { vendor: 'images' })
+    throw new CdnError('ABORTED', 'the optimisation was interrupted: finished pictures are not made again', {
+      vendor: 'images',
+    })
   }
   const reason = failures.get(id) ?? failure
   failures.delete(id)
   if (reason instanceof CdnError) throw reason
   if (reason !== undefined) {
     const words = isError(reason) ? reason.message : String(reason)
-    throw new CdnError('REFUSED', `${JSON.stringify(work.path)} could not be made: ${words}`, { vendor: 'images', cause: reason })
+    throw new CdnError('REFUSED', `${JSON.stringify(work.path)} could not be made: ${words}`, {
+      vendor: 'images',
+      cause: reason,
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 // Cloudflare, by its API v4: one zone is purged by addresses, tags, hosts, prefixes, or all of it.
 //
-// https://developers.cloudflare.com/api/resources/cache/methods/purge/ and https://developers.cloudflare.com/cache/how-to/purge-cache/
+// https://developers.cloudflare.com/api/resources/cache/methods/purge/ and
+// https://developers.cloudflare.com/cache/how-to/purge-cache/
 import { checkOptions, type Duration, duration, oneOf, type Shape, text } from 'millpond/options'
 import type { Edge, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
 import { CdnError } from '../errors.ts'
@@ -17,13 +18,18 @@ export type CloudflarePlan = 'free' | 'pro' | 'business' | 'enterprise'
 export interface CloudflareOptions {
   /** Default `'cloudflare'`. */
   readonly name?: string | undefined
-  /** An API token with the permission Zone.Cache Purge (and Analytics.Read for figures). Default: `CLOUDFLARE_API_TOKEN`. */
+  /**
+   * An API token with the permission Zone.Cache Purge (and Analytics.Read for figures). Default:
+   * `CLOUDFLARE_API_TOKEN`.
+   */
   readonly token?: SecretLike | undefined
   /** The zone's id. Default: `CLOUDFLARE_ZONE_ID`. */
   readonly zone?: string | undefined
   /** Decides how often may be purged. Default `'free'`, which is right for each, and slow for the others. */
   readonly plan?: CloudflarePlan | undefined
-  /** Where a path is, since Cloudflare knows addresses only: `https://www.example.com`. Without it a path is an error. */
+  /**
+   * Where a path is, since Cloudflare knows addresses only: `https://www.example.com`. Without it a path is an error.
+   */
   readonly origin?: string | undefined
   /** Default `https://api.cloudflare.com/client/v4`. */
   readonly api?: string | undefined
@@ -47,14 +53,18 @@ const OPTIONS: Shape<CloudflareOptions> = {
 const SOURCE = 'https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits'
 const OTHERS = ['tag', 'host', 'prefix', 'everything'] as const
 
-/** As of 2026-07: requests a second, how many at once, addresses a second, addresses in a request. All of them count for the account, not for the zone. */
-const PLANS: Readonly<Record<CloudflarePlan, readonly [perSecond: number, burst: number, urlsPerSecond: number, urlsPerRequest: number]>> =
-  {
-    free: [5 / 60, 25, 800, 100],
-    pro: [5, 25, 1500, 100],
-    business: [10, 50, 1500, 100],
-    enterprise: [50, 500, 3000, 500],
-  }
+/**
+ * As of 2026-07: requests a second, how many at once, addresses a second, addresses in a request. All of them count for
+ * the account, not for the zone.
+ */
+const PLANS: Readonly<
+  Record<CloudflarePlan, readonly [perSecond: number, burst: number, urlsPerSecond: number, urlsPerRequest: number]>
+> = {
+  free: [5 / 60, 25, 800, 100],
+  pro: [5, 25, 1500, 100],
+  business: [10, 50, 1500, 100],
+  enterprise: [50, 500, 3000, 500],
+}
 
 /** A zone of Cloudflare as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function cloudflare(options: CloudflareOptions = {}): Edge {
@@ -68,7 +78,14 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
   const timeoutMs = timeoutOf(options.timeout)
   const [perSecond, burst, urlsPerSecond, urlsPerRequest] = PLANS[plan]
   const limits: readonly EdgeLimit[] = [
-    { kinds: ['url'], perRequest: urlsPerRequest, cost: 'target', burst: urlsPerSecond, perSecond: urlsPerSecond, source: SOURCE },
+    {
+      kinds: ['url'],
+      perRequest: urlsPerRequest,
+      cost: 'target',
+      burst: urlsPerSecond,
+      perSecond: urlsPerSecond,
+      source: SOURCE,
+    },
     { kinds: OTHERS, perRequest: 100, cost: 'request', burst, perSecond, source: SOURCE },
   ]
 
@@ -84,7 +101,10 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       vendor,
       url: api + path,
       method,
-      headers: { authorization: `Bearer ${secret.reveal()}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${secret.reveal()}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       secrets: [secret],
       timeoutMs,
@@ -95,7 +115,8 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       signal: call.signal,
     })
     // Some refusals come with 200.
-    if (fieldOf(answer, 'success') === false) throw new CdnError('REFUSED', `${about}: cloudflare rejects it: ${words(answer)}`, { vendor })
+    if (fieldOf(answer, 'success') === false)
+      throw new CdnError('REFUSED', `${about}: cloudflare rejects it: ${words(answer)}`, { vendor })
     return answer
   }
 
@@ -110,16 +131,31 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
     async send({ targets, site, signal }: EdgeSend): Promise<EdgePurge> {
       const id = idOf(site)
       const path = `/zones/${encodeURIComponent(id)}/purge_cache`
-      const answer = await ask('POST', path, `zone ${id}`, 'the permission Zone.Cache Purge for this zone', bodyOf(targets), { signal })
+      const answer = await ask(
+        'POST',
+        path,
+        `zone ${id}`,
+        'the permission Zone.Cache Purge for this zone',
+        bodyOf(targets),
+        { signal },
+      )
       return { id: textOf(answer, 'result', 'id'), isDone: true }
     },
     async figures(days, call): Promise<EdgeFigures> {
       const id = idOf(call.site)
       const { from, to } = daysBack(days)
       const variables = { zone: id, from: from.slice(0, 10), to: to.slice(0, 10), limit: days + 1 }
-      const answer = await ask('POST', '/graphql', `zone ${id}`, 'the permission Account Analytics.Read', { query: QUERY, variables }, call)
+      const answer = await ask(
+        'POST',
+        '/graphql',
+        `zone ${id}`,
+        'the permission Account Analytics.Read',
+        { query: QUERY, variables },
+        call,
+      )
       const fault = textOf(answer, 'errors', 0, 'message')
-      if (fault !== undefined) throw new CdnError('REFUSED', `zone ${id}: cloudflare rejects the request for figures: ${fault}`, { vendor })
+      if (fault !== undefined)
+        throw new CdnError('REFUSED', `zone ${id}: cloudflare rejects the request for figures: ${fault}`, { vendor })
       return { from, to, ...readFigures(listOf(answer, 'data', 'viewer', 'zones', 0, 'days')) }
     },
     async locations(call): Promise<readonly EdgeLocation[]> {
@@ -142,7 +178,14 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
     },
     async state(call): Promise<EdgeState> {
       const id = idOf(call.site)
-      const answer = await ask('GET', `/zones/${encodeURIComponent(id)}`, `zone ${id}`, 'the permission Zone.Read', undefined, call)
+      const answer = await ask(
+        'GET',
+        `/zones/${encodeURIComponent(id)}`,
+        `zone ${id}`,
+        'the permission Zone.Read',
+        undefined,
+        call,
+      )
       const status = textOf(answer, 'result', 'status') ?? 'unknown'
       const isPaused = fieldOf(answer, 'result', 'paused') === true
       const notes = [
@@ -159,7 +202,15 @@ function bodyOf(targets: readonly PurgeTarget[]): unknown {
   const [first] = targets
   if (first === undefined || first.kind === 'everything' || first.kind === 'path') return { purge_everything: true }
   const values = targets.map((one) =>
-    one.kind === 'url' ? one.url : one.kind === 'tag' ? one.tag : one.kind === 'host' ? one.host : one.kind === 'prefix' ? one.prefix : '',
+    one.kind === 'url'
+      ? one.url
+      : one.kind === 'tag'
+        ? one.tag
+        : one.kind === 'host'
+          ? one.host
+          : one.kind === 'prefix'
+            ? one.prefix
+            : '',
   )
   return { [names[first.kind]]: values }
 }
@@ -218,16 +269,28 @@ const STATES: Readonly<Record<string, EdgeLocation['state']>> = {
 
 /** Its status page has a component for each location, `Amsterdam, Netherlands - (AMS)`, in groups by region. */
 function readLocations(components: readonly unknown[]): EdgeLocation[] {
-  const regions = new Map(components.filter((one) => fieldOf(one, 'group') === true).map((one) => [textOf(one, 'id'), textOf(one, 'name')]))
+  const regions = new Map(
+    components.filter((one) => fieldOf(one, 'group') === true).map((one) => [textOf(one, 'id'), textOf(one, 'name')]),
+  )
   return components.flatMap((one): EdgeLocation[] => {
     const [, name, code] = /^(.*?)\s*-\s*\(([A-Z]{3})\)$/.exec(textOf(one, 'name') ?? '') ?? []
     if (name === undefined || code === undefined) return []
-    return [{ code, name, region: regions.get(textOf(one, 'group_id')), state: STATES[textOf(one, 'status') ?? ''] ?? 'unknown' }]
+    return [
+      {
+        code,
+        name,
+        region: regions.get(textOf(one, 'group_id')),
+        state: STATES[textOf(one, 'status') ?? ''] ?? 'unknown',
+      },
+    ]
   })
 }
 
 function words(answer: unknown): string {
   return listOf(answer, 'errors')
-    .map((one) => `${textOf(one, 'message') ?? 'no message'}${numberOf(one, 'code') === undefined ? '' : ` (${numberOf(one, 'code')})`}`)
+    .map(
+      (one) =>
+        `${textOf(one, 'message') ?? 'no message'}${numberOf(one, 'code') === undefined ? '' : ` (${numberOf(one, 'code')})`}`,
+    )
     .join('; ')
 }

@@ -48,7 +48,12 @@ export async function cloudFrontFigures(query: FiguresQuery): Promise<EdgeFigure
     }),
   )
   try {
-    const input = { StartTime: new Date(from), EndTime: new Date(to), ScanBy: 'TimestampAscending' as const, MetricDataQueries }
+    const input = {
+      StartTime: new Date(from),
+      EndTime: new Date(to),
+      ScanBy: 'TimestampAscending' as const,
+      MetricDataQueries,
+    }
     const { MetricDataResults = [] } = await client.send(
       new GetMetricDataCommand(input),
       signal === undefined ? {} : { abortSignal: signal },
@@ -72,7 +77,9 @@ function read(results: readonly MetricDataResult[]): Omit<EdgeFigures, 'from' | 
   const series = (id: string): ReadonlyMap<string, number> => {
     const { Timestamps = [], Values = [] } = results.find((one) => one.Id === id) ?? {}
     return new Map(
-      Timestamps.flatMap((at, index) => (Values[index] === undefined ? [] : [[at.toISOString().slice(0, 10), Values[index]] as const])),
+      Timestamps.flatMap((at, index) =>
+        Values[index] === undefined ? [] : [[at.toISOString().slice(0, 10), Values[index]] as const],
+      ),
     )
   }
   const [requests, bytes, client, server, hits] = METRICS.map(([id]) => series(id))

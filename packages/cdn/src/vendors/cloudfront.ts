@@ -16,15 +16,23 @@ export interface CloudFrontOptions {
   /** Default `'cloudfront'`. */
   readonly name?: string | undefined
   /**
-   * Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; without these the SDK looks where it always does (profile, role).
-   * They need cloudfront:CreateInvalidation, cloudfront:GetInvalidation, cloudfront:GetDistribution, and cloudwatch:GetMetricData for figures.
+   * Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; without these the SDK looks where it
+   * always does (profile, role). They need cloudfront:CreateInvalidation, cloudfront:GetInvalidation,
+   * cloudfront:GetDistribution, and cloudwatch:GetMetricData for figures.
    */
   readonly credentials?:
-    | { readonly accessKeyId: string; readonly secretAccessKey: SecretLike; readonly sessionToken?: SecretLike | undefined }
+    | {
+        readonly accessKeyId: string
+        readonly secretAccessKey: SecretLike
+        readonly sessionToken?: SecretLike | undefined
+      }
     | undefined
   /** The distribution's id. Default: `CLOUDFRONT_DISTRIBUTION_ID`. */
   readonly distribution?: string | undefined
-  /** The distribution reads tags (`CacheTagConfig`), so that it can be purged by them. Default `false`: a tag is an error. */
+  /**
+   * The distribution reads tags (`CacheTagConfig`), so that it can be purged by them. Default `false`: a tag is an
+   * error.
+   */
   readonly tags?: boolean | undefined
   /** Default `https://cloudfront.amazonaws.com`. */
   readonly api?: string | undefined
@@ -48,7 +56,10 @@ const OPTIONS: Shape<CloudFrontOptions> = {
   timeout: duration,
 }
 
-/** Of one distribution, in progress at a time: 3,000 paths, and of those with a wildcard 15. Tags are counted with the paths; where CloudFront counts otherwise it says so, and is asked again. */
+/**
+ * Of one distribution, in progress at a time: 3,000 paths, and of those with a wildcard 15. Tags are counted with the
+ * paths; where CloudFront counts otherwise it says so, and is asked again.
+ */
 const SOURCE = 'https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/InvalidationLimits.html'
 const LIMITS: readonly EdgeLimit[] = [
   { kinds: ['path', 'tag'], perRequest: 3000, cost: 'target', burst: 3000, perSecond: 0, source: SOURCE },
@@ -65,7 +76,8 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
   const timeoutMs = timeoutOf(options.timeout)
   let client: Promise<CloudFrontClient> | undefined
   const open = (): Promise<CloudFrontClient> => (client ??= connect(credentials, options.api, timeoutMs))
-  const idOf = (site: string | undefined): string => siteOf(site ?? distribution, vendor, 'distribution', 'CLOUDFRONT_DISTRIBUTION_ID')
+  const idOf = (site: string | undefined): string =>
+    siteOf(site ?? distribution, vendor, 'distribution', 'CLOUDFRONT_DISTRIBUTION_ID')
 
   const ask = async <T>(
     about: string,
@@ -94,26 +106,37 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
     limits: LIMITS,
     site: distribution,
     plan: (target) => planned(target, tags, vendor),
-    limitOf: (target) => (target.kind === 'everything' || (target.kind === 'path' && target.path.endsWith('*')) ? 1 : 0),
+    limitOf: (target) =>
+      target.kind === 'everything' || (target.kind === 'path' && target.path.endsWith('*')) ? 1 : 0,
     send({ targets, site, reference, signal }: EdgeSend): Promise<EdgePurge> {
       const id = idOf(site)
       const items = targets.map((one) => (one.kind === 'tag' ? `#${one.tag}` : one.kind === 'path' ? one.path : '/*'))
-      return ask(`distribution ${id}`, 'cloudfront:CreateInvalidation', { signal }, async ({ CreateInvalidationCommand }, opened) => {
-        const Paths = { Quantity: items.length, Items: items }
-        const input = { DistributionId: id, InvalidationBatch: { CallerReference: reference, Paths } }
-        const { Invalidation } = await opened.send(
-          new CreateInvalidationCommand(input),
-          signal === undefined ? {} : { abortSignal: signal },
-        )
-        return { id: Invalidation?.Id, isDone: Invalidation?.Status === 'Completed' }
-      })
+      return ask(
+        `distribution ${id}`,
+        'cloudfront:CreateInvalidation',
+        { signal },
+        async ({ CreateInvalidationCommand }, opened) => {
+          const Paths = { Quantity: items.length, Items: items }
+          const input = { DistributionId: id, InvalidationBatch: { CallerReference: reference, Paths } }
+          const { Invalidation } = await opened.send(
+            new CreateInvalidationCommand(input),
+            signal === undefined ? {} : { abortSignal: signal },
+          )
+          return { id: Invalidation?.Id, isDone: Invalidation?.Status === 'Completed' }
+        },
+      )
     },
     status(purge, call): Promise<EdgePurge> {
       const id = idOf(call.site)
-      return ask(`purge ${purge} of distribution ${id}`, 'cloudfront:GetInvalidation', call, async ({ GetInvalidationCommand }, opened) => {
-        const { Invalidation } = await opened.send(new GetInvalidationCommand({ DistributionId: id, Id: purge }))
-        return { id: purge, isDone: Invalidation?.Status === 'Completed' }
-      })
+      return ask(
+        `purge ${purge} of distribution ${id}`,
+        'cloudfront:GetInvalidation',
+        call,
+        async ({ GetInvalidationCommand }, opened) => {
+          const { Invalidation } = await opened.send(new GetInvalidationCommand({ DistributionId: id, Id: purge }))
+          return { id: purge, isDone: Invalidation?.Status === 'Completed' }
+        },
+      )
     },
     figures(days, call): Promise<EdgeFigures> {
       return cloudFrontFigures({
@@ -127,18 +150,25 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
     },
     state(call): Promise<EdgeState> {
       const id = idOf(call.site)
-      return ask(`distribution ${id}`, 'cloudfront:GetDistribution', call, async ({ GetDistributionCommand }, opened) => {
-        const { Distribution } = await opened.send(new GetDistributionCommand({ Id: id }))
-        const config = Distribution?.DistributionConfig
-        const notes = [
-          ...(config?.Enabled === false ? ['the distribution is disabled'] : []),
-          ...(Distribution?.Status === 'Deployed' ? [] : [`the distribution is ${Distribution?.Status ?? 'unknown'}`]),
-          ...(tags && config?.CacheTagConfig === undefined
-            ? ['the distribution ignores tags: configure CacheTagConfig, otherwise a purge by tag finds nothing']
-            : []),
-        ]
-        return { site: id, name: Distribution?.DomainName, isReady: notes.length === 0, notes }
-      })
+      return ask(
+        `distribution ${id}`,
+        'cloudfront:GetDistribution',
+        call,
+        async ({ GetDistributionCommand }, opened) => {
+          const { Distribution } = await opened.send(new GetDistributionCommand({ Id: id }))
+          const config = Distribution?.DistributionConfig
+          const notes = [
+            ...(config?.Enabled === false ? ['the distribution is disabled'] : []),
+            ...(Distribution?.Status === 'Deployed'
+              ? []
+              : [`the distribution is ${Distribution?.Status ?? 'unknown'}`]),
+            ...(tags && config?.CacheTagConfig === undefined
+              ? ['the distribution ignores tags: configure CacheTagConfig, otherwise a purge by tag finds nothing']
+              : []),
+          ]
+          return { site: id, name: Distribution?.DomainName, isReady: notes.length === 0, notes }
+        },
+      )
     },
   }
 }
@@ -149,11 +179,18 @@ async function load(): Promise<Sdk> {
   try {
     return await import('@aws-sdk/client-cloudfront')
   } catch (cause) {
-    throw new CdnError('PACKAGE_MISSING', 'it needs a package: npm install @aws-sdk/client-cloudfront', { vendor: 'cloudfront', cause })
+    throw new CdnError('PACKAGE_MISSING', 'it needs a package: npm install @aws-sdk/client-cloudfront', {
+      vendor: 'cloudfront',
+      cause,
+    })
   }
 }
 
-async function connect(credentials: AwsCredentials | undefined, api: string | undefined, timeoutMs: number): Promise<CloudFrontClient> {
+async function connect(
+  credentials: AwsCredentials | undefined,
+  api: string | undefined,
+  timeoutMs: number,
+): Promise<CloudFrontClient> {
   const { CloudFrontClient: Client } = await load()
   return new Client({
     // It has one region, whatever the environment says.
@@ -186,7 +223,11 @@ function planned(target: PurgeTarget, tags: boolean, vendor: string): PurgeTarge
     case 'prefix':
       return { kind: 'path', path: `${target.prefix.slice(target.prefix.indexOf('/'))}*` }
     case 'host':
-      throw unsupported(vendor, 'cannot purge by host', 'purge by paths, or everything; to purge one host, give it its own distribution')
+      throw unsupported(
+        vendor,
+        'cannot purge by host',
+        'purge by paths, or everything; to purge one host, give it its own distribution',
+      )
     case 'tag':
       if (!tags)
         throw unsupported(
@@ -195,9 +236,13 @@ function planned(target: PurgeTarget, tags: boolean, vendor: string): PurgeTarge
           'configure CacheTagConfig on the distribution and give cloudFront({ tags: true }), or purge by paths',
         )
       if (target.tag.length > 256)
-        throw new CdnError('TARGET_INVALID', `the tag ${target.tag.slice(0, 40)}… is longer than 256 characters: hash it on both sides`, {
-          vendor,
-        })
+        throw new CdnError(
+          'TARGET_INVALID',
+          `the tag ${target.tag.slice(0, 40)}… is longer than 256 characters: hash it on both sides`,
+          {
+            vendor,
+          },
+        )
       // Tags are compared without case there; the same twice in one request is refused.
       return { kind: 'tag', tag: target.tag.toLowerCase() }
     default:

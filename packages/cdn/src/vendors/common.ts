@@ -13,7 +13,10 @@ export const secretText = (value: unknown, at: string): SecretLike => {
 /** An address without a slash at its end, so that a path can follow. */
 export const apiUrl = check(
   (value): value is string =>
-    typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/'),
+    typeof value === 'string' &&
+    URL.canParse(value) &&
+    /^https?:$/.test(new URL(value).protocol) &&
+    !value.endsWith('/'),
   'an address without a trailing slash, such as https://www.example.com',
 )
 
@@ -23,7 +26,9 @@ export const timeoutOf = (value: Duration | undefined): number => parseDuration(
 export function tokenOf(token: SecretLike | undefined, vendor: string, variable: string): Secret {
   const found = token ?? given(process.env, variable)
   if (found === undefined)
-    throw new CdnError('CREDENTIALS_MISSING', `there is no API token: set ${variable}, or give ${vendor}({ token })`, { vendor })
+    throw new CdnError('CREDENTIALS_MISSING', `there is no API token: set ${variable}, or give ${vendor}({ token })`, {
+      vendor,
+    })
   return secretOf(found)
 }
 
@@ -37,9 +42,13 @@ export function siteOf(site: string | undefined, vendor: string, what: string, v
   if (site !== undefined && /^[\w-]+$/.test(site)) return site
   if (site === undefined)
     throw new CdnError('TARGET_INVALID', `no ${what} is named: set ${variable}, or name one with the call`, { vendor })
-  throw new CdnError('TARGET_INVALID', `${JSON.stringify(site.slice(0, 80))} is not the id of a ${what}: use letters and digits`, {
-    vendor,
-  })
+  throw new CdnError(
+    'TARGET_INVALID',
+    `${JSON.stringify(site.slice(0, 80))} is not the id of a ${what}: use letters and digits`,
+    {
+      vendor,
+    },
+  )
 }
 
 export function addressOf(path: string, origin: string | undefined, vendor: string, option: string): URL {

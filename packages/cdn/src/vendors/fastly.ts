@@ -14,7 +14,9 @@ import { addressOf, apiUrl, daysBack, ownSite, secretText, siteOf, timeoutOf, to
 export interface FastlyOptions {
   /** Default `'fastly'`. */
   readonly name?: string | undefined
-  /** An API token with the scopes purge_select and purge_all (and global:read for figures). Default: `FASTLY_API_TOKEN`. */
+  /**
+   * An API token with the scopes purge_select and purge_all (and global:read for figures). Default: `FASTLY_API_TOKEN`.
+   */
   readonly token?: SecretLike | undefined
   /** The service's id. Default: `FASTLY_SERVICE_ID`. */
   readonly service?: string | undefined
@@ -26,12 +28,21 @@ export interface FastlyOptions {
   readonly timeout?: Duration | undefined
 }
 
-const OPTIONS: Shape<FastlyOptions> = { name: text, token: secretText, service: text, origin: apiUrl, api: apiUrl, timeout: duration }
+const OPTIONS: Shape<FastlyOptions> = {
+  name: text,
+  token: secretText,
+  service: text,
+  origin: apiUrl,
+  api: apiUrl,
+  timeout: duration,
+}
 
 /**
- * 100,000 an hour and customer, for addresses and for keys each. This is what a third party's listing says, read in November 2026; we have not found it on a page of Fastly's own. That
- * of its resource limits (https://docs.fastly.com/products/network-services-resource-limits) names 1,000 API requests an hour and user, and does not say whether purges are among them: where
- * fewer are taken, Fastly's 429 decides. A burst is named by neither: ours is a hundredth of the hour.
+ * 100,000 an hour and customer, for addresses and for keys each. This is what a third party's listing says, read in
+ * November 2026; we have not found it on a page of Fastly's own. That of its resource limits
+ * (https://docs.fastly.com/products/network-services-resource-limits) names 1,000 API requests an hour and user, and
+ * does not say whether purges are among them: where fewer are taken, Fastly's 429 decides. A burst is named by neither:
+ * ours is a hundredth of the hour.
  */
 const SOURCE = 'https://apis.io/rate-limits/fastly/fastly-rate-limits/'
 const PER_SECOND = 100_000 / 3600
@@ -48,7 +59,14 @@ export function fastly(options: FastlyOptions = {}): Edge {
   const timeoutMs = timeoutOf(options.timeout)
   const limits: readonly EdgeLimit[] = [
     { kinds: ['url'], perRequest: 1, cost: 'target', burst: BURST, perSecond: PER_SECOND, source: SOURCE },
-    { kinds: ['tag', 'everything'], perRequest: 256, cost: 'target', burst: BURST, perSecond: PER_SECOND, source: SOURCE },
+    {
+      kinds: ['tag', 'everything'],
+      perRequest: 256,
+      cost: 'target',
+      burst: BURST,
+      perSecond: PER_SECOND,
+      source: SOURCE,
+    },
   ]
 
   const ask = (
@@ -99,7 +117,14 @@ export function fastly(options: FastlyOptions = {}): Edge {
       if (first === undefined) throw new CdnError('TARGET_INVALID', 'a purge names something', { vendor })
       if (first.kind === 'url') {
         const { host, pathname, search } = new URL(first.url)
-        const answer = await ask('POST', `/purge/${host}${pathname}${search}`, first.url, 'the scope purge_select', { soft }, { signal })
+        const answer = await ask(
+          'POST',
+          `/purge/${host}${pathname}${search}`,
+          first.url,
+          'the scope purge_select',
+          { soft },
+          { signal },
+        )
         return { id: textOf(answer, 'id'), isDone: true }
       }
       const id = idOf(site)
@@ -108,7 +133,14 @@ export function fastly(options: FastlyOptions = {}): Edge {
         return { id: undefined, isDone: true }
       }
       const body = { surrogate_keys: targets.map((one) => (one.kind === 'tag' ? one.tag : '')) }
-      const answer = await ask('POST', `/service/${id}/purge`, `service ${id}`, 'the scope purge_select', { soft, body }, { signal })
+      const answer = await ask(
+        'POST',
+        `/service/${id}/purge`,
+        `service ${id}`,
+        'the scope purge_select',
+        { soft, body },
+        { signal },
+      )
       const lost = targets.find((one) => one.kind === 'tag' && fieldOf(answer, one.tag) === undefined)
       if (lost?.kind === 'tag')
         throw new CdnError(
@@ -128,7 +160,14 @@ export function fastly(options: FastlyOptions = {}): Edge {
         to: String(Math.floor(Date.parse(to) / 1000)),
         by: 'day',
       })
-      const answer = await ask('GET', `/stats/service/${id}?${query}`, `service ${id}`, 'the scope global:read', {}, call)
+      const answer = await ask(
+        'GET',
+        `/stats/service/${id}?${query}`,
+        `service ${id}`,
+        'the scope global:read',
+        {},
+        call,
+      )
       return { from, to, ...readFigures(listOf(answer, 'data')) }
     },
     async locations(call): Promise<readonly EdgeLocation[]> {
@@ -136,24 +175,36 @@ export function fastly(options: FastlyOptions = {}): Edge {
       const list = Array.isArray(answer) ? answer : []
       return list.flatMap((one): EdgeLocation[] => {
         const code = textOf(one, 'code')
-        return code === undefined ? [] : [{ code, name: textOf(one, 'name') ?? code, region: textOf(one, 'group'), state: 'unknown' }]
+        return code === undefined
+          ? []
+          : [{ code, name: textOf(one, 'name') ?? code, region: textOf(one, 'group'), state: 'unknown' }]
       })
     },
     async state(call): Promise<EdgeState> {
       const id = idOf(call.site)
       const answer = await ask('GET', `/service/${id}/details`, `service ${id}`, 'the scope global:read', {}, call)
       const isReady = fieldOf(answer, 'active_version', 'active') === true
-      return { site: id, name: textOf(answer, 'name'), isReady, notes: isReady ? [] : ['no version of the service is active'] }
+      return {
+        site: id,
+        name: textOf(answer, 'name'),
+        isReady,
+        notes: isReady ? [] : ['no version of the service is active'],
+      }
     },
   }
 }
 
 function planned(target: PurgeTarget, origin: string | undefined, vendor: string): PurgeTarget {
   const tags = 'give answers a tag for it in Surrogate-Key, and purge the tag'
-  if (target.kind === 'host' || target.kind === 'prefix') throw unsupported(vendor, `cannot purge by ${target.kind}`, tags)
+  if (target.kind === 'host' || target.kind === 'prefix')
+    throw unsupported(vendor, `cannot purge by ${target.kind}`, tags)
   if (target.kind !== 'path') return target
   if (target.path.endsWith('*'))
-    throw unsupported(vendor, `cannot purge ${JSON.stringify(target.path)}: it has no wildcards`, `${tags}, or purge everything`)
+    throw unsupported(
+      vendor,
+      `cannot purge ${JSON.stringify(target.path)}: it has no wildcards`,
+      `${tags}, or purge everything`,
+    )
   return { kind: 'url', url: addressOf(target.path, origin, vendor, 'fastly({ origin })').href }
 }
 
@@ -178,4 +229,5 @@ function readFigures(days: readonly unknown[]): Omit<EdgeFigures, 'from' | 'to'>
   }
 }
 
-const words = (answer: unknown): string => [textOf(answer, 'msg'), textOf(answer, 'detail')].filter((one) => one !== undefined).join(': ')
+const words = (answer: unknown): string =>
+  [textOf(answer, 'msg'), textOf(answer, 'detail')].filter((one) => one !== undefined).join(': ')

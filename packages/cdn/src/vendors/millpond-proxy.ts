@@ -27,7 +27,14 @@ const KINDS: readonly PurgeKind[] = ['url', 'path', 'tag', 'host', 'prefix', 'ev
 const SOURCE = '@millpond/proxy'
 const LIMITS: readonly EdgeLimit[] = [
   { kinds: ['url', 'tag'], perRequest: 30, cost: 'request', burst: 100, perSecond: 1000, source: SOURCE },
-  { kinds: ['host', 'prefix', 'everything'], perRequest: 1, cost: 'request', burst: 100, perSecond: 1000, source: SOURCE },
+  {
+    kinds: ['host', 'prefix', 'everything'],
+    perRequest: 1,
+    cost: 'request',
+    burst: 100,
+    perSecond: 1000,
+    source: SOURCE,
+  },
 ]
 
 /**

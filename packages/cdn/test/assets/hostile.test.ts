@@ -1,4 +1,5 @@
-// What goes wrong with uploads: names, links, files of any size, and services that refuse. Each is told with its remedy, and nothing half done counts as done (N2).
+// What goes wrong with uploads: names, links, files of any size, and services that refuse. Each is told with its
+// remedy, and nothing half done counts as done (N2).
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -62,7 +63,10 @@ describe('names', () => {
       const found = await store.read(manifest.files[name]?.key ?? '')
       expect(Buffer.from(found?.body ?? []).toString()).toBe(`of ${name}`.repeat(3))
     }
-    expect(await uploadAssets({ folder, to: store, encodings: [] })).toMatchObject({ sent: [], unchanged: names.length })
+    expect(await uploadAssets({ folder, to: store, encodings: [] })).toMatchObject({
+      sent: [],
+      unchanged: names.length,
+    })
   })
 
   it('are composed, so that every system gives the same address', async () => {
@@ -88,7 +92,15 @@ describe('names', () => {
   })
 
   it('that begin with a dot, and variants of the build, are passed by and told', async () => {
-    for (const name of ['.DS_Store', '.git/config', '.well-known/security.txt', 'app.js', 'app.js.br', 'app.js.gz', 'data.gz'])
+    for (const name of [
+      '.DS_Store',
+      '.git/config',
+      '.well-known/security.txt',
+      'app.js',
+      'app.js.br',
+      'app.js.gz',
+      'data.gz',
+    ])
       write(folder, name, 'x')
     const { passedBy, manifest } = await toFolder()
     expect(passedBy.map(({ path }) => path).sort()).toEqual(['.DS_Store', '.git', 'app.js.br', 'app.js.gz'])
@@ -156,7 +168,14 @@ describe('files', () => {
     const path = join(folder, 'film.mp4')
     writeFileSync(path, Buffer.alloc(LARGE, 1))
     const sha256 = createHash('sha256').update(Buffer.alloc(LARGE, 1)).digest('hex')
-    const object = { key: 'film.mp4', body: { path }, bytes: LARGE, sha256, contentType: 'video/mp4', cacheControl: 'no-cache' }
+    const object = {
+      key: 'film.mp4',
+      body: { path },
+      bytes: LARGE,
+      sha256,
+      contentType: 'video/mp4',
+      cacheControl: 'no-cache',
+    }
     const store = bucket()
     const asked: unknown[] = []
     s3.refuse = (method, at, headers) => {
@@ -166,7 +185,9 @@ describe('files', () => {
       return headers['if-match'] === '"other"' ? { status: 412, code: 'PreconditionFailed' } : undefined
     }
     await store.put(object, { ifVersion: null })
-    await expect(store.put(object, { ifVersion: '"other"' })).rejects.toMatchObject(refused('CHANGED', /another process/))
+    await expect(store.put(object, { ifVersion: '"other"' })).rejects.toMatchObject(
+      refused('CHANGED', /another process/),
+    )
     await store.put(object)
     expect(asked).toEqual(['*', '"other"', undefined])
   })
@@ -174,7 +195,8 @@ describe('files', () => {
   it('that a part of was refused are not there, and the next upload sends them', async () => {
     writeFileSync(join(folder, 'film.mp4'), Buffer.alloc(LARGE, 1))
     const store = bucket()
-    s3.refuse = (method, path) => (method === 'PUT' && path.includes('partNumber=2') ? { status: 500, code: 'InternalError' } : undefined)
+    s3.refuse = (method, path) =>
+      method === 'PUT' && path.includes('partNumber=2') ? { status: 500, code: 'InternalError' } : undefined
     await expect(uploadAssets({ folder, to: store })).rejects.toMatchObject(refused('VENDOR_FAILED', /upload again/))
     expect(await keysOf(store)).toEqual([])
     expect(s3.requests.some((line) => line.startsWith('DELETE ') && line.includes('uploadId'))).toBe(true)
@@ -182,25 +204,28 @@ describe('files', () => {
     expect((await uploadAssets({ folder, to: store })).sent).toHaveLength(1)
   })
 
-  it.each(['a bucket', 'a folder'])('that change while they are sent to %s are refused, and nothing of them is there', async (kind) => {
-    for (const [name, size] of [
-      ['small.bin', 1000],
-      ['large.bin', LARGE],
-    ] as const) {
-      const store = kind === 'a bucket' ? bucket() : folderStore({ path: served })
-      write(folder, name, Buffer.alloc(size, 1))
-      const changing: AssetStore = {
-        ...store,
-        put: (object, options) => {
-          write(folder, name, Buffer.alloc(size, 2))
-          return store.put(object, options)
-        },
+  it.each(['a bucket', 'a folder'])(
+    'that change while they are sent to %s are refused, and nothing of them is there',
+    async (kind) => {
+      for (const [name, size] of [
+        ['small.bin', 1000],
+        ['large.bin', LARGE],
+      ] as const) {
+        const store = kind === 'a bucket' ? bucket() : folderStore({ path: served })
+        write(folder, name, Buffer.alloc(size, 1))
+        const changing: AssetStore = {
+          ...store,
+          put: (object, options) => {
+            write(folder, name, Buffer.alloc(size, 2))
+            return store.put(object, options)
+          },
+        }
+        await expect(uploadAssets({ folder, to: changing })).rejects.toMatchObject(refused('CHANGED', /build running/))
+        expect(await keysOf(store)).toEqual([])
+        rmSync(join(folder, name))
       }
-      await expect(uploadAssets({ folder, to: changing })).rejects.toMatchObject(refused('CHANGED', /build running/))
-      expect(await keysOf(store)).toEqual([])
-      rmSync(join(folder, name))
-    }
-  })
+    },
+  )
 
   it('that are something else lie in the place of the manifest: refused, and kept', async () => {
     write(folder, 'a.txt', 'x')
@@ -210,13 +235,13 @@ describe('files', () => {
   })
 
   it('cannot be read from a folder that is not there, or that is a file', async () => {
-    await expect(uploadAssets({ folder: join(folder, 'none'), to: folderStore({ path: served }) })).rejects.toMatchObject(
-      refused('NOT_FOUND', /ENOENT/),
-    )
+    await expect(
+      uploadAssets({ folder: join(folder, 'none'), to: folderStore({ path: served }) }),
+    ).rejects.toMatchObject(refused('NOT_FOUND', /ENOENT/))
     write(folder, 'file', 'x')
-    await expect(uploadAssets({ folder: join(folder, 'file'), to: folderStore({ path: served }) })).rejects.toMatchObject(
-      refused('TARGET_INVALID', /ENOTDIR/),
-    )
+    await expect(
+      uploadAssets({ folder: join(folder, 'file'), to: folderStore({ path: served }) }),
+    ).rejects.toMatchObject(refused('TARGET_INVALID', /ENOTDIR/))
     write(served, 'x', 'x')
     await expect(uploadAssets({ folder, to: folderStore({ path: join(served, 'x') }) })).rejects.toMatchObject(
       refused('REFUSED', /check what is in the way/),
@@ -236,11 +261,15 @@ describe('services that refuse', () => {
     s3.refuse = undefined
     expect(error).toMatchObject(refused('CREDENTIALS_REFUSED', /check AWS_SECRET_ACCESS_KEY/))
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error)) + String(error)).not.toContain('of-somebody-else')
-    await expect(upload(bucket({ credentials: { accessKeyId: 'NOBODY', secretAccessKey: 'x' } }))).rejects.toMatchObject(
-      refused('CREDENTIALS_REFUSED', /AWS_ACCESS_KEY_ID/),
+    await expect(
+      upload(bucket({ credentials: { accessKeyId: 'NOBODY', secretAccessKey: 'x' } })),
+    ).rejects.toMatchObject(refused('CREDENTIALS_REFUSED', /AWS_ACCESS_KEY_ID/))
+    await expect(upload(bucket({ bucket: 'none' }))).rejects.toMatchObject(
+      refused('NOT_FOUND', /no such bucket: create it/),
     )
-    await expect(upload(bucket({ bucket: 'none' }))).rejects.toMatchObject(refused('NOT_FOUND', /no such bucket: create it/))
-    await expect(upload(bucket({ endpoint: 'http://127.0.0.1:1' }))).rejects.toMatchObject(refused('UNREACHABLE', /cannot be reached/))
+    await expect(upload(bucket({ endpoint: 'http://127.0.0.1:1' }))).rejects.toMatchObject(
+      refused('UNREACHABLE', /cannot be reached/),
+    )
     expect(() => s3Store({}, {})).toThrow(expect.objectContaining(refused('NOT_FOUND', /AWS_STORAGE_BUCKET_NAME/)))
     expect(() => s3Store({}, { AWS_STORAGE_BUCKET_NAME: 'b', AWS_ACCESS_KEY_ID: 'x' })).toThrow(
       expect.objectContaining({ code: 'CREDENTIALS_MISSING' }),
@@ -263,7 +292,9 @@ describe('services that refuse', () => {
       const store = bucket()
       let puts = 0
       s3.refuse = (method) => (method === 'PUT' && ++puts > 2 ? refusal : undefined)
-      const error = await uploadAssets({ folder, to: store, concurrency: 1, encodings: [] }).catch((reason: unknown) => reason)
+      const error = await uploadAssets({ folder, to: store, concurrency: 1, encodings: [] }).catch(
+        (reason: unknown) => reason,
+      )
       expect(error).toMatchObject(refused(code, words))
       s3.refuse = undefined
       expect(await keysOf(store)).toHaveLength(2)
@@ -276,8 +307,12 @@ describe('services that refuse', () => {
     for (let at = 0; at < 10; at++) write(folder, `${at}.bin`, noise(at, 100))
     let calls = 0
     s3.refuse = () =>
-      ++calls % 3 === 0 ? { status: calls % 2 === 0 ? 500 : 503, code: calls % 2 === 0 ? 'InternalError' : 'SlowDown' } : undefined
-    expect((await uploadAssets({ folder, to: bucket({ maxAttempts: 6 }), concurrency: 2, encodings: [] })).sent).toHaveLength(11)
+      ++calls % 3 === 0
+        ? { status: calls % 2 === 0 ? 500 : 503, code: calls % 2 === 0 ? 'InternalError' : 'SlowDown' }
+        : undefined
+    expect(
+      (await uploadAssets({ folder, to: bucket({ maxAttempts: 6 }), concurrency: 2, encodings: [] })).sent,
+    ).toHaveLength(11)
   }, 60_000)
 
   it('are not asked any more once an upload is cut', async () => {

@@ -12,9 +12,13 @@ import S3rver from 's3rver'
 const { createCipheriv, createDecipheriv } = crypto
 const twice = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, bytes])
 crypto.createCipheriv = ((name: string, key: Uint8Array, iv: Uint8Array) =>
-  name === 'des' ? createCipheriv('aes-128-cbc', twice(key), twice(iv)) : createCipheriv(name, key, iv)) as typeof createCipheriv
+  name === 'des'
+    ? createCipheriv('aes-128-cbc', twice(key), twice(iv))
+    : createCipheriv(name, key, iv)) as typeof createCipheriv
 crypto.createDecipheriv = ((name: string, key: Uint8Array, iv: Uint8Array) =>
-  name === 'des' ? createDecipheriv('aes-128-cbc', twice(key), twice(iv)) : createDecipheriv(name, key, iv)) as typeof createDecipheriv
+  name === 'des'
+    ? createDecipheriv('aes-128-cbc', twice(key), twice(iv))
+    : createDecipheriv(name, key, iv)) as typeof createDecipheriv
 
 // What the SDK says once of this Node is no fault of an upload.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
@@ -31,14 +35,22 @@ export interface S3Server {
   /** `PUT key`, `GET ?list-type=2`, ..., as they came. */
   readonly requests: string[]
   /** Called with each request; what it returns is answered in the server's place. */
-  refuse: ((method: string, path: string, headers: Readonly<Record<string, unknown>>) => Refusal | 'cut' | undefined) | undefined
+  refuse:
+    | ((method: string, path: string, headers: Readonly<Record<string, unknown>>) => Refusal | 'cut' | undefined)
+    | undefined
   puts(): string[]
   close(): Promise<void>
 }
 
 export async function startS3(buckets: readonly string[]): Promise<S3Server> {
   const directory = mkdtempSync(join(tmpdir(), 'millpond-s3-'))
-  const server = new S3rver({ port: 0, address: '127.0.0.1', silent: true, directory, configureBuckets: buckets.map((name) => ({ name })) })
+  const server = new S3rver({
+    port: 0,
+    address: '127.0.0.1',
+    silent: true,
+    directory,
+    configureBuckets: buckets.map((name) => ({ name })),
+  })
   const { port } = await server.run()
   const requests: string[] = []
   const door = createServer((incoming, outgoing) => {
@@ -51,7 +63,9 @@ export async function startS3(buckets: readonly string[]): Promise<S3Server> {
       incoming.resume()
       outgoing.writeHead(refusal.status, { 'Content-Type': 'application/xml', ...refusal.headers })
       return void outgoing.end(
-        method === 'HEAD' ? undefined : `<?xml version="1.0"?><Error><Code>${refusal.code}</Code><Message>no</Message></Error>`,
+        method === 'HEAD'
+          ? undefined
+          : `<?xml version="1.0"?><Error><Code>${refusal.code}</Code><Message>no</Message></Error>`,
       )
     }
     const passed = request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
@@ -67,7 +81,10 @@ export async function startS3(buckets: readonly string[]): Promise<S3Server> {
     credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
     requests,
     refuse: undefined,
-    puts: () => requests.filter((line) => line.startsWith('PUT ')).map((line) => line.slice('PUT '.length).replace(/^\/[^/]+\//, '')),
+    puts: () =>
+      requests
+        .filter((line) => line.startsWith('PUT '))
+        .map((line) => line.slice('PUT '.length).replace(/^\/[^/]+\//, '')),
     async close() {
       door.close()
       door.closeAllConnections()

@@ -19,7 +19,10 @@ export function noise(seed: number, length: number): Buffer {
 const words = (seed: number): string =>
   Array.from({ length: 60 }, (_, at) => `const value${(seed * 31 + at) % 97} = ${at * seed} // of ${seed}`).join('\n')
 
-/** Of a thousand files: 560 pictures, 240 scripts, 120 styles, 40 fonts, 40 pages; of ten there is one of each at least. Returns their paths. */
+/**
+ * Of a thousand files: 560 pictures, 240 scripts, 120 styles, 40 fonts, 40 pages; of ten there is one of each at least.
+ * Returns their paths.
+ */
 export function makeSite(folder: string, files = 1000): string[] {
   const paths: string[] = []
   for (let at = 0; at < files; at++) {

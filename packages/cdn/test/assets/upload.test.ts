@@ -1,10 +1,19 @@
-// Uploads of whole sites, to a bucket and to a folder: what is sent, under which names, and what is not sent again (N2).
+// Uploads of whole sites, to a bucket and to a folder: what is sent, under which names, and what is not sent again
+// (N2).
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import { type AssetStore, assetUrls, folderStore, readManifest, s3Store, type UploadOptions, uploadAssets } from '@millpond/cdn/assets'
+import {
+  type AssetStore,
+  assetUrls,
+  folderStore,
+  readManifest,
+  s3Store,
+  type UploadOptions,
+  uploadAssets,
+} from '@millpond/cdn/assets'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isLong } from '../../../millpond/test/form.ts'
 import { type S3Server, startS3 } from './s3-server.ts'
@@ -26,7 +35,17 @@ beforeEach(() => {
 })
 
 const bucket = (more: object = {}): AssetStore =>
-  s3Store({ bucket: 'site', prefix: `t${++fresh}/`, region: 'us-east-1', endpoint: s3.endpoint, credentials: s3.credentials, ...more }, {})
+  s3Store(
+    {
+      bucket: 'site',
+      prefix: `t${++fresh}/`,
+      region: 'us-east-1',
+      endpoint: s3.endpoint,
+      credentials: s3.credentials,
+      ...more,
+    },
+    {},
+  )
 const target = (): string => join(folder, '..', `${folder.split('/').at(-1)}-served-${++fresh}`)
 
 async function keysOf(store: AssetStore): Promise<string[]> {
@@ -110,7 +129,8 @@ describe.each([
     write(folder, 'app.js', 'old'.repeat(100))
     const store = open()
     let now = Date.UTC(2026, 0, 1)
-    const upload = (more: Partial<UploadOptions> = {}) => uploadAssets({ folder, to: store, keepOld: '7d', now: () => now, ...more })
+    const upload = (more: Partial<UploadOptions> = {}) =>
+      uploadAssets({ folder, to: store, keepOld: '7d', now: () => now, ...more })
     const old = [...(await upload()).sent]
     await store.put({
       key: 'foreign.0123456789abcdef.js',
@@ -263,7 +283,12 @@ it('N2: objects of a bucket have type, encoding and cache headers', async () => 
   const store = bucket()
   const { sent } = await uploadAssets({ folder, to: store, encodings: ['br'] })
   const { S3Client, HeadObjectCommand } = await import('@aws-sdk/client-s3')
-  const client = new S3Client({ endpoint: s3.endpoint, forcePathStyle: true, region: 'us-east-1', credentials: { ...s3.credentials } })
+  const client = new S3Client({
+    endpoint: s3.endpoint,
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { ...s3.credentials },
+  })
   const heads = new Map<string, object>()
   for (const key of sent) {
     const { ContentType, CacheControl, ContentEncoding } = await client.send(
@@ -273,8 +298,16 @@ it('N2: objects of a bucket have type, encoding and cache headers', async () => 
   }
   const forever = 'public, max-age=31536000, immutable'
   expect(Object.fromEntries(heads)).toEqual({
-    'index.html': { ContentType: 'text/html; charset=utf-8', CacheControl: 'public, no-cache', ContentEncoding: undefined },
-    'app.HASH.mjs': { ContentType: 'text/javascript; charset=utf-8', CacheControl: forever, ContentEncoding: undefined },
+    'index.html': {
+      ContentType: 'text/html; charset=utf-8',
+      CacheControl: 'public, no-cache',
+      ContentEncoding: undefined,
+    },
+    'app.HASH.mjs': {
+      ContentType: 'text/javascript; charset=utf-8',
+      CacheControl: forever,
+      ContentEncoding: undefined,
+    },
     'app.HASH.mjs.br': { ContentType: 'text/javascript; charset=utf-8', CacheControl: forever, ContentEncoding: 'br' },
     'icon.HASH.svg': { ContentType: 'image/svg+xml; charset=utf-8', CacheControl: forever, ContentEncoding: undefined },
     'icon.HASH.svg.br': { ContentType: 'image/svg+xml; charset=utf-8', CacheControl: forever, ContentEncoding: 'br' },
@@ -290,8 +323,15 @@ it('N2: names that the build has hashed, and files alone', async () => {
   write(folder, 'other.js', 'y')
   const to = folderStore({ path: target() })
   const naming = (path: string) => (path.startsWith('assets/') ? 'hashed' : 'hash')
-  expect((await uploadAssets({ folder, to, naming, files: [{ path: 'assets/index-BxK3f9.js' }] })).sent).toEqual(['assets/index-BxK3f9.js'])
-  const { manifest } = await uploadAssets({ folder, to, naming, files: [{ path: 'other.js', contentType: 'text/x-other' }] })
+  expect((await uploadAssets({ folder, to, naming, files: [{ path: 'assets/index-BxK3f9.js' }] })).sent).toEqual([
+    'assets/index-BxK3f9.js',
+  ])
+  const { manifest } = await uploadAssets({
+    folder,
+    to,
+    naming,
+    files: [{ path: 'other.js', contentType: 'text/x-other' }],
+  })
   expect(Object.keys(manifest.files)).toEqual(['assets/index-BxK3f9.js', 'other.js'])
   expect(Object.values(manifest.objects).map(({ content_type }) => content_type)).toContain('text/x-other')
   await expect(uploadAssets({ folder, to, files: [{ path: 'none.js' }] })).rejects.toMatchObject({ code: 'NOT_FOUND' })
@@ -325,10 +365,19 @@ it('N2: a folder is served as it is: nothing unfinished lies in it', async () =>
 /** A client of one's own, with pages of this size. */
 async function pagedClient(MaxKeys: number) {
   const { S3Client, ListObjectsV2Command } = await import('@aws-sdk/client-s3')
-  const client = new S3Client({ endpoint: s3.endpoint, forcePathStyle: true, region: 'us-east-1', credentials: { ...s3.credentials } })
+  const client = new S3Client({
+    endpoint: s3.endpoint,
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { ...s3.credentials },
+  })
   return {
     send: (command: object): Promise<object> =>
-      client.send(command instanceof ListObjectsV2Command ? new ListObjectsV2Command({ ...command.input, MaxKeys }) : (command as never)),
+      client.send(
+        command instanceof ListObjectsV2Command
+          ? new ListObjectsV2Command({ ...command.input, MaxKeys })
+          : (command as never),
+      ),
   }
 }
 

@@ -1,4 +1,5 @@
-// Pictures on demand (N3): signed addresses, what is negotiated, what is kept, and that nothing slow holds a request up.
+// Pictures on demand (N3): signed addresses, what is negotiated, what is kept, and that nothing slow holds a request
+// up.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,7 +66,9 @@ describe('N3: an address', () => {
     expect(first.headers.get('content-length')).toBe(String(body.length))
     expect(await sharp(body).metadata()).toMatchObject({ format: 'webp', width: 100, height: 75 })
     expect(loads).toEqual([TOM])
-    const again = await ask(images, path, '*/*', { headers: { 'If-None-Match': `"x", W/${first.headers.get('etag')}` } })
+    const again = await ask(images, path, '*/*', {
+      headers: { 'If-None-Match': `"x", W/${first.headers.get('etag')}` },
+    })
     expect([again.status, await again.text()]).toEqual([304, ''])
     const head = await ask(images, path, '*/*', { method: 'HEAD' })
     expect([head.headers.get('content-length'), await head.text()]).toEqual([String(body.length), ''])
@@ -152,7 +155,10 @@ describe('N3: formats', () => {
     const made = ask(images, images.url(TOM, { width: 100, format: 'avif' }))
     expect((await made).headers.get('content-type')).toBe('image/avif')
     const later = await ask(images, path, CHROME)
-    expect([later.headers.get('content-type'), later.headers.get('cache-control')]).toEqual(['image/avif', 'public, max-age=2592000'])
+    expect([later.headers.get('content-type'), later.headers.get('cache-control')]).toEqual([
+      'image/avif',
+      'public, max-age=2592000',
+    ])
   })
 
   it.each([
@@ -168,11 +174,17 @@ describe('N3: formats', () => {
   it('keep frames, drop notes, turn, and never enlarge', async () => {
     pictures = { 'moving.gif': await gif(), 'noted.jpg': await notedJpeg(6) }
     const images = handler()
-    const moving = Buffer.from(await (await ask(images, images.url('moving.gif', { width: 32, format: 'webp' }))).arrayBuffer())
+    const moving = Buffer.from(
+      await (await ask(images, images.url('moving.gif', { width: 32, format: 'webp' }))).arrayBuffer(),
+    )
     expect((await sharp(moving, { animated: true }).metadata()).pages).toBe(4)
     // AVIF has no frames here.
-    expect((await ask(images, images.url('moving.gif', { width: 32, format: 'avif' }))).headers.get('content-type')).toBe('image/gif')
-    const noted = Buffer.from(await (await ask(images, images.url('noted.jpg', { width: 4000, format: 'webp' }))).arrayBuffer())
+    expect(
+      (await ask(images, images.url('moving.gif', { width: 32, format: 'avif' }))).headers.get('content-type'),
+    ).toBe('image/gif')
+    const noted = Buffer.from(
+      await (await ask(images, images.url('noted.jpg', { width: 4000, format: 'webp' }))).arrayBuffer(),
+    )
     expect(noted.includes('SECRET')).toBe(false)
     expect(await sharp(noted).metadata()).toMatchObject({ width: 300, height: 400 })
   })
@@ -187,8 +199,11 @@ describe('N3: what cannot be given', () => {
       'as.png': Buffer.from(SVG),
     }
     const images = handler()
-    const statusOf = async (name: string) => (await ask(images, images.url(name, { width: 100, format: 'webp' }))).status
-    expect([await statusOf('bomb.png'), await statusOf('broken.jpg'), await statusOf('none.jpg')]).toEqual([413, 422, 404])
+    const statusOf = async (name: string) =>
+      (await ask(images, images.url(name, { width: 100, format: 'webp' }))).status
+    expect([await statusOf('bomb.png'), await statusOf('broken.jpg'), await statusOf('none.jpg')]).toEqual([
+      413, 422, 404,
+    ])
     for (const name of ['drawing.svg', 'as.png']) {
       const svg = await ask(images, images.url(name, { width: 100 }), CHROME)
       expect(Object.fromEntries(svg.headers)).toMatchObject({
@@ -213,7 +228,11 @@ describe('N3: what cannot be given', () => {
     })
     const path = images.url(TOM, { width: 100, format: 'webp' })
     const late = await ask(images, path)
-    expect([late.status, late.headers.get('retry-after'), late.headers.get('cache-control')]).toEqual([503, '2', 'no-store'])
+    expect([late.status, late.headers.get('retry-after'), late.headers.get('cache-control')]).toEqual([
+      503,
+      '2',
+      'no-store',
+    ])
     expect((await ask(images, images.url(TOM, { width: 101, format: 'webp' }))).headers.get('retry-after')).toBe('5')
     await expect.poll(() => go.length).toBe(1)
     go[0]?.()
@@ -266,7 +285,8 @@ it('N3: a folder is a source of what lies in it, and of nothing else', async () 
     rmSync(both, { recursive: true, force: true })
   }
   const images = handler()
-  for (const name of ['', '../x', 'a//b', '/x', 'a\\b', 'a\nb']) expect(() => images.url(name, { width: 1 })).toThrow(/name of a picture/)
+  for (const name of ['', '../x', 'a//b', '/x', 'a\\b', 'a\nb'])
+    expect(() => images.url(name, { width: 1 })).toThrow(/name of a picture/)
 })
 
 it.each([

@@ -1,4 +1,5 @@
-// Pictures made smaller ahead of time (N3): formats, widths, what is kept of a picture and what is not, and what is refused.
+// Pictures made smaller ahead of time (N3): formats, widths, what is kept of a picture and what is not, and what is
+// refused.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +24,8 @@ async function put(path: string, bytes: Uint8Array | string): Promise<void> {
   await mkdir(dirname(join(folder, path)), { recursive: true })
   await writeFile(join(folder, path), bytes)
 }
-const optimize = (more: Partial<OptimizeOptions> = {}) => optimizeImages({ folder, output, widths: [100, 200], ...more })
+const optimize = (more: Partial<OptimizeOptions> = {}) =>
+  optimizeImages({ folder, output, widths: [100, 200], ...more })
 const read = (path: string): Buffer => readFileSync(join(output, path))
 const entryOf = async (path: string, more: Partial<OptimizeOptions> = {}): Promise<ImageEntry> =>
   (await optimize(more)).manifest.images[path] ?? expect.fail(`${path} is not in the manifest`)
@@ -61,7 +63,10 @@ describe('N3: variants', () => {
     expect(own.length).toBeGreaterThan(0)
     for (const variant of variants) expect(variant.bytes).toBeLessThanOrEqual(bytes)
     expect(
-      variants.every(({ format, width, bytes: size }) => format === 'png' || size < (own.find((one) => one.width === width)?.bytes ?? 0)),
+      variants.every(
+        ({ format, width, bytes: size }) =>
+          format === 'png' || size < (own.find((one) => one.width === width)?.bytes ?? 0),
+      ),
     ).toBe(true)
   })
 
@@ -69,7 +74,8 @@ describe('N3: variants', () => {
     await put('a.jpg', await jpeg())
     const good = await entryOf('a.jpg', { quality: { webp: 70 }, formats: ['webp'] })
     const poor = await entryOf('a.jpg', { quality: { webp: 5 }, formats: ['webp'] })
-    const full = ({ variants }: ImageEntry) => variants.findLast(({ format }) => format === 'webp')?.bytes ?? expect.fail('no WebP')
+    const full = ({ variants }: ImageEntry) =>
+      variants.findLast(({ format }) => format === 'webp')?.bytes ?? expect.fail('no WebP')
     expect(full(poor)).toBeLessThan(full(good))
   })
 
@@ -79,7 +85,13 @@ describe('N3: variants', () => {
     expect(new Set(variants.map(({ format }) => format))).toEqual(new Set(['webp', 'gif']))
     for (const { path, width, height } of variants) {
       const facts = await sharp(read(path), { animated: true }).metadata()
-      expect([facts.pages, facts.delay, facts.loop, facts.width, facts.pageHeight]).toEqual([4, [100, 200, 300, 100], 3, width, height])
+      expect([facts.pages, facts.delay, facts.loop, facts.width, facts.pageHeight]).toEqual([
+        4,
+        [100, 200, 300, 100],
+        3,
+        width,
+        height,
+      ])
     }
   })
 
@@ -117,7 +129,9 @@ describe('N3: variants', () => {
         .toBuffer()
       for (const { path, width, height } of variants) {
         const file = read(path)
-        expect([width, height], path).toEqual(width === 150 ? [150, isUpright ? 113 : 200] : isUpright ? [400, 300] : [300, 400])
+        expect([width, height], path).toEqual(
+          width === 150 ? [150, isUpright ? 113 : 200] : isUpright ? [400, 300] : [300, 400],
+        )
         expect(file.includes('SECRET'), path).toBe(false)
         const facts = await sharp(file).metadata()
         expect([facts.xmp, facts.iptc], path).toEqual([undefined, undefined])
@@ -159,7 +173,10 @@ describe('N3: variants', () => {
       .png({ palette: true, compressionLevel: 9 })
       .toBuffer()
     const end = drawing.length - 12
-    await put('plain.png', Buffer.concat([drawing.subarray(0, end), chunk('tIME', Buffer.from('SECRET!')), drawing.subarray(end)]))
+    await put(
+      'plain.png',
+      Buffer.concat([drawing.subarray(0, end), chunk('tIME', Buffer.from('SECRET!')), drawing.subarray(end)]),
+    )
     const web = await sharp(await jpeg())
       .webp({ quality: 5 })
       .toBuffer()
@@ -189,7 +206,9 @@ describe('N3: variants', () => {
   it('have the colours of a wider space as sRGB has them', async () => {
     const [red, green, blue] = [200, 60, 90]
     // Its numbers are 184, 71, 91 there: without its profile it would be paler.
-    const wide = await sharp({ create: { width: 200, height: 150, channels: 3, background: { r: red, g: green, b: blue } } })
+    const wide = await sharp({
+      create: { width: 200, height: 150, channels: 3, background: { r: red, g: green, b: blue } },
+    })
       .withIccProfile('p3')
       .jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
       .toBuffer()
@@ -198,11 +217,10 @@ describe('N3: variants', () => {
     expect(new Set(variants.map(({ format }) => format)).size).toBe(3)
     for (const { path } of variants) {
       const [r = 0, g = 0, b = 0] = await sharp(read(path)).raw().toBuffer()
-      expect([Math.abs(r - red) < 5, Math.abs(g - green) < 5, Math.abs(b - blue) < 5], `${path}: ${r} ${g} ${b}`).toEqual([
-        true,
-        true,
-        true,
-      ])
+      expect(
+        [Math.abs(r - red) < 5, Math.abs(g - green) < 5, Math.abs(b - blue) < 5],
+        `${path}: ${r} ${g} ${b}`,
+      ).toEqual([true, true, true])
     }
   })
 })
@@ -236,7 +254,9 @@ describe('N3: refused and broken pictures', () => {
     expect(report).toMatchObject({ images: 7, made: 1 })
     expect(report.passedBy).toEqual([{ path: 'drawing.svg', why: expect.stringContaining('scripts') }])
     expect(
-      readdirSync(output).every((name) => name.startsWith('good.jpg') || name === 'images-manifest.json' || name.startsWith('.')),
+      readdirSync(output).every(
+        (name) => name.startsWith('good.jpg') || name === 'images-manifest.json' || name.startsWith('.'),
+      ),
     ).toBe(true)
     expect(() => pictureMarkup(report.manifest.images['cut.jpg'] ?? expect.fail(), { alt: '' })).toThrow(
       expect.objectContaining({ code: 'IMAGE_BROKEN' }),
@@ -289,7 +309,9 @@ describe('N3: a run', () => {
     expect(await run({ quality: { webp: 50 }, widths: [50] })).toMatchObject({ made: 1, unchanged: 1 })
     rmSync(join(folder, 'deep'), { recursive: true })
     expect(Object.keys((await run({ quality: { webp: 50 }, widths: [50] })).manifest.images)).toEqual(['a.jpg'])
-    expect(readdirSync(output, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('b.png'))).toEqual([])
+    expect(readdirSync(output, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('b.png'))).toEqual(
+      [],
+    )
     expect(JSON.parse(read('images-manifest.json').toString()).images['a.jpg'].variants.length).toBeGreaterThan(0)
   })
 
@@ -342,7 +364,9 @@ describe('N3: markup', () => {
     const [, avif = ''] = /image\/avif" srcset="([^"]+)"/.exec(html) ?? []
     expect(avif.split(', ')).toHaveLength(3)
     for (const one of avif.split(', ')) expect(one).toMatch(/^\/a%20photo%2C%20%22mine%22\.jpg-\d+w\.avif \d+w$/)
-    expect(pictureMarkup(entry, { alt: '', url: (path) => `https://e/${path.length}`, loading: 'eager' })).toContain('loading="eager"')
+    expect(pictureMarkup(entry, { alt: '', url: (path) => `https://e/${path.length}`, loading: 'eager' })).toContain(
+      'loading="eager"',
+    )
     expect(() => pictureMarkup(entry, {} as never)).toThrow(/pictureMarkup\.alt/)
   })
 })

@@ -19,9 +19,11 @@ export function scene(width: number, height: number, seed = 1): Buffer {
   return pixels
 }
 
-const raw = (width: number, height: number, seed?: number) => sharp(scene(width, height, seed), { raw: { width, height, channels: 3 } })
+const raw = (width: number, height: number, seed?: number) =>
+  sharp(scene(width, height, seed), { raw: { width, height, channels: 3 } })
 
-export const jpeg = (width = 400, height = 300, seed = 1): Promise<Buffer> => raw(width, height, seed).jpeg({ quality: 90 }).toBuffer()
+export const jpeg = (width = 400, height = 300, seed = 1): Promise<Buffer> =>
+  raw(width, height, seed).jpeg({ quality: 90 }).toBuffer()
 export const png = (width = 400, height = 300): Promise<Buffer> => raw(width, height).png().toBuffer()
 
 /** Turned by its EXIF, with a place and an owner noted. */

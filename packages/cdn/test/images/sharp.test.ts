@@ -26,7 +26,10 @@ async function failure(name: string, sharp?: string): Promise<Error> {
 
 test('it is named with how to have it', async () => {
   const { code, message } = whyNot(await failure('none'))
-  expect([code, message]).toEqual(['PACKAGE_MISSING', '[millpond] [images] the package sharp is not installed: run "npm install sharp"'])
+  expect([code, message]).toEqual([
+    'PACKAGE_MISSING',
+    '[millpond] [images] the package sharp is not installed: run "npm install sharp"',
+  ])
 })
 
 test.each([

@@ -1,4 +1,5 @@
-// Cloudflare as its API documentation describes it: purge_cache with its limits, zones, GraphQL analytics, and the components of its status page.
+// Cloudflare as its API documentation describes it: purge_cache with its limits, zones, GraphQL analytics, and the
+// components of its status page.
 import { type Answer, bucket, isList, json, parse, serve, type Wire } from './wire.ts'
 
 const ZONE = '023e105f4ecef8ad9ca31a8372d0c353'
@@ -18,7 +19,10 @@ export interface CloudflareServer extends Wire {
   firstPurgedAll(count: number): number | undefined
 }
 
-export async function cloudflareServer(now: () => number, plan: keyof typeof LIMITS = 'free'): Promise<CloudflareServer> {
+export async function cloudflareServer(
+  now: () => number,
+  plan: keyof typeof LIMITS = 'free',
+): Promise<CloudflareServer> {
   const [perSecond, burst, urls, operations] = LIMITS[plan]
   const [requests, addresses] = [bucket(burst, perSecond, now), bucket(urls, urls, now)]
   const purged: string[] = []
@@ -54,7 +58,8 @@ export async function cloudflareServer(now: () => number, plan: keyof typeof LIM
     if (path === '/client/v4/graphql') return graph(parse(body), fault)
     const [, zone, rest] = /^\/client\/v4\/zones\/([^/]+)(\/purge_cache)?$/.exec(path) ?? []
     if (zone === undefined) fault('not a path of the API')
-    if (zone !== ZONE) return refused(404, 7003, `Could not route to /zones/${zone}, perhaps your object identifier is invalid?`)
+    if (zone !== ZONE)
+      return refused(404, 7003, `Could not route to /zones/${zone}, perhaps your object identifier is invalid?`)
     if (rest === undefined)
       return json(200, {
         success: true,
@@ -75,7 +80,11 @@ export async function cloudflareServer(now: () => number, plan: keyof typeof LIM
       const shape = SHAPES[kind]
       if (shape === undefined || !isList(value) || value.length === 0) {
         fault(`not a body of a purge: ${body.slice(0, 200)}`)
-        return refused(400, 1012, 'Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"')
+        return refused(
+          400,
+          1012,
+          'Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"',
+        )
       }
       if (value.length > (kind === 'files' ? operations : 100)) fault(`${value.length} operations in a request`)
       if (new Set(value).size < value.length) fault('something is named twice')
@@ -91,7 +100,13 @@ export async function cloudflareServer(now: () => number, plan: keyof typeof LIM
     }
     return json(200, { success: true, errors: [], messages: [], result: { id: ZONE } })
   })
-  return Object.assign(wire, { zone: ZONE, token: TOKEN, purged, haste, firstPurgedAll: (count: number) => times[count - 1] })
+  return Object.assign(wire, {
+    zone: ZONE,
+    token: TOKEN,
+    purged,
+    haste,
+    firstPurgedAll: (count: number) => times[count - 1],
+  })
 }
 
 const SHAPES: Readonly<Record<string, RegExp>> = {
@@ -105,11 +120,14 @@ const WORDS: Readonly<Record<string, string>> = { files: 'url', tags: 'tag', hos
 
 function graph(asked: unknown, fault: (what: string) => void) {
   const query = typeof asked === 'object' && asked !== null ? (Reflect.get(asked, 'query') as unknown) : undefined
-  const variables = typeof asked === 'object' && asked !== null ? (Reflect.get(asked, 'variables') as Record<string, unknown>) : {}
+  const variables =
+    typeof asked === 'object' && asked !== null ? (Reflect.get(asked, 'variables') as Record<string, unknown>) : {}
   if (typeof query !== 'string' || !query.includes('httpRequests1dGroups') || !query.includes('zoneTag: $zone'))
     fault('not a question for days of a zone')
-  for (const name of ['from', 'to']) if (!/^\d{4}-\d\d-\d\d$/.test(String(variables[name]))) fault(`${name} is not a date`)
-  if (variables.zone !== ZONE) return json(200, { data: null, errors: [{ message: `zone ${variables.zone} does not exist` }] })
+  for (const name of ['from', 'to'])
+    if (!/^\d{4}-\d\d-\d\d$/.test(String(variables[name]))) fault(`${name} is not a date`)
+  if (variables.zone !== ZONE)
+    return json(200, { data: null, errors: [{ message: `zone ${variables.zone} does not exist` }] })
   const day = (date: string, requests: number, cachedRequests: number) => ({
     dimensions: { date },
     sum: {
@@ -123,7 +141,10 @@ function graph(asked: unknown, fault: (what: string) => void) {
       ],
     },
   })
-  return json(200, { data: { viewer: { zones: [{ days: [day('2026-11-25', 100, 90), day('2026-11-26', 300, 210)] }] } }, errors: null })
+  return json(200, {
+    data: { viewer: { zones: [{ days: [day('2026-11-25', 100, 90), day('2026-11-26', 300, 210)] }] } },
+    errors: null,
+  })
 }
 
 const COMPONENTS = [

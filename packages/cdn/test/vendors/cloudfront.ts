@@ -1,4 +1,5 @@
-// CloudFront as its API reference describes it (2020-05-31, REST with XML): invalidations that take their time, with what may be in progress at once; and the figures of CloudWatch.
+// CloudFront as its API reference describes it (2020-05-31, REST with XML): invalidations that take their time, with
+// what may be in progress at once; and the figures of CloudWatch.
 
 import { faultOfSignature } from './sigv4.ts'
 import { type Answer, json, parse, serve, type Wire } from './wire.ts'
@@ -21,7 +22,12 @@ interface Invalidation {
 }
 
 const unescaped = (text: string): string =>
-  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"').replaceAll('&apos;', "'").replaceAll('&amp;', '&')
+  text
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&apos;', "'")
+    .replaceAll('&amp;', '&')
 const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** @param lastsMs how long an invalidation takes. */
@@ -52,12 +58,18 @@ export async function cloudFrontServer(now: () => number, lastsMs = 5000): Promi
     if (wrong === 'the signature does not match' && !headers.authorization?.includes(KEYS.id)) fault(wrong)
     if (wrong !== undefined) {
       if (wrong !== 'the signature does not match') fault(wrong)
-      return refused(403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided.')
+      return refused(
+        403,
+        'SignatureDoesNotMatch',
+        'The request signature we calculated does not match the signature you provided.',
+      )
     }
     if (isFigures) return figures(headers['x-amz-target'], parse(body), fault)
-    const [, distribution, rest, id] = /^\/2020-05-31\/distribution\/([^/]+)(?:\/(invalidation)(?:\/([^/]+))?)?$/.exec(path) ?? []
+    const [, distribution, rest, id] =
+      /^\/2020-05-31\/distribution\/([^/]+)(?:\/(invalidation)(?:\/([^/]+))?)?$/.exec(path) ?? []
     if (distribution === undefined) fault('not a path of the API')
-    if (distribution !== DISTRIBUTION) return refused(404, 'NoSuchDistribution', 'The specified distribution does not exist.')
+    if (distribution !== DISTRIBUTION)
+      return refused(404, 'NoSuchDistribution', 'The specified distribution does not exist.')
     if (rest === undefined)
       return {
         status: 200,
@@ -66,7 +78,9 @@ export async function cloudFrontServer(now: () => number, lastsMs = 5000): Promi
       }
     if (method === 'GET') {
       const found = made.find((one) => one.id === id)
-      return found === undefined ? refused(404, 'NoSuchInvalidation', 'The specified invalidation does not exist.') : told(200, found)
+      return found === undefined
+        ? refused(404, 'NoSuchInvalidation', 'The specified invalidation does not exist.')
+        : told(200, found)
     }
     if (method !== 'POST') fault('an invalidation is a POST')
     if (!body.includes(`<InvalidationBatch xmlns="${NS}">`)) fault('not an InvalidationBatch')
@@ -77,20 +91,29 @@ export async function cloudFrontServer(now: () => number, lastsMs = 5000): Promi
     if (Number(quantity) !== paths.length) fault('Quantity is not how many paths there are')
     const again = made.find((one) => one.reference === reference)
     if (again !== undefined)
-      return again.paths.join() === paths.join() ? told(201, again) : refused(400, 'InvalidationBatchAlreadyExists', 'another batch')
+      return again.paths.join() === paths.join()
+        ? told(201, again)
+        : refused(400, 'InvalidationBatchAlreadyExists', 'another batch')
     if (new Set(paths).size < paths.length) fault('a path is named twice')
-    for (const one of paths) if (!/^\/[\x21-\x7e]*$|^#[\x21-\x2b\x2d-\x7e]{1,256}$/.test(one)) fault(`${one} is neither a path nor a tag`)
+    for (const one of paths)
+      if (!/^\/[\x21-\x7e]*$|^#[\x21-\x2b\x2d-\x7e]{1,256}$/.test(one)) fault(`${one} is neither a path nor a tag`)
     if (paths.some((one) => one.includes('~')))
       return refused(400, 'InvalidArgument', 'Your request contains one or more invalid invalidation paths.')
     const running = made.filter((one) => now() < one.doneAt).flatMap((one) => one.paths)
-    const wild = (all: readonly string[]): number => all.filter((one) => one.startsWith('/') && one.endsWith('*')).length
+    const wild = (all: readonly string[]): number =>
+      all.filter((one) => one.startsWith('/') && one.endsWith('*')).length
     if (wild(running) + wild(paths) > 15 || running.length - wild(running) + paths.length - wild(paths) > 3000)
       return refused(
         400,
         'TooManyInvalidationsInProgress',
         'Processing your request will cause you to exceed the maximum number of in-progress wildcard invalidations.',
       )
-    const one: Invalidation = { id: `I${made.length}EXAMPLE`, reference: reference ?? '', paths, doneAt: now() + lastsMs }
+    const one: Invalidation = {
+      id: `I${made.length}EXAMPLE`,
+      reference: reference ?? '',
+      paths,
+      doneAt: now() + lastsMs,
+    }
     made.push(one)
     purged.push(...paths)
     return told(201, one)
@@ -100,7 +123,8 @@ export async function cloudFrontServer(now: () => number, lastsMs = 5000): Promi
 
 function figures(target: unknown, asked: unknown, fault: (what: string) => void): Answer {
   if (target !== 'GraniteServiceVersion20100801.GetMetricData') fault(`not GetMetricData: ${target}`)
-  const queries: unknown = typeof asked === 'object' && asked !== null ? Reflect.get(asked, 'MetricDataQueries') : undefined
+  const queries: unknown =
+    typeof asked === 'object' && asked !== null ? Reflect.get(asked, 'MetricDataQueries') : undefined
   const values: Readonly<Record<string, readonly number[]>> = {
     Requests: [100, 300],
     BytesDownloaded: [1000, 3000],
@@ -111,12 +135,16 @@ function figures(target: unknown, asked: unknown, fault: (what: string) => void)
   const results = (Array.isArray(queries) ? queries : []).map(
     (query: {
       Id: string
-      MetricStat: { Metric: { Namespace: string; MetricName: string; Dimensions: readonly { Name: string; Value: string }[] } }
+      MetricStat: {
+        Metric: { Namespace: string; MetricName: string; Dimensions: readonly { Name: string; Value: string }[] }
+      }
     }) => {
       const { Namespace, MetricName, Dimensions } = query.MetricStat.Metric
       if (Namespace !== 'AWS/CloudFront') fault(`the namespace is ${Namespace}`)
-      if (!Dimensions.some(({ Name, Value }) => Name === 'Region' && Value === 'Global')) fault('the region is not Global')
-      if (!Dimensions.some(({ Name, Value }) => Name === 'DistributionId' && Value === DISTRIBUTION)) fault('another distribution')
+      if (!Dimensions.some(({ Name, Value }) => Name === 'Region' && Value === 'Global'))
+        fault('the region is not Global')
+      if (!Dimensions.some(({ Name, Value }) => Name === 'DistributionId' && Value === DISTRIBUTION))
+        fault('another distribution')
       if (values[MetricName] === undefined) fault(`${MetricName} is not a metric of CloudFront`)
       return {
         Id: query.Id,

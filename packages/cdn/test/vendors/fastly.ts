@@ -1,4 +1,5 @@
-// Fastly as its API documentation describes it: purging by address, keys and everything, historical stats, data centres, and a service's details.
+// Fastly as its API documentation describes it: purging by address, keys and everything, historical stats, data
+// centres, and a service's details.
 import { isList, json, parse, serve, type Wire } from './wire.ts'
 
 const SERVICE = 'SU1Z0isxPaozGVKXdv0eY'
@@ -41,7 +42,10 @@ export async function fastlyServer(): Promise<FastlyServer> {
       ])
     const [, service, rest] = /^\/(?:stats\/)?service\/([^/]+)(\/.*)?$/.exec(path) ?? []
     if (service !== SERVICE)
-      return json(404, { msg: 'Record not found', detail: `Couldn't find Service '{ deleted => 0000-00-00 00:00:00, id => ${service} }'` })
+      return json(404, {
+        msg: 'Record not found',
+        detail: `Couldn't find Service '{ deleted => 0000-00-00 00:00:00, id => ${service} }'`,
+      })
     if (path.startsWith('/stats/')) {
       if (!/^\d+$/.test(query.get('from') ?? '') || query.get('by') !== 'day') fault('not a question for days')
       return json(200, {
@@ -51,7 +55,8 @@ export async function fastlyServer(): Promise<FastlyServer> {
         data: [stats(1_795_564_800, 400, 300, 60), stats(1_795_651_200, 100, 50, 50)],
       })
     }
-    if (rest === '/details') return json(200, { id: SERVICE, name: 'www.example.com', active_version: { number: 7, active: true } })
+    if (rest === '/details')
+      return json(200, { id: SERVICE, name: 'www.example.com', active_version: { number: 7, active: true } })
     if (method !== 'POST') fault('a purge is a POST')
     if (rest === '/purge_all') {
       if (soft !== '') fault('everything cannot be purged softly')

@@ -1,4 +1,5 @@
-// Whether a request is signed as AWS documents it (Signature Version 4), written from the documentation and without the SDK's code.
+// Whether a request is signed as AWS documents it (Signature Version 4), written from the documentation and without the
+// SDK's code.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'

@@ -1,4 +1,5 @@
-// A vendor's API as its public documentation describes it, on a port of this machine: what a request gets wrong is noted as a fault, and refused.
+// A vendor's API as its public documentation describes it, on a port of this machine: what a request gets wrong is
+// noted as a fault, and refused.
 import { createServer, type IncomingMessage } from 'node:http'
 import { afterEach, expect } from 'vitest'
 
@@ -36,7 +37,9 @@ afterEach(async () => {
   for (const { faults } of all) expect(faults).toEqual([])
 })
 
-export async function serve(answer: (asked: Asked, fault: (what: string) => void) => Answer | Promise<Answer>): Promise<Wire> {
+export async function serve(
+  answer: (asked: Asked, fault: (what: string) => void) => Answer | Promise<Answer>,
+): Promise<Wire> {
   const asked: Asked[] = []
   const faults: string[] = []
   const script: Wire['script'] = []
@@ -106,4 +109,5 @@ export function parse(text: string): unknown {
   }
 }
 
-export const isList = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((one) => typeof one === 'string')
+export const isList = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string')

@@ -18,7 +18,9 @@ const flags = (names: readonly OptionName[]): string => names.map((name) => `--$
 const takesFile = (name: OptionName): boolean => optionOf(name).value === 'FILE'
 
 /** Every option that has a closed list of values, or is a file. */
-function valued(commands: readonly Command[]): readonly { readonly name: OptionName; readonly choices: readonly string[] }[] {
+function valued(
+  commands: readonly Command[],
+): readonly { readonly name: OptionName; readonly choices: readonly string[] }[] {
   const names = [...new Set([...GLOBAL, ...commands.flatMap(({ options }) => options)])]
   return names.flatMap((name) => {
     const { choices } = optionOf(name)
@@ -148,7 +150,8 @@ function fish(commands: readonly Command[]): string {
     '# fish completion for millpond',
     'complete -c millpond -f',
     ...groups.map(
-      (first) => `complete -c millpond -n __fish_use_subcommand -a ${first} -d ${quoted(secondWords(commands, first).join(', '))}`,
+      (first) =>
+        `complete -c millpond -n __fish_use_subcommand -a ${first} -d ${quoted(secondWords(commands, first).join(', '))}`,
     ),
     ...GLOBAL.map((name) => option(name, '')),
     ...lines,

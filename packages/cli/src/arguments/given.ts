@@ -30,7 +30,8 @@ export class Given {
     const value = this.#values[name]
     if (typeof value !== 'string') return undefined
     const { choices } = optionOf(name)
-    if (choices !== undefined && !choices.includes(value)) throw wrongUse(`--${name} ${value}: use one of ${choices.join(', ')}`)
+    if (choices !== undefined && !choices.includes(value))
+      throw wrongUse(`--${name} ${value}: use one of ${choices.join(', ')}`)
     return value
   }
 

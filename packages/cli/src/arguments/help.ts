@@ -5,7 +5,11 @@ import { type Safe, styled, text } from '../terminal/text.ts'
 import { GLOBAL, type OptionName, optionOf } from './options.ts'
 
 export function overview(width: number | undefined): readonly Safe[] {
-  const sections = Object.entries(GROUPS).flatMap(([group, title]) => [text``, styled('bold', title), ...rows(commandsOf(group), width)])
+  const sections = Object.entries(GROUPS).flatMap(([group, title]) => [
+    text``,
+    styled('bold', title),
+    ...rows(commandsOf(group), width),
+  ])
   return [
     text`millpond: inspect, explain, invalidate, warm and watch caches through their control plane`,
     ...sections,
@@ -24,7 +28,10 @@ export const helpOfGroup = (word: string, width: number | undefined): readonly S
     width,
   )
 
-export function helpOf({ name, summary, positionals, options: own, example, fields }: Command, width: number | undefined): readonly Safe[] {
+export function helpOf(
+  { name, summary, positionals, options: own, example, fields }: Command,
+  width: number | undefined,
+): readonly Safe[] {
   return [
     text`${summary}`,
     text``,

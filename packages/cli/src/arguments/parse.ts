@@ -17,7 +17,8 @@ export interface Parsed {
 const REPEATED = new Set<Kind>(['texts', 'list'])
 const FORMS: NonNullable<ParseArgsConfig['options']> = Object.fromEntries(
   Object.entries(OPTIONS).map(
-    ([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string', multiple: REPEATED.has(kind) }] as const,
+    ([name, { kind }]) =>
+      [name, { type: kind === 'flag' ? 'boolean' : 'string', multiple: REPEATED.has(kind) }] as const,
   ),
 )
 
@@ -30,7 +31,9 @@ export function parse(args: readonly string[]): Parsed {
   const name = group === undefined ? first : `${group} ${second}`
   const command = commandAt(name)
   if (command === undefined)
-    throw wrongUse(`there is no command "${name}"${meantBy(name)}: "millpond help${group === undefined ? '' : ` ${group}`}" lists them`)
+    throw wrongUse(
+      `there is no command "${name}"${meantBy(name)}: "millpond help${group === undefined ? '' : ` ${group}`}" lists them`,
+    )
   const given = new Given(values, positionals.slice(group === undefined ? 1 : 2), name)
   if (!given.flag('help')) check(command, values, given)
   return { command, group: undefined, given }
@@ -49,7 +52,9 @@ function helpOn(words: readonly string[], values: RawValues): Parsed {
 
 /** The command, or word that stands for several, that was meant. */
 function meantBy(name: string): string {
-  const near = nearest(name, [...new Set(COMMANDS.flatMap((command) => [command.name, command.name.split(' ')[0] ?? '']))])
+  const near = nearest(name, [
+    ...new Set(COMMANDS.flatMap((command) => [command.name, command.name.split(' ')[0] ?? ''])),
+  ])
   return near === undefined ? '' : `; did you mean "${near}"?`
 }
 
@@ -72,7 +77,9 @@ function read(args: string[]): { values: RawValues; positionals: readonly string
     const words = isError(error) ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error)
     const unknown = /^Unknown option '--([^']+)'/.exec(words)?.[1]
     const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(OPTIONS))
-    throw wrongUse(`${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists the options`)
+    throw wrongUse(
+      `${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists the options`,
+    )
   }
 }
 
@@ -83,8 +90,11 @@ function check({ name, options, positionals }: Command, values: RawValues, given
   const most = positionals.length
   const least = positionals.filter((word) => !word.startsWith('[')).length
   const missing = positionals[given.positionals.length]
-  if (given.positionals.length < least) throw wrongUse(`"${name}" needs ${missing}: "millpond help ${name}" shows an example`)
+  if (given.positionals.length < least)
+    throw wrongUse(`"${name}" needs ${missing}: "millpond help ${name}" shows an example`)
   const empty = given.positionals.indexOf('')
-  if (empty >= 0 && empty < most) throw wrongUse(`${positionals[empty]} of "${name}" is empty: is a shell variable unset?`)
-  if (given.positionals.length > most) throw wrongUse(`"${name}" does not take ${JSON.stringify(given.positionals[most])}`)
+  if (empty >= 0 && empty < most)
+    throw wrongUse(`${positionals[empty]} of "${name}" is empty: is a shell variable unset?`)
+  if (given.positionals.length > most)
+    throw wrongUse(`"${name}" does not take ${JSON.stringify(given.positionals[most])}`)
 }

@@ -18,7 +18,19 @@ export const whoami: Command = {
   summary: 'show who you are at the server and what you may do there',
   positionals: [],
   options: [],
-  fields: ['url', 'url_from', 'token_from', 'name', 'role', 'scopes', 'namespaces', 'max_keys', 'routes', 'caches', 'now'],
+  fields: [
+    'url',
+    'url_from',
+    'token_from',
+    'name',
+    'role',
+    'scopes',
+    'namespaces',
+    'max_keys',
+    'routes',
+    'caches',
+    'now',
+  ],
   example: 'millpond whoami',
   async run({ out, client: open }) {
     const client = await open()
@@ -50,7 +62,13 @@ export const login: Command = {
     const { token, from } = await typedToken(given.text('token-file'), streams, asking, address.url)
     const connection = { ...address, token, tokenFrom: from }
     const send = await senderFor(connection.url, streams.env)
-    const client = new Client({ connection, send, timeoutMs: given.duration('timeout'), signal, trace: () => undefined })
+    const client = new Client({
+      connection,
+      send,
+      timeoutMs: given.duration('timeout'),
+      signal,
+      trace: () => undefined,
+    })
     const { body } = await client.get('session/')
     await keepToken(userFolder(streams.env), connection.url, token)
     await out.answer('login', { url: connection.url, name: textAt(body, 'name'), role: textAt(body, 'role') }, () =>
@@ -68,7 +86,10 @@ async function typedToken(
   url: string,
 ): Promise<{ token: string; from: string }> {
   if (file !== undefined || streams.stdin.isTTY !== true) return givenToken(file ?? '-', streams)
-  return { token: tokenIn(await readSecret(asking, text`Token for ${url}:`), 'the typed input'), from: 'the typed input' }
+  return {
+    token: tokenIn(await readSecret(asking, text`Token for ${url}:`), 'the typed input'),
+    from: 'the typed input',
+  }
 }
 
 export const logout: Command = {
@@ -83,7 +104,9 @@ export const logout: Command = {
     const { url } = await addressFor(given, streams)
     const was_kept = await keepToken(userFolder(streams.env), url, undefined)
     await out.answer('logout', { url, was_kept }, () =>
-      out.line(was_kept ? text`the token for ${url} is forgotten on this machine` : text`no token was stored for ${url}`),
+      out.line(
+        was_kept ? text`the token for ${url} is forgotten on this machine` : text`no token was stored for ${url}`,
+      ),
     )
     return 'done'
   },

@@ -58,7 +58,10 @@ export const alertsResolve: Command = {
   async run({ given, out, client }) {
     const [id = ''] = given.positionals
     const note = given.text('note')
-    const { body: alert } = await (await client()).post(`alerts/${encodeURIComponent(id)}/resolve/`, note === undefined ? {} : { note })
+    const { body: alert } = await (await client()).post(
+      `alerts/${encodeURIComponent(id)}/resolve/`,
+      note === undefined ? {} : { note },
+    )
     await out.answer('alerts.resolve', { alert }, () =>
       out.line(text`${textAt(alert, 'id')} ${textAt(alert, 'state')} by ${textAt(alert, 'resolved_by')}`),
     )
@@ -83,7 +86,9 @@ export const alertsSilence: Command = {
       duration_seconds: (given.duration('for') ?? HOUR_MS) / 1000,
     }
     const { body: silence } = await (await client()).post('silences/', body)
-    await out.answer('alerts.silence', { silence }, () => out.line(text`${textAt(silence, 'id')} until ${clock(textAt(silence, 'until'))}`))
+    await out.answer('alerts.silence', { silence }, () =>
+      out.line(text`${textAt(silence, 'id')} until ${clock(textAt(silence, 'until'))}`),
+    )
     return 'done'
   },
 }
@@ -100,7 +105,9 @@ export const mark: Command = {
   async run({ given, out, client }) {
     const [message = ''] = given.positionals
     const { body: marker } = await (await client()).post('events/markers/', { message })
-    await out.answer('mark', { marker }, () => out.line(text`${textAt(marker, 'id')} at ${clock(textAt(marker, 'at'))}`))
+    await out.answer('mark', { marker }, () =>
+      out.line(text`${textAt(marker, 'id')} at ${clock(textAt(marker, 'at'))}`),
+    )
     return 'done'
   },
 }

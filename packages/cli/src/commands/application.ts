@@ -19,7 +19,9 @@ export async function ofApplication(context: Context): Promise<ExitName | undefi
   }
   if (Object.keys(named).length === 0) return undefined
   if (given.flag('dry-run'))
-    throw wrongUse('--dry-run can only count keys: what an application registered reveals what it loads only when it runs')
+    throw wrongUse(
+      '--dry-run can only count keys: what an application registered reveals what it loads only when it runs',
+    )
   const body = {
     ...named,
     ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -36,7 +38,8 @@ export async function ofApplication(context: Context): Promise<ExitName | undefi
     if (numberAt(result, 'done') === null) return
     const failed = n('failed') > 0 ? styled('red', text`${count(n('failed'))} failed`) : text`none failed`
     out.line(text`  ${count(n('loaded'))} loaded, ${count(n('fresh'))} were fresh, ${failed}`)
-    for (const path of rowsAt(result, 'paths')) out.line(text`  ${textAt(path, 'name')} ${milliseconds(numberAt(path, 'ms'))}`)
+    for (const path of rowsAt(result, 'paths'))
+      out.line(text`  ${textAt(path, 'name')} ${milliseconds(numberAt(path, 'ms'))}`)
     for (const error of textsAt(result, 'errors').slice(0, 5)) out.line(text`  ${error}`)
   })
   return exitOf(operation)

@@ -15,7 +15,8 @@ const ENCODINGS = ['br', 'gzip', 'zstd'] as const
 export const assetsUpload: Command = {
   name: 'assets upload',
   group: 'here',
-  summary: 'upload static files to a bucket or a folder: hashed names, variants, a manifest; unchanged files are not sent again',
+  summary:
+    'upload static files to a bucket or a folder: hashed names, variants, a manifest; unchanged files are not sent again',
   positionals: ['DIR'],
   options: ['to', 'endpoint', 'keep', 'hashed', 'encodings', 'manifest', 'keep-old', 'concurrency', 'dry-run'],
   fields: ['files', 'unchanged', 'sent', 'bytes', 'dropped', 'kept', 'passed_by', 'manifest_written', 'dry_run'],
@@ -37,7 +38,8 @@ export const assetsUpload: Command = {
           ...(given.has('concurrency') && { concurrency: given.count('concurrency') }),
           dryRun: given.flag('dry-run'),
           signal,
-          onProgress: ({ done, all, bytes: sent, path }: UploadProgress) => progress.at(done, all, `files, ${bytes(sent)} sent, ${path}`),
+          onProgress: ({ done, all, bytes: sent, path }: UploadProgress) =>
+            progress.at(done, all, `files, ${bytes(sent)} sent, ${path}`),
         })
         .finally(() => progress.end())
       const { files, unchanged, sent, dropped, kept, passedBy, manifestWritten, dryRun } = report
@@ -91,7 +93,8 @@ function storeOf({ s3Store, folderStore }: Assets, { given, streams }: Context):
 
 function namingOf(given: Given, usual: (path: string) => Naming): (path: string) => Naming {
   const [kept, hashed] = [given.list('keep').map(globOf), given.list('hashed').map(globOf)]
-  return (path) => (hashed.some((glob) => glob.test(path)) ? 'hashed' : kept.some((glob) => glob.test(path)) ? 'keep' : usual(path))
+  return (path) =>
+    hashed.some((glob) => glob.test(path)) ? 'hashed' : kept.some((glob) => glob.test(path)) ? 'keep' : usual(path)
 }
 
 /** `*` within a folder, `**` through all of them, `?` one character. */

@@ -25,7 +25,12 @@ export const autoApply: Command = {
         ? now
         : (
             await client.call('PUT', 'optimizations/auto/', {
-              body: changed(now, word, given.has('min-impact-score') ? given.number('min-impact-score') : undefined, given.flag('dry-run')),
+              body: changed(
+                now,
+                word,
+                given.has('min-impact-score') ? given.number('min-impact-score') : undefined,
+                given.flag('dry-run'),
+              ),
             })
           ).body
     await out.answer('auto-apply', body, () => tell(out, body))
@@ -54,7 +59,8 @@ function tell(out: Output, body: Row): void {
     ),
   )
   const [phase, why] = [textAt(body, 'state', 'phase'), textAt(body, 'state', 'why')]
-  if (phase !== 'idle') out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${shownJson(at(body, 'state', 'change'))}`)
+  if (phase !== 'idle')
+    out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${shownJson(at(body, 'state', 'change'))}`)
   if (isOn && why !== '') out.line(text`  ${why}`)
   for (const one of rowsAt(body, 'state', 'history'))
     out.line(

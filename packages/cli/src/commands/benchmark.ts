@@ -51,10 +51,15 @@ export const benchmark: Command = {
     const before = given.text('compare')
     const earlier = before === undefined ? undefined : await earlierIn(before)
     const client = await context.client()
-    out.note(text`at most ${duration / 1000} s of gets and sets of at most ${KEYS} keys, one in ten a set; half of the time it rests`)
+    out.note(
+      text`at most ${duration / 1000} s of gets and sets of at most ${KEYS} keys, one in ten a set; half of the time it rests`,
+    )
     const operation = await followed(context, client, await client.post('optimizations/benchmark/', body, SOON), 'keys')
     const figures = isRunning(operation) ? null : figuresOf(operation)
-    const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
+    const missed =
+      figures === null
+        ? []
+        : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
     const compared = figures === null || earlier === undefined ? null : comparedWith(earlier, figures)
     await out.answer('benchmark', { operation, figures, missed, compared }, () => {
       tell(context, operation, figures, missed)
@@ -90,11 +95,18 @@ const CLEARLY = 1.2
 
 function comparedWith(earlier: Row, now: Figures) {
   const was = numberAt(earlier, 'ops_per_second') ?? 0
-  const rate = { name: 'ops_per_second', before: was, now: now.ops_per_second, is_worse: now.ops_per_second * CLEARLY < was }
+  const rate = {
+    name: 'ops_per_second',
+    before: was,
+    now: now.ops_per_second,
+    is_worse: now.ops_per_second * CLEARLY < was,
+  }
   const times = (['get', 'set'] as const).flatMap((op) =>
     (['p50_ms', 'p99_ms'] as const).flatMap((name) => {
       const before = numberAt(earlier, op, name)
-      return before === null ? [] : [{ name: `${op} ${name}`, before, now: now[op][name], is_worse: now[op][name] > before * CLEARLY }]
+      return before === null
+        ? []
+        : [{ name: `${op} ${name}`, before, now: now[op][name], is_worse: now[op][name] > before * CLEARLY }]
     }),
   )
   return [rate, ...times]
@@ -167,5 +179,9 @@ function budgetOf(words: string): {
   if (name === undefined || digits === undefined)
     throw wrongUse(`--budget ${words}: use one such as p99=2ms, with p50, p95, p99 or avg of a get`)
   const names = { p50: 'p50_ms', p95: 'p95_ms', p99: 'p99_ms', avg: 'avg_ms' } as const
-  return { name: names[name as keyof typeof names], most: Number(digits) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1), text: words }
+  return {
+    name: names[name as keyof typeof names],
+    most: Number(digits) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1),
+    text: words,
+  }
 }

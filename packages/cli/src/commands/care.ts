@@ -58,9 +58,10 @@ export const test: Command = {
     if (days <= 0 || days > 30) throw wrongUse(`--days ${days}: use 1 to 30`)
     const client = await context.client()
     const organization = given.has('organization') ? await coverage(context, client) : null
-    const names = rowsAt((await client.get('metrics/summary/', { cache_name: given.text('cache-name') })).body, 'caches').map((cache) =>
-      textAt(cache, 'cache_name'),
-    )
+    const names = rowsAt(
+      (await client.get('metrics/summary/', { cache_name: given.text('cache-name') })).body,
+      'caches',
+    ).map((cache) => textAt(cache, 'cache_name'))
     const caches = await Promise.all(
       names.map(async (cache_name) => judged(cache_name, (await client.get('metrics/', { cache_name, days })).body)),
     )
@@ -70,7 +71,9 @@ export const test: Command = {
       if (organization !== null) tellCoverage(context, organization)
       for (const path of paths ?? []) out.line(pathWords(path))
     })
-    const isSlow = (paths ?? []).some((path) => (numberAt(path, 'failed') ?? 0) > 0 || (numberAt(path, 'ms') ?? 0) > GOAL.path_ms)
+    const isSlow = (paths ?? []).some(
+      (path) => (numberAt(path, 'failed') ?? 0) > 0 || (numberAt(path, 'ms') ?? 0) > GOAL.path_ms,
+    )
     return isSlow || caches.some(({ missed }) => missed.length > 0) ? 'unhealthy' : 'done'
   },
 }
@@ -78,7 +81,11 @@ export const test: Command = {
 /** The critical paths, each asked for twice: the second time as somebody would who comes after a warming. */
 async function measured(context: Context, client: Client): Promise<readonly Row[]> {
   const { given } = context
-  const body = { critical: true, reason: 'millpond test', ...(given.has('cache-name') && { cache_name: given.text('cache-name') }) }
+  const body = {
+    critical: true,
+    reason: 'millpond test',
+    ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
+  }
   let operation: Row = {}
   for (let time = 0; time < 2; time++)
     operation = await followed(context, client, await client.post('warming/warm_registered/', body, SOON), 'paths')
@@ -112,19 +119,27 @@ function tellCaches(out: Context['out'], caches: readonly ReturnType<typeof judg
       milliseconds(get_avg_ms),
       milliseconds(get_p95_ms),
       count(loads_per_second),
-      hit_ratio === null ? text`nothing was read` : missed.length === 0 ? styled('green', 'ok') : styled('red', missed.join(', ')),
+      hit_ratio === null
+        ? text`nothing was read`
+        : missed.length === 0
+          ? styled('green', 'ok')
+          : styled('red', missed.join(', ')),
     ]),
   )
 }
 
-/** The sources' goals for cached paths in general use: above 80 % hits, below 10 ms on average, a request below 100 ms. */
+/**
+ * The sources' goals for cached paths in general use: above 80 % hits, below 10 ms on average, a request below 100 ms.
+ */
 const GOAL = { hit_ratio: 0.8, get_avg_ms: 10, path_ms: 100 }
 
 function judged(cache_name: string, columns: unknown) {
   const series = rowsAt(columns, 'series')
   const of = (name: string, labels: Readonly<Record<string, string>> = {}): readonly unknown[] => {
     const found = series.find(
-      (one) => textAt(one, 'name') === name && Object.entries(labels).every(([label, value]) => textAt(one, 'labels', label) === value),
+      (one) =>
+        textAt(one, 'name') === name &&
+        Object.entries(labels).every(([label, value]) => textAt(one, 'labels', label) === value),
     )
     const values = at(found, 'v')
     return Array.isArray(values) ? values : []

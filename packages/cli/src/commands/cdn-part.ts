@@ -1,4 +1,5 @@
-// What the commands of static files and pictures share: a package of its own, which may not be there, and what it says when something goes wrong.
+// What the commands of static files and pictures share: a package of its own, which may not be there, and what it says
+// when something goes wrong.
 import { isError } from 'millpond/options'
 import type { ExitName } from '../failure.ts'
 import { Failure } from '../failure.ts'
@@ -19,7 +20,14 @@ export async function cdnPart<T>(load: () => Promise<T>): Promise<T> {
   try {
     return await load()
   } catch (error) {
-    if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'@millpond/cdn'")))
+    if (
+      !(
+        isError(error) &&
+        'code' in error &&
+        error.code === 'ERR_MODULE_NOT_FOUND' &&
+        error.message.includes("'@millpond/cdn'")
+      )
+    )
       throw error
     throw new Failure('usage', 'needs the package @millpond/cdn: run "npm install @millpond/cdn"')
   }

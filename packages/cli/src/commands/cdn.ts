@@ -32,7 +32,12 @@ export const cdnPurge: Command = {
   async run(context) {
     const { given, out } = context
     const paths = [...given.positionals, ...given.texts('path')]
-    const [tags, prefixes, hosts, edges] = [given.list('tags'), given.list('prefixes'), given.list('hosts'), given.list('edge')]
+    const [tags, prefixes, hosts, edges] = [
+      given.list('tags'),
+      given.list('prefixes'),
+      given.list('hosts'),
+      given.list('edge'),
+    ]
     if (paths.length + tags.length + prefixes.length + hosts.length === 0 && !given.flag('everything'))
       throw wrongUse('name what to purge: a PATH, --tags, --prefixes, --hosts, or --everything')
     const body = {
@@ -100,7 +105,10 @@ export const cdnStatus: Command = {
         )
       for (const one of folders) {
         const to = textAt(one, 'to')
-        const can = [...(to === '' ? [] : [`is uploaded to ${to}`]), ...(at(one, 'has_images') === true ? ['has pictures'] : [])]
+        const can = [
+          ...(to === '' ? [] : [`is uploaded to ${to}`]),
+          ...(at(one, 'has_images') === true ? ['has pictures'] : []),
+        ]
         out.line(text`Folder ${textAt(one, 'name')}: ${joined(can, ', ')}`)
       }
       for (const one of purges.slice(0, 10)) {
@@ -128,7 +136,8 @@ export const cdnLocations: Command = {
     const places = edges.flatMap((one) => rowsAt(one, 'found').map((place) => ({ edge: textAt(one, 'edge'), place })))
     await out.answer('cdn.locations', { edges }, () => {
       for (const one of edges)
-        if (textAt(one, 'error', 'message') !== '') out.error(text`${textAt(one, 'edge')}: ${textAt(one, 'error', 'message')}`)
+        if (textAt(one, 'error', 'message') !== '')
+          out.error(text`${textAt(one, 'edge')}: ${textAt(one, 'error', 'message')}`)
       out.table(
         [
           { title: 'EDGE' },
@@ -202,7 +211,8 @@ export const cdnImages: Command = {
     const operation = await followed(context, client, await client.post('cdn/optimize_images/', body, SOON), 'pictures')
     await out.answer('cdn.images', { operation }, () => {
       if (isRunning(operation)) return tellOperation(context, operation)
-      for (const row of rowsAt(operation, 'result', 'failures')) out.error(text`${textAt(row, 'path')}: ${textAt(row, 'message')}`)
+      for (const row of rowsAt(operation, 'result', 'failures'))
+        out.error(text`${textAt(row, 'path')}: ${textAt(row, 'message')}`)
       const of = (name: string) => numberAt(operation, 'result', name)
       out.line(
         text`${count(of('images'))} pictures: ${count(of('made'))} made, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${bytes(of('bytes_before'))} before, ${bytes(of('bytes_after'))} after`,
@@ -230,7 +240,10 @@ export const cdnAnalytics: Command = {
   async run(context) {
     const { given, out } = context
     const client = await context.client()
-    const { body } = await client.get('cdn/analytics/', { ...siteOf(given), ...(given.has('days') && { days: given.number('days') }) })
+    const { body } = await client.get('cdn/analytics/', {
+      ...siteOf(given),
+      ...(given.has('days') && { days: given.number('days') }),
+    })
     const edges = rowsAt(body, 'edges')
     await out.answer('cdn.analytics', { edges }, () => {
       out.table(

@@ -24,7 +24,11 @@ function walk(left: unknown, right: unknown, path: string, found: Difference[]):
   if (!isList && !(isObject(left) && isObject(right))) return void found.push({ path, left, right })
   const [a, b]: [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>] = [{ ...left }, { ...right }]
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    const at = isList ? `${path}[${name}]` : /^[A-Za-z_]\w*$/.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`
+    const at = isList
+      ? `${path}[${name}]`
+      : /^[A-Za-z_]\w*$/.test(name)
+        ? `${path}.${name}`
+        : `${path}[${JSON.stringify(name)}]`
     if (!Object.hasOwn(a, name)) found.push({ path: at, right: b[name] })
     else if (!Object.hasOwn(b, name)) found.push({ path: at, left: a[name] })
     else walk(a[name], b[name], at, found)

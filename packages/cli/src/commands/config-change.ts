@@ -29,7 +29,11 @@ async function documentsIn({ given, streams }: Context): Promise<readonly Row[]>
   } catch (error) {
     throw wrongUse(`${path} is not JSON (${isError(error) ? error.message : error})`)
   }
-  const all: readonly unknown[] = Array.isArray(parsed) ? parsed : isObject(parsed) && Array.isArray(parsed.data) ? parsed.data : [parsed]
+  const all: readonly unknown[] = Array.isArray(parsed)
+    ? parsed
+    : isObject(parsed) && Array.isArray(parsed.data)
+      ? parsed.data
+      : [parsed]
   return all.map((one) => {
     if (!isObject(one) || typeof one.name !== 'string')
       throw wrongUse(`${path} does not contain configurations: each is an object with a name`)
@@ -66,7 +70,9 @@ const differs = ({ plan }: Change): boolean => Object.keys(at(plan, 'changes') ?
 function tellChanges(out: Context['out'], changes: readonly Change[]): void {
   for (const { name, before, plan } of changes) {
     const fields = Object.entries(at(plan, 'changes') ?? {})
-    out.line(text`${styled('bold', name)}${before === undefined ? text` (new)` : fields.length === 0 ? text` is unchanged` : text``}`)
+    out.line(
+      text`${styled('bold', name)}${before === undefined ? text` (new)` : fields.length === 0 ? text` is unchanged` : text``}`,
+    )
     for (const [field, change] of fields) {
       const words = (side: 'from' | 'to'): Part => sentence(JSON.stringify(at(change, side) ?? null))
       out.line(

@@ -41,7 +41,9 @@ export const configList: Command = {
     const data = await configurations(await client())
     await out.answer('config.list', { data }, () => {
       if (data.length === 0)
-        return out.line(text`no configuration is stored: caches use the settings in code ("millpond config apply FILE" stores one)`)
+        return out.line(
+          text`no configuration is stored: caches use the settings in code ("millpond config apply FILE" stores one)`,
+        )
       out.table(
         [
           { title: 'NAME' },

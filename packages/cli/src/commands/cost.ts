@@ -10,13 +10,21 @@ export const cost: Command = {
   group: 'decide',
   summary: 'show what a cache costs and saves in a month, by tier and by key pattern, and what would save more',
   positionals: [],
-  options: ['cache-name', 'memory-gb-month', 'million-loads', 'source-second', 'memory-million-requests', 'tier-prices'],
+  options: [
+    'cache-name',
+    'memory-gb-month',
+    'million-loads',
+    'source-second',
+    'memory-million-requests',
+    'tier-prices',
+  ],
   fields: ['cache_name', 'nodes'],
   example: 'millpond cost --cache-name shop --memory-gb-month 4 --million-loads 0.4',
   scope: 'metrics:read',
   async run(context) {
     const { given, out } = context
-    if (!given.has('memory-gb-month')) throw wrongUse('--memory-gb-month is missing: give the price of a gigabyte of memory')
+    if (!given.has('memory-gb-month'))
+      throw wrongUse('--memory-gb-month is missing: give the price of a gigabyte of memory')
     if (!given.has('million-loads') && !given.has('source-second'))
       throw wrongUse('--million-loads or --source-second is missing: give the price of a load')
     const client = await context.client()
@@ -62,7 +70,9 @@ function tell(out: Context['out'], row: Row): void {
       { title: 'BEYOND', isNumber: true },
     ],
     rowsAt(said, 'patterns').map((one) => [
-      textAt(one, 'namespace') === 'default' ? textAt(one, 'pattern') : `${textAt(one, 'namespace')} ${textAt(one, 'pattern')}`,
+      textAt(one, 'namespace') === 'default'
+        ? textAt(one, 'pattern')
+        : `${textAt(one, 'namespace')} ${textAt(one, 'pattern')}`,
       count(numberAt(one, 'requests')),
       count(numberAt(one, 'hits')),
       bytes(numberAt(one, 'bytes')),
@@ -73,7 +83,9 @@ function tell(out: Context['out'], row: Row): void {
   )
   for (const action of rowsAt(said, 'actions')) {
     const of = (part: string): string => money(numberAt(action, 'month', part))
-    out.line(text`  ${textAt(action, 'id')}: ${of('value')} a month (${of('low')} to ${of('high')}), ${textAt(action, 'text')}`)
+    out.line(
+      text`  ${textAt(action, 'id')}: ${of('value')} a month (${of('low')} to ${of('high')}), ${textAt(action, 'text')}`,
+    )
   }
 }
 

@@ -1,4 +1,5 @@
-// A Grafana dashboard and Prometheus' alert rules, for version control: --check says whether a file is still what this release makes.
+// A Grafana dashboard and Prometheus' alert rules, for version control: --check says whether a file is still what this
+// release makes.
 import { readFile } from 'node:fs/promises'
 import type { Command, Context } from '../command.ts'
 import { codeOf } from '../connection/files.ts'
@@ -24,7 +25,8 @@ export const grafana: Command = {
 export const prometheusRules: Command = {
   name: 'prometheus-rules',
   group: 'decide',
-  summary: "generate recording and alert rules for Prometheus with this server's thresholds; with --check exit 3 if a file differs",
+  summary:
+    "generate recording and alert rules for Prometheus with this server's thresholds; with --check exit 3 if a file differs",
   positionals: [],
   options: ['output', 'check'],
   fields: [],
@@ -37,13 +39,16 @@ export const prometheusRules: Command = {
 
 async function told({ given, out }: Context, words: string): Promise<ExitName> {
   const [path, held] = [given.text('output'), given.text('check')]
-  if (path !== undefined && held !== undefined) throw wrongUse('--output writes a file, --check compares one: use only one of them')
+  if (path !== undefined && held !== undefined)
+    throw wrongUse('--output writes a file, --check compares one: use only one of them')
   if (held !== undefined) {
     const found = await readFile(held, 'utf8').catch((error: unknown) => {
       throw wrongUse(`--check ${held} cannot be read (${codeOf(error)})`)
     })
     const isSame = found.replaceAll('\r\n', '\n') === words
-    out.note(isSame ? text`${held} is up to date` : styled('red', text`${held} is out of date: rewrite it with --output`))
+    out.note(
+      isSame ? text`${held} is up to date` : styled('red', text`${held} is out of date: rewrite it with --output`),
+    )
     return isSame ? 'done' : 'unhealthy'
   }
   if (path === undefined) await out.raw(words)

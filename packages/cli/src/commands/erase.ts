@@ -1,4 +1,5 @@
-// Erasure: whose data is to go, planned, confirmed by its text, followed to its end; and the receipt for whoever has asked for it.
+// Erasure: whose data is to go, planned, confirmed by its text, followed to its end; and the receipt for whoever has
+// asked for it.
 import type { Command, Context } from '../command.ts'
 import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
@@ -12,7 +13,8 @@ import { keysFrom } from './key-file.ts'
 export const erase: Command = {
   name: 'erase',
   group: 'act',
-  summary: 'erase the data of a tenant, tags or keys in every process and tier, with proof; asks for a confirmation text',
+  summary:
+    'erase the data of a tenant, tags or keys in every process and tier, with proof; asks for a confirmation text',
   positionals: [],
   options: ['tenant', 'tags', 'key', 'file', 'cache-name', 'namespace', 'reason', 'dry-run', 'confirm', 'detach'],
   fields: ['plan', 'operation'],
@@ -27,7 +29,8 @@ export const erase: Command = {
       ...(tags.length > 0 && { tags }),
       ...(keys.length > 0 && { keys }),
     }
-    if (Object.keys(subject).length !== 1) throw wrongUse('name whose data to erase with one of --tenant, --tags, or --key and --file')
+    if (Object.keys(subject).length !== 1)
+      throw wrongUse('name whose data to erase with one of --tenant, --tags, or --key and --file')
     const client = await context.client()
     const named = {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
@@ -55,7 +58,11 @@ async function confirmed({ given, asking }: Context, plan: unknown): Promise<str
   const wanted = textAt(plan, 'confirm')
   const typed =
     given.text('confirm') ??
-    (await ask(asking, text`This cannot be undone. To erase it, type ${styled('bold', wanted)}:`, `--confirm ${JSON.stringify(wanted)}`))
+    (await ask(
+      asking,
+      text`This cannot be undone. To erase it, type ${styled('bold', wanted)}:`,
+      `--confirm ${JSON.stringify(wanted)}`,
+    ))
   if (typed.trim() === wanted.trim()) return wanted
   throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(wanted)}: nothing was changed`)
 }
@@ -63,12 +70,16 @@ async function confirmed({ given, asking }: Context, plan: unknown): Promise<str
 function tellPlan(out: Context['out'], plan: unknown): void {
   out.line(text`Plan ${textAt(plan, 'id')}: everything of ${styled('bold', textAt(plan, 'confirm'))}`)
   for (const cache of rowsAt(plan, 'caches')) {
-    out.line(text`  ${textAt(cache, 'cache_name')}: ${numberAt(cache, 'entries') ?? 0} entries in memory; its tiers are searched, twice`)
+    out.line(
+      text`  ${textAt(cache, 'cache_name')}: ${numberAt(cache, 'entries') ?? 0} entries in memory; its tiers are searched, twice`,
+    )
     const spaces = countsAt(cache, 'by_namespace').map(([name, n]) => text`${name} ${n}`)
     if (spaces.length > 0) out.line(text`    ${joined(spaces, ', ')}`)
     const silent = textsAt(cache, 'silent')
     if (silent.length > 0)
-      out.line(styled('yellow', text`    ${joined(silent, ', ')} did not answer: the erasure cannot be proven until they do`))
+      out.line(
+        styled('yellow', text`    ${joined(silent, ', ')} did not answer: the erasure cannot be proven until they do`),
+      )
   }
 }
 
@@ -81,9 +92,11 @@ function tellErased(context: Context, operation: Row): void {
     const parts = rowsAt(at(caches, name), 'parts')
     out.line(text`  ${name}: ${provenWords(at(caches, name))}`)
     for (const part of parts)
-      for (const tier of rowsAt(part, 'tiers')) out.line(text`    ${joined(textsAt(part, 'namespaces'), ' ')} ${tierWords(tier)}`)
+      for (const tier of rowsAt(part, 'tiers'))
+        out.line(text`    ${joined(textsAt(part, 'namespaces'), ' ')} ${tierWords(tier)}`)
     const unheard = [...new Set(parts.flatMap((part) => textsAt(part, 'unheard')))]
-    if (unheard.length > 0) out.line(styled('yellow', text`    no answer from ${joined(unheard, ', ')}; erase again when they are back`))
+    if (unheard.length > 0)
+      out.line(styled('yellow', text`    no answer from ${joined(unheard, ', ')}; erase again when they are back`))
     for (const write of parts.flatMap((part) => rowsAt(part, 'writes')))
       out.line(
         text`    a queued write of ${textAt(write, 'collection')} was dropped: ${textAt(write, 'key')}${at(write, 'was_sent') === true ? styled('yellow', ', which may have reached its source') : text``}`,
@@ -110,7 +123,8 @@ function tierWords(tier: Row): Safe {
 export const receipt: Command = {
   name: 'receipt',
   group: 'govern',
-  summary: 'show the receipt of an erasure: whose data, what happened to it in each tier, and the audit row that proves it',
+  summary:
+    'show the receipt of an erasure: whose data, what happened to it in each tier, and the audit row that proves it',
   positionals: ['ERASURE'],
   options: ['output'],
   fields: ['operation', 'subject', 'salt', 'audit'],
@@ -121,7 +135,8 @@ export const receipt: Command = {
     const [id = ''] = given.positionals
     const { body } = await (await context.client()).get(`erasures/${encodeURIComponent(id)}/receipt/`)
     const path = given.text('output')
-    if (path !== undefined) await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.receipt/1', ...body }, null, 2)}\n`)
+    if (path !== undefined)
+      await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.receipt/1', ...body }, null, 2)}\n`)
     await out.answer('receipt', body, () => {
       if (path !== undefined) out.note(text`written to ${path}`)
       out.line(text`of ${JSON.stringify(at(body, 'subject'))}`)

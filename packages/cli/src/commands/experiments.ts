@@ -1,4 +1,5 @@
-// Experiments between settings of a cache: what they say, beginning and stopping them, and setting for all what they have found.
+// Experiments between settings of a cache: what they say, beginning and stopping them, and setting for all what they
+// have found.
 import { readFile } from 'node:fs/promises'
 import { isError } from 'millpond/options'
 import type { Command, Context } from '../command.ts'
@@ -37,12 +38,22 @@ export const experimentsList: Command = {
   example: 'millpond experiments list --cache-name shop',
   scope: 'metrics:read',
   async run({ given, out, client }) {
-    const { body } = await (await client()).get('experiments/', { cache_name: given.text('cache-name'), limit: given.count('limit') ?? 20 })
+    const { body } = await (await client()).get('experiments/', {
+      cache_name: given.text('cache-name'),
+      limit: given.count('limit') ?? 20,
+    })
     const data = rowsAt(body, 'data')
     await out.answer('experiments', { data }, () => {
       if (data.length === 0) return out.line(text`there are no experiments yet`)
       out.table(
-        [{ title: 'ID' }, { title: 'CACHE' }, { title: 'NAME' }, { title: 'STATE' }, { title: 'BEGAN' }, { title: 'VERDICT', gives: true }],
+        [
+          { title: 'ID' },
+          { title: 'CACHE' },
+          { title: 'NAME' },
+          { title: 'STATE' },
+          { title: 'BEGAN' },
+          { title: 'VERDICT', gives: true },
+        ],
         data.map((row) => [
           textAt(row, 'id'),
           textAt(row, 'cache_name'),
@@ -142,19 +153,25 @@ export const experimentsApply: Command = {
     const { body: planned } = await client.post(path, { ...asked, dry_run: true })
     const what = text`${textAt(planned, 'arm')}: ${JSON.stringify(at(planned, 'change'))}`
     if (given.flag('dry-run')) {
-      await out.answer('experiments.apply', { arm: textAt(planned, 'arm'), change: at(planned, 'change'), operation: null }, () =>
-        out.line(what),
+      await out.answer(
+        'experiments.apply',
+        { arm: textAt(planned, 'arm'), change: at(planned, 'change'), operation: null },
+        () => out.line(what),
       )
       return 'done'
     }
     await makeSure(context, text`Apply ${what} to all keys?`)
     const operation = await followed(context, client, await client.post(path, asked, SOON), 'processes')
-    await out.answer('experiments.apply', { arm: textAt(planned, 'arm'), change: at(planned, 'change'), operation }, () => {
-      tellOperation(context, operation)
-      out.line(
-        text`${what} until the processes end: put it into code or a configuration to keep it. To undo: millpond experiments rollback ${id}`,
-      )
-    })
+    await out.answer(
+      'experiments.apply',
+      { arm: textAt(planned, 'arm'), change: at(planned, 'change'), operation },
+      () => {
+        tellOperation(context, operation)
+        out.line(
+          text`${what} until the processes end: put it into code or a configuration to keep it. To undo: millpond experiments rollback ${id}`,
+        )
+      },
+    )
     return exitOf(operation)
   },
 }
@@ -222,12 +239,20 @@ function tell({ out }: Context, row: Row): void {
       { title: 'VERDICT' },
     ],
     [
-      [textAt(row, 'judgement', 'control', 'name'), count(numberAt(row, 'judgement', 'control', 'reads')), '', '', 'compared with'],
+      [
+        textAt(row, 'judgement', 'control', 'name'),
+        count(numberAt(row, 'judgement', 'control', 'reads')),
+        '',
+        '',
+        'compared with',
+      ],
       ...rowsAt(row, 'judgement', 'arms').map((arm) => [
         textAt(arm, 'name'),
         count(numberAt(arm, 'reads')),
         points(numberAt(arm, 'gain', 'value')),
-        numberAt(arm, 'gain', 'low') === null ? '-' : `${points(numberAt(arm, 'gain', 'low'))} to ${points(numberAt(arm, 'gain', 'high'))}`,
+        numberAt(arm, 'gain', 'low') === null
+          ? '-'
+          : `${points(numberAt(arm, 'gain', 'low'))} to ${points(numberAt(arm, 'gain', 'high'))}`,
         textAt(arm, 'verdict').replaceAll('_', ' '),
       ]),
     ],
@@ -235,4 +260,5 @@ function tell({ out }: Context, row: Row): void {
 }
 
 /** In a hundred reads. */
-const points = (value: number | null): string => (value === null ? '-' : `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`)
+const points = (value: number | null): string =>
+  value === null ? '-' : `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`

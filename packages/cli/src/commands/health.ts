@@ -22,21 +22,30 @@ export const healthCheck: Command = {
     const { given, out } = context
     const client = await context.client()
     const alerts = given.flag('create-alerts') ? rowsAt((await client.post('alerts/evaluate/', {})).body, 'data') : null
-    const { body } = await client.get('optimizations/health_check/', { cache_name: given.text('cache-name') }, { takes: [503] })
+    const { body } = await client.get(
+      'optimizations/health_check/',
+      { cache_name: given.text('cache-name') },
+      { takes: [503] },
+    )
     const caches = rowsAt(body, 'caches')
-    const connections = given.flag('deep') ? await tested(client, await everything(client, given.text('cache-name'))) : null
+    const connections = given.flag('deep')
+      ? await tested(client, await everything(client, given.text('cache-name')))
+      : null
     const status = textAt(body, 'status')
     const junit = given.text('junit')
     if (junit !== undefined) await putInPlace('junit', junit, junitOf(caches, connections ?? []))
     await out.answer('health', { status, caches, connections, alerts }, () => {
       for (const cache of caches) {
-        out.line(text`${styled('bold', textAt(cache, 'cache_name'))} ${textAt(cache, 'status')}, ${healthWords({ health: cache })}`)
+        out.line(
+          text`${styled('bold', textAt(cache, 'cache_name'))} ${textAt(cache, 'status')}, ${healthWords({ health: cache })}`,
+        )
         for (const part of rowsAt(cache, 'parts')) out.line(partWords(part))
       }
       if (caches.length === 0) out.line(text`no cache is attached`)
       for (const one of connections ?? []) tellTest(out, one)
       if (alerts !== null) out.line(text`${alerts.length} ${alerts.length === 1 ? 'alert fires' : 'alerts fire'}`)
-      for (const alert of alerts ?? []) out.line(styled('red', text`  ${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`))
+      for (const alert of alerts ?? [])
+        out.line(styled('red', text`  ${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`))
     })
     return status === 'unhealthy' || (connections ?? []).some((one) => at(one, 'ok') !== true) ? 'unhealthy' : 'done'
   },
@@ -47,7 +56,8 @@ const short = (value: number | null): string => (value === null ? '-' : String(N
 function partWords(part: Row) {
   const name = textAt(part, 'name')
   const detail = textAt(part, 'detail')
-  if (textAt(part, 'state') !== 'known') return styled('dim', text`  ? ${name}: ${detail === '' ? 'not known' : detail}`)
+  if (textAt(part, 'state') !== 'known')
+    return styled('dim', text`  ? ${name}: ${detail === '' ? 'not known' : detail}`)
   const deduction = numberAt(part, 'deduction') ?? 0
   const words = text`  ${deduction === 0 ? 'ok' : `-${Math.round(deduction)}`} ${name} ${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))})${detail === '' ? text`` : text`: ${detail}`}`
   return deduction === 0 ? words : styled('yellow', words)
@@ -58,9 +68,14 @@ async function everything(client: Client, name: string | undefined): Promise<rea
   const { body } = await client.get('nodes/', {})
   const running = [...new Set(rowsAt(body, 'data').map((row) => textAt(row, 'cache_name')))]
   const stored = (await configurations(client)).map((row) => ({ name: textAt(row, 'name'), id: textAt(row, 'id') }))
-  const all = [...running.map((one) => ({ name: one, id: one })), ...stored.filter((one) => !running.includes(one.name))]
+  const all = [
+    ...running.map((one) => ({ name: one, id: one })),
+    ...stored.filter((one) => !running.includes(one.name)),
+  ]
   if (name === undefined) return all
-  const found = all.filter((one) => one.name === name || one.id === name || one.name === stored.find(({ id }) => id === name)?.name)
+  const found = all.filter(
+    (one) => one.name === name || one.id === name || one.name === stored.find(({ id }) => id === name)?.name,
+  )
   if (found.length > 0) return found
   throw new Failure(
     'notFound',
@@ -76,7 +91,11 @@ interface Testable {
 async function tested(client: Client, all: readonly Testable[]): Promise<readonly Row[]> {
   const results: Row[] = []
   for (const { name, id } of all) {
-    const { body } = await client.post(`configurations/${encodeURIComponent(id)}/test_connection/`, {}, { timeoutMs: 60_000 })
+    const { body } = await client.post(
+      `configurations/${encodeURIComponent(id)}/test_connection/`,
+      {},
+      { timeoutMs: 60_000 },
+    )
     results.push({ name, ...body })
   }
   return results
@@ -99,7 +118,8 @@ function tellTest(out: Context['out'], result: Row): void {
   }
   // Warnings of steps stand beside them already.
   const told = rowsAt(result, 'steps').map((step) => `${textAt(step, 'tier')}: ${textAt(step, 'remedy')}`)
-  for (const warning of textsAt(result, 'warnings')) if (!told.includes(warning)) out.line(styled('yellow', text`  ${warning}`))
+  for (const warning of textsAt(result, 'warnings'))
+    if (!told.includes(warning)) out.line(styled('yellow', text`  ${warning}`))
 }
 
 export const testConnection: Command = {
@@ -116,7 +136,8 @@ export const testConnection: Command = {
     const name = given.positionals[0] ?? given.text('cache-name')
     const results = await tested(client, await everything(client, name))
     await out.answer('test-connection', { results }, () => {
-      if (results.length === 0) out.line(text`no cache is running and no configuration is stored: there is nothing to test`)
+      if (results.length === 0)
+        out.line(text`no cache is running and no configuration is stored: there is nothing to test`)
       for (const result of results) tellTest(out, result)
     })
     return results.some((result) => at(result, 'ok') !== true) ? 'unhealthy' : 'done'
@@ -142,7 +163,8 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
       cases: rowsAt(one, 'steps').map((step) => ({
         name: `${textAt(step, 'tier')} ${textAt(step, 'step')}`,
         skipped: undefined,
-        fault: at(step, 'ok') === true ? undefined : `${textAt(step, 'detail') || 'failed'} -> ${textAt(step, 'remedy')}`,
+        fault:
+          at(step, 'ok') === true ? undefined : `${textAt(step, 'detail') || 'failed'} -> ${textAt(step, 'remedy')}`,
       })),
     })),
   ]
@@ -151,7 +173,13 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
     ...cases.map((one) => `    <testcase classname="${xml(name)}" name="${xml(one.name)}"${outcome(one)}`),
     '  </testsuite>',
   ])
-  return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="millpond health-check">', ...lines, '</testsuites>', ''].join('\n')
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites name="millpond health-check">',
+    ...lines,
+    '</testsuites>',
+    '',
+  ].join('\n')
 }
 
 interface Case {
@@ -161,7 +189,8 @@ interface Case {
   readonly skipped: string | undefined
 }
 
-const counted = (cases: readonly Case[], how: 'fault' | 'skipped'): number => cases.filter((one) => one[how] !== undefined).length
+const counted = (cases: readonly Case[], how: 'fault' | 'skipped'): number =>
+  cases.filter((one) => one[how] !== undefined).length
 
 function outcome({ fault, skipped }: Case): string {
   if (fault !== undefined) return `><failure message="${xml(fault)}"/></testcase>`

@@ -15,7 +15,8 @@ const FORMATS: readonly ImageFormat[] = ['avif', 'webp', 'jpeg', 'png', 'gif']
 export const imagesOptimize: Command = {
   name: 'images optimize',
   group: 'here',
-  summary: 'convert pictures to AVIF and WebP in several widths, only where that is smaller; exit 7 if some cannot be converted',
+  summary:
+    'convert pictures to AVIF and WebP in several widths, only where that is smaller; exit 7 if some cannot be converted',
   positionals: ['DIR'],
   options: ['to', 'formats', 'widths', 'quality', 'max-pixels'],
   fields: ['images', 'made', 'unchanged', 'failed', 'passed_by', 'bytes_before', 'bytes_after'],
@@ -48,7 +49,9 @@ export const imagesOptimize: Command = {
       await out.answer('images.optimize', answer, () => {
         for (const { path, why } of passedBy) out.note(styled('dim', text`skipped ${path}: ${why}`))
         for (const { message } of failed) out.error(styled('red', sentence(message.replace(/^(?:\[\w+\] )+/, ''))))
-        out.line(text`${count(report.images)} pictures: ${count(made)} made, ${count(unchanged)} unchanged, ${count(failed.length)} failed`)
+        out.line(
+          text`${count(report.images)} pictures: ${count(made)} made, ${count(unchanged)} unchanged, ${count(failed.length)} failed`,
+        )
         if (bytesBefore > 0)
           out.line(
             text`${bytes(bytesBefore)} before, ${bytes(bytesAfter)} in the smallest format at full width (${percent(bytesAfter / bytesBefore)})`,

@@ -61,7 +61,10 @@ export const invalidate: Command = {
       throw wrongUse(
         'name what to invalidate: --tags, --pattern, --model, --key, --address, --file, --organization or --cache-type ("millpond clear" invalidates everything)',
       )
-    const how = { ...(given.has('pace') && { pace_per_s: given.count('pace') }), ...(given.flag('cdn') && { propagate_cdn: true }) }
+    const how = {
+      ...(given.has('pace') && { pace_per_s: given.count('pace') }),
+      ...(given.flag('cdn') && { propagate_cdn: true }),
+    }
     return planned(context, await context.client(), { ...named, ...names, ...how, ...common(context) })
   },
 }
@@ -131,7 +134,8 @@ async function confirmed(context: Context, plan: unknown, isClear: boolean): Pro
     const names = rowsAt(plan, 'caches').map((cache) => textAt(cache, 'cache_name'))
     const name = names.length === 1 ? (names[0] ?? 'all') : 'all'
     const typed =
-      given.text('confirm') ?? (await ask(asking, text`To invalidate ${count(keys)} keys, type ${styled('bold', name)}:`, '--force'))
+      given.text('confirm') ??
+      (await ask(asking, text`To invalidate ${count(keys)} keys, type ${styled('bold', name)}:`, '--force'))
     if (typed.trim() !== name)
       throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(name)}: nothing was changed`)
     return wanted
@@ -150,11 +154,16 @@ async function confirmed(context: Context, plan: unknown, isClear: boolean): Pro
 }
 
 async function ran(context: Context, client: Client, body: Row): Promise<Row> {
-  const begun = await client.post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 }).catch((error: unknown) => {
-    if (!context.signal.aborted || context.isLocal) throw error
-    // The server has not said an id yet.
-    throw new Failure('interrupted', 'it may have started and may still be running there: "millpond operations list" shows it')
-  })
+  const begun = await client
+    .post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 })
+    .catch((error: unknown) => {
+      if (!context.signal.aborted || context.isLocal) throw error
+      // The server has not said an id yet.
+      throw new Failure(
+        'interrupted',
+        'it may have started and may still be running there: "millpond operations list" shows it',
+      )
+    })
   return followed(context, client, begun, 'keys')
 }
 
@@ -181,9 +190,11 @@ function tellPlan(out: Context['out'], plan: unknown): void {
 
 function tellCdn(out: Context['out'], cdn: unknown): void {
   const error = at(cdn, 'error', 'message')
-  if (at(cdn, 'ok') === true) out.line(text`  the CDN has accepted it, which does not yet mean that it is gone ("millpond cdn status")`)
+  if (at(cdn, 'ok') === true)
+    out.line(text`  the CDN has accepted it, which does not yet mean that it is gone ("millpond cdn status")`)
   else if (typeof error === 'string') out.line(styled('red', text`  the CDN was not purged: ${error}`))
-  else if (cdn !== undefined && cdn !== null) out.line(styled('red', text`  the CDN was only partly purged: "millpond cdn status"`))
+  else if (cdn !== undefined && cdn !== null)
+    out.line(styled('red', text`  the CDN was only partly purged: "millpond cdn status"`))
 }
 
 function tellRun(context: Context, operation: Row): void {

@@ -64,7 +64,9 @@ export const top: Command = {
     const limit = given.count('limit') ?? 20
     if (by === 'misses' || by === 'loads') {
       const { body } = await client.get('namespaces/', { cache_name: given.text('cache-name') })
-      const data = [...rowsAt(body, 'data')].sort((a, b) => (numberAt(b, by) ?? 0) - (numberAt(a, by) ?? 0)).slice(0, limit)
+      const data = [...rowsAt(body, 'data')]
+        .sort((a, b) => (numberAt(b, by) ?? 0) - (numberAt(a, by) ?? 0))
+        .slice(0, limit)
       await out.answer('top', { by, data, is_complete: true }, () => tellNamespaces(out, data))
       return 'done'
     }
@@ -126,7 +128,8 @@ function tellNamespaces(out: Context['out'], data: readonly Row[]): void {
 export const explain: Command = {
   name: 'explain',
   group: 'look',
-  summary: 'explain why a key or the answer to a URL hits or misses, in every process and tier, and whose invalidation removed it',
+  summary:
+    'explain why a key or the answer to a URL hits or misses, in every process and tier, and whose invalidation removed it',
   positionals: ['KEY|URL'],
   options: ['cache-name', 'namespace'],
   fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes'],
@@ -143,7 +146,11 @@ export const explain: Command = {
 }
 
 /** A key may look like a URL, and the HTTP cache's do: what is found as an answer to it goes first. */
-async function ofUrl(client: Client, context: Context, url: string): Promise<{ readonly url: string } | { readonly key: string }> {
+async function ofUrl(
+  client: Client,
+  context: Context,
+  url: string,
+): Promise<{ readonly url: string } | { readonly key: string }> {
   try {
     await client.get('explain/', { ...where(context), url })
     return { url }
@@ -156,10 +163,24 @@ async function ofUrl(client: Client, context: Context, url: string): Promise<{ r
 export const inspect: Command = {
   name: 'inspect',
   group: 'look',
-  summary: 'show the copies of a key in every process and tier, the operations that named it, and with --value its value',
+  summary:
+    'show the copies of a key in every process and tier, the operations that named it, and with --value its value',
   positionals: ['KEY'],
   options: ['cache-name', 'namespace', 'value', 'history', 'diff'],
-  fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes', 'history', 'value', 'copies'],
+  fields: [
+    'cache_name',
+    'namespace',
+    'key',
+    'verdict',
+    'cause',
+    'detail',
+    'receipt',
+    'by',
+    'nodes',
+    'history',
+    'value',
+    'copies',
+  ],
   example: 'millpond inspect user:7 --history',
   scope: 'keys:read',
   async run(context) {
@@ -176,7 +197,8 @@ export const inspect: Command = {
     await out.answer('inspect', { ...body, history, value, copies }, () => {
       tellExplanation(context, body)
       if (history !== null) tellHistory(out, history)
-      if (value !== null) out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`there is no value here`)
+      if (value !== null)
+        out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`there is no value here`)
       if (copies !== null) tellCopies(out, copies)
     })
     return copies !== null && at(copies, 'is_same') === false ? 'unhealthy' : 'done'
@@ -190,12 +212,15 @@ function tellCopies(out: Context['out'], copies: Row): void {
   if (first === undefined) out.line(text`no process has a value`)
   for (const copy of held) {
     const name = textAt(copy, 'node')
-    if (at(copy, 'found') !== true) out.line(text`${name}: ${at(copy, 'found') === false ? 'nothing' : textAt(copy, 'status')}`)
-    else if (copy === first) out.line(text`${styled('bold', name)}: ${textAt(copy, 'sha256').slice(0, 12)}, of ${textAt(copy, 'tier')}`)
+    if (at(copy, 'found') !== true)
+      out.line(text`${name}: ${at(copy, 'found') === false ? 'nothing' : textAt(copy, 'status')}`)
+    else if (copy === first)
+      out.line(text`${styled('bold', name)}: ${textAt(copy, 'sha256').slice(0, 12)}, of ${textAt(copy, 'tier')}`)
     else if (textAt(copy, 'sha256') === textAt(first, 'sha256')) out.line(text`${name}: ${styled('green', 'the same')}`)
     else {
       out.line(text`${name}: ${styled('red', 'another value')} (- ${textAt(first, 'node')}, + ${name})`)
-      for (const one of differences(at(first, 'value'), at(copy, 'value'))) for (const line of differenceLines(one)) out.line(line)
+      for (const one of differences(at(first, 'value'), at(copy, 'value')))
+        for (const line of differenceLines(one)) out.line(line)
     }
   }
 }
@@ -233,7 +258,9 @@ function tellExplanation({ given, out }: Context, body: Row): void {
     if (why !== '') out.line(text`${textAt(node, 'node')} chose its time to live, ${why}`)
   }
   if (cause === 'cold' && !given.has('namespace'))
-    out.note(text`none of the twenty busiest namespaces has or remembers it: "millpond keys --contains PART" searches memory`)
+    out.note(
+      text`none of the twenty busiest namespaces has or remembers it: "millpond keys --contains PART" searches memory`,
+    )
 }
 
 const detailOf = (detail: string): Part => (detail === '' ? text`` : text` (${detail})`)
@@ -241,7 +268,8 @@ const detailOf = (detail: string): Part => (detail === '' ? text`` : text` (${de
 function rowsOfNode(node: Row): readonly (readonly Part[])[] {
   const id = textAt(node, 'node')
   const tiers = rowsAt(node, 'tiers')
-  if (tiers.length === 0) return [[id, '-', styled('yellow', textAt(node, 'status')), '-', '-', '-', textAt(node, 'error') || '-']]
+  if (tiers.length === 0)
+    return [[id, '-', styled('yellow', textAt(node, 'status')), '-', '-', '-', textAt(node, 'error') || '-']]
   return tiers.map((tier) => {
     const state = textAt(tier, 'state')
     const why = [textAt(tier, 'cause'), textAt(tier, 'detail')].filter((part) => part !== '')

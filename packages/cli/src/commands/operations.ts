@@ -63,12 +63,19 @@ const one = (name: string, summary: string, scope: string, verb: 'GET' | 'DELETE
     await context.out.answer('operation', { operation }, () => {
       tellOperation(context, operation)
       if (name !== 'cancel')
-        for (const line of shownJson(at(operation, 'result'), 2).split('\n')) context.out.line(text`  ${sentence(line)}`)
+        for (const line of shownJson(at(operation, 'result'), 2).split('\n'))
+          context.out.line(text`  ${sentence(line)}`)
     })
     return waits ? exitOf(operation) : 'done'
   },
 })
 
 export const operationsShow = one('show', 'show one operation and its result', 'metrics:read', 'GET', false)
-export const operationsWait = one('wait', 'follow an operation to its end; the exit code tells its state', 'metrics:read', 'GET', true)
+export const operationsWait = one(
+  'wait',
+  'follow an operation to its end; the exit code tells its state',
+  'metrics:read',
+  'GET',
+  true,
+)
 export const operationsCancel = one('cancel', 'cancel an operation at its next step', 'invalidate', 'DELETE', false)

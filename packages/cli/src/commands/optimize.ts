@@ -19,7 +19,8 @@ interface Applied {
 export const optimize: Command = {
   name: 'optimize',
   group: 'decide',
-  summary: 'show what another size or policy would bring, with the evidence; --apply-optimizations applies one change per cache',
+  summary:
+    'show what another size or policy would bring, with the evidence; --apply-optimizations applies one change per cache',
   positionals: [],
   options: ['cache-name', 'days', 'output', 'apply-optimizations', 'min-impact-score'],
   fields: ['caches', 'applied'],
@@ -57,7 +58,12 @@ async function applyTo(context: Context, client: Client, caches: readonly Row[])
     const name = textAt(cache, 'cache_name')
     const id = textAt(first, 'id')
     const body = { cache_name: name, change: at(first, 'change'), reason: `recommendation ${id}` }
-    const operation = await followed(context, client, await client.post('optimizations/apply/', body, SOON), 'processes')
+    const operation = await followed(
+      context,
+      client,
+      await client.post('optimizations/apply/', body, SOON),
+      'processes',
+    )
     applied.push({ cache: name, id, operation, undo: at(first, 'undo') })
   }
   return applied

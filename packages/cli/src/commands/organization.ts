@@ -1,4 +1,5 @@
-// What an application calls an organisation or a cache type: the control plane knows them once the application has registered them.
+// What an application calls an organisation or a cache type: the control plane knows them once the application has
+// registered them.
 import type { Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'

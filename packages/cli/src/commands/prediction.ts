@@ -22,7 +22,9 @@ export const prediction: Command = {
     const wanted = given.text('load-ahead')
     const body = { ...cache, load_ahead: wanted === 'on', ...(given.has('reason') && { reason: given.text('reason') }) }
     const operation =
-      wanted === undefined ? null : await followed(context, client, await client.post('optimizations/prediction/', body, SOON), 'processes')
+      wanted === undefined
+        ? null
+        : await followed(context, client, await client.post('optimizations/prediction/', body, SOON), 'processes')
     const { body: found } = await client.get('optimizations/prediction/', cache)
     const answer = { cache_name: textAt(found, 'cache_name'), nodes: rowsAt(found, 'nodes'), operation }
     await out.answer('prediction', answer, () => {
@@ -51,7 +53,9 @@ function tell(out: Context['out'], node: Row): void {
   const share = (part: string): string => percent(numberAt(said, part))
   const of = (...path: string[]): string => count(numberAt(said, ...path))
   out.line(text`  ${name} ${STATES[textAt(said, 'state')] ?? textAt(said, 'state')}`)
-  out.line(text`    misses avoided relative to memory without it: ${share('benefit')}; correct predictions: ${share('accuracy')}`)
+  out.line(
+    text`    misses avoided relative to memory without it: ${share('benefit')}; correct predictions: ${share('accuracy')}`,
+  )
   out.line(
     text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} wasted; switched off ${of('closings')} times`,
   )

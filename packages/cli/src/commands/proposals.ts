@@ -51,7 +51,10 @@ export const proposalsApprove: Command = {
     const proposal = await proposals.get(id)
     const client = await context.client()
     if (client.url !== proposal.url)
-      throw new Failure('conflict', `${id} is for ${proposal.url}, and this is ${client.url}: use --url, or drop the proposal`)
+      throw new Failure(
+        'conflict',
+        `${id} is for ${proposal.url}, and this is ${client.url}: use --url, or drop the proposal`,
+      )
     // Beside the question, also where the answer is for a program.
     for (const line of told(proposal)) out.error(line)
     const last = id.slice(-4)

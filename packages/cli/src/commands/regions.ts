@@ -8,7 +8,8 @@ import { makeSure } from './sure.ts'
 export const regionsList: Command = {
   name: 'regions list',
   group: 'look',
-  summary: 'list the regions of caches: which serve, which are connected, and their lag; exit 3 if one is not connected',
+  summary:
+    'list the regions of caches: which serve, which are connected, and their lag; exit 3 if one is not connected',
   positionals: [],
   options: ['cache-name'],
   fields: ['data'],
@@ -67,10 +68,14 @@ export const regionsDrain: Command = {
     const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/drain/`, asked, { timeoutMs })
     const behind = textsAt(body, 'behind')
     await out.answer('regions.drain', body, () => {
-      if (behind.length === 0) out.line(text`${region} is drained and safe to stop: the others have received everything from it`)
+      if (behind.length === 0)
+        out.line(text`${region} is drained and safe to stop: the others have received everything from it`)
       else
         out.line(
-          styled('yellow', text`${region} is drained but not yet safe to stop: ${joined(behind, ', ')} behind; run this again to check`),
+          styled(
+            'yellow',
+            text`${region} is drained but not yet safe to stop: ${joined(behind, ', ')} behind; run this again to check`,
+          ),
         )
     })
     return behind.length === 0 ? 'done' : 'partial'
@@ -113,17 +118,23 @@ export const regionsServe: Command = {
   scope: 'config:write',
   async run({ given, out, client }) {
     const [region = ''] = given.positionals
-    const { body } = await (await client()).post(`regions/${encodeURIComponent(region)}/serve/`, named(given.text('cache-name')))
+    const { body } = await (await client()).post(
+      `regions/${encodeURIComponent(region)}/serve/`,
+      named(given.text('cache-name')),
+    )
     await out.answer('regions.serve', body, () => out.line(text`${region} serves`))
     return 'done'
   },
 }
 
-const named = (cache: string | undefined): { readonly cache_name?: string } => (cache === undefined ? {} : { cache_name: cache })
+const named = (cache: string | undefined): { readonly cache_name?: string } =>
+  cache === undefined ? {} : { cache_name: cache }
 
 function standingWords(row: Row): Part {
   const standing = textAt(row, 'standing')
-  return standing === 'serving' ? 'serving' : styled(standing === '' ? 'red' : 'yellow', standing === '' ? 'silent' : standing)
+  return standing === 'serving'
+    ? 'serving'
+    : styled(standing === '' ? 'red' : 'yellow', standing === '' ? 'silent' : standing)
 }
 
 /** By region that looks at it. */
@@ -143,5 +154,9 @@ function fillWords(filling: unknown): Part {
   if (typeof filling !== 'object' || filling === null) return '-'
   const words = text`${count(numberAt(filling, 'copied'))} of ${count(numberAt(filling, 'keys'))} keys of ${textAt(filling, 'from')}, ${bytes(numberAt(filling, 'bytes'))}`
   const error = textAt(filling, 'error')
-  return error !== '' ? styled('red', text`${words}: ${error}`) : at(filling, 'is_done') === true ? words : text`${words} so far`
+  return error !== ''
+    ? styled('red', text`${words}: ${error}`)
+    : at(filling, 'is_done') === true
+      ? words
+      : text`${words} so far`
 }

@@ -12,7 +12,8 @@ const SHOWN = 5
 export const report: Command = {
   name: 'report',
   group: 'decide',
-  summary: 'report on each cache: effectiveness, coverage, bottlenecks, times to live, invalidations, growth; a new report or a stored one',
+  summary:
+    'report on each cache: effectiveness, coverage, bottlenecks, times to live, invalidations, growth; a new report or a stored one',
   positionals: ['[REPORT]'],
   options: ['cache-name', 'hours', 'output'],
   fields: ['data'],
@@ -22,7 +23,8 @@ export const report: Command = {
     const { given, out } = context
     const [id] = given.positionals
     const hours = given.number('hours')
-    if (id !== undefined && (hours !== undefined || given.has('cache-name'))) throw wrongUse('a stored report is named by its id alone')
+    if (id !== undefined && (hours !== undefined || given.has('cache-name')))
+      throw wrongUse('a stored report is named by its id alone')
     if (hours !== undefined && (hours <= 0 || hours > 720)) throw wrongUse(`--hours ${hours}: use at most 720`)
     const client = await context.client()
     const asked = {
@@ -34,7 +36,8 @@ export const report: Command = {
         ? rowsAt((await client.post('reports/', asked, { timeoutMs: 120_000 })).body, 'data')
         : [(await client.get(`reports/${encodeURIComponent(id)}/`)).body]
     const path = given.text('output')
-    if (path !== undefined) await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.report/1', data }, null, 2)}\n`)
+    if (path !== undefined)
+      await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.report/1', data }, null, 2)}\n`)
     await out.answer('report', { data }, () => {
       if (path !== undefined) out.note(text`written to ${path}`)
       for (const one of data) tellReport(out, one)
@@ -53,7 +56,8 @@ function tellReport(out: Context['out'], kept: Row): void {
   out.line(
     text`  hits ${percent(numberAt(did, 'hit_ratio'))}${before === null ? text`` : text` (before: ${percent(before)})`}, ${count(numberAt(did, 'loads'))} loads of ${milliseconds(numberAt(did, 'load_avg_ms'))}, a get ${milliseconds(numberAt(did, 'get_avg_ms'))}, saved ${seconds(numberAt(did, 'saved_seconds'))}`,
   )
-  for (const one of rowsAt(of, 'bottlenecks')) out.line(text`  ${styled('yellow', textAt(one, 'detail'))}: ${textAt(one, 'remedy')}`)
+  for (const one of rowsAt(of, 'bottlenecks'))
+    out.line(text`  ${styled('yellow', textAt(one, 'detail'))}: ${textAt(one, 'remedy')}`)
   for (const one of rowsAt(of, 'coverage', 'organizations').slice(0, SHOWN)) {
     const [held, missing] = [textsAt(one, 'held'), textsAt(one, 'missing')]
     const types = held.length + missing.length
@@ -65,7 +69,9 @@ function tellReport(out: Context['out'], kept: Row): void {
       text`  ${textAt(one, 'scope')} ${textAt(one, 'name')}: ${count(numberAt(one, 'entries'))} entries, ${bytes(numberAt(one, 'bytes'))}${share}`,
     )
   }
-  for (const one of rowsAt(of, 'ttl', 'namespaces').filter((space) => ['longer', 'shorter'].includes(textAt(space, 'advice'))))
+  for (const one of rowsAt(of, 'ttl', 'namespaces').filter((space) =>
+    ['longer', 'shorter'].includes(textAt(space, 'advice')),
+  ))
     out.line(
       text`  ${textAt(one, 'name')}: a ${textAt(one, 'advice')} ttl (${percent(numberAt(one, 'expired_ratio'))} of its misses had expired, ${percent(numberAt(one, 'unread_ratio'))} of its entries are never read)`,
     )
@@ -82,13 +88,15 @@ function tellReport(out: Context['out'], kept: Row): void {
     out.line(
       text`  ${perDay < 0 ? 'shrinks' : 'grows'} by ${bytes(Math.abs(perDay))} a day${full === null ? text`` : text`: full in ${count(full)} days`}`,
     )
-  for (const one of rowsAt(of, 'trends').filter((row) => ['rising', 'falling'].includes(textAt(row, 'direction')))) tellTrend(out, one)
+  for (const one of rowsAt(of, 'trends').filter((row) => ['rising', 'falling'].includes(textAt(row, 'direction'))))
+    tellTrend(out, one)
 }
 
 export const compliance: Command = {
   name: 'compliance',
   group: 'govern',
-  summary: 'list the controls of GDPR, SOC 2, HIPAA and PCI DSS that concern a cache; exit 3 if one of a chosen regime is violated',
+  summary:
+    'list the controls of GDPR, SOC 2, HIPAA and PCI DSS that concern a cache; exit 3 if one of a chosen regime is violated',
   positionals: [],
   options: ['regime', 'output'],
   fields: ['at', 'settings', 'regimes', 'evidence'],
@@ -96,20 +104,29 @@ export const compliance: Command = {
   scope: 'audit:read',
   async run(context) {
     const { given, out } = context
-    const { body } = await (await context.client()).get('compliance/', { regime: given.text('regime') }, { timeoutMs: 120_000 })
+    const { body } = await (await context.client()).get(
+      'compliance/',
+      { regime: given.text('regime') },
+      { timeoutMs: 120_000 },
+    )
     const path = given.text('output')
-    if (path !== undefined) await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.compliance/1', ...body }, null, 2)}\n`)
+    if (path !== undefined)
+      await putInPlace('output', path, `${JSON.stringify({ schema: 'millpond.compliance/1', ...body }, null, 2)}\n`)
     await out.answer('compliance', body, () => {
       if (path !== undefined) out.note(text`written to ${path}`)
       for (const regime of rowsAt(body, 'regimes')) tellRegime(out, regime)
     })
-    const isViolated = rowsAt(body, 'regimes').some((one) => at(one, 'applies') === true && (numberAt(one, 'counts', 'violated') ?? 0) > 0)
+    const isViolated = rowsAt(body, 'regimes').some(
+      (one) => at(one, 'applies') === true && (numberAt(one, 'counts', 'violated') ?? 0) > 0,
+    )
     return isViolated ? 'unhealthy' : 'done'
   },
 }
 
 function tellRegime(out: Context['out'], regime: Row): void {
-  const counts = countsAt(regime, 'counts').flatMap(([name, n]) => (n === 0 ? [] : [text`${n} ${name.replaceAll('_', ' ')}`]))
+  const counts = countsAt(regime, 'counts').flatMap(([name, n]) =>
+    n === 0 ? [] : [text`${n} ${name.replaceAll('_', ' ')}`],
+  )
   out.line(
     text`${styled('bold', textAt(regime, 'name'))}${at(regime, 'applies') === true ? text`` : text` (not chosen)`}: ${joined(counts, ', ')}`,
   )
@@ -127,5 +144,7 @@ function tellRegime(out: Context['out'], regime: Row): void {
 const STYLES = { met: 'green', violated: 'red', unknown: 'yellow' } as const
 const stateWords = (state: string): Safe => {
   const words = state.replaceAll('_', ' ')
-  return state === 'met' || state === 'violated' || state === 'unknown' ? styled(STYLES[state], words) : styled('dim', words)
+  return state === 'met' || state === 'violated' || state === 'unknown'
+    ? styled(STYLES[state], words)
+    : styled('dim', words)
 }

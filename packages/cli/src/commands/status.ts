@@ -70,7 +70,8 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
   const own = firing.filter((alert) => textAt(alert, 'cache_name') === name)
   const late = textsAt(cache, 'nodes', 'late')
   const all = numberAt(cache, 'nodes', 'total') ?? 0
-  const alerts = own.length === 0 ? text`no alerts` : styled('red', text`${own.length} ${own.length === 1 ? 'alert' : 'alerts'}`)
+  const alerts =
+    own.length === 0 ? text`no alerts` : styled('red', text`${own.length} ${own.length === 1 ? 'alert' : 'alerts'}`)
   out.line(
     text`${styled('bold', name)}   health ${healthWords(cache)}   ${alerts}   ${all - late.length}/${all} nodes   as of ${clock(textAt(cache, 'as_of'))}`,
   )

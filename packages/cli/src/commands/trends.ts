@@ -7,7 +7,8 @@ import { bytes, milliseconds, percent } from '../terminal/units.ts'
 export const trends: Command = {
   name: 'trends',
   group: 'decide',
-  summary: 'show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
+  summary:
+    'show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
   positionals: [],
   options: ['cache-name', 'days', 'hours', 'memory-gb-month', 'million-loads'],
   fields: ['cache_name', 'from', 'to', 'hours_seen', 'trends'],

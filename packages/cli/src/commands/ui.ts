@@ -1,4 +1,5 @@
-// `millpond ui`: the dashboard's page on this machine, its calls passed on to the control plane. It adds no token: whoever opens it signs in as everywhere.
+// `millpond ui`: the dashboard's page on this machine, its calls passed on to the control plane. It adds no token:
+// whoever opens it signs in as everywhere.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { isError } from 'millpond/options'
@@ -12,7 +13,15 @@ import { text } from '../terminal/text.ts'
 const USUAL_PORT = 8091
 const API = '/api/admin/caching'
 /** What is not passed on: it concerns one connection, or is told anew. */
-const OWN = ['host', 'connection', 'content-length', 'accept-encoding', 'transfer-encoding', 'content-encoding', 'keep-alive']
+const OWN = [
+  'host',
+  'connection',
+  'content-length',
+  'accept-encoding',
+  'transfer-encoding',
+  'content-encoding',
+  'keep-alive',
+]
 
 export const ui: Command = {
   name: 'ui',
@@ -24,7 +33,8 @@ export const ui: Command = {
   example: 'millpond ui --port 8091 --read-only',
   async run(context) {
     const { given, streams, out, signal } = context
-    if (context.isLocal) throw wrongUse('the dashboard needs a server: "millpond serve --store FILE", then "millpond ui"')
+    if (context.isLocal)
+      throw wrongUse('the dashboard needs a server: "millpond serve --store FILE", then "millpond ui"')
     const port = given.count('port') ?? USUAL_PORT
     if (port > 65_535) throw wrongUse(`--port ${port} is not a port: give 0 to 65535`)
     const page = await pageOf(given.flag('read-only'))
@@ -38,7 +48,9 @@ export const ui: Command = {
         // Another name for this address would be another site's (DNS rebinding).
         if (!own.has(host)) return new Response('this page is at 127.0.0.1', { status: 403 })
         // The page answers every path of its own: deep links.
-        return pathname.startsWith(`${API}/`) ? pass(request) : ((await page(request)) ?? new Response(null, { status: 404 }))
+        return pathname.startsWith(`${API}/`)
+          ? pass(request)
+          : ((await page(request)) ?? new Response(null, { status: 404 }))
       },
     })
     server.listen(port, '127.0.0.1')
@@ -61,7 +73,10 @@ async function pageOf(readOnly: boolean): Promise<(request: Request) => Promise<
     return dashboard({ base: '/', apiBaseUrl: API, readOnly })
   } catch (error) {
     if (!(isError(error) && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error
-    throw new Failure('usage', 'needs the package @millpond/dashboard: run "npm install @millpond/dashboard react react-dom"')
+    throw new Failure(
+      'usage',
+      'needs the package @millpond/dashboard: run "npm install @millpond/dashboard react react-dom"',
+    )
   }
 }
 

@@ -61,7 +61,12 @@ export const warmPlanRun: Command = {
     const [id = ''] = given.positionals
     const client = await context.client()
     const body = given.has('reason') ? { reason: given.text('reason') } : {}
-    const operation = await followed(context, client, await client.post(`warming/${encodeURIComponent(id)}/execute/`, body, SOON), 'loaded')
+    const operation = await followed(
+      context,
+      client,
+      await client.post(`warming/${encodeURIComponent(id)}/execute/`, body, SOON),
+      'loaded',
+    )
     await out.answer('warm-plans.run', { operation }, () => tellWarming(context, operation))
     return exitOf(operation)
   },

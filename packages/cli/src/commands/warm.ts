@@ -60,7 +60,8 @@ export const warm: Command = {
       return 'done'
     }
     const operations: Row[] = []
-    for (let from = 0; from < keys.length; from += MOST) operations.push(await warmSome(context, client, keys.slice(from, from + MOST)))
+    for (let from = 0; from < keys.length; from += MOST)
+      operations.push(await warmSome(context, client, keys.slice(from, from + MOST)))
     await out.answer('warm', { keys: keys.length, operations }, () => {
       for (const operation of operations) tellWarming(context, operation)
     })
@@ -82,7 +83,11 @@ export const undo: Command = {
     const [id = ''] = given.positionals
     const client = await context.client()
     const top = given.count('top')
-    const begun = await client.post(`invalidations/${encodeURIComponent(id)}/undo/`, top === undefined ? {} : { top }, SOON)
+    const begun = await client.post(
+      `invalidations/${encodeURIComponent(id)}/undo/`,
+      top === undefined ? {} : { top },
+      SOON,
+    )
     const operation = await followed(context, client, begun, 'loaded')
     await out.answer('undo', { operation }, () => tellWarming(context, operation))
     return exitOf(operation)
@@ -91,7 +96,12 @@ export const undo: Command = {
 
 async function hottestKeys({ given }: Context, client: Client, limit: number): Promise<readonly string[]> {
   if (limit > 200) throw wrongUse(`--top ${limit}: the control plane lists the hottest 200; use --keys FILE for more`)
-  const { body } = await client.get('top/', { cache_name: given.text('cache-name'), namespace: given.text('namespace'), by: 'hits', limit })
+  const { body } = await client.get('top/', {
+    cache_name: given.text('cache-name'),
+    namespace: given.text('namespace'),
+    by: 'hits',
+    limit,
+  })
   return rowsAt(body, 'data').map((row) => textAt(row, 'name'))
 }
 

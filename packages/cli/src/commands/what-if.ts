@@ -5,7 +5,12 @@ import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { count, percent, points } from '../terminal/units.ts'
 
-const ASKED = { size: 'size', 'max-entries': 'max_entries', 'max-bytes': 'max_bytes', 'more-bytes': 'more_bytes' } as const
+const ASKED = {
+  size: 'size',
+  'max-entries': 'max_entries',
+  'max-bytes': 'max_bytes',
+  'more-bytes': 'more_bytes',
+} as const
 
 export const whatIf: Command = {
   name: 'what-if',
@@ -31,7 +36,11 @@ export const whatIf: Command = {
       days: given.count('days') ?? 7,
       ...asked,
     })
-    const answer = { cache_name: textAt(body, 'cache_name'), together: at(body, 'together'), nodes: rowsAt(body, 'nodes') }
+    const answer = {
+      cache_name: textAt(body, 'cache_name'),
+      together: at(body, 'together'),
+      nodes: rowsAt(body, 'nodes'),
+    }
     await out.answer('what-if', answer, () => {
       out.line(styled('bold', text`${answer.cache_name}`))
       for (const node of answer.nodes) tell(out, node)

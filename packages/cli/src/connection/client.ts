@@ -1,4 +1,5 @@
-// Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was wrong and what to do.
+// Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was
+// wrong and what to do.
 import { randomUUID } from 'node:crypto'
 import { isError } from 'millpond/options'
 import { type ExitName, Failure } from '../failure.ts'
@@ -68,7 +69,11 @@ export class Client {
     const text = await this.#read(response, options)
     const body = jsonIn(text)
     if (response.status === 204) return { status: 204, headers: response.headers, body: {} }
-    if (!isObject(body) || typeOf(response) === PROBLEM || (!response.ok && options.takes?.includes(response.status) !== true))
+    if (
+      !isObject(body) ||
+      typeOf(response) === PROBLEM ||
+      (!response.ok && options.takes?.includes(response.status) !== true)
+    )
       throw this.#refused(response, body)
     return { status: response.status, headers: response.headers, body }
   }
@@ -139,7 +144,8 @@ export class Client {
     try {
       return await this.#send(method, path, options, key)
     } catch (error) {
-      if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined)) throw this.#told(error, options)
+      if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined))
+        throw this.#told(error, options)
       this.#options.trace(`the connection broke (${reasonOf(error)}): trying again`)
       return await this.#send(method, path, options, key).catch((again: unknown) => {
         throw this.#told(again, options)
@@ -150,7 +156,8 @@ export class Client {
   async #send(method: string, path: string, options: CallOptions, key: string | undefined): Promise<Response> {
     const { connection, signal, send, trace } = this.#options
     const url = new URL(path, connection.url)
-    for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
+    for (const [name, value] of Object.entries(options.query ?? {}))
+      if (value !== undefined) url.searchParams.set(name, String(value))
     const request = new Request(url, {
       method,
       redirect: 'manual',
@@ -211,13 +218,15 @@ const PROBLEM = 'application/problem+json'
 const typeOf = (response: Response): string | undefined => response.headers.get('content-type')?.split(';')[0]?.trim()
 
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
-const isBroken = (error: unknown): boolean => error instanceof TypeError && BROKEN.has(reasonOf(error).split(' ')[0] ?? '')
+const isBroken = (error: unknown): boolean =>
+  error instanceof TypeError && BROKEN.has(reasonOf(error).split(' ')[0] ?? '')
 
 /** `fetch failed` says nothing; its causes do. */
 function reasonOf(error: unknown): string {
   const cause = isError(error) ? error.cause : undefined
   if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0])
-  if (isError(cause)) return codeOf(cause) === cause.message ? cause.message : `${codeOf(cause)} ${cause.message}`.trim()
+  if (isError(cause))
+    return codeOf(cause) === cause.message ? cause.message : `${codeOf(cause)} ${cause.message}`.trim()
   return codeOf(error)
 }
 
@@ -229,7 +238,11 @@ function jsonIn(text: string): unknown {
   }
 }
 
-const BY_CODE: Readonly<Record<string, ExitName>> = { needs_confirmation: 'unconfirmed', over_limit: 'forbidden', no_node: 'unreachable' }
+const BY_CODE: Readonly<Record<string, ExitName>> = {
+  needs_confirmation: 'unconfirmed',
+  over_limit: 'forbidden',
+  no_node: 'unreachable',
+}
 const BY_STATUS: Readonly<Record<number, ExitName>> = {
   400: 'usage',
   401: 'forbidden',
@@ -246,7 +259,11 @@ const BY_STATUS: Readonly<Record<number, ExitName>> = {
   503: 'unreachable',
 }
 
-function problemOf(response: Response, body: Readonly<Record<string, unknown>>, { token, tokenFrom, url }: Connection): Failure {
+function problemOf(
+  response: Response,
+  body: Readonly<Record<string, unknown>>,
+  { token, tokenFrom, url }: Connection,
+): Failure {
   const code = typeof body.code === 'string' ? body.code : ''
   const detail = typeof body.detail === 'string' ? body.detail : `answered ${response.status}`
   const more = [`code ${code}`, `request ${response.headers.get('x-request-id') ?? '-'}`]
@@ -263,6 +280,8 @@ function problemOf(response: Response, body: Readonly<Record<string, unknown>>, 
     code === 'not_found' && detail.startsWith('there is nothing at')
       ? 'unavailable'
       : (BY_CODE[code] ?? BY_STATUS[response.status] ?? 'unexpected')
-  const said = detail.replaceAll('set cache_name to one of', 'set --cache-name to one of').replaceAll('force: true', '--force')
+  const said = detail
+    .replaceAll('set cache_name to one of', 'set --cache-name to one of')
+    .replaceAll('force: true', '--force')
   return new Failure(exit, exit === 'unavailable' ? `${said} (${url})` : said, more)
 }

@@ -13,11 +13,16 @@ async function all(folder: string): Promise<Record<string, string>> {
   if (text === undefined) return {}
   const { mode } = await stat(path)
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
-    throw new Failure('usage', `${path} is readable by others: run "chmod 600" on it, and replace the tokens if it has been so for long`)
+    throw new Failure(
+      'usage',
+      `${path} is readable by others: run "chmod 600" on it, and replace the tokens if it has been so for long`,
+    )
   try {
     const parsed: unknown = JSON.parse(text)
     if (isObject(parsed))
-      return Object.fromEntries(Object.entries(parsed).flatMap(([url, token]) => (typeof token === 'string' ? [[url, token]] : [])))
+      return Object.fromEntries(
+        Object.entries(parsed).flatMap(([url, token]) => (typeof token === 'string' ? [[url, token]] : [])),
+      )
   } catch {
     // As below.
   }

@@ -31,19 +31,23 @@ function settingsIn(value: unknown, path: string, isOfFolder: boolean, isTop: bo
   if (!isObject(value)) throw wrongUse(`${path} does not contain an object`)
   const { url, token_file, profiles, ...others } = value
   const [unknown] = Object.keys(others)
-  if (unknown !== undefined) throw wrongUse(`${path} has the unknown field ${JSON.stringify(unknown)}: use url, token_file and profiles`)
+  if (unknown !== undefined)
+    throw wrongUse(`${path} has the unknown field ${JSON.stringify(unknown)}: use url, token_file and profiles`)
   if (url !== undefined && typeof url !== 'string') throw wrongUse(`${path}: url is not a string`)
   if (token_file !== undefined && typeof token_file !== 'string') throw wrongUse(`${path}: token_file is not a string`)
   if (token_file !== undefined && isOfFolder)
     throw wrongUse(
       `${path} names a token_file, which a project's file must not: put it into your own configuration, or MILLPOND_TOKEN_FILE`,
     )
-  if (profiles !== undefined && (!isTop || !isObject(profiles))) throw wrongUse(`${path}: profiles is not an object of names`)
+  if (profiles !== undefined && (!isTop || !isObject(profiles)))
+    throw wrongUse(`${path}: profiles is not an object of names`)
   return {
     ...(url !== undefined && { url }),
     ...(token_file !== undefined && { token_file }),
     ...(profiles !== undefined && {
-      profiles: Object.fromEntries(Object.entries(profiles).map(([name, one]) => [name, settingsIn(one, path, isOfFolder, false)])),
+      profiles: Object.fromEntries(
+        Object.entries(profiles).map(([name, one]) => [name, settingsIn(one, path, isOfFolder, false)]),
+      ),
     }),
   }
 }
@@ -69,4 +73,8 @@ export async function readOptional(path: string): Promise<string | undefined> {
 }
 
 export const codeOf = (error: unknown): string =>
-  isError(error) && 'code' in error && typeof error.code === 'string' ? error.code : isError(error) ? error.message : String(error)
+  isError(error) && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : isError(error)
+      ? error.message
+      : String(error)

@@ -24,7 +24,12 @@ export const exitOf = (operation: Row): ExitName => BY_STATE[textAt(operation, '
 export const isRunning = (operation: Row): boolean => ['running', 'cancelling'].includes(textAt(operation, 'state'))
 
 /** The operation at its end; with `--detach` as it is. */
-export async function followed({ given, out, signal, isLocal }: Context, client: Client, answered: Answered, words: string): Promise<Row> {
+export async function followed(
+  { given, out, signal, isLocal }: Context,
+  client: Client,
+  answered: Answered,
+  words: string,
+): Promise<Row> {
   const id = textAt(answered.body, 'id')
   if (!isRunning(answered.body) || (given.flag('detach') && !isLocal)) return answered.body
   const progress = progressOn(out)

@@ -1,5 +1,6 @@
-// The admin API without a server: in this very process, over the control plane's own store, for whoever may open that. Processes of caches are found where they
-// meet; a cache that none of them runs is opened over its tier for as long as the command takes.
+// The admin API without a server: in this very process, over the control plane's own store, for whoever may open that.
+// Processes of caches are found where they meet; a cache that none of them runs is opened over its tier for as long as
+// the command takes.
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Cache, Tier } from 'millpond'
@@ -21,7 +22,10 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
   const isUrl = /^postgres(ql)?:\/\//.test(where)
   // A mistyped path would make an empty store, and every command would find nothing in it.
   if (!isUrl && !existsSync(where))
-    throw new Failure('notFound', `there is no store at ${where}: name the file that "millpond serve --store" or the application uses`)
+    throw new Failure(
+      'notFound',
+      `there is no store at ${where}: name the file that "millpond serve --store" or the application uses`,
+    )
   const { createControl, openStore, SCOPES } = await import('@millpond/control')
   const closing: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
@@ -64,7 +68,8 @@ export async function openLocal(given: Given, onWarning: (message: string) => vo
 
 async function meetingTiers(given: Given): Promise<readonly Tier[]> {
   const [url, path] = [given.text('redis'), given.text('sqlite')]
-  if (path !== undefined && !existsSync(path)) throw wrongUse(`--sqlite ${path} does not exist: name the file of the caches' SQLite tier`)
+  if (path !== undefined && !existsSync(path))
+    throw wrongUse(`--sqlite ${path} does not exist: name the file of the caches' SQLite tier`)
   return [
     ...(url === undefined ? [] : [(await import('millpond/tiers/redis')).redis({ url })]),
     ...(path === undefined ? [] : [(await import('millpond/tiers/sqlite')).sqlite({ path })]),
@@ -75,8 +80,8 @@ async function meetingTiers(given: Given): Promise<readonly Tier[]> {
 const ACTS = ['invalidate', 'clear', 'erase', 'explain', 'inspect']
 
 /**
- * The named cache, where no process runs it: opened over its tier. Which namespaces it has, only its processes know, so one is named: an invalidation that
- * left others out must not look complete.
+ * The named cache, where no process runs it: opened over its tier. Which namespaces it has, only its processes know, so
+ * one is named: an invalidation that left others out must not look complete.
  */
 async function unattended(given: Given, look: import('@millpond/control').ControlPlane): Promise<readonly Cache[]> {
   const [command, name, namespace] = [given.command, given.text('cache-name'), given.text('namespace')]
@@ -89,7 +94,8 @@ async function unattended(given: Given, look: import('@millpond/control').Contro
     for (const one of wanted) if (!(await fleet.see(one)).nodes.some(({ isLate }) => !isLate)) dead.push(one)
     const [cache, ...more] = dead
     if (cache === undefined) return []
-    if (more.length > 0) throw wrongUse(`no process runs ${dead.join(', ')}: use --cache-name and --namespace to open one over its tier`)
+    if (more.length > 0)
+      throw wrongUse(`no process runs ${dead.join(', ')}: use --cache-name and --namespace to open one over its tier`)
     if (namespace === undefined)
       throw wrongUse(
         `no process runs ${cache}: use --namespace, one at a time (the first of every cache is default), to open it over its tier`,
@@ -104,7 +110,8 @@ async function opened(given: Given, name: string, namespace: string): Promise<Ca
   const { createCache, memory } = await import('millpond')
   const [far] = await meetingTiers(given)
   if (far === undefined) throw wrongUse(`no process runs ${name}: use --redis or --sqlite to say where its entries are`)
-  // Whether its processes keep dependencies is not known here: so what is invalidated takes along what was computed from it.
+  // Whether its processes keep dependencies is not known here: so what is invalidated takes along what was computed
+  // from it.
   const cache = createCache({ name, tiers: [memory(), far], dependencies: 'declared' })
   if (namespace !== 'default') cache.namespace(namespace)
   return cache

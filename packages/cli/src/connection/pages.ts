@@ -18,12 +18,20 @@ export interface ListOf {
 }
 
 /** `--limit` rows, all with `--all`. */
-export async function list({ given, out }: Context, client: Client, { schema, path, query, columns, row, none }: ListOf): Promise<void> {
+export async function list(
+  { given, out }: Context,
+  client: Client,
+  { schema, path, query, columns, row, none }: ListOf,
+): Promise<void> {
   const wanted = given.flag('all') ? Number.POSITIVE_INFINITY : (given.count('limit') ?? USUAL)
   const kept: Row[] = []
   let [seen, cursor, hasMore] = [0, '', true]
   while (hasMore && seen < wanted && !out.isGone) {
-    const { body } = await client.get(path, { ...query, limit: Math.min(MOST, wanted - seen), ...(cursor !== '' && { cursor }) })
+    const { body } = await client.get(path, {
+      ...query,
+      limit: Math.min(MOST, wanted - seen),
+      ...(cursor !== '' && { cursor }),
+    })
     const rows = rowsAt(body, 'data').slice(0, wanted - seen)
     seen += rows.length
     cursor = textAt(body, 'next_cursor')

@@ -1,4 +1,5 @@
-// Fields of an answer, looked at one by one: what a server of another release leaves out is not known, and ends nothing.
+// Fields of an answer, looked at one by one: what a server of another release leaves out is not known, and ends
+// nothing.
 import { isObject } from './files.ts'
 
 export type Row = Readonly<Record<string, unknown>>

@@ -1,4 +1,5 @@
-// The network as it is here: through a proxy where the environment names one, and never through one to this very machine.
+// The network as it is here: through a proxy where the environment names one, and never through one to this very
+// machine.
 import type { Send } from './client.ts'
 
 const NAMES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as const
@@ -8,9 +9,11 @@ export const isLoopback = (hostname: string): boolean => /^(localhost|127\.\d+\.
 
 /** @param url the server's own */
 export async function senderFor(url: string, env: Readonly<Record<string, string | undefined>>): Promise<Send> {
-  if (!NAMES.some((name) => (env[name] ?? '') !== '') || isLoopback(new URL(url).hostname)) return (request) => fetch(request)
+  if (!NAMES.some((name) => (env[name] ?? '') !== '') || isLoopback(new URL(url).hostname))
+    return (request) => fetch(request)
   const { EnvHttpProxyAgent, fetch: proxied } = await import('undici')
-  const first = (...names: readonly string[]): string | undefined => names.map((name) => env[name]).find((value) => (value ?? '') !== '')
+  const first = (...names: readonly string[]): string | undefined =>
+    names.map((name) => env[name]).find((value) => (value ?? '') !== '')
   const httpProxy = first('http_proxy', 'HTTP_PROXY')
   const httpsProxy = first('https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY')
   const noProxy = first('no_proxy', 'NO_PROXY')

@@ -1,4 +1,5 @@
-// Which server, and as whom: flag, environment, the folder's file, the user's file. Each says whose word it was, so that a failure can name it.
+// Which server, and as whom: flag, environment, the folder's file, the user's file. Each says whose word it was, so
+// that a failure can name it.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Given } from '../arguments/given.ts'
@@ -20,7 +21,8 @@ export interface Connection {
 const DEFAULT_URL = 'http://127.0.0.1:8090'
 const API = '/api/admin/caching/'
 
-export const userFolder = (env: Streams['env']): string => join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'millpond')
+export const userFolder = (env: Streams['env']): string =>
+  join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'millpond')
 export const projectFile = (cwd: string): string => join(cwd, 'millpond.config.json')
 
 interface Said {
@@ -46,7 +48,8 @@ export async function connectionFor(given: Given, streams: Streams): Promise<Con
 
 /** The one of `--token-file`, `-` being standard input. */
 export async function givenToken(file: string, streams: Streams): Promise<{ token: string; from: string }> {
-  if (file === '-') return { token: tokenIn(await readInput(streams, 'the token'), 'standard input'), from: 'standard input' }
+  if (file === '-')
+    return { token: tokenIn(await readInput(streams, 'the token'), 'standard input'), from: 'standard input' }
   return { token: tokenIn(await readToken(file), file), from: file }
 }
 
@@ -55,21 +58,31 @@ async function whichUrl(given: Given, { env, cwd }: Streams): Promise<Said> {
   if (flag !== undefined) return { url: flag, from: '--url', isOfFolder: false, tokenFile: undefined }
   if (env.MILLPOND_URL) return { url: env.MILLPOND_URL, from: 'MILLPOND_URL', isOfFolder: false, tokenFile: undefined }
   const profile = given.text('profile') ?? env.MILLPOND_PROFILE
-  const files = await Promise.all([readSettings(projectFile(cwd), true), readSettings(join(userFolder(env), 'config.json'), false)])
+  const files = await Promise.all([
+    readSettings(projectFile(cwd), true),
+    readSettings(join(userFolder(env), 'config.json'), false),
+  ])
   for (const file of files) {
     const chosen = file === undefined ? undefined : profileOf(file, profile)
     if (file !== undefined && chosen?.url !== undefined)
       return { url: chosen.url, from: file.path, isOfFolder: file.isOfFolder, tokenFile: chosen.token_file }
   }
   if (profile !== undefined)
-    throw wrongUse(`no file has the profile ${profile}: add it to ${projectFile('.')} or ${join(userFolder(env), 'config.json')}`)
+    throw wrongUse(
+      `no file has the profile ${profile}: add it to ${projectFile('.')} or ${join(userFolder(env), 'config.json')}`,
+    )
   return { url: DEFAULT_URL, from: 'the default', isOfFolder: false, tokenFile: undefined }
 }
 
 const profileOf = ({ settings }: SettingsFile, profile: string | undefined) =>
   profile === undefined ? settings : settings.profiles?.[profile]
 
-async function whichToken(given: Given, streams: Streams, said: Said, url: string): Promise<{ token: string; from: string } | undefined> {
+async function whichToken(
+  given: Given,
+  streams: Streams,
+  said: Said,
+  url: string,
+): Promise<{ token: string; from: string } | undefined> {
   const { env } = streams
   const file = given.text('token-file')
   if (file !== undefined) return givenToken(file, streams)
@@ -85,8 +98,12 @@ async function whichToken(given: Given, streams: Streams, said: Said, url: strin
   }
   if (env.MILLPOND_TOKEN) return { token: tokenIn(env.MILLPOND_TOKEN, 'MILLPOND_TOKEN'), from: 'MILLPOND_TOKEN' }
   if (env.MILLPOND_TOKEN_FILE)
-    return { token: tokenIn(await readToken(env.MILLPOND_TOKEN_FILE), env.MILLPOND_TOKEN_FILE), from: env.MILLPOND_TOKEN_FILE }
-  if (said.tokenFile !== undefined) return { token: tokenIn(await readToken(said.tokenFile), said.tokenFile), from: said.tokenFile }
+    return {
+      token: tokenIn(await readToken(env.MILLPOND_TOKEN_FILE), env.MILLPOND_TOKEN_FILE),
+      from: env.MILLPOND_TOKEN_FILE,
+    }
+  if (said.tokenFile !== undefined)
+    return { token: tokenIn(await readToken(said.tokenFile), said.tokenFile), from: said.tokenFile }
   return own === undefined ? undefined : { token: own, from: 'millpond login' }
 }
 
@@ -94,15 +111,22 @@ async function whichToken(given: Given, streams: Streams, said: Said, url: strin
 export function tokenIn(text: string, from: string): string {
   const token = text.trim()
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token
-  throw wrongUse(`${from} does not contain a token: it is ${token === '' ? 'empty' : 'not one word of printable ASCII'}`)
+  throw wrongUse(
+    `${from} does not contain a token: it is ${token === '' ? 'empty' : 'not one word of printable ASCII'}`,
+  )
 }
 
 function urlIn(text: string, from: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw wrongUse(`${from} says ${JSON.stringify(text)}, which is not an address: give one such as https://caches.example.com`)
+    throw wrongUse(
+      `${from} says ${JSON.stringify(text)}, which is not an address: give one such as https://caches.example.com`,
+    )
   if (url.username !== '' || url.password !== '')
-    throw wrongUse(`${from} contains a user name or password: pass a token in MILLPOND_TOKEN or --token-file, never in an address`)
-  if (url.search !== '' || url.hash !== '') throw wrongUse(`${from} says ${url.href}: remove the part that begins with "?" or "#"`)
+    throw wrongUse(
+      `${from} contains a user name or password: pass a token in MILLPOND_TOKEN or --token-file, never in an address`,
+    )
+  if (url.search !== '' || url.hash !== '')
+    throw wrongUse(`${from} says ${url.href}: remove the part that begins with "?" or "#"`)
   return url.pathname === '/' ? url.origin + API : url.href.replace(/\/*$/, '/')
 }

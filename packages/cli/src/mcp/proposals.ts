@@ -1,4 +1,5 @@
-// What an assistant would have done: a file for each, of this user alone, until a person approves or drops it, or a day is over.
+// What an assistant would have done: a file for each, of this user alone, until a person approves or drops it, or a day
+// is over.
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -72,7 +73,10 @@ export class Proposals {
   async get(id: string): Promise<Proposal> {
     const found = (await this.list()).find((one) => one.id === id)
     if (found === undefined)
-      throw new Failure('notFound', `no proposal ${JSON.stringify(id)} is waiting: "millpond proposals list" shows those that are`)
+      throw new Failure(
+        'notFound',
+        `no proposal ${JSON.stringify(id)} is waiting: "millpond proposals list" shows those that are`,
+      )
     return found
   }
 
@@ -102,10 +106,9 @@ export class Proposals {
     }
     const [url, time, method, path] = ['url', 'at', 'method', 'path'].map((name) => textAt(held, name))
     if (!url || !time || !method || !path || !isBelow(url, path) || Number.isNaN(Date.parse(time))) return undefined
-    const query = Object.entries(isObject(at(held, 'query')) ? (at(held, 'query') as object) : {}).map(([name, value]) => [
-      name,
-      String(value),
-    ])
+    const query = Object.entries(isObject(at(held, 'query')) ? (at(held, 'query') as object) : {}).map(
+      ([name, value]) => [name, String(value)],
+    )
     return {
       id,
       url,

@@ -1,5 +1,6 @@
-// The Model Context Protocol over standard input and output: JSON-RPC 2.0, a message a line (modelcontextprotocol.io/specification/2025-11-25: basic/transports,
-// basic/lifecycle, server/tools). Tools alone: an assistant asks, and proposes.
+// The Model Context Protocol over standard input and output: JSON-RPC 2.0, a message a line
+// (modelcontextprotocol.io/specification/2025-11-25: basic/transports, basic/lifecycle, server/tools). Tools alone: an
+// assistant asks, and proposes.
 
 import { createInterface } from 'node:readline'
 import { isError } from 'millpond/options'
@@ -76,23 +77,33 @@ async function answered(parts: McpParts, session: Session, line: string): Promis
 async function reply(parts: McpParts, session: Session, message: unknown): Promise<unknown> {
   const id = at(message, 'id')
   const method = at(message, 'method')
-  if (!isObject(message) || message.jsonrpc !== '2.0') return failed(null, ERROR.request, 'this is not a JSON-RPC 2.0 message')
+  if (!isObject(message) || message.jsonrpc !== '2.0')
+    return failed(null, ERROR.request, 'this is not a JSON-RPC 2.0 message')
   // An answer to something that was never asked.
   if (method === undefined && ('result' in message || 'error' in message)) return undefined
   if (typeof method !== 'string') return failed(null, ERROR.request, 'a message needs a method')
   if (id === undefined) return undefined
-  if (typeof id !== 'string' && typeof id !== 'number') return failed(null, ERROR.request, 'an id must be a string or a number')
+  if (typeof id !== 'string' && typeof id !== 'number')
+    return failed(null, ERROR.request, 'an id must be a string or a number')
   try {
     const result = await resultOf(parts, session, method, message.params)
     return result === undefined
       ? failed(id, ERROR.method, `there is no method ${JSON.stringify(method)} here`)
       : { jsonrpc: '2.0', id, result }
   } catch (error) {
-    return failed(id, error instanceof NoSuchTool ? ERROR.params : ERROR.internal, isError(error) ? error.message : String(error))
+    return failed(
+      id,
+      error instanceof NoSuchTool ? ERROR.params : ERROR.internal,
+      isError(error) ? error.message : String(error),
+    )
   }
 }
 
-const failed = (id: string | number | null, code: number, message: string): Row => ({ jsonrpc: '2.0', id, error: { code, message } })
+const failed = (id: string | number | null, code: number, message: string): Row => ({
+  jsonrpc: '2.0',
+  id,
+  error: { code, message },
+})
 
 class NoSuchTool extends Error {}
 
@@ -161,4 +172,6 @@ const told = (words: string, isError = false): Row => ({ content: [text(words)],
 
 /** One line of JSON in which nothing is hidden: selectors that can carry letters nobody sees, too. */
 const shownData = (value: unknown): string =>
-  shownJson(value).replace(/[\u{E0100}-\u{E01EF}]/gu, (one) => [0, 1].map((half) => `\\u${one.charCodeAt(half).toString(16)}`).join(''))
+  shownJson(value).replace(/[\u{E0100}-\u{E01EF}]/gu, (one) =>
+    [0, 1].map((half) => `\\u${one.charCodeAt(half).toString(16)}`).join(''),
+  )

@@ -1,4 +1,5 @@
-// What an assistant may be given, made from the control plane's OpenAPI document: a question for each route that reads or plans, a proposal for each that acts.
+// What an assistant may be given, made from the control plane's OpenAPI document: a question for each route that reads
+// or plans, a proposal for each that acts.
 import { isObject } from '../connection/files.ts'
 import { at, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { Failure } from '../failure.ts'
@@ -48,7 +49,10 @@ export function toolsOf(document: unknown, scopes: readonly string[]): readonly 
   const paths = Object.entries(isObject(at(document, 'paths')) ? (at(document, 'paths') as Row) : {})
   const base = paths.map(([path]) => path).find((path) => path.endsWith(`/${OPENAPI}`))
   if (base === undefined)
-    throw new Failure('unavailable', 'the control plane returned an incomplete OpenAPI document: is it another release?')
+    throw new Failure(
+      'unavailable',
+      'the control plane returned an incomplete OpenAPI document: is it another release?',
+    )
   const root = base.slice(0, -OPENAPI.length)
   return paths.flatMap(([path, operations]) => {
     if (!path.startsWith(root)) return []
@@ -66,18 +70,24 @@ function toolOf(method: string, path: string, operation: unknown, scopes: readon
   // A proposal is carried out by somebody else, as whom it is permitted or not.
   if (kind === 'ask' && (!answersJson(operation) || (scope !== 'any' && !scopes.includes(scope)))) return []
   const parameters = rowsAt(operation, 'parameters')
-  const namesIn = (place: string): string[] => parameters.filter((one) => one.in === place).map((one) => textAt(one, 'name'))
+  const namesIn = (place: string): string[] =>
+    parameters.filter((one) => one.in === place).map((one) => textAt(one, 'name'))
   const body = at(operation, 'requestBody', 'content', 'application/json', 'schema')
   const summary = textAt(operation, 'summary')
   const required = parameters.filter((one) => one.required === true).map((one) => textAt(one, 'name'))
-  const properties: Record<string, unknown> = Object.fromEntries(parameters.map((one) => [textAt(one, 'name'), one.schema ?? {}]))
+  const properties: Record<string, unknown> = Object.fromEntries(
+    parameters.map((one) => [textAt(one, 'name'), one.schema ?? {}]),
+  )
   if (body !== undefined) properties.body = body
-  if (kind === 'propose') properties.why = { type: 'string', minLength: 1, maxLength: 500, description: 'for the person who decides' }
+  if (kind === 'propose')
+    properties.why = { type: 'string', minLength: 1, maxLength: 500, description: 'for the person who decides' }
   return [
     {
       name: `${kind === 'propose' ? 'propose_' : ''}${textAt(operation, 'operationId')}`,
       description:
-        kind === 'ask' ? `${summary}.` : `Proposes without doing it: ${summary}. A person approves it with "millpond proposals approve".`,
+        kind === 'ask'
+          ? `${summary}.`
+          : `Proposes without doing it: ${summary}. A person approves it with "millpond proposals approve".`,
       inputSchema: { ...READ_ONLY, properties, required: kind === 'propose' ? [...required, 'why'] : required },
       kind,
       method,
@@ -90,7 +100,8 @@ function toolOf(method: string, path: string, operation: unknown, scopes: readon
   ]
 }
 
-const answersJson = (operation: unknown): boolean => at(operation, 'responses', '200', 'content', 'application/json') !== undefined
+const answersJson = (operation: unknown): boolean =>
+  at(operation, 'responses', '200', 'content', 'application/json') !== undefined
 
 /** @throws Failure for arguments that the tool does not take; what they are worth is for the control plane to say */
 export function callOf(tool: Tool, given: unknown): ToolCall & { readonly why: string } {
@@ -99,13 +110,18 @@ export function callOf(tool: Tool, given: unknown): ToolCall & { readonly why: s
   const known = Object.keys(isObject(tool.inputSchema.properties) ? tool.inputSchema.properties : {})
   const unknown = Object.keys(args).find((name) => !known.includes(name))
   if (unknown !== undefined)
-    throw new Failure('usage', `${tool.name} has no argument ${JSON.stringify(unknown)}: there are ${known.join(', ') || 'none'}`)
+    throw new Failure(
+      'usage',
+      `${tool.name} has no argument ${JSON.stringify(unknown)}: there are ${known.join(', ') || 'none'}`,
+    )
   const missing = textsAt(tool.inputSchema, 'required').find((name) => args[name] === undefined)
   if (missing !== undefined) throw new Failure('usage', `${tool.name} needs ${JSON.stringify(missing)}`)
   const why = args.why
   if (tool.kind === 'propose' && (typeof why !== 'string' || why.trim() === '' || why.length > 500))
     throw new Failure('usage', `${tool.name}: why must be a string of 1 to 500 characters for the person who decides`)
-  const query = tool.inQuery.flatMap((name) => (args[name] === undefined ? [] : [[name, single(tool, name, args[name])] as const]))
+  const query = tool.inQuery.flatMap((name) =>
+    args[name] === undefined ? [] : [[name, single(tool, name, args[name])] as const],
+  )
   return {
     method: tool.method,
     path: tool.path.replace(/\{(\w+)\}/g, (_, name: string) => segment(tool, name, args[name])),

@@ -25,7 +25,12 @@ export async function ask({ streams, isForbidden, signal }: Asking, question: Sa
       const given = (): void => reject(new Failure('interrupted', 'nothing was changed'))
       signal.addEventListener('abort', given, { once: true })
       lines.once('close', () =>
-        reject(new Failure('unconfirmed', `the input ended without an answer: nothing was changed (use ${option} to confirm)`)),
+        reject(
+          new Failure(
+            'unconfirmed',
+            `the input ended without an answer: nothing was changed (use ${option} to confirm)`,
+          ),
+        ),
       )
       lines.question(`${render(question, false)} `, resolve)
     })
@@ -56,7 +61,8 @@ export async function readSecret({ streams, signal }: Asking, question: Safe): P
     for await (const chunk of stdin) {
       for (const character of String(chunk)) {
         if (character === '\r' || character === '\n') return typed
-        if (character === '\u0003' || character === '\u0004' || signal.aborted) throw new Failure('interrupted', 'nothing was stored')
+        if (character === '\u0003' || character === '\u0004' || signal.aborted)
+          throw new Failure('interrupted', 'nothing was stored')
         typed = character === '\u007f' ? typed.slice(0, -1) : typed + character
       }
     }

@@ -1,4 +1,5 @@
-// What a command says: data on standard output, everything else on standard error. A reader that goes away is no error: nothing more is written.
+// What a command says: data on standard output, everything else on standard error. A reader that goes away is no error:
+// nothing more is written.
 import type { Writable } from 'node:stream'
 import { columnsOf, mayColour, type Streams } from './streams.ts'
 import { type Column, tableLines } from './table.ts'
@@ -55,7 +56,9 @@ export class Output {
 
   /** Whether a line may be drawn over: progress. */
   get mayRedraw(): boolean {
-    return this.#streams.stderr.isTTY === true && this.#streams.env.TERM !== 'dumb' && !this.#options.isQuiet && !this.isJson
+    return (
+      this.#streams.stderr.isTTY === true && this.#streams.env.TERM !== 'dumb' && !this.#options.isQuiet && !this.isJson
+    )
   }
 
   /** What the command answers: one document for programs, or lines for people. */
@@ -100,12 +103,14 @@ export class Output {
 
   /** Over the line before, where that can be. */
   redraw(part: Safe | undefined): void {
-    if (this.mayRedraw) this.#to(this.#streams.stderr, `\r\x1b[2K${part === undefined ? '' : render(part, this.isColoured)}`)
+    if (this.mayRedraw)
+      this.#to(this.#streams.stderr, `\r\x1b[2K${part === undefined ? '' : render(part, this.isColoured)}`)
   }
 
   #tell(part: Safe): void {
     const { stderr, env } = this.#streams
-    const isColoured = stderr.isTTY === true && !this.#options.isColourless && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb'
+    const isColoured =
+      stderr.isTTY === true && !this.#options.isColourless && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb'
     this.#to(stderr, `${render(part, isColoured)}\n`)
   }
 

@@ -1,4 +1,5 @@
-// The whole terminal for a while: another screen is entered, drawn over without flicker, and left however the program ends.
+// The whole terminal for a while: another screen is entered, drawn over without flicker, and left however the program
+// ends.
 import type { Streams } from './streams.ts'
 import { type Part, render } from './text.ts'
 
@@ -78,7 +79,10 @@ export class Screen {
     else this.#options.onKey(keys)
   }
 
-  /** Ctrl-Z, which is a key as any other here: the shell gets its terminal back, and after `fg` the picture is drawn again. */
+  /**
+   * Ctrl-Z, which is a key as any other here: the shell gets its terminal back, and after `fg` the picture is drawn
+   * again.
+   */
   #suspend(): void {
     this.#hide()
     process.once('SIGCONT', () => {

@@ -1,4 +1,5 @@
-// Columns that stand under one another, also with wide characters, and fit the terminal: the column that may give way is cut.
+// Columns that stand under one another, also with wide characters, and fit the terminal: the column that may give way
+// is cut.
 import { cut, type Part, padded, Safe, styled, text, widthOf } from './text.ts'
 
 export interface Column {
@@ -12,7 +13,11 @@ const GAP = 2
 const LEAST = 8
 
 /** @param width columns of the terminal; without one nothing is cut */
-export function tableLines(columns: readonly Column[], rows: readonly (readonly Part[])[], width: number | undefined): readonly Safe[] {
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly Part[])[],
+  width: number | undefined,
+): readonly Safe[] {
   const widths = columns.map(({ title }, at) => Math.max(title.length, ...rows.map((row) => widthOf(row[at] ?? ''))))
   if (width !== undefined) shrink(columns, widths, width)
   const line = (cells: readonly Part[]): Safe =>
@@ -24,7 +29,10 @@ export function tableLines(columns: readonly Column[], rows: readonly (readonly 
       const set = column?.isNumber === true ? padded(fitted, size, 'left') : isLast ? fitted : padded(fitted, size)
       return new Safe([...all.segments, ...(at === 0 ? [] : text`  `.segments), ...set.segments])
     }, new Safe([]))
-  return [styled('dim', line(columns.map(({ title }) => new Safe([{ text: title, style: undefined }])))), ...rows.map(line)]
+  return [
+    styled('dim', line(columns.map(({ title }) => new Safe([{ text: title, style: undefined }])))),
+    ...rows.map(line),
+  ]
 }
 
 function shrink(columns: readonly Column[], widths: number[], width: number): void {

@@ -1,5 +1,6 @@
-// Text that may reach a terminal. Whatever comes from elsewhere (keys, tags, reasons, answers of servers) is escaped on its way into a `Safe`, and nothing but a
-// `Safe` is written: a name cannot move the cursor, set a title, answer for the user or turn the direction of writing.
+// Text that may reach a terminal. Whatever comes from elsewhere (keys, tags, reasons, answers of servers) is escaped on
+// its way into a `Safe`, and nothing but a `Safe` is written: a name cannot move the cursor, set a title, answer for
+// the user or turn the direction of writing.
 import stringWidth from 'string-width'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'inverse'
@@ -24,29 +25,39 @@ export class Safe {
 export type Part = Safe | string | number
 
 /** Controls, lone surrogates, line separators and what is not seen, except for the joiner within an emoji. */
-const HIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)\u200d/u
+const HIDDEN =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200d)\p{Cf}|(?<!\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)\u200d/u
 const EACH_HIDDEN = new RegExp(HIDDEN.source, 'gu')
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 const escaped = (character: string): string =>
   SHORT[character] ??
-  [...Array(character.length).keys()].map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')
+  [...Array(character.length).keys()]
+    .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
+    .join('')
 
-/** As it is where all of it can be seen; else in quotes, so that what is shown can be told from what only looks like it. */
+/**
+ * As it is where all of it can be seen; else in quotes, so that what is shown can be told from what only looks like it.
+ */
 export function shown(text: string): string {
   const isPlain = !HIDDEN.test(text) && !text.startsWith('"') && text.trim() === text
   return isPlain ? text : `"${text.replace(/["\\]/g, '\\$&').replace(EACH_HIDDEN, escaped)}"`
 }
 
 /** Sentences of a server: escaped in their place, without quotes around the whole. */
-export const sentence = (words: string): Safe => new Safe([{ text: words.replace(EACH_HIDDEN, escaped), style: undefined }])
+export const sentence = (words: string): Safe =>
+  new Safe([{ text: words.replace(EACH_HIDDEN, escaped), style: undefined }])
 
 /** JSON that is as safe to look at: what JSON leaves as it is, is escaped as well. */
 export const shownJson = (value: unknown, indent?: number): string =>
-  (JSON.stringify(value, null, indent) ?? 'null').replace(EACH_HIDDEN, (character) => (character === '\n' ? character : escaped(character)))
+  (JSON.stringify(value, null, indent) ?? 'null').replace(EACH_HIDDEN, (character) =>
+    character === '\n' ? character : escaped(character),
+  )
 
 const segmentsOf = (part: Part): readonly Segment[] =>
-  part instanceof Safe ? part.segments : [{ text: typeof part === 'number' ? String(part) : shown(part), style: undefined }]
+  part instanceof Safe
+    ? part.segments
+    : [{ text: typeof part === 'number' ? String(part) : shown(part), style: undefined }]
 
 /** A line: its own words are ours, what is put into it is escaped. */
 export function text(words: TemplateStringsArray, ...parts: readonly Part[]): Safe {
@@ -58,7 +69,8 @@ export function text(words: TemplateStringsArray, ...parts: readonly Part[]): Sa
   )
 }
 
-export const styled = (style: Style, part: Part): Safe => new Safe(segmentsOf(part).map((segment) => ({ ...segment, style })))
+export const styled = (style: Style, part: Part): Safe =>
+  new Safe(segmentsOf(part).map((segment) => ({ ...segment, style })))
 export const joined = (parts: readonly Part[], by: string): Safe =>
   new Safe(parts.flatMap((part, at) => [...(at === 0 ? [] : [{ text: by, style: undefined }]), ...segmentsOf(part)]))
 

@@ -15,7 +15,8 @@ export function bytes(value: Known): string {
   return `${at === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${STEPS[at]}`
 }
 
-export const percent = (ratio: Known): string => (ratio === null || ratio === undefined ? NONE : `${(ratio * 100).toFixed(1)} %`)
+export const percent = (ratio: Known): string =>
+  ratio === null || ratio === undefined ? NONE : `${(ratio * 100).toFixed(1)} %`
 
 /** A difference of two shares: of 100. */
 export const points = (difference: Known): string =>
@@ -47,7 +48,9 @@ export function clock(instant: string, now = new Date()): string {
   const at = new Date(instant)
   if (Number.isNaN(at.getTime())) return instant
   const time = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`
-  return at.toDateString() === now.toDateString() ? time : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${time}`
+  return at.toDateString() === now.toDateString()
+    ? time
+    : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${time}`
 }
 
 const pad = (value: number): string => String(value).padStart(2, '0')

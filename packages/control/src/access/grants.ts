@@ -1,5 +1,5 @@
-// What somebody may give to others: never more than they have themselves. A token with a part of a role's permissions, or a user who is limited to a part of the caches, is not to make one
-// without those limits.
+// What somebody may give to others: never more than they have themselves. A token with a part of a role's permissions,
+// or a user who is limited to a part of the caches, is not to make one without those limits.
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import type { Store, Writer } from '../store/store.ts'
@@ -24,7 +24,11 @@ export async function createUser(
     throw tooMuch(principal, `that user might invalidate more than ${principal.maxKeys} keys at a time`)
   const taken = await tx.selectFrom('users').select('id').where('name', '=', name).executeTakeFirst()
   if (taken !== undefined)
-    throw new Problem(409, 'name_taken', `${JSON.stringify(name)} is already the name of ${taken.id}: choose another name`)
+    throw new Problem(
+      409,
+      'name_taken',
+      `${JSON.stringify(name)} is already the name of ${taken.id}: choose another name`,
+    )
   const id = await addUser(tx, user, await store.now(tx))
   const detail = { id, name, role, namespaces: namespaces ?? null, max_keys: maxKeys ?? null }
   await appendAudit(store, tx, { ...who, kind: 'change', action: 'user.create', target: name, detail })
@@ -42,7 +46,11 @@ interface Owner {
  * The permissions of a new token; undefined: all of its owner's role, also those that it gets later.
  * @throws Problem 403 for more than whoever makes it has
  */
-export function grantable(principal: Principal, owner: Owner, asked: readonly Scope[] | undefined): readonly Scope[] | undefined {
+export function grantable(
+  principal: Principal,
+  owner: Owner,
+  asked: readonly Scope[] | undefined,
+): readonly Scope[] | undefined {
   if (!isRole(owner.role)) throw notFound(`user ${owner.name}`)
   const { namespaces: own, maxKeys } = principal
   const theirs: readonly string[] | undefined = owner.namespaces === null ? undefined : JSON.parse(owner.namespaces)
@@ -54,8 +62,14 @@ export function grantable(principal: Principal, owner: Owner, asked: readonly Sc
   if (beyond !== undefined) throw tooMuch(principal, `it would have ${beyond}`)
   if (asked !== undefined) return asked
   const ofRole = ROLE_SCOPES[owner.role]
-  return ofRole.every((scope) => principal.scopes.has(scope)) ? undefined : ofRole.filter((scope) => principal.scopes.has(scope))
+  return ofRole.every((scope) => principal.scopes.has(scope))
+    ? undefined
+    : ofRole.filter((scope) => principal.scopes.has(scope))
 }
 
 const tooMuch = (principal: Principal, why: string): Problem =>
-  new Problem(403, 'beyond_own', `you cannot grant more than you have: ${why}, and ${principal.name} does not with this credential`)
+  new Problem(
+    403,
+    'beyond_own',
+    `you cannot grant more than you have: ${why}, and ${principal.name} does not with this credential`,
+  )

@@ -1,5 +1,6 @@
-// Sessions of browsers: a cookie that no script can read, made from a token and ending with it. A page of another site can make a browser send the cookie
-// nowhere (SameSite=Strict); and a write needs a header besides, which no other site may set.
+// Sessions of browsers: a cookie that no script can read, made from a token and ending with it. A page of another site
+// can make a browser send the cookie nowhere (SameSite=Strict); and a write needs a header besides, which no other site
+// may set.
 import { randomBytes } from 'node:crypto'
 import { Problem } from '../http/problem.ts'
 import type { Store } from '../store/store.ts'
@@ -70,8 +71,9 @@ export async function cookieFor(store: Store, request: Request, session: Session
 }
 
 /**
- * Whether a write comes from a page of our own: by its header, and by what the browser itself says of where it comes from. Without TLS some say the origin alone; its scheme is not
- * compared, since a proxy may have ended the TLS before us.
+ * Whether a write comes from a page of our own: by its header, and by what the browser itself says of where it comes
+ * from. Without TLS some say the origin alone; its scheme is not compared, since a proxy may have ended the TLS before
+ * us.
  */
 export function isOwnWrite(request: Request): boolean {
   if (request.headers.get(WRITE_HEADER.name) !== WRITE_HEADER.value) return false
@@ -83,7 +85,10 @@ export function isOwnWrite(request: Request): boolean {
 
 const isOverTls = (request: Request): boolean => new URL(request.url).protocol === 'https:'
 
-/** Browsers keep the cookies of all ports of a host together: of two services on one machine each sign-in would end the other's, had both the same name. */
+/**
+ * Browsers keep the cookies of all ports of a host together: of two services on one machine each sign-in would end the
+ * other's, had both the same name.
+ */
 async function nameFor(store: Store, request: Request): Promise<string> {
   const known = instances.get(store) ?? (await instanceOf(store))
   instances.set(store, known)
@@ -94,16 +99,23 @@ const instances = new WeakMap<Store, string>()
 
 /** The same for all processes over a store: whoever asks first makes it. */
 async function instanceOf(store: Store): Promise<string> {
-  const row = () => store.read.selectFrom('documents').select('document').where('name', '=', INSTANCE).executeTakeFirst()
+  const row = () =>
+    store.read.selectFrom('documents').select('document').where('name', '=', INSTANCE).executeTakeFirst()
   if ((await row()) === undefined)
     await store.write(async (tx) => {
       await tx
         .insertInto('documents')
-        .values({ name: INSTANCE, document: JSON.stringify(randomBytes(4).toString('hex')), version: 1, updated_at: await store.now(tx) })
+        .values({
+          name: INSTANCE,
+          document: JSON.stringify(randomBytes(4).toString('hex')),
+          version: 1,
+          updated_at: await store.now(tx),
+        })
         .onConflict((conflict) => conflict.column('name').doNothing())
         .execute()
     })
   const [, id] = /^"([0-9a-f]{8})"$/.exec((await row())?.document ?? '') ?? []
-  if (id === undefined) throw new Problem(500, 'store_damaged', `the document ${INSTANCE} of the store is not eight hexadecimal digits`)
+  if (id === undefined)
+    throw new Problem(500, 'store_damaged', `the document ${INSTANCE} of the store is not eight hexadecimal digits`)
   return id
 }

@@ -1,4 +1,5 @@
-// Users and their tokens. A token is shown once, and only its hash is stored: 256 random bits need no slow hash (a password would).
+// Users and their tokens. A token is shown once, and only its hash is stored: 256 random bits need no slow hash (a
+// password would).
 import { createHash, randomBytes } from 'node:crypto'
 import { MillpondError } from 'millpond'
 import { checkOptions, oneOf, required, type Shape, text, texts, whole } from 'millpond/options'
@@ -54,7 +55,11 @@ export async function addUser(tx: Writer, { name, role, namespaces, maxKeys }: N
 }
 
 /** Answers the token itself, for the only time. */
-export async function addToken(tx: Writer, given: NewToken, now: number): Promise<{ readonly id: string; readonly token: string }> {
+export async function addToken(
+  tx: Writer,
+  given: NewToken,
+  now: number,
+): Promise<{ readonly id: string; readonly token: string }> {
   const token = PREFIX + randomBytes(BYTES).toString('base64url')
   const id = newId('tok')
   await tx
@@ -75,12 +80,19 @@ export async function addToken(tx: Writer, given: NewToken, now: number): Promis
 }
 
 /**
- * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first credential, and for programs that must
- * know theirs beforehand.
- * @param scopes a part of what the role may do, for a program that needs no more: `['metrics:read']`. Default: all of it
- * @throws MillpondError `OPTION_INVALID` for a user that is not one, for a token that is shorter than 32 characters, and for scopes that the role does not have.
+ * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first
+ * credential, and for programs that must know theirs beforehand.
+ * @param scopes a part of what the role may do, for a program that needs no more: `['metrics:read']`. Default: all of
+ * it
+ * @throws MillpondError `OPTION_INVALID` for a user that is not one, for a token that is shorter than 32 characters,
+ * and for scopes that the role does not have.
  */
-export async function ensureToken(store: Store, user: NewUser, token: string, scopes?: readonly Scope[]): Promise<void> {
+export async function ensureToken(
+  store: Store,
+  user: NewUser,
+  token: string,
+  scopes?: readonly Scope[],
+): Promise<void> {
   checkOptions<NewUser>(user, USER, 'user')
   const beyond = scopes?.find((scope) => !ROLE_SCOPES[user.role].includes(scope))
   if (beyond !== undefined)
@@ -127,12 +139,18 @@ export async function makeFirstAdministrator(store: Store): Promise<string | und
 }
 
 /** Who holds the token; undefined when nobody does any more. Its last use is noted once a minute. */
-export const principalOf = (store: Store, token: string): Promise<Principal | undefined> => principalBy(store, 'tokens.hash', hashOf(token))
+export const principalOf = (store: Store, token: string): Promise<Principal | undefined> =>
+  principalBy(store, 'tokens.hash', hashOf(token))
 
 /** The same, by the token's id. */
-export const principalOfToken = (store: Store, id: string): Promise<Principal | undefined> => principalBy(store, 'tokens.id', id)
+export const principalOfToken = (store: Store, id: string): Promise<Principal | undefined> =>
+  principalBy(store, 'tokens.id', id)
 
-async function principalBy(store: Store, column: 'tokens.hash' | 'tokens.id', value: string): Promise<Principal | undefined> {
+async function principalBy(
+  store: Store,
+  column: 'tokens.hash' | 'tokens.id',
+  value: string,
+): Promise<Principal | undefined> {
   const row = await store.read
     .selectFrom('tokens')
     .innerJoin('users', 'users.id', 'tokens.user_id')
@@ -148,7 +166,8 @@ async function principalBy(store: Store, column: 'tokens.hash' | 'tokens.id', va
   if (now - (row.last_used_at ?? 0) > USED_EVERY_MS)
     await store.read.updateTable('tokens').set({ last_used_at: now }).where('id', '=', row.id).execute()
   const ofRole = ROLE_SCOPES[row.role]
-  const scopes = row.scopes === null ? ofRole : textsOf(row.scopes).filter((scope) => isScope(scope) && ofRole.includes(scope))
+  const scopes =
+    row.scopes === null ? ofRole : textsOf(row.scopes).filter((scope) => isScope(scope) && ofRole.includes(scope))
   return {
     name: row.name,
     userId: row.user_id,

@@ -48,7 +48,10 @@ export function actsOf(
     preview: ({ document }) => preview(cache, settings(document)),
     keys: (asked) => listKeys(cache, waiting, asked),
     groups: (asked) => group(cache, asked),
-    explain: async ({ namespace, key }) => ({ ...(await openSpaceOf(cache, namespace).explain(keyOf(key))), hitsLimit: hitsLimit(cache) }),
+    explain: async ({ namespace, key }) => ({
+      ...(await openSpaceOf(cache, namespace).explain(keyOf(key))),
+      hitsLimit: hitsLimit(cache),
+    }),
     url: (asked) => entriesOfUrl(cache, application, asked),
     value: (asked) => revealed(cache, asked),
     plan: (asked) => plan(cache, asked),
@@ -93,14 +96,22 @@ async function listKeys(cache: Cache, waiting: Waiting, asked: Asked<'keys'>): P
   const { namespaces, contains, tag, limit, cursor } = asked
   const about = JSON.stringify([namespaces, contains, tag])
   const walk: Walk | undefined =
-    cursor === undefined ? { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 } : waiting.take(cursor, about)
+    cursor === undefined
+      ? { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 }
+      : waiting.take(cursor, about)
   if (walk === undefined) throw new Error('this list has expired: start again without a cursor')
   const data: KeyRow[] = []
   const isAtEnd = await goOn(walk, WALK_MS, (entry) => {
-    if ((contains === undefined || entry.key.includes(contains)) && (tag === undefined || entry.tags.includes(tag))) data.push(rowOf(entry))
+    if ((contains === undefined || entry.key.includes(contains)) && (tag === undefined || entry.tags.includes(tag)))
+      data.push(rowOf(entry))
     return data.length < limit
   })
-  return { data, scanned: walk.scanned, hits_limit: hitsLimit(cache), cursor: isAtEnd ? null : waiting.put(walk, about) }
+  return {
+    data,
+    scanned: walk.scanned,
+    hits_limit: hitsLimit(cache),
+    cursor: isAtEnd ? null : waiting.put(walk, about),
+  }
 }
 
 const rowOf = ({ namespace, key, bytes, hits, ageMs, ttlMs, tags }: Walked): KeyRow => ({
@@ -119,7 +130,10 @@ const MOST_GROUPS = 10_000
 
 async function group(cache: Cache, { by, namespaces, limit }: Asked<'groups'>): Promise<Answered['groups']> {
   const walk: Walk = { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 }
-  const groups = new Map<string, { name: string; namespace: string | null; entries: number; bytes: number; hits: number }>()
+  const groups = new Map<
+    string,
+    { name: string; namespace: string | null; entries: number; bytes: number; hits: number }
+  >()
   const add = (name: string, { namespace, bytes, hits }: Walked, isOneKey: boolean): void => {
     const id = `${namespace} ${name}`
     const known = groups.get(id)

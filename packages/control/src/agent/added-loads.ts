@@ -28,8 +28,9 @@ interface Changed {
 }
 
 /**
- * Loads a second, at least; below 0: fewer. An entry that is read is loaded once in its time to live; one that is let go, at each read: the least read go first.
- * Counts of reads saturate: where nothing is held any more, all hits since the process began tell the rate. Of very many entries a part stands for the whole.
+ * Loads a second, at least; below 0: fewer. An entry that is read is loaded once in its time to live; one that is let
+ * go, at each read: the least read go first. Counts of reads saturate: where nothing is held any more, all hits since
+ * the process began tell the rate. Of very many entries a part stands for the whole.
  */
 export async function addedLoads(cache: Cache, { isOff, over, ttl }: Changed): Promise<number> {
   if (!isOff && over === 0 && ttl === undefined) return 0
@@ -67,4 +68,5 @@ function addedBy(entries: Seen[], over: number, ttl: Changed['ttl']): number {
   return added
 }
 
-const sumOf = (entries: readonly Seen[], what: 'reads' | 'now'): number => entries.reduce((sum, entry) => sum + entry[what], 0)
+const sumOf = (entries: readonly Seen[], what: 'reads' | 'now'): number =>
+  entries.reduce((sum, entry) => sum + entry[what], 0)

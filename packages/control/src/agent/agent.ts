@@ -57,14 +57,17 @@ const LOOKED_MS = 1500
 const NOTHING = { user: 0, system: 0 }
 /** Once a second is not too often for what takes less. */
 const CHEAP_MS = 10
-/** After another report nothing is read for so many times as long as it took of the processor, and no longer than this. */
+/**
+ * After another report nothing is read for so many times as long as it took of the processor, and no longer than this.
+ */
 const REST_FACTOR = 100
 const MOST_REST_MS = 10_000
 
 export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0, 128)
 
 /**
- * Lets a control plane in any process see and steer this cache. In the process of the control plane itself `createControl({ caches: [cache] })` does it.
+ * Lets a control plane in any process see and steer this cache. In the process of the control plane itself
+ * `createControl({ caches: [cache] })` does it.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * const attached = attach(cache, { id: 'web-1' })
@@ -88,8 +91,10 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   let last: { readonly at: number; readonly ms: number; readonly report: CacheReport } | undefined
   const report = (): CacheReport => {
     const at = performance.now()
-    // Where very many namespaces are asked at once, figures are read less often: to look must not cost more than a hundredth.
-    const restMs = last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
+    // Where very many namespaces are asked at once, figures are read less often: to look must not cost more than a
+    // hundredth.
+    const restMs =
+      last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
     if (last !== undefined && at - last.at < restMs) return last.report
     const before = figures.isLarge ? process.cpuUsage() : undefined
     const made = { ...figures.report(), erasures: heard.begun }
@@ -97,7 +102,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     last = { at, ms: (user + system) / 1000, report: made }
     return made
   }
-  // A control plane in this process has looked already, a moment ago: figures are not read a second time for the others.
+  // A control plane in this process has looked already, a moment ago: figures are not read a second time for the
+  // others.
   nodes.report(REPORT, () => (last !== undefined && performance.now() - last.at < LOOKED_MS ? last.report : report()))
   for (const topic of Object.keys(ASKED) as Topic[]) nodes.answer(topic, (body) => act(acts, topic, body))
   const settings = settingsFor(cache)
@@ -113,7 +119,11 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
       await nodes.join()
       await enter(cache, name).catch((error: unknown) => {
         if (!(error instanceof MillpondError)) throw error
-        onWarning?.({ kind: 'unreachable', message: `${name} could not be added to the directory of caches`, cause: error })
+        onWarning?.({
+          kind: 'unreachable',
+          message: `${name} could not be added to the directory of caches`,
+          cause: error,
+        })
       })
     },
     async close() {
@@ -131,7 +141,11 @@ async function enter(cache: Cache, name: string): Promise<void> {
       const stored = await directory.getSettings(NAMES)
       const names = textsOf(stored?.document)
       if (names.includes(name)) return
-      if ((await directory.putSettings(NAMES, [...names, name].sort(), { ifRevision: stored?.revision ?? '' })) !== undefined) return
+      if (
+        (await directory.putSettings(NAMES, [...names, name].sort(), { ifRevision: stored?.revision ?? '' })) !==
+        undefined
+      )
+        return
     }
   } finally {
     await directory.close()
@@ -146,4 +160,5 @@ export async function namesIn(directory: Nodes): Promise<readonly string[]> {
 export const openDirectory = (store: Nodes['store'], options: Pick<NodesOptions, 'id' | 'onWarning'> = {}): Nodes =>
   createNodes({ ...options, store, channel: DIRECTORY })
 
-const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [])
+const textsOf = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((text) => typeof text === 'string') : []

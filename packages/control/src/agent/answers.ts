@@ -40,7 +40,10 @@ export interface NodePlan {
   readonly hottest: readonly { readonly namespace: string; readonly key: string; readonly hits: number }[]
   readonly cascade: readonly string[]
   readonly is_exact: boolean
-  /** There was no time to look at all that memory holds: how many more there are, nobody knows. Absent: it was looked at, or a list was given. */
+  /**
+   * There was no time to look at all that memory holds: how many more there are, nobody knows. Absent: it was looked
+   * at, or a list was given.
+   */
   readonly is_cut?: boolean
 }
 
@@ -129,7 +132,11 @@ export interface ErasedPart {
     readonly error?: string
   }[]
   readonly writes: readonly DroppedWrite[]
-  readonly keys: { readonly shredded_at: string | null; readonly ids: readonly string[]; readonly held_until: string | null } | null
+  readonly keys: {
+    readonly shredded_at: string | null
+    readonly ids: readonly string[]
+    readonly held_until: string | null
+  } | null
   readonly unheard: readonly string[]
   readonly ms: number
 }
@@ -166,7 +173,10 @@ export interface Held {
 export interface Coverage {
   readonly scopes: readonly (Held & {
     readonly scope: string
-    /** Cache types of which it has at least one entry, and those of which it has none; types without tags of their own are in neither. */
+    /**
+     * Cache types of which it has at least one entry, and those of which it has none; types without tags of their own
+     * are in neither.
+     */
     readonly held: readonly string[]
     readonly missing: readonly string[]
   })[]
@@ -209,7 +219,12 @@ export interface RegionRow {
 export interface Answered extends InsightAnswered {
   /** `own: null`: the cache has no regions. */
   regions: { readonly own: string | null; readonly regions: readonly RegionRow[] }
-  region_drain: { readonly region: string; readonly is_safe: boolean; readonly namespaces: number; readonly behind: readonly string[] }
+  region_drain: {
+    readonly region: string
+    readonly is_safe: boolean
+    readonly namespaces: number
+    readonly behind: readonly string[]
+  }
   region_fill: { readonly region: string; readonly filling: FillRow | null }
   region_serve: { readonly region: string }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
@@ -231,7 +246,11 @@ export interface Answered extends InsightAnswered {
     readonly counted: readonly Readonly<Record<string, string | number>>[]
   }
   job_run: { readonly is_triggered: boolean }
-  erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
+  erase_plan: {
+    readonly namespaces: readonly string[]
+    readonly entries: number
+    readonly by_namespace: Readonly<Record<string, number>>
+  }
   erase_heard: {
     /** Open here, and not heard of in time. */
     readonly missing: readonly string[]
@@ -247,7 +266,12 @@ export interface Answered extends InsightAnswered {
       readonly writes: number
     }[]
   }
-  erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
+  erase: {
+    readonly run: string
+    readonly is_done: boolean
+    readonly parts: readonly ErasedPart[]
+    readonly error?: string
+  }
   application: Registered
   target: {
     /** Absent: all of the cache. */
@@ -266,7 +290,12 @@ export interface Answered extends InsightAnswered {
     readonly loads_per_second?: number
   }
   keys: KeyList
-  groups: { readonly data: readonly Group[]; readonly scanned: number; readonly hits_limit?: number; readonly is_complete: boolean }
+  groups: {
+    readonly data: readonly Group[]
+    readonly scanned: number
+    readonly hits_limit?: number
+    readonly is_complete: boolean
+  }
   explain: Explanation & { readonly hitsLimit?: number }
   /** What answers a URL, the likeliest first. */
   url: { readonly entries: readonly { readonly namespace: string; readonly key: string; readonly verdict: string }[] }
@@ -286,7 +315,13 @@ export interface Answered extends InsightAnswered {
     readonly ops: Readonly<
       Record<
         string,
-        { readonly count: number; readonly avg_ms: number; readonly p50_ms: number; readonly p95_ms: number; readonly p99_ms: number }
+        {
+          readonly count: number
+          readonly avg_ms: number
+          readonly p50_ms: number
+          readonly p95_ms: number
+          readonly p99_ms: number
+        }
       >
     >
   }

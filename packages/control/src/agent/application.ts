@@ -1,5 +1,5 @@
-// What an application tells of itself: the names that its people use (an organisation, a cache type, its critical paths), and what they stand for in its caches.
-// Names travel, functions stay in the process.
+// What an application tells of itself: the names that its people use (an organisation, a cache type, its critical
+// paths), and what they stand for in its caches. Names travel, functions stay in the process.
 import type { Cache, WarmPlan } from 'millpond'
 import { type Check, fn, options, recordOf, required, type Shape, texts } from 'millpond/options'
 import type { Answered } from './answers.ts'
@@ -15,8 +15,9 @@ export interface NamedAt {
 }
 
 /**
- * What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function that does it by itself. Where that resolves with
- * figures (`{ warmed, fresh, failed }`, as a report of `cache.warm` has them), they are told; else it counts as one that was loaded.
+ * What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function
+ * that does it by itself. Where that resolves with figures (`{ warmed, fresh, failed }`, as a report of `cache.warm`
+ * has them), they are told; else it counts as one that was loaded.
  */
 export type NamedPlan =
   | { readonly namespace?: string; readonly plan: WarmPlan }
@@ -36,7 +37,10 @@ export interface CacheType {
 export interface Scope {
   /** The id of what is named or given as an id; undefined: there is none. */
   readonly find: (nameOrId: string) => string | undefined | Promise<string | undefined>
-  /** The ids, the most important first: reports tell how well each of the first 200 is covered. Default: reports name none. */
+  /**
+   * The ids, the most important first: reports tell how well each of the first 200 is covered. Default: reports name
+   * none.
+   */
   readonly list?: (() => readonly string[] | Promise<readonly string[]>) | undefined
   /** What everything of it carries. */
   readonly tags: (id: string) => readonly string[]
@@ -45,9 +49,10 @@ export interface Scope {
 }
 
 /**
- * What an application registers. Models, views and endpoints are registered with the cache itself: `cache.warming.register('view', 'dashboard', warmer)`.
- * @example
- * attach(cache, { application: { scopes: { organization: { find: (id) => db.organization(id), tags: (id) => [`org:${id}`] } } } })
+ * What an application registers. Models, views and endpoints are registered with the cache itself:
+ * `cache.warming.register('view', 'dashboard', warmer)`.
+ * @example attach(cache, { application: { scopes: { organization: { find: (id) => db.organization(id), tags: (id) =>
+ * [`org:${id}`] } } } })
  */
 export interface Application {
   readonly cacheTypes?: Readonly<Record<string, CacheType>> | undefined
@@ -81,9 +86,14 @@ export const application: Check<Application> = options<Application>({
 const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
 
-export function described(cache: Cache, { cacheTypes = {}, scopes = {}, criticalPaths }: Application): Answered['application'] {
+export function described(
+  cache: Cache,
+  { cacheTypes = {}, scopes = {}, criticalPaths }: Application,
+): Answered['application'] {
   const warmers = namespacesOf(cache).flatMap((name) => spaceOf(cache, name).warming.registered)
-  const of = (kind: string): string[] => [...new Set(warmers.filter((one) => one.kind === kind).map(({ name }) => name))]
+  const of = (kind: string): string[] => [
+    ...new Set(warmers.filter((one) => one.kind === kind).map(({ name }) => name)),
+  ]
   return {
     cache_types: Object.keys(cacheTypes),
     scopes: Object.keys(scopes),
@@ -95,7 +105,10 @@ export function described(cache: Cache, { cacheTypes = {}, scopes = {}, critical
 }
 
 /** @throws Error for what nobody registered, or nobody is called */
-export async function resolved(application: Application, { scopes, cache_type: cacheType }: Asked<'target'>): Promise<NamedAt> {
+export async function resolved(
+  application: Application,
+  { scopes, cache_type: cacheType }: Asked<'target'>,
+): Promise<NamedAt> {
   const ids: Record<string, string> = {}
   for (const [name, value] of Object.entries(scopes)) {
     const scope = own(application.scopes, name)
@@ -105,7 +118,9 @@ export async function resolved(application: Application, { scopes, cache_type: c
     ids[name] = id
   }
   if (cacheType !== undefined && own(application.cacheTypes, cacheType) === undefined)
-    throw new Error(`there is no cache type ${JSON.stringify(cacheType)}: there ${listed(Object.keys(application.cacheTypes ?? {}))}`)
+    throw new Error(
+      `there is no cache type ${JSON.stringify(cacheType)}: there ${listed(Object.keys(application.cacheTypes ?? {}))}`,
+    )
   return { scopes: ids, cacheType }
 }
 
@@ -123,7 +138,11 @@ export async function target(application: Application, asked: Asked<'target'>): 
 }
 
 /** @throws Error for what nobody registered */
-export async function plansOf(cache: Cache, application: Application, asked: Asked<'warm_named'>): Promise<readonly NamedPlan[]> {
+export async function plansOf(
+  cache: Cache,
+  application: Application,
+  asked: Asked<'warm_named'>,
+): Promise<readonly NamedPlan[]> {
   const { kind, name = '' } = asked
   if (kind === 'critical') {
     if (application.criticalPaths === undefined) throw new Error('no critical path is registered')
@@ -133,7 +152,8 @@ export async function plansOf(cache: Cache, application: Application, asked: Ask
   const at = await resolved(application, asked)
   const type = at.cacheType === undefined ? undefined : own(application.cacheTypes, at.cacheType)
   const scoped: NamedPlan[] = []
-  for (const [scope, id] of Object.entries(at.scopes)) scoped.push(...((await own(application.scopes, scope)?.plans?.(id, at)) ?? []))
+  for (const [scope, id] of Object.entries(at.scopes))
+    scoped.push(...((await own(application.scopes, scope)?.plans?.(id, at)) ?? []))
   const plans = scoped.length > 0 ? scoped : await type?.plans?.(at)
   if (plans === undefined || plans.length === 0)
     throw new Error(`no warming is registered for ${JSON.stringify(asked.cache_type ?? asked.scopes)}`)

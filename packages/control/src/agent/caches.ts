@@ -1,7 +1,17 @@
 // Caches by the names of stored configurations: `caches.get('product_cache')`.
 import { type Cache, type CacheOptions, MillpondError } from 'millpond'
 import type { NodeStore } from 'millpond/nodes'
-import { CACHE, checkOptions, fn, listOf, omit, options as optionsOf, record, required, type Shape } from 'millpond/options'
+import {
+  CACHE,
+  checkOptions,
+  fn,
+  listOf,
+  omit,
+  options as optionsOf,
+  record,
+  required,
+  type Shape,
+} from 'millpond/options'
 import { z } from 'zod'
 import { type ConfigurationDocument, configurationDocument } from '../configurations/document.ts'
 import { makeCache, type TierFactories, tierFactories } from '../configurations/named.ts'
@@ -15,7 +25,10 @@ export interface OpenCachesOptions {
   readonly store: NodeStore
   /** How to reach the tiers that they name: `{ redis: () => redis({ url }) }`. */
   readonly tiers?: TierFactories | undefined
-  /** Used where nothing of that name is stored, or the store is away at the start: `[{ name: 'product_cache', ttl_seconds: 300 }]`. */
+  /**
+   * Used where nothing of that name is stored, or the store is away at the start: `[{ name: 'product_cache',
+   * ttl_seconds: 300 }]`.
+   */
   readonly fallback?: readonly z.input<typeof configurationDocument>[] | undefined
   /** What each cache gets beside its configuration: a codec, outlets, models. */
   readonly options?: Omit<CacheOptions, 'name' | 'tiers'> | undefined
@@ -48,7 +61,8 @@ const OPEN: Shape<OpenCachesOptions> = {
 const stored = z.array(z.unknown()).max(10_000)
 
 /**
- * Reads what stands, and follows it: a changed TTL, size or switch is in force in a cache that was made within two seconds.
+ * Reads what stands, and follows it: a changed TTL, size or switch is in force in a cache that was made within two
+ * seconds.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * const caches = await openCaches({ store: redis({ url }).nodes, tiers: { redis: () => redis({ url }) } })
@@ -64,7 +78,8 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
     standing.clear()
     for (const one of stored.parse(document ?? [])) {
       const parsed = configurationDocument.safeParse(one).data
-      if (parsed === undefined) onWarning(`ignoring a stored configuration that is not valid: ${JSON.stringify(one).slice(0, 200)}`)
+      if (parsed === undefined)
+        onWarning(`ignoring a stored configuration that is not valid: ${JSON.stringify(one).slice(0, 200)}`)
       else standing.set(parsed.name, parsed)
     }
     for (const [name, { type }] of made) {
@@ -72,11 +87,16 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
       if (now !== type) onWarning(`${name} is now of type ${now} but was created as ${type}: restart this process`)
     }
   }
-  const directory = openDirectory(store, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
+  const directory = openDirectory(store, {
+    ...(nodeId !== undefined && { id: nodeId }),
+    onWarning: ({ message }) => onWarning(message),
+  })
   try {
     take((await directory.getSettings(CONFIGURATIONS))?.document)
   } catch (error) {
-    onWarning(`stored configurations could not be read (${isError(error) ? error.message : error}): using those set in code`)
+    onWarning(
+      `stored configurations could not be read (${isError(error) ? error.message : error}): using those set in code`,
+    )
   }
   directory.onSettings(CONFIGURATIONS, take)
   await directory.join()
@@ -95,7 +115,10 @@ export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches>
       if (known !== undefined) return known.cache
       const document = find(name)
       const cache = makeCache(document, tiers, options)
-      const attached = attach(cache, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
+      const attached = attach(cache, {
+        ...(nodeId !== undefined && { id: nodeId }),
+        onWarning: ({ message }) => onWarning(message),
+      })
       made.set(name, { cache, attached, type: document.cache_type })
       attached.join().catch((error: unknown) => onWarning(`${name}: ${isError(error) ? error.message : error}`))
       return cache

@@ -1,4 +1,5 @@
-// What memory holds of each organisation that the application lists, of each tenant and namespace; and how much of it nobody reads. One walk over memory, in pieces.
+// What memory holds of each organisation that the application lists, of each tenant and namespace; and how much of it
+// nobody reads. One walk over memory, in pieces.
 import type { Cache } from 'millpond'
 import type { Coverage } from './answers.ts'
 import type { Application } from './application.ts'
@@ -75,7 +76,8 @@ async function lists({ scopes = {}, cacheTypes = {} }: Application) {
   const listed: Listed[] = []
   const byTag = new Map<string, Listed[]>()
   const typesByTag = new Map<string, [Listed, string][]>()
-  const put = <T>(map: Map<string, T[]>, tag: string, value: T): void => void map.set(tag, [...(map.get(tag) ?? []), value])
+  const put = <T>(map: Map<string, T[]>, tag: string, value: T): void =>
+    void map.set(tag, [...(map.get(tag) ?? []), value])
   for (const [scope, { list, tags }] of Object.entries(scopes)) {
     for (const id of ((await list?.()) ?? []).slice(0, MOST_IDS)) {
       const own = new Set(tags(id))

@@ -1,4 +1,5 @@
-// A node's part in an erasure: what it would look through, and doing it, which lists whole tiers twice: it goes on here while the control plane asks how far it is.
+// A node's part in an erasure: what it would look through, and doing it, which lists whole tiers twice: it goes on here
+// while the control plane asks how far it is.
 import { randomBytes } from 'node:crypto'
 import type { Cache, Erased, ErasureSubject } from 'millpond'
 import type { Answered, ErasedPart } from './answers.ts'
@@ -39,8 +40,10 @@ function partsOf(cache: Cache, tenant: string): readonly string[] {
   return open.filter((one) => one.endsWith(mark))
 }
 
-const meantBy = (cache: Cache, { subject, namespaces }: Pick<Asked<'erase'>, 'subject' | 'namespaces'>): readonly string[] =>
-  subject.tenant === undefined ? chosen(cache, namespaces) : partsOf(cache, subject.tenant)
+const meantBy = (
+  cache: Cache,
+  { subject, namespaces }: Pick<Asked<'erase'>, 'subject' | 'namespaces'>,
+): readonly string[] => (subject.tenant === undefined ? chosen(cache, namespaces) : partsOf(cache, subject.tenant))
 
 /** Counts in memory alone: what lies in the tiers is found when they are searched. */
 export async function planErasure(cache: Cache, asked: Asked<'erase_plan'>): Promise<Answered['erase_plan']> {
@@ -49,7 +52,8 @@ export async function planErasure(cache: Cache, asked: Asked<'erase_plan'>): Pro
   const by: Record<string, number> = {}
   const walk: Walk = { entries: entriesOf(cache, namespaces), scanned: 0 }
   await goOn(walk, PLAN_MS, ({ namespace, key, tags: held }) => {
-    if (asked.subject.tenant !== undefined || keys.has(key) || held.some((tag) => tags.has(tag))) by[namespace] = (by[namespace] ?? 0) + 1
+    if (asked.subject.tenant !== undefined || keys.has(key) || held.some((tag) => tags.has(tag)))
+      by[namespace] = (by[namespace] ?? 0) + 1
     return true
   })
   return { namespaces, entries: Object.values(by).reduce((all, some) => all + some, 0), by_namespace: by }
@@ -69,7 +73,8 @@ export class Erasures {
   async ask(asked: Asked<'erase'>): Promise<Answered['erase']> {
     const id = asked.run ?? this.#begin(asked)
     const run = this.#runs.get(id)
-    if (run === undefined) throw new Error('this erasure is no longer known because the process has restarted: erase again')
+    if (run === undefined)
+      throw new Error('this erasure is no longer known because the process has restarted: erase again')
     run.askedAt = performance.now()
     await settled(run.done, asked.wait_ms)
     if (run.isDone) this.#runs.delete(id)
@@ -77,8 +82,10 @@ export class Erasures {
   }
 
   #begin(asked: Asked<'erase'>): string {
-    for (const [id, { askedAt, isDone }] of this.#runs) if (isDone && performance.now() - askedAt > FORGOTTEN_MS) this.#runs.delete(id)
-    if (this.#runs.size >= MOST_RUNS) throw new Error(`${MOST_RUNS} erasures are already in progress in this process: wait for one to end`)
+    for (const [id, { askedAt, isDone }] of this.#runs)
+      if (isDone && performance.now() - askedAt > FORGOTTEN_MS) this.#runs.delete(id)
+    if (this.#runs.size >= MOST_RUNS)
+      throw new Error(`${MOST_RUNS} erasures are already in progress in this process: wait for one to end`)
     const run: Run = { parts: [], done: Promise.resolve(), isDone: false, error: undefined, askedAt: performance.now() }
     run.done = this.#work(run, asked)
       .catch((error: unknown) => {
@@ -96,12 +103,15 @@ export class Erasures {
     const subject = subjectOf(asked.subject)
     // A tenant is erased in all namespaces at once, by whichever is asked.
     const spaces =
-      asked.subject.tenant === undefined ? chosen(this.#cache, asked.namespaces).map((name) => spaceOf(this.#cache, name)) : [this.#cache]
+      asked.subject.tenant === undefined
+        ? chosen(this.#cache, asked.namespaces).map((name) => spaceOf(this.#cache, name))
+        : [this.#cache]
     for (const space of spaces) parts.push(partOf(await this.#heard.asked(() => space.erase(subject))))
   }
 }
 
-const timeOf = (ms: number | undefined): string | null => (ms === undefined || !Number.isFinite(ms) ? null : new Date(ms).toISOString())
+const timeOf = (ms: number | undefined): string | null =>
+  ms === undefined || !Number.isFinite(ms) ? null : new Date(ms).toISOString()
 
 const partOf = ({ id, isProven, namespaces, receipts, tiers, writes, keys, unheard, ms }: Erased): ErasedPart => ({
   id,
@@ -116,7 +126,10 @@ const partOf = ({ id, isProven, namespaces, receipts, tiers, writes, keys, unhea
     ...(error !== undefined && { error: reasonOf(error) }),
   })),
   writes: writes.map(droppedWrite),
-  keys: keys === undefined ? null : { shredded_at: timeOf(keys.shreddedAt), ids: keys.ids, held_until: timeOf(keys.heldUntil) },
+  keys:
+    keys === undefined
+      ? null
+      : { shredded_at: timeOf(keys.shreddedAt), ids: keys.ids, held_until: timeOf(keys.heldUntil) },
   unheard,
   ms: Math.round(ms),
 })

@@ -1,5 +1,5 @@
-// An experiment in this process, led by a control plane: it asks again and again which one there is, and takes what was counted. Where nobody asks any more,
-// all keys are alike again.
+// An experiment in this process, led by a control plane: it asks again and again which one there is, and takes what was
+// counted. Where nobody asks any more, all keys are alike again.
 import type { Cache } from 'millpond'
 import { type Counts, KeyTrial, type Plan, type PlanOptions, planOf, ShadowTrial } from 'millpond/insight'
 import { newId } from '../access/tokens.ts'
@@ -43,7 +43,15 @@ export class LedExperiment {
       return {
         run,
         keys: null,
-        shadow: { reads, missed, looked, sampled: [...sampled], sampled_missed: [...sampledMissed], misses: [...misses], is_full: isFull },
+        shadow: {
+          reads,
+          missed,
+          looked,
+          sampled: [...sampled],
+          sampled_missed: [...sampledMissed],
+          misses: [...misses],
+          is_full: isFull,
+        },
       }
     }
     if (trial.phase !== phase) trial.enter(phase)
@@ -98,7 +106,13 @@ export function planFrom(plan: AskedPlan): PlanOptions {
     effect: plan.effect,
     alpha: plan.alpha,
     ...(guards !== undefined && {
-      guards: { hitRate: guards.hit_ratio, loads: guards.loads, slow: guards.slow, errors: guards.errors, stale: guards.stale },
+      guards: {
+        hitRate: guards.hit_ratio,
+        loads: guards.loads,
+        slow: guards.slow,
+        errors: guards.errors,
+        stale: guards.stale,
+      },
     }),
     slowAfter: seconds(plan.slow_after_seconds),
     before: seconds(plan.before_seconds),
@@ -109,8 +123,14 @@ export function planFrom(plan: AskedPlan): PlanOptions {
   }
 }
 
-/** A setting for all keys of a cache or a namespace, until the process ends: what an experiment has found, or what was before it. */
-export async function settled(cache: Cache, { namespace, ttl_seconds, refresh_ahead }: Asked<'settle'>): Promise<Answered['settle']> {
+/**
+ * A setting for all keys of a cache or a namespace, until the process ends: what an experiment has found, or what was
+ * before it.
+ */
+export async function settled(
+  cache: Cache,
+  { namespace, ttl_seconds, refresh_ahead }: Asked<'settle'>,
+): Promise<Answered['settle']> {
   const place = namespace === undefined ? cache : cache.namespace(namespace)
   const { changes } = await place.configure({
     defaults: {

@@ -1,4 +1,5 @@
-// What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by one rule.
+// What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by
+// one rule.
 import type { Cache, CacheInfo, NamespaceActivity } from 'millpond'
 import { PROBE } from 'millpond/insight'
 import { type CacheStats, LATENCY_BOUNDS_MS, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
@@ -18,7 +19,10 @@ export interface TierReport {
   readonly scope: string
   readonly enabled: boolean
   readonly breaker: string
-  /** Whether what is written there is sealed, for every namespace that is open; `null` for memory, which is the process's own. */
+  /**
+   * Whether what is written there is sealed, for every namespace that is open; `null` for memory, which is the
+   * process's own.
+   */
   readonly encrypted: boolean | null
   /** Since when its oldest sealing key seals, epoch milliseconds; `null` where nobody knows. */
   readonly key_since: number | null
@@ -45,7 +49,10 @@ export interface CacheReport {
 
 const MOST_NAMESPACES = 50
 const OTHER = 'other'
-/** Of namespaces in which nothing has happened so many are read again each time: what is not counted may have changed there (keys that seal, say). */
+/**
+ * Of namespaces in which nothing has happened so many are read again each time: what is not counted may have changed
+ * there (keys that seal, say).
+ */
 const IDLE_AT_ONCE = 20
 /** So many are read at once, for the event loop's sake; the others come in the next reports. */
 const CHANGED_AT_ONCE = 500
@@ -60,8 +67,9 @@ interface Known {
 }
 
 /**
- * The figures of a cache, kept from report to report: of ten thousand namespaces only those are read anew in which something has happened, and the 50 that are told one by one. Counters
- * of a namespace that was closed stay in the sums.
+ * The figures of a cache, kept from report to report: of ten thousand namespaces only those are read anew in which
+ * something has happened, and the 50 that are told one by one. Counters of a namespace that was closed stay in the
+ * sums.
  */
 export class Figures {
   readonly #cache: Cache
@@ -85,8 +93,12 @@ export class Figures {
   report(): CacheReport {
     const activities = this.#cache.activity().filter(({ namespace }) => namespace !== PROBE)
     const top = busiest(activities)
-    const changed = this.#some(activities.filter(({ namespace, activity }) => this.#known.get(namespace)?.activity !== activity))
-    const info = this.#cache.info({ namespaces: [...top, ...changed.map(({ namespace }) => namespace), ...this.#someIdle(activities)] })
+    const changed = this.#some(
+      activities.filter(({ namespace, activity }) => this.#known.get(namespace)?.activity !== activity),
+    )
+    const info = this.#cache.info({
+      namespaces: [...top, ...changed.map(({ namespace }) => namespace), ...this.#someIdle(activities)],
+    })
     const activityOf = new Map(activities.map(({ namespace, activity }) => [namespace, activity]))
     for (const space of info.namespaces) this.#take(space, activityOf.get(space.namespace))
     this.#forgetClosed(activities)
@@ -137,7 +149,9 @@ export class Figures {
     for (const tier of space.tiers) addTo(shares, shareOf(tier))
     addDifference(this.#spaces, before?.counters, counters)
     addDifference(this.#shares, before?.shares, shares)
-    const sealing = new Map(space.tiers.map(({ name, encryption }) => [name, encryption && { since: encryption.since }]))
+    const sealing = new Map(
+      space.tiers.map(({ name, encryption }) => [name, encryption && { since: encryption.since }]),
+    )
     this.#known.set(space.namespace, { activity: activity ?? known?.activity ?? 0, counters, shares, sealing })
   }
 
@@ -176,7 +190,8 @@ export class Figures {
     if (count <= MOST_NAMESPACES) return namespaces
     const rest = { counters: others, gauges: { entries: Math.max(0, entries), bytes: Math.max(0, bytes) } }
     const same = namespaces[OTHER]
-    namespaces[OTHER] = same === undefined ? rest : { counters: sum(same.counters, rest.counters), gauges: sum(same.gauges, rest.gauges) }
+    namespaces[OTHER] =
+      same === undefined ? rest : { counters: sum(same.counters, rest.counters), gauges: sum(same.gauges, rest.gauges) }
     return namespaces
   }
 
@@ -269,7 +284,8 @@ function addTimes(into: Record<string, number>, names: TimeNames, { count, avgMs
   for (let at = 0; at < buckets.length; at++) into[names.buckets[at] ?? ''] = buckets[at] ?? 0
 }
 
-const total = (counts: Readonly<Record<string, number>> = {}): number => Object.values(counts).reduce((all, count) => all + count, 0)
+const total = (counts: Readonly<Record<string, number>> = {}): number =>
+  Object.values(counts).reduce((all, count) => all + count, 0)
 
 export function addTo(into: Record<string, number>, more: Counters): void {
   for (const name in more) into[name] = (into[name] ?? 0) + (more[name] ?? 0)

@@ -1,4 +1,5 @@
-// What this process has done of erasures: its part of others' (queued writes that it has dropped), and those that the program itself began, which nobody would know of.
+// What this process has done of erasures: its part of others' (queued writes that it has dropped), and those that the
+// program itself began, which nobody would know of.
 import type { Cache, ErasedWrite } from 'millpond'
 import type { Answered, DroppedWrite } from './answers.ts'
 import { chosen } from './spaces.ts'
@@ -67,12 +68,17 @@ export class HeardErasures {
     }
   }
 
-  /** What this process has dropped for these erasures of others, as soon as it has done its part of those whose namespaces are open here. */
+  /**
+   * What this process has dropped for these erasures of others, as soon as it has done its part of those whose
+   * namespaces are open here.
+   */
   async of({ receipts, wait_ms }: Asked<'erase_heard'>): Promise<Answered['erase_heard']> {
     const until = performance.now() + wait_ms
     const wanted = receipts.filter(({ namespace }) => chosen(this.#cache, [namespace]).length > 0)
-    const found = () => wanted.flatMap(({ id, namespace }) => this.#heard.filter((one) => one.id === id && one.namespace === namespace))
-    while (found().length < wanted.length && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    const found = () =>
+      wanted.flatMap(({ id, namespace }) => this.#heard.filter((one) => one.id === id && one.namespace === namespace))
+    while (found().length < wanted.length && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
     const heard = found()
     return {
       missing: wanted
@@ -88,7 +94,9 @@ export class HeardErasures {
   since({ after }: Asked<'erase_begun'>): Answered['erase_begun'] {
     return {
       cache: this.#cache.info().name,
-      begun: this.#begun.filter(({ seq }) => seq > after).map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() })),
+      begun: this.#begun
+        .filter(({ seq }) => seq > after)
+        .map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() })),
     }
   }
 

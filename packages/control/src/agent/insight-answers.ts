@@ -55,7 +55,12 @@ export interface InsightAnswered {
   sizing: Shown['sizing'] | null
   analyze:
     | (Shown['sizing'] & {
-        readonly bottlenecks: readonly { readonly kind: string; readonly share: number; readonly of_reads: number; readonly text: string }[]
+        readonly bottlenecks: readonly {
+          readonly kind: string
+          readonly share: number
+          readonly of_reads: number
+          readonly text: string
+        }[]
         readonly recommendations: readonly Shown['recommendation'][]
         readonly patterns: readonly {
           readonly namespace: string

@@ -1,6 +1,15 @@
 // What insight says of a cache of this process, in the words of the API; and the changes that it advises, carried out.
 import type { Cache } from 'millpond'
-import type { Evidence, Insight, PolicyPoint, Range, Recommendation, SizePoint, Sizing, TtlPoint } from 'millpond/insight'
+import type {
+  Evidence,
+  Insight,
+  PolicyPoint,
+  Range,
+  Recommendation,
+  SizePoint,
+  Sizing,
+  TtlPoint,
+} from 'millpond/insight'
 import type { Answered } from './answers.ts'
 import type { Shown } from './insight-answers.ts'
 import type { Asked } from './words.ts'
@@ -26,13 +35,21 @@ export function analyzed(insight: Insight | undefined, cache: string, { days }: 
       changed,
       ttl: ttl.map(ttlOf),
     })),
-    hot_keys: found.hotKeys.map(({ tier, keys }) => ({ tier, keys: keys.map(({ key, count, error }) => ({ key, count, error })) })),
+    hot_keys: found.hotKeys.map(({ tier, keys }) => ({
+      tier,
+      keys: keys.map(({ key, count, error }) => ({ key, count, error })),
+    })),
   }
 }
 
 export function costed(insight: Insight | undefined, cache: string, asked: Asked<'cost'>): Answered['cost'] {
   if (insight === undefined || !insight.caches.includes(cache)) return null
-  const { memory_gb_month: gbMonth, memory_million_requests: millionRequests, million_loads: millionLoads, source_second: second } = asked
+  const {
+    memory_gb_month: gbMonth,
+    memory_million_requests: millionRequests,
+    million_loads: millionLoads,
+    source_second: second,
+  } = asked
   const below = Object.entries(asked.tiers ?? {}).map(([tier, price]) => [
     tier,
     { gbMonth: price.gb_month, millionRequests: price.million_requests, bytes: price.bytes },
@@ -48,7 +65,10 @@ export function costed(insight: Insight | undefined, cache: string, asked: Asked
     patterns,
     actions,
   } = insight.cost(cache, {
-    prices: { tiers: { ...Object.fromEntries(below), memory: { gbMonth, millionRequests } }, source: { millionLoads, second } },
+    prices: {
+      tiers: { ...Object.fromEntries(below), memory: { gbMonth, millionRequests } },
+      source: { millionLoads, second },
+    },
   })
   return {
     evidence: evidenceOf(evidence),
@@ -68,7 +88,10 @@ export function costed(insight: Insight | undefined, cache: string, asked: Asked
 }
 
 /** Of memory alone. Until the process ends: who wants it for good writes it into code or a stored configuration. */
-export async function tuned(cache: Cache, { max_entries, max_bytes, policy }: Asked<'tune'>): Promise<Answered['tune']> {
+export async function tuned(
+  cache: Cache,
+  { max_entries, max_bytes, policy }: Asked<'tune'>,
+): Promise<Answered['tune']> {
   const memory = {
     ...(max_entries !== undefined && { maxEntries: max_entries }),
     ...(max_bytes !== undefined && { maxBytes: max_bytes }),
@@ -85,12 +108,26 @@ function sizingOf({ evidence, capacity, policy, hitRate, sizes, policies, ttls }
     policy: policy ?? null,
     hit_ratio: hitRate,
     sizes: sizes.map(({ factor, size, hitRate: told }: SizePoint) => ({ factor, size, hit_ratio: rangeOf(told) })),
-    policies: policies.map(({ policy: name, factor, change }: PolicyPoint) => ({ policy: name, factor, change: rangeOf(change) })),
+    policies: policies.map(({ policy: name, factor, change }: PolicyPoint) => ({
+      policy: name,
+      factor,
+      change: rangeOf(change),
+    })),
     ttls: ttls.map(ttlOf),
   }
 }
 
-function recommendationOf({ id, kind, text, change, undo, hitRate, cost, risk, impact }: Recommendation): Shown['recommendation'] {
+function recommendationOf({
+  id,
+  kind,
+  text,
+  change,
+  undo,
+  hitRate,
+  cost,
+  risk,
+  impact,
+}: Recommendation): Shown['recommendation'] {
   return {
     id,
     kind,
@@ -125,4 +162,7 @@ const evidenceOf = ({ from, to, reads, looked, keys, keyShare, lost, isEnough, w
 const rangeOf = ({ value, low, high }: Range): Shown['range'] => ({ value, low, high })
 
 /** JSON has no infinite number: `null` is for ever. */
-const ttlOf = ({ factor, change }: TtlPoint): Shown['ttl'] => ({ factor: Number.isFinite(factor) ? factor : null, change: rangeOf(change) })
+const ttlOf = ({ factor, change }: TtlPoint): Shown['ttl'] => ({
+  factor: Number.isFinite(factor) ? factor : null,
+  change: rangeOf(change),
+})

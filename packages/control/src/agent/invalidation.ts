@@ -1,4 +1,5 @@
-// A node's part in an invalidation: what it would take, doing it, whether this process has heard of it, and whether anything old is still there.
+// A node's part in an invalidation: what it would take, doing it, whether this process has heard of it, and whether
+// anything old is still there.
 import type { Cache, DryRun, Receipt } from 'millpond'
 import { type Criteria, resolveCriteria } from 'millpond/invalidate'
 import type { Answered, NodePlan, NodeReceipt } from './answers.ts'
@@ -22,11 +23,16 @@ const criteriaOf = ({ keys, tags, patterns, model, id, all }: AskedCriteria): Cr
   ...(all !== undefined && { all }),
 })
 
-export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'plan'>, budgetMs = PLAN_MS): Promise<NodePlan> {
+export async function plan(
+  cache: Cache,
+  { namespaces, criteria, scan }: Asked<'plan'>,
+  budgetMs = PLAN_MS,
+): Promise<NodePlan> {
   const asked = criteriaOf(criteria)
   const open = chosen(cache, namespaces)
   const { keys, ...others } = criteria
-  if (keys !== undefined && Object.values(others).every((value) => value === undefined)) return planOfKeys(cache, open, keys)
+  if (keys !== undefined && Object.values(others).every((value) => value === undefined))
+    return planOfKeys(cache, open, keys)
   const { selects, tags: cascade } = resolveCriteria(withRelations(cache, asked), { now: Date.now() })
   const found = new Map<string, number>()
   const hottest: { namespace: string; key: string; hits: number }[] = []
@@ -46,7 +52,14 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   const isMemoryAlone = cache.describe().tiers.every(({ name, enabled }) => name === 'memory' || !enabled)
   const base = { bytes, reads_per_second: Math.round(reads * 100) / 100, hottest }
   if (!scan && !(isMemoryAlone && isWhole))
-    return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false, ...(!isWhole && { is_cut: true }) }
+    return {
+      ...base,
+      entries,
+      namespaces: Object.fromEntries(found),
+      cascade,
+      is_exact: false,
+      ...(!isWhole && { is_cut: true }),
+    }
   const tried = await Promise.all(open.map((name) => spaceOf(cache, name).invalidate(asked, { dryRun: true })))
   return { ...base, ...summed(open, tried), is_exact: isWhole && tried.every(({ isExact }) => isExact) }
 }
@@ -65,8 +78,13 @@ function keepHottest(hottest: { readonly hits: number }[]): void {
   hottest.length = Math.min(hottest.length, HOTTEST)
 }
 
-function summed(open: readonly string[], tried: readonly DryRun[]): Pick<NodePlan, 'entries' | 'namespaces' | 'cascade'> {
-  const counts = open.flatMap((name, at): [string, number][] => (tried[at]?.wouldRemove ? [[name, tried[at].wouldRemove]] : []))
+function summed(
+  open: readonly string[],
+  tried: readonly DryRun[],
+): Pick<NodePlan, 'entries' | 'namespaces' | 'cascade'> {
+  const counts = open.flatMap((name, at): [string, number][] =>
+    tried[at]?.wouldRemove ? [[name, tried[at].wouldRemove]] : [],
+  )
   return {
     entries: counts.reduce((all, [, count]) => all + count, 0),
     namespaces: Object.fromEntries(counts),
@@ -74,16 +92,24 @@ function summed(open: readonly string[], tried: readonly DryRun[]): Pick<NodePla
   }
 }
 
-export async function invalidate(cache: Cache, { namespaces, criteria, mode }: Asked<'invalidate'>): Promise<Answered['invalidate']> {
+export async function invalidate(
+  cache: Cache,
+  { namespaces, criteria, mode }: Asked<'invalidate'>,
+): Promise<Answered['invalidate']> {
   const asked = criteriaOf(criteria)
   const began = performance.now()
   const receipts = await Promise.all(
-    chosen(cache, namespaces).map(async (name) => receiptOf(name, await spaceOf(cache, name).invalidate(asked, { mode }))),
+    chosen(cache, namespaces).map(async (name) =>
+      receiptOf(name, await spaceOf(cache, name).invalidate(asked, { mode })),
+    ),
   )
   return { receipts, ms: performance.now() - began }
 }
 
-const receiptOf = (namespace: string, { id, position, removed, isExact, isApplied, ms, tiers, outlets }: Receipt): NodeReceipt => ({
+const receiptOf = (
+  namespace: string,
+  { id, position, removed, isExact, isApplied, ms, tiers, outlets }: Receipt,
+): NodeReceipt => ({
   namespace,
   receipt: id,
   position,
@@ -118,7 +144,10 @@ export async function probe(cache: Cache, { keys }: Asked<'probe'>): Promise<Ans
   for (const { namespace, key, seq, epoch } of keys) {
     if (!open.has(namespace)) continue
     const { tiers } = await spaceOf(cache, namespace).explain(keyOf(key))
-    if (tiers.some(({ state, asOf }) => state === 'fresh' && asOf !== undefined && asOf.epoch === epoch && asOf.seq < seq)) old.push(key)
+    if (
+      tiers.some(({ state, asOf }) => state === 'fresh' && asOf !== undefined && asOf.epoch === epoch && asOf.seq < seq)
+    )
+      old.push(key)
   }
   return { checked: keys.length, old }
 }

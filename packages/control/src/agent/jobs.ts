@@ -1,4 +1,5 @@
-// The jobs of a cache as the control plane shows them: what is repeated, with its last runs over all processes, and what this process has run.
+// The jobs of a cache as the control plane shows them: what is repeated, with its last runs over all processes, and
+// what this process has run.
 import type { Cache } from 'millpond'
 import type { Answered } from './answers.ts'
 

@@ -6,8 +6,22 @@ import type { Asked } from './words.ts'
 export function predicted(insight: Insight | undefined, cache: string): Answered['prediction'] {
   const told = insight?.caches.includes(cache) ? insight.prediction(cache) : undefined
   if (told === undefined) return null
-  const { state, accuracy, benefit, spared, threshold, proposed, used, wasted, outstanding, loads, closings, drifts, lost, modelFault } =
-    told
+  const {
+    state,
+    accuracy,
+    benefit,
+    spared,
+    threshold,
+    proposed,
+    used,
+    wasted,
+    outstanding,
+    loads,
+    closings,
+    drifts,
+    lost,
+    modelFault,
+  } = told
   return {
     state,
     accuracy: accuracy ?? null,
@@ -36,7 +50,11 @@ export function predicted(insight: Insight | undefined, cache: string): Answered
 }
 
 /** Until the process ends, or it is switched again. */
-export function switched(insight: Insight | undefined, cache: string, { is_on: isOn }: Asked<'load_ahead'>): Answered['load_ahead'] {
+export function switched(
+  insight: Insight | undefined,
+  cache: string,
+  { is_on: isOn }: Asked<'load_ahead'>,
+): Answered['load_ahead'] {
   const told = insight?.caches.includes(cache) ? insight.prediction(cache) : undefined
   if (insight === undefined || told === undefined) return null
   insight.loadAhead(cache, isOn)

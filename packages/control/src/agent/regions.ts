@@ -13,13 +13,19 @@ export async function regionsOf({ regions }: Cache): Promise<Answered['regions']
   return { own: regions.own, regions: (await regions.list()).map(rowOf) }
 }
 
-export async function drained(cache: Cache, { region, timeout_ms, force }: Asked<'region_drain'>): Promise<Answered['region_drain']> {
+export async function drained(
+  cache: Cache,
+  { region, timeout_ms, force }: Asked<'region_drain'>,
+): Promise<Answered['region_drain']> {
   const { isSafe, namespaces, behind } = await regionsIn(cache).drain({ region, timeout: timeout_ms, force })
   return { region, is_safe: isSafe, namespaces, behind }
 }
 
 /** A fill takes its time: it goes on behind the answer. */
-export async function filled(cache: Cache, { from, per_second, force }: Asked<'region_fill'>): Promise<Answered['region_fill']> {
+export async function filled(
+  cache: Cache,
+  { from, per_second, force }: Asked<'region_fill'>,
+): Promise<Answered['region_fill']> {
   const regions = regionsIn(cache)
   let error: unknown
   const filling = regions.fill({ from, keysPerSecond: per_second, force }).catch((thrown: unknown) => {

@@ -1,4 +1,5 @@
-// A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as code made the cache.
+// A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as
+// code made the cache.
 import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
 import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
@@ -8,7 +9,9 @@ import { settingsDocument } from './words.ts'
 export function settingsFor(cache: Cache): (document: unknown) => Changes {
   const original = cache.describe()
   return (document) =>
-    changesFromJson(document === null ? { defaults: ttlOf(null), tiers: tiersOf(original) } : described(original, document))
+    changesFromJson(
+      document === null ? { defaults: ttlOf(null), tiers: tiersOf(original) } : described(original, document),
+    )
 }
 
 const ttlOf = (ttl_seconds: number | null) => ({ ttl_seconds })
@@ -39,7 +42,9 @@ export async function preview(cache: Cache, changes: Changes): Promise<Answered[
   const over = isOff ? now : typeof budget === 'number' ? Math.max(0, now - budget) : 0
   const why = isOff ? 'memory is switched off' : 'memory is given a smaller budget'
   const ttl = differences.find(({ setting }) => setting === 'defaults.ttl_seconds')
-  const hasBelow = before.tiers.some(({ name, enabled }) => name !== 'memory' && (changes.tiers?.[name]?.enabled ?? enabled))
+  const hasBelow = before.tiers.some(
+    ({ name, enabled }) => name !== 'memory' && (changes.tiers?.[name]?.enabled ?? enabled),
+  )
   const loads_per_second = await addedLoads(cache, {
     isOff: isOff && !hasBelow,
     // What memory lets go of is read below it, where something is there.

@@ -10,11 +10,13 @@ export function chosen(cache: Cache, asked: readonly string[] | undefined): read
   return asked === undefined ? open.filter((name) => name !== PROBE) : open.filter((name) => asked.includes(name))
 }
 
-export const spaceOf = (cache: Cache, namespace: string): Cache => (cache.name === namespace ? cache : cache.namespace(namespace))
+export const spaceOf = (cache: Cache, namespace: string): Cache =>
+  cache.name === namespace ? cache : cache.namespace(namespace)
 
 /** @throws Error where the namespace is not open in this process. */
 export function openSpaceOf(cache: Cache, namespace: string): Cache {
-  if (!namespacesOf(cache).includes(namespace)) throw new Error(`the namespace ${JSON.stringify(namespace)} is not open in this process`)
+  if (!namespacesOf(cache).includes(namespace))
+    throw new Error(`the namespace ${JSON.stringify(namespace)} is not open in this process`)
   return spaceOf(cache, namespace)
 }
 

@@ -25,7 +25,10 @@ interface Sample {
   readonly askedAt: number
 }
 
-/** What rows tell of each event. Those that are left out are errors of tiers and settings: alerts and the audit tell them. */
+/**
+ * What rows tell of each event. Those that are left out are errors of tiers and settings: alerts and the audit tell
+ * them.
+ */
 const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | undefined } = {
   hit: ({ key, namespace, tier }) => ({ kind: 'hit', namespace, key, tier }),
   stale: ({ key, namespace, tier }) => ({ kind: 'stale', namespace, key, tier }),
@@ -55,7 +58,10 @@ const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | unde
       : undefined,
 }
 
-/** Reservoir sampling (Vitter, "Random sampling with a reservoir", 1985, algorithm R): every event has the same chance, however many there are. */
+/**
+ * Reservoir sampling (Vitter, "Random sampling with a reservoir", 1985, algorithm R): every event has the same chance,
+ * however many there are.
+ */
 export class Tail {
   readonly #cache: Cache
   readonly #samples = new Map<string, Sample>()

@@ -1,4 +1,5 @@
-// Do the tiers of a cache work? Their stores are examined on connections of their own, step by step; then an entry in a namespace of its own is written, read and deleted.
+// Do the tiers of a cache work? Their stores are examined on connections of their own, step by step; then an entry in a
+// namespace of its own is written, read and deleted.
 import { randomUUID } from 'node:crypto'
 import type { Cache, ExaminedTier } from 'millpond'
 import { inProbe } from 'millpond/insight'
@@ -11,7 +12,9 @@ export async function testTiers(cache: Cache): Promise<Answered['test']> {
   const reached = examined.flatMap(stepsOf)
   const tried = await tryEntry(cache)
   const steps = [...reached, ...tried.steps]
-  const warned = reached.flatMap(({ tier, verdict, remedy }) => (verdict === 'warning' ? [`${tier}: ${remedy ?? ''}`] : []))
+  const warned = reached.flatMap(({ tier, verdict, remedy }) =>
+    verdict === 'warning' ? [`${tier}: ${remedy ?? ''}`] : [],
+  )
   return { ok: steps.every(({ ok }) => ok), steps, warnings: [...warned, ...tried.warnings] }
 }
 
@@ -82,7 +85,8 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
     }
     for (const { name, breaker, latency } of space.stats().tiers) {
       if (breaker !== 'closed') warnings.push(`${name}: its breaker is ${breaker}`)
-      if (latency.count > 0 && latency.p99Ms > SLOW_MS) warnings.push(`${name}: its p99 is ${latency.p99Ms.toFixed(0)} ms or more`)
+      if (latency.count > 0 && latency.p99Ms > SLOW_MS)
+        warnings.push(`${name}: its p99 is ${latency.p99Ms.toFixed(0)} ms or more`)
     }
     return { steps, warnings }
   })
@@ -110,5 +114,9 @@ function timed() {
   }
 }
 
-const whyNot = (held: { readonly state: string; readonly cause?: string; readonly detail?: string } | undefined): string =>
-  held === undefined ? 'it was not asked' : [held.state, held.cause, held.detail].filter((part) => part !== undefined).join(': ')
+const whyNot = (
+  held: { readonly state: string; readonly cause?: string; readonly detail?: string } | undefined,
+): string =>
+  held === undefined
+    ? 'it was not asked'
+    : [held.state, held.cause, held.detail].filter((part) => part !== undefined).join(': ')

@@ -1,4 +1,5 @@
-// Walks over what memory holds, in pieces of some milliseconds, within a budget of time; one that is not at its end can be taken up again.
+// Walks over what memory holds, in pieces of some milliseconds, within a budget of time; one that is not at its end can
+// be taken up again.
 import { randomBytes } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Cache, HeldEntry } from 'millpond'
@@ -20,7 +21,8 @@ export interface Walk {
 }
 
 export function* entriesOf(cache: Cache, namespaces: readonly string[]): Generator<Walked, undefined> {
-  for (const namespace of namespaces) for (const entry of spaceOf(cache, namespace).entries()) yield Object.assign(entry, { namespace })
+  for (const namespace of namespaces)
+    for (const entry of spaceOf(cache, namespace).entries()) yield Object.assign(entry, { namespace })
 }
 
 /**
@@ -57,7 +59,8 @@ export class Waiting {
   }
 
   put(walk: Walk, about: string): string {
-    for (const [id, { at }] of this.#walks) if (this.#walks.size >= MOST_WAITING || performance.now() - at > WAIT_MS) this.#walks.delete(id)
+    for (const [id, { at }] of this.#walks)
+      if (this.#walks.size >= MOST_WAITING || performance.now() - at > WAIT_MS) this.#walks.delete(id)
     const id = randomBytes(9).toString('base64url')
     this.#walks.set(id, { walk, about, at: performance.now() })
     return id

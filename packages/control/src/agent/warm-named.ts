@@ -1,4 +1,5 @@
-// Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and ends where it is told to.
+// Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and
+// ends where it is told to.
 import { randomBytes } from 'node:crypto'
 import type { Cache } from 'millpond'
 import { z } from 'zod'
@@ -43,7 +44,8 @@ export class NamedWarming {
   async ask(asked: Asked<'warm_named'>): Promise<Answered['warm_named']> {
     const id = asked.run ?? (await this.#begin(asked))
     const run = this.#runs.get(id)
-    if (run === undefined) throw new Error('this run is unknown: the process has restarted, or the run was never requested')
+    if (run === undefined)
+      throw new Error('this run is unknown: the process has restarted, or the run was never requested')
     run.askedAt = performance.now()
     if (asked.cancel === true) run.end.abort()
     await settled(run.done, asked.wait_ms)

@@ -7,7 +7,10 @@ import type { Asked } from './words.ts'
 
 const MOST_ERRORS = 20
 
-export async function warm(cache: Cache, { namespaces, keys, concurrency, per_second, wait_ms }: Asked<'warm'>): Promise<Warmed> {
+export async function warm(
+  cache: Cache,
+  { namespaces, keys, concurrency, per_second, wait_ms }: Asked<'warm'>,
+): Promise<Warmed> {
   const until = performance.now() + wait_ms
   const began = performance.now()
   const spaces = chosen(cache, namespaces).map((name) => spaceOf(cache, name))
@@ -40,7 +43,9 @@ async function warmOne(
   failed: (error: string) => void,
 ): Promise<'loaded' | 'fresh' | 'failed' | 'without_source'> {
   const key = keyOf(text)
-  const space = spaces.find((one) => one.sources.some(({ namespace, prefix }) => namespace === one.name && belongs(key, prefix)))
+  const space = spaces.find((one) =>
+    one.sources.some(({ namespace, prefix }) => namespace === one.name && belongs(key, prefix)),
+  )
   if (space === undefined) return 'without_source'
   try {
     if (await space.has(key, { quiet: true })) return 'fresh'

@@ -25,9 +25,13 @@ export async function planOfKeys(cache: Cache, open: readonly string[], keys: re
 /** Those that have it first, then those that remember how it went. */
 async function placesOf(cache: Cache, namespaces: readonly string[], text: string): Promise<readonly string[]> {
   const key = keyOf(text)
-  const said = await Promise.all(namespaces.map(async (namespace) => ({ namespace, ...(await spaceOf(cache, namespace).explain(key)) })))
+  const said = await Promise.all(
+    namespaces.map(async (namespace) => ({ namespace, ...(await spaceOf(cache, namespace).explain(key)) })),
+  )
   const known = said.filter(({ verdict, cause }) => verdict !== 'miss' || cause !== 'cold')
-  return known.sort((a, b) => Number(a.verdict === 'miss') - Number(b.verdict === 'miss')).map(({ namespace }) => namespace)
+  return known
+    .sort((a, b) => Number(a.verdict === 'miss') - Number(b.verdict === 'miss'))
+    .map(({ namespace }) => namespace)
 }
 
 function busiest(cache: Cache, open: readonly string[]): readonly string[] {

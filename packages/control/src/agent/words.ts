@@ -30,7 +30,11 @@ export const subject = z.strictObject({
 export type AskedSubject = z.output<typeof subject>
 
 /** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
-export const settingsDocument = z.object({ ttl_seconds: z.number().positive(), max_size_mb: z.number().positive(), is_active: z.boolean() })
+export const settingsDocument = z.object({
+  ttl_seconds: z.number().positive(),
+  max_size_mb: z.number().positive(),
+  is_active: z.boolean(),
+})
 
 const price = z.number().positive()
 /** What things cost, in any currency. */
@@ -98,7 +102,9 @@ export const experimentPlan = z.strictObject({
     .describe('the others are compared with the first'),
   metric: z.enum(['hit_ratio', 'loads']).optional(),
   effect: share.optional().describe('the smallest difference per read that matters; default 0.01'),
-  alpha: share.optional().describe('how often equal arms may be called different, however often you look; default 0.05'),
+  alpha: share
+    .optional()
+    .describe('how often equal arms may be called different, however often you look; default 0.05'),
   guards: z
     .strictObject({
       hit_ratio: bound.optional().describe('hits per read that an arm may lose; default 0.01'),
@@ -111,7 +117,9 @@ export const experimentPlan = z.strictObject({
     .describe('harm beyond which the experiment stops itself'),
   slow_after_seconds: span.optional(),
   before_seconds: span.optional().describe('how long to count before the arms differ; default 300'),
-  settle_seconds: span.optional().describe('how long the arms differ before counting begins; default: the longest TTL, at most an hour'),
+  settle_seconds: span
+    .optional()
+    .describe('how long the arms differ before counting begins; default: the longest TTL, at most an hour'),
   min_run_seconds: span.optional().describe('default 600'),
   max_run_seconds: span.optional().describe('default 604800'),
   namespace: z.string().min(1).max(128).optional(),
@@ -128,7 +136,11 @@ export const ASKED = {
     limit: z.number().int().min(1).max(200),
     cursor: z.string().max(64).optional(),
   }),
-  groups: z.strictObject({ by: z.enum(['tag', 'pattern', 'hits', 'bytes']), namespaces, limit: z.number().int().min(1).max(200) }),
+  groups: z.strictObject({
+    by: z.enum(['tag', 'pattern', 'hits', 'bytes']),
+    namespaces,
+    limit: z.number().int().min(1).max(200),
+  }),
   explain: z.strictObject({ namespace: z.string().max(128), key }),
   url: z.strictObject({
     url: z.url({ protocol: /^https?$/ }).max(16_384),

@@ -1,4 +1,5 @@
-// Which addresses a call that somebody has configured may go to: none of this machine or its networks, however they are written.
+// Which addresses a call that somebody has configured may go to: none of this machine or its networks, however they are
+// written.
 import { BlockList, isIP } from 'node:net'
 
 /** IANA's registries of special-purpose addresses (RFC 6890 and its updates): not one of them is a public server. */

@@ -1,4 +1,5 @@
-// Alerts as they are kept: one row a firing, found by its fingerprint, resolved by hand or by itself, never deleted before its time.
+// Alerts as they are kept: one row a firing, found by its fingerprint, resolved by hand or by itself, never deleted
+// before its time.
 import { newId } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
@@ -62,7 +63,12 @@ export class Alerts {
   }
 
   /** Newest first. */
-  async list({ state, cache, before, limit }: AlertFilter): Promise<readonly { readonly seq: number; readonly view: AlertView }[]> {
+  async list({
+    state,
+    cache,
+    before,
+    limit,
+  }: AlertFilter): Promise<readonly { readonly seq: number; readonly view: AlertView }[]> {
     let rows = this.#store.read.selectFrom('alerts').selectAll().orderBy('seq', 'desc').limit(limit)
     if (state !== undefined) rows = rows.where('state', '=', state)
     if (cache !== undefined) rows = rows.where('cache', '=', cache)
@@ -81,7 +87,10 @@ export class Alerts {
     return (await firing(this.#store.read, fingerprint)) !== undefined
   }
 
-  /** Whether somebody has asked for silence about it. That it is well again is told where the silence began later than it: who was told of it waits for that. */
+  /**
+   * Whether somebody has asked for silence about it. That it is well again is told where the silence began later than
+   * it: who was told of it waits for that.
+   */
   async isSilent({ rule, cache_name, state, since }: AlertView): Promise<boolean> {
     const now = await this.#store.now()
     const held = silencesOf(this.#store.read, rule, cache_name).where('until', '>', now)
@@ -89,7 +98,10 @@ export class Alerts {
     return (await named.executeTakeFirst()) !== undefined
   }
 
-  /** Raises it once; one that fires already takes the new value, and is told again where its severity has changed or a silence has ended. */
+  /**
+   * Raises it once; one that fires already takes the new value, and is told again where its severity has changed or a
+   * silence has ended.
+   */
   async raise(finding: Finding): Promise<void> {
     const fingerprint = fingerprintOf(finding)
     const { severity, value, threshold, message } = finding
@@ -139,7 +151,8 @@ export class Alerts {
     const view = await this.#store.write(async (tx) => {
       const held = await tx.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
       if (held === undefined) throw notFound(`alert ${id}`)
-      if (held.state === 'resolved') throw new Problem(409, 'has_ended', `alert ${id} was already resolved by ${held.resolved_by}`)
+      if (held.state === 'resolved')
+        throw new Problem(409, 'has_ended', `alert ${id} was already resolved by ${held.resolved_by}`)
       const now = await this.#store.now(tx)
       const next = { state: 'resolved', resolved_at: now, resolved_by: who.actor, note: note ?? null, updated_at: now }
       await tx.updateTable('alerts').set(next).where('id', '=', id).execute()
@@ -163,7 +176,12 @@ export class Alerts {
 
 /** The row of what fires now, if it does. */
 const firing = (db: Store['read'], fingerprint: string) =>
-  db.selectFrom('alerts').selectAll().where('fingerprint', '=', fingerprint).where('state', '=', 'firing').executeTakeFirst()
+  db
+    .selectFrom('alerts')
+    .selectAll()
+    .where('fingerprint', '=', fingerprint)
+    .where('state', '=', 'firing')
+    .executeTakeFirst()
 
 /** Silences, past ones too, of a rule of a cache. */
 const silencesOf = (db: Store['read'], rule: string, cache: string | null) =>
@@ -171,7 +189,10 @@ const silencesOf = (db: Store['read'], rule: string, cache: string | null) =>
     .selectFrom('silences')
     .select('id')
     .where((eb) =>
-      eb.and([eb.or([eb('rule', 'is', null), eb('rule', '=', rule)]), eb.or([eb('cache', 'is', null), eb('cache', '=', cache)])]),
+      eb.and([
+        eb.or([eb('rule', 'is', null), eb('rule', '=', rule)]),
+        eb.or([eb('cache', 'is', null), eb('cache', '=', cache)]),
+      ]),
     )
 
 /** Since it was last looked at: who was told nothing is told that it fires still. */

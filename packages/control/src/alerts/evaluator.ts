@@ -6,7 +6,17 @@ import { joined, lastOf, type Point } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { fingerprintOf } from './alerts.ts'
 import { regressionsOf } from './regressions.ts'
-import { DEFAULT_RULES, isClear, isWarm, type Looked, type Reading, type Rule, type RuleName, readingsOf, severityOf } from './rules.ts'
+import {
+  DEFAULT_RULES,
+  isClear,
+  isWarm,
+  type Looked,
+  type Reading,
+  type Rule,
+  type RuleName,
+  readingsOf,
+  severityOf,
+} from './rules.ts'
 import { rulesOf } from './settings.ts'
 
 const BAD_TURNS = 2
@@ -139,7 +149,8 @@ export class Evaluator {
 
   /** Of the control plane itself. */
   async #ownReadings(): Promise<readonly Reading[]> {
-    if (this.#turn % AUDIT_EVERY === AUDIT_EVERY - 1) this.#isAuditBroken = (await verifyAudit(this.#control.store)).ok ? 0 : 1
+    if (this.#turn % AUDIT_EVERY === AUDIT_EVERY - 1)
+      this.#isAuditBroken = (await verifyAudit(this.#control.store)).ok ? 0 : 1
     if (this.#violationsIn-- === 0) {
       this.#violationsIn = VIOLATIONS_EVERY - 1
       this.#violated = await this.#readViolations()
@@ -162,7 +173,9 @@ export class Evaluator {
   }
 }
 
-export type Violations = (isAuditWhole: boolean) => Promise<readonly { readonly subject: string; readonly detail: string }[]>
+export type Violations = (
+  isAuditWhole: boolean,
+) => Promise<readonly { readonly subject: string; readonly detail: string }[]>
 
 function windowOf(points: readonly Point[]): Point | undefined {
   let window: Point | undefined

@@ -1,4 +1,5 @@
-// Has it become worse than it was at this hour on the days before, and on this day of the weeks before? Beyond what minutes and days differ by anyway, and with what was marked shortly before.
+// Has it become worse than it was at this hour on the days before, and on this day of the weeks before? Beyond what
+// minutes and days differ by anyway, and with what was marked shortly before.
 import type { Point } from '../metrics/collector.ts'
 import { joined } from '../metrics/collector.ts'
 import type { Before } from '../metrics/history.ts'
@@ -27,7 +28,11 @@ export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm:
   const hits = ({ counters }: Point): number => ratio(counters.hits ?? 0, readsOf(counters)) ?? 0
   // A Sunday is not like the days before it, and like other Sundays.
   const worse = (of: (point: Point) => number, leastSpread: number): number =>
-    Math.min(...[before, sameDay].filter(({ length }) => length > 0).map((usual) => beyond(now.map(of), usual.map(of), leastSpread)))
+    Math.min(
+      ...[before, sameDay]
+        .filter(({ length }) => length > 0)
+        .map((usual) => beyond(now.map(of), usual.map(of), leastSpread)),
+    )
   const [slower, fewer] = [worse(p95, LEAST_SPREAD_MS), worse((point) => -hits(point), LEAST_SPREAD_RATIO)]
   const whole = joined(now)
   const of = `at this hour on the ${before.length} days before`
@@ -53,7 +58,10 @@ export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm:
 const readsOf = ({ hits = 0, misses = 0 }: Point['counters']): number => hits + misses
 const isSeen = ({ counters }: Point): boolean => readsOf(counters) >= LEAST_READS
 
-/** By how much the mean of now is surely above what is usual: minutes are what is counted, not reads, since those of a minute go together. */
+/**
+ * By how much the mean of now is surely above what is usual: minutes are what is counted, not reads, since those of a
+ * minute go together.
+ */
 function beyond(now: readonly number[], before: readonly number[], leastSpread: number): number {
   if (now.length < 2 || before.length === 0) return 0
   const mean = now.reduce((sum, one) => sum + one, 0) / now.length

@@ -1,11 +1,16 @@
-// The rules of alerts, with the thresholds of SPEC M5 as defaults: what each looks at, and from which value on it is how severe.
+// The rules of alerts, with the thresholds of SPEC M5 as defaults: what each looks at, and from which value on it is
+// how severe.
 import { z } from 'zod'
 import type { Point, Sight } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { mean, ratio } from '../metrics/quantiles.ts'
 import { SEVERITIES, type Severity } from './alerts.ts'
 
-const levels = z.strictObject({ critical: z.number().optional(), high: z.number().optional(), medium: z.number().optional() })
+const levels = z.strictObject({
+  critical: z.number().optional(),
+  high: z.number().optional(),
+  medium: z.number().optional(),
+})
 const rule = z.strictObject({ enabled: z.boolean().default(true), levels })
 
 /** What may be set of the rules; what is left out stays at its default. */
@@ -20,10 +25,14 @@ export const rulesDocument = z.strictObject({
   load_error_ratio: rule.optional().describe('above; share of the loads in a window of at least 20'),
   regression: rule
     .optional()
-    .describe('above; average time of a get relative to its average in the last hour, once every process is five minutes old'),
+    .describe(
+      'above; average time of a get relative to its average in the last hour, once every process is five minutes old',
+    ),
   p95_regression: rule
     .optional()
-    .describe('above; p95 of a get in the last ten minutes relative to the same hour on previous days, beyond the usual variation'),
+    .describe(
+      'above; p95 of a get in the last ten minutes relative to the same hour on previous days, beyond the usual variation',
+    ),
   hit_ratio_regression: rule
     .optional()
     .describe('above; drop of the hit ratio relative to the same hour on previous days, beyond the usual variation'),
@@ -31,7 +40,9 @@ export const rulesDocument = z.strictObject({
   ledger_down: rule.optional().describe('1: the ledger does not answer at least one process'),
   consistency: rule
     .optional()
-    .describe('at least; invalidations waiting for the ledger, plus times that memory was dropped because invalidations were missed'),
+    .describe(
+      'at least; invalidations waiting for the ledger, plus times that memory was dropped because invalidations were missed',
+    ),
   late_node: rule.optional().describe('1: a process is silent'),
   process_memory_bytes: rule.optional().describe('above; for one process'),
   process_cpu_ratio: rule.optional().describe('above; share of one core, over a minute'),
@@ -74,7 +85,8 @@ export function severityOf(
   for (const severity of SEVERITIES) {
     const threshold = of[severity]
     if (threshold === undefined) continue
-    if (FALLING.has(name) ? value < threshold : isSwitch(name) ? value >= threshold : value > threshold) return { severity, threshold }
+    if (FALLING.has(name) ? value < threshold : isSwitch(name) ? value >= threshold : value > threshold)
+      return { severity, threshold }
   }
   return undefined
 }
@@ -90,7 +102,14 @@ export function isClear(name: RuleName, { levels: of }: Rule, value: number): bo
 const MARGIN = 0.03
 
 const isSwitch = (name: RuleName): boolean => SWITCHES.has(name)
-const SWITCHES: ReadonlySet<RuleName> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'consistency', 'compliance'])
+const SWITCHES: ReadonlySet<RuleName> = new Set([
+  'tier_down',
+  'ledger_down',
+  'late_node',
+  'audit_broken',
+  'consistency',
+  'compliance',
+])
 
 /** A value that a rule looks at; null: it cannot be judged now, and whatever fires goes on. */
 export interface Reading {
@@ -119,10 +138,13 @@ const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
   const { hits = 0, misses = 0, loads = 0, load_errors = 0 } = window?.counters ?? {}
   const isJudged = hits + misses >= LEAST_REQUESTS
-  const reports = sight.nodes.flatMap((node) => (node.report === undefined || node.isLate ? [] : [{ ...node, report: node.report }]))
+  const reports = sight.nodes.flatMap((node) =>
+    node.report === undefined || node.isLate ? [] : [{ ...node, report: node.report }],
+  )
   const isOld = isWarm(sight)
   const response = isJudged && window !== undefined ? mean(window.counters, 'get') : null
-  const usual = hour === undefined || (hour.counters['get.n'] ?? 0) < 10 * LEAST_REQUESTS ? null : mean(hour.counters, 'get')
+  const usual =
+    hour === undefined || (hour.counters['get.n'] ?? 0) < 10 * LEAST_REQUESTS ? null : mean(hour.counters, 'get')
   const memory = window === undefined ? null : memoryOf(window, sight)
   const readings: Reading[] = [
     {
@@ -137,7 +159,12 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       value: memory,
       message: (value) => `memory is ${percent(value)} full and evicts entries that are asked for again`,
     },
-    { rule: 'response_ms', subject: '', value: response, message: (value) => `a get takes ${value.toFixed(0)} ms on average` },
+    {
+      rule: 'response_ms',
+      subject: '',
+      value: response,
+      message: (value) => `a get takes ${value.toFixed(0)} ms on average`,
+    },
     {
       rule: 'load_error_ratio',
       subject: '',
@@ -153,7 +180,10 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
     {
       rule: 'consistency',
       subject: '',
-      value: reports.length === 0 ? null : reports.reduce((all, { report }) => all + report.ledger.pending, minute?.counters.gaps ?? 0),
+      value:
+        reports.length === 0
+          ? null
+          : reports.reduce((all, { report }) => all + report.ledger.pending, minute?.counters.gaps ?? 0),
       message: () => 'invalidations are waiting for the ledger, or some were missed and memory was dropped',
     },
     {
@@ -166,7 +196,9 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
   ]
   const tiers = new Set(reports.flatMap(({ report }) => report.tiers.map(({ name }) => name)))
   for (const tier of tiers) {
-    const open = reports.filter(({ report }) => report.tiers.some(({ name, breaker }) => name === tier && breaker === 'open'))
+    const open = reports.filter(({ report }) =>
+      report.tiers.some(({ name, breaker }) => name === tier && breaker === 'open'),
+    )
     readings.push({
       rule: 'tier_down',
       subject: tier,

@@ -1,4 +1,5 @@
-// Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was permitted.
+// Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was
+// permitted.
 import { createHmac, randomUUID } from 'node:crypto'
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
 import { setMaxListeners } from 'node:events'
@@ -61,13 +62,23 @@ export class Webhooks {
   }
 
   async #deliver(hook: Webhook, alert: AlertView): Promise<void> {
-    const body = JSON.stringify({ schema: 'millpond.alert/1', id: `evt_${randomUUID()}`, type: `alert.${alert.state}`, alert })
+    const body = JSON.stringify({
+      schema: 'millpond.alert/1',
+      id: `evt_${randomUUID()}`,
+      type: `alert.${alert.state}`,
+      alert,
+    })
     const { retries = RETRIES_MS, allowPrivate, onWarning, resolve } = this.#options
     for (let attempt = 0; ; attempt++) {
-      const failure = await send(hook, body, { allowPrivate, lookup: publicOnly(resolve), signal: this.#closing.signal })
+      const failure = await send(hook, body, {
+        allowPrivate,
+        lookup: publicOnly(resolve),
+        signal: this.#closing.signal,
+      })
       if (failure === undefined || this.#closing.signal.aborted) return
       const wait = failure.isFinal ? undefined : retries[attempt]
-      if (wait === undefined) return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${failure.why}`)
+      if (wait === undefined)
+        return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not notified of ${alert.id}: ${failure.why}`)
       await this.#pause(wait)
     }
   }
@@ -96,7 +107,8 @@ interface Failure {
 /** Why the receiver must not be called; undefined: it may, as far as its name tells. */
 export function refusedUrl(url: string, allowPrivate: boolean): string | undefined {
   const { hostname, username, password } = new URL(url)
-  if (username !== '' || password !== '') return 'a URL must not contain a user name or password: the signature identifies the caller'
+  if (username !== '' || password !== '')
+    return 'a URL must not contain a user name or password: the signature identifies the caller'
   if (allowPrivate) return undefined
   const plain = hostname.replace(/^\[|\]$/g, '')
   if (isIP(plain) !== 0 && !isPublic(plain)) return `${plain} is an address in a private network`
@@ -109,7 +121,11 @@ interface Sending {
   readonly signal: AbortSignal
 }
 
-function send({ url, secret }: Webhook, body: string, { allowPrivate, lookup, signal }: Sending): Promise<Failure | undefined> {
+function send(
+  { url, secret }: Webhook,
+  body: string,
+  { allowPrivate, lookup, signal }: Sending,
+): Promise<Failure | undefined> {
   const refusal = refusedUrl(url, allowPrivate)
   if (refusal !== undefined) return Promise.resolve({ why: refusal, isFinal: true })
   const at = Math.floor(Date.now() / 1000)
@@ -139,7 +155,10 @@ function send({ url, secret }: Webhook, body: string, { allowPrivate, lookup, si
         settle(
           status >= 200 && status < 300
             ? undefined
-            : { why: `it answered ${status}`, isFinal: status >= 300 && status < 500 && status !== 408 && status !== 429 },
+            : {
+                why: `it answered ${status}`,
+                isFinal: status >= 300 && status < 500 && status !== 408 && status !== 429,
+              },
         )
       },
     )
@@ -160,7 +179,11 @@ export const publicOnly =
       const [first] = addresses
       const foreign = addresses.find(({ address }) => !isPublic(address))
       if (foreign !== undefined || first === undefined)
-        return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address in a private network`), '', 0)
+        return callback(
+          new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address in a private network`),
+          '',
+          0,
+        )
       if (options.all === true) return callback(null, addresses)
       callback(null, first.address, first.family)
     })

@@ -1,6 +1,7 @@
-// The audit log: who did what, when, from where, and what came of it. Rows are chained: each holds the hash of the one before it, so that a row which
-// was changed, removed, moved or put in between shows. The last hash is worth keeping elsewhere (`verify` takes it as a checkpoint): without one,
-// whoever can write to the store can cut the end off and nobody knows.
+// The audit log: who did what, when, from where, and what came of it. Rows are chained: each holds the hash of the one
+// before it, so that a row which was changed, removed, moved or put in between shows. The last hash is worth keeping
+// elsewhere (`verify` takes it as a checkpoint): without one, whoever can write to the store can cut the end off and
+// nobody knows.
 import { createHash } from 'node:crypto'
 import { newId } from '../access/tokens.ts'
 import { storable } from '../http/storable.ts'
@@ -46,7 +47,11 @@ const HEAD = 1
 
 /** Appends a row in the transaction of the change that it tells of: neither is there without the other. */
 export async function appendAudit(store: Store, tx: Writer, entry: AuditEntry): Promise<string> {
-  const { seq, hash: previous } = await tx.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', HEAD).executeTakeFirstOrThrow()
+  const { seq, hash: previous } = await tx
+    .selectFrom('audit_head')
+    .select(['seq', 'hash'])
+    .where('id', '=', HEAD)
+    .executeTakeFirstOrThrow()
   const row = {
     seq: Number(seq) + 1,
     id: newId('aud'),
@@ -88,7 +93,13 @@ export async function verifyAudit(store: Store, checkpoint?: Checkpoint): Promis
   let rows = 0
   const broken = (seq: number, why: string): Verdict => ({ ok: false, rows, broken: { seq, why }, last })
   for (;;) {
-    const page = await store.read.selectFrom('audit').selectAll().where('seq', '>', last.seq).orderBy('seq').limit(PAGE).execute()
+    const page = await store.read
+      .selectFrom('audit')
+      .selectAll()
+      .where('seq', '>', last.seq)
+      .orderBy('seq')
+      .limit(PAGE)
+      .execute()
     for (const row of page) {
       const seq = Number(row.seq)
       rows++
@@ -96,12 +107,18 @@ export async function verifyAudit(store: Store, checkpoint?: Checkpoint): Promis
       if (row.previous !== last.hash) return broken(seq, 'it does not follow the row before it')
       if (rowHash({ ...row, seq, at: Number(row.at) }) !== row.hash) return broken(seq, 'it was changed')
       last = { seq, hash: row.hash }
-      if (checkpoint?.seq === seq && checkpoint.hash !== row.hash) return broken(seq, 'it differs from the row at the checkpoint')
+      if (checkpoint?.seq === seq && checkpoint.hash !== row.hash)
+        return broken(seq, 'it differs from the row at the checkpoint')
     }
     if (page.length < PAGE) break
   }
-  if (checkpoint !== undefined && checkpoint.seq > last.seq) return broken(last.seq + 1, 'the chain ends before the checkpoint')
-  const head = await store.read.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', HEAD).executeTakeFirst()
+  if (checkpoint !== undefined && checkpoint.seq > last.seq)
+    return broken(last.seq + 1, 'the chain ends before the checkpoint')
+  const head = await store.read
+    .selectFrom('audit_head')
+    .select(['seq', 'hash'])
+    .where('id', '=', HEAD)
+    .executeTakeFirst()
   if (head === undefined || Number(head.seq) !== last.seq || head.hash !== last.hash)
     return broken(last.seq + 1, 'the chain was cut at its end')
   return { ok: true, rows, last }

@@ -6,7 +6,8 @@ export function viewOf(row: AuditRow) {
   return { ...rest, seq: Number(seq), at: new Date(Number(at)).toISOString(), detail: JSON.parse(detail) as unknown }
 }
 
-export const ndjsonOf = (rows: readonly AuditRow[]): string => rows.map((row) => `${JSON.stringify(viewOf(row))}\n`).join('')
+export const ndjsonOf = (rows: readonly AuditRow[]): string =>
+  rows.map((row) => `${JSON.stringify(viewOf(row))}\n`).join('')
 
 const COLUMNS = [
   'seq',

@@ -1,4 +1,5 @@
-// Advice that is carried out by itself where somebody allows it: one change at a time, watched against what was before, and taken back where it does harm.
+// Advice that is carried out by itself where somebody allows it: one change at a time, watched against what was before,
+// and taken back where it does harm.
 import { judgeChange } from 'millpond/insight'
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
@@ -122,7 +123,8 @@ export class AutoApply {
     now: number,
   ): Promise<string | Pick<AutoState, 'recommendation' | 'change' | 'undo'>> {
     const { paused_until } = state
-    if (paused_until !== null && Date.parse(paused_until) > now) return `paused until ${paused_until}, because a change was rolled back`
+    if (paused_until !== null && Date.parse(paused_until) > now)
+      return `paused until ${paused_until}, because a change was rolled back`
     if ((await this.#control.experiments.running(cache)) !== undefined)
       return 'an experiment is running: two changes at a time would disturb each other'
     const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
@@ -138,7 +140,9 @@ export class AutoApply {
       const undo = memoryChange.parse(one.undo)
       const change = within(settings, memoryChange.parse(one.change), undo)
       // What was taken back once is for people to decide.
-      const wasTakenBack = state.history.some(({ recommendation, outcome }) => recommendation === one.id && FOR_PEOPLE.has(outcome))
+      const wasTakenBack = state.history.some(
+        ({ recommendation, outcome }) => recommendation === one.id && FOR_PEOPLE.has(outcome),
+      )
       if (change !== undefined && !wasTakenBack) return { recommendation: one.id, change, undo }
     }
     return 'no recommendation is significant, important enough and allowed'
@@ -181,7 +185,8 @@ export class AutoApply {
   async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
     const judged = judgeChange(await this.#lead(cache, 'measuring'))
     if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
-    const windows = ((await this.#control.store.now()) - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
+    const windows =
+      ((await this.#control.store.now()) - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
     if (windows < WINDOWS) return
     if (judged === undefined || judged.after < LEAST_READS) {
       if (windows < PATIENT_WINDOWS) return
@@ -200,25 +205,57 @@ export class AutoApply {
 
   async #back(cache: string, settings: AutoSettings, state: AutoState, outcome: Outcome, why: string): Promise<void> {
     const undone = state.undo === null ? undefined : await this.#tune(cache, state.undo, `taken back: ${why}`)
-    const told = undone === undefined || undone.state === 'completed' ? why : `${why}; not every process rolled it back: see ${undone.id}`
-    await this.#end(cache, state, outcome, told, timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000))
+    const told =
+      undone === undefined || undone.state === 'completed'
+        ? why
+        : `${why}; not every process rolled it back: see ${undone.id}`
+    await this.#end(
+      cache,
+      state,
+      outcome,
+      told,
+      timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000),
+    )
   }
 
-  async #end(cache: string, state: AutoState, outcome: Outcome, why: string | null, paused: string | null): Promise<void> {
+  async #end(
+    cache: string,
+    state: AutoState,
+    outcome: Outcome,
+    why: string | null,
+    paused: string | null,
+  ): Promise<void> {
     const { recommendation, change, undo } = state
     const at = timeOf(await this.#control.store.now())
-    const ended = change !== null && undo !== null ? [{ recommendation: recommendation ?? '', change, undo, at, outcome, why }] : []
+    const ended =
+      change !== null && undo !== null ? [{ recommendation: recommendation ?? '', change, undo, at, outcome, why }] : []
     const { store } = this.#control
     const detail = { recommendation, change, undo, outcome, why }
     await store.write((tx) =>
-      appendAudit(store, tx, { ...AUTO, requestId: newId('req'), kind: 'result', action: 'auto.end', target: cache, detail }),
+      appendAudit(store, tx, {
+        ...AUTO,
+        requestId: newId('req'),
+        kind: 'result',
+        action: 'auto.end',
+        target: cache,
+        detail,
+      }),
     )
-    await this.#idle(cache, { ...state, paused_until: paused, history: [...ended, ...state.history].slice(0, KEPT_ATTEMPTS) }, null)
+    await this.#idle(
+      cache,
+      { ...state, paused_until: paused, history: [...ended, ...state.history].slice(0, KEPT_ATTEMPTS) },
+      null,
+    )
   }
 
   async #idle(cache: string, { paused_until, history }: AutoState, why: string | null): Promise<void> {
     this.#runs.delete(cache)
-    await this.#control.fleet.ask(cache, 'experiment', { id: null, plan: null, phase: 'before' }, { deadlineMs: DEADLINE_MS })
+    await this.#control.fleet.ask(
+      cache,
+      'experiment',
+      { id: null, plan: null, phase: 'before' },
+      { deadlineMs: DEADLINE_MS },
+    )
     await this.#keep(cache, { ...IDLE, paused_until, history, why })
   }
 
@@ -232,8 +269,12 @@ export class AutoApply {
       { id: `auto_${cache}`.slice(0, 64), plan: COUNTING, phase },
       { deadlineMs: DEADLINE_MS },
     )
-    for (const { body } of replies) if (body !== undefined && body !== null) runs[body.run] = { keys: body.keys, shadow: null }
-    return countsOf({ arms: COUNTING.arms.map(({ name }) => ({ name, settings: {}, memory: undefined, share: 0.5 })) }, runs)
+    for (const { body } of replies)
+      if (body !== undefined && body !== null) runs[body.run] = { keys: body.keys, shadow: null }
+    return countsOf(
+      { arms: COUNTING.arms.map(({ name }) => ({ name, settings: {}, memory: undefined, share: 0.5 })) },
+      runs,
+    )
   }
 
   #tune(cache: string, change: Change, reason: string): Promise<OperationView> {
@@ -249,7 +290,10 @@ export class AutoApply {
           changes: body?.changes ?? [],
         }))
         const done = nodes.filter(({ error }) => error === null).length
-        return { state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed', result: { nodes } }
+        return {
+          state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed',
+          result: { nodes },
+        }
       },
     )
   }
@@ -277,8 +321,16 @@ const stored = z.object({ state: autoState, runs: z.record(z.string(), z.unknown
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
 /** The change, no further than one step goes and bounds allow; `undefined`: nothing is left of it. */
-export function within({ max_step, max_entries, max_bytes }: AutoSettings, change: Change, undo: Change): Change | undefined {
-  const limited = (wanted: number | undefined, now: number | undefined, most: number | undefined): number | undefined => {
+export function within(
+  { max_step, max_entries, max_bytes }: AutoSettings,
+  change: Change,
+  undo: Change,
+): Change | undefined {
+  const limited = (
+    wanted: number | undefined,
+    now: number | undefined,
+    most: number | undefined,
+  ): number | undefined => {
     if (wanted === undefined || now === undefined) return undefined
     const stepped = Math.min(wanted, Math.round(now * (1 + max_step)), most ?? Number.POSITIVE_INFINITY)
     return stepped > now ? stepped : undefined

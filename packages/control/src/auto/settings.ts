@@ -1,4 +1,5 @@
-// What may be applied by itself, of which cache, within which bounds; and where it stands. Nothing is, until somebody says so.
+// What may be applied by itself, of which cache, within which bounds; and where it stands. Nothing is, until somebody
+// says so.
 import { z } from 'zod'
 import { memoryChange } from '../agent/words.ts'
 
@@ -41,13 +42,17 @@ const attempt = z.object({
   change: memoryChange,
   undo: memoryChange,
   at: instant,
-  /** `not_enough_evidence`: taken back, since too little was read to judge it; it may be tried again after the pause. */
+  /**
+   * `not_enough_evidence`: taken back, since too little was read to judge it; it may be tried again after the pause.
+   */
   outcome: z.enum(['held', 'taken_back', 'failed', 'not_enough_evidence']),
   why: z.string().nullable(),
 })
 
 export const autoState = z.object({
-  /** `counting`: what there is before the change. `watching`: it is in force, and will be taken back where it does harm. */
+  /**
+   * `counting`: what there is before the change. `watching`: it is in force, and will be taken back where it does harm.
+   */
   phase: z.enum(['idle', 'counting', 'watching']),
   since: instant.nullable(),
   recommendation: z.string().nullable(),

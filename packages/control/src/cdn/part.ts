@@ -1,4 +1,5 @@
-// The CDN that a control plane is given, by what is used of it: `createCdn` of @millpond/cdn fits. The control plane itself needs no vendor's package.
+// The CDN that a control plane is given, by what is used of it: `createCdn` of @millpond/cdn fits. The control plane
+// itself needs no vendor's package.
 import { type Check, withMethods } from 'millpond/options'
 import { Problem } from '../http/problem.ts'
 import { isError } from '../is-error.ts'
@@ -111,15 +112,23 @@ export interface ControlCdn {
     readonly name: string
     readonly vendor: string
     readonly site: string | undefined
-    readonly abilities: { readonly purge: readonly string[]; readonly soft: readonly string[]; readonly status: boolean }
+    readonly abilities: {
+      readonly purge: readonly string[]
+      readonly soft: readonly string[]
+      readonly status: boolean
+    }
   }[]
   purge(targets: readonly CdnTarget[], options?: Where & { readonly soft?: boolean | undefined }): Promise<CdnReport>
   forecast(targets: readonly CdnTarget[], options?: Where): number
   purges(): readonly CdnReport[]
   analytics(options?: Where & { readonly days?: number | undefined }): Promise<readonly CdnByEdge<CdnFigures>[]>
-  health(
-    options?: Where,
-  ): Promise<readonly CdnByEdge<{ readonly name: string | undefined; readonly isReady: boolean; readonly notes: readonly string[] }>[]>
+  health(options?: Where): Promise<
+    readonly CdnByEdge<{
+      readonly name: string | undefined
+      readonly isReady: boolean
+      readonly notes: readonly string[]
+    }>[]
+  >
   locations(options?: Where): Promise<
     readonly CdnByEdge<
       readonly {
@@ -134,7 +143,9 @@ export interface ControlCdn {
   folders(): readonly { readonly name: string; readonly to: string | undefined; readonly hasImages: boolean }[]
   uploadAssets(
     assets?: readonly { readonly path: string; readonly contentType?: string | undefined }[],
-    options?: Work<{ readonly done: number; readonly all: number; readonly bytes: number }> & { readonly dryRun?: boolean | undefined },
+    options?: Work<{ readonly done: number; readonly all: number; readonly bytes: number }> & {
+      readonly dryRun?: boolean | undefined
+    },
   ): Promise<CdnUpload>
   optimizeImages(
     paths?: readonly string[],
@@ -183,7 +194,8 @@ const STATUS: Readonly<Record<string, number>> = {
 /** What a CDN refuses, as a problem: its message names the remedy and no credential. Else the error itself. */
 export function problemOf(error: unknown): unknown {
   if (!isError(error) || error.name !== 'CdnError' || !('code' in error) || typeof error.code !== 'string') return error
-  const wait = 'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? Math.ceil(error.retryAfterMs / 1000) : undefined
+  const wait =
+    'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? Math.ceil(error.retryAfterMs / 1000) : undefined
   const more = wait === undefined ? {} : { headers: { 'Retry-After': String(wait) } }
   return new Problem(STATUS[error.code] ?? 502, `cdn_${error.code.toLowerCase()}`, error.message, more)
 }
@@ -206,7 +218,12 @@ export function reportOf({ id, at, soft, targets, ok, edges }: CdnReport) {
       requests: rest.requests,
       retries: rest.retries,
       ids: rest.ids,
-      failures: failures.map(({ targets: names, count, error }) => ({ targets: names, count, code: error.code, message: error.message })),
+      failures: failures.map(({ targets: names, count, error }) => ({
+        targets: names,
+        count,
+        code: error.code,
+        message: error.message,
+      })),
       left_ms: leftMs,
     })),
   }

@@ -1,5 +1,6 @@
-// The controls that a cache can answer for, by regime, each with the fact that answers it; and those that it cannot, with the reason. Numbers as of GDPR (EU 2016/679), the AICPA's Trust
-// Services Criteria of 2017, 45 CFR 164 (HIPAA), PCI DSS 4.0.1. That a control is met here says nothing of the systems around the cache.
+// The controls that a cache can answer for, by regime, each with the fact that answers it; and those that it cannot,
+// with the reason. Numbers as of GDPR (EU 2016/679), the AICPA's Trust Services Criteria of 2017, 45 CFR 164 (HIPAA),
+// PCI DSS 4.0.1. That a control is met here says nothing of the systems around the cache.
 import type { FactName } from './evidence.ts'
 import type { Regime } from './settings.ts'
 
@@ -29,7 +30,11 @@ export const CONTROLS: Readonly<Record<Regime, readonly ControlDefinition[]>> = 
     { id: 'Art. 33', title: 'Notice of a breach', by: 'alerts' },
   ],
   soc2: [
-    { id: 'CC1 to CC5', title: 'Environment, communication, risk, monitoring, control activities', by: { not: ORGANISATION } },
+    {
+      id: 'CC1 to CC5',
+      title: 'Environment, communication, risk, monitoring, control activities',
+      by: { not: ORGANISATION },
+    },
     { id: 'CC6.1', title: 'Logical access: protection of stored data', by: 'encryption' },
     { id: 'CC6.1, keys', title: 'Key management', by: 'keys' },
     { id: 'CC6.2', title: 'Issuing and removing credentials', by: 'tokens' },
@@ -66,7 +71,11 @@ export const CONTROLS: Readonly<Record<Regime, readonly ControlDefinition[]>> = 
     { id: '164.314, 164.404', title: 'Business associate contracts, breach notification', by: { not: ORGANISATION } },
   ],
   pci_dss: [
-    { id: '1, 2, 5, 9, 11, 12', title: 'Networks, configurations, malware, premises, testing, policies', by: { not: ORGANISATION } },
+    {
+      id: '1, 2, 5, 9, 11, 12',
+      title: 'Networks, configurations, malware, premises, testing, policies',
+      by: { not: ORGANISATION },
+    },
     { id: '3.2.1', title: 'Stored data is kept no longer than needed', by: 'retention' },
     { id: '3.5.1', title: 'Stored account data is unreadable', by: 'encryption' },
     { id: '3.7.4', title: 'Keys are changed at the end of their cryptoperiod', by: 'keys' },

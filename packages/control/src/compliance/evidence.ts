@@ -14,7 +14,16 @@ export interface Fact {
   readonly evidence: unknown
 }
 
-export type FactName = 'encryption' | 'keys' | 'access' | 'tokens' | 'audit' | 'retention' | 'erasure' | 'values' | 'alerts'
+export type FactName =
+  | 'encryption'
+  | 'keys'
+  | 'access'
+  | 'tokens'
+  | 'audit'
+  | 'retention'
+  | 'erasure'
+  | 'values'
+  | 'alerts'
 export type Facts = Readonly<Record<FactName, Fact>>
 
 const DAY_MS = 86_400_000
@@ -56,7 +65,9 @@ interface TierFact {
 }
 
 /** Everything below memory that is in use, as its worst process has it; and why that is not all, where it is not. */
-async function tiersOf({ fleet }: Control): Promise<{ readonly tiers: readonly TierFact[]; readonly untold: string | undefined }> {
+async function tiersOf({
+  fleet,
+}: Control): Promise<{ readonly tiers: readonly TierFact[]; readonly untold: string | undefined }> {
   const found = new Map<string, TierFact>()
   let processes = 0
   let unseen: string | undefined
@@ -80,7 +91,10 @@ async function tiersOf({ fleet }: Control): Promise<{ readonly tiers: readonly T
     }
   }
   return {
-    tiers: [...found.values()].map((one) => ({ ...one, key_since: Number.isFinite(one.key_since) ? one.key_since : null })),
+    tiers: [...found.values()].map((one) => ({
+      ...one,
+      key_since: Number.isFinite(one.key_since) ? one.key_since : null,
+    })),
     untold: processes === 0 ? 'no process is visible that could report what it stores' : unseen,
   }
 }
@@ -102,8 +116,10 @@ function encryptionOf(
     tiers,
     allowed: unencrypted_allowed,
   }
-  if (plain.length > 0) return { state: 'violated', detail: `what is written to ${named(plain)} is not encrypted`, evidence }
-  if (untold.length > 0) return { state: 'unknown', detail: `no process reports whether ${named(untold)} is encrypted`, evidence }
+  if (plain.length > 0)
+    return { state: 'violated', detail: `what is written to ${named(plain)} is not encrypted`, evidence }
+  if (untold.length > 0)
+    return { state: 'unknown', detail: `no process reports whether ${named(untold)} is encrypted`, evidence }
   if (unseen !== undefined) return { state: 'unknown', detail: unseen, evidence }
   if (tiers.length === 0) return { state: 'met', detail: 'no cache stores anything outside its process', evidence }
   return { state: 'met', detail: 'everything that leaves a process is encrypted (AES-256-GCM) or exempted', evidence }
@@ -121,13 +137,21 @@ function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocu
   const [oldest] = old
   if (sealed.length === 0) return { state: 'unknown', detail: 'nothing is encrypted', evidence }
   if (oldest !== undefined)
-    return { state: 'violated', detail: `the key of ${oldest.cache}/${oldest.tier} is ${oldest.age_days} days old: rotate it`, evidence }
+    return {
+      state: 'violated',
+      detail: `the key of ${oldest.cache}/${oldest.tier} is ${oldest.age_days} days old: rotate it`,
+      evidence,
+    }
   if (ages.some(({ age_days }) => age_days === null))
     return { state: 'unknown', detail: 'a key ring does not report the age of its key: storedKeyring does', evidence }
   return { state: 'met', detail: `no key is in use for longer than ${max_key_age_days} days`, evidence }
 }
 
-async function accessOf({ store, isHosted }: Control, settings: ComplianceDocument, now: number): Promise<{ roles: Fact; tokens: Fact }> {
+async function accessOf(
+  { store, isHosted }: Control,
+  settings: ComplianceDocument,
+  now: number,
+): Promise<{ roles: Fact; tokens: Fact }> {
   const users = await store.read
     .selectFrom('users')
     .select(['name', 'role', 'namespaces'])
@@ -149,9 +173,12 @@ async function accessOf({ store, isHosted }: Control, settings: ComplianceDocume
     max_token_days === null
       ? []
       : live.filter(
-          ({ created_at, expires_at }) => expires_at === null || Number(expires_at) - Number(created_at) > max_token_days * DAY_MS,
+          ({ created_at, expires_at }) =>
+            expires_at === null || Number(expires_at) - Number(created_at) > max_token_days * DAY_MS,
         )
-  const idle = live.filter(({ created_at, last_used_at }) => now - Number(last_used_at ?? created_at) > max_idle_token_days * DAY_MS)
+  const idle = live.filter(
+    ({ created_at, last_used_at }) => now - Number(last_used_at ?? created_at) > max_idle_token_days * DAY_MS,
+  )
   const without_end = live.filter(({ expires_at }) => expires_at === null).length
   const evidence = {
     live: live.length,
@@ -173,15 +200,24 @@ async function accessOf({ store, isHosted }: Control, settings: ComplianceDocume
       detail: isHosted
         ? `${HOSTED}; users of the control plane itself: ${users.length}`
         : `nothing is accessible without a credential, and each of ${users.length} users is limited to a role (${counted(byRole)})`,
-      evidence: { users_by_role: byRole, limited: users.filter(({ namespaces }) => namespaces !== null).length, by_application: isHosted },
+      evidence: {
+        users_by_role: byRole,
+        limited: users.filter(({ namespaces }) => namespaces !== null).length,
+        by_application: isHosted,
+      },
     },
     tokens: { ...judged, evidence },
   }
 }
 
 function tokensWithout(end: number, live: number, isHosted: boolean): Pick<Fact, 'state' | 'detail'> {
-  if (end > 0) return { state: 'unknown', detail: `${end} of ${live} tokens never expire, and max_token_days does not require them to` }
-  if (isHosted) return { state: 'unknown', detail: `${HOSTED}; each of the ${live} tokens of the control plane itself expires` }
+  if (end > 0)
+    return {
+      state: 'unknown',
+      detail: `${end} of ${live} tokens never expire, and max_token_days does not require them to`,
+    }
+  if (isHosted)
+    return { state: 'unknown', detail: `${HOSTED}; each of the ${live} tokens of the control plane itself expires` }
   return { state: 'met', detail: `tokens are stored as hashes and shown once, and each of the ${live} in use expires` }
 }
 
@@ -193,7 +229,8 @@ const counted = (byRole: Readonly<Record<string, number>>): string =>
     .join(', ')
 
 async function auditOf({ store }: Control, isWhole: boolean | undefined): Promise<Fact> {
-  const verdict = isWhole === undefined ? await verifyAudit(store) : { ok: isWhole, rows: null, broken: undefined, last: null }
+  const verdict =
+    isWhole === undefined ? await verifyAudit(store) : { ok: isWhole, rows: null, broken: undefined, last: null }
   const first = await store.read.selectFrom('audit').select('at').orderBy('seq').limit(1).executeTakeFirst()
   const evidence = {
     ok: verdict.ok,
@@ -225,8 +262,16 @@ async function keptFor({ store }: Control, { max_retention_days }: ComplianceDoc
   }
   if (!is_automatic) return { state: 'violated', detail: 'old records are not removed automatically', evidence }
   if (days > max_retention_days)
-    return { state: 'violated', detail: `operations are kept for ${days} days, more than ${max_retention_days}`, evidence }
-  return { state: 'met', detail: `finished records are removed after ${days} days; cache entries expire with their time to live`, evidence }
+    return {
+      state: 'violated',
+      detail: `operations are kept for ${days} days, more than ${max_retention_days}`,
+      evidence,
+    }
+  return {
+    state: 'met',
+    detail: `finished records are removed after ${days} days; cache entries expire with their time to live`,
+    evidence,
+  }
 }
 
 async function erasuresOf({ store }: Control): Promise<Fact> {
@@ -265,12 +310,17 @@ async function valuesOf({ store }: Control, now: number): Promise<Fact> {
 }
 
 async function alertsOf({ store }: Control): Promise<Fact> {
-  const firing = await store.read.selectFrom('alerts').select(['rule', 'severity']).where('state', '=', 'firing').execute()
+  const firing = await store.read
+    .selectFrom('alerts')
+    .select(['rule', 'severity'])
+    .where('state', '=', 'firing')
+    .execute()
   const rules = await rulesOf(store)
   const off = WATCHED.filter((rule) => !rules[rule].enabled || Object.keys(rules[rule].levels).length === 0)
   const webhooks = (await webhooksOf(store)).length
   const evidence = { firing: firing.length, rules: WATCHED, off, webhooks }
-  if (off.length > 0) return { state: 'violated', detail: `switched off, so nothing raises them: ${off.join(', ')}`, evidence }
+  if (off.length > 0)
+    return { state: 'violated', detail: `switched off, so nothing raises them: ${off.join(', ')}`, evidence }
   return {
     state: 'met',
     detail: `refused credentials, a broken chain, and violations of these requirements raise alerts; notified webhooks: ${webhooks}`,

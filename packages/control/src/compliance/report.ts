@@ -1,4 +1,5 @@
-// The compliance report (S4): every control that a cache can answer for, with its evidence, or why it is not covered here.
+// The compliance report (S4): every control that a cache can answer for, with its evidence, or why it is not covered
+// here.
 import { z } from 'zod'
 import type { Control } from '../control.ts'
 import { CONTROLS } from './controls.ts'
@@ -6,7 +7,13 @@ import { type Facts, factsFor, type State } from './evidence.ts'
 import { type ComplianceDocument, complianceDocument, complianceOf, REGIMES, type Regime } from './settings.ts'
 
 const STATES = ['met', 'violated', 'unknown', 'not_covered'] as const satisfies readonly State[]
-const control = z.object({ id: z.string(), title: z.string(), state: z.enum(STATES), detail: z.string(), evidence: z.string().nullable() })
+const control = z.object({
+  id: z.string(),
+  title: z.string(),
+  state: z.enum(STATES),
+  detail: z.string(),
+  evidence: z.string().nullable(),
+})
 export const complianceReport = z.object({
   at: z.iso.datetime(),
   settings: complianceDocument,
@@ -24,7 +31,10 @@ export const complianceReport = z.object({
 })
 
 /** @param only one regime; undefined: all */
-export async function complianceReportOf(control: Control, only: Regime | undefined): Promise<z.output<typeof complianceReport>> {
+export async function complianceReportOf(
+  control: Control,
+  only: Regime | undefined,
+): Promise<z.output<typeof complianceReport>> {
   const settings = await complianceOf(control.store)
   const facts = await factsFor(control, settings)
   return {
@@ -36,7 +46,12 @@ export async function complianceReportOf(control: Control, only: Regime | undefi
       return {
         name,
         applies: settings.regimes.includes(name),
-        counts: { met: count('met'), violated: count('violated'), unknown: count('unknown'), not_covered: count('not_covered') },
+        counts: {
+          met: count('met'),
+          violated: count('violated'),
+          unknown: count('unknown'),
+          not_covered: count('not_covered'),
+        },
         controls,
       }
     }),
@@ -65,7 +80,11 @@ export async function violations(
   const settings = await complianceOf(control.store)
   if (settings.regimes.length === 0 && !settings.require_encryption) return []
   const facts = await factsFor(control, settings, isAuditWhole)
-  const named = new Set(settings.regimes.flatMap((regime) => CONTROLS[regime].flatMap(({ by }) => (typeof by === 'string' ? [by] : []))))
+  const named = new Set(
+    settings.regimes.flatMap((regime) => CONTROLS[regime].flatMap(({ by }) => (typeof by === 'string' ? [by] : []))),
+  )
   if (settings.require_encryption) named.add('encryption')
-  return [...named].flatMap((by) => (stateOf(by, facts, settings) === 'violated' ? [{ subject: by, detail: facts[by].detail }] : []))
+  return [...named].flatMap((by) =>
+    stateOf(by, facts, settings) === 'violated' ? [{ subject: by, detail: facts[by].detail }] : [],
+  )
 }

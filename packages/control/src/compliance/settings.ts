@@ -20,7 +20,13 @@ export const complianceDocument = z.strictObject({
     .default([])
     .describe('tiers that may hold unencrypted data: cache/tier, or a cache'),
   max_key_age_days: z.number().min(1).max(3650).default(365),
-  max_token_days: z.number().min(1).max(3650).nullable().default(null).describe('the longest time a token may last; null: no limit'),
+  max_token_days: z
+    .number()
+    .min(1)
+    .max(3650)
+    .nullable()
+    .default(null)
+    .describe('the longest time a token may last; null: no limit'),
   max_idle_token_days: z.number().min(1).max(3650).default(90).describe('a token unused for this long must be revoked'),
   max_retention_days: z.number().min(1).max(3650).default(90).describe('retention of operations, which may name keys'),
 })
@@ -36,4 +42,10 @@ export const putCompliance = (
   document: ComplianceDocument,
   who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
 ): Promise<void> =>
-  putDocument(store, NAME, document, { ...who, kind: 'change', action: 'compliance.update', target: NAME, detail: document })
+  putDocument(store, NAME, document, {
+    ...who,
+    kind: 'change',
+    action: 'compliance.update',
+    target: NAME,
+    detail: document,
+  })

@@ -1,4 +1,5 @@
-// Stored configurations: every change is a new version, kept with who made it and why, written in one transaction with its audit row.
+// Stored configurations: every change is a new version, kept with who made it and why, written in one transaction with
+// its audit row.
 import { newId } from '../access/tokens.ts'
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
@@ -25,7 +26,13 @@ export interface Configurations {
   /** @throws Problem 409 for a name that is taken */
   create(document: ConfigurationDocument, who: Who, reason?: string): Promise<ConfigurationView>
   /** @throws Problem 404; 412 when `version` is given and is not the one in force; 409 */
-  replace(id: string, document: ConfigurationDocument, who: Who, versions?: readonly number[], reason?: string): Promise<ConfigurationView>
+  replace(
+    id: string,
+    document: ConfigurationDocument,
+    who: Who,
+    versions?: readonly number[],
+    reason?: string,
+  ): Promise<ConfigurationView>
   remove(id: string, who: Who, versions?: readonly number[]): Promise<void>
   versions(id: string): Promise<readonly Version[]>
   /** Puts an earlier version's document in force again, as a new version. */
@@ -60,7 +67,13 @@ export function configurations(store: Store): Configurations {
         target: document.name,
         detail: { id, version: next, reason, changes },
       })
-      return viewOf({ ...held, name: document.name, document: JSON.stringify(document), version: next, updated_at: now })
+      return viewOf({
+        ...held,
+        name: document.name,
+        document: JSON.stringify(document),
+        version: next,
+        updated_at: now,
+      })
     })
     tell(view.name)
     return view
@@ -80,7 +93,12 @@ export function configurations(store: Store): Configurations {
       return rows.map((row) => ({ seq: Number(row.seq), view: viewOf(row) }))
     },
     async get(id) {
-      const row = await store.read.selectFrom('configurations').selectAll().where('id', '=', id).where('deleted', '=', 0).executeTakeFirst()
+      const row = await store.read
+        .selectFrom('configurations')
+        .selectAll()
+        .where('id', '=', id)
+        .where('deleted', '=', 0)
+        .executeTakeFirst()
       if (row === undefined) throw notFound(`configuration ${id}`)
       return viewOf(row)
     },
@@ -159,7 +177,13 @@ export function configurations(store: Store): Configurations {
         .where('version', '=', to)
         .executeTakeFirst()
       if (row === undefined) throw notFound(`version ${to} of configuration ${id}`)
-      return replace(id, configurationDocument.parse(JSON.parse(row.document)), who, undefined, `roll back to version ${to}`)
+      return replace(
+        id,
+        configurationDocument.parse(JSON.parse(row.document)),
+        who,
+        undefined,
+        `roll back to version ${to}`,
+      )
     },
     onChange(listener) {
       listeners.add(listener)
@@ -200,21 +224,44 @@ async function keepVersion(
 ): Promise<void> {
   await tx
     .insertInto('configuration_versions')
-    .values({ configuration_id: id, version, document: JSON.stringify(document), actor, reason: reason ?? null, created_at: now })
+    .values({
+      configuration_id: id,
+      version,
+      document: JSON.stringify(document),
+      actor,
+      reason: reason ?? null,
+      created_at: now,
+    })
     .execute()
 }
 
-const documentOf = ({ document }: { readonly document: string }): ConfigurationDocument => configurationDocument.parse(JSON.parse(document))
+const documentOf = ({ document }: { readonly document: string }): ConfigurationDocument =>
+  configurationDocument.parse(JSON.parse(document))
 
 const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
 
 function viewOf(row: Omit<ConfigurationTable, 'seq'>): ConfigurationView {
-  return { id: row.id, ...documentOf(row), version: row.version, created_at: timeOf(row.created_at), updated_at: timeOf(row.updated_at) }
+  return {
+    id: row.id,
+    ...documentOf(row),
+    version: row.version,
+    created_at: timeOf(row.created_at),
+    updated_at: timeOf(row.updated_at),
+  }
 }
 
 /** @param versions one of which must be in force; undefined: any */
-async function heldRow(tx: Writer, id: string, versions: readonly number[] | undefined): Promise<Omit<ConfigurationTable, 'seq'>> {
-  const held = await tx.selectFrom('configurations').selectAll().where('id', '=', id).where('deleted', '=', 0).executeTakeFirst()
+async function heldRow(
+  tx: Writer,
+  id: string,
+  versions: readonly number[] | undefined,
+): Promise<Omit<ConfigurationTable, 'seq'>> {
+  const held = await tx
+    .selectFrom('configurations')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted', '=', 0)
+    .executeTakeFirst()
   if (held === undefined) throw notFound(`configuration ${id}`)
   if (versions !== undefined && !versions.includes(held.version)) {
     throw new Problem(

@@ -24,7 +24,12 @@ export function makeCache(
   more: Omit<CacheOptions, 'name' | 'tiers'> = {},
 ): Cache {
   const { name, cache_type, ttl_seconds, max_size_mb, is_active } = document
-  const types = cache_type === 'memory' ? [] : cache_type === 'multi' ? BELOW.filter((one) => factories[one] !== undefined) : [cache_type]
+  const types =
+    cache_type === 'memory'
+      ? []
+      : cache_type === 'multi'
+        ? BELOW.filter((one) => factories[one] !== undefined)
+        : [cache_type]
   const below = types.map((type) => {
     const factory = factories[type]
     if (factory !== undefined) return { use: factory(name), enabled: is_active }
@@ -34,5 +39,10 @@ export function makeCache(
     )
   })
   const near = memory({ maxBytes: `${max_size_mb}mb`, enabled: is_active })
-  return createCache({ ...more, name, tiers: [near, ...below], defaults: { ...more.defaults, ttl: ttl_seconds * 1000 } })
+  return createCache({
+    ...more,
+    name,
+    tiers: [near, ...below],
+    defaults: { ...more.defaults, ttl: ttl_seconds * 1000 },
+  })
 }

@@ -1,4 +1,5 @@
-// Brings stored configurations to the processes that run the caches of their names: at the start, after each change, and where a store was emptied.
+// Brings stored configurations to the processes that run the caches of their names: at the start, after each change,
+// and where a store was emptied.
 import type { Control } from '../control.ts'
 
 /** Follows changes; returns how to stop. */
@@ -34,7 +35,9 @@ function publish({ configurations, fleet }: Control): Promise<void> {
   return putUntilItStands(
     async () => {
       const rows = await configurations.list(0, MOST)
-      return rows.map(({ view: { id: _id, version: _version, created_at: _created, updated_at: _updated, ...document } }) => document)
+      return rows.map(
+        ({ view: { id: _id, version: _version, created_at: _created, updated_at: _updated, ...document } }) => document,
+      )
     },
     (documents) => fleet.putConfigurations(documents),
   )
@@ -45,15 +48,17 @@ async function bring({ configurations, fleet }: Control, name: string): Promise<
   await putUntilItStands(
     async () => {
       const held = await configurations.byName(name)
-      return held === undefined ? null : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active }
+      return held === undefined
+        ? null
+        : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active }
     },
     (document) => fleet.putSettings(name, document),
   )
 }
 
 /**
- * Another control plane of the same store may have read behind us and put before us. Whoever puts looks at the store again: so the last one to put has put what the store says, in
- * whatever order they came, and no clock is asked.
+ * Another control plane of the same store may have read behind us and put before us. Whoever puts looks at the store
+ * again: so the last one to put has put what the store says, in whatever order they came, and no clock is asked.
  */
 async function putUntilItStands<T>(read: () => Promise<T>, put: (read: T) => Promise<void>): Promise<void> {
   let next = await read()

@@ -6,11 +6,15 @@ const HEIGHT = 8
 const SOURCE = { type: 'prometheus', uid: '$source' }
 
 /**
- * A dashboard over every metric that the library and the control plane export, for Grafana 10 or later: to be imported, or provisioned from a file. It asks for the Prometheus source when it is imported,
- * and for the caches to be shown.
+ * A dashboard over every metric that the library and the control plane export, for Grafana 10 or later: to be imported,
+ * or provisioned from a file. It asks for the Prometheus source when it is imported, and for the caches to be shown.
  * @param version is named in the description; default: none
  */
-export function grafanaDashboard({ version }: { readonly version?: string | undefined } = {}): Readonly<Record<string, unknown>> {
+export function grafanaDashboard({
+  version,
+}: {
+  readonly version?: string | undefined
+} = {}): Readonly<Record<string, unknown>> {
   let id = 0
   let y = 0
   const panels: unknown[] = []
@@ -78,7 +82,10 @@ function shown({ title, unit, queries }: Panel, id: number, gridPos: object): un
     title,
     datasource: SOURCE,
     gridPos,
-    fieldConfig: { defaults: { unit, custom: { drawStyle: 'line', lineWidth: 1, fillOpacity: 8, showPoints: 'never' } }, overrides: [] },
+    fieldConfig: {
+      defaults: { unit, custom: { drawStyle: 'line', lineWidth: 1, fillOpacity: 8, showPoints: 'never' } },
+      overrides: [],
+    },
     options: {
       legend: { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true },
       tooltip: { mode: 'multi', sort: 'desc' },

@@ -1,4 +1,5 @@
-// The panels of the Grafana dashboard: rows by the questions that people ask. Queries are made of the metric definitions themselves, so that none names what is not exported.
+// The panels of the Grafana dashboard: rows by the questions that people ask. Queries are made of the metric
+// definitions themselves, so that none names what is not exported.
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../metrics/definitions.ts'
 
@@ -22,7 +23,8 @@ export interface Row {
 const SCOPE = 'cache=~"$cache"'
 const WINDOW = '$__rate_interval'
 const selected = ({ name }: MetricDefinition, more = ''): string => `${name}{${SCOPE}${more}}`
-const rate = (metric: MetricDefinition, by: string, more = ''): string => `sum by (${by}) (rate(${selected(metric, more)}[${WINDOW}]))`
+const rate = (metric: MetricDefinition, by: string, more = ''): string =>
+  `sum by (${by}) (rate(${selected(metric, more)}[${WINDOW}]))`
 const rates = (metric: MetricDefinition, by: string): Query => ({ expr: rate(metric, by), legend: legendOf(by) })
 const last = (metric: MetricDefinition, by: string, how = 'sum'): Query => ({
   expr: `${how} by (${by}) (${selected(metric)})`,
@@ -115,7 +117,12 @@ const ROWS: readonly Row[] = [
         expr: `max by (tier, state) (${selected(METRICS.breaker, ', state!="closed"')})`,
         legend: '{{tier}} {{state}}',
       }),
-      panel('Used bytes and limit', 'bytes', last(METRICS.usedBytes, 'tier'), named('{{tier}} limit', last(METRICS.limitBytes, 'tier'))),
+      panel(
+        'Used bytes and limit',
+        'bytes',
+        last(METRICS.usedBytes, 'tier'),
+        named('{{tier}} limit', last(METRICS.limitBytes, 'tier')),
+      ),
       panel('Entries', 'none', last(METRICS.entries, 'tier')),
       panel(
         'Written, and dropped',
@@ -133,7 +140,10 @@ const ROWS: readonly Row[] = [
   {
     title: 'Namespaces',
     panels: [
-      panel('Most misses', 'reqps', { expr: `topk(10, ${rate(METRICS.missCauses, 'cache, cache_ns')})`, legend: '{{cache}} {{cache_ns}}' }),
+      panel('Most misses', 'reqps', {
+        expr: `topk(10, ${rate(METRICS.missCauses, 'cache, cache_ns')})`,
+        legend: '{{cache}} {{cache_ns}}',
+      }),
       panel(
         'Sets and deletes',
         'wps',
@@ -141,7 +151,11 @@ const ROWS: readonly Row[] = [
         named('deletes {{cache_ns}}', rates(METRICS.deletes, 'cache_ns')),
       ),
       panel('Entries leaving memory, by cause', 'reqps', rates(METRICS.evictions, 'cause')),
-      panel('Evicted entries asked for again before half their TTL was over', 'reqps', rates(METRICS.youngEvictions, 'cache, cache_ns')),
+      panel(
+        'Evicted entries asked for again before half their TTL was over',
+        'reqps',
+        rates(METRICS.youngEvictions, 'cache, cache_ns'),
+      ),
     ],
   },
   {
@@ -212,18 +226,32 @@ const ROWS: readonly Row[] = [
         named('{{collection}} failed', rates(METRICS.queueFailed, 'collection')),
       ),
       panel('Journal on disk', 'bytes', last(METRICS.queueBytes, 'collection')),
-      panel('Jobs by outcome', 'reqps', rates(METRICS.jobRuns, 'job, outcome'), named('{{job}} running', last(METRICS.jobsRunning, 'job'))),
+      panel(
+        'Jobs by outcome',
+        'reqps',
+        rates(METRICS.jobRuns, 'job, outcome'),
+        named('{{job}} running', last(METRICS.jobsRunning, 'job')),
+      ),
     ],
   },
   {
     title: 'Keys and values',
     panels: [
-      panel('Hits by key pattern', 'reqps', { expr: `topk(10, ${rate(METRICS.patternHits, 'pattern')})`, legend: '{{pattern}}' }),
-      panel('Misses by key pattern', 'reqps', { expr: `topk(10, ${rate(METRICS.patternMisses, 'pattern')})`, legend: '{{pattern}}' }),
+      panel('Hits by key pattern', 'reqps', {
+        expr: `topk(10, ${rate(METRICS.patternHits, 'pattern')})`,
+        legend: '{{pattern}}',
+      }),
+      panel('Misses by key pattern', 'reqps', {
+        expr: `topk(10, ${rate(METRICS.patternMisses, 'pattern')})`,
+        legend: '{{pattern}}',
+      }),
       panel(
         'Compressed to',
         'percentunit',
-        { expr: `${rate(METRICS.compressedOut, 'cache')} / ${rate(METRICS.compressedIn, 'cache')}`, legend: '{{cache}}' },
+        {
+          expr: `${rate(METRICS.compressedOut, 'cache')} / ${rate(METRICS.compressedIn, 'cache')}`,
+          legend: '{{cache}}',
+        },
         named('values {{outcome}}', rates(METRICS.compressedValues, 'outcome')),
       ),
       panel('Time spent on compression', 's', rates(METRICS.compressSeconds, 'op')),
@@ -260,10 +288,17 @@ const ROWS: readonly Row[] = [
 /** What no panel has chosen yet gets one of its own: nothing that is exported is missing. */
 export function rows(): readonly Row[] {
   const queries = ROWS.flatMap(({ panels }) => panels.flatMap((one) => one.queries.map(({ expr }) => expr))).join('\n')
-  const left = Object.values<MetricDefinition>(METRICS).filter(({ name }) => !new RegExp(`\\b${name}(_bucket)?\\b`).test(queries))
+  const left = Object.values<MetricDefinition>(METRICS).filter(
+    ({ name }) => !new RegExp(`\\b${name}(_bucket)?\\b`).test(queries),
+  )
   const more = left.map((metric) => {
     const by = metric.labels.join(', ') || 'instance'
-    const query = metric.kind === 'histogram' ? slowest(metric, by) : metric.kind === 'counter' ? rates(metric, by) : last(metric, by)
+    const query =
+      metric.kind === 'histogram'
+        ? slowest(metric, by)
+        : metric.kind === 'counter'
+          ? rates(metric, by)
+          : last(metric, by)
     return panel(
       metric.help,
       metric.name.endsWith('_bytes') ? 'bytes' : 'none',

@@ -1,4 +1,5 @@
-// Recording and alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by Alertmanager, and whose control plane may be down.
+// Recording and alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by
+// Alertmanager, and whose control plane may be down.
 import { METRICS } from 'millpond/observe'
 import { SEVERITIES, type Severity } from '../alerts/alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, YOUNG_SHARE } from '../alerts/rules.ts'
@@ -21,20 +22,27 @@ interface Template {
 const rate = (name: string, window = '5m'): string => `sum by (cache) (rate(${name}[${window}]))`
 const get = (part: 'sum' | 'count', window: string): string =>
   `sum by (cache) (rate(${METRICS.operation.name}_${part}{op="get"}[${window}]))`
-const readsOver = (window: string): string => `${rate(METRICS.hits.name, window)} + ${rate(METRICS.missCauses.name, window)}`
+const readsOver = (window: string): string =>
+  `${rate(METRICS.hits.name, window)} + ${rate(METRICS.missCauses.name, window)}`
 const hitRatioOver = (window: string): string => `${rate(METRICS.hits.name, window)} / (${readsOver(window)})`
 const meanOver = (window: string): string => `${get('sum', window)} / ${get('count', window)}`
 const p95Over = (window: string): string =>
   `histogram_quantile(0.95, sum by (cache, le) (rate(${METRICS.operation.name}_bucket{op="get"}[${window}])))`
 
-/** Of a cache, over all of its processes: worked out once, for the alerts below, for graphs over days, and for whatever scales by them. */
+/**
+ * Of a cache, over all of its processes: worked out once, for the alerts below, for graphs over days, and for whatever
+ * scales by them.
+ */
 const RECORDED = {
   reads: { name: 'cache:millpond_reads:rate5m', expr: readsOver('5m') },
   hitRatio: { name: 'cache:millpond_hit_ratio:rate5m', expr: hitRatioOver('5m') },
   hitRatioLately: { name: 'cache:millpond_hit_ratio:rate10m', expr: hitRatioOver('10m') },
   hitRatioOfAnHour: { name: 'cache:millpond_hit_ratio:rate1h', expr: hitRatioOver('1h') },
   loads: { name: 'cache:millpond_loads:rate5m', expr: rate(METRICS.loads.name) },
-  loadErrors: { name: 'cache:millpond_load_error_ratio:rate5m', expr: `${rate(METRICS.loadErrors.name)} / ${rate(METRICS.loads.name)}` },
+  loadErrors: {
+    name: 'cache:millpond_load_error_ratio:rate5m',
+    expr: `${rate(METRICS.loadErrors.name)} / ${rate(METRICS.loads.name)}`,
+  },
   meanGet: { name: 'cache:millpond_get_seconds:mean5m', expr: meanOver('5m') },
   meanGetOfAnHour: { name: 'cache:millpond_get_seconds:mean1h', expr: meanOver('1h') },
   p95Lately: { name: 'cache:millpond_get_seconds:p95_10m', expr: p95Over('10m') },
@@ -59,7 +67,8 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: `sum by (cache, instance) (${METRICS.usedBytes.name}{tier="memory"}) / sum by (cache, instance) (${METRICS.limitBytes.name}{tier="memory"})`,
     compare: '>',
     and: `sum by (cache, instance) (rate(${METRICS.youngEvictions.name}[5m])) > ${YOUNG_SHARE} * (sum by (cache, instance) (rate(${METRICS.hits.name}[5m])) + sum by (cache, instance) (rate(${METRICS.missCauses.name}[5m])))`,
-    summary: 'memory of {{ $labels.cache }} is {{ $value | humanizePercentage }} full and evicts entries that are asked for again',
+    summary:
+      'memory of {{ $labels.cache }} is {{ $value | humanizePercentage }} full and evicts entries that are asked for again',
   },
   response_ms: {
     name: 'SlowGets',
@@ -92,7 +101,8 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     value: `${RECORDED.p95Lately.name} / clamp_min(${RECORDED.p95OfAnHour.name} offset 1d, 0.001)`,
     compare: '>',
     and: ENOUGH,
-    summary: 'the p95 of a get of {{ $labels.cache }} is {{ $value | humanize }} times what it was at this hour a day ago',
+    summary:
+      'the p95 of a get of {{ $labels.cache }} is {{ $value | humanize }} times what it was at this hour a day ago',
   },
   hit_ratio_regression: {
     name: 'FewerHits',
@@ -122,7 +132,8 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     for: '1m',
     value: `sum by (cache) (${METRICS.ledgerPending.name}) + sum by (cache) (increase(${METRICS.busGaps.name}[5m]))`,
     compare: '>=',
-    summary: 'invalidations of {{ $labels.cache }} are waiting for the ledger, or some were missed and memory was dropped',
+    summary:
+      'invalidations of {{ $labels.cache }} are waiting for the ledger, or some were missed and memory was dropped',
   },
   late_node: {
     name: 'SilentProcess',
@@ -148,13 +159,15 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
 }
 
 /**
- * A group of recording and alerting rules as Prometheus reads it (YAML), the same for the same thresholds. Alerts that are switched off are left out; so are those that only the control plane can tell (credentials, audit, compliance).
+ * A group of recording and alerting rules as Prometheus reads it (YAML), the same for the same thresholds. Alerts that
+ * are switched off are left out; so are those that only the control plane can tell (credentials, audit, compliance).
  * @param rules default: the control plane's defaults
  */
 export function prometheusRules(rules: Readonly<Partial<Record<RuleName, Rule>>> = {}): string {
   const lines = ['# Made by "millpond prometheus-rules".', 'groups:', '  - name: millpond', '    rules:']
   // Of one group each rule sees what those above it have recorded at the same moment.
-  for (const { name, expr } of Object.values(RECORDED)) lines.push(`      - record: ${name}`, `        expr: ${JSON.stringify(expr)}`)
+  for (const { name, expr } of Object.values(RECORDED))
+    lines.push(`      - record: ${name}`, `        expr: ${JSON.stringify(expr)}`)
   for (const [name, template] of Object.entries(TEMPLATES) as [RuleName, Template][]) {
     const { enabled, levels } = rules[name] ?? DEFAULT_RULES[name]
     const wanted = enabled ? SEVERITIES.filter((severity) => levels[severity] !== undefined) : []

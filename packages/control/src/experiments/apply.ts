@@ -11,7 +11,11 @@ type Change = Applied['change']
 const DEADLINE_MS = 10_000
 
 /** What an arm would change for all. @throws Problem 422 where that is nothing */
-export async function changeOf(control: Control, { cache_name: cache, plan, kind }: ExperimentView, arm: string): Promise<Change> {
+export async function changeOf(
+  control: Control,
+  { cache_name: cache, plan, kind }: ExperimentView,
+  arm: string,
+): Promise<Change> {
   const found = plan.arms.find(({ name }) => name === arm)
   if (found === undefined)
     throw new Problem(
@@ -23,7 +27,10 @@ export async function changeOf(control: Control, { cache_name: cache, plan, kind
   const change: Change =
     kind === 'keys'
       ? { ...(ttl_seconds !== undefined && { ttl_seconds }), ...(refresh_ahead !== undefined && { refresh_ahead }) }
-      : { ...(memory?.policy !== undefined && { policy: memory.policy }), ...(await sizeOf(control, cache, memory?.factor ?? 1)) }
+      : {
+          ...(memory?.policy !== undefined && { policy: memory.policy }),
+          ...(await sizeOf(control, cache, memory?.factor ?? 1)),
+        }
   if (Object.keys(change).length === 0)
     throw new Problem(422, 'nothing_to_change', `${arm} is the current setting: there is nothing to apply`)
   return change
@@ -32,7 +39,9 @@ export async function changeOf(control: Control, { cache_name: cache, plan, kind
 async function sizeOf(control: Control, cache: string, factor: number): Promise<Change> {
   if (factor === 1) return {}
   const { tiers } = await control.fleet.one(cache, 'describe', null)
-  const memory: unknown = Array.isArray(tiers) ? tiers.find((tier: unknown) => isRecord(tier) && tier.name === 'memory') : undefined
+  const memory: unknown = Array.isArray(tiers)
+    ? tiers.find((tier: unknown) => isRecord(tier) && tier.name === 'memory')
+    : undefined
   const { max_entries, max_size_mb } = isRecord(memory) ? memory : {}
   if (typeof max_size_mb === 'number') return { max_bytes: Math.max(1, Math.round(max_size_mb * MEGABYTE * factor)) }
   if (typeof max_entries === 'number') return { max_entries: Math.max(1, Math.round(max_entries * factor)) }
@@ -40,7 +49,8 @@ async function sizeOf(control: Control, cache: string, factor: number): Promise<
 }
 
 const MEGABYTE = 1024 * 1024
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null
 
 /** Sets it in every process, as an operation; answers with what undoes it. */
 export async function carryOut(
@@ -52,7 +62,13 @@ export async function carryOut(
 ): Promise<{ readonly operation: OperationView; readonly undo: Change }> {
   let undo: Change = {}
   const operation = await control.operations.run(
-    { kind: 'experiment', prefix: 'op', caches: [cache], request: { experiment: id, what: asked.what, change }, reason: asked.reason },
+    {
+      kind: 'experiment',
+      prefix: 'op',
+      caches: [cache],
+      request: { experiment: id, what: asked.what, change },
+      reason: asked.reason,
+    },
     who,
     async (step) => {
       asked.began(step.id)

@@ -4,7 +4,13 @@ import { z } from 'zod'
 import { experimentPlan } from '../agent/words.ts'
 import type { ExperimentTable } from '../store/schema.ts'
 
-const difference = z.object({ control: z.number(), arm: z.number(), value: z.number(), low: z.number(), high: z.number() })
+const difference = z.object({
+  control: z.number(),
+  arm: z.number(),
+  value: z.number(),
+  low: z.number(),
+  high: z.number(),
+})
 const range = z.object({ value: z.number(), low: z.number(), high: z.number() })
 const instant = z.iso.datetime()
 const VERDICTS = ['not_enough_data', 'undecided', 'better', 'worse', 'no_difference', 'harm', 'uneven'] as const
@@ -46,7 +52,9 @@ export const experimentDocument = z.object({
     .object({ at: instant, verdict: z.enum(VERDICTS), winner: z.string().nullable(), text: z.string() })
     .nullable()
     .describe('the first significant verdict'),
-  course: z.array(z.object({ at: instant, arms: z.array(range.nullable()) })).describe('how the intervals have narrowed'),
+  course: z
+    .array(z.object({ at: instant, arms: z.array(range.nullable()) }))
+    .describe('how the intervals have narrowed'),
   nodes: z.array(z.object({ node: z.string(), error: z.string().nullable() })),
   applied: z
     .object({ arm: z.string(), at: instant, change, undo: change, is_undone: z.boolean() })
@@ -115,13 +123,19 @@ export function courseWith(
   at: string,
   { arms }: ExperimentDocument['judgement'],
 ): ExperimentDocument['course'] {
-  const point = { at, arms: arms.map(({ gain }) => (gain === null ? null : { value: gain.value, low: gain.low, high: gain.high })) }
+  const point = {
+    at,
+    arms: arms.map(({ gain }) => (gain === null ? null : { value: gain.value, low: gain.low, high: gain.high })),
+  }
   const before = course.length < MOST_POINTS ? course : course.filter((_, index) => index % 2 === 0)
   return [...before, point]
 }
 
 /** @param passedMs since it began */
-export function phaseDue(plan: { readonly kind: string; readonly beforeMs: number; readonly settleMs: number }, passedMs: number): Phase {
+export function phaseDue(
+  plan: { readonly kind: string; readonly beforeMs: number; readonly settleMs: number },
+  passedMs: number,
+): Phase {
   if (plan.kind === 'shadow' || passedMs >= plan.beforeMs + plan.settleMs) return 'measuring'
   return passedMs < plan.beforeMs ? 'before' : 'settling'
 }

@@ -1,4 +1,5 @@
-// Experiments between settings of caches: kept, led in all processes, judged every few seconds, and ended where they do harm.
+// Experiments between settings of caches: kept, led in all processes, judged every few seconds, and ended where they do
+// harm.
 import { MillpondError } from 'millpond'
 import { type Plan, planOf } from 'millpond/insight'
 import { newId } from '../access/tokens.ts'
@@ -140,7 +141,11 @@ export class Experiments {
       const view = await this.#lead(await this.#row(id), checked)
       if (view.nodes.some(({ error }) => error === null)) return view
       await this.#end(id, 'failed', { ...AUTO, requestId: who.requestId })
-      throw new Problem(409, 'no_process', `no process of ${cache} takes part: ${view.nodes[0]?.error ?? 'none is running'}`)
+      throw new Problem(
+        409,
+        'no_process',
+        `no process of ${cache} takes part: ${view.nodes[0]?.error ?? 'none is running'}`,
+      )
     })
   }
 
@@ -157,7 +162,10 @@ export class Experiments {
   async note(id: string, applied: ExperimentDocument['applied']): Promise<ExperimentView> {
     await this.#store.read
       .updateTable('experiments')
-      .set({ document: JSON.stringify({ ...documentOf(await this.#row(id)), applied }), updated_at: await this.#store.now() })
+      .set({
+        document: JSON.stringify({ ...documentOf(await this.#row(id)), applied }),
+        updated_at: await this.#store.now(),
+      })
       .where('id', '=', id)
       .execute()
     return this.#told(id)
@@ -179,7 +187,11 @@ export class Experiments {
     const { judgement, measured_since } = await this.#lead(row, plan)
     const ranMs = measured_since === null ? 0 : (await this.#store.now()) - Date.parse(measured_since)
     const why: End | undefined =
-      judgement.verdict === 'harm' || judgement.verdict === 'uneven' ? judgement.verdict : ranMs >= plan.maxRunMs ? 'over' : undefined
+      judgement.verdict === 'harm' || judgement.verdict === 'uneven'
+        ? judgement.verdict
+        : ranMs >= plan.maxRunMs
+          ? 'over'
+          : undefined
     if (why !== undefined) await this.#end(row.id, why, { ...AUTO, requestId: newId('req') })
   }
 
@@ -199,9 +211,12 @@ export class Experiments {
       : []
     const held = this.#held.get(id) ?? { runs: { ...runsOf(row) }, storedAt: now }
     this.#held.set(id, held)
-    for (const { body } of replies) if (body !== undefined && body !== null) held.runs[body.run] = { keys: body.keys, shadow: body.shadow }
+    for (const { body } of replies)
+      if (body !== undefined && body !== null) held.runs[body.run] = { keys: body.keys, shadow: body.shadow }
     const measuredSince = document.measured_since ?? (phase === 'measuring' ? timeOf(now) : null)
-    const judgement = judgementToJson(judged(plan, held.runs, measuredSince === null ? 0 : now - Date.parse(measuredSince)))
+    const judgement = judgementToJson(
+      judged(plan, held.runs, measuredSince === null ? 0 : now - Date.parse(measuredSince)),
+    )
     const { verdict, winner, text } = judgement
     const isStored = now - held.storedAt >= STORED_EVERY_MS
     if (isStored) held.storedAt = now
@@ -214,7 +229,10 @@ export class Experiments {
         judgement,
         decided: document.decided ?? (SURE.has(verdict) ? { at: timeOf(now), verdict, winner, text } : null),
         course: phase === 'measuring' ? courseWith(document.course, timeOf(now), judgement) : document.course,
-        nodes: replies.map((reply) => ({ node: reply.id, error: reply.status === 'answered' ? null : (reply.error ?? reply.status) })),
+        nodes: replies.map((reply) => ({
+          node: reply.id,
+          error: reply.status === 'answered' ? null : (reply.error ?? reply.status),
+        })),
       },
       isStored ? held.runs : undefined,
     )
@@ -226,9 +244,18 @@ export class Experiments {
       const row = await tx.selectFrom('experiments').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) throw notFound(`experiment ${id}`)
       if (row.state !== 'running')
-        throw new Problem(409, 'has_ended', `experiment ${id} has ended (${documentOf(row).ended}): there is nothing to stop`)
+        throw new Problem(
+          409,
+          'has_ended',
+          `experiment ${id} has ended (${documentOf(row).ended}): there is nothing to stop`,
+        )
       const now = await this.#store.now(tx)
-      const document = { ...documentOf(row), phase: 'ended', ended: why, ended_at: timeOf(now) } satisfies ExperimentDocument
+      const document = {
+        ...documentOf(row),
+        phase: 'ended',
+        ended: why,
+        ended_at: timeOf(now),
+      } satisfies ExperimentDocument
       const counts = JSON.stringify(this.#held.get(id)?.runs ?? runsOf(row))
       await tx
         .updateTable('experiments')
@@ -256,7 +283,11 @@ export class Experiments {
     const now = await this.#store.now()
     await this.#store.read
       .updateTable('experiments')
-      .set({ document: JSON.stringify(document), updated_at: now, ...(runs !== undefined && { counts: JSON.stringify(runs) }) })
+      .set({
+        document: JSON.stringify(document),
+        updated_at: now,
+        ...(runs !== undefined && { counts: JSON.stringify(runs) }),
+      })
       .where('id', '=', id)
       // Another control plane may have ended it meanwhile.
       .where('state', '=', 'running')
@@ -285,7 +316,8 @@ export class Experiments {
 
 type Row = Omit<ExperimentTable, 'seq'>
 
-const documentOf = ({ document }: Pick<Row, 'document'>): ExperimentDocument => experimentDocument.parse(JSON.parse(document))
+const documentOf = ({ document }: Pick<Row, 'document'>): ExperimentDocument =>
+  experimentDocument.parse(JSON.parse(document))
 const runsOf = ({ counts }: Pick<Row, 'counts'>): Runs => JSON.parse(counts) as Runs // written by this class alone
 
 /** @throws Problem 422 */
@@ -294,6 +326,8 @@ export function checkedPlan(plan: AskedPlan): Plan {
     return planOf(planFrom(plan))
   } catch (error) {
     if (!(error instanceof MillpondError)) throw error
-    throw new Problem(422, 'invalid', error.message, { errors: [{ pointer: '/', code: 'invalid', detail: error.message }] })
+    throw new Problem(422, 'invalid', error.message, {
+      errors: [{ pointer: '/', code: 'invalid', detail: error.message }],
+    })
   }
 }

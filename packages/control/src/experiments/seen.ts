@@ -1,5 +1,14 @@
 // What the processes of a cache have counted for an experiment, added up; and what that says.
-import { addCounts, type Counts, type Judgement, judgeKeys, judgeShadow, noCounts, type Plan, type ShadowCounts } from 'millpond/insight'
+import {
+  addCounts,
+  type Counts,
+  type Judgement,
+  judgeKeys,
+  judgeShadow,
+  noCounts,
+  type Plan,
+  type ShadowCounts,
+} from 'millpond/insight'
 import type { Answered } from '../agent/answers.ts'
 import type { BucketSums } from '../agent/insight-answers.ts'
 
@@ -8,13 +17,20 @@ export type NodeCounts = NonNullable<Answered['experiment']>
 export type Runs = Readonly<Record<string, Pick<NodeCounts, 'keys' | 'shadow'>>>
 
 export function judged(plan: Plan, runs: Runs, ranMs: number): Judgement {
-  return plan.kind === 'keys' ? judgeKeys(plan, countsOf(plan, runs), ranMs) : judgeShadow(plan, shadowOf(plan, runs), ranMs)
+  return plan.kind === 'keys'
+    ? judgeKeys(plan, countsOf(plan, runs), ranMs)
+    : judgeShadow(plan, shadowOf(plan, runs), ranMs)
 }
 
 export function countsOf({ arms }: Pick<Plan, 'arms'>, runs: Runs): Counts {
   const all = noCounts(arms.length)
   for (const { keys } of Object.values(runs))
-    if (keys !== null) addCounts(all, { before: sumsOf(keys.before), measured: sumsOf(keys.measured), keys: Float64Array.from(keys.keys) })
+    if (keys !== null)
+      addCounts(all, {
+        before: sumsOf(keys.before),
+        measured: sumsOf(keys.measured),
+        keys: Float64Array.from(keys.keys),
+      })
   return all
 }
 

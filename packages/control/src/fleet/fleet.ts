@@ -1,10 +1,19 @@
-// Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A channel that is away takes only the
-// others from view.
+// Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A
+// channel that is away takes only the others from view.
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
 import { act } from '../agent/acts.ts'
-import { type Attached, attach, CONFIGURATIONS, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
+import {
+  type Attached,
+  attach,
+  CONFIGURATIONS,
+  channelOf,
+  namesIn,
+  openDirectory,
+  REPORT,
+  SETTINGS,
+} from '../agent/agent.ts'
 import type { Answered } from '../agent/answers.ts'
 import type { Application } from '../agent/application.ts'
 import type { CacheReport } from '../agent/figures.ts'
@@ -82,7 +91,11 @@ export class Fleet {
         onWarning: ({ message }) => options.onWarning(message),
       })
       if (this.#members.has(local.cache))
-        throw new Problem(500, 'cache_twice', `two caches are named ${JSON.stringify(local.cache)}: give each its own name`)
+        throw new Problem(
+          500,
+          'cache_twice',
+          `two caches are named ${JSON.stringify(local.cache)}: give each its own name`,
+        )
       this.#members.set(local.cache, { name: local.cache, local, nodes: local.nodes })
     }
     const places = new Set([...options.meetingPlaces, ...options.caches.map((cache) => cache.nodeStore)])
@@ -140,7 +153,8 @@ export class Fleet {
               settings: undefined,
             },
           ]
-    if (nodes.store.scope === 'process' && local !== undefined) return { nodes: await this.#withSettings(here, nodes), unseen: undefined }
+    if (nodes.store.scope === 'process' && local !== undefined)
+      return { nodes: await this.#withSettings(here, nodes), unseen: undefined }
     try {
       const listed = await nodes.list()
       const own = listed.find(({ boot }) => boot === nodes.boot)
@@ -182,7 +196,10 @@ export class Fleet {
     return here === undefined ? others : [here, ...others]
   }
 
-  /** The first that can: this process, else a node that is not late. @throws Problem 503, and 502 for what the node says. */
+  /**
+   * The first that can: this process, else a node that is not late.
+   * @throws Problem 503, and 502 for what the node says.
+   */
   async one<T extends Topic>(
     cache: string,
     topic: T,
@@ -194,7 +211,11 @@ export class Fleet {
     const [reply] = await this.ask(cache, topic, body, { to: [id], deadlineMs })
     if (reply?.status === 'answered' && reply.body !== undefined) return reply.body
     const why = reply?.error ?? reply?.status ?? 'unknown'
-    throw new Problem(reply?.status === 'unknown' ? 404 : 502, 'node_failed', `the node ${id} of ${cache} could not do it: ${why}`)
+    throw new Problem(
+      reply?.status === 'unknown' ? 404 : 502,
+      'node_failed',
+      `the node ${id} of ${cache} could not do it: ${why}`,
+    )
   }
 
   /** Settings for all nodes of a cache, those that come later too. */
@@ -202,7 +223,8 @@ export class Fleet {
     const { nodes } = this.#member(cache)
     await reached(async () => {
       const stored = await nodes.getSettings(SETTINGS)
-      if (JSON.stringify(stored?.document ?? null) !== JSON.stringify(document)) await nodes.putSettings(SETTINGS, document)
+      if (JSON.stringify(stored?.document ?? null) !== JSON.stringify(document))
+        await nodes.putSettings(SETTINGS, document)
     })
   }
 
@@ -211,7 +233,8 @@ export class Fleet {
     for (const { nodes } of this.#directories) {
       await reached(async () => {
         const held = await nodes.getSettings(CONFIGURATIONS)
-        if (JSON.stringify(held?.document ?? []) !== JSON.stringify(documents)) await nodes.putSettings(CONFIGURATIONS, documents)
+        if (JSON.stringify(held?.document ?? []) !== JSON.stringify(documents))
+          await nodes.putSettings(CONFIGURATIONS, documents)
       })
     }
   }
@@ -252,7 +275,8 @@ export class Fleet {
     if (isHere && nodes.store.scope === 'process') return []
     try {
       const others =
-        to?.filter((id) => !isHere || id !== nodes.id) ?? (await nodes.list()).filter(({ boot }) => boot !== nodes.boot).map(({ id }) => id)
+        to?.filter((id) => !isHere || id !== nodes.id) ??
+        (await nodes.list()).filter(({ boot }) => boot !== nodes.boot).map(({ id }) => id)
       if (others.length === 0) return []
       const { nodes: answers } = await nodes.ask(topic, body, { to: others, deadline: deadlineMs })
       return answers.map(({ body: answer, error, ...rest }) => ({

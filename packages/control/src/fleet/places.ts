@@ -3,14 +3,21 @@ import type { Control } from '../control.ts'
 
 const LOOK_MS = 300
 
-/** Namespaces by key, those that hold it first; nothing of keys that no process knows, and of those beyond the first twenty. */
+/**
+ * Namespaces by key, those that hold it first; nothing of keys that no process knows, and of those beyond the first
+ * twenty.
+ */
 export async function placesOf(
   { fleet }: Pick<Control, 'fleet'>,
   cache: string,
   namespaces: readonly string[] | undefined,
   keys: readonly string[],
 ): Promise<Map<string, string[]>> {
-  const asked = { criteria: { keys: [...keys] }, scan: false, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
+  const asked = {
+    criteria: { keys: [...keys] },
+    scan: false,
+    ...(namespaces !== undefined && { namespaces: [...namespaces] }),
+  }
   const replies = await fleet.ask(cache, 'plan', asked, { deadlineMs: LOOK_MS })
   const places = new Map<string, string[]>()
   for (const { namespace, key } of replies.flatMap(({ body }) => body?.hottest ?? [])) {

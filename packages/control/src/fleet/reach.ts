@@ -4,15 +4,27 @@ import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 
 /** Those of a cache that the principal may touch; undefined: all. */
-export function namespacesFor({ namespaces, name }: Principal, cache: string, asked: string | undefined): readonly string[] | undefined {
+export function namespacesFor(
+  { namespaces, name }: Principal,
+  cache: string,
+  asked: string | undefined,
+): readonly string[] | undefined {
   const isWhole = namespaces === undefined || namespaces.includes(cache)
   if (asked === undefined) return isWhole ? undefined : namespaces
   if (isWhole || namespaces.includes(asked)) return [asked]
-  throw new Problem(403, 'forbidden', `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is not one of them`)
+  throw new Problem(
+    403,
+    'forbidden',
+    `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is not one of them`,
+  )
 }
 
 /** One by its name, or all that a process runs. @throws Problem 404 where there is no such cache, or none at all */
-export function cachesFor({ fleet }: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): readonly string[] {
+export function cachesFor(
+  { fleet }: Pick<Control, 'fleet'>,
+  principal: Principal,
+  asked: string | undefined,
+): readonly string[] {
   if (asked !== undefined) {
     if (fleet.has(asked)) return [asked]
     throw unknownCache(asked, fleet.names)
@@ -23,7 +35,11 @@ export function cachesFor({ fleet }: Pick<Control, 'fleet'>, principal: Principa
   const run = names.filter((name) => !fleet.isDeserted(name))
   // Where nobody runs any, the act itself says so.
   if (names.length > 0) return run.length > 0 ? run : names
-  throw new Problem(404, 'no_cache', 'no cache is attached: give createControl({ caches: [cache] }), or attach(cache) in its process')
+  throw new Problem(
+    404,
+    'no_cache',
+    'no cache is attached: give createControl({ caches: [cache] }), or attach(cache) in its process',
+  )
 }
 
 const unknownCache = (asked: string, names: readonly string[]): Problem =>
@@ -33,11 +49,19 @@ const unknownCache = (asked: string, names: readonly string[]): Problem =>
     `there is no cache ${JSON.stringify(asked)}: there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}`,
   )
 
-/** The cache that is meant where only one can be. @throws Problem 404, 422 where there are several and none was named */
+/**
+ * The cache that is meant where only one can be.
+ * @throws Problem 404, 422 where there are several and none was named
+ */
 export function oneCache(control: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): string {
   const [first, ...more] = cachesFor(control, principal, asked)
   if (first !== undefined && more.length === 0) return first
-  throw new Problem(422, 'cache_name_missing', `there are several caches: set cache_name to one of ${[first, ...more].join(', ')}`, {
-    errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
-  })
+  throw new Problem(
+    422,
+    'cache_name_missing',
+    `there are several caches: set cache_name to one of ${[first, ...more].join(', ')}`,
+    {
+      errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
+    },
+  )
 }

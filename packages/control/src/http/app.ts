@@ -1,4 +1,5 @@
-// The admin API as one function from Request to Response: credential, rate, permission, schema, idempotency, handler, in this order.
+// The admin API as one function from Request to Response: credential, rate, permission, schema, idempotency, handler,
+// in this order.
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { z } from 'zod'
@@ -51,18 +52,29 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 }
 
 /** Without its last slash. */
-const fullPath = ({ base }: AppOptions, route: Route): string => `${route.base ?? base}/${route.path.replace(/\/$/, '')}`
+const fullPath = ({ base }: AppOptions, route: Route): string =>
+  `${route.base ?? base}/${route.path.replace(/\/$/, '')}`
 
 function allowed(options: AppOptions, path: string): string[] {
   const given = path.replace(/\/$/, '').split('/')
   const fits = (route: Route): boolean => {
     const wanted = fullPath(options, route).split('/')
-    return wanted.length === given.length && wanted.every((part, at) => (part.startsWith('{') ? given[at] !== '' : part === given[at]))
+    return (
+      wanted.length === given.length &&
+      wanted.every((part, at) => (part.startsWith('{') ? given[at] !== '' : part === given[at]))
+    )
   }
-  return [...new Set(options.routes.filter(fits).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+  return [
+    ...new Set(options.routes.filter(fits).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))),
+  ]
 }
 
-async function answer(options: AppOptions, route: Route, request: Request, params: Record<string, string>): Promise<Response> {
+async function answer(
+  options: AppOptions,
+  route: Route,
+  request: Request,
+  params: Record<string, string>,
+): Promise<Response> {
   const requestId = requestIdOf(request)
   const began = performance.now()
   let response: Response
@@ -70,13 +82,20 @@ async function answer(options: AppOptions, route: Route, request: Request, param
     response = toResponse(await run(options, route, request, params, requestId))
   } catch (error) {
     if (!(error instanceof Problem)) options.onError(error)
-    const problem = error instanceof Problem ? error : new Problem(500, 'internal', 'an internal error occurred and was logged')
+    const problem =
+      error instanceof Problem ? error : new Problem(500, 'internal', 'an internal error occurred and was logged')
     response = problemReply(problem, requestId)
   }
   return finish(response, requestId, performance.now() - began)
 }
 
-async function run(options: AppOptions, route: Route, request: Request, params: Record<string, string>, requestId: string): Promise<Reply> {
+async function run(
+  options: AppOptions,
+  route: Route,
+  request: Request,
+  params: Record<string, string>,
+  requestId: string,
+): Promise<Reply> {
   const { control, rates } = options
   const principal = await signIn(options, request)
   const kind = route.rate ?? (route.method === 'GET' ? 'read' : 'write')
@@ -119,10 +138,27 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
   const text = await bodyText(request)
   const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
   const query = parseQuery(route, request)
-  const call: Call = { control, principal, params, body, query, request, requestId, base: options.base, address, who, stillSignedIn }
+  const call: Call = {
+    control,
+    principal,
+    params,
+    body,
+    query,
+    request,
+    requestId,
+    base: options.base,
+    address,
+    who,
+    stillSignedIn,
+  }
   const key = request.headers.get('idempotency-key')
   if (key === null || route.method !== 'POST') return route.handle(call)
-  const named = { principal: principal.userId, route: requestPath(request), key, answersSecret: route.answersSecret === true }
+  const named = {
+    principal: principal.userId,
+    route: requestPath(request),
+    key,
+    answersSecret: route.answersSecret === true,
+  }
   // What the query says belongs to what is asked: a dry run is another call than the run.
   return once(control.store, named, new URL(request.url).search + text, async () => route.handle(call))
 }
@@ -141,7 +177,8 @@ async function whoIs({ control, authorize }: AppOptions, request: Request): Prom
 async function signIn(options: AppOptions, request: Request): Promise<Principal> {
   const principal = await whoIs(options, request)
   if (principal !== undefined) return principal
-  const isGiven = request.headers.get('authorization') !== null || (await secretIn(options.control.store, request)) !== undefined
+  const isGiven =
+    request.headers.get('authorization') !== null || (await secretIn(options.control.store, request)) !== undefined
   if (isGiven) options.refusals.count()
   const why = isGiven ? 'this credential is unknown, expired or revoked' : 'no credential was given'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {
@@ -176,7 +213,8 @@ async function bodyText(request: Request): Promise<string> {
 /** Leaves out a byte order mark, which some editors and shells put before a text. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true })
 
-const isBodySaid = ({ headers }: Request): boolean => Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding')
+const isBodySaid = ({ headers }: Request): boolean =>
+  Number(headers.get('content-length') ?? 0) > 0 || headers.has('transfer-encoding')
 
 function noBody(text: string, { method, path }: Route): unknown {
   if (text === '' || text.trim() === '{}') return undefined
@@ -206,9 +244,15 @@ function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
 
 function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
   const at = (path: readonly PropertyKey[]): string =>
-    prefix === '' ? path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') : prefix + path.join('.')
+    prefix === ''
+      ? path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+      : prefix + path.join('.')
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ pointer: at([...issue.path, key]), code: 'unknown_field', detail: 'there is no such field' }))
+    return issue.keys.map((key) => ({
+      pointer: at([...issue.path, key]),
+      code: 'unknown_field',
+      detail: 'there is no such field',
+    }))
   return [{ pointer: at(issue.path), code: issue.code, detail: issue.message }]
 }
 

@@ -1,4 +1,5 @@
-// Several questions in one request: each is asked as a request of its own would be, with the caller's credential, rates and permissions.
+// Several questions in one request: each is asked as a request of its own would be, with the caller's credential, rates
+// and permissions.
 import { z } from 'zod'
 import { defineRoute, json, type Route } from './route.ts'
 
@@ -8,7 +9,10 @@ const MOST = 20
  * @param ask answers one request
  * @param begun told of each request with the one that it came in, whose peer is its peer
  */
-export function batchRoute(ask: (request: Request) => Promise<Response>, begun: (part: Request, whole: Request) => void): Route {
+export function batchRoute(
+  ask: (request: Request) => Promise<Response>,
+  begun: (part: Request, whole: Request) => void,
+): Route {
   return defineRoute({
     method: 'POST',
     path: 'batch/',
@@ -39,7 +43,8 @@ export function batchRoute(ask: (request: Request) => Promise<Response>, begun: 
     },
     async handle({ body, request, base }) {
       const headers = new Headers(request.headers)
-      for (const name of ['content-type', 'content-length', 'idempotency-key', 'x-request-id', 'last-event-id']) headers.delete(name)
+      for (const name of ['content-type', 'content-length', 'idempotency-key', 'x-request-id', 'last-event-id'])
+        headers.delete(name)
       const answers = body.get.map(async (path) => {
         const url = new URL(`${base}/`, request.url)
         const part = new Request(url.href + path.replace(/^\/+/, ''), { headers })
@@ -60,4 +65,5 @@ export function batchRoute(ask: (request: Request) => Promise<Response>, begun: 
 }
 
 /** It has no end, and would never be answered. */
-const isStream = (request: Request, base: string): boolean => new URL(request.url).pathname.replace(/\/$/, '') === `${base}stream`
+const isStream = (request: Request, base: string): boolean =>
+  new URL(request.url).pathname.replace(/\/$/, '') === `${base}stream`

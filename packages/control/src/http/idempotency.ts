@@ -1,7 +1,8 @@
-// The same POST twice is done once: `Idempotency-Key` with the principal and the route names one row, which holds the answer for 24 hours.
+// The same POST twice is done once: `Idempotency-Key` with the principal and the route names one row, which holds the
+// answer for 24 hours.
 //
-// The row is taken before the work, under a lease that its holder renews. A holder that dies leaves the work in a state that nobody knows: the row then
-// says `interrupted` for ever, and the work is not done a second time behind its back.
+// The row is taken before the work, under a lease that its holder renews. A holder that dies leaves the work in a state
+// that nobody knows: the row then says `interrupted` for ever, and the work is not done a second time behind its back.
 import { createHash } from 'node:crypto'
 import type { Store } from '../store/store.ts'
 import { Problem } from './problem.ts'
@@ -22,10 +23,16 @@ interface Named {
   readonly answersSecret: boolean
 }
 
-/** @throws Problem 422 for another body under the same key, 409 while the first call runs, or when it was interrupted. */
+/**
+ * @throws Problem 422 for another body under the same key, 409 while the first call runs, or when it was interrupted.
+ */
 export async function once(store: Store, named: Named, body: string, work: () => Promise<Reply>): Promise<Reply> {
   if (!FORM.test(named.key))
-    throw new Problem(400, 'idempotency_key_invalid', 'Idempotency-Key: give 1 to 255 visible ASCII characters, a UUID for example')
+    throw new Problem(
+      400,
+      'idempotency_key_invalid',
+      'Idempotency-Key: give 1 to 255 visible ASCII characters, a UUID for example',
+    )
   const bodyHash = createHash('sha256').update(body).digest('hex')
   const earlier = await take(store, named, bodyHash)
   if (earlier !== undefined) return earlier
@@ -46,10 +53,18 @@ export async function once(store: Store, named: Named, body: string, work: () =>
 }
 
 const row = (store: Store, { principal, route, key }: Named) =>
-  store.read.deleteFrom('idempotency').where('principal', '=', principal).where('route', '=', route).where('key', '=', key)
+  store.read
+    .deleteFrom('idempotency')
+    .where('principal', '=', principal)
+    .where('route', '=', route)
+    .where('key', '=', key)
 
 const update = (store: Store, { principal, route, key }: Named) =>
-  store.read.updateTable('idempotency').where('principal', '=', principal).where('route', '=', route).where('key', '=', key)
+  store.read
+    .updateTable('idempotency')
+    .where('principal', '=', principal)
+    .where('route', '=', route)
+    .where('key', '=', key)
 
 async function take(store: Store, named: Named, bodyHash: string): Promise<Reply | undefined> {
   return store.write(async (tx) => {
@@ -83,9 +98,17 @@ async function take(store: Store, named: Named, bodyHash: string): Promise<Reply
       .where('key', '=', named.key)
       .executeTakeFirstOrThrow()
     if (held.body_hash !== bodyHash)
-      throw new Problem(422, 'idempotency_key_reused', 'this Idempotency-Key was used with a different body: use a new one')
+      throw new Problem(
+        422,
+        'idempotency_key_reused',
+        'this Idempotency-Key was used with a different body: use a new one',
+      )
     if (held.state === 'done' && held.status === SHOWN_ONCE)
-      throw new Problem(409, 'shown_once', 'the first call succeeded, and its secret is shown only once: create another one with a new key')
+      throw new Problem(
+        409,
+        'shown_once',
+        'the first call succeeded, and its secret is shown only once: create another one with a new key',
+      )
     if (held.state === 'done' && held.status !== null) {
       const headers: Record<string, string> = { ...JSON.parse(held.headers ?? '{}'), 'Idempotency-Replayed': 'true' }
       return { status: held.status, headers, ...(held.body === null ? {} : { body: JSON.parse(held.body) }) }
@@ -108,7 +131,12 @@ async function renew(store: Store, named: Named): Promise<void> {
     .execute()
 }
 
-async function note(store: Store, named: Named, state: 'done' | 'interrupted', reply: Reply | undefined): Promise<void> {
+async function note(
+  store: Store,
+  named: Named,
+  state: 'done' | 'interrupted',
+  reply: Reply | undefined,
+): Promise<void> {
   await update(store, named)
     .set({
       state,

@@ -1,4 +1,5 @@
-// Lists: newest or oldest first by a number that only grows, so that what is inserted meanwhile neither repeats nor hides a row.
+// Lists: newest or oldest first by a number that only grows, so that what is inserted meanwhile neither repeats nor
+// hides a row.
 import { z } from 'zod'
 import { Problem } from './problem.ts'
 
@@ -18,9 +19,20 @@ export function readCursor(cursor: string | undefined, list: string): number | u
   if (cursor === undefined) return undefined
   const [name, at] = decode(cursor)
   if (name !== list || !Number.isSafeInteger(at)) {
-    throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list or other filters: start again without one', {
-      errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'use next_cursor of the previous page with the same filters' }],
-    })
+    throw new Problem(
+      400,
+      'cursor_invalid',
+      'this cursor belongs to another list or other filters: start again without one',
+      {
+        errors: [
+          {
+            pointer: '?cursor',
+            code: 'cursor_invalid',
+            detail: 'use next_cursor of the previous page with the same filters',
+          },
+        ],
+      },
+    )
   }
   return Number(at)
 }
@@ -35,10 +47,17 @@ function decode(cursor: string): readonly unknown[] {
 }
 
 /** @param rows one more than the limit where there are more */
-export function pageOf<Row, Shown>(rows: readonly Row[], limit: number, list: string, at: (row: Row) => number, show: (row: Row) => Shown) {
+export function pageOf<Row, Shown>(
+  rows: readonly Row[],
+  limit: number,
+  list: string,
+  at: (row: Row) => number,
+  show: (row: Row) => Shown,
+) {
   const shown = rows.slice(0, limit)
   const last = shown.at(-1)
   const has_more = rows.length > limit
-  const next_cursor = has_more && last !== undefined ? Buffer.from(JSON.stringify([list, at(last)])).toString('base64url') : null
+  const next_cursor =
+    has_more && last !== undefined ? Buffer.from(JSON.stringify([list, at(last)])).toString('base64url') : null
   return { data: shown.map(show), has_more, next_cursor }
 }

@@ -34,7 +34,10 @@ export function openApi(routes: readonly Route[], base: string, version: string)
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       responses: {
-        Problem: { description: 'Refused (RFC 9457)', content: { 'application/problem+json': { schema: schemaOf(problem, 'output') } } },
+        Problem: {
+          description: 'Refused (RFC 9457)',
+          content: { 'application/problem+json': { schema: schemaOf(problem, 'output') } },
+        },
       },
     },
     security: [{ bearer: [] }],
@@ -56,7 +59,9 @@ function operation(route: Route): Record<string, unknown> {
     parameters: [...inPath, ...(route.query === undefined ? [] : parameters(route.query))],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: false, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }),
+      : {
+          requestBody: { required: false, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
+        }),
     responses: {
       ...Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, response(answer)])),
       default: { $ref: '#/components/responses/Problem' },
@@ -71,5 +76,10 @@ const response = ({ description, schema }: Answer): unknown => ({
 
 function parameters(query: z.ZodType): unknown[] {
   const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input', unrepresentable: 'any' })
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }))
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }))
 }

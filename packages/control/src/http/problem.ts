@@ -44,10 +44,14 @@ export function problemReply({ status, code, message, more }: Problem, requestId
     ...(more.errors === undefined ? {} : { errors: more.errors }),
     ...more.extra,
   }
-  return new Response(JSON.stringify(document), { status, headers: { 'Content-Type': 'application/problem+json', ...more.headers } })
+  return new Response(JSON.stringify(document), {
+    status,
+    headers: { 'Content-Type': 'application/problem+json', ...more.headers },
+  })
 }
 
-export const notFound = (what: string): Problem => new Problem(404, 'not_found', `there is no ${what}: it may have been removed`)
+export const notFound = (what: string): Problem =>
+  new Problem(404, 'not_found', `there is no ${what}: it may have been removed`)
 
 export const invalid = (errors: readonly Fault[]): Problem =>
   new Problem(422, 'invalid', errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '), { errors })

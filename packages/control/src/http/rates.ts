@@ -1,4 +1,5 @@
-// How often one principal may call: a token bucket for each class of route (RFC 9110 429; RateLimit fields after draft-ietf-httpapi-ratelimit-headers).
+// How often one principal may call: a token bucket for each class of route (RFC 9110 429; RateLimit fields after
+// draft-ietf-httpapi-ratelimit-headers).
 import { type Check, check, options, required } from 'millpond/options'
 import type { RateClass } from './route.ts'
 

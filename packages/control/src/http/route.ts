@@ -1,4 +1,5 @@
-// A route as data: what it takes, who may call it, what it answers. The handler, the permission matrix and the OpenAPI document all come from here.
+// A route as data: what it takes, who may call it, what it answers. The handler, the permission matrix and the OpenAPI
+// document all come from here.
 import type { z } from 'zod'
 import type { Principal, Scope } from '../access/roles.ts'
 import type { AuditEntry } from '../audit/audit.ts'
@@ -53,7 +54,9 @@ export interface RouteOf<B extends z.ZodType, Q extends z.ZodType> {
   /** What the caller must have; `any`: a credential, whatever its scopes. */
   readonly scope: Scope | 'any'
   readonly rate?: RateClass
-  /** Its answer holds a secret, which is shown once and kept nowhere: not for the replay of an `Idempotency-Key` either. */
+  /**
+   * Its answer holds a secret, which is shown once and kept nowhere: not for the replay of an `Idempotency-Key` either.
+   */
   readonly answersSecret?: boolean
   readonly body?: B
   readonly query?: Q

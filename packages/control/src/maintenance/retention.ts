@@ -11,14 +11,26 @@ const DAY_MS = 86_400_000
 const NAME = 'retention'
 
 export const retention = z.strictObject({
-  days: z.number().min(1).max(3650).default(30).describe('records that ended longer ago are removed; figures after at most 30 days'),
+  days: z
+    .number()
+    .min(1)
+    .max(3650)
+    .default(30)
+    .describe('records that ended longer ago are removed; figures after at most 30 days'),
   is_automatic: z.boolean().default(true).describe('remove them once a day; false: only by maintenance/cleanup/'),
 })
 export type Retention = z.output<typeof retention>
 
-export const retentionOf = async (store: Store): Promise<Retention> => retention.parse((await readDocument(store, NAME)) ?? {})
+export const retentionOf = async (store: Store): Promise<Retention> =>
+  retention.parse((await readDocument(store, NAME)) ?? {})
 export const putRetention = (store: Store, document: Retention, who: Who): Promise<void> =>
-  putDocument(store, NAME, document, { ...who, kind: 'change', action: 'retention.update', target: NAME, detail: document })
+  putDocument(store, NAME, document, {
+    ...who,
+    kind: 'change',
+    action: 'retention.update',
+    target: NAME,
+    detail: document,
+  })
 
 export const removed = z.object({
   history: z.number(),
@@ -83,7 +95,9 @@ async function sweep(tx: Writer, before: number, isMetricsOnly: boolean, isDry: 
   for (const name of removed.keyof().options) {
     if (isMetricsOnly && name !== 'history') continue
     const { table, isOld } = OLD[name]
-    const { rows } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)} where ${isOld(before)}`.execute(tx)
+    const { rows } = await sql<{
+      n: number
+    }>`select count(*) as n from ${sql.table(table)} where ${isOld(before)}`.execute(tx)
     counts[name] = Number(rows[0]?.n ?? 0)
     if (!isDry && counts[name] > 0) await sql`delete from ${sql.table(table)} where ${isOld(before)}`.execute(tx)
   }
@@ -106,5 +120,6 @@ export async function cleanUpWhereDue(store: Store): Promise<void> {
     .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst()
-  if ((await store.now()) - Number(last?.at ?? 0) >= DAY_MS) await cleanUp(store, CLOCK, { days, isMetricsOnly: false, isDry: false })
+  if ((await store.now()) - Number(last?.at ?? 0) >= DAY_MS)
+    await cleanUp(store, CLOCK, { days, isMetricsOnly: false, isDry: false })
 }

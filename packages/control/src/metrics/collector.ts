@@ -1,4 +1,5 @@
-// Once a second: what every node of every cache has counted since the last time, added up. Kept for two minutes here; `history.ts` keeps the rest.
+// Once a second: what every node of every cache has counted since the last time, added up. Kept for two minutes here;
+// `history.ts` keeps the rest.
 import { addTo, type CacheReport, type Counters } from '../agent/figures.ts'
 import type { Fleet, FleetNode } from '../fleet/fleet.ts'
 
@@ -89,9 +90,11 @@ export class Collector {
 
 function pointOf(followed: Followed, now: number): Point | undefined {
   const { seen, lastAt, sight } = followed
-  // A process whose figures are dear to read says the same again for a while: that is not a second in which nothing happened.
+  // A process whose figures are dear to read says the same again for a while: that is not a second in which nothing
+  // happened.
   const told = sight.nodes.filter(({ isLate, report }) => !isLate && report !== undefined)
-  if (told.length > 0 && told.every(({ boot, report }) => report?.counters === seen.get(boot)?.counters)) return undefined
+  if (told.length > 0 && told.every(({ boot, report }) => report?.counters === seen.get(boot)?.counters))
+    return undefined
   const counters: Record<string, number> = {}
   const gauges: Record<string, number> = { nodes: 0, late_nodes: 0 }
   const spaces: Reads = new Map()
@@ -109,14 +112,21 @@ function pointOf(followed: Followed, now: number): Point | undefined {
   }
   for (const boot of seen.keys()) if (!boots.has(boot)) seen.delete(boot)
   followed.lastAt = now
-  return lastAt === undefined ? undefined : { at: now, seconds: (now - lastAt) / 1000, counters, gauges, spaces: busiest(spaces) }
+  return lastAt === undefined
+    ? undefined
+    : { at: now, seconds: (now - lastAt) / 1000, counters, gauges, spaces: busiest(spaces) }
 }
 
 function spacesOf({ namespaces }: CacheReport): Spaces {
-  return Object.fromEntries(Object.entries(namespaces).map(([name, { counters }]) => [name, [counters.hits ?? 0, counters.misses ?? 0]]))
+  return Object.fromEntries(
+    Object.entries(namespaces).map(([name, { counters }]) => [name, [counters.hits ?? 0, counters.misses ?? 0]]),
+  )
 }
 
-/** Of what both looks tell one by one: what a process folds into its others for a while is not counted again when it comes back. */
+/**
+ * Of what both looks tell one by one: what a process folds into its others for a while is not counted again when it
+ * comes back.
+ */
 function addSpaces(spaces: Reads, before: Spaces, after: Spaces): void {
   for (const [name, [hits, misses]] of Object.entries(after)) {
     const was = readsIn(before, name)
@@ -136,10 +146,15 @@ const busiest = (spaces: Reads): Spaces =>
 /** A life that was not seen before begins at nothing. */
 function since(before: Counters | undefined, after: Counters): Counters {
   if (before === undefined) return after
-  return Object.fromEntries(Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]))
+  return Object.fromEntries(
+    Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]),
+  )
 }
 
-/** The last ones that are `seconds` together: a step takes a second, and longer where a process rests. Looks are not exact to the millisecond. */
+/**
+ * The last ones that are `seconds` together: a step takes a second, and longer where a process rests. Looks are not
+ * exact to the millisecond.
+ */
 export function lastOf(points: readonly Point[], seconds: number): readonly Point[] {
   let from = points.length
   for (let left = seconds - 0.5; from > 0 && left > 0; ) left -= points[--from]?.seconds ?? 0

@@ -1,4 +1,5 @@
-// The health of a cache: 100 less deductions, each with its value, target and weight. What is not known is "unknown": its weight makes the score a range.
+// The health of a cache: 100 less deductions, each with its value, target and weight. What is not known is "unknown":
+// its weight makes the score a range.
 import type { Point, Sight } from './collector.ts'
 import { quantile, ratio } from './quantiles.ts'
 import { tiersIn } from './series.ts'
@@ -48,7 +49,8 @@ export function healthOf(window: Point | undefined, { nodes, unseen }: Sight, us
   const to = Math.max(0, 100 - parts.reduce((all, { deduction }) => all + deduction, 0))
   const from = Math.max(0, to - parts.reduce((all, { state, weight }) => all + (state === 'unknown' ? weight : 0), 0))
   const score = { from: Math.round(from), to: Math.round(to) }
-  const status = nodes.length === 0 ? 'unknown' : score.to >= HEALTHY ? 'healthy' : score.to >= DEGRADED ? 'degraded' : 'unhealthy'
+  const status =
+    nodes.length === 0 ? 'unknown' : score.to >= HEALTHY ? 'healthy' : score.to >= DEGRADED ? 'degraded' : 'unhealthy'
   return { score, status, parts }
 }
 
@@ -99,7 +101,8 @@ function latency(window: Point | undefined): HealthPart {
     return ms === null ? [] : [{ tier, ms, objective, over: Math.log10(ms / objective) }]
   })
   const worst = times.sort((a, b) => b.over - a.over)[0]
-  if (worst === undefined) return unknown('tier_latency', 20, OBJECTIVE_MS.below, 'no tier was asked in the last minute')
+  if (worst === undefined)
+    return unknown('tier_latency', 20, OBJECTIVE_MS.below, 'no tier was asked in the last minute')
   return part('tier_latency', 20, worst.ms, worst.objective, worst.over, worst.tier)
 }
 
@@ -130,13 +133,15 @@ function staleness(nodes: Sight['nodes'], unseen: string | undefined): HealthPar
   if (unseen !== undefined) return unknown('invalidation_lag', 10, 0, `other processes are not seen: ${unseen}`)
   const late = nodes.filter(({ isLate }) => isLate).map(({ id }) => id)
   const pending = nodes.reduce((all, { report }) => all + (report?.ledger.pending ?? 0), 0)
-  const detail = late.length > 0 ? `${late.join(', ')} is late` : pending > 0 ? `${pending} invalidations wait for the ledger` : null
+  const detail =
+    late.length > 0 ? `${late.join(', ')} is late` : pending > 0 ? `${pending} invalidations wait for the ledger` : null
   return part('invalidation_lag', 10, late.length + pending, 0, late.length + pending > 0 ? 1 : 0, detail)
 }
 
 /** All of it at five times the usual. */
 function refill(window: Point | undefined, { loadsPerSecond }: Usual): HealthPart {
-  if (window === undefined || loadsPerSecond === undefined) return unknown('refill', 10, null, 'the usual value is known after ten minutes')
+  if (window === undefined || loadsPerSecond === undefined)
+    return unknown('refill', 10, null, 'the usual value is known after ten minutes')
   const now = (window.counters.loads ?? 0) / Math.max(window.seconds, 1)
   const times = now / Math.max(loadsPerSecond, 1)
   return part(

@@ -1,5 +1,5 @@
-// History in the store: 1 s for an hour, 1 min for a week, 1 h for 30 days. Seconds are stored a minute at a time; counters of a coarser step are the sum of
-// the finer ones, gauges their last.
+// History in the store: 1 s for an hour, 1 min for a week, 1 h for 30 days. Seconds are stored a minute at a time;
+// counters of a coarser step are the sum of the finer ones, gauges their last.
 import type { Store } from '../store/store.ts'
 import { joined, type Point } from './collector.ts'
 import type { Usual } from './health.ts'
@@ -7,7 +7,11 @@ import type { Usual } from './health.ts'
 const SECOND = 1
 const MINUTE = 60
 const HOUR = 3600
-const KEEP_MS: Readonly<Record<number, number>> = { [SECOND]: HOUR * 1000, [MINUTE]: 7 * 24 * HOUR * 1000, [HOUR]: 30 * 24 * HOUR * 1000 }
+const KEEP_MS: Readonly<Record<number, number>> = {
+  [SECOND]: HOUR * 1000,
+  [MINUTE]: 7 * 24 * HOUR * 1000,
+  [HOUR]: 30 * 24 * HOUR * 1000,
+}
 /** Points of one answer. */
 const MOST_POINTS = 1000
 /** How long what is usual stays so. */
@@ -174,7 +178,10 @@ export class History {
     return before
   }
 
-  /** What is usual: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last hour once ten minutes of it are known. */
+  /**
+   * What is usual: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last
+   * hour once ten minutes of it are known.
+   */
   async usual(cache: string, now: number): Promise<Usual> {
     const known = this.#usual.get(cache)
     if (known !== undefined && now - known.at < USUAL_MS) return known.usual
@@ -194,7 +201,8 @@ export class History {
     this.#hours.set(cache, last)
     const usual: Usual = {
       hitRatio: ratios[Math.floor((ratios.length - 1) / 2)],
-      loadsPerSecond: last === undefined || last.seconds < LEAST_SECONDS ? undefined : (last.counters.loads ?? 0) / last.seconds,
+      loadsPerSecond:
+        last === undefined || last.seconds < LEAST_SECONDS ? undefined : (last.counters.loads ?? 0) / last.seconds,
     }
     this.#usual.set(cache, { at: now, usual })
     return usual

@@ -1,5 +1,5 @@
-// The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as a label. What a process has counted starts
-// again with its next life, and only by process can `rate()` tell.
+// The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as
+// a label. What a process has counted starts again with its next life, and only by process can `rate()` tell.
 import { MISS_CAUSES } from 'millpond'
 import { createRegistry, type Emit, METRICS, type MetricDefinition, metricsFor } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
@@ -15,7 +15,10 @@ export interface CacheSight {
   readonly arms: readonly { readonly name: string; readonly reads: number }[]
 }
 
-const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({ ...definition, labels: [...labels, 'node'] })
+const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({
+  ...definition,
+  labels: [...labels, 'node'],
+})
 const SERIES_OF_A_PROCESS = 2000
 /** Of a namespace. */
 const COUNTED: readonly (readonly [string, MetricDefinition])[] = [

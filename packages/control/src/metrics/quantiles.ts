@@ -1,4 +1,5 @@
-// Quantiles of coarse buckets, as Prometheus' histogram_quantile finds them, but on a logarithmic scale within a bucket: its borders are powers of four apart.
+// Quantiles of coarse buckets, as Prometheus' histogram_quantile finds them, but on a logarithmic scale within a
+// bucket: its borders are powers of four apart.
 import { LATENCY_BOUNDS_MS } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 

@@ -1,4 +1,5 @@
-// Points as the series that people look at: columns which go into a chart as they are. What is not known is null, never 0.
+// Points as the series that people look at: columns which go into a chart as they are. What is not known is null, never
+// 0.
 import { MOST_SPACES, type Point, readsIn } from './collector.ts'
 import { mean, quantile, ratio } from './quantiles.ts'
 
@@ -24,12 +25,25 @@ export function seriesOf(points: readonly Point[]): Series[] {
     ({ counters, seconds }) =>
       seconds > 0 ? (counters[counter] ?? 0) / seconds : null
   add('hit_ratio', {}, ({ counters: { hits = 0, misses = 0 } }) => ratio(hits, hits + misses))
-  add('requests_per_second', {}, ({ counters: { hits = 0, misses = 0 }, seconds }) => (seconds > 0 ? (hits + misses) / seconds : null))
-  for (const name of ['loads', 'load_errors', 'load_joins', 'stale', 'sets', 'deletes', 'invalidations', 'evictions', 'young_evictions'])
+  add('requests_per_second', {}, ({ counters: { hits = 0, misses = 0 }, seconds }) =>
+    seconds > 0 ? (hits + misses) / seconds : null,
+  )
+  for (const name of [
+    'loads',
+    'load_errors',
+    'load_joins',
+    'stale',
+    'sets',
+    'deletes',
+    'invalidations',
+    'evictions',
+    'young_evictions',
+  ])
     add(`${name}_per_second`, {}, rate(name))
   for (const op of ['get', 'set', 'load']) {
     add('latency_ms', { op, stat: 'avg' }, ({ counters }) => mean(counters, op))
-    for (const q of [0.5, 0.95, 0.99]) add('latency_ms', { op, stat: `p${q * 100}` }, ({ counters }) => quantile(counters, op, q))
+    for (const q of [0.5, 0.95, 0.99])
+      add('latency_ms', { op, stat: `p${q * 100}` }, ({ counters }) => quantile(counters, op, q))
   }
   for (const name of ['entries', 'bytes', 'max_bytes', 'nodes', 'late_nodes', 'process_bytes', 'health_score'])
     add(name, {}, ({ gauges }) => gauges[name] ?? null)

@@ -14,7 +14,11 @@ export interface CacheState {
 }
 
 /** As of the last look, or of now where nobody has looked yet. */
-export async function stateOf({ collector, fleet, history, store }: Control, cache: string, now?: number): Promise<CacheState> {
+export async function stateOf(
+  { collector, fleet, history, store }: Control,
+  cache: string,
+  now?: number,
+): Promise<CacheState> {
   const sight = collector.sight(cache) ?? (await fleet.see(cache))
   const window = joined(collector.recent(cache, WINDOW_SECONDS))
   return { window, sight, health: healthOf(window, sight, await history.usual(cache, now ?? (await store.now()))) }
@@ -45,22 +49,32 @@ export async function summaryOf(control: Control, cache: string) {
     },
     regions: [...new Set(sight.nodes.flatMap(({ report }) => report?.region ?? []))].sort(),
     total: figures(total, undefined),
-    last_minute: window === undefined ? null : { seconds: Math.round(window.seconds), ...figures(window.counters, window.seconds) },
+    last_minute:
+      window === undefined
+        ? null
+        : { seconds: Math.round(window.seconds), ...figures(window.counters, window.seconds) },
     memory: {
       entries: gauges.entries ?? 0,
       bytes: gauges.bytes ?? 0,
       max_bytes: gauges.max_bytes ?? null,
       used_ratio: gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes),
     },
-    process: { bytes: gauges.process_bytes ?? 0, heap_bytes: gauges.process_heap_bytes ?? 0, cpu_seconds: total.process_cpu_seconds ?? 0 },
+    process: {
+      bytes: gauges.process_bytes ?? 0,
+      heap_bytes: gauges.process_heap_bytes ?? 0,
+      cpu_seconds: total.process_cpu_seconds ?? 0,
+    },
     tiers: [...tiers.values()].map((tier) => ({
       ...tier,
       encrypted: sealedEverywhere(reports, tier.name),
       breaker: worstBreaker(
-        reports.flatMap((report) => report.tiers.filter(({ name }) => name === tier.name).map(({ breaker }) => breaker)),
+        reports.flatMap((report) =>
+          report.tiers.filter(({ name }) => name === tier.name).map(({ breaker }) => breaker),
+        ),
       ),
       ...tierFigures(total, tier.name),
-      last_minute: window === undefined ? null : { ...tierFigures(window.counters, tier.name), ...throughput(window, tier.name) },
+      last_minute:
+        window === undefined ? null : { ...tierFigures(window.counters, tier.name), ...throughput(window, tier.name) },
     })),
     miss_causes: causesOf(total),
     last_minute_miss_causes: window === undefined ? null : causesOf(window.counters),
@@ -102,7 +116,8 @@ export function figures(counters: Counters, seconds: number | undefined) {
     invalidations = 0,
     evictions = 0,
   } = counters
-  const rate = (count: number): number | null => (seconds === undefined || seconds <= 0 ? null : Math.round((count / seconds) * 100) / 100)
+  const rate = (count: number): number | null =>
+    seconds === undefined || seconds <= 0 ? null : Math.round((count / seconds) * 100) / 100
   return {
     hits,
     misses,
@@ -150,11 +165,16 @@ function tierFigures(counters: Counters, tier: string) {
   }
 }
 
-/** What a tier does in a second: reads and writes that came to it, and bytes of entries between this process and its store. */
+/**
+ * What a tier does in a second: reads and writes that came to it, and bytes of entries between this process and its
+ * store.
+ */
 function throughput({ counters, seconds }: Point, tier: string) {
   const each = (...names: readonly string[]): number | null => {
     const counts = names.flatMap((name) => counters[`tier.${tier}.${name}`] ?? [])
-    return counts.length === 0 || seconds <= 0 ? null : Math.round((counts.reduce((all, count) => all + count, 0) / seconds) * 100) / 100
+    return counts.length === 0 || seconds <= 0
+      ? null
+      : Math.round((counts.reduce((all, count) => all + count, 0) / seconds) * 100) / 100
   }
   return {
     ops_per_second: each('hits', 'misses', 'sets', 'drops'),
@@ -165,13 +185,18 @@ function throughput({ counters, seconds }: Point, tier: string) {
 
 const causesOf = (counters: Counters): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(counters).flatMap(([name, count]) => (name.startsWith('cause.') && count > 0 ? [[name.slice(6), count]] : [])),
+    Object.entries(counters).flatMap(([name, count]) =>
+      name.startsWith('cause.') && count > 0 ? [[name.slice(6), count]] : [],
+    ),
   )
 
 /** One process that writes plainly is enough. */
 function sealedEverywhere(reports: readonly CacheReport[], tier: string): boolean | null {
-  const told = reports.flatMap(({ tiers }) => tiers.filter(({ name }) => name === tier).map(({ encrypted }) => encrypted))
+  const told = reports.flatMap(({ tiers }) =>
+    tiers.filter(({ name }) => name === tier).map(({ encrypted }) => encrypted),
+  )
   return told.includes(false) ? false : (told.find((one) => one !== null) ?? null)
 }
 
-const worstBreaker = (states: readonly string[]): string => ['open', 'half-open'].find((state) => states.includes(state)) ?? 'closed'
+const worstBreaker = (states: readonly string[]): string =>
+  ['open', 'half-open'].find((state) => states.includes(state)) ?? 'closed'

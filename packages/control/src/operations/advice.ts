@@ -1,4 +1,5 @@
-// What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
+// What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads
+// agree on.
 import type { Answered } from '../agent/answers.ts'
 import type { Shown } from '../agent/insight-answers.ts'
 import type { Asked, Topic } from '../agent/words.ts'
@@ -32,7 +33,14 @@ export async function askInsight<T extends Told>(
   const replies = await control.fleet.ask(cache, topic as Topic & T, asked as never, { deadlineMs: DEADLINE_MS })
   const rows = replies.map(({ id, status, error, body }) => ({
     node: id,
-    error: status === 'answered' ? (body === null ? (topic === 'prediction' ? NOT_PREDICTED : NOT_WATCHED) : null) : (error ?? status),
+    error:
+      status === 'answered'
+        ? body === null
+          ? topic === 'prediction'
+            ? NOT_PREDICTED
+            : NOT_WATCHED
+          : null
+        : (error ?? status),
     said: status === 'answered' ? ((body ?? null) as NonNullable<Answered[T]> | null) : null,
   }))
   if (rows.some(({ said }) => said !== null)) return rows
@@ -50,7 +58,10 @@ export async function askInsight<T extends Told>(
 const NOT_WATCHED = 'insight is not running there'
 const NOT_PREDICTED = 'prediction is not running there'
 
-/** The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say so counts against it. */
+/**
+ * The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say
+ * so counts against it.
+ */
 export function agreedOn(rows: readonly NodeSays<NonNullable<Answered['analyze']>>[]): Agreed[] {
   const able = rows.flatMap(({ said }) => (said?.evidence.is_enough === true ? [said] : []))
   const reads = able.reduce((sum, { evidence }) => sum + evidence.reads, 0)

@@ -16,7 +16,9 @@ export interface ByUrl {
   readonly plan: NodePlan
 }
 
-/** Of every cache: none where nothing there answers one, which is no failure, since a purge is said twice without harm. */
+/**
+ * Of every cache: none where nothing there answers one, which is no failure, since a purge is said twice without harm.
+ */
 export async function entriesOf(
   control: Control,
   principal: Principal,
@@ -35,7 +37,11 @@ export async function entriesOf(
       const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left')
       const [first] = silent
       if (first !== undefined && silent.length === replies.length)
-        throw new Problem(503, 'no_node', `no process of ${cache} knows what answers ${url}: ${first.error ?? first.status}`)
+        throw new Problem(
+          503,
+          'no_node',
+          `no process of ${cache} knows what answers ${url}: ${first.error ?? first.status}`,
+        )
       // What lies in a shared tier the others know; what it alone holds, nobody does.
       isExact &&= silent.length === 0
       for (const { namespace: space, key } of replies.flatMap(({ body: said }) => said?.entries ?? []))
@@ -48,7 +54,15 @@ export async function entriesOf(
         hottest.filter(({ namespace }) => namespace === one).length,
       ]),
     )
-    const plan = { entries: hottest.length, bytes: 0, reads_per_second: 0, namespaces: counts, hottest, cascade: [], is_exact: isExact }
+    const plan = {
+      entries: hottest.length,
+      bytes: 0,
+      reads_per_second: 0,
+      namespaces: counts,
+      hottest,
+      cascade: [],
+      is_exact: isExact,
+    }
     found.set(cache, { namespaces: Object.keys(counts), plan })
   }
   return found

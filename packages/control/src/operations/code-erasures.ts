@@ -1,4 +1,5 @@
-// Erasures that a program began by itself (`cache.erase`): each gets its row of the audit, which names nobody. Told by the processes while they live.
+// Erasures that a program began by itself (`cache.erase`): each gets its row of the audit, which names nobody. Told by
+// the processes while they live.
 import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
@@ -23,7 +24,12 @@ export class CodeErasures {
 }
 
 /** Resolves with the number of the last one that is on record now. */
-async function takeIn(control: Control, cache: string, { id: node, isLocal }: FleetNode, after: number): Promise<number> {
+async function takeIn(
+  control: Control,
+  cache: string,
+  { id: node, isLocal }: FleetNode,
+  after: number,
+): Promise<number> {
   const [reply] = await control.fleet.ask(cache, 'erase_begun', { after }, { to: [node] })
   let last = after
   for (const { seq, id, namespace, at, writes } of reply?.body?.begun ?? []) {

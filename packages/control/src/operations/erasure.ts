@@ -1,7 +1,9 @@
-// An erasure as an operation: planned, confirmed by its text, run in the processes that have the namespaces open, and proven by what each tier answered.
+// An erasure as an operation: planned, confirmed by its text, run in the processes that have the namespaces open, and
+// proven by what each tier answered.
 //
-// The audit outlives what it tells of, and cannot be changed: so it names nobody. It holds a digest of the subject with a salt that lies beside the operation: whoever has the receipt can
-// show that the row is about that subject, and once the operation is too old to be kept nobody can tell whom it was about.
+// The audit outlives what it tells of, and cannot be changed: so it names nobody. It holds a digest of the subject with
+// a salt that lies beside the operation: whoever has the receipt can show that the row is about that subject, and once
+// the operation is too old to be kept nobody can tell whom it was about.
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
@@ -30,13 +32,22 @@ export const erasureBody = z.strictObject({
     .optional()
     .describe('for tags and keys; default: every namespace open in any process. A tenant is erased in all of them'),
   tenant: text.optional().describe('everything of a tenant; if it has its own encryption keys, they are destroyed'),
-  tags: z.array(text).min(1).max(1000).optional().describe('entries that carry one of them, and whatever was computed from those entries'),
+  tags: z
+    .array(text)
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('entries that carry one of them, and whatever was computed from those entries'),
   keys: z
     .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
     .min(1)
     .max(10_000)
     .optional(),
-  reason: z.string().max(1000).optional().describe('such as a request number: it is stored in the audit, so name no person'),
+  reason: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe('such as a request number: it is stored in the audit, so name no person'),
   dry_run: z.boolean().default(false),
   plan_id: z.string().max(64).optional().describe('of an earlier plan: only the subject of that plan is erased'),
   confirm: text.optional().describe('the text requested by the plan'),
@@ -46,14 +57,22 @@ export type ErasureBody = z.output<typeof erasureBody>
 export const erasurePlan = z.object({
   id: z.string(),
   expires_at: z.iso.datetime(),
-  subject: z.object({ tenant: z.string().optional(), tags: z.array(z.string()).optional(), keys: z.array(z.string()).optional() }),
+  subject: z.object({
+    tenant: z.string().optional(),
+    tags: z.array(z.string()).optional(),
+    keys: z.array(z.string()).optional(),
+  }),
   caches: z.array(
     z.object({
       cache_name: z.string(),
       namespaces: z.array(z.string()),
-      entries: z.number().describe('in the memory of the processes: entries in tiers are found when the tiers are searched'),
+      entries: z
+        .number()
+        .describe('in the memory of the processes: entries in tiers are found when the tiers are searched'),
       by_namespace: z.record(z.string(), z.number()),
-      silent: z.array(z.string()).describe('processes that did not answer: namespaces open only there are not searched'),
+      silent: z
+        .array(z.string())
+        .describe('processes that did not answer: namespaces open only there are not searched'),
     }),
   ),
   confirm: z.string(),
@@ -66,7 +85,11 @@ export async function planErasure(control: Control, principal: Principal, body: 
   const caches = cachesFor(control, principal, body.cache_name)
   const foreign = caches.find((cache) => !mayTouch(principal, cache))
   if (foreign !== undefined)
-    throw new Problem(403, 'forbidden', `${principal.name} is limited to a part of ${foreign}: an erasure searches all of it`)
+    throw new Problem(
+      403,
+      'forbidden',
+      `${principal.name} is limited to a part of ${foreign}: an erasure searches all of it`,
+    )
   const now = await control.store.now()
   const plan: ErasurePlan = {
     id: newId(PREFIX),
@@ -85,7 +108,13 @@ export async function planErasure(control: Control, principal: Principal, body: 
 function subjectOf({ tenant, tags, keys }: ErasureBody): AskedSubject {
   const given = [tenant, tags, keys].filter((one) => one !== undefined)
   if (given.length !== 1)
-    throw invalid([{ pointer: '', code: 'one_subject', detail: 'name one subject: a tenant, tags or keys; for two subjects, erase twice' }])
+    throw invalid([
+      {
+        pointer: '',
+        code: 'one_subject',
+        detail: 'name one subject: a tenant, tags or keys; for two subjects, erase twice',
+      },
+    ])
   return {
     ...(tenant !== undefined && { tenant }),
     ...(tags !== undefined && { tags }),
@@ -101,13 +130,24 @@ async function planOne(
 ): Promise<ErasurePlan['caches'][number]> {
   const { bodies, silent } = await looked(control, cache, subject, namespace === undefined ? undefined : [namespace])
   if (bodies.length === 0)
-    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: ${silent.join(', ') || 'none is running'}`, {
-      headers: { 'Retry-After': '2' },
-    })
+    throw new Problem(
+      503,
+      'no_node',
+      `no process of ${cache} can be asked: ${silent.join(', ') || 'none is running'}`,
+      {
+        headers: { 'Retry-After': '2' },
+      },
+    )
   // Copies of one entry in several processes are one entry.
   const most = bodies.reduce((a, b) => (b.body.entries > a.body.entries ? b : a))
   const namespaces = [...new Set(bodies.flatMap(({ body }) => body.namespaces))].sort()
-  return { cache_name: cache, namespaces, entries: most.body.entries, by_namespace: { ...most.body.by_namespace }, silent: [...silent] }
+  return {
+    cache_name: cache,
+    namespaces,
+    entries: most.body.entries,
+    by_namespace: { ...most.body.by_namespace },
+    silent: [...silent],
+  }
 }
 
 async function looked(control: Control, cache: string, subject: AskedSubject, namespaces: string[] | undefined) {
@@ -129,7 +169,10 @@ export async function runErasure(
   body: ErasureBody,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
-  const plan = body.plan_id === undefined ? await planErasure(control, principal, body) : await storedPlan(control, principal, body)
+  const plan =
+    body.plan_id === undefined
+      ? await planErasure(control, principal, body)
+      : await storedPlan(control, principal, body)
   if (body.confirm !== plan.confirm)
     throw new Problem(
       409,
@@ -142,7 +185,14 @@ export async function runErasure(
   const kind = Object.keys(plan.subject)[0] ?? ''
   const request = { subject_kind: kind, subject_digest: digestOf(plan.subject, salt) }
   const caches = plan.caches.map(({ cache_name }) => cache_name)
-  const given = { kind: 'erase', prefix: 'ers', caches, request, plan: { subject: plan.subject, salt }, reason: body.reason }
+  const given = {
+    kind: 'erase',
+    prefix: 'ers',
+    caches,
+    request,
+    plan: { subject: plan.subject, salt },
+    reason: body.reason,
+  }
   return control.operations.run(given, who, async (step) => {
     began(step.id)
     const results: Record<string, CacheErased> = {}
@@ -184,7 +234,12 @@ async function eraseIn(
   before: Readonly<Record<string, CacheErased>>,
   step: Step,
 ): Promise<CacheErased> {
-  const { bodies, silent } = await looked(control, cache, subject, subject.tenant === undefined ? [...namespaces] : undefined)
+  const { bodies, silent } = await looked(
+    control,
+    cache,
+    subject,
+    subject.tenant === undefined ? [...namespaces] : undefined,
+  )
   const parts: ErasedPart[] = []
   const errors: string[] = []
   for (const { id, names } of shared(bodies)) {
@@ -194,7 +249,14 @@ async function eraseIn(
         is_proven: false,
         caches: {
           ...before,
-          [cache]: { is_proven: false, parts: [...parts, ...so_far], writes_elsewhere: [], queues_unknown: [], silent, error: null },
+          [cache]: {
+            is_proven: false,
+            parts: [...parts, ...so_far],
+            writes_elsewhere: [],
+            queues_unknown: [],
+            silent,
+            error: null,
+          },
         },
       }),
     )
@@ -202,7 +264,8 @@ async function eraseIn(
     if (done.error !== undefined) errors.push(`${id}: ${done.error}`)
   }
   const elsewhere = await queuesOf(control, cache, parts)
-  const is_proven = parts.length > 0 && errors.length === 0 && silent.length === 0 && parts.every((part) => part.is_proven)
+  const is_proven =
+    parts.length > 0 && errors.length === 0 && silent.length === 0 && parts.every((part) => part.is_proven)
   return {
     is_proven,
     parts,
@@ -220,16 +283,26 @@ async function queuesOf(
 ): Promise<Pick<CacheErased, 'writes_elsewhere' | 'queues_unknown'>> {
   const receipts = parts.flatMap((part) => part.receipts.map(({ namespace, id }) => ({ namespace, id })))
   if (receipts.length === 0) return { writes_elsewhere: [], queues_unknown: [] }
-  const replies = await control.fleet.ask(cache, 'erase_heard', { receipts, wait_ms: SLICE_MS }, { deadlineMs: SLICE_MS + 2000 })
+  const replies = await control.fleet.ask(
+    cache,
+    'erase_heard',
+    { receipts, wait_ms: SLICE_MS },
+    { deadlineMs: SLICE_MS + 2000 },
+  )
   return {
-    writes_elsewhere: replies.flatMap(({ id: node, body }) => (body?.writes ?? []).map((write) => ({ node, ...write }))),
+    writes_elsewhere: replies.flatMap(({ id: node, body }) =>
+      (body?.writes ?? []).map((write) => ({ node, ...write })),
+    ),
     queues_unknown: replies
       .filter(({ body, status }) => status !== 'left' && (body === undefined || body.missing.length > 0))
       .map(({ id }) => id),
   }
 }
 
-/** Each namespace is looked through by one process that has it open; whoever has none left to look through is not asked, but for the first. */
+/**
+ * Each namespace is looked through by one process that has it open; whoever has none left to look through is not asked,
+ * but for the first.
+ */
 function shared(bodies: readonly { readonly id: string; readonly body: Answered['erase_plan'] }[]) {
   const taken = new Set<string>()
   return [...bodies]
@@ -261,7 +334,10 @@ async function followed(
   }
 }
 
-/** The control plane's own plans name the hottest keys: of these caches they are let go of, and with them the undo of what was invalidated before. */
+/**
+ * The control plane's own plans name the hottest keys: of these caches they are let go of, and with them the undo of
+ * what was invalidated before.
+ */
 async function forgetHere(control: Control, caches: readonly string[]): Promise<void> {
   await control.store.read.deleteFrom('plans').execute()
   for (const cache of caches)
@@ -317,8 +393,11 @@ async function storedPlan(control: Control, principal: Principal, body: ErasureB
         .where('expires_at', '>', await control.store.now())
         .executeTakeFirst()
     : undefined
-  if (row === undefined) throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
-  const extra = (['tenant', 'tags', 'keys', 'namespace', 'cache_name'] as const).filter((name) => body[name] !== undefined)
+  if (row === undefined)
+    throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
+  const extra = (['tenant', 'tags', 'keys', 'namespace', 'cache_name'] as const).filter(
+    (name) => body[name] !== undefined,
+  )
   if (extra.length > 0)
     throw invalid(
       extra.map((name) => ({

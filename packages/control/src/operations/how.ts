@@ -43,15 +43,26 @@ export function checkPace(pace: number | undefined, criteria: AskedCriteria): vo
     ])
 }
 
-/** An invalidation is a position that every tier compares its entries with: a tier that is left out would bring the old value back to those above. */
-export async function checkTiers(control: Control, caches: readonly string[], tiers: readonly string[] | undefined): Promise<void> {
+/**
+ * An invalidation is a position that every tier compares its entries with: a tier that is left out would bring the old
+ * value back to those above.
+ */
+export async function checkTiers(
+  control: Control,
+  caches: readonly string[],
+  tiers: readonly string[] | undefined,
+): Promise<void> {
   if (tiers === undefined) return
   for (const cache of caches) {
     const names = described.parse(await control.fleet.one(cache, 'describe', null)).tiers.map(({ name }) => name)
     const [unknown] = tiers.filter((name) => !names.includes(name))
     if (unknown !== undefined)
       throw invalid([
-        { pointer: '/tiers', code: 'unknown_tier', detail: `${cache} has no tier ${JSON.stringify(unknown)}: it has ${names.join(', ')}` },
+        {
+          pointer: '/tiers',
+          code: 'unknown_tier',
+          detail: `${cache} has no tier ${JSON.stringify(unknown)}: it has ${names.join(', ')}`,
+        },
       ])
     const missing = names.filter((name) => !tiers.includes(name))
     if (missing.length > 0)
@@ -65,12 +76,22 @@ export async function checkTiers(control: Control, caches: readonly string[], ti
   }
 }
 
-export function cdnPlan(control: Control, principal: Principal, { tags = [], all }: AskedCriteria, urls: readonly string[] = []): CdnPlan {
+export function cdnPlan(
+  control: Control,
+  principal: Principal,
+  { tags = [], all }: AskedCriteria,
+  urls: readonly string[] = [],
+): CdnPlan {
   const cdn = refuseCdn(control, principal)
-  const targets: CdnTarget[] = all === true ? [{ kind: 'everything' }] : [...urls, ...tags.map((tag): CdnTarget => ({ kind: 'tag', tag }))]
+  const targets: CdnTarget[] =
+    all === true ? [{ kind: 'everything' }] : [...urls, ...tags.map((tag): CdnTarget => ({ kind: 'tag', tag }))]
   if (targets.length === 0)
     throw invalid([
-      { pointer: '/propagate_cdn', code: 'no_cdn_target', detail: 'a CDN does not know keys, patterns or models: name urls or tags' },
+      {
+        pointer: '/propagate_cdn',
+        code: 'no_cdn_target',
+        detail: 'a CDN does not know keys, patterns or models: name urls or tags',
+      },
     ])
   try {
     return { targets, takes_ms: cdn.forecast(targets) }
@@ -82,7 +103,8 @@ export function cdnPlan(control: Control, principal: Principal, { tags = [], all
 /** @throws Problem 422 without a CDN, 403 for who may not purge it */
 export function refuseCdn(control: Control, principal: Principal): ControlCdn {
   const cdn = cdnOf(control.cdn, 422)
-  if (!may(principal, 'cdn:purge')) throw new Problem(403, 'forbidden', 'purging the CDN needs the permission cdn:purge')
+  if (!may(principal, 'cdn:purge'))
+    throw new Problem(403, 'forbidden', 'purging the CDN needs the permission cdn:purge')
   if (principal.namespaces !== undefined)
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)
   return cdn

@@ -6,11 +6,23 @@ import { cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 import type { OperationView, Step, Who } from './operations.ts'
-import { type CachePlan, guard, type InvalidationBody, planInvalidation, SAMPLE, type StoredPlan, shownPlan, storedPlan } from './plan.ts'
+import {
+  type CachePlan,
+  guard,
+  type InvalidationBody,
+  planInvalidation,
+  SAMPLE,
+  type StoredPlan,
+  shownPlan,
+  storedPlan,
+} from './plan.ts'
 
 const ACK_MS = 1500
 
-/** @throws Problem as `planInvalidation`; 409 where it needs a confirmation or is larger than `max_keys`; 403 beyond the caller's own limit */
+/**
+ * @throws Problem as `planInvalidation`; 409 where it needs a confirmation or is larger than `max_keys`; 403 beyond the
+ * caller's own limit
+ */
 export async function runInvalidation(
   control: Control,
   principal: Principal,
@@ -18,12 +30,26 @@ export async function runInvalidation(
   body: InvalidationBody,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
-  const plan = body.plan_id === undefined ? await planInvalidation(control, principal, body) : await storedPlan(control, principal, body)
+  const plan =
+    body.plan_id === undefined
+      ? await planInvalidation(control, principal, body)
+      : await storedPlan(control, principal, body)
   guard(principal, plan, body)
   const { caches, criteria, mode, hottest } = plan
   const names = caches.map(({ cache_name }) => cache_name)
-  const request = { criteria, mode, namespaces: Object.fromEntries(caches.map(({ cache_name, namespaces }) => [cache_name, namespaces])) }
-  const given = { kind: 'invalidate', prefix: 'inv', caches: names, request, plan: { ...shownPlan(plan), hottest }, reason: body.reason }
+  const request = {
+    criteria,
+    mode,
+    namespaces: Object.fromEntries(caches.map(({ cache_name, namespaces }) => [cache_name, namespaces])),
+  }
+  const given = {
+    kind: 'invalidate',
+    prefix: 'inv',
+    caches: names,
+    request,
+    plan: { ...shownPlan(plan), hottest },
+    reason: body.reason,
+  }
   return control.operations.run(given, who, async (step) => {
     began(step.id)
     const results = await Promise.all(caches.map((one) => runOne(control, one, plan, step)))
@@ -98,7 +124,10 @@ async function runOne(
 }
 
 /** What the CDN has taken. The caches have forgotten it by then, whatever comes of this. */
-async function purged({ cdn }: Control, { cdn: planned, mode }: StoredPlan): Promise<{ readonly ok: boolean } & Record<string, unknown>> {
+async function purged(
+  { cdn }: Control,
+  { cdn: planned, mode }: StoredPlan,
+): Promise<{ readonly ok: boolean } & Record<string, unknown>> {
   try {
     return reportOf(await cdnOf(cdn).purge(planned?.targets ?? [], { soft: mode === 'soft' }))
   } catch (error) {
@@ -106,15 +135,23 @@ async function purged({ cdn }: Control, { cdn: planned, mode }: StoredPlan): Pro
     return {
       ok: false,
       error:
-        problem instanceof Problem ? { code: problem.code, message: problem.message } : { code: 'failed', message: 'it was not purged' },
+        problem instanceof Problem
+          ? { code: problem.code, message: problem.message }
+          : { code: 'failed', message: 'it was not purged' },
     }
   }
 }
 
 const isSettled = ({ status }: NodeAck): boolean => status === 'acked' || status === 'left'
 
-export async function acksOf(control: Control, cache: string, receipts: readonly NodeReceipt[]): Promise<readonly NodeAck[]> {
-  const positions = Object.fromEntries(receipts.map(({ namespace, position }) => [namespace, { epoch: position.epoch, seq: position.seq }]))
+export async function acksOf(
+  control: Control,
+  cache: string,
+  receipts: readonly NodeReceipt[],
+): Promise<readonly NodeAck[]> {
+  const positions = Object.fromEntries(
+    receipts.map(({ namespace, position }) => [namespace, { epoch: position.epoch, seq: position.seq }]),
+  )
   const replies = await control.fleet.ask(cache, 'acked', { positions, wait_ms: ACK_MS }, { deadlineMs: ACK_MS + 500 })
   return replies.map(({ id, status, body, ms }) => ({
     id,
@@ -137,7 +174,10 @@ async function probed(
   if (asked.length === 0) return { checked: 0, old: [] }
   const replies = await control.fleet.ask(cache, 'probe', { keys: asked })
   const bodies = replies.flatMap(({ body }) => (body === undefined ? [] : [body]))
-  return { checked: bodies.reduce((all, { checked }) => all + checked, 0), old: [...new Set(bodies.flatMap(({ old }) => old))] }
+  return {
+    checked: bodies.reduce((all, { checked }) => all + checked, 0),
+    old: [...new Set(bodies.flatMap(({ old }) => old))],
+  }
 }
 
 /** Asks again for what was partial: a node that was late has applied what it missed before it serves. */
@@ -167,7 +207,9 @@ const partialResult = z.object({
   caches: z.record(
     z.string(),
     z.looseObject({
-      receipts: z.array(z.custom<NodeReceipt>((value) => typeof value === 'object' && value !== null && 'position' in value)),
+      receipts: z.array(
+        z.custom<NodeReceipt>((value) => typeof value === 'object' && value !== null && 'position' in value),
+      ),
       nodes: z.array(z.object({ id: z.string(), status: z.string(), ms: z.number().optional() })),
       probe: z.object({ checked: z.number(), old: z.array(z.string()) }),
     }),

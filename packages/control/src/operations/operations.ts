@@ -1,4 +1,5 @@
-// Work that acts on caches: an intent on the audit before it, a result after it, and between the two a row that everybody can look at.
+// Work that acts on caches: an intent on the audit before it, a result after it, and between the two a row that
+// everybody can look at.
 import { sql } from 'kysely'
 import { newId } from '../access/tokens.ts'
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
@@ -56,7 +57,10 @@ export interface Filter {
   readonly limit: number
 }
 
-/** A row names its caches with commas between them. By exact text: a name may hold what stands for anything in a pattern. */
+/**
+ * A row names its caches with commas between them. By exact text: a name may hold what stands for anything in a
+ * pattern.
+ */
 function concerns(cache: string) {
   const all = sql`',' || ${sql.ref('cache')} || ','`
   return sql<boolean>`(replace(${all}, ${`,${cache},`}, '') <> ${all})`
@@ -98,7 +102,9 @@ export class Operations {
       await this.#end(id, given, who, outcome)
     } catch (error) {
       const detail =
-        error instanceof Problem ? { error: error.message, code: error.code } : { error: 'an internal error occurred and was logged' }
+        error instanceof Problem
+          ? { error: error.message, code: error.code }
+          : { error: 'an internal error occurred and was logged' }
       await this.#end(id, given, who, { state: 'failed', result: detail })
       throw error
     } finally {
@@ -142,7 +148,12 @@ export class Operations {
   }
 
   /** Newest first. */
-  async list({ kind, cache, before, limit }: Filter): Promise<readonly { readonly seq: number; readonly view: OperationView }[]> {
+  async list({
+    kind,
+    cache,
+    before,
+    limit,
+  }: Filter): Promise<readonly { readonly seq: number; readonly view: OperationView }[]> {
     let rows = this.#store.read.selectFrom('operations').selectAll().orderBy('seq', 'desc').limit(limit)
     if (kind !== undefined) rows = rows.where('kind', '=', kind)
     if (cache !== undefined) rows = rows.where(concerns(cache))
@@ -174,7 +185,12 @@ export class Operations {
         .where('state', '=', 'running')
         .executeTakeFirst()
       if (numUpdatedRows === 1n)
-        return void (await appendAudit(this.#store, tx, { ...who, kind: 'change', action: 'operation.cancel', target: id }))
+        return void (await appendAudit(this.#store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'operation.cancel',
+          target: id,
+        }))
       // By the transaction: it holds the only connection of SQLite.
       const row = await tx.selectFrom('operations').select('state').where('id', '=', id).executeTakeFirst()
       if (row === undefined) throw notFound(`operation ${id}`)
@@ -216,7 +232,12 @@ export class Operations {
     await this.#tell(id)
   }
 
-  async #end(id: string, { kind, caches }: NewOperation, who: Who, { state, result, receipts = [], audited }: Outcome): Promise<void> {
+  async #end(
+    id: string,
+    { kind, caches }: NewOperation,
+    who: Who,
+    { state, result, receipts = [], audited }: Outcome,
+  ): Promise<void> {
     await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
       await tx

@@ -23,7 +23,9 @@ const MOST_URLS = 100
 export const SAMPLE = 20
 const text = z.string().min(1).max(1024)
 const keyText = z.string().min(1).max(16_384)
-const keys = z.array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)])).max(10_000)
+const keys = z
+  .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
+  .max(10_000)
 
 /** What `invalidate_keys/` and `plan/` take. */
 export const invalidationBody = z.strictObject({
@@ -49,7 +51,12 @@ export const invalidationBody = z.strictObject({
       'absolute, as clients request them: matches the entries that answer them, according to the HTTP cache or as registered by the application',
     ),
   organization: z.string().min(1).max(200).optional().describe('by name or id, as registered by the application'),
-  cache_type: z.string().min(1).max(128).optional().describe('as registered by the application: strategic, response, ...; or all'),
+  cache_type: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('as registered by the application: strategic, response, ...; or all'),
   all: z.literal(true).optional().describe('everything in the namespaces; needs purge:all'),
   mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are reloaded'),
   tiers: z
@@ -57,11 +64,19 @@ export const invalidationBody = z.strictObject({
     .min(1)
     .optional()
     .describe('all tiers of the cache, or none: a tier left out would bring old values back'),
-  pace_per_s: z.number().int().min(1).max(100_000).optional().describe('keys per second, if keys or urls are named; default: all at once'),
+  pace_per_s: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('keys per second, if keys or urls are named; default: all at once'),
   propagate_cdn: z
     .boolean()
     .default(false)
-    .describe('also purge urls, tags or everything at the connected CDN; a cache with an outlet to the CDN does so by itself'),
+    .describe(
+      'also purge urls, tags or everything at the connected CDN; a cache with an outlet to the CDN does so by itself',
+    ),
   reason: z.string().max(1000).optional(),
   dry_run: z.boolean().default(false),
   scan: z.boolean().default(false).describe('count in every tier by listing it: exact but expensive'),
@@ -108,16 +123,26 @@ export interface StoredPlan extends Plan {
 }
 
 /** @throws Problem 422 for no target, 403 without `purge:all`, 404 for a cache that is not there */
-export async function planInvalidation(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
+export async function planInvalidation(
+  control: Control,
+  principal: Principal,
+  body: InvalidationBody,
+): Promise<StoredPlan> {
   // Whoever names no cache means those that somebody runs now.
   if (body.cache_name === undefined) await Promise.all(control.fleet.names.map((name) => control.fleet.see(name)))
   const byName =
-    body.organization === undefined && body.cache_type === undefined ? undefined : await targets(control, principal, body.cache_name, body)
+    body.organization === undefined && body.cache_type === undefined
+      ? undefined
+      : await targets(control, principal, body.cache_name, body)
   const byUrl = body.urls === undefined ? undefined : await entriesOf(control, principal, body, body.urls, PLANNING_MS)
   const criteria = byName === undefined ? criteriaOf(body, byUrl) : criteriaByName(body, [...byName.values()])
   const cdn = body.propagate_cdn ? cdnPlan(control, principal, criteria, body.urls) : null
   if (criteria.all === true && !may(principal, 'purge:all'))
-    throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all: name keys, tags or a pattern')
+    throw new Problem(
+      403,
+      'forbidden',
+      'clearing everything needs the permission purge:all: name keys, tags or a pattern',
+    )
   const caches = byName === undefined ? cachesFor(control, principal, body.cache_name) : [...byName.keys()]
   checkPace(body.pace_per_s, criteria)
   await checkTiers(control, caches, body.tiers)
@@ -125,8 +150,10 @@ export async function planInvalidation(control: Control, principal: Principal, b
   let isCut = false
   const plans = await Promise.all(
     caches.map(async (cache): Promise<CachePlan> => {
-      const meant = byUrl !== undefined && isByKeysAlone(criteria) && body.keys === undefined ? byUrl.get(cache) : undefined
-      const namespaces = meant?.namespaces ?? within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
+      const meant =
+        byUrl !== undefined && isByKeysAlone(criteria) && body.keys === undefined ? byUrl.get(cache) : undefined
+      const namespaces =
+        meant?.namespaces ?? within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
       const plan = meant?.plan ?? (await planOne(control, cache, namespaces, criteria, body.scan))
       hottest[cache] = plan.hottest
       isCut ||= plan.is_cut === true
@@ -173,14 +200,22 @@ export async function planInvalidation(control: Control, principal: Principal, b
 }
 
 /** What may be touched, of what is meant; undefined: all. */
-function within(allowed: readonly string[] | undefined, meant: readonly string[] | undefined): readonly string[] | undefined {
+function within(
+  allowed: readonly string[] | undefined,
+  meant: readonly string[] | undefined,
+): readonly string[] | undefined {
   if (allowed === undefined || meant === undefined) return allowed ?? meant
   return meant.filter((name) => allowed.includes(name))
 }
 
-/** Tags that caches do not share are unknown to the others, and take nothing there. @throws Problem 422 beside other targets */
+/**
+ * Tags that caches do not share are unknown to the others, and take nothing there.
+ * @throws Problem 422 beside other targets
+ */
 function criteriaByName(body: InvalidationBody, found: readonly Target[]): AskedCriteria {
-  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'plan_id'] as const).filter((name) => body[name] !== undefined)
+  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'plan_id'] as const).filter(
+    (name) => body[name] !== undefined,
+  )
   if (beside.length > 0)
     throw invalid(
       beside.map((name) => ({
@@ -216,7 +251,9 @@ async function planOne(
     undefined,
   )
   if (largest === undefined)
-    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, { headers: { 'Retry-After': '2' } })
+    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, {
+      headers: { 'Retry-After': '2' },
+    })
   // Copies of one entry in several processes are one key; what each process alone holds cannot be told from it.
   const isExact = plans.length === 1 && replies.length === 1 && largest.is_exact
   return { ...largest, is_exact: isExact, is_cut: plans.some(({ is_cut }) => is_cut === true) }
@@ -230,14 +267,25 @@ async function planOfList(
   named: readonly string[],
 ): Promise<NodePlan> {
   const [only, ...others] = namespaces ?? []
-  const known = only !== undefined && others.length === 0 ? new Map<string, string[]>() : await placesOf(control, cache, namespaces, named)
+  const known =
+    only !== undefined && others.length === 0
+      ? new Map<string, string[]>()
+      : await placesOf(control, cache, namespaces, named)
   const hottest = named
     .slice(0, HOTTEST)
     .flatMap((key) => (known.get(key) ?? [only ?? 'default']).map((namespace) => ({ namespace, key, hits: 0 })))
   const counts: Record<string, number> = {}
   for (const namespace of [...known.values()].flat()) counts[namespace] = (counts[namespace] ?? 0) + 1
   const found = named.every((key) => known.has(key)) ? counts : {}
-  return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: found, hottest, cascade: [], is_exact: true }
+  return {
+    entries: named.length,
+    bytes: 0,
+    reads_per_second: 0,
+    namespaces: found,
+    hottest,
+    cascade: [],
+    is_exact: true,
+  }
 }
 
 /** @throws Problem 403, 409 where the plan may not run as it is */
@@ -255,9 +303,14 @@ export function guard(principal: Principal, plan: StoredPlan, body: Invalidation
       },
     )
   if (body.max_keys !== undefined && count > body.max_keys)
-    throw new Problem(409, 'too_many_keys', `the plan has ${told}, more than max_keys ${body.max_keys}: nothing was changed`, {
-      extra: { plan: shownPlan(plan) },
-    })
+    throw new Problem(
+      409,
+      'too_many_keys',
+      `the plan has ${told}, more than max_keys ${body.max_keys}: nothing was changed`,
+      {
+        extra: { plan: shownPlan(plan) },
+      },
+    )
   if (held.needs_confirmation && body.confirm !== held.confirm)
     throw new Problem(
       409,
@@ -279,7 +332,19 @@ export async function storedPlan(control: Control, principal: Principal, body: I
     .executeTakeFirst()
   if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make a new one`)
   const plan: StoredPlan = JSON.parse(row.document)
-  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'urls', 'organization', 'cache_type', 'namespace', 'cache_name'] as const
+  const named = [
+    'keys',
+    'tags',
+    'pattern',
+    'model',
+    'id',
+    'all',
+    'urls',
+    'organization',
+    'cache_type',
+    'namespace',
+    'cache_name',
+  ] as const
   const beside = ['tiers', 'pace_per_s'] as const
   const extra: string[] = [...named, ...beside].filter((name) => body[name] !== undefined)
   if (body.propagate_cdn) extra.push('propagate_cdn')
@@ -308,7 +373,9 @@ function criteriaOf(body: InvalidationBody, byUrl: ReadonlyMap<string, ByUrl> | 
   const found = byUrl === undefined ? [] : [...byUrl.values()].flatMap(({ plan }) => plan.hottest.map(({ key }) => key))
   const criteria = {
     ...((named ?? byUrl) !== undefined && {
-      keys: [...new Set([...(named ?? []).map((key) => (typeof key === 'string' ? key : JSON.stringify(key))), ...found])],
+      keys: [
+        ...new Set([...(named ?? []).map((key) => (typeof key === 'string' ? key : JSON.stringify(key))), ...found]),
+      ],
     }),
     ...(tags !== undefined && { tags }),
     ...(pattern !== undefined && { patterns: typeof pattern === 'string' ? [pattern] : pattern }),

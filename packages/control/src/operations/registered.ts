@@ -1,4 +1,5 @@
-// What an application registered, as operations use it: which cache and process knows a name, what the name comes to, warming by it.
+// What an application registered, as operations use it: which cache and process knows a name, what the name comes to,
+// warming by it.
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import type { Answered, Registered } from '../agent/answers.ts'
@@ -20,7 +21,11 @@ export interface Holder {
   readonly registered: Registered
 }
 
-export async function holders(control: Control, principal: Principal, asked: string | undefined): Promise<readonly Holder[]> {
+export async function holders(
+  control: Control,
+  principal: Principal,
+  asked: string | undefined,
+): Promise<readonly Holder[]> {
   const names = asked === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, asked)
   const found = await Promise.all(
     names.map(async (cache): Promise<readonly Holder[]> => {
@@ -47,7 +52,8 @@ export interface Target {
   readonly id: string | undefined
 }
 
-const scopesOf = ({ organization }: Named): Record<string, string> => (organization === undefined ? {} : { [ORGANIZATION]: organization })
+const scopesOf = ({ organization }: Named): Record<string, string> =>
+  organization === undefined ? {} : { [ORGANIZATION]: organization }
 /** Everything is no type of its own, but where it is warmed. */
 const typeOf = ({ cache_type }: Named) => (cache_type === undefined || cache_type === 'all' ? {} : { cache_type })
 
@@ -64,7 +70,10 @@ export async function targets(
   const found = new Map<string, Target>()
   for (const holder of all) {
     const asked = { scopes: scopesOf(named), ...typeOf(named) }
-    const [reply] = await control.fleet.ask(holder.cache, 'target', asked, { to: [holder.node], deadlineMs: RESOLVE_MS })
+    const [reply] = await control.fleet.ask(holder.cache, 'target', asked, {
+      to: [holder.node],
+      deadlineMs: RESOLVE_MS,
+    })
     if (reply?.body === undefined) errors.push(reply?.error ?? `${holder.node} does not answer`)
     else {
       const { namespaces, tags, scopes } = reply.body
@@ -150,7 +159,9 @@ function wantedOf({ model, view, api, critical, organization, cache_type }: Regi
 async function holderOf(control: Control, principal: Principal, document: RegisteredDocument): Promise<Holder> {
   const all = await holders(control, principal, document.cache_name)
   if (all.length === 0) throw nothingRegistered()
-  const knows = ({ registered: { models, views, endpoints, cache_types, scopes, has_critical_paths } }: Holder): boolean =>
+  const knows = ({
+    registered: { models, views, endpoints, cache_types, scopes, has_critical_paths },
+  }: Holder): boolean =>
     (document.model === undefined || models.includes(document.model)) &&
     (document.view === undefined || views.includes(document.view)) &&
     (document.api === undefined || endpoints.includes(document.api)) &&
@@ -180,11 +191,20 @@ async function holderOf(control: Control, principal: Principal, document: Regist
   return one
 }
 
-async function askWarming(control: Control, cache: string, node: string, asked: Asked<'warm_named'>): Promise<Answered['warm_named']> {
+async function askWarming(
+  control: Control,
+  cache: string,
+  node: string,
+  asked: Asked<'warm_named'>,
+): Promise<Answered['warm_named']> {
   const [reply] = await control.fleet.ask(cache, 'warm_named', asked, { to: [node], deadlineMs: SLICE_MS + RESOLVE_MS })
   if (reply?.body !== undefined) return reply.body
   const why = reply?.error ?? reply?.status ?? 'unknown'
-  throw new Problem(reply?.status === 'failed' ? 422 : 502, reply?.status === 'failed' ? 'unknown_name' : 'node_failed', why)
+  throw new Problem(
+    reply?.status === 'failed' ? 422 : 502,
+    reply?.status === 'failed' ? 'unknown_name' : 'node_failed',
+    why,
+  )
 }
 
 async function work(
@@ -199,7 +219,12 @@ async function work(
   let isCancelled = false
   while (!so_far.is_done) {
     isCancelled ||= await step.isCancelled()
-    so_far = await askWarming(control, cache, node, { ...asked, run: first.run, wait_ms: SLICE_MS, ...(isCancelled && { cancel: true }) })
+    so_far = await askWarming(control, cache, node, {
+      ...asked,
+      run: first.run,
+      wait_ms: SLICE_MS,
+      ...(isCancelled && { cancel: true }),
+    })
     await step.progress(resultOf(so_far))
   }
   return { state: isCancelled ? 'cancelled' : so_far.failed > 0 ? 'partial' : 'completed', result: resultOf(so_far) }

@@ -1,5 +1,5 @@
-// Plans of warming that are kept with a schedule, by the library's timetables. The control plane that holds the lease of the clock runs each when it is due; what was due while nobody looked
-// is made up for once.
+// Plans of warming that are kept with a schedule, by the library's timetables. The control plane that holds the lease
+// of the clock runs each when it is due; what was due while nobody looked is made up for once.
 import { MillpondError } from 'millpond'
 import { type Timetable, type TimetableOptions, timetable } from 'millpond/jobs'
 import { z } from 'zod'
@@ -16,7 +16,9 @@ export const warmingSchedule = z.strictObject({
   cron: z.string().max(200).optional().describe("or a cron expression: '0 3 * * *'"),
   timezone: z.string().max(64).optional().describe('for cron and windows; default UTC'),
   windows: z
-    .array(z.strictObject({ from: z.string().max(5), to: z.string().max(5), days: z.array(z.enum(DAYS)).min(1).optional() }))
+    .array(
+      z.strictObject({ from: z.string().max(5), to: z.string().max(5), days: z.array(z.enum(DAYS)).min(1).optional() }),
+    )
     .min(1)
     .max(20)
     .optional()
@@ -27,19 +29,26 @@ export type WarmingSchedule = z.output<typeof warmingSchedule>
 /** What is kept: a plan, and where it is to run by itself its times. */
 export const keptWarming = warmingDocument.extend({ schedule: warmingSchedule.optional() })
 /** Whose plan it is: it runs within the bounds that they had, as long as they may come in. */
-export const warmingOwner = z.object({ user_id: z.string(), role: z.string(), namespaces: z.array(z.string()).nullable() })
+export const warmingOwner = z.object({
+  user_id: z.string(),
+  role: z.string(),
+  namespaces: z.array(z.string()).nullable(),
+})
 
 export const ownerOf = ({ userId, role, namespaces }: Principal): string =>
-  JSON.stringify({ user_id: userId, role, namespaces: namespaces === undefined ? null : [...namespaces] } satisfies z.output<
-    typeof warmingOwner
-  >)
+  JSON.stringify({
+    user_id: userId,
+    role,
+    namespaces: namespaces === undefined ? null : [...namespaces],
+  } satisfies z.output<typeof warmingOwner>)
 
 /** @throws Problem 422 for a schedule that is wrong, or never comes */
 export function timetableOf(schedule: WarmingSchedule, now: number): Timetable {
   try {
     return timetable(schedule as TimetableOptions, 'schedule', now) // it checks durations itself
   } catch (error) {
-    if (error instanceof MillpondError) throw invalid([{ pointer: '/schedule', code: 'schedule', detail: reasonOf(error) }])
+    if (error instanceof MillpondError)
+      throw invalid([{ pointer: '/schedule', code: 'schedule', detail: reasonOf(error) }])
     throw error
   }
 }
@@ -94,7 +103,11 @@ async function isTaken(control: Control, id: string, last: number | null, now: n
 /** Undefined for somebody who may not come in any more. */
 async function principalOf(control: Control, plan: string, text: string | null): Promise<Principal | undefined> {
   const { user_id, role: then, namespaces } = warmingOwner.parse(JSON.parse(text ?? 'null'))
-  const user = await control.store.read.selectFrom('users').select(['role', 'disabled']).where('id', '=', user_id).executeTakeFirst()
+  const user = await control.store.read
+    .selectFrom('users')
+    .select(['role', 'disabled'])
+    .where('id', '=', user_id)
+    .executeTakeFirst()
   // Whom the host application vouches for has no row.
   const role = user?.role ?? then
   if (user?.disabled === 1 || !isRole(role) || !ROLE_SCOPES[role].includes('warm')) return undefined

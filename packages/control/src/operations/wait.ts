@@ -1,4 +1,5 @@
-// Long work is answered with what it came to, or after a while with where to look: `Prefer: wait=N` (RFC 7240) says how long.
+// Long work is answered with what it came to, or after a while with where to look: `Prefer: wait=N` (RFC 7240) says how
+// long.
 import { json, type Reply } from '../http/route.ts'
 import type { OperationView } from './operations.ts'
 

@@ -72,7 +72,11 @@ async function work(
     // A loader that hangs is given up by its own hard timeout, not by this one.
     const warmed = await control.fleet.one(cache, 'warm', asked, { deadlineMs: SLICE_MS + 30_000 })
     if (warmed.left.length >= left.length)
-      throw new Problem(502, 'no_progress', `no key of ${cache} could be warmed within ${SLICE_MS} ms: look at its loaders`)
+      throw new Problem(
+        502,
+        'no_progress',
+        `no key of ${cache} could be warmed within ${SLICE_MS} ms: look at its loaders`,
+      )
     left = warmed.left
     counts = {
       keys: keys.length,

@@ -77,7 +77,9 @@ export function bottlenecksOf(
         remedy: 'check that the server is up and the timeout is long enough',
       })
   }
-  for (const name of new Set(reports.flatMap(({ tiers }) => tiers.filter(({ breaker }) => breaker === 'open').map((tier) => tier.name))))
+  for (const name of new Set(
+    reports.flatMap(({ tiers }) => tiers.filter(({ breaker }) => breaker === 'open').map((tier) => tier.name)),
+  ))
     found.push({
       name: 'open_breaker',
       subject: name,

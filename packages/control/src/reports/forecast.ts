@@ -1,9 +1,12 @@
-// What a figure will be in the next hours, and how far off that may be: both from how well it would have been foreseen before.
+// What a figure will be in the next hours, and how far off that may be: both from how well it would have been foreseen
+// before.
 //
-// Several ways are tried from many points of the past, as if what came after were not known. Naive ones: as the last value, as a season ago (an hour of
-// yesterday, of last week). Others: a level that follows slowly and a profile of the season upon it; the last value and the mean step. What was best in the
-// earlier half of these trials is used only if it was better than the best naive way in the later half, too; otherwise the naive one is, and it is said.
-// Intervals are what the errors of all these trials were (conformal prediction: Vovk, 2005; Hyndman, "Forecasting", 5.10 of the trials).
+// Several ways are tried from many points of the past, as if what came after were not known. Naive ones: as the last
+// value, as a season ago (an hour of yesterday, of last week). Others: a level that follows slowly and a profile of the
+// season upon it; the last value and the mean step. What was best in the earlier half of these trials is used only if
+// it was better than the best naive way in the later half, too; otherwise the naive one is, and it is said. Intervals
+// are what the errors of all these trials were (conformal prediction: Vovk, 2005; Hyndman, "Forecasting", 5.10 of the
+// trials).
 
 import { median } from './median.ts'
 
@@ -59,18 +62,29 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
   const known = first < 0 ? [] : values.slice(first)
   const seen = known.filter((value) => value !== null).length
   const far = Math.min(horizon, known.length - LEAST_KNOWN - 2 * LEAST_TRIALS)
-  if (far < 1 || seen < LEAST_KNOWN + 2 * LEAST_TRIALS) return `${seen} steps are known: ${LEAST_KNOWN + 2 * LEAST_TRIALS + 1} are needed`
-  const begin = Math.max(LEAST_KNOWN, Math.min(Math.floor((known.length * 2) / 3), known.length - far - 2 * LEAST_TRIALS))
+  if (far < 1 || seen < LEAST_KNOWN + 2 * LEAST_TRIALS)
+    return `${seen} steps are known: ${LEAST_KNOWN + 2 * LEAST_TRIALS + 1} are needed`
+  const begin = Math.max(
+    LEAST_KNOWN,
+    Math.min(Math.floor((known.length * 2) / 3), known.length - far - 2 * LEAST_TRIALS),
+  )
   const ends = Array.from({ length: known.length - far - begin + 1 }, (_, at) => begin + at)
-  const ways = waysOf(seasons.filter((season) => begin >= 2 * season)).map((one) => ({ ...one, errors: errorsOf(one, known, ends, far) }))
+  const ways = waysOf(seasons.filter((season) => begin >= 2 * season)).map((one) => ({
+    ...one,
+    errors: errorsOf(one, known, ends, far),
+  }))
   const half = Math.floor(ends.length / 2)
-  const meanOf = ({ errors }: (typeof ways)[number], from: number, to: number): number => mean(errors.slice(from, to).flat())
+  const meanOf = ({ errors }: (typeof ways)[number], from: number, to: number): number =>
+    mean(errors.slice(from, to).flat())
   const bestOf = (isNaive: boolean) =>
     ways.filter((one) => one.isNaive === isNaive).toSorted((a, b) => meanOf(a, 0, half) - meanOf(b, 0, half))[0]
   const [naive, other] = [bestOf(true), bestOf(false)]
   if (naive === undefined) return 'there is no data'
   const naiveError = meanOf(naive, half, ends.length)
-  const isBetter = other !== undefined && meanOf(other, 0, half) < meanOf(naive, 0, half) && meanOf(other, half, ends.length) < naiveError
+  const isBetter =
+    other !== undefined &&
+    meanOf(other, 0, half) < meanOf(naive, 0, half) &&
+    meanOf(other, half, ends.length) < naiveError
   const chosen = isBetter ? other : naive
   const ahead = chosen.foresee(known)
   const steps: Interval[] = []
@@ -114,7 +128,9 @@ function mean(numbers: readonly (number | undefined)[]): number {
 function waysOf(seasons: readonly number[]): Tried[] {
   return [
     { way: 'last_value', season: 0, isNaive: true, foresee: asLast },
-    ...seasons.map((season): Tried => ({ way: 'season_ago', season, isNaive: true, foresee: (known) => asBefore(known, season) })),
+    ...seasons.map(
+      (season): Tried => ({ way: 'season_ago', season, isNaive: true, foresee: (known) => asBefore(known, season) }),
+    ),
     { way: 'mean_step', season: 0, isNaive: false, foresee: byMeanStep },
     ...[0, ...seasons].flatMap((season) =>
       SPEEDS.map(
@@ -160,7 +176,10 @@ function byLevel(known: Values, season: number, speed: number): Ahead {
   return (steps) => (level === undefined ? undefined : level + above(known.length - 1 + steps))
 }
 
-/** By place in the season, how far above the mean its last values were: their median, so that a day that went mad is not foreseen again. */
+/**
+ * By place in the season, how far above the mean its last values were: their median, so that a day that went mad is not
+ * foreseen again.
+ */
 function profileOf(known: Values, season: number): readonly number[] {
   if (season === 0) return []
   const from = Math.max(0, known.length - PROFILED * season)

@@ -3,7 +3,12 @@ import { z } from 'zod'
 import type { Store } from '../store/store.ts'
 
 export const patterns = z.array(
-  z.object({ by: z.enum(['tag', 'pattern', 'model', 'key', 'all']), name: z.string(), times: z.number(), removed: z.number() }),
+  z.object({
+    by: z.enum(['tag', 'pattern', 'model', 'key', 'all']),
+    name: z.string(),
+    times: z.number(),
+    removed: z.number(),
+  }),
 )
 type Pattern = z.output<typeof patterns>[number]
 
@@ -57,7 +62,9 @@ function namedIn(value: unknown): readonly Pick<Pattern, 'by' | 'name'>[] {
     ...(criteria.tags ?? []).map((name) => ({ by: 'tag' as const, name })),
     ...(criteria.patterns ?? []).map((name) => ({ by: 'pattern' as const, name })),
     ...(criteria.model === undefined ? [] : [{ by: 'model' as const, name: criteria.model }]),
-    ...(criteria.keys === undefined ? [] : [{ by: 'key' as const, name: criteria.keys.length === 1 ? 'one key' : 'several keys' }]),
+    ...(criteria.keys === undefined
+      ? []
+      : [{ by: 'key' as const, name: criteria.keys.length === 1 ? 'one key' : 'several keys' }]),
     ...(criteria.all === true ? [{ by: 'all' as const, name: 'all' }] : []),
   ]
 }

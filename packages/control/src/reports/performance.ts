@@ -1,4 +1,5 @@
-// The performance report of a cache (M7): how well it does over a time, what holds it up, whether its times to live fit, what is invalidated, how it grows, and what it holds of whom.
+// The performance report of a cache (M7): how well it does over a time, what holds it up, whether its times to live
+// fit, what is invalidated, how it grows, and what it holds of whom.
 import { z } from 'zod'
 import type { Coverage } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
@@ -52,7 +53,9 @@ export const performanceReport = z.object({
       z.object({
         name: z.string(),
         expired_ratio: number.describe('share of misses since its processes started'),
-        unread_ratio: number.describe('share of entries with a time to live that are past half of it and were never read'),
+        unread_ratio: number.describe(
+          'share of entries with a time to live that are past half of it and were never read',
+        ),
         advice: z.enum(['longer', 'shorter', 'fits', 'unknown']),
       }),
     ),
@@ -99,7 +102,10 @@ export async function reportOn(control: Control, cache: string, hours: number): 
       hits,
       misses,
       hit_ratio: ratio(hits, hits + misses),
-      hit_ratio_before: ratio(before?.counters.hits ?? 0, (before?.counters.hits ?? 0) + (before?.counters.misses ?? 0)),
+      hit_ratio_before: ratio(
+        before?.counters.hits ?? 0,
+        (before?.counters.hits ?? 0) + (before?.counters.misses ?? 0),
+      ),
       loads,
       load_errors,
       load_joins,
@@ -127,7 +133,12 @@ export async function reportOn(control: Control, cache: string, hours: number): 
           /^cause\.invalidated_/.test(name) && count > 0 ? [[name.slice(6), count]] : [],
         ),
       ),
-      share_of_misses: causeShare(counters, misses, ['invalidated_key', 'invalidated_tag', 'invalidated_pattern', 'invalidated_all']),
+      share_of_misses: causeShare(counters, misses, [
+        'invalidated_key',
+        'invalidated_tag',
+        'invalidated_pattern',
+        'invalidated_all',
+      ]),
     },
     growth: growthOf(points),
     trends: (await trendsOf(control, cache, TRENDS)).trends,
@@ -150,7 +161,10 @@ const causeShare = (counters: Point['counters'], misses: number, causes: readonl
 
 type Advice = 'longer' | 'shorter' | 'fits' | 'unknown'
 
-function ttlByNamespace(spaces: ReturnType<typeof namespacesOf>, covered: Coverage | undefined): PerformanceReport['ttl']['namespaces'] {
+function ttlByNamespace(
+  spaces: ReturnType<typeof namespacesOf>,
+  covered: Coverage | undefined,
+): PerformanceReport['ttl']['namespaces'] {
   return spaces.map(({ name, misses, miss_causes }) => {
     const memory = covered?.namespaces.find((one) => one.name === name)
     const expired = ratio(miss_causes.expired_ttl ?? 0, misses)
@@ -183,6 +197,8 @@ function growthOf(points: readonly Point[]): PerformanceReport['growth'] {
     bytes_per_day: perDay,
     max_bytes: max,
     full_in_days:
-      perDay === null || perDay <= 0 || max === null || to === null ? null : Math.max(0, Math.round(((max - to) / perDay) * 10) / 10),
+      perDay === null || perDay <= 0 || max === null || to === null
+        ? null
+        : Math.max(0, Math.round(((max - to) / perDay) * 10) / 10),
   }
 }

@@ -1,4 +1,5 @@
-// How a figure moves from day to day: the median of the slopes between all pairs of days (Theil, 1950), with the interval of Sen (1968).
+// How a figure moves from day to day: the median of the slopes between all pairs of days (Theil, 1950), with the
+// interval of Sen (1968).
 import type { Interval } from './forecast.ts'
 import { median } from './median.ts'
 
@@ -6,7 +7,10 @@ import { median } from './median.ts'
 export const LEAST_DAYS = 5
 const SURE = 1.96
 
-/** A day; undefined below five of them. One day that went mad moves it little. @param days figures of days, by their number */
+/**
+ * A day; undefined below five of them. One day that went mad moves it little.
+ * @param days figures of days, by their number
+ */
 export function slopeOf(days: readonly { readonly day: number; readonly value: number }[]): Interval | undefined {
   const count = days.length
   if (count < LEAST_DAYS) return undefined

@@ -1,4 +1,5 @@
-// Where a cache is heading (A6): how its figures have moved from day to day, and what they will be in the next hours, from the history that is kept.
+// Where a cache is heading (A6): how its figures have moved from day to day, and what they will be in the next hours,
+// from the history that is kept.
 import { z } from 'zod'
 import type { Control } from '../control.ts'
 import type { Point } from '../metrics/collector.ts'
@@ -79,7 +80,9 @@ export async function trendsOf(control: Control, cache: string, options: TrendOp
     from: new Date(from).toISOString(),
     to: new Date(now).toISOString(),
     hours_seen: seen.length,
-    trends: figuresOf(options.prices).map(([name, figure]) => trendOf(name, figure, seen, fine, { step, now, hours: options.hours })),
+    trends: figuresOf(options.prices).map(([name, figure]) =>
+      trendOf(name, figure, seen, fine, { step, now, hours: options.hours }),
+    ),
   }
 }
 
@@ -113,7 +116,13 @@ interface Ahead {
 }
 
 /** @param hours whole hours, for the days; @param fine what is forecast from */
-function trendOf(name: Trend['name'], figure: Figure, hours: readonly Point[], fine: readonly Point[], ahead: Ahead): Trend {
+function trendOf(
+  name: Trend['name'],
+  figure: Figure,
+  hours: readonly Point[],
+  fine: readonly Point[],
+  ahead: Ahead,
+): Trend {
   const { step } = ahead
   const days = daysOf(hours, figure)
   const perDay = slopeOf(days)
@@ -139,13 +148,18 @@ function trendOf(name: Trend['name'], figure: Figure, hours: readonly Point[], f
             trials: foreseen.trials,
           },
     why: [
-      ...(perDay === undefined ? [`not enough data for a trend: ${days.length} whole days are known, ${LEAST_DAYS} are needed`] : []),
-      ...(typeof foreseen === 'string' ? [`not enough data for a forecast, in steps of ${step / 60} minutes: ${foreseen}`] : []),
+      ...(perDay === undefined
+        ? [`not enough data for a trend: ${days.length} whole days are known, ${LEAST_DAYS} are needed`]
+        : []),
+      ...(typeof foreseen === 'string'
+        ? [`not enough data for a forecast, in steps of ${step / 60} minutes: ${foreseen}`]
+        : []),
     ],
   }
 }
 
-const whole = (points: readonly Point[], step: number): readonly Point[] => points.filter(({ seconds }) => seconds >= step * SEEN_OF_STEP)
+const whole = (points: readonly Point[], step: number): readonly Point[] =>
+  points.filter(({ seconds }) => seconds >= step * SEEN_OF_STEP)
 
 function daysOf(hours: readonly Point[], figure: Figure): { day: number; value: number }[] {
   const days = new Map<number, number[]>()
@@ -156,7 +170,9 @@ function daysOf(hours: readonly Point[], figure: Figure): { day: number; value: 
     if (value !== null) days.set(day, [...(days.get(day) ?? []), value])
   }
   return [...days].flatMap(([day, values]) =>
-    values.length < WHOLE_DAY_HOURS ? [] : [{ day, value: values.reduce((sum, value) => sum + value, 0) / values.length }],
+    values.length < WHOLE_DAY_HOURS
+      ? []
+      : [{ day, value: values.reduce((sum, value) => sum + value, 0) / values.length }],
   )
 }
 
@@ -186,5 +202,7 @@ function inWords({ way, season }: Forecast): string {
   if (way === 'last_value') return 'as it is now'
   if (way === 'season_ago') return `as at the previous same ${when}`
   if (way === 'mean_step') return 'as it is now, continuing at the average rate of change'
-  return season === 0 ? 'a weighted average of recent values' : `a weighted average of recent values, with the profile of the ${when}`
+  return season === 0
+    ? 'a weighted average of recent values'
+    : `a weighted average of recent values, with the profile of the ${when}`
 }

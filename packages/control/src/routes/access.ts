@@ -83,10 +83,16 @@ export const accessRoutes: readonly Route[] = [
     scope: 'any',
     answersSecret: true,
     body: z.strictObject({}),
-    answers: { 200: { description: 'Signed in; the cookie is set', schema: session.extend({ expires_at: z.iso.datetime() }) } },
+    answers: {
+      200: { description: 'Signed in; the cookie is set', schema: session.extend({ expires_at: z.iso.datetime() }) },
+    },
     async handle({ control, principal, request, who }) {
       if (!principal.via.startsWith('tok_'))
-        throw new Problem(409, 'no_token', 'a session begins with a token of the control plane: send "Authorization: Bearer <token>"')
+        throw new Problem(
+          409,
+          'no_token',
+          'a session begins with a token of the control plane: send "Authorization: Bearer <token>"',
+        )
       const opened = await openSession(control.store, principal.via)
       await control.store.write((tx) =>
         appendAudit(control.store, tx, { ...who, kind: 'access', action: 'session.open', target: principal.name }),
@@ -117,7 +123,12 @@ export const accessRoutes: readonly Route[] = [
     scope: 'users:write',
     answers: { 200: { description: 'All of them', schema: all(user) } },
     async handle({ control }) {
-      const rows = await control.store.read.selectFrom('users').selectAll().where('disabled', '=', 0).orderBy('created_at').execute()
+      const rows = await control.store.read
+        .selectFrom('users')
+        .selectAll()
+        .where('disabled', '=', 0)
+        .orderBy('created_at')
+        .execute()
       const data = rows.map((row) => ({
         id: row.id,
         name: row.name,
@@ -134,8 +145,15 @@ export const accessRoutes: readonly Route[] = [
     path: 'users/',
     summary: 'Add a user',
     scope: 'users:write',
-    body: z.strictObject({ name, role: z.enum(ROLES), namespaces: names.optional(), max_keys: z.number().int().min(0).optional() }),
-    answers: { 201: { description: 'Added', schema: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES) }) } },
+    body: z.strictObject({
+      name,
+      role: z.enum(ROLES),
+      namespaces: names.optional(),
+      max_keys: z.number().int().min(0).optional(),
+    }),
+    answers: {
+      201: { description: 'Added', schema: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES) }) },
+    },
     async handle({ control, body, principal, who }) {
       const { max_keys: maxKeys, ...user } = body
       const id = await control.store.write((tx) => createUser(control.store, tx, { ...user, maxKeys }, principal, who))
@@ -150,7 +168,8 @@ export const accessRoutes: readonly Route[] = [
     answers: { 204: { description: 'Disabled' } },
     async handle({ control, params, principal, who }) {
       const id = params.id ?? ''
-      if (id === principal.userId) throw new Problem(409, 'own_user', 'you cannot disable yourself: ask another administrator')
+      if (id === principal.userId)
+        throw new Problem(409, 'own_user', 'you cannot disable yourself: ask another administrator')
       await control.store.write(async (tx) => {
         const { numUpdatedRows } = await tx
           .updateTable('users')
@@ -205,18 +224,28 @@ export const accessRoutes: readonly Route[] = [
     body: z.strictObject({
       name,
       user_id: z.string().optional().describe('default: the caller'),
-      role: z.enum(ROLES).optional().describe('create a user with this name and role for it: give both or neither; needs users:write'),
+      role: z
+        .enum(ROLES)
+        .optional()
+        .describe('create a user with this name and role for it: give both or neither; needs users:write'),
       scopes: z.array(z.enum(SCOPES)).min(1).optional().describe("default: every scope of the user's role"),
       expires_in_days: z.number().positive().max(3650).default(90),
     }),
     answers: {
-      201: { description: 'Made', schema: z.object({ id: z.string(), name: z.string(), token: z.string(), expires_at: z.iso.datetime() }) },
+      201: {
+        description: 'Made',
+        schema: z.object({ id: z.string(), name: z.string(), token: z.string(), expires_at: z.iso.datetime() }),
+      },
     },
     async handle({ control, body, principal, who }) {
       const { user_id, role } = body
       if (user_id !== undefined && role !== undefined)
         throw invalid([
-          { pointer: '/role', code: 'with_user', detail: 'an existing user already has a role: give user_id or role, not both' },
+          {
+            pointer: '/role',
+            code: 'with_user',
+            detail: 'an existing user already has a role: give user_id or role, not both',
+          },
         ])
       if (principal.via === 'host' && user_id === undefined && role === undefined)
         throw invalid([
@@ -245,7 +274,13 @@ export const accessRoutes: readonly Route[] = [
         const expiresAt = now + Math.ceil(body.expires_in_days * DAY_MS)
         const { id, token } = await addToken(tx, { name: body.name, userId, scopes, expiresAt }, now)
         const detail = { id, name: body.name, scopes: scopes ?? null, expires_at: timeOf(expiresAt) }
-        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'token.create', target: owner.name, detail })
+        await appendAudit(control.store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'token.create',
+          target: owner.name,
+          detail,
+        })
         return { id, name: body.name, token, expires_at: timeOf(expiresAt) }
       })
       return json(201, made)

@@ -50,7 +50,9 @@ const analysis = sizing.extend({
       ttl: z.array(ttl),
     }),
   ),
-  hot_keys: z.array(z.object({ tier: z.string(), keys: z.array(z.object({ key: z.string(), count: z.number(), error: z.number() })) })),
+  hot_keys: z.array(
+    z.object({ tier: z.string(), keys: z.array(z.object({ key: z.string(), count: z.number(), error: z.number() })) }),
+  ),
 })
 const money = z.object({ seen: z.number(), month: z.number().describe('over 30 days at the current rate') })
 const cost = z.object({
@@ -103,7 +105,10 @@ export const adviceRoutes: readonly Route[] = [
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName, days: z.coerce.number().pipe(days).default(7) }),
     answers: {
-      200: { description: 'With 95 % intervals and the evidence', schema: z.object({ cache_name: z.string(), nodes: byNode(sizing) }) },
+      200: {
+        description: 'With 95 % intervals and the evidence',
+        schema: z.object({ cache_name: z.string(), nodes: byNode(sizing) }),
+      },
       501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
@@ -119,17 +124,24 @@ export const adviceRoutes: readonly Route[] = [
     query: z.strictObject({
       cache_name: cacheName,
       memory_gb_month: price.describe('the price of a gigabyte of memory for 30 days'),
-      million_loads: price.optional().describe('the price of a million loads from the source; this or source_second is required'),
+      million_loads: price
+        .optional()
+        .describe('the price of a million loads from the source; this or source_second is required'),
       source_second: price.optional().describe("the price of a second of the source's work"),
       memory_million_requests: price.optional().describe('the price of a million requests to memory'),
       tiers: z
         .string()
         .max(2000)
         .optional()
-        .describe('prices of tiers below memory: redis.gb_month=2,redis.bytes=1000000000,redis.million_requests=0.1; bytes: its size'),
+        .describe(
+          'prices of tiers below memory: redis.gb_month=2,redis.bytes=1000000000,redis.million_requests=0.1; bytes: its size',
+        ),
     }),
     answers: {
-      200: { description: 'In the currency of the prices', schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }) },
+      200: {
+        description: 'In the currency of the prices',
+        schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }),
+      },
       501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
@@ -156,7 +168,11 @@ export const adviceRoutes: readonly Route[] = [
     path: 'optimizations/analyze/',
     summary: 'Bottlenecks and recommendations with their evidence; 501 if insight is not running',
     scope: 'metrics:read',
-    body: z.strictObject({ cache_name: cacheName, days: days.default(7), min_impact_score: z.number().min(0).max(100).default(0) }),
+    body: z.strictObject({
+      cache_name: cacheName,
+      days: days.default(7),
+      min_impact_score: z.number().min(0).max(100).default(0),
+    }),
     answers: {
       200: {
         description: 'By cache: what its processes agree on, and the result of each',
@@ -187,7 +203,10 @@ export const adviceRoutes: readonly Route[] = [
           if (rows instanceof Problem) return { cache_name, error: rows.message, recommendations: [], nodes: [] }
           const only = namespacesFor(principal, cache_name, undefined)
           const maySeeKeys = only === undefined && may(principal, 'keys:read')
-          const nodes = rows.map(({ said, ...row }) => ({ ...row, said: said === null ? null : shownTo(said, only, maySeeKeys) }))
+          const nodes = rows.map(({ said, ...row }) => ({
+            ...row,
+            said: said === null ? null : shownTo(said, only, maySeeKeys),
+          }))
           const recommendations = agreedOn(nodes).filter(({ impact }) => impact >= body.min_impact_score)
           return { cache_name, error: null, recommendations, nodes }
         }),
@@ -200,7 +219,8 @@ export const adviceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'optimizations/apply/',
-    summary: 'Change the size or policy of memory in every process until it ends: send the change or undo of a recommendation',
+    summary:
+      'Change the size or policy of memory in every process until it ends: send the change or undo of a recommendation',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({ cache_name: cacheName, change: memoryChange, reason: z.string().max(500).optional() }),
@@ -211,7 +231,11 @@ export const adviceRoutes: readonly Route[] = [
     handle({ control, principal, body, who, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+        throw new Problem(
+          403,
+          'forbidden',
+          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
+        )
       if (Object.keys(body.change).length === 0)
         throw new Problem(422, 'invalid', 'there is nothing to change', {
           errors: [{ pointer: '/change', code: 'empty', detail: 'give max_entries, max_bytes or policy' }],
@@ -229,7 +253,10 @@ export const adviceRoutes: readonly Route[] = [
               changes: done?.changes ?? [],
             }))
             const failed = nodes.filter(({ error }) => error !== null).length
-            return { state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial', result: { nodes } }
+            return {
+              state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial',
+              result: { nodes },
+            }
           },
         ),
       )
@@ -249,7 +276,9 @@ async function checkTiers(control: Control, cache: string, asked: readonly strin
   throw new Problem(422, 'invalid', `tiers: ${unknown} is not a tier below memory of ${cache}: ${there}`)
 }
 
-/** `redis.gb_month=2,redis.bytes=1e9` as an object of prices by tier; what is wrong in it is found by who checks that. */
+/**
+ * `redis.gb_month=2,redis.bytes=1e9` as an object of prices by tier; what is wrong in it is found by who checks that.
+ */
 function tierPrices(text: string): Record<string, Record<string, number>> {
   const tiers: Record<string, Record<string, number>> = {}
   for (const part of text.split(',')) {
@@ -266,13 +295,17 @@ function shownTo(said: Said, only: readonly string[] | undefined, maySeeKeys: bo
   return {
     ...said,
     patterns: said.patterns.filter(({ namespace }) => only === undefined || only.includes(namespace)),
-    recommendations: only === undefined ? said.recommendations : said.recommendations.filter(({ kind }) => kind !== 'ttl'),
+    recommendations:
+      only === undefined ? said.recommendations : said.recommendations.filter(({ kind }) => kind !== 'ttl'),
     hot_keys: maySeeKeys ? said.hot_keys : [],
   }
 }
 
 /** Who may see some namespaces only is not told of the patterns of others. */
-function costShownTo(said: NonNullable<Answered['cost']>, only: readonly string[] | undefined): NonNullable<Answered['cost']> {
+function costShownTo(
+  said: NonNullable<Answered['cost']>,
+  only: readonly string[] | undefined,
+): NonNullable<Answered['cost']> {
   if (only === undefined) return said
   return {
     ...said,

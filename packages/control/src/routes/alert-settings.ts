@@ -54,7 +54,10 @@ export const alertSettingRoutes: readonly Route[] = [
     scope: 'users:write',
     answers: { 200: { description: 'All of them, without secrets', schema: all(shownWebhook) } },
     async handle({ control }) {
-      const data = (await webhooksOf(control.store)).map(({ url, severities }) => ({ url: withoutSecrets(url), severities }))
+      const data = (await webhooksOf(control.store)).map(({ url, severities }) => ({
+        url: withoutSecrets(url),
+        severities,
+      }))
       return json(200, { data, has_more: false })
     },
   }),
@@ -72,7 +75,10 @@ export const alertSettingRoutes: readonly Route[] = [
       })
       if (faults.length > 0) throw invalid(faults)
       await putWebhooks(control.store, body.webhooks, who)
-      return json(200, { data: body.webhooks.map(({ url, severities }) => ({ url: withoutSecrets(url), severities })), has_more: false })
+      return json(200, {
+        data: body.webhooks.map(({ url, severities }) => ({ url: withoutSecrets(url), severities })),
+        has_more: false,
+      })
     },
   }),
   defineRoute({

@@ -29,7 +29,10 @@ export const alertRoutes: readonly Route[] = [
     path: 'alerts/',
     summary: 'List alerts, newest first',
     scope: 'alerts:read',
-    query: listQuery.extend({ state: z.enum(['firing', 'resolved']).optional(), cache_name: z.string().max(128).optional() }),
+    query: listQuery.extend({
+      state: z.enum(['firing', 'resolved']).optional(),
+      cache_name: z.string().max(128).optional(),
+    }),
     answers: { 200: { description: 'A page', schema: page(alert) } },
     async handle({ control, principal, query: { state, cache_name: cache, cursor, limit } }) {
       const list = `alerts ${state ?? ''} ${cache ?? ''}`

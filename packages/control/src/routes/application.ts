@@ -13,7 +13,8 @@ export const applicationRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'application/',
-    summary: 'List the names that applications registered: cache types, scopes, models, views, endpoints, critical paths',
+    summary:
+      'List the names that applications registered: cache types, scopes, models, views, endpoints, critical paths',
     scope: 'config:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
@@ -34,7 +35,10 @@ export const applicationRoutes: readonly Route[] = [
     },
     async handle({ control, principal, query }) {
       const found = await holders(control, principal, query.cache_name)
-      return json(200, { data: found.map(({ cache, registered }) => ({ cache_name: cache, ...registered })), has_more: false })
+      return json(200, {
+        data: found.map(({ cache, registered }) => ({ cache_name: cache, ...registered })),
+        has_more: false,
+      })
     },
   }),
   defineRoute({
@@ -68,7 +72,8 @@ export const applicationRoutes: readonly Route[] = [
       const data = await Promise.all(
         [...found].map(async ([cache, { namespaces, tags, id }]) => {
           const allowed = namespacesFor(principal, cache, undefined)
-          const chosen = allowed === undefined ? namespaces : (namespaces ?? allowed).filter((name) => allowed.includes(name))
+          const chosen =
+            allowed === undefined ? namespaces : (namespaces ?? allowed).filter((name) => allowed.includes(name))
           const criteria = tags === null ? { all: true as const } : { tags: [...tags] }
           const asked = { criteria, scan: false, ...(chosen !== undefined && { namespaces: [...chosen] }) }
           const held = await control.fleet.one(cache, 'plan', asked, { deadlineMs: 10_000 })
@@ -82,10 +87,14 @@ export const applicationRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'warming/warm_registered/',
-    summary: 'Warm what an application registered: a model, a view, an endpoint, the critical paths, an organisation, a cache type',
+    summary:
+      'Warm what an application registered: a model, a view, an endpoint, the critical paths, an organisation, a cache type',
     scope: 'warm',
     body: registeredDocument,
-    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'The result', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     handle: ({ control, principal, who, body, request, base }) =>
       orLater(request, base, (began) => runRegistered(control, principal, who, body, began)),
   }),

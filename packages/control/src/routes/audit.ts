@@ -68,7 +68,11 @@ export const auditRoutes: readonly Route[] = [
           ? {
               status: 200,
               text: csvOf(all),
-              headers: { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': 'attachment; filename="audit.csv"', ...link },
+              headers: {
+                'Content-Type': 'text/csv; charset=utf-8',
+                'Content-Disposition': 'attachment; filename="audit.csv"',
+                ...link,
+              },
             }
           : { status: 200, text: ndjsonOf(all), headers: { 'Content-Type': 'application/x-ndjson', ...link } }
       }
@@ -86,7 +90,10 @@ export const auditRoutes: readonly Route[] = [
     rate: 'scan',
     query: z
       .strictObject({ seq: z.coerce.number().int().min(1).optional(), hash: z.string().length(64).optional() })
-      .refine(({ seq, hash }) => (seq === undefined) === (hash === undefined), 'give seq and hash of one earlier answer, or neither'),
+      .refine(
+        ({ seq, hash }) => (seq === undefined) === (hash === undefined),
+        'give seq and hash of one earlier answer, or neither',
+      ),
     answers: {
       200: {
         description: 'Whether it is whole',
@@ -99,7 +106,10 @@ export const auditRoutes: readonly Route[] = [
       },
     },
     async handle({ control, query: { seq, hash } }) {
-      return json(200, await verifyAudit(control.store, seq === undefined || hash === undefined ? undefined : { seq, hash }))
+      return json(
+        200,
+        await verifyAudit(control.store, seq === undefined || hash === undefined ? undefined : { seq, hash }),
+      )
     },
   }),
 ]

@@ -12,13 +12,18 @@ export const autoRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'optimizations/auto/',
-    summary: 'Show whether recommendations are applied automatically, within which limits, what is in progress, and the results',
+    summary:
+      'Show whether recommendations are applied automatically, within which limits, what is in progress, and the results',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'Of one cache', schema: shown } },
     async handle({ control, principal, query }) {
       const cache = oneCache(control, principal, query.cache_name)
-      return json(200, { cache_name: cache, settings: await control.auto.settings(cache), state: await control.auto.state(cache) })
+      return json(200, {
+        cache_name: cache,
+        settings: await control.auto.settings(cache),
+        state: await control.auto.state(cache),
+      })
     },
   }),
   defineRoute({
@@ -33,7 +38,11 @@ export const autoRoutes: readonly Route[] = [
       const { cache_name, dry_run, ...settings } = body
       const cache = oneCache(control, principal, cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+        throw new Problem(
+          403,
+          'forbidden',
+          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
+        )
       if (!dry_run) await control.auto.put(cache, settings, who)
       return json(200, { cache_name: cache, settings, state: await control.auto.state(cache) })
     },

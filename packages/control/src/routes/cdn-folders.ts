@@ -1,4 +1,5 @@
-// Folders that the host lets be uploaded, and their pictures be made smaller: operations, by a folder's name and paths within it, never by a place of the caller's choosing.
+// Folders that the host lets be uploaded, and their pictures be made smaller: operations, by a folder's name and paths
+// within it, never by a place of the caller's choosing.
 import { z } from 'zod'
 import { cdnOf, IMAGE_FORMATS, problemOf } from '../cdn/part.ts'
 import { defineRoute, type Route } from '../http/route.ts'
@@ -9,7 +10,12 @@ import { accepted, operation } from './words.ts'
 
 const path = z.string().min(1).max(1024)
 const given = {
-  folder: z.string().min(1).max(64).optional().describe('one of the folders listed by cdn/status/; optional if only one can do this'),
+  folder: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('one of the folders listed by cdn/status/; optional if only one can do this'),
   reason: z.string().max(1000).optional(),
 }
 const answers = {
@@ -45,19 +51,30 @@ export const cdnFolderRoutes: readonly Route[] = [
       refuseLimited(principal)
       const assets = body.assets?.map((one) => ({ path: one.path, contentType: one.content_type }))
       return orLater(request, base, (began) =>
-        control.operations.run({ kind: 'upload_assets', prefix: 'op', caches: [], request: body, reason: body.reason }, who, (step) =>
-          followed(step, began, async (work) => {
-            const made = await cdn.uploadAssets(assets, { folder: body.folder, dryRun: body.dry_run, ...work })
-            const { files, unchanged, bytes, kept, dryRun } = made
-            const counted = { files, unchanged, sent: made.sent.length, bytes, dropped: made.dropped.length, kept, dry_run: dryRun }
-            const result = {
-              ...counted,
-              manifest_written: made.manifestWritten ?? null,
-              objects: made.sent.slice(0, MAX_NAMES),
-              passed_by: made.passedBy.slice(0, MAX_NAMES),
-            }
-            return { state: 'completed', result, audited: counted }
-          }),
+        control.operations.run(
+          { kind: 'upload_assets', prefix: 'op', caches: [], request: body, reason: body.reason },
+          who,
+          (step) =>
+            followed(step, began, async (work) => {
+              const made = await cdn.uploadAssets(assets, { folder: body.folder, dryRun: body.dry_run, ...work })
+              const { files, unchanged, bytes, kept, dryRun } = made
+              const counted = {
+                files,
+                unchanged,
+                sent: made.sent.length,
+                bytes,
+                dropped: made.dropped.length,
+                kept,
+                dry_run: dryRun,
+              }
+              const result = {
+                ...counted,
+                manifest_written: made.manifestWritten ?? null,
+                objects: made.sent.slice(0, MAX_NAMES),
+                passed_by: made.passedBy.slice(0, MAX_NAMES),
+              }
+              return { state: 'completed', result, audited: counted }
+            }),
         ),
       )
     },
@@ -69,7 +86,12 @@ export const cdnFolderRoutes: readonly Route[] = [
     scope: 'cdn:write',
     rate: 'scan',
     body: z.strictObject({
-      image_paths: z.array(path).min(1).max(10_000).optional().describe('paths within the folder; default: all pictures'),
+      image_paths: z
+        .array(path)
+        .min(1)
+        .max(10_000)
+        .optional()
+        .describe('paths within the folder; default: all pictures'),
       formats: z
         .array(z.enum(IMAGE_FORMATS))
         .max(5)
@@ -82,20 +104,27 @@ export const cdnFolderRoutes: readonly Route[] = [
       const cdn = cdnOf(control.cdn)
       refuseLimited(principal)
       return orLater(request, base, (began) =>
-        control.operations.run({ kind: 'optimize_images', prefix: 'op', caches: [], request: body, reason: body.reason }, who, (step) =>
-          followed(step, began, async (work) => {
-            const made = await cdn.optimizeImages(body.image_paths, body.formats, { folder: body.folder, ...work })
-            const counted = {
-              images: made.images,
-              made: made.made,
-              unchanged: made.unchanged,
-              failed: made.failed.length,
-              bytes_before: made.bytesBefore,
-              bytes_after: made.bytesAfter,
-            }
-            const result = { ...counted, failures: made.failed.slice(0, MAX_NAMES), passed_by: made.passedBy.slice(0, MAX_NAMES) }
-            return { state: made.failed.length > 0 ? 'partial' : 'completed', result, audited: counted }
-          }),
+        control.operations.run(
+          { kind: 'optimize_images', prefix: 'op', caches: [], request: body, reason: body.reason },
+          who,
+          (step) =>
+            followed(step, began, async (work) => {
+              const made = await cdn.optimizeImages(body.image_paths, body.formats, { folder: body.folder, ...work })
+              const counted = {
+                images: made.images,
+                made: made.made,
+                unchanged: made.unchanged,
+                failed: made.failed.length,
+                bytes_before: made.bytesBefore,
+                bytes_after: made.bytesAfter,
+              }
+              const result = {
+                ...counted,
+                failures: made.failed.slice(0, MAX_NAMES),
+                passed_by: made.passedBy.slice(0, MAX_NAMES),
+              }
+              return { state: made.failed.length > 0 ? 'partial' : 'completed', result, audited: counted }
+            }),
         ),
       )
     },

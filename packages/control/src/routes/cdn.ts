@@ -13,7 +13,12 @@ const list = z.array(z.string().min(1).max(4096)).max(10_000)
 const site = { distribution_id: name.optional(), zone_id: name.optional(), service_id: name.optional() }
 const VENDORS = { distribution_id: 'cloudfront', zone_id: 'cloudflare', service_id: 'fastly' } as const
 
-const failure = z.object({ targets: z.array(z.string()), count: z.number().int(), code: z.string(), message: z.string() })
+const failure = z.object({
+  targets: z.array(z.string()),
+  count: z.number().int(),
+  code: z.string(),
+  message: z.string(),
+})
 const edgeReport = z.object({
   edge: z.string(),
   vendor: z.string(),
@@ -35,7 +40,9 @@ const report = z.object({
   ok: z.boolean(),
   edges: z.array(edgeReport),
 })
-const planned = z.object({ plan: z.object({ targets: z.number().int(), edges: z.array(z.string()), takes_ms: number }) })
+const planned = z.object({
+  plan: z.object({ targets: z.number().int(), edges: z.array(z.string()), takes_ms: number }),
+})
 const fault = z.object({ code: z.string(), message: z.string() })
 const measured = number.nullable()
 const figures = z.object({
@@ -53,7 +60,13 @@ const figures = z.object({
 const byEdge = <T extends z.ZodType>(found: T) =>
   z.object({
     edges: z.array(
-      z.object({ edge: z.string(), vendor: z.string(), site: z.string().nullable(), found: found.nullable(), error: fault.nullable() }),
+      z.object({
+        edge: z.string(),
+        vendor: z.string(),
+        site: z.string().nullable(),
+        found: found.nullable(),
+        error: fault.nullable(),
+      }),
     ),
   })
 const edge = z.object({
@@ -109,7 +122,10 @@ export const cdnRoutes: readonly Route[] = [
     rate: 'purge',
     body,
     answers: {
-      200: { description: 'What each vendor has accepted, or with dry_run how long it would take', schema: z.union([operation, planned]) },
+      200: {
+        description: 'What each vendor has accepted, or with dry_run how long it would take',
+        schema: z.union([operation, planned]),
+      },
       202: { description: "Waiting for a vendor's rate limit", schema: accepted },
       429: { description: 'A vendor asks to retry later' },
       422: { description: 'Nothing can be purged, or no CDN is connected' },
@@ -124,7 +140,9 @@ export const cdnRoutes: readonly Route[] = [
       const where = whereOf(cdn, asked)
       if (asked.dry_run) {
         const takes_ms = refused(() => cdn.forecast(targets, where))
-        return json(200, { plan: { targets: targets.length, edges: where.edges ?? cdn.describe().map((one) => one.name), takes_ms } })
+        return json(200, {
+          plan: { targets: targets.length, edges: where.edges ?? cdn.describe().map((one) => one.name), takes_ms },
+        })
       }
       const given = { kind: 'purge_cdn', prefix: 'op', caches: [], request: asked, reason: asked.reason }
       return orLater(request, base, (began) =>
@@ -150,7 +168,12 @@ export const cdnRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'The latest 50 purges, newest first',
-        schema: z.object({ edges: z.array(edge), outlets: z.array(outlet), folders: z.array(folder), purges: z.array(report) }),
+        schema: z.object({
+          edges: z.array(edge),
+          outlets: z.array(outlet),
+          folders: z.array(folder),
+          purges: z.array(report),
+        }),
       },
     },
     handle({ control: { cdn } }) {
@@ -187,7 +210,9 @@ export const cdnRoutes: readonly Route[] = [
       if (cdn === undefined) return json(200, { edges: [] })
       const found = await asked(() => cdn.health(whereOf(cdn, query)))
       return json(200, {
-        edges: found.map((one) => told(one, ({ name: called, isReady, notes }) => ({ name: called ?? null, is_ready: isReady, notes }))),
+        edges: found.map((one) =>
+          told(one, ({ name: called, isReady, notes }) => ({ name: called ?? null, is_ready: isReady, notes })),
+        ),
       })
     },
   }),
@@ -218,23 +243,26 @@ export const cdnRoutes: readonly Route[] = [
       const found = await asked(() => cdn.analytics({ ...whereOf(cdn, query), days }))
       return json(200, {
         edges: found.map((one) =>
-          told(one, ({ hitRatio, clientErrors, serverErrors, requests, hits, misses, bytes, from, to, days: daily }) => ({
-            from,
-            to,
-            requests: requests ?? null,
-            hits: hits ?? null,
-            misses: misses ?? null,
-            hit_ratio: hitRatio ?? null,
-            bytes: bytes ?? null,
-            client_error_ratio: clientErrors ?? null,
-            server_error_ratio: serverErrors ?? null,
-            days: daily.map((day) => ({
-              day: day.day,
-              requests: day.requests ?? null,
-              hit_ratio: day.hitRatio ?? null,
-              bytes: day.bytes ?? null,
-            })),
-          })),
+          told(
+            one,
+            ({ hitRatio, clientErrors, serverErrors, requests, hits, misses, bytes, from, to, days: daily }) => ({
+              from,
+              to,
+              requests: requests ?? null,
+              hits: hits ?? null,
+              misses: misses ?? null,
+              hit_ratio: hitRatio ?? null,
+              bytes: bytes ?? null,
+              client_error_ratio: clientErrors ?? null,
+              server_error_ratio: serverErrors ?? null,
+              days: daily.map((day) => ({
+                day: day.day,
+                requests: day.requests ?? null,
+                hit_ratio: day.hitRatio ?? null,
+                bytes: day.bytes ?? null,
+              })),
+            }),
+          ),
         ),
       })
     },
@@ -253,7 +281,13 @@ export function refuseLimited(principal: Principal): void {
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)
 }
 
-function targetsOf({ paths = [], tags = [], prefixes = [], hosts = [], everything }: z.output<typeof body>): CdnTarget[] {
+function targetsOf({
+  paths = [],
+  tags = [],
+  prefixes = [],
+  hosts = [],
+  everything,
+}: z.output<typeof body>): CdnTarget[] {
   return [
     ...paths,
     ...tags.map((tag): CdnTarget => ({ kind: 'tag', tag })),
@@ -277,7 +311,8 @@ function whereOf(cdn: ControlCdn, given: Asked): { edges?: readonly string[]; si
   if (field === undefined) return given.edges === undefined ? {} : { edges: given.edges }
   if (sites.length > 1) throw new Problem(422, 'invalid', `${sites.join(' and ')}: name one of them`)
   const own = cdn.describe().filter((one) => one.vendor === VENDORS[field] && (given.edges?.includes(one.name) ?? true))
-  if (own.length === 0) throw new Problem(422, 'invalid', `${field}: ${VENDORS[field]} is not connected to this control plane`)
+  if (own.length === 0)
+    throw new Problem(422, 'invalid', `${field}: ${VENDORS[field]} is not connected to this control plane`)
   return { edges: own.map((one) => one.name), site: given[field] ?? '' }
 }
 

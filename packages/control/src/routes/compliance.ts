@@ -18,7 +18,12 @@ export const complianceRoutes: readonly Route[] = [
     async handle({ control, query, who }) {
       const report = await complianceReportOf(control, query.regime)
       await control.store.write((tx) =>
-        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'compliance.report', target: query.regime ?? 'all' }),
+        appendAudit(control.store, tx, {
+          ...who,
+          kind: 'access',
+          action: 'compliance.report',
+          target: query.regime ?? 'all',
+        }),
       )
       return json(200, report)
     },

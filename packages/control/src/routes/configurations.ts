@@ -3,14 +3,22 @@ import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { etagOf } from '../configurations/configurations.ts'
-import { type ConfigurationDocument, configurationDocument, configurationPut, configurationView, diff } from '../configurations/document.ts'
+import {
+  type ConfigurationDocument,
+  configurationDocument,
+  configurationPut,
+  configurationView,
+  diff,
+} from '../configurations/document.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Reply, type Route } from '../http/route.ts'
 import { number } from './words.ts'
 
 const LIST = 'configurations'
-const dryRun = z.object({ dry_run: z.stringbool().default(false).describe('return the plan without changing anything') })
+const dryRun = z.object({
+  dry_run: z.stringbool().default(false).describe('return the plan without changing anything'),
+})
 const version = z.object({
   version: z.number().int(),
   document: configurationDocument,
@@ -32,7 +40,9 @@ const plan = z.object({
           loads_per_second: number.describe('the minimum increase over now; negative: a decrease; null: not known'),
         }),
       )
-      .describe('what would change in each process that runs this cache, what memory would drop, and what that costs the source'),
+      .describe(
+        'what would change in each process that runs this cache, what memory would drop, and what that costs the source',
+      ),
   }),
 })
 
@@ -63,7 +73,10 @@ export const configurationRoutes: readonly Route[] = [
     scope: 'config:write',
     body: configurationDocument,
     query: dryRun,
-    answers: { 201: { description: 'Created', schema: configurationView }, 200: { description: 'With dry_run: the plan', schema: plan } },
+    answers: {
+      201: { description: 'Created', schema: configurationView },
+      200: { description: 'With dry_run: the plan', schema: plan },
+    },
     async handle(call) {
       const { control, body, who } = call
       refuseForeign(call, body.name)
@@ -90,7 +103,9 @@ export const configurationRoutes: readonly Route[] = [
     scope: 'config:write',
     body: configurationPut,
     query: dryRun,
-    answers: { 200: { description: 'The new version, or with dry_run the plan', schema: z.union([configurationView, plan]) } },
+    answers: {
+      200: { description: 'The new version, or with dry_run the plan', schema: z.union([configurationView, plan]) },
+    },
     async handle(call) {
       const { control, body, who } = call
       const before = await heldConfiguration(call)
@@ -117,7 +132,9 @@ export const configurationRoutes: readonly Route[] = [
     path: 'configurations/{id}/versions/',
     summary: 'List every version, newest first',
     scope: 'config:read',
-    answers: { 200: { description: 'All of them', schema: z.object({ data: z.array(version), has_more: z.literal(false) }) } },
+    answers: {
+      200: { description: 'All of them', schema: z.object({ data: z.array(version), has_more: z.literal(false) }) },
+    },
     async handle(call) {
       const { id } = await heldConfiguration(call)
       return json(200, { data: await call.control.configurations.versions(id), has_more: false })
@@ -139,7 +156,11 @@ export const configurationRoutes: readonly Route[] = [
 ]
 
 /** One that the caller may not see is not there. */
-export async function heldConfiguration({ control, params, principal }: Pick<Call, 'control' | 'params' | 'principal'>) {
+export async function heldConfiguration({
+  control,
+  params,
+  principal,
+}: Pick<Call, 'control' | 'params' | 'principal'>) {
   const view = await control.configurations.get(params.id ?? '')
   if (!mayTouch(principal, view.name)) throw notFound(`configuration ${view.id}`)
   return view
@@ -173,7 +194,10 @@ async function planned(
   return json(200, { plan: { dry_run: true, changes, effects: await effectsOf(control, after) } })
 }
 
-async function effectsOf({ fleet }: Call['control'], { name, ttl_seconds, max_size_mb, is_active }: ConfigurationDocument) {
+async function effectsOf(
+  { fleet }: Call['control'],
+  { name, ttl_seconds, max_size_mb, is_active }: ConfigurationDocument,
+) {
   if (!fleet.has(name)) return []
   const replies = await fleet.ask(name, 'preview', { document: { ttl_seconds, max_size_mb, is_active } })
   return replies.map(({ id, status, body }) => ({

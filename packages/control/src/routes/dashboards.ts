@@ -11,7 +11,12 @@ export const dashboardRoutes: readonly Route[] = [
     path: 'grafana/dashboard.json',
     summary: 'Generate a Grafana dashboard with every metric',
     scope: 'metrics:read',
-    answers: { 200: { description: 'A dashboard to import', schema: z.looseObject({ uid: z.string(), panels: z.array(z.unknown()) }) } },
+    answers: {
+      200: {
+        description: 'A dashboard to import',
+        schema: z.looseObject({ uid: z.string(), panels: z.array(z.unknown()) }),
+      },
+    },
     handle: ({ control }) => json(200, grafanaDashboard({ version: control.version })),
   }),
   defineRoute({

@@ -16,7 +16,14 @@ const receipt = z.object({
   subject: z.unknown().describe('tenant, tags or keys'),
   salt: z.string(),
   audit: z
-    .object({ seq: z.number().int(), id: z.string(), hash: z.string(), at: instant, actor: z.string(), detail: z.unknown() })
+    .object({
+      seq: z.number().int(),
+      id: z.string(),
+      hash: z.string(),
+      at: instant,
+      actor: z.string(),
+      detail: z.unknown(),
+    })
     .nullable()
     .describe('null while it runs. audit/verify/?seq=&hash= proves that the row still exists'),
 })
@@ -30,7 +37,11 @@ export const erasureRoutes: readonly Route[] = [
     query: listQuery,
     answers: { 200: { description: 'A page', schema: page(operation) } },
     async handle({ control, principal, query }) {
-      const rows = await control.operations.list({ kind: 'erase', before: readCursor(query.cursor, LIST), limit: query.limit + 1 })
+      const rows = await control.operations.list({
+        kind: 'erase',
+        before: readCursor(query.cursor, LIST),
+        limit: query.limit + 1,
+      })
       const { data, ...rest } = pageOf(
         rows,
         query.limit,
@@ -44,7 +55,8 @@ export const erasureRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'erasures/',
-    summary: 'Erase the data of a tenant, tags or keys in every process and tier: planned, confirmed by text and proven',
+    summary:
+      'Erase the data of a tenant, tags or keys in every process and tier: planned, confirmed by text and proven',
     scope: 'erase',
     rate: 'purge',
     body: erasureBody,
@@ -70,13 +82,16 @@ export const erasureRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'erasures/{id}/receipt/',
-    summary: 'Get the receipt: whose data, what happened to it in each tier, and the audit row. Each access is recorded in the audit',
+    summary:
+      'Get the receipt: whose data, what happened to it in each tier, and the audit row. Each access is recorded in the audit',
     scope: 'erase',
     answers: { 200: { description: 'A document to file with the erasure request', schema: receipt } },
     async handle({ control, params, principal, who }) {
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'erase' || !mayLookAt(principal, view)) throw notFound(`erasure ${view.id}`)
-      const { subject, salt } = z.object({ subject: z.unknown(), salt: z.string() }).parse(await control.operations.planOf(view.id))
+      const { subject, salt } = z
+        .object({ subject: z.unknown(), salt: z.string() })
+        .parse(await control.operations.planOf(view.id))
       await control.store.write((tx) =>
         appendAudit(control.store, tx, { ...who, kind: 'access', action: 'erasure.receipt', target: view.id }),
       )
@@ -90,10 +105,12 @@ export const erasureRoutes: readonly Route[] = [
       const row = rows
         .map(({ detail, ...rest }) => ({ ...rest, detail: JSON.parse(detail) as unknown }))
         .find(({ detail }) => idIn(detail) === view.id)
-      const audit = row === undefined ? null : { ...row, seq: Number(row.seq), at: new Date(Number(row.at)).toISOString() }
+      const audit =
+        row === undefined ? null : { ...row, seq: Number(row.seq), at: new Date(Number(row.at)).toISOString() }
       return json(200, { operation: view, subject, salt, audit })
     },
   }),
 ]
 
-const idIn = (detail: unknown): unknown => (typeof detail === 'object' && detail !== null ? Reflect.get(detail, 'id') : undefined)
+const idIn = (detail: unknown): unknown =>
+  typeof detail === 'object' && detail !== null ? Reflect.get(detail, 'id') : undefined

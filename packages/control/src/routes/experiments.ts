@@ -1,4 +1,5 @@
-// Experiments between settings of a cache: begun, looked at, stopped, and what they have found set for all or taken back.
+// Experiments between settings of a cache: begun, looked at, stopped, and what they have found set for all or taken
+// back.
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
 import { experimentPlan } from '../agent/words.ts'
@@ -113,7 +114,8 @@ export const experimentRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'experiments/{id}/apply/',
-    summary: 'Apply the settings of an arm to all keys, in every process until it ends; a running experiment is stopped',
+    summary:
+      'Apply the settings of an arm to all keys, in every process until it ends; a running experiment is stopped',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({
@@ -136,16 +138,31 @@ export const experimentRoutes: readonly Route[] = [
       checkReach(principal, view.cache_name, view.plan.namespace)
       const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
       if (arm === null || arm === undefined)
-        throw new Problem(409, 'no_winner', `experiment ${view.id} has no winner (${view.judgement.text}): name the arm to apply`)
+        throw new Problem(
+          409,
+          'no_winner',
+          `experiment ${view.id} has no winner (${view.judgement.text}): name the arm to apply`,
+        )
       // What undoes it is known once: set over itself, it would be lost.
       if (view.applied !== null && !view.applied.is_undone)
-        throw new Problem(409, 'is_applied', `${view.applied.arm} is already applied by experiment ${view.id}: roll it back first`)
+        throw new Problem(
+          409,
+          'is_applied',
+          `${view.applied.arm} is already applied by experiment ${view.id}: roll it back first`,
+        )
       const change = await changeOf(control, view, arm)
       if (body.dry_run) return json(200, { arm, change })
       return orLater(request, base, async (began) => {
         if (view.state === 'running') await control.experiments.stop(view.id, who)
-        const { operation: done, undo } = await carryOut(control, view, change, { what: `set ${arm}`, reason: body.reason, began }, who)
-        if (done.state !== 'failed') await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
+        const { operation: done, undo } = await carryOut(
+          control,
+          view,
+          change,
+          { what: `set ${arm}`, reason: body.reason, began },
+          who,
+        )
+        if (done.state !== 'failed')
+          await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
         return done
       })
     },
@@ -166,7 +183,11 @@ export const experimentRoutes: readonly Route[] = [
       checkReach(principal, view.cache_name, view.plan.namespace)
       const { applied } = view
       if (applied === null || applied.is_undone)
-        throw new Problem(409, 'nothing_applied', `nothing from experiment ${view.id} is applied: there is nothing to roll back`)
+        throw new Problem(
+          409,
+          'nothing_applied',
+          `nothing from experiment ${view.id} is applied: there is nothing to roll back`,
+        )
       return orLater(request, base, async (began) => {
         const asked = { what: `roll back ${applied.arm}`, reason: body.reason, began }
         const { operation: done } = await carryOut(control, view, applied.undo, asked, who)
@@ -178,7 +199,11 @@ export const experimentRoutes: readonly Route[] = [
   }),
 ]
 
-async function reached({ experiments }: Control, principal: Principal, id: string | undefined): Promise<ExperimentView> {
+async function reached(
+  { experiments }: Control,
+  principal: Principal,
+  id: string | undefined,
+): Promise<ExperimentView> {
   const view = await experiments.get(id ?? '')
   if (!mayReach(principal, view)) throw notFound(`experiment ${view.id}`)
   return view
@@ -186,9 +211,15 @@ async function reached({ experiments }: Control, principal: Principal, id: strin
 
 /** Somebody who is limited to a namespace sees what is about that namespace. */
 const mayReach = ({ namespaces }: Principal, { cache_name, plan: { namespace } }: ExperimentView): boolean =>
-  namespaces === undefined || namespaces.includes(cache_name) || (namespace !== undefined && namespaces.includes(namespace))
+  namespaces === undefined ||
+  namespaces.includes(cache_name) ||
+  (namespace !== undefined && namespaces.includes(namespace))
 
 function checkReach(principal: Principal, cache: string, namespace: string | undefined): void {
   if (namespacesFor(principal, cache, namespace) === undefined || namespace !== undefined) return
-  throw new Problem(403, 'forbidden', `this affects all of ${cache}: ${principal.name} is limited to a part of it, so name a namespace`)
+  throw new Problem(
+    403,
+    'forbidden',
+    `this affects all of ${cache}: ${principal.name} is limited to a part of it, so name a namespace`,
+  )
 }

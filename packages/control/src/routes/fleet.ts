@@ -69,12 +69,16 @@ export const fleetRoutes: readonly Route[] = [
     answers: {
       200: {
         description: 'All of them',
-        schema: all(node).extend({ unseen: z.record(z.string(), z.string()).describe('why other processes of a cache are not visible') }),
+        schema: all(node).extend({
+          unseen: z.record(z.string(), z.string()).describe('why other processes of a cache are not visible'),
+        }),
       },
     },
     async handle({ control, principal, query }) {
       const names =
-        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+        query.cache_name === undefined && control.fleet.names.length === 0
+          ? []
+          : cachesFor(control, principal, query.cache_name)
       const seen = await Promise.all(names.map(async (cache) => [cache, await control.fleet.see(cache)] as const))
       const data = seen.flatMap(([, { nodes }]) =>
         nodes.map(({ id, boot, cache, isLate, isLocal, ageMs, report, settings }) => ({
@@ -92,7 +96,9 @@ export const fleetRoutes: readonly Route[] = [
           tiers: report?.tiers ?? [],
         })),
       )
-      const unseen = Object.fromEntries(seen.flatMap(([cache, { unseen: why }]) => (why === undefined ? [] : [[cache, why]])))
+      const unseen = Object.fromEntries(
+        seen.flatMap(([cache, { unseen: why }]) => (why === undefined ? [] : [[cache, why]])),
+      )
       return json(200, { data, has_more: false, unseen })
     },
   }),
@@ -101,7 +107,12 @@ export const fleetRoutes: readonly Route[] = [
     path: 'roles/',
     summary: 'List roles and their permissions',
     scope: 'any',
-    answers: { 200: { description: 'All of them', schema: all(z.object({ name: z.enum(ROLES), scopes: z.array(z.enum(SCOPES)) })) } },
+    answers: {
+      200: {
+        description: 'All of them',
+        schema: all(z.object({ name: z.enum(ROLES), scopes: z.array(z.enum(SCOPES)) })),
+      },
+    },
     handle: () => json(200, { data: ROLES.map((name) => ({ name, scopes: ROLE_SCOPES[name] })), has_more: false }),
   }),
   defineRoute({
@@ -140,7 +151,13 @@ export const fleetRoutes: readonly Route[] = [
     answers: { 201: { description: 'Marked', schema: marker } },
     async handle({ control, body, who }) {
       const made = await control.store.write(async (tx) => {
-        const row = { id: newId('mrk'), at: await control.store.now(tx), kind: body.kind, message: body.message, actor: who.actor }
+        const row = {
+          id: newId('mrk'),
+          at: await control.store.now(tx),
+          kind: body.kind,
+          message: body.message,
+          actor: who.actor,
+        }
         await tx.insertInto('markers').values(row).execute()
         await appendAudit(control.store, tx, {
           ...who,

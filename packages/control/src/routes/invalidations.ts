@@ -89,7 +89,8 @@ export const invalidationRoutes: readonly Route[] = [
       if (body.dry_run) return planned(call, body)
       // What is paced, as a plan may be, takes as long as it is told to.
       const isShort = body.pace_per_s === undefined && body.plan_id === undefined
-      if (!request.headers.has('prefer') && isShort) return json(200, await runInvalidation(control, principal, who, body))
+      if (!request.headers.has('prefer') && isShort)
+        return json(200, await runInvalidation(control, principal, who, body))
       return orLater(request, base, (began) => runInvalidation(control, principal, who, body, began))
     },
   }),
@@ -99,26 +100,41 @@ export const invalidationRoutes: readonly Route[] = [
     summary: 'Reload the hottest of the invalidated keys: only the source can bring values back',
     scope: 'warm',
     body: z.strictObject({ top: z.number().int().min(1).max(500).default(500) }),
-    answers: { 200: { description: 'What was loaded', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'What was loaded', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     async handle(call) {
       const { control, params, principal, who, body, request, base } = call
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'invalidate' || !mayLookAt(principal, view)) throw notFound(`invalidation ${params.id}`)
       const [cache, ...others] = view.caches
       const went =
-        z.object({ hottest: z.record(z.string(), hottest) }).safeParse(await control.operations.planOf(view.id)).data?.hottest[
-          cache ?? ''
-        ] ?? []
+        z.object({ hottest: z.record(z.string(), hottest) }).safeParse(await control.operations.planOf(view.id)).data
+          ?.hottest[cache ?? ''] ?? []
       if (cache === undefined || others.length > 0 || went.length === 0)
-        throw new Problem(409, 'nothing_known', 'the plan of this invalidation names no keys in a single cache: there is nothing to warm')
+        throw new Problem(
+          409,
+          'nothing_known',
+          'the plan of this invalidation names no keys in a single cache: there is nothing to warm',
+        )
       const keys = [...new Set(went.map(({ key }) => key))].slice(0, body.top)
-      const document = { name: `undo of ${view.id}`, cache_name: cache, keys, concurrency: 8, reason: `undo of ${view.id}` }
+      const document = {
+        name: `undo of ${view.id}`,
+        cache_name: cache,
+        keys,
+        concurrency: 8,
+        reason: `undo of ${view.id}`,
+      }
       return orLater(request, base, (began) => runWarming(control, principal, who, document, began))
     },
   }),
 ]
 
-async function planned({ control, principal, who }: Pick<Call, 'control' | 'principal' | 'who'>, body: InvalidationBody) {
+async function planned(
+  { control, principal, who }: Pick<Call, 'control' | 'principal' | 'who'>,
+  body: InvalidationBody,
+) {
   const made = shownPlan(await planInvalidation(control, principal, { ...body, dry_run: true }))
   await control.store.write((tx) =>
     appendAudit(control.store, tx, {

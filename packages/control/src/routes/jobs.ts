@@ -34,14 +34,18 @@ export const jobRoutes: readonly Route[] = [
     answers: { 200: { description: 'By cache and name', schema: all(row) } },
     async handle({ control, principal, query }) {
       const names =
-        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+        query.cache_name === undefined && control.fleet.names.length === 0
+          ? []
+          : cachesFor(control, principal, query.cache_name)
       const data = await Promise.all(
         names
           .filter((cache) => mayTouch(principal, cache))
           .map(async (cache) => {
             const replies = await control.fleet.ask(cache, 'jobs', null)
             // Processes share the table: each knows what it handles itself.
-            const byName = new Map(replies.flatMap(({ body }) => (body?.repeated ?? []).map((job) => [job.name, job] as const)))
+            const byName = new Map(
+              replies.flatMap(({ body }) => (body?.repeated ?? []).map((job) => [job.name, job] as const)),
+            )
             return [...byName.values()].map((job) => ({ cache_name: cache, ...job, runs: [...job.runs] }))
           }),
       )
@@ -64,7 +68,13 @@ export const jobRoutes: readonly Route[] = [
         const done = await control.fleet.one(cache, 'job_run', { name }, { to: [knows.id] })
         if (!done.is_triggered) continue
         await control.store.write((tx) =>
-          appendAudit(control.store, tx, { ...who, kind: 'change', action: 'job.run', target: name, detail: { cache } }),
+          appendAudit(control.store, tx, {
+            ...who,
+            kind: 'change',
+            action: 'job.run',
+            target: name,
+            detail: { cache },
+          }),
         )
         return json(200, { cache_name: cache, name })
       }

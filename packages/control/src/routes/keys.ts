@@ -16,9 +16,12 @@ const MOST_KEY = 16_384
 const keyText = z.string().min(1).max(MOST_KEY)
 const atKey = z.strictObject({
   ...place,
-  key: keyText.optional().describe('instead of the key in the path: a path cannot hold "." and "..", and some proxies alter others'),
+  key: keyText
+    .optional()
+    .describe('instead of the key in the path: a path cannot hold "." and "..", and some proxies alter others'),
 })
-const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string => query.key ?? params.key ?? ''
+const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string =>
+  query.key ?? params.key ?? ''
 
 /** Whose value is looked at; the look is in the audit before anything is shown. */
 async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { readonly copies?: true } = {}) {
@@ -27,11 +30,15 @@ async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { 
   const key = keyOf(call)
   const namespace = await namespaceOf(call, cache, key)
   const detail = { cache, namespace, ...more }
-  await control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail }))
+  await control.store.write((tx) =>
+    appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail }),
+  )
   return { cache, namespace, key }
 }
 
-const hits_limit = number.describe('where hit counters stop: a counter at this value may stand for more; null: not known')
+const hits_limit = number.describe(
+  'where hit counters stop: a counter at this value may stand for more; null: not known',
+)
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -71,7 +78,13 @@ const explanation = z.object({
     }),
   ),
 })
-const group = z.object({ name: z.string(), namespace: z.string().nullable(), entries: z.number(), bytes: z.number(), hits: z.number() })
+const group = z.object({
+  name: z.string(),
+  namespace: z.string().nullable(),
+  entries: z.number(),
+  bytes: z.number(),
+  hits: z.number(),
+})
 const groups = z.object({
   data: z.array(group),
   has_more: z.literal(false),
@@ -96,7 +109,8 @@ export const keyRoutes: readonly Route[] = [
     }),
     answers: {
       200: {
-        description: 'A page. A search that takes longer than 0.2 s continues with its cursor, which is kept for two minutes',
+        description:
+          'A page. A search that takes longer than 0.2 s continues with its cursor, which is kept for two minutes',
         schema: z.object({
           data: z.array(keyRow),
           has_more: z.boolean(),
@@ -128,7 +142,8 @@ export const keyRoutes: readonly Route[] = [
           if (cursor === undefined || !(error instanceof Problem)) throw error
           throw new Problem(400, 'cursor_invalid', 'this cursor has expired: start again without one')
         })
-      const next_cursor = list.cursor === null ? null : Buffer.from(JSON.stringify([to ?? null, list.cursor])).toString('base64url')
+      const next_cursor =
+        list.cursor === null ? null : Buffer.from(JSON.stringify([to ?? null, list.cursor])).toString('base64url')
       return json(200, {
         data: list.data,
         has_more: next_cursor !== null,
@@ -158,7 +173,13 @@ export const keyRoutes: readonly Route[] = [
         description: 'Newest first, among the last 200 of its cache',
         schema: z.object({
           data: z.array(
-            z.object({ operation: z.string(), kind: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant }),
+            z.object({
+              operation: z.string(),
+              kind: z.string(),
+              actor: z.string(),
+              reason: z.string().nullable(),
+              at: instant,
+            }),
           ),
           has_more: z.literal(false),
         }),
@@ -287,7 +308,11 @@ export const keyRoutes: readonly Route[] = [
     path: 'top/',
     summary: "List the hottest keys, largest keys or most common key patterns in a node's memory",
     scope: 'keys:read',
-    query: z.strictObject({ ...at, limit: listQuery.shape.limit, by: z.enum(['hits', 'bytes', 'pattern']).default('hits') }),
+    query: z.strictObject({
+      ...at,
+      limit: listQuery.shape.limit,
+      by: z.enum(['hits', 'bytes', 'pattern']).default('hits'),
+    }),
     answers: { 200: { description: 'At most `limit`', schema: groups } },
     handle: (call) => grouped(call, call.query.by, call.query),
   }),
@@ -314,15 +339,24 @@ async function grouped(
 }
 
 /** Of the first process that knows one; what it knows best first: what is there, then what was. */
-async function entryOf({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, url: string) {
+async function entryOf(
+  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
+  url: string,
+) {
   const cache = oneCache(control, principal, query.cache_name)
   const namespaces = namespacesFor(principal, cache, query.namespace)
   const asked = { url, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
   const replies = await control.fleet.ask(cache, 'url', asked)
   const entries = replies.flatMap(({ body }) => body?.entries ?? [])
-  const found = ['hit', 'stale', 'miss'].map((verdict) => entries.find((one) => one.verdict === verdict)).find((one) => one !== undefined)
+  const found = ['hit', 'stale', 'miss']
+    .map((verdict) => entries.find((one) => one.verdict === verdict))
+    .find((one) => one !== undefined)
   if (found !== undefined) return found
-  throw new Problem(404, 'url_unknown', `no process of ${cache} has stored or remembers an answer to ${JSON.stringify(url.slice(0, 200))}`)
+  throw new Problem(
+    404,
+    'url_unknown',
+    `no process of ${cache} has stored or remembers an answer to ${JSON.stringify(url.slice(0, 200))}`,
+  )
 }
 
 /** The one that is named, else the first that knows the key, else the cache's own. */
@@ -338,7 +372,10 @@ async function namespaceOf(
   return places.get(key)?.[0] ?? only ?? 'default'
 }
 
-async function explained({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, key: string) {
+async function explained(
+  { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
+  key: string,
+) {
   const cache = oneCache(control, principal, query.cache_name)
   const namespace = await namespaceOf({ control, principal, query }, cache, key)
   const replies = await control.fleet.ask(cache, 'explain', { namespace, key }, { deadlineMs: FAN_OUT_MS })
@@ -366,7 +403,8 @@ async function explained({ control, principal, query }: Pick<Call<unknown, At>, 
       verdict: body?.verdict ?? null,
       cause: body?.cause ?? null,
       is_loading: body?.isLoading ?? null,
-      chosen_ttl: body?.chosenTtl === undefined ? null : { seconds: body.chosenTtl.ttlMs / 1000, why: body.chosenTtl.why },
+      chosen_ttl:
+        body?.chosenTtl === undefined ? null : { seconds: body.chosenTtl.ttlMs / 1000, why: body.chosenTtl.why },
       error: error ?? null,
       hits_limit: body?.hitsLimit ?? null,
       tiers: (body?.tiers ?? []).map(({ asOf, ageMs, ttlMs, ...tier }) => ({
@@ -393,7 +431,8 @@ function cursorOf(cursor: string | undefined): [node: string | undefined, walk: 
 }
 
 function namesKey(request: unknown, key: string): boolean {
-  const criteria: unknown = typeof request === 'object' && request !== null ? (Reflect.get(request, 'criteria') ?? request) : undefined
+  const criteria: unknown =
+    typeof request === 'object' && request !== null ? (Reflect.get(request, 'criteria') ?? request) : undefined
   const keys: unknown = typeof criteria === 'object' && criteria !== null ? Reflect.get(criteria, 'keys') : undefined
   return Array.isArray(keys) && keys.some((one) => one === key || (Array.isArray(one) && JSON.stringify(one) === key))
 }

@@ -28,10 +28,16 @@ export const maintenanceRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'maintenance/cleanup/',
-    summary: 'Remove figures and finished records older than a number of days; the audit, configurations and their versions are kept',
+    summary:
+      'Remove figures and finished records older than a number of days; the audit, configurations and their versions are kept',
     scope: 'users:write',
     body: z.strictObject({
-      days: z.number().min(1).max(3650).optional().describe('default: the setting in maintenance/retention/, otherwise 30'),
+      days: z
+        .number()
+        .min(1)
+        .max(3650)
+        .optional()
+        .describe('default: the setting in maintenance/retention/, otherwise 30'),
       metrics_only: z.boolean().default(false).describe('remove only figures'),
       dry_run: z.boolean().default(false),
     }),

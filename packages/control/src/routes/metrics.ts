@@ -49,7 +49,9 @@ export const metricRoutes: readonly Route[] = [
     },
     async handle({ control, principal, query }) {
       const names =
-        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+        query.cache_name === undefined && control.fleet.names.length === 0
+          ? []
+          : cachesFor(control, principal, query.cache_name)
       const caches = await Promise.all(names.map((name) => summaryOf(control, name)))
       const health_score = caches.length === 0 ? null : Math.min(...caches.map((one) => one.health_score))
       return json(200, { health_score, caches })
@@ -64,7 +66,9 @@ export const metricRoutes: readonly Route[] = [
     answers: { 200: { description: 'Text in the Prometheus exposition format, or OpenMetrics if preferred (Accept)' } },
     async handle({ control, principal, query, request }) {
       const names =
-        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+        query.cache_name === undefined && control.fleet.names.length === 0
+          ? []
+          : cachesFor(control, principal, query.cache_name)
       const sights = names.map(async (cache) => ({
         cache,
         nodes: (await control.fleet.see(cache)).nodes,
@@ -110,10 +114,15 @@ export const metricRoutes: readonly Route[] = [
     summary: 'List every namespace of a cache, most misses first',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
-    answers: { 200: { description: 'All of them; beyond 50 the rest are combined as other', schema: all(namespaceRow) } },
+    answers: {
+      200: { description: 'All of them; beyond 50 the rest are combined as other', schema: all(namespaceRow) },
+    },
     async handle({ control, principal, query }) {
       const { nodes } = await control.fleet.see(oneCache(control, principal, query.cache_name))
-      return json(200, { data: namespacesOf(nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))), has_more: false })
+      return json(200, {
+        data: namespacesOf(nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))),
+        has_more: false,
+      })
     },
   }),
 ]

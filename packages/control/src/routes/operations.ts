@@ -9,7 +9,8 @@ import { operation } from './words.ts'
 
 /** Their own, and what concerns a cache of theirs. Whom an erasure was about is for those who answer for it. */
 export const mayLookAt = (principal: Principal, { kind, caches, actor }: OperationView): boolean =>
-  actor === principal.name || (caches.every((cache) => mayTouch(principal, cache)) && (kind !== 'erase' || may(principal, 'audit:read')))
+  actor === principal.name ||
+  (caches.every((cache) => mayTouch(principal, cache)) && (kind !== 'erase' || may(principal, 'audit:read')))
 
 export const operationRoutes: readonly Route[] = [
   defineRoute({
@@ -19,7 +20,17 @@ export const operationRoutes: readonly Route[] = [
     scope: 'metrics:read',
     query: listQuery.extend({
       kind: z
-        .enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize', 'load_ahead', 'purge_cdn', 'upload_assets', 'optimize_images'])
+        .enum([
+          'invalidate',
+          'warm',
+          'benchmark',
+          'erase',
+          'optimize',
+          'load_ahead',
+          'purge_cdn',
+          'upload_assets',
+          'optimize_images',
+        ])
         .optional(),
       cache_name: z.string().max(128).optional().describe('those that concern it'),
     }),

@@ -26,10 +26,15 @@ export const optimizationRoutes: readonly Route[] = [
     },
     async handle({ control, principal, query }) {
       const names =
-        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
-      const caches = await Promise.all(names.map(async (cache_name) => ({ cache_name, ...(await healthOnly(control, cache_name)) })))
+        query.cache_name === undefined && control.fleet.names.length === 0
+          ? []
+          : cachesFor(control, principal, query.cache_name)
+      const caches = await Promise.all(
+        names.map(async (cache_name) => ({ cache_name, ...(await healthOnly(control, cache_name)) })),
+      )
       const worst =
-        ['unhealthy', 'degraded', 'unknown', 'healthy'].find((status) => caches.some((one) => one.status === status)) ?? 'unknown'
+        ['unhealthy', 'degraded', 'unknown', 'healthy'].find((status) => caches.some((one) => one.status === status)) ??
+        'unknown'
       return json(worst === 'unhealthy' ? 503 : 200, { status: worst, caches })
     },
   }),
@@ -43,12 +48,31 @@ export const optimizationRoutes: readonly Route[] = [
       cache_name: cacheName,
       duration_seconds: z.number().positive().max(300).default(60),
       value_bytes: z.number().int().min(1).max(1_048_576).default(256),
-      keys: z.number().int().min(1).max(100_000).default(1000).describe('fewer if they would take more than 5 % of memory'),
+      keys: z
+        .number()
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(1000)
+        .describe('fewer if they would take more than 5 % of memory'),
       operations: z.number().int().min(1).max(1_000_000_000).optional().describe('the maximum within duration_seconds'),
-      skew: z.number().min(0).max(5).default(1).describe("Zipf's exponent of key popularity; 0: all keys equally often"),
-      share: z.number().gt(0).max(1).default(0.5).describe('the share of the time that it works; it rests for the remainder'),
+      skew: z
+        .number()
+        .min(0)
+        .max(5)
+        .default(1)
+        .describe("Zipf's exponent of key popularity; 0: all keys equally often"),
+      share: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.5)
+        .describe('the share of the time that it works; it rests for the remainder'),
     }),
-    answers: { 200: { description: 'The figures', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'The figures', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     handle({ control, principal, body, who, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       return orLater(request, base, (began) =>

@@ -17,7 +17,9 @@ const prediction = z.object({
       'open: proposals are loaded; closed: loading brought too little, or there is not enough data yet; watching: nothing is ever loaded; off: memory has no limit',
     ),
   accuracy: number.describe('share of finished proposals that were read while in memory'),
-  benefit: number.describe('misses avoided relative to a memory without loading ahead; the only figure that says whether it helps'),
+  benefit: number.describe(
+    'misses avoided relative to a memory without loading ahead; the only figure that says whether it helps',
+  ),
   spared: count.describe('share of all loads that were avoided or would have been'),
   threshold: count.describe('the probability above which a key is proposed'),
   proposed: count,
@@ -47,7 +49,8 @@ export const predictionRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: PATH,
-    summary: 'Show how well the next reads are predicted and what loading ahead brings, per process; 501 if prediction is not running',
+    summary:
+      'Show how well the next reads are predicted and what loading ahead brings, per process; 501 if prediction is not running',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
     answers: {
@@ -73,29 +76,46 @@ export const predictionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: PATH,
-    summary: 'Turn loading ahead on or off in every process that predicts, until the process ends or the setting is changed',
+    summary:
+      'Turn loading ahead on or off in every process that predicts, until the process ends or the setting is changed',
     scope: 'config:write',
     rate: 'write',
     body: z.strictObject({ cache_name: cacheName, load_ahead: z.boolean(), reason: z.string().max(500).optional() }),
-    answers: { 200: { description: 'What each process did', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'What each process did', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     handle({ control, principal, body, who, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
-        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+        throw new Problem(
+          403,
+          'forbidden',
+          `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
+        )
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'load_ahead', prefix: 'op', caches: [cache], request: body, reason: body.reason },
           who,
           async (step) => {
             began(step.id)
-            const replies = await control.fleet.ask(cache, 'load_ahead', { is_on: body.load_ahead }, { deadlineMs: 10_000 })
+            const replies = await control.fleet.ask(
+              cache,
+              'load_ahead',
+              { is_on: body.load_ahead },
+              { deadlineMs: 10_000 },
+            )
             const nodes = replies.map(({ id, status, error, body: done }) => ({
               node: id,
-              error: status !== 'answered' ? (error ?? status) : done === null ? 'prediction is not running there' : null,
+              error:
+                status !== 'answered' ? (error ?? status) : done === null ? 'prediction is not running there' : null,
               was_on: done?.was_on ?? null,
             }))
             const failed = nodes.filter(({ error }) => error !== null).length
-            return { state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial', result: { nodes } }
+            return {
+              state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial',
+              result: { nodes },
+            }
           },
         ),
       )

@@ -12,7 +12,9 @@ import { all } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
 const force = z.boolean().default(false).describe('even if no other region is serving')
-const LAST = { description: 'It is the last serving region (`last_region`): let another one serve first, or use `force`' }
+const LAST = {
+  description: 'It is the last serving region (`last_region`): let another one serve first, or use `force`',
+}
 const filling = z.object({
   from: z.string(),
   keys: z.number().describe('scanned there'),
@@ -31,9 +33,15 @@ const row = z.object({
     .array(
       z.object({
         region: z.string(),
-        lag_seconds: z.number().nullable().describe('since all of its invalidations were last known there; null: not connected yet'),
+        lag_seconds: z
+          .number()
+          .nullable()
+          .describe('since all of its invalidations were last known there; null: not connected yet'),
         is_heard: z.boolean().describe('within the maximum lag'),
-        waiting: z.number().nullable().describe('steps of that region which this one has not applied yet; null: not reported'),
+        waiting: z
+          .number()
+          .nullable()
+          .describe('steps of that region which this one has not applied yet; null: not reported'),
         error: z.string().nullable().describe('the error of the last attempt to reach this region from there'),
       }),
     )
@@ -51,7 +59,8 @@ export const regionRoutes: readonly Route[] = [
     query: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'By cache and region', schema: all(row) } },
     async handle({ control, principal, query }) {
-      if (query.cache_name === undefined && control.fleet.names.length === 0) return json(200, { data: [], has_more: false })
+      if (query.cache_name === undefined && control.fleet.names.length === 0)
+        return json(200, { data: [], has_more: false })
       const names = cachesFor(control, principal, query.cache_name).filter((cache) => mayTouch(principal, cache))
       const data = await Promise.all(names.map((cache) => rowsOf(control, cache)))
       return json(200, { data: data.flat(), has_more: false })
@@ -66,8 +75,14 @@ export const regionRoutes: readonly Route[] = [
     body: z.strictObject({ cache_name: cacheName, wait_seconds: z.number().min(0).max(30).default(10), force }),
     answers: {
       200: {
-        description: 'It is drained; safe to stop if no region is behind, as far as the processes asked have its namespaces open',
-        schema: z.object({ cache_name: z.string(), region: z.string(), is_safe: z.boolean(), behind: z.array(z.string()) }),
+        description:
+          'It is drained; safe to stop if no region is behind, as far as the processes asked have its namespaces open',
+        schema: z.object({
+          cache_name: z.string(),
+          region: z.string(),
+          is_safe: z.boolean(),
+          behind: z.array(z.string()),
+        }),
       },
       409: LAST,
     },
@@ -84,7 +99,9 @@ export const regionRoutes: readonly Route[] = [
       )
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
       if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies, force)
-      const silent = replies.filter(({ status }) => status !== 'answered' && status !== 'left').map(({ id }) => `node:${id}`)
+      const silent = replies
+        .filter(({ status }) => status !== 'answered' && status !== 'left')
+        .map(({ id }) => `node:${id}`)
       // One that has no namespace open knows nothing, which is of no weight where others do.
       const knowing = done.filter(({ namespaces }) => namespaces > 0)
       const behind = [...new Set([...(knowing.length > 0 ? knowing : done).flatMap((one) => one.behind), ...silent])]
@@ -95,7 +112,8 @@ export const regionRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'regions/{name}/fill/',
-    summary: 'Fill a region from another one at a limited rate, and let it serve when that is done; `regions/` shows the progress',
+    summary:
+      'Fill a region from another one at a limited rate, and let it serve when that is done; `regions/` shows the progress',
     scope: 'config:write',
     body: z.strictObject({
       cache_name: cacheName,
@@ -104,8 +122,13 @@ export const regionRoutes: readonly Route[] = [
       force,
     }),
     answers: {
-      200: { description: 'It has started', schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }) },
-      409: { description: `${LAST.description}; or no process of it is visible from here (\`no_node_there\`): use its own control plane` },
+      200: {
+        description: 'It has started',
+        schema: z.object({ cache_name: z.string(), region: z.string(), filling: filling.nullable() }),
+      },
+      409: {
+        description: `${LAST.description}; or no process of it is visible from here (\`no_node_there\`): use its own control plane`,
+      },
       422: { description: '`from` is not one of the other regions' },
     },
     async handle({ control, principal, params, body, who }) {
@@ -124,8 +147,13 @@ export const regionRoutes: readonly Route[] = [
         ...force,
       }
       const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
-      if (reply?.body === undefined) throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply], force)
-      await noted(control, who, 'region.fill', found.region, { cache, from: reply.body.filling?.from ?? null, ...force })
+      if (reply?.body === undefined)
+        throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply], force)
+      await noted(control, who, 'region.fill', found.region, {
+        cache,
+        from: reply.body.filling?.from ?? null,
+        ...force,
+      })
       return json(200, { cache_name: cache, region: found.region, filling: reply.body.filling })
     },
   }),
@@ -139,8 +167,14 @@ export const regionRoutes: readonly Route[] = [
     async handle({ control, principal, params, body, who }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const to = found.nodes.slice(0, 1)
-      const replies = await control.fleet.ask(cache, 'region_serve', { region: found.region }, to.length > 0 ? { to } : {})
-      if (!replies.some((reply) => reply.body !== undefined)) throw await failed(control, who, 'region.serve', found, replies)
+      const replies = await control.fleet.ask(
+        cache,
+        'region_serve',
+        { region: found.region },
+        to.length > 0 ? { to } : {},
+      )
+      if (!replies.some((reply) => reply.body !== undefined))
+        throw await failed(control, who, 'region.serve', found, replies)
       await noted(control, who, 'region.serve', found.region, { cache })
       return json(200, { cache_name: cache, region: found.region })
     },
@@ -187,7 +221,8 @@ function withWorst(
 }
 
 /** Nothing is more than what is not known. */
-const most = (one: number | null, other: number | null): number | null => (one === null || other === null ? null : Math.max(one, other))
+const most = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? null : Math.max(one, other)
 
 /** @throws Problem 404, 422 where several caches have such a region and none was named */
 async function regionAt(
@@ -202,12 +237,20 @@ async function regionAt(
   if (found === undefined) throw notFound(`region ${JSON.stringify(name.slice(0, 63))} of a cache`)
   if (more.length === 0) return { cache: found.cache_name, row: found }
   const caches = [found, ...more].map(({ cache_name }) => cache_name).join(', ')
-  throw new Problem(422, 'cache_name_missing', `there are several caches with a region ${name}: set cache_name to one of ${caches}`, {
-    errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
-  })
+  throw new Problem(
+    422,
+    'cache_name_missing',
+    `there are several caches with a region ${name}: set cache_name to one of ${caches}`,
+    {
+      errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
+    },
+  )
 }
 
-/** As nodes are asked, and as it is on record; said only where it is so: a node of an earlier release does not know the word. */
+/**
+ * As nodes are asked, and as it is on record; said only where it is so: a node of an earlier release does not know the
+ * word.
+ */
 const forced = ({ force }: { readonly force: boolean }): { readonly force?: true } => (force ? { force } : {})
 
 type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
@@ -253,5 +296,7 @@ function noted(
   detail: Record<string, unknown>,
   outcome: AuditOutcome = 'ok',
 ): Promise<unknown> {
-  return control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail, outcome }))
+  return control.store.write((tx) =>
+    appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail, outcome }),
+  )
 }

@@ -63,7 +63,10 @@ export const reportRoutes: readonly Route[] = [
     summary: 'Create and store a performance report for each cache now',
     scope: 'benchmark',
     rate: 'scan',
-    body: z.strictObject({ cache_name: cacheName, hours: z.number().positive().max(720).default(EVERY_HOURS).describe('up to now') }),
+    body: z.strictObject({
+      cache_name: cacheName,
+      hours: z.number().positive().max(720).default(EVERY_HOURS).describe('up to now'),
+    }),
     answers: { 200: { description: 'One per cache', schema: all(kept) } },
     async handle({ control, principal, body }) {
       const names = cachesFor(control, principal, body.cache_name).filter((name) => mayTouch(principal, name))

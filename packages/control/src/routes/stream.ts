@@ -26,7 +26,9 @@ export const streamRoute: Route = defineRoute({
       .string()
       .max(200)
       .default(USUAL_TOPICS.join(','))
-      .describe(`some of ${TOPICS.join(',')}; events: individual reads and writes, at most 200 per second, with key names`)
+      .describe(
+        `some of ${TOPICS.join(',')}; events: individual reads and writes, at most 200 per second, with key names`,
+      )
       .transform((text) => text.split(','))
       .pipe(z.array(topic).min(1)),
     hz: z.coerce.number().min(0.05).max(4).default(1).describe('the maximum number of summaries and ticks per second'),

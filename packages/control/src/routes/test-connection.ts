@@ -16,7 +16,9 @@ const step = z.object({
   tier: z.string().describe('or "all"'),
   step: z
     .string()
-    .describe('resolve, connect, tls, authenticate (open, on a disk), ping, server, settings; then write, read, look, delete'),
+    .describe(
+      'resolve, connect, tls, authenticate (open, on a disk), ping, server, settings; then write, read, look, delete',
+    ),
   ok: z.boolean(),
   verdict: z.enum(['ok', 'warning', 'failed']),
   ms: z.number(),
@@ -51,7 +53,10 @@ export const testConnection: Route = defineRoute({
     const name = document?.name ?? id
     if (document !== undefined && !control.fleet.has(name))
       return json(200, { tested: 'new connection', ...(await tryOut(control, document)) })
-    return json(200, { tested: 'running cache', ...(await control.fleet.one(name, 'test', null, { deadlineMs: TEST_MS })) })
+    return json(200, {
+      tested: 'running cache',
+      ...(await control.fleet.one(name, 'test', null, { deadlineMs: TEST_MS })),
+    })
   },
 })
 

@@ -11,7 +11,8 @@ export const trendRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'metrics/trends/',
-    summary: 'Show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
+    summary:
+      'Show how hit ratio, traffic, loads, p95, memory and cost change from day to day, with a forecast for the next hours',
     scope: 'metrics:read',
     query: z.strictObject({
       cache_name: z.string().max(128).optional(),

@@ -70,7 +70,11 @@ export const warmingRoutes: readonly Route[] = [
           kind: 'change',
           action: 'warming.create',
           target: body.name,
-          detail: { id: made.id, keys: body.keys.length, ...(body.schedule !== undefined && { schedule: body.schedule }) },
+          detail: {
+            id: made.id,
+            keys: body.keys.length,
+            ...(body.schedule !== undefined && { schedule: body.schedule }),
+          },
         })
         return made
       })
@@ -104,7 +108,10 @@ export const warmingRoutes: readonly Route[] = [
     summary: 'Run a warming plan',
     scope: 'warm',
     body: z.strictObject({ reason: z.string().max(1000).optional() }),
-    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'The result', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     async handle({ control, params, principal, who, body, request, base }) {
       const row = await control.store.read
         .selectFrom('warming_plans')
@@ -125,7 +132,10 @@ export const warmingRoutes: readonly Route[] = [
     summary: 'Load keys with the loaders known to the cache (cache.source, collections, wrapped functions)',
     scope: 'warm',
     body: warmingDocument,
-    answers: { 200: { description: 'The result', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    answers: {
+      200: { description: 'The result', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
     handle: ({ control, principal, who, body, request, base }) =>
       orLater(request, base, (began) => runWarming(control, principal, who, body, began)),
   }),
@@ -140,7 +150,8 @@ function shown(row: {
 }) {
   const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
   const document = keptWarming.parse(JSON.parse(row.document))
-  const next = document.schedule === undefined ? undefined : nextRun(document.schedule, Number(row.last_run_at ?? row.created_at))
+  const next =
+    document.schedule === undefined ? undefined : nextRun(document.schedule, Number(row.last_run_at ?? row.created_at))
   return {
     id: row.id,
     ...document,

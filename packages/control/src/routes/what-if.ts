@@ -10,18 +10,30 @@ import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
 
 const what = {
   size: z.coerce.number().positive().max(1e6).optional().describe('as a multiple of the current memory size'),
-  max_entries: z.coerce.number().int().min(1).max(134_217_727).optional().describe('of memory, if it is limited by entries'),
+  max_entries: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(134_217_727)
+    .optional()
+    .describe('of memory, if it is limited by entries'),
   max_bytes: z.coerce.number().int().min(1).optional().describe('of memory, if it is limited by bytes'),
   more_bytes: z.coerce.number().int().min(1).optional().describe('in addition to the current size'),
   policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
   ttl: z
     .union([z.literal('forever'), z.coerce.number().positive()])
     .optional()
-    .describe('as a multiple of the time to live that values are given; forever: until they are evicted or invalidated'),
+    .describe(
+      'as a multiple of the time to live that values are given; forever: until they are evicted or invalidated',
+    ),
 }
 const change = z.object({
-  hit_ratio_change: range.nullable().describe('the additional share of all reads that memory would have answered; null: see why'),
-  misses_per_second: range.nullable().describe('additional reads per second that would have missed memory; negative: fewer'),
+  hit_ratio_change: range
+    .nullable()
+    .describe('the additional share of all reads that memory would have answered; null: see why'),
+  misses_per_second: range
+    .nullable()
+    .describe('additional reads per second that would have missed memory; negative: fewer'),
 })
 const answer = change.extend({
   node: z.string(),
@@ -39,10 +51,15 @@ export const whatIfRoutes: readonly Route[] = [
     path: 'sizing/what_if/',
     summary: 'Simulate one other size, policy or time to live, per process and overall; 501 if insight is not running',
     scope: 'metrics:read',
-    query: z.strictObject({ cache_name: z.string().max(128).optional(), days: z.coerce.number().pipe(days).default(7), ...what }),
+    query: z.strictObject({
+      cache_name: z.string().max(128).optional(),
+      days: z.coerce.number().pipe(days).default(7),
+      ...what,
+    }),
     answers: {
       200: {
-        description: 'With 95 % intervals and the evidence; together: the average of the processes with data, weighted by reads',
+        description:
+          'With 95 % intervals and the evidence; together: the average of the processes with data, weighted by reads',
         schema: z.object({ cache_name: z.string(), together: change.nullable(), nodes: z.array(answer) }),
       },
       501: NOT_WATCHED,
@@ -53,11 +70,26 @@ export const whatIfRoutes: readonly Route[] = [
       if (Object.values(asked).filter((value) => value !== undefined).length !== 1)
         throw new Problem(422, 'invalid', `ask for one thing: ${Object.keys(what).join(', ')}`)
       const { size, policy, ttl, max_entries: maxEntries, max_bytes: maxBytes, more_bytes: moreBytes } = asked
-      const question = { size, policy, maxEntries, maxBytes, moreBytes, ttl: ttl === 'forever' ? Number.POSITIVE_INFINITY : ttl }
+      const question = {
+        size,
+        policy,
+        maxEntries,
+        maxBytes,
+        moreBytes,
+        ttl: ttl === 'forever' ? Number.POSITIVE_INFINITY : ttl,
+      }
       const rows = await askInsight(control, cache, 'sizing', { days: window })
       const nodes = rows.map(({ said, ...row }): Answer => {
         if (said === null)
-          return { ...row, evidence: null, hit_ratio: null, hit_ratio_change: null, misses_per_second: null, size: null, why: null }
+          return {
+            ...row,
+            evidence: null,
+            hit_ratio: null,
+            hit_ratio_change: null,
+            misses_per_second: null,
+            size: null,
+            why: null,
+          }
         const { change: told, missesPerSecond, size: room, why } = whatIfOf(seenOf(said), question)
         return {
           ...row,
@@ -75,7 +107,15 @@ export const whatIfRoutes: readonly Route[] = [
 ]
 
 /** As it was before it became JSON. */
-function seenOf({ evidence: told, capacity, policy, hit_ratio, sizes, policies, ttls }: Shown['sizing']): Parameters<typeof whatIfOf>[0] {
+function seenOf({
+  evidence: told,
+  capacity,
+  policy,
+  hit_ratio,
+  sizes,
+  policies,
+  ttls,
+}: Shown['sizing']): Parameters<typeof whatIfOf>[0] {
   return {
     evidence: {
       from: Date.parse(told.from),
@@ -97,7 +137,10 @@ function seenOf({ evidence: told, capacity, policy, hit_ratio, sizes, policies, 
   }
 }
 
-/** Processes see the same keys: what is unsure of one is unsure of all, so that the ends of intervals are averaged as the values are. */
+/**
+ * Processes see the same keys: what is unsure of one is unsure of all, so that the ends of intervals are averaged as
+ * the values are.
+ */
 function together(nodes: readonly Answer[]): z.output<typeof change> | null {
   const told = nodes.flatMap(({ evidence: seen, hit_ratio_change: of, misses_per_second: misses }) =>
     seen === null || of === null ? [] : [{ reads: seen.reads, of, misses }],

@@ -60,7 +60,12 @@ export const health = z.object({
   ),
 })
 
-export const namespaceRow = figures.extend({ name: z.string(), entries: z.number(), bytes: z.number(), miss_causes: counts })
+export const namespaceRow = figures.extend({
+  name: z.string(),
+  entries: z.number(),
+  bytes: z.number(),
+  miss_causes: counts,
+})
 
 export const summary = z.object({
   cache_name: z.string(),
@@ -80,7 +85,9 @@ export const summary = z.object({
       enabled: z.boolean(),
       breaker: z.string(),
       encrypted: z.boolean().nullable().describe('whether data written there is encrypted; null for memory'),
-      key_since: number.describe('since when the current encryption key is in use, epoch milliseconds; null if unknown'),
+      key_since: number.describe(
+        'since when the current encryption key is in use, epoch milliseconds; null if unknown',
+      ),
       last_minute: tierFigures
         .extend({ ops_per_second: number, read_bytes_per_second: number, written_bytes_per_second: number })
         .nullable(),

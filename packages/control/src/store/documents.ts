@@ -1,4 +1,5 @@
-// What is set as a whole: one document with a version under each name, changed together with the row of the audit that tells of it.
+// What is set as a whole: one document with a version under each name, changed together with the row of the audit that
+// tells of it.
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { Problem } from '../http/problem.ts'
 import type { Store } from './store.ts'
@@ -36,7 +37,9 @@ export async function putDocument(store: Store, name: string, document: unknown,
       .insertInto('documents')
       .values({ name, document: text, version: 1, updated_at: now })
       .onConflict((conflict) =>
-        conflict.column('name').doUpdateSet((eb) => ({ document: text, version: eb('documents.version', '+', 1), updated_at: now })),
+        conflict
+          .column('name')
+          .doUpdateSet((eb) => ({ document: text, version: eb('documents.version', '+', 1), updated_at: now })),
       )
       .execute()
     await appendAudit(store, tx, entry)

@@ -1,4 +1,5 @@
-// The control plane's tables as the query builder sees them. Times are epoch milliseconds of the store's own clock, flags are 0 or 1, documents JSON.
+// The control plane's tables as the query builder sees them. Times are epoch milliseconds of the store's own clock,
+// flags are 0 or 1, documents JSON.
 import type { Generated } from 'kysely'
 
 export interface Schema {

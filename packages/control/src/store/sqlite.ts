@@ -1,5 +1,5 @@
-// The store's SQLite file, in the verbs that the query builder uses. Text is read as bytes: libsql ends the process over text that is not UTF-8, and a
-// damaged file may hold any.
+// The store's SQLite file, in the verbs that the query builder uses. Text is read as bytes: libsql ends the process
+// over text that is not UTF-8, and a damaged file may hold any.
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
@@ -13,16 +13,21 @@ export function openSqlite(path: string): SqliteDatabase {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const database = new Sqlite(path, { timeout: BUSY_MS })
   // Full: an acknowledged change and its audit row survive a loss of power.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on')
+  database.exec(
+    'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on',
+  )
   return { close: () => database.close(), prepare: (sql) => withBytes(database, sql) }
 }
 
 function withBytes(database: Sqlite.Database, sql: string): SqliteStatement {
   const plain = database.prepare(sql)
-  // The tables hold no bytes of their own, so what comes as bytes was text. A statement that answers and changes cannot be asked from.
+  // The tables hold no bytes of their own, so what comes as bytes was text. A statement that answers and changes cannot
+  // be asked from.
   if (!plain.reader || !/^\s*(select|with)\b/i.test(sql)) return plain
   const columns = plain.columns().map(({ name }) => `"${name.replaceAll('"', '""')}"`)
-  const read = columns.map((name) => `case typeof(${name}) when 'text' then cast(${name} as blob) else ${name} end as ${name}`)
+  const read = columns.map(
+    (name) => `case typeof(${name}) when 'text' then cast(${name} as blob) else ${name} end as ${name}`,
+  )
   const statement = database.prepare(`select ${read.join(', ')} from (${sql})`)
   return {
     reader: true,
@@ -35,7 +40,9 @@ function withBytes(database: Sqlite.Database, sql: string): SqliteStatement {
 }
 
 function decoded(row: unknown): unknown {
-  return Object.fromEntries(Object.entries(row instanceof Object ? row : {}).map(([name, value]) => [name, text(name, value)]))
+  return Object.fromEntries(
+    Object.entries(row instanceof Object ? row : {}).map(([name, value]) => [name, text(name, value)]),
+  )
 }
 
 function text(name: string, value: unknown): unknown {

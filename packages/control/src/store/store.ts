@@ -37,15 +37,21 @@ export async function openStore(where: string): Promise<Store> {
   const turns = oneByOne()
   let db: Kysely<Schema> | undefined
   try {
-    db = new Kysely<Schema>({ dialect: isUrl ? await postgres(where) : new SqliteDialect({ database: openSqlite(where) }) })
+    db = new Kysely<Schema>({
+      dialect: isUrl ? await postgres(where) : new SqliteDialect({ database: openSqlite(where) }),
+    })
     await migrate(db, engine, location)
   } catch (error) {
     await db?.destroy().catch(() => {})
     if (error instanceof MillpondError) throw error
     const reason = isError(error) && error.message !== '' ? error.message : 'no answer'
-    throw new MillpondError('TIER_FAILED', `the control plane's store ${location} cannot be opened (${reason}): name another one`, {
-      cause: error,
-    })
+    throw new MillpondError(
+      'TIER_FAILED',
+      `the control plane's store ${location} cannot be opened (${reason}): name another one`,
+      {
+        cause: error,
+      },
+    )
   }
   const kysely = db
   const clock =
@@ -74,11 +80,17 @@ export async function openStore(where: string): Promise<Store> {
 
 async function postgres(url: string): Promise<Dialect> {
   const { default: pg } = await import('pg').catch((error: unknown) => {
-    throw new MillpondError('OPTION_INVALID', "a PostgreSQL store needs the package pg: 'npm install pg'", { cause: error })
+    throw new MillpondError('OPTION_INVALID', "a PostgreSQL store needs the package pg: 'npm install pg'", {
+      cause: error,
+    })
   })
   const types = {
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-      oid === INT8 ? Number : format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text'),
+      oid === INT8
+        ? Number
+        : format === 'binary'
+          ? pg.types.getTypeParser(oid, 'binary')
+          : pg.types.getTypeParser(oid, 'text'),
   }
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE, connectionTimeoutMillis: CONNECT_MS, types })
   // An idle connection that the server closes must not end the process; the next query opens another.
@@ -95,7 +107,8 @@ async function postgres(url: string): Promise<Dialect> {
 function withoutPassword(url: string): string {
   const shown = new URL(url)
   if (shown.password !== '') shown.password = '***'
-  for (const name of [...shown.searchParams.keys()]) if (/password|secret/i.test(name)) shown.searchParams.set(name, '***')
+  for (const name of [...shown.searchParams.keys()])
+    if (/password|secret/i.test(name)) shown.searchParams.set(name, '***')
   return shown.href
 }
 

@@ -11,7 +11,11 @@ export function feed({ hub, alerts, operations, experiments }: Control): () => v
     experiments.onChange((view) => hub.tell('operations', 'experiment', [view.cache_name], { ...view, course: [] })),
     // What an erasure came to names whom it was about.
     operations.onStep((view) =>
-      hub.tell('operations', 'op', view.caches, { ...view, plan: null, ...(view.kind === 'erase' && { result: null }) }),
+      hub.tell('operations', 'op', view.caches, {
+        ...view,
+        plan: null,
+        ...(view.kind === 'erase' && { result: null }),
+      }),
     ),
   ]
   return () => {

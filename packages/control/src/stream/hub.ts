@@ -1,4 +1,5 @@
-// The event stream: what is told to everybody who listens, numbered, remembered for a while, and never at the cost of memory.
+// The event stream: what is told to everybody who listens, numbered, remembered for a while, and never at the cost of
+// memory.
 import { randomBytes } from 'node:crypto'
 
 export const TOPICS = ['summary', 'series', 'alerts', 'operations', 'events'] as const
@@ -85,7 +86,8 @@ export class Hub {
     if (message.topic === 'summary') return void this.#summaries.set(message.caches.join(), message)
     const past = this.#past
     past.push(message)
-    while (past.length > REMEMBERED || message.at - (past[0]?.at ?? message.at) > REMEMBERED_MS) this.#forget(past.shift())
+    while (past.length > REMEMBERED || message.at - (past[0]?.at ?? message.at) > REMEMBERED_MS)
+      this.#forget(past.shift())
     if (message.topic !== 'events') return
     const tail = past.filter(({ topic }) => topic === 'events')
     if (tail.length <= REMEMBERED_TAIL) return

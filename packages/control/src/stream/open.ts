@@ -31,7 +31,15 @@ function textOf(data: unknown): string {
   return text
 }
 
-export function openStream({ hub, topics, shown, lastEventId, everyMs, mayGoOn, onEnd }: StreamOptions): ReadableStream<Uint8Array> {
+export function openStream({
+  hub,
+  topics,
+  shown,
+  lastEventId,
+  everyMs,
+  mayGoOn,
+  onEnd,
+}: StreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const sentAt = new Map<string, number>()
   let stop: () => void = () => undefined

@@ -1,4 +1,5 @@
-// Single reads and writes as they happen, while somebody looks: every process is asked for a sample of what it saw since the last time.
+// Single reads and writes as they happen, while somebody looks: every process is asked for a sample of what it saw
+// since the last time.
 import { randomUUID } from 'node:crypto'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import type { TailRow } from '../agent/answers.ts'

@@ -42,7 +42,8 @@ export function batched(client: CacheClient, isOffered: () => boolean): CacheCli
 
 async function ask(client: CacheClient, questions: readonly Question[]): Promise<void> {
   const [only] = questions
-  if (questions.length === 1 && only !== undefined) return client.get(only.path, only.query, only.signal).then(only.answer, only.fail)
+  if (questions.length === 1 && only !== undefined)
+    return client.get(only.path, only.query, only.signal).then(only.answer, only.fail)
   try {
     const { answers } = await client.send<{ readonly answers: readonly Part[] }>('POST', 'batch/', {
       get: questions.map(({ path, query }) => path + search(query)),
@@ -60,6 +61,9 @@ async function ask(client: CacheClient, questions: readonly Question[]): Promise
 
 function problemOf(part: Part | undefined): ApiError {
   const { status = 502, body, request_id = '', retry_after } = part ?? {}
-  const headers = new Headers({ 'X-Request-Id': request_id, ...(retry_after != null && { 'Retry-After': retry_after }) })
+  const headers = new Headers({
+    'X-Request-Id': request_id,
+    ...(retry_after != null && { 'Retry-After': retry_after }),
+  })
   return ApiError.of(status, body, headers)
 }

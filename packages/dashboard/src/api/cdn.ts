@@ -29,7 +29,11 @@ export interface CdnPurge {
     readonly purged: number
     readonly targets: number
     readonly left_ms: number
-    readonly failures: readonly { readonly targets: readonly string[]; readonly count: number; readonly message: string }[]
+    readonly failures: readonly {
+      readonly targets: readonly string[]
+      readonly count: number
+      readonly message: string
+    }[]
   }[]
 }
 

@@ -1,4 +1,5 @@
-// The admin API as a browser calls it: one base, one way to sign in, problem documents (RFC 9457) as errors. Works without React.
+// The admin API as a browser calls it: one base, one way to sign in, problem documents (RFC 9457) as errors. Works
+// without React.
 
 import { checkOptions, fn, text } from '../checks.ts'
 
@@ -42,7 +43,13 @@ export class ApiError extends Error {
   /** The problem document as it came. */
   readonly document: Readonly<Record<string, unknown>>
 
-  constructor(status: number, code: string, message: string, document: Readonly<Record<string, unknown>> = {}, headers?: Headers) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    document: Readonly<Record<string, unknown>> = {},
+    headers?: Headers,
+  ) {
     super(message)
     this.name = 'ApiError'
     this.status = status
@@ -67,7 +74,11 @@ const OPTIONS = {
   auth: fn('a function that returns headers'),
 }
 
-/** Asks the routes of a control plane, with the credentials of whoever uses the page. @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
+/**
+ * Asks the routes of a control plane, with the credentials of whoever uses the page.
+ * @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({
+ * Authorization: `Bearer ${token}` }) })
+ */
 export function createCacheClient(options: CacheClientOptions = {}): CacheClient {
   checkOptions<CacheClientOptions>(options, OPTIONS, 'createCacheClient')
   const base = (options.apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')
@@ -93,13 +104,18 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
       })
     } catch (error) {
       if (signal?.aborted) throw error
-      throw new ApiError(0, 'unreachable', `no answer came from ${base}: ${error instanceof Error ? error.message : String(error)}`)
+      throw new ApiError(
+        0,
+        'unreachable',
+        `no answer came from ${base}: ${error instanceof Error ? error.message : String(error)}`,
+      )
     }
     if (!response.ok) throw ApiError.of(response.status, await response.json().catch(() => undefined), response.headers)
     return response
   }
   // What a route answers is trusted as the server's schema has it: the only place where it is.
-  const read = async <T>(response: Response): Promise<T> => (response.status === 204 ? undefined : await response.json()) as T
+  const read = async <T>(response: Response): Promise<T> =>
+    (response.status === 204 ? undefined : await response.json()) as T
   return {
     base,
     raw,
@@ -109,7 +125,9 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
 }
 
 export function search(query: Query = {}): string {
-  const given = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
 }
 

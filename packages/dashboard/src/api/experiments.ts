@@ -59,7 +59,12 @@ export interface Experiment {
     readonly control: { readonly name: string; readonly reads: number; readonly keys: Known }
     readonly arms: readonly ArmSays[]
   }
-  readonly decided: { readonly at: string; readonly verdict: string; readonly winner: string | null; readonly text: string } | null
+  readonly decided: {
+    readonly at: string
+    readonly verdict: string
+    readonly winner: string | null
+    readonly text: string
+  } | null
   readonly course: readonly { readonly at: string; readonly arms: readonly (Range | null)[] }[]
   readonly nodes: readonly { readonly node: string; readonly error: string | null }[]
   readonly applied: { readonly arm: string; readonly at: string; readonly is_undone: boolean } | null
@@ -79,7 +84,8 @@ export function useExperiments(cache: string | undefined) {
   const live = useLive()
   return useQuery({
     queryKey: ['experiments', cache],
-    queryFn: async ({ signal }) => (await client.get<Page<Experiment>>('experiments/', { cache_name: cache, limit: 20 }, signal)).data,
+    queryFn: async ({ signal }) =>
+      (await client.get<Page<Experiment>>('experiments/', { cache_name: cache, limit: 20 }, signal)).data,
     refetchInterval: live.every(EVERY_MS),
     enabled: cache !== undefined && offers('GET', 'experiments/') && may('metrics:read'),
   })

@@ -84,7 +84,12 @@ export interface PatternPoint {
 }
 
 export interface Analyzed extends Sized {
-  readonly bottlenecks: readonly { readonly kind: string; readonly share: number; readonly of_reads: number; readonly text: string }[]
+  readonly bottlenecks: readonly {
+    readonly kind: string
+    readonly share: number
+    readonly of_reads: number
+    readonly text: string
+  }[]
   readonly patterns: readonly PatternPoint[]
   readonly hot_keys: readonly {
     readonly tier: string
@@ -137,9 +142,14 @@ export function useAnalysis(cache: string | undefined, isWatched: boolean) {
     queryKey: ['analysis', cache],
     queryFn: async ({ signal }) => {
       const body = { cache_name: cache, days: 30 }
-      const { caches } = await client.send<{ readonly caches: readonly AnalyzedCache[] }>('POST', 'optimizations/analyze/', body, {
-        signal,
-      })
+      const { caches } = await client.send<{ readonly caches: readonly AnalyzedCache[] }>(
+        'POST',
+        'optimizations/analyze/',
+        body,
+        {
+          signal,
+        },
+      )
       return caches.find(({ cache_name }) => cache_name === cache) ?? null
     },
     refetchInterval: live.every(EVERY_MS),
@@ -171,7 +181,11 @@ export function useTrends(cache: string | undefined) {
   return useQuery({
     queryKey: ['trends', cache],
     queryFn: ({ signal }) =>
-      client.get<{ readonly trends: readonly Trend[] }>('metrics/trends/', { cache_name: cache, days: 30, hours: 24 }, signal),
+      client.get<{ readonly trends: readonly Trend[] }>(
+        'metrics/trends/',
+        { cache_name: cache, days: 30, hours: 24 },
+        signal,
+      ),
     refetchInterval: live.every(TRENDS_EVERY_MS),
     enabled: cache !== undefined && offers('GET', 'metrics/trends/') && may('metrics:read'),
   })

@@ -42,7 +42,11 @@ export function useColumns(cache: string | undefined) {
     queryKey: ['metrics', cache, range.name],
     queryFn: ({ signal }) => {
       const to = (Date.now() + skewMs) / 1000
-      return client.get<Columns>('metrics/', { cache_name: cache, from: Math.floor(to - range.ms / 1000), to: Math.ceil(to), step }, signal)
+      return client.get<Columns>(
+        'metrics/',
+        { cache_name: cache, from: Math.floor(to - range.ms / 1000), to: Math.ceil(to), step },
+        signal,
+      )
     },
     refetchInterval: live.pushed(Math.max(2000, step * 1000), EXACT_MS),
     enabled: cache !== undefined && offers('GET', 'metrics/') && may('metrics:read'),

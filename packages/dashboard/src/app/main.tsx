@@ -1,4 +1,5 @@
-// The page that the control plane serves: the dashboard over the whole window, with what the server wrote into the page's head.
+// The page that the control plane serves: the dashboard over the whole window, with what the server wrote into the
+// page's head.
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { CachingDashboard } from '../caching-dashboard.tsx'

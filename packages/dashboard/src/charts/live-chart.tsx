@@ -1,9 +1,22 @@
-// A chart over time: shapes as SVG, words as HTML, so that text never stretches. A sentence says what it shows, a table holds its numbers.
+// A chart over time: shapes as SVG, words as HTML, so that text never stretches. A sentence says what it shows, a table
+// holds its numbers.
 import { type PointerEvent, type ReactNode, useMemo, useState } from 'react'
 import { useDashboard } from '../context.tsx'
 import { stopwatch } from '../format/times.ts'
 import { vars } from '../parts/words.tsx'
-import { apart, areaPath, axisValues, HEIGHT, type Hole, known, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
+import {
+  apart,
+  areaPath,
+  axisValues,
+  HEIGHT,
+  type Hole,
+  known,
+  linear,
+  linePath,
+  roundUp,
+  timeTicks,
+  WIDTH,
+} from './scale.ts'
 
 /** One line, or one layer. */
 export interface ChartSeries {
@@ -99,7 +112,10 @@ export function LiveChart(props: LiveChartProps) {
   const point = (event: PointerEvent<HTMLDivElement>) => {
     const box = event.currentTarget.getBoundingClientRect()
     const wanted = ((event.clientX - box.left) / box.width) * WIDTH
-    const nearest = xs.reduce((best, x, at) => (Math.abs(x - wanted) < Math.abs((xs[best] ?? 0) - wanted) ? at : best), 0)
+    const nearest = xs.reduce(
+      (best, x, at) => (Math.abs(x - wanted) < Math.abs((xs[best] ?? 0) - wanted) ? at : best),
+      0,
+    )
     setHover(xs.length === 0 ? undefined : nearest)
   }
   const at = hover === undefined ? undefined : t[hover]
@@ -135,10 +151,18 @@ export function LiveChart(props: LiveChartProps) {
                   />
                 )}
                 {fill !== 'solid' && (
-                  <path className={`line ${isThin || index > 0 ? 'thin' : ''}`} style={vars({ '--c': color })} d={line} />
+                  <path
+                    className={`line ${isThin || index > 0 ? 'thin' : ''}`}
+                    style={vars({ '--c': color })}
+                    d={line}
+                  />
                 )}
                 {fill === undefined && isPartial && (
-                  <path className="line part" style={vars({ '--c': color })} d={linePath(xs.slice(-2), y(top.slice(-2)))} />
+                  <path
+                    className="line part"
+                    style={vars({ '--c': color })}
+                    d={linePath(xs.slice(-2), y(top.slice(-2)))}
+                  />
                 )}
               </g>
             )
@@ -172,9 +196,16 @@ export function LiveChart(props: LiveChartProps) {
         {missing
           .filter((hole) => hole.to * 1000 > from)
           .map((hole) => {
-            const [left, right] = [Math.max(0, xOf(hole.from * 1000, from, to) / 10), xOf(hole.to * 1000, from, to) / 10]
+            const [left, right] = [
+              Math.max(0, xOf(hole.from * 1000, from, to) / 10),
+              xOf(hole.to * 1000, from, to) / 10,
+            ]
             return (
-              <span key={hole.from} className="plot-empty plot-hole" style={{ left: `${left}%`, width: `${right - left}%` }}>
+              <span
+                key={hole.from}
+                className="plot-empty plot-hole"
+                style={{ left: `${left}%`, width: `${right - left}%` }}
+              >
                 {right - left > 12 && `${stopwatch((hole.to - hole.from) * 1000)} missing`}
               </span>
             )
@@ -192,8 +223,13 @@ export function LiveChart(props: LiveChartProps) {
           ({ name, color, shape, v }, index) =>
             // A line that has no value now is named where it was last seen.
             ends[index] !== undefined && (
-              <span key={name} className={`end ${shape ?? ''}`} style={vars({ '--y': places[index] ?? 0, '--swatch': color })}>
-                {typeof v[last] === 'number' ? <b>{valueAt(v, last, format)}</b> : <span title="no data now">–</span>} {name}
+              <span
+                key={name}
+                className={`end ${shape ?? ''}`}
+                style={vars({ '--y': places[index] ?? 0, '--swatch': color })}
+              >
+                {typeof v[last] === 'number' ? <b>{valueAt(v, last, format)}</b> : <span title="no data now">–</span>}{' '}
+                {name}
               </span>
             ),
         )}
@@ -201,7 +237,11 @@ export function LiveChart(props: LiveChartProps) {
       <div className="x-axis" aria-hidden="true">
         {timeTicks(from, to, times.offset).map((tick) => (
           <span key={tick} style={vars({ '--x': xOf(tick, from, to) / 10 })}>
-            {to - from > 86_400_000 ? times.short(tick, 0) : to - from <= 120_000 ? times.clock(tick) : times.minutes(tick)}
+            {to - from > 86_400_000
+              ? times.short(tick, 0)
+              : to - from <= 120_000
+                ? times.clock(tick)
+                : times.minutes(tick)}
           </span>
         ))}
       </div>

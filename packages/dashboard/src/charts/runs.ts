@@ -1,7 +1,9 @@
 // A line in its stretches: where nothing is known there is none.
 
 /** Stretches without a hole; a lone value is drawn as one that lasts a step. */
-export function runsOf(v: readonly (number | null)[]): readonly { readonly from: number; readonly values: readonly number[] }[] {
+export function runsOf(
+  v: readonly (number | null)[],
+): readonly { readonly from: number; readonly values: readonly number[] }[] {
   const runs: { from: number; values: number[] }[] = []
   let last: { from: number; values: number[] } | undefined
   for (const [at, value] of v.entries()) {

@@ -32,11 +32,14 @@ export function linear(max: number): Axis {
 
 /** Round instants of a zone, four or five of them. @param offset how far its clocks are ahead of UTC at a time */
 export function timeTicks(from: number, to: number, offset: (at: number) => number = () => 0): readonly number[] {
-  const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map((seconds) => seconds * 1000)
+  const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map(
+    (seconds) => seconds * 1000,
+  )
   const step = steps.find((each) => (to - from) / each <= 5) ?? 604_800_000
   const ticks: number[] = []
   if (!(from <= to)) return ticks // no data: an axis of no span
-  // By the clocks of the zone; the night in which they change is an hour longer, or has an hour of which two names are one time.
+  // By the clocks of the zone; the night in which they change is an hour longer, or has an hour of which two names are
+  // one time.
   for (let local = Math.ceil((from + offset(from)) / step) * step; ; local += step) {
     const guess = local - offset(from)
     const at = local - offset(guess)
@@ -48,7 +51,9 @@ export function timeTicks(from: number, to: number, offset: (at: number) => numb
 /** How wide a value is drawn that has no neighbour. */
 const ALONE = 4
 
-/** A path over the points that are known: what is not known is a gap. A value between two gaps is a dot, not nothing. */
+/**
+ * A path over the points that are known: what is not known is a gap. A value between two gaps is a dot, not nothing.
+ */
 export function linePath(xs: readonly number[], ys: readonly (number | null)[]): string {
   let path = ''
   let isDrawing = false
@@ -66,7 +71,11 @@ export function linePath(xs: readonly number[], ys: readonly (number | null)[]):
 }
 
 /** The area between two lines, gap by gap. */
-export function areaPath(xs: readonly number[], tops: readonly (number | null)[], bottoms: readonly (number | null)[]): string {
+export function areaPath(
+  xs: readonly number[],
+  tops: readonly (number | null)[],
+  bottoms: readonly (number | null)[],
+): string {
   let path = ''
   let from: number | undefined
   for (let at = 0; at <= tops.length; at++) {

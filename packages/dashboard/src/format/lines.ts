@@ -1,4 +1,5 @@
-// Names written one a line. What a line would lose, such as a space at its end or a line break, stands in the quotes of JSON.
+// Names written one a line. What a line would lose, such as a space at its end or a line break, stands in the quotes of
+// JSON.
 
 /** The names of a text, empty lines left out. */
 export function linesOf(text: string): readonly string[] {

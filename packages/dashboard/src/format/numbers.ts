@@ -25,7 +25,8 @@ export const MINUS = '\u2212'
 
 export function createNumbers(locale: string) {
   // "negative": what is rounded to nothing has no sign.
-  const plain = (digits: number) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits, signDisplay: 'negative' })
+  const plain = (digits: number) =>
+    new Intl.NumberFormat(locale, { maximumFractionDigits: digits, signDisplay: 'negative' })
   const whole = plain(0)
   const kept = new Map([0, 1, 2, 3].map((digits) => [digits, plain(digits)]))
   const number = (value: number, digits = 0): string => (kept.get(digits) ?? whole).format(value).replace('-', MINUS)
@@ -47,7 +48,11 @@ export function createNumbers(locale: string) {
     counted: (value: number, one: string, more: string): string => `${number(value)} ${value === 1 ? one : more}`,
     /** As many digits behind the point for all, so that they stand under each other. */
     fixed: (value: number, digits: number): string =>
-      new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'negative' })
+      new Intl.NumberFormat(locale, {
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+        signDisplay: 'negative',
+      })
         .format(value)
         .replace('-', MINUS),
     /** A share from 0 to 1 as percent. */
@@ -67,7 +72,8 @@ export function createNumbers(locale: string) {
     },
     /** A duration that somebody set. */
     span: (seconds: number): Figure => inUnit(seconds, exact(seconds) ?? largest(seconds)),
-    signed: (value: number, digits = 0): string => (value > 0 && number(value, digits) !== number(0) ? '+' : '') + number(value, digits),
+    signed: (value: number, digits = 0): string =>
+      (value > 0 && number(value, digits) !== number(0) ? '+' : '') + number(value, digits),
   }
 
   function inUnit(seconds: number, [per, unit]: Step): Figure {

@@ -10,7 +10,13 @@ const DAY_MS = 86_400_000
 
 export function createTimes({ locale, timeZone }: TimesOptions) {
   const zone = timeZone === undefined ? {} : { timeZone }
-  const clock = new Intl.DateTimeFormat(locale, { ...zone, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
+  const clock = new Intl.DateTimeFormat(locale, {
+    ...zone,
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  })
   const minutes = new Intl.DateTimeFormat(locale, { ...zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
   const date = new Intl.DateTimeFormat(locale, { ...zone, day: 'numeric', month: 'short' })
   const whole = new Intl.DateTimeFormat(locale, {
@@ -42,8 +48,8 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
     /** Milliseconds that the zone's clocks are ahead of UTC at a time. */
     offset: (at: number): number => {
       const of = new Map<string, number>(parts.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
-      const [year = 0, month = 1, day, hour, minute, second] = ['year', 'month', 'day', 'hour', 'minute', 'second'].map((name) =>
-        of.get(name),
+      const [year = 0, month = 1, day, hour, minute, second] = ['year', 'month', 'day', 'hour', 'minute', 'second'].map(
+        (name) => of.get(name),
       )
       return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
     },

@@ -43,12 +43,20 @@ function takeSummary(queries: QueryClient, summary: Summary): void {
   queries.setQueryData<{ readonly caches: readonly Summary[] }>(['summary'], (before) =>
     before === undefined
       ? before
-      : { ...before, caches: [...before.caches.filter(({ cache_name }) => cache_name !== summary.cache_name), summary].sort(byName) },
+      : {
+          ...before,
+          caches: [...before.caches.filter(({ cache_name }) => cache_name !== summary.cache_name), summary].sort(
+            byName,
+          ),
+        },
   )
 }
 
 const byName = (a: Summary, b: Summary): number => (a.cache_name < b.cache_name ? -1 : 1)
 
 function takeTick(queries: QueryClient, tick: Tick): void {
-  queries.setQueriesData<Columns>({ queryKey: ['metrics', tick.cache_name] }, (before) => before && withTick(before, tick))
+  queries.setQueriesData<Columns>(
+    { queryKey: ['metrics', tick.cache_name] },
+    (before) => before && withTick(before, tick),
+  )
 }

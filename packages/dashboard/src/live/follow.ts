@@ -1,4 +1,5 @@
-// Follows the event stream for as long as it is wanted: reads, and where it breaks off goes on after the last message that came.
+// Follows the event stream for as long as it is wanted: reads, and where it breaks off goes on after the last message
+// that came.
 import { ApiError, type CacheClient } from '../api/client.ts'
 import { messagesOf } from './sse.ts'
 
@@ -8,7 +9,10 @@ export interface Heard {
   readonly id: string | undefined
 }
 
-/** `on`: messages come. `off`: they do not, and another try follows. `refused`: there is none for us; ask, and try again later. */
+/**
+ * `on`: messages come. `off`: they do not, and another try follows. `refused`: there is none for us; ask, and try again
+ * later.
+ */
 export type StreamState = 'on' | 'off' | 'refused'
 
 export interface FollowOptions {
@@ -29,7 +33,16 @@ const MOST_WAIT_MS = 30_000
 /** Twice the time between the server's comments: a connection that is silent for longer is dead, whatever TCP says. */
 const SILENT_MS = 35_000
 
-export async function follow({ client, topics, hz, signal, hear, state, wait = waited, ...given }: FollowOptions): Promise<void> {
+export async function follow({
+  client,
+  topics,
+  hz,
+  signal,
+  hear,
+  state,
+  wait = waited,
+  ...given
+}: FollowOptions): Promise<void> {
   let lastId = given.lastId
   let retryMs = RETRY_MS
   let failures = 0
@@ -37,7 +50,11 @@ export async function follow({ client, topics, hz, signal, hear, state, wait = w
     const watch = watchdog(signal)
     try {
       const headers = { Accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }) }
-      const response = await client.raw('GET', 'stream/', { query: { topics: topics.join(','), hz }, headers, signal: watch.signal })
+      const response = await client.raw('GET', 'stream/', {
+        query: { topics: topics.join(','), hz },
+        headers,
+        signal: watch.signal,
+      })
       // A proxy or a page of sign-in answers 200 too.
       if (response.body === null || !isStream(response)) throw new Error('the answer is not a stream')
       state('on')
@@ -59,7 +76,8 @@ export async function follow({ client, topics, hz, signal, hear, state, wait = w
   }
 }
 
-const isStream = ({ headers }: Response): boolean => headers.get('content-type')?.startsWith('text/event-stream') === true
+const isStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') === true
 
 /** Ends with the signal, or when nothing has come for too long. */
 function watchdog(signal: AbortSignal) {

@@ -7,7 +7,9 @@ export interface ShareOptions {
   readonly hear: (message: Heard) => void
   readonly state: (state: StreamState) => void
   /** Reads the stream until the signal ends it. */
-  readonly follow: (options: Told & { readonly signal: AbortSignal; readonly lastId: string | undefined }) => Promise<void>
+  readonly follow: (
+    options: Told & { readonly signal: AbortSignal; readonly lastId: string | undefined },
+  ) => Promise<void>
 }
 
 interface Told {
@@ -47,7 +49,8 @@ export function share({ name, hear, state, follow }: ShareOptions): () => void {
     navigator.locks
       .request(name, { signal }, () => {
         let current: StreamState = 'off'
-        channel.onmessage = ({ data }: MessageEvent<Posted>) => data.is === 'hello' && post(channel, { is: 'state', state: current })
+        channel.onmessage = ({ data }: MessageEvent<Posted>) =>
+          data.is === 'hello' && post(channel, { is: 'state', state: current })
         return lead({
           hear: (message) => {
             heard(message)

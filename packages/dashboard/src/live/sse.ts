@@ -1,4 +1,5 @@
-// Server-sent events out of a body (HTML Living Standard, 9.2.6): read by fetch, because EventSource sends no Authorization.
+// Server-sent events out of a body (HTML Living Standard, 9.2.6): read by fetch, because EventSource sends no
+// Authorization.
 
 export interface StreamMessage {
   readonly event: string

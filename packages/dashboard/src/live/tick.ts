@@ -4,10 +4,17 @@ import type { Columns, Known } from '../api/types.ts'
 export interface Tick {
   readonly cache_name: string
   readonly t: number
-  readonly series: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly v: Known }[]
+  readonly series: readonly {
+    readonly name: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly v: Known
+  }[]
 }
 
-/** The second joins the last step, or begins the next. A step that is not over shows its newest second; once it is, the next question brings its mean. */
+/**
+ * The second joins the last step, or begins the next. A step that is not over shows its newest second; once it is, the
+ * next question brings its mean.
+ */
 export function withTick(columns: Columns, { t, series }: Tick): Columns {
   const step = columns.step_seconds
   const end = Math.ceil(t / step) * step
@@ -31,4 +38,5 @@ export function withTick(columns: Columns, { t, series }: Tick): Columns {
   return { ...columns, t: times.slice(first), series: [...grown, ...fresh], partial_last: end > t }
 }
 
-const nameOf = (name: string, labels: Readonly<Record<string, string>>): string => `${name} ${Object.values(labels).join(' ')}`
+const nameOf = (name: string, labels: Readonly<Record<string, string>>): string =>
+  `${name} ${Object.values(labels).join(' ')}`

@@ -20,7 +20,10 @@ export function Access() {
   const { session, may } = useAccess()
   const [open, setOpen] = useState<'token' | 'user' | undefined>()
   const close = () => setOpen(undefined)
-  const tokens = useQuery({ queryKey: ['tokens'], queryFn: ({ signal }) => client.get<Page<Token>>('tokens/', {}, signal) })
+  const tokens = useQuery({
+    queryKey: ['tokens'],
+    queryFn: ({ signal }) => client.get<Page<Token>>('tokens/', {}, signal),
+  })
   const isUserAdmin = may('users:write')
   const users = useQuery({
     queryKey: ['users'],
@@ -63,7 +66,9 @@ export function Access() {
         <Section
           title="Tokens"
           note={
-            isUserAdmin ? 'of all users; the tokens themselves are never shown again' : 'yours; the tokens themselves are never shown again'
+            isUserAdmin
+              ? 'of all users; the tokens themselves are never shown again'
+              : 'yours; the tokens themselves are never shown again'
           }
         >
           <Answer query={tokens} what="The list of tokens">
@@ -90,7 +95,10 @@ export function Access() {
                       folded: 'wide',
                       cell: (row) => (row.scopes === null ? 'all of its role' : <code>{row.scopes.join(' ')}</code>),
                     },
-                    { name: 'Last used', cell: (row) => (row.last_used_at === null ? 'never' : <Time at={row.last_used_at} relative />) },
+                    {
+                      name: 'Last used',
+                      cell: (row) => (row.last_used_at === null ? 'never' : <Time at={row.last_used_at} relative />),
+                    },
                     { name: 'Ends', cell: (row) => <Ends at={row.expires_at} /> },
                     {
                       name: 'Revoke',

@@ -19,7 +19,8 @@ export function Audit() {
     return (
       <State label="Not yours to see" title="Your role cannot read the audit log" level="h1">
         <p>
-          Only administrators and auditors can read it. You are signed in as {access.session.name}, {access.session.role}.
+          Only administrators and auditors can read it. You are signed in as {access.session.name},{' '}
+          {access.session.role}.
         </p>
       </State>
     )
@@ -34,7 +35,8 @@ function AuditLog() {
   const action = query.get('action') ?? ''
   const rows = useInfiniteQuery({
     queryKey: ['audit', actor, action],
-    queryFn: ({ pageParam, signal }) => client.get<Page<AuditRow>>('audit/', { actor, action, cursor: pageParam, limit: 50 }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      client.get<Page<AuditRow>>('audit/', { actor, action, cursor: pageParam, limit: 50 }, signal),
     initialPageParam: undefined as string | undefined, // TanStack Query takes the parameter's type from here
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
@@ -56,7 +58,12 @@ function AuditLog() {
           <form className="filters" onSubmit={(event) => event.preventDefault()}>
             <label className="field">
               <span>Who, exactly</span>
-              <input className="input" value={actor} onChange={(event) => filter({ actor: event.target.value })} spellCheck={false} />
+              <input
+                className="input"
+                value={actor}
+                onChange={(event) => filter({ actor: event.target.value })}
+                spellCheck={false}
+              />
             </label>
             <label className="field">
               <span>Action or its beginning</span>
@@ -70,7 +77,12 @@ function AuditLog() {
             </label>
           </form>
           {rows.error !== null && (
-            <Failure error={rows.error} what="The audit log" retry={() => void rows.refetch()} since={rows.data && rows.dataUpdatedAt} />
+            <Failure
+              error={rows.error}
+              what="The audit log"
+              retry={() => void rows.refetch()}
+              since={rows.data && rows.dataUpdatedAt}
+            />
           )}
           {rows.data === undefined ? (
             rows.error === null && <Bones />
@@ -88,7 +100,12 @@ function AuditLog() {
           )}
           {rows.hasNextPage && (
             <p className="row more">
-              <button type="button" className="btn" onClick={() => void rows.fetchNextPage()} disabled={rows.isFetchingNextPage}>
+              <button
+                type="button"
+                className="btn"
+                onClick={() => void rows.fetchNextPage()}
+                disabled={rows.isFetchingNextPage}
+              >
                 {rows.isFetchingNextPage ? 'Reading…' : 'Older rows'}
               </button>
             </p>
@@ -144,7 +161,11 @@ function Detail({ row }: { readonly row: AuditRow }) {
         <span className="sr"> of {row.action}</span>
       </summary>
       <pre className="code">
-        {JSON.stringify({ seq: row.seq, request_id: row.request_id, hash: row.hash, detail: keysIn(row.detail) }, null, 2)}
+        {JSON.stringify(
+          { seq: row.seq, request_id: row.request_id, hash: row.hash, detail: keysIn(row.detail) },
+          null,
+          2,
+        )}
       </pre>
     </details>
   )
@@ -162,7 +183,9 @@ function Verify() {
   const { data } = verify
   if (data === undefined)
     return (
-      <Notice actions={button}>Each row holds the hash of the row before it. Verifying reads all of them, at most twice a minute.</Notice>
+      <Notice actions={button}>
+        Each row holds the hash of the row before it. Verifying reads all of them, at most twice a minute.
+      </Notice>
     )
   return data.ok ? (
     <Notice
@@ -170,8 +193,8 @@ function Verify() {
       actions={button}
       more={
         <>
-          Keep row {numbers.count(data.last.seq)} and <code className="said">{data.last.hash}</code> elsewhere: they can prove later that
-          nothing was cut off.
+          Keep row {numbers.count(data.last.seq)} and <code className="said">{data.last.hash}</code> elsewhere: they can
+          prove later that nothing was cut off.
         </>
       }
     >

@@ -39,19 +39,29 @@ export function Settings() {
             <legend>Time zone{fixed.timeZone ? ', set by the surrounding application' : ''}</legend>
             <div className="choice">
               <label>
-                <input type="radio" name="zone" checked={timeZone === undefined} onChange={() => set({ timeZone: undefined })} />
+                <input
+                  type="radio"
+                  name="zone"
+                  checked={timeZone === undefined}
+                  onChange={() => set({ timeZone: undefined })}
+                />
                 This browser
               </label>
               <label>
-                <input type="radio" name="zone" checked={timeZone === 'UTC'} onChange={() => set({ timeZone: 'UTC' })} />
+                <input
+                  type="radio"
+                  name="zone"
+                  checked={timeZone === 'UTC'}
+                  onChange={() => set({ timeZone: 'UTC' })}
+                />
                 UTC
               </label>
             </div>
           </fieldset>
           {skewMs !== 0 && (
             <Notice tone="warning" glyph="late">
-              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} /> {skewMs > 0 ? 'behind' : 'ahead of'} the server's. All
-              times shown are those of the server.
+              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} />{' '}
+              {skewMs > 0 ? 'behind' : 'ahead of'} the server's. All times shown are those of the server.
             </Notice>
           )}
         </Section>
@@ -60,17 +70,28 @@ export function Settings() {
             <legend>Shown{fixed.redact ? ', set by the surrounding application' : ''}</legend>
             <div className="choice">
               <label>
-                <input type="radio" name="redact" checked={redact === 'none'} onChange={() => set({ redact: 'none' })} />
+                <input
+                  type="radio"
+                  name="redact"
+                  checked={redact === 'none'}
+                  onChange={() => set({ redact: 'none' })}
+                />
                 As they are
               </label>
               <label>
-                <input type="radio" name="redact" checked={redact === 'names'} onChange={() => set({ redact: 'names' })} />
+                <input
+                  type="radio"
+                  name="redact"
+                  checked={redact === 'names'}
+                  onChange={() => set({ redact: 'names' })}
+                />
                 As marks
               </label>
             </div>
           </fieldset>
           <p className="note more">
-            A mark distinguishes two keys but cannot be read: for shared screens. The address of a key's page still names it.
+            A mark distinguishes two keys but cannot be read: for shared screens. The address of a key's page still
+            names it.
           </p>
         </Section>
         <Section

@@ -44,7 +44,15 @@ export function Why() {
 }
 
 /** The question; another address is another one. */
-function Ask({ name, namespace, known }: { readonly name: string; readonly namespace: string; readonly known: readonly string[] }) {
+function Ask({
+  name,
+  namespace,
+  known,
+}: {
+  readonly name: string
+  readonly namespace: string
+  readonly known: readonly string[]
+}) {
   const { query, go } = usePlace()
   const { redact } = useDashboard()
   const [draft, setDraft] = useState({ key: redact === 'none' ? name : '', ns: namespace })
@@ -86,7 +94,15 @@ function Ask({ name, namespace, known }: { readonly name: string; readonly names
   )
 }
 
-function OneKey({ name, namespace, cache }: { readonly name: string; readonly namespace: string; readonly cache: string | undefined }) {
+function OneKey({
+  name,
+  namespace,
+  cache,
+}: {
+  readonly name: string
+  readonly namespace: string
+  readonly cache: string | undefined
+}) {
   const { client } = useDashboard()
   const explained = useQuery({
     queryKey: ['explain', cache, namespace, name],
@@ -118,7 +134,10 @@ function Causes({ summary }: { readonly summary: Summary }) {
     return first === undefined || !first.miss_causes[cause] ? 'not known' : first.name
   }
   return (
-    <Section title="Causes" note={`${numbers.count(summary.total.misses)} misses since the processes of ${summary.cache_name} started`}>
+    <Section
+      title="Causes"
+      note={`${numbers.count(summary.total.misses)} misses since the processes of ${summary.cache_name} started`}
+    >
       {rows.length === 0 ? (
         <p>No read has missed yet.</p>
       ) : (

@@ -1,4 +1,5 @@
-// What stands between a question to the server and its page: bones while it is late, words when it fails, the last answer with its age beside an error.
+// What stands between a question to the server and its page: bones while it is late, words when it fails, the last
+// answer with its age beside an error.
 import type { UseQueryResult } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { ApiError } from '../api/client.ts'
@@ -96,7 +97,8 @@ function reason(problem: ApiError | undefined): string {
   if (problem === undefined) return 'The page itself failed.'
   if (problem.status === 0) return 'The server does not answer; this page recovers when it does.'
   if (problem.status === 403) return 'Your role does not allow it.'
-  if (problem.status === 429) return `Too many requests: trying again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
+  if (problem.status === 429)
+    return `Too many requests: trying again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
   return `The server answered ${problem.status}.`
 }
 

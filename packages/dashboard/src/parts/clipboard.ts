@@ -1,4 +1,5 @@
-// Puts a text on the clipboard. Over plain HTTP from another machine browsers have no `navigator.clipboard`; what is selected can be copied all the same.
+// Puts a text on the clipboard. Over plain HTTP from another machine browsers have no `navigator.clipboard`; what is
+// selected can be copied all the same.
 
 /** @param beside the element to stand beside: in an open dialog nothing outside of it can be selected */
 export async function copyText(text: string, beside: HTMLElement): Promise<void> {

@@ -29,7 +29,9 @@ export function CopyButton({
   return (
     <button type="button" className={`btn ${isSmall ? 'btn-small' : ''}`} onClick={copy}>
       <Icon name={state === 'copied' ? 'ok' : 'copy'} />
-      <span aria-live="polite">{state === 'copied' ? 'Copied' : state === 'refused' ? 'Select and copy by hand' : label}</span>
+      <span aria-live="polite">
+        {state === 'copied' ? 'Copied' : state === 'refused' ? 'Select and copy by hand' : label}
+      </span>
     </button>
   )
 }

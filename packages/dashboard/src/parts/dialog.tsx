@@ -25,7 +25,8 @@ export function Dialog({
     dialog.showModal()
     return () => {
       dialog.close()
-      // Once the page is as it will be: what opened the dialog may be gone by what was done in it, and a new page begins at its heading.
+      // Once the page is as it will be: what opened the dialog may be gone by what was done in it, and a new page
+      // begins at its heading.
       queueMicrotask(() => {
         if (!(place instanceof Document || place instanceof ShadowRoot)) return
         if (place.activeElement !== null && place.activeElement !== document.body) return

@@ -56,7 +56,14 @@ export function Icon({ name }: { readonly name: Glyph }) {
 
 export function Brand() {
   return (
-    <svg viewBox="0 0 22 22" fill="none" stroke="currentColor" strokeWidth="1.7" strokeLinecap="round" aria-hidden="true">
+    <svg
+      viewBox="0 0 22 22"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.7"
+      strokeLinecap="round"
+      aria-hidden="true"
+    >
       <circle cx="11" cy="3.6" r="1.7" fill="currentColor" stroke="none" />
       <path d="M1.5 9h19M4 9.5a7.2 7.2 0 0 0 14 0M7.8 9.5a3.3 3.3 0 0 0 6.4 0" />
     </svg>

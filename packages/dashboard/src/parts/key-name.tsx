@@ -48,10 +48,14 @@ export function useKeysIn(): (data: unknown) => unknown {
 function hidden(data: unknown): unknown {
   if (Array.isArray(data)) return data.map(hidden)
   if (typeof data !== 'object' || data === null) return data
-  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, OF_KEYS.has(name) ? marked(value) : hidden(value)]))
+  return Object.fromEntries(
+    Object.entries(data).map(([name, value]) => [name, OF_KEYS.has(name) ? marked(value) : hidden(value)]),
+  )
 }
 
 const marked = (value: unknown): unknown => {
   if (typeof value === 'string') return redacted(value)
-  return Array.isArray(value) ? value.map((one: unknown) => redacted(typeof one === 'string' ? one : JSON.stringify(one))) : hidden(value)
+  return Array.isArray(value)
+    ? value.map((one: unknown) => redacted(typeof one === 'string' ? one : JSON.stringify(one)))
+    : hidden(value)
 }

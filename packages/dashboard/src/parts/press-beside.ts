@@ -1,7 +1,10 @@
 // What closes a dialog by a press beside it.
 import { type MouseEvent, type PointerEvent, useRef } from 'react'
 
-/** For a `<dialog>`. A press counts that has begun and ended beside it: a selection drawn out of a field ends there, too, and must not take what was typed with it. */
+/**
+ * For a `<dialog>`. A press counts that has begun and ended beside it: a selection drawn out of a field ends there,
+ * too, and must not take what was typed with it.
+ */
 export function usePressBeside(onPress: () => void) {
   const hasBegun = useRef(false)
   return {

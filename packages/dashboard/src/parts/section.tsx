@@ -89,7 +89,10 @@ export function Notice({
 }) {
   const icon = glyph ?? (tone === 'plain' ? undefined : tone === 'proven' ? 'ok' : tone)
   return (
-    <div className={`notice ${tone === 'plain' ? '' : tone} ${icon === undefined ? 'bare' : ''}`} role={isAlert ? 'alert' : undefined}>
+    <div
+      className={`notice ${tone === 'plain' ? '' : tone} ${icon === undefined ? 'bare' : ''}`}
+      role={isAlert ? 'alert' : undefined}
+    >
       {icon !== undefined && <Icon name={icon} />}
       <p>{children}</p>
       {more !== undefined && <p>{more}</p>}

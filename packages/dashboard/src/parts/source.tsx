@@ -10,7 +10,12 @@ export function sourceKind(tier: string): SourceKind {
   return /redis|valkey|memcache/i.test(tier) ? 'redis' : 'far'
 }
 
-const NAMES: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', cdn: 'CDN', memcached: 'Memcached' }
+const NAMES: Readonly<Record<string, string>> = {
+  sqlite: 'SQLite',
+  postgres: 'PostgreSQL',
+  cdn: 'CDN',
+  memcached: 'Memcached',
+}
 
 export const sourceName = (tier: string): string => NAMES[tier] ?? capitalised(tier)
 

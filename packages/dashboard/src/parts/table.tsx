@@ -56,7 +56,9 @@ export function Table<Row>({
                 key={column.name}
                 role="cell"
                 data-l={column.isSilent || column.folded === 'right' ? undefined : column.name}
-                className={[column.isNumber ? 'num' : '', FOLDED[column.folded ?? 'usual']].join(' ').trim() || undefined}
+                className={
+                  [column.isNumber ? 'num' : '', FOLDED[column.folded ?? 'usual']].join(' ').trim() || undefined
+                }
               >
                 {column.cell(row)}
               </td>

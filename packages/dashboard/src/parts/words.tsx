@@ -1,4 +1,5 @@
-// Small pieces of text: a figure with its unit, a word with its glyph, a time, a name that cannot turn its sentence around.
+// Small pieces of text: a figure with its unit, a word with its glyph, a time, a name that cannot turn its sentence
+// around.
 import { type CSSProperties, type ReactNode, useContext, useEffect, useState } from 'react'
 import { AccessContext, useDashboard } from '../context.tsx'
 import type { Figure } from '../format/numbers.ts'
@@ -27,10 +28,23 @@ export function Large({ figure }: { readonly figure: Figure }) {
 
 export type Tone = 'critical' | 'warning' | 'proven' | 'unknown'
 
-const GLYPH: Readonly<Record<Tone, Glyph>> = { critical: 'critical', warning: 'warning', proven: 'ok', unknown: 'unknown' }
+const GLYPH: Readonly<Record<Tone, Glyph>> = {
+  critical: 'critical',
+  warning: 'warning',
+  proven: 'ok',
+  unknown: 'unknown',
+}
 
 /** A state: colour, glyph and word together. */
-export function Word({ tone, glyph, children }: { readonly tone: Tone; readonly glyph?: Glyph; readonly children: ReactNode }) {
+export function Word({
+  tone,
+  glyph,
+  children,
+}: {
+  readonly tone: Tone
+  readonly glyph?: Glyph
+  readonly children: ReactNode
+}) {
   return (
     <span className={`tag-word is-${tone}`}>
       <Icon name={glyph ?? GLYPH[tone]} />

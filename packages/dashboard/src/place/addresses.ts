@@ -1,4 +1,5 @@
-// How a place in the dashboard is written into the address bar: as a path of a page of its own, or behind "#" inside of another application's page.
+// How a place in the dashboard is written into the address bar: as a path of a page of its own, or behind "#" inside of
+// another application's page.
 
 /** The way between places and addresses. */
 export interface Addresses {

@@ -1,5 +1,15 @@
-// Where in the dashboard one is. The address holds the whole state of a page, so that a link shows the same to whoever opens it.
-import { createContext, type MouseEvent, type ReactNode, useCallback, useContext, useEffect, useMemo, useSyncExternalStore } from 'react'
+// Where in the dashboard one is. The address holds the whole state of a page, so that a link shows the same to whoever
+// opens it.
+import {
+  createContext,
+  type MouseEvent,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useSyncExternalStore,
+} from 'react'
 import type { Addresses } from './addresses.ts'
 
 export interface Place {
@@ -17,7 +27,9 @@ const PlaceContext = createContext<Navigation | undefined>(undefined)
 
 /** A place as text: `keys/?key=a`. What is undefined or empty is left out. */
 export function placeOf(page: string, query: Readonly<Record<string, string | number | undefined>> = {}): string {
-  const given = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
   return (page === '' ? '' : `${page}/`) + (given.length === 0 ? '' : `?${new URLSearchParams(given)}`)
 }
 
@@ -79,7 +91,15 @@ export interface LinkProps {
 export function Link({ to, children, className, title, current, onFollow }: LinkProps) {
   const { addresses, go } = usePlace()
   const follow = (event: MouseEvent) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return
     event.preventDefault()
     go(to)
     onFollow?.()

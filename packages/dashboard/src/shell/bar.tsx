@@ -90,7 +90,15 @@ function Fresh() {
   const age = at === undefined ? undefined : Math.max(0, Math.round((now - at) / 1000))
   const isLost = state === 'lost'
   const isWell = live.isStreaming && !live.isPaused && !isLost
-  const said = live.isPaused ? 'Paused' : isLost ? 'No answer' : isWell ? 'Live' : state === 'asking' ? 'Asking' : 'Polling'
+  const said = live.isPaused
+    ? 'Paused'
+    : isLost
+      ? 'No answer'
+      : isWell
+        ? 'Live'
+        : state === 'asking'
+          ? 'Asking'
+          : 'Polling'
   const more = [
     at === undefined ? '' : `newest answer ${age} s ago`,
     live.gap === undefined ? '' : `the stream had a gap at ${times.clock(live.gap.at)}, and everything was reloaded`,

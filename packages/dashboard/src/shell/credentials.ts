@@ -1,10 +1,14 @@
-// What this browser holds of a sign-in. A cookie that scripts cannot read where the server gives one; else the token, for this tab only.
+// What this browser holds of a sign-in. A cookie that scripts cannot read where the server gives one; else the token,
+// for this tab only.
 
 const key = (base: string): string => `millpond ${base}`
 
 export interface Credentials {
   readonly token: string | undefined
-  /** Whether asking the server who is signed in has a chance: a question without one would only put an error into the console. */
+  /**
+   * Whether asking the server who is signed in has a chance: a question without one would only put an error into the
+   * console.
+   */
   readonly isLikely: boolean
 }
 

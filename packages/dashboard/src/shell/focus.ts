@@ -1,5 +1,6 @@
-// Keeps the focus where somebody works by keyboard: a button that is switched off while its work is done gets it back, and what is left of the place
-// gets it where the focused element is gone. Left alone, browsers let it fall to the document.
+// Keeps the focus where somebody works by keyboard: a button that is switched off while its work is done gets it back,
+// and what is left of the place gets it where the focused element is gone. Left alone, browsers let it fall to the
+// document.
 import { type RefObject, useEffect } from 'react'
 
 /** Stands within the root, which in a shadow root is there later than what renders it. */
@@ -57,7 +58,10 @@ function keepFocus(root: HTMLElement): () => void {
 /** Parts of a page that are worth being in. */
 const PLACES = 'dialog, section, main'
 
-/** Also elsewhere on the page: what a host application's own field has is not taken from it. Within a shadow root it is the root's host that the document names. */
+/**
+ * Also elsewhere on the page: what a host application's own field has is not taken from it. Within a shadow root it is
+ * the root's host that the document names.
+ */
 function hasFocus({ ownerDocument }: HTMLElement): boolean {
   const { activeElement, body } = ownerDocument
   return activeElement !== null && activeElement !== body

@@ -48,7 +48,10 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
       if (!isAgain) setState({ is: 'asking' })
       try {
         const session = await client.get<Session & { readonly routes?: readonly string[] }>('session/')
-        const routes = session.routes === undefined ? routesOf(await client.get('openapi.json'), client.base) : new Set(session.routes)
+        const routes =
+          session.routes === undefined
+            ? routesOf(await client.get('openapi.json'), client.base)
+            : new Set(session.routes)
         const { token } = heldCredentials(client.base)
         if (!isHosted && token?.startsWith(OWN) && routes.has('POST session/')) {
           // Without a cookie the token serves, for this tab.
@@ -86,13 +89,17 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
     return () => clearTimeout(timer)
   }, [state, enter])
 
-  // A page was told 401: the token was revoked or has ended. What is on screen stays where it is until somebody signs in again.
+  // A page was told 401: the token was revoked or has ended. What is on screen stays where it is until somebody signs
+  // in again.
   useEffect(() => {
     if (refusals === 0) return
     if (isHosted) return
     forgetCredentials(client.base)
     onToken(undefined)
-    setState({ is: 'closed', said: 'The session has ended, or its token was revoked. Sign in again; this page is kept.' })
+    setState({
+      is: 'closed',
+      said: 'The session has ended, or its token was revoked. Sign in again; this page is kept.',
+    })
   }, [refusals, isHosted, client, onToken])
 
   const access = useMemo<Access | undefined>(() => {
@@ -121,7 +128,10 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
         onToken={(token) => {
           const odd = /[^!-~]/u.exec(token)?.[0]
           if (odd !== undefined)
-            return setState({ is: 'closed', said: `Not signed in: no token contains ${nameOf(odd)}. Copy the whole token again.` })
+            return setState({
+              is: 'closed',
+              said: `Not signed in: no token contains ${nameOf(odd)}. Copy the whole token again.`,
+            })
           keepToken(client.base, token)
           onToken(token)
           void enter()
@@ -168,7 +178,9 @@ function routesOf(document: unknown, base: string): ReadonlySet<string> {
   return new Set(
     Object.entries(paths).flatMap(([path, methods]) =>
       isRecord(methods)
-        ? Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.slice(path.indexOf(base) + base.length + 1)}`)
+        ? Object.keys(methods).map(
+            (method) => `${method.toUpperCase()} ${path.slice(path.indexOf(base) + base.length + 1)}`,
+          )
         : [],
     ),
   )

@@ -35,7 +35,10 @@ function adopt(shadow: ShadowRoot, css: string, nonce: string | undefined): void
   const { adoptedStyleSheets: constructed } = shadow
   if (constructed === undefined) {
     // A web view of years ago.
-    const style = Object.assign(document.createElement('style'), { textContent: css, ...(nonce !== undefined && { nonce }) })
+    const style = Object.assign(document.createElement('style'), {
+      textContent: css,
+      ...(nonce !== undefined && { nonce }),
+    })
     shadow.replaceChildren(style)
     return
   }

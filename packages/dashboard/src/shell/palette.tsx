@@ -96,23 +96,37 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   )
 }
 
-/** Names are taken as they are typed, spaces at their ends too; where there are such, the name without them comes first. */
+/**
+ * Names are taken as they are typed, spaces at their ends too; where there are such, the name without them comes first.
+ */
 function choicesFor(typedText: string, access: Access, shown: readonly string[] | undefined): readonly Choice[] {
   const { offers } = access
   const text = typedText.trim()
   const wanted = text.toLowerCase()
   const words = wanted.split(/\s+/) // in whichever order they come to mind
   const pages = PAGES.filter(
-    ({ page, name, also = '' }) => isOpen(page, access, shown) && words.every((word) => `${name} ${also}`.toLowerCase().includes(word)),
+    ({ page, name, also = '' }) =>
+      isOpen(page, access, shown) && words.every((word) => `${name} ${also}`.toLowerCase().includes(word)),
   ).map(({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }))
   if (text === '') return pages
   const typed: Choice[] = []
-  if (offers('GET', 'keys/{key}/')) typed.push({ name: text, note: 'inspect this key', place: placeOf('keys', { key: text }) })
-  if (offers('GET', 'keys/')) typed.push({ name: text, note: 'list keys with this prefix', place: placeOf('keys', { prefix: text }) })
-  if (offers('GET', 'explain/')) typed.push({ name: text, note: 'why did it miss?', place: placeOf('why', { key: text }) })
+  if (offers('GET', 'keys/{key}/'))
+    typed.push({ name: text, note: 'inspect this key', place: placeOf('keys', { key: text }) })
+  if (offers('GET', 'keys/'))
+    typed.push({ name: text, note: 'list keys with this prefix', place: placeOf('keys', { prefix: text }) })
+  if (offers('GET', 'explain/'))
+    typed.push({ name: text, note: 'why did it miss?', place: placeOf('why', { key: text }) })
   if (offers('POST', 'invalidations/plan/'))
-    typed.push({ name: text, note: 'plan the invalidation of this tag', place: placeOf('invalidate', { by: 'tag', value: lineOf(text) }) })
+    typed.push({
+      name: text,
+      note: 'plan the invalidation of this tag',
+      place: placeOf('invalidate', { by: 'tag', value: lineOf(text) }),
+    })
   if (typedText !== text && offers('GET', 'keys/{key}/'))
-    typed.push({ name: JSON.stringify(typedText), note: 'inspect this key, with its spaces', place: placeOf('keys', { key: typedText }) })
+    typed.push({
+      name: JSON.stringify(typedText),
+      note: 'inspect this key, with its spaces',
+      place: placeOf('keys', { key: typedText }),
+    })
   return [...pages, ...typed]
 }

@@ -23,7 +23,8 @@ export function useShortcuts({ openPalette, togglePause, openHelp }: ShortcutAct
         if (!event.repeat) openPalette()
         return
       }
-      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || isWriting(event)) return
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || isWriting(event))
+        return
       const key = letterOf(event)
       const isSecond = event.timeStamp - begun.current < WITHIN_MS && begun.current > 0
       begun.current = !isSecond && key === 'g' ? event.timeStamp : 0
@@ -53,6 +54,7 @@ const WITHOUT_TEXT: ReadonlySet<string> = new Set(['radio', 'checkbox', 'range',
 function isWriting(event: KeyboardEvent): boolean {
   const [target] = event.composedPath()
   if (!(target instanceof HTMLElement)) return false
-  const isText = target instanceof HTMLInputElement ? !WITHOUT_TEXT.has(target.type) : /^(TEXTAREA|SELECT)$/.test(target.tagName)
+  const isText =
+    target instanceof HTMLInputElement ? !WITHOUT_TEXT.has(target.type) : /^(TEXTAREA|SELECT)$/.test(target.tagName)
   return target.isContentEditable || isText || target.closest('dialog') !== null
 }

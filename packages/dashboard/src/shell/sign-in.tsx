@@ -55,7 +55,8 @@ export function SignIn({
             </div>
           </form>
           <p className="note" id={note}>
-            The program that serves this page prints or stores the first tokens; create more under Access. Each has a role and an expiry.
+            The program that serves this page prints or stores the first tokens; create more under Access. Each has a
+            role and an expiry.
           </p>
         </State>
       </div>

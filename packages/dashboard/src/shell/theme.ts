@@ -1,4 +1,6 @@
-/** Tokens that a host application may set; all others follow from these or are about meaning, which no theme changes. */
+/**
+ * Tokens that a host application may set; all others follow from these or are about meaning, which no theme changes.
+ */
 export const THEME_TOKENS = [
   'page',
   'surface',

@@ -1,4 +1,5 @@
-// AWS KMS as a key service: keys of a ring are wrapped and unwrapped by a key that never leaves it. By the package @aws-sdk/client-kms.
+// AWS KMS as a key service: keys of a ring are wrapped and unwrapped by a key that never leaves it. By the package
+// @aws-sdk/client-kms.
 import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { isError, MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -15,14 +16,18 @@ export interface AwsKmsClient {
 export interface AwsKmsOptions {
   /** The key that wraps: its id, ARN or alias. */
   readonly keyId: string
-  /** A `KMSClient` of your own. Default: one for `region`, with the credentials that every AWS client looks for: of the environment, the profile, the role of the machine. */
+  /**
+   * A `KMSClient` of your own. Default: one for `region`, with the credentials that every AWS client looks for: of the
+   * environment, the profile, the role of the machine.
+   */
   readonly client?: AwsKmsClient | undefined
   /** Default: as the environment says. Not beside `client`. */
   readonly region?: string | undefined
   /** The URL of another endpoint than AWS's (a VPC endpoint, a local stand-in). Not beside `client`. */
   readonly endpoint?: string | undefined
   /**
-   * Encryption context: what a key was wrapped with has to be said again to unwrap it, and stands in CloudTrail's log. Nothing secret. Default `{ purpose: 'millpond' }`.
+   * Encryption context: what a key was wrapped with has to be said again to unwrap it, and stands in CloudTrail's log.
+   * Nothing secret. Default `{ purpose: 'millpond' }`.
    */
   readonly context?: Readonly<Record<string, string>> | undefined
   /** How long one call may take, tries included. Default `'5s'`. */
@@ -48,8 +53,9 @@ interface Kms {
 const NOT_OURS = new Set(['InvalidCiphertextException', 'IncorrectKeyException'])
 
 /**
- * A service for `wrappedKeyring` and `newWrappedKey`. The role needs `kms:Encrypt` for new keys and `kms:Decrypt` for those that are there, of this key alone.
- * `unwrap` and `wrap` reject with `KEYRING_UNREACHABLE` where the service is down, slow, or refuses (permissions, throttling), with `KEYRING_INVALID` for a wrapped key that is damaged, of
+ * A service for `wrappedKeyring` and `newWrappedKey`. The role needs `kms:Encrypt` for new keys and `kms:Decrypt` for
+ * those that are there, of this key alone. `unwrap` and `wrap` reject with `KEYRING_UNREACHABLE` where the service is
+ * down, slow, or refuses (permissions, throttling), with `KEYRING_INVALID` for a wrapped key that is damaged, of
  * another key or of another context. No message shows a key.
  * @throws MillpondError `OPTION_INVALID`, where the package is not installed too; `DURATION_INVALID`.
  * @example
@@ -66,14 +72,25 @@ export function awsKms(options: AwsKmsOptions): KeyService {
   const { KMSClient, EncryptCommand, DecryptCommand } = load()
   const client =
     options.client ??
-    new KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }), maxAttempts: 3 })
+    new KMSClient({
+      ...(region !== undefined && { region }),
+      ...(endpoint !== undefined && { endpoint }),
+      maxAttempts: 3,
+    })
   const ask = async (what: string, command: object, field: 'CiphertextBlob' | 'Plaintext'): Promise<Uint8Array> => {
     const answer = await sent(client, command, ms).catch((cause: unknown) => {
       if (isError(cause) && NOT_OURS.has(cause.name))
-        throw invalid('the wrapped key was not wrapped by this key in this context, or is damaged', `AWS KMS ${show(KeyId)}`)
-      throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has not ${what} a key: ${nameOf(cause)}${reasonOf(cause)}`, {
-        cause,
-      })
+        throw invalid(
+          'the wrapped key was not wrapped by this key in this context, or is damaged',
+          `AWS KMS ${show(KeyId)}`,
+        )
+      throw new MillpondError(
+        'KEYRING_UNREACHABLE',
+        `AWS KMS ${show(KeyId)} has not ${what} a key: ${nameOf(cause)}${reasonOf(cause)}`,
+        {
+          cause,
+        },
+      )
     })
     const bytes: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, field) : undefined
     if (bytes instanceof Uint8Array && bytes.byteLength > 0) return bytes
@@ -82,7 +99,8 @@ export function awsKms(options: AwsKmsOptions): KeyService {
   return {
     wrap: (Plaintext) => ask('wrapped', new EncryptCommand({ KeyId, Plaintext, EncryptionContext }), 'CiphertextBlob'),
     // Named, or a ciphertext of any key that the role may use would be taken.
-    unwrap: (CiphertextBlob) => ask('unwrapped', new DecryptCommand({ KeyId, CiphertextBlob, EncryptionContext }), 'Plaintext'),
+    unwrap: (CiphertextBlob) =>
+      ask('unwrapped', new DecryptCommand({ KeyId, CiphertextBlob, EncryptionContext }), 'Plaintext'),
   }
 }
 
@@ -100,12 +118,16 @@ async function sent(client: AwsKmsClient, command: object, ms: number): Promise<
 const nameOf = (cause: unknown): string => (isError(cause) && cause.name !== 'Error' ? `${cause.name}: ` : '')
 
 function checkContext(context: unknown): Readonly<Record<string, string>> {
-  const isPlain = typeof context === 'object' && context !== null && [Object.prototype, null].includes(Object.getPrototypeOf(context))
+  const isPlain =
+    typeof context === 'object' && context !== null && [Object.prototype, null].includes(Object.getPrototypeOf(context))
   if (isPlain) {
     const pairs = Object.entries(context)
     if (pairs.every((pair): pair is [string, string] => typeof pair[1] === 'string')) return Object.fromEntries(pairs)
   }
-  throw new MillpondError('OPTION_INVALID', `awsKms.context: ${show(context)} is not an object of strings: give { purpose: 'millpond' }`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `awsKms.context: ${show(context)} is not an object of strings: give { purpose: 'millpond' }`,
+  )
 }
 
 function load(): Kms {
@@ -113,6 +135,10 @@ function load(): Kms {
     return loadPackage('@aws-sdk/client-kms') as Kms
   } catch (cause) {
     if (!isNotInstalled(cause)) throw cause
-    throw new MillpondError('OPTION_INVALID', 'awsKms needs the package @aws-sdk/client-kms: npm install @aws-sdk/client-kms', { cause })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'awsKms needs the package @aws-sdk/client-kms: npm install @aws-sdk/client-kms',
+      { cause },
+    )
   }
 }

@@ -24,21 +24,31 @@ export interface Engine {
 type Zstd = {
   readonly zstdCompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
   readonly zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
-  readonly zstdCompress?: (bytes: Uint8Array, options: object, done: (error: Error | null, out: Uint8Array) => void) => void
-  readonly zstdDecompress?: (bytes: Uint8Array, options: object, done: (error: Error | null, out: Uint8Array) => void) => void
+  readonly zstdCompress?: (
+    bytes: Uint8Array,
+    options: object,
+    done: (error: Error | null, out: Uint8Array) => void,
+  ) => void
+  readonly zstdDecompress?: (
+    bytes: Uint8Array,
+    options: object,
+    done: (error: Error | null, out: Uint8Array) => void,
+  ) => void
 }
 
 const gzip: Engine = {
   pack: (bytes, level) => zlib.gzipSync(bytes, { level }),
   packLater: (bytes, level) => promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gzip)(bytes, { level }),
   unpack: (bytes, maxOutputLength) => zlib.gunzipSync(bytes, { maxOutputLength }),
-  unpackLater: (bytes, maxOutputLength) => promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gunzip)(bytes, { maxOutputLength }),
+  unpackLater: (bytes, maxOutputLength) =>
+    promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gunzip)(bytes, { maxOutputLength }),
 }
 
 const brotliAt = (level: number): zlib.BrotliOptions => ({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: level } })
 const brotli: Engine = {
   pack: (bytes, level) => zlib.brotliCompressSync(bytes, brotliAt(level)),
-  packLater: (bytes, level) => promisify<Uint8Array, zlib.BrotliOptions, Uint8Array>(zlib.brotliCompress)(bytes, brotliAt(level)),
+  packLater: (bytes, level) =>
+    promisify<Uint8Array, zlib.BrotliOptions, Uint8Array>(zlib.brotliCompress)(bytes, brotliAt(level)),
   unpack: (bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { maxOutputLength }),
   unpackLater: (bytes, maxOutputLength) =>
     promisify<Uint8Array, zlib.BrotliOptions, Uint8Array>(zlib.brotliDecompress)(bytes, { maxOutputLength }),
@@ -88,7 +98,9 @@ function loadLz4(): Lz4 {
   }
 }
 
-/** A block of LZ4 behind the length of what it holds, as the package makes it: it refuses what comes to more than that. */
+/**
+ * A block of LZ4 behind the length of what it holds, as the package makes it: it refuses what comes to more than that.
+ */
 const lz4: Engine = {
   pack: (bytes) => lz4Package().compressSync(asBuffer(bytes)),
   packLater: (bytes) => lz4Package().compress(bytes),

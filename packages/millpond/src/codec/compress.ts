@@ -1,8 +1,18 @@
-// Compression as transforms of a value's bytes, where it pays: not of small values, and not of a namespace whose values do not get smaller.
+// Compression as transforms of a value's bytes, where it pays: not of small values, and not of a namespace whose values
+// do not get smaller.
 import type { CompressOptions } from '../core/codec-options.ts'
 import type { CodecContext, CompressionFigures } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { ALGORITHMS, type Algorithm, type Engine, engineOf, LEVEL, MAX_LEVEL, NUMBER, needLz4 } from './compress-engines.ts'
+import {
+  ALGORITHMS,
+  type Algorithm,
+  type Engine,
+  engineOf,
+  LEVEL,
+  MAX_LEVEL,
+  NUMBER,
+  needLz4,
+} from './compress-engines.ts'
 import type { Transform } from './transform.ts'
 
 const MIN_BYTES = 1024
@@ -11,11 +21,17 @@ const QUICK_LEVEL = { gzip: 9, brotli: 4, zstd: 9, lz4: 1 } as const satisfies R
 const SLOW_BYTES = 4096
 /** What saves less is stored as it is: readers would pay for nothing. */
 const WORTH = 0.9
-/** How much each value moves the estimate of its namespace: little enough that of mixed values a row of bad ones is no verdict. */
+/**
+ * How much each value moves the estimate of its namespace: little enough that of mixed values a row of bad ones is no
+ * verdict.
+ */
 const WEIGHT = 1 / 32
 /** What is thought of a namespace before anything is known: one bad value at the beginning is no verdict either. */
 const AT_FIRST = 0.5
-/** While a namespace is not compressed, one value of so many is looked at. A prime, so that values that come in turn are all seen. */
+/**
+ * While a namespace is not compressed, one value of so many is looked at. A prime, so that values that come in turn are
+ * all seen.
+ */
 const PROBE_EVERY = 31
 /** Namespaces that are remembered: tenants have their own, and come and go. */
 const MAX_PLACES = 10_000
@@ -78,7 +94,8 @@ export class Compression {
     if (known !== undefined) return known
     const figures = { compressed: 0, left: 0, bytesIn: 0, bytesOut: 0, compressMs: 0, inflateMs: 0 }
     const fresh: Counted = { figures, ratio: AT_FIRST, skipped: 0 }
-    if (this.#places.size >= MAX_PLACES) for (const oldest of this.#places.keys()) if (this.#places.delete(oldest)) break
+    if (this.#places.size >= MAX_PLACES)
+      for (const oldest of this.#places.keys()) if (this.#places.delete(oldest)) break
     this.#places.set(name, fresh)
     return fresh
   }

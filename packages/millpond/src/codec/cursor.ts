@@ -1,4 +1,5 @@
-// Where a reader of anybody's bytes stands, and how many items it may still make: of the one value that is read, in one turn. For packed values and MessagePack, whose numbers are written alike.
+// Where a reader of anybody's bytes stands, and how many items it may still make: of the one value that is read, in one
+// turn. For packed values and MessagePack, whose numbers are written alike.
 import { DecodeError } from './revive.ts'
 
 const NOTHING: Buffer = Buffer.alloc(0)
@@ -49,7 +50,10 @@ export function count(items: number, levels: number): void {
   if (cursor.left < 0) throw new DecodeError('too_many', 'too many items')
 }
 
-/** Instead of assignment, for a name that objects have by nature: a field is made whatever objects inherit: `__proto__` has a setter, and where `Object.prototype` is frozen nothing else could be assigned either. */
+/**
+ * Instead of assignment, for a name that objects have by nature: a field is made whatever objects inherit: `__proto__`
+ * has a setter, and where `Object.prototype` is frozen nothing else could be assigned either.
+ */
 export function define(fields: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
 }

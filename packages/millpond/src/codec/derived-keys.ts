@@ -1,7 +1,8 @@
 // The keys that values are sealed with: derived, so that each process counts its nonces under a key of its own.
 //
-// GCM breaks when a nonce comes twice under one key; random nonces of 96 bits may do so from 2^32 records on, over a whole fleet. HKDF (RFC 5869) of the
-// ring's key and 16 random bytes gives each process, cache and namespace a key on which it alone counts. NIST SP 800-38D, 8.2.1: the deterministic construction.
+// GCM breaks when a nonce comes twice under one key; random nonces of 96 bits may do so from 2^32 records on, over a
+// whole fleet. HKDF (RFC 5869) of the ring's key and 16 random bytes gives each process, cache and namespace a key on
+// which it alone counts. NIST SP 800-38D, 8.2.1: the deterministic construction.
 import { hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { SALT_BYTES } from './seal-head.ts'
@@ -58,7 +59,13 @@ export class DerivedKeys {
     let own = this.#own.get(name)
     const root = this.#ring.key(current)
     if (root === undefined) throw new Error('a key ring has lost its current key')
-    if (own === undefined || own.keyId !== current || own.root !== root || own.count >= this.#maxCount || this.#now() >= own.until) {
+    if (
+      own === undefined ||
+      own.keyId !== current ||
+      own.root !== root ||
+      own.count >= this.#maxCount ||
+      this.#now() >= own.until
+    ) {
       const salt = randomBytes(SALT_BYTES)
       own = { keyId: current, root, key: derive(root, salt, name), salt, until: this.#now() + MAX_AGE_MS, count: 0 }
       this.#own.set(name, own)

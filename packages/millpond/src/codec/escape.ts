@@ -1,8 +1,9 @@
 // Turns a value that JSON alone would change into JSON data that says what it was, or refuses it and names the path.
 //
-// The escape form is an object with the single key "$". Its value is a word (`{"$":"NaN"}`) or a list of a type and what it holds
-// (`{"$":["Date",0]}`, `{"$":["Map","k1",1,"k2",2]}`). A user's object that has a key "$" is itself wrapped: `{"$":["Object",{"$":1}]}`;
-// so the form can never be taken for data nor data for the form. `revive.ts` is the way back.
+// The escape form is an object with the single key "$". Its value is a word (`{"$":"NaN"}`) or a list of a type and
+// what it holds (`{"$":["Date",0]}`, `{"$":["Map","k1",1,"k2",2]}`). A user's object that has a key "$" is itself
+// wrapped: `{"$":["Object",{"$":1}]}`; so the form can never be taken for data nor data for the form. `revive.ts` is
+// the way back.
 import { types } from 'node:util'
 import { MillpondError } from '../core/errors.ts'
 import type { CodecLimits } from './limits.ts'
@@ -89,7 +90,10 @@ class Walk {
   #container(value: object): unknown {
     if (this.#above.includes(value)) this.#refuse('refers back to itself', 'store an id instead of the reference')
     if (this.#above.length === this.#limits.maxDepth) {
-      this.#refuse(`is nested deeper than ${this.#limits.maxDepth} levels`, 'flatten the value, or raise limits.maxDepth of the codec')
+      this.#refuse(
+        `is nested deeper than ${this.#limits.maxDepth} levels`,
+        'flatten the value, or raise limits.maxDepth of the codec',
+      )
     }
     this.#above.push(value)
     const escaped = this.#inside(value)
@@ -111,7 +115,8 @@ class Walk {
     for (let i = 0; i < value.length; i++) {
       const item = value[i]
       this.#steps.push(i)
-      if (item === undefined && !Object.hasOwn(value, i)) this.#refuse('is a hole in an array', 'write undefined or null there')
+      if (item === undefined && !Object.hasOwn(value, i))
+        this.#refuse('is a hole in an array', 'write undefined or null there')
       list.push(this.value(item))
       this.#steps.pop()
     }
@@ -157,7 +162,8 @@ class Walk {
 
   #object(value: object): unknown {
     const prototype: unknown = Object.getPrototypeOf(value)
-    if (!isPlainPrototype(prototype) || Symbol.toStringTag in value || types.isArgumentsObject(value)) this.#instance(value)
+    if (!isPlainPrototype(prototype) || Symbol.toStringTag in value || types.isArgumentsObject(value))
+      this.#instance(value)
     this.#noSymbols(value)
     const names = Object.keys(value)
     this.#count(names.length)
@@ -176,7 +182,11 @@ class Walk {
   #noSymbols(value: object): void {
     for (const symbol of Object.getOwnPropertySymbols(value)) {
       if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
-        this.#refuseAt({ note: String(symbol) }, 'is a field whose name is a symbol', 'use a string as its name, or leave the field out')
+        this.#refuseAt(
+          { note: String(symbol) },
+          'is a field whose name is a symbol',
+          'use a string as its name, or leave the field out',
+        )
       }
     }
   }
@@ -206,7 +216,8 @@ class Walk {
   #mustBe(value: object, depth: number, kind: string): void {
     if (inheritance(value) !== depth) this.#instance(value)
     const [extra] = Object.keys(value)
-    if (extra !== undefined) this.#refuseAt(extra, `is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`)
+    if (extra !== undefined)
+      this.#refuseAt(extra, `is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`)
     this.#noSymbols(value)
   }
 
@@ -222,7 +233,10 @@ class Walk {
   }
 
   #refuse(fact: string, remedy: string): never {
-    throw new MillpondError('VALUE_UNSUPPORTED', `${renderPath(this.#steps)} ${fact}, which a cache cannot store: ${remedy}`)
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `${renderPath(this.#steps)} ${fact}, which a cache cannot store: ${remedy}`,
+    )
   }
 }
 
@@ -241,5 +255,9 @@ function inheritance(value: object): number {
 /** `Object.prototype` of this or another realm (a vm context), or none. */
 function isPlainPrototype(prototype: unknown): boolean {
   if (prototype === null || prototype === Object.prototype) return true
-  return typeof prototype === 'object' && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf')
+  return (
+    typeof prototype === 'object' &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
+  )
 }

@@ -28,6 +28,9 @@ export interface ValueFormat {
    * @throws MillpondError `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`.
    */
   write(value: unknown, key: string, limits: CodecLimits): Written
-  /** The value in `bytes[from, to)`, which may be anybody's. Never throws; what it builds shares no memory with the bytes. */
+  /**
+   * The value in `bytes[from, to)`, which may be anybody's. Never throws; what it builds shares no memory with the
+   * bytes.
+   */
   read(number: number, bytes: Buffer, from: number, to: number, limits: CodecLimits): Read
 }

@@ -45,8 +45,8 @@ const OPTIONS: Shape<FrameCodecOptions> = {
 const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Object.freeze({ epoch: '', seq: 0 }) })
 
 /**
- * A codec that names format and transforms by number in each frame, so that a change of either leaves readable what was written before, as long as the old
- * ones are listed in `reads` and `undoes`.
+ * A codec that names format and transforms by number in each frame, so that a change of either leaves readable what was
+ * written before, as long as the old ones are listed in `reads` and `undoes`.
  *
  * Values up to 64 KB take one turn; above, transforms with an asynchronous form make it a promise.
  * @throws MillpondError `OPTION_INVALID` for two formats or transforms of one number, or a number out of range.
@@ -87,7 +87,8 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       const outer = hides === undefined ? parts : hiddenParts(hides(context), parts)
       const inner = hides === undefined ? undefined : parts
       const applied = applyAll(transforms, plain, { ...context, head: headOf(number, outer), inner })
-      const framed = (value: Awaited<typeof applied>): Uint8Array => pack(number, outer, value.bytes, limits.maxBytes, value.numbers)
+      const framed = (value: Awaited<typeof applied>): Uint8Array =>
+        pack(number, outer, value.bytes, limits.maxBytes, value.numbers)
       return applied instanceof Promise ? applied.then(framed) : framed(applied)
     },
     names: (bytes) => namesIn(bytes, limits),
@@ -157,7 +158,17 @@ function readValue(
   const answer = format.read(number, bytes, from, to, limits)
   if ('rejected' in answer) return answer.rejected
   const isNarrow = answer.isNarrow === true
-  return { key, value: answer.value, createdAt, freshUntil, staleUntil, tags, isNarrow, isCompressed: false, isEncrypted: false }
+  return {
+    key,
+    value: answer.value,
+    createdAt,
+    freshUntil,
+    staleUntil,
+    tags,
+    isNarrow,
+    isCompressed: false,
+    isEncrypted: false,
+  }
 }
 
 function formatsByNumber(formats: readonly ValueFormat[]): ReadonlyMap<number, ValueFormat> {
@@ -184,9 +195,15 @@ function transformsByNumber(transforms: readonly Transform[]): ReadonlyMap<numbe
 
 function checkNumber(number: number, least: number, what: string): void {
   if (Number.isInteger(number) && number >= least && number <= 255) return
-  throw new MillpondError('OPTION_INVALID', `codec: ${what} has the number ${show(number)}: give a whole number from ${least} to 255`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `codec: ${what} has the number ${show(number)}: give a whole number from ${least} to 255`,
+  )
 }
 
 function taken(number: number, first: string | undefined, second: string): MillpondError {
-  return new MillpondError('OPTION_INVALID', `codec: ${show(first)} and ${show(second)} both have the number ${number}: give each its own`)
+  return new MillpondError(
+    'OPTION_INVALID',
+    `codec: ${show(first)} and ${show(second)} both have the number ${number}: give each its own`,
+  )
 }

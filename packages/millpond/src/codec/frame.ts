@@ -1,4 +1,5 @@
-// The frame of a stored entry: what every reader must know before it can understand the value. All numbers little-endian.
+// The frame of a stored entry: what every reader must know before it can understand the value. All numbers
+// little-endian.
 //
 //   0  "MP"            magic
 //   2  version         1, or 2 where the value's bytes were transformed
@@ -76,7 +77,12 @@ export function pack(
   return out
 }
 
-function writeHead(out: Buffer, version: number, format: number, { createdAt, freshUntil, staleUntil }: EncodedParts): void {
+function writeHead(
+  out: Buffer,
+  version: number,
+  format: number,
+  { createdAt, freshUntil, staleUntil }: EncodedParts,
+): void {
   out[0] = MAGIC_0
   out[1] = MAGIC_1
   out[2] = version
@@ -86,7 +92,10 @@ function writeHead(out: Buffer, version: number, format: number, { createdAt, fr
   out.writeDoubleLE(staleUntil, 20)
 }
 
-/** What a transformed value can be bound to: version, format, times, key and tags, as bytes that are the same on the way back. */
+/**
+ * What a transformed value can be bound to: version, format, times, key and tags, as bytes that are the same on the way
+ * back.
+ */
 export function headOf(format: number, parts: EncodedParts): Uint8Array {
   const meta = packMeta(parts)
   const head = Buffer.alloc(LENGTHS + Buffer.byteLength(meta))
@@ -168,7 +177,8 @@ export function metaIn(body: Buffer, from: number, to: number): Pick<EncodedPart
 function simpleMeta(body: Buffer, from: number, to: number): string[] | undefined {
   const start = from + 2
   const end = to - 2
-  if (end < start || body[from] !== OPEN || body[start - 1] !== QUOTE || body[end] !== QUOTE || body[end + 1] !== CLOSE) return undefined
+  if (end < start || body[from] !== OPEN || body[start - 1] !== QUOTE || body[end] !== QUOTE || body[end + 1] !== CLOSE)
+    return undefined
   for (let at = start; at < end; at++) {
     const byte = body[at]!
     if (byte < FIRST_PLAIN || byte > LAST_ASCII || byte === QUOTE || byte === BACKSLASH) return undefined

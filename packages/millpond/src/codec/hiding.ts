@@ -1,4 +1,5 @@
-// Keys and tags that leave the process under other names: HMACs in the frame, and what they are of inside, sealed with the value.
+// Keys and tags that leave the process under other names: HMACs in the frame, and what they are of inside, sealed with
+// the value.
 //
 //   uint32, little-endian   length of what follows
 //   JSON                    [key, ...tags]
@@ -12,7 +13,10 @@ import type { Transform } from './transform.ts'
 /** Kept apart from the numbers of compression and of the seal. */
 const HIDING = 32
 const LENGTH = 4
-/** Names that are remembered of a namespace, and namespaces: each name is some 200 bytes, and made anew in two microseconds. */
+/**
+ * Names that are remembered of a namespace, and namespaces: each name is some 200 bytes, and made anew in two
+ * microseconds.
+ */
 const MAX_NAMES = 2000
 const MAX_PLACES = 100
 
@@ -79,7 +83,10 @@ function remember<V>(known: Map<string, V>, name: string, value: V, most: number
   known.set(name, value)
 }
 
-/** As the frame has them. What the engine marks an entry with is nobody's to look for, but for what it was computed from. */
+/**
+ * As the frame has them. What the engine marks an entry with is nobody's to look for, but for what it was computed
+ * from.
+ */
 export function hiddenParts(names: HiddenNames, parts: EncodedParts): EncodedParts {
   const tags = parts.tags.filter((tag) => !isInner(tag) || dependencyKey(tag) !== undefined)
   return { ...parts, key: names.key(parts.key), tags: tags.map((tag) => names.tag(tag)) }

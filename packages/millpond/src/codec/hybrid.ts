@@ -1,7 +1,9 @@
-// A key service without a server that also holds against quantum computers: X25519 and ML-KEM-768 together, so that whoever wants a key must break both.
+// A key service without a server that also holds against quantum computers: X25519 and ML-KEM-768 together, so that
+// whoever wants a key must break both.
 //
-// A key of the ring is sealed with AES-256-GCM under what HKDF-SHA-256 makes of both shared secrets, bound to both ciphertexts and to the recipient's public keys (as in X-Wing,
-// draft-connolly-cfrg-xwing-kem; ML-KEM is FIPS 203). A new pair of secrets comes with each wrapping, so that a nonce of zeros comes once.
+// A key of the ring is sealed with AES-256-GCM under what HKDF-SHA-256 makes of both shared secrets, bound to both
+// ciphertexts and to the recipient's public keys (as in X-Wing, draft-connolly-cfrg-xwing-kem; ML-KEM is FIPS 203). A
+// new pair of secrets comes with each wrapping, so that a nonce of zeros comes once.
 import * as crypto from 'node:crypto'
 import { checkOptions, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -56,7 +58,8 @@ function kem(): Kem {
  */
 export function newHybridKeys(): HybridKeys {
   const pairs = [kem().generateKeyPairSync(ALGORITHM), crypto.generateKeyPairSync('x25519')]
-  const write = (mark: string, keys: readonly Buffer[]): string => [mark, ...keys.map((key) => key.toString('base64'))].join('.')
+  const write = (mark: string, keys: readonly Buffer[]): string =>
+    [mark, ...keys.map((key) => key.toString('base64'))].join('.')
   return {
     publicKey: write(
       MARKS.publicKey,
@@ -70,8 +73,10 @@ export function newHybridKeys(): HybridKeys {
 }
 
 /**
- * A service for `wrappedKeyring` and `newWrappedKey` in this process. `unwrap` rejects with `KEYRING_INVALID` for what is damaged or was wrapped for others.
- * @throws MillpondError `OPTION_INVALID` where this runtime has no ML-KEM (Node before 24.7); `KEYRING_INVALID` for what are no keys of `newHybridKeys`.
+ * A service for `wrappedKeyring` and `newWrappedKey` in this process. `unwrap` rejects with `KEYRING_INVALID` for what
+ * is damaged or was wrapped for others.
+ * @throws MillpondError `OPTION_INVALID` where this runtime has no ML-KEM (Node before 24.7); `KEYRING_INVALID` for
+ * what are no keys of `newHybridKeys`.
  * @example
  * const service = hybridKeyService({ publicKey, privateKey })
  * const ring = await wrappedKeyring({ service, current: 'k1', keys: { k1: await newWrappedKey(service) } })
@@ -79,7 +84,9 @@ export function newHybridKeys(): HybridKeys {
 export function hybridKeyService(options: HybridOptions): KeyService {
   checkOptions<HybridOptions>(options, OPTIONS, 'hybridKeyService')
   const { encapsulate, decapsulate } = kem()
-  const [outer, inner] = read(options.publicKey, 'publicKey', (key) => crypto.createPublicKey({ key, type: 'spki', format: 'der' }))
+  const [outer, inner] = read(options.publicKey, 'publicKey', (key) =>
+    crypto.createPublicKey({ key, type: 'spki', format: 'der' }),
+  )
   const recipient = crypto.createHash('sha256').update(options.publicKey).digest()
   const own =
     options.privateKey === undefined
@@ -87,15 +94,21 @@ export function hybridKeyService(options: HybridOptions): KeyService {
       : read(options.privateKey, 'privateKey', (key) => crypto.createPrivateKey({ key, type: 'pkcs8', format: 'der' }))
   return {
     async wrap(key) {
-      if (key.byteLength !== KEY) throw invalid(`the key to wrap has ${key.byteLength} bytes, not ${KEY}`, 'hybrid keys')
+      if (key.byteLength !== KEY)
+        throw invalid(`the key to wrap has ${key.byteLength} bytes, not ${KEY}`, 'hybrid keys')
       const { sharedKey, ciphertext } = encapsulate(outer)
       const ephemeral = crypto.generateKeyPairSync('x25519')
       const point = ephemeral.publicKey.export({ type: 'spki', format: 'der' }).subarray(SPKI.length)
       const head = Buffer.concat([Uint8Array.of(VERSION), ciphertext, point])
       const shared = crypto.diffieHellman({ privateKey: ephemeral.privateKey, publicKey: inner })
-      const cipher = crypto.createCipheriv('aes-256-gcm', derive(sharedKey, shared, head, recipient), Buffer.alloc(12), {
-        authTagLength: TAG,
-      })
+      const cipher = crypto.createCipheriv(
+        'aes-256-gcm',
+        derive(sharedKey, shared, head, recipient),
+        Buffer.alloc(12),
+        {
+          authTagLength: TAG,
+        },
+      )
       return Buffer.concat([head, cipher.update(key), cipher.final(), cipher.getAuthTag()])
     },
     async unwrap(wrapped) {
@@ -105,11 +118,20 @@ export function hybridKeyService(options: HybridOptions): KeyService {
       const head = bytes.subarray(0, 1 + CIPHERTEXT + POINT)
       try {
         const sharedKey = decapsulate(own[0], head.subarray(1, 1 + CIPHERTEXT))
-        const publicKey = crypto.createPublicKey({ key: Buffer.concat([SPKI, head.subarray(1 + CIPHERTEXT)]), type: 'spki', format: 'der' })
-        const shared = crypto.diffieHellman({ privateKey: own[1], publicKey })
-        const decipher = crypto.createDecipheriv('aes-256-gcm', derive(sharedKey, shared, head, recipient), Buffer.alloc(12), {
-          authTagLength: TAG,
+        const publicKey = crypto.createPublicKey({
+          key: Buffer.concat([SPKI, head.subarray(1 + CIPHERTEXT)]),
+          type: 'spki',
+          format: 'der',
         })
+        const shared = crypto.diffieHellman({ privateKey: own[1], publicKey })
+        const decipher = crypto.createDecipheriv(
+          'aes-256-gcm',
+          derive(sharedKey, shared, head, recipient),
+          Buffer.alloc(12),
+          {
+            authTagLength: TAG,
+          },
+        )
         decipher.setAuthTag(bytes.subarray(LENGTH - TAG))
         const key = decipher.update(bytes.subarray(head.length, LENGTH - TAG))
         decipher.final()
@@ -121,13 +143,16 @@ export function hybridKeyService(options: HybridOptions): KeyService {
   }
 }
 
-const notOurs = (): MillpondError => invalid('the wrapped key was not wrapped for these keys, or is damaged', 'hybrid keys')
+const notOurs = (): MillpondError =>
+  invalid('the wrapped key was not wrapped for these keys, or is damaged', 'hybrid keys')
 
 function derive(kemSecret: Uint8Array, curveSecret: Uint8Array, head: Uint8Array, recipient: Uint8Array): Uint8Array {
   const info = Buffer.concat([Buffer.from('millpond hybrid 1'), head, recipient])
   // HKDF takes at most 1,024 bytes of info.
   const bound = crypto.createHash('sha256').update(info).digest()
-  return new Uint8Array(crypto.hkdfSync('sha256', Buffer.concat([kemSecret, curveSecret]), new Uint8Array(), bound, KEY))
+  return new Uint8Array(
+    crypto.hkdfSync('sha256', Buffer.concat([kemSecret, curveSecret]), new Uint8Array(), bound, KEY),
+  )
 }
 
 function read(

@@ -1,4 +1,5 @@
-// What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the choice of fields.
+// What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the
+// choice of fields.
 export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } from '../core/codec-options.ts'
 export type { KeyStore, Rejection, ShreddedKeys } from '../core/contracts.ts'
 export type { Read, ValueFormat, Written } from './format.ts'
@@ -25,6 +26,12 @@ export { type Field, type FieldName, type Selection, select } from './select.ts'
 export { type StoredKeyring, type StoredKeyringOptions, storedKeyring } from './stored-keyring.ts'
 export type { KeyRotation, RotateAfter } from './stored-rotation.ts'
 export { tenantId } from './tenant-id.ts'
-export { type RewrapOptions, type Rewrapped, type TenantKeyring, type TenantKeyringOptions, tenantKeyring } from './tenant-keyring.ts'
+export {
+  type RewrapOptions,
+  type Rewrapped,
+  type TenantKeyring,
+  type TenantKeyringOptions,
+  tenantKeyring,
+} from './tenant-keyring.ts'
 export type { SharedContext, Transform, TransformContext } from './transform.ts'
 export { valueCodec } from './value-codec.ts'

@@ -9,16 +9,18 @@ import { reviveRead } from './revive.ts'
 
 const NUMBER = { json: 0, escaped: 1, buffer: 2, bytes: 3, absent: 4 } as const
 
-// Parsing this much takes no longer than some 20 ms whatever it holds, so the walk over every byte before it is not needed.
+// Parsing this much takes no longer than some 20 ms whatever it holds, so the walk over every byte before it is not
+// needed.
 const SMALL = 128 * 1024
 
 /**
  * Keeps: null, booleans, numbers (NaN, infinities, -0), bigint, strings (lone surrogates too), `undefined`, Date
- * (invalid too), Map, Set, Buffer, typed arrays, ArrayBuffer, DataView, arrays, plain objects with or without prototype, a field named
- * `__proto__`. A value that occurs twice is stored twice. A getter is read once and its result kept; hidden (non-enumerable) fields are not kept.
+ * (invalid too), Map, Set, Buffer, typed arrays, ArrayBuffer, DataView, arrays, plain objects with or without
+ * prototype, a field named `__proto__`. A value that occurs twice is stored twice. A getter is read once and its result
+ * kept; hidden (non-enumerable) fields are not kept.
  *
- * Refuses with `VALUE_UNSUPPORTED` and the path: functions, symbols, fields named by symbols, instances of classes, errors, promises,
- * regular expressions, holes in arrays, named properties of arrays, cycles, `toJSON` functions.
+ * Refuses with `VALUE_UNSUPPORTED` and the path: functions, symbols, fields named by symbols, instances of classes,
+ * errors, promises, regular expressions, holes in arrays, named properties of arrays, cycles, `toJSON` functions.
  * Beyond its limits: `VALUE_TOO_LARGE`, or `VALUE_UNSUPPORTED` for depth. It builds nothing but the types above.
  */
 export const jsonFormat: ValueFormat = { name: 'json', numbers: Object.values(NUMBER), write, read }
@@ -38,9 +40,13 @@ function stringify(value: unknown, key: string): string {
   try {
     return JSON.stringify(value)
   } catch (cause) {
-    throw new MillpondError('VALUE_TOO_LARGE', `the value of ${show(key)} cannot be written as one string: store less under one key`, {
-      cause,
-    })
+    throw new MillpondError(
+      'VALUE_TOO_LARGE',
+      `the value of ${show(key)} cannot be written as one string: store less under one key`,
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -75,7 +81,8 @@ function readJson(body: Buffer, from: number, to: number, limits: CodecLimits): 
   const text = body.toString('utf8', from, to)
   const value = parse(text)
   if (value === undefined) return { rejected: 'malformed' }
-  if (isSmall && !surelyShallow(text, limits.maxDepth) && !valueWithin(value, limits.maxDepth)) return { rejected: 'too_deep' }
+  if (isSmall && !surelyShallow(text, limits.maxDepth) && !valueWithin(value, limits.maxDepth))
+    return { rejected: 'too_deep' }
   return { value, isNarrow: isNarrow(text, to - from) }
 }
 
@@ -83,7 +90,8 @@ function readJson(body: Buffer, from: number, to: number, limits: CodecLimits): 
 const isNarrow = (text: string, bytes: number): boolean => text.length === bytes && !text.includes('\\u')
 
 function readEscaped(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
-  const excess = to - from <= Math.min(SMALL, limits.maxItems) ? undefined : excessOf(body, from, to, escapedLimits(limits))
+  const excess =
+    to - from <= Math.min(SMALL, limits.maxItems) ? undefined : excessOf(body, from, to, escapedLimits(limits))
   if (excess !== undefined) return { rejected: excess }
   const value = parse(body.toString('utf8', from, to))
   return reviveRead(value === undefined ? { rejected: 'malformed' } : { value }, limits)

@@ -20,7 +20,8 @@ const OPTIONS: Shape<JsonCodecOptions> = {
 /**
  * What it keeps and refuses: `jsonFormat`. Without options it is what a cache uses.
  *
- * `decode` answers `undefined` for bytes that are corrupt, cut, foreign, of another version, format or transform, or beyond the limits.
+ * `decode` answers `undefined` for bytes that are corrupt, cut, foreign, of another version, format or transform, or
+ * beyond the limits.
  * @throws MillpondError `OPTION_INVALID` for limits that are none, and for options that do not exist.
  */
 export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {

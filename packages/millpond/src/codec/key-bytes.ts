@@ -14,9 +14,12 @@ const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/
  * @throws MillpondError `KEYRING_INVALID`
  */
 export function keyBytes(what: string, given: unknown): Uint8Array {
-  const bytes = given instanceof Uint8Array ? Uint8Array.from(given) : typeof given === 'string' ? fromText(given) : undefined
-  if (bytes === undefined) throw invalid(`${what} is not bytes: give a Buffer of 32 bytes, or 32 bytes as hexadecimal or base64`)
-  if (bytes.byteLength !== KEY_BYTES) throw invalid(`${what} has ${bytes.byteLength} bytes: give 32, such as randomBytes(32)`)
+  const bytes =
+    given instanceof Uint8Array ? Uint8Array.from(given) : typeof given === 'string' ? fromText(given) : undefined
+  if (bytes === undefined)
+    throw invalid(`${what} is not bytes: give a Buffer of 32 bytes, or 32 bytes as hexadecimal or base64`)
+  if (bytes.byteLength !== KEY_BYTES)
+    throw invalid(`${what} has ${bytes.byteLength} bytes: give 32, such as randomBytes(32)`)
   return bytes
 }
 

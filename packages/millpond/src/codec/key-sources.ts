@@ -21,8 +21,10 @@ export interface FileKeyring extends LiveKeyring {
 }
 
 /**
- * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key": "<base64>" }, …] }`, and `"next": { "id", "activeFrom" }` if you like.
- * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or whose ring is not one; `KEYRING_UNREACHABLE` where there is no file.
+ * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key":
+ * "<base64>" }, …] }`, and `"next": { "id", "activeFrom" }` if you like.
+ * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or whose ring is not one;
+ * `KEYRING_UNREACHABLE` where there is no file.
  */
 export function fileKeyring(path: string): FileKeyring {
   const ring = keyring(readKeyFile(path))
@@ -47,7 +49,10 @@ function readKeyFile(path: string): KeyringOptions {
 
 function nextOf(next: unknown, source: string): NonNullable<KeyringOptions['next']> {
   if (typeof next === 'object' && next !== null && 'id' in next && 'activeFrom' in next)
-    return { id: String(next.id), activeFrom: typeof next.activeFrom === 'number' ? next.activeFrom : String(next.activeFrom) }
+    return {
+      id: String(next.id),
+      activeFrom: typeof next.activeFrom === 'number' ? next.activeFrom : String(next.activeFrom),
+    }
   throw invalid('its next key is not { "id", "activeFrom" }', source)
 }
 
@@ -79,7 +84,8 @@ function parseKeys(text: string, source: string): unknown {
 }
 
 /**
- * A ring from an environment variable: `k2:<key>,k1:<key>`, the first one current; or one key alone, whose id is made from it. Keys as base64 or hexadecimal.
+ * A ring from an environment variable: `k2:<key>,k1:<key>`, the first one current; or one key alone, whose id is made
+ * from it. Keys as base64 or hexadecimal.
  * @param name Default `CACHE_ENCRYPTION_KEY`.
  * @throws MillpondError `KEYRING_INVALID` where it is not set, or not a ring.
  */
@@ -89,11 +95,15 @@ export function environmentKeyring(
 ): LiveKeyring {
   const text = environment[name]?.trim()
   const source = `the environment variable ${name}`
-  if (text === undefined || text === '') throw invalid('it is not set: give it a key such as that of `openssl rand -base64 32`', source)
+  if (text === undefined || text === '')
+    throw invalid('it is not set: give it a key such as that of `openssl rand -base64 32`', source)
   const keys = text.split(',').map((part): [string, string] => {
     const at = part.indexOf(':')
     const key = part.slice(at + 1).trim()
-    return [at < 0 ? idOf(Buffer.from(key, /^[0-9a-f]{64}$/i.test(key) ? 'hex' : 'base64')) : part.slice(0, at).trim(), key]
+    return [
+      at < 0 ? idOf(Buffer.from(key, /^[0-9a-f]{64}$/i.test(key) ? 'hex' : 'base64')) : part.slice(0, at).trim(),
+      key,
+    ]
   })
   return keyring({ current: keys[0]?.[0] ?? '', keys })
 }
@@ -122,7 +132,8 @@ export interface WrappedKeyringOptions {
 /** A ring whose keys a service has unwrapped. */
 export interface WrappedKeyring extends LiveKeyring {
   /**
-   * Takes these keys in place of the former ones when the service has unwrapped all of them; where it fails, or one is wrong, nothing changes.
+   * Takes these keys in place of the former ones when the service has unwrapped all of them; where it fails, or one is
+   * wrong, nothing changes.
    * @throws MillpondError as `wrappedKeyring` does.
    */
   reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>): Promise<void>
@@ -130,14 +141,18 @@ export interface WrappedKeyring extends LiveKeyring {
 
 /**
  * A new key, known to nobody but who unwraps it.
- * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is not a wrapped key; what the service throws.
+ * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is not a wrapped key; what the
+ * service throws.
  */
 export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<Uint8Array> {
   const key = randomBytes(32)
   try {
     const wrapped: unknown = await service.wrap(key)
     if (wrapped instanceof Uint8Array && wrapped.byteLength > 0) return wrapped
-    throw new MillpondError('KEYRING_UNREACHABLE', `the key service answered ${show(wrapped)}, which is not a wrapped key`)
+    throw new MillpondError(
+      'KEYRING_UNREACHABLE',
+      `the key service answered ${show(wrapped)}, which is not a wrapped key`,
+    )
   } finally {
     key.fill(0)
   }
@@ -152,36 +167,62 @@ const WRAPPED: Shape<WrappedKeyringOptions> = {
 }
 
 /**
- * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service that is down stops nobody who runs.
- * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other; `KEYRING_INVALID` as `keyring`.
+ * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service
+ * that is down stops nobody who runs.
+ * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other;
+ * `KEYRING_INVALID` as `keyring`.
  */
 export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<WrappedKeyring> {
   checkOptions<WrappedKeyringOptions>(options, WRAPPED, 'wrappedKeyring')
   const ring = keyring(await unwrapAll(options))
   return Object.assign(ring, {
     async reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>) {
-      const next = { service: options.service, ...(options.timeout !== undefined && { timeout: options.timeout }), ...changed }
+      const next = {
+        service: options.service,
+        ...(options.timeout !== undefined && { timeout: options.timeout }),
+        ...changed,
+      }
       checkOptions<WrappedKeyringOptions>(next, WRAPPED, 'reload')
       ring.replace(await unwrapAll(next))
     },
   })
 }
 
-async function unwrapAll({ service, current, keys, next, timeout = '10s' }: WrappedKeyringOptions): Promise<KeyringOptions> {
+async function unwrapAll({
+  service,
+  current,
+  keys,
+  next,
+  timeout = '10s',
+}: WrappedKeyringOptions): Promise<KeyringOptions> {
   if (typeof keys !== 'object' || keys === null || !Object.values(keys).every((key) => key instanceof Uint8Array))
-    throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys is not an object of wrapped keys by id: give { k1: bytes }')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'wrappedKeyring.keys is not an object of wrapped keys by id: give { k1: bytes }',
+    )
   const ms = parseDuration(timeout, 'timeout')
   const opened = await Promise.all(
-    Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await unwrapped(service, id, wrapped, ms)]),
+    Object.entries(keys).map(
+      async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await unwrapped(service, id, wrapped, ms)],
+    ),
   )
   return { current, keys: opened, ...(next !== undefined && { next }) }
 }
 
-async function unwrapped(service: WrappedKeyringOptions['service'], id: string, wrapped: Uint8Array, ms: number): Promise<Uint8Array> {
+async function unwrapped(
+  service: WrappedKeyringOptions['service'],
+  id: string,
+  wrapped: Uint8Array,
+  ms: number,
+): Promise<Uint8Array> {
   try {
     return await inTime(service.unwrap(wrapped), ms)
   } catch (cause) {
     if (cause instanceof MillpondError && cause.code === 'KEYRING_INVALID') throw cause
-    throw new MillpondError('KEYRING_UNREACHABLE', `the key service did not unwrap the key ${show(id)}: ${reasonOf(cause)}`, { cause })
+    throw new MillpondError(
+      'KEYRING_UNREACHABLE',
+      `the key service did not unwrap the key ${show(id)}: ${reasonOf(cause)}`,
+      { cause },
+    )
   }
 }

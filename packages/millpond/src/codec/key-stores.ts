@@ -30,9 +30,12 @@ const NOT_MINE = 0o077
 const STEP = 500
 
 /**
- * A folder for each tenant in a folder of a local disk that only its owner may read (mode 700, made where it does not exist), for all processes of a host. What is replaced is overwritten
- * with zeros and synced before `put` resolves; what a file system or a disk keeps of that (snapshots, spare blocks), and backups of the folder, are yours to look after.
- * @throws MillpondError `KEYRING_INVALID` for a folder that others may read; `KEYRING_UNREACHABLE` where it cannot be made.
+ * A folder for each tenant in a folder of a local disk that only its owner may read (mode 700, made where it does not
+ * exist), for all processes of a host. What is replaced is overwritten with zeros and synced before `put` resolves;
+ * what a file system or a disk keeps of that (snapshots, spare blocks), and backups of the folder, are yours to look
+ * after.
+ * @throws MillpondError `KEYRING_INVALID` for a folder that others may read; `KEYRING_UNREACHABLE` where it cannot be
+ * made.
  */
 export function folderKeyStore(path: string): KeyStore {
   const source = `the key folder ${show(path)}`
@@ -46,7 +49,8 @@ export function folderKeyStore(path: string): KeyStore {
     throw new MillpondError('KEYRING_UNREACHABLE', `${source} cannot be used: ${reasonOf(cause)}`, { cause })
   }
   const folderOf = (tenant: string): string => {
-    if (!NAME.test(tenant)) throw new MillpondError('OPTION_INVALID', `${source}: ${show(tenant)} is not an id made by tenantId`)
+    if (!NAME.test(tenant))
+      throw new MillpondError('OPTION_INVALID', `${source}: ${show(tenant)} is not an id made by tenantId`)
     return join(path, tenant)
   }
   return {

@@ -1,4 +1,5 @@
-// Keys by id: one is current, and seals; the others only open. Made of what the program holds; files, the environment and key services end here too.
+// Keys by id: one is current, and seals; the others only open. Made of what the program holds; files, the environment
+// and key services end here too.
 import { createHash } from 'node:crypto'
 import { unknownName } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
@@ -10,11 +11,15 @@ import { valueCodec } from './value-codec.ts'
 export interface KeyringOptions {
   /** The id of the key that seals from now on. It must be in `keys`. */
   readonly current: string
-  /** By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and never means another key later. */
+  /**
+   * By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and never means
+   * another key later.
+   */
   readonly keys: Readonly<Record<string, KeyBytes>> | Iterable<readonly [id: string, key: KeyBytes]>
   /**
-   * The key that seals in place of `current` from a moment on: a Date, epoch milliseconds, or what `new Date` reads. Both steps of a rotation are then one change: until `activeFrom`
-   * every process must have been given the ring, and their clocks may differ by as much as you leave between.
+   * The key that seals in place of `current` from a moment on: a Date, epoch milliseconds, or what `new Date` reads.
+   * Both steps of a rotation are then one change: until `activeFrom` every process must have been given the ring, and
+   * their clocks may differ by as much as you leave between.
    */
   readonly next?: { readonly id: string; readonly activeFrom: Date | number | string } | undefined
 }
@@ -22,8 +27,9 @@ export interface KeyringOptions {
 /** A ring whose keys can be changed while caches use it. */
 export interface LiveKeyring extends KeyRing {
   /**
-   * Takes these keys in place of the former ones: all of them, or nothing where something is wrong. Rotation has two steps, or the first who seals with the new key is
-   * not understood: every process gets the new key beside the old one as `current`, and only then the new one becomes `current`.
+   * Takes these keys in place of the former ones: all of them, or nothing where something is wrong. Rotation has two
+   * steps, or the first who seals with the new key is not understood: every process gets the new key beside the old one
+   * as `current`, and only then the new one becomes `current`.
    * @throws MillpondError `KEYRING_INVALID` as `keyring` does.
    */
   replace(options: KeyringOptions): void
@@ -33,7 +39,8 @@ const ID = /^[\w.-]{1,64}$/
 
 /**
  * A key ring for `codec: { encrypt }`.
- * @throws MillpondError `KEYRING_INVALID` without a current key, for a key that is not 32 bytes long, two of one id, or one key under two ids. What a key is, no message says.
+ * @throws MillpondError `KEYRING_INVALID` without a current key, for a key that is not 32 bytes long, two of one id, or
+ * one key under two ids. What a key is, no message says.
  * @example
  * const cache = createCache({ tiers, codec: { encrypt: keyring({ current: 'k2', keys: { k1, k2 } }) } })
  */
@@ -41,8 +48,12 @@ export function keyring(options: KeyringOptions): LiveKeyring {
   return new Ring(options)
 }
 
-/** A key alone, where nobody names it: the same id for the same key in every process. Tells nothing of it: 48 bits of a hash of 256 random ones. */
-export const idOf = (key: Uint8Array): string => createHash('sha256').update('millpond key id').update(key).digest('hex').slice(0, 12)
+/**
+ * A key alone, where nobody names it: the same id for the same key in every process. Tells nothing of it: 48 bits of a
+ * hash of 256 random ones.
+ */
+export const idOf = (key: Uint8Array): string =>
+  createHash('sha256').update('millpond key id').update(key).digest('hex').slice(0, 12)
 
 class Ring implements LiveKeyring {
   #current: string
@@ -120,9 +131,11 @@ function nextOf({ next }: KeyringOptions, keys: ReadonlyMap<string, Uint8Array>)
   if (next === undefined) return undefined
   if (typeof next !== 'object' || next === null) throw invalid('next is not { id, activeFrom }')
   const { id, activeFrom } = next
-  if (!keys.has(id)) throw invalid(`the next key is ${show(id)}, which is not among its keys: there are ${[...keys.keys()].join(', ')}`)
+  if (!keys.has(id))
+    throw invalid(`the next key is ${show(id)}, which is not among its keys: there are ${[...keys.keys()].join(', ')}`)
   const from = new Date(activeFrom).getTime()
-  if (Number.isNaN(from)) throw invalid(`the next key ${show(id)} is active from ${show(activeFrom)}, which is not a time: give a Date`)
+  if (Number.isNaN(from))
+    throw invalid(`the next key ${show(id)} is active from ${show(activeFrom)}, which is not a time: give a Date`)
   return { id, from }
 }
 

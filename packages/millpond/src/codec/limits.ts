@@ -4,7 +4,8 @@ import type { CodecLimits } from '../core/codec-options.ts'
 
 export type { CodecLimits }
 
-// Parsing takes V8 up to some 0.1 s for 100,000 distinct keys or 8 MB of digits; 500 levels are far from the end of the stack.
+// Parsing takes V8 up to some 0.1 s for 100,000 distinct keys or 8 MB of digits; 500 levels are far from the end of the
+// stack.
 const DEFAULTS: CodecLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }
 
 // Deeper values would come near the end of the stack in a caller that is deep itself.
@@ -38,7 +39,10 @@ const BRACKET_BIT = 0x20
 const OPEN = 0x7b
 const CLOSE = 0x7d
 
-/** Which bound a JSON text in `bytes[from, to)` breaks, if any. One pass over the bytes, whether they are valid JSON or not. */
+/**
+ * Which bound a JSON text in `bytes[from, to)` breaks, if any. One pass over the bytes, whether they are valid JSON or
+ * not.
+ */
 export function excessOf(
   bytes: Uint8Array,
   from: number,
@@ -72,7 +76,10 @@ function endOfString(bytes: Uint8Array, from: number, to: number): number {
 // What an object takes at least around the level inside it: `{"":` and `}`.
 const OBJECT_LEVEL = 6
 
-/** Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means "look closer". */
+/**
+ * Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means
+ * "look closer".
+ */
 export function surelyShallow(text: string, maxDepth: number): boolean {
   const arrays = occurrences(text, '[', maxDepth)
   // Most texts are too short for so many objects inside one another, and these need not be counted.

@@ -109,7 +109,15 @@ function readText(length: number): string {
 function readName(): Name {
   const type = next()
   const length =
-    type >= 0xa0 && type < 0xc0 ? type & 0x1f : type === 0xd9 ? next() : type === 0xda ? uint16() : type === 0xdb ? uint32() : -1
+    type >= 0xa0 && type < 0xc0
+      ? type & 0x1f
+      : type === 0xd9
+        ? next()
+        : type === 0xda
+          ? uint16()
+          : type === 0xdb
+            ? uint32()
+            : -1
   if (length < 0) throw malformed()
   if (length > LONGEST_NAME) return nameOf(readText(length))
   const from = skip(length)

@@ -1,6 +1,8 @@
-// A plain value as MessagePack, in one walk that also makes sure that nothing is changed in silence: what is asked of objects and lists is what `plain.ts` asks.
+// A plain value as MessagePack, in one walk that also makes sure that nothing is changed in silence: what is asked of
+// objects and lists is what `plain.ts` asks.
 //
-// State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes another one) is told no.
+// State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes
+// another one) is told no.
 import type { CodecLimits } from './limits.ts'
 import { isBareList } from './plain.ts'
 
@@ -144,7 +146,8 @@ function writeNumber(item: number): boolean {
 
 function writeObject(item: object, levels: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(item)
-  if (prototype === Object.prototype || (takesBare && prototype === null)) return writeFields(item as Record<string, unknown>, levels)
+  if (prototype === Object.prototype || (takesBare && prototype === null))
+    return writeFields(item as Record<string, unknown>, levels)
   return prototype === Array.prototype && Array.isArray(item) && writeList(item, levels)
 }
 

@@ -1,4 +1,5 @@
-// MessagePack as a value format: what JSON keeps, in fewer bytes. Plain data as it is, the rest by way of the escape form; half of a surrogate pair, which UTF-8 cannot say, as JSON.
+// MessagePack as a value format: what JSON keeps, in fewer bytes. Plain data as it is, the rest by way of the escape
+// form; half of a surrogate pair, which UTF-8 cannot say, as JSON.
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
 import { jsonFormat } from './json-format.ts'
@@ -13,11 +14,13 @@ const NUMBER = { plain: 32, escaped: 33 } as const
 export const messagePackFormat: ValueFormat = { name: 'messagepack', numbers: Object.values(NUMBER), write, read }
 
 function write(value: unknown, key: string, limits: CodecLimits): Written {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return jsonFormat.write(value, key, limits)
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array)
+    return jsonFormat.write(value, key, limits)
   const plain = writeMessagePack(value, limits)
   if (plain !== undefined) return { number: NUMBER.plain, bytes: plain }
   const escaped = escapeValue(value, limits)
-  const bytes = typeof escaped === 'object' && escaped !== null ? writeMessagePack(escaped, escapedLimits(limits), true) : undefined
+  const bytes =
+    typeof escaped === 'object' && escaped !== null ? writeMessagePack(escaped, escapedLimits(limits), true) : undefined
   return bytes === undefined ? jsonFormat.write(value, key, limits) : { number: NUMBER.escaped, bytes }
 }
 

@@ -1,4 +1,5 @@
-// Packed bytes as a value (`packed.ts` has the layout). They are anybody's: within the limits, of known kinds only, whole.
+// Packed bytes as a value (`packed.ts` has the layout). They are anybody's: within the limits, of known kinds only,
+// whole.
 
 import { count, cursor, define, float64, malformed, next, release, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
@@ -10,13 +11,19 @@ import { DecodeError } from './revive.ts'
 /** Where it lies in the head. */
 const CHECKSUM = 9
 const LAST_TIME = 8.64e15
-/** What remembered tables take in memory, about: those of a service's queries, a few hundred bytes and ten times as much memory each. */
+/**
+ * What remembered tables take in memory, about: those of a service's queries, a few hundred bytes and ten times as much
+ * memory each.
+ */
 const MAX_WEIGHT = 8 * 1024 * 1024
 /** A heavier one would be in the place of many. */
 const MAX_TABLE_WEIGHT = MAX_WEIGHT / 16
 const SHAPE_WEIGHT = 100
 const NAME_WEIGHT = 50
-/** A part of a text keeps the whole alive, so it is copied out of longer ones. V8 copies what is shorter than 13 characters anyway. */
+/**
+ * A part of a text keeps the whole alive, so it is copied out of longer ones. V8 copies what is shorter than 13
+ * characters anyway.
+ */
 const SMALL_TEXTS = 4096
 const COPIED = 13
 
@@ -128,7 +135,8 @@ function shapesIn(table: unknown): readonly Shape[] {
   })
 }
 
-const isNames = (names: unknown): names is readonly string[] => Array.isArray(names) && names.every((name) => typeof name === 'string')
+const isNames = (names: unknown): names is readonly string[] =>
+  Array.isArray(names) && names.every((name) => typeof name === 'string')
 
 function readItem(levels: number): unknown {
   const tag = next()

@@ -30,5 +30,8 @@ export const TAG = {
   named32: 0xdf,
 } as const
 
-/** How the texts are written: one byte a character, UTF-8, or two bytes a character (where half of a surrogate pair stands alone). */
+/**
+ * How the texts are written: one byte a character, UTF-8, or two bytes a character (where half of a surrogate pair
+ * stands alone).
+ */
 export const TEXTS = { narrow: 0, utf8: 1, wide: 2 } as const

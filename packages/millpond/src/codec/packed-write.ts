@@ -1,7 +1,9 @@
-// A value as packed bytes (`packed.ts` has the layout), in one walk that also makes sure that nothing is changed in silence.
+// A value as packed bytes (`packed.ts` has the layout), in one walk that also makes sure that nothing is changed in
+// silence.
 //
-// What is asked of each object and array is what `plain.ts` asks, and why it is asked is said there. State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter
-// of the value that writes another one) is told no.
+// What is asked of each object and array is what `plain.ts` asks, and why it is asked is said there. State of one walk
+// lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes another one) is
+// told no.
 import { types } from 'node:util'
 import type { CodecLimits } from './limits.ts'
 import { HEAD, TAG, TEXTS } from './packed-tags.ts'
@@ -141,7 +143,8 @@ function writeNumber(item: number): void {
 
 function writeObject(item: object, levels: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(item)
-  if (prototype === Object.prototype || (takesBare && prototype === null)) return writeFields(item as Record<string, unknown>, levels)
+  if (prototype === Object.prototype || (takesBare && prototype === null))
+    return writeFields(item as Record<string, unknown>, levels)
   if (prototype === Array.prototype) return Array.isArray(item) && writeList(item, levels)
   return prototype === Date.prototype && writeDate(item as Date)
 }
@@ -166,7 +169,10 @@ function writeList(list: unknown[], levels: number): boolean {
   return true
 }
 
-/** Its names are walked before its values: what its shape is, or that it has none, is known before anything of it is written. for-in costs less than a list of names. */
+/**
+ * Its names are walked before its values: what its shape is, or that it has none, is known before anything of it is
+ * written. for-in costs less than a list of names.
+ */
 function writeFields(fields: Record<string, unknown>, levels: number): boolean {
   if (Object.getOwnPropertySymbols(fields).length !== 0) return false
   let shape = emptyShape()

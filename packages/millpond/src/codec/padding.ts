@@ -1,5 +1,6 @@
-// Padding that leaves at most the magnitude of a length visible: Padmé (Nikitin and others, "Reducing Metadata Leakage from Encrypted Files and Communication
-// with PURBs", PETS 2019), at most 12 % more bytes. The end is marked by one byte that is not zero, as in ISO/IEC 7816-4.
+// Padding that leaves at most the magnitude of a length visible: Padmé (Nikitin and others, "Reducing Metadata Leakage
+// from Encrypted Files and Communication with PURBs", PETS 2019), at most 12 % more bytes. The end is marked by one
+// byte that is not zero, as in ISO/IEC 7816-4.
 
 const MARK = 0x80
 

@@ -6,8 +6,9 @@ let left = 0
 let room = 0
 
 /**
- * True only when the JSON text means exactly this value. False sends the value to `escapeValue`, which is slower and knows why.
- * Plain: null, booleans, strings, finite numbers but -0, dense arrays, objects of `Object.prototype`; within the limits; no cycle.
+ * True only when the JSON text means exactly this value. False sends the value to `escapeValue`, which is slower and
+ * knows why. Plain: null, booleans, strings, finite numbers but -0, dense arrays, objects of `Object.prototype`; within
+ * the limits; no cycle.
  */
 export function isPlain(value: unknown, limits: CodecLimits): boolean {
   left = limits.maxItems
@@ -36,8 +37,9 @@ function isPlainItem(item: unknown, levels: number): boolean {
 const isPlainNumber = (item: number): boolean => item - item === 0 && (item !== 0 || 1 / item > 0)
 
 /**
- * Neither holes nor properties beside the elements (`total` on a page of rows), which would be lost; a hole and a property are found elsewhere, since the hole is undefined. Values are
- * counted, not names: these would have to be made.
+ * Neither holes nor properties beside the elements (`total` on a page of rows), which would be lost; a hole and a
+ * property are found elsewhere, since the hole is undefined. Values are counted, not names: these would have to be
+ * made.
  */
 export const isBareList = (list: unknown[]): boolean =>
   Object.values(list).length === list.length && Object.getOwnPropertySymbols(list).length === 0
@@ -46,7 +48,9 @@ export const isBareList = (list: unknown[]): boolean =>
 function plain(value: object, levels: number): boolean {
   // Neither a toJSON that JSON.stringify would call, own (also hidden) or inherited, nor fields that it would not see.
   if (levels === 0 || typeof (value as { toJSON?: unknown }).toJSON === 'function') return false
-  return Array.isArray(value) ? plainArray(value, levels - 1) : plainObject(value as Record<string, unknown>, levels - 1)
+  return Array.isArray(value)
+    ? plainArray(value, levels - 1)
+    : plainObject(value as Record<string, unknown>, levels - 1)
 }
 
 function plainArray(value: unknown[], levels: number): boolean {
@@ -62,9 +66,11 @@ function plainArray(value: unknown[], levels: number): boolean {
 }
 
 function plainObject(value: Record<string, unknown>, levels: number): boolean {
-  if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length !== 0) return false
+  if (Object.getPrototypeOf(value) !== Object.prototype || Object.getOwnPropertySymbols(value).length !== 0)
+    return false
   let fields = 0
-  // for-in is twice as fast as Object.keys; what it inherits from a polluted Object.prototype only makes the answer stricter.
+  // for-in is twice as fast as Object.keys; what it inherits from a polluted Object.prototype only makes the answer
+  // stricter.
   for (const name in value) {
     fields++
     if (!isPlainItem(value[name], levels)) return false

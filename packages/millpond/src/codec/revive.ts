@@ -1,4 +1,5 @@
-// The way back from the escape form (`escape.ts`) to the value. The input is parsed JSON from a shared tier, so it is not trusted.
+// The way back from the escape form (`escape.ts`) to the value. The input is parsed JSON from a shared tier, so it is
+// not trusted.
 import { MARK } from './escape.ts'
 import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
@@ -22,12 +23,17 @@ export function reviveRead(read: Read, { maxDepth }: CodecLimits): Read {
   }
 }
 
-/** Rebuilds a value, changing the given data in place. Throws `DecodeError`. Knows a closed list of types: nothing is constructed by name. */
+/**
+ * Rebuilds a value, changing the given data in place. Throws `DecodeError`. Knows a closed list of types: nothing is
+ * constructed by name.
+ */
 export function revive(data: unknown, levels: number): unknown {
   if (typeof data !== 'object' || data === null) return data
   if (Object.hasOwn(data, MARK)) return reviveMarked(data as Record<string, unknown>, levels)
   if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
-  return Array.isArray(data) ? reviveList(data, 0, levels - 1) : reviveFields(data as Record<string, unknown>, levels - 1)
+  return Array.isArray(data)
+    ? reviveList(data, 0, levels - 1)
+    : reviveFields(data as Record<string, unknown>, levels - 1)
 }
 
 function reviveList(list: unknown[], from: number, levels: number): unknown[] {
@@ -71,7 +77,8 @@ function reviveMarked(data: Record<string, unknown>, levels: number): unknown {
 }
 
 function reviveWrapped(kind: 'Object' | 'null', fields: unknown, levels: number): unknown {
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new DecodeError('malformed', 'fields were expected')
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields))
+    throw new DecodeError('malformed', 'fields were expected')
   if (levels === 0) throw new DecodeError('too_deep', 'nested too deep')
   const revived = reviveFields(fields as Record<string, unknown>, levels - 1)
   if (kind === 'Object') return revived
@@ -109,7 +116,9 @@ const VIEWS: ReadonlyMap<unknown, { readonly make: View; readonly unit: number }
     BigInt64Array,
     BigUint64Array,
     // Newer Node only.
-    ...('Float16Array' in globalThis ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array] : []),
+    ...('Float16Array' in globalThis
+      ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array]
+      : []),
   ].map((make) => [make.name, { make, unit: make.BYTES_PER_ELEMENT }]),
 )
 
@@ -119,7 +128,8 @@ const LAST_TIME = 8.64e15
 function reviveLeaf(kind: unknown, content: unknown): unknown {
   if (kind === 'Date') {
     if (content === null) return new Date(Number.NaN)
-    if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME) throw new DecodeError('malformed', 'no time')
+    if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME)
+      throw new DecodeError('malformed', 'no time')
     return new Date(Number(content))
   }
   if (typeof content !== 'string') throw new DecodeError('malformed', 'a string was expected')

@@ -60,7 +60,8 @@ export function readSealHead(bytes: Buffer): { readonly head: SealHead; readonly
   const seq = bytes.readDoubleBE(id.end + SALT_BYTES + 4)
   const epoch = textAt(bytes, id.end + SALT_BYTES + 12)
   const stamp = epoch === undefined || (flags & STAMPED) === 0 ? undefined : textAt(bytes, epoch.end)
-  if (epoch === undefined || ((flags & STAMPED) !== 0 && stamp === undefined) || !Number.isSafeInteger(seq)) return undefined
+  if (epoch === undefined || ((flags & STAMPED) !== 0 && stamp === undefined) || !Number.isSafeInteger(seq))
+    return undefined
   const sealed = { asOf: { epoch: epoch.text, seq }, ...(stamp === undefined ? undefined : { stamp: stamp.text }) }
   return { head: { keyId: id.text, salt, count, isPadded: (flags & PADDED) !== 0, sealed }, end: (stamp ?? epoch).end }
 }

@@ -1,4 +1,5 @@
-// Encryption as a transform of a value's bytes: AES-256-GCM, bound to all that the value means by what is authenticated beside it (decision 0031).
+// Encryption as a transform of a value's bytes: AES-256-GCM, bound to all that the value means by what is authenticated
+// beside it (decision 0031).
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { DerivedKeys, nonceOf } from './derived-keys.ts'

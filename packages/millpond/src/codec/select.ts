@@ -37,10 +37,11 @@ export type Selection<T = unknown> =
 interface Wanted extends Map<string, Wanted | true> {}
 
 /**
- * A pure function that copies a value with only the picked, or without the omitted, fields: `select<User>({ omit: ['password', 'owner.email'] })`. For
- * `cache.namespace(name, { select })`: every tier and every caller then has what is left.
- * A list is taken element by element, at every level. What is not an object (or is one by nature: Date, Map, a class's instance) passes as it is.
- * Throws `OPTION_INVALID` when both or none of `pick` and `omit` are given, for an empty list, an empty name, or anything else than names.
+ * A pure function that copies a value with only the picked, or without the omitted, fields: `select<User>({ omit:
+ * ['password', 'owner.email'] })`. For `cache.namespace(name, { select })`: every tier and every caller then has what
+ * is left. A list is taken element by element, at every level. What is not an object (or is one by nature: Date, Map, a
+ * class's instance) passes as it is. Throws `OPTION_INVALID` when both or none of `pick` and `omit` are given, for an
+ * empty list, an empty name, or anything else than names.
  */
 export function select<T = unknown>(selection: Selection<T>): (value: unknown) => unknown {
   const { pick, omit } = selection
@@ -58,7 +59,11 @@ function plan(fields: readonly (string | readonly string[])[]): Wanted {
   const wanted: Wanted = new Map()
   for (const field of fields) {
     const path: unknown = typeof field === 'string' ? field.split('.') : field
-    if (!isPath(path)) throw new MillpondError('OPTION_INVALID', `a field is ${show(field)}: give a name such as 'email' or 'owner.email'`)
+    if (!isPath(path))
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `a field is ${show(field)}: give a name such as 'email' or 'owner.email'`,
+      )
     place(wanted, path)
   }
   return wanted
@@ -117,6 +122,7 @@ function emptyLike(value: object): Record<string, unknown> {
 
 /** Assignment, but `__proto__` is a field like any other. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  if (name === '__proto__')
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
   else target[name] = value
 }

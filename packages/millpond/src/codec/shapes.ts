@@ -1,7 +1,9 @@
-// What the shapes of objects are called while values are written: names in their order, found without making a text of them.
+// What the shapes of objects are called while values are written: names in their order, found without making a text of
+// them.
 //
-// A tree of names: an object's fields lead from its root to a node, and that node is its shape. A second tree, of shapes, finds the table of a value: which shapes it holds, in the order in
-// which they came. Whoever writes a thousand rows of one query walks the same nodes each time, and makes the table's bytes once.
+// A tree of names: an object's fields lead from its root to a node, and that node is its shape. A second tree, of
+// shapes, finds the table of a value: which shapes it holds, in the order in which they came. Whoever writes a thousand
+// rows of one query walks the same nodes each time, and makes the table's bytes once.
 import { crc32 } from 'node:zlib'
 import { MAX_FIELDS } from './packed-tags.ts'
 
@@ -11,7 +13,10 @@ const MAX_NAME = 128
 const MAX_NODES = 20_000
 const NODE_BYTES = 200
 const CHECKSUM = 4
-/** So many objects of shapes for which there was no room, and the trees begin anew: what is written now may be something else than what filled them. */
+/**
+ * So many objects of shapes for which there was no room, and the trees begin anew: what is written now may be something
+ * else than what filled them.
+ */
 const FORGET_AFTER = 50_000
 
 export interface Shape {

@@ -1,8 +1,19 @@
 // A ring that is kept in a key store and rotates itself, by age and by use, for all processes that share it.
 //
-// Rotation has two steps, or the first who seals with a new key is not understood: a new key is put into the record with a moment in the future, by when every process has read the record
-// again; then it seals. Who puts it there is whoever finds first that it is due; the record is changed by compare-and-set, so that there is one.
-import { checkOptions, duration, fn, options as optionsOf, required, type Shape, text, whole, withMethods } from '../core/checks.ts'
+// Rotation has two steps, or the first who seals with a new key is not understood: a new key is put into the record
+// with a moment in the future, by when every process has read the record again; then it seals. Who puts it there is
+// whoever finds first that it is due; the record is changed by compare-and-set, so that there is one.
+import {
+  checkOptions,
+  duration,
+  fn,
+  options as optionsOf,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, DecodedParts, KeyStore, Rejection } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -10,7 +21,14 @@ import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { unheld } from '../core/unheld.ts'
 import { inTime } from './in-time.ts'
 import { type StoredKeys, storedFrom, storedText } from './stored-record.ts'
-import { type KeyRotation, type RotateAfter, type RotationTimes, type Step, sealingAt, stepOf } from './stored-rotation.ts'
+import {
+  type KeyRotation,
+  type RotateAfter,
+  type RotationTimes,
+  type Step,
+  sealingAt,
+  stepOf,
+} from './stored-rotation.ts'
 import { unwrapKey } from './tenant-record.ts'
 import { valueCodec } from './value-codec.ts'
 
@@ -40,8 +58,16 @@ export interface StoredKeyringOptions {
 /** A ring that rotates itself. */
 export interface StoredKeyring extends KeyRing {
   /** Each key: since when it seals, and how many records it has sealed, as far as the store was told. */
-  readonly keys: readonly { readonly id: string; readonly activeFrom: number; readonly createdAt: number; readonly uses: number }[]
-  /** Reads the record now, tells it what was sealed, and rotates where it is due. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  readonly keys: readonly {
+    readonly id: string
+    readonly activeFrom: number
+    readonly createdAt: number
+    readonly uses: number
+  }[]
+  /**
+   * Reads the record now, tells it what was sealed, and rotates where it is due.
+   * @throws MillpondError `KEYRING_UNREACHABLE`.
+   */
   check(): Promise<void>
   /** Puts a new key into the record, to seal after the overlap. @throws MillpondError `KEYRING_UNREACHABLE`. */
   rotate(): Promise<KeyRotation>
@@ -72,18 +98,21 @@ const ASK_WAIT_MS = 250
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * A ring whose keys are made, rotated and kept for you, the same for every process that has the store. Resolves when it has a key.
- * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; `KEYRING_UNREACHABLE` where the store does not answer; `KEYRING_INVALID` for a record that is damaged, or whose keys `by` does
- * not open; `SCHEMA_NEWER`.
- * @example
- * const by = await wrappedKeyring({ service: awsKms({ keyId }), current: 'root', keys: { root } })
- * const ring = await storedKeyring({ by, store: sqliteKeyStore({ path: '/var/lib/app/keys.db' }), rotateAfter: { age: '30d' } })
+ * A ring whose keys are made, rotated and kept for you, the same for every process that has the store. Resolves when it
+ * has a key.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; `KEYRING_UNREACHABLE` where the store does not answer;
+ * `KEYRING_INVALID` for a record that is damaged, or whose keys `by` does not open; `SCHEMA_NEWER`.
+ * @example const by = await wrappedKeyring({ service: awsKms({ keyId }), current: 'root', keys: { root } }) const ring
+ * = await storedKeyring({ by, store: sqliteKeyStore({ path: '/var/lib/app/keys.db' }), rotateAfter: { age: '30d' } })
  */
 export async function storedKeyring(options: StoredKeyringOptions): Promise<StoredKeyring> {
   checkOptions<StoredKeyringOptions>(options, OPTIONS, 'storedKeyring')
   const { name = 'cache', overlap = '10m', recheck = '1m' } = options
   if (!NAME.test(name))
-    throw new MillpondError('OPTION_INVALID', `storedKeyring.name: ${show(name)} is not a name: give 1 to 40 letters, digits, "_" or "-"`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `storedKeyring.name: ${show(name)} is not a name: give 1 to 40 letters, digits, "_" or "-"`,
+    )
   const [overlapMs, recheckMs] = [parseDuration(overlap, 'overlap'), parseDuration(recheck, 'recheck')]
   if (overlapMs < 2 * recheckMs)
     throw new MillpondError(
@@ -106,7 +135,10 @@ class Stored implements StoredKeyring {
   /** Sealed here, and not told yet. */
   #uses = new Map<string, number>()
   #asking: Promise<void> | undefined
-  /** What this process changes of the record it changes one after another: against itself it would only lose. A call of the store that hangs holds up the next change for the timeout. */
+  /**
+   * What this process changes of the record it changes one after another: against itself it would only lose. A call of
+   * the store that hangs holds up the next change for the timeout.
+   */
   #changing: Promise<unknown> = Promise.resolve()
   #isChecking = false
   #askedAt = Number.NEGATIVE_INFINITY
@@ -149,7 +181,10 @@ class Stored implements StoredKeyring {
     return this.#opened.get(id)
   }
 
-  /** A key that is not known may be one that was made while this process was too busy to read the record: it is read once more, and waited for a moment. */
+  /**
+   * A key that is not known may be one that was made while this process was too busy to read the record: it is read
+   * once more, and waited for a moment.
+   */
   codec(options: CodecOptions): Codec {
     const codec = valueCodec({ ...options, encrypt: this })
     return {
@@ -216,7 +251,9 @@ class Stored implements StoredKeyring {
     await inTime(this.#asking, ASK_WAIT_MS).catch(() => {}) // then it is unknown still
   }
 
-  /** Only reads: a change of this process that is under way, or a store that is slow to put, holds up nobody who reads. */
+  /**
+   * Only reads: a change of this process that is under way, or a store that is slow to put, holds up nobody who reads.
+   */
   async #readBehind(): Promise<void> {
     try {
       const text = await this.#answer(() => this.#options.store.get(this.#record))
@@ -243,7 +280,10 @@ class Stored implements StoredKeyring {
 
   #warn(error: unknown): void {
     const { onWarning } = this.#options
-    const told = error instanceof MillpondError ? error : new MillpondError('KEYRING_INVALID', `the stored key ring: ${reasonOf(error)}`)
+    const told =
+      error instanceof MillpondError
+        ? error
+        : new MillpondError('KEYRING_INVALID', `the stored key ring: ${reasonOf(error)}`)
     this.#tell(() => onWarning?.(told))
   }
 
@@ -320,7 +360,11 @@ class Stored implements StoredKeyring {
     try {
       return await inTime(ask(), this.#timeoutMs)
     } catch (cause) {
-      throw new MillpondError('KEYRING_UNREACHABLE', `the key store did not answer for the stored key ring: ${reasonOf(cause)}`, { cause })
+      throw new MillpondError(
+        'KEYRING_UNREACHABLE',
+        `the key store did not answer for the stored key ring: ${reasonOf(cause)}`,
+        { cause },
+      )
     }
   }
 }

@@ -1,4 +1,5 @@
-// The record of a stored ring: its keys, newest first, each with the moment from which it seals and how many records it has sealed.
+// The record of a stored ring: its keys, newest first, each with the moment from which it seals and how many records it
+// has sealed.
 import { MillpondError, show } from '../core/errors.ts'
 import { isWrappedKey, type WrappedKey } from './tenant-record.ts'
 
@@ -28,7 +29,10 @@ export function storedFrom(text: string, name: string): StoredKeys {
     const [first, ...others] = ring
     if (first !== undefined) return [first, ...others]
   }
-  throw new MillpondError('KEYRING_INVALID', `the key store: the record of the ring ${show(name)} is not valid: restore it from a backup`)
+  throw new MillpondError(
+    'KEYRING_INVALID',
+    `the key store: the record of the ring ${show(name)} is not valid: restore it from a backup`,
+  )
 }
 
 /** What the parser says would quote the text. */
@@ -42,4 +46,8 @@ function parse(text: string): { readonly version?: unknown; readonly ring?: unkn
 }
 
 const isStoredKey = (one: unknown): one is StoredKey =>
-  isWrappedKey(one) && 'activeFrom' in one && typeof one.activeFrom === 'number' && 'uses' in one && typeof one.uses === 'number'
+  isWrappedKey(one) &&
+  'activeFrom' in one &&
+  typeof one.activeFrom === 'number' &&
+  'uses' in one &&
+  typeof one.uses === 'number'

@@ -1,4 +1,5 @@
-// What becomes of the record of a stored ring in one step: uses are added, a key that is due is put in front, and former ones leave.
+// What becomes of the record of a stored ring in one step: uses are added, a key that is due is put in front, and
+// former ones leave.
 import type { KeyRing } from '../core/codec-options.ts'
 import type { Duration } from '../core/duration.ts'
 import type { StoredKey, StoredKeys } from './stored-record.ts'
@@ -8,7 +9,10 @@ import { newKey, unwrapKey, wrapKey } from './tenant-record.ts'
 export interface RotateAfter {
   /** Since it began to seal. Default `'90d'`. */
   readonly age?: Duration | undefined
-  /** Records sealed by all processes together. Default 2^40: long before that each process has taken further derived keys, so that it is a matter of policy. */
+  /**
+   * Records sealed by all processes together. Default 2^40: long before that each process has taken further derived
+   * keys, so that it is a matter of policy.
+   */
   readonly records?: number | undefined
 }
 
@@ -51,11 +55,16 @@ export function stepOf(found: StoredKeys | undefined, { by, record, now, uses, t
   const keys: StoredKeys = [told(first), ...others.map(told)]
   const because = asked === 'rotation' ? 'asked' : asked === 'what is due' ? dueFrom(keys[0], now, times) : undefined
   // One that does not seal yet is the rotation that is under way.
-  if (because === undefined || first.activeFrom > now) return { keys: withoutRetired(keys, now, times), because: undefined }
+  if (because === undefined || first.activeFrom > now)
+    return { keys: withoutRetired(keys, now, times), because: undefined }
   return { keys: withoutRetired([make(now + times.overlapMs), ...keys], now, times), because }
 }
 
-function dueFrom({ uses, activeFrom }: StoredKey, now: number, { ageMs, records }: RotationTimes): KeyRotation['because'] | undefined {
+function dueFrom(
+  { uses, activeFrom }: StoredKey,
+  now: number,
+  { ageMs, records }: RotationTimes,
+): KeyRotation['because'] | undefined {
   if (uses >= records) return 'use'
   return now - activeFrom >= ageMs ? 'age' : undefined
 }

@@ -1,8 +1,12 @@
-// What a tenant is called where its key is kept: a hash, the same for each way in which the tenant's name stands in a namespace's.
+// What a tenant is called where its key is kept: a hash, the same for each way in which the tenant's name stands in a
+// namespace's.
 import { createHash } from 'node:crypto'
 import { TENANT_MARK } from '../core/tenant.ts'
 
-/** What the key of a tenant is kept under in a key store: SHA-256 of its name, as base64url. Whoever knows the names can find them again; the store does not show them. */
+/**
+ * What the key of a tenant is kept under in a key store: SHA-256 of its name, as base64url. Whoever knows the names can
+ * find them again; the store does not show them.
+ */
 export const tenantId = (tenant: string): string => createHash('sha256').update(tenant).digest('base64url')
 
 const MAX_KNOWN = 10_000

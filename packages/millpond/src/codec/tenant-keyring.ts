@@ -1,4 +1,5 @@
-// A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: to destroy a tenant's keys is to destroy all that they have sealed.
+// A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: to destroy a tenant's
+// keys is to destroy all that they have sealed.
 import { check, checkOptions, duration, fn, required, type Shape, withMethods } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts, KeyStore, ShreddedKeys } from '../core/contracts.ts'
@@ -14,22 +15,31 @@ import { valueCodec } from './value-codec.ts'
 export interface TenantKeyringOptions {
   /** Wraps tenants' keys, and seals what belongs to no tenant. */
   readonly ring: KeyRing
-  /** `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`, `postgresKeyStore({ pool })` of `millpond/tiers/postgres`, or one of your own. Not in the tiers that hold the entries. */
+  /**
+   * `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`,
+   * `postgresKeyStore({ pool })` of `millpond/tiers/postgres`, or one of your own. Not in the tiers that hold the
+   * entries.
+   */
   readonly store: KeyStore
   /**
-   * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process that follows the tenant's part of the cache hears of a shredding
-   * with its invalidation, within 500 ms; this is for those that do not.
+   * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process
+   * that follows the tenant's part of the cache hears of a shredding with its invalidation, within 500 ms; this is for
+   * those that do not.
    */
   readonly recheck?: Duration | undefined
-  /** How long the store may take to answer. Default `'250ms'`; after a failure it is left alone for a second. A key that is made or destroyed may take 10 s, since it is synced to a disk. */
+  /**
+   * How long the store may take to answer. Default `'250ms'`; after a failure it is left alone for a second. A key that
+   * is made or destroyed may take 10 s, since it is synced to a disk.
+   */
   readonly timeout?: Duration | undefined
 }
 
 /** A ring with a key for each tenant. */
 export interface TenantKeyring extends KeyRing {
   /**
-   * Destroys all keys of a tenant, for good: whatever they have sealed is unreadable from now on, wherever it lies, and nothing is sealed for the tenant any more. `cache.erase({ tenant })`
-   * does it, and removes what can be found too. Doing it twice is harmless.
+   * Destroys all keys of a tenant, for good: whatever they have sealed is unreadable from now on, wherever it lies, and
+   * nothing is sealed for the tenant any more. `cache.erase({ tenant })` does it, and removes what can be found too.
+   * Doing it twice is harmless.
    * @throws MillpondError `KEYRING_UNREACHABLE`: nobody knows whether it has happened; do it again.
    */
   shred(tenant: string): Promise<ShreddedKeys>
@@ -67,13 +77,12 @@ const OPTIONS: Shape<TenantKeyringOptions> = {
 }
 
 /**
- * A ring for `codec: { encrypt }` under which `cache.for({ tenant })` seals with a key of that tenant, made when it is first needed.
+ * A ring for `codec: { encrypt }` under which `cache.for({ tenant })` seals with a key of that tenant, made when it is
+ * first needed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example
- * const keys = tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store: folderKeyStore('/var/lib/app/keys') })
- * const cache = createCache({ tiers, codec: { encrypt: keys } })
- * await cache.for({ tenant: 'acme' }).set('plan', plan)
- * await cache.erase({ tenant: 'acme' })
+ * @example const keys = tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store:
+ * folderKeyStore('/var/lib/app/keys') }) const cache = createCache({ tiers, codec: { encrypt: keys } }) await
+ * cache.for({ tenant: 'acme' }).set('plan', plan) await cache.erase({ tenant: 'acme' })
  */
 export function tenantKeyring(options: TenantKeyringOptions): TenantKeyring {
   checkOptions<TenantKeyringOptions>(options, OPTIONS, 'tenantKeyring')
@@ -102,13 +111,21 @@ export function tenantKeyring(options: TenantKeyringOptions): TenantKeyring {
 
 function checkTenant(tenant: unknown): string {
   if (typeof tenant === 'string' && tenant !== '') return tenant
-  throw new MillpondError('OPTION_INVALID', `tenant: ${show(tenant)} is not a tenant: give the same string as to cache.for({ tenant })`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `tenant: ${show(tenant)} is not a tenant: give the same string as to cache.for({ tenant })`,
+  )
 }
 
 function tenantCodec(ring: KeyRing, rings: TenantRings, options: CodecOptions): Codec {
   const shared: CodecOptions = { ...options }
   const whole = valueCodec({ ...shared, encrypt: ring })
-  const seal = (its: TenantRing, tenant: string, parts: EncodedParts, context: CodecContext): ReturnType<Codec['encode']> => {
+  const seal = (
+    its: TenantRing,
+    tenant: string,
+    parts: EncodedParts,
+    context: CodecContext,
+  ): ReturnType<Codec['encode']> => {
     if (its.isShredded) throw shreddedError(tenant)
     if (!its.canSeal)
       throw new MillpondError(
@@ -137,7 +154,9 @@ function tenantCodec(ring: KeyRing, rings: TenantRings, options: CodecOptions): 
       const tenant = context === undefined ? undefined : tenantIn(context.namespace)
       if (tenant === undefined || context === undefined) return whole.decode(bytes, context)
       const its = rings.known(tenant)
-      return its === undefined ? openLater(rings, tenant, shared, bytes, context) : open(rings, its, tenant, shared, bytes, context)
+      return its === undefined
+        ? openLater(rings, tenant, shared, bytes, context)
+        : open(rings, its, tenant, shared, bytes, context)
     },
     figures(place) {
       const tenant = tenantIn(place.namespace)
@@ -183,7 +202,8 @@ function open(
       if (!isUnknown) context.reject?.(why)
     },
   })
-  if (answer instanceof Promise) return answer.then((found) => (isUnknown ? openLater(rings, tenant, options, bytes, context) : found))
+  if (answer instanceof Promise)
+    return answer.then((found) => (isUnknown ? openLater(rings, tenant, options, bytes, context) : found))
   return isUnknown ? openLater(rings, tenant, options, bytes, context) : answer
 }
 

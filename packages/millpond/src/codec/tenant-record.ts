@@ -1,7 +1,9 @@
-// A tenant's record in a key store: its keys, each wrapped by a key of the ring, or only the note that they were destroyed.
+// A tenant's record in a key store: its keys, each wrapped by a key of the ring, or only the note that they were
+// destroyed.
 //
-// A key is wrapped with AES-256-GCM under a key that HKDF (RFC 5869) derives for this one wrapping from the ring's key and 16 random bytes, so that a nonce of zeros comes once under it.
-// Tenant and key id are authenticated: a record that is put in another tenant's place opens nothing.
+// A key is wrapped with AES-256-GCM under a key that HKDF (RFC 5869) derives for this one wrapping from the ring's key
+// and 16 random bytes, so that a nonce of zeros comes once under it. Tenant and key id are authenticated: a record that
+// is put in another tenant's place opens nothing.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyRing } from '../core/codec-options.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -74,7 +76,8 @@ export function unwrapKey(ring: KeyRing, tenant: string, { id, by, wrapped }: Wr
   }
 }
 
-const derive = (root: Uint8Array, salt: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', root, salt, 'millpond wrap 1', KEY))
+const derive = (root: Uint8Array, salt: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', root, salt, 'millpond wrap 1', KEY))
 
 const boundTo = (tenant: string, id: string): Uint8Array => Buffer.from(JSON.stringify([tenant, id]))
 

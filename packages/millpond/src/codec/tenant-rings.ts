@@ -1,4 +1,5 @@
-// The tenants whose keys this process holds: asked for when they are first needed, kept for a while, and asked for anew when somebody may have destroyed them.
+// The tenants whose keys this process holds: asked for when they are first needed, kept for a while, and asked for anew
+// when somebody may have destroyed them.
 import type { KeyRing } from '../core/codec-options.ts'
 import type { KeyStore, ShreddedKeys } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -10,7 +11,10 @@ import { TenantRing } from './tenant-ring.ts'
 const MAX_HELD = 10_000
 /** After a failure the store is not asked again for so long, so that no reader waits for one that is down. */
 const REST_MS = 1000
-/** What is put away for good is synced to a disk, which may be busy: it happens once for a tenant, and a store that is down was met by the question before. */
+/**
+ * What is put away for good is synced to a disk, which may be busy: it happens once for a tenant, and a store that is
+ * down was met by the question before.
+ */
 const LEAST_PUT_MS = 10_000
 /** A record that changes again and again under somebody's hands. */
 const MAX_TRIES = 5
@@ -63,7 +67,10 @@ export class TenantRings {
     return held === undefined || this.#now() - held.askedAt >= REST_MS
   }
 
-  /** @throws MillpondError `KEYRING_UNREACHABLE` where the store fails, is late, or has been so within the last second; `KEYRING_INVALID` for a damaged record. */
+  /**
+   * @throws MillpondError `KEYRING_UNREACHABLE` where the store fails, is late, or has been so within the last second;
+   * `KEYRING_INVALID` for a damaged record.
+   */
   async open(tenant: string): Promise<TenantRing> {
     const held = this.#holding(tenant)
     await this.#ask(tenant, held)
@@ -215,9 +222,13 @@ function readable(text: string, tenant: string): TenantRecord | undefined {
 
 function asUnreachable(tenant: string, cause: unknown): MillpondError {
   if (cause instanceof MillpondError && cause.code !== 'TIER_FAILED') return cause
-  return new MillpondError('KEYRING_UNREACHABLE', `the key store did not answer for the tenant ${show(tenant)}: ${reasonOf(cause)}`, {
-    cause,
-  })
+  return new MillpondError(
+    'KEYRING_UNREACHABLE',
+    `the key store did not answer for the tenant ${show(tenant)}: ${reasonOf(cause)}`,
+    {
+      cause,
+    },
+  )
 }
 
 export const shreddedError = (tenant: string): MillpondError =>

@@ -1,7 +1,9 @@
-// What is done to a value's bytes between its format and its frame: compression, encryption. A list, applied in order and undone in reverse.
+// What is done to a value's bytes between its format and its frame: compression, encryption. A list, applied in order
+// and undone in reverse.
 //
-// Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an asynchronous form is
-// asked for that, since half a megabyte of gzip would block every other call. Whoever decodes asynchronously must judge the entry again.
+// Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an
+// asynchronous form is asked for that, since half a megabyte of gzip would block every other call. Whoever decodes
+// asynchronously must judge the entry again.
 import type { CodecContext, EncodedParts, Sealed } from '../core/contracts.ts'
 
 /** Values up to so many bytes are transformed at once. */
@@ -9,15 +11,23 @@ export const SYNC_BYTES = 65_536
 
 /** What a transform is told beside the bytes. */
 export interface TransformContext extends CodecContext {
-  /** Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value. */
+  /**
+   * Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value.
+   */
   readonly head: Uint8Array
   /** Key and tags as they are, where the head has others. */
   readonly inner?: Pick<EncodedParts, 'key' | 'tags'> | undefined
   /** Told by a transform that is undone: key and tags as they are. */
   readonly name?: (inner: Pick<EncodedParts, 'key' | 'tags'>) => void
-  /** Numbers of the transforms that came before this one: who authenticates must include them, or another list would give the bytes another meaning. */
+  /**
+   * Numbers of the transforms that came before this one: who authenticates must include them, or another list would
+   * give the bytes another meaning.
+   */
   readonly before: readonly number[]
-  /** Told by a transform that is undone: what the bytes prove of their position, and whether the key has been replaced since. */
+  /**
+   * Told by a transform that is undone: what the bytes prove of their position, and whether the key has been replaced
+   * since.
+   */
   readonly prove?: (sealed: Sealed, isOldKey: boolean) => void
 }
 
@@ -39,7 +49,9 @@ export interface Transform {
   readonly applyLaterFrom?: number
   /** The same for what is larger than that. Default: `apply` for all. */
   applyLater?(bytes: Uint8Array, context: TransformContext): Promise<Uint8Array | undefined>
-  /** The way back; undefined for what cannot be accepted, or would be larger than `maxBytes`. Throwing means the same. */
+  /**
+   * The way back; undefined for what cannot be accepted, or would be larger than `maxBytes`. Throwing means the same.
+   */
   undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
   undoLater?(bytes: Uint8Array, context: TransformContext, maxBytes: number): Promise<Uint8Array | undefined>
 }
@@ -51,7 +63,11 @@ export interface Transformed {
 }
 
 /** Applies each in turn; a promise only where one of them takes its time. */
-export function applyAll(transforms: readonly Transform[], bytes: Uint8Array, context: SharedContext): Transformed | Promise<Transformed> {
+export function applyAll(
+  transforms: readonly Transform[],
+  bytes: Uint8Array,
+  context: SharedContext,
+): Transformed | Promise<Transformed> {
   const numbers: number[] = []
   let now = bytes
   for (const [at, transform] of transforms.entries()) {
@@ -93,7 +109,8 @@ export function undoAll(
   for (let at = numbers.length - 1; at >= 0; at--) {
     const transform = transforms.get(numbers[at] ?? 0)
     if (transform === undefined) return undefined
-    if (isLarge(now) && transform.undoLater !== undefined) return undoLater(transforms, numbers.slice(0, at + 1), now, context, maxBytes)
+    if (isLarge(now) && transform.undoLater !== undefined)
+      return undoLater(transforms, numbers.slice(0, at + 1), now, context, maxBytes)
     const about = { ...context, before: numbers.slice(0, at) }
     const before = attempt(() => transform.undo(now, about, maxBytes))
     if (!isWithin(before, maxBytes)) return undefined

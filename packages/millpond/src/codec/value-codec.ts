@@ -13,13 +13,18 @@ import { messagePackFormat } from './message-pack.ts'
 import { packedFormat } from './packed.ts'
 import { sealing } from './seal.ts'
 
-const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd', 'lz4'), minBytes: whole(0), level: whole(1) }
+const COMPRESS: Shape<CompressOptions> = {
+  algorithm: oneOf('gzip', 'brotli', 'zstd', 'lz4'),
+  minBytes: whole(0),
+  level: whole(1),
+}
 
 const OPTIONS: Shape<CodecOptions> = {
   format: oneOf('json', 'messagepack', 'packed'),
   compress: (value, at) => {
     if (value === 'auto' || value === 'off') return value
-    if (typeof value !== 'object' || value === null) throw refused(value, at, "'auto', 'off', or { algorithm, minBytes, level }")
+    if (typeof value !== 'object' || value === null)
+      throw refused(value, at, "'auto', 'off', or { algorithm, minBytes, level }")
     checkOptions<CompressOptions>(value, COMPRESS, at)
     return value
   },
@@ -34,8 +39,9 @@ const OPTIONS: Shape<CodecOptions> = {
 const FORMATS = { json: jsonFormat, messagepack: messagePackFormat, packed: packedFormat } as const
 
 /**
- * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier. What was written under other options is still
- * read, but for encryption: with `encrypt` only what is sealed by a key of the ring is, unless `readsPlain` says otherwise.
+ * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier. What
+ * was written under other options is still read, but for encryption: with `encrypt` only what is sealed by a key of the
+ * ring is, unless `readsPlain` says otherwise.
  * @throws MillpondError `OPTION_INVALID` naming the option.
  * @example
  * const cache = createCache({ tiers, codec: valueCodec({ compress: 'auto' }) })
@@ -54,7 +60,8 @@ export function valueCodec(options: CodecOptions = {}): Codec {
       'OPTION_INVALID',
       'codec: keyNames needs encrypt, and no readsPlain: give { encrypt: keyring(...), keyNames }, since the key and tags of an entry are stored inside the sealed part',
     )
-  if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
+  if (encrypt === undefined)
+    return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, compression.writes !== undefined)
   const sealedBy = (): ReturnType<NonNullable<Codec['sealedBy']>> => {
     const id = encrypt.current
@@ -74,8 +81,14 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   return { ...codec, sealedBy }
 }
 
-/** Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012). */
-function compressOptions({ compress = 'off', encrypt, mixesSecrets = true }: CodecOptions): CompressOptions | undefined {
+/**
+ * Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012).
+ */
+function compressOptions({
+  compress = 'off',
+  encrypt,
+  mixesSecrets = true,
+}: CodecOptions): CompressOptions | undefined {
   if (compress === 'off') return undefined
   if (compress !== 'auto') return compress
   return encrypt !== undefined && mixesSecrets ? undefined : {}

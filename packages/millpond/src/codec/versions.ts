@@ -1,9 +1,10 @@
-// A text in a folder of its own that processes replace by compare-and-set, without a lock: somebody would have to say when the holder of a lock is dead, and one that only slept would then
-// overwrite what others have put since.
+// A text in a folder of its own that processes replace by compare-and-set, without a lock: somebody would have to say
+// when the holder of a lock is dead, and one that only slept would then overwrite what others have put since.
 //
-// Each version is a file that is named by its number; the highest one holds. Whoever has read number n writes a draft and links it as n + 1, which the file system lets one of them do. Lower
-// versions are overwritten and removed, so a process that slept may get a number that is free again, and one that was quick may be followed at once: both see a higher one. Each version
-// therefore says which puts it comes from, and who is not among them has lost.
+// Each version is a file that is named by its number; the highest one holds. Whoever has read number n writes a draft
+// and links it as n + 1, which the file system lets one of them do. Lower versions are overwritten and removed, so a
+// process that slept may get a number that is free again, and one that was quick may be followed at once: both see a
+// higher one. Each version therefore says which puts it comes from, and who is not among them has lost.
 
 import { randomBytes } from 'node:crypto'
 import { link, open, readdir, readFile, rm } from 'node:fs/promises'
@@ -19,7 +20,10 @@ export interface Version {
 
 const NAME = /^(\d{1,15})(-[\w-]+)?$/
 const MAX_READS = 10
-/** Puts that a version remembers: who sleeps for longer between two steps of its own takes itself for one that has lost, and does it again. */
+/**
+ * Puts that a version remembers: who sleeps for longer between two steps of its own takes itself for one that has lost,
+ * and does it again.
+ */
 const MAX_PUTS = 32
 
 /** Undefined where there is none. What a dead process has left of former ones is overwritten and removed. */
@@ -39,7 +43,10 @@ export async function newest(folder: string): Promise<Version | undefined> {
   }
 }
 
-/** Puts a text in the place of `before`, in a folder that exists; nothing is left of what was there. `false`: somebody else was faster. */
+/**
+ * Puts a text in the place of `before`, in a folder that exists; nothing is left of what was there. `false`: somebody
+ * else was faster.
+ */
 export async function putAfter(folder: string, before: Version | undefined, text: string): Promise<boolean> {
   const number = (before?.number ?? 0) + 1
   const put = randomBytes(9).toString('base64url')
@@ -56,18 +63,23 @@ export async function putAfter(folder: string, before: Version | undefined, text
   const after = await newest(folder)
   // Drafts of this number hold keys too; those of the living have lost.
   if (after?.number === number)
-    for (const one of await namesIn(folder)) if (one.isDraft && one.number === number) await forget(join(folder, one.name))
+    for (const one of await namesIn(folder))
+      if (one.isDraft && one.number === number) await forget(join(folder, one.name))
   return after?.puts.includes(put) === true
 }
 
-/** Names survive a loss of power; where a folder cannot be synced (Windows) they are as safe as the system makes them. */
+/**
+ * Names survive a loss of power; where a folder cannot be synced (Windows) they are as safe as the system makes them.
+ */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r').catch(() => undefined)
   await handle?.sync().catch(() => {})
   await handle?.close()
 }
 
-async function namesIn(folder: string): Promise<readonly { readonly name: string; readonly number: number; readonly isDraft: boolean }[]> {
+async function namesIn(
+  folder: string,
+): Promise<readonly { readonly name: string; readonly number: number; readonly isDraft: boolean }[]> {
   const names = (await readdir(folder).catch(unless('ENOENT'))) ?? []
   return names.flatMap((name) => {
     const [, number, mark] = NAME.exec(name) ?? []

@@ -1,4 +1,5 @@
-// Apollo Server's `KeyValueCache` over a cache: for `new ApolloServer({ cache })`, its data sources and its persisted queries.
+// Apollo Server's `KeyValueCache` over a cache: for `new ApolloServer({ cache })`, its data sources and its persisted
+// queries.
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import type { Cache } from '../engine/cache.ts'
@@ -38,7 +39,8 @@ export function apolloCache<V = string>(cache: Cache, options: ApolloCacheOption
     get: (key) => cache.get<V>(key),
     async set(key, value, said) {
       const seconds = said?.ttl
-      const ttl = seconds === undefined ? ever : seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)
+      const ttl =
+        seconds === undefined ? ever : seconds === null ? Number.POSITIVE_INFINITY : Math.max(0, seconds * SECOND)
       if (ttl <= 0 || value === undefined) await cache.delete(key)
       else await cache.set(key, value, lasting.of(endless(ttl)))
     },

@@ -1,7 +1,10 @@
-// Astro 7's cache provider over a cache, for any number of servers: what `cache: { provider: { entrypoint } }` of its configuration names.
+// Astro 7's cache provider over a cache, for any number of servers: what `cache: { provider: { entrypoint } }` of its
+// configuration names.
 //
-// A page is rendered between a read and a write, under a lease that the miss gave: what was invalidated meanwhile, in whatever process, is not stored. Whether a page may be kept is known only when it
-// has been rendered, so nobody is given what another's render made: who comes while one is under way waits for it and reads then, unless the page before could not be kept.
+// A page is rendered between a read and a write, under a lease that the miss gave: what was invalidated meanwhile, in
+// whatever process, is not stored. Whether a page may be kept is known only when it has been rendered, so nobody is
+// given what another's render made: who comes while one is under way waits for it and reads then, unless the page
+// before could not be kept.
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, options as optionsOf, type Shape, texts } from '../core/checks.ts'
 import { MAX_DURATION_MS } from '../core/duration.ts'
@@ -16,7 +19,10 @@ export interface AstroQueryOptions {
   readonly sort?: boolean | undefined
   /** Only these parameters are part of a page's name. */
   readonly include?: readonly string[] | undefined
-  /** All but these are; `*` stands for any letters. Default: the marks of campaigns and analytics (`utm_*`, `fbclid` and the like). */
+  /**
+   * All but these are; `*` stands for any letters. Default: the marks of campaigns and analytics (`utm_*`, `fbclid` and
+   * the like).
+   */
   readonly exclude?: readonly string[] | undefined
 }
 
@@ -37,7 +43,10 @@ export interface AstroCacheContext {
 export interface AstroCacheProvider {
   readonly name: string
   onRequest(context: AstroCacheContext, next: () => Promise<Response>): Promise<Response>
-  invalidate(options: { readonly path?: string | undefined; readonly tags?: string | readonly string[] | undefined }): Promise<void>
+  invalidate(options: {
+    readonly path?: string | undefined
+    readonly tags?: string | readonly string[] | undefined
+  }): Promise<void>
 }
 
 interface Page {
@@ -79,13 +88,17 @@ const LONG = 256
 const MOST_PASSED = 10_000
 
 /**
- * The module that `cache: { provider: { entrypoint } }` of Astro's configuration names exports this. Pages are entries of the cache that is given, with their tags as they are:
- * `cache.invalidateTags` reaches them as `Astro.cache.invalidate` does.
+ * The module that `cache: { provider: { entrypoint } }` of Astro's configuration names exports this. Pages are entries
+ * of the cache that is given, with their tags as they are: `cache.invalidateTags` reaches them as
+ * `Astro.cache.invalidate` does.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * export default astroCache(createCache({ name: 'site', tiers: [memory({ maxBytes: '64mb' }), redis({ url })] }))
  */
-export function astroCache(cache: Cache, options: AstroCacheOptions = {}): (config?: AstroCacheOptions) => AstroCacheProvider {
+export function astroCache(
+  cache: Cache,
+  options: AstroCacheOptions = {},
+): (config?: AstroCacheOptions) => AstroCacheProvider {
   cacheGiven(cache, 'astroCache')
   checkOptions<AstroCacheOptions>(options, OPTIONS, 'astroCache')
   return (config) => provide(cache, nameBy({ ...options, ...config }))
@@ -98,7 +111,13 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
   const passed = new Set<string>()
 
   /** Renders, and stores behind what may be stored. @returns the answer, and when it has been stored. */
-  const render = async (at: Address, lease: Lease | undefined, { request, logger }: AstroCacheContext, next: Next, isAnew = false) => {
+  const render = async (
+    at: Address,
+    lease: Lease | undefined,
+    { request, logger }: AstroCacheContext,
+    next: Next,
+    isAnew = false,
+  ) => {
     const response = await next().catch((error) => {
       lease?.release()
       throw error
@@ -108,7 +127,8 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     if (obstacle !== undefined) logger?.warn(`${at.path} is not cached: its response has ${obstacle}`)
     if (life === undefined || obstacle !== undefined) {
       lease?.release()
-      // What lies there would be given to others until its time is over, although it is no longer meant to be kept. A failure says nothing about it.
+      // What lies there would be given to others until its time is over, although it is no longer meant to be kept. A
+      // failure says nothing about it.
       if (isAnew && response.status < 500) await cache.delete(at.key)
       if (passed.size >= MOST_PASSED) passed.clear()
       passed.add(at.name)
@@ -123,20 +143,29 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     return { response: marked(response, 'MISS'), stored }
   }
 
-  const store = async (at: Address, page: Page, vary: readonly string[], life: Life, lease: Lease, request: Request): Promise<void> => {
+  const store = async (
+    at: Address,
+    page: Page,
+    vary: readonly string[],
+    life: Life,
+    lease: Lease,
+    request: Request,
+  ): Promise<void> => {
     const options = { ...life, tags: [...life.tags, at.tag] }
     if (vary.length === 0 || at.values !== undefined) {
       await cache.set(at.key, { vary: [], page } satisfies Held, { ...options, lease })
       return
     }
-    // Which pages there are is known now. What holds for the address, for which there was a lease, holds for its page if it is still there once that has a lease of its own.
+    // Which pages there are is known now. What holds for the address, for which there was a lease, holds for its page
+    // if it is still there once that has a lease of its own.
     if ((await cache.set(at.key, { vary } satisfies Held, { ...options, lease })) !== 'stored') return
     const variant = at.of(request, vary)
     const found = await cache.getEntry<Held>(variant.key, { lease: LEASE })
     if (found.lease === undefined) return
     try {
       const held = await cache.getEntry<Held>(at.key, { consistency: 'strong' })
-      if (held.kind === 'hit') await cache.set(variant.key, { vary: [], page } satisfies Held, { ...options, lease: found.lease })
+      if (held.kind === 'hit')
+        await cache.set(variant.key, { vary: [], page } satisfies Held, { ...options, lease: found.lease })
     } finally {
       found.lease.release()
     }
@@ -150,7 +179,9 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
     if (page === undefined) {
       found.lease?.release()
       // Once: what lies at the address of a variant is a page.
-      return at.values === undefined ? answer(at.of(context.request, vary), context, next) : render(at, undefined, context, next)
+      return at.values === undefined
+        ? answer(at.of(context.request, vary), context, next)
+        : render(at, undefined, context, next)
     }
     if (found.kind === 'hit') return { response: responseOf(page, 'HIT'), stored: Promise.resolve() }
     if (found.lease === undefined) return { response: responseOf(page, 'STALE'), stored: Promise.resolve() }
@@ -171,7 +202,8 @@ function provide(cache: Cache, nameOf: (url: URL) => string): AstroCacheProvider
       if (request.method !== 'GET') return next()
       const at = addressOf(nameOf(new URL(request.url)))
       const held = cache.peek<Held>(at.key)
-      const near = held === undefined || held.page !== undefined ? held : cache.peek<Held>(at.of(request, held.vary).key)
+      const near =
+        held === undefined || held.page !== undefined ? held : cache.peek<Held>(at.of(request, held.vary).key)
       if (near?.page !== undefined) return responseOf(near.page, 'HIT')
       const waited = at.of(request, held?.vary ?? []).key.join()
       const other = underWay.get(waited)
@@ -239,7 +271,8 @@ function addressOf(name: string, values?: readonly string[]): Address {
   }
 }
 
-const short = (value: string): string => (value.length <= LONG ? value : createHash('sha256').update(value).digest('base64url'))
+const short = (value: string): string =>
+  value.length <= LONG ? value : createHash('sha256').update(value).digest('base64url')
 
 /** @throws MillpondError `OPTION_INVALID`. */
 function nameBy(given: AstroCacheOptions): (url: URL) => string {
@@ -249,7 +282,8 @@ function nameBy(given: AstroCacheOptions): (url: URL) => string {
     throw new MillpondError('OPTION_INVALID', 'astroCache: query has both include and exclude: give only one of them')
   const escaped = exclude.map((name) => name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*'))
   const left = new RegExp(`^(?:${escaped.join('|')})$`, 'i')
-  const belongs = (name: string): boolean => (include === undefined ? exclude.length === 0 || !left.test(name) : include.includes(name))
+  const belongs = (name: string): boolean =>
+    include === undefined ? exclude.length === 0 || !left.test(name) : include.includes(name)
   return ({ origin, pathname, searchParams }) => {
     const query = new URLSearchParams([...searchParams].filter(([name]) => belongs(name)))
     if (sort) query.sort()
@@ -293,7 +327,8 @@ const fieldsOf = ({ headers }: Response): string[] =>
     .map((field) => field.trim().toLowerCase())
     .filter((field) => field !== '')
 
-const varyOf = (response: Response): string[] => [...new Set(fieldsOf(response))].filter((field) => field !== 'set-cookie').sort()
+const varyOf = (response: Response): string[] =>
+  [...new Set(fieldsOf(response))].filter((field) => field !== 'set-cookie').sort()
 
 async function pageOf(response: Response): Promise<Page> {
   return { status: response.status, headers: [...response.headers], body: new Uint8Array(await response.arrayBuffer()) }
@@ -301,7 +336,10 @@ async function pageOf(response: Response): Promise<Page> {
 
 function responseOf({ status, headers, body }: Page, state: string): Response {
   // Some statuses may not have a body, not even an empty one.
-  const response = new Response(body.byteLength === 0 ? null : body, { status, headers: headers.map(([a, b]) => [a, b]) })
+  const response = new Response(body.byteLength === 0 ? null : body, {
+    status,
+    headers: headers.map(([a, b]) => [a, b]),
+  })
   response.headers.set(STATE, state)
   return response
 }

@@ -1,6 +1,7 @@
 // The verbs of bentocache over a cache, for programs that move step by step.
 //
-// Its grace period is `staleIfError` here, its soft timeout `timeout.soft`; a soft timeout of 0 (answer with what is held, load behind) is `staleFor`. A namespace is a prefix of keys, as there, and a tag.
+// Its grace period is `staleIfError` here, its soft timeout `timeout.soft`; a soft timeout of 0 (answer with what is
+// held, load behind) is `staleFor`. A namespace is a prefix of keys, as there, and a tag.
 import { checkOptions, flag, fn, required, type Shape, text, texts } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
@@ -17,7 +18,10 @@ export interface BentocacheOptions {
   readonly ttl?: BentoDuration | undefined
   /** How long after that a value may be given when its factory fails or is slow. Default `false`. */
   readonly grace?: false | BentoDuration | undefined
-  /** With a value in grace at hand, how long to wait for the factory. 0: not at all, it runs behind. Default 0; `null`: wait. */
+  /**
+   * With a value in grace at hand, how long to wait for the factory. 0: not at all, it runs behind. Default 0; `null`:
+   * wait.
+   */
   readonly timeout?: BentoDuration | undefined
   /** When the factory is given up. Default `null`: never. */
   readonly hardTimeout?: BentoDuration | undefined
@@ -99,7 +103,9 @@ export interface Bentocache {
   disconnect(): Promise<void>
 }
 
-/** Of bentocache alone: what they are for is always so here, or set on the cache. Calls that say them stay as they are. */
+/**
+ * Of bentocache alone: what they are for is always so here, or set on the cache. Calls that say them stay as they are.
+ */
 interface Ignored {
   readonly suppressL2Errors?: unknown
   readonly lockTimeout?: unknown
@@ -138,7 +144,10 @@ const GET_OR_SET: Shape<BentoGetOrSetOptions<unknown> & Ignored> = {
 }
 const GET: Shape<BentoGetOptions<unknown> & Ignored> = { ...IGNORED, key, defaultValue: anything, grace }
 const KEY: Shape<{ readonly key: string } & Ignored> = { ...IGNORED, key }
-const KEYS: Shape<{ readonly keys: readonly string[] } & Ignored> = { ...IGNORED, keys: required(texts('an array of keys')) }
+const KEYS: Shape<{ readonly keys: readonly string[] } & Ignored> = {
+  ...IGNORED,
+  keys: required(texts('an array of keys')),
+}
 const TAGS: Shape<{ readonly tags: readonly string[] } & Ignored> = { ...IGNORED, tags: required(tags) }
 
 /**
@@ -272,7 +281,12 @@ class Provider implements Bentocache {
   }
 
   #entry(options: BentoEntryOptions): EntryOptions {
-    const { ttl = this.#defaults.ttl, grace = this.#defaults.grace, timeout = this.#defaults.timeout, tags = [] } = options
+    const {
+      ttl = this.#defaults.ttl,
+      grace = this.#defaults.grace,
+      timeout = this.#defaults.timeout,
+      tags = [],
+    } = options
     const held = this.#isGraced({ grace }) && grace !== false ? bentoMs(grace, 'grace') : 0
     return {
       ttl: bentoMs(ttl, 'ttl'),
@@ -281,12 +295,19 @@ class Provider implements Bentocache {
     }
   }
 
-  #timeouts({ timeout = this.#defaults.timeout, hardTimeout = this.#defaults.hardTimeout }: BentoEntryOptions): LoadOptions['timeout'] {
+  #timeouts({
+    timeout = this.#defaults.timeout,
+    hardTimeout = this.#defaults.hardTimeout,
+  }: BentoEntryOptions): LoadOptions['timeout'] {
     const hard = hardTimeout === null ? 0 : bentoMs(hardTimeout, 'hardTimeout')
     return timeout === null || timeout === 0 ? { hard } : { hard, soft: bentoMs(timeout, 'timeout') }
   }
 
-  async #make<T>(at: string, { factory, onFactoryError, ...options }: BentoGetOrSetOptions<T>, context: LoadContext): Promise<T> {
+  async #make<T>(
+    at: string,
+    { factory, onFactoryError, ...options }: BentoGetOrSetOptions<T>,
+    context: LoadContext,
+  ): Promise<T> {
     const held = this.#isGraced(options) ? await this.#cache.getEntry(at, { quiet: true }) : undefined
     const setTtl = (ttl: BentoDuration): void => context.setTtl(bentoMs(ttl, 'setTtl'))
     try {
@@ -309,4 +330,5 @@ class Provider implements Bentocache {
   }
 }
 
-const isMaker = <T>(given: T | (() => T | Promise<T>) | undefined): given is () => T | Promise<T> => typeof given === 'function'
+const isMaker = <T>(given: T | (() => T | Promise<T>) | undefined): given is () => T | Promise<T> =>
+  typeof given === 'function'

@@ -135,7 +135,8 @@ class Manager implements CacheManager {
   async set<T>(key: string, value: T, ttl?: number): Promise<T> {
     const lasts = endless(ttl ?? this.#options.ttl)
     const isStored = value !== undefined && lasts > 0
-    const store = (): Promise<unknown> => (isStored ? this.#cache.set(key, value, this.#lasting.of(lasts)) : this.#cache.delete(key))
+    const store = (): Promise<unknown> =>
+      isStored ? this.#cache.set(key, value, this.#lasting.of(lasts)) : this.#cache.delete(key)
     await (this.#events.listenerCount('set') > 0 ? this.#told('set', { key, value }, store) : store())
     return value
   }
@@ -196,7 +197,8 @@ class Manager implements CacheManager {
     if (!raw && refreshThreshold === undefined) return this.#cache.getOrSet(key, loader, options)
     const { value, tier, expiresAt, ttlMs } = await this.#cache.getOrSetEntry(key, loader, options)
     const least = typeof refreshThreshold === 'function' ? refreshThreshold(value) : refreshThreshold
-    if (least !== undefined && tier !== 'loader' && ttlMs !== undefined && ttlMs < least) this.#refresh(key, value, loader, options)
+    if (least !== undefined && tier !== 'loader' && ttlMs !== undefined && ttlMs < least)
+      this.#refresh(key, value, loader, options)
     return raw ? { value, expires: expiresAt } : value
   }
 
@@ -217,7 +219,12 @@ class Manager implements CacheManager {
   }
 
   /** One over all processes: a hit that is due starts it, and who reads meanwhile has what is held. */
-  #refresh<T>(key: string, held: T, loader: (context: LoadContext) => Promise<T>, options: { readonly ttl: number }): void {
+  #refresh<T>(
+    key: string,
+    held: T,
+    loader: (context: LoadContext) => Promise<T>,
+    options: { readonly ttl: number },
+  ): void {
     const told = async (context: LoadContext): Promise<T> => {
       try {
         const value = await loader(context)
@@ -246,4 +253,18 @@ class Manager implements CacheManager {
   }
 }
 
-const VERBS = ['get', 'mget', 'ttl', 'set', 'mset', 'del', 'mdel', 'clear', 'wrap', 'on', 'off', 'disconnect', 'cacheId'] as const
+const VERBS = [
+  'get',
+  'mget',
+  'ttl',
+  'set',
+  'mset',
+  'del',
+  'mdel',
+  'clear',
+  'wrap',
+  'on',
+  'off',
+  'disconnect',
+  'cacheId',
+] as const

@@ -1,7 +1,9 @@
-// A Keyv 5 store over a cache: for Keyv itself, and for whatever takes a Keyv (cache-manager 7, Nest's cache module, got, cacheable-request).
+// A Keyv 5 store over a cache: for Keyv itself, and for whatever takes a Keyv (cache-manager 7, Nest's cache module,
+// got, cacheable-request).
 //
-// Keyv writes its namespace in front of a key by itself, or leaves that to its stores (`useKeyPrefix: false`): then the key here is a pair of both. The namespace is a tag of the entry, too: clearing
-// one is one step of the ledger, however many entries it has, and no entry of the cache's own goes along.
+// Keyv writes its namespace in front of a key by itself, or leaves that to its stores (`useKeyPrefix: false`): then the
+// key here is a pair of both. The namespace is a tag of the entry, too: clearing one is one step of the ledger, however
+// many entries it has, and no entry of the cache's own goes along.
 import type { KeyvStoreAdapter, StoredData } from 'keyv'
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -14,7 +16,10 @@ import { setEach } from './set-each.ts'
 
 /** How a Keyv's entries are stored. */
 export interface KeyvStoreOptions {
-  /** How long an entry lives for which Keyv says no time. Default: for ever, as with Keyv's other stores; memory makes room when it is full. */
+  /**
+   * How long an entry lives for which Keyv says no time. Default: for ever, as with Keyv's other stores; memory makes
+   * room when it is full.
+   */
   readonly ttl?: Duration | undefined
 }
 
@@ -40,7 +45,8 @@ const PAGE = 100
 type Listener = (error: unknown) => void
 
 /**
- * A store for `new Keyv({ store })`. Reads that a tier fails are answered by the others; such failures are told as Keyv's `error` events.
+ * A store for `new Keyv({ store })`. Reads that a tier fails are answered by the others; such failures are told as
+ * Keyv's `error` events.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const sessions = new Keyv({ store: keyvStore(cache), namespace: 'sessions' })
@@ -106,7 +112,12 @@ class Store implements KeyvStore {
   async setMany(values: { key: string; value: unknown; ttl?: number }[]): Promise<void> {
     await setEach(
       this.#cache,
-      values.map(({ key, value, ttl }) => ({ key: this.#keyOf(key), value, ttl: this.#livesFor(ttl), tags: this.#namespaceOf(key).tags })),
+      values.map(({ key, value, ttl }) => ({
+        key: this.#keyOf(key),
+        value,
+        ttl: this.#livesFor(ttl),
+        tags: this.#namespaceOf(key).tags,
+      })),
     )
   }
 

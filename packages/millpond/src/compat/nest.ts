@@ -49,7 +49,12 @@ export class MillpondModule {
    */
   static forRoot(cache: Cache): DynamicModule {
     cacheGiven(cache, 'forRoot')
-    return { module: MillpondModule, global: true, providers: [{ provide: MILLPOND_CACHE, useValue: cache }], exports: [MILLPOND_CACHE] }
+    return {
+      module: MillpondModule,
+      global: true,
+      providers: [{ provide: MILLPOND_CACHE, useValue: cache }],
+      exports: [MILLPOND_CACHE],
+    }
   }
 
   /**
@@ -82,7 +87,10 @@ export const InjectCache = (): PropertyDecorator & ParameterDecorator => Inject(
 
 /** How `Cached` keeps what a method answers: as `getOrSet` does, with keys and tags by the arguments. */
 export interface CachedOptions<A extends readonly unknown[] = readonly unknown[]> extends Omit<LoadOptions, 'tags'> {
-  /** What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from them to it. Default: the names of class and method. */
+  /**
+   * What the arguments follow in the key (then they are texts, numbers, booleans, bigints or null), or a function from
+   * them to it. Default: the names of class and method.
+   */
   readonly key?: readonly KeyPart[] | ((args: A) => Key) | undefined
   /** Tags of each answer, or what makes them of the arguments. */
   readonly tags?: readonly string[] | ((args: A) => readonly string[]) | undefined
@@ -100,11 +108,16 @@ type MethodOf<A extends readonly any[]> = <B extends [...A, ...any[]], T>(
 ) => void
 
 const listOrFunction = check(
-  (value): value is never => typeof value === 'function' || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
+  (value): value is never =>
+    typeof value === 'function' || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
   'an array of tags, or a function from the arguments to it',
 )
 const isPart = (part: unknown): boolean =>
-  part === null || Number.isFinite(part) || typeof part === 'string' || typeof part === 'boolean' || typeof part === 'bigint'
+  part === null ||
+  Number.isFinite(part) ||
+  typeof part === 'string' ||
+  typeof part === 'boolean' ||
+  typeof part === 'bigint'
 const CACHED: Shape<CachedOptions> = {
   ...LOAD_OPTIONS,
   key: check(
@@ -116,8 +129,8 @@ const CACHED: Shape<CachedOptions> = {
 }
 
 /**
- * Caches what a method of a provider or controller resolves with: once for all who call it with the same arguments meanwhile, in all processes that share a tier.
- * The object that it is called on is no part of the key.
+ * Caches what a method of a provider or controller resolves with: once for all who call it with the same arguments
+ * meanwhile, in all processes that share a tier. The object that it is called on is no part of the key.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * \@Cached({ ttl: '10m', tags: ([id]) => [`deal:${id}`] })
@@ -148,7 +161,8 @@ export interface InvalidateTagsOptions {
 const INVALIDATE: Shape<InvalidateTagsOptions> = { namespace: text }
 
 /**
- * Invalidates tags in every process once a method has resolved; where it rejects, nothing. Its caller has the answer when the invalidation is acknowledged.
+ * Invalidates tags in every process once a method has resolved; where it rejects, nothing. Its caller has the answer
+ * when the invalidation is acknowledged.
  * @throws MillpondError `OPTION_INVALID`; the method rejects with `LEDGER_UNREACHABLE` where nobody else could be told.
  * @example
  * \@InvalidateTags(([id]) => [`deal:${id}`, 'deals'])
@@ -164,13 +178,16 @@ export function InvalidateTags<A extends readonly any[] = readonly any[]>(
   return (target, name, descriptor) => {
     wrapMethod(target, name, descriptor, async (whole, args, call) => {
       const answer = await call()
-      await namespaceOf(whole, options.namespace).invalidateTags(typeof tags === 'function' ? tags(args as unknown as A) : tags)
+      await namespaceOf(whole, options.namespace).invalidateTags(
+        typeof tags === 'function' ? tags(args as unknown as A) : tags,
+      )
       return answer
     })
   }
 }
 
-const namespaceOf = (cache: Cache, name: string | undefined): Cache => (name === undefined ? cache : cache.namespace(name))
+const namespaceOf = (cache: Cache, name: string | undefined): Cache =>
+  name === undefined ? cache : cache.namespace(name)
 
 type Around = <T>(cache: Cache, args: readonly unknown[], call: () => Promise<T>) => Promise<T>
 
@@ -185,7 +202,10 @@ function wrapMethod<A extends any[], T>(
 ): void {
   const method = descriptor.value
   if (typeof method !== 'function')
-    throw new MillpondError('OPTION_INVALID', `${String(name)}: ${show(method)} is not a method: put the decorator on a method`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${String(name)}: ${show(method)} is not a method: put the decorator on a method`,
+    )
   Inject(MILLPOND_CACHE)(target, HELD)
   const wrapped = function (this: object, ...args: A): Promise<T> {
     const cache: unknown = Reflect.get(this, HELD)
@@ -203,7 +223,8 @@ function wrapMethod<A extends any[], T>(
 
 /** What decorators nearer to the method have said of it: its route, its guards. */
 function copyMetadata(from: object, to: object): void {
-  const metadata: { getMetadataKeys?: (of: object) => unknown[]; getMetadata?: (key: unknown, of: object) => unknown } = Reflect
+  const metadata: { getMetadataKeys?: (of: object) => unknown[]; getMetadata?: (key: unknown, of: object) => unknown } =
+    Reflect
   for (const key of metadata.getMetadataKeys?.(from) ?? []) {
     const define: unknown = Reflect.get(Reflect, 'defineMetadata')
     if (typeof define === 'function') define(key, metadata.getMetadata?.(key, from), to)

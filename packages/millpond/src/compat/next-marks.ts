@@ -16,7 +16,10 @@ export class Marks {
   /** Marks that this process has made: where memory alone holds them, it may have to let go of one. */
   readonly #own = new Map<string, number>()
   readonly #most: number
-  /** The latest that it no longer remembers, by kind: a tag that it knows nothing of may have been revalidated until then. */
+  /**
+   * The latest that it no longer remembers, by kind: a tag that it knows nothing of may have been revalidated until
+   * then.
+   */
   readonly #forgotten: Record<Kind, number> = { expired: 0, stale: 0, until: 0 }
 
   /** @param entries whose tags are those that are revalidated. @param most marks that are remembered */
@@ -26,12 +29,19 @@ export class Marks {
     this.#entries = entries
   }
 
-  /** Hears of what other replicas have revalidated: their acknowledged steps are seen by whatever is read after this. */
+  /**
+   * Hears of what other replicas have revalidated: their acknowledged steps are seen by whatever is read after this.
+   */
   async refresh(): Promise<void> {
-    await Promise.all([this.#shared, this.#entries].map((one) => one.get(['ledger'], { consistency: 'strong', quiet: true })))
+    await Promise.all(
+      [this.#shared, this.#entries].map((one) => one.get(['ledger'], { consistency: 'strong', quiet: true })),
+    )
   }
 
-  async revalidate(tags: readonly string[], durations: { readonly expire?: number | undefined } | undefined): Promise<void> {
+  async revalidate(
+    tags: readonly string[],
+    durations: { readonly expire?: number | undefined } | undefined,
+  ): Promise<void> {
     if (tags.length === 0) return
     const now = Date.now()
     const { expire } = durations ?? {}

@@ -1,7 +1,10 @@
-// Next 16 over a cache, for any number of replicas: `cacheHandlers` ('use cache') and `cacheHandler` (pages, routes, fetches).
+// Next 16 over a cache, for any number of replicas: `cacheHandlers` ('use cache') and `cacheHandler` (pages, routes,
+// fetches).
 //
-// Tags that an entry carries are tags here: revalidating them is one step of the ledger, which also outdates what is being made at that moment. Soft tags (of paths) are known only when an entry is
-// read, and a stale tag lets its entries be served once more: for these each tag has marks, times at which it was revalidated, which every replica sees.
+// Tags that an entry carries are tags here: revalidating them is one step of the ledger, which also outdates what is
+// being made at that moment. Soft tags (of paths) are known only when an entry is read, and a stale tag lets its
+// entries be served once more: for these each tag has marks, times at which it was revalidated, which every replica
+// sees.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, type Shape, text } from '../core/checks.ts'
 import type { Cache } from '../engine/cache.ts'
@@ -40,7 +43,8 @@ const SECOND = 1000
 const NEVER = 0
 
 /**
- * The module that `cacheHandlers` of Next's configuration names exports this. It keeps what it needs in two namespaces of the cache, `next` and `next-tags`.
+ * The module that `cacheHandlers` of Next's configuration names exports this. It keeps what it needs in two namespaces
+ * of the cache, `next` and `next-tags`.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * export default nextUseCache(cache)
@@ -55,7 +59,8 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
   let serial = 0
 
   const keep = async (key: string, pendingEntry: Promise<NextCacheEntry>): Promise<void> => {
-    // As a load, since a load knows what has been revalidated since it began. What comes of it is a write, so that other replicas let go of what they hold.
+    // As a load, since a load knows what has been revalidated since it began. What comes of it is a write, so that
+    // other replicas let go of what they hold.
     const load = async (context: LoadContext): Promise<Kept | undefined> => {
       const { value, ...entry } = await pendingEntry
       const bytes = await bytesOf(value)
@@ -65,7 +70,8 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
     }
     const kept = await entries.getOrSet(['made', key, own, serial++], load, { timeout: { hard: NEVER } })
     const ttl = kept === undefined ? 0 : kept.timestamp + kept.expire * SECOND - Date.now()
-    if (kept !== undefined && kept.expire > 0 && ttl > 0) await entries.set(key, kept, { ttl: endless(ttl), tags: kept.tags })
+    if (kept !== undefined && kept.expire > 0 && ttl > 0)
+      await entries.set(key, kept, { ttl: endless(ttl), tags: kept.tags })
   }
 
   return {
@@ -93,7 +99,10 @@ export function nextUseCache(cache: Cache): NextUseCacheHandler {
 
 /** How pages and fetches are kept. */
 export interface NextCacheOptions {
-  /** Of the build whose pages these are: another build does not serve them. Default: none; fetches outlive a build in any case. */
+  /**
+   * Of the build whose pages these are: another build does not serve them. Default: none; fetches outlive a build in
+   * any case.
+   */
   readonly buildId?: string | undefined
 }
 
@@ -145,12 +154,18 @@ interface Page {
 }
 
 /**
- * The module that `cacheHandler` of Next's configuration names exports this. It keeps what it needs in two namespaces of the cache, `next-pages` and `next-tags`.
+ * The module that `cacheHandler` of Next's configuration names exports this. It keeps what it needs in two namespaces
+ * of the cache, `next-pages` and `next-tags`.
  * @throws MillpondError `OPTION_INVALID`.
  * @example
  * export default nextIncrementalCache(cache, { buildId: process.env.BUILD_ID })
  */
-export function nextIncrementalCache(cache: Cache, options: NextCacheOptions = {}): new (context?: object) => NextIncrementalHandler {
+export function nextIncrementalCache(
+  cache: Cache,
+  options: NextCacheOptions = {},
+): new (
+  context?: object,
+) => NextIncrementalHandler {
   cacheGiven(cache, 'nextIncrementalCache')
   checkOptions<NextCacheOptions>(options, OPTIONS, 'nextIncrementalCache')
   const pages = cache.namespace('next-pages')
@@ -179,7 +194,10 @@ export function nextIncrementalCache(cache: Cache, options: NextCacheOptions = {
       const { cacheControl } = context
       const ttl = endless(cacheControl?.expire === undefined ? undefined : cacheControl.expire * SECOND)
       const page: Page = { lastModified: Date.now(), value, tags, ...(cacheControl !== undefined && { cacheControl }) }
-      await pages.set(nameOf(key, value?.kind ?? (context.fetchCache === true ? FETCH : undefined)), page, { ttl, tags })
+      await pages.set(nameOf(key, value?.kind ?? (context.fetchCache === true ? FETCH : undefined)), page, {
+        ttl,
+        tags,
+      })
     }
 
     async revalidateTag(tags: string | string[], durations?: { expire?: number }): Promise<void> {

@@ -13,7 +13,10 @@ export interface Item {
 
 /** What is `undefined` is not there. */
 export async function setEach(cache: Cache, items: Iterable<Item>): Promise<void> {
-  const groups = new Map<string, { readonly ttl: number; readonly tags: readonly string[]; readonly entries: [Key, unknown][] }>()
+  const groups = new Map<
+    string,
+    { readonly ttl: number; readonly tags: readonly string[]; readonly entries: [Key, unknown][] }
+  >()
   const gone: Key[] = []
   for (const { key, value, ttl, tags = [] } of items) {
     if (value === undefined || ttl <= 0) {

@@ -1,6 +1,7 @@
 // An unstorage driver over a cache: for `createStorage`, and for what stands on it (Nitro, Nuxt).
 //
-// Without `watch`: unstorage itself then tells what this process writes and removes, and an invalidation by tag elsewhere could not name its keys.
+// Without `watch`: unstorage itself then tells what this process writes and removes, and an invalidation by tag
+// elsewhere could not name its keys.
 import type { Driver, StorageValue } from 'unstorage'
 import { checkOptions, duration, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -13,7 +14,10 @@ import { setEach } from './set-each.ts'
 
 /** How the entries of a storage live. */
 export interface UnstorageOptions {
-  /** How long an item lives for which no `ttl` is said. Default: for ever, as with other drivers; memory makes room when it is full. */
+  /**
+   * How long an item lives for which no `ttl` is said. Default: for ever, as with other drivers; memory makes room when
+   * it is full.
+   */
   readonly ttl?: Duration | undefined
 }
 

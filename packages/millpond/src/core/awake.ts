@@ -1,4 +1,5 @@
-// Time that a process was awake for: what is judged by how long others take must not count the time in which nobody here listened.
+// Time that a process was awake for: what is judged by how long others take must not count the time in which nobody
+// here listened.
 import type { Clock } from './contracts.ts'
 
 /** A wait is measured in so many pieces, so that a pause in any of them shows. */
@@ -15,9 +16,10 @@ const system: Pick<Clock, 'monotonic' | 'after'> = {
 }
 
 /**
- * Calls `fn` when `ms` have passed in which this process ran. A timer that rings late rings in one that stood still (stopped, or busy for long in one turn):
- * what it waits for may lie in the socket, or may not even have been sent, so that pause does not count. Before the end a turn of the loop is let pass, in
- * which sockets are read. Keeps the process alive. `onPause` is told of each pause, for who waits for several things on one timer. Returns how to cancel.
+ * Calls `fn` when `ms` have passed in which this process ran. A timer that rings late rings in one that stood still
+ * (stopped, or busy for long in one turn): what it waits for may lie in the socket, or may not even have been sent, so
+ * that pause does not count. Before the end a turn of the loop is let pass, in which sockets are read. Keeps the
+ * process alive. `onPause` is told of each pause, for who waits for several things on one timer. Returns how to cancel.
  */
 export function afterAwake(
   ms: number,

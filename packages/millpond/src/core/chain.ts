@@ -1,7 +1,9 @@
-// A list whose members are its links: to add and to remove one costs the same however long it is, and leaves nothing behind.
+// A list whose members are its links: to add and to remove one costs the same however long it is, and leaves nothing
+// behind.
 //
-// Not a Set, for what comes and goes quickly: a Set that is written to leaves old tables behind, each of which leads to the next. Once one of them
-// has grown old, what is listed survives the collections of the young. Measured: a third of what the tier's part of a read from Redis costs.
+// Not a Set, for what comes and goes quickly: a Set that is written to leaves old tables behind, each of which leads to
+// the next. Once one of them has grown old, what is listed survives the collections of the young. Measured: a third of
+// what the tier's part of a read from Redis costs.
 
 export interface Link<T> {
   /** Gone once it was removed. */
@@ -27,7 +29,10 @@ export class Chain<T> implements Iterable<Link<T>> {
     return link
   }
 
-  /** Harmless for one that was removed before. Its own links go too: one that old memory still holds must not hold the others. */
+  /**
+   * Harmless for one that was removed before. Its own links go too: one that old memory still holds must not hold the
+   * others.
+   */
   remove(link: Link<T>): void {
     if (link.item === undefined) return
     const { before, after } = link

@@ -1,6 +1,8 @@
-// Options declared as data: for each name the check of its value, tied to the type that users see, so that neither can have a name that the other lacks.
+// Options declared as data: for each name the check of its value, tied to the type that users see, so that neither can
+// have a name that the other lacks.
 //
-// An option that is `undefined` is as absent. What is wrong throws at once: which option, the value, and what to give instead.
+// An option that is `undefined` is as absent. What is wrong throws at once: which option, the value, and what to give
+// instead.
 import type { Clock } from './contracts.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
@@ -26,7 +28,11 @@ export type Shape<O> = {
  */
 export function checkOptions<O extends object>(given: unknown, shape: Shape<O>, at: string): asserts given is O {
   if (!isOptions(given))
-    throw refused(given, at === '' ? 'options' : at, given instanceof Promise ? 'the value it resolves with' : 'an object')
+    throw refused(
+      given,
+      at === '' ? 'options' : at,
+      given instanceof Promise ? 'the value it resolves with' : 'an object',
+    )
   for (const name of Object.keys(given)) {
     const full = at === '' ? name : `${at}.${name}`
     if (!isNameOf(name, shape)) throw unknownName(name, Object.keys(shape), full)
@@ -37,18 +43,24 @@ export function checkOptions<O extends object>(given: unknown, shape: Shape<O>, 
     if (Reflect.get(given, name) === undefined) shape[name](undefined, at === '' ? name : `${at}.${name}`)
 }
 
-/** An object of names. A Promise, a Map or a Date has none: taken for options it would say nothing, and nobody would hear of the mistake. */
+/**
+ * An object of names. A Promise, a Map or a Date has none: taken for options it would say nothing, and nobody would
+ * hear of the mistake.
+ */
 function isOptions(given: unknown): given is object {
   if (typeof given !== 'object' || given === null) return false
   const prototype: unknown = Object.getPrototypeOf(given)
-  return prototype === Object.prototype || prototype === null || Object.prototype.toString.call(given) === '[object Object]'
+  return (
+    prototype === Object.prototype || prototype === null || Object.prototype.toString.call(given) === '[object Object]'
+  )
 }
 
 const requiredNames = new WeakMap<object, readonly string[]>()
 
 /** Options come with each call; what must be among them does not change. */
 function requiredOf<S extends object>(shape: S): readonly Extract<keyof S, string>[] {
-  const known = requiredNames.get(shape) ?? Object.entries(shape).flatMap(([name, one]) => ('isRequired' in one ? [name] : []))
+  const known =
+    requiredNames.get(shape) ?? Object.entries(shape).flatMap(([name, one]) => ('isRequired' in one ? [name] : []))
   requiredNames.set(shape, known)
   return known as readonly Extract<keyof S, string>[]
 }
@@ -58,13 +70,21 @@ export function required<T>(one: Check<T>): Required<T> {
   return Object.assign((value: unknown, at: string) => one(value, at), { isRequired: true } as const)
 }
 
-const isNameOf = <S extends object>(name: string, shape: S): name is Extract<keyof S, string> => Object.hasOwn(shape, name)
+const isNameOf = <S extends object>(name: string, shape: S): name is Extract<keyof S, string> =>
+  Object.hasOwn(shape, name)
 
-/** The name that was meant by one that does not exist: at most two letters away from it, whatever their case; undefined where none is, or the name is shorter than three. */
+/**
+ * The name that was meant by one that does not exist: at most two letters away from it, whatever their case; undefined
+ * where none is, or the name is shorter than three.
+ */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const given = name.toLowerCase()
   const [near] = names
-    .map((known) => ({ known, letters: distance(known.toLowerCase(), given), longer: Math.abs(known.length - name.length) }))
+    .map((known) => ({
+      known,
+      letters: distance(known.toLowerCase(), given),
+      longer: Math.abs(known.length - name.length),
+    }))
     .filter(({ letters }) => letters <= 2)
     .sort((a, b) => a.letters - b.letters || a.longer - b.longer)
   return name.length < 3 ? undefined : near?.known
@@ -121,19 +141,29 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER, isEndless =
 
 /** One of these texts. */
 export function oneOf<const T extends string>(...words: readonly T[]): Check<T> {
-  return check((value): value is T => words.some((word) => word === value), words.map((word) => `'${word}'`).join(' or '))
+  return check(
+    (value): value is T => words.some((word) => word === value),
+    words.map((word) => `'${word}'`).join(' or '),
+  )
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any function; its arguments cannot be looked at
 type AnyFunction = (...args: any[]) => any
 
 /** A number from 0 to 1. */
-export const share = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
+export const share = check(
+  (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+  'a number from 0 to 1',
+)
 
 /** By what is used of one: that of another realm (a test's, a frame's) is one, too. */
 export const signal = check(
   (value): value is AbortSignal =>
-    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value && 'reason' in value,
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    'addEventListener' in value &&
+    'reason' in value,
   'an AbortSignal',
 )
 
@@ -170,7 +200,12 @@ export function listOf<T>(item: Check<T>, wanted = 'an array'): Check<readonly T
 }
 
 /** What tells the time: the tests' clock and the machine's alike. */
-export const clock = withMethods<Clock>('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after')
+export const clock = withMethods<Clock>(
+  'a clock, such as the fake one of millpond/testing',
+  'now',
+  'monotonic',
+  'after',
+)
 
 /** Options within options. */
 export function options<O extends object>(shape: Shape<O>): Check<O> {
@@ -190,7 +225,9 @@ export function orNull<T>(other: Check<T>): Check<T | null> {
   return (value, at) => (value === null ? null : other(value, at))
 }
 
-/** For what a part checks by itself, when it is made. `null` is never meant: taken for absent, it would hide a mistake. */
+/**
+ * For what a part checks by itself, when it is made. `null` is never meant: taken for absent, it would hide a mistake.
+ */
 export const checkedElsewhere = <T>(value: unknown, at: string): T => {
   if (value === null) throw refused(value, at, 'a value, or leave it out')
   return value as T
@@ -204,7 +241,8 @@ export function record<T extends object>(wanted: string, isItem: (item: unknown)
 /** An object from the caller's own names to what `item` takes. */
 export function recordOf<T>(item: Check<T>, wanted: string): Check<Readonly<Record<string, T>>> {
   const any = record<Readonly<Record<string, unknown>>>(wanted)
-  return (value, at) => Object.fromEntries(Object.entries(any(value, at)).map(([name, one]) => [name, item(one, `${at}.${name}`)]))
+  return (value, at) =>
+    Object.fromEntries(Object.entries(any(value, at)).map(([name, one]) => [name, item(one, `${at}.${name}`)]))
 }
 
 /** A switch, or the options of what it switches on, which are somebody else's. */
@@ -222,7 +260,8 @@ function distance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const isSame = a[i - 1] === b[j - 1]
       let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (isSame ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1)
       row.push(cost)
     }
     before = last

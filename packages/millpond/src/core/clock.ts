@@ -1,33 +1,46 @@
 // The clock of the machine. Code takes a `Clock`; only this file and the tests' fake know where time comes from.
 //
-// Times of entries are wall times, because processes share them. But the wall is set: by an operator, by NTP, by a host that resumes a machine.
-// The monotonic clock is not, but it may stand still while a machine sleeps. So an entry lives for its TTL by the one clock or by the other,
-// whichever ends first:
+// Times of entries are wall times, because processes share them. But the wall is set: by an operator, by NTP, by a host
+// that resumes a machine. The monotonic clock is not, but it may stand still while a machine sleeps. So an entry lives
+// for its TTL by the one clock or by the other, whichever ends first:
 //
-// - Set forward, or awake again after a sleep: nobody can tell which of the two it was. The wall is followed, and what is over by it is over.
-// - Set back: the wall's lead over the monotonic clock has become smaller. Listeners are told by how much, before any reading shows it, and move the
-//   times they hold, so that what had a minute left still has a minute. Memory can do that by one number, since its times are kept relative to it.
+// - Set forward, or awake again after a sleep: nobody can tell which of the two it was. The wall is followed, and what
+//   is over by it is over.
+// - Set back: the wall's lead over the monotonic clock has become smaller. Listeners are told by how much, before any
+//   reading shows it, and move the times they hold, so that what had a minute left still has a minute. Memory can do
+//   that by one number, since its times are kept relative to it.
 // - A wall that runs slow falls behind in the same way, a millisecond now and then.
 //
-// The lead is looked at with each reading of `coarse`, and by `now` where the last look is longer ago than a tick: nothing is paid for it in between.
-// One look is uncertain by the time that it takes: the monotonic clock is read before and after the wall, and only what that cannot explain is a fall.
+// The lead is looked at with each reading of `coarse`, and by `now` where the last look is longer ago than a tick:
+// nothing is paid for it in between. One look is uncertain by the time that it takes: the monotonic clock is read
+// before and after the wall, and only what that cannot explain is a fall.
 import type { Clock } from './contracts.ts'
 import { unheld } from './unheld.ts'
 
 /** How old `coarse` may be while the event loop runs, in milliseconds. */
 const TICK_MS = 10
 
-/** workerd starts no timers while a program is being loaded, and drops those of a request with it: a reading would never become too old. */
+/**
+ * workerd starts no timers while a program is being loaded, and drops those of a request with it: a reading would never
+ * become too old.
+ */
 const KEEPS_TIMERS = !isWorkerd(Reflect.get(globalThis, 'navigator'))
 
 /** While a test fakes timers, or has faked them, one that resets a reading may never come: then none is kept. */
 const machineTimeout = globalThis.setTimeout
 
 function isWorkerd(navigator: unknown): boolean {
-  return typeof navigator === 'object' && navigator !== null && 'userAgent' in navigator && navigator.userAgent === 'Cloudflare-Workers'
+  return (
+    typeof navigator === 'object' &&
+    navigator !== null &&
+    'userAgent' in navigator &&
+    navigator.userAgent === 'Cloudflare-Workers'
+  )
 }
 
-/** One clock for the process: its coarse reading is taken at most every 10 ms, and its timer runs only while it is read. */
+/**
+ * One clock for the process: its coarse reading is taken at most every 10 ms, and its timer runs only while it is read.
+ */
 export function systemClock(): Clock {
   return new SystemClock()
 }
@@ -37,7 +50,9 @@ export function isSystemClock(clock: Clock): boolean {
   return clock instanceof SystemClock
 }
 
-/** A class, because V8 inlines a getter of a prototype, and not one of an object literal: `coarse` is part of every hit. */
+/**
+ * A class, because V8 inlines a getter of a prototype, and not one of an object literal: `coarse` is part of every hit.
+ */
 class SystemClock implements Clock {
   /** 0: the next reader takes a new one. */
   #reading = 0

@@ -1,4 +1,5 @@
-// Tags by which an entry says what it was computed from, and how important it is. They begin with control characters that tags of users may not begin with.
+// Tags by which an entry says what it was computed from, and how important it is. They begin with control characters
+// that tags of users may not begin with.
 import type { Position } from './ledger.ts'
 
 const MARK = '\u0001'
@@ -15,7 +16,8 @@ export type Priority = 'high' | 'medium' | 'low'
 export const dependencyTag = (key: string): string => `${MARK}${key}`
 
 /** The key that such a tag names; undefined for a tag of a user. */
-export const dependencyKey = (tag: string): string | undefined => (tag.charCodeAt(0) === MARK_CODE ? tag.slice(1) : undefined)
+export const dependencyKey = (tag: string): string | undefined =>
+  tag.charCodeAt(0) === MARK_CODE ? tag.slice(1) : undefined
 
 /** An entry of another namespace, as it was read: judged by that namespace's ledger alone. */
 export interface ForeignEntry {
@@ -26,7 +28,10 @@ export interface ForeignEntry {
   readonly tags: readonly string[]
 }
 
-/** The tags of what was computed from the entry: what it was itself computed from elsewhere comes along, its priority does not. */
+/**
+ * The tags of what was computed from the entry: what it was itself computed from elsewhere comes along, its priority
+ * does not.
+ */
 export function foreignTags({ namespace, asOf, key, tags }: ForeignEntry): readonly string[] {
   const its = tags.filter((tag) => !isForeignTag(tag) && !isPriority(tag))
   return [`${ABROAD}${JSON.stringify([namespace, asOf.epoch, asOf.seq, key, ...its])}`, ...tags.filter(isForeignTag)]

@@ -4,16 +4,25 @@ import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
 import { type Ahead, DEFAULT_POLICY, type LoadOptions, type LoadPolicy, resolvePolicy } from './options.ts'
 
-/** What differs for the keys of an arm; what is left out is as it is for all. A call that says an option itself is right. */
+/**
+ * What differs for the keys of an arm; what is left out is as it is for all. A call that says an option itself is
+ * right.
+ */
 export interface ArmSettings {
   /** Above 0. */
   readonly ttl?: Duration | undefined
   readonly refreshAhead?: LoadOptions['refreshAhead'] | undefined
 }
 
-/** How the keys of a cache are parted, and what differs in each part: `cache.divide`, until the function that it returns is called. */
+/**
+ * How the keys of a cache are parted, and what differs in each part: `cache.divide`, until the function that it returns
+ * is called.
+ */
 export interface Division {
-  /** Which of `arms` a key belongs to, by its hash as recorders are told it. Called on loads and writes, and on hits where an arm refreshes ahead: quick, and always the same. */
+  /**
+   * Which of `arms` a key belongs to, by its hash as recorders are told it. Called on loads and writes, and on hits
+   * where an arm refreshes ahead: quick, and always the same.
+   */
   readonly armOf: (hash: number) => number
   readonly arms: readonly ArmSettings[]
   /** Of this namespace and its tenants alone. Default: all. */
@@ -54,7 +63,16 @@ export function dividedPolicy(policy: LoadPolicy, { armOf, arms }: Division): Lo
   const isTimed = ttls.some((ttl) => ttl !== undefined)
   const isAhead = arms.some(({ refreshAhead }) => refreshAhead !== undefined)
   const keenest = aheads.reduce((one, other) => (other.refreshAhead > 0 || other.refreshBeta > 0 ? other : one))
-  return { ...policy, ...(isAhead && keenest), ttlArms: isTimed ? division : undefined, aheadArms: isAhead ? division : undefined }
+  return {
+    ...policy,
+    ...(isAhead && keenest),
+    ttlArms: isTimed ? division : undefined,
+    aheadArms: isAhead ? division : undefined,
+  }
 }
 
-const aheadOf = ({ refreshAhead, refreshBeta, refreshReads }: LoadPolicy): Ahead => ({ refreshAhead, refreshBeta, refreshReads })
+const aheadOf = ({ refreshAhead, refreshBeta, refreshReads }: LoadPolicy): Ahead => ({
+  refreshAhead,
+  refreshBeta,
+  refreshReads,
+})

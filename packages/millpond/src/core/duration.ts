@@ -1,7 +1,10 @@
 // Durations: a number is milliseconds, a string carries its unit. Parsed once, when options are resolved.
 import { MillpondError, show } from './errors.ts'
 
-/** Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. A text from elsewhere is checked when it is used: `text as Duration`. */
+/**
+ * Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. A text from elsewhere is checked
+ * when it is used: `text as Duration`.
+ */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -14,7 +17,8 @@ const LIFE = /\b(ttl|staleFor|staleIfError)$/
 
 /**
  * Milliseconds of a duration. 0 is allowed and means "not at all"; `Infinity` means "for ever".
- * @throws MillpondError `DURATION_INVALID` for negative numbers, NaN, strings of another form, and finite times over 100 years.
+ * @throws MillpondError `DURATION_INVALID` for negative numbers, NaN, strings of another form, and finite times over
+ * 100 years.
  */
 export function parseDuration(value: unknown, name: string): number {
   const ms = typeof value === 'string' ? parseText(value) : value
@@ -26,7 +30,10 @@ export function parseDuration(value: unknown, name: string): number {
   }
   if (ms > MAX_DURATION_MS && ms !== Number.POSITIVE_INFINITY) {
     const orEver = LIFE.test(name) ? ', or Infinity for an entry that never expires' : ''
-    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is over 100 years: give a shorter time${orEver}`)
+    throw new MillpondError(
+      'DURATION_INVALID',
+      `${name}: ${show(value)} is over 100 years: give a shorter time${orEver}`,
+    )
   }
   return ms
 }

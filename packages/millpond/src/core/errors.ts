@@ -22,7 +22,9 @@ export type ErrorCode =
   | 'LOAD_CYCLE'
   /** A tier could not do what nothing else can do in its place. */
   | 'TIER_FAILED'
-  /** The shared tier could not be told, so that nobody can promise that it holds everywhere; it holds in this process. */
+  /**
+   * The shared tier could not be told, so that nobody can promise that it holds everywhere; it holds in this process.
+   */
   | 'LEDGER_UNREACHABLE'
   /** The table of jobs did not answer, or refused. */
   | 'JOB_STORE_FAILED'
@@ -67,8 +69,9 @@ export class MillpondError extends Error {
 }
 
 /**
- * Is it an error, of whichever realm? A test runner that gives each file its own globals (Jest) leaves Node's modules outside: what they throw is no instance of
- * the `Error` that is seen here. A driver whose native part is loaded once for all of them (libsql) throws what only carries a message and a stack.
+ * Is it an error, of whichever realm? A test runner that gives each file its own globals (Jest) leaves Node's modules
+ * outside: what they throw is no instance of the `Error` that is seen here. A driver whose native part is loaded once
+ * for all of them (libsql) throws what only carries a message and a stack.
  */
 export function isError(value: unknown): value is Error {
   if (value instanceof Error) return true

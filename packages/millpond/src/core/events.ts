@@ -4,12 +4,16 @@ import type { Refusal, Rejection, RemovalReason } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 
-/** What can be listened to, with what each listener is given. Keys are encoded keys; `namespace` is the name that `cache.name` says. */
+/**
+ * What can be listened to, with what each listener is given. Keys are encoded keys; `namespace` is the name that
+ * `cache.name` says.
+ */
 export interface CacheEvents {
   hit: { key: string; namespace: string; tier: string }
   /**
-   * Once for each key and call that no tier could answer; a call that joins a load under way is not told again. `at`, `receipt`: when what was there
-   * went, and by which invalidation, where that is remembered. `detail`: for `unknown`, why it is not known.
+   * Once for each key and call that no tier could answer; a call that joins a load under way is not told again. `at`,
+   * `receipt`: when what was there went, and by which invalidation, where that is remembered. `detail`: for `unknown`,
+   * why it is not known.
    */
   miss: { key: string; namespace: string; cause: MissCause; at?: number; receipt?: string; detail?: string }
   stale: { key: string; namespace: string; tier: string }
@@ -17,11 +21,15 @@ export interface CacheEvents {
   loadError: { key: string; namespace: string; error: unknown }
   set: { key: string; namespace: string }
   delete: { key: string; namespace: string }
-  /** An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a cache that closes. */
+  /**
+   * An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a
+   * cache that closes.
+   */
   removal: { key: string; namespace: string; reason: RemovalReason }
   /**
-   * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when it has taken effect. Not told of
-   * writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations of one turn may share the `id` of the first elsewhere.
+   * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when
+   * it has taken effect. Not told of writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations
+   * of one turn may share the `id` of the first elsewhere.
    */
   invalidate: {
     id: string
@@ -35,9 +43,10 @@ export interface CacheEvents {
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
   /**
-   * The bytes of a tier were not accepted, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
-   * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was destroyed), `no_answer` (where its key
-   * is kept), `replayed` (older than its place).
+   * The bytes of a tier were not accepted, and count as a miss: `checksum`, `foreign`, `truncated` and the like for
+   * what is damaged; `moved` for another key's entry; of sealed entries `unsealed` (in plain), `unknown_key` (of the
+   * ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was
+   * destroyed), `no_answer` (where its key is kept), `replayed` (older than its place).
    */
   rejected: { key: string; namespace: string; tier: string; why: Rejection }
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
@@ -45,8 +54,9 @@ export interface CacheEvents {
   /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
   /**
-   * A write queue: `stored` in the source (`count`, `ms`), an attempt `failed` and is tried again (`key`, `error`, `attempts`, `retryMs`), a write is set aside
-   * as a `dead` letter (`key`, `error`), `recovered` from the journal (`count`, `lostBytes`), or `left` in it by `close` (`count`).
+   * A write queue: `stored` in the source (`count`, `ms`), an attempt `failed` and is tried again (`key`, `error`,
+   * `attempts`, `retryMs`), a write is set aside as a `dead` letter (`key`, `error`), `recovered` from the journal
+   * (`count`, `lostBytes`), or `left` in it by `close` (`count`).
    */
   writeBehind: {
     namespace: string
@@ -61,13 +71,20 @@ export interface CacheEvents {
     lostBytes?: number
   }
   /**
-   * Something was erased (`cache.erase`), and this process has done its part: memory, restart file, journals. `writes`: queued writes that it has dropped. `isOwn` where it was asked for in
-   * this process. `id`: of the invalidation that told everybody of it in this namespace, the same everywhere (`Erased.receipts`).
+   * Something was erased (`cache.erase`), and this process has done its part: memory, restart file, journals. `writes`:
+   * queued writes that it has dropped. `isOwn` where it was asked for in this process. `id`: of the invalidation that
+   * told everybody of it in this namespace, the same everywhere (`Erased.receipts`).
    */
   erased: {
     id: string
     namespace: string
-    writes: readonly { collection: string; key: string; kind: 'set' | 'remove' | undefined; wasSent: boolean; wasDead: boolean }[]
+    writes: readonly {
+      collection: string
+      key: string
+      kind: 'set' | 'remove' | undefined
+      wasSent: boolean
+      wasDead: boolean
+    }[]
     isOwn: boolean
   }
   /** How far a plan of warming is: once it has begun, about once a second, and at its end. */
@@ -83,7 +100,9 @@ export interface CacheEvents {
     total?: number
     ms: number
   }
-  /** The breaker of a guard has changed, or so many calls in a row have failed that its threshold of errors is reached. */
+  /**
+   * The breaker of a guard has changed, or so many calls in a row have failed that its threshold of errors is reached.
+   */
   guard: { guard: string; state: 'closed' | 'open' | 'half-open' | 'error_threshold'; error?: unknown }
   /** A run of `cache.jobs`: see `JobEvent` of `millpond/jobs`. */
   job: {
@@ -145,7 +164,10 @@ export class Events {
    */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     if (!Object.hasOwn(NAMES, event))
-      throw new MillpondError('OPTION_INVALID', `there is no event ${show(event)}: listen to one of ${Object.keys(NAMES).join(', ')}`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is no event ${show(event)}: listen to one of ${Object.keys(NAMES).join(', ')}`,
+      )
     if (typeof listener !== 'function')
       throw new MillpondError('OPTION_INVALID', `the listener of '${event}' is ${show(listener)}: give a function`)
     const listeners: Listener<E>[] = [...(this.#listeners[event] ?? []), listener]
@@ -166,7 +188,8 @@ export class Events {
     for (const listener of listeners) {
       try {
         const answer = listener(detail)
-        if (isThenable(answer)) Promise.resolve(answer).catch((error: unknown) => this.#report(event, 'rejected', error))
+        if (isThenable(answer))
+          Promise.resolve(answer).catch((error: unknown) => this.#report(event, 'rejected', error))
       } catch (error) {
         this.#report(event, 'threw', error)
       }

@@ -1,4 +1,5 @@
-// Glob patterns in linear time: `*` any run, `?` one character, `\` makes the next character plain. All else stands for itself.
+// Glob patterns in linear time: `*` any run, `?` one character, `\` makes the next character plain. All else stands for
+// itself.
 import { MillpondError, show } from './errors.ts'
 
 /** The longest pattern, in UTF-16 units. */
@@ -6,7 +7,13 @@ export const MAX_PATTERN_LENGTH = 512
 
 /** @throws MillpondError `PATTERN_INVALID` for patterns that are empty, too long, or not well-formed. */
 export function checkPattern(pattern: unknown): string {
-  if (typeof pattern === 'string' && pattern.length > 0 && pattern.length <= MAX_PATTERN_LENGTH && pattern.isWellFormed()) return pattern
+  if (
+    typeof pattern === 'string' &&
+    pattern.length > 0 &&
+    pattern.length <= MAX_PATTERN_LENGTH &&
+    pattern.isWellFormed()
+  )
+    return pattern
   throw new MillpondError(
     'PATTERN_INVALID',
     `the pattern ${show(pattern)} is not allowed: use 1 to ${MAX_PATTERN_LENGTH} well-formed characters, such as 'user:*'`,
@@ -14,8 +21,8 @@ export function checkPattern(pattern: unknown): string {
 }
 
 /**
- * A test for the whole text. Literal runs between stars are searched leftmost, each once: a star never needs to give back
- * more than the last one took, so the time is at most pattern length times text length, with no recursion.
+ * A test for the whole text. Literal runs between stars are searched leftmost, each once: a star never needs to give
+ * back more than the last one took, so the time is at most pattern length times text length, with no recursion.
  */
 export function globMatcher(pattern: string): (text: string) => boolean {
   const marks = parse(pattern)

@@ -23,11 +23,16 @@ export interface GuardBreaker {
 export interface GuardRetry {
   /** Calls in all. Default 3. */
   readonly attempts?: number | undefined
-  /** The longest pause before the second call; doubled each time; the pause itself is random, from 0. Default `'50ms'`. */
+  /**
+   * The longest pause before the second call; doubled each time; the pause itself is random, from 0. Default `'50ms'`.
+   */
   readonly base?: Duration | undefined
   /** Default `'1s'`. */
   readonly max?: Duration | undefined
-  /** Calls made again, as a share of all first calls, 0 to 1, beside ten in a row: a source that is down is not asked three times as often. Default 0.1. */
+  /**
+   * Calls made again, as a share of all first calls, 0 to 1, beside ten in a row: a source that is down is not asked
+   * three times as often. Default 0.1.
+   */
   readonly budget?: number | undefined
 }
 
@@ -43,9 +48,15 @@ export interface GuardBulkhead {
 export interface GuardHedge {
   /** How long the source may take before the replica is asked too. */
   readonly after: Duration
-  /** Such reads, as a share of all, 0 to 1, beside ten in a row. Where the source fails or its breaker is open the replica is asked in any case. Default 0.1. */
+  /**
+   * Such reads, as a share of all, 0 to 1, beside ten in a row. Where the source fails or its breaker is open the
+   * replica is asked in any case. Default 0.1.
+   */
   readonly budget?: number | undefined
-  /** How long an answer of the replica is kept. A replica may lag behind what has just been invalidated, so by default it is given to the callers and not kept: 0. */
+  /**
+   * How long an answer of the replica is kept. A replica may lag behind what has just been invalidated, so by default
+   * it is given to the callers and not kept: 0.
+   */
   readonly replicaTtl?: Duration | undefined
 }
 
@@ -54,8 +65,9 @@ export interface GuardErrorThreshold {
   /** Failed calls in a row, each with its retries. */
   readonly failures: number
   /**
-   * `hold`: nothing more is loaded until a try goes well, and what is cached stays, and is served as long as `staleIfError` permits. `invalidate`: what the
-   * source has brought goes, once, by the tag `source:NAME` that its entries carry, and is counted as `error_threshold`.
+   * `hold`: nothing more is loaded until a try goes well, and what is cached stays, and is served as long as
+   * `staleIfError` permits. `invalidate`: what the source has brought goes, once, by the tag `source:NAME` that its
+   * entries carry, and is counted as `error_threshold`.
    */
   readonly action: 'hold' | 'invalidate'
 }
@@ -74,7 +86,10 @@ export interface GuardOptions {
   readonly errorThreshold?: GuardErrorThreshold | false | undefined
   /** When one call is given up, counts as failed and may be made again. Default: the hard timeout of the load alone. */
   readonly timeout?: Duration | undefined
-  /** Is the error the source's fault? Of what is not (a row that is refused, say) nothing is counted or tried again. Default: every error. */
+  /**
+   * Is the error the source's fault? Of what is not (a row that is refused, say) nothing is counted or tried again.
+   * Default: every error.
+   */
   readonly isFailure?: ((error: unknown) => boolean) | undefined
 }
 
@@ -109,13 +124,17 @@ export interface SourceGuard {
   readonly state: GuardState
   /**
    * Makes a call. Its error passes unchanged.
-   * @throws MillpondError `SOURCE_OPEN` at once while the breaker is open, `SOURCE_BUSY` where the queue is full, `SOURCE_TIMEOUT` after `timeout`.
+   * @throws MillpondError `SOURCE_OPEN` at once while the breaker is open, `SOURCE_BUSY` where the queue is full,
+   * `SOURCE_TIMEOUT` after `timeout`.
    */
   run<T>(
     work: (context: { readonly signal: AbortSignal; readonly attempt: number }) => Promise<T> | T,
     options?: { readonly signal?: AbortSignal },
   ): Promise<T>
-  /** What is left out stays as it is. What runs goes on by what it began with. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+  /**
+   * What is left out stays as it is. What runs goes on by what it began with.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+   */
   configure(options: GuardOptions): void
   /** Opens the breaker now. */
   trip(): void

@@ -4,7 +4,9 @@ import { type Check, check, listOf, oneOf, options as optionsOf, refused, requir
 /** `waiting` for its time or its next try; `running` under a lease; `done`; `failed` for good. */
 export type JobState = 'waiting' | 'running' | 'done' | 'failed'
 
-/** A job as the table holds it. Times are epoch milliseconds of the store's clock (the server's, where there is one). */
+/**
+ * A job as the table holds it. Times are epoch milliseconds of the store's clock (the server's, where there is one).
+ */
 export interface Job {
   readonly id: string
   /** Which handler runs it. */
@@ -35,7 +37,9 @@ export interface NewJob {
 
 export interface Claimed {
   readonly jobs: readonly Job[]
-  /** Milliseconds until the next job of these kinds may be claimed, 0 when there are more now; `undefined`: none waits. */
+  /**
+   * Milliseconds until the next job of these kinds may be claimed, 0 when there are more now; `undefined`: none waits.
+   */
   readonly nextInMs: number | undefined
 }
 
@@ -54,8 +58,8 @@ export interface ListOptions {
 }
 
 /**
- * Every step is atomic over all processes that share the store. Ids and kinds are 1 to 200 visible ASCII characters, checked by the caller.
- * Rejects with `JOB_STORE_FAILED` when the store does not answer, `CLOSED` after `close`.
+ * Every step is atomic over all processes that share the store. Ids and kinds are 1 to 200 visible ASCII characters,
+ * checked by the caller. Rejects with `JOB_STORE_FAILED` when the store does not answer, `CLOSED` after `close`.
  */
 export interface JobStore {
   /** As shown to operators: `memory`, `redis`. */
@@ -68,7 +72,10 @@ export interface JobStore {
   list(options?: ListOptions): Promise<Job[]>
   /** Removes a job that waits or has failed. `false`: there is none, it runs, or it is done. */
   cancel(id: string): Promise<boolean>
-  /** Takes up to `limit` jobs whose time has come, the longest due first, under a lease of this name; counts an attempt of each. */
+  /**
+   * Takes up to `limit` jobs whose time has come, the longest due first, under a lease of this name; counts an attempt
+   * of each.
+   */
   claim(kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<Claimed>
   /** Prolongs the lease from now. `false`: it is another's by now, or the job is gone. */
   renew(id: string, lease: string, leaseMs: number): Promise<boolean>
@@ -76,7 +83,10 @@ export interface JobStore {
   complete(id: string, lease: string): Promise<boolean>
   /** The try failed: again in `retryInMs`, or, without it, never. `false` as for `renew`. */
   fail(id: string, lease: string, error: string, retryInMs: number | undefined): Promise<boolean>
-  /** The run is over and the job waits for its next time, as if it had been added with this payload: no attempts, no error. `false` as for `renew`. */
+  /**
+   * The run is over and the job waits for its next time, as if it had been added with this payload: no attempts, no
+   * error. `false` as for `renew`.
+   */
   again(id: string, lease: string, due: JobDue, payload: string): Promise<boolean>
   /** Ends the use of the store; a client that was handed in stays open. */
   close(): Promise<void>
@@ -98,7 +108,10 @@ export const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 /** A day of the week. */
 export type JobDay = (typeof DAYS)[number]
 
-/** Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end on the next day. */
+/**
+ * Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end
+ * on the next day.
+ */
 export interface JobWindow {
   readonly from: string
   readonly to: string
@@ -107,7 +120,10 @@ export interface JobWindow {
 }
 
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
-const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of day, such as '22:00'")
+const time = check(
+  (value): value is string => typeof value === 'string' && TIME.test(value),
+  "a time of day, such as '22:00'",
+)
 const WINDOW: Shape<JobWindow> = {
   from: required(time),
   to: required(time),

@@ -2,8 +2,9 @@
 import { encodeKey, type Key } from './key.ts'
 
 /**
- * Looked up by the encoded key, whose beginnings the prefixes are: `user:` of texts; `["user",` of the tuples that begin with `'user'`, and so not of `'users'`.
- * A whole key is a family of one. Prefixes are looked for by their lengths, so that a look costs a step for each length, however many prefixes there are.
+ * Looked up by the encoded key, whose beginnings the prefixes are: `user:` of texts; `["user",` of the tuples that
+ * begin with `'user'`, and so not of `'users'`. A whole key is a family of one. Prefixes are looked for by their
+ * lengths, so that a look costs a step for each length, however many prefixes there are.
  */
 export class KeyFamilies<T> {
   readonly #byBeginning = new Map<string, T>()

@@ -1,7 +1,8 @@
-// A hash of a whole key that is the same in every process: for what nodes compare or merge, and for what is remembered without its name.
+// A hash of a whole key that is the same in every process: for what nodes compare or merge, and for what is remembered
+// without its name.
 //
-// MurmurHash3 (Austin Appleby, 2011), 32 bits, over the UTF-16 code units of the key, two at a time. Not safe against chosen keys: whoever uses it must
-// bound what collisions cost.
+// MurmurHash3 (Austin Appleby, 2011), 32 bits, over the UTF-16 code units of the key, two at a time. Not safe against
+// chosen keys: whoever uses it must bound what collisions cost.
 
 /** 32 bits, signed. The `seed` tells namespaces apart: `hashOf(name, 0)` of theirs. */
 export function hashOf(key: string, seed: number): number {
@@ -26,8 +27,9 @@ function scramble(units: number): number {
 }
 
 /**
- * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes this way: where one samples by the same bits, a
- * sample of its sample would not be a sample of all keys (multipliers of `lowbias32`, Chris Wellons, public domain).
+ * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes this way: where one samples
+ * by the same bits, a sample of its sample would not be a sample of all keys (multipliers of `lowbias32`, Chris
+ * Wellons, public domain).
  */
 export function mixed(hash: number): number {
   let mix = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)

@@ -1,7 +1,8 @@
 // Keys: strings or tuples, encoded so that no two different keys meet.
 //
-// A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array (`["user",7]`).
-// A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and names use the same rule of well-formedness.
+// A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array
+// (`["user",7]`). A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and
+// names use the same rule of well-formedness.
 import { isInner } from './dependency.ts'
 import { MillpondError, reasonOf, show } from './errors.ts'
 
@@ -57,17 +58,22 @@ export function keyList(given: unknown, verb: string): readonly Key[] {
   throw new MillpondError('OPTION_INVALID', `${verb}: ${show(given)} is not a list: give an array of keys`)
 }
 
-/** Encoded keys of a list. @param at what the list is called: `dependsOn`. @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
+/**
+ * Encoded keys of a list.
+ * @param at what the list is called: `dependsOn`.
+ * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`.
+ */
 export function encodeKeys(given: unknown, at: string): string[] {
-  if (!Array.isArray(given)) throw new MillpondError('OPTION_INVALID', `${at}: ${show(given)} is not a list: give an array of keys`)
+  if (!Array.isArray(given))
+    throw new MillpondError('OPTION_INVALID', `${at}: ${show(given)} is not a list: give an array of keys`)
   return given.map((key: Key, index) => encodeKeyAt(key, `${at}[${index}]`))
 }
 
 /**
  * The key as its owner wrote it, of an encoded key as events, receipts and `entries()` name it.
  *
- * The encoding: a text is itself, with a `\` in front where it begins with `[` or `\`; a tuple is a JSON array without spaces (`["user",7]`), in
- * which a bigint is written `{"n":"7"}`.
+ * The encoding: a text is itself, with a `\` in front where it begins with `[` or `\`; a tuple is a JSON array without
+ * spaces (`["user",7]`), in which a bigint is written `{"n":"7"}`.
  * @throws SyntaxError for a text that is no encoded key.
  */
 export function decodeKey(encoded: string): Key {
@@ -94,7 +100,8 @@ function encodeTuple(parts: readonly KeyPart[]): string {
 
 function encodePart(part: unknown): string {
   if (typeof part === 'string') {
-    if (!part.isWellFormed()) throw new MillpondError('KEY_INVALID', `the key part ${show(part)} has a lone surrogate: encode it first`)
+    if (!part.isWellFormed())
+      throw new MillpondError('KEY_INVALID', `the key part ${show(part)} has a lone surrogate: encode it first`)
     return JSON.stringify(part)
   }
   if (typeof part === 'bigint') return `{"n":"${part}"}`
@@ -132,7 +139,10 @@ export const MAX_TAGS = 128
 /** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
 export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly string[] {
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
-    throw new MillpondError('TAG_INVALID', `tags: ${show(given)} is not a list: give an array (or a Set) of strings, such as ['users']`)
+    throw new MillpondError(
+      'TAG_INVALID',
+      `tags: ${show(given)} is not a list: give an array (or a Set) of strings, such as ['users']`,
+    )
   const tags: readonly unknown[] = Array.isArray(given) ? given : [...given]
   if (tags.length > most)
     throw new MillpondError(
@@ -140,7 +150,13 @@ export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly s
       `${tags.length} tags: at most ${most} are allowed ${most === MAX_TAGS ? 'on an entry' : 'in one call'}; use a broader tag`,
     )
   for (const tag of tags) {
-    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || isInner(tag) || !tag.isWellFormed()) {
+    if (
+      typeof tag !== 'string' ||
+      tag.length === 0 ||
+      tag.length > MAX_TAG_LENGTH ||
+      isInner(tag) ||
+      !tag.isWellFormed()
+    ) {
       throw new MillpondError(
         'TAG_INVALID',
         `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001, U+0002 or U+0003`,

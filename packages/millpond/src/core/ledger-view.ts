@@ -1,14 +1,17 @@
 // A process's copy of one namespace's ledger, and the rule that decides which entries are valid. Pure: no time, no I/O.
 //
-// An entry carries one number: the position when its load began. It is valid while its epoch is current, its number is not below
-// the floor, and no target that concerns it has a higher number. Nothing here compares clocks, so clocks cannot make it wrong.
+// An entry carries one number: the position when its load began. It is valid while its epoch is current, its number is
+// not below the floor, and no target that concerns it has a higher number. Nothing here compares clocks, so clocks
+// cannot make it wrong.
 //
-// A key target only matters to copies that its own step has not dropped, those in tiers beside the ledger's own, and to work that is under way. So when one
-// is forgotten, for want of room, only a floor for such copies rises (`outerFloor`); what lies in memory and in the ledger's tier stays.
+// A key target only matters to copies that its own step has not dropped, those in tiers beside the ledger's own, and to
+// work that is under way. So when one is forgotten, for want of room, only a floor for such copies rises
+// (`outerFloor`); what lies in memory and in the ledger's tier stays.
 //
-// Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
-// it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
-// "as of" `head` (what happened before is in the source), but an entry may only be confirmed at `last` (lines between may still concern it).
+// Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to
+// have been reached; it runs ahead of `last` when this process's own advance returned before the lines of others that
+// came first were read. A load may start "as of" `head` (what happened before is in the source), but an entry may only
+// be confirmed at `last` (lines between may still concern it).
 
 import type { HiddenNames, Sealed } from './contracts.ts'
 import { dependencyKey } from './dependency.ts'
@@ -69,7 +72,10 @@ export class LedgerView {
   readonly #names: () => HiddenNames | undefined
   /** Judges tags that name entries of other namespaces; undefined where none are kept. */
   foreign:
-    | { judge(tags: readonly string[], isForReader?: boolean): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined }
+    | {
+        judge(tags: readonly string[], isForReader?: boolean): Judgement | 'unheard'
+        blame(tags: readonly string[]): Blame | undefined
+      }
     | undefined
 
   /** `firstEpoch` is asked once, when the first entry or question needs it. */
@@ -124,8 +130,8 @@ export class LedgerView {
   }
 
   /**
-   * May it be kept? As `judge`, but that another namespace has to be asked first speaks against nothing: whoever reads the entry asks. Where a moment was enough for
-   * that, what had just been made would be made anew.
+   * May it be kept? As `judge`, but that another namespace has to be asked first speaks against nothing: whoever reads
+   * the entry asks. Where a moment was enough for that, what had just been made would be made anew.
    */
   judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
     if (epoch !== this.epoch) return 'invalid'
@@ -148,26 +154,36 @@ export class LedgerView {
   }
 
   /**
-   * May what was computed from an entry be accepted, as far as the entry goes? By the names that lines use. Among the tags is that of its dependents, which
-   * each step that names the key moves: no key target has to be remembered for this, however old the entry was.
+   * May what was computed from an entry be accepted, as far as the entry goes? By the names that lines use. Among the
+   * tags is that of its dependents, which each step that names the key moves: no key target has to be remembered for
+   * this, however old the entry was.
    */
   judgeDependent(key: string, tags: readonly string[], seq: number): Judgement {
     return seq >= this.head ? 'valid' : this.#judgeNamed(key, tags, seq, 'valid')
   }
 
-  /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
+  /**
+   * As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been
+   * forgotten.
+   */
   judgeApart(key: string, tags: readonly string[], seq: number): Judgement {
     return seq < this.outerFloor ? 'invalid' : this.judge(key, tags, seq)
   }
 
-  /** As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its key since. */
+  /**
+   * As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its
+   * key since.
+   */
   sealedSeq(key: string, { asOf, stamp }: Sealed): number {
     if (stamp === undefined) return asOf.seq
     const name = this.#names()?.key(key) ?? key
     return this.#stamps.get(name) === stamp ? Math.max(asOf.seq, this.#keys.get(name) ?? 0) : asOf.seq
   }
 
-  /** Has anything moved that concerns the key or the tags, named as in lines, in either mode, since `seq`? As far as is known here: up to `last`. */
+  /**
+   * Has anything moved that concerns the key or the tags, named as in lines, in either mode, since `seq`? As far as is
+   * known here: up to `last`.
+   */
   hasMoved(key: string, tags: readonly string[], seq: number): boolean {
     return seq < this.outerFloor || this.#concerning(key, tags) > seq || this.#staleConcerning(key, tags) > seq
   }
@@ -189,7 +205,10 @@ export class LedgerView {
     return newestMatch(this.#patterns, key, tags, false, seq)
   }
 
-  /** Which target invalidates (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
+  /**
+   * Which target invalidates (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for
+   * the hit path.
+   */
   blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
     const names = this.#names()
     const named = names === undefined ? { key, tags } : { key: names.key(key), tags: hide(names, tags) }
@@ -279,7 +298,13 @@ export class LedgerView {
 
 const hide = (names: HiddenNames, tags: readonly string[]): readonly string[] => tags.map((tag) => names.tag(tag))
 
-function newestMatch(patterns: readonly PatternTarget[], key: string, tags: readonly string[], expires: boolean, atLeast: number): number {
+function newestMatch(
+  patterns: readonly PatternTarget[],
+  key: string,
+  tags: readonly string[],
+  expires: boolean,
+  atLeast: number,
+): number {
   let seq = atLeast
   for (const pattern of patterns)
     if (pattern.expires === expires && pattern.seq > seq && matchesEntry(pattern, key, tags)) seq = pattern.seq

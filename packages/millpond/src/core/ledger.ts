@@ -26,8 +26,8 @@ export interface Line {
 }
 
 /**
- * A stamp in a step's id says which sealed entries were written by it (decision 0031). The id of one that is sent again later must not: what it was to
- * write was refused.
+ * A stamp in a step's id says which sealed entries were written by it (decision 0031). The id of one that is sent again
+ * later must not: what it was to write was refused.
  */
 const STAMPED = /^w\.([\w-]+)\.(.*)$/s
 

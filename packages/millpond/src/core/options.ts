@@ -1,22 +1,43 @@
 // The options of entries, reads and loads, resolved once into plain numbers.
-import { check, checkedElsewhere, checkOptions, duration, flag, oneOf, options as optionsOf, type Shape, share, signal } from './checks.ts'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  oneOf,
+  options as optionsOf,
+  type Shape,
+  share,
+  signal,
+} from './checks.ts'
 import { type Priority, withPriority } from './dependency.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { checkTags, encodeKeys, type Key } from './key.ts'
 
 /**
- * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always count at once).
- * `read-your-writes`: the same, and never older than a token that is carried along. `strong`: asks the shared ledger first.
+ * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always count
+ * at once). `read-your-writes`: the same, and never older than a token that is carried along. `strong`: asks the shared
+ * ledger first.
  */
 export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 
-/** Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes. */
+/**
+ * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a
+ * loader makes.
+ */
 export type Dependencies = 'off' | 'declared' | 'tracked'
 
-/** Among whom a key is loaded once at a time: over all processes, in each process by itself, or not at all, since the key is the call's own. */
+/**
+ * Among whom a key is loaded once at a time: over all processes, in each process by itself, or not at all, since the
+ * key is the call's own.
+ */
 export type SingleFlight = 'all' | 'process' | 'call'
 
-/** Values by id, as a `Map` has them. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a loader may answer. */
+/**
+ * Values by id, as a `Map` has them. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a
+ * loader may answer.
+ */
 export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
 
 /** How an entry is stored. */
@@ -33,7 +54,10 @@ export interface EntryOptions {
   readonly tags?: Iterable<string> | undefined
   /** How important the entry is, for rules of `route`; it is stored with the entry. Default `'medium'`. */
   readonly priority?: Priority | undefined
-  /** Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the cache. */
+  /**
+   * Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the
+   * cache.
+   */
   readonly dependsOn?: readonly Key[] | undefined
 }
 
@@ -41,49 +65,68 @@ export interface EntryOptions {
 export interface ReadOptions {
   /** How fresh the answer must be. Default: that of the cache. */
   readonly consistency?: Consistency | undefined
-  /** A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What cannot be read counts as none. */
+  /**
+   * A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What
+   * cannot be read counts as none.
+   */
   readonly after?: string | undefined
   /** Rejects this caller with `ABORTED`; the load goes on while others wait for it. */
   readonly signal?: AbortSignal | undefined
-  /** A read that is nobody's (warming, inspection): it counts nothing, tells no listener, and does not make the entry look wanted. Default false. */
+  /**
+   * A read that is nobody's (warming, inspection): it counts nothing, tells no listener, and does not make the entry
+   * look wanted. Default false.
+   */
   readonly quiet?: boolean | undefined
 }
 
-/** How a value is loaded, stored and answered; as `defaults` of a cache, what every call goes by that says nothing else. */
+/**
+ * How a value is loaded, stored and answered; as `defaults` of a cache, what every call goes by that says nothing else.
+ */
 export interface LoadOptions extends EntryOptions, ReadOptions {
   /**
-   * `soft`: with a stale value at hand, how long to wait for the loader before the stale value is returned. Default: wait.
-   * `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`; 0: never.
-   * A caller who joins a load waits for it as long as its own `hard` says.
+   * `soft`: with a stale value at hand, how long to wait for the loader before the stale value is returned. Default:
+   * wait. `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`; 0: never. A
+   * caller who joins a load waits for it as long as its own `hard` says.
    */
   readonly timeout?: { readonly soft?: Duration | undefined; readonly hard?: Duration | undefined } | undefined
   /**
-   * When a hit starts a refresh behind: a share of `ttl`, 0 to 1, or what `RefreshAhead` says. One refresh of a key over all processes, at most 32 of a namespace
-   * at a time in each. Default: never.
+   * When a hit starts a refresh behind: a share of `ttl`, 0 to 1, or what `RefreshAhead` says. One refresh of a key
+   * over all processes, at most 32 of a namespace at a time in each. Default: never.
    */
   readonly refreshAhead?: number | RefreshAhead | undefined
-  /** How long "there is none" (`null`, or `undefined` from the loader) is remembered. Default: `null` as any value, `undefined` not at all. */
+  /**
+   * How long "there is none" (`null`, or `undefined` from the loader) is remembered. Default: `null` as any value,
+   * `undefined` not at all.
+   */
   readonly negativeTtl?: Duration | undefined
   /** How long this process remembers a loader's error and rejects with it again. Default 0. */
   readonly errorTtl?: Duration | undefined
   /**
-   * Among whom the key is loaded once at a time. Default `'all'`: over all processes that share a ledger, by a lease, for which the shared tier is asked before
-   * each load. `'process'`: in each process by itself, where to load twice costs less than to ask. `'call'`: the key is this call's own, with a new id say, so that
-   * nobody else has or wants it: tiers are not asked for it either.
+   * Among whom the key is loaded once at a time. Default `'all'`: over all processes that share a ledger, by a lease,
+   * for which the shared tier is asked before each load. `'process'`: in each process by itself, where to load twice
+   * costs less than to ask. `'call'`: the key is this call's own, with a new id say, so that nobody else has or wants
+   * it: tiers are not asked for it either.
    */
   readonly singleFlight?: SingleFlight | undefined
 }
 
 /** When a value that is read is loaded anew before it expires. */
 export interface RefreshAhead {
-  /** Share of `ttl`, 0 to 1; up to a tenth of it sooner, by the key, so that what was loaded together is not refreshed together. Default: 0.8, with `beta` never. */
+  /**
+   * Share of `ttl`, 0 to 1; up to a tenth of it sooner, by the key, so that what was loaded together is not refreshed
+   * together. Default: 0.8, with `beta` never.
+   */
   readonly after?: number | undefined
   /**
-   * By chance instead, the likelier the nearer the end and the longer loads take: 1 is the optimum where loads take about equally long, more refreshes sooner.
-   * XFetch: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015; by the mean time of the namespace's loads in this process.
+   * By chance instead, the likelier the nearer the end and the longer loads take: 1 is the optimum where loads take
+   * about equally long, more refreshes sooner. XFetch: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache
+   * Stampede Prevention, VLDB 2015; by the mean time of the namespace's loads in this process.
    */
   readonly beta?: number | undefined
-  /** How often an entry must have been read since it was stored, with the read that refreshes. Without memory nobody counts, and every read does. Default 2. */
+  /**
+   * How often an entry must have been read since it was stored, with the read that refreshes. Without memory nobody
+   * counts, and every read does. Default 2.
+   */
   readonly reads?: 1 | 2 | undefined
 }
 
@@ -156,7 +199,10 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
 
 const REFRESH_AHEAD: Shape<RefreshAhead> = {
   after: share,
-  beta: check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0 and up to 100'),
+  beta: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 100,
+    'a number above 0 and up to 100',
+  ),
   reads: check((value): value is 1 | 2 => value === 1 || value === 2, '1 or 2'),
 }
 const ahead = optionsOf(REFRESH_AHEAD)
@@ -205,14 +251,29 @@ const constants = new WeakMap<LoadOptions, { policy: LoadPolicy; over: LoadPolic
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
  */
 export function constantOptions({ ttl, tags }: Pick<EntryOptions, 'ttl' | 'tags'>): EntryOptions {
-  const options = Object.freeze({ ...(ttl !== undefined && { ttl }), ...(tags !== undefined && { tags: copyTags(tags) }) })
+  const options = Object.freeze({
+    ...(ttl !== undefined && { ttl }),
+    ...(tags !== undefined && { tags: copyTags(tags) }),
+  })
   constants.set(options, { policy: readPolicy(options, DEFAULT_POLICY, ''), over: DEFAULT_POLICY })
   return options
 }
 
 function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): LoadPolicy {
   checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
-  const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
+  const {
+    ttl,
+    staleFor,
+    staleIfError,
+    jitter,
+    tags,
+    timeout,
+    refreshAhead,
+    negativeTtl,
+    errorTtl,
+    consistency,
+    dependsOn,
+  } = options
   const priority = options.priority ?? defaults.priority
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
@@ -223,7 +284,10 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
     tags: tagsOf(tags, priority, defaults),
     priority,
     softMs: timeout?.soft === undefined ? defaults.softMs : parseDuration(timeout.soft, 'timeout.soft'),
-    hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
+    hardMs:
+      timeout?.hard === undefined
+        ? defaults.hardMs
+        : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
     ...aheadOf(refreshAhead, defaults),
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
@@ -236,7 +300,8 @@ function readPolicy(options: LoadOptions, defaults: LoadPolicy, at: string): Loa
 }
 
 /**
- * Options that are kept for calls to come: whoever gave them may change them, and what can be read only once (an iterator of tags) is read now.
+ * Options that are kept for calls to come: whoever gave them may change them, and what can be read only once (an
+ * iterator of tags) is read now.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
  */
 export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
@@ -251,7 +316,10 @@ export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
   }
 }
 
-/** What a call says, over what was said for it: `undefined` says nothing, and of the two timeouts each is said by itself. */
+/**
+ * What a call says, over what was said for it: `undefined` says nothing, and of the two timeouts each is said by
+ * itself.
+ */
 export function laidOver(before: LoadOptions, said: LoadOptions | undefined): LoadOptions {
   if (said === undefined) return before
   checkOptions<LoadOptions>(said, LOAD_OPTIONS, '')
@@ -259,7 +327,8 @@ export function laidOver(before: LoadOptions, said: LoadOptions | undefined): Lo
   return { ...before, ...present(said), ...(timeout !== undefined && { timeout }) }
 }
 
-const present = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+const present = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 const AFTER = 0.8
 

@@ -1,4 +1,5 @@
-// What else must hear of invalidations: a CDN, an edge, an audit. The contract of an outlet, and what a receipt says of it.
+// What else must hear of invalidations: a CDN, an edge, an audit. The contract of an outlet, and what a receipt says of
+// it.
 import type { RemovalReason } from './contracts.ts'
 import type { Duration } from './duration.ts'
 import type { Target } from './ledger.ts'
@@ -26,8 +27,9 @@ export interface OutletBatch {
   /** Fires when the delivery has taken too long; it is tried again later. */
   readonly signal: AbortSignal
   /**
-   * Waits until every live process has applied the lines, and as long as a process may not have heard of them and still be accepted at the most (`maxStale` of `createCache`).
-   * `all` have; some are `late`, and trust nothing that they hold; `unreachable`: the ledger does not answer, so that others may not know.
+   * Waits until every live process has applied the lines, and as long as a process may not have heard of them and still
+   * be accepted at the most (`maxStale` of `createCache`). `all` have; some are `late`, and trust nothing that they
+   * hold; `unreachable`: the ledger does not answer, so that others may not know.
    */
   readonly heard?: (() => Promise<'all' | 'late' | 'unreachable'>) | undefined
   /** How long a load that was under way before may last yet, in milliseconds: `timeout.hard` of the namespace. */
@@ -42,18 +44,24 @@ export interface OutletDebt {
   readonly leftMs: number
   /** Resolves when what was invalidated is gone there: `acked` of the receipt waits for it. */
   readonly gone: Promise<unknown>
-  /** Resolves when nothing is left to be done: until then it is in the outbox. Not at all where that does not come about: then the next process does it again. */
+  /**
+   * Resolves when nothing is left to be done: until then it is in the outbox. Not at all where that does not come
+   * about: then the next process does it again.
+   */
   readonly done: Promise<unknown>
 }
 
 /**
- * Hears of every invalidation, in order for each target, at least once: over a crash too where the cache has an outbox. One delivery at a time for each
- * namespace. An invalidation waits for its delivery.
+ * Hears of every invalidation, in order for each target, at least once: over a crash too where the cache has an outbox.
+ * One delivery at a time for each namespace. An invalidation waits for its delivery.
  */
 export interface Outlet {
   /** Names its records in the outbox, and its part of receipts. */
   readonly name: string
-  /** Resolves when all of it has happened, or has been taken on. Rejecting, or taking longer than `timeout`, means that all of it is delivered again. */
+  /**
+   * Resolves when all of it has happened, or has been taken on. Rejecting, or taking longer than `timeout`, means that
+   * all of it is delivered again.
+   */
   // biome-ignore lint/suspicious/noConfusingVoidType: most outlets return nothing, and a Promise<void> is not one of undefined
   deliver(batch: OutletBatch): Promise<OutletDebt | void>
   /** The longest that a delivery may take, and that an invalidation waits for it. Default `'5s'`. */

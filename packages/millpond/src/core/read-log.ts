@@ -1,10 +1,17 @@
-// What memory has answered, until those who record take it: a hit pays for one number, and all the rest is done many at a time.
+// What memory has answered, until those who record take it: a hit pays for one number, and all the rest is done many at
+// a time.
 import type { Clock, HeldEntries } from './contracts.ts'
 
-/** Reads that wait at most. One more than that in one turn of the event loop has all of them looked at by whoever reads: a quarter of a millisecond. */
+/**
+ * Reads that wait at most. One more than that in one turn of the event loop has all of them looked at by whoever reads:
+ * a quarter of a millisecond.
+ */
 const PLACES = 16_384
 
-/** Under this name a recorder of ours takes what memory has answered many at a time: a call for each read costs more than to count it. */
+/**
+ * Under this name a recorder of ours takes what memory has answered many at a time: a call for each read costs more
+ * than to count it.
+ */
 export const BATCHED = Symbol('millpond.batched')
 
 /** Reads that memory has answered, in their order. It is not kept: the next batch has the same arrays. */
@@ -28,11 +35,15 @@ export interface Batched {
 }
 
 /** What a recorder shows under `BATCHED`. */
-export const batched = (begun: () => void, reads: (batch: ReadBatch) => void): Batched => ({ begun, reads, flush: () => {} })
+export const batched = (begun: () => void, reads: (batch: ReadBatch) => void): Batched => ({
+  begun,
+  reads,
+  flush: () => {},
+})
 
 /**
- * The slots that were read, in order. They say what was read only as long as each holds what it held: so the log is flushed before an entry leaves, and
- * before anything else is told.
+ * The slots that were read, in order. They say what was read only as long as each holds what it held: so the log is
+ * flushed before an entry leaves, and before anything else is told.
  */
 export class ReadLog {
   count = 0

@@ -1,24 +1,32 @@
-// The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors. Nothing is paid while nobody records.
+// The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors.
+// Nothing is paid while nobody records.
 import type { MissCause } from './causes.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 import { BATCHED, type Batched } from './read-log.ts'
 
 /**
- * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded key. Called within the read
- * or write, so it must be quick; what takes longer belongs to a later turn. One that throws is let go, with a warning; a read never suffers.
+ * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded
+ * key. Called within the read or write, so it must be quick; what takes longer belongs to a later turn. One that throws
+ * is let go, with a warning; a read never suffers.
  */
 export interface Recorder {
-  /** A tier answered a read, or a value past its freshness was served. `bytes`: what the entry weighs in memory, or its size in a tier below. */
+  /**
+   * A tier answered a read, or a value past its freshness was served. `bytes`: what the entry weighs in memory, or its
+   * size in a tier below.
+   */
   hit?(hash: number, bytes: number, key: string, namespace: string, tier: string): void
   miss?(hash: number, cause: MissCause, key: string, namespace: string): void
   /**
-   * A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed. `ttlMs`: how long it is fresh from now
-   * on; 0 for what is not to be stored.
+   * A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed.
+   * `ttlMs`: how long it is fresh from now on; 0 for what is not to be stored.
    */
   load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void
   set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
-  /** A reader that has said who it is (`cache.for({ session })`) is about to read the key: `session` is a number for who. */
+  /**
+   * A reader that has said who it is (`cache.for({ session })`) is about to read the key: `session` is a number for
+   * who.
+   */
   context?(hash: number, session: number, key: string, namespace: string): void
   /** Somebody invalidated, in this process or in another one; a `set` is not an invalidation. */
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
@@ -32,7 +40,8 @@ const METHODS = ['hit', 'miss', 'load', 'set', 'context', 'invalidate'] as const
 
 /** @throws MillpondError `OPTION_INVALID` for what has none of the methods, or one that is not a function. */
 export function checkRecorder(recorder: Recorder): Recorder {
-  const told = typeof recorder === 'object' && recorder !== null ? METHODS.filter((method) => recorder[method] !== undefined) : []
+  const told =
+    typeof recorder === 'object' && recorder !== null ? METHODS.filter((method) => recorder[method] !== undefined) : []
   if (told.length > 0 && told.every((method) => typeof recorder[method] === 'function')) return recorder
   throw new MillpondError(
     'OPTION_INVALID',
@@ -54,7 +63,10 @@ export interface Heard {
 export function portOf(recorders: readonly Recorder[], heard: Heard): Required<Recorder> | undefined {
   const [first, ...more] = recorders
   if (first === undefined) return undefined
-  return more.reduce<Required<Recorder>>((port, recorder) => both(port, guarded(recorder, heard)), guarded(first, heard))
+  return more.reduce<Required<Recorder>>(
+    (port, recorder) => both(port, guarded(recorder, heard)),
+    guarded(first, heard),
+  )
 }
 
 /** Who takes many reads at a time, and is let go of where that fails. */

@@ -17,7 +17,9 @@ export const relayedId = ({ region, epoch, seq, id }: Relay): string => `x.${reg
 
 export function relayOf(id: string): Relay | undefined {
   const [, region, epoch, seq, own] = RELAYED.exec(id) ?? []
-  return region === undefined || epoch === undefined || own === undefined ? undefined : { region, epoch, seq: Number(seq), id: own }
+  return region === undefined || epoch === undefined || own === undefined
+    ? undefined
+    : { region, epoch, seq: Number(seq), id: own }
 }
 
 /** A step that makes stale what was loaded before it, because nobody knows what the region has invalidated since. */

@@ -20,11 +20,19 @@ export type SourceLoad = (key: Key, context: SourceContext) => unknown
 
 /** What a registered source is told beside its loader. */
 export interface SourceOptions {
-  /** Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it, where it is there. */
-  readonly loadMany?: ((keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>) | undefined
+  /**
+   * Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it,
+   * where it is there.
+   */
+  readonly loadMany?:
+    | ((keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>)
+    | undefined
   /** How entries of the family are stored: TTL, tags and the rest, where the caller does not say. */
   readonly defaults?: LoadOptions | undefined
-  /** What stands before the source: the name of one of `cache.guard`, the guard itself, or its options. Default: nothing. */
+  /**
+   * What stands before the source: the name of one of `cache.guard`, the guard itself, or its options. Default:
+   * nothing.
+   */
   readonly guard?: string | SourceGuard | GuardOptions | undefined
   /** Shown in lists: `collection user`. Default: the prefix. */
   readonly name?: string | undefined

@@ -1,4 +1,5 @@
-// An embedded SQLite as the tier and the job table use it: transactions, what a failure means, and rows that are read without trusting them.
+// An embedded SQLite as the tier and the job table use it: transactions, what a failure means, and rows that are read
+// without trusting them.
 
 import { isError } from './errors.ts'
 
@@ -20,9 +21,14 @@ export function classify(error: unknown): Failure {
 export class LockHeld extends Error {}
 
 /** All of the step or nothing. It is synchronous, so that nothing else runs in between. */
-export function transaction<T>(handle: { exec(sql: string): unknown }, begin: 'BEGIN' | 'BEGIN IMMEDIATE', step: () => T): T {
+export function transaction<T>(
+  handle: { exec(sql: string): unknown },
+  begin: 'BEGIN' | 'BEGIN IMMEDIATE',
+  step: () => T,
+): T {
   try {
-    // Not prepared: libsql leaves a prepared statement that met a lock half way, and no transaction could be committed beside it.
+    // Not prepared: libsql leaves a prepared statement that met a lock half way, and no transaction could be committed
+    // beside it.
     handle.exec(begin)
   } catch (cause) {
     throw classify(cause) === 'busy' ? new LockHeld('database is locked', { cause }) : cause
@@ -62,12 +68,18 @@ export function numberIn(row: unknown, name: string): number {
 /** As SQLite itself says of a damaged file. */
 const CORRUPT = { code: 'SQLITE_CORRUPT' }
 
-// libsql ends the process over text that is not UTF-8. In a damaged file any column may hold such text: one bit of a row's head makes it of a number, or of
-// bytes. So whatever is read from a table is asked for as bytes where it is text.
+// libsql ends the process over text that is not UTF-8. In a damaged file any column may hold such text: one bit of a
+// row's head makes it of a number, or of bytes. So whatever is read from a table is asked for as bytes where it is
+// text.
 
-/** Columns of numbers, to be read by `numberIn`. Order by `table.column`: the bare name would mean what is made here, which no index knows. */
+/**
+ * Columns of numbers, to be read by `numberIn`. Order by `table.column`: the bare name would mean what is made here,
+ * which no index knows.
+ */
 export function numbers(...names: readonly string[]): string {
-  return names.map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) ELSE ${name} END AS ${bare(name)}`).join(', ')
+  return names
+    .map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) ELSE ${name} END AS ${bare(name)}`)
+    .join(', ')
 }
 
 const bare = (name: string): string => name.slice(name.indexOf('.') + 1)

@@ -1,4 +1,5 @@
-// What a Standard Schema is (standardschema.dev, version 1): the one property by which schemas of Zod, Valibot, ArkType and others are asked.
+// What a Standard Schema is (standardschema.dev, version 1): the one property by which schemas of Zod, Valibot, ArkType
+// and others are asked.
 
 /** A schema of any library that speaks Standard Schema, version 1. `T`: what it makes of a value. */
 export interface StandardSchema<T> {
@@ -19,5 +20,10 @@ export const isStandardSchema = (value: unknown): value is StandardSchema<unknow
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
   if (!isObject || !('~standard' in value)) return false
   const standard = value['~standard']
-  return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function'
+  return (
+    typeof standard === 'object' &&
+    standard !== null &&
+    'validate' in standard &&
+    typeof standard.validate === 'function'
+  )
 }

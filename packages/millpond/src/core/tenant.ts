@@ -1,7 +1,8 @@
 // A tenant's part of a namespace: a namespace of its own, with a name that nobody else can give.
 //
-// `reports~acme` is the tenant "acme" in the namespace "reports". No namespace's name holds a `~`, and what a name may not hold is written as `=` with
-// the byte in hexadecimal, so that two different pairs never meet. A tenant that would make the name too long is named by its hash, after `~~`.
+// `reports~acme` is the tenant "acme" in the namespace "reports". No namespace's name holds a `~`, and what a name may
+// not hold is written as `=` with the byte in hexadecimal, so that two different pairs never meet. A tenant that would
+// make the name too long is named by its hash, after `~~`.
 import { MillpondError, show } from './errors.ts'
 
 /** Between the namespace and its tenant. */
@@ -25,5 +26,8 @@ export function sameTenantIn(namespace: string, part: string): string {
   if (mark < 0) return namespace
   const name = namespace + part.slice(mark)
   if (name.length <= MAX_PART_NAME) return name
-  throw new MillpondError('OPTION_INVALID', `the name of the namespace ${show(namespace)} leaves no room for the tenant of ${show(part)}`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `the name of the namespace ${show(namespace)} leaves no room for the tenant of ${show(part)}`,
+  )
 }

@@ -1,4 +1,5 @@
-// A hash of a value, so that a reload can tell whether anything has changed. Equal values have equal hashes, whatever the order of their fields.
+// A hash of a value, so that a reload can tell whether anything has changed. Equal values have equal hashes, whatever
+// the order of their fields.
 import { hashOf } from './key-hash.ts'
 
 /** Parts of a value that are looked at; what lies beyond changes unseen. */
@@ -18,7 +19,8 @@ function hashPart(value: unknown, walk: { left: number }): number {
   if (typeof value === 'number') return hashNumber(value)
   if (typeof value !== 'object' || value === null) return hashOf(String(value), 2)
   if (Array.isArray(value)) return hashList(value, walk, 3)
-  if (ArrayBuffer.isView(value)) return hashList(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), walk, 4)
+  if (ArrayBuffer.isView(value))
+    return hashList(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), walk, 4)
   if (value instanceof Date) return mix(5, hashNumber(value.getTime()))
   if (value instanceof Map) return sumOf(value.entries(), walk, 6)
   if (value instanceof Set) return sumOf(value.values(), walk, 7)

@@ -13,7 +13,9 @@ export interface WarmPlanOptions {
   readonly name?: string | undefined
   /** Default `medium`. */
   readonly priority?: WarmPriority | undefined
-  /** How often a schedule runs it. Default: models `'1h'`, views `'30m'`, API `'15m'`, others what the schedule says. */
+  /**
+   * How often a schedule runs it. Default: models `'1h'`, views `'30m'`, API `'15m'`, others what the schedule says.
+   */
   readonly interval?: Duration | undefined
   /** In a schedule: by a line of cron instead. Needs the package croner. */
   readonly cron?: string | undefined
@@ -27,12 +29,17 @@ export interface WarmPlanOptions {
 export type WarmStore = Pick<LoadOptions, 'ttl' | 'staleFor' | 'staleIfError' | 'jitter' | 'tags' | 'timeout'>
 
 /** However many: they are read as they are warmed. A function is asked anew by each run: who is active now, say. */
-export type WarmList<T> = Iterable<T> | AsyncIterable<T> | (() => Iterable<T> | AsyncIterable<T> | Promise<Iterable<T> | AsyncIterable<T>>)
+export type WarmList<T> =
+  | Iterable<T>
+  | AsyncIterable<T>
+  | (() => Iterable<T> | AsyncIterable<T> | Promise<Iterable<T> | AsyncIterable<T>>)
 
 /** Keys, loaded where they are missing. */
 export interface WarmKeys extends WarmPlanOptions, WarmStore {
   readonly keys: WarmList<Key>
-  /** Loads one. Default: the loader that is registered for the key. `undefined`: there is none, and nothing is stored. */
+  /**
+   * Loads one. Default: the loader that is registered for the key. `undefined`: there is none, and nothing is stored.
+   */
   readonly load?: ((key: Key, context: { readonly signal: AbortSignal }) => unknown) | undefined
 }
 
@@ -81,7 +88,10 @@ export interface WarmEndpoint {
   readonly data?: string
 }
 
-/** Addresses, asked over HTTP: who answers them warms its own caches. An answer that is not 2xx is a failure; redirects are not followed. */
+/**
+ * Addresses, asked over HTTP: who answers them warms its own caches. An answer that is not 2xx is a failure; redirects
+ * are not followed.
+ */
 export interface WarmUrls extends WarmPlanOptions {
   readonly kind: 'url'
   /** Paths, or whole addresses. */
@@ -97,8 +107,8 @@ export interface WarmUrls extends WarmPlanOptions {
 }
 
 /**
- * The keys that were read most, as far as loaders are registered for them: those that memory holds, then those that an earlier run has recorded in the tiers,
- * so that a restart begins with what was hot before it.
+ * The keys that were read most, as far as loaders are registered for them: those that memory holds, then those that an
+ * earlier run has recorded in the tiers, so that a restart begins with what was hot before it.
  */
 export interface WarmHot extends WarmPlanOptions {
   readonly kind: 'hot'
@@ -115,7 +125,9 @@ export type WarmRequest =
   | (WarmView & { readonly kind: 'view' })
   | (WarmEndpoint & { readonly kind: 'api' })
 
-/** Keys with their values, to be stored; nothing where the warmer has warmed by itself, by calling its endpoint, say. */
+/**
+ * Keys with their values, to be stored; nothing where the warmer has warmed by itself, by calling its endpoint, say.
+ */
 export type Warmed = Iterable<readonly [Key, unknown]> | AsyncIterable<readonly [Key, unknown]> | undefined
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
@@ -130,9 +142,15 @@ export interface WarmOptions {
   readonly concurrency?: number | undefined
   /** Loads a second, at most. Default: no limit. */
   readonly rate?: number | undefined
-  /** The share of the time that loads may take, above 0 to 1: after each it rests in proportion, where source and service share a processor, say. Default 1. */
+  /**
+   * The share of the time that loads may take, above 0 to 1: after each it rests in proportion, where source and
+   * service share a processor, say. Default 1.
+   */
   readonly share?: number | undefined
-  /** Reload entries that are fresh, too. Default false: what an earlier run has warmed is passed by, so that a run that was cut goes on. */
+  /**
+   * Reload entries that are fresh, too. Default false: what an earlier run has warmed is passed by, so that a run that
+   * was cut goes on.
+   */
   readonly force?: boolean | undefined
   /** The share of failures, 0 to 1, of at least 20 attempts, at which a plan is given up. Default 0.5. */
   readonly errorThreshold?: number | undefined
@@ -187,9 +205,14 @@ export interface Prefetched {
 
 /** What schedules of a cache go by, whoever starts them. */
 export interface WarmingSettings {
-  /** `false`: `warming.start` checks its plans and runs none, so that one of many processes can be left out. What `warm` is told to do is done. Default true. */
+  /**
+   * `false`: `warming.start` checks its plans and runs none, so that one of many processes can be left out. What `warm`
+   * is told to do is done. Default true.
+   */
   readonly enabled?: boolean | undefined
-  /** How often plans run that do not say so themselves, where the schedule does not either. From 1 s. Default `'5m'`. */
+  /**
+   * How often plans run that do not say so themselves, where the schedule does not either. From 1 s. Default `'5m'`.
+   */
   readonly every?: Duration | undefined
 }
 
@@ -201,7 +224,10 @@ export interface WarmScheduleOptions extends WarmOptions {
   readonly every?: Duration | undefined
   /** Also at once. Default true. */
   readonly atStart?: boolean | undefined
-  /** After an invalidation the hottest of what went: of so many keys that were read most (100), after a pause in which others may come (`'1s'`). Default: not. */
+  /**
+   * After an invalidation the hottest of what went: of so many keys that were read most (100), after a pause in which
+   * others may come (`'1s'`). Default: not.
+   */
   readonly afterInvalidation?: boolean | { readonly top?: number; readonly delay?: Duration } | undefined
 }
 
@@ -230,8 +256,8 @@ export interface Warming {
   /** What can be warmed by its name, in the order in which it was registered. */
   readonly registered: readonly { readonly kind: 'model' | 'view' | 'api'; readonly name: string }[]
   /**
-   * Runs plans again and again, each in one process of all that share the cache's job table, or else its ledger. The timers do not keep the process alive.
-   * A schedule that is running is replaced.
+   * Runs plans again and again, each in one process of all that share the cache's job table, or else its ledger. The
+   * timers do not keep the process alive. A schedule that is running is replaced.
    */
   start(options: WarmScheduleOptions): void
   /** Ends the schedule; resolves when a run under way has ended. */

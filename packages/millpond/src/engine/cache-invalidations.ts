@@ -21,7 +21,10 @@ import { checkOpen, type Space } from './space.ts'
 export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' | undefined }
 
 /** What a cache lets of its runner of jobs be used. */
-export type CacheJobs = Pick<Jobs, 'add' | 'handle' | 'repeat' | 'repeating' | 'trigger' | 'figures' | 'list' | 'get' | 'cancel'>
+export type CacheJobs = Pick<
+  Jobs,
+  'add' | 'handle' | 'repeat' | 'repeating' | 'trigger' | 'figures' | 'list' | 'get' | 'cancel'
+>
 
 /** Scheduled invalidations, with a runner of their own. */
 export interface Scheduled {
@@ -33,58 +36,77 @@ export interface Scheduled {
 /** The verbs that outdate entries by what they have in common. */
 export interface CacheInvalidations {
   /**
-   * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and for a million.
-   * `expire` leaves them to be returned where stale values are permitted.
+   * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and
+   * for a million. `expire` leaves them to be returned where stale values are permitted.
    */
   invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidateTags(tags: Iterable<string>, options?: InvalidateOptions): Promise<Receipt>
-  /** Outdates every entry whose key matches: a glob (`user:*`), a text that begins with `^` (a linear-time regular expression), or a RegExp. */
+  /**
+   * Outdates every entry whose key matches: a glob (`user:*`), a text that begins with `^` (a linear-time regular
+   * expression), or a RegExp.
+   */
   invalidatePattern(pattern: string | RegExp, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidatePattern(pattern: string | RegExp, options?: InvalidateOptions): Promise<Receipt>
-  /** Several criteria in one step and one receipt: keys, tags, patterns, a model with or without an id, by time. Declared relations go along. */
+  /**
+   * Several criteria in one step and one receipt: keys, tags, patterns, a model with or without an id, by time.
+   * Declared relations go along.
+   */
   invalidate(criteria: Criteria, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
   invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
   /** Removes everything of this namespace, in every tier of every process. */
   clear(): Promise<Receipt>
   /**
-   * Leaves no readable copy of what belongs to somebody: a tenant (in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags,
-   * or lies under one of the keys, of this namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is invalid, overtaken or over too; drops queued
-   * writes and dead letters, writes restart files anew. Reads the names of the whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is
-   * proven; what servers keep in their own logs and backups, the guide does.
-   * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`: nobody knows what is left, erase again.
+   * Leaves no readable copy of what belongs to somebody: a tenant (in every namespace; its keys are destroyed where
+   * `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags, or lies under one of the keys, of this
+   * namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is invalid,
+   * overtaken or over too; drops queued writes and dead letters, writes restart files anew. Reads the names of the
+   * whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is proven;
+   * what servers keep in their own logs and backups, the guide does.
+   * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`:
+   * nobody knows what is left, erase again.
    * @example
    * const { isProven, tiers } = await cache.erase({ tags: ['user:7'] })
    */
   erase(subject: ErasureSubject): Promise<Erased>
   /**
-   * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id once the job is stored.
-   * Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
+   * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id
+   * once the job is stored. Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
    */
   schedule(criteria: Criteria, when: ScheduledFor): Promise<string>
   /**
-   * The jobs of the whole cache, in the table that `jobs` of `createCache` names (else in this process): scheduled invalidations to list and cancel, jobs of
-   * the program's own (`add`, `handle`), and what is done again and again in one process of all (`repeat`, `repeating`, `trigger`).
+   * The jobs of the whole cache, in the table that `jobs` of `createCache` names (else in this process): scheduled
+   * invalidations to list and cancel, jobs of the program's own (`add`, `handle`), and what is done again and again in
+   * one process of all (`repeat`, `repeating`, `trigger`).
    */
   readonly jobs: CacheJobs
   /**
-   * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's tags (`modelTags`) goes, with its
-   * declared relations. Within `cache.changes.during(work)` it waits for the end of the work.
+   * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's
+   * tags (`modelTags`) goes, with its declared relations. Within `cache.changes.during(work)` it waits for the end of
+   * the work.
    */
   modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<Receipt | undefined>
   /** Changes of models, collected until their transaction has committed. */
   readonly changes: ModelEvents<Receipt>
   /**
-   * What this process has seen of the namespace's history, as a text to hand on (a cookie, a header, a message): a read `after` it, in any
-   * process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
+   * What this process has seen of the namespace's history, as a text to hand on (a cookie, a header, a message): a read
+   * `after` it, in any process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
    */
   token(): string
 }
 
-export async function invalidateTags(space: Space, tags: Iterable<string>, options: InvalidateOptions): Promise<Receipt | DryRun> {
+export async function invalidateTags(
+  space: Space,
+  tags: Iterable<string>,
+  options: InvalidateOptions,
+): Promise<Receipt | DryRun> {
   return invalidate(space, { tags: checkTags(tags, MAX_KEYS) }, options)
 }
 
-export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
+export async function invalidate(
+  space: Space,
+  criteria: Criteria,
+  options: InvalidateOptions,
+): Promise<Receipt | DryRun> {
   checkOpen(space)
   return invalidateBy(space, criteria, options)
 }
@@ -96,7 +118,12 @@ export async function clear(space: Space): Promise<Receipt> {
 
 const WHEN: Shape<ScheduledFor> = { ...TIME, mode: oneOf('delete', 'expire') }
 
-export async function schedule(space: Space, scheduled: Scheduled, criteria: Criteria, when: ScheduledFor): Promise<string> {
+export async function schedule(
+  space: Space,
+  scheduled: Scheduled,
+  criteria: Criteria,
+  when: ScheduledFor,
+): Promise<string> {
   checkOpen(space)
   checkOptions<ScheduledFor>(when, WHEN, 'schedule')
   const { id, settings, services } = space
@@ -119,7 +146,10 @@ export async function schedule(space: Space, scheduled: Scheduled, criteria: Cri
 /** What a job says lies in the clear. */
 function refuseToSchedule(space: Space, criteria: Criteria): void {
   if (namesOf(space) === undefined) return
-  const { keys, tags, patterns } = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
+  const { keys, tags, patterns } = resolveCriteria(criteria, {
+    now: space.services.clock.now(),
+    relations: space.settings.relations,
+  })
   refusePatterns(space, patterns)
   if (keys.length === 0 && tags.length === 0) return
   throw new MillpondError(

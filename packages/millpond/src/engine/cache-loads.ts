@@ -31,17 +31,25 @@ export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
   readonly key?: ((id: Id) => Key) | undefined
   /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
-  readonly load: (missing: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | undefined)[] | ById<Id, T>>
+  readonly load: (
+    missing: readonly Id[],
+    context: { readonly signal: AbortSignal },
+  ) => Promise<readonly (T | undefined)[] | ById<Id, T>>
 }
 
 /** The verbs that load what is missing. */
 export interface CacheLoads {
   /**
-   * The value, loaded once where it is missing, however many callers wait, in this process and in all that share a ledger.
-   * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do not exist.
+   * The value, loaded once where it is missing, however many callers wait, in this process and in all that share a
+   * ledger.
+   * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do
+   * not exist.
    */
   getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T>
-  /** `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory did not have it. */
+  /**
+   * `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory
+   * did not have it.
+   */
   getOrSetEntry<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<LoadedEntry<T>>
   /** `getOrSet` for many ids, with one call of `load` for all that are missing. Values come in the order of the ids. */
   getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]>
@@ -50,24 +58,38 @@ export interface CacheLoads {
     options: GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
   ): Promise<(T | undefined)[]>
   /**
-   * Loads the key anew, whatever is held of it, and stores what comes. A load that is under way is waited for, not joined: it may have read the
-   * source before this call. Without a loader the one that is registered for the key is called.
-   * @throws what the loader throws, also where stale values are permitted: what is held stays as it is. `OPTION_INVALID` without any loader.
+   * Loads the key anew, whatever is held of it, and stores what comes. A load that is under way is waited for, not
+   * joined: it may have read the source before this call. Without a loader the one that is registered for the key is
+   * called.
+   * @throws what the loader throws, also where stale values are permitted: what is held stays as it is.
+   * `OPTION_INVALID` without any loader.
    */
   refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
 }
 
 function checkLoader(loader: unknown, verb: string): void {
-  if (typeof loader !== 'function') throw refused(loader, verb, 'a loader: a function that returns the value, or a promise of it')
+  if (typeof loader !== 'function')
+    throw refused(loader, verb, 'a loader: a function that returns the value, or a promise of it')
 }
 
-export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
+export async function getOrSet<T>(
+  space: Space,
+  key: Key,
+  loader: Loader<T>,
+  options: LoadOptions | undefined,
+): Promise<T> {
   checkLoader(loader, 'getOrSet')
   const encoded = encodeKey(key)
   const { memory, settings } = space
   const slot = memory === undefined ? -1 : memory.find(encoded)
-  if (memory !== undefined && slot >= 0 && permitsHit(settings.policy, options) && isFreshAt(space, memory, slot, encoded)) {
-    if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
+  if (
+    memory !== undefined &&
+    slot >= 0 &&
+    permitsHit(settings.policy, options) &&
+    isFreshAt(space, memory, slot, encoded)
+  ) {
+    if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined)
+      refreshEarly(space, encoded, slot, loader, options)
     return hitValue(space, slot, encoded) as T
   }
   checkKey(encoded)
@@ -99,7 +121,12 @@ export async function getOrSetEntry<T>(
   }
 }
 
-export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | undefined, options: LoadOptions | undefined): Promise<T> {
+export async function refresh<T>(
+  space: Space,
+  key: Key,
+  loader: Loader<T> | undefined,
+  options: LoadOptions | undefined,
+): Promise<T> {
   if (loader !== undefined) checkLoader(loader, 'refresh')
   const encoded = encodeKey(key)
   const source = loader === undefined ? space.services.sourceOf(space.id.name, encoded) : { load: loader }
@@ -109,7 +136,12 @@ export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | und
       `refresh: there is no loader for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
     )
   }
-  const request = begin(space, { one: source.load }, source.defaults === undefined ? options : laidOver(source.defaults, options), 'new')
+  const request = begin(
+    space,
+    { one: source.load },
+    source.defaults === undefined ? options : laidOver(source.defaults, options),
+    'new',
+  )
   space.watch.counters.refreshes++
   return shown(space, await travel(request, encoded)) as T
 }
@@ -138,7 +170,13 @@ function travel(request: ReadRequest, encoded: string): Promise<Found> {
   return timed(request.space, readThrough(request, checkKey(encoded)), request)
 }
 
-function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
+function refreshEarly<T>(
+  space: Space,
+  key: string,
+  slot: number,
+  loader: Loader<T>,
+  options: LoadOptions | undefined,
+): void {
   checkOpen(space)
   const { memory, services } = space
   if (memory === undefined) return
@@ -167,12 +205,22 @@ function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefine
   if (consistency === 'strong') return false
   return (
     options === undefined ||
-    (options.consistency !== 'strong' && options.after === undefined && options.quiet !== true && options.signal?.aborted !== true)
+    (options.consistency !== 'strong' &&
+      options.after === undefined &&
+      options.quiet !== true &&
+      options.signal?.aborted !== true)
   )
 }
 
-/** The loader of ids. Where it is to load just the keys that were asked for, it need not look for their ids; what is refreshed behind comes in another order. */
-function batchOf<Id, T>(ids: readonly Id[], keys: readonly string[], load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
+/**
+ * The loader of ids. Where it is to load just the keys that were asked for, it need not look for their ids; what is
+ * refreshed behind comes in another order.
+ */
+function batchOf<Id, T>(
+  ids: readonly Id[],
+  keys: readonly string[],
+  load: GetOrSetManyOptions<Id, T>['load'],
+): BatchLoader {
   let places: Map<string, Id> | undefined
   const idsOf = (wanted: readonly string[]): Id[] => {
     if (wanted.length === keys.length && wanted.every((key, at) => key === keys[at])) return [...ids]

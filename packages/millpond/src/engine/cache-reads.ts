@@ -1,7 +1,14 @@
 // Reading without a loader: what memory and the tiers below hold.
 import { checkedElsewhere, checkOptions, type Shape, text } from '../core/checks.ts'
 import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
-import { type Consistency, DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import {
+  type Consistency,
+  DEFAULT_POLICY,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  type ReadOptions,
+  resolvePolicy,
+} from '../core/options.ts'
 import { timed } from './call-time.ts'
 import { type HeldEntry, heldEntries, scanEntries } from './entries.ts'
 import { type Explanation, explain as explainKey } from './explain.ts'
@@ -21,13 +28,16 @@ export type EntryView<T> =
   | { readonly kind: 'miss'; readonly lease?: Lease }
 
 /** The same where a lease was asked for: a miss has it, and so has one of those who see a stale entry. */
-export type LeasedView<T> = Exclude<EntryView<T>, { readonly kind: 'miss' }> | { readonly kind: 'miss'; readonly lease: Lease }
+export type LeasedView<T> =
+  | Exclude<EntryView<T>, { readonly kind: 'miss' }>
+  | { readonly kind: 'miss'; readonly lease: Lease }
 
 /** How `getEntry` reads. */
 export interface EntryReadOptions extends ReadOptions {
   /**
-   * Where no fresh value is held, gives the right to fill the key: fetch the value yourself, then `set(key, value, { lease })`, or `lease.release()`. One at a time has
-   * it, in this process and in all that share a ledger; who comes meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
+   * Where no fresh value is held, gives the right to fill the key: fetch the value yourself, then `set(key, value, {
+   * lease })`, or `lease.release()`. One at a time has it, in this process and in all that share a ledger; who comes
+   * meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
    */
   readonly lease?: true | LeaseOptions | undefined
 }
@@ -61,13 +71,15 @@ export interface CacheReads {
   /** Why a key hits or misses, tier by tier. Changes nothing. */
   explain(key: Key): Promise<Explanation>
   /**
-   * What memory holds of this namespace, without the values: for a report by key or tag, or to see what weighs most. Counts nothing as read. May be
-   * walked in pieces while the cache is in use: entries that stay are met once. A `for` loop over many holds up the process: rest now and then.
+   * What memory holds of this namespace, without the values: for a report by key or tag, or to see what weighs most.
+   * Counts nothing as read. May be walked in pieces while the cache is in use: entries that stay are met once. A `for`
+   * loop over many holds up the process: rest now and then.
    */
   entries(): IterableIterator<HeldEntry>
   /**
-   * The encoded keys of the fresh entries of this namespace, each once: what memory holds, then what the tiers below it list. Reads every entry, a page at a time: for
-   * tools, not for requests. What comes or goes meanwhile may be missed, and so is what lies in a tier that cannot list (Memcached).
+   * The encoded keys of the fresh entries of this namespace, each once: what memory holds, then what the tiers below it
+   * list. Reads every entry, a page at a time: for tools, not for requests. What comes or goes meanwhile may be missed,
+   * and so is what lies in a tier that cannot list (Memcached).
    */
   keys(options?: KeysOptions): AsyncIterableIterator<string>
 }
@@ -102,7 +114,9 @@ export async function getEntry<T>(space: Space, key: Key, given: EntryReadOption
   // Before this read is one of its reads.
   const { hits, lastReadAt } = memory === undefined || slot < 0 ? NO_FACTS : heldFacts(memory, ledger.view.epoch, slot)
   if (given !== undefined) checkOptions<EntryReadOptions & LoadOptions>(given, READ, 'getEntry')
-  const answer = await (given !== undefined && 'lease' in given ? lookOrLease(space, encoded, given) : look(space, encoded, given))
+  const answer = await (given !== undefined && 'lease' in given
+    ? lookOrLease(space, encoded, given)
+    : look(space, encoded, given))
   const { found } = answer
   const lease = answer.lease === undefined ? {} : { lease: answer.lease }
   if (found === undefined) return { kind: 'miss', ...lease }
@@ -122,10 +136,18 @@ function lookOrLease(space: Space, key: string, { lease, ...options }: EntryRead
   if (lease === undefined) return look(space, key, options)
   checkOpen(space)
   const call = { began: space.services.clock.monotonic(), isQuiet: options.quiet === true }
-  return timed(space, readOrLease(space, checkKey(key), lease, options, resolvePolicy(options, space.settings.policy)), call)
+  return timed(
+    space,
+    readOrLease(space, checkKey(key), lease, options, resolvePolicy(options, space.settings.policy)),
+    call,
+  )
 }
 
-export async function getMany<T>(space: Space, keys: readonly Key[], options: ReadOptions | undefined): Promise<(T | undefined)[]> {
+export async function getMany<T>(
+  space: Space,
+  keys: readonly Key[],
+  options: ReadOptions | undefined,
+): Promise<(T | undefined)[]> {
   const found = await read(space, keyList(keys, 'getMany').map(encodeKey), options)
   const now = space.services.clock.now()
   return found.map((entry) => (entry === undefined || entry.freshUntil <= now ? undefined : (entry.value as T)))
@@ -154,7 +176,8 @@ export function keys(space: Space, options: KeysOptions): AsyncIterableIterator<
 }
 
 async function* freshKeys(space: Space, tag: string | undefined): AsyncIterableIterator<string> {
-  for await (const { key, tags, isFresh } of scanEntries(space)) if (isFresh && (tag === undefined || tags.includes(tag))) yield key
+  for await (const { key, tags, isFresh } of scanEntries(space))
+    if (isFresh && (tag === undefined || tags.includes(tag))) yield key
 }
 
 async function read(
@@ -190,5 +213,7 @@ function isFresh({ services }: Space, found: Found): boolean {
 }
 
 function consistencyOf(options: ReadOptions | undefined, fallback: Consistency): Consistency {
-  return options === undefined ? fallback : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency
+  return options === undefined
+    ? fallback
+    : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency
 }

@@ -23,19 +23,23 @@ export interface LeasedOptions extends EntryOptions {
 /** Why entries are removed. */
 export interface DeleteOptions {
   /**
-   * Counted, and told by events and receipts. `data_changed`: the source has something else now. `superseded`: others have taken their place, under other keys, and nobody
-   * asks for these any more. Default `manual`.
+   * Counted, and told by events and receipts. `data_changed`: the source has something else now. `superseded`: others
+   * have taken their place, under other keys, and nobody asks for these any more. Default `manual`.
    */
   readonly reason?: 'manual' | 'data_changed' | 'superseded' | undefined
 }
 
 /** The verbs that change entries by their keys. */
 export interface CacheWrites {
-  /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
+  /**
+   * Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the
+   * documented bound.
+   */
   set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
   /**
-   * Stores a value that was fetched for a miss, where nothing that concerns it was invalidated or written since the miss: what `getOrSet` does with what its loader
-   * brings. Who waits for the key is given the value, whatever the verdict.
+   * Stores a value that was fetched for a miss, where nothing that concerns it was invalidated or written since the
+   * miss: what `getOrSet` does with what its loader brings. Who waits for the key is given the value, whatever the
+   * verdict.
    * @throws MillpondError `LEDGER_UNREACHABLE`: it is not stored, and the lease is over.
    */
   set(key: Key, value: unknown, options: LeasedOptions): Promise<LeaseVerdict>
@@ -50,17 +54,21 @@ export interface CacheWrites {
   /** Gives a fresh entry a new time to live from now. `false`: there was none. */
   touch(key: Key, ttl?: Duration): Promise<boolean>
   /**
-   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is invalid in every process, and held: who loads it meanwhile has
-   * the value for himself. When the work has resolved, the names move once more, and what it has `set` is cached. When it rejects, the caches forget all the same, and the error
-   * comes unchanged. A process that ends in between leaves the hold behind, and the caches forget when it runs out.
-   * @throws MillpondError `LEDGER_UNREACHABLE` before the work: it has not begun. After it: it is done, and caches elsewhere hear of it when the hold runs out at the latest.
-   * @example
-   * await cache.transaction({ keys: [['deal', 7]], tags: ['deal-lists'] }, () => sql.begin((tx) => tx`update deal set stage = 'won' where id = 7`))
+   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is
+   * invalid in every process, and held: who loads it meanwhile has the value for himself. When the work has resolved,
+   * the names move once more, and what it has `set` is cached. When it rejects, the caches forget all the same, and the
+   * error comes unchanged. A process that ends in between leaves the hold behind, and the caches forget when it runs
+   * out.
+   * @throws MillpondError `LEDGER_UNREACHABLE` before the work: it has not begun. After it: it is done, and caches
+   * elsewhere hear of it when the hold runs out at the latest.
+   * @example await cache.transaction({ keys: [['deal', 7]], tags: ['deal-lists'] }, () => sql.begin((tx) => tx`update
+   * deal set stage = 'won' where id = 7`))
    */
   transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T>
   /**
-   * Seals anew what lies in the tiers under a former key of the ring, or in plain where it is to be sealed: after a rotation, before the former key is taken away. May be
-   * stopped, and run again in any process: what is done is passed over. Of this namespace alone; each has its own.
+   * Seals anew what lies in the tiers under a former key of the ring, or in plain where it is to be sealed: after a
+   * rotation, before the former key is taken away. May be stopped, and run again in any process: what is done is passed
+   * over. Of this namespace alone; each has its own.
    * @throws MillpondError `ABORTED`, `TIER_FAILED`, `LEDGER_UNREACHABLE`: what was done stays done.
    */
   reseal(options?: ResealOptions): Promise<Resealed>
@@ -85,7 +93,10 @@ type Leased = LoadOptions & { readonly lease: MissLease }
 const LEASED: Shape<Leased> = {
   ...LOAD_OPTIONS,
   lease: required(
-    check((value): value is MissLease => value instanceof MissLease, 'the lease from getEntry(key, { lease: true }) for this key'),
+    check(
+      (value): value is MissLease => value instanceof MissLease,
+      'the lease from getEntry(key, { lease: true }) for this key',
+    ),
   ),
 }
 
@@ -112,7 +123,11 @@ function pairsOf(entries: Iterable<readonly [Key, unknown]>): readonly (readonly
   return pairs
 }
 
-export async function setMany(space: Space, entries: Iterable<readonly [Key, unknown]>, options: EntryOptions | undefined): Promise<void> {
+export async function setMany(
+  space: Space,
+  entries: Iterable<readonly [Key, unknown]>,
+  options: EntryOptions | undefined,
+): Promise<void> {
   checkOpen(space)
   const items = pairsOf(entries).map(([key, value]) => itemOf(key, value))
   if (items.length === 0) return
@@ -147,13 +162,19 @@ export async function expire(space: Space, key: Key): Promise<Receipt> {
 
 export async function touch(space: Space, key: Key, ttl: Duration | undefined): Promise<boolean> {
   checkOpen(space)
-  const policy = resolvePolicy(ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') }, space.settings.policy)
+  const policy = resolvePolicy(
+    ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') },
+    space.settings.policy,
+  )
   return touchKey(space, checkKey(encodeKey(key)), policy)
 }
 
 function itemOf(key: Key, value: unknown): WriteItem {
   if (value === undefined)
-    throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `the value of ${show(key)} is undefined: delete the key, or store null`,
+    )
   return { key: checkKey(encodeKey(key)), value }
 }
 

@@ -87,7 +87,10 @@ export interface CacheParts {
 export interface TenantOrSession {
   /** The tenant whose part of the namespace it is. */
   readonly tenant?: string | undefined
-  /** Who reads: what one session or request reads one after the other is told to recorders, so that it can be predicted. It is stored nowhere. */
+  /**
+   * Who reads: what one session or request reads one after the other is told to recorders, so that it can be predicted.
+   * It is stored nowhere.
+   */
   readonly session?: string | undefined
 }
 
@@ -115,7 +118,9 @@ const VERBS: readonly (keyof Cache)[] = [
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
-export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWrites, invalidations.CacheInvalidations, CacheLifecycle {
+export class Cache
+  implements reads.CacheReads, loads.CacheLoads, writes.CacheWrites, invalidations.CacheInvalidations, CacheLifecycle
+{
   readonly #space: Space
   readonly #services: CacheServices
   readonly #around: Around | undefined
@@ -136,10 +141,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   }
 
   /**
-   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it is open. `options`: what its
-   * entries are stored by, and how its values are kept (`codec`, `select`), where that differs from the cache's own. Of a tenant's cache: the tenant's part of
-   * that namespace.
-   * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other ones than these.
+   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it
+   * is open. `options`: what its entries are stored by, and how its values are kept (`codec`, `select`), where that
+   * differs from the cache's own. Of a tenant's cache: the tenant's part of that namespace.
+   * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other ones than
+   * these.
    */
   namespace(name: string, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
@@ -150,12 +156,15 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   }
 
   /**
-   * A tenant's part of this namespace: its own keys, tags, patterns, figures and ledger, so that nothing that is done to it, or asked of it, concerns another
-   * tenant. It is stored and kept as the namespace is, but for what `options` say (a codec with the tenant's own key); loaders of `source` are the tenant's own.
-   * `clear()` on it erases all of the tenant in this namespace; `close()` lets go of it in this process, which may have 65,536 namespaces and tenants open at a time.
-   * @throws MillpondError `OPTION_INVALID` for what names no tenant (a text of 1 to 1,024 characters), for another tenant's name within a tenant's cache, and
-   * where it is open with other options than these.
-   * With `session`, the same cache, whose reads are told apart from others' by whoever predicts what comes next (`millpond/insight`); each read costs a promise more.
+   * A tenant's part of this namespace: its own keys, tags, patterns, figures and ledger, so that nothing that is done
+   * to it, or asked of it, concerns another tenant. It is stored and kept as the namespace is, but for what `options`
+   * say (a codec with the tenant's own key); loaders of `source` are the tenant's own. `clear()` on it erases all of
+   * the tenant in this namespace; `close()` lets go of it in this process, which may have 65,536 namespaces and tenants
+   * open at a time.
+   * @throws MillpondError `OPTION_INVALID` for what names no tenant (a text of 1 to 1,024 characters), for another
+   * tenant's name within a tenant's cache, and where it is open with other options than these. With `session`, the same
+   * cache, whose reads are told apart from others' by whoever predicts what comes next (`millpond/insight`); each read
+   * costs a promise more.
    * @example
    * const acme = cache.for({ tenant: request.tenant })
    * await acme.getOrSet('plan', () => loadPlan(request.tenant))
@@ -170,7 +179,9 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
         "for: options apply to the tenant's part of the namespace: name the tenant, or leave them out",
       )
     const its = session !== undefined && whose.tenant === undefined ? this : this.#partOf(whose.tenant, options)
-    return session === undefined ? its : new Cache({ space: its.#space, services: its.#services, around: its.#around, session })
+    return session === undefined
+      ? its
+      : new Cache({ space: its.#space, services: its.#services, around: its.#around, session })
   }
 
   /** What is not a tenant is said so where it becomes a name. */
@@ -197,7 +208,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return reads.get(this.#space, key, options)
   }
 
-  getEntry<T = unknown>(key: Key, options: reads.EntryReadOptions & { readonly lease: true }): Promise<reads.LeasedView<T>>
+  getEntry<T = unknown>(
+    key: Key,
+    options: reads.EntryReadOptions & { readonly lease: true },
+  ): Promise<reads.LeasedView<T>>
   getEntry<T = unknown>(key: Key, options?: reads.EntryReadOptions): Promise<reads.EntryView<T>>
   getEntry<T = unknown>(key: Key, options?: reads.EntryReadOptions): Promise<reads.EntryView<T>> {
     return reads.getEntry(this.#space, key, options)
@@ -231,7 +245,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return loads.getOrSetEntry(this.#space, key, loader, options)
   }
 
-  getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: loads.GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]>
+  getOrSetMany<Id extends Key, T>(
+    ids: readonly Id[],
+    options: loads.GetOrSetManyOptions<Id, T>,
+  ): Promise<(T | undefined)[]>
   getOrSetMany<Id, T>(
     ids: readonly Id[],
     options: loads.GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
@@ -246,7 +263,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
   set(key: Key, value: unknown, options: writes.LeasedOptions): Promise<LeaseVerdict>
-  set(key: Key, value: unknown, options?: EntryOptions | writes.LeasedOptions): Promise<LeaseVerdict | undefined> | Promise<void> {
+  set(
+    key: Key,
+    value: unknown,
+    options?: EntryOptions | writes.LeasedOptions,
+  ): Promise<LeaseVerdict | undefined> | Promise<void> {
     if (writes.isLeased(options)) return writes.setLeased(this.#space, key, value, options)
     return writes.set(this.#space, key, value, options)
   }
@@ -347,7 +368,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return this.#services.guard(name, options)
   }
 
-  wrap<A extends readonly unknown[], T>(fn: (...args: A) => T | Promise<T>, options: WrapOptions<A, T>): WrappedCall<A, T> {
+  wrap<A extends readonly unknown[], T>(
+    fn: (...args: A) => T | Promise<T>,
+    options: WrapOptions<A, T>,
+  ): WrappedCall<A, T> {
     checkOpen(this.#space)
     return wrapCall(this, fn, options)
   }

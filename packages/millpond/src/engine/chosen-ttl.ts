@@ -1,4 +1,5 @@
-// Asks the part that chooses times to live, where there is one. One that fails has chosen nothing: no load fails for it.
+// Asks the part that chooses times to live, where there is one. One that fails has chosen nothing: no load fails for
+// it.
 import type { ChosenTtl } from '../core/adaptive-ttl.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Space } from './space.ts'
@@ -11,7 +12,10 @@ export function chooseTtl(space: Space, key: string, valueHash: number, now: num
     const load = { namespace: space.id.name, key, hash: space.watch.hash(key), valueHash, now }
     const ttlMs = adaptiveTtl.next(load)
     if (typeof ttlMs === 'number' && ttlMs >= 0) return ttlMs
-    throw new MillpondError('DURATION_INVALID', `adaptiveTtl.next: ${show(ttlMs)} is not a time to live: return milliseconds from 0`)
+    throw new MillpondError(
+      'DURATION_INVALID',
+      `adaptiveTtl.next: ${show(ttlMs)} is not a time to live: return milliseconds from 0`,
+    )
   } catch (error) {
     const message = `no time to live was chosen, so values live ${otherwise} ms`
     if (space.services.events.has('warning')) space.services.events.emit('warning', { message, error })

@@ -31,7 +31,10 @@ export async function commitFar(
   return !accepted.includes(false)
 }
 
-/** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile, and only that is `false`. */
+/**
+ * The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile,
+ * and only that is `false`.
+ */
 export async function commitBody(
   space: Space,
   far: FarTier,
@@ -44,9 +47,18 @@ export async function commitBody(
   if (far.guarded.state === 'open') return true
   const { route } = space.settings
   const body = bodyFor(far)
-  const accepted = await commitTo(space, far, entry.key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
+  const accepted = await commitTo(
+    space,
+    far,
+    entry.key,
+    asOf,
+    body instanceof Promise ? await body : body,
+    expiresAt,
+    lease,
+  )
   // The route has changed meanwhile: whoever looks through the tier for what it leaves out may have been there already.
-  if (space.settings.route !== route && !goesTo(space, far, entry)) await far.guarded.drop([storageKey(space, entry.key)])
+  if (space.settings.route !== route && !goesTo(space, far, entry))
+    await far.guarded.drop([storageKey(space, entry.key)])
   return accepted
 }
 
@@ -80,7 +92,10 @@ async function commitTo(
   return accepted
 }
 
-/** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */
+/**
+ * The key has moved, or its source is being written: what the load has left in memory goes, unless something else is
+ * there by now.
+ */
 function dropRefused({ memory }: Space, key: string, asOf: Position): void {
   const slot = memory?.find(key) ?? -1
   if (memory !== undefined && slot >= 0 && memory.asOf(slot) === asOf.seq) memory.drop(key, 'data_changed')

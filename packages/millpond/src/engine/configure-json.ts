@@ -42,7 +42,15 @@ const TIER: Fields = {
   pressure: ['pressure', asIs],
 }
 /** Described, and not to be changed while a cache runs: what was read may be sent back whole. */
-const READ_ONLY = new Set(['name', 'ledger', 'max_stale_seconds', 'read_budget_seconds', 'dependencies', 'plugins', 'namespaces'])
+const READ_ONLY = new Set([
+  'name',
+  'ledger',
+  'max_stale_seconds',
+  'read_budget_seconds',
+  'dependencies',
+  'plugins',
+  'namespaces',
+])
 const RULE: Fields = {
   when: ['when', (value, path) => fieldsOf(recordOf(value, path), WHEN, path)],
   tiers: ['tiers', asIs],
@@ -58,13 +66,18 @@ const WHEN: Fields = {
 const READ_ONLY_OF_TIER = new Set(['name', 'scope', 'durable', 'holds_ledger', 'limits', 'bounds'])
 
 /**
- * Reads what `cache.describe()` says, whole or in part, as changes for `cache.configure`: `{ defaults: { ttl_seconds: 60 }, tiers: [{ name: 'redis', enabled: false }] }`.
- * `unlimited` is no end, `null` in `defaults`, or as `route`, goes back to what code says; what cannot be changed while a cache runs is passed over.
+ * Reads what `cache.describe()` says, whole or in part, as changes for `cache.configure`: `{ defaults: { ttl_seconds:
+ * 60 }, tiers: [{ name: 'redis', enabled: false }] }`. `unlimited` is no end, `null` in `defaults`, or as `route`, goes
+ * back to what code says; what cannot be changed while a cache runs is passed over.
  * @throws MillpondError `OPTION_INVALID` naming the first field that does not exist; values are checked by `configure`.
  */
 export function changesFromJson(document: unknown): Changes {
   const given = recordOf(document, 'the document')
-  const changes: { defaults?: DefaultChanges; tiers?: Record<string, TierChanges>; route?: readonly RouteRule[] | null } = {}
+  const changes: {
+    defaults?: DefaultChanges
+    tiers?: Record<string, TierChanges>
+    route?: readonly RouteRule[] | null
+  } = {}
   for (const [name, value] of Object.entries(given)) {
     if (name === 'defaults') changes.defaults = fieldsOf(recordOf(value, name), DEFAULTS, name)
     else if (name === 'tiers') changes.tiers = tiersOf(value)
@@ -84,10 +97,14 @@ function tiersOf(value: unknown): Record<string, TierChanges> {
     ? value.map((tier, index): [string, object] => {
         const record = recordOf(tier, `tiers[${index}]`)
         const name: unknown = Reflect.get(record, 'name')
-        if (typeof name !== 'string') throw new MillpondError('OPTION_INVALID', `tiers[${index}].name: ${show(name)} is not a name`)
+        if (typeof name !== 'string')
+          throw new MillpondError('OPTION_INVALID', `tiers[${index}].name: ${show(name)} is not a name`)
         return [name, record]
       })
-    : Object.entries(recordOf(value, 'tiers')).map(([name, tier]): [string, object] => [name, recordOf(tier, `tiers.${name}`)])
+    : Object.entries(recordOf(value, 'tiers')).map(([name, tier]): [string, object] => [
+        name,
+        recordOf(tier, `tiers.${name}`),
+      ])
   return Object.fromEntries(
     named.map(([name, tier]) => {
       const writable = Object.fromEntries(Object.entries(tier).filter(([field]) => !READ_ONLY_OF_TIER.has(field)))
@@ -123,5 +140,8 @@ function recordOf(value: unknown, what: string): object {
 }
 
 function unknown(path: string, known: readonly string[]): MillpondError {
-  return new MillpondError('OPTION_INVALID', `${path} is not a setting that can be changed: use one of ${known.join(', ')}`)
+  return new MillpondError(
+    'OPTION_INVALID',
+    `${path} is not a setting that can be changed: use one of ${known.join(', ')}`,
+  )
 }

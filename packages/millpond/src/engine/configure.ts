@@ -1,5 +1,15 @@
 // Changes of settings while a cache runs: all checked before the first takes effect, and told as what was and what is.
-import { checkedElsewhere, checkOptions, duration, flag, options, orNull, record, type Shape, whole } from '../core/checks.ts'
+import {
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  options,
+  orNull,
+  record,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import type { EvictionFactory, MemoryBudget, MemoryStore } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -15,16 +25,21 @@ import type { FarTier } from './space.ts'
 
 /** The defaults of entries that may be changed while a cache runs; `null` goes back to what code says. */
 export type DefaultChanges = {
-  readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?: LoadOptions[K] | null
+  readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?:
+    | LoadOptions[K]
+    | null
 } & {
-  readonly timeout?: { readonly soft?: Duration | null | undefined; readonly hard?: Duration | null | undefined } | null | undefined
+  readonly timeout?:
+    | { readonly soft?: Duration | null | undefined; readonly hard?: Duration | null | undefined }
+    | null
+    | undefined
 }
 
 /** What may change of a tier. */
 export interface TierChanges {
   /**
-   * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes on keeping it, and forgets
-   * entries in its steps.
+   * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes
+   * on keeping it, and forgets entries in its steps.
    */
   readonly enabled?: boolean | undefined
   /** How long the tier keeps an entry, as a multiple of the entry's TTL; of memory at most 1. */
@@ -49,15 +64,19 @@ export interface Changes {
   /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
   readonly tiers?: Readonly<Record<string, TierChanges>> | undefined
   /**
-   * Other rules for which tiers entries go to; `null` goes back to what code says. What lies where it no longer goes is not read any more, memory lets go of
-   * it before the promise resolves, and the tiers below behind the calls (`flush` waits for it). Of the whole cache: a rule names its namespaces.
+   * Other rules for which tiers entries go to; `null` goes back to what code says. What lies where it no longer goes is
+   * not read any more, memory lets go of it before the promise resolves, and the tiers below behind the calls (`flush`
+   * waits for it). Of the whole cache: a rule names its namespaces.
    */
   readonly route?: readonly RouteRule[] | null | undefined
 }
 
 /** How `configure` goes about it. */
 export interface ConfigureOptions {
-  /** `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in every process. */
+  /**
+   * `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in
+   * every process.
+   */
   readonly apply?: 'new' | 'drop' | undefined
   /** Changes nothing, and tells what would. */
   readonly dryRun?: boolean | undefined
@@ -126,7 +145,11 @@ const DEFAULTS: Shape<DefaultChanges> = {
 }
 type OfMemory = 'maxEntries' | 'maxBytes' | 'policy' | 'pressure'
 type OfFar = 'promoteAfter' | 'timeout' | 'breaker'
-const ANY_TIER: Shape<Omit<TierChanges, OfMemory | OfFar>> = { enabled: flag, ttlFactor: checkedElsewhere, ttl: duration }
+const ANY_TIER: Shape<Omit<TierChanges, OfMemory | OfFar>> = {
+  enabled: flag,
+  ttlFactor: checkedElsewhere,
+  ttl: duration,
+}
 const MEMORY_TIER: Shape<Omit<TierChanges, OfFar>> = {
   ...ANY_TIER,
   // As `memory()` looks at them.
@@ -145,7 +168,10 @@ const FAR_TIER: Shape<Omit<TierChanges, OfMemory>> = {
   },
 }
 
-/** What would change, and how to do it. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then. */
+/**
+ * What would change, and how to do it.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then.
+ */
 export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
   checkOptions<Changes>(changes, CHANGES, 'changes')
   const { defaults, tiers, route } = changes
@@ -166,7 +192,11 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
   return {
     changes: steps.flatMap((step) => step.changes),
     apply: () =>
-      Promise.all(steps.filter(({ changes: differing, isKept = false }) => isKept || differing.length > 0).map((step) => step.apply())),
+      Promise.all(
+        steps
+          .filter(({ changes: differing, isKept = false }) => isKept || differing.length > 0)
+          .map((step) => step.apply()),
+      ),
   }
 }
 
@@ -208,7 +238,10 @@ function planTier(cache: Configurable, name: string, change: TierChanges): Step 
   const far = cache.far.find(({ guarded }) => guarded.name === name)
   if (far !== undefined) return planFar(far, change)
   const known = [...(cache.memory === undefined ? [] : ['memory']), ...cache.far.map(({ guarded }) => guarded.name)]
-  throw new MillpondError('OPTION_INVALID', `tiers: ${show(name)} is not a tier of this cache: there are ${known.join(', ')}`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `tiers: ${show(name)} is not a tier of this cache: there are ${known.join(', ')}`,
+  )
 }
 
 function planMemory(cache: Configurable, memory: ConfigurableMemory, change: TierChanges): Step {
@@ -216,7 +249,12 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
   const { ttl, enabled = memory.isOn, ...options } = change
   const resolved = resolveMemoryOptions({ ...options, enabled })
   const retention: Retention = changedRetention(memory.retention, change)
-  const policy = change.policy === undefined ? undefined : typeof change.policy === 'string' ? policyByName(change.policy) : change.policy
+  const policy =
+    change.policy === undefined
+      ? undefined
+      : typeof change.policy === 'string'
+        ? policyByName(change.policy)
+        : change.policy
   const budget: MemoryBudget = {
     ...(change.maxEntries !== undefined && { maxEntries: resolved.maxEntries }),
     ...(change.maxBytes !== undefined && { maxBytes: resolved.maxBytes }),
@@ -265,7 +303,10 @@ function planFar(far: FarTier, change: TierChanges): Step {
 }
 
 function changedRetention(before: Retention, { ttlFactor, ttl }: TierChanges): Retention {
-  const after = retentionOf({ ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) }, before.factor)
+  const after = retentionOf(
+    { ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) },
+    before.factor,
+  )
   return ttl === undefined ? { ...after, ttlMs: before.ttlMs } : after
 }
 

@@ -35,7 +35,15 @@ export class Counters {
   tier(name: string): TierCounters {
     const known = this.tiers.get(name)
     if (known !== undefined) return known
-    const fresh: TierCounters = { hits: 0, misses: 0, writes: 0, drops: 0, refused: 0, causes: new Map(), rejected: new Map() }
+    const fresh: TierCounters = {
+      hits: 0,
+      misses: 0,
+      writes: 0,
+      drops: 0,
+      refused: 0,
+      causes: new Map(),
+      rejected: new Map(),
+    }
     this.tiers.set(name, fresh)
     return fresh
   }

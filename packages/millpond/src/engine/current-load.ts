@@ -1,4 +1,5 @@
-// Which load a piece of code runs in, and who waits for whom: so that loading a key from its own loader can be told from waiting.
+// Which load a piece of code runs in, and who waits for whom: so that loading a key from its own loader can be told
+// from waiting.
 //
 // The loads of a batch share one loader call; the first of them leads, and stands for all.
 import { AsyncLocalStorage } from 'node:async_hooks'
@@ -6,8 +7,8 @@ import { MillpondError, show } from '../core/errors.ts'
 import type { Load } from './load.ts'
 import { atTurnEnd } from './turn-end.ts'
 
-// The storage is switched off when no loader runs: on Node 20 an enabled one makes every await slower. Not before the turn is over: to switch it costs
-// as much as ten awaits do.
+// The storage is switched off when no loader runs: on Node 20 an enabled one makes every await slower. Not before the
+// turn is over: to switch it costs as much as ten awaits do.
 const storage = new AsyncLocalStorage<Load>()
 let running = 0
 
@@ -22,7 +23,10 @@ function switchOff(): void {
   }
 }
 
-/** Calls a loader inside the load that leads it. `insideEnds` must follow, once, when it has ended or nobody waits for it any more. */
+/**
+ * Calls a loader inside the load that leads it. `insideEnds` must follow, once, when it has ended or nobody waits for
+ * it any more.
+ */
 export function insideLoad<T>(lead: Load, call: () => T): T {
   running++
   return storage.run(lead, call)

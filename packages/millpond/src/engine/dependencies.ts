@@ -1,8 +1,16 @@
-// Dependencies between entries: an entry that was computed from others carries a tag for each of them, and inherits theirs.
+// Dependencies between entries: an entry that was computed from others carries a tag for each of them, and inherits
+// theirs.
 //
-// A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
-// an invalidation never has to walk a graph.
-import { dependencyKey, dependencyTag, type ForeignEntry, foreignTags, isForeignTag, withoutPriority } from '../core/dependency.ts'
+// A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at
+// the time of the load, so that an invalidation never has to walk a graph.
+import {
+  dependencyKey,
+  dependencyTag,
+  type ForeignEntry,
+  foreignTags,
+  isForeignTag,
+  withoutPriority,
+} from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
@@ -11,7 +19,8 @@ import { readFar } from './far.ts'
 import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
 
-export const isDependencyTarget = (target: Target): boolean => target.kind === 'tag' && dependencyKey(target.tag) !== undefined
+export const isDependencyTarget = (target: Target): boolean =>
+  target.kind === 'tag' && dependencyKey(target.tag) !== undefined
 
 /**
  * The tags of an entry: its own, and those that its declared dependencies bring. Answers at once where there are none.
@@ -41,8 +50,8 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
 }
 
 /**
- * A read inside a loader, of this namespace or another one: what it found is what the loaded entry depends on, and of a batch every one. `asOf`: where the
- * ledger was when it was found, or not found.
+ * A read inside a loader, of this namespace or another one: what it found is what the loaded entry depends on, and of a
+ * batch every one. `asOf`: where the ledger was when it was found, or not found.
  */
 export function noteRead(space: Space, key: string, tags: readonly string[], asOf: Position): void {
   const lead = currentLoad()
@@ -61,7 +70,11 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
 function asKnownThere(space: Space, read: ForeignEntry): ForeignEntry {
   const names = namesOf(space)
   if (names === undefined) return read
-  return { ...read, key: names.key(read.key), tags: withoutPriority(read.tags).map((tag) => (isForeignTag(tag) ? tag : names.tag(tag))) }
+  return {
+    ...read,
+    key: names.key(read.key),
+    tags: withoutPriority(read.tags).map((tag) => (isForeignTag(tag) ? tag : names.tag(tag))),
+  }
 }
 
 function inherited(space: Space, key: string): readonly string[] {

@@ -1,4 +1,5 @@
-// How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
+// How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no
+// end.
 import type { MemoryStore, Scope } from '../core/contracts.ts'
 import { ownTags, type Priority } from '../core/dependency.ts'
 import {
@@ -113,7 +114,11 @@ export interface Described {
   readonly policy: LoadPolicy
   readonly settings: Pick<Settings, 'dependencies'>
   readonly memory:
-    | { readonly store: Pick<MemoryStore, 'limits' | 'policy' | 'pressure'>; readonly retention: Retention; readonly isOn: boolean }
+    | {
+        readonly store: Pick<MemoryStore, 'limits' | 'policy' | 'pressure'>
+        readonly retention: Retention
+        readonly isOn: boolean
+      }
     | undefined
   readonly far: readonly FarTier[]
   readonly routing: Routing

@@ -1,7 +1,8 @@
 // Entries to bytes and back, by the codec of the tier that holds them.
 //
-// A codec may take its time (large values, compressed or sealed). On a read, whatever it answered later is judged afterwards, by what the ledger says
-// then. On a write, the position and the order of the key are taken before: see `write-order.ts`.
+// A codec may take its time (large values, compressed or sealed). On a read, whatever it answered later is judged
+// afterwards, by what the ledger says then. On a write, the position and the order of the key are taken before: see
+// `write-order.ts`.
 import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { isAsked } from './route-tiers.ts'
@@ -10,7 +11,10 @@ import type { FarTier, Space } from './space.ts'
 /** The tier's own, the namespace's, or the cache's. */
 export const codecOf = (space: Space, far: FarTier): Codec => far.codec ?? space.codec
 
-/** What is written for a position that is not known yet: since when nothing has moved, and by what the step will be known where a codec binds to it. */
+/**
+ * What is written for a position that is not known yet: since when nothing has moved, and by what the step will be
+ * known where a codec binds to it.
+ */
 export interface Draft {
   readonly since: Position
   readonly stamp: string | undefined
@@ -30,11 +34,16 @@ function contextOf({ id }: Space, asOf: Position, stamp?: string): CodecContext 
 export type BodyFor = (far: FarTier) => Uint8Array | Promise<Uint8Array>
 
 /** @param asOf what the body may be bound to: when the load began. */
-export function bodyOf(space: Space, { key, value, createdAt, freshUntil, staleUntil, tags }: EncodedParts, asOf: Position): BodyFor {
+export function bodyOf(
+  space: Space,
+  { key, value, createdAt, freshUntil, staleUntil, tags }: EncodedParts,
+  asOf: Position,
+): BodyFor {
   const made = new Map<Codec, Uint8Array | Promise<Uint8Array>>()
   return (far) => {
     const codec = codecOf(space, far)
-    const body = made.get(codec) ?? codec.encode({ key, value, createdAt, freshUntil, staleUntil, tags }, contextOf(space, asOf))
+    const body =
+      made.get(codec) ?? codec.encode({ key, value, createdAt, freshUntil, staleUntil, tags }, contextOf(space, asOf))
     made.set(codec, body)
     return body
   }
@@ -49,7 +58,11 @@ const NO_BODIES: readonly Uint8Array[] = []
  * For every tier that may get some; a promise only where a codec takes its time.
  * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`; a promise rejects with the same.
  */
-export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since, stamp }: Draft): BodiesFor | Promise<BodiesFor> {
+export function bodiesOf(
+  space: Space,
+  entries: readonly EncodedParts[],
+  { since, stamp }: Draft,
+): BodiesFor | Promise<BodiesFor> {
   const byCodec = new Map<Codec, readonly Uint8Array[]>()
   const later: Promise<void>[] = []
   const context = contextOf(space, since, stamp)
@@ -74,8 +87,8 @@ export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since
 }
 
 /**
- * What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails makes misses. `keys`: told of those
- * that are not accepted, where the read counts.
+ * What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails
+ * makes misses. `keys`: told of those that are not accepted, where the read counts.
  */
 export function decodeAll(
   space: Space,
@@ -107,12 +120,15 @@ export function decodeAll(
 export function countReject({ id, watch, services }: Space, { guarded }: FarTier, key: string, why: Rejection): void {
   const { rejected } = watch.counters.tier(guarded.name)
   rejected.set(why, (rejected.get(why) ?? 0) + 1)
-  if (services.events.has('rejected')) services.events.emit('rejected', { key, namespace: id.name, tier: guarded.name, why })
+  if (services.events.has('rejected'))
+    services.events.emit('rejected', { key, namespace: id.name, tier: guarded.name, why })
 }
 
 /** What an entry is judged by: what it was sealed with, else what its tier says. */
 export function positionOf(space: Space, { key, sealed }: DecodedParts, stored: Stored): Position {
-  return sealed === undefined ? stored.asOf : { epoch: sealed.asOf.epoch, seq: space.ledger.view.sealedSeq(key, sealed) }
+  return sealed === undefined
+    ? stored.asOf
+    : { epoch: sealed.asOf.epoch, seq: space.ledger.view.sealedSeq(key, sealed) }
 }
 
 /** What the codec is told is put together here, in one piece: it is made for each record that is read. */
@@ -125,7 +141,9 @@ function decode(
 ): ReturnType<Codec['decode']> {
   const { cache, name: namespace } = space.id
   const context: CodecContext =
-    keys === undefined ? { cache, namespace, asOf } : { cache, namespace, asOf, reject: (why) => countReject(space, far, keys(index), why) }
+    keys === undefined
+      ? { cache, namespace, asOf }
+      : { cache, namespace, asOf, reject: (why) => countReject(space, far, keys(index), why) }
   try {
     return codecOf(space, far).decode(body, context)
   } catch {

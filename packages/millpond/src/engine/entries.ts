@@ -22,7 +22,10 @@ export interface HeldEntry extends EntryFacts {
   readonly hits: number
 }
 
-/** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or invalid, while it takes room. */
+/**
+ * One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or invalid, while it
+ * takes room.
+ */
 export function* heldEntries({ memory, ledger, services }: Space): IterableIterator<HeldEntry> {
   if (memory === undefined) return
   for (const key of memory.keys()) {
@@ -92,7 +95,9 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       const { view } = space.ledger
       const { epoch, seq } = positionOf(space, parts, stored)
       const judgement =
-        far.isApart || parts.sealed !== undefined ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
+        far.isApart || parts.sealed !== undefined
+          ? view.judgeApart(parts.key, parts.tags, seq)
+          : view.judge(parts.key, parts.tags, seq)
       if (epoch !== view.epoch || judgement === 'invalid') continue
       const { key, tags, createdAt } = parts
       yield { key, tags, createdAt, isFresh: judgement === 'valid' && parts.freshUntil > space.services.clock.now() }

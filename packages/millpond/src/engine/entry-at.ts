@@ -4,7 +4,13 @@ import type { LedgerView } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
 
 /** The slot as a record. `value`: what was read from it, where that has been counted. */
-export function entryAt(memory: MemorySpace, view: LedgerView, key: string, slot: number, value: unknown = memory.value(slot)): Found {
+export function entryAt(
+  memory: MemorySpace,
+  view: LedgerView,
+  key: string,
+  slot: number,
+  value: unknown = memory.value(slot),
+): Found {
   return {
     key,
     value,

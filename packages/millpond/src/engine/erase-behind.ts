@@ -1,4 +1,5 @@
-// What a process does when somebody else has erased something: its part of memory and queues, and the tiers that not everybody sees.
+// What a process does when somebody else has erased something: its part of memory and queues, and the tiers that not
+// everybody sees.
 import type { Target } from '../core/ledger.ts'
 import { arrived, eraseFar, isOfFew } from './erase-far.ts'
 import { eraseHere, meantBy } from './erase-here.ts'

@@ -1,4 +1,5 @@
-// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; invalid and overtaken ones too.
+// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to
+// none; invalid and overtaken ones too.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Scope } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
@@ -16,7 +17,8 @@ const STEP = 256
 const SLACK_MS = 50
 
 /**
- * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many there were.
+ * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many
+ * there were.
  * @throws MillpondError `TIER_FAILED`.
  */
 export async function eraseFar(space: Space, far: FarTier, meant: ErasureTargets | undefined): Promise<number> {
@@ -32,7 +34,10 @@ export async function eraseFar(space: Space, far: FarTier, meant: ErasureTargets
 
 const SCOPES: readonly Scope[] = ['process', 'host', 'shared']
 
-/** Do others keep to the same ledger who see another store of this tier: other hosts their own files, other processes their own memory? */
+/**
+ * Do others keep to the same ledger who see another store of this tier: other hosts their own files, other processes
+ * their own memory?
+ */
 export function isOfFew(space: Space, { guarded }: FarTier): boolean {
   const holder = ledgerTier(space)?.guarded.tier.ledger
   return holder !== undefined && SCOPES.indexOf(guarded.tier.scope) < SCOPES.indexOf(holder.scope)
@@ -92,7 +97,10 @@ async function sweep(space: Space, far: FarTier, meant: ErasureTargets): Promise
 
 const NOTHING = new Uint8Array()
 
-/** A list of pieces says nothing of key and tags; where its pieces cannot be put together it counts as damaged, and goes. */
+/**
+ * A list of pieces says nothing of key and tags; where its pieces cannot be put together it counts as damaged, and
+ * goes.
+ */
 async function wholeOf(
   { guarded }: FarTier,
   names: readonly string[],

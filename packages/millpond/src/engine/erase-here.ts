@@ -1,4 +1,5 @@
-// What a process does of its own when something is erased, whoever asked for it: memory, queued writes, the restart file, and keys that may have been destroyed.
+// What a process does of its own when something is erased, whoever asked for it: memory, queued writes, the restart
+// file, and keys that may have been destroyed.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'

@@ -1,8 +1,9 @@
 // An erasure: everybody forgets, then every place that may hold a copy is looked through, twice.
 //
-// First the keys of a tenant are destroyed, so that nothing can be sealed for it any more. Then the ledger tells everybody, as of any invalidation: loads that are under way are outdated,
-// and each process drops what it holds and has queued. What was on its way to a tier at that moment may still arrive: so when all have heard, and the longest time that a command may take
-// is over, the tiers are looked through once more. Only that counts as proven.
+// First the keys of a tenant are destroyed, so that nothing can be sealed for it any more. Then the ledger tells
+// everybody, as of any invalidation: loads that are under way are outdated, and each process drops what it holds and
+// has queued. What was on its way to a tier at that moment may still arrive: so when all have heard, and the longest
+// time that a command may take is over, the tiers are looked through once more. Only that counts as proven.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { ShreddedKeys } from '../core/contracts.ts'
 import { dependencyKey, dependencyTag } from '../core/dependency.ts'
@@ -20,7 +21,10 @@ import type { Receipt } from './receipt.ts'
 import { checkOpen, type FarTier, type Space } from './space.ts'
 import { tenantPart } from './tenant-part.ts'
 
-/** How long it waits for other processes to say that they have heard, in milliseconds: longer than one that has ended is taken for alive. */
+/**
+ * How long it waits for other processes to say that they have heard, in milliseconds: longer than one that has ended is
+ * taken for alive.
+ */
 const ACK_MS = 4000
 
 /** Namespaces of a tenant that are looked through at a time. */
@@ -41,7 +45,10 @@ export async function erase(space: Space, spaces: Spaces, subject: ErasureSubjec
   checkOptions<ErasureSubject>(subject, SUBJECT, 'erase')
   const given = Object.values(subject).filter((value) => value !== undefined)
   if (given.length !== 1)
-    throw new MillpondError('OPTION_INVALID', 'erase: name one subject: { tenant }, { tags } or { keys }; for two, erase twice')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'erase: name one subject: { tenant }, { tags } or { keys }; for two, erase twice',
+    )
   const started = space.services.clock.monotonic()
   if (subject.tenant !== undefined) checkWhose(space, subject.tenant)
   if (subject.tenant !== undefined) return eraseTenant(space, spaces, subject.tenant, started)
@@ -59,7 +66,10 @@ function checkWhose({ id }: Space, tenant: string): void {
   )
 }
 
-/** In its part of each namespace that is open here, since other processes may hold some in memory or in a queue alone, and of each of which a tier has an entry. */
+/**
+ * In its part of each namespace that is open here, since other processes may hold some in memory or in a queue alone,
+ * and of each of which a tier has an entry.
+ */
 async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started: number): Promise<Erased> {
   const partOf = (namespace: string): string => tenantPart(namespaceOf(namespace), tenant)
   const keys = await shred(space, spaces, tenant)
@@ -72,7 +82,9 @@ async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started
   const parts: Part[] = []
   const all = [...names]
   for (let from = 0; from < all.length; from += AT_ONCE) {
-    const outcomes = await Promise.allSettled(all.slice(from, from + AT_ONCE).map((name) => erasePart(spaces, name, keys)))
+    const outcomes = await Promise.allSettled(
+      all.slice(from, from + AT_ONCE).map((name) => erasePart(spaces, name, keys)),
+    )
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') throw outcome.reason
       parts.push(outcome.value)
@@ -173,7 +185,8 @@ function fateIn(
   keys: ShreddedKeys | undefined,
 ): Pick<ErasedTier, 'state' | 'until' | 'error'> {
   const { tier } = far.guarded
-  if (!isApplied) return { state: 'failed', error: new Error('the ledger does not answer: no other process knows of it') }
+  if (!isApplied)
+    return { state: 'failed', error: new Error('the ledger does not answer: no other process knows of it') }
   const isListed = tier.scan !== undefined && tier.scanMayMiss !== true
   const isWhole = !isOfFew(space, far)
   if (isWhole && (isListed || (meant !== undefined && isNamedOut(space, far, meant)))) return { state: 'proven' }
@@ -195,7 +208,11 @@ function sum(parts: readonly Part[], keys: ShreddedKeys | undefined, started: nu
       const known = tiers.get(name)
       const worse = known === undefined || WORST.indexOf(tier.state) > WORST.indexOf(known.state) ? tier : known
       const until = Math.max(known?.until ?? 0, tier.until ?? 0)
-      tiers.set(name, { ...worse, ...(worse.state === 'until' && { until }), removed: (known?.removed ?? 0) + tier.removed })
+      tiers.set(name, {
+        ...worse,
+        ...(worse.state === 'until' && { until }),
+        removed: (known?.removed ?? 0) + tier.removed,
+      })
     }
   const unheard = [...new Set(parts.flatMap((part) => part.unheard))]
   const states = [...tiers.values()].map(({ state }) => state)

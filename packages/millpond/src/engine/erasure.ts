@@ -34,11 +34,14 @@ export type Eraser = (isMeant: ErasurePredicate) => Promise<readonly ErasedWrite
 export interface ErasedTier {
   readonly name: string
   /**
-   * `proven`: everything that is there was looked at, or named one by one, after all processes had heard. `shredded`: what may be left cannot be read by anybody. `until`: a readable copy
-   * may live until then. `failed`: it did not answer; erase again when it does.
+   * `proven`: everything that is there was looked at, or named one by one, after all processes had heard. `shredded`:
+   * what may be left cannot be read by anybody. `until`: a readable copy may live until then. `failed`: it did not
+   * answer; erase again when it does.
    */
   readonly state: 'proven' | 'shredded' | 'until' | 'failed'
-  /** Epoch milliseconds, with `until`; `Infinity` where nobody can say: the longest time to live that was ever given. */
+  /**
+   * Epoch milliseconds, with `until`; `Infinity` where nobody can say: the longest time to live that was ever given.
+   */
   readonly until?: number
   /** Entries and pieces of entries that were there. */
   readonly removed: number
@@ -57,11 +60,16 @@ export interface Erased {
   /** The invalidation of each: processes name it in their event `erased`. */
   readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
   readonly tiers: readonly ErasedTier[]
-  /** Queued writes and dead letters of this process that were dropped; other processes tell of theirs by the event `erased`. */
+  /**
+   * Queued writes and dead letters of this process that were dropped; other processes tell of theirs by the event
+   * `erased`.
+   */
   readonly writes: readonly ErasedWrite[]
   /** The tenant's keys, where it had some. */
   readonly keys: ShreddedKeys | undefined
-  /** Processes that have not said within the time that they have heard. Their memory is given to nobody; erase again. */
+  /**
+   * Processes that have not said within the time that they have heard. Their memory is given to nobody; erase again.
+   */
   readonly unheard: readonly string[]
   readonly ms: number
 }

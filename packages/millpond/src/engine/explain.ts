@@ -54,10 +54,21 @@ export interface Explanation {
   readonly receipt?: string
   readonly detail?: string
   readonly isLoading: boolean
-  /** What stands before the source of its family, where one is registered with a guard: whether a load would be let through. */
+  /**
+   * What stands before the source of its family, where one is registered with a guard: whether a load would be let
+   * through.
+   */
   readonly source?: Pick<GuardStats, 'guard' | 'state' | 'running' | 'waiting' | 'errorRate' | 'slowRate'>
-  readonly ledger: { readonly position: Position; readonly isTrusted: boolean; readonly isUp: boolean; readonly pending: number }
-  /** The time to live that `adaptiveTtl` chose for the key's last load in this process, and why; absent where it chose none, or has forgotten. */
+  readonly ledger: {
+    readonly position: Position
+    readonly isTrusted: boolean
+    readonly isUp: boolean
+    readonly pending: number
+  }
+  /**
+   * The time to live that `adaptiveTtl` chose for the key's last load in this process, and why; absent where it chose
+   * none, or has forgotten.
+   */
   readonly chosenTtl?: ChosenTtl
   readonly tiers: readonly TierExplanation[]
 }
@@ -95,7 +106,10 @@ function sourceOf(space: Space, key: string): Pick<Explanation, 'source'> {
   return { source: { guard, state, running, waiting, errorRate, slowRate } }
 }
 
-/** As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of the key's end. */
+/**
+ * As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of
+ * the key's end.
+ */
 function leadingCause(space: Space, key: string, tiers: readonly TierExplanation[]): MissReason {
   const below = tiers.filter(({ tier, cause }) => tier !== MEMORY && cause !== 'switched_off')
   const best =
@@ -123,7 +137,18 @@ function explainMemory(space: Space, key: string, isTrusted: boolean): TierExpla
     asOf: { epoch: space.ledger.view.epoch, seq: memory.asOf(slot) },
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  return { ...held, ...judged(space, key, memory.tags(slot), memory.asOf(slot), memory.freshUntil(slot), memory.staleUntil(slot), false) }
+  return {
+    ...held,
+    ...judged(
+      space,
+      key,
+      memory.tags(slot),
+      memory.asOf(slot),
+      memory.freshUntil(slot),
+      memory.staleUntil(slot),
+      false,
+    ),
+  }
 }
 
 async function explainFar(space: Space, far: FarTier, key: string, isTrusted: boolean): Promise<TierExplanation> {
@@ -137,7 +162,8 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   if (stored === undefined) return { ...about, state: 'absent', ...toldOf(missReasonBelow(space, key)) }
   const [parts] = await decodeAll(space, far, answer.value)
   const bytes = stored.body.byteLength
-  if (parts === undefined || parts.key !== key) return { ...about, state: 'invalid', cause: 'unreadable', bytes, asOf: stored.asOf }
+  if (parts === undefined || parts.key !== key)
+    return { ...about, state: 'invalid', cause: 'unreadable', bytes, asOf: stored.asOf }
   const now = space.services.clock.now()
   const held = {
     ...about,

@@ -17,7 +17,9 @@ export interface EntryFacts {
   readonly ttlMs?: number
   /** When it was last read here, to the second: with `memory({ lastAccess: true })`. */
   readonly lastReadAt?: number
-  /** Reads in memory since it was stored, at least approximately; the count saturates, with some eviction policies soon. */
+  /**
+   * Reads in memory since it was stored, at least approximately; the count saturates, with some eviction policies soon.
+   */
   readonly hits?: number
   /** What it weighs in memory, estimated (key, value and bookkeeping), or the bytes that a tier below stores. */
   readonly bytes?: number
@@ -30,7 +32,10 @@ export interface EntryFacts {
   readonly isEncrypted?: boolean
 }
 
-type Known = Pick<Found, 'tier' | 'createdAt' | 'freshUntil' | 'tags' | 'asOf' | 'bytes' | 'isCompressed' | 'isEncrypted'> & {
+type Known = Pick<
+  Found,
+  'tier' | 'createdAt' | 'freshUntil' | 'tags' | 'asOf' | 'bytes' | 'isCompressed' | 'isEncrypted'
+> & {
   readonly hits?: number
   readonly lastReadAt?: number | undefined
 }

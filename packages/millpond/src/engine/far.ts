@@ -1,4 +1,5 @@
-// Reading the far tiers: fastest first, the batch is the only path, nothing is accepted that the ledger does not confirm.
+// Reading the far tiers: fastest first, the batch is the only path, nothing is accepted that the ledger does not
+// confirm.
 import type { MissCause } from '../core/causes.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import type { TierCounters } from './counters.ts'
@@ -23,9 +24,10 @@ export interface FarResult {
 }
 
 /**
- * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the same call has asked before, and
- * what is still missing counts once. `isQuiet`: nothing counts. `met` is told of what is expired as soon as a tier has it: the next one may be slow.
- * `tags`: what the caller says of the entries, for the tiers that are asked.
+ * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the
+ * same call has asked before, and what is still missing counts once. `isQuiet`: nothing counts. `met` is told of what
+ * is expired as soon as a tier has it: the next one may be slow. `tags`: what the caller says of the entries, for the
+ * tiers that are asked.
  */
 export async function readFar(
   space: Space,
@@ -35,7 +37,12 @@ export async function readFar(
   met?: (at: number, entry: Found) => void,
   tags?: readonly string[],
 ): Promise<FarResult> {
-  const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
+  const result: FarResult = {
+    keys,
+    found: keys.map(() => undefined),
+    causes: keys.map(() => undefined),
+    failure: undefined,
+  }
   const until = space.services.clock.monotonic() + readBudget(space.far)
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
@@ -50,7 +57,12 @@ export async function readFar(
       continue
     }
     const asked = wanted
-    const decoded = decodeAll(space, far, answer.value, isAgain || isQuiet ? undefined : (index) => keys[asked[index] ?? 0] ?? '')
+    const decoded = decodeAll(
+      space,
+      far,
+      answer.value,
+      isAgain || isQuiet ? undefined : (index) => keys[asked[index] ?? 0] ?? '',
+    )
     const parts = decoded instanceof Promise ? await decoded : decoded
     const hearing = space.foreign?.hear(parts.map((part) => part?.tags))
     if (hearing !== undefined) await hearing
@@ -69,7 +81,10 @@ function tellMet({ found }: FarResult, missing: readonly number[], met: (at: num
   }
 }
 
-/** Trusts or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves all of it. */
+/**
+ * Trusts or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves
+ * all of it.
+ */
 function takeIn(
   space: Space,
   depth: number,
@@ -92,7 +107,8 @@ function takeIn(
     const key = keys[at] ?? ''
     const stored = answers[index]
     const known = found[at]
-    const entry = stored === undefined ? undefined : accept(space, far, key, stored, decoded[index], isApart, isUncounted, now)
+    const entry =
+      stored === undefined ? undefined : accept(space, far, key, stored, decoded[index], isApart, isUncounted, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (cause === LEFT_OUT) left.push(key)
@@ -145,7 +161,9 @@ function countFarHit({ id, watch, services }: Space, counters: TierCounters, { k
   watch.recorder?.hit(watch.hash(key), bytes, key, id.name, tier)
 }
 
-/** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
+/**
+ * Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer.
+ */
 function accept(
   space: Space,
   far: FarTier,
@@ -178,7 +196,10 @@ function accept(
   const value = fitted === undefined ? parts.value : fitted.value
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
-  const isolated = space.memory === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
+  const isolated =
+    space.memory === undefined
+      ? undefined
+      : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
   // The route was another one when it was stored, here or in another process.
   if (!goesTo(space, far, { value, isolated, tags: parts.tags })) return LEFT_OUT
   return {
@@ -198,8 +219,16 @@ function accept(
   }
 }
 
-/** It lies at a position that it was not sealed for. A write is sealed for an earlier one: what the ledger has forgotten the step of may only be old. */
-function isReplayed({ ledger: { view } }: Space, { key, tags, sealed }: DecodedParts, { asOf }: Stored, seq: number): boolean {
+/**
+ * It lies at a position that it was not sealed for. A write is sealed for an earlier one: what the ledger has forgotten
+ * the step of may only be old.
+ */
+function isReplayed(
+  { ledger: { view } }: Space,
+  { key, tags, sealed }: DecodedParts,
+  { asOf }: Stored,
+  seq: number,
+): boolean {
   if (sealed === undefined || asOf.seq <= seq || view.judgeAt(key, tags, asOf) === 'invalid') return false
   return sealed.stamp === undefined || seq >= view.outerFloor
 }

@@ -1,7 +1,8 @@
-// What was computed from another namespace's entries: each is judged by its own namespace's ledger, from the position at which it was read.
+// What was computed from another namespace's entries: each is judged by its own namespace's ledger, from the position
+// at which it was read.
 //
-// Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both. A namespace whose ledger does not
-// answer leaves what was computed from it unaccepted, as it does its own entries.
+// Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both.
+// A namespace whose ledger does not answer leaves what was computed from it unaccepted, as it does its own entries.
 import { type ForeignEntry, isForeignTag, parseForeignTag } from '../core/dependency.ts'
 import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
 import type { Consistency } from '../core/options.ts'
@@ -36,8 +37,8 @@ export class ForeignNamespaces {
   }
 
   /**
-   * May what carries these tags be accepted, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. Whoever judges for no reader
-   * makes no use of them, for which they would be asked again and again.
+   * May what carries these tags be accepted, as far as other namespaces go? `unheard`: one of their ledgers has to be
+   * asked first. Whoever judges for no reader makes no use of them, for which they would be asked again and again.
    */
   judge(tags: readonly string[], isForReader = true): Judgement | 'unheard' {
     let worst: Judgement = 'valid'
@@ -79,7 +80,10 @@ export class ForeignNamespaces {
     return unheard.size === 0 ? undefined : Promise.all([...unheard].map(([name, there]) => this.#ask(name, there)))
   }
 
-  /** Makes what is known of other namespaces as new as a read demands, at once where it is. `false`: one of their ledgers does not answer. */
+  /**
+   * Makes what is known of other namespaces as new as a read demands, at once where it is. `false`: one of their
+   * ledgers does not answer.
+   */
   catchUp({ consistency, after }: Demand): true | Promise<boolean> {
     const isStrong = consistency === 'strong'
     const seen = isStrong || after === undefined ? undefined : decodeToken(after)

@@ -1,4 +1,5 @@
-// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory forgets.
+// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, loads are outdated, memory
+// forgets.
 import { randomUUID } from 'node:crypto'
 import { type Change, type RemovalReason, reasonFrom } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -25,15 +26,20 @@ export interface ForgetRequest {
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
   readonly reason?: RemovalReason
-  /** What is named is held for so many milliseconds: see `Change.hold`. An outbox is no help, as what it keeps holds nothing. */
+  /**
+   * What is named is held for so many milliseconds: see `Change.hold`. An outbox is no help, as what it keeps holds
+   * nothing.
+   */
   readonly hold?: number
   /** Ends the hold that was put on all that is named, at this position. */
   readonly ends?: Position
 }
 
 /**
- * However much there is to forget, others are not held up: it goes in steps, and what is invalid here is invalid at once.
- * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and what was not sent is sent as soon as the ledger answers.
+ * However much there is to forget, others are not held up: it goes in steps, and what is invalid here is invalid at
+ * once.
+ * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and what was not sent is sent as soon as the
+ * ledger answers.
  */
 export async function forget(space: Space, given: ForgetRequest): Promise<Receipt> {
   const started = space.services.clock.monotonic()
@@ -42,12 +48,18 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   const targets = targetsOf(space, request)
   const id = randomUUID()
   space.watch.counters.invalidations++
-  space.watch.counters.invalidationsByReason.set(reason, (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1)
+  space.watch.counters.invalidationsByReason.set(
+    reason,
+    (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1,
+  )
   // Without outlets nothing is waited for: memory alone forgets in the turn of the call.
   const deliver =
     space.outlets === undefined
       ? undefined
-      : await space.outlets.promise({ ...told({ id, reason, mode, targets: hiddenTargets(namesOf(space), targets) }, true), reason })
+      : await space.outlets.promise({
+          ...told({ id, reason, mode, targets: hiddenTargets(namesOf(space), targets) }, true),
+          reason,
+        })
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
@@ -55,14 +67,21 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
       ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
       : space.far.length === 0
         ? forgetInMemory(space, keys, targets, mode, reason, id)
-        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) }, deliver)
+        : await forgetFar(
+            space,
+            request,
+            { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) },
+            deliver,
+          )
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
   const delivery = await deliver?.()
   const regions = await regionsOf(space, isApplied ? position : undefined)
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
-    mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
+    mode === 'delete' &&
+    targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) &&
+    tiers.every((tier) => tier.ok)
   const acked: Receipt['acked'] = async (options) => {
     const ms = parseDuration(options?.timeout ?? 1000, 'timeout')
     const until = space.services.clock.monotonic() + ms
@@ -123,7 +142,13 @@ export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void 
 
 /** Dependencies name keys by tags of their own, which are nobody else's business. */
 export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
-  return { id: idAtOrigin(id), reason: reasonFrom(reason), mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
+  return {
+    id: idAtOrigin(id),
+    reason: reasonFrom(reason),
+    mode,
+    targets: targets.filter((target) => !isDependencyTarget(target)),
+    isOwn,
+  }
 }
 
 /** A key that is named twice is one key, and removed once. */
@@ -136,7 +161,12 @@ function withoutRepeats({ keys, tags, patterns, ...rest }: ForgetRequest): Forge
   }
 }
 
-async function forgetFar(space: Space, request: ForgetRequest, change: Change, deliver: Deliver | undefined): Promise<Outcome> {
+async function forgetFar(
+  space: Space,
+  request: ForgetRequest,
+  change: Change,
+  deliver: Deliver | undefined,
+): Promise<Outcome> {
   if (change.targets.length > MAX_STEP) applyInProcess(space, request)
   try {
     const outcome = await space.ledger.advance(change, change.hold === undefined)
@@ -158,7 +188,9 @@ function targetsOf(space: Space, request: ForgetRequest): Target[] {
   if (request.all === true) return [{ kind: 'all' }]
   return [
     ...(request.keys ?? []).map((key): Target => ({ kind: 'key', key })),
-    ...(space.settings.dependencies === 'off' ? [] : (request.keys ?? []).map((key): Target => ({ kind: 'tag', tag: dependencyTag(key) }))),
+    ...(space.settings.dependencies === 'off'
+      ? []
+      : (request.keys ?? []).map((key): Target => ({ kind: 'tag', tag: dependencyTag(key) }))),
     ...(request.tags ?? []).map((tag): Target => ({ kind: 'tag', tag })),
     ...(request.patterns ?? []).map((pattern): Target => ({ kind: 'pattern', pattern })),
   ]
@@ -170,7 +202,10 @@ function countInMemory(space: Space, keys: readonly string[]): number {
   return count
 }
 
-/** Memory alone: keys are dropped here and now and need no number, unless they could come back; tags, patterns and `clear` take one. */
+/**
+ * Memory alone: keys are dropped here and now and need no number, unless they could come back; tags, patterns and
+ * `clear` take one.
+ */
 function forgetInMemory(
   space: Space,
   keys: readonly string[],
@@ -205,7 +240,12 @@ function applyInProcess(space: Space, request: ForgetRequest): void {
   if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.loads.outdateAll()
 }
 
-async function dropFar(space: Space, drop: readonly string[], droppedByLedger: number, all: boolean): Promise<TierReceipt[]> {
+async function dropFar(
+  space: Space,
+  drop: readonly string[],
+  droppedByLedger: number,
+  all: boolean,
+): Promise<TierReceipt[]> {
   return Promise.all(
     space.far
       .filter((far) => far.enabled)

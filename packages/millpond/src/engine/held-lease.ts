@@ -10,8 +10,9 @@ import { isolateFor, type Space } from './space.ts'
 import { noteSet, type WriteItem } from './write.ts'
 
 /**
- * What became of a value that was set under a lease. `stored`: kept as its options say. `overtaken`: its key, tag, pattern or all was invalidated, or the key
- * written, since the miss: the value may be older than that, and nothing was changed. `expired`: the lease was over (its time, `release`, or a `set` before).
+ * What became of a value that was set under a lease. `stored`: kept as its options say. `overtaken`: its key, tag,
+ * pattern or all was invalidated, or the key written, since the miss: the value may be older than that, and nothing was
+ * changed. `expired`: the lease was over (its time, `release`, or a `set` before).
  */
 export type LeaseVerdict = 'stored' | 'overtaken' | 'expired'
 
@@ -21,7 +22,9 @@ export interface Lease {
   readonly key: string
   /** When it ends by itself, epoch milliseconds. */
   readonly until: number
-  /** Lets others load the key at once, where nothing will be set. Does nothing after a `set`: call it in a `finally`. */
+  /**
+   * Lets others load the key at once, where nothing will be set. Does nothing after a `set`: call it in a `finally`.
+   */
   release(): void
 }
 
@@ -37,7 +40,13 @@ export class MissLease implements Lease {
   #isOver = false
 
   /** `complete` and `fail` end what the load waits for. */
-  constructor(space: Space, load: Load, ms: number, complete: (value: unknown) => void, fail: (error: unknown) => void) {
+  constructor(
+    space: Space,
+    load: Load,
+    ms: number,
+    complete: (value: unknown) => void,
+    fail: (error: unknown) => void,
+  ) {
     this.key = load.key
     this.until = space.services.clock.now() + ms
     this.#space = space
@@ -55,7 +64,8 @@ export class MissLease implements Lease {
 
   /**
    * Lands the load with the value.
-   * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays), `LEDGER_UNREACHABLE` (it is over).
+   * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays),
+   * `LEDGER_UNREACHABLE` (it is over).
    */
   async set(space: Space, { key, value }: WriteItem, policy: LoadPolicy): Promise<LeaseVerdict> {
     if (space !== this.#space || key !== this.key)
@@ -86,7 +96,8 @@ export class MissLease implements Lease {
     })
     this.#complete(value)
     const ending = await verdict
-    if (ending === 'stored') noteSet(space, { key, isolated, createdAt: 0, freshUntil: policyOfKey(space, policy, key).ttlMs })
+    if (ending === 'stored')
+      noteSet(space, { key, isolated, createdAt: 0, freshUntil: policyOfKey(space, policy, key).ttlMs })
     return ending
   }
 
@@ -95,7 +106,10 @@ export class MissLease implements Lease {
     this.#stopTimer()
   }
 
-  /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`read-fence.ts`). */
+  /**
+   * The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after
+   * it (`read-fence.ts`).
+   */
   #tooLate(): LeaseVerdict {
     const { ledger, fence, loads, memory } = this.#space
     if (!ledger.isLocal) {

@@ -1,4 +1,5 @@
-// Keys and tags as tiers and the ledger know them, where the namespace's codec gives them other names. In this process they are what they are.
+// Keys and tags as tiers and the ledger know them, where the namespace's codec gives them other names. In this process
+// they are what they are.
 import type { Change, Codec, HiddenNames } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Target } from '../core/ledger.ts'
@@ -10,7 +11,8 @@ interface Named {
 }
 
 /** A codec may be said later than a namespace is opened, so it is asked each time. */
-export const namesOf = ({ id, codec }: Named): HiddenNames | undefined => codec.namesIn?.({ cache: id.cache, namespace: id.name })
+export const namesOf = ({ id, codec }: Named): HiddenNames | undefined =>
+  codec.namesIn?.({ cache: id.cache, namespace: id.name })
 
 /** What the ledger calls a key. */
 export const ledgerKey = (space: Named, key: string): string => namesOf(space)?.key(key) ?? key

@@ -1,4 +1,5 @@
-// Loads: at most one load per key and process. A change outdates the load of its key: later reads do not join it, and its result is not stored.
+// Loads: at most one load per key and process. A change outdates the load of its key: later reads do not join it, and
+// its result is not stored.
 
 import type { Clock } from '../core/contracts.ts'
 import type { Load } from './load.ts'

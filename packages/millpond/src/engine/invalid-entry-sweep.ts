@@ -1,12 +1,17 @@
-// Lets go of what the ledger has invalidated: nobody may read it, and it would keep its room until somebody tried to, or until its time were over.
+// Lets go of what the ledger has invalidated: nobody may read it, and it would keep its room until somebody tried to,
+// or until its time were over.
 //
-// A tag or a pattern may name any entry, so finding those that it names means looking at all. That is done behind the calls, a piece at a time, and only
-// while the ledgers of the cache move: one walk over memory after the last step, and then nothing runs. Whoever reads an entry first judges it, as ever.
+// A tag or a pattern may name any entry, so finding those that it names means looking at all. That is done behind the
+// calls, a piece at a time, and only while the ledgers of the cache move: one walk over memory after the last step, and
+// then nothing runs. Whoever reads an entry first judges it, as ever.
 import type { Clock, MemorySpace } from '../core/contracts.ts'
 import { settle } from './read-memory.ts'
 import type { Space } from './space.ts'
 
-/** Some .6 ms of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds, for .6 % of a core. */
+/**
+ * Some .6 ms of work, and how long it rests before each: a hundred thousand entries are looked at in twenty seconds,
+ * for .6 % of a core.
+ */
 const PIECE = 512
 const REST_MS = 100
 
@@ -47,7 +52,8 @@ export class InvalidEntrySweep {
   #work(): void {
     if (this.#walk === undefined) this.#isDue = false
     this.#walk ??= walkOver(this.#spaces())
-    for (let left = PIECE; left > 0 && this.#walk !== undefined; left--) if (this.#walk.next().done === true) this.#walk = undefined
+    for (let left = PIECE; left > 0 && this.#walk !== undefined; left--)
+      if (this.#walk.next().done === true) this.#walk = undefined
     if ((this.#walk !== undefined || this.#isDue) && !this.#isClosed) this.#rest()
   }
 }

@@ -1,4 +1,5 @@
-// Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
+// Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are
+// found.
 import { checkOptions, duration, flag, oneOf, type Shape } from '../core/checks.ts'
 import type { MemorySpace } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -17,19 +18,31 @@ export interface InvalidateOptions {
   readonly mode?: 'delete' | 'expire' | undefined
   /** Changes nothing, and tells what would go. Reads every entry of the namespace that this process can list. */
   readonly dryRun?: boolean | undefined
-  /** Resolves when it has happened, after this time in this process (at once when the cache is closed before). For what must outlive the process: `schedule`. */
+  /**
+   * Resolves when it has happened, after this time in this process (at once when the cache is closed before). For what
+   * must outlive the process: `schedule`.
+   */
   readonly delay?: Duration | undefined
   /** The first call happens at once; the calls of the following window with the same criteria share one at its end. */
   readonly atMostEvery?: Duration | undefined
 }
 
-const OPTIONS: Shape<InvalidateOptions> = { mode: oneOf('delete', 'expire'), dryRun: flag, delay: duration, atMostEvery: duration }
+const OPTIONS: Shape<InvalidateOptions> = {
+  mode: oneOf('delete', 'expire'),
+  dryRun: flag,
+  delay: duration,
+  atMostEvery: duration,
+}
 const MAX_SHOWN = 100
 /** Keys that are forgotten in one step of the ledger. */
 const BATCH = 1000
 
 /** @throws MillpondError for malformed criteria (see `resolveCriteria`), and what `forget` throws. */
-export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
+export async function invalidate(
+  space: Space,
+  criteria: Criteria,
+  options: InvalidateOptions,
+): Promise<Receipt | DryRun> {
   checkOptions<InvalidateOptions>(options, OPTIONS, '')
   const { mode = 'delete' } = options
   const resolved = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
@@ -38,7 +51,9 @@ export async function invalidate(space: Space, criteria: Criteria, options: Inva
   const { delay, atMostEvery, ...now } = options
   // Resolved anew when it happens: what is old by then may be young now.
   if (delay !== undefined)
-    return later(space, delay, () => invalidate(space, criteria, { ...now, ...(atMostEvery === undefined ? {} : { atMostEvery }) }))
+    return later(space, delay, () =>
+      invalidate(space, criteria, { ...now, ...(atMostEvery === undefined ? {} : { atMostEvery }) }),
+    )
   if (atMostEvery !== undefined)
     return coalesced(
       space,
@@ -104,7 +119,10 @@ function coalesced(space: Space, every: Duration, target: string, work: Work): P
   return windows.call(target, work)
 }
 
-/** A time is nothing that a line of the ledger can say: the entries are looked for, those too that a restart is bringing back, and their keys forgotten. */
+/**
+ * A time is nothing that a line of the ledger can say: the entries are looked for, those too that a restart is bringing
+ * back, and their keys forgotten.
+ */
 async function forgetFound(space: Space, resolved: Resolved, mode: 'delete' | 'expire'): Promise<Receipt> {
   await space.warmth.restoring
   const found: string[] = []
@@ -128,6 +146,8 @@ async function tryOut(space: Space, resolved: Resolved): Promise<DryRun> {
       if (keys.length < MAX_SHOWN) keys.push(entry.key)
     }
   }
-  const isExact = space.far.every((far) => !far.enabled || (far.guarded.state === 'closed' && far.guarded.tier.scan !== undefined))
+  const isExact = space.far.every(
+    (far) => !far.enabled || (far.guarded.state === 'closed' && far.guarded.tier.scan !== undefined),
+  )
   return { wouldRemove, isExact, keys, tags: resolved.tags, patterns: resolved.patterns, cascade: resolved.cascade }
 }

@@ -17,8 +17,15 @@ export type ParameterValue = string | number | boolean | null | undefined
 export const MAX_PARAMETER_LENGTH = 120
 
 const isValue = (value: unknown): boolean =>
-  value === undefined || value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
-const value = check((given): given is ParameterValue => isValue(given), 'a string, a finite number, true, false or null')
+  value === undefined ||
+  value === null ||
+  typeof value === 'string' ||
+  typeof value === 'boolean' ||
+  Number.isFinite(value)
+const value = check(
+  (given): given is ParameterValue => isValue(given),
+  'a string, a finite number, true, false or null',
+)
 const listed = listOf(value)
 const named = record<Readonly<Record<string, ParameterValue>>>('a list of values, or values by name')
 const PARTS: Shape<KeyParts> = {
@@ -38,8 +45,9 @@ const PARTS: Shape<KeyParts> = {
 }
 
 /**
- * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot run into each other. Values count as their texts: 1 and
- * `'1'` make the same key. Long parameters become `%~` and 24 characters of SHA-256, which no parameter that is written out looks like.
+ * Joins the parts with `:`; `:`, `%` and `=` inside a part are percent-encoded, so that parts cannot run into each
+ * other. Values count as their texts: 1 and `'1'` make the same key. Long parameters become `%~` and 24 characters of
+ * SHA-256, which no parameter that is written out looks like.
  * @example buildKey({ prefix: 'deal_stats', identifier: 123, parameters: [30] }) // 'v1:deal_stats:123:30'
  * @throws MillpondError `OPTION_INVALID` for an empty part, and for what has no text of its own: objects, NaN.
  */
@@ -64,7 +72,8 @@ function pairsOf(parameters: Readonly<Record<string, ParameterValue>>): readonly
     .map(([name, given]) => `${percentEncode(name)}=${encoded(given)}`)
 }
 
-const percentEncode = (plain: string): string => plain.replace(/[%:=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+const percentEncode = (plain: string): string =>
+  plain.replace(/[%:=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
 /** 144 bits of SHA-256 in base64url: nobody can make two parameter lists meet on purpose. */
 const digest = (tail: string): string => `%~${createHash('sha256').update(tail).digest('base64url').slice(0, 24)}`

@@ -1,4 +1,5 @@
-// Leases: one load of a key over all processes that share a ledger. The holder loads; the others wait for its entry, at most as long as a lease lasts.
+// Leases: one load of a key over all processes that share a ledger. The holder loads; the others wait for its entry, at
+// most as long as a lease lasts.
 import { randomBytes } from 'node:crypto'
 import type { GuardedLedger } from '../wrap/guard-ledger.ts'
 import { ledgerKey } from './hidden.ts'
@@ -20,10 +21,15 @@ export interface Steps {
 }
 
 /**
- * Runs each load under its key's lease; where another process holds it, waits for that process's entry. Who has a lease does not wait for those
- * who have not: a batch is loaded in as many calls as leases come at different times.
+ * Runs each load under its key's lease; where another process holds it, waits for that process's entry. Who has a lease
+ * does not wait for those who have not: a batch is loaded in as many calls as leases come at different times.
  */
-export async function loadUnderLeases(space: Space, store: GuardedLedger, loads: readonly Load[], steps: Steps): Promise<void> {
+export async function loadUnderLeases(
+  space: Space,
+  store: GuardedLedger,
+  loads: readonly Load[],
+  steps: Steps,
+): Promise<void> {
   const loading: Promise<void>[] = []
   for (let turn = 0, waiting = loads; waiting.length > 0; turn++) {
     const answers = await Promise.all(waiting.map((load) => takeLease(space, store, load)))
@@ -61,8 +67,8 @@ async function takeLease(space: Space, store: GuardedLedger, load: Load): Promis
 }
 
 /**
- * Asks for a load's lease once more: it may have run out while this process stood still, and be another's by now. Where nobody can say, the ledger
- * decides at the commit.
+ * Asks for a load's lease once more: it may have run out while this process stood still, and be another's by now. Where
+ * nobody can say, the ledger decides at the commit.
  */
 export async function stillHolds(space: Space, { key, lease, isOutdated }: Load): Promise<boolean> {
   const store = ledgerTier(space)?.guarded.ledger
@@ -72,7 +78,12 @@ export async function stillHolds(space: Space, { key, lease, isOutdated }: Load)
 }
 
 /** An entry may have come between our read and the lease: the holder before us commits first, then releases. */
-async function loadFree(space: Space, store: GuardedLedger, loads: readonly Load[], { look, callLoader }: Steps): Promise<void> {
+async function loadFree(
+  space: Space,
+  store: GuardedLedger,
+  loads: readonly Load[],
+  { look, callLoader }: Steps,
+): Promise<void> {
   const granted = loads.filter((load) => load.lease !== undefined)
   const stop = renewLeases(space, store, granted)
   try {

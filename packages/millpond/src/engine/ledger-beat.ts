@@ -1,11 +1,15 @@
-// One question for all namespaces of this process over one store, ten times a second: who stands where the store does stays trusted, as of the moment when the
-// question was sent. Who does not is asked for by itself, and is not trusted before that is answered.
+// One question for all namespaces of this process over one store, ten times a second: who stands where the store does
+// stays trusted, as of the moment when the question was sent. Who does not is asked for by itself, and is not trusted
+// before that is answered.
 import { isSystemClock } from '../core/clock.ts'
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 
 export const ASK_EVERY_MS = 100
-/** After so many questions one namespace, in turn, is asked for by itself: a server that evicts what nobody touches keeps its record. */
+/**
+ * After so many questions one namespace, in turn, is asked for by itself: a server that evicts what nobody touches
+ * keeps its record.
+ */
 const TURN = 10
 
 /** A namespace's part of one question, and what comes of it. */
@@ -26,7 +30,10 @@ export interface Rider {
   beatQuestion(now: number): BeatQuestion | undefined
 }
 
-/** By the store and by the clock: caches of one process that share both share the question. Each has a clock of the machine of its own: these are one. */
+/**
+ * By the store and by the clock: caches of one process that share both share the question. Each has a clock of the
+ * machine of its own: these are one.
+ */
 const beats = new WeakMap<LedgerStore, WeakMap<object, Beat>>()
 const SYSTEM = {}
 

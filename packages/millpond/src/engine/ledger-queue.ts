@@ -1,13 +1,18 @@
-// Steps of one namespace on their way to the ledger: what comes within one turn, or while others are under way, is merged into one step.
+// Steps of one namespace on their way to the ledger: what comes within one turn, or while others are under way, is
+// merged into one step.
 //
-// A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step must say just what its parts say one
-// after the other: no part may name what another one names or watches, and what concerns more than it names (a pattern, a clear) goes alone.
+// A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step
+// must say just what its parts say one after the other: no part may name what another one names or watches, and what
+// concerns more than it names (a pattern, a clear) goes alone.
 import type { Advanced, Change, Clock } from '../core/contracts.ts'
 import { stampOf, type Target } from '../core/ledger.ts'
 import { type Command, Queue } from '../wrap/queue.ts'
 import { MAX_STEP, type Pace } from './ledger-steps.ts'
 
-/** Steps that the store is given before it has answered: it takes one after the other, and the second one's deadline runs meanwhile. */
+/**
+ * Steps that the store is given before it has answered: it takes one after the other, and the second one's deadline
+ * runs meanwhile.
+ */
 const MAX_RUNNING = 2
 /** Bytes of entries in one merged step. */
 const MAX_BYTES = 2 ** 21
@@ -97,7 +102,10 @@ function nameOf(target: Target): string {
   return target.kind === 'key' ? `k${target.key}` : target.kind === 'tag' ? `t${target.tag}` : target.kind
 }
 
-/** The i-th write belongs to the i-th target, so the targets of entries come first. Unmoved since the oldest of their positions is the strictest. */
+/**
+ * The i-th write belongs to the i-th target, so the targets of entries come first. Unmoved since the oldest of their
+ * positions is the strictest.
+ */
 function merge(changes: readonly Change[]): Change {
   const [first] = changes
   if (first === undefined) throw new Error('an empty step')

@@ -1,4 +1,5 @@
-// Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all others are as far.
+// Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all
+// others are as far.
 import type { Clock, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
@@ -62,7 +63,11 @@ export class Reports {
   /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
   report(epoch: string, seq: number): void {
     const { store, clock, namespace, nodeId } = this.#options
-    if (store?.report === undefined || (seq === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
+    if (
+      store?.report === undefined ||
+      (seq === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)
+    )
+      return
     this.#reported = seq
     this.#reportedAt = clock.monotonic()
     tell(store, nodeId(), { namespace, position: { epoch, seq } }).catch(() => {
@@ -70,7 +75,11 @@ export class Reports {
     })
   }
 
-  async acked(sent: Position | undefined, timeoutMs: number, ask: () => Promise<CurrentPosition>): Promise<readonly string[]> {
+  async acked(
+    sent: Position | undefined,
+    timeoutMs: number,
+    ask: () => Promise<CurrentPosition>,
+  ): Promise<readonly string[]> {
     const { store, namespace, clock, trustMs } = this.#options
     if (store?.nodes === undefined) return []
     const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))

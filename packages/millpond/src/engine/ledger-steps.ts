@@ -1,4 +1,5 @@
-// Steps of bounded size: whatever grows with its argument is told to the ledger in parts, so that nobody is held up for long.
+// Steps of bounded size: whatever grows with its argument is told to the ledger in parts, so that nobody is held up for
+// long.
 import type { Change } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
 import type { LedgerView } from '../core/ledger-view.ts'
@@ -7,11 +8,17 @@ import type { LedgerView } from '../core/ledger-view.ts'
 export const MAX_STEP = 500
 const MIN_STEP = 50
 const FIRST_STEP = 125
-/** A step that takes longer than this was too large for the server, as it is now; one that takes much less was too small. */
+/**
+ * A step that takes longer than this was too large for the server, as it is now; one that takes much less was too
+ * small.
+ */
 const LONG_MS = 100
 const SHORT_MS = 40
 
-/** How much the ledger is given at a time: found out by how long it takes, so that a slow or busy server is not asked for more than it can do in time. */
+/**
+ * How much the ledger is given at a time: found out by how long it takes, so that a slow or busy server is not asked
+ * for more than it can do in time.
+ */
 export class Pace {
   /** Targets of the next step. */
   most = FIRST_STEP
@@ -26,8 +33,9 @@ export class Pace {
 export type Forgetting = Pick<Change, 'targets' | 'drop'>
 
 /**
- * The first part of a change, and what is left. A key is dropped by the step that names it: one that was dropped before could come back, and be
- * accepted when its target is forgotten. A change that writes or holds stays whole, since what it names shares one position: who makes it keeps it small.
+ * The first part of a change, and what is left. A key is dropped by the step that names it: one that was dropped before
+ * could come back, and be accepted when its target is forgotten. A change that writes or holds stays whole, since what
+ * it names shares one position: who makes it keeps it small.
  */
 export function cutStep(change: Change, most: number): readonly [step: Change, rest: Change | undefined] {
   if (change.write.length > 0 || isOfHolds(change) || change.targets.length <= most) return [change, undefined]
@@ -53,8 +61,9 @@ export function partsOf<F extends Forgetting>({ targets, drop }: F, most: number
 }
 
 /**
- * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns the entries, the step names where
- * it stands now: so the store need not look through what others, and the burst itself, have moved meanwhile.
+ * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns
+ * the entries, the step names where it stands now: so the store need not look through what others, and the burst
+ * itself, have moved meanwhile.
  */
 export function asOfNow(view: LedgerView, change: Change): Change {
   const { unmovedSince, write, targets, watch } = change

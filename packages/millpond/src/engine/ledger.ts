@@ -1,10 +1,22 @@
-// One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be trusted now.
+// One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be
+// trusted now.
 //
-// Trust is a question with an answer: every 100 ms the store is asked for what came after our position, or, where it can tell of many namespaces at once, whether
-// we stand where it does (`ledger-beat.ts`). Until 400 ms after the moment a question was *sent* that has been answered, memory may be trusted. What the store
-// pushes (`follow`) only makes the next question come sooner.
-// Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not trust its own past.
-import type { Advanced, Change, Clock, HiddenNames, LedgerRegions, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
+// Trust is a question with an answer: every 100 ms the store is asked for what came after our position, or, where it
+// can tell of many namespaces at once, whether we stand where it does (`ledger-beat.ts`). Until 400 ms after the moment
+// a question was *sent* that has been answered, memory may be trusted. What the store pushes (`follow`) only makes the
+// next question come sooner. Elapsed time is the larger of monotonic and wall advance, so that a frozen process does
+// not trust its own past.
+import type {
+  Advanced,
+  Change,
+  Clock,
+  HiddenNames,
+  LedgerRegions,
+  LedgerStore,
+  Outbox,
+  Snapshot,
+  Tail,
+} from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
@@ -43,7 +55,10 @@ export interface Outcome extends Advanced {
 
 /** What the space does when the ledger moves. */
 export interface LedgerHandlers {
-  /** Lines were applied to the view, in order. `isOwn`: they tell of a step of this process, and may come once more with those of others. */
+  /**
+   * Lines were applied to the view, in order. `isOwn`: they tell of a step of this process, and may come once more with
+   * those of others.
+   */
   applied(lines: readonly Line[], isOwn: boolean): void
   /** The history was lost: everything held in this process is invalid. */
   lost(why: 'epoch' | 'gap'): void
@@ -141,7 +156,10 @@ export class Ledger implements Rider {
     return this.isTrusted
   }
 
-  /** As `trusted`, for who goes over all namespaces: it is no use of this one, for which the store would be asked again and again. */
+  /**
+   * As `trusted`, for who goes over all namespaces: it is no use of this one, for which the store would be asked again
+   * and again.
+   */
   get isTrusted(): boolean {
     const { store, clock, trustMs } = this.#options
     if (store === undefined) return true
@@ -183,7 +201,9 @@ export class Ledger implements Rider {
     return this.#next
   }
 
-  /** Waits for the answer to a question that was sent later than the first `asked`. `false`: the store does not answer. */
+  /**
+   * Waits for the answer to a question that was sent later than the first `asked`. `false`: the store does not answer.
+   */
   async hear(asked: number): Promise<boolean> {
     this.#used = true
     if (this.#up && this.#question !== undefined) await this.#question
@@ -192,9 +212,10 @@ export class Ledger implements Rider {
   }
 
   /**
-   * Moves the number, in as many steps as it takes; the position is the last one's. Applied to the view before this returns.
-   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; what was not sent is kept in this process, and
-   * applied before memory is trusted again.
+   * Moves the number, in as many steps as it takes; the position is the last one's. Applied to the view before this
+   * returns.
+   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; what was not
+   * sent is kept in this process, and applied before memory is trusted again.
    */
   async advance(given: Change, isDurable = false): Promise<Outcome> {
     const change = hiddenChange(this.#options.names(), given)
@@ -215,7 +236,10 @@ export class Ledger implements Rider {
     return { ...last, dropped, isApplied: true }
   }
 
-  /** One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a new epoch may have begun since. */
+  /**
+   * One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a
+   * new epoch may have begun since.
+   */
   async #step(change: Change, command: Command): Promise<Advanced> {
     const { store } = this.#options
     if (store === undefined) return this.#advanceLocally(change)
@@ -231,10 +255,13 @@ export class Ledger implements Rider {
   /** Invalid in this process from now on: its memory is not trusted before the ledger has heard of it. */
   async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
     const { namespace } = this.#options
-    // Sent later, and perhaps with others in one step, it is an invalidation like any other: who erases is told that it has not reached everybody.
+    // Sent later, and perhaps with others in one step, it is an invalidation like any other: who erases is told that it
+    // has not reached everybody.
     const reason = change.reason === 'erased' ? 'manual' : change.reason
     const owed = new Set(
-      partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part, reason, id: withoutStamp(change.id) })),
+      partsOf(change, MAX_STEP).map((part) =>
+        this.#owed.add({ ...change, ...part, reason, id: withoutStamp(change.id) }),
+      ),
     )
     this.#markDown(cause)
     for (const step of owed) await this.#owed.save(step)
@@ -300,7 +327,9 @@ export class Ledger implements Rider {
   }
 
   get #canRide(): boolean {
-    return this.#beat !== undefined && this.#up && this.#started && !this.#isBlind && !this.#closed && this.#owed.size === 0
+    return (
+      this.#beat !== undefined && this.#up && this.#started && !this.#isBlind && !this.#closed && this.#owed.size === 0
+    )
   }
 
   #advanceLocally(change: Change): Advanced {
@@ -314,7 +343,13 @@ export class Ledger implements Rider {
       this.#beginEpoch(position)
       return false
     }
-    const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
+    const line: Line = {
+      seq: position.seq,
+      targets: change.targets,
+      mode: change.mode,
+      reason: change.reason,
+      id: change.id,
+    }
     this.view.apply(line)
     if (this.view.last < position.seq) this.#own.isAhead(position.seq)
     this.#handlers.applied([line], true)
@@ -322,7 +357,10 @@ export class Ledger implements Rider {
     return true
   }
 
-  /** Our own step was answered in an epoch that we did not know: all we hold is invalid, and answers to questions sent before count for nothing. */
+  /**
+   * Our own step was answered in an epoch that we did not know: all we hold is invalid, and answers to questions sent
+   * before count for nothing.
+   */
   #beginEpoch(position: Position): void {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
@@ -418,7 +456,8 @@ export class Ledger implements Rider {
   }
 
   /**
-   * Waits until every process that uses the ledger has applied the position; without one, until what waits here was sent and is applied.
+   * Waits until every process that uses the ledger has applied the position; without one, until what waits here was
+   * sent and is applied.
    * @returns the ids of those that have not within `timeoutMs`; a process that ends meanwhile is no longer waited for.
    * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has.
    */
@@ -454,9 +493,18 @@ export class Ledger implements Rider {
     if (!this.#closed) await this.#refresh()
   }
 
-  /** Asks again in 100 ms, or with the others' next question, while somebody reads, while invalidations wait, or while the store is down. */
+  /**
+   * Asks again in 100 ms, or with the others' next question, while somebody reads, while invalidations wait, or while
+   * the store is down.
+   */
   #schedule(): void {
-    if (this.#closed || this.#cancelTimer !== undefined || this.#question !== undefined || this.#options.store === undefined) return
+    if (
+      this.#closed ||
+      this.#cancelTimer !== undefined ||
+      this.#question !== undefined ||
+      this.#options.store === undefined
+    )
+      return
     const isInUse = this.isInUse(this.#options.clock.monotonic())
     if (!isInUse && this.#up && this.#owed.size === 0) return
     if (this.#canRide) {

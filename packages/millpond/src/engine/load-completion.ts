@@ -139,7 +139,17 @@ function complete(request: ReadRequest, load: Load, value: unknown, { ms, isTrus
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   noteLoad(space, key, isolated, valueHash, ms, mayStore ? freshUntil - now : 0)
   const { tags } = load
-  const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
+  const found: Found = {
+    key,
+    value: isolated.value,
+    isolated,
+    createdAt,
+    freshUntil,
+    staleUntil,
+    tags,
+    asOf,
+    tier: 'loader',
+  }
   space.loads.recover(key)
   if (!ledger.isLocal) {
     space.fence.mark(key, ledger)
@@ -154,10 +164,12 @@ function complete(request: ReadRequest, load: Load, value: unknown, { ms, isTrus
     return
   }
   load.isProvisional = mayStore && !isTrusted
-  // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory waits until it is asked again.
+  // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory
+  // waits until it is asked again.
   const committed = isValid && ledger.isUp ? commitBehind(space, found, load) : undefined
   setting?.told(load.isProvisional ? committed : !mayStore)
-  // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
+  // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after
+  // it.
   if (!ledger.isLocal) space.memory?.drop(key, 'replaced')
   if (committed === undefined) releaseLease(space, load)
   load.complete(found)
@@ -190,7 +202,14 @@ function ttlOf(
   return chooseTtl(space, key, valueHash, now, policy.ttlMs)
 }
 
-function noteLoad({ id, watch }: Space, key: string, { bytes }: Isolated, valueHash: number, ms: number, ttlMs: number): void {
+function noteLoad(
+  { id, watch }: Space,
+  key: string,
+  { bytes }: Isolated,
+  valueHash: number,
+  ms: number,
+  ttlMs: number,
+): void {
   watch.recorder?.load(watch.hash(key), ms, bytes, valueHash, key, id.name, ttlMs)
 }
 
@@ -202,7 +221,8 @@ function fail({ space, policy }: ReadRequest, load: Load, error: unknown): void 
     load.fail(error)
     return
   }
-  if (services.events.has('loadError')) services.events.emit('loadError', { key: load.key, namespace: space.id.name, error })
+  if (services.events.has('loadError'))
+    services.events.emit('loadError', { key: load.key, namespace: space.id.name, error })
   const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || refreshesAhead(policy)
   if (!load.isOutdated && (servesStale || policy.errorMs > 0)) {
     const now = services.clock.monotonic()

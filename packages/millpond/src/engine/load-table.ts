@@ -1,7 +1,8 @@
-// The loads of a space that can be joined, by key. One that has ended stays in the map until many have, and is only marked.
+// The loads of a space that can be joined, by key. One that has ended stays in the map until many have, and is only
+// marked.
 //
-// A Map that fills and empties with each batch grows and shrinks all the time, and what its old tables hold survives the collections of the young (as with
-// `Chain`): that was an eighth of what a key of a batch costs.
+// A Map that fills and empties with each batch grows and shrinks all the time, and what its old tables hold survives
+// the collections of the young (as with `Chain`): that was an eighth of what a key of a batch costs.
 import type { Load } from './load.ts'
 
 /** Beyond so many that have ended, and are more than those under way, the map is made anew. */

@@ -39,7 +39,10 @@ export interface Setting {
   readonly told: (kept: boolean | undefined | Promise<boolean>) => void
 }
 
-/** What a load fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by himself. */
+/**
+ * What a load fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by
+ * himself.
+ */
 export const LET_GO = new Error('the lease was released')
 
 /** Most loads have one caller, who reads the end off the load itself: a promise is made for those who join. */
@@ -74,7 +77,10 @@ export class Load {
   /** The time to live that its loader asked for. */
   ttlMs: number | undefined
   setting: Setting | undefined
-  /** Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be accepted. */
+  /**
+   * Called once when the load is outdated: gives back its lease, so that nobody waits for a result that will not be
+   * accepted.
+   */
   onOutdated: (() => void) | undefined
   /** The call of the loader that this one leads, while it is under way. */
   call: { left(why: unknown): void } | undefined
@@ -157,7 +163,10 @@ export class Load {
     this.#hopes.push(hope)
   }
 
-  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not trust its own timers. */
+  /**
+   * Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not trust its
+   * own timers.
+   */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
     return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.#start.startedWall)
   }

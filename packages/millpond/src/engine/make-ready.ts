@@ -4,8 +4,8 @@ import type { Demand } from './foreign-namespaces.ts'
 import type { Space } from './space.ts'
 
 /**
- * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `read-fence.ts`.
- * `false`: the ledger does not answer, so no copy may be accepted.
+ * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see
+ * `read-fence.ts`. `false`: the ledger does not answer, so no copy may be accepted.
  */
 export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
   const here = readyHere(space, mark, demand)

@@ -1,5 +1,5 @@
-// A lease on a missing key, for a caller who fetches by hand: `getOrSet` turned inside out. From the miss until `set` the caller is the key's loader, so
-// whatever holds for a load holds for what is set under the lease (decision 0018).
+// A lease on a missing key, for a caller who fetches by hand: `getOrSet` turned inside out. From the miss until `set`
+// the caller is the key's loader, so whatever holds for a load holds for what is set under the lease (decision 0018).
 //
 // After the leases of memcached: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
 import { checkOptions, duration, flag, refused, type Shape } from '../core/checks.ts'
@@ -45,7 +45,8 @@ function wishOf(given: true | LeaseOptions, { settings }: Space): LeaseRequest {
   const { hardMs } = settings.policy
   const usual = hardMs === Number.POSITIVE_INFINITY ? DEFAULT_MS : Math.min(hardMs, MAX_MS)
   const ms = options.for === undefined ? usual : parseDuration(options.for, 'lease.for')
-  if (ms < 1 || ms > MAX_MS) throw refused(options.for, 'lease.for', 'how long the source may take, from 1 ms to an hour')
+  if (ms < 1 || ms > MAX_MS)
+    throw refused(options.for, 'lease.for', 'how long the source may take, from 1 ms to an hour')
   return { ms, mayWait: options.wait !== false }
 }
 

@@ -1,4 +1,5 @@
-// Why a read found nothing: what is known here of a key that no tier has, and the one place where misses are counted and told.
+// Why a read found nothing: what is known here of a key that no tier has, and the one place where misses are counted
+// and told.
 import type { MissCause } from '../core/causes.ts'
 import type { Blame } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
@@ -68,7 +69,11 @@ function forgotten({ watch, services }: Space): MissReason {
 
 function ago(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
-  return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+  return seconds < 120
+    ? `${seconds} s`
+    : seconds < 7200
+      ? `${Math.round(seconds / 60)} min`
+      : `${Math.round(seconds / 3600)} h`
 }
 
 /** As people are told it. */
@@ -94,8 +99,8 @@ export function causeOf(blame: Blame | undefined): MissCause {
 }
 
 /**
- * A caller's read of a key came to nothing: counted, and told to whoever listens. `gone` is what memory and the past say, `cause` what a tier said to
- * the contrary.
+ * A caller's read of a key came to nothing: counted, and told to whoever listens. `gone` is what memory and the past
+ * say, `cause` what a tier said to the contrary.
  */
 export function countMiss(space: Space, key: string, cause: MissCause, gone?: MissReason): void {
   const { events } = space.services

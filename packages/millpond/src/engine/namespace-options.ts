@@ -1,4 +1,5 @@
-// What the code says of a namespace, parted: how its entries live, which may be changed later, and how its values are kept, which may not.
+// What the code says of a namespace, parted: how its entries live, which may be changed later, and how its values are
+// kept, which may not.
 import { check, checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { asCodec, type EncryptedCodecOptions } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
@@ -11,8 +12,8 @@ export interface NamespaceOptions extends LoadOptions {
   /** How its values are written to tiers that have no codec of their own. Default: as the cache's. */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
-   * What is kept of each value, in every tier and for every caller, the first one too: `select({ pick: ['id', 'name'] })` of `millpond/codec`, or any pure function
-   * that leaves its argument as it is.
+   * What is kept of each value, in every tier and for every caller, the first one too: `select({ pick: ['id', 'name']
+   * })` of `millpond/codec`, or any pure function that leaves its argument as it is.
    */
   readonly select?: ((value: unknown) => unknown) | undefined
 }
@@ -28,15 +29,22 @@ const FUNCTION = check(
 const OPTIONS: Shape<NamespaceOptions> = { ...LOAD_OPTIONS, codec: checkedElsewhere, select: FUNCTION }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly encoding: EncodingOptions } {
+export function partOptions(options: NamespaceOptions): {
+  readonly code: LoadOptions
+  readonly encoding: EncodingOptions
+} {
   checkOptions<NamespaceOptions>(options, OPTIONS, 'namespace')
   const { codec, select, ...code } = options
-  return { code: keptOptions(code), encoding: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
+  return {
+    code: keptOptions(code),
+    encoding: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) },
+  }
 }
 
 /**
  * The parts that a space works with.
- * @throws MillpondError `OPTION_INVALID` for what is neither, and where a tier's own codec would show what the namespace's is to hide.
+ * @throws MillpondError `OPTION_INVALID` for what is neither, and where a tier's own codec would show what the
+ * namespace's is to hide.
  */
 export function resolveEncoding(
   namespace: string,
@@ -69,7 +77,10 @@ function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): v
   )
 }
 
-/** Two places in the code say the same, as far as can be seen: options that are written out each time must name the same ring and values. */
+/**
+ * Two places in the code say the same, as far as can be seen: options that are written out each time must name the same
+ * ring and values.
+ */
 export function isSameEncoding(a: EncodingOptions, b: EncodingOptions): boolean {
   return a.select === b.select && isSameCodec(a.codec, b.codec)
 }

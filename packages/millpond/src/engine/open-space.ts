@@ -63,7 +63,8 @@ export function openSpace(
     {
       applied: (lines, isOwn) => {
         if (!isOwn)
-          for (const { id, reason, mode, targets } of lines) if (reason === 'erased' && mode === 'delete') eraseBehind(space, id, targets)
+          for (const { id, reason, mode, targets } of lines)
+            if (reason === 'erased' && mode === 'delete') eraseBehind(space, id, targets)
         if (lines.some(({ targets }) => targets.some(({ kind }) => kind === 'all'))) forgetKeys(space)
         for (const line of lines) {
           const isNew = space.watch.history.add(line, clock.now())
@@ -141,20 +142,33 @@ function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space
       return 'unreachable'
     }
   }
-  return new Outlets(outlets, { namespace, prefix, clock, events, outbox, heard, longestLoadMs: () => space().settings.policy.hardMs })
+  return new Outlets(outlets, {
+    namespace,
+    prefix,
+    clock,
+    events,
+    outbox,
+    heard,
+    longestLoadMs: () => space().settings.policy.hardMs,
+  })
 }
 
 /** For an answer that is on its way to a reader still. */
 const HEARD_MARGIN_MS = 100
 
-/** Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next read, or walked over (`invalid-entry-sweep.ts`). */
+/**
+ * Loads that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have
+ * not been named here lately, are judged when an entry is next read, or walked over (`invalid-entry-sweep.ts`).
+ */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { memory, loads } = space
   const names = namesOf(space)
   const key = target.kind !== 'key' ? undefined : names === undefined ? target.key : names.keyOf(target.key)
   if (key === undefined) {
     const { view } = space.ledger
-    loads.outdateWhere(({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid')
+    loads.outdateWhere(
+      ({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid',
+    )
     if (target.kind === 'all' && line.mode === 'delete') {
       if (isNew) space.watch.cleared = { at: space.services.clock.now(), receipt: line.id }
       dropOlder(space, line.seq)

@@ -1,7 +1,8 @@
 // The way to a namespace's outlets: one delivery at a time for each, in order, again until it has happened.
 //
-// What is to be delivered is in the outbox, where there is one, before the ledger moves: a crash between the two makes a delivery too many, never one too few.
-// What comes while an outlet fails waits behind what has failed, so that no earlier invalidation of a target comes after a later one.
+// What is to be delivered is in the outbox, where there is one, before the ledger moves: a crash between the two makes
+// a delivery too many, never one too few. What comes while an outlet fails waits behind what has failed, so that no
+// earlier invalidation of a target comes after a later one.
 import type { Clock, Outbox } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from '../core/outlet.ts'
@@ -44,7 +45,10 @@ type Taken = boolean | OutletDebt
 /** What has become of a delivery, and of what the outlets have taken on. */
 export interface Delivery {
   readonly receipts: readonly OutletReceipt[]
-  /** Waits for what was taken on. Resolves with the outlets, as `outlet:NAME`, where it has not happened within the time. */
+  /**
+   * Waits for what was taken on. Resolves with the outlets, as `outlet:NAME`, where it has not happened within the
+   * time.
+   */
   readonly late: (ms: number) => Promise<readonly string[]>
 }
 
@@ -121,7 +125,10 @@ class OutletQueue {
       const record = await this.#parts.outbox?.add(this.#box, { targets, mode, reason, id, drop: [] })
       return record === undefined ? [] : [record]
     } catch (error) {
-      this.#warn('the outbox does not store pending deliveries: they are still delivered unless this process ends first', error)
+      this.#warn(
+        'the outbox does not store pending deliveries: they are still delivered unless this process ends first',
+        error,
+      )
       return []
     }
   }
@@ -167,7 +174,11 @@ class OutletQueue {
     try {
       for (const { id: record, change } of (await this.#parts.outbox?.list(this.#box)) ?? []) {
         const { targets, mode, reason, id } = change
-        this.#waiting.push({ line: { targets, mode, reason, id, isOwn: true, isLeft: true }, records: [record], settle: () => {} })
+        this.#waiting.push({
+          line: { targets, mode, reason, id, isOwn: true, isLeft: true },
+          records: [record],
+          settle: () => {},
+        })
       }
     } catch (error) {
       this.#warn('deliveries left by a previous run cannot be read', error)
@@ -204,7 +215,9 @@ class OutletQueue {
     this.#debts.add(debt)
     debt.done
       .then(() => this.#cross(records))
-      .catch((error: unknown) => this.#warn('an accepted delivery failed, and the next process delivers it again', error))
+      .catch((error: unknown) =>
+        this.#warn('an accepted delivery failed, and the next process delivers it again', error),
+      )
       .finally(() => this.#debts.delete(debt))
   }
 
@@ -253,7 +266,9 @@ function receiptOf(name: string, parts: readonly Taken[]): OutletReceipt {
   const debts = parts.filter((one) => typeof one === 'object')
   const [first] = debts
   const ok = !parts.includes(false)
-  return first === undefined ? { name, ok } : { name, ok, state: first.state, leftMs: Math.max(...debts.map(({ leftMs }) => leftMs)) }
+  return first === undefined
+    ? { name, ok }
+    : { name, ok, state: first.state, leftMs: Math.max(...debts.map(({ leftMs }) => leftMs)) }
 }
 
 /** At least one line, however much it names. */

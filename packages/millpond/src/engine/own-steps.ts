@@ -1,4 +1,5 @@
-// Which lines of the log tell of this process's own steps: they come back with those of others, and must not be told twice.
+// Which lines of the log tell of this process's own steps: they come back with those of others, and must not be told
+// twice.
 import type { Advanced, Change, LedgerStore } from '../core/contracts.ts'
 import type { Line } from '../core/ledger.ts'
 

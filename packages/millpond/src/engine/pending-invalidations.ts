@@ -1,7 +1,9 @@
-// What this process owes the ledger: invalidations that have not reached it, in steps of bounded size, kept over a crash where there is an outbox.
+// What this process owes the ledger: invalidations that have not reached it, in steps of bounded size, kept over a
+// crash where there is an outbox.
 //
-// A step that the store refuses, although it answers, must not be sent for ever. It is halved, until what cannot be said stands alone; that lets the others
-// pass; and when the store has accepted others since, it becomes a clear, which forgets too much and never too little.
+// A step that the store refuses, although it answers, must not be sent for ever. It is halved, until what cannot be
+// said stands alone; that lets the others pass; and when the store has accepted others since, it becomes a clear, which
+// forgets too much and never too little.
 import { setImmediate } from 'node:timers'
 import type { Change, Outbox } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
@@ -56,7 +58,12 @@ export class PendingInvalidations {
   add(change: Change): PendingStep {
     const last = this.#steps.at(-1)
     const { targets, drop, mode, reason, id } = change
-    if (last !== undefined && last !== this.#sending && last.about.mode === mode && last.targets.length + targets.length <= MAX_STEP) {
+    if (
+      last !== undefined &&
+      last !== this.#sending &&
+      last.about.mode === mode &&
+      last.targets.length + targets.length <= MAX_STEP
+    ) {
       for (const target of targets) last.targets.push(target)
       for (const key of drop) last.drop.push(key)
       if (this.#outbox !== undefined) last.unsaved.push({ targets, drop })
@@ -152,7 +159,16 @@ export class PendingInvalidations {
 export type { PendingStep }
 
 function stepOf(about: PendingStep['about'], { targets, drop }: Forgetting, kept: string[]): PendingStep {
-  return { about, targets: [...targets], drop: [...drop], kept, unsaved: [], saving: undefined, refusals: 0, acceptedBefore: 0 }
+  return {
+    about,
+    targets: [...targets],
+    drop: [...drop],
+    kept,
+    unsaved: [],
+    saving: undefined,
+    refusals: 0,
+    acceptedBefore: 0,
+  }
 }
 
 function halvesOf(step: PendingStep): PendingStep[] {

@@ -47,8 +47,8 @@ export function aroundOf(plugins: readonly Plugin[]): Around | undefined {
 }
 
 /**
- * Puts plug-ins around verbs of a cache, in the verbs' own place: whoever calls them, also from within, comes by, and a cache without plug-ins pays
- * nothing, not even a question.
+ * Puts plug-ins around verbs of a cache, in the verbs' own place: whoever calls them, also from within, comes by, and a
+ * cache without plug-ins pays nothing, not even a question.
  */
 export function intercept(cache: object, verbs: Iterable<string>, name: string, around: Around): void {
   for (const verb of verbs) {

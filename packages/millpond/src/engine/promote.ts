@@ -10,7 +10,10 @@ import { holds, putInMemory } from './store-in-memory.ts'
 /** The most keys whose promotion is counted at a time. */
 const MAX_PROMOTIONS = 10_000
 
-/** Copies an entry that has just been trusted to memory and to the tiers above the one that had it, once it was read often enough there. */
+/**
+ * Copies an entry that has just been trusted to memory and to the tiers above the one that had it, once it was read
+ * often enough there.
+ */
 export function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
   const far = space.far[depth]
   if (far === undefined) return
@@ -38,15 +41,20 @@ export function promote(space: Space, depth: number, entry: Found, stored: Store
 }
 
 /**
- * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way. Where the two differ, readers may
- * have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
+ * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way.
+ * Where the two differ, readers may have seen both, and memory keeps neither: see `read-fence.ts`. With a ledger of
+ * this process alone nothing is unheard, and what is valid is the latest.
  */
 function promoteToMemory(space: Space, memory: MemorySpace, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry
   const { ledger, fence } = space
   if (entry.freshUntil > now) space.loads.overlap(key)
   const held = memory.find(key)
-  if (held < 0 || memory.freshUntil(held) <= now || ledger.view.judge(key, memory.tags(held), memory.asOf(held)) !== 'valid') {
+  if (
+    held < 0 ||
+    memory.freshUntil(held) <= now ||
+    ledger.view.judge(key, memory.tags(held), memory.asOf(held)) !== 'valid'
+  ) {
     if (isWanted && !fence.isOf(key, ledger)) putInMemory(space, memory, entry, entry.asOf.seq, 0, now)
   } else if (!ledger.isLocal && !holds(memory, key, entry.value)) {
     memory.drop(key, 'replaced')

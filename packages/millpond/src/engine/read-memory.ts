@@ -12,8 +12,9 @@ import type { Space } from './space.ts'
 import { EACH_TIMED } from './watch.ts'
 
 /**
- * The slot of an entry that memory may serve as fresh, or -1. This is the hit path: one look-up, two comparisons, no allocation.
- * An entry the ledger has moved past is judged once and then remembered as valid up to the line that was applied last.
+ * The slot of an entry that memory may serve as fresh, or -1. This is the hit path: one look-up, two comparisons, no
+ * allocation. An entry the ledger has moved past is judged once and then remembered as valid up to the line that was
+ * applied last.
  */
 export function freshSlot(space: Space, key: string): number {
   const { memory } = space
@@ -109,7 +110,10 @@ function tellHit(space: Space, memory: MemorySpace, slot: number, key: string): 
   watch.each?.hit(memory.hash(slot), memory.weight(slot), key, space.id.name, 'memory')
 }
 
-/** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */
+/**
+ * Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand
+ * hits.
+ */
 function timeHit(space: Space, memory: MemorySpace, key: string): void {
   const { clock } = space.services
   let ms = Number.POSITIVE_INFINITY

@@ -16,8 +16,8 @@ export interface Call {
 }
 
 /**
- * `stale`: what the policy permits. `refresh`: for a caller who has been served, so what is due for a refresh itself is not good enough.
- * `new`: only a load that begins after the call.
+ * `stale`: what the policy permits. `refresh`: for a caller who has been served, so what is due for a refresh itself is
+ * not good enough. `new`: only a load that begins after the call.
  */
 export type Wants = 'stale' | 'refresh' | 'new'
 
@@ -39,9 +39,15 @@ export class ReadRequest {
   isReachable = true
   /** Nobody can say what has moved, and the caller must see the latest: no copy may be accepted. */
   isBlind = false
-  /** Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until something is waited for. */
+  /**
+   * Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until
+   * something is waited for.
+   */
   isAbsent = false
-  /** It has waited for its share of a turn, and asks for no other: where the ledger does not answer, each look at it is a new wait. */
+  /**
+   * It has waited for its share of a turn, and asks for no other: where the ledger does not answer, each look at it is
+   * a new wait.
+   */
   hasShare = false
   /** Keys whose values have been served and are to be refreshed behind, with when those were made. */
   due: Map<string, number> | undefined
@@ -66,7 +72,10 @@ export class ReadRequest {
     this.began = began ?? this.openedAt
   }
 
-  /** The same call once more: what it had joined turned out to be too old. A load that another one has begun since the call is good enough. */
+  /**
+   * The same call once more: what it had joined turned out to be too old. A load that another one has begun since the
+   * call is good enough.
+   */
   again(): ReadRequest {
     const call: Call = { signal: this.signal, after: this.after, quiet: this.isQuiet }
     return new ReadRequest(this.space, this.loader, this.policy, call, this.wants, this.began)
@@ -80,7 +89,9 @@ export class ReadRequest {
     return request
   }
 
-  /** The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call. */
+  /**
+   * The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call.
+   */
   open(isReachable: boolean, hasWaited: boolean): void {
     const { consistency } = this.policy
     if (hasWaited) this.openedAt = this.space.services.clock.monotonic()

@@ -12,8 +12,8 @@ import { freshSlot, hitInCall, staleInMemory } from './read-memory.ts'
 import type { Space } from './space.ts'
 
 /**
- * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: what is stale is no miss for the
- * caller. `isQuiet`: nothing counts.
+ * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`:
+ * what is stale is no miss for the caller. `isQuiet`: nothing counts.
  */
 export async function readTiers(
   space: Space,
@@ -31,7 +31,12 @@ export async function readTiers(
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] ?? ''
     const slot = isBlind ? -1 : freshSlot(space, key)
-    const here = slot >= 0 ? hitInCall(space, slot, key, isQuiet) : isReachable || isBlind ? undefined : await provisional(space, key)
+    const here =
+      slot >= 0
+        ? hitInCall(space, slot, key, isQuiet)
+        : isReachable || isBlind
+          ? undefined
+          : await provisional(space, key)
     found.push(here)
     if (here === undefined) wanted.push(at)
   }

@@ -27,7 +27,8 @@ export function readThrough(request: ReadRequest, key: string): Promise<Found> {
 }
 
 /** A read inside a loader whose reads are tracked. */
-const isNoted = ({ space }: ReadRequest): boolean => space.settings.dependencies === 'tracked' && currentLoad() !== undefined
+const isNoted = ({ space }: ReadRequest): boolean =>
+  space.settings.dependencies === 'tracked' && currentLoad() !== undefined
 
 /** What a loader makes of a read that has failed depends on the key too. */
 async function readNoted(request: ReadRequest, key: string): Promise<Found> {
@@ -56,7 +57,8 @@ async function travel(request: ReadRequest, key: string): Promise<Found> {
     const joined = fromLoad(request, key)
     if (joined !== undefined) found = await joined
     else {
-      // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew what there is.
+      // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew
+      // what there is.
       const share = ready === true || request.hasShare ? undefined : shareOfTurn()
       if (share !== undefined) {
         await share
@@ -126,7 +128,8 @@ async function travelMany(request: ReadRequest, keys: readonly string[]): Promis
   refreshBehind(request)
   const again: Promise<unknown>[] = []
   for (const [at, one] of found.entries()) {
-    if (one !== undefined && isTooOld(request, one.key, one)) again.push(readAgain(request, one.key).then((anew) => (found[at] = anew)))
+    if (one !== undefined && isTooOld(request, one.key, one))
+      again.push(readAgain(request, one.key).then((anew) => (found[at] = anew)))
   }
   if (again.length > 0) await Promise.all(again)
   return inOrder(keys, unique, found as readonly Found[])
@@ -174,7 +177,8 @@ function fromMemory(request: ReadRequest, key: string, slot: number): Found | un
   const reads = isFresh && refreshesAhead(request.policy) ? readsOf(space, slot) : 0
   const fresh = isFresh ? hitInCall(space, slot, key, isQuiet) : undefined
   if (fresh !== undefined) {
-    if (reads > 0 && isDue(space, request.policy, key, fresh, reads, clock.coarse)) request.noteDue(key, fresh.createdAt)
+    if (reads > 0 && isDue(space, request.policy, key, fresh, reads, clock.coarse))
+      request.noteDue(key, fresh.createdAt)
     return fresh
   }
   const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(request, key))
@@ -219,21 +223,23 @@ function fromLoad(request: ReadRequest, key: string): Promise<Found> | undefined
 }
 
 /**
- * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner than this caller would have, or was to be
- * set by hand and never was.
+ * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner
+ * than this caller would have, or was to be set by hand and never was.
  */
 async function joinOne(request: ReadRequest, load: Load): Promise<Found> {
   const { key } = load
   try {
     const found = await join(request, load)
     const { clock } = request.space.services
-    if (found.isStale === true && found.freshUntil + staleMsAtMost(request) <= clock.now()) return readAgain(request, key)
+    if (found.isStale === true && found.freshUntil + staleMsAtMost(request) <= clock.now())
+      return readAgain(request, key)
     request.isJoined = true
     request.load = load
     return found
   } catch (error) {
     if (error === LET_GO) return readAgain(request, key)
-    const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && load.hardMs < request.policy.hardMs
+    const isImpatient =
+      error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && load.hardMs < request.policy.hardMs
     if (isImpatient && !load.isOpen) return readAgain(request, key)
     throw error
   }
@@ -248,7 +254,10 @@ async function afterIts(request: ReadRequest, load: Load): Promise<Found> {
   return readAgain(request, load.key)
 }
 
-/** Has something that concerns the load moved between its start and now? Then its result would be older than what this caller may see. */
+/**
+ * Has something that concerns the load moved between its start and now? Then its result would be older than what this
+ * caller may see.
+ */
 const movedSince = (space: Space, load: Load, now: number): boolean =>
   (load.asOf.epoch === space.ledger.view.epoch &&
     load.asOf.seq < now &&
@@ -261,7 +270,9 @@ function foreignMoved({ foreign }: Space, tags: readonly string[]): boolean {
   return judgement === 'invalid' || judgement === 'stale'
 }
 
-/** A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
+/**
+ * A joined load whose tags became known only at its end may turn out to be older than the caller's own invalidations.
+ */
 function isTooOld({ space, joinedAt, isJoined }: ReadRequest, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
   if (isJoined && foreignMoved(space, found.tags)) return true

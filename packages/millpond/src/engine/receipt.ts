@@ -13,7 +13,10 @@ export interface Receipt {
   readonly targets: readonly Target[]
   /** The ledger's position after it: a read that has seen this position has seen the invalidation. */
   readonly position: Position
-  /** Entries removed at once; entries outdated by a tag or a pattern are dropped when they are next read, or by a walk behind the calls, and not counted here. */
+  /**
+   * Entries removed at once; entries outdated by a tag or a pattern are dropped when they are next read, or by a walk
+   * behind the calls, and not counted here.
+   */
   readonly removed: number
   /** Whether `removed` is the whole effect. */
   readonly isExact: boolean
@@ -26,8 +29,9 @@ export interface Receipt {
   readonly isApplied: boolean
   readonly ms: number
   /**
-   * Waits until every live process has applied it, and every other region, and outlets that have taken it on have done it. Resolves with the ids of those that have not within the time
-   * (default 1 s), outlets as `outlet:NAME`, regions as `region:NAME`.
+   * Waits until every live process has applied it, and every other region, and outlets that have taken it on have done
+   * it. Resolves with the ids of those that have not within the time (default 1 s), outlets as `outlet:NAME`, regions
+   * as `region:NAME`.
    * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has; `DURATION_INVALID`.
    */
   acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>

@@ -1,8 +1,10 @@
 // Refreshing ahead: whether a fresh value that is read is due to be loaded anew behind its reader.
 //
-// - By its share of the TTL. What was loaded together does not come due together: up to a tenth of the share earlier, by the key, the same in all processes.
-// - By chance, the likelier the nearer the end and the longer loads take: XFetch (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
-//   Prevention, VLDB 2015). Their time of recomputation is the mean of this namespace's loads here.
+// - By its share of the TTL. What was loaded together does not come due together: up to a tenth of the share earlier,
+//   by the key, the same in all processes.
+// - By chance, the likelier the nearer the end and the longer loads take: XFetch (Vattani, Chierichetti, Lowenstein:
+//   Optimal Probabilistic Cache Stampede Prevention, VLDB 2015). Their time of recomputation is the mean of this
+//   namespace's loads here.
 //
 // Only what is read again is refreshed: an entry that nobody reads stays as it is, and ends with its TTL.
 import { hashOf } from '../core/key-hash.ts'
@@ -22,17 +24,30 @@ export interface Lifetime {
   readonly freshUntil: number
 }
 
-export const refreshesAhead = ({ refreshAhead, refreshBeta }: LoadPolicy): boolean => refreshAhead > 0 || refreshBeta > 0
+export const refreshesAhead = ({ refreshAhead, refreshBeta }: LoadPolicy): boolean =>
+  refreshAhead > 0 || refreshBeta > 0
 
 /** `reads`: since it was stored, this one among them. */
-export function isDue(space: Space, policy: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
+export function isDue(
+  space: Space,
+  policy: LoadPolicy,
+  key: string,
+  life: Lifetime,
+  reads: number,
+  now: number,
+): boolean {
   const ahead = aheadOfKey(space, policy, key)
   if (reads < ahead.refreshReads || space.loads.refreshing >= MOST) return false
   return isLate(ahead, key, life, now) || isDrawn(space, ahead, life, now)
 }
 
 /** Of a value that a refresh behind has met: is it as old as the one that is to be replaced? */
-export function isLate({ refreshAhead }: Ahead, key: string, { createdAt, freshUntil }: Lifetime, now: number): boolean {
+export function isLate(
+  { refreshAhead }: Ahead,
+  key: string,
+  { createdAt, freshUntil }: Lifetime,
+  now: number,
+): boolean {
   if (refreshAhead <= 0) return false
   const share = refreshAhead * (freshUntil - createdAt)
   const late = now - createdAt - share

@@ -1,8 +1,9 @@
-// What left and why, found by the hash of its key: a ring of the last removals, chained by hash, and beyond it a filter that knows only that a
-// key was here. No key is kept.
+// What left and why, found by the hash of its key: a ring of the last removals, chained by hash, and beyond it a filter
+// that knows only that a key was here. No key is kept.
 //
-// A miss asks once: a hash, a step or two along a chain, three bits of the filter. So a chain is no longer than `LONGEST`, whatever keys are chosen,
-// and no entry is ever unlinked: links name the number of a record, and one that the ring has passed ends its chain.
+// A miss asks once: a hash, a step or two along a chain, three bits of the filter. So a chain is no longer than
+// `LONGEST`, whatever keys are chosen, and no entry is ever unlinked: links name the number of a record, and one that
+// the ring has passed ends its chain.
 import { MISS_CAUSES, type MissCause } from '../core/causes.ts'
 import { SeenFilter } from './seen-filter.ts'
 
@@ -31,9 +32,14 @@ export interface Removal {
 
 /** Over all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
 export class RemovalHistory {
-  /** Belongs to what is noted without a receipt of its own: set around the step that removes, and taken back after it. */
+  /**
+   * Belongs to what is noted without a receipt of its own: set around the step that removes, and taken back after it.
+   */
   receipt: string | undefined
-  /** When the youngest of the forgotten removals was: what left later is remembered. Epoch milliseconds, `-Infinity` while all are. */
+  /**
+   * When the youngest of the forgotten removals was: what left later is remembered. Epoch milliseconds, `-Infinity`
+   * while all are.
+   */
   forgottenAt = Number.NEGATIVE_INFINITY
   #size = 0
   /** Numbers of records, wrapping at 32 bits; 0 of them names nothing yet. */
@@ -141,7 +147,14 @@ export class RemovalHistory {
   /** A record keeps its number, so it moves to another place; chains are made anew, oldest first. */
   #grow(): void {
     const size = this.#size === 0 ? FIRST : this.#size * 2
-    const old = { size: this.#size, hashes: this.#hashes, causes: this.#causes, at: this.#at, until: this.#until, receipts: this.#receipts }
+    const old = {
+      size: this.#size,
+      hashes: this.#hashes,
+      causes: this.#causes,
+      at: this.#at,
+      until: this.#until,
+      receipts: this.#receipts,
+    }
     const newest = this.#next
     this.#size = size
     this.#heads = new Int32Array(size).fill((newest - size - 1) | 0)

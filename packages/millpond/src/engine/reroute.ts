@@ -1,7 +1,9 @@
-// What a change of the route leaves where it no longer belongs: memory lets go of it at once, the tiers below behind the calls.
+// What a change of the route leaves where it no longer belongs: memory lets go of it at once, the tiers below behind
+// the calls.
 //
-// Nobody is shown it meanwhile: a tier that is left out is not asked, and what a tier answers of an entry that belongs elsewhere is not taken (`far.ts`). So a
-// sweep that fails, that another process does, or that a write of a process with the former rules has overtaken costs room, and nothing else.
+// Nobody is shown it meanwhile: a tier that is left out is not asked, and what a tier answers of an entry that belongs
+// elsewhere is not taken (`far.ts`). So a sweep that fails, that another process does, or that a write of a process
+// with the former rules has overtaken costs room, and nothing else.
 import { createHash, randomUUID } from 'node:crypto'
 import { MillpondError } from '../core/errors.ts'
 import { Turns } from '../memory/turns.ts'
@@ -17,7 +19,10 @@ import { storageKey } from './storage-key.ts'
 /** How long a sweep is left to the process that does it, in milliseconds; each of its steps begins it anew. */
 const LEASE_MS = 30_000
 
-/** The space goes by another route from now on; `before` is the former one. Resolves when memory holds nothing that it leaves out. */
+/**
+ * The space goes by another route from now on; `before` is the former one. Resolves when memory holds nothing that it
+ * leaves out.
+ */
 export function reroute(space: Space, before: Route | undefined): Promise<void> {
   // Loads that are being stored went by the former rules.
   const stored = Promise.all(space.background)
@@ -60,7 +65,8 @@ async function leaveMemory(space: Space): Promise<void> {
     const slot = memory.find(key)
     if (slot < 0) continue
     const value = memory.value(slot)
-    if (!route.takes(MEMORY, { value, isolated: space.services.own(value), tags: memory.tags(slot) })) memory.drop(key, 'switched_off')
+    if (!route.takes(MEMORY, { value, isolated: space.services.own(value), tags: memory.tags(slot) }))
+      memory.drop(key, 'switched_off')
   }
 }
 
@@ -71,13 +77,17 @@ async function clear(space: Space, far: FarTier): Promise<void> {
   if (!cleared.ok) throw unanswered(guarded.name)
 }
 
-/** One process of all that share the tier looks through it. A tier that cannot be listed lets go of each entry when it is next read or written. */
+/**
+ * One process of all that share the tier looks through it. A tier that cannot be listed lets go of each entry when it
+ * is next read or written.
+ */
 async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
   const { tier, name } = far.guarded
   const ledger = tier.scope === 'process' ? undefined : ledgerTier(space)?.guarded.ledger
   const key = `\u0000route:${name}:${createHash('sha256').update(route.text).digest('base64url')}`
   const id = randomUUID()
-  const isOurs = async (): Promise<boolean> => ledger === undefined || (await ledger.lease(space.id.prefix, key, id, LEASE_MS)).granted
+  const isOurs = async (): Promise<boolean> =>
+    ledger === undefined || (await ledger.lease(space.id.prefix, key, id, LEASE_MS)).granted
   for await (const found of listed(space, far, space.id.prefix)) {
     if (space.closed || space.settings.route !== route || !(await isOurs())) break
     const names = found.filter((one) => !isPiece(one))
@@ -86,7 +96,10 @@ async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
     const decoded = await decodeAll(space, far, answer.value)
     const going = names.filter((_, at) => {
       const parts = decoded[at]
-      return parts !== undefined && !goesTo(space, far, { ...parts, isolated: space.services.own(parts.value, parts.isNarrow) })
+      return (
+        parts !== undefined &&
+        !goesTo(space, far, { ...parts, isolated: space.services.own(parts.value, parts.isNarrow) })
+      )
     })
     if (going.length > 0) await dropWhole(far, going)
   }

@@ -1,6 +1,8 @@
-// Background re-encryption: what was sealed by a former key of the ring, or lies in plain where it is to be sealed, is sealed anew.
+// Background re-encryption: what was sealed by a former key of the ring, or lies in plain where it is to be sealed, is
+// sealed anew.
 //
-// It needs no memory of where it was: what has been done is passed over by the next run, so it may be stopped and begun again at will, in any process.
+// It needs no memory of where it was: what has been done is passed over by the next run, so it may be stopped and begun
+// again at will, in any process.
 import { check, checkOptions, fn, type Shape } from '../core/checks.ts'
 import type { DecodedParts, Stored } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -28,7 +30,10 @@ export interface Resealed {
   readonly resealed: number
   /** Those that cannot be read: of a key that is not in the ring, or damaged. Readers miss them already. */
   readonly unreadable: number
-  /** Tiers that cannot be listed: what lies there is sealed anew as it is loaded or written, at the latest when the longest TTL is over. */
+  /**
+   * Tiers that cannot be listed: what lies there is sealed anew as it is loaded or written, at the latest when the
+   * longest TTL is over.
+   */
   readonly unlisted: readonly string[]
 }
 
@@ -50,7 +55,8 @@ export async function reseal(space: Space, options: ResealOptions = {}): Promise
     for await (const names of listed(space, far, space.id.prefix)) {
       checkSignal(options.signal)
       const answer = await far.guarded.read(names)
-      if (!answer.ok) throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were resealed: run it again`)
+      if (!answer.ok)
+        throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were resealed: run it again`)
       await resealSome(space, far, names, answer.value, done)
       options.onProgress?.({ ...done, unlisted: [...done.unlisted] })
     }

@@ -4,7 +4,10 @@ import type { SpaceParts } from './open-space.ts'
 
 export interface RestartOptions {
   readonly path: string
-  /** How often the file is written while the cache runs; `Infinity` for on close only. With a ledger of this process alone it is written on close only. */
+  /**
+   * How often the file is written while the cache runs; `Infinity` for on close only. With a ledger of this process
+   * alone it is written on close only.
+   */
   readonly everyMs: number
   /** The most entries written, the hottest first. */
   readonly maxEntries: number
@@ -20,6 +23,9 @@ export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStor
 export interface Restored {
   /** What memory held at the end of it. */
   readonly restored: number
-  /** Not accepted any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what there was room for. */
+  /**
+   * Not accepted any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what
+   * there was room for.
+   */
   readonly refused: number
 }

@@ -14,10 +14,14 @@ export interface RestoreOutcome extends Restored {
 }
 
 /**
- * Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is left alone.
- * With a ledger of this process alone the file is out of its place before this returns.
+ * Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is
+ * left alone. With a ledger of this process alone the file is out of its place before this returns.
  */
-export async function restoreHottest(parts: RestartParts, path: string, open: (namespace: string) => Space): Promise<RestoreOutcome> {
+export async function restoreHottest(
+  parts: RestartParts,
+  path: string,
+  open: (namespace: string) => Space,
+): Promise<RestoreOutcome> {
   const file = parts.ledgerStore === undefined ? takeAway(path) : path
   const snapshot = await openSnapshot(file, parts.services.codec)
   if (snapshot.kind === 'none') return { restored: 0, refused: 0 }
@@ -42,8 +46,8 @@ export async function restoreHottest(parts: RestartParts, path: string, open: (n
 }
 
 /**
- * What may be accepted only once must not be found again, should the process die now. Synchronous, since whoever creates a cache may invalidate
- * at once, and have it acknowledged.
+ * What may be accepted only once must not be found again, should the process die now. Synchronous, since whoever
+ * creates a cache may invalidate at once, and have it acknowledged.
  */
 function takeAway(path: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return path
@@ -64,7 +68,11 @@ interface RestoredEntry {
 }
 
 /** Hottest first, since nobody can tell before how many are still valid, so how many there is room for. */
-async function restoreItems(snapshot: OpenSnapshot, store: MemoryStore, open: (namespace: string) => Space): Promise<number> {
+async function restoreItems(
+  snapshot: OpenSnapshot,
+  store: MemoryStore,
+  open: (namespace: string) => Space,
+): Promise<number> {
   const { maxEntries, maxBytes } = store.limits
   const ready = readySpaces(open)
   const brought: RestoredEntry[] = []
@@ -103,20 +111,27 @@ function restore(space: Space, memory: MemorySpace, item: SnapshotItem, entry: D
   const { ledger, services } = space
   const { key } = entry
   if (entry.staleUntil <= services.clock.now() || memory.find(key) >= 0) return false
-  // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
+  // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since
+  // is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
   // A file is a tier of its own: nothing has dropped from it what was invalidated since.
   if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'invalid') return false
   const fitted = space.shapes.fit(key, entry.value)
   if (typeof fitted === 'string') return false
-  const own = fitted === undefined || fitted.value === entry.value ? entry : { ...entry, value: fitted.value, isNarrow: undefined }
+  const own =
+    fitted === undefined || fitted.value === entry.value
+      ? entry
+      : { ...entry, value: fitted.value, isNarrow: undefined }
   if (!storeInMemory(space, own, asOf)) return false
   const slot = memory.find(key)
   for (let mark = 1; mark < item.hits; mark++) memory.hit(slot)
   return true
 }
 
-/** The last mark comes in the order of the heat, the hottest last: some policies know of nothing but who was used last. Counts what is held. */
+/**
+ * The last mark comes in the order of the heat, the hottest last: some policies know of nothing but who was used last.
+ * Counts what is held.
+ */
 async function putInOrder(brought: readonly RestoredEntry[]): Promise<number> {
   const turns = new Turns()
   let held = 0

@@ -17,10 +17,15 @@ interface HotEntry {
 }
 
 /**
- * Writes the hottest entries of the given spaces. Where no ledger answers, the file that is there is the best there is, and stays: each of its entries is judged
- * when it is read. Unless it has to go, since something in it was erased.
+ * Writes the hottest entries of the given spaces. Where no ledger answers, the file that is there is the best there is,
+ * and stays: each of its entries is judged when it is read. Unless it has to go, since something in it was erased.
  */
-export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[], hasToGo = false): Promise<void> {
+export async function saveHottest(
+  parts: RestartParts,
+  options: RestartOptions,
+  spaces: readonly Space[],
+  hasToGo = false,
+): Promise<void> {
   const { cacheName: cache, services } = parts
   const holding = spaces.filter(({ memory }) => memory !== undefined && memory.size > 0)
   // What nobody has asked for lately is not confirmed either.
@@ -44,11 +49,14 @@ async function confirmed(spaces: readonly Space[]): Promise<readonly Space[]> {
 }
 
 /**
- * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. Rounding the sums, not the parts, spends the limit to the last entry.
+ * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds.
+ * Rounding the sums, not the parts, spends the limit to the last entry.
  */
 async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<HotEntry[]> {
   const known = spaces
-    .flatMap((space) => (space.memory === undefined ? [] : [{ space, memory: space.memory, others: space.memory.size - 1 }]))
+    .flatMap((space) =>
+      space.memory === undefined ? [] : [{ space, memory: space.memory, others: space.memory.size - 1 }],
+    )
     .filter(({ others }) => others >= 0)
     .slice(0, limit)
   const total = known.reduce((sum, { others }) => sum + others, 0)

@@ -1,8 +1,9 @@
 // Warm restart: the hottest entries of memory are kept over a restart, and come back judged by the ledger.
 //
-// With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated meanwhile is not accepted. A ledger
-// that lives in this process dies with it. Then only a file that `close` has written may be accepted, and only once: it is out of its place before
-// anything is acknowledged, so that a later crash cannot bring back what was invalidated since.
+// With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated
+// meanwhile is not accepted. A ledger that lives in this process dies with it. Then only a file that `close` has
+// written may be accepted, and only once: it is out of its place before anything is acknowledged, so that a later crash
+// cannot bring back what was invalidated since.
 import { rm } from 'node:fs/promises'
 import type { RestartOptions, RestartParts, Restored } from './restart-parts.ts'
 import { restoreHottest } from './restart-restore.ts'
@@ -25,7 +26,8 @@ export function openRestart(
 ): Restart {
   const { warmth } = parts
   const { clock, events } = parts.services
-  const warn = (message: string, error?: unknown): void => events.emit('warning', { message: `warm restart: ${message}`, error })
+  const warn = (message: string, error?: unknown): void =>
+    events.emit('warning', { message: `warm restart: ${message}`, error })
   let cancel = (): void => {}
   let isStopped = false
   let saving: Promise<void> = Promise.resolve()

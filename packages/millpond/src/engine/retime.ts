@@ -11,14 +11,18 @@ import type { Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { retimeInMemory } from './store-in-memory.ts'
 
-/** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale window stay. */
+/**
+ * Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale
+ * window stay.
+ */
 export async function touch(space: Space, key: string, given: LoadPolicy): Promise<boolean> {
   const policy = policyOfKey(space, given, key)
   const entry = await heldEntry(space, key)
   const now = space.services.clock.now()
   if (entry === undefined || entry.freshUntil <= now) return false
   const { freshUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
-  const staleUntil = entry.staleUntil > entry.freshUntil ? freshUntil + (entry.staleUntil - entry.freshUntil) : freshUntil
+  const staleUntil =
+    entry.staleUntil > entry.freshUntil ? freshUntil + (entry.staleUntil - entry.freshUntil) : freshUntil
   retimeInMemory(space, key, { freshUntil, staleUntil }, now)
   await rewriteFar(space, { ...entry, freshUntil, staleUntil })
   return true
@@ -27,7 +31,8 @@ export async function touch(space: Space, key: string, given: LoadPolicy): Promi
 /** Makes an entry stale here and in every process, without removing it. */
 export async function expire(space: Space, key: string, reason: RemovalReason): Promise<Receipt> {
   const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
-  if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.services.clock.coarse) })
+  if (entry !== undefined)
+    await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.services.clock.coarse) })
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 

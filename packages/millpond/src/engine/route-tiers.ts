@@ -5,8 +5,11 @@ import type { FarTier, Space } from './space.ts'
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
 /** Is the tier asked for entries of this namespace; with tags: for one of which the caller says so much? */
-export const isAsked = ({ settings: { route } }: Pick<Space, 'settings'>, far: FarTier, tags?: readonly string[]): boolean =>
-  far.enabled && (route === undefined || route.mayHold(far.guarded.name, tags))
+export const isAsked = (
+  { settings: { route } }: Pick<Space, 'settings'>,
+  far: FarTier,
+  tags?: readonly string[],
+): boolean => far.enabled && (route === undefined || route.mayHold(far.guarded.name, tags))
 
 /** Does the entry go to the tier? */
 export const goesTo = ({ settings: { route } }: Pick<Space, 'settings'>, far: FarTier, entry: Routed): boolean =>

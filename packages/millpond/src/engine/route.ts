@@ -1,8 +1,10 @@
-// Which tiers an entry goes to: rules by namespace, priority, size and tags; the first that fits decides, and where none does, every tier.
+// Which tiers an entry goes to: rules by namespace, priority, size and tags; the first that fits decides, and where
+// none does, every tier.
 //
-// Where a tier can hold nothing of a namespace, or of what the caller of a load says of its entry, it is not asked. Size is known only once there is an
-// entry: so a tier that some rule leaves out for it is still asked, what it answers of such entries is not taken, and what it holds of a key is dropped when
-// the key's entry goes elsewhere. What a change of the rules leaves where it no longer belongs is taken away by `reroute.ts`.
+// Where a tier can hold nothing of a namespace, or of what the caller of a load says of its entry, it is not asked.
+// Size is known only once there is an entry: so a tier that some rule leaves out for it is still asked, what it answers
+// of such entries is not taken, and what it holds of a key is dropped when the key's entry goes elsewhere. What a
+// change of the rules leaves where it no longer belongs is taken away by `reroute.ts`.
 import { check, listOf, oneOf, oneOrMore, options, refused, type Shape, text, texts } from '../core/checks.ts'
 import { type Priority, priorityOf } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -25,7 +27,9 @@ export interface RouteRule {
         readonly maxBytes?: number | undefined
       }
     | undefined
-  /** Where it goes: names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere. */
+  /**
+   * Where it goes: names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere.
+   */
   readonly tiers?: readonly string[] | undefined
   /** Instead of `tiers`: every tier but these, of which at least one must be left. */
   readonly except?: readonly string[] | undefined
@@ -72,7 +76,10 @@ const WHEN: Shape<NonNullable<RouteRule['when']>> = {
   maxBytes: bytes,
 }
 const RULE: Shape<RouteRule> = { when: options(WHEN), tiers: names, except: names }
-const RULES = listOf<RouteRule>(options(RULE), 'a list of rules, such as [{ when: { minBytes: 100_000 }, tiers: [...] }]')
+const RULES = listOf<RouteRule>(
+  options(RULE),
+  'a list of rules, such as [{ when: { minBytes: 100_000 }, tiers: [...] }]',
+)
 export const MEMORY = 'memory'
 
 /**
@@ -112,7 +119,8 @@ function routeOf(rules: readonly Rule[], tiers: readonly string[], weigh: (value
         if (told !== 'medium' && !hasPriority(rule, told)) continue
         if (rule.tiers.has(tier)) return true
         const isDecided = rule.priorities === undefined || told !== 'medium'
-        if (isDecided && isOfAnySize(rule) && (rule.tags === undefined || (tags !== undefined && hasTag(rule, tags)))) return false
+        if (isDecided && isOfAnySize(rule) && (rule.tags === undefined || (tags !== undefined && hasTag(rule, tags))))
+          return false
       }
       return true
     },
@@ -132,10 +140,15 @@ function routeOf(rules: readonly Rule[], tiers: readonly string[], weigh: (value
 }
 
 const isOfAnySize = ({ minBytes, maxBytes }: Rule): boolean => minBytes === 0 && maxBytes === Number.POSITIVE_INFINITY
-const hasPriority = ({ priorities }: Rule, priority: Priority): boolean => priorities === undefined || priorities.includes(priority)
+const hasPriority = ({ priorities }: Rule, priority: Priority): boolean =>
+  priorities === undefined || priorities.includes(priority)
 const hasTag = (rule: Rule, tags: readonly string[]): boolean => rule.tags?.some((tag) => tags.includes(tag)) === true
 
-function ruleOf(given: RouteRule, at: string, known: readonly string[]): Rule & { readonly namespaces: readonly string[] | undefined } {
+function ruleOf(
+  given: RouteRule,
+  at: string,
+  known: readonly string[],
+): Rule & { readonly namespaces: readonly string[] | undefined } {
   const { when = {}, tiers, except } = given
   const { namespace, priority, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = when
   if (tags !== undefined) checkTags(tags)
@@ -164,7 +177,11 @@ function tiersOf(
     )
   const odd = given.find((name) => !known.includes(name))
   if (odd !== undefined)
-    throw refused(odd, `${at}.${tiers === undefined ? 'except' : 'tiers'}`, `names of this cache's tiers: ${known.join(', ')}`)
+    throw refused(
+      odd,
+      `${at}.${tiers === undefined ? 'except' : 'tiers'}`,
+      `names of this cache's tiers: ${known.join(', ')}`,
+    )
   if (tiers !== undefined) return tiers
   const left = known.filter((name) => !given.includes(name))
   if (left.length > 0) return left

@@ -19,8 +19,8 @@ export interface Ending {
 }
 
 /**
- * Calls the loader for the loads. What it does synchronously costs no timer, and a loader that has been given up may end as late, and as badly, as it
- * likes.
+ * Calls the loader for the loads. What it does synchronously costs no timer, and a loader that has been given up may
+ * end as late, and as badly, as it likes.
  */
 export function runLoader(
   space: Pick<Space, 'timeouts' | 'services' | 'ledger' | 'foreign'>,
@@ -67,7 +67,10 @@ function call(
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
-/** `signal` is its own property, so that a loader may spread the context. One descriptor for all: a getter in a literal costs ten times as much (1 us). */
+/**
+ * `signal` is its own property, so that a loader may spread the context. One descriptor for all: a getter in a literal
+ * costs ten times as much (1 us).
+ */
 class LoaderContext implements LoadContext {
   static readonly #signal: PropertyDescriptor & ThisType<LoaderContext> = {
     enumerable: true,
@@ -122,7 +125,13 @@ class LoaderCall implements QueuedTimeout {
   #ending: Ending | undefined
   #alarm: Link<QueuedTimeout> | undefined
 
-  constructor(alarms: TimeoutQueue, clock: Clock, loads: readonly Load[], givenUp: LazyAbortSignal | undefined, ending: Ending) {
+  constructor(
+    alarms: TimeoutQueue,
+    clock: Clock,
+    loads: readonly Load[],
+    givenUp: LazyAbortSignal | undefined,
+    ending: Ending,
+  ) {
     const { hardMs } = loads[0] as Load
     this.#alarms = alarms
     this.#loads = loads

@@ -1,4 +1,5 @@
-// A filter of keys that were here: two Bloom filters by turns (Bloom 1970), so that what is old is forgotten as a whole.
+// A filter of keys that were here: two Bloom filters by turns (Bloom 1970), so that what is old is forgotten as a
+// whole.
 
 const BITS = 21
 const WORDS = 2 ** (BITS - 5)
@@ -7,7 +8,10 @@ const SHIFT = 32 - BITS
 const MOST_KEYS = 131_072
 const TURN_MS = 7_200_000
 
-/** Remembers hashes for two to four hours, or 131,072 to 262,144 of them. Takes 512 KB at most, and nothing before the first. */
+/**
+ * Remembers hashes for two to four hours, or 131,072 to 262,144 of them. Takes 512 KB at most, and nothing before the
+ * first.
+ */
 export class SeenFilter {
   #now = new Uint32Array(0)
   #before = new Uint32Array(0)

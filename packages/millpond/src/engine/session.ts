@@ -1,4 +1,5 @@
-// Reads of one session: each is told to recorders before it begins, so that what follows what can be learnt from each reader by itself.
+// Reads of one session: each is told to recorders before it begins, so that what follows what can be learnt from each
+// reader by itself.
 
 import { encodeKey, type Key } from '../core/key.ts'
 import { hashOf } from '../core/key-hash.ts'

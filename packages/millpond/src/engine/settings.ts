@@ -2,12 +2,21 @@
 import { type Division, dividedPolicy } from '../core/division.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { DEFAULT_POLICY, type Dependencies, keptOptions, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import {
+  DEFAULT_POLICY,
+  type Dependencies,
+  keptOptions,
+  type LoadOptions,
+  type LoadPolicy,
+  resolvePolicy,
+} from '../core/options.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
 import type { Route, Routing } from './route.ts'
 
-/** How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
+/**
+ * How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh.
+ */
 export interface Retention {
   readonly factor: number
   readonly ttlMs: number
@@ -42,9 +51,9 @@ interface Page extends SettingLayers {
 const NOTHING: LoadOptions = Object.freeze({})
 
 /**
- * The one writer of settings. A namespace's policy follows from what its cache's code says, what was changed in the cache, what the namespace's own code says,
- * and what was changed in the namespace: the narrower before the wider, what was changed before code. The default namespace has nothing of its own. A tenant's
- * part follows its namespace.
+ * The one writer of settings. A namespace's policy follows from what its cache's code says, what was changed in the
+ * cache, what the namespace's own code says, and what was changed in the namespace: the narrower before the wider, what
+ * was changed before code. The default namespace has nothing of its own. A tenant's part follows its namespace.
  */
 export class CacheSettings {
   readonly #pages = new Map<string, Page>()
@@ -73,7 +82,12 @@ export class CacheSettings {
     const page: Page = {
       ...said,
       policy,
-      settings: { ...this.common, memoryRetention: this.#memoryRetention, policy: this.#divided(namespace, policy), route },
+      settings: {
+        ...this.common,
+        memoryRetention: this.#memoryRetention,
+        policy: this.#divided(namespace, policy),
+        route,
+      },
     }
     this.#pages.set(namespace, page)
     // Its tenants may have been there before it, by their names.
@@ -167,7 +181,8 @@ export class CacheSettings {
 
   #divided(name: string, policy: LoadPolicy): LoadPolicy {
     const division = this.#division
-    const isConcerned = division !== undefined && (division.namespace === undefined || division.namespace === namespaceOf(name))
+    const isConcerned =
+      division !== undefined && (division.namespace === undefined || division.namespace === namespaceOf(name))
     return isConcerned ? dividedPolicy(policy, division) : policy
   }
 
@@ -205,6 +220,9 @@ export function retentionOf(
 ): Retention {
   const value = ttlFactor ?? factor
   if (typeof value !== 'number' || !(value > 0) || value > 1000)
-    throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`,
+    )
   return { factor: value, ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(ttl, 'ttl') }
 }

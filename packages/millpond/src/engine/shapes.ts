@@ -1,4 +1,5 @@
-// What readers of a family of keys take of values that somebody else has stored: another version of the program may have written them.
+// What readers of a family of keys take of values that somebody else has stored: another version of the program may
+// have written them.
 import { isDeepStrictEqual } from 'node:util'
 import type { MissCause } from '../core/causes.ts'
 import type { MemorySpace } from '../core/contracts.ts'
@@ -25,7 +26,8 @@ export class Shapes {
       const slot = memory.find(key)
       const value = slot < 0 ? undefined : memory.value(slot)
       const fitted = slot < 0 ? undefined : this.fit(key, value)
-      if (fitted !== undefined && (typeof fitted === 'string' || !isDeepStrictEqual(fitted.value, value))) memory.drop(key, 'replaced')
+      if (fitted !== undefined && (typeof fitted === 'string' || !isDeepStrictEqual(fitted.value, value)))
+        memory.drop(key, 'replaced')
     }
   }
 
@@ -33,7 +35,8 @@ export class Shapes {
   fit(key: string, value: unknown): ReturnType<Fit> | undefined {
     if (this.#fits.size === 0) return undefined
     let longest = ''
-    for (const beginning of this.#fits.keys()) if (beginning.length > longest.length && key.startsWith(beginning)) longest = beginning
+    for (const beginning of this.#fits.keys())
+      if (beginning.length > longest.length && key.startsWith(beginning)) longest = beginning
     return this.#fits.get(longest)?.(decodeKey(key), value)
   }
 }

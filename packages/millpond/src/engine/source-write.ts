@@ -1,8 +1,10 @@
-// Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is invalid after it, and the value is
-// cached only where nobody has moved its key in between. Of two writers whose writes overlap, neither's value stays: nobody but the source knows their order.
+// Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is
+// invalid after it, and the value is cached only where nobody has moved its key in between. Of two writers whose writes
+// overlap, neither's value stays: nobody but the source knows their order.
 //
-// In between, the key is held: what is loaded meanwhile is given to who asked, and kept nowhere. A writer that never comes back leaves its hold behind, and
-// when that runs out the ledger's store tells the caches in its place. So a crash between the halves needs no journal of this process.
+// In between, the key is held: what is loaded meanwhile is given to who asked, and kept nowhere. A writer that never
+// comes back leaves its hold behind, and when that runs out the ledger's store tells the caches in its place. So a
+// crash between the halves needs no journal of this process.
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
@@ -37,12 +39,15 @@ export interface SourceItem extends WriteItem {
 export function holdMsOf(hold: Duration = HOLD_MS, where: string): number {
   const ms = parseDuration(hold, where)
   if (ms >= 1 && ms <= MAX_HOLD_MS) return ms
-  throw new MillpondError('OPTION_INVALID', `${where}: ${show(hold)} is not allowed: give how long a write may take, from 1 ms to an hour`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${where}: ${show(hold)} is not allowed: give how long a write may take, from 1 ms to an hour`,
+  )
 }
 
 /**
- * With `holdMs`: what is cached of the keys, or carries the tags, is invalid from now on, and held for so long at most. Without: nothing is done but to look how
- * things stand.
+ * With `holdMs`: what is cached of the keys, or carries the tags, is invalid from now on, and held for so long at most.
+ * Without: nothing is done but to look how things stand.
  * @throws MillpondError `LEDGER_UNREACHABLE`: the source must not be written.
  */
 export async function beginWrite(
@@ -78,7 +83,10 @@ export async function alsoWrite(
   }
 }
 
-/** The source has taken them: caches take them too, or forget them. @throws MillpondError `LEDGER_UNREACHABLE`, `VALUE_UNSUPPORTED`. */
+/**
+ * The source has taken them: caches take them too, or forget them.
+ * @throws MillpondError `LEDGER_UNREACHABLE`, `VALUE_UNSUPPORTED`.
+ */
 export async function endWrite(space: Space, write: SourceWrite, items: readonly SourceItem[]): Promise<void> {
   try {
     const left = new Map(write.since)
@@ -89,7 +97,8 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
       const since = write.since.get(item.key)
       const mayStore = isStored && policyOfKey(space, policy, item.key).ttlMs > 0
       // A value whose tag moves with the write would be invalid at once.
-      if (!mayStore || moved.has(item.key) || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue
+      if (!mayStore || moved.has(item.key) || since === undefined || policy.tags.some((tag) => write.tags.has(tag)))
+        continue
       left.delete(item.key)
       const group = groups.get(policy) ?? new Map<Position, WriteItem[]>()
       groups.set(policy, group)
@@ -106,7 +115,10 @@ export async function endWrite(space: Space, write: SourceWrite, items: readonly
   }
 }
 
-/** The source has taken them, or nobody knows whether it has: caches forget the keys. @throws MillpondError `LEDGER_UNREACHABLE`. */
+/**
+ * The source has taken them, or nobody knows whether it has: caches forget the keys.
+ * @throws MillpondError `LEDGER_UNREACHABLE`.
+ */
 export async function forgetWrite(space: Space, write: SourceWrite): Promise<readonly Receipt[]> {
   release(space, write)
   return forgetAll(space, write)
@@ -132,7 +144,12 @@ async function hold(space: Space, keys: readonly string[], tags: readonly string
       const room = Math.max(2, space.ledger.stepSize) >> 1
       const some = allKeys.slice(since.size, since.size + room)
       const its = allTags.slice(tagged.size, tagged.size + room - some.length)
-      const { position } = await forget(space, { keys: some, ...(its.length > 0 && { tags: its }), reason: 'data_changed', hold: holdMs })
+      const { position } = await forget(space, {
+        keys: some,
+        ...(its.length > 0 && { tags: its }),
+        reason: 'data_changed',
+        hold: holdMs,
+      })
       for (const key of some) since.set(key, position)
       for (const tag of its) tagged.set(tag, position)
     }
@@ -150,7 +167,12 @@ async function forgetAll(space: Space, { since, tags, isHeld }: Begun): Promise<
   return Promise.all(
     [...positions].map((ends) => {
       const its = at(tags, ends)
-      return forget(space, { keys: at(since, ends), ...(its.length > 0 && { tags: its }), reason: 'data_changed', ...(isHeld && { ends }) })
+      return forget(space, {
+        keys: at(since, ends),
+        ...(its.length > 0 && { tags: its }),
+        reason: 'data_changed',
+        ...(isHeld && { ends }),
+      })
     }),
   )
 }

@@ -23,9 +23,15 @@ const OPTIONS: Shape<SourceOptions> = {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
-export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Omit<Source, 'guard'> {
+export function sourceFrom(
+  namespace: string,
+  prefix: Key,
+  load: SourceLoad,
+  options: SourceOptions,
+): Omit<Source, 'guard'> {
   checkOptions<SourceOptions>(options, OPTIONS, 'source')
-  if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
+  if (typeof load !== 'function')
+    throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
   const defaults = options.defaults && keptOptions(options.defaults)
   if (defaults !== undefined) resolvePolicy(defaults, DEFAULT_POLICY)
   const encoded = typeof prefix === 'string' ? encodeKey(prefix) : encodeKeyAt(prefix, 'source')

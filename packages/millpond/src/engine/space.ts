@@ -87,7 +87,10 @@ export interface Space {
   readonly watch: Watch
   readonly writes: WriteOrder
   readonly stamps: Stamps
-  /** How its entries are written in tiers that have no codec of their own. Said once, at the latest when code names the namespace. */
+  /**
+   * How its entries are written in tiers that have no codec of their own. Said once, at the latest when code names the
+   * namespace.
+   */
   codec: Codec
   /** What readers take of stored values of some families of keys. */
   readonly shapes: Shapes
@@ -115,11 +118,15 @@ export interface Space {
 /** How far a warm restart is. */
 export interface RestartState {
   /**
-   * Settles when the file has been restored; undefined from then on. Memory alone has no need of numbers for what is done to a key: it is held, or
-   * it is not. While it could come back from the file, deletes and writes of keys take numbers, and who looks for entries waits.
+   * Settles when the file has been restored; undefined from then on. Memory alone has no need of numbers for what is
+   * done to a key: it is held, or it is not. While it could come back from the file, deletes and writes of keys take
+   * numbers, and who looks for entries waits.
    */
   restoring: Promise<unknown> | undefined
-  /** Writes the restart file anew, from what memory holds now; undefined where there is none. Rejects where it could not be written. */
+  /**
+   * Writes the restart file anew, from what memory holds now; undefined where there is none. Rejects where it could not
+   * be written.
+   */
   rewrite: (() => Promise<void>) | undefined
 }
 
@@ -128,12 +135,17 @@ export function checkOpen({ closed }: Pick<Space, 'closed'>): void {
   if (closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
 }
 
-/** A copy that nobody else can change of what is kept of the value. Throws as `isolate` does, and what `select` throws. */
+/**
+ * A copy that nobody else can change of what is kept of the value. Throws as `isolate` does, and what `select` throws.
+ */
 export function isolateFor({ select, services }: Space, value: unknown, key: string, room?: number): Isolated {
   return services.isolate(select === undefined ? value : select(value), key, room)
 }
 
-/** The longest text, and the most bytes, that a value may hold which all of its tiers are to take. Memory alone has bounds of its own. */
+/**
+ * The longest text, and the most bytes, that a value may hold which all of its tiers are to take. Memory alone has
+ * bounds of its own.
+ */
 export function roomOf({ far, codec }: Space): number {
   let room = Number.POSITIVE_INFINITY
   for (const tier of far) if (tier.enabled) room = Math.min(room, (tier.codec ?? codec).maxBytes ?? room)
@@ -145,15 +157,22 @@ export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
   return far.find(({ holdsLedger }) => holdsLedger)
 }
 
-/** The longest that the far tiers may take together before the loader is called, in milliseconds; more where one of them is given more by itself. */
+/**
+ * The longest that the far tiers may take together before the loader is called, in milliseconds; more where one of them
+ * is given more by itself.
+ */
 const READ_BUDGET_MS = 300
 /** The longest that a step of the ledger may take, or a question to it; more where its tier is given more. */
 const LEDGER_MS = 250
 
 export const readBudget = (far: readonly FarTier[]): number =>
-  far.reduce((longest, { enabled, guarded }) => (enabled ? Math.max(longest, guarded.settings.timeoutMs) : longest), READ_BUDGET_MS)
+  far.reduce(
+    (longest, { enabled, guarded }) => (enabled ? Math.max(longest, guarded.settings.timeoutMs) : longest),
+    READ_BUDGET_MS,
+  )
 
-export const ledgerPatience = (far: readonly FarTier[]): number => Math.max(LEDGER_MS, ledgerTier({ far })?.guarded.settings.timeoutMs ?? 0)
+export const ledgerPatience = (far: readonly FarTier[]): number =>
+  Math.max(LEDGER_MS, ledgerTier({ far })?.guarded.settings.timeoutMs ?? 0)
 
 /** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */
 export function handOut(space: Space, { value, live }: Isolated): unknown {
@@ -161,7 +180,11 @@ export function handOut(space: Space, { value, live }: Isolated): unknown {
 }
 
 /** When the tier may forget an entry. */
-export function retainUntil(retention: Retention, times: { freshUntil: number; staleUntil: number }, now: number): number {
+export function retainUntil(
+  retention: Retention,
+  times: { freshUntil: number; staleUntil: number },
+  now: number,
+): number {
   const left = times.freshUntil - now
   const byFactor = retention.factor === 1 ? times.staleUntil : now + Math.max(left, 0) * retention.factor
   return Math.min(Math.max(byFactor, retention.factor > 1 ? times.staleUntil : 0), now + retention.ttlMs)
@@ -170,7 +193,9 @@ export function retainUntil(retention: Retention, times: { freshUntil: number; s
 /** Runs work that nobody awaits; its failure is an event: `what` failed, and why. */
 export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
   const tracked: Promise<unknown> = work
-    .catch((error: unknown) => space.services.events.emit('warning', { message: `${what} failed: ${reasonOf(error)}`, error }))
+    .catch((error: unknown) =>
+      space.services.events.emit('warning', { message: `${what} failed: ${reasonOf(error)}`, error }),
+    )
     .finally(() => space.background.delete(tracked))
   space.background.add(tracked)
 }

@@ -1,4 +1,5 @@
-// Loading: one load per key in this process, one lease per key over all processes where the call wants that, and a commit only where nothing moved meanwhile.
+// Loading: one load per key in this process, one lease per key over all processes where the call wants that, and a
+// commit only where nothing moved meanwhile.
 import { MillpondError, show } from '../core/errors.ts'
 import { aheadOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
@@ -89,7 +90,9 @@ async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): P
     const mayAsk = policy.singleFlight === 'all' && isAnswering && space.services.clock.monotonic() < budgetEnds
     const store = mayAsk ? holder?.guarded.ledger : undefined
     const { othersLoad } = 'one' in request.loader ? request.loader : NOT_TOLD
-    await (store === undefined ? callLoader(waiting) : loadUnderLeases(space, store, waiting, { look, callLoader, othersLoad }))
+    await (store === undefined
+      ? callLoader(waiting)
+      : loadUnderLeases(space, store, waiting, { look, callLoader, othersLoad }))
   } catch (error) {
     for (const load of loads) load.fail(error)
   } finally {
@@ -100,7 +103,11 @@ async function loadThroughTiers(request: ReadRequest, loads: readonly Load[]): P
 const NOT_TOLD = { othersLoad: undefined }
 
 /** Completes the loads whose entry some tier has; returns the others. */
-async function completeFromTiers(request: ReadRequest, loads: readonly Load[], isAgain: boolean): Promise<readonly Load[]> {
+async function completeFromTiers(
+  request: ReadRequest,
+  loads: readonly Load[],
+  isAgain: boolean,
+): Promise<readonly Load[]> {
   const { space, policy, wants, isQuiet } = request
   if (space.far.length === 0 || wants === 'new' || policy.singleFlight === 'call') return loads
   const { found, causes, failure } = await readFar(
@@ -133,7 +140,10 @@ async function completeFromTiers(request: ReadRequest, loads: readonly Load[], i
   return missing
 }
 
-/** May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given without asking again. */
+/**
+ * May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given
+ * without asking again.
+ */
 function isGoodEnough(request: ReadRequest, entry: Found, now: number): boolean {
   if (entry.freshUntil > now) return !request.isBackground || isNews(request, entry, now)
   return entry.staleUntil > now && entry.freshUntil + staleMs(request, entry.key) > now
@@ -156,13 +166,21 @@ function shared({ space }: ReadRequest, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
 
-function completeFromLoader(request: ReadRequest, waiting: readonly Load[], isAnswering: boolean, began: number): Promise<void> {
+function completeFromLoader(
+  request: ReadRequest,
+  waiting: readonly Load[],
+  isAnswering: boolean,
+  began: number,
+): Promise<void> {
   const { space } = request
   const loads = waiting.some((load) => load.isGivenUp) ? leftOf(request, waiting) : waiting
   if (loads.length === 0) return Promise.resolve()
   space.watch.counters.loads += loads.length
-  if (!request.isBackground && !request.isQuiet) for (const { key, cause, missReason } of loads) countMiss(space, key, cause, missReason)
-  return new Promise((resolve) => runLoader(space, loads, request.loader, new LoadCompletion(request, loads, isAnswering, began, resolve)))
+  if (!request.isBackground && !request.isQuiet)
+    for (const { key, cause, missReason } of loads) countMiss(space, key, cause, missReason)
+  return new Promise((resolve) =>
+    runLoader(space, loads, request.loader, new LoadCompletion(request, loads, isAnswering, began, resolve)),
+  )
 }
 
 /** Those that somebody waits for: for the others no loader is run. */

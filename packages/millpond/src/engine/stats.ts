@@ -97,7 +97,10 @@ export interface CacheInfo {
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
   /** What stands before sources: breakers, queues, and what was refused. */
   readonly guards: readonly GuardStats[]
-  /** What this process has run of `cache.jobs`, by kind and by name of repeated jobs; of these also what did not run yet. */
+  /**
+   * What this process has run of `cache.jobs`, by kind and by name of repeated jobs; of these also what did not run
+   * yet.
+   */
   readonly jobs: readonly JobFigures[]
   readonly namespaces: readonly SpaceStats[]
 }
@@ -150,7 +153,11 @@ export function describeSpace(space: Space, membersOf: MembersOf = (tier) => tie
     entries: memory?.size ?? 0,
     bytes: memory?.bytes ?? 0,
     tiers: [...(memory === undefined ? [] : [memoryStats]), ...space.far.map((far) => farStats(space, far, membersOf))],
-    latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
+    latency: {
+      get: latency.get.view(WITH_BUCKETS),
+      set: latency.set.view(WITH_BUCKETS),
+      load: latency.load.view(WITH_BUCKETS),
+    },
     ledger: {
       epoch: ledger.view.epoch,
       position: ledger.view.head,
@@ -214,9 +221,16 @@ export function activityOf({ id, watch, far }: Space): NamespaceActivity {
     activity += tier.hits + tier.misses + tier.writes + tier.drops + tier.refused
   }
   const reads = counters.memoryHits + counters.stale + farHits + counters.misses
-  activity += reads + counters.memoryInvalidated + counters.loads + counters.loadErrors + counters.loadJoins + counters.refreshes
   activity +=
-    counters.leaseWaits + counters.sets + counters.deletes + counters.invalidations + counters.gaps + counters.epochs + counters.gone
+    reads + counters.memoryInvalidated + counters.loads + counters.loadErrors + counters.loadJoins + counters.refreshes
+  activity +=
+    counters.leaseWaits +
+    counters.sets +
+    counters.deletes +
+    counters.invalidations +
+    counters.gaps +
+    counters.epochs +
+    counters.gone
   return { namespace: id.name, reads, activity }
 }
 
@@ -293,7 +307,8 @@ export function describeCache(
 }
 
 function isWell(far: readonly FarTier[], spaces: readonly Space[], guards: readonly GuardStats[]): boolean {
-  const isClosed = far.every(({ guarded }) => guarded.state === 'closed') && guards.every(({ state }) => state === 'closed')
+  const isClosed =
+    far.every(({ guarded }) => guarded.state === 'closed') && guards.every(({ state }) => state === 'closed')
   return isClosed && spaces.every(({ ledger }) => ledger.isUp)
 }
 

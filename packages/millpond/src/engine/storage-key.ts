@@ -8,4 +8,5 @@ export function storagePrefix(cache: string, namespace: string): string {
   return `${cache}:${namespace}:`
 }
 
-export const storageKey = (space: Pick<Space, 'id' | 'codec'>, key: string): string => storageName(space.id.prefix, ledgerKey(space, key))
+export const storageKey = (space: Pick<Space, 'id' | 'codec'>, key: string): string =>
+  storageName(space.id.prefix, ledgerKey(space, key))

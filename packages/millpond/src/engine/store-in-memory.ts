@@ -1,4 +1,5 @@
-// What is put into memory: nothing that the ledger has moved past, and nothing beside which another value was shown (`read-fence.ts`).
+// What is put into memory: nothing that the ledger has moved past, and nothing beside which another value was shown
+// (`read-fence.ts`).
 import { isDeepStrictEqual } from 'node:util'
 import type { MemorySpace } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
@@ -25,10 +26,16 @@ export function storeLoaded(space: Space, entry: Owned, load: Load, cost: number
 type Owned = Omit<Found, 'asOf' | 'tier'>
 
 /**
- * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is newer,
- * so that neither stays. Answers whether it is there.
+ * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can
+ * tell which of the two is newer, so that neither stays. Answers whether it is there.
  */
-export function storeInMemory(space: Space, entry: Owned, asOf: Position, cost = 0, now = space.services.clock.now()): boolean {
+export function storeInMemory(
+  space: Space,
+  entry: Owned,
+  asOf: Position,
+  cost = 0,
+  now = space.services.clock.now(),
+): boolean {
   const { memory, ledger } = space
   if (memory === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'invalid') return false
   const held = memory.find(entry.key)
@@ -39,7 +46,14 @@ export function storeInMemory(space: Space, entry: Owned, asOf: Position, cost =
   return !space.fence.isOf(entry.key, ledger) && putInMemory(space, memory, entry, asOf.seq, cost, now)
 }
 
-export function putInMemory(space: Space, memory: MemorySpace, made: Owned, asOf: number, cost: number, now: number): boolean {
+export function putInMemory(
+  space: Space,
+  memory: MemorySpace,
+  made: Owned,
+  asOf: number,
+  cost: number,
+  now: number,
+): boolean {
   if (space.settings.route?.takes(MEMORY, made) === false) {
     // It goes elsewhere: what memory holds of the key would be older.
     memory.drop(made.key, 'replaced')
@@ -61,8 +75,8 @@ export function putInMemory(space: Space, memory: MemorySpace, made: Owned, asOf
 }
 
 /**
- * An entry from the future was made by a clock that is ahead of this one, or before this one was set back. It lives for as long as it was made for,
- * from now, and no longer.
+ * An entry from the future was made by a clock that is ahead of this one, or before this one was set back. It lives for
+ * as long as it was made for, from now, and no longer.
  */
 function inTime(entry: Owned, now: number): Owned {
   const ahead = entry.createdAt - now
@@ -71,7 +85,12 @@ function inTime(entry: Owned, now: number): Owned {
 }
 
 /** Gives what memory holds of a key new times, as far as memory keeps an entry. */
-export function retimeInMemory(space: Space, key: string, times: Pick<Owned, 'freshUntil' | 'staleUntil'>, now: number): void {
+export function retimeInMemory(
+  space: Space,
+  key: string,
+  times: Pick<Owned, 'freshUntil' | 'staleUntil'>,
+  now: number,
+): void {
   const { memory, settings } = space
   const slot = memory?.find(key) ?? -1
   if (memory === undefined || slot < 0) return

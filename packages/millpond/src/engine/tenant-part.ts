@@ -13,7 +13,10 @@ const MAX_TENANT = 1024
 export function tenantPart(namespace: string, tenant: unknown): string {
   checkName(namespace, 'namespace')
   if (typeof tenant !== 'string' || tenant === '' || tenant.length > MAX_TENANT || !tenant.isWellFormed())
-    throw new MillpondError('OPTION_INVALID', `tenant: ${show(tenant)} is not a tenant: give a string of 1 to ${MAX_TENANT} characters`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `tenant: ${show(tenant)} is not a tenant: give a string of 1 to ${MAX_TENANT} characters`,
+    )
   const name = `${namespace}${TENANT_MARK}${written(tenant)}`
   if (name.length <= MAX_PART_NAME) return name
   const hashed = `${namespace}${TENANT_MARK}${TENANT_MARK}${createHash('sha256').update(tenant).digest('base64url')}`

@@ -1,5 +1,5 @@
-// Hard timeouts of loads, on one timer: nearly all of them are called off, most in the turn in which they were set, and a timer of its own for each would
-// cost as much as the rest of the waiting.
+// Hard timeouts of loads, on one timer: nearly all of them are called off, most in the turn in which they were set, and
+// a timer of its own for each would cost as much as the rest of the waiting.
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { atTurnEnd } from './turn-end.ts'
@@ -27,7 +27,10 @@ export class TimeoutQueue {
     return this.#waiting.add(alarm)
   }
 
-  /** The timer keeps the process alive, so it must not outlive the last load; but the next one may be set in the same turn. */
+  /**
+   * The timer keeps the process alive, so it must not outlive the last load; but the next one may be set in the same
+   * turn.
+   */
   callOff(link: Link<QueuedTimeout>): void {
     this.#waiting.remove(link)
     if (this.#isRestDue || !this.#waiting.isEmpty) return

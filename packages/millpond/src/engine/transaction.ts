@@ -1,4 +1,5 @@
-// A transaction of somebody's database, with the caches told before and after: whatever begins and commits it is inside the work.
+// A transaction of somebody's database, with the caches told before and after: whatever begins and commits it is inside
+// the work.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -10,25 +11,32 @@ import { checkOpen, type Space } from './space.ts'
 /** What a transaction changes. */
 export interface TransactionTargets {
   readonly keys?: readonly Key[] | undefined
-  /** What entries belong to that the transaction changes without knowing their keys: lists, counts. Invalidated before and after. */
+  /**
+   * What entries belong to that the transaction changes without knowing their keys: lists, counts. Invalidated before
+   * and after.
+   */
   readonly tags?: Iterable<string> | undefined
 }
 
 /** What a transaction is told. */
 export interface TransactionOptions extends TransactionTargets {
   /**
-   * How long it may take. For so long nobody caches what may be old; if the process ends between commit and caches, they forget the keys and tags when it runs out.
-   * From 1 ms to an hour. Default `'10s'`.
+   * How long it may take. For so long nobody caches what may be old; if the process ends between commit and caches,
+   * they forget the keys and tags when it runs out. From 1 ms to an hour. Default `'10s'`.
    */
   readonly hold?: Duration | undefined
 }
 
 /** What the work of a transaction is given. */
 export interface Transaction {
-  /** More that it changes, found out on the way. Wait for it before the commit. @throws MillpondError `LEDGER_UNREACHABLE`: do not commit. */
+  /**
+   * More that it changes, found out on the way. Wait for it before the commit.
+   * @throws MillpondError `LEDGER_UNREACHABLE`: do not commit.
+   */
   hold(targets: TransactionTargets): Promise<void>
   /**
-   * A value to be cached when the work has resolved, if nobody else has moved its key meanwhile and no tag of it is among the transaction's own.
+   * A value to be cached when the work has resolved, if nobody else has moved its key meanwhile and no tag of it is
+   * among the transaction's own.
    * @throws MillpondError `OPTION_INVALID` for a key that the transaction does not name, `VALUE_UNSUPPORTED`.
    */
   set(key: Key, value: unknown, options?: EntryOptions): void
@@ -71,7 +79,10 @@ export async function transact<T>(
           `transaction: set of ${show(key)}: the key is not held: name it in keys, or hold it before the commit`,
         )
       if (value === undefined)
-        throw new MillpondError('VALUE_UNSUPPORTED', `transaction: the value of ${show(key)} is undefined: leave it out, or give null`)
+        throw new MillpondError(
+          'VALUE_UNSUPPORTED',
+          `transaction: the value of ${show(key)} is undefined: leave it out, or give null`,
+        )
       const policy = resolvePolicy(entry, space.settings.policy)
       items.set(encoded, { key: encoded, value: space.services.isolate(value, encoded).value, policy })
     },

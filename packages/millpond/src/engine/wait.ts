@@ -1,4 +1,5 @@
-// Waiting for a load: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
+// Waiting for a load: as long as the caller has patience, and with what may be given instead where its loader is slow
+// or fails.
 
 import { onAbort } from '../core/on-abort.ts'
 import { currentLoad, waitFrom } from './current-load.ts'
@@ -29,7 +30,9 @@ export async function lead(request: ReadRequest, loads: readonly Load[], done: P
   const current = currentLoad()
   const stops = current === undefined ? [] : loads.map((load) => waitFrom(current, load))
   try {
-    return await (isPatient(request, Number.POSITIVE_INFINITY) ? allOf(request, loads, done) : eachOf(request, loads, done))
+    return await (isPatient(request, Number.POSITIVE_INFINITY)
+      ? allOf(request, loads, done)
+      : eachOf(request, loads, done))
   } finally {
     for (const stop of stops) stop()
   }
@@ -61,13 +64,17 @@ function eachOf(request: ReadRequest, loads: readonly Load[], done: Promise<void
     for (const load of loads) load.release()
   })
   return Promise.all(
-    loads.map((load) => untilImpatient(request, load, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(request, load, error))),
+    loads.map((load) =>
+      untilImpatient(request, load, Number.POSITIVE_INFINITY).catch((error: unknown) => instead(request, load, error)),
+    ),
   )
 }
 
 function isPatient({ policy, signal, staleIfErrorMs }: ReadRequest, patienceMs: number): boolean {
   return (
-    signal === undefined && patienceMs === Number.POSITIVE_INFINITY && (policy.softMs === Number.POSITIVE_INFINITY || staleIfErrorMs === 0)
+    signal === undefined &&
+    patienceMs === Number.POSITIVE_INFINITY &&
+    (policy.softMs === Number.POSITIVE_INFINITY || staleIfErrorMs === 0)
   )
 }
 
@@ -118,7 +125,8 @@ function untilImpatient(request: ReadRequest, load: Load, patienceMs: number): P
       },
     )
     if (policy.softMs !== Number.POSITIVE_INFINITY) stops.push(clock.after(policy.softMs, settle, true))
-    if (patienceMs !== Number.POSITIVE_INFINITY) stops.push(clock.after(patienceMs, () => leave(hardTimeout(load, patienceMs)), true))
+    if (patienceMs !== Number.POSITIVE_INFINITY)
+      stops.push(clock.after(patienceMs, () => leave(hardTimeout(load, patienceMs)), true))
     if (signal?.aborted === true) leave(aborted(signal))
     else if (signal !== undefined) stops.push(onAbort(signal, () => leave(aborted(signal))))
   })

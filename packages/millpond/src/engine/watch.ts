@@ -56,7 +56,10 @@ export class CacheWatch {
     this.#attach((known) => known.filter((one) => one !== recorder))
   }
 
-  /** Reads that wait are of those who recorded when they were noted; one of these may be let go of for what it does with them. */
+  /**
+   * Reads that wait are of those who recorded when they were noted; one of these may be let go of for what it does with
+   * them.
+   */
   #attach(change: (known: readonly Recorder[]) => readonly Recorder[]): void {
     this.#heard.log?.flush()
     for (const recorder of this.#recorders) setFlush(recorder, nothing)
@@ -70,7 +73,8 @@ export class CacheWatch {
       const batched = batchedOf(recorder)
       return batched === undefined ? [] : [readerOf(recorder, batched, heard)]
     })
-    const log = readers.length === 0 || this.#store === undefined ? undefined : new ReadLog(this.#clock, this.#store, readers)
+    const log =
+      readers.length === 0 || this.#store === undefined ? undefined : new ReadLog(this.#clock, this.#store, readers)
     const each = recorders.filter((recorder) => batchedOf(recorder) === undefined)
     this.#heard = { recorder: portOf(recorders, heard), each: portOf(each, heard), log }
     for (const recorder of recorders) setFlush(recorder, heard.flush)

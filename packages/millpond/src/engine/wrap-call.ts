@@ -9,8 +9,9 @@ import type { Receipt } from './receipt.ts'
 /** What `wrap` is told: the key and tags of a call, and how its value is loaded and stored. */
 export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadOptions, 'tags' | 'after' | 'signal'> {
   /**
-   * `['user']`: the first parts of the keys, followed by the arguments, which are strings, finite numbers, booleans, bigints or null then. The function is registered as the
-   * family's loader (`cache.source`), so that `cache.refresh(['user', 7])` works. Or how to make a key of the arguments: nothing is registered.
+   * `['user']`: the first parts of the keys, followed by the arguments, which are strings, finite numbers, booleans,
+   * bigints or null then. The function is registered as the family's loader (`cache.source`), so that
+   * `cache.refresh(['user', 7])` works. Or how to make a key of the arguments: nothing is registered.
    */
   readonly key: readonly [KeyPart, ...KeyPart[]] | ((...args: A) => Key)
   /** What the entries belong to, said beforehand or told by arguments and result. */
@@ -46,12 +47,16 @@ const OPTIONS: Shape<WrapOptions<readonly unknown[], unknown>> = {
   ...omit(LOAD_OPTIONS, 'after', 'signal'),
   key: required(check(isKey, "the first parts of the keys (['user']), or a function of the arguments")),
   tags: check(
-    (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
+    (value): value is readonly string[] | (() => readonly string[]) =>
+      typeof value === 'function' || Array.isArray(value),
     'a list of strings, or a function of arguments and result',
   ),
 }
 
-/** @throws MillpondError `OPTION_INVALID` where `fn` is no function, `key` is missing, or the family has a loader already. */
+/**
+ * @throws MillpondError `OPTION_INVALID` where `fn` is no function, `key` is missing, or the family has a loader
+ * already.
+ */
 export function wrapCall<A extends readonly unknown[], T>(
   cache: Verbs,
   fn: (...args: A) => T | Promise<T>,
@@ -73,9 +78,13 @@ export function wrapCall<A extends readonly unknown[], T>(
   const unregister =
     typeof key === 'function'
       ? () => {}
-      : cache.source(key, (full, context) => load((full as readonly KeyPart[]).slice(key.length) as readonly unknown[] as A, context), {
-          defaults: stored,
-        })
+      : cache.source(
+          key,
+          (full, context) => load((full as readonly KeyPart[]).slice(key.length) as readonly unknown[] as A, context),
+          {
+            defaults: stored,
+          },
+        )
   return Object.assign((...args: A) => cache.getOrSet(keyOf(args), (context) => load(args, context), stored), {
     invalidate: (...args: A) => cache.delete(keyOf(args)),
     refresh: (...args: A) => cache.refresh(keyOf(args), (context) => load(args, context), stored),

@@ -1,4 +1,5 @@
-// A write over far tiers: one step of the ledger invalidates the keys and stores the entries in its own tier; then come the other tiers, and memory last.
+// A write over far tiers: one step of the ledger invalidates the keys and stores the entries in its own tier; then come
+// the other tiers, and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Change, Settled } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
@@ -10,7 +11,10 @@ import { type FarTier, ledgerTier, retainUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 import { storeInMemory } from './store-in-memory.ts'
 
-const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({ epoch, seqs: Array.from({ length: count }, () => seq) })
+const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({
+  epoch,
+  seqs: Array.from({ length: count }, () => seq),
+})
 
 export const keysOf = (entries: readonly Found[]): string[] => entries.map(({ key }) => key)
 
@@ -18,8 +22,8 @@ export const keysOf = (entries: readonly Found[]): string[] => entries.map(({ ke
 const MAX_TRIES = 3
 
 /**
- * Where a codec takes its time, the position and the place among the writes of a key are taken before. A write that was encoded later and met another one is
- * not tried again: what it met may have been asked after it.
+ * Where a codec takes its time, the position and the place among the writes of a key are taken before. A write that was
+ * encoded later and met another one is not tried again: what it met may have been asked after it.
  */
 export function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
   const keys = keysOf(entries)
@@ -32,8 +36,10 @@ export function writeFar(space: Space, entries: readonly Found[], now: number): 
   const draft = draftOf(space, keys, space.ledger.view.position)
   const bodies = bodiesOf(space, entries, draft)
   if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, draft, MAX_TRIES)
-  if (space.ledger.isLocal || space.ledger.heard > 0) return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
-  // Nothing was heard of the ledger yet, from which alone "not moved since" can be told: a second write would be stored, the first never.
+  if (space.ledger.isLocal || space.ledger.heard > 0)
+    return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
+  // Nothing was heard of the ledger yet, from which alone "not moved since" can be told: a second write would be
+  // stored, the first never.
   bodies.catch(() => {})
   return space.writes.hold(
     keys,
@@ -49,7 +55,13 @@ function encodeAndStore(space: Space, entries: readonly Found[], now: number): P
     : storeFar(space, entries, bodies, now, draft, MAX_TRIES)
 }
 
-async function storeLater(space: Space, entries: readonly Found[], bodies: Promise<BodiesFor>, now: number, draft: Draft): Promise<void> {
+async function storeLater(
+  space: Space,
+  entries: readonly Found[],
+  bodies: Promise<BodiesFor>,
+  now: number,
+  draft: Draft,
+): Promise<void> {
   return storeFar(space, entries, await bodies, now, draft, 1)
 }
 
@@ -74,7 +86,15 @@ export async function storeFar(
   }
   const { route } = space.settings
   try {
-    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries, isHeld)
+    const { position, stored, bodiesFor } = await advanceAndWrite(
+      space,
+      entries,
+      itemsFor,
+      encoded,
+      draft,
+      tries,
+      isHeld,
+    )
     await Promise.all(
       space.far
         .filter((far) => far.enabled && !far.holdsLedger)
@@ -103,7 +123,10 @@ export async function storeFar(
   }
 }
 
-/** The route has changed while they were written: whoever looks through the tiers for what it leaves out may have been there already. */
+/**
+ * The route has changed while they were written: whoever looks through the tiers for what it leaves out may have been
+ * there already.
+ */
 async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<void> {
   await Promise.all(
     space.far.map(async (far) => {
@@ -113,7 +136,10 @@ async function dropLeftOut(space: Space, entries: readonly Found[]): Promise<voi
   )
 }
 
-/** One step of the ledger that invalidates the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
+/**
+ * One step of the ledger that invalidates the keys everywhere and, where the ledger's tier holds entries, stores the
+ * new ones.
+ */
 async function advanceAndWrite(
   space: Space,
   entries: readonly Found[],
@@ -126,7 +152,9 @@ async function advanceAndWrite(
   const holder = ledgerTier(space)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
   const dependents =
-    space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
+    space.settings.dependencies === 'off'
+      ? []
+      : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
   const watch = entries.map((entry) => entry.tags)
   let bodiesFor = encoded
@@ -141,7 +169,8 @@ async function advanceAndWrite(
       mode: 'delete',
       reason: 'replaced',
       id: draft.stamp === undefined ? randomUUID() : stampedId(draft.stamp, randomUUID()),
-      // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
+      // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there
+      // later.
       drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space, entry.key)) : [],
       write,
       watch,

@@ -1,5 +1,5 @@
-// The order of writes to one key in this process, while a value is still being encoded: a large value that was set first must not lie over a small one
-// that was set after it, only because it took longer to compress.
+// The order of writes to one key in this process, while a value is still being encoded: a large value that was set
+// first must not lie over a small one that was set after it, only because it took longer to compress.
 export class WriteOrder {
   readonly #last = new Map<string, Promise<unknown>>()
 

@@ -25,9 +25,11 @@ export interface WriteItem {
 }
 
 /**
- * Stores values, a step at a time. Ack means: every other copy of the keys is invalid, and this process sees the new ones.
- * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed, `VALUE_TOO_LARGE` when all others are stored; `LEDGER_UNREACHABLE` when the shared tier does not
- * answer: nothing more is stored, and the keys that are left are invalid in this process at once, elsewhere as soon as it answers.
+ * Stores values, a step at a time. Ack means: every other copy of the keys is invalid, and this process sees the new
+ * ones.
+ * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed, `VALUE_TOO_LARGE` when all others are stored;
+ * `LEDGER_UNREACHABLE` when the shared tier does not answer: nothing more is stored, and the keys that are left are
+ * invalid in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.services.clock.now()
@@ -69,8 +71,14 @@ function replacing(entries: readonly Found[], tags: readonly string[]): OutletLi
   return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, tags, isOwn: true }
 }
 
-/** Answers those that no codec takes, each with its error: of their keys nothing has changed, and the others are stored. */
-async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<ReadonlyMap<Found, unknown>> {
+/**
+ * Answers those that no codec takes, each with its error: of their keys nothing has changed, and the others are stored.
+ */
+async function writeInSteps(
+  space: Space,
+  entries: readonly Found[],
+  now: number,
+): Promise<ReadonlyMap<Found, unknown>> {
   const refused = new Map<Found, unknown>()
   for (let from = 0, to = 0; from < entries.length; from = to) {
     to = endOfStep(space, entries, from)
@@ -86,7 +94,10 @@ async function writeInSteps(space: Space, entries: readonly Found[], now: number
   return refused
 }
 
-/** A value that its codec does not take must not fail the step that it is in: the others go without it. It fails before anything has changed. */
+/**
+ * A value that its codec does not take must not fail the step that it is in: the others go without it. It fails before
+ * anything has changed.
+ */
 async function apart(
   step: readonly Found[],
   refused: Map<Found, unknown>,
@@ -109,22 +120,29 @@ async function apart(
 const isOfValue = (error: unknown): boolean =>
   error instanceof MillpondError && (error.code === 'VALUE_TOO_LARGE' || error.code === 'VALUE_UNSUPPORTED')
 
-/** Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their own. */
+/**
+ * Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their
+ * own.
+ */
 function endOfStep(space: Space, entries: readonly Found[], from: number): number {
   const holder = space.settings.route === undefined ? undefined : ledgerTier(space)
-  const isKept = (entry: Found | undefined): boolean => holder === undefined || entry === undefined || goesTo(space, holder, entry)
+  const isKept = (entry: Found | undefined): boolean =>
+    holder === undefined || entry === undefined || goesTo(space, holder, entry)
   let bytes = 0
   for (let to = from; to < entries.length; to++) {
     bytes += entries[to]?.isolated?.bytes ?? 0
-    if (to > from && (to - from >= space.ledger.stepSize || bytes > MAX_STEP_BYTES || isKept(entries[to]) !== isKept(entries[from])))
+    if (
+      to > from &&
+      (to - from >= space.ledger.stepSize || bytes > MAX_STEP_BYTES || isKept(entries[to]) !== isKept(entries[from]))
+    )
       return to
   }
   return entries.length
 }
 
 /**
- * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is invalid. `isHeld`: the key is held
- * since then, and the hold ends.
+ * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the
+ * key is invalid. `isHeld`: the key is held since then, and the hold ends.
  * @throws as `write` does.
  */
 export async function writeUnmoved(
@@ -147,12 +165,19 @@ export async function writeUnmoved(
     else await apart(step, refused, (some) => writeDraft(space, some, now, since, isHeld))
   }
   // The source has taken them: what caches hold of their keys is older.
-  if (refused.size > 0) await forget(space, { keys: keysOf([...refused.keys()]), reason: 'replaced', ...(isHeld && { ends: since }) })
+  if (refused.size > 0)
+    await forget(space, { keys: keysOf([...refused.keys()]), reason: 'replaced', ...(isHeld && { ends: since }) })
   for (const entry of entries) if (!refused.has(entry)) noteSet(space, entry)
   for (const [, error] of refused) throw error
 }
 
-async function writeDraft(space: Space, entries: readonly Found[], now: number, since: Position, isHeld: boolean): Promise<void> {
+async function writeDraft(
+  space: Space,
+  entries: readonly Found[],
+  now: number,
+  since: Position,
+  isHeld: boolean,
+): Promise<void> {
   const draft = draftOf(space, keysOf(entries), since)
   await storeFar(space, entries, await bodiesOf(space, entries, draft), now, draft, 1, isHeld)
 }
@@ -169,9 +194,13 @@ function writeMemoryUnmoved(space: Space, entry: Found, since: Position): void {
   }
 }
 
-/** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
+/**
+ * Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for
+ * `write`.
+ */
 export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
-  if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
+  if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0)
+    return false
   const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
   space.watch.counters.sets++
   writeMemory(space, entry)
@@ -189,7 +218,13 @@ function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
   return { key, isolated: isolateFor(space, value, key, roomOf(space)) }
 }
 
-function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, tags: readonly string[], now: number): Found {
+function entryOf(
+  space: Space,
+  { key, isolated }: KeptItem,
+  given: LoadPolicy,
+  tags: readonly string[],
+  now: number,
+): Found {
   const policy = policyOfKey(space, given, key)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
   return {
@@ -210,7 +245,8 @@ function writeMemory(space: Space, entry: Found): void {
   const { key } = entry
   space.loads.outdate(key)
   const targets = numberedWith(space, key)
-  const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
+  const asOf =
+    targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
   storeInMemory(space, entry, asOf)
 }
 

@@ -1,4 +1,5 @@
-// A body on its way from the origin: read by any number of clients, each at its own pace, while it is kept for the store.
+// A body on its way from the origin: read by any number of clients, each at its own pace, while it is kept for the
+// store.
 import type { Reply } from './exchange.ts'
 import type { RawFields } from './rules/fields.ts'
 

@@ -25,7 +25,10 @@ export interface Backing {
   for?(whose: { readonly session: string }): Reader
   peek<T>(key: string): T | undefined
   get<T>(key: string): Promise<T | undefined>
-  getEntry<T>(key: string, options?: Counted): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
+  getEntry<T>(
+    key: string,
+    options?: Counted,
+  ): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
   getOrSet<T>(key: string, load: (control: LoadControl) => Promise<T>, options: LoadTimes): Promise<T>
   set(
     key: string,

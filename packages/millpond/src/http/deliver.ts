@@ -24,7 +24,8 @@ export function canAnswer(asked: ClientRequest, answer: StoredAnswer): boolean {
 /** `undefined`: the whole answer is meant. */
 function sliceOf({ facts }: ClientRequest, answer: StoredAnswer): Slice | 'unsatisfiable' | undefined {
   // RFC 9110 14.2: only GET has ranges; several at once may be answered by the whole.
-  if (!facts.has(ASKS.range) || facts.method !== 'GET' || (answer.status !== 200 && answer.part === undefined)) return undefined
+  if (!facts.has(ASKS.range) || facts.method !== 'GET' || (answer.status !== 200 && answer.part === undefined))
+    return undefined
   const range = askedRange(facts.get('range'))
   if (range === undefined || range === 'several' || !rangeApplies(facts, answer)) return undefined
   return sliceFor(range, answer.length, answer.part)
@@ -44,14 +45,21 @@ export function deliverNow(
   const slice = facts.has(ASKS.range) ? sliceOf(asked, answer) : undefined
   if (isSentWithoutBody(asked, answer, reply, head, slice)) return
   const { encoding } = answer
-  if (typeof slice === 'object') reply.send(slicedHead(head, slice), bytesOf(body, encoding).subarray(slice.from, slice.to), encoding)
+  if (typeof slice === 'object')
+    reply.send(slicedHead(head, slice), bytesOf(body, encoding).subarray(slice.from, slice.to), encoding)
   else reply.send(head, encoding === 'latin1' || head.isAscii ? body : bytesOf(body, encoding), encoding)
 }
 
-const bytesOf = (body: string | Buffer, encoding: BufferEncoding): Buffer => (typeof body === 'string' ? Buffer.from(body, encoding) : body)
+const bytesOf = (body: string | Buffer, encoding: BufferEncoding): Buffer =>
+  typeof body === 'string' ? Buffer.from(body, encoding) : body
 
 /** Sends a stored answer. Resolves with `false` where its body is not there any more, and nothing was sent. */
-export function deliver(asked: ClientRequest, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
+export function deliver(
+  asked: ClientRequest,
+  answer: StoredAnswer,
+  reply: Reply,
+  delivery: Delivery,
+): true | Promise<boolean> {
   const { store, primary, now, told } = delivery
   const body = store.nearBody(primary, answer)
   if (body !== undefined) {

@@ -1,4 +1,5 @@
-// Tags as header fields by which edges are purged: Fastly reads `Surrogate-Key`, Cloudflare and CloudFront read `Cache-Tag`.
+// Tags as header fields by which edges are purged: Fastly reads `Surrogate-Key`, Cloudflare and CloudFront read
+// `Cache-Tag`.
 import { createHash } from 'node:crypto'
 
 /** Header fields by which edges take tags: Fastly by spaces, Cloudflare and CloudFront by commas. */
@@ -7,10 +8,11 @@ export interface EdgeTagFields {
   readonly 'Cache-Tag': string
 }
 
-// Bounds, as documented in November 2026:
-// Fastly: 1,024 bytes a key, 16,384 of all (https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key).
-// Cloudflare: 1,024 characters a tag in a purge, 16 KB of all, about 1,000 tags (https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/).
-// CloudFront: 256 characters a tag, 50 tags (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-tags.html).
+// Bounds, as documented in November 2026: Fastly: 1,024 bytes a key, 16,384 of all
+// (https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key). Cloudflare: 1,024 characters a tag
+// in a purge, 16 KB of all, about 1,000 tags
+// (https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/). CloudFront: 256 characters a tag, 50
+// tags (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-tags.html).
 
 const MAX_TAG = 256
 const MAX_FIELD = 16_384
@@ -18,8 +20,8 @@ const MAX_FIELD = 16_384
 const MAX_TAGS = 1000
 
 /**
- * A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded, and one that is then longer than edges take is named by its hash.
- * What has no such thing in it stays as it is.
+ * A tag as a header can carry it: what is not visible ASCII, a comma or a % is percent-encoded, and one that is then
+ * longer than edges take is named by its hash. What has no such thing in it stays as it is.
  */
 export function edgeTag(tag: string): string {
   const encoded = tag.replace(/[^\x21-\x24\x26-\x2b\x2d-\x7e]+/g, (odd) => encodeURIComponent(odd.toWellFormed()))
@@ -31,7 +33,10 @@ export function edgeTagFields(tags: readonly string[]): EdgeTagFields {
   return fieldsOf([...new Set(tags)].map(edgeTag))
 }
 
-const fieldsOf = (names: readonly string[]): EdgeTagFields => ({ 'Surrogate-Key': names.join(' '), 'Cache-Tag': names.join(',') })
+const fieldsOf = (names: readonly string[]): EdgeTagFields => ({
+  'Surrogate-Key': names.join(' '),
+  'Cache-Tag': names.join(','),
+})
 
 /** A head, read and written. */
 interface Head {
@@ -44,11 +49,12 @@ interface Head {
 const EDGE_CONTROL = ['CDN-Cache-Control', 'Surrogate-Control', 'Cloudflare-CDN-Cache-Control']
 
 /**
- * Names the tags beside those that the answer has. Where they are more than edges take, no edge may keep it: with some of them it would outlive an invalidation of the others.
+ * Names the tags beside those that the answer has. Where they are more than edges take, no edge may keep it: with some
+ * of them it would outlive an invalidation of the others.
  */
 export function tellEdge(head: Head, tags: readonly string[], maxTags = MAX_TAGS): void {
-  const known = [...(head.get('Surrogate-Key')?.split(/\s+/) ?? []), ...(head.get('Cache-Tag')?.split(',') ?? [])].map((name) =>
-    name.trim(),
+  const known = [...(head.get('Surrogate-Key')?.split(/\s+/) ?? []), ...(head.get('Cache-Tag')?.split(',') ?? [])].map(
+    (name) => name.trim(),
   )
   const names = [...new Set([...known.filter((name) => name !== ''), ...tags.map(edgeTag)])]
   if (names.length === 0) return

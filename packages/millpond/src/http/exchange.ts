@@ -1,4 +1,5 @@
-// The two sides of the handler: who asks, and who is asked. Adapters implement them; the rules and the journey know nothing else of a server.
+// The two sides of the handler: who asks, and who is asked. Adapters implement them; the rules and the journey know
+// nothing else of a server.
 import type { RawFields } from './rules/fields.ts'
 import type { RequestFacts } from './rules/request.ts'
 
@@ -28,7 +29,10 @@ export class KeptHead implements Head {
   readonly age: number
   /** The member of `Cache-Status`. */
   readonly told: string | undefined
-  /** Whether it may be written together with a text that is not ASCII: node:http writes both in one encoding, and fields have their own. */
+  /**
+   * Whether it may be written together with a text that is not ASCII: node:http writes both in one encoding, and fields
+   * have their own.
+   */
   readonly isAscii: boolean
   /** What a reply has made of it the first time. */
   written: unknown = undefined
@@ -72,7 +76,10 @@ export interface UpstreamRequest {
   readonly fields: string[]
 }
 
-/** What comes from the origin, in this order: any number of `inform`, `start`, any number of `write`, `end`; or `fail` at any time. */
+/**
+ * What comes from the origin, in this order: any number of `inform`, `start`, any number of `write`, `end`; or `fail`
+ * at any time.
+ */
 export interface Sink {
   inform(status: number, fields: RawFields): void
   start(status: number, reason: string, fields: RawFields): void
@@ -92,6 +99,9 @@ export interface UpstreamCall {
 /** The origin. */
 export interface Upstream {
   ask(question: UpstreamRequest, sink: Sink): UpstreamCall
-  /** It may be asked when nobody waits, and again when an answer turns out to be useless. An application inside one request cannot. */
+  /**
+   * It may be asked when nobody waits, and again when an answer turns out to be useless. An application inside one
+   * request cannot.
+   */
   readonly isRepeatable: boolean
 }

@@ -1,4 +1,5 @@
-// `millpond/http/fastify`: the cache as a Fastify plugin. `serverFactory` with `http.listener` before the whole application is faster.
+// `millpond/http/fastify`: the cache as a Fastify plugin. `serverFactory` with `http.listener` before the whole
+// application is faster.
 import type { FastifyInstance } from 'fastify'
 import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'

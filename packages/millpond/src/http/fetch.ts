@@ -1,4 +1,5 @@
-// `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request and Response.
+// `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request
+// and Response.
 import type { ClientRequest, Head, Reply, Sink, Upstream, UpstreamCall, UpstreamRequest } from './exchange.ts'
 import { httpCache } from './given.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
@@ -77,7 +78,8 @@ class HandlerUpstream implements Upstream {
   #withConditions(fields: RawFields): Request {
     const asked = new Headers()
     for (let at = 0; at + 1 < fields.length; at += 2) {
-      if (CONDITIONS.has((fields[at] as string).toLowerCase())) asked.append(fields[at] as string, fields[at + 1] as string)
+      if (CONDITIONS.has((fields[at] as string).toLowerCase()))
+        asked.append(fields[at] as string, fields[at + 1] as string)
     }
     const isSame = [...CONDITIONS].every((name) => asked.get(name) === this.#request.headers.get(name))
     if (isSame) return this.#request

@@ -1,4 +1,5 @@
-// One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or passed on.
+// One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or
+// passed on.
 import { Arrival } from './arrival.ts'
 import type { ClientRequest, Sink, Upstream, UpstreamCall } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
@@ -42,12 +43,18 @@ export interface FetchOptions {
   /** The beginning that is stored, where only the rest is asked for. */
   readonly begun: Piece | undefined
   readonly onInform: (status: number, fields: RawFields) => void
-  /** Called once, with the head at the latest. A promise: who reads the body has joined when it resolves; it never rejects. */
+  /**
+   * Called once, with the head at the latest. A promise: who reads the body has joined when it resolves; it never
+   * rejects.
+   */
   readonly onOutcome: (outcome: Outcome) => Promise<void> | undefined
   readonly mayStore: boolean
   /** Where only some answers are for this key: whether this one is. */
   readonly isStoredAs: ((fields: RawFields) => boolean) | undefined
-  /** Whether an invalidation has come since that concerns such an answer; absent where there is no load around the question. */
+  /**
+   * Whether an invalidation has come since that concerns such an answer; absent where there is no load around the
+   * question.
+   */
   readonly isOutdated: IsOutdated | undefined
 }
 
@@ -159,10 +166,14 @@ export class Fetching implements Sink {
         ? 'length'
         : tooLong
           ? 'too-large'
-          : (refusalOf(asked.facts, status, fields, responseAt, settings) ?? (isStoredAs?.(fields) === false ? 'method' : undefined))
+          : (refusalOf(asked.facts, status, fields, responseAt, settings) ??
+            (isStoredAs?.(fields) === false ? 'method' : undefined))
     const meta =
       refusal === undefined
-        ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt, origin: asked.facts.get('origin') }, settings)
+        ? answerOf(
+            { status, reason, fields, requestAt: this.#requestAt, responseAt, origin: asked.facts.get('origin') },
+            settings,
+          )
         : undefined
     this.#meta = meta
     const arrival = new Arrival({
@@ -207,7 +218,10 @@ export class Fetching implements Sink {
     return this.#options.onOutcome(outcome)
   }
 
-  /** Before the head of what is stored leaves, the ledger is asked: where it is shared, another process may have invalidated it on its way. */
+  /**
+   * Before the head of what is stored leaves, the ledger is asked: where it is shared, another process may have
+   * invalidated it on its way.
+   */
   #whenJudged(meta: AnswerMeta | undefined, go: (isOutdated: boolean) => void): void {
     const judged = meta === undefined ? false : (this.#options.isOutdated?.(meta) ?? false)
     if (typeof judged === 'boolean') go(judged)
@@ -242,7 +256,13 @@ export class Fetching implements Sink {
   #keep(meta: AnswerMeta, { chunks, bytes }: Arrival): Promise<StoredAnswer> {
     const { asked, settings } = this.#options
     if (meta.part === undefined) return this.#store.keepBody(this.#primary, this.#id, meta, chunks, bytes)
-    return this.#store.keepPart(this.#primary, asked.facts, this.#id, { meta, bytes: Buffer.concat(chunks) }, settings.maxBodyBytes)
+    return this.#store.keepPart(
+      this.#primary,
+      asked.facts,
+      this.#id,
+      { meta, bytes: Buffer.concat(chunks) },
+      settings.maxBodyBytes,
+    )
   }
 
   /** RFC 9110 8.6: a length that says how long the content would be. */

@@ -3,4 +3,8 @@ import { withMethods } from '../core/checks.ts'
 import type { HttpCache } from './node/http-cache.ts'
 
 /** @throws MillpondError `OPTION_INVALID` */
-export const httpCache = withMethods<HttpCache>('an HTTP cache, such as createHttpCache(createCache())', 'middleware', 'listener')
+export const httpCache = withMethods<HttpCache>(
+  'an HTTP cache, such as createHttpCache(createCache())',
+  'middleware',
+  'listener',
+)

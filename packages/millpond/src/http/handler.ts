@@ -48,7 +48,14 @@ export class HttpHandler {
     this.#cache = cache
     this.#store = new HttpStore(cache, this.settings)
     this.#answering = new ResponseSender(this.#store, this.settings)
-    this.#questions = new OriginFetches(this.#store, this.settings, this.#answering, this.#queries, this.#counts, onError)
+    this.#questions = new OriginFetches(
+      this.#store,
+      this.settings,
+      this.#answering,
+      this.#queries,
+      this.#counts,
+      onError,
+    )
     this.#onError = onError
   }
 
@@ -142,7 +149,8 @@ export class HttpHandler {
       }
     }
     // RFC 9111 5.2.1.7.
-    if (isOnlyCached) this.#answering.refuse(reply, 504, 'Gateway Timeout', { reason: 'miss', detail: 'only-if-cached' })
+    if (isOnlyCached)
+      this.#answering.refuse(reply, 504, 'Gateway Timeout', { reason: 'miss', detail: 'only-if-cached' })
     else if (found.part === undefined) this.#ask(tripOf(visit, found.hasVariants ? 'vary-miss' : 'uri-miss'))
     else await this.#completePart(visit, found.part)
   }
@@ -173,7 +181,9 @@ export class HttpHandler {
     else this.#questions.ask(trip)
   }
 
-  /** RFC 5861 3: the stored answer now, the question behind; where it cannot be put behind, one asker puts it and waits. */
+  /**
+   * RFC 5861 3: the stored answer now, the question behind; where it cannot be put behind, one asker puts it and waits.
+   */
   async #serveAndValidate(visit: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
     const { asked, primary, upstream } = visit
     const isAsked = this.#questions.isAsked(primary)

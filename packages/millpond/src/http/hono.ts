@@ -1,4 +1,5 @@
-// `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` before the whole application is faster.
+// `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` before
+// the whole application is faster.
 import type { MiddlewareHandler } from 'hono'
 import { cachedFetch } from './fetch.ts'
 import { httpCache } from './given.ts'

@@ -22,7 +22,8 @@ interface ToldOfErrors {
 
 /**
  * An HTTP cache over a cache of `createCache`, which it should have to itself, or a namespace of it.
- * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` for options; `OPTION_INVALID` where the package structured-headers is missing.
+ * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` for options; `OPTION_INVALID` where the package
+ * structured-headers is missing.
  * @example
  * const http = createHttpCache(createCache({ tiers: [memory({ maxBytes: '256mb', maxEntries: 100_000 })] }))
  * createServer(http.listener(app)).listen(8080)

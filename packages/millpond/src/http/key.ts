@@ -1,4 +1,5 @@
-// The primary key of a request: its absolute URL with a normalised host, the raw path and query; for QUERY also what was sent.
+// The primary key of a request: its absolute URL with a normalised host, the raw path and query; for QUERY also what
+// was sent.
 import { createHash } from 'node:crypto'
 import type { RequestFacts } from './rules/request.ts'
 
@@ -23,8 +24,8 @@ function originOf(scheme: Scheme, host: string): string | undefined {
 }
 
 /**
- * The absolute URL that a request asks for, or `undefined` where it cannot be told: no host, two hosts, a target of another form,
- * an absolute one that names another host than `Host` does (RFC 9112 3.2).
+ * The absolute URL that a request asks for, or `undefined` where it cannot be told: no host, two hosts, a target of
+ * another form, an absolute one that names another host than `Host` does (RFC 9112 3.2).
  */
 export function urlOfRequest(scheme: Scheme, facts: RequestFacts, target: string): string | undefined {
   const origin = facts.host === undefined ? undefined : originOf(scheme, facts.host)
@@ -39,12 +40,16 @@ const SLASH = 47
 
 function absolute(scheme: Scheme, origin: string, target: string): string | undefined {
   const match = /^(https?):\/\/([^/?#]+)([^#]*)$/i.exec(target)
-  if (match === null || match[1]?.toLowerCase() !== scheme || originOf(scheme, match[2] ?? '') !== origin) return undefined
+  if (match === null || match[1]?.toLowerCase() !== scheme || originOf(scheme, match[2] ?? '') !== origin)
+    return undefined
   const rest = match[3] ?? ''
   return `${origin}${rest.startsWith('/') ? '' : '/'}${rest}`
 }
 
-/** What of a request belongs to the key beside its URL: those of the fields that it carries, since the origin may heed them. */
+/**
+ * What of a request belongs to the key beside its URL: those of the fields that it carries, since the origin may heed
+ * them.
+ */
 export function inputKey(url: string, facts: RequestFacts, names: readonly string[]): string {
   const given = names.flatMap((name) => {
     const value = facts.get(name)

@@ -1,4 +1,5 @@
-// `millpond/http/koa`: the cache as a Koa middleware. `http.listener(app.callback())` before the whole application is faster.
+// `millpond/http/koa`: the cache as a Koa middleware. `http.listener(app.callback())` before the whole application is
+// faster.
 import type { Middleware } from 'koa'
 import { httpCache } from './given.ts'
 import type { HttpCache } from './node/http-cache.ts'

@@ -125,14 +125,19 @@ export class OriginFetches {
   head(trip: OriginFetch): void {
     const { base, primary, asked } = trip
     const onOutcome: OnOutcome = (outcome) => {
-      if (outcome.kind !== 'arrived' || base === undefined || outcome.status !== 200) return this.#answer(trip, outcome, false)
-      const freshened = this.#store.freshen(primary, asked.facts, base, outcome.fields, this.#settings).catch(this.#onError)
+      if (outcome.kind !== 'arrived' || base === undefined || outcome.status !== 200)
+        return this.#answer(trip, outcome, false)
+      const freshened = this.#store
+        .freshen(primary, asked.facts, base, outcome.fields, this.#settings)
+        .catch(this.#onError)
       return freshened.then(() => void this.#answer(trip, outcome, false))
     }
     this.#question({ ...trip, base: undefined }, '', onOutcome, false)
   }
 
-  /** An unsafe method is written through; what it makes obsolete is forgotten before its answer leaves (RFC 9111 4.4). */
+  /**
+   * An unsafe method is written through; what it makes obsolete is forgotten before its answer leaves (RFC 9111 4.4).
+   */
   write(trip: OriginFetch): void {
     const { asked, primary, upstream, reply } = trip
     const id = newId()
@@ -152,7 +157,8 @@ export class OriginFetches {
       base: undefined,
       begun: undefined,
       mayStore: asked.facts.method === 'POST',
-      // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL itself.
+      // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL
+      // itself.
       isStoredAs: (fields) => sameOrigin(firstLine(fields, 'content-location'), asked.url) === asked.url,
       isOutdated: undefined,
       onInform: (status, fields) => reply.inform(status, fields),
@@ -161,7 +167,8 @@ export class OriginFetches {
   }
 
   async #forget({ facts, url }: ClientRequest, outcome: Outcome): Promise<void> {
-    const invalidation = outcome.kind === 'arrived' ? invalidationOf(facts.method, url, outcome.status, outcome.fields) : undefined
+    const invalidation =
+      outcome.kind === 'arrived' ? invalidationOf(facts.method, url, outcome.status, outcome.fields) : undefined
     if (invalidation === undefined) return
     const { groups } = invalidation
     const urls = invalidation.urls.map((obsolete) => this.#queries.reduce(obsolete))
@@ -186,7 +193,10 @@ export class OriginFetches {
     const isForOthers = outcome.kind === 'stale' || outcome.refusal === undefined
     const kept = outcome.kind === 'arrived' ? outcome.meta : outcome.answer
     if (kept === undefined || !isForOthers) this.pass(trip)
-    else if (sameSelection(trip.asked, flight.leader, kept.vary) && (outcome.kind !== 'arrived' || outcome.arrival.isJoinable))
+    else if (
+      sameSelection(trip.asked, flight.leader, kept.vary) &&
+      (outcome.kind !== 'arrived' || outcome.arrival.isJoinable)
+    )
       this.#answer(trip, outcome, true)
     else this.#fetch(trip, (own) => this.#answer(trip, own, false), false)
   }
@@ -274,7 +284,11 @@ export class OriginFetches {
     const { base } = trip
     if (outcome.kind === 'arrived') this.#answering.arrived(trip, outcome, isCollapsed)
     else if (outcome.kind !== 'failed') this.#keep(trip, outcome, isCollapsed)
-    else if (isCollapsed && base !== undefined && mayServeOnError(base, this.#settings.now(), undefined, this.#settings))
+    else if (
+      isCollapsed &&
+      base !== undefined &&
+      mayServeOnError(base, this.#settings.now(), undefined, this.#settings)
+    )
       this.#keep(trip, { kind: 'stale', answer: base }, isCollapsed)
     else {
       this.#onError(outcome.error)

@@ -1,4 +1,5 @@
-// Purging on demand: by tag, URL, prefix, host, or everything; hard (gone) or soft (kept, but validated before its next use).
+// Purging on demand: by tag, URL, prefix, host, or everything; hard (gone) or soft (kept, but validated before its next
+// use).
 import { check, checkOptions, oneOf, options as optionsOf, required, type Shape, text, texts } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { HttpReceipt } from './contract.ts'
@@ -47,7 +48,8 @@ export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promi
   checkOptions<Purge>(what, PURGE, 'purge')
   const { groups, prefix } = what
   const mode = what.mode === 'soft' ? 'expire' : 'delete'
-  if (what.all === true) return mode === 'delete' ? store.purgeAll() : store.purge({ patterns: [prefixPattern('')] }, mode)
+  if (what.all === true)
+    return mode === 'delete' ? store.purgeAll() : store.purge({ patterns: [prefixPattern('')] }, mode)
   const tags = [
     ...(what.tags ?? []).map(namedTag),
     ...(what.urls ?? []).map((url) => urlTag(queries.reduce(absolute(url)))),
@@ -57,7 +59,10 @@ export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promi
   ]
   const patterns = prefix === undefined ? [] : [prefixPattern(absolute(prefix))]
   if (tags.length + patterns.length === 0)
-    throw new MillpondError('OPTION_INVALID', `${show(what)} names nothing to purge: give tags, urls, prefix, host, groups, tenant, or all`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${show(what)} names nothing to purge: give tags, urls, prefix, host, groups, tenant, or all`,
+    )
   return store.purge({ tags, patterns }, mode)
 }
 

@@ -20,7 +20,8 @@ export interface Client {
 }
 
 /** RFC 9110 13.1.2: with other methods a condition is about the origin's own state. */
-const isRead = ({ facts: { method } }: ClientRequest): boolean => method === 'GET' || method === 'HEAD' || method === 'QUERY'
+const isRead = ({ facts: { method } }: ClientRequest): boolean =>
+  method === 'GET' || method === 'HEAD' || method === 'QUERY'
 
 type Arrived = Outcome & { readonly kind: 'arrived' }
 type Kept = Outcome & { readonly kind: 'confirmed' | 'stale' }
@@ -47,9 +48,15 @@ export class ResponseSender {
   }
 
   /** After the origin was asked about it. */
-  kept({ asked, primary, reply, reason }: Client, { kind, answer }: Kept, isCollapsed: boolean): true | Promise<boolean> {
+  kept(
+    { asked, primary, reply, reason }: Client,
+    { kind, answer }: Kept,
+    isCollapsed: boolean,
+  ): true | Promise<boolean> {
     const told: Forwarded =
-      kind === 'confirmed' ? { reason, status: 304, isStored: true, isCollapsed } : { reason, isCollapsed, detail: 'stale-if-error' }
+      kind === 'confirmed'
+        ? { reason, status: 304, isStored: true, isCollapsed }
+        : { reason, isCollapsed, detail: 'stale-if-error' }
     const status = this.#settings.cacheStatus ? forwardStatus(this.#settings.name, told) : undefined
     return deliver(asked, answer, reply, this.#delivery(primary, this.#settings.now(), status))
   }
@@ -62,7 +69,11 @@ export class ResponseSender {
     const detail = meta === undefined && refusal !== 'bypass' ? refusal : undefined
     const head = this.#told(endToEnd(fields), { reason, status, isStored: meta !== undefined, isCollapsed, detail })
     // The client's condition was not put to the origin, so it is judged here; of what is not stored, too.
-    if (asked.facts.has(ASKS.condition) && isRead(asked) && isNotModified(asked.facts, meta ?? this.#metaOf(status, phrase, fields))) {
+    if (
+      asked.facts.has(ASKS.condition) &&
+      isRead(asked) &&
+      isNotModified(asked.facts, meta ?? this.#metaOf(status, phrase, fields))
+    ) {
       reply.send({ status: 304, reason: 'Not Modified', fields: notModifiedFields(head) }, undefined, 'latin1')
       return
     }

@@ -12,38 +12,49 @@ export interface HttpCacheOptions {
   readonly shared?: boolean | undefined
   /** Freshness of answers that say nothing about it. Default 0: they are not stored. */
   readonly defaultTtl?: Duration | undefined
-  /** Share of the time since `Last-Modified` that an answer without explicit freshness is fresh for, 0 to 1 (RFC 9111 4.2.2). Default 0.1. */
+  /**
+   * Share of the time since `Last-Modified` that an answer without explicit freshness is fresh for, 0 to 1 (RFC 9111
+   * 4.2.2). Default 0.1.
+   */
   readonly heuristic?: number | undefined
   /** Targeted fields, the first one that is there decides (RFC 9213). Default `['cdn-cache-control']`. */
   readonly targets?: readonly string[] | undefined
   /** How long answers are kept past their freshness, to be validated or used when the origin fails. Default `'1d'`. */
   readonly keepStale?: Duration | undefined
-  /** How long past its freshness an answer that says nothing about it is used while the origin cannot be reached. Default `'1h'`. */
+  /**
+   * How long past its freshness an answer that says nothing about it is used while the origin cannot be reached.
+   * Default `'1h'`.
+   */
   readonly staleIfUnreachable?: Duration | undefined
   /** Whether answers with `Set-Cookie` may be stored. Default `false`. */
   readonly storeSetCookie?: boolean | undefined
-  /** Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default `['cookie']`. */
+  /**
+   * Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default
+   * `['cookie']`.
+   */
   readonly credentials?: readonly string[] | undefined
   /**
-   * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and their like are part of the key, since an application may heed them. Default `true`;
-   * `false` where the origin never sees them.
+   * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and their like are part of the key, since an
+   * application may heed them. Default `true`; `false` where the origin never sees them.
    */
   readonly keyInputs?: boolean | undefined
   /** Whether the client's `Cache-Control` counts. Default `true`. */
   readonly honourClient?: boolean | undefined
   /**
-   * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell it from what the client cannot choose, or
-   * what is checked before the cache. `undefined`: nobody's alone. Default: the URL says it all.
+   * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell
+   * it from what the client cannot choose, or what is checked before the cache. `undefined`: nobody's alone. Default:
+   * the URL says it all.
    */
   readonly tenant?: ((request: RequestFacts) => string | undefined) | undefined
   /**
-   * Who asks: what one session asks for one after the other is told to whoever predicts what comes next (`millpond/insight`); stored nowhere. `undefined`: nobody
-   * who is known. Needs a cache with `for({ session })`, as those of `createCache` are. Default: nobody is.
+   * Who asks: what one session asks for one after the other is told to whoever predicts what comes next
+   * (`millpond/insight`); stored nowhere. `undefined`: nobody who is known. Needs a cache with `for({ session })`, as
+   * those of `createCache` are. Default: nobody is.
    */
   readonly session?: ((request: RequestFacts) => string | undefined) | undefined
   /**
-   * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
-   * same one. Default: what `Accept-Encoding` says counts as it is.
+   * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies
+   * by `Accept-Encoding` when they come to the same one. Default: what `Accept-Encoding` says counts as it is.
    */
   readonly codings?: readonly string[] | undefined
   /** The longest body that is stored, in bytes. Default 16 MB. */
@@ -104,7 +115,10 @@ export const HTTP_CACHE: Shape<HttpCacheOptions> = {
   now: fn('a function that returns epoch milliseconds'),
 }
 
-/** @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` where structured-headers is missing. */
+/**
+ * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` where
+ * structured-headers is missing.
+ */
 export function resolveSettings(options: HttpCacheOptions): Settings {
   checkOptions<HttpCacheOptions>(options, HTTP_CACHE, 'createHttpCache')
   needStructuredFields()

@@ -1,8 +1,10 @@
-// Answers over a cache. Three kinds of entries for a URL: the index (which variants there are), the answers, and the pieces of long bodies.
+// Answers over a cache. Three kinds of entries for a URL: the index (which variants there are), the answers, and the
+// pieces of long bodies.
 //
-// An answer is loaded, not set: its fetch runs inside the load, under a key of its own. So an invalidation that arrives while the origin is still
-// answering outdates the answer like any other load, in every process (G1), although its tags are known only from its header. The index merely
-// points: a pointer to an answer that is invalid, evicted or expired is a miss.
+// An answer is loaded, not set: its fetch runs inside the load, under a key of its own. So an invalidation that arrives
+// while the origin is still answering outdates the answer like any other load, in every process (G1), although its tags
+// are known only from its header. The index merely points: a pointer to an answer that is invalid, evicted or expired
+// is a miss.
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl, Named, Reader } from './contract.ts'
 import { tenantOf } from './key.ts'
@@ -102,7 +104,12 @@ export class HttpStore {
     const whole = await this.#read(key)
     if (whole !== undefined) return { answer: whole.answer, part: undefined, isExpired: whole.isExpired, hasVariants }
     const part = await this.#read(select(primary, index, request, PART))
-    return { answer: undefined, part: part?.isExpired === false ? part.answer : undefined, isExpired: false, hasVariants }
+    return {
+      answer: undefined,
+      part: part?.isExpired === false ? part.answer : undefined,
+      isExpired: false,
+      hasVariants,
+    }
   }
 
   /** Also one that was purged softly: it only points. */
@@ -121,8 +128,8 @@ export class HttpStore {
   }
 
   /**
-   * Runs `produce` as a load, and stores what it makes. Resolves with what was stored, or `undefined` where nothing was.
-   * `produce` gets the answer's id, and says what is to be kept.
+   * Runs `produce` as a load, and stores what it makes. Resolves with what was stored, or `undefined` where nothing
+   * was. `produce` gets the answer's id, and says what is to be kept.
    */
   async load(
     primary: string,
@@ -149,7 +156,13 @@ export class HttpStore {
   }
 
   /** The body as it is kept: beside the head, or in pieces, which are written here. */
-  async keepBody(primary: string, id: string, meta: AnswerMeta, chunks: readonly Buffer[], length: number): Promise<StoredAnswer> {
+  async keepBody(
+    primary: string,
+    id: string,
+    meta: AnswerMeta,
+    chunks: readonly Buffer[],
+    length: number,
+  ): Promise<StoredAnswer> {
     const head = { ...meta, id, bodyId: id, length }
     if (length <= this.#settings.inlineBytes) {
       const encoding = textOf(chunks)
@@ -163,14 +176,27 @@ export class HttpStore {
   }
 
   /**
-   * What a HEAD said of a stored answer (RFC 9111 4.3.5): the same representation is freshened, another one makes the stored one obsolete.
+   * What a HEAD said of a stored answer (RFC 9111 4.3.5): the same representation is freshened, another one makes the
+   * stored one obsolete.
    */
-  async freshen(primary: string, request: RequestFacts, base: StoredAnswer, fields: RawFields, settings: Settings): Promise<void> {
+  async freshen(
+    primary: string,
+    request: RequestFacts,
+    base: StoredAnswer,
+    fields: RawFields,
+    settings: Settings,
+  ): Promise<void> {
     const length = firstLine(fields, 'content-length')
     const isSame = confirms(fields, base) && (length === undefined || Number(length) === base.length)
     if (!isSame) return this.forget(primary, base)
     const now = settings.now()
-    const { meta, refusal, leavesStored } = freshened(base, request, fields, { requestAt: now, responseAt: now }, settings)
+    const { meta, refusal, leavesStored } = freshened(
+      base,
+      request,
+      fields,
+      { requestAt: now, responseAt: now },
+      settings,
+    )
     if (refusal !== undefined) return leavesStored ? undefined : this.forget(primary, base)
     const produce = async (id: string): Promise<StoredAnswer> => {
       const { text, encoding, bodyId, pieces } = base
@@ -182,11 +208,19 @@ export class HttpStore {
   }
 
   /** A part, together with the one that is stored, where they are of one representation (RFC 9111 3.4). */
-  async keepPart(primary: string, request: RequestFacts, id: string, arrived: Piece, maxBytes: number): Promise<StoredAnswer> {
+  async keepPart(
+    primary: string,
+    request: RequestFacts,
+    id: string,
+    arrived: Piece,
+    maxBytes: number,
+  ): Promise<StoredAnswer> {
     const { part } = await this.find(primary, request)
     const stored = part === undefined ? undefined : await this.bytes(primary, part)
     const both =
-      part === undefined || stored === undefined ? undefined : combine({ meta: part, bytes: stored }, arrived, this.#settings.now())
+      part === undefined || stored === undefined
+        ? undefined
+        : combine({ meta: part, bytes: stored }, arrived, this.#settings.now())
     const { meta, bytes } = both !== undefined && both.bytes.length <= maxBytes ? both : arrived
     return this.keepBody(primary, id, meta, [bytes], bytes.length)
   }
@@ -210,7 +244,9 @@ export class HttpStore {
     for (let at = 0; at < answer.pieces; at++) await this.#cache.touch(pieceKey(primary, answer.bodyId, at), ttl)
   }
 
-  /** The whole body, where memory has it in one: a text, or a single piece (most compressed answers and small images). */
+  /**
+   * The whole body, where memory has it in one: a text, or a single piece (most compressed answers and small images).
+   */
   nearBody(primary: string, { text, pieces, bodyId, length }: StoredAnswer): string | Buffer | undefined {
     if (text !== undefined || pieces !== 1) return text
     const piece = this.#cache.peek<Buffer>(pieceKey(primary, bodyId, 0))
@@ -256,7 +292,12 @@ export class HttpStore {
     return next.finally(done)
   }
 
-  async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer, base: StoredAnswer | undefined): Promise<void> {
+  async #repoint(
+    primary: string,
+    request: RequestFacts,
+    answer: StoredAnswer,
+    base: StoredAnswer | undefined,
+  ): Promise<void> {
     const index = await this.#index(primary)
     const former = index?.selections ?? []
     const selections = withFirst(primary, former, request, answer, base?.id)
@@ -274,7 +315,8 @@ export class HttpStore {
     const leaving = unused.filter(({ at }) => now - at < LEAVING_MS).slice(-MAX_LEAVING)
     const entry: Index = { selections, until, bodies, leaving }
     await this.#cache.set(primary, entry, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
-    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays a while: a slow client may still be reading it.
+    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays a while: a
+    // slow client may still be reading it.
     const dropped = idsOf(former).filter((id) => !left.has(id))
     const gone = unused.filter((body) => !leaving.includes(body))
     const keys = [...dropped.map((id) => answerKey(primary, id)), ...gone.flatMap((body) => pieceKeys(primary, body))]
@@ -286,7 +328,8 @@ export class HttpStore {
 export const newId = (): string => randomBytes(12).toString('base64url')
 
 const pieceKey = (primary: string, id: string, at: number): string => `${primary}\n${id}\n${at}`
-const pieceKeys = (primary: string, { id, pieces }: Body): string[] => Array.from({ length: pieces }, (_, at) => pieceKey(primary, id, at))
+const pieceKeys = (primary: string, { id, pieces }: Body): string[] =>
+  Array.from({ length: pieces }, (_, at) => pieceKey(primary, id, at))
 
 function tagsOf(primary: string, { fields }: AnswerMeta): string[] {
   const groups = groupsOf(fields, 'cache-groups').map((group) => groupTag(primary, group))
@@ -295,7 +338,8 @@ function tagsOf(primary: string, { fields }: AnswerMeta): string[] {
   return [urlTag(primary), hostTag(primary), ...(tenant === undefined ? [] : [tenantTag(tenant)]), ...groups, ...named]
 }
 
-const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+const joined = (chunks: readonly Buffer[]): Buffer =>
+  chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
 
 function cut(chunks: readonly Buffer[]): Buffer[] {
   const whole = joined(chunks)

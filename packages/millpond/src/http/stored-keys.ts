@@ -7,7 +7,8 @@ interface Looked {
 }
 
 /**
- * The keys under which a `createHttpCache(cache)` has stored the answers to a URL, the newest first; empty where it knows none. Read without being counted.
+ * The keys under which a `createHttpCache(cache)` has stored the answers to a URL, the newest first; empty where it
+ * knows none. Read without being counted.
  * @param url absolute, as its client asks for it: scheme and host in any case, the rest byte for byte
  */
 export async function storedKeys(cache: Looked, url: string): Promise<readonly string[]> {

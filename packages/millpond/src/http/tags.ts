@@ -6,7 +6,8 @@ const MAX_NAME = 800
 /** The most tags that an origin's fields may name; what is beyond counts for nothing. */
 const MAX_TAGS = 64
 
-const short = (name: string): string => (name.length <= MAX_NAME ? name : `#${createHash('sha256').update(name).digest('base64url')}`)
+const short = (name: string): string =>
+  name.length <= MAX_NAME ? name : `#${createHash('sha256').update(name).digest('base64url')}`
 
 /** One tag per URL, whatever variants, methods and bodies there are. */
 export function urlTag(primary: string): string {

@@ -66,7 +66,11 @@ export function withFirst(
     if (isSame(selection)) return []
     const pairs = pairsOf(selection)
     const left = pairs.filter(([, id]) => id !== replaced)
-    return left.length === pairs.length ? [selection] : left.length === 0 ? [] : [selectionOf(primary, selection.names, left)]
+    return left.length === pairs.length
+      ? [selection]
+      : left.length === 0
+        ? []
+        : [selectionOf(primary, selection.names, left)]
   })
   return [first, ...others].slice(0, MAX_SELECTIONS)
 }

@@ -1,4 +1,5 @@
-// What to do about a cache: few things, each with what it would bring, how sure that is, what it costs, and how it is undone.
+// What to do about a cache: few things, each with what it would bring, how sure that is, what it costs, and how it is
+// undone.
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence, Seen } from './evidence.ts'
 import type { Setting } from './setting.ts'
@@ -9,7 +10,9 @@ import type { Watching } from './watching.ts'
 
 /** What `configure` takes, as far as advice goes. */
 export interface Change {
-  readonly tiers: { readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number; readonly policy?: PolicyName } }
+  readonly tiers: {
+    readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number; readonly policy?: PolicyName }
+  }
 }
 
 /** One thing to do. */
@@ -46,7 +49,11 @@ const LEAST_LOOKED = 500
 const LEAST_KEYS = 30
 
 /** Highest impact first; none without evidence. */
-export function recommendationsOf(watching: Watching | undefined, seen: Seen | undefined, evidence: Evidence): Recommendation[] {
+export function recommendationsOf(
+  watching: Watching | undefined,
+  seen: Seen | undefined,
+  evidence: Evidence,
+): Recommendation[] {
   if (watching === undefined || seen === undefined || !evidence.isEnough) return []
   const { setting, shadows } = watching
   const points = policiesOf(watching, seen)
@@ -61,7 +68,8 @@ export function recommendationsOf(watching: Watching | undefined, seen: Seen | u
 type Draft = Omit<Recommendation, 'evidence'>
 
 function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
-  const of = (factor: number): PolicyPoint | undefined => points.find((point) => point.policy === setting.policy && point.factor === factor)
+  const of = (factor: number): PolicyPoint | undefined =>
+    points.find((point) => point.policy === setting.policy && point.factor === factor)
   const [larger, smaller] = [of(2), of(0.5)]
   if (larger !== undefined && larger.change.low > 0 && larger.change.value >= LEAST_GAIN)
     return [
@@ -88,12 +96,22 @@ function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
 
 function resized({ unit, capacity }: Setting, factor: number): Pick<Draft, 'id' | 'kind' | 'change' | 'undo' | 'cost'> {
   const size = Math.max(1, Math.round(capacity * factor))
-  const limit = (amount: number): Change => ({ tiers: { memory: unit === 'bytes' ? { maxBytes: amount } : { maxEntries: amount } } })
-  return { id: `size:${factor}`, kind: 'size', change: limit(size), undo: limit(capacity), cost: { unit, amount: size - capacity } }
+  const limit = (amount: number): Change => ({
+    tiers: { memory: unit === 'bytes' ? { maxBytes: amount } : { maxEntries: amount } },
+  })
+  return {
+    id: `size:${factor}`,
+    kind: 'size',
+    change: limit(size),
+    undo: limit(capacity),
+    cost: { unit, amount: size - capacity },
+  }
 }
 
 function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draft[] {
-  const [best] = points.filter((point) => point.policy !== policy && point.factor === 1).sort((a, b) => b.change.value - a.change.value)
+  const [best] = points
+    .filter((point) => point.policy !== policy && point.factor === 1)
+    .sort((a, b) => b.change.value - a.change.value)
   const own = points.find((point) => point.policy === policy)?.policy
   if (best === undefined || own === undefined || best.change.low <= 0 || best.change.value < LEAST_GAIN) return []
   return [

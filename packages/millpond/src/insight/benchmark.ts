@@ -1,4 +1,5 @@
-// How fast a cache is here and now: gets and sets of skewed keys of its own, in turns, beside what else the process does.
+// How fast a cache is here and now: gets and sets of skewed keys of its own, in turns, beside what else the process
+// does.
 import { check, checkOptions, type Shape, signal as signalCheck, whole, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -10,13 +11,19 @@ export interface BenchmarkOptions {
   readonly duration?: Duration | undefined
   /** Ends after so many calls, where that is before its time is over. */
   readonly operations?: number | undefined
-  /** Different keys, up to 100,000; fewer where they would take more than a twentieth of memory, or 64 MiB: the answer says how many. Default 1000. */
+  /**
+   * Different keys, up to 100,000; fewer where they would take more than a twentieth of memory, or 64 MiB: the answer
+   * says how many. Default 1000.
+   */
   readonly keys?: number | undefined
   /** Of each value, a text: 1 byte to 1 MiB. Default 256. */
   readonly valueBytes?: number | undefined
   /** Zipf's exponent of how often keys are asked for, 0 (all alike) to 5. Default 1. */
   readonly skew?: number | undefined
-  /** Of the time, the share that it works: it rests for the other, so that a busy process goes on serving. Above 0, at most 1. Default 0.5. */
+  /**
+   * Of the time, the share that it works: it rests for the other, so that a busy process goes on serving. Above 0, at
+   * most 1. Default 0.5.
+   */
   readonly share?: number | undefined
   /** Ends it early: what was measured until then is told. */
   readonly signal?: AbortSignal | undefined
@@ -72,8 +79,14 @@ const OPTIONS: Shape<BenchmarkOptions> = {
   operations: whole(1),
   keys: whole(1, 100_000),
   valueBytes: whole(1, 1_048_576),
-  skew: check((value): value is number => typeof value === 'number' && value >= 0 && value <= 5, 'a number from 0 to 5'),
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0 and up to 1'),
+  skew: check(
+    (value): value is number => typeof value === 'number' && value >= 0 && value <= 5,
+    'a number from 0 to 5',
+  ),
+  share: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+    'a share above 0 and up to 1',
+  ),
   signal: signalCheck,
 }
 
@@ -89,8 +102,8 @@ const benchmarked = withMethods<BenchmarkedCache>('a cache, such as createCache(
 const ENTRY_BYTES = 200
 
 /**
- * Times gets and sets, one of ten a set, in a namespace of its own, which is erased afterwards. Entries of others are not touched, but that memory may push out some for the
- * twentieth of it that this takes. One at a time for each cache.
+ * Times gets and sets, one of ten a set, in a namespace of its own, which is erased afterwards. Entries of others are
+ * not touched, but that memory may push out some for the twentieth of it that this takes. One at a time for each cache.
  * @throws MillpondError `OPTION_INVALID`, also for values that memory has no room for; and what `set` throws
  * @example
  * const { opsPerSecond, get } = await benchmark(cache, { duration: '10s' })
@@ -148,7 +161,9 @@ async function inTurns(
     if (now - turn >= TURN_MS) {
       worked += now - turn
       const rest = (now - turn) * (1 / share - 1)
-      await new Promise<void>((resolve) => (rest < 1 ? setImmediate(resolve) : setTimeout(resolve, Math.min(rest, until - now))))
+      await new Promise<void>((resolve) =>
+        rest < 1 ? setImmediate(resolve) : setTimeout(resolve, Math.min(rest, until - now)),
+      )
       turn = performance.now()
       continue
     }

@@ -1,4 +1,5 @@
-// How much looking at notes may take: a share of the time that the process has had, which on a machine that is busy with other things is less than has passed.
+// How much looking at notes may take: a share of the time that the process has had, which on a machine that is busy
+// with other things is less than has passed.
 import type { Clock } from '../core/contracts.ts'
 
 /** How often it is looked how much of the time the process has had. */
@@ -18,8 +19,9 @@ export function spentNow(): Spent {
 }
 
 /**
- * Weighs work by what the process was given meanwhile. Of work, only the time that passed is known: on a busy machine most of that may have been others'. So it is
- * taken for as much of ours as of all the time in which the process had something to do; and the share is one of what the process ran or was idle, not of the clock.
+ * Weighs work by what the process was given meanwhile. Of work, only the time that passed is known: on a busy machine
+ * most of that may have been others'. So it is taken for as much of ours as of all the time in which the process had
+ * something to do; and the share is one of what the process ran or was idle, not of the clock.
  */
 export class OwnTime {
   readonly #clock: Clock
@@ -56,11 +58,17 @@ export class OwnTime {
   }
 }
 
-/** The most of the time that the process has, how often that is judged, and the share of keys below which it does not go. */
+/**
+ * The most of the time that the process has, how often that is judged, and the share of keys below which it does not
+ * go.
+ */
 const MOST_BUSY = 0.03
 const JUDGED_EVERY_MS = 10_000
 const LEAST_SHARE = 1 / 256
-/** So many times the most is too much at once; less has to be found twice in a row. Code that has just begun to run is slow, and evidence that begins anew is dear. */
+/**
+ * So many times the most is too much at once; less has to be found twice in a row. Code that has just begun to run is
+ * slow, and evidence that begins anew is dear.
+ */
 const FAR = 4
 
 /** Where it takes more, fewer keys are watched. */

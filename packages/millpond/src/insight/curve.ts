@@ -1,12 +1,14 @@
-// The miss-ratio curve: how often reads would miss in caches of other sizes and with other times to live, from a sample of the keys.
+// The miss-ratio curve: how often reads would miss in caches of other sizes and with other times to live, from a sample
+// of the keys.
 //
-// SHARDS with a fixed number of keys (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS", FAST '15): keys are watched whose
-// hash lies below a threshold, which falls whenever too many are; distances among them are scaled up, and each read counts as many as it stands for. What
-// that says of all reads: `tally.ts`.
+// SHARDS with a fixed number of keys (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS",
+// FAST '15): keys are watched whose hash lies below a threshold, which falls whenever too many are; distances among
+// them are scaled up, and each read counts as many as it stands for. What that says of all reads: `tally.ts`.
 //
-// Times to live: each key remembers for each cache of the grid when it would have been loaded there, since a small cache that loads more often holds
-// fresher values. What has expired takes no room ("TTLs Matter", Sultan et al., EuroSys '24); a key is taken to do so for as long as it would live from its
-// last use: what was used after a key that still lives is then never taken away too early, which errs more than taking it away too late.
+// Times to live: each key remembers for each cache of the grid when it would have been loaded there, since a small
+// cache that loads more often holds fresher values. What has expired takes no room ("TTLs Matter", Sultan et al.,
+// EuroSys '24); a key is taken to do so for as long as it would live from its last use: what was used after a key that
+// still lives is then never taken away too early, which errs more than taking it away too late.
 //
 // The caches of the grid evict the least recently used. What another policy would do is told by shadows (`shadows.ts`).
 
@@ -16,7 +18,10 @@ import { Recency } from './recency.ts'
 import { ALL, GROUPS, groupOf } from './sample.ts'
 import { type Estimate, emptyTally, missesPerRead, type Tally } from './tally.ts'
 
-/** A cache that might be there: its size (entries or bytes), and how long values live in it, as a multiple of what they were given. */
+/**
+ * A cache that might be there: its size (entries or bytes), and how long values live in it, as a multiple of what they
+ * were given.
+ */
 export interface Scenario {
   readonly size: number
   readonly ttlScale: number
@@ -36,8 +41,8 @@ const SWEEP_EVERY = 512
 const LONGEST_MS = 2 ** 31
 
 /**
- * Misses per read of caches that might be there, from at most `most` keys (24,576 where nothing is said; some 4 MB with 26 scenarios). For traffic of
- * one's own: tell it of each read and each stored value, and ask `estimate`.
+ * Misses per read of caches that might be there, from at most `most` keys (24,576 where nothing is said; some 4 MB with
+ * 26 scenarios). For traffic of one's own: tell it of each read and each stored value, and ask `estimate`.
  * @example
  * const curve = new Curve([{ size: 1000, ttlScale: 1 }, { size: 2000, ttlScale: 1 }], 0)
  * curve.read(hashOf(key, 0), 1, Date.now(), 'miss')
@@ -49,7 +54,9 @@ export class Curve {
   tally: Tally
   readonly #sizes: Float64Array
   readonly #scales: Float64Array
-  /** The scenario that is there now; `hit` of a key that was not watched before says something of it and of larger ones. */
+  /**
+   * The scenario that is there now; `hit` of a key that was not watched before says something of it and of larger ones.
+   */
   readonly #actual: number
   readonly #most: number
   readonly #directory: HashDirectory
@@ -65,7 +72,9 @@ export class Curve {
   #now = 0
   #sinceSweep = 0
 
-  /** `actual`: the index of the scenario that is there now. `share`: of all keys, the most that are watched, above 0. */
+  /**
+   * `actual`: the index of the scenario that is there now. `share`: of all keys, the most that are watched, above 0.
+   */
   constructor(scenarios: readonly Scenario[], actual: number, most = MOST_KEYS, share = 1) {
     this.#threshold = share * ALL
     this.scenarios = scenarios
@@ -108,7 +117,10 @@ export class Curve {
     this.tally.missed += missed
   }
 
-  /** A read of any key, watched or not. `wasHit`: in the cache that is there, where that is another one than the one that `outcome` tells of. */
+  /**
+   * A read of any key, watched or not. `wasHit`: in the cache that is there, where that is another one than the one
+   * that `outcome` tells of.
+   */
   read(hash: number, weight: number, now: number, outcome: Outcome, wasHit = outcome === 'hit'): void {
     const { tally } = this
     tally.reads++
@@ -127,7 +139,8 @@ export class Curve {
     const before = this.#state[id] as number
     if (known < 0) this.#readFirst(id, group, standsFor, time, outcome)
     // Nothing was stored after the last miss: nothing is there to be found, whatever the size.
-    else if (outcome === 'lost' || (outcome === 'miss' && (before & STORED) === 0)) this.#miss(id, group, standsFor, time)
+    else if (outcome === 'lost' || (outcome === 'miss' && (before & STORED) === 0))
+      this.#miss(id, group, standsFor, time)
     else this.#readKnown(id, group, standsFor, time, weight)
     this.#state[id] = outcome === 'hit' ? STORED : MISSED
     this.#weights[id] = weight > 0 ? weight : (this.#weights[id] as number) || 1
@@ -140,8 +153,8 @@ export class Curve {
   }
 
   /**
-   * The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0 and `ttlMs` `NaN`: not known, and as before;
-   * a `ttlMs` of 0: it was not stored.
+   * The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0 and
+   * `ttlMs` `NaN`: not known, and as before; a `ttlMs` of 0: it was not stored.
    */
   stored(hash: number, weight: number, now: number, ttlMs: number): void {
     const mix = mixed(hash)
@@ -166,13 +179,16 @@ export class Curve {
   }
 
   /**
-   * Misses per read in a scenario, of the span of `tally`; with `other`, how many more than that one has. The error holds what groups of keys do
-   * differently, and that a distance among few sampled keys is itself uncertain: by a part of 1 / sqrt(keys within it), which moves along the curve.
+   * Misses per read in a scenario, of the span of `tally`; with `other`, how many more than that one has. The error
+   * holds what groups of keys do differently, and that a distance among few sampled keys is itself uncertain: by a part
+   * of 1 / sqrt(keys within it), which moves along the curve.
    */
   estimate(candidate: number, other?: number, tally: Tally = this.tally): Estimate {
     const { value, error } = missesPerRead(tally, candidate, other)
     const isOfSize = other === undefined || this.#sizes[candidate] !== this.#sizes[other]
-    const blur = isOfSize ? Math.hypot(this.#blur(candidate, tally), other === undefined ? 0 : this.#blur(other, tally)) : 0
+    const blur = isOfSize
+      ? Math.hypot(this.#blur(candidate, tally), other === undefined ? 0 : this.#blur(other, tally))
+      : 0
     return { value, error: Math.hypot(error, blur) }
   }
 
@@ -233,10 +249,14 @@ export class Curve {
     }
   }
 
-  /** A key that is seen for the first time, which may have been stored long before: a hit is one in the cache that is there, and in larger ones. */
+  /**
+   * A key that is seen for the first time, which may have been stored long before: a hit is one in the cache that is
+   * there, and in larger ones.
+   */
   #readFirst(id: number, group: number, standsFor: number, time: number, outcome: Outcome): void {
     const least = outcome === 'hit' ? (this.#sizes[this.#actual] as number) : Number.POSITIVE_INFINITY
-    for (let at = 0; at < this.#sizes.length; at++) if ((this.#sizes[at] as number) < least) this.#count(at, group, standsFor)
+    for (let at = 0; at < this.#sizes.length; at++)
+      if ((this.#sizes[at] as number) < least) this.#count(at, group, standsFor)
     this.#loadAll(id, time)
   }
 

@@ -47,7 +47,8 @@ function reasonAgainst(study: Study, reads: number, looked: number, keys: number
   if (!study.isRecording) return 'recording has ended'
   if (reads < LEAST_READS) return `${reads} reads so far: ${LEAST_READS} are needed`
   if (looked < LEAST_LOOKED) return `${looked} reads of the sample so far: ${LEAST_LOOKED} are needed`
-  if (keys < LEAST_KEYS) return `${keys} keys are watched: with fewer than ${LEAST_KEYS} a result would only describe those keys`
+  if (keys < LEAST_KEYS)
+    return `${keys} keys are watched: with fewer than ${LEAST_KEYS} a result would only describe those keys`
   if (lost > MOST_LOST) return `${Math.round(lost * 100)} % of reads came too fast to be recorded`
   return undefined
 }

@@ -59,7 +59,11 @@ export function bottlenecksOf({ counted }: Seen): Bottleneck[] {
   const all: readonly (readonly [Bottleneck['kind'], number, string])[] = [
     ['expiry', expired, 'their time was over: use a longer ttl, staleFor or refreshAhead'],
     ['capacity', evicted, 'memory had evicted them or did not admit them'],
-    ['invalidation', lost, 'they were invalidated, a tier failed, or the value could not be read: a larger size does not help'],
+    [
+      'invalidation',
+      lost,
+      'they were invalidated, a tier failed, or the value could not be read: a larger size does not help',
+    ],
     ['first reads', first, 'they were not in memory as far back as it remembers: only warming can help'],
   ]
   return all
@@ -78,7 +82,8 @@ const DEGRADED = 50
 export function healthOf(cache: JudgedCache): CacheHealth {
   const { name, circuitBreaker, namespaces: all } = cache.info()
   const namespaces = all.filter(({ namespace }) => namespace !== PROBE)
-  const sum = (of: (space: (typeof namespaces)[number]) => number): number => namespaces.reduce((all, space) => all + of(space), 0)
+  const sum = (of: (space: (typeof namespaces)[number]) => number): number =>
+    namespaces.reduce((all, space) => all + of(space), 0)
   const reads = sum(({ hits, misses }) => hits + misses)
   const hitRate = reads === 0 ? 0 : sum(({ hits }) => hits) / reads
   const open = Object.entries(circuitBreaker).filter(([, state]) => state !== 'closed')
@@ -88,18 +93,36 @@ export function healthOf(cache: JudgedCache): CacheHealth {
     if (points > 0) deductions.push({ name: part, points, text })
   }
   if (reads >= LEAST_READS) {
-    deduct('hit rate', (TARGET - hitRate) / (0.4 * TARGET), `${percent(hitRate)} of reads hit; the target is ${percent(TARGET)}`)
+    deduct(
+      'hit rate',
+      (TARGET - hitRate) / (0.4 * TARGET),
+      `${percent(hitRate)} of reads hit; the target is ${percent(TARGET)}`,
+    )
     const young = sum(({ youngEvictions }) => youngEvictions) / reads
-    deduct('early evictions', young / 0.1, `${percent(young)} of reads miss entries that were evicted before half their TTL was over`)
+    deduct(
+      'early evictions',
+      young / 0.1,
+      `${percent(young)} of reads miss entries that were evicted before half their TTL was over`,
+    )
   }
   const loads = sum((space) => space.loads + space.loadErrors)
   const failed = loads === 0 ? 0 : sum(({ loadErrors }) => loadErrors) / loads
   if (loads >= LEAST_READS) deduct('source errors', failed / 0.1, `${percent(failed)} of the loads failed`)
   deduct('tiers', open.length, `bypassed, since they failed: ${open.map(([tier]) => tier).join(', ')}`)
-  deduct('ledger', namespaces.some(({ ledger }) => !ledger.isUp) ? 1 : 0, 'the ledger is not reachable: values are kept for 400 ms')
+  deduct(
+    'ledger',
+    namespaces.some(({ ledger }) => !ledger.isUp) ? 1 : 0,
+    'the ledger is not reachable: values are kept for 400 ms',
+  )
   const score = Math.max(0, Math.round(100 - deductions.reduce((all, { points }) => all + points, 0)))
-  if (reads < LEAST_READS && deductions.length === 0) return { cache: name, score: undefined, status: 'unknown', deductions }
-  return { cache: name, score, status: score >= HEALTHY ? 'healthy' : score >= DEGRADED ? 'degraded' : 'unhealthy', deductions }
+  if (reads < LEAST_READS && deductions.length === 0)
+    return { cache: name, score: undefined, status: 'unknown', deductions }
+  return {
+    cache: name,
+    score,
+    status: score >= HEALTHY ? 'healthy' : score >= DEGRADED ? 'degraded' : 'unhealthy',
+    deductions,
+  }
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

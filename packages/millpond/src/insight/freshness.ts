@@ -1,4 +1,5 @@
-// How often readers are given what the source has changed since: now and then one of the keys that were read is loaded anew, and compared.
+// How often readers are given what the source has changed since: now and then one of the keys that were read is loaded
+// anew, and compared.
 import { check, checkOptions, clock as clockCheck, duration, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -30,7 +31,10 @@ export interface FreshnessSpace {
 export interface FreshnessOptions {
   /** One load at most in this time, from a second on. Default `'10s'`. */
   readonly every?: Duration | undefined
-  /** The share of reads that may be answered with what the source has changed since, at least 0.004, as 1,024 checks tell of no less, and below 1. Default 0.01. */
+  /**
+   * The share of reads that may be answered with what the source has changed since, at least 0.004, as 1,024 checks
+   * tell of no less, and below 1. Default 0.01.
+   */
   readonly objective?: number | undefined
   /** Default: the machine's. */
   readonly clock?: Clock | undefined
@@ -47,7 +51,10 @@ export interface FreshnessReport {
   readonly share?: Range
   /** `unknown`: the objective lies within the interval. */
   readonly state: 'met' | 'missed' | 'unknown'
-  /** Since it began: loads that failed; and those while the key was written or something was invalidated, which say nothing. */
+  /**
+   * Since it began: loads that failed; and those while the key was written or something was invalidated, which say
+   * nothing.
+   */
   readonly failed: number
   readonly unsettled: number
 }
@@ -92,12 +99,18 @@ const SHARE = metric(
   ['cache'],
   'Of the last 1,024 reads that were checked, those whose value the source had changed.',
 )
-const LOW = metric('gauge', 'millpond_stale_read_ratio_low', ['cache'], 'The lower end of the 95 % interval of millpond_stale_read_ratio.')
+const LOW = metric(
+  'gauge',
+  'millpond_stale_read_ratio_low',
+  ['cache'],
+  'The lower end of the 95 % interval of millpond_stale_read_ratio.',
+)
 const OBJECTIVE = metric('gauge', 'millpond_stale_read_objective', ['cache'], 'The share of reads that may be stale.')
 
 /**
- * Checks reads of a cache against its source from now on: of those since the last check one is drawn, its key is loaded anew by the loader that is registered for
- * it, and the values are compared. Reads of keys without a registered loader are not checked. What was loaded is stored, as `refresh` does.
+ * Checks reads of a cache against its source from now on: of those since the last check one is drawn, its key is loaded
+ * anew by the loader that is registered for it, and the values are compared. Reads of keys without a registered loader
+ * are not checked. What was loaded is stored, as `refresh` does.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example
  * const freshness = watchFreshness(cache, { objective: 0.005 })
@@ -109,7 +122,10 @@ export function watchFreshness(cache: FreshnessCache, options: FreshnessOptions 
   const { every = '10s', objective = 0.01, clock = systemClock() } = options
   const everyMs = parseDuration(every, 'watchFreshness.every')
   if (!(everyMs >= LEAST_MS && everyMs < Number.POSITIVE_INFINITY))
-    throw new MillpondError('OPTION_INVALID', `watchFreshness.every: ${show(every)} is not allowed: give '1s' or longer`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `watchFreshness.every: ${show(every)} is not allowed: give '1s' or longer`,
+    )
   return new Checks(cache, everyMs, objective, clock)
 }
 
@@ -148,7 +164,8 @@ class Checks implements Freshness, Required<Pick<Recorder, 'hit' | 'set' | 'inva
   hit(hash: number, _bytes: number, key: string, namespace: string): void {
     if (++this.#seen < this.#next || hash === this.#own) return
     this.#drawn = { hash, key, namespace }
-    // Of so many reads each is the one that stays with the same chance: how far it is to the next one that takes its place (Li, ACM TOMS 1994, for one).
+    // Of so many reads each is the one that stays with the same chance: how far it is to the next one that takes its
+    // place (Li, ACM TOMS 1994, for one).
     this.#next = Math.floor(this.#seen / this.#draw()) + 1
   }
 

@@ -5,7 +5,29 @@ import type { Scenario } from './curve.ts'
 import type { ShadowOf } from './shadows.ts'
 
 /** Sizes of the grid, as multiples of what is there now. */
-export const FACTORS = [1 / 16, 1 / 8, 1 / 4, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 16]
+export const FACTORS = [
+  1 / 16,
+  1 / 8,
+  1 / 4,
+  0.35,
+  0.5,
+  0.6,
+  0.7,
+  0.8,
+  0.9,
+  1,
+  1.1,
+  1.25,
+  1.5,
+  1.75,
+  2,
+  2.5,
+  3,
+  4,
+  6,
+  8,
+  16,
+]
 /** Times to live, as multiples of what values are given now. */
 export const TTL_SCALES = [0.25, 0.5, 2, 4, Number.POSITIVE_INFINITY]
 export const ACTUAL = FACTORS.indexOf(1)
@@ -39,7 +61,10 @@ const sized = (factors: readonly number[], capacity: number): Scenario[] =>
 
 const livingLonger = (capacity: number): Scenario[] => TTL_SCALES.map((ttlScale) => ({ size: capacity, ttlScale }))
 
-/** As it is, half and twice as large, and three other policies. A policy of the user's own is not tried: nobody here can make one. */
+/**
+ * As it is, half and twice as large, and three other policies. A policy of the user's own is not tried: nobody here can
+ * make one.
+ */
 export function shadowedOf(policy: string): Shadowed[] {
   const known = POLICIES.find((name) => name === policy)
   const own = known === undefined ? [] : SCALES.map((scale) => ({ policy: known, scale }))

@@ -5,7 +5,10 @@ import { FadingKeys, type HotKey } from '../observe/index.ts'
 /** One read of so many counts for the hottest keys. */
 export const HOT_EVERY = 64
 
-/** How far it is to the next of these: 1 to 127, `HOT_EVERY` in the mean. At a fixed distance, keys that are read in turn would always be the same ones. */
+/**
+ * How far it is to the next of these: 1 to 127, `HOT_EVERY` in the mean. At a fixed distance, keys that are read in
+ * turn would always be the same ones.
+ */
 export class Gaps {
   #state = 0x9e3779b9
 
@@ -29,7 +32,10 @@ const LONGEST = 512
 const PLACES = 512
 const HALF = PLACES / 2
 
-/** What is read is kept at once, and counted in a later turn: that takes a microsecond or two, which one read in 64 would wait for. */
+/**
+ * What is read is kept at once, and counted in a later turn: that takes a microsecond or two, which one read in 64
+ * would wait for.
+ */
 export class HotTiers {
   readonly #tiers = new Map<string, FadingKeys>()
   #waiting = 0

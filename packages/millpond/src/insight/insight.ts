@@ -1,5 +1,15 @@
 // One object that says what other settings of caches would bring.
-import { check, checkedElsewhere, checkOptions, clock as clockCheck, flag, listOf, required, type Shape, whole } from '../core/checks.ts'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  clock as clockCheck,
+  flag,
+  listOf,
+  required,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -36,7 +46,9 @@ export interface InsightCache extends WatchedCache {
   configure(changes: Change): Promise<unknown>
   /** Needed by `usagePrediction` and `predictiveLoading`. */
   readonly sources?: PredictedCache['sources']
-  namespace?(name: string): ReturnType<PredictedCache['namespace']> & WarmPlanCache & ReturnType<BenchmarkedCache['namespace']>
+  namespace?(
+    name: string,
+  ): ReturnType<PredictedCache['namespace']> & WarmPlanCache & ReturnType<BenchmarkedCache['namespace']>
 }
 
 export interface InsightOptions {
@@ -84,7 +96,10 @@ export interface Sizing {
 
 export interface HotTier {
   readonly tier: string
-  /** Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30: it is the keys of now that are told. */
+  /**
+   * Estimates from one read in 64: `count - error` to `count`. A read counts half after 15 minutes, a quarter after 30:
+   * it is the keys of now that are told.
+   */
   readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
 }
 
@@ -109,19 +124,27 @@ export interface Insight {
   readonly caches: readonly string[]
   /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all of these */
   sizing(cache: string, options?: WindowOptions): Sizing
-  /** What one other size, policy or time to live would have brought, with its interval; `why` where that cannot be said. @throws MillpondError `OPTION_INVALID` where not exactly one thing is asked */
+  /**
+   * What one other size, policy or time to live would have brought, with its interval; `why` where that cannot be said.
+   * @throws MillpondError `OPTION_INVALID` where not exactly one thing is asked
+   */
   whatIf(cache: string, question: WhatIfQuestion, options?: WindowOptions): WhatIf
   analyze(cache: string, options?: WindowOptions): Analysis
-  /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
+  /**
+   * What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is
+   * none.
+   */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
   health(cache: string): CacheHealth
   /**
-   * How fast the cache is here and now: gets and sets of keys of its own, erased afterwards and counted in no figure here. See `benchmark` for what it may take.
+   * How fast the cache is here and now: gets and sets of keys of its own, erased afterwards and counted in no figure
+   * here. See `benchmark` for what it may take.
    * @throws MillpondError `OPTION_INVALID`; and what `set` throws
    */
   benchmark(cache: string, options?: BenchmarkOptions): Promise<BenchmarkResult>
   /**
-   * What the cache costs and what it saves, in the prices that are given, since it is watched (30 days at most). Below the evidence that advice needs, and before a load was seen, it says nothing.
+   * What the cache costs and what it saves, in the prices that are given, since it is watched (30 days at most). Below
+   * the evidence that advice needs, and before a load was seen, it says nothing.
    * @throws MillpondError `OPTION_INVALID`, also for a price of 0 or less
    */
   cost(cache: string, options: CostOptions): CostReport
@@ -133,8 +156,9 @@ export interface Insight {
    */
   loadAhead(cache: string, isOn: boolean): void
   /**
-   * A plan for `cache.warm` and `warming.start`: the keys that were read most of late, a share of all that are known. The list is kept in the cache itself for 30 days, so that a process
-   * that begins anew has it where a tier outlives it.
+   * A plan for `cache.warm` and `warming.start`: the keys that were read most of late, a share of all that are known.
+   * The list is kept in the cache itself for 30 days, so that a process that begins anew has it where a tier outlives
+   * it.
    * @throws MillpondError `OPTION_INVALID`, also where nothing is predicted
    */
   warmPlan(cache: string, options?: WarmPlanOfOptions): WarmKeys
@@ -162,14 +186,22 @@ const WINDOW: Shape<WindowOptions> = { days }
 // Prices are looked at where the cache's tiers are known.
 const COST: Shape<CostOptions> = { prices: required<Prices>(checkedElsewhere) }
 const MOST_DAYS = 30
-const impact = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 100, 'a number from 0 to 100')
-const OPTIMIZE: Shape<OptimizeOptions> = { days, minImpact: impact, apply: check((value) => typeof value === 'boolean', 'true or false') }
+const impact = check(
+  (value): value is number => typeof value === 'number' && value >= 0 && value <= 100,
+  'a number from 0 to 100',
+)
+const OPTIMIZE: Shape<OptimizeOptions> = {
+  days,
+  minImpact: impact,
+  apply: check((value) => typeof value === 'boolean', 'true or false'),
+}
 const USUAL_DAYS = 7
 const HOT_KEYS = 20
 
 /**
- * Watches caches from now on, and says what other settings would bring. Some 15 MiB of memory for each cache at most, and per read some nanoseconds on the
- * hit path; what is watched is looked at in turns of its own. Nothing is changed unless `optimize` is told to.
+ * Watches caches from now on, and says what other settings would bring. Some 15 MiB of memory for each cache at most,
+ * and per read some nanoseconds on the hit path; what is watched is looked at in turns of its own. Nothing is changed
+ * unless `optimize` is told to.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * const insight = createInsight({ caches: [cache] })
@@ -185,7 +217,10 @@ export function createInsight(options: InsightOptions): Insight {
   for (const cache of caches) {
     const { name } = cache.info()
     if (studies.has(name))
-      throw new MillpondError('OPTION_INVALID', `createInsight: two caches are named ${show(name)}: give each its own name`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `createInsight: two caches are named ${show(name)}: give each its own name`,
+      )
     studies.set(name, {
       cache,
       study: new Study(cache, clock, prediction === undefined ? undefined : PATTERNS_BESIDE),
@@ -195,7 +230,10 @@ export function createInsight(options: InsightOptions): Insight {
   const of = (name: string): Watched => {
     const found = studies.get(name)
     if (found !== undefined) return found
-    throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: those watched are ${[...studies.keys()].join(', ')}`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the cache ${show(name)} is not watched: those watched are ${[...studies.keys()].join(', ')}`,
+    )
   }
   const predictedOf = (name: string, verb: string): Predicting => {
     const { predicting } = of(name)
@@ -232,9 +270,13 @@ export function createInsight(options: InsightOptions): Insight {
     async optimize(name, options = {}) {
       checkOptions<OptimizeOptions>(options, OPTIMIZE, 'optimize')
       const { study, seen, evidence } = look(name, options.days)
-      const recommendations = recommendationsOf(study.watching, seen, evidence).filter((one) => one.impact >= (options.minImpact ?? 0))
+      const recommendations = recommendationsOf(study.watching, seen, evidence).filter(
+        (one) => one.impact >= (options.minImpact ?? 0),
+      )
       const first =
-        options.apply === true ? recommendations.find(({ change, undo }) => change !== undefined && undo !== undefined) : undefined
+        options.apply === true
+          ? recommendations.find(({ change, undo }) => change !== undefined && undo !== undefined)
+          : undefined
       if (first?.change === undefined || first.undo === undefined) return { cache: name, evidence, recommendations }
       const { id, change, undo } = first
       await of(name).cache.configure(change)
@@ -299,7 +341,10 @@ function predictable(cache: InsightCache, name: string): PredictedCache & WarmPl
 /** @throws MillpondError `OPTION_INVALID` */
 function benchmarked(cache: InsightCache, name: string): BenchmarkedCache {
   if (cache.namespace !== undefined) return cache as BenchmarkedCache
-  throw new MillpondError('OPTION_INVALID', `benchmark: ${show(name)} has no namespaces to run it in: give a cache from createCache`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `benchmark: ${show(name)} has no namespaces to run it in: give a cache from createCache`,
+  )
 }
 
 interface Looked {
@@ -310,7 +355,8 @@ interface Looked {
 
 function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
   const { watching } = study
-  if (watching === undefined || seen === undefined) return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
+  if (watching === undefined || seen === undefined)
+    return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
   const { setting } = watching
   const known = {
     cache,
@@ -320,5 +366,10 @@ function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
     hitRate: measuredHitRate(seen),
   }
   if (!evidence.isEnough) return { ...known, sizes: [], policies: [], ttls: [] }
-  return { ...known, sizes: sizesOf(watching, seen), policies: policiesOf(watching, seen), ttls: ttlsOf(watching, seen) }
+  return {
+    ...known,
+    sizes: sizesOf(watching, seen),
+    policies: policiesOf(watching, seen),
+    ttls: ttlsOf(watching, seen),
+  }
 }

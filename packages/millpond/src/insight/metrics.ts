@@ -13,7 +13,12 @@ const PREDICTED = metric(
   SCALED,
   'Estimated share of reads that memory would answer if it were scale times as large, over the last 7 days.',
 )
-const ERROR = metric('gauge', 'millpond_predicted_hit_ratio_error', SCALED, 'Half of the 95 % interval of millpond_predicted_hit_ratio.')
+const ERROR = metric(
+  'gauge',
+  'millpond_predicted_hit_ratio_error',
+  SCALED,
+  'Half of the 95 % interval of millpond_predicted_hit_ratio.',
+)
 const ACCURACY = metric(
   'gauge',
   'millpond_prefetch_accuracy',
@@ -26,7 +31,12 @@ const PROPOSED = metric(
   ['cache', 'result'],
   'Keys that were proposed to be loaded ahead, by outcome: used or wasted.',
 )
-const OPEN = metric('gauge', 'millpond_prefetch_open', CACHE, '1 while proposals are loaded, 0 while they bring too little.')
+const OPEN = metric(
+  'gauge',
+  'millpond_prefetch_open',
+  CACHE,
+  '1 while proposals are loaded, 0 while they bring too little.',
+)
 const BENEFIT = metric(
   'gauge',
   'millpond_prefetch_benefit_ratio',
@@ -38,8 +48,8 @@ const SCALES = [0.5, 1, 2, 4]
 const anInsight = withMethods<Insight>('insight: createInsight({ caches })', 'sizing', 'prediction')
 
 /**
- * For a registry: predicted hit ratios at half, the same, twice and four times the size, none where there is not enough evidence; and, where next reads are
- * predicted, how often that is right and what it brings.
+ * For a registry: predicted hit ratios at half, the same, twice and four times the size, none where there is not enough
+ * evidence; and, where next reads are predicted, how often that is right and what it brings.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * monitor.registry.collect(insightCollector(insight))

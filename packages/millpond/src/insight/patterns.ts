@@ -1,4 +1,5 @@
-// The patterns of keys that are told apart: those that are read most, each with a curve of its own and what its reloads have found.
+// The patterns of keys that are told apart: those that are read most, each with a curve of its own and what its reloads
+// have found.
 
 import { mixed } from '../core/key-hash.ts'
 import { HotKeys, keyPattern } from '../observe/index.ts'
@@ -99,7 +100,10 @@ export class Patterns {
     if (this.#studies.length < this.#most) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
     const name = `${namespace}\u0000${pattern}`
     this.#waiting.add(name)
-    const least = this.#studies.reduce((best, one, at) => (one.recent < (this.#studies[best]?.recent ?? 0) ? at : best), 0)
+    const least = this.#studies.reduce(
+      (best, one, at) => (one.recent < (this.#studies[best]?.recent ?? 0) ? at : best),
+      0,
+    )
     const count = this.#waiting.leastCountOf(name)
     if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.recent ?? 0)) return NOBODY
     this.#studies[least] = { ...study, curve: this.#curve() }

@@ -14,7 +14,9 @@ export interface ProbedSpace {
 
 const busy = new WeakMap<object, Promise<unknown>>()
 
-/** Gives `work` a namespace that no figure and no advice counts, and erases it afterwards. One at a time for each cache. */
+/**
+ * Gives `work` a namespace that no figure and no advice counts, and erases it afterwards. One at a time for each cache.
+ */
 export function inProbe<S extends ProbedSpace, T>(cache: ProbedCache<S>, work: (space: S) => Promise<T>): Promise<T> {
   const turn = (busy.get(cache) ?? Promise.resolve()).then(async () => {
     const space = cache.namespace(PROBE)

@@ -1,7 +1,8 @@
 // Keys in the order of their last use, and what the keys used after one of them weigh together: its distance.
 //
-// A Fenwick tree over the places of that order (Bennett and Kruskal, "LRU stack processing", IBM Journal of Research and Development 1975, with a
-// tree by Fenwick, 1994): a question or a use costs a step for each bit of the number of places. Places are used up; then those in use move together.
+// A Fenwick tree over the places of that order (Bennett and Kruskal, "LRU stack processing", IBM Journal of Research
+// and Development 1975, with a tree by Fenwick, 1994): a question or a use costs a step for each bit of the number of
+// places. Places are used up; then those in use move together.
 
 /** Holds ids from 0 to `most - 1`. */
 export class Recency {

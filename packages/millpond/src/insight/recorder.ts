@@ -9,7 +9,14 @@ import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
 import { SpaceNumbers } from './space-numbers.ts'
 
 /** Misses that another size, policy or time to live would have made hits. */
-const AVOIDABLE: ReadonlySet<MissCause> = new Set(['cold', 'expired_ttl', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown'])
+const AVOIDABLE: ReadonlySet<MissCause> = new Set([
+  'cold',
+  'expired_ttl',
+  'evicted_capacity',
+  'not_admitted',
+  'memory_pressure',
+  'unknown',
+])
 
 /** What is counted of all reads and loads, watched or not. */
 export interface Counted {
@@ -121,7 +128,15 @@ export class SamplingRecorder implements Required<Omit<Recorder, 'context' | 'in
     else this.#note(isAvoidable ? MISS : LOST, hash, 0, key, namespace)
   }
 
-  load(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void {
+  load(
+    hash: number,
+    ms: number,
+    bytes: number,
+    valueHash: number,
+    key: string,
+    namespace: string,
+    ttlMs: number,
+  ): void {
     this.counted.loads++
     this.counted.loadMs += ms
     if (mixed(hash) >= this.threshold) return

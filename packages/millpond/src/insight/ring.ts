@@ -1,12 +1,14 @@
-// What happened to keys of the sample, until somebody has the time to look at it: a ring of notes of four words each, so that one is made at once and
-// allocates nothing.
+// What happened to keys of the sample, until somebody has the time to look at it: a ring of notes of four words each,
+// so that one is made at once and allocates nothing.
 import { mixed } from '../core/key-hash.ts'
 import type { ReadBatch } from '../core/read-log.ts'
 import type { SpaceNumbers } from './space-numbers.ts'
 
 /** Notes that wait at most; a power of two. More in one turn of the event loop are lost, and counted. */
 const PLACES = 16_384
-/** What the keys of notes that wait take at most, in characters; beyond it notes are lost, too. A key may have 65,536. */
+/**
+ * What the keys of notes that wait take at most, in characters; beyond it notes are lost, too. A key may have 65,536.
+ */
 const MOST_CHARACTERS = 2 ** 21
 const WORDS = 4
 
@@ -58,7 +60,10 @@ export class Ring {
     return at
   }
 
-  /** Notes the hits of a batch whose hash, mixed by `mixed`, is below the threshold; returns how many those are. Those for which there is no room are lost. */
+  /**
+   * Notes the hits of a batch whose hash, mixed by `mixed`, is below the threshold; returns how many those are. Those
+   * for which there is no room are lost.
+   */
   noteHits({ count, slots, hashes, time, held }: ReadBatch, threshold: number, spaces: SpaceNumbers): number {
     const words = this.#words
     const { keys } = this

@@ -1,4 +1,5 @@
-// Which keys are watched: a share of them by their hash, so that all reads of a key are seen or none, by every process the same.
+// Which keys are watched: a share of them by their hash, so that all reads of a key are seen or none, by every process
+// the same.
 
 /** Hashes have 32 bits. */
 export const ALL = 2 ** 32

@@ -38,9 +38,16 @@ export function settingOf(cache: WatchedCache, before: Setting | undefined): Set
   if (capacity === Number.POSITIVE_INFINITY) return undefined
   const ttlFactor = cache.describe().tiers.find(({ name }) => name === 'memory')?.ttl_factor ?? 1
   // How many entries fit: of bytes, by what those that are there weigh.
-  const held = unit === 'entries' ? maxEntries : Math.min(maxEntries, entries === 0 ? maxBytes / 1024 : (maxBytes * entries) / bytes)
+  const held =
+    unit === 'entries'
+      ? maxEntries
+      : Math.min(maxEntries, entries === 0 ? maxBytes / 1024 : (maxBytes * entries) / bytes)
   const known =
-    before !== undefined && before.unit === unit && before.capacity === capacity && held < before.entries * 4 && held > before.entries / 4
+    before !== undefined &&
+    before.unit === unit &&
+    before.capacity === capacity &&
+    held < before.entries * 4 &&
+    held > before.entries / 4
   return { capacity, unit, policy, entries: known ? before.entries : Math.max(1, Math.round(held)), ttlFactor }
 }
 
@@ -52,7 +59,11 @@ function bound(
   const byBytes = bytes / maxBytes
   const byEntries = entries / maxEntries
   const isKept = before !== undefined && Math.max(byBytes, byEntries) < 0.9
-  const unit = isKept ? before.unit : byBytes > byEntries || maxEntries === Number.POSITIVE_INFINITY ? 'bytes' : 'entries'
+  const unit = isKept
+    ? before.unit
+    : byBytes > byEntries || maxEntries === Number.POSITIVE_INFINITY
+      ? 'bytes'
+      : 'entries'
   return [unit === 'bytes' ? maxBytes : maxEntries, unit]
 }
 

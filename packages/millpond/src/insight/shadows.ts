@@ -1,8 +1,19 @@
 // Shadow caches: small caches without values that each evict by another policy, on the same sample of the reads.
 //
-// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled down with the share
-// of keys that it is shown misses like the whole one. What is told of two is their difference, since both saw the same reads.
-import { check, checkOptions, fn, listOf, oneOf, options as optionsOf, required, type Shape, whole } from '../core/checks.ts'
+// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC
+// 2017): a cache scaled down with the share of keys that it is shown misses like the whole one. What is told of two is
+// their difference, since both saw the same reads.
+import {
+  check,
+  checkOptions,
+  fn,
+  listOf,
+  oneOf,
+  options as optionsOf,
+  required,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import type { Eviction, EvictionFactory } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
@@ -13,7 +24,10 @@ import { emptyTally, SURE, type Tally } from './tally.ts'
 const LEAST = 512
 const MOST = 8192
 const SCALE = 0.1
-/** The standard error of a difference that comes from the scale alone: measured over public traces (`npm run bench:insight`). */
+/**
+ * The standard error of a difference that comes from the scale alone: measured over public traces (`npm run
+ * bench:insight`).
+ */
 export const OF_SCALE = 0.004
 /** After so many reads for each entry, a shadow that is still not full counts all the same. */
 const WARM_AFTER = 16
@@ -44,17 +58,26 @@ const amount = check(
   (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
   'a number above 0',
 )
-const SHADOW: Shape<ShadowOf> = { policy: required(fn("a policy, such as policyByName('lru')")), scale: required(amount) }
+const SHADOW: Shape<ShadowOf> = {
+  policy: required(fn("a policy, such as policyByName('lru')")),
+  scale: required(amount),
+}
 const OPTIONS: Shape<ShadowsOptions> = {
   shadows: required(listOf(optionsOf(SHADOW), 'a list of shadows')),
   capacity: required(amount),
   unit: required(oneOf('entries', 'bytes')),
   entries: required(amount),
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1'),
+  share: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+    'a number above 0 and up to 1',
+  ),
   least: whole(1, MOST),
 }
 
-/** Shadows of 512 to 8,192 entries, scaled. For traffic of one's own: tell it of reads and stored values, and ask `missesPerRead` of two. */
+/**
+ * Shadows of 512 to 8,192 entries, scaled. For traffic of one's own: tell it of reads and stored values, and ask
+ * `missesPerRead` of two.
+ */
 export class Shadows {
   /** A candidate for each of `shadows`. */
   tally: Tally
@@ -118,13 +141,19 @@ export class Shadows {
     }
   }
 
-  /** The value was stored after a miss (it keeps what time it has where it was held), or written anew. `NaN`: for how long is not known. */
+  /**
+   * The value was stored after a miss (it keeps what time it has where it was held), or written anew. `NaN`: for how
+   * long is not known.
+   */
   stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
     if (mixed(hash) >= this.threshold || Number.isNaN(ttlMs)) return
     for (const shadow of this.#shadows) shadow.stored(hash, now, ttlMs, isNew)
   }
 
-  /** Half of the 95 % interval of a difference: what the sample does not know, and what a small cache does otherwise than a whole one. */
+  /**
+   * Half of the 95 % interval of a difference: what the sample does not know, and what a small cache does otherwise
+   * than a whole one.
+   */
   within(error: number): number {
     return SURE * Math.hypot(error, OF_SCALE)
   }

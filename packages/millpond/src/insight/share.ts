@@ -8,5 +8,9 @@ export function shareOf(count: number, of: number): Range {
   const scale = 1 + SURE ** 2 / of
   const middle = (value + SURE ** 2 / (2 * of)) / scale
   const half = (SURE * Math.sqrt((value * (1 - value)) / of + SURE ** 2 / (4 * of ** 2))) / scale
-  return { value, low: count === 0 ? 0 : Math.max(0, middle - half), high: count === of ? 1 : Math.min(1, middle + half) }
+  return {
+    value,
+    low: count === 0 ? 0 : Math.max(0, middle - half),
+    high: count === of ? 1 : Math.min(1, middle + half),
+  }
 }

@@ -74,7 +74,10 @@ export function policiesOf({ shadows, shadowed, setting }: Watching, seen: Seen)
 }
 
 export function ttlsOf({ curve }: Watching, seen: Seen): TtlPoint[] {
-  return TTL_SCALES.map((factor, at) => ({ factor, change: rangeOf(curve.estimate(ACTUAL, FACTORS.length + at, seen.curve)) }))
+  return TTL_SCALES.map((factor, at) => ({
+    factor,
+    change: rangeOf(curve.estimate(ACTUAL, FACTORS.length + at, seen.curve)),
+  }))
 }
 
 /** Most read first. */
@@ -99,7 +102,11 @@ export function measuredHitRate({ counted: { hits, misses } }: Seen): number {
   return hits + misses === 0 ? 0 : hits / (hits + misses)
 }
 
-export const rangeOf = ({ value, error }: Estimate): Range => ({ value, low: value - SURE * error, high: value + SURE * error })
+export const rangeOf = ({ value, error }: Estimate): Range => ({
+  value,
+  low: value - SURE * error,
+  high: value + SURE * error,
+})
 
 const clamp = (share: number): number => Math.min(1, Math.max(0, share))
 const clamped = ({ value, low, high }: Range): Range => ({ value: clamp(value), low: clamp(low), high: clamp(high) })

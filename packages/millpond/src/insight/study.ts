@@ -70,7 +70,10 @@ export class Study {
     if (watching === undefined) return undefined
     this.#putAside(watching)
     const now = this.#clock.now()
-    return this.#spans.sum(now - days * DAY_MS, now, { curve: watching.curve.scenarios.length, shadows: watching.shadowed.length })
+    return this.#spans.sum(now - days * DAY_MS, now, {
+      curve: watching.curve.scenarios.length,
+      shadows: watching.shadowed.length,
+    })
   }
 
   #soon(ms: number): void {
@@ -99,7 +102,10 @@ export class Study {
     return this.#ring.count > 0
   }
 
-  /** A study of another size or policy says nothing of the one that is there now: then it begins anew. So it does where it took too much time. */
+  /**
+   * A study of another size or policy says nothing of the one that is there now: then it begins anew. So it does where
+   * it took too much time.
+   */
   #fit(): void {
     const now = this.#clock.now()
     this.#fittedAt = now
@@ -117,7 +123,8 @@ export class Study {
     this.#spans = new Spans(now)
     this.#ear.counted = nothingCounted()
     this.#ring.lost = 0
-    this.watching = setting === undefined ? undefined : new Watching(setting, this.#budget.share, this.#weights, this.#patterns)
+    this.watching =
+      setting === undefined ? undefined : new Watching(setting, this.#budget.share, this.#weights, this.#patterns)
     this.#followSample()
   }
 

@@ -21,7 +21,9 @@ export interface Estimate {
   readonly error: number
 }
 
-/** Standard errors to either side that hold the truth in 95 of 100 cases: Student's t with some 60 degrees of freedom. */
+/**
+ * Standard errors to either side that hold the truth in 95 of 100 cases: Student's t with some 60 degrees of freedom.
+ */
 export const SURE = 2
 
 export function emptyTally(candidates: number): Tally {
@@ -61,9 +63,10 @@ export function missesPerRead(tally: Tally, candidate: number, other?: number): 
 }
 
 /**
- * What a series over the groups sums up to for all keys, per read. Of all keys it is known how many reads and how many misses there were; what the sample
- * has too few or too many of is put right by as much as groups with more of it have more of the series: the regression estimator of survey sampling
- * (Cochran, *Sampling Techniques*, 1977, chapter 7). SHARDS-adj is the case of a regression of 0.
+ * What a series over the groups sums up to for all keys, per read. Of all keys it is known how many reads and how many
+ * misses there were; what the sample has too few or too many of is put right by as much as groups with more of it have
+ * more of the series: the regression estimator of survey sampling (Cochran, *Sampling Techniques*, 1977, chapter 7).
+ * SHARDS-adj is the case of a regression of 0.
  */
 function perRead({ reads, missed, sampled, sampledMissed }: Tally, series: readonly number[]): Estimate {
   if (reads === 0) return { value: Number.NaN, error: Number.NaN }

@@ -1,7 +1,16 @@
-// What watches a memory tier as it is set now: a curve, shadows, and curves of the patterns. Another setting is watched by another one.
+// What watches a memory tier as it is set now: a curve, shadows, and curves of the patterns. Another setting is watched
+// by another one.
 import { LastReads } from './cost/ledger.ts'
 import { Curve, type Outcome } from './curve.ts'
-import { ACTUAL, ACTUAL_OF_PATTERN, type Shadowed, scenariosOf, scenariosOfPattern, shadowedOf, shadowOf } from './grid.ts'
+import {
+  ACTUAL,
+  ACTUAL_OF_PATTERN,
+  type Shadowed,
+  scenariosOf,
+  scenariosOfPattern,
+  shadowedOf,
+  shadowOf,
+} from './grid.ts'
 import { type PatternStudy, Patterns } from './patterns.ts'
 import { HIT, LOADED, LOST, type Ring, WRITTEN } from './ring.ts'
 import { ALL } from './sample.ts'
@@ -58,7 +67,8 @@ export class Watching {
       this.shadows.stored(hash, time, ttlMs, kind === WRITTEN)
       study?.curve.stored(hash, weight, time, ttlMs)
       // Without a time to live it is a copy of what a tier below holds.
-      if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs)) this.#loaded(study, hash, ring.values[at] as number)
+      if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs))
+        this.#loaded(study, hash, ring.values[at] as number)
       return
     }
     this.#read(hash, weight, time, kind === HIT ? 'hit' : kind === LOST ? 'lost' : 'miss', study)

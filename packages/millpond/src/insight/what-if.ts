@@ -1,4 +1,5 @@
-// One question to what was seen: what another size, policy or time to live would have brought, between the points that were tried.
+// One question to what was seen: what another size, policy or time to live would have brought, between the points that
+// were tried.
 import { check, checkOptions, oneOf, refused, type Shape, whole } from '../core/checks.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence } from './evidence.ts'
@@ -15,7 +16,10 @@ export interface WhatIfQuestion {
   /** Times the size that memory has, from a sixteenth to sixteen. */
   readonly size?: number | undefined
   readonly policy?: PolicyName | undefined
-  /** Times the time to live that values are given, from a quarter on; `Infinity`: until they are pushed out or invalidated. */
+  /**
+   * Times the time to live that values are given, from a quarter on; `Infinity`: until they are pushed out or
+   * invalidated.
+   */
   readonly ttl?: number | undefined
 }
 
@@ -23,7 +27,10 @@ export interface WhatIf {
   readonly evidence: Evidence
   /** Of all reads in the window, those that memory answered: measured. */
   readonly hitRate: number
-  /** How many more of all reads memory would have answered; negative for fewer. Absent where nothing can be said: see `why`. */
+  /**
+   * How many more of all reads memory would have answered; negative for fewer. Absent where nothing can be said: see
+   * `why`.
+   */
   readonly change?: Range
   /** How many more reads a second would have gone past memory; negative for fewer. */
   readonly missesPerSecond?: Range
@@ -56,7 +63,10 @@ const QUESTION: Shape<WhatIfQuestion> = {
   ttl: check((value): value is number => typeof value === 'number' && value > 0, 'a number above 0'),
 }
 
-/** What one other setting would have brought, from what a recorder has seen. @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked */
+/**
+ * What one other setting would have brought, from what a recorder has seen.
+ * @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked
+ */
 export function whatIfOf(seen: WhatIfSeen, question: WhatIfQuestion): WhatIf {
   checkOptions<WhatIfQuestion>(question, QUESTION, 'whatIf')
   const asked = Object.values(question).filter((value) => value !== undefined)
@@ -81,7 +91,9 @@ function answerTo(seen: WhatIfSeen, { policy, ttl, ...size }: WhatIfQuestion): A
 function ofPolicy({ policies, policy: own }: WhatIfSeen, policy: PolicyName): Answer {
   if (policy === own) return { change: NONE }
   const shadow = policies.find((point) => point.policy === policy && point.factor === 1)
-  return shadow === undefined ? { why: `${policy} was not tried next to ${own ?? 'the current policy'}` } : { change: shadow.change }
+  return shadow === undefined
+    ? { why: `${policy} was not tried next to ${own ?? 'the current policy'}` }
+    : { change: shadow.change }
 }
 
 function ofTtl({ ttls }: WhatIfSeen, ttl: number): Answer {
@@ -94,21 +106,31 @@ function ofSize(
   { maxEntries, maxBytes, moreBytes, size }: WhatIfQuestion,
 ): Answer {
   if (capacity === undefined) return { why: 'memory has no limit: there is no size to judge' }
-  const asked = maxEntries === undefined && size === undefined ? 'bytes' : maxEntries === undefined ? capacity.unit : 'entries'
+  const asked =
+    maxEntries === undefined && size === undefined ? 'bytes' : maxEntries === undefined ? capacity.unit : 'entries'
   if (asked !== capacity.unit) return { why: `${capacity.unit} limit this memory: ask in ${capacity.unit}` }
-  const amount = maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
-  // Where a shadow of the policy that is there had that size, it has been seen, and is surer than what follows from the curve of LRU.
-  const own = policies.find((point) => point.policy === policy && Math.abs(point.factor * capacity.amount - amount) < 0.5)
+  const amount =
+    maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
+  // Where a shadow of the policy that is there had that size, it has been seen, and is surer than what follows from the
+  // curve of LRU.
+  const own = policies.find(
+    (point) => point.policy === policy && Math.abs(point.factor * capacity.amount - amount) < 0.5,
+  )
   if (own !== undefined) return { change: own.change, size: { unit: capacity.unit, amount: Math.round(amount) } }
   const points = sizes.map(({ factor, hitRate: then }) => ({ at: Math.log(factor), change: less(then, hitRate) }))
-  const answer = at(points, Math.log(amount / capacity.amount)) ?? { why: beyond('sizes', amount / capacity.amount, sizes) }
+  const answer = at(points, Math.log(amount / capacity.amount)) ?? {
+    why: beyond('sizes', amount / capacity.amount, sizes),
+  }
   return { ...answer, size: { unit: capacity.unit, amount: Math.round(amount) } }
 }
 
 const NONE: Range = { value: 0, low: 0, high: 0 }
 const less = ({ value, low, high }: Range, by: number): Range => ({ value: value - by, low: low - by, high: high - by })
 
-/** Between two points that were tried, the value lies between theirs (more room or time never has fewer hits here), and is as unsure as both. */
+/**
+ * Between two points that were tried, the value lies between theirs (more room or time never has fewer hits here), and
+ * is as unsure as both.
+ */
 function at(points: readonly { readonly at: number; readonly change: Range }[], asked: number): Answer | undefined {
   const sorted = points.toSorted((a, b) => a.at - b.at)
   const exact = sorted.find((point) => point.at === asked || Math.abs(point.at - asked) < 1e-9)
@@ -117,7 +139,10 @@ function at(points: readonly { readonly at: number; readonly change: Range }[], 
   const [before, after] = [sorted[above - 1], sorted[above]]
   if (before === undefined || after === undefined) return undefined
   // What lies before "for ever" is as near to it as it is many times the last one that was tried.
-  const along = after.at === Number.POSITIVE_INFINITY ? 1 - Math.exp(before.at - asked) : (asked - before.at) / (after.at - before.at)
+  const along =
+    after.at === Number.POSITIVE_INFINITY
+      ? 1 - Math.exp(before.at - asked)
+      : (asked - before.at) / (after.at - before.at)
   const value = before.change.value + along * (after.change.value - before.change.value)
   return {
     change: {

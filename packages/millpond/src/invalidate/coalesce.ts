@@ -1,4 +1,5 @@
-// "At most every N seconds" per target, with a trailing call: the first call runs at once, the calls of the following window share one at its end.
+// "At most every N seconds" per target, with a trailing call: the first call runs at once, the calls of the following
+// window share one at its end.
 import { checkOptions, clock, duration, fn, required, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -50,7 +51,8 @@ export class Coalesce<T, R> {
   }
 
   /**
-   * Resolves (or rejects) with the run that answers this call. Every run starts after the calls that it answers, so its ack is theirs.
+   * Resolves (or rejects) with the run that answers this call. Every run starts after the calls that it answers, so its
+   * ack is theirs.
    */
   call(target: string, request: T): Promise<R> {
     const window = this.#windows.get(target)
@@ -63,7 +65,10 @@ export class Coalesce<T, R> {
     return window.next.promise
   }
 
-  /** Runs at once what waits, and waits for all that runs. For a shutdown: nothing that was asked for is lost. Never rejects. */
+  /**
+   * Runs at once what waits, and waits for all that runs. For a shutdown: nothing that was asked for is lost. Never
+   * rejects.
+   */
   async flush(): Promise<void> {
     for (const [target, window] of [...this.#windows]) {
       window.cancel()

@@ -1,7 +1,8 @@
 // Several criteria in one call, checked and resolved to what the engine forgets.
 //
-// Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or `createdBefore` only entries made
-// before it go; a time alone concerns every entry. Nothing named is an error and never "all".
+// Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or
+// `createdBefore` only entries made before it go; a time alone concerns every entry. Nothing named is an error and
+// never "all".
 import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
 import type { RemovalReason } from '../core/contracts.ts'
 import { dependencyKey } from '../core/dependency.ts'
@@ -19,10 +20,16 @@ export interface Criteria {
   readonly keys?: readonly Key[] | undefined
   readonly tag?: string | undefined
   readonly tags?: readonly string[] | undefined
-  /** A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over keys as they were written; a tuple is its JSON, see `prefix`. */
+  /**
+   * A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over keys as they were written;
+   * a tuple is its JSON, see `prefix`.
+   */
   readonly pattern?: string | RegExp | undefined
   readonly patterns?: readonly (string | RegExp)[] | undefined
-  /** A family of keys: `['user']` is every tuple that begins so, itself too; `'user:'` every text that begins so. Stands in the ledger as a pattern. */
+  /**
+   * A family of keys: `['user']` is every tuple that begins so, itself too; `'user:'` every text that begins so. Stands
+   * in the ledger as a pattern.
+   */
   readonly prefix?: Key | undefined
   /** With what is declared to go along. */
   readonly model?: string | undefined
@@ -30,7 +37,10 @@ export interface Criteria {
   readonly id?: ModelId | undefined
   /** Only entries stored longer ago than this. */
   readonly olderThan?: Duration | undefined
-  /** Only entries stored before this instant: epoch milliseconds, a Date, or an ISO text with a zone. Later than now means now. */
+  /**
+   * Only entries stored before this instant: epoch milliseconds, a Date, or an ISO text with a zone. Later than now
+   * means now.
+   */
   readonly createdBefore?: number | Date | string | undefined
   /** Everything of the namespace. */
   readonly all?: boolean | undefined
@@ -51,7 +61,10 @@ export interface Resolved {
   /** Canonical texts. */
   readonly patterns: readonly string[]
   readonly all: boolean
-  /** Epoch milliseconds: only entries created before it. A ledger line cannot say this: find the entries (`selects`) and forget their keys. */
+  /**
+   * Epoch milliseconds: only entries created before it. A ledger line cannot say this: find the entries (`selects`) and
+   * forget their keys.
+   */
   readonly createdBefore: number | undefined
   readonly reason: RemovalReason
   /** Lists were given, and all of them were empty: nothing is to be done. */
@@ -87,8 +100,8 @@ const NO_RELATIONS = new Relations()
 
 /**
  * Checks criteria, and says by which keys, tags, patterns and namespaces they reach what they mean.
- * @throws MillpondError `OPTION_INVALID` for unknown or no criteria, an id without a model, too many keys or patterns, a time that is none;
- * `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
+ * @throws MillpondError `OPTION_INVALID` for unknown or no criteria, an id without a model, too many keys or patterns,
+ * a time that is none; `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
  */
 export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resolved {
   checkOptions<Criteria>(criteria, CRITERIA, 'criteria')
@@ -101,7 +114,12 @@ export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resol
   const { all = false } = criteria
   const keys = keysOf(criteria)
   const cascade = cascadeOf(criteria, parts.relations ?? NO_RELATIONS)
-  const tags = [...new Set([...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID'), MAX_KEYS), ...(cascade?.tags ?? [])])]
+  const tags = [
+    ...new Set([
+      ...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID'), MAX_KEYS),
+      ...(cascade?.tags ?? []),
+    ]),
+  ]
   const patterns = patternsOf(criteria, parts.engine)
   const createdBefore = timeOf(criteria, parts.now)
   const isTargetless = keys.size + tags.length + patterns.length === 0
@@ -152,7 +170,10 @@ function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): Compil
   const named = listOf(criteria.pattern, criteria.patterns, 'patterns', 'PATTERN_INVALID')
   const given = criteria.prefix === undefined ? named : [...named, prefixPattern(criteria.prefix)]
   if (given.length > MAX_PATTERNS)
-    throw new MillpondError('OPTION_INVALID', `patterns: ${given.length} are too many for one call (at most ${MAX_PATTERNS}): use a tag`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `patterns: ${given.length} are too many for one call (at most ${MAX_PATTERNS}): use a tag`,
+    )
   const bySource = new Map<string, CompiledPattern>()
   for (const pattern of given) {
     const compiled = compilePattern(pattern, engine)
@@ -190,7 +211,11 @@ const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{
  */
 export function parseInstant(value: unknown, name: string): number {
   const at =
-    value instanceof Date ? value.getTime() : typeof value === 'string' && value.length <= 40 && ISO.test(value) ? Date.parse(value) : value
+    value instanceof Date
+      ? value.getTime()
+      : typeof value === 'string' && value.length <= 40 && ISO.test(value)
+        ? Date.parse(value)
+        : value
   if (typeof at === 'number' && Number.isFinite(at) && Math.abs(at) <= 8.64e15) return at
   throw new MillpondError(
     'OPTION_INVALID',
@@ -204,7 +229,8 @@ function listOf<T>(
   name: string,
   code: 'KEY_INVALID' | 'TAG_INVALID' | 'PATTERN_INVALID',
 ): readonly T[] {
-  if (many !== undefined && !Array.isArray(many)) throw new MillpondError(code, `${name}: ${show(many)} is not a list: give an array`)
+  if (many !== undefined && !Array.isArray(many))
+    throw new MillpondError(code, `${name}: ${show(many)} is not a list: give an array`)
   return [...(one === undefined ? [] : [one]), ...(many ?? [])]
 }
 
@@ -213,7 +239,8 @@ const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'm
 const hasLists = (criteria: Criteria): boolean => LISTS.some((name) => criteria[name] !== undefined)
 
 function reasonOf(criteria: Criteria, all: boolean, createdBefore: number | undefined): RemovalReason {
-  const has = (...names: readonly (typeof LISTS)[number][]): boolean => names.some((name) => criteria[name] !== undefined)
+  const has = (...names: readonly (typeof LISTS)[number][]): boolean =>
+    names.some((name) => criteria[name] !== undefined)
   if (all) return createdBefore === undefined ? 'cleared' : 'manual'
   if (has('model')) return 'data_changed'
   if (has('key', 'keys')) return 'manual'

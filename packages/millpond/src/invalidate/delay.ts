@@ -33,7 +33,8 @@ export class Delays {
   /** Runs it after a delay, unless it is cancelled before. */
   start<R>(delay: Duration, run: () => Promise<R>): Delayed<R> {
     const ms = parseDuration(delay, 'delay')
-    if (ms > MAX_DELAY_MS) throw new MillpondError('DURATION_INVALID', `delay: ${show(delay)} is over 24 days: schedule a job instead`)
+    if (ms > MAX_DELAY_MS)
+      throw new MillpondError('DURATION_INVALID', `delay: ${show(delay)} is over 24 days: schedule a job instead`)
     let settle: (work: Promise<R> | undefined) => void = () => undefined
     const done = new Promise<R | undefined>((resolve) => {
       settle = resolve

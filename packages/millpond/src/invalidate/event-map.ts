@@ -40,20 +40,31 @@ export class EventMap<M extends object, R> {
     this.#rules = new Map(Object.entries(options.events))
     for (const [event, rule] of this.#rules) {
       if (typeof rule !== 'function')
-        throw new MillpondError('OPTION_INVALID', `events.${event}: ${show(rule)} is not a function from the event to criteria`)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `events.${event}: ${show(rule)} is not a function from the event to criteria`,
+        )
     }
   }
 
-  /** Resolves when the event's invalidation is acknowledged; with `undefined` when its rule names nothing. @throws `OPTION_INVALID` for an event without a rule. */
+  /**
+   * Resolves when the event's invalidation is acknowledged; with `undefined` when its rule names nothing.
+   * @throws `OPTION_INVALID` for an event without a rule.
+   */
   async emit<E extends keyof M & string>(event: E, payload: M[E]): Promise<R | undefined> {
     const rule = this.#options.events[event]
     if (!this.#rules.has(event))
-      throw new MillpondError('OPTION_INVALID', `no rule for the event ${show(event)}: there are ${[...this.#rules.keys()].join(', ')}`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `no rule for the event ${show(event)}: there are ${[...this.#rules.keys()].join(', ')}`,
+      )
     const criteria = rule(payload)
     return criteria === undefined ? undefined : this.#options.invalidate(criteria)
   }
 
-  /** Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits nobody. */
+  /**
+   * Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits nobody.
+   */
   attach(emitter: Emitter): () => void {
     const stops = [...this.#rules].map(([event, rule]) => {
       const listener = (payload: unknown): void => {

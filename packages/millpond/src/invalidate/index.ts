@@ -7,7 +7,13 @@ export { ModelEvents, type ModelEventsOptions, type TransactionChanges } from '.
 export { changedTags, type ModelId, modelTags } from './model-tags.ts'
 export { memoryNonces, type NonceAnswer, type NonceStore } from './nonces.ts'
 export { type CompiledPattern, compilePattern, patternCompiler, patternSource } from './pattern.ts'
-export { type ChangesFollower, type FollowOptions, followPostgresChanges, type ListenClient, type TableChange } from './postgres-changes.ts'
+export {
+  type ChangesFollower,
+  type FollowOptions,
+  followPostgresChanges,
+  type ListenClient,
+  type TableChange,
+} from './postgres-changes.ts'
 export { installChangesSql, type PostgresChangesSql, removeChangesSql, type WatchedTable } from './postgres-triggers.ts'
 export { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
 export {

@@ -1,6 +1,8 @@
-// Changes of models, as an ORM or the application reports them: invalidated after the commit, never before, and not at all after a rollback.
+// Changes of models, as an ORM or the application reports them: invalidated after the commit, never before, and not at
+// all after a rollback.
 //
-// Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the old value.
+// Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the
+// old value.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, fn, refused, required, type Shape, whole, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -53,8 +55,9 @@ export class ModelEvents<R> {
   }
 
   /**
-   * A committed change, or, within `during`, one that waits for its commit. Without an id any rows of the model may have changed.
-   * Resolves when it is invalidated; with `undefined` when it waits, or when the model's rule does not react to it.
+   * A committed change, or, within `during`, one that waits for its commit. Without an id any rows of the model may
+   * have changed. Resolves when it is invalidated; with `undefined` when it waits, or when the model's rule does not
+   * react to it.
    */
   async modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<R | undefined> {
     const scope = this.#scopes.getStore()
@@ -92,13 +95,14 @@ export class ModelEvents<R> {
   }
 
   /**
-   * Runs a transaction: what changes inside, however deep, waits until `work` resolved, which must mean that it committed. A rejection passes
-   * unchanged and drops what was collected. Within another `during` it is a savepoint: its changes join the outer ones.
-   * Changes that are reported after the end (forgotten promises) count at once. When the invalidation itself fails, `during` rejects with its
-   * error although the work has committed.
+   * Runs a transaction: what changes inside, however deep, waits until `work` resolved, which must mean that it
+   * committed. A rejection passes unchanged and drops what was collected. Within another `during` it is a savepoint:
+   * its changes join the outer ones. Changes that are reported after the end (forgotten promises) count at once. When
+   * the invalidation itself fails, `during` rejects with its error although the work has committed.
    */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    if (typeof work !== 'function') throw refused(work, 'during', 'the work: a function that resolves once it has committed')
+    if (typeof work !== 'function')
+      throw refused(work, 'during', 'the work: a function that resolves once it has committed')
     const outer = this.#scopes.getStore()
     const scope: Scope = { changes: new Changes(this.#maxRows), isOpen: true }
     let result: T
@@ -153,7 +157,9 @@ class Changes {
   }
 
   list(): { readonly model: string; readonly id?: string }[] {
-    return [...this.#models].flatMap(([model, rows]) => (rows === 'whole' ? [{ model }] : [...rows].map((id) => ({ model, id }))))
+    return [...this.#models].flatMap(([model, rows]) =>
+      rows === 'whole' ? [{ model }] : [...rows].map((id) => ({ model, id })),
+    )
   }
 
   #widen(model: string): void {

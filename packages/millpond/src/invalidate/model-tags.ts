@@ -2,7 +2,7 @@
 //
 // An entry carries        `modelTags('User', 7)`  ->  model:User:7, model:User:*     it shows one row
 //                         `modelTags('User')`     ->  model:User                     it shows many rows: a list, a count, a search
-// A change invalidates    `changedTags('User', 7)` -> model:User:7, model:User       that row, and everything that shows many
+// A change invalidates `changedTags('User', 7)` -> model:User:7, model:User that row, and everything that shows many
 //                         `changedTags('User')`    -> model:User, model:User:*       any row may have changed
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, MAX_TAG_LENGTH } from '../core/key.ts'
@@ -24,21 +24,33 @@ const modelTag = (model: string): string => `model:${checkModel(model)}`
 const anyRowTag = (model: string): string => `${modelTag(model)}:*`
 const rowTag = (model: string, id: ModelId): string => fit(`${modelTag(model)}:${idText(id)}`)
 
-/** @throws MillpondError `OPTION_INVALID`: a colon in a model's name would let `a:b` without an id meet `a` with the id `b`. */
+/**
+ * @throws MillpondError `OPTION_INVALID`: a colon in a model's name would let `a:b` without an id meet `a` with the id
+ * `b`.
+ */
 export function checkModel(model: unknown): string {
   return checkName(model, 'model')
 }
 
-/** The canonical text of an id; one that begins with `*` or `\` gets a `\` in front, so that none is read as "any row". */
+/**
+ * The canonical text of an id; one that begins with `*` or `\` gets a `\` in front, so that none is read as "any row".
+ */
 export function idText(id: unknown): string {
-  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id))) return Object.is(id, -0) ? '0' : String(id)
+  if (typeof id === 'bigint' || (typeof id === 'number' && Number.isFinite(id)))
+    return Object.is(id, -0) ? '0' : String(id)
   if (typeof id !== 'string' || id.length === 0 || !id.isWellFormed()) {
-    throw new MillpondError('TAG_INVALID', `the id ${show(id)} is not allowed: use a well-formed string, a finite number or a bigint`)
+    throw new MillpondError(
+      'TAG_INVALID',
+      `the id ${show(id)} is not allowed: use a well-formed string, a finite number or a bigint`,
+    )
   }
   return id.startsWith('*') || id.startsWith('\\') ? `\\${id}` : id
 }
 
 function fit(tag: string): string {
   if (tag.length <= MAX_TAG_LENGTH) return tag
-  throw new MillpondError('TAG_INVALID', `the tag ${show(tag)} is longer than ${MAX_TAG_LENGTH}: use a shorter id, or a hash of it`)
+  throw new MillpondError(
+    'TAG_INVALID',
+    `the tag ${show(tag)} is longer than ${MAX_TAG_LENGTH}: use a shorter id, or a hash of it`,
+  )
 }

@@ -2,7 +2,9 @@
 
 /** Hand in one over a shared store where several processes receive the same webhooks. */
 export interface NonceStore {
-  /** `claimed`: it was not there and is now kept until `until` (epoch milliseconds). `full`: no room, try again later. */
+  /**
+   * `claimed`: it was not there and is now kept until `until` (epoch milliseconds). `full`: no room, try again later.
+   */
   claim(id: string, until: number, now: number): NonceAnswer | Promise<NonceAnswer>
   /** The message was not applied after all: a repetition is welcome. */
   release(id: string): void | Promise<void>

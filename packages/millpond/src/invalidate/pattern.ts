@@ -1,14 +1,19 @@
-// Patterns over keys: a glob (`user:*`), or a regular expression (a text that begins with `^`, or a RegExp). Linear time, bounded work.
+// Patterns over keys: a glob (`user:*`), or a regular expression (a text that begins with `^`, or a RegExp). Linear
+// time, bounded work.
 //
-// Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program size times key length.
-// A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
+// Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program
+// size times key length. A key over the last bound counts as a match: forgetting too much is safe, blocking the event
+// loop or keeping what was to go is not.
 import { isError, MillpondError, show } from '../core/errors.ts'
 import { checkPattern, globMatcher, MAX_PATTERN_LENGTH } from '../core/glob.ts'
 import { writtenKey } from '../core/key.ts'
 import { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
 
 export interface CompiledPattern {
-  /** The canonical text: a glob, or a regular expression that begins with `^`. Compiles to the same pattern in every process. */
+  /**
+   * The canonical text: a glob, or a regular expression that begins with `^`. Compiles to the same pattern in every
+   * process.
+   */
   readonly source: string
   /** Given the encoded key, asks of the key as its owner wrote it: a text as it is, a tuple as JSON (`["user",7]`). */
   matches(key: string): boolean
@@ -17,8 +22,9 @@ export interface CompiledPattern {
 /** The largest compiled regular expression, in instructions. */
 export const MAX_PROGRAM_SIZE = 200
 /**
- * Instructions times characters that one test may cost. A key is judged exactly up to 125 characters by the largest program, up to 500 by one of
- * 50 instructions (a UUID); 64 expressions of the worst kind over the worst key take some 50 ms together.
+ * Instructions times characters that one test may cost. A key is judged exactly up to 125 characters by the largest
+ * program, up to 500 by one of 50 instructions (a UUID); 64 expressions of the worst kind over the worst key take some
+ * 50 ms together.
  */
 export const MAX_STEPS = 25_000
 /** Glob characters times key characters that one test may cost; some 20 ms. */
@@ -35,15 +41,18 @@ export function isRegexSource(pattern: string): boolean {
 }
 
 /**
- * Compiles a glob (`*` any run, `?` one character, `\` the next one plain) or a regular expression. A regular expression matches when it is found
- * in the key: `^user:1` matches `user:10`, `^user:1$` does not. It means what RE2 means by it, also when it came as a RegExp: `\s` is white space of
- * ASCII, lines end at `\n` alone, case is folded as Unicode does.
- * @throws MillpondError `PATTERN_INVALID` for what is empty, too long, too large, not well-formed or not linear; `OPTION_INVALID` when a regular
- * expression is given and re2js is not installed.
+ * Compiles a glob (`*` any run, `?` one character, `\` the next one plain) or a regular expression. A regular
+ * expression matches when it is found in the key: `^user:1` matches `user:10`, `^user:1$` does not. It means what RE2
+ * means by it, also when it came as a RegExp: `\s` is white space of ASCII, lines end at `\n` alone, case is folded as
+ * Unicode does.
+ * @throws MillpondError `PATTERN_INVALID` for what is empty, too long, too large, not well-formed or not linear;
+ * `OPTION_INVALID` when a regular expression is given and re2js is not installed.
  */
 export function compilePattern(pattern: string | RegExp, engine?: RegexEngine): CompiledPattern {
   const source = pattern instanceof RegExp ? sourceOf(pattern, engine ?? re2()) : checkPattern(pattern)
-  const test = isRegexSource(source) ? regexMatcher(source, compileRegex(source, engine ?? re2(), pattern)) : boundedGlob(source)
+  const test = isRegexSource(source)
+    ? regexMatcher(source, compileRegex(source, engine ?? re2(), pattern))
+    : boundedGlob(source)
   return { source, matches: (key) => test(writtenKey(key)) }
 }
 
@@ -60,8 +69,8 @@ export interface PatternCompilerOptions {
 }
 
 /**
- * A compiler for lines of the ledger, which other processes wrote: it never throws. A pattern that this process cannot run (re2js missing here, or
- * a forged line) matches every key.
+ * A compiler for lines of the ledger, which other processes wrote: it never throws. A pattern that this process cannot
+ * run (re2js missing here, or a forged line) matches every key.
  */
 export function patternCompiler(options: PatternCompilerOptions = {}): (pattern: string) => (key: string) => boolean {
   return (pattern) => {
@@ -123,9 +132,12 @@ function sourceOf(pattern: RegExp, engine: RegexEngine): string {
 function foreignSyntax(source: string): string | undefined {
   for (let i = 0; i < source.length; i++) {
     const two = source.slice(i, i + 2)
-    if (two === '\\k' || (two[0] === '\\' && two >= '\\1' && two <= '\\9')) return 'backreferences cannot be run in linear time'
-    if (two[0] === '\\' && 'AQEzCa'.includes(two[1] ?? ' ')) return `${two} means something else in RE2: leave out the backslash`
-    if (two === '[[' || two === '{,') return `${two} means something else in RE2: put a backslash before the second character`
+    if (two === '\\k' || (two[0] === '\\' && two >= '\\1' && two <= '\\9'))
+      return 'backreferences cannot be run in linear time'
+    if (two[0] === '\\' && 'AQEzCa'.includes(two[1] ?? ' '))
+      return `${two} means something else in RE2: leave out the backslash`
+    if (two === '[[' || two === '{,')
+      return `${two} means something else in RE2: put a backslash before the second character`
     if (two[0] === '\\') i++
   }
   return undefined
@@ -164,7 +176,10 @@ function largestCount(source: string, from: number): number {
 
 const META = '\\^$.|?*+()[]{}'
 
-/** Characters with which every match of `^...` begins; the empty text where that is not plain to see. Spares most keys the engine. */
+/**
+ * Characters with which every match of `^...` begins; the empty text where that is not plain to see. Spares most keys
+ * the engine.
+ */
 export function literalPrefix(source: string): string {
   if (source.includes('|')) return ''
   let end = 1

@@ -1,8 +1,18 @@
 // Follows the change notifications of PostgreSQL and turns them into changes of models.
 //
-// Notifications are not stored: whoever was not connected has missed them. After each (re)connection the follower therefore reports every table as
-// changed as a whole, before it reports single changes again.
-import { check, checkOptions, clock, fn, listOf, options as optionsOf, required, type Shape, whole } from '../core/checks.ts'
+// Notifications are not stored: whoever was not connected has missed them. After each (re)connection the follower
+// therefore reports every table as changed as a whole, before it reports single changes again.
+import {
+  check,
+  checkOptions,
+  clock,
+  fn,
+  listOf,
+  options as optionsOf,
+  required,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { CHANNEL, checkChannel, fullName, type PostgresChangesSql, WATCHED_TABLE } from './postgres-triggers.ts'
@@ -27,13 +37,22 @@ export interface FollowOptions extends PostgresChangesSql {
   readonly connect: () => Promise<ListenClient>
   /** The time that it goes by. */
   readonly clock: Clock
-  /** Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch counts as missed. */
+  /**
+   * Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch
+   * counts as missed.
+   */
   readonly changed: (changes: readonly TableChange[]) => Promise<unknown>
   /** Told of changes that could not be read or carried out. */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default [100, 10,000]. */
+  /**
+   * How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default
+   * [100, 10,000].
+   */
   readonly reconnectMs?: readonly [number, number] | undefined
-  /** How often the connection is asked whether it lives, and how long it may take, in milliseconds: a half-open one tells nothing. Default 5,000. */
+  /**
+   * How often the connection is asked whether it lives, and how long it may take, in milliseconds: a half-open one
+   * tells nothing. Default 5,000.
+   */
   readonly checkMs?: number | undefined
 }
 
@@ -50,7 +69,10 @@ export interface ChangesFollower {
 /** More changes than this in one batch become whole models. */
 const MAX_BATCH = 1000
 
-const tables = listOf<FollowOptions['tables'][number]>(optionsOf(WATCHED_TABLE), "a list of tables, such as [{ table: 'users' }]")
+const tables = listOf<FollowOptions['tables'][number]>(
+  optionsOf(WATCHED_TABLE),
+  "a list of tables, such as [{ table: 'users' }]",
+)
 const OPTIONS: Shape<FollowOptions> = {
   connect: required(fn('a function that creates and connects a pg client')),
   clock: required(clock),
@@ -116,7 +138,9 @@ class Follower implements ChangesFollower {
       const connected = client
       if (this.#isClosed) return await this.#end(connected)
       this.#client = connected
-      connected.on('notification', (message: { channel?: unknown; payload?: unknown }) => this.#heard(connected, message))
+      connected.on('notification', (message: { channel?: unknown; payload?: unknown }) =>
+        this.#heard(connected, message),
+      )
       connected.on('error', (error: unknown) => this.#lost(connected, error))
       connected.on('end', () => this.#lost(connected, undefined))
       await this.#inTime(connected.query(`LISTEN "${this.#channel}"`))

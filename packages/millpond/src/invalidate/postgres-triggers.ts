@@ -1,7 +1,8 @@
 // The triggers of PostgreSQL's change notifications: one NOTIFY per statement, sent by the server after the commit.
 //
-// What is notified: {"o": operation, "t": table, "k": [primary keys]}; without "k" any rows may have changed (too many, too long, TRUNCATE).
-// Rows written straight into a partition fire the partition's triggers, not its parent's: watch the partitions then.
+// What is notified: {"o": operation, "t": table, "k": [primary keys]}; without "k" any rows may have changed (too many,
+// too long, TRUNCATE). Rows written straight into a partition fire the partition's triggers, not its parent's: watch
+// the partitions then.
 import { listOf, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
@@ -36,7 +37,8 @@ const MAX_KEYS = 200
 const PART = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 
 /**
- * SQL that installs the triggers, in one transaction; may be run again after a change. Needs TRIGGER on the tables and CREATE on their schema.
+ * SQL that installs the triggers, in one transaction; may be run again after a change. Needs TRIGGER on the tables and
+ * CREATE on their schema.
  * @throws MillpondError `OPTION_INVALID` for names that are more than a name.
  */
 export function installChangesSql({ channel = CHANNEL, tables }: PostgresChangesSql): string {
@@ -104,7 +106,8 @@ ${trigger('truncate', '')}`
 
 function parts(table: string): { readonly schema: string; readonly short: string } {
   const [first = '', second, ...more] = table.split('.')
-  if (more.length > 0) throw new MillpondError('OPTION_INVALID', `table: ${show(table)} has too many dots: use 'users' or 'schema.users'`)
+  if (more.length > 0)
+    throw new MillpondError('OPTION_INVALID', `table: ${show(table)} has too many dots: use 'users' or 'schema.users'`)
   return second === undefined
     ? { schema: 'public', short: checkPart(first, 'table') }
     : { schema: checkPart(first, 'table'), short: checkPart(second, 'table') }
@@ -134,5 +137,8 @@ function checkPart(name: string, what: string): string {
 export function checkChannel(name: unknown): string {
   // Triggers and functions carry it in their names.
   if (typeof name === 'string' && PART.test(name) && name.length <= 40) return name
-  throw new MillpondError('OPTION_INVALID', `channel: ${show(name)} is not allowed: use 1 to 40 letters, digits and '_'`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `channel: ${show(name)} is not allowed: use 1 to 40 letters, digits and '_'`,
+  )
 }

@@ -1,10 +1,11 @@
-// The contract of a linear-time regular expression engine, and the loader of the one that Millpond knows (RE2, as re2js).
+// The contract of a linear-time regular expression engine, and the loader of the one that Millpond knows (RE2, as
+// re2js).
 import { MillpondError } from '../core/errors.ts'
 import { loadPackage } from '../core/packages.ts'
 
 /**
- * Runs regular expressions in time linear in the text, whatever the expression (RE2 syntax: no lookaround, no backreferences).
- * Never V8's own engine, which backtracks.
+ * Runs regular expressions in time linear in the text, whatever the expression (RE2 syntax: no lookaround, no
+ * backreferences). Never V8's own engine, which backtracks.
  */
 export interface RegexEngine {
   readonly name: string

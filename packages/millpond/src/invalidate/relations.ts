@@ -1,8 +1,9 @@
 // Declared relations between models: what else goes when a row or a model changes. Pure and deterministic.
 //
-// A related name is invalidated whole, because the ids of its rows are not known; `{ model, id }` narrows it. The walk is breadth first, meets each
-// row once (cycles are harmless), and never drops a target silently: where too many rows are named (`maxTargets`) or rows lead to rows without end
-// (`maxDepth`), the model with the most rows is invalidated whole instead. That is broader, and the plan says so in `widened`.
+// A related name is invalidated whole, because the ids of its rows are not known; `{ model, id }` narrows it. The walk
+// is breadth first, meets each row once (cycles are harmless), and never drops a target silently: where too many rows
+// are named (`maxTargets`) or rows lead to rows without end (`maxDepth`), the model with the most rows is invalidated
+// whole instead. That is broader, and the plan says so in `widened`.
 import { checkedElsewhere, checkOptions, flag, listOf, oneOf, record, type Shape, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
@@ -13,7 +14,10 @@ export type { CascadeStep } from './relations-walk.ts'
 
 export type ChangeKind = 'save' | 'delete'
 
-/** Rows of a model that go along. `same`: the row with the same id (a profile kept under its user's id). A function answers ids; `undefined`: not known, all go. */
+/**
+ * Rows of a model that go along. `same`: the row with the same id (a profile kept under its user's id). A function
+ * answers ids; `undefined`: not known, all go.
+ */
 export interface RelatedModel {
   readonly model: string
   readonly id?: 'same' | ((id: string) => ModelId | readonly ModelId[] | undefined)
@@ -32,13 +36,15 @@ export interface ModelRule {
   /** What goes along: `'profile'` is `{ model: 'profile' }`, all of it. */
   readonly related?: readonly Related[] | undefined
   /**
-   * Default: what is related brings along what is related to it. `false`: only this model's own list. `true`: when this model itself changes, the
-   * models that name it as related go too, since their entries may show it.
+   * Default: what is related brings along what is related to it. `false`: only this model's own list. `true`: when this
+   * model itself changes, the models that name it as related go too, since their entries may show it.
    */
   readonly cascade?: boolean | undefined
 }
 
-/** `{ User: { invalidateOn: ['save', 'delete'], related: ['profile', 'permissions'] }, Assessment: { cascade: true } }` */
+/**
+ * `{ User: { invalidateOn: ['save', 'delete'], related: ['profile', 'permissions'] }, Assessment: { cascade: true } }`
+ */
 export type ModelRules = Readonly<Record<string, ModelRule>>
 
 export interface RelationLimits {
@@ -84,7 +90,10 @@ export class Relations {
   readonly #maxDepth: number
   readonly #maxTargets: number
 
-  /** @throws MillpondError `OPTION_INVALID` for unknown options, malformed names, relations deeper than `maxDepth` or wider than `maxTargets`. */
+  /**
+   * @throws MillpondError `OPTION_INVALID` for unknown options, malformed names, relations deeper than `maxDepth` or
+   * wider than `maxTargets`.
+   */
   constructor(rules: ModelRules = {}, limits: RelationLimits = {}) {
     checkOptions<RelationLimits>(limits, LIMITS, 'limits')
     this.#maxDepth = limits.maxDepth ?? 8
@@ -103,7 +112,8 @@ export class Relations {
 
   /** Does this change of a model count? Models without a rule always do. */
   reactsTo(model: string, kind: ChangeKind): boolean {
-    if (!KINDS.includes(kind)) throw new MillpondError('OPTION_INVALID', `kind: ${show(kind)} is not known: use 'save' or 'delete'`)
+    if (!KINDS.includes(kind))
+      throw new MillpondError('OPTION_INVALID', `kind: ${show(kind)} is not known: use 'save' or 'delete'`)
     return this.#nodes.get(checkModel(model))?.rule.invalidateOn?.includes(kind) ?? true
   }
 
@@ -131,7 +141,8 @@ export class Relations {
     if (!follows) return
     const node = this.#nodes.get(step.model)
     for (const edge of node?.edges ?? []) reachRows(walk, edge, step, node?.rule.cascade !== false)
-    // Only from what changed itself, and no further: what goes along did not change, so what else shows it is still right.
+    // Only from what changed itself, and no further: what goes along did not change, so what else shows it is still
+    // right.
     if (node?.rule.cascade !== true || step.depth > 0) return
     for (const edge of this.#upward.get(step.model) ?? []) reachRows(walk, edge, step, false)
   }
@@ -156,7 +167,10 @@ export class Relations {
 
 function reachRows(walk: Walk, edge: Edge, from: CascadeStep, follows: boolean): void {
   for (const id of rowsOf(edge, from)) {
-    walk.reach({ model: edge.model, ...(id === undefined ? {} : { id: idText(id) }), by: from.model, depth: from.depth + 1 }, follows)
+    walk.reach(
+      { model: edge.model, ...(id === undefined ? {} : { id: idText(id) }), by: from.model, depth: from.depth + 1 },
+      follows,
+    )
     // A million ids add nothing to a model that goes whole.
     if (walk.isWhole(edge.model)) return
   }

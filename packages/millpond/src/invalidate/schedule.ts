@@ -1,7 +1,19 @@
-// Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all processes.
+// Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all
+// processes.
 //
-// Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged then.
-import { check, checkedElsewhere, checkOptions, duration, oneOf, required, type Shape, text, withMethods } from '../core/checks.ts'
+// Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged
+// then.
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  oneOf,
+  required,
+  type Shape,
+  text,
+  withMethods,
+} from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, decodeKey, encodeKey } from '../core/key.ts'
@@ -14,7 +26,11 @@ export interface JobQueue {
   add(
     kind: string,
     payload: unknown,
-    when: { readonly in?: Duration | undefined; readonly at?: number | Date | undefined; readonly id?: string | undefined },
+    when: {
+      readonly in?: Duration | undefined
+      readonly at?: number | Date | undefined
+      readonly id?: string | undefined
+    },
   ): Promise<string>
 }
 
@@ -54,7 +70,9 @@ const OPTIONS: Shape<ScheduleOptions> = {
   criteria: required<Criteria>(checkedElsewhere),
   mode: oneOf('delete', 'expire'),
   relations: withMethods<Relations>('relations: new Relations(rules)', 'plan'),
-  now: required(check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds')),
+  now: required(
+    check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds'),
+  ),
   kind: text,
 }
 
@@ -63,7 +81,8 @@ export const INVALIDATION_JOB = 'millpond.invalidate'
 
 /**
  * Resolves with the job's id once it is stored.
- * @throws MillpondError as `resolveCriteria` does, before anything is stored; `VALUE_TOO_LARGE` for criteria over 64 KB.
+ * @throws MillpondError as `resolveCriteria` does, before anything is stored; `VALUE_TOO_LARGE` for criteria over 64
+ * KB.
  */
 export async function scheduleInvalidation(options: ScheduleOptions, when: ScheduleTime): Promise<string> {
   checkOptions<ScheduleOptions>(options, OPTIONS, 'schedule')
@@ -99,8 +118,8 @@ export interface DueInvalidation {
 }
 
 /**
- * The handler to register: `handlers: { [INVALIDATION_JOB]: invalidationHandler((due) => cache.namespace(due.namespace).invalidate(due.criteria)) }`.
- * An invalidation that happens twice is harmless.
+ * The handler to register: `handlers: { [INVALIDATION_JOB]: invalidationHandler((due) =>
+ * cache.namespace(due.namespace).invalidate(due.criteria)) }`. An invalidation that happens twice is harmless.
  */
 export function invalidationHandler(
   invalidate: (due: DueInvalidation) => Promise<unknown>,
@@ -112,7 +131,11 @@ export function invalidationHandler(
 }
 
 /** As JSON holds it. */
-export const plainInvalidation = ({ namespace, criteria, mode }: Pick<ScheduleOptions, 'namespace' | 'criteria' | 'mode'>): object => ({
+export const plainInvalidation = ({
+  namespace,
+  criteria,
+  mode,
+}: Pick<ScheduleOptions, 'namespace' | 'criteria' | 'mode'>): object => ({
   namespace,
   criteria: toPlain(criteria),
   ...(mode === undefined ? {} : { mode }),
@@ -126,7 +149,9 @@ interface Plain extends Omit<Criteria, 'key' | 'keys' | 'pattern' | 'patterns'> 
 
 function toPlain({ key, keys, pattern, patterns, id, createdBefore, ...rest }: Criteria): Plain {
   const allKeys = [...(key === undefined ? [] : [key]), ...(keys ?? [])].map(encodeKey)
-  const allPatterns = [...(pattern === undefined ? [] : [pattern]), ...(patterns ?? [])].map((one) => patternSource(one))
+  const allPatterns = [...(pattern === undefined ? [] : [pattern]), ...(patterns ?? [])].map((one) =>
+    patternSource(one),
+  )
   return {
     ...rest,
     ...(key === undefined && keys === undefined ? {} : { keys: allKeys }),

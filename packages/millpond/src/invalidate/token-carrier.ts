@@ -2,7 +2,15 @@
 import { checkOptions, duration, flag, type Shape, text } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { decodeToken, encodeToken, MAX_TOKEN_LENGTH, mergePositions, type Positions, TOKEN, type TokenOptions } from './token.ts'
+import {
+  decodeToken,
+  encodeToken,
+  MAX_TOKEN_LENGTH,
+  mergePositions,
+  type Positions,
+  TOKEN,
+  type TokenOptions,
+} from './token.ts'
 
 export interface TokenCarrierOptions extends TokenOptions {
   /** Default `millpond-token`. */
@@ -47,7 +55,8 @@ export class TokenCarrier {
 
   /** What the request's header and cookie say, together; empty when they say nothing that can be read. */
   read(headers: RequestHeaders): Positions {
-    const get = (name: string): string => (headers instanceof Headers ? (headers.get(name) ?? '') : textOf(headers[name]))
+    const get = (name: string): string =>
+      headers instanceof Headers ? (headers.get(name) ?? '') : textOf(headers[name])
     const fromHeader = decodeToken(get(this.header), this.#options)
     const fromCookie = decodeToken(this.#cookieValue(get('cookie')), this.#options)
     return mergePositions(fromCookie ?? new Map(), fromHeader ?? new Map())
@@ -77,9 +86,13 @@ export class TokenCarrier {
   }
 }
 
-const textOf = (value: string | readonly string[] | undefined): string => (typeof value === 'string' ? value : (value?.[0] ?? ''))
+const textOf = (value: string | readonly string[] | undefined): string =>
+  typeof value === 'string' ? value : (value?.[0] ?? '')
 
 function checkToken(name: string, what: string): string {
   if (NAME.test(name)) return name
-  throw new MillpondError('OPTION_INVALID', `${what}: ${show(name)} is not allowed: use 1 to 64 letters, digits, '_' or '-'`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${what}: ${show(name)} is not allowed: use 1 to 64 letters, digits, '_' or '-'`,
+  )
 }

@@ -1,7 +1,9 @@
-// The read-your-writes token: how far in each namespace's ledger its bearer has seen. It grants nothing; it only asks for reads that are not older.
+// The read-your-writes token: how far in each namespace's ledger its bearer has seen. It grants nothing; it only asks
+// for reads that are not older.
 //
-// Bytes: version 1, count, then per namespace its name, its epoch (both: length, UTF-8) and its number (LEB128); with a key, 16 bytes of HMAC-SHA256.
-// The whole in base64url. What a client sends back is untrusted: whatever cannot be read is as no token at all.
+// Bytes: version 1, count, then per namespace its name, its epoch (both: length, UTF-8) and its number (LEB128); with a
+// key, 16 bytes of HMAC-SHA256. The whole in base64url. What a client sends back is untrusted: whatever cannot be read
+// is as no token at all.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -25,7 +27,10 @@ const VERSION = 1
 const MAX_TEXT_BYTES = 255
 const MAC_BYTES = 16
 
-/** A token of the positions that a reader must have seen. @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel. */
+/**
+ * A token of the positions that a reader must have seen.
+ * @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel.
+ */
 export function encodeToken(positions: Positions, options: TokenOptions = {}): string {
   checkOptions<TokenOptions>(options, TOKEN, 'token')
   if (positions.size > MAX_TOKEN_NAMESPACES) {
@@ -51,7 +56,9 @@ export function encodeToken(positions: Positions, options: TokenOptions = {}): s
   return token
 }
 
-/** The positions, or `undefined` for a token that is damaged, foreign, forged or too long. Never throws for the token. */
+/**
+ * The positions, or `undefined` for a token that is damaged, foreign, forged or too long. Never throws for the token.
+ */
 export function decodeToken(token: unknown, options: TokenOptions = {}): Positions | undefined {
   if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return undefined
   const whole = Buffer.from(token, 'base64url')
@@ -63,13 +70,19 @@ export function decodeToken(token: unknown, options: TokenOptions = {}): Positio
   return timingSafeEqual(mac(options.key, body), whole.subarray(-MAC_BYTES)) ? parse(body) : undefined
 }
 
-/** Both together, the further one of each namespace; of two epochs the second's. At most `MAX_TOKEN_NAMESPACES`, the latest named. */
+/**
+ * Both together, the further one of each namespace; of two epochs the second's. At most `MAX_TOKEN_NAMESPACES`, the
+ * latest named.
+ */
 export function mergePositions(before: Positions, after: Positions): Positions {
   const merged = new Map(before)
   for (const [namespace, position] of after) {
     const known = merged.get(namespace)
     merged.delete(namespace)
-    merged.set(namespace, known !== undefined && known.epoch === position.epoch && known.seq > position.seq ? known : position)
+    merged.set(
+      namespace,
+      known !== undefined && known.epoch === position.epoch && known.seq > position.seq ? known : position,
+    )
   }
   for (const namespace of merged.keys()) {
     if (merged.size <= MAX_TOKEN_NAMESPACES) break
@@ -87,7 +100,8 @@ function parse(bytes: Uint8Array): Positions | undefined {
     const namespace = readText(reader)
     const epoch = readText(reader)
     const seq = readNumber(reader)
-    if (namespace === undefined || epoch === undefined || seq === undefined || positions.has(namespace)) return undefined
+    if (namespace === undefined || epoch === undefined || seq === undefined || positions.has(namespace))
+      return undefined
     positions.set(namespace, { epoch, seq })
   }
   return reader.at === bytes.length ? positions : undefined
@@ -137,7 +151,8 @@ function pushText(bytes: number[], text: string, what: string): void {
 }
 
 function pushNumber(bytes: number[], seq: number): void {
-  if (!Number.isSafeInteger(seq) || seq < 0) throw new MillpondError('OPTION_INVALID', `seq: ${show(seq)} is not a ledger number`)
+  if (!Number.isSafeInteger(seq) || seq < 0)
+    throw new MillpondError('OPTION_INVALID', `seq: ${show(seq)} is not a ledger number`)
   let rest = seq
   while (rest >= 128) {
     bytes.push((rest % 128) | 0x80)

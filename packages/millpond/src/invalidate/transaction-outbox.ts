@@ -1,7 +1,9 @@
-// An outbox in the user's own database: what a transaction changes is noted as a row of that transaction, and invalidated once it has committed.
+// An outbox in the user's own database: what a transaction changes is noted as a row of that transaction, and
+// invalidated once it has committed.
 //
-// Where caches are told before the commit (`cache.transaction`), a ledger that does not answer refuses the write. Here the write depends on the database
-// alone; a row that committed is applied by whichever process comes first, at least once, and leaves the table when the invalidation is acknowledged.
+// Where caches are told before the commit (`cache.transaction`), a ledger that does not answer refuses the write. Here
+// the write depends on the database alone; a row that committed is applied by whichever process comes first, at least
+// once, and leaves the table when the invalidation is acknowledged.
 import { randomUUID } from 'node:crypto'
 import { check, checkOptions, clock, duration, fn, oneOf, required, type Shape, text } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
@@ -19,7 +21,10 @@ export interface TransactionOutboxOptions {
   readonly dialect: 'postgres' | 'sqlite'
   /** Outside of transactions: rows are read and removed by it. */
   readonly run: RunSql
-  /** `(due) => cache.namespace(due.namespace).invalidate(due.criteria, { mode: due.mode })`. A receipt that says `isApplied: false` counts as not done. */
+  /**
+   * `(due) => cache.namespace(due.namespace).invalidate(due.criteria, { mode: due.mode })`. A receipt that says
+   * `isApplied: false` counts as not done.
+   */
   readonly invalidate: (due: DueInvalidation) => Promise<unknown>
   /** `outbox`, or `schema.outbox`. Default `millpond_outbox`. */
   readonly table?: string | undefined
@@ -51,10 +56,14 @@ export interface TransactionOutbox {
   install(): Promise<void>
   readonly sql: string
   /**
-   * Notes what the transaction changes, by a statement of that transaction. @throws MillpondError `OPTION_INVALID` and others for the criteria; what `run` throws.
+   * Notes what the transaction changes, by a statement of that transaction. @throws MillpondError `OPTION_INVALID` and
+   * others for the criteria; what `run` throws.
    */
   note(run: RunSql, criteria: Criteria, options?: NoteOptions): Promise<void>
-  /** Applies what has committed. After a commit: caches have forgotten when it resolves, unless `left` says otherwise. Rejects where the database fails. */
+  /**
+   * Applies what has committed. After a commit: caches have forgotten when it resolves, unless `left` says otherwise.
+   * Rejects where the database fails.
+   */
   settle(): Promise<Settled>
   /** Settles again and again, until `stop`. The timer does not keep the process alive. */
   start(): void
@@ -64,7 +73,9 @@ export interface TransactionOutbox {
 const OPTIONS: Shape<TransactionOutboxOptions> = {
   dialect: required(oneOf('postgres', 'sqlite')),
   run: required(fn('a function that runs a statement: (sql, parameters) => rows')),
-  invalidate: required(fn('a function that invalidates: (due) => cache.namespace(due.namespace).invalidate(due.criteria)')),
+  invalidate: required(
+    fn('a function that invalidates: (due) => cache.namespace(due.namespace).invalidate(due.criteria)'),
+  ),
   table: check(
     (value): value is string => typeof value === 'string' && /^([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}$/.test(value),
     "a table's name, such as 'millpond_outbox' or 'shop.outbox'",
@@ -76,7 +87,10 @@ const OPTIONS: Shape<TransactionOutboxOptions> = {
 const NOTE: Shape<NoteOptions> = { namespace: text, mode: oneOf('delete', 'expire') }
 const PAGE = 100
 
-/** Notes invalidations as rows of your own transaction, and sends what has been committed. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+/**
+ * Notes invalidations as rows of your own transaction, and sends what has been committed.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ */
 export function transactionOutbox(options: TransactionOutboxOptions): TransactionOutbox {
   checkOptions<TransactionOutboxOptions>(options, OPTIONS, 'transactionOutbox')
   return new Outbox(options)
@@ -103,7 +117,10 @@ class Outbox implements TransactionOutbox {
       .join('.')
     this.#everyMs = parseDuration(every, 'every')
     if (!(this.#everyMs >= 1 && this.#everyMs <= 86_400_000))
-      throw new MillpondError('OPTION_INVALID', `every: ${show(every)} is not a valid interval: give a time from 1 ms to a day`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `every: ${show(every)} is not a valid interval: give a time from 1 ms to a day`,
+      )
     this.sql = `CREATE TABLE IF NOT EXISTS ${this.#table} (id TEXT PRIMARY KEY, body TEXT NOT NULL, noted_at BIGINT NOT NULL)`
   }
 
@@ -120,11 +137,16 @@ class Outbox implements TransactionOutbox {
     checkOptions<NoteOptions>(options, NOTE, 'note')
     const now = this.#clock.now()
     resolveCriteria(criteria, { now })
-    const body = JSON.stringify(plainInvalidation({ namespace: options.namespace ?? 'default', criteria, mode: options.mode }))
+    const body = JSON.stringify(
+      plainInvalidation({ namespace: options.namespace ?? 'default', criteria, mode: options.mode }),
+    )
     await run(`INSERT INTO ${this.#table} (id, body, noted_at) VALUES (${this.#places(3)})`, [randomUUID(), body, now])
   }
 
-  /** Who asks while one look is under way is answered by the next: its own row may have committed behind the first one's back. */
+  /**
+   * Who asks while one look is under way is answered by the next: its own row may have committed behind the first one's
+   * back.
+   */
   settle(): Promise<Settled> {
     if (this.#settling === undefined) {
       this.#settling = this.#settleAll().finally(() => {
@@ -202,6 +224,10 @@ interface Row {
 }
 
 function rowOf(row: object): Row {
-  if ('id' in row && 'body' in row && typeof row.id === 'string' && typeof row.body === 'string') return { id: row.id, body: row.body }
-  throw new MillpondError('OPTION_INVALID', `run: ${show(row)} is not a row of the outbox: resolve with the rows of the statement`)
+  if ('id' in row && 'body' in row && typeof row.id === 'string' && typeof row.body === 'string')
+    return { id: row.id, body: row.body }
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `run: ${show(row)} is not a row of the outbox: resolve with the rows of the statement`,
+  )
 }

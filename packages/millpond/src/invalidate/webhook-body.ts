@@ -64,7 +64,8 @@ function faultOf(parsed: unknown): string {
   return 'The body is not valid.'
 }
 
-const fieldCheck = (name: string): ((value: unknown) => boolean) | undefined => (Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined)
+const fieldCheck = (name: string): ((value: unknown) => boolean) | undefined =>
+  Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'

@@ -1,4 +1,5 @@
-// Signatures of webhooks as the Standard Webhooks specification has them: HMAC-SHA256 over `id.timestamp.body`, in base64, named `v1`.
+// Signatures of webhooks as the Standard Webhooks specification has them: HMAC-SHA256 over `id.timestamp.body`, in
+// base64, named `v1`.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { check, checkedElsewhere, checkOptions, required, type Shape } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -20,7 +21,10 @@ export interface SignOptions {
 const OPTIONS: Shape<SignOptions> = {
   secret: required<WebhookSecret>(checkedElsewhere), // looked at below, and never shown
   id: required(
-    check((value): value is string => typeof value === 'string' && isWebhookId(value), '1 to 128 visible ASCII characters without a dot'),
+    check(
+      (value): value is string => typeof value === 'string' && isWebhookId(value),
+      '1 to 128 visible ASCII characters without a dot',
+    ),
   ),
   body: required(
     check(
@@ -28,11 +32,15 @@ const OPTIONS: Shape<SignOptions> = {
       'the body as sent: a string or bytes',
     ),
   ),
-  now: required(check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds')),
+  now: required(
+    check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds'),
+  ),
 }
 
 /** The headers that a sender adds. @throws MillpondError `OPTION_INVALID`. */
-export function signWebhook(options: SignOptions): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
+export function signWebhook(
+  options: SignOptions,
+): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
   checkOptions<SignOptions>(options, OPTIONS, 'signWebhook')
   const { secret, id, body, now } = options
   const timestamp = String(Math.floor(now / 1000))
@@ -41,7 +49,13 @@ export function signWebhook(options: SignOptions): Record<'webhook-id' | 'webhoo
 }
 
 /** Is one of the header's signatures made with one of the secrets? Takes the same time wherever they differ. */
-export function verifySignature(secrets: readonly Uint8Array[], id: string, timestamp: string, body: Uint8Array, header: string): boolean {
+export function verifySignature(
+  secrets: readonly Uint8Array[],
+  id: string,
+  timestamp: string,
+  body: Uint8Array,
+  header: string,
+): boolean {
   const given = header
     .split(' ', MAX_SIGNATURES)
     .filter((one) => one.startsWith('v1,'))
@@ -75,7 +89,8 @@ export function secretBytes(secret: unknown): Uint8Array {
   )
 }
 
-export const bytesOf = (body: string | Uint8Array): Uint8Array => (typeof body === 'string' ? Buffer.from(body, 'utf8') : body)
+export const bytesOf = (body: string | Uint8Array): Uint8Array =>
+  typeof body === 'string' ? Buffer.from(body, 'utf8') : body
 
 export function isWebhookId(id: string): boolean {
   if (id.length === 0 || id.length > 128) return false

@@ -67,8 +67,9 @@ export interface Webhook {
 }
 
 /**
- * A handler of signed webhooks (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`). The body is JSON:
- * `{ "keys": [], "tags": [], "pattern": "user:*", "model": "User", "id": 7, "older_than_seconds": 60, "created_before": "2026-01-31T12:00:00Z" }`.
+ * A handler of signed webhooks (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`). The body is
+ * JSON: `{ "keys": [], "tags": [], "pattern": "user:*", "model": "User", "id": 7, "older_than_seconds": 60,
+ * "created_before": "2026-01-31T12:00:00Z" }`.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` for what the options hold.
  */
 export function webhook<R>(options: WebhookOptions<R>): Webhook {
@@ -83,7 +84,8 @@ export function webhook<R>(options: WebhookOptions<R>): Webhook {
   return {
     handle,
     async fetch(request) {
-      if (request.method !== 'POST') return respond(problem(405, 'method-not-allowed', 'Send webhooks with POST.', { allow: 'POST' }))
+      if (request.method !== 'POST')
+        return respond(problem(405, 'method-not-allowed', 'Send webhooks with POST.', { allow: 'POST' }))
       const body = await readBody(request, settings.maxBytes).catch(() => 'broken' as const)
       if (body === 'broken') return respond(problem(400, 'body-broken', 'The body could not be read completely.'))
       if (body === 'too large') return respond(tooLarge(settings))
@@ -110,7 +112,11 @@ async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array)
     Number.isNaN(sentAt) ||
     !verifySignature(settings.secrets, id, timestamp, body, header('webhook-signature').slice(0, 2000))
   ) {
-    return problem(401, 'signature-invalid', 'The signature is missing or wrong: sign "id.timestamp.body" with the shared secret.')
+    return problem(
+      401,
+      'signature-invalid',
+      'The signature is missing or wrong: sign "id.timestamp.body" with the shared secret.',
+    )
   }
   const now = settings.clock.now()
   if (Math.abs(now - sentAt) > settings.windowMs) {
@@ -125,10 +131,18 @@ async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array)
   return once(settings, id, sentAt + settings.windowMs, now, criteria)
 }
 
-async function once<R>(settings: Settings<R>, id: string, until: number, now: number, criteria: Criteria): Promise<WebhookAnswer> {
+async function once<R>(
+  settings: Settings<R>,
+  id: string,
+  until: number,
+  now: number,
+  criteria: Criteria,
+): Promise<WebhookAnswer> {
   const claim = await settings.nonces.claim(id, until + 1, now)
-  if (claim === 'repeated') return problem(409, 'message-repeated', `The message ${show(id)} was already received; it counts only once.`)
-  if (claim === 'full') return problem(503, 'busy', 'Too many messages within the window: send it again later.', { 'retry-after': '30' })
+  if (claim === 'repeated')
+    return problem(409, 'message-repeated', `The message ${show(id)} was already received; it counts only once.`)
+  if (claim === 'full')
+    return problem(503, 'busy', 'Too many messages within the window: send it again later.', { 'retry-after': '30' })
   try {
     const receipt = await settings.invalidate(criteria)
     return answer(200, 'application/json', { status: 'invalidated', receipt: settings.show(receipt) })
@@ -138,13 +152,21 @@ async function once<R>(settings: Settings<R>, id: string, until: number, now: nu
   }
 }
 
-const SENDERS_FAULTS: ReadonlySet<string> = new Set(['OPTION_INVALID', 'KEY_INVALID', 'TAG_INVALID', 'PATTERN_INVALID', 'DURATION_INVALID'])
+const SENDERS_FAULTS: ReadonlySet<string> = new Set([
+  'OPTION_INVALID',
+  'KEY_INVALID',
+  'TAG_INVALID',
+  'PATTERN_INVALID',
+  'DURATION_INVALID',
+])
 
 function failed<R>(settings: Settings<R>, error: unknown): WebhookAnswer {
   if (error instanceof MillpondError && SENDERS_FAULTS.has(error.code))
     return problem(422, 'criteria-refused', error.message, {}, { code: error.code })
   settings.onError(error)
-  return problem(503, 'not-applied', 'The invalidation could not be acknowledged: send the message again.', { 'retry-after': '1' })
+  return problem(503, 'not-applied', 'The invalidation could not be acknowledged: send the message again.', {
+    'retry-after': '1',
+  })
 }
 
 function resolve<R>(options: WebhookOptions<R>): Settings<R> {
@@ -152,7 +174,8 @@ function resolve<R>(options: WebhookOptions<R>): Settings<R> {
   checkOptions<WebhookOptions<unknown>>(given, OPTIONS, 'webhook')
   const { secret, window, maxBytes = 65_536 } = options
   const secrets = (Array.isArray(secret) ? secret : [secret]).map(secretBytes)
-  if (secrets.length === 0) throw new MillpondError('OPTION_INVALID', 'webhook secret: the list is empty: give at least one')
+  if (secrets.length === 0)
+    throw new MillpondError('OPTION_INVALID', 'webhook secret: the list is empty: give at least one')
   const windowMs = parseDuration(window ?? '5m', 'window')
   if (!Number.isFinite(windowMs))
     throw new MillpondError('OPTION_INVALID', 'window: Infinity would accept every replay: give a time such as "5m"')
@@ -201,7 +224,13 @@ function problem(
   more: object = {},
 ): WebhookAnswer {
   const title = type.replaceAll('-', ' ')
-  const made = answer(status, 'application/problem+json', { type: `urn:millpond:problem:${type}`, title, status, detail, ...more })
+  const made = answer(status, 'application/problem+json', {
+    type: `urn:millpond:problem:${type}`,
+    title,
+    status,
+    detail,
+    ...more,
+  })
   return { ...made, headers: { ...made.headers, ...headers } }
 }
 

@@ -50,7 +50,9 @@ export const stepMs = (options: ServerOptions): number =>
 export const queueName = (options: QueueOptions): string => checkName(options.queue ?? 'jobs', 'queue')
 
 /** @throws MillpondError `OPTION_INVALID`. */
-export function resolveList(options: ListOptions = {}): Resolved<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
+export function resolveList(
+  options: ListOptions = {},
+): Resolved<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
   checkOptions<ListOptions>(options, LIST, 'list')
   const { states, kind, limit = 100, offset = 0 } = options
   return { states: states ?? LISTED, kind, limit: Math.min(limit, MAX_LISTED), offset }
@@ -61,7 +63,10 @@ const VISIBLE = /^[\x21-\x7e]{1,200}$/
 /** An id or a kind. */
 export function checkJobWord(word: unknown, what: string): string {
   if (typeof word === 'string' && VISIBLE.test(word)) return word
-  throw new MillpondError('OPTION_INVALID', `job ${what}: ${show(word)} is not allowed: use 1 to 200 visible ASCII characters`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `job ${what}: ${show(word)} is not allowed: use 1 to 200 visible ASCII characters`,
+  )
 }
 
 /** An error as the table keeps it: short, and text that every store can hold. */
@@ -76,7 +81,8 @@ const STEP_MS = 10_000
 /** The work's answer, or `JOB_STORE_FAILED` when it takes too long. What comes later is ignored. */
 export function inTime<T>(store: string, what: string, ms: number, work: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const late = (): void => reject(new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: no answer within ${ms} ms`))
+    const late = (): void =>
+      reject(new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: no answer within ${ms} ms`))
     const timer = setTimeout(late, ms)
     unheld(timer)
     work.then(resolve, reject).finally(() => clearTimeout(timer))
@@ -85,7 +91,11 @@ export function inTime<T>(store: string, what: string, ms: number, work: Promise
 
 export function storeFailed(store: string, what: string, cause: unknown): MillpondError {
   if (cause instanceof MillpondError) return cause
-  return new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: ${isError(cause) ? cause.message : String(cause)}`, {
-    cause,
-  })
+  return new MillpondError(
+    'JOB_STORE_FAILED',
+    `[${store}] job ${what}: ${isError(cause) ? cause.message : String(cause)}`,
+    {
+      cause,
+    },
+  )
 }

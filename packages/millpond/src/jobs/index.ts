@@ -1,6 +1,17 @@
 // Jobs: a leased table, four places to keep it, and the runner.
 
-export type { Claimed, Job, JobDay, JobDue, JobState, JobStore, JobWindow, ListedState, ListOptions, NewJob } from '../core/jobs.ts'
+export type {
+  Claimed,
+  Job,
+  JobDay,
+  JobDue,
+  JobState,
+  JobStore,
+  JobWindow,
+  ListedState,
+  ListOptions,
+  NewJob,
+} from '../core/jobs.ts'
 export type { QueueOptions, RetentionOptions, ServerOptions } from './checks.ts'
 export { createJobs, Jobs, type JobsOptions } from './jobs.ts'
 export { type MemoryJobsOptions, memoryJobs } from './memory.ts'

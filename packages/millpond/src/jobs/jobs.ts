@@ -1,16 +1,37 @@
 // The runner: puts jobs into a table, takes those whose time has come, and runs each in one process at a time.
 //
-// At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. When the process dies or freezes, the lease
-// ends and another process runs the job again, with the same id. A handler that must not happen twice makes its effect idempotent by that id.
+// At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. When the
+// process dies or freezes, the lease ends and another process runs the job again, with the same id. A handler that must
+// not happen twice makes its effect idempotent by that id.
 import { randomUUID } from 'node:crypto'
-import { checkOptions, clock, duration, fn, options, record, required, type Shape, text, whole, withMethods } from '../core/checks.ts'
+import {
+  checkOptions,
+  clock,
+  duration,
+  fn,
+  options,
+  record,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Job, JobStore, ListOptions } from '../core/jobs.ts'
 import { checkJobWord } from './checks.ts'
 import { dueOf, payloadText, type WhenOptions } from './new-job.ts'
-import { isOpen, nextRun, type Repeat, type RepeatedJob, type RepeatHandler, type RepeatOptions, repeatOf } from './repeat.ts'
+import {
+  isOpen,
+  nextRun,
+  type Repeat,
+  type RepeatedJob,
+  type RepeatHandler,
+  type RepeatOptions,
+  repeatOf,
+} from './repeat.ts'
 import { Repeats } from './repeats.ts'
 import { type JobHandler, runJob } from './run-job.ts'
 import { type JobEvent, type JobFigures, JobTally } from './tally.ts'
@@ -30,17 +51,24 @@ export interface JobsOptions {
   readonly poll?: Duration | undefined
   /** When a handler is given up: its signal fires and the try counts as failed. Default `'5m'`. */
   readonly timeout?: Duration | undefined
-  /** Tries in all, and the pauses between them: `base`, doubled each time, at most `max`, up to a quarter less at random. Default 8, `'1s'`, `'5m'`. */
+  /**
+   * Tries in all, and the pauses between them: `base`, doubled each time, at most `max`, up to a quarter less at
+   * random. Default 8, `'1s'`, `'5m'`.
+   */
   readonly retry?:
-    | { readonly attempts?: number | undefined; readonly base?: Duration | undefined; readonly max?: Duration | undefined }
+    | {
+        readonly attempts?: number | undefined
+        readonly base?: Duration | undefined
+        readonly max?: Duration | undefined
+      }
     | undefined
   /** How long after its time a run may begin before it is told as late. Default `'1m'`. */
   readonly lateAfter?: Duration | undefined
   /** Names of repeated jobs begin with it, where several programs share a table. Default: none. */
   readonly scope?: string | undefined
   /**
-   * Asked before each run of a repeated job, `everyMs` before the next; `false` passes it by. For a table that is this process's own, where processes agree
-   * elsewhere who runs what. Default: every run.
+   * Asked before each run of a repeated job, `everyMs` before the next; `false` passes it by. For a table that is this
+   * process's own, where processes agree elsewhere who runs what. Default: every run.
    */
   readonly mayRepeat?: ((name: string, everyMs: number) => Promise<boolean> | boolean) | undefined
   /** Told of each run. */
@@ -54,10 +82,22 @@ export interface JobsOptions {
 const RETRY: Shape<NonNullable<JobsOptions['retry']>> = { attempts: whole(1), base: duration, max: duration }
 const OPTIONS: Shape<JobsOptions> = {
   store: required(
-    withMethods<JobStore>('a job store, such as memoryJobs()', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail', 'again'),
+    withMethods<JobStore>(
+      'a job store, such as memoryJobs()',
+      'add',
+      'get',
+      'list',
+      'cancel',
+      'claim',
+      'complete',
+      'fail',
+      'again',
+    ),
   ),
   clock: required(clock),
-  handlers: required(record('functions by kind, such as { mail: async (job) => … }', (handler) => typeof handler === 'function')),
+  handlers: required(
+    record('functions by kind, such as { mail: async (job) => … }', (handler) => typeof handler === 'function'),
+  ),
   concurrency: whole(1),
   lease: duration,
   poll: duration,
@@ -95,7 +135,9 @@ export class Jobs {
   constructor(options: JobsOptions) {
     checkOptions<JobsOptions>(options, OPTIONS, 'createJobs')
     this.#options = options
-    this.#handlers = new Map(Object.entries(options.handlers).map(([kind, handler]) => [checkJobWord(kind, 'kind'), handler]))
+    this.#handlers = new Map(
+      Object.entries(options.handlers).map(([kind, handler]) => [checkJobWord(kind, 'kind'), handler]),
+    )
     this.#tally = new JobTally((event) => this.#told(event))
     this.#lateAfterMs = parseDuration(options.lateAfter ?? '1m', 'lateAfter')
     this.#concurrency = count(options.concurrency ?? 4, 'concurrency')
@@ -103,7 +145,13 @@ export class Jobs {
     this.#leaseMs = positive(options.lease ?? '30s', 'lease')
     this.#timeoutMs = positive(options.timeout ?? '5m', 'timeout')
     const { store, clock, mayRepeat, onError } = options
-    this.#repeats = new Repeats({ store, clock, leaseMs: this.#leaseMs, mayRepeat, onError: (error) => onError?.(error, undefined) })
+    this.#repeats = new Repeats({
+      store,
+      clock,
+      leaseMs: this.#leaseMs,
+      mayRepeat,
+      onError: (error) => onError?.(error, undefined),
+    })
     const { attempts = 8, base = '1s', max = '5m' } = options.retry ?? {}
     this.#retry = {
       attempts: count(attempts, 'retry.attempts'),
@@ -130,9 +178,13 @@ export class Jobs {
    */
   handle(kind: string, handler: JobHandler): () => void {
     checkJobWord(kind, 'kind')
-    if (typeof handler !== 'function') throw new MillpondError('OPTION_INVALID', `${show(handler)} is not a job handler: give a function`)
+    if (typeof handler !== 'function')
+      throw new MillpondError('OPTION_INVALID', `${show(handler)} is not a job handler: give a function`)
     if (this.#handlers.has(kind) || this.#repeats.get(kind) !== undefined)
-      throw new MillpondError('OPTION_INVALID', `there is already a handler for jobs of the kind ${show(kind)}: remove it first`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is already a handler for jobs of the kind ${show(kind)}: remove it first`,
+      )
     this.#handlers.set(kind, handler)
     this.#nudge()
     return () => {
@@ -141,11 +193,13 @@ export class Jobs {
   }
 
   /**
-   * Runs a job again and again, in one of all processes that share the table and name it: one run at a time, none for each that was missed but one. Returns
-   * how to end that in this process; the job stays in the table for the others (`cancel` takes it out). Where the table has it at another time, it is moved.
-   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: for a name that is taken, and for a timetable by which nothing ever runs.
-   * @example
-   * const end = jobs.repeat('report', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }, ({ signal }) => writeReport(signal))
+   * Runs a job again and again, in one of all processes that share the table and name it: one run at a time, none for
+   * each that was missed but one. Returns how to end that in this process; the job stays in the table for the others
+   * (`cancel` takes it out). Where the table has it at another time, it is moved.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: for a name that is taken, and for a timetable by which
+   * nothing ever runs.
+   * @example const end = jobs.repeat('report', { cron: '0 3 * * *', timezone: 'Europe/Berlin' }, ({ signal }) =>
+   * writeReport(signal))
    */
   repeat(name: string, options: RepeatOptions, handler: RepeatHandler): () => void {
     const repeat = repeatOf(this.#options.scope ?? '', name, options, handler, this.#options.clock.now())
@@ -161,7 +215,8 @@ export class Jobs {
   }
 
   /**
-   * Runs a repeated job now, out of turn, also outside of its windows; its next time is counted from now. `false`: it is not repeated here, or it runs.
+   * Runs a repeated job now, out of turn, also outside of its windows; its next time is counted from now. `false`: it
+   * is not repeated here, or it runs.
    */
   async trigger(name: string): Promise<boolean> {
     const isDue = await this.#repeats.trigger(name)
@@ -198,8 +253,8 @@ export class Jobs {
   }
 
   /**
-   * Takes no more jobs and waits for those that run; after `timeout` (default `'10s'`) their signals fire. Resolves with the ids that had not
-   * ended even so: their leases run out, and other processes run them. The store stays open.
+   * Takes no more jobs and waits for those that run; after `timeout` (default `'10s'`) their signals fire. Resolves
+   * with the ids that had not ended even so: their leases run out, and other processes run them. The store stays open.
    */
   async stop(options: { readonly timeout?: Duration } = {}): Promise<readonly string[]> {
     const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')
@@ -271,7 +326,8 @@ export class Jobs {
       this.#running.delete(running)
       this.#nudge()
     })
-    const abort = (): void => controller.abort(new MillpondError('ABORTED', `the job ${show(job.id)} was stopped with its process`))
+    const abort = (): void =>
+      controller.abort(new MillpondError('ABORTED', `the job ${show(job.id)} was stopped with its process`))
     this.#running.set(running, { id: job.id, abort })
   }
 
@@ -279,14 +335,17 @@ export class Jobs {
   async #try(job: Job, lease: string, leasedAt: number, controller: AbortController): Promise<void> {
     const { clock, store, onError, random = Math.random } = this.#options
     const repeat = this.#repeats.get(job.kind)
-    const handler: JobHandler | undefined = repeat === undefined ? this.#handlers.get(job.kind) : (_, context) => repeat.handler(context)
+    const handler: JobHandler | undefined =
+      repeat === undefined ? this.#handlers.get(job.kind) : (_, context) => repeat.handler(context)
     const report = (error: unknown): void => onError?.(error, job)
     // It was taken back while the table was asked: somebody else may have one.
-    if (handler === undefined) return void (await store.again(job.id, lease, { at: job.dueAt }, job.payload).catch(report))
+    if (handler === undefined)
+      return void (await store.again(job.id, lease, { at: job.dueAt }, job.payload).catch(report))
     // The lease was counted from the table's now, so that this process's own clock does not matter.
     const claimedAt = job.readyAt - Math.ceil(this.#leaseMs)
     const tableNow = (): number => claimedAt + clock.monotonic() - leasedAt
-    if (repeat !== undefined && job.attempts === 1 && !(await this.#repeats.mayBegin(repeat, job, lease, tableNow()))) return
+    if (repeat !== undefined && job.attempts === 1 && !(await this.#repeats.mayBegin(repeat, job, lease, tableNow())))
+      return
     const name = repeat?.name ?? job.kind
     const lateMs = Math.max(0, claimedAt - job.dueAt)
     const about = { id: job.id, job: name, attempt: job.attempts }
@@ -307,7 +366,8 @@ export class Jobs {
       controller,
       retryInMs,
       refusal,
-      again: (failure) => repeat && nextRun(repeat, job, tableNow(), { lateMs, ms: clock.monotonic() - began, ...failure }),
+      again: (failure) =>
+        repeat && nextRun(repeat, job, tableNow(), { lateMs, ms: clock.monotonic() - began, ...failure }),
       report,
     })
     const retry = ended.state === 'retried' && retryInMs !== undefined ? { retryMs: retryInMs } : {}

@@ -98,9 +98,18 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
       ready.sort((a, b) => a.job.readyAt - b.job.readyAt || (a.job.id < b.job.id ? -1 : 1))
       const taken = ready.slice(0, limit)
       for (const row of taken)
-        put(row, { state: 'running', attempts: row.job.attempts + 1, readyAt: now + leaseMs }, Number.POSITIVE_INFINITY, lease)
-      const nextInMs = ready.length > taken.length ? 0 : Math.min(nextAt - now, taken.length > 0 ? leaseMs : Number.POSITIVE_INFINITY)
-      return { jobs: taken.map((row) => row.job), nextInMs: nextInMs === Number.POSITIVE_INFINITY ? undefined : nextInMs }
+        put(
+          row,
+          { state: 'running', attempts: row.job.attempts + 1, readyAt: now + leaseMs },
+          Number.POSITIVE_INFINITY,
+          lease,
+        )
+      const nextInMs =
+        ready.length > taken.length ? 0 : Math.min(nextAt - now, taken.length > 0 ? leaseMs : Number.POSITIVE_INFINITY)
+      return {
+        jobs: taken.map((row) => row.job),
+        nextInMs: nextInMs === Number.POSITIVE_INFINITY ? undefined : nextInMs,
+      }
     },
     async renew(id, lease, leaseMs) {
       const row = leased(id, lease)

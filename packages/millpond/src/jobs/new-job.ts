@@ -41,12 +41,19 @@ export function payloadText(kind: string, payload: unknown): string {
   try {
     text = JSON.stringify(payload ?? null)
   } catch (cause) {
-    throw new MillpondError('VALUE_UNSUPPORTED', `the payload of the job ${show(kind)} cannot be written as JSON: ${errorText(cause)}`, {
-      cause,
-    })
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `the payload of the job ${show(kind)} cannot be written as JSON: ${errorText(cause)}`,
+      {
+        cause,
+      },
+    )
   }
   if (text === undefined)
-    throw new MillpondError('VALUE_UNSUPPORTED', `the payload of the job ${show(kind)} cannot be written as JSON: give plain data`)
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `the payload of the job ${show(kind)} cannot be written as JSON: give plain data`,
+    )
   if (text.length > MAX_PAYLOAD)
     throw new MillpondError(
       'VALUE_TOO_LARGE',

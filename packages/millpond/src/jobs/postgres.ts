@@ -2,7 +2,16 @@
 import { checkOptions, flag, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Claimed, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
-import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
+import {
+  inTime,
+  queueName,
+  resolveList,
+  resolveRetention,
+  SERVER,
+  type ServerOptions,
+  stepMs,
+  storeFailed,
+} from './checks.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
 /** What is used of pg's Pool (or Client). */
@@ -73,7 +82,8 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
     await installed
     return pool.query(sql, values)
   }
-  const changed = async (what: string, sql: string, ...values: unknown[]): Promise<boolean> => (await step(what, sql, values)).count > 0
+  const changed = async (what: string, sql: string, ...values: unknown[]): Promise<boolean> =>
+    (await step(what, sql, values)).count > 0
   const leasedBy = "queue = $1 AND id = $2 AND lease = $3 AND state = 'running'"
   const live = `(expires_at IS NULL OR expires_at > ${NOW})`
 
@@ -90,7 +100,11 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
       return changed('add', sql, queue, id, kind, payload, msOf(due))
     },
     async get(id) {
-      const { rows } = await step('get', `SELECT ${JOB_COLUMNS} FROM ${table} WHERE queue = $1 AND id = $2 AND ${live}`, [queue, id])
+      const { rows } = await step(
+        'get',
+        `SELECT ${JOB_COLUMNS} FROM ${table} WHERE queue = $1 AND id = $2 AND ${live}`,
+        [queue, id],
+      )
       return rows[0] === undefined ? undefined : jobOf(rows[0])
     },
     async list(given?: ListOptions) {
@@ -98,7 +112,13 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
       const sql = `SELECT ${JOB_COLUMNS} FROM ${table} WHERE queue = $1 AND ${live} AND state = ANY($2) AND ($3::text IS NULL OR kind = $3) ORDER BY due_at, id LIMIT $4 OFFSET $5`
       return (await step('list', sql, [queue, states, kind ?? null, limit, offset])).rows.map(jobOf)
     },
-    cancel: (id) => changed('cancel', `DELETE FROM ${table} WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'failed')`, queue, id),
+    cancel: (id) =>
+      changed(
+        'cancel',
+        `DELETE FROM ${table} WHERE queue = $1 AND id = $2 AND state IN ('waiting', 'failed')`,
+        queue,
+        id,
+      ),
     async claim(kinds, limit, lease, leaseMs): Promise<Claimed> {
       const open = "queue = $1 AND state IN ('waiting', 'running') AND kind = ANY($2)"
       const sql = `WITH picked AS (
@@ -107,13 +127,25 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
         UPDATE ${table} AS held SET state = 'running', lease = $4, attempts = attempts + 1, ready_at = ${NOW} + $5::bigint
         FROM picked WHERE held.queue = picked.queue AND held.id = picked.id RETURNING ${columnsOf('held')}`
       const { rows } = await step('claim', sql, [queue, kinds, limit, lease, Math.ceil(leaseMs)])
-      const next = await step('claim', `SELECT min(ready_at) - ${NOW} AS left FROM ${table} WHERE ${open}`, [queue, kinds])
-      const left: unknown = next.rows.map((row) => (typeof row === 'object' && row !== null ? Reflect.get(row, 'left') : undefined))[0]
+      const next = await step('claim', `SELECT min(ready_at) - ${NOW} AS left FROM ${table} WHERE ${open}`, [
+        queue,
+        kinds,
+      ])
+      const left: unknown = next.rows.map((row) =>
+        typeof row === 'object' && row !== null ? Reflect.get(row, 'left') : undefined,
+      )[0]
       const jobs = rows.map(jobOf).sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1))
       return { jobs, nextInMs: left === null || left === undefined ? undefined : Math.max(0, Number(left)) }
     },
     renew: (id, lease, leaseMs) =>
-      changed('renew', `UPDATE ${table} SET ready_at = ${NOW} + $4::bigint WHERE ${leasedBy}`, queue, id, lease, Math.ceil(leaseMs)),
+      changed(
+        'renew',
+        `UPDATE ${table} SET ready_at = ${NOW} + $4::bigint WHERE ${leasedBy}`,
+        queue,
+        id,
+        lease,
+        Math.ceil(leaseMs),
+      ),
     complete: (id, lease) =>
       changed(
         'complete',

@@ -4,7 +4,16 @@ import { checkOptions, required, type Shape, withMethods } from '../core/checks.
 import { isError, MillpondError } from '../core/errors.ts'
 import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
-import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
+import {
+  inTime,
+  queueName,
+  resolveList,
+  resolveRetention,
+  SERVER,
+  type ServerOptions,
+  stepMs,
+  storeFailed,
+} from './checks.ts'
 import { SCRIPTS } from './redis-scripts.ts'
 import { stateOf } from './sql-row.ts'
 
@@ -46,7 +55,8 @@ export function redisJobs(options: RedisJobsOptions): JobStore {
       throw storeFailed('redis', name, error)
     }
   }
-  const changed = async (name: Script, ...args: (string | number)[]): Promise<boolean> => (await step(name, ...args)) === 1
+  const changed = async (name: Script, ...args: (string | number)[]): Promise<boolean> =>
+    (await step(name, ...args)) === 1
 
   return {
     name: 'redis',
@@ -92,7 +102,8 @@ export function redisJobs(options: RedisJobsOptions): JobStore {
   }
 }
 
-const dueOf = (due: JobDue): (string | number)[] => ('at' in due ? ['at', Math.floor(due.at)] : ['in', Math.ceil(due.inMs)])
+const dueOf = (due: JobDue): (string | number)[] =>
+  'at' in due ? ['at', Math.floor(due.at)] : ['in', Math.ceil(due.inMs)]
 
 const hashes = new Map<string, string>()
 

@@ -1,4 +1,5 @@
-// A job that runs again and again: one row of the table, which waits for its next time when a run is over. So two runs of it never overlap, whoever runs them.
+// A job that runs again and again: one row of the table, which waits for its next time when a run is over. So two runs
+// of it never overlap, whoever runs them.
 //
 // What the row says of past runs lies in its payload, and goes from run to run with it.
 import { checkOptions, duration, flag, type Shape, whole } from '../core/checks.ts'
@@ -66,7 +67,13 @@ export interface Repeat {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for a timetable by which nothing ever runs. */
-export function repeatOf(scope: string, name: string, options: RepeatOptions, handler: RepeatHandler, now: number): Repeat {
+export function repeatOf(
+  scope: string,
+  name: string,
+  options: RepeatOptions,
+  handler: RepeatHandler,
+  now: number,
+): Repeat {
   checkJobWord(name, 'name')
   checkOptions<RepeatOptions>(options, OPTIONS, name)
   if (typeof handler !== 'function')
@@ -74,7 +81,10 @@ export function repeatOf(scope: string, name: string, options: RepeatOptions, ha
   const { atStart = false, attempts = 3, timeout, ...table } = options
   const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, `${name}.timeout`)
   if (timeoutMs !== undefined && !(timeoutMs >= 1))
-    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is not a valid time limit: give at least 1 ms`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${name}.timeout: ${show(timeout)} is not a valid time limit: give at least 1 ms`,
+    )
   const when = timetable(table, name, now)
   const kind = checkJobWord(`millpond.repeat.${scope}${name}`, 'name')
   const first = (at: number): JobDue | undefined => {
@@ -100,7 +110,9 @@ export const isOpen = (repeat: Repeat, job: Job, now: number): boolean =>
 /** What a row says; nothing of it is trusted. */
 export function readRepeat(payload: string): RepeatPayload {
   try {
-    const { when, runs, isTriggered }: { when?: unknown; runs?: unknown; isTriggered?: unknown } = Object(JSON.parse(payload))
+    const { when, runs, isTriggered }: { when?: unknown; runs?: unknown; isTriggered?: unknown } = Object(
+      JSON.parse(payload),
+    )
     return {
       when: String(when),
       runs: Array.isArray(runs) ? runs.filter(isRun).slice(0, MAX_RUNS) : [],
@@ -135,7 +147,10 @@ export function nextRun(
     attempts: job.attempts,
     ...(error !== undefined && { error: errorText(error).slice(0, MAX_ERROR) }),
   }
-  const payload = repeatText({ when: repeat.when.text, runs: [ended, ...readRepeat(job.payload).runs].slice(0, MAX_RUNS) })
+  const payload = repeatText({
+    when: repeat.when.text,
+    runs: [ended, ...readRepeat(job.payload).runs].slice(0, MAX_RUNS),
+  })
   return { due: { at }, payload }
 }
 

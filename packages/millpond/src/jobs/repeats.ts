@@ -1,4 +1,5 @@
-// The repeated jobs of a runner: sees to it that the table has a row of each, at its time, and says whether a run may begin.
+// The repeated jobs of a runner: sees to it that the table has a row of each, at its time, and says whether a run may
+// begin.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Job, JobDue, JobStore } from '../core/jobs.ts'
@@ -38,11 +39,17 @@ export class Repeats {
     return this.#all.get(kind)
   }
 
-  /** Resolves when the table has it, or cannot be reached. `end`: in this process. @throws MillpondError `OPTION_INVALID` where it has one of that name. */
+  /**
+   * Resolves when the table has it, or cannot be reached. `end`: in this process.
+   * @throws MillpondError `OPTION_INVALID` where it has one of that name.
+   */
   add(repeat: Repeat): { readonly placed: Promise<void>; readonly end: () => void } {
     const { kind, name } = repeat
     if (this.#all.has(kind))
-      throw new MillpondError('OPTION_INVALID', `there is already a repeated job ${show(name)}: end that one first, or choose another name`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is already a repeated job ${show(name)}: end that one first, or choose another name`,
+      )
     this.#all.set(kind, repeat)
     this.#lookSoon()
     const end = (): void => {
@@ -65,7 +72,9 @@ export class Repeats {
 
   describe(): Promise<RepeatedJob[]> {
     const { store } = this.#options
-    return Promise.all([...this.#all.values()].map(async (repeat) => describeRepeat(repeat, await store.get(repeat.id))))
+    return Promise.all(
+      [...this.#all.values()].map(async (repeat) => describeRepeat(repeat, await store.get(repeat.id))),
+    )
   }
 
   /** Makes it due now. `false`: it is not repeated here, or it runs. */
@@ -84,7 +93,10 @@ export class Repeats {
     let due: JobDue | undefined = next === undefined ? undefined : { at: next }
     try {
       // A run that comes so late that its hours are over must not fall into those that were to be spared.
-      if (isOpen(repeat, job, now) && (mayRepeat === undefined || (await mayRepeat(repeat.name, (next ?? now + leaseMs) - now))))
+      if (
+        isOpen(repeat, job, now) &&
+        (mayRepeat === undefined || (await mayRepeat(repeat.name, (next ?? now + leaseMs) - now)))
+      )
         return true
     } catch (error) {
       onError(error)
@@ -114,8 +126,8 @@ export class Repeats {
   }
 
   /**
-   * When it is due by this process's timetable, where the row goes by another. Counted from its last run, and once between two runs: two versions of a program
-   * would else put it off for ever, in turn.
+   * When it is due by this process's timetable, where the row goes by another. Counted from its last run, and once
+   * between two runs: two versions of a program would else put it off for ever, in turn.
    */
   #moveOf(repeat: Repeat, job: Job): JobDue | undefined {
     const { when, runs, isTriggered } = readRepeat(job.payload)

@@ -6,11 +6,15 @@ import { errorText } from './checks.ts'
 
 export interface JobContext {
   readonly id: string
-  /** When it was to run first, epoch milliseconds of the table's clock: with the id it names one run of a repeated job. */
+  /**
+   * When it was to run first, epoch milliseconds of the table's clock: with the id it names one run of a repeated job.
+   */
   readonly dueAt: number
   /** From 1. Above 1 an earlier try failed, or its process died on the way. */
   readonly attempt: number
-  /** Fires when the lease is lost, the time is over, or the process stops: somebody else may run the job from then on. */
+  /**
+   * Fires when the lease is lost, the time is over, or the process stops: somebody else may run the job from then on.
+   */
   readonly signal: AbortSignal
 }
 
@@ -31,7 +35,10 @@ export interface RunJobOptions {
   readonly retryInMs: number | undefined
   /** Why it is not tried: it counts as failed. */
   readonly refusal: MillpondError | undefined
-  /** When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or not any more. Asked for when the run is over. */
+  /**
+   * When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or not any more. Asked for
+   * when the run is over.
+   */
   readonly again: (failure: Failure | undefined) => { readonly due: JobDue; readonly payload: string } | undefined
   readonly report: (error: unknown) => void
 }
@@ -77,7 +84,12 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<Ended> {
 
 async function attempt(job: Job, { handler, refusal, controller }: RunJobOptions): Promise<void> {
   if (refusal !== undefined) throw refusal
-  await handler(JSON.parse(job.payload), { id: job.id, dueAt: job.dueAt, attempt: job.attempts, signal: controller.signal })
+  await handler(JSON.parse(job.payload), {
+    id: job.id,
+    dueAt: job.dueAt,
+    attempt: job.attempts,
+    signal: controller.signal,
+  })
 }
 
 /** A handler that does not listen to its signal must not hold its place. */
@@ -91,9 +103,14 @@ function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
 }
 
 /** Is what became of it noted? `false`: the lease is another's. */
-function settle(job: Job, { store, lease, retryInMs, again }: RunJobOptions, failure: Failure | undefined): Promise<boolean> {
+function settle(
+  job: Job,
+  { store, lease, retryInMs, again }: RunJobOptions,
+  failure: Failure | undefined,
+): Promise<boolean> {
   const { id } = job
-  if (failure !== undefined && retryInMs !== undefined) return store.fail(id, lease, errorText(failure.error), retryInMs)
+  if (failure !== undefined && retryInMs !== undefined)
+    return store.fail(id, lease, errorText(failure.error), retryInMs)
   const next = again(failure)
   if (next !== undefined) return store.again(id, lease, next.due, next.payload)
   return failure === undefined ? store.complete(id, lease) : store.fail(id, lease, errorText(failure.error), undefined)

@@ -4,7 +4,8 @@ import type { Job, JobState } from '../core/jobs.ts'
 export const JOB_COLUMNS = 'id, kind, payload, state, due_at, created_at, attempts, ready_at, error'
 
 export function jobOf(row: unknown): Job {
-  const value = (name: string): unknown => (typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined)
+  const value = (name: string): unknown =>
+    typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined
   const error = value('error')
   return {
     id: String(value('id')),

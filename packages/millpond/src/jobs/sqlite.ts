@@ -47,7 +47,9 @@ const NUMBERS = ['due_at', 'created_at', 'attempts', 'ready_at'] as const
 const JOB_COLUMNS = `${texts(...TEXTS)}, ${numbers(...NUMBERS)}`
 const OPTIONS: Shape<SqliteJobsOptions> = {
   ...QUEUE,
-  database: required(withMethods<SqliteJobsDatabase>('an open database, such as one of better-sqlite3', 'prepare', 'exec')),
+  database: required(
+    withMethods<SqliteJobsDatabase>('an open database, such as one of better-sqlite3', 'prepare', 'exec'),
+  ),
   clock: clockCheck,
 }
 
@@ -71,7 +73,8 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
   // The lock is taken before anything is read: two steps that both read first would wait for each other.
   const step = <T>(what: string, work: (now: number) => T): Promise<T> =>
     attempt(what, (now) => transaction(database, 'BEGIN IMMEDIATE', () => work(now)))
-  const changed = (sql: string, ...values: (string | number | null)[]): boolean => Number(database.prepare(sql).run(...values).changes) > 0
+  const changed = (sql: string, ...values: (string | number | null)[]): boolean =>
+    Number(database.prepare(sql).run(...values).changes) > 0
   const leasedBy = "queue = ? AND id = ? AND lease = ? AND state = 'running'"
 
   return {
@@ -87,7 +90,9 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
     get: (id) =>
       attempt('get', (now) => {
         const [row] = database
-          .prepare(`SELECT ${JOB_COLUMNS} FROM millpond_jobs WHERE queue = ? AND id = ? AND coalesce(expires_at, ?) > ?`)
+          .prepare(
+            `SELECT ${JOB_COLUMNS} FROM millpond_jobs WHERE queue = ? AND id = ? AND coalesce(expires_at, ?) > ?`,
+          )
           .all(queue, id, now + 1, now)
         return row === undefined ? undefined : shown(row)
       }),
@@ -101,7 +106,9 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
           .map(shown)
       }),
     cancel: (id) =>
-      step('cancel', () => changed("DELETE FROM millpond_jobs WHERE queue = ? AND id = ? AND state IN ('waiting', 'failed')", queue, id)),
+      step('cancel', () =>
+        changed("DELETE FROM millpond_jobs WHERE queue = ? AND id = ? AND state IN ('waiting', 'failed')", queue, id),
+      ),
     async claim(kinds, limit, lease, leaseMs) {
       const names = JSON.stringify(kinds)
       const open = "queue = ? AND state IN ('waiting', 'running') AND kind IN (SELECT value FROM json_each(?))"
@@ -199,7 +206,13 @@ function job(row: unknown, text: (name: string) => string, number: (name: string
 }
 
 /** Jobs that cannot be read fail, so that those behind them go on. */
-function setAside(database: SqliteJobsDatabase, queue: string, lease: string, jobs: readonly Job[], until: number): void {
+function setAside(
+  database: SqliteJobsDatabase,
+  queue: string,
+  lease: string,
+  jobs: readonly Job[],
+  until: number,
+): void {
   const sql = `UPDATE millpond_jobs SET state = 'failed', lease = NULL, error = 'Error: what is stored of the job is not text: the file is damaged',
     expires_at = ? WHERE queue = ? AND lease = ? AND state = 'running' AND id NOT IN (SELECT value FROM json_each(?))`
   database.prepare(sql).run(until, queue, lease, JSON.stringify(jobs.map(({ id }) => id)))
@@ -209,7 +222,10 @@ function forgetOld(database: SqliteJobsDatabase, now: number): void {
   database.prepare('DELETE FROM millpond_jobs WHERE expires_at IS NOT NULL AND expires_at <= ?').run(now)
 }
 
-/** With a write-ahead log readers and the writer do not wait for each other. A database in memory has none, and stays as it is. */
+/**
+ * With a write-ahead log readers and the writer do not wait for each other. A database in memory has none, and stays as
+ * it is.
+ */
 function prepareTable(database: SqliteJobsDatabase): void {
   database.prepare('PRAGMA journal_mode = WAL').all()
   transaction(database, 'BEGIN IMMEDIATE', () => database.exec(SCHEMA))

@@ -1,8 +1,9 @@
 // What a runner tells of its runs, and what it has counted of them.
 
 /**
- * A run: `late` where it begins later than it may, `began`, then `done`, `retried` (it failed and comes again after `retryMs`), `failed` for good (a repeated
- * job waits for its next time even so), or `lost`: its lease ran out, and another process runs it.
+ * A run: `late` where it begins later than it may, `began`, then `done`, `retried` (it failed and comes again after
+ * `retryMs`), `failed` for good (a repeated job waits for its next time even so), or `lost`: its lease ran out, and
+ * another process runs it.
  */
 export interface JobEvent {
   readonly id: string

@@ -12,7 +12,10 @@ export interface TimetableOptions {
   readonly every?: Duration | undefined
   /** A line of cron: `'0 3 * * *'`, with seconds in front where there are six fields. Needs the package croner. */
   readonly cron?: string | undefined
-  /** Of `cron` and `windows`, as IANA names it: `'Europe/Berlin'`. Default `'UTC'`, so that processes agree wherever they run. */
+  /**
+   * Of `cron` and `windows`, as IANA names it: `'Europe/Berlin'`. Default `'UTC'`, so that processes agree wherever
+   * they run.
+   */
   readonly timezone?: string | undefined
   /** Runs within these hours only: what would be due outside of them waits for the next one. */
   readonly windows?: readonly JobWindow[] | undefined
@@ -27,13 +30,19 @@ const MOST_MISSES = 800
 export interface Timetable {
   /** Two that are the same say the same. */
   readonly text: string
-  /** The next time after an instant; `undefined`: there is none. `last`: when it was due last, which intervals are counted from. */
+  /**
+   * The next time after an instant; `undefined`: there is none. `last`: when it was due last, which intervals are
+   * counted from.
+   */
   next(after: number, last: number): number | undefined
   /** May it run at this instant, or when else? */
   opensAt(at: number): number
 }
 
-/** `name`: as errors call it; `now`: epoch milliseconds. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for what never comes. */
+/**
+ * `name`: as errors call it; `now`: epoch milliseconds.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for what never comes.
+ */
 export function timetable(options: TimetableOptions, name: string, now: number): Timetable {
   checkOptions<TimetableOptions>(options, TIMETABLE, name)
   const { every, cron, timezone = 'UTC', windows: given } = options
@@ -42,7 +51,12 @@ export function timetable(options: TimetableOptions, name: string, now: number):
   checkZone(timezone, name)
   const windows: Windows = given === undefined ? { opensAt: (at) => at } : windowsOf(given, timezone)
   const table: Timetable = {
-    text: JSON.stringify({ every: every === undefined ? undefined : parseDuration(every, name), cron, timezone, windows: given }),
+    text: JSON.stringify({
+      every: every === undefined ? undefined : parseDuration(every, name),
+      cron,
+      timezone,
+      windows: given,
+    }),
     next: cron === undefined ? byInterval(intervalOf(every, name), windows) : byCron(cron, timezone, windows),
     opensAt: (at) => windows.opensAt(at),
   }
@@ -85,8 +99,12 @@ function checkZone(timezone: string, name: string): void {
   try {
     new Intl.DateTimeFormat('en-US', { timeZone: timezone })
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `${name}.timezone: ${show(timezone)} is not known: give one such as 'Europe/Berlin'`, {
-      cause,
-    })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${name}.timezone: ${show(timezone)} is not known: give one such as 'Europe/Berlin'`,
+      {
+        cause,
+      },
+    )
   }
 }

@@ -62,7 +62,13 @@ function minutesUntil({ from, length, days }: Parsed, { day, minute }: Minutes):
 }
 
 function localMinutes(timeZone: string): (at: number) => Minutes {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', weekday: 'short', hour: '2-digit', minute: '2-digit' })
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    hourCycle: 'h23',
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+  })
   return (at) => {
     const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type, value]))
     const weekday = parts.get('weekday')?.toLowerCase()

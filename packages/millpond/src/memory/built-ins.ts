@@ -1,8 +1,12 @@
-// The built-ins that hold data, and that freezing cannot protect: Date, Map, Set and bytes. Those of another realm become this realm's.
+// The built-ins that hold data, and that freezing cannot protect: Date, Map, Set and bytes. Those of another realm
+// become this realm's.
 import { types } from 'node:util'
 import { isOf } from './plain.ts'
 
-/** One of them itself: a subclass or one with named properties would lose something. Named properties of bytes are not looked for, which would list every index. */
+/**
+ * One of them itself: a subclass or one with named properties would lose something. Named properties of bytes are not
+ * looked for, which would list every index.
+ */
 export function isBuiltIn(value: object): boolean {
   if (ArrayBuffer.isView(value)) return isBytes(value) && !isDetached(value.buffer)
   const type = types.isDate(value)
@@ -40,7 +44,9 @@ export function copyBuiltIn(value: object, part: (value: unknown) => unknown): o
   if (types.isMap(value)) return copyMap(value, part)
   if (types.isSet(value)) return copySet(value, part)
   if (types.isTypedArray(value)) return copyBytes(value)
-  return types.isDataView(value) ? new DataView(copyMemory(bytesOf(value))) : copyMemory(new Uint8Array(value as ArrayBuffer))
+  return types.isDataView(value)
+    ? new DataView(copyMemory(bytesOf(value)))
+    : copyMemory(new Uint8Array(value as ArrayBuffer))
 }
 
 function copyMap(map: ReadonlyMap<unknown, unknown>, part: (value: unknown) => unknown): Map<unknown, unknown> {
@@ -59,8 +65,8 @@ type TypedArray = NodeJS.TypedArray
 type TypedArrayType = new (source: TypedArray) => TypedArray
 
 /**
- * Not `Buffer.from`: it cuts small ones from a slab of 8 KB that it shares with the whole process, so that who gets one can reach all the others
- * by its `buffer`, and one that is kept keeps the slab.
+ * Not `Buffer.from`: it cuts small ones from a slab of 8 KB that it shares with the whole process, so that who gets one
+ * can reach all the others by its `buffer`, and one that is kept keeps the slab.
  */
 function copyBytes(bytes: TypedArray): TypedArray {
   if (!Buffer.isBuffer(bytes)) return new (typeOf(bytes) as TypedArrayType)(bytes)
@@ -91,7 +97,9 @@ const TYPED_ARRAYS: ReadonlyMap<unknown, TypedArrayType> = new Map(
     BigInt64Array,
     BigUint64Array,
     // Newer Node only.
-    ...('Float16Array' in globalThis ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array] : []),
+    ...('Float16Array' in globalThis
+      ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array]
+      : []),
   ].map((type) => [type.name, type as unknown as TypedArrayType]),
 )
 

@@ -1,4 +1,5 @@
-// What a reader gets of a value with parts that freezing cannot protect: copies of those and of what holds them; the rest is shared.
+// What a reader gets of a value with parts that freezing cannot protect: copies of those and of what holds them; the
+// rest is shared.
 import { copyBuiltIn } from './built-ins.ts'
 import { begin, isOneByOne, isTable, put, recordOf, tableOf } from './fields.ts'
 import { isPlain } from './plain.ts'
@@ -29,10 +30,16 @@ function copyArray(list: readonly unknown[]): readonly unknown[] {
   return copies === undefined ? list : Object.freeze(copies)
 }
 
-/** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
+/**
+ * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
+ * imported one.
+ */
 const isOwn = Object.prototype.hasOwnProperty
 
-/** Looks at each item once, and puts together only what changed: who asked each part twice would ask one that lies deep 2^depth times. */
+/**
+ * Looks at each item once, and puts together only what changed: who asked each part twice would ask one that lies deep
+ * 2^depth times.
+ */
 function copyObject(object: Record<string, unknown>): object {
   let copies: unknown[] | undefined
   let at = -1

@@ -1,8 +1,9 @@
 // Finds entries whose time is over without a timer, a link or a list place per entry.
 //
-// A timer wheel (Varghese and Lauck, 1987) needs two links for each entry. Here each block of slots has a lower bound of its deadlines: one
-// number for 256 entries. A block is read only when its bound has passed; reading 256 deadlines that lie side by side costs less than a
-// cache miss or two, and at least one entry is due in it, unless the one that set the bound has left already: then the bound is mended.
+// A timer wheel (Varghese and Lauck, 1987) needs two links for each entry. Here each block of slots has a lower bound
+// of its deadlines: one number for 256 entries. A block is read only when its bound has passed; reading 256 deadlines
+// that lie side by side costs less than a cache miss or two, and at least one entry is due in it, unless the one that
+// set the bound has left already: then the bound is mended.
 import type { Clock } from '../core/contracts.ts'
 import type { Slots } from './slots.ts'
 
@@ -48,7 +49,10 @@ export class Expiry {
     if (deadAt + SWEEP_MS < this.#armedFor) this.#arm(deadAt)
   }
 
-  /** Expires what one due block holds; `false` when nothing was due. Called when room is needed: the dead leave before the living. */
+  /**
+   * Expires what one due block holds; `false` when nothing was due. Called when room is needed: the dead leave before
+   * the living.
+   */
   reclaim(now: number): boolean {
     while (this.#earliest <= now) {
       const block = this.#dueBlock(now)

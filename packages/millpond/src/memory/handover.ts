@@ -1,7 +1,9 @@
-// Hands entries from one eviction policy to another, some at a time: until all have gone over, each slot belongs to one of the two.
+// Hands entries from one eviction policy to another, some at a time: until all have gone over, each slot belongs to one
+// of the two.
 //
-// What is new goes to the new policy, what must leave is asked of the old one as long as it has somebody: so nothing is learnt anew about entries
-// that are about to leave, and the new policy sees all of the traffic from the first moment. Load times of what went over are not known any more.
+// What is new goes to the new policy, what must leave is asked of the old one as long as it has somebody: so nothing is
+// learnt anew about entries that are about to leave, and the new policy sees all of the traffic from the first moment.
+// Load times of what went over are not known any more.
 import type { Eviction } from '../core/contracts.ts'
 
 export class Handover implements Eviction {

@@ -1,9 +1,9 @@
 // Hashes of strings: a seeded one of the whole key that no outsider can aim at, and a quick one of a few characters.
 //
-// The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser, "Strongly universal string hashing is
-// fast", The Computer Journal 2014). Whoever does not know the multipliers finds two keys that collide with a chance of 2^-32, whatever
-// the keys look like. Keys longer than a block are chained, each block adding that chance once more: the hash of what came before enters the
-// next block as two more characters.
+// The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser,
+// "Strongly universal string hashing is fast", The Computer Journal 2014). Whoever does not know the multipliers finds
+// two keys that collide with a chance of 2^-32, whatever the keys look like. Keys longer than a block are chained, each
+// block adding that chance once more: the hash of what came before enters the next block as two more characters.
 
 const BLOCK = 64
 /** Multipliers per block: one a character, three more for the length and the chain. */
@@ -12,7 +12,10 @@ const ROW = BLOCK + 3
 const multipliers = new Int32Array(2 * ROW + 1)
 let isSeeded = false
 
-/** Some runtimes (workerd) give no random numbers while a program is being loaded: then the first entry asks again, before it is hashed. */
+/**
+ * Some runtimes (workerd) give no random numbers while a program is being loaded: then the first entry asks again,
+ * before it is hashed.
+ */
 export function seedHashes(): void {
   if (isSeeded) return
   crypto.getRandomValues(multipliers)
@@ -66,7 +69,10 @@ function multiply(unit: number, at: number): number {
 
 export const SCATTER = 0x2c1b3c6d
 
-/** Universal is not yet scattered: numbered keys lie on a lattice, which linear probing would feel. Reversible, so nothing new collides. */
+/**
+ * Universal is not yet scattered: numbered keys lie on a lattice, which linear probing would feel. Reversible, so
+ * nothing new collides.
+ */
 function scatter(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), SCATTER)
   return mixed ^ (mixed >>> 13)
@@ -78,9 +84,9 @@ export const WINDOW = 4
 export const BETWEEN = 0x5bd1e995
 
 /**
- * A hash of the length and some windows of four characters: each from its number on, or as many before the end as it is below zero. By all of a key
- * where there are none; by its end where it is too short for one. But for the whole key not safe against chosen keys: its user must bound what
- * collisions cost. `KeyIndex.find` has the same once more.
+ * A hash of the length and some windows of four characters: each from its number on, or as many before the end as it is
+ * below zero. By all of a key where there are none; by its end where it is too short for one. But for the whole key not
+ * safe against chosen keys: its user must bound what collisions cost. `KeyIndex.find` has the same once more.
  */
 export function hashWindows(key: string, windows: Int32Array): number {
   const count = windows.length
@@ -98,7 +104,12 @@ export function hashWindows(key: string, windows: Int32Array): number {
 
 /** Four characters as one number: exact for Latin-1, mixed beyond. */
 function fourFrom(key: string, from: number): number {
-  return key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
+  return (
+    key.charCodeAt(from + 3) ^
+    (key.charCodeAt(from + 2) << 8) ^
+    (key.charCodeAt(from + 1) << 16) ^
+    (key.charCodeAt(from) << 24)
+  )
 }
 
 const MOST_OF_END = 16
@@ -106,14 +117,15 @@ const MOST_OF_END = 16
 function hashEnd(key: string): number {
   const end = key.length
   let sum = end
-  for (let i = Math.max(0, end - MOST_OF_END); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), BETWEEN) ^ (sum >>> 13)
+  for (let i = Math.max(0, end - MOST_OF_END); i < end; i++)
+    sum = Math.imul(sum ^ key.charCodeAt(i), BETWEEN) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
 }
 
 /**
- * A hash of the whole key, for whom a collision only costs quality: a polynomial at a random point. Who wants to can find keys that collide
- * whatever the point. Its lowest bit says instead whether some character is beyond Latin-1, so that the key takes two bytes a character:
- * one reading of the key tells both.
+ * A hash of the whole key, for whom a collision only costs quality: a polynomial at a random point. Who wants to can
+ * find keys that collide whatever the point. Its lowest bit says instead whether some character is beyond Latin-1, so
+ * that the key takes two bytes a character: one reading of the key tells both.
  */
 export function hashAndWidth(key: string): number {
   const length = key.length

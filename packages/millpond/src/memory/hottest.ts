@@ -12,8 +12,8 @@ export interface HotKey {
 const SLICE = 256
 
 /**
- * The keys of a space, the most often read first, at most `limit` of them. Yields to the event loop every few milliseconds; an entry that comes or
- * goes meanwhile may be named or not.
+ * The keys of a space, the most often read first, at most `limit` of them. Yields to the event loop every few
+ * milliseconds; an entry that comes or goes meanwhile may be named or not.
  */
 export async function hottestKeys(space: MemorySpace, limit: number): Promise<HotKey[]> {
   // Reads are counted in a byte at most: a list for each count needs no sorting.

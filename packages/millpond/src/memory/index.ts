@@ -5,7 +5,9 @@ import { SlotStore } from './store.ts'
 
 export type { MemoryOptions, PolicyName } from './options.ts'
 
-/** A memory tier that was asked for: checked options, and how to make its store. One descriptor may make several stores. */
+/**
+ * A memory tier that was asked for: checked options, and how to make its store. One descriptor may make several stores.
+ */
 export interface MemoryTier {
   readonly kind: 'memory'
   /** The most entries and bytes it may hold; `Infinity` where there is no limit. */
@@ -14,12 +16,16 @@ export interface MemoryTier {
   readonly ttlFactor: number
   /** `false`: configured, but not to be used. */
   readonly enabled: boolean
-  /** Makes the store. The clock decides what has expired; the store starts nothing before the first entry with a deadline. */
+  /**
+   * Makes the store. The clock decides what has expired; the store starts nothing before the first entry with a
+   * deadline.
+   */
   createStore(clock: Clock): MemoryStore
 }
 
 /**
- * A memory tier for the `tiers` of `createCache`. Without options: 1000 entries, no limit of bytes, the adaptive policy.
+ * A memory tier for the `tiers` of `createCache`. Without options: 1000 entries, no limit of bytes, the adaptive
+ * policy.
  * @throws MillpondError `OPTION_INVALID`, showing the value and the remedy.
  */
 export function memory(options: MemoryOptions = {}): MemoryTier {

@@ -1,4 +1,5 @@
-// Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in. What freezing cannot protect is copied on each hit: `copy-live.ts`.
+// Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in. What freezing cannot
+// protect is copied on each hit: `copy-live.ts`.
 import { types } from 'node:util'
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -8,7 +9,10 @@ import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 import { locateRefusal } from './refusal.ts'
 import { weighFields, weighList, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
-/** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
+/**
+ * Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good
+ * values do not pay for it.
+ */
 const REFUSED = Symbol('refused')
 const TOO_LARGE = Symbol('too large')
 const TOO_LONG = Symbol('too long')
@@ -16,7 +20,10 @@ const TOO_LONG = Symbol('too long')
 /** The default bound of the codec, which refuses what is larger wherever a value is written as bytes. */
 const MOST_ITEMS = 100_000
 
-/** What a walk knows: the objects it is inside of, whether it met a live part, what all of them weigh so far, and how many more it takes. */
+/**
+ * What a walk knows: the objects it is inside of, whether it met a live part, what all of them weigh so far, and how
+ * many more it takes.
+ */
 interface Walk {
   readonly inside: object[]
   live: boolean
@@ -31,11 +38,11 @@ interface Walk {
 /**
  * A frozen clone of the value; primitives as they are. Cloned, frozen and weighed on one walk.
  *
- * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together) bounds what a few
- * objects that hold each other many times can become.
- * A text longer than `maxBytes`, or so many bytes, are refused before they are looked at or copied.
- * `note` says in messages whose value it is: ` (key "user:7")`.
- * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond `maxItems` or `maxBytes`.
+ * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together)
+ * bounds what a few objects that hold each other many times can become. A text longer than `maxBytes`, or so many
+ * bytes, are refused before they are looked at or copied. `note` says in messages whose value it is: ` (key "user:7")`.
+ * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond
+ * `maxItems` or `maxBytes`.
  */
 export function isolate(
   value: unknown,
@@ -124,7 +131,8 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   if (!isArrayItself(list)) throw REFUSED
   walk.left -= list.length || 1
   if (walk.left < 0) throw TOO_LARGE
-  // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once more below.
+  // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once
+  // more below.
   if (Object.keys(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
   walk.bytes += weighList(copy.length)
@@ -137,11 +145,15 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   return Object.freeze(copy)
 }
 
-/** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
+/**
+ * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
+ * imported one.
+ */
 const isOwn = Object.prototype.hasOwnProperty
 
 /**
- * Name by name, not by a spread: a frozen spread has a hidden class of its own for each object, which costs 250 bytes and makes every reader slow.
+ * Name by name, not by a spread: a frozen spread has a hidden class of its own for each object, which costs 250 bytes
+ * and makes every reader slow.
  */
 function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED

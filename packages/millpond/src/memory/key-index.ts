@@ -1,17 +1,18 @@
 // From key to slot, with a quick hash for the usual keys and a safe one for the others.
 //
-// Reading a whole key to hash it costs more than all the rest of a hit, and V8's own cached hash cannot be seen from JavaScript. So a key
-// is first looked for by a few of its characters, whose hash costs next to nothing; equality is decided by comparing the keys, as always.
-// Keys that share those characters soon find no place within the bounded reach of that table; they go to a second table, by the seeded hash
-// of the whole key. So a lookup is a bounded number of steps plus one that nobody can aim at, whatever keys come. When many had to go, the
-// index learns which characters tell its keys apart (`windows.ts`): at once while it is small, when it grows anyway later.
+// Reading a whole key to hash it costs more than all the rest of a hit, and V8's own cached hash cannot be seen from
+// JavaScript. So a key is first looked for by a few of its characters, whose hash costs next to nothing; equality is
+// decided by comparing the keys, as always. Keys that share those characters soon find no place within the bounded
+// reach of that table; they go to a second table, by the seeded hash of the whole key. So a lookup is a bounded number
+// of steps plus one that nobody can aim at, whatever keys come. When many had to go, the index learns which characters
+// tell its keys apart (`windows.ts`): at once while it is small, when it grows anyway later.
 //
-// Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole key: the first say where
-// the entry is without a look at its key, the others tell keys apart that have those few characters in common, for the eviction policy, which knows entries
-// by this number.
+// Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole
+// key: the first say where the entry is without a look at its key, the others tell keys apart that have those few
+// characters in common, for the eviction policy, which knows entries by this number.
 //
-// A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their entries. Until all have moved, what is not
-// found is looked for there, too, which moves some more.
+// A large index grows in small steps: its tables are put aside (`leaving.ts`), and each insertion moves some of their
+// entries. Until all have moved, what is not found is looked for there, too, which moves some more.
 import { BETWEEN, hashKey, hashWindows, SCATTER, WINDOW } from './hash.ts'
 import { type Cells, FIRST_CELLS, ProbeTable, REACH, TWIN } from './probe-table.ts'
 import { RehashingTable } from './rehashing-table.ts'
@@ -31,7 +32,10 @@ const FIRST = FIRST_PIECE
 const NONE = -(2 ** 30)
 /** So often an index learns; then it reads whole keys. */
 const MOST_LESSONS = 16
-/** Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and after it; more only for more cells. */
+/**
+ * Bits of the hash column that are the index's own, before the first lesson (small indexes, where ends often meet) and
+ * after it; more only for more cells.
+ */
 const FIRST_BITS = 16
 const USUAL_BITS = 22
 /** An index up to this size learns at any time, a larger one only when it grows anyway. */
@@ -89,9 +93,10 @@ export class KeyIndex {
   }
 
   /**
-   * The key's slot, or -1: `locate(key, hash(key))`, spelt out for one window and for two, since every hit begins here. So V8 compiles it as one piece: it is larger
-   * than what becomes a part of its callers (460 bytes of bytecode), and leaves them room for the rest of a hit. In smaller pieces it was left to chance which of
-   * them became calls, and two processes differed by a third.
+   * The key's slot, or -1: `locate(key, hash(key))`, spelt out for one window and for two, since every hit begins here.
+   * So V8 compiles it as one piece: it is larger than what becomes a part of its callers (460 bytes of bytecode), and
+   * leaves them room for the rest of a hit. In smaller pieces it was left to chance which of them became calls, and two
+   * processes differed by a third.
    */
   find(key: string): number {
     const second = this.#second
@@ -103,7 +108,11 @@ export class KeyIndex {
       hash = hashWindows(key, this.windows)
     else {
       hash =
-        end ^ key.charCodeAt(from + 3) ^ (key.charCodeAt(from + 2) << 8) ^ (key.charCodeAt(from + 1) << 16) ^ (key.charCodeAt(from) << 24)
+        end ^
+        key.charCodeAt(from + 3) ^
+        (key.charCodeAt(from + 2) << 8) ^
+        (key.charCodeAt(from + 1) << 16) ^
+        (key.charCodeAt(from) << 24)
       if (second !== NONE)
         hash =
           Math.imul(hash, FACTOR_BETWEEN) ^
@@ -148,7 +157,10 @@ export class KeyIndex {
     return slot
   }
 
-  /** The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash column. */
+  /**
+   * The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash
+   * column.
+   */
   insert(slot: number, hash: number, whole: number): void {
     const { usual, strays } = this
     this.#slots.hashes[slot] = whole
@@ -216,7 +228,10 @@ export class KeyIndex {
     for (const table of this.#leaving) if (table.remove(slot)) return
   }
 
-  /** More than an eighth of the keys strayed: their windows do not tell them apart. Nothing can be said while others are on their way. */
+  /**
+   * More than an eighth of the keys strayed: their windows do not tell them apart. Nothing can be said while others are
+   * on their way.
+   */
   #isMisled(): boolean {
     return this.strays.size > 16 + (this.usual.size >>> 3) && !this.isWhole && this.#leaving.length === 0
   }
@@ -225,8 +240,8 @@ export class KeyIndex {
   #learn(): void {
     const { usual, strays } = this
     const share = strays.size / this.size
-    const sample = [...strays.sample(Math.ceil(SAMPLE * share)), ...usual.sample(Math.ceil(SAMPLE * (1 - share)))].map((slot) =>
-      this.#slots.key(slot),
+    const sample = [...strays.sample(Math.ceil(SAMPLE * share)), ...usual.sample(Math.ceil(SAMPLE * (1 - share)))].map(
+      (slot) => this.#slots.key(slot),
     )
     const before = this.windows
     const population = 2 * this.size
@@ -263,8 +278,8 @@ export class KeyIndex {
   }
 
   /**
-   * There may be more slots than before: cells give bits of the hash for bits of the slot. With fewer of those more keys look like twins, which shortens the
-   * bounded search; so what is there is placed anew.
+   * There may be more slots than before: cells give bits of the hash for bits of the slot. With fewer of those more
+   * keys look like twins, which shortens the bounded search; so what is there is placed anew.
    */
   widen(): void {
     const { usual, strays } = this

@@ -10,22 +10,27 @@ export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 /** What `memory()` is told. */
 export interface MemoryOptions {
   /**
-   * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit.
-   * Default: 1000, or no limit where `maxBytes` is given. With both limits, the one that is reached decides what an entry is worth.
+   * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit. Default: 1000,
+   * or no limit where `maxBytes` is given. With both limits, the one that is reached decides what an entry is worth.
    */
   readonly maxEntries?: number | undefined
-  /** The most bytes held (keys, values, bookkeeping; estimated): a number, or `'128mb'` (b, kb, mb, gb; powers of 1024). Default: no limit. */
+  /**
+   * The most bytes held (keys, values, bookkeeping; estimated): a number, or `'128mb'` (b, kb, mb, gb; powers of 1024).
+   * Default: no limit.
+   */
   readonly maxBytes?: number | string | undefined
   /** Who leaves when the tier is full. Default: `adaptive`. */
   readonly policy?: PolicyName | EvictionFactory | undefined
   /**
-   * The share of the heap's limit, or of what the machine or container has for heap and bytes beside it, beyond which the tier gives memory
-   * back (0.5 to 0.98), until there is room again; `false` never. Default: 0.85.
+   * The share of the heap's limit, or of what the machine or container has for heap and bytes beside it, beyond which
+   * the tier gives memory back (0.5 to 0.98), until there is room again; `false` never. Default: 0.85.
    */
   readonly pressure?: number | false | undefined
   /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */
   readonly ttlFactor?: number | undefined
-  /** Notes when each entry was last read, to the second: four bytes an entry, and a store on each hit. Default: false. */
+  /**
+   * Notes when each entry was last read, to the second: four bytes an entry, and a store on each hit. Default: false.
+   */
   readonly lastAccess?: boolean | undefined
   /** `false`: configured, but not used. Default: true. */
   readonly enabled?: boolean | undefined
@@ -60,7 +65,10 @@ const OPTIONS: Shape<MemoryOptions> = {
       'a share of the heap limit from 0.5 to 0.98, or false',
     ),
   ),
-  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1'),
+  ttlFactor: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+    'a number above 0 and up to 1',
+  ),
   lastAccess: flag,
   enabled: flag,
 }
@@ -87,7 +95,8 @@ function resolveEntries(value: number | undefined, maxBytes: number): number {
 
 function parseBytes(value: unknown): number {
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)$/i.exec(value) : null
-  const bytes = match === null ? value : Math.floor(Number(match[1]) * (UNITS.get((match[2] as string).toLowerCase()) ?? 1))
+  const bytes =
+    match === null ? value : Math.floor(Number(match[1]) * (UNITS.get((match[2] as string).toLowerCase()) ?? 1))
   if (typeof bytes === 'number' && (bytes === Infinity || (Number.isSafeInteger(bytes) && bytes >= 1))) return bytes
   throw refused(value, 'memory.maxBytes', "bytes from 1, or a size such as '128mb'")
 }

@@ -6,8 +6,9 @@ import { isPlain } from './plain.ts'
 import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /**
- * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so that none is looked at.
- * Bytes that are a piece of something larger, as some decoders cut them from what arrived, are copied out of it.
+ * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so
+ * that none is looked at. Bytes that are a piece of something larger, as some decoders cut them from what arrived, are
+ * copied out of it.
  */
 export function own(value: unknown, isNarrow = false): Isolated {
   const walk: Walk = { live: false, isPiece: false, isNarrow }
@@ -15,7 +16,10 @@ export function own(value: unknown, isNarrow = false): Isolated {
   return { value: walk.isPiece ? copyLive(value) : value, live: walk.live, bytes }
 }
 
-/** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
+/**
+ * To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an
+ * imported one.
+ */
 const isOwn = Object.prototype.hasOwnProperty
 
 interface Walk {

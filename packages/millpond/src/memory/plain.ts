@@ -3,7 +3,10 @@
 /** Deeper values are refused, so that no walk overflows the stack. */
 export const MAX_DEPTH = 500
 
-/** `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in another tier. */
+/**
+ * `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in
+ * another tier.
+ */
 export function isPlain(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return true
@@ -20,7 +23,10 @@ interface BuiltInClass {
   readonly prototype: object
 }
 
-/** Made by that class itself, not by one that extends it; also by its namesake in another realm (a vm context, a test runner's). */
+/**
+ * Made by that class itself, not by one that extends it; also by its namesake in another realm (a vm context, a test
+ * runner's).
+ */
 export function isOf(value: object, type: BuiltInClass): boolean {
   const prototype: object | null = Object.getPrototypeOf(value)
   return prototype === type.prototype || (prototype !== null && isNamesake(prototype, type))

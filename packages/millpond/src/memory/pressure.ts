@@ -19,7 +19,10 @@ const GROW = 1.25
 /** Room must be this much wider than what made the tier shrink, before it grows again. */
 const SLACK = 0.1
 
-/** V8 counts its young generation into the limit, but the process ends when the old one is full. Its size in Node 20 and 22, and from Node 24 on. */
+/**
+ * V8 counts its young generation into the limit, but the process ends when the old one is full. Its size in Node 20 and
+ * 22, and from Node 24 on.
+ */
 const YOUNG = 48 * 2 ** 20
 const YOUNG_FROM_24 = 192 * 2 ** 20
 
@@ -28,11 +31,15 @@ export function readHeap(): Heap {
 }
 
 /**
- * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie beside the heap. The one that is nearer to
- * its end counts, told in bytes of the smaller of the two.
+ * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie beside the
+ * heap. The one that is nearer to its end counts, told in bytes of the smaller of the two.
  */
 export function heapOf(
-  { used_heap_size, heap_size_limit, external_memory }: Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit' | 'external_memory'>,
+  {
+    used_heap_size,
+    heap_size_limit,
+    external_memory,
+  }: Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit' | 'external_memory'>,
   machine: number,
   node = process.versions.node,
 ): Heap {
@@ -50,8 +57,9 @@ function machineBytes(): number {
 }
 
 /**
- * Shrinks the budget by a seventh of what is held each time the heap is found beyond `share` of its limit, but not again before a collection was seen
- * (what was given back shows only then) or a second has passed. Grows it by a quarter each second in which there is room.
+ * Shrinks the budget by a seventh of what is held each time the heap is found beyond `share` of its limit, but not
+ * again before a collection was seen (what was given back shows only then) or a second has passed. Grows it by a
+ * quarter each second in which there is room.
  */
 export class Pressure {
   readonly #share: number

@@ -1,4 +1,5 @@
-// Open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R), with or without a bounded reach.
+// Open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R), with or without a
+// bounded reach.
 import { hashKey } from './hash.ts'
 import type { Slots } from './slots.ts'
 
@@ -21,8 +22,9 @@ export interface Cells {
 }
 
 /**
- * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
- * that is not the one asked for. Bounded: a key that finds no place within reach is refused, so that no choice of keys makes a step longer.
+ * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe
+ * rarely touches a key that is not the one asked for. Bounded: a key that finds no place within reach is refused, so
+ * that no choice of keys makes a step longer.
  */
 export class ProbeTable {
   size = 0
@@ -117,8 +119,8 @@ export class ProbeTable {
       if (steps < 0 || cells[hole] === 0) return false
       hole = (hole + 1) & mask
     }
-    // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over for ever.
-    // A key only ever moves towards its place and past nobody, so what was within reach stays within reach.
+    // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over
+    // for ever. A key only ever moves towards its place and past nobody, so what was within reach stays within reach.
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
       const distance = (at - hole) & mask
@@ -180,5 +182,8 @@ export class ProbeTable {
   }
 }
 
-/** Room for every slot plus one. A small integer also for V8, which takes the result of a power for a float and would convert it in each search. */
+/**
+ * Room for every slot plus one. A small integer also for V8, which takes the result of a power for a float and would
+ * convert it in each search.
+ */
 const slotMaskFor = (slots: Slots): number => (2 ** Math.ceil(Math.log2(slots.most + 2)) - 1) | 0

@@ -20,7 +20,10 @@ export function locateRefusal(value: unknown): Refusal {
 
 function search(value: unknown, path: string, inside: readonly object[]): Refusal | undefined {
   if (typeof value === 'function')
-    return refuse(path, value.prototype === undefined || value.name === '' ? 'a function' : `the function ${value.name}`)
+    return refuse(
+      path,
+      value.prototype === undefined || value.name === '' ? 'a function' : `the function ${value.name}`,
+    )
   if (typeof value === 'symbol') return refuse(path, 'a symbol')
   if (typeof value !== 'object' || value === null) return undefined
   if (inside.includes(value)) return refuse(path, 'part of a cycle (it contains itself)')
@@ -53,7 +56,11 @@ function searchPlain(object: object, path: string, within: readonly object[]): R
   return undefined
 }
 
-function searchCollection(value: Map<unknown, unknown> | Set<unknown>, path: string, within: readonly object[]): Refusal | undefined {
+function searchCollection(
+  value: Map<unknown, unknown> | Set<unknown>,
+  path: string,
+  within: readonly object[],
+): Refusal | undefined {
   let i = 0
   for (const [key, item] of value.entries()) {
     const found = search(key, `${path}.keys()[${i}]`, within) ?? search(item, `${path}.values()[${i}]`, within)

@@ -1,7 +1,9 @@
-// A table of the index whose entries move to others, some at a time: nobody who sets one entry pays for all that came before.
+// A table of the index whose entries move to others, some at a time: nobody who sets one entry pays for all that came
+// before.
 //
-// Cells stay where they are when their entries have moved, and are passed over: so a search steps over the same cells as ever, and
-// whoever has not moved yet is found. An entry that leaves the index meanwhile leaves a mark in its cell that is nobody's.
+// Cells stay where they are when their entries have moved, and are passed over: so a search steps over the same cells
+// as ever, and whoever has not moved yet is found. An entry that leaves the index meanwhile leaves a mark in its cell
+// that is nobody's.
 import { hashKey } from './hash.ts'
 import { type Cells, TWIN } from './probe-table.ts'
 import type { Slots } from './slots.ts'
@@ -28,7 +30,13 @@ export class RehashingTable {
   /** Entries in the cells before it have moved. */
   #next = 0
 
-  constructor(slots: Slots, { cells, slotMask, reach, known }: Cells, size: number, windows: Int32Array, staysStray: boolean) {
+  constructor(
+    slots: Slots,
+    { cells, slotMask, reach, known }: Cells,
+    size: number,
+    windows: Int32Array,
+    staysStray: boolean,
+  ) {
     this.#slots = slots
     this.#cells = cells
     this.#mask = cells.length - 1
@@ -77,7 +85,10 @@ export class RehashingTable {
     return false
   }
 
-  /** Calls back for each of the next entries, `count` at most, with what is known of its hash: its low bits up to `known`, and those above the slot's. */
+  /**
+   * Calls back for each of the next entries, `count` at most, with what is known of its hash: its low bits up to
+   * `known`, and those above the slot's.
+   */
   move(count: number, place: (slot: number, hash: number) => void): void {
     const slotMask = this.#slotMask
     for (let looks = CELLS_A_STEP; looks > 0 && count > 0 && this.size > 0; looks--) {

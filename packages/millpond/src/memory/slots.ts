@@ -1,28 +1,44 @@
-// What the store knows of its entries, as columns: one index into each is an entry. Columns that few stores need come to life on first use.
+// What the store knows of its entries, as columns: one index into each is an entry. Columns that few stores need come
+// to life on first use.
 import { hashOf } from '../core/key-hash.ts'
 import { Stamps } from './stamps.ts'
 
 const NO_TAGS: readonly string[] = Object.freeze([])
 const FIRST_SLOTS = 64
-/** Up to here the columns double, all at once; after it they grow by half, so that little is reserved in vain, and one after the other. */
+/**
+ * Up to here the columns double, all at once; after it they grow by half, so that little is reserved in vain, and one
+ * after the other.
+ */
 const DOUBLE_UNTIL = 65_536
-/** So many slots have their keys and values in one list; those of the others are in pieces, which cost a hit two steps more, and growth no copy. */
+/**
+ * So many slots have their keys and values in one list; those of the others are in pieces, which cost a hit two steps
+ * more, and growth no copy.
+ */
 export const FIRST_PIECE = 2 ** 18
 const PIECE_BITS = 16
 const PIECE = 1 << PIECE_BITS
-/** Columns, and with them the owner's: while the last part of the slots is being taken they grow, one each time that so many more are taken. */
+/**
+ * Columns, and with them the owner's: while the last part of the slots is being taken they grow, one each time that so
+ * many more are taken.
+ */
 const STEPS = 12
 const SLOTS_A_STEP = 1 / 256
 const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
 const HEAVY = 0xffff
 
-/** Struct of arrays, which grows ahead of need in steps of one array each. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy; 4 more while somebody records. */
+/**
+ * Struct of arrays, which grows ahead of need in steps of one array each. 26 bytes an entry, 30 with a TTL, 34 where
+ * the ledger moves, beside the index and the policy; 4 more while somebody records.
+ */
 export class Slots {
   /** Slots that all columns have; grows up to `most`. */
   capacity = 0
   most: number
-  /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots from `FIRST_PIECE` on are in `#pieces`. */
+  /**
+   * Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. Slots
+   * from `FIRST_PIECE` on are in `#pieces`.
+   */
   pairs: unknown[] = []
   readonly #pieces: unknown[][] = []
   /** Slots in columns that come to be now: those of the others, also while they are growing. */
@@ -31,7 +47,10 @@ export class Slots {
   #columns: (() => void)[] = []
   /** The fresh slot before which `grow` must be called. */
   #edge = 0
-  /** What index and policy know an entry by; filled by the index, which may change it when it learns to look at more characters. */
+  /**
+   * What index and policy know an entry by; filled by the index, which may change it when it learns to look at more
+   * characters.
+   */
   hashes = new Int32Array(0)
   readonly createdAt: Stamps
   readonly freshUntil: Stamps
@@ -103,8 +122,8 @@ export class Slots {
   }
 
   /**
-   * A step towards more slots. In small stores it is the only one; in large ones one more column is longer, or keys and values have one more piece. What the
-   * owner must follow is `hashes`, and with the last step `capacity`.
+   * A step towards more slots. In small stores it is the only one; in large ones one more column is longer, or keys and
+   * values have one more piece. What the owner must follow is `hashes`, and with the last step `capacity`.
    */
   grow(): void {
     if (this.#fresh === this.#places && this.#fresh < this.capacity)
@@ -113,7 +132,8 @@ export class Slots {
     const { capacity } = this
     let edge = Math.min(capacity, this.#places)
     if (this.#columns.length > 0) edge = Math.min(edge, this.#fresh + Math.ceil(capacity * SLOTS_A_STEP))
-    else if (capacity >= DOUBLE_UNTIL && capacity < this.most) edge = Math.min(edge, Math.floor(capacity * (1 - STEPS * SLOTS_A_STEP)))
+    else if (capacity >= DOUBLE_UNTIL && capacity < this.most)
+      edge = Math.min(edge, Math.floor(capacity * (1 - STEPS * SLOTS_A_STEP)))
     this.#edge = Math.max(edge, this.#fresh)
   }
 

@@ -51,7 +51,10 @@ class FileBytes {
     this.left = size
   }
 
-  /** The next bytes; undefined where there are fewer: nothing is reserved for a length that only a damaged file can name. */
+  /**
+   * The next bytes; undefined where there are fewer: nothing is reserved for a length that only a damaged file can
+   * name.
+   */
   async take(length: number): Promise<Buffer | undefined> {
     if (length > this.left) return undefined
     while (this.#ahead.length < length) await this.#read(Math.max(length, CHUNK))

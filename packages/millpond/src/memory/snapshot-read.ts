@@ -1,4 +1,5 @@
-// Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than one of them is held.
+// Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than
+// one of them is held.
 
 import { type FileHandle, open, rename } from 'node:fs/promises'
 import type { Codec } from '../core/contracts.ts'
@@ -82,7 +83,12 @@ async function verify(handle: FileHandle): Promise<Pick<OpenSnapshot, 'meta' | '
   return { meta, count }
 }
 
-async function* itemsOf(handle: FileHandle, codec: Codec, { cache }: SnapshotMeta, count: number): AsyncGenerator<SnapshotItem> {
+async function* itemsOf(
+  handle: FileHandle,
+  codec: Codec,
+  { cache }: SnapshotMeta,
+  count: number,
+): AsyncGenerator<SnapshotItem> {
   let at = 0
   for await (const body of framesOf(handle)) {
     if (at > 0 && at <= count) {
@@ -103,7 +109,14 @@ function readHead(body: Buffer): Omit<SnapshotItem, 'decode'> {
   const head = parseJson(body.subarray(4, headEnd(body)))
   if (!Array.isArray(head)) throw new Damage('an entry has no head')
   const [space, epoch, seq, hits, weight]: unknown[] = head
-  if (typeof space !== 'string' || typeof epoch !== 'string' || !isCount(seq) || !isCount(hits) || hits > MOST_HITS || !isCount(weight))
+  if (
+    typeof space !== 'string' ||
+    typeof epoch !== 'string' ||
+    !isCount(seq) ||
+    !isCount(hits) ||
+    hits > MOST_HITS ||
+    !isCount(weight)
+  )
     throw new Damage('the head of an entry is not valid')
   return { space, asOf: { epoch, seq }, hits, weight }
 }

@@ -1,8 +1,9 @@
-// Warm restart: the hottest entries in a file, written in one piece or not at all, accepted only where the ledger agrees.
+// Warm restart: the hottest entries in a file, written in one piece or not at all, accepted only where the ledger
+// agrees.
 //
-// The first frame (see there) is what the file says of itself, each other one an entry: a JSON head (space, epoch, seq, hits, weight) and what
-// the codec made of the rest. The last frame counts the entries. A file that is damaged anywhere is set aside as a whole: a cache can be
-// warmed again, a wrong value cannot be taken back.
+// The first frame (see there) is what the file says of itself, each other one an entry: a JSON head (space, epoch, seq,
+// hits, weight) and what the codec made of the rest. The last frame counts the entries. A file that is damaged anywhere
+// is set aside as a whole: a cache can be warmed again, a wrong value cannot be taken back.
 import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -10,7 +11,10 @@ import type { Codec, EncodedParts } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { frame, MAGIC } from './snapshot-frames.ts'
 
-/** An entry of a snapshot: what the codec carries, its key space, and the ledger's position at which it was last known to be valid. */
+/**
+ * An entry of a snapshot: what the codec carries, its key space, and the ledger's position at which it was last known
+ * to be valid.
+ */
 export interface SnapshotEntry extends EncodedParts {
   readonly space: string
   /** Restore it only if the ledger is of this epoch and judges the position valid. */
@@ -56,9 +60,10 @@ async function removeDeadDrafts(file: string): Promise<void> {
 }
 
 /**
- * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop while it writes. Drafts that
- * crashed writers left beside it more than an hour ago are removed.
- * `codec`: of all entries, or of those of each key space. Rejects with the file system's error when the folder cannot be written; the old file is whole then.
+ * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop
+ * while it writes. Drafts that crashed writers left beside it more than an hour ago are removed. `codec`: of all
+ * entries, or of those of each key space. Rejects with the file system's error when the folder cannot be written; the
+ * old file is whole then.
  */
 export async function writeSnapshot(
   file: string,

@@ -38,7 +38,10 @@ export class Space implements MemorySpace {
   readonly #seed: number
   #markLimit = 0
   #policy: Eviction
-  /** The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a slot. */
+  /**
+   * The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a
+   * slot.
+   */
   #marked = false
   /** A mark says all that there is to say of a hit. */
   #isPlain = false
@@ -171,8 +174,8 @@ export class Space implements MemorySpace {
   }
 
   /**
-   * Slots among which all entries of the space are, and perhaps others; undefined for all slots that there are, where a good part of them is this
-   * space's: memory's own order is many times faster than the index's.
+   * Slots among which all entries of the space are, and perhaps others; undefined for all slots that there are, where a
+   * good part of them is this space's: memory's own order is many times faster than the index's.
    */
   places(): Int32Array | undefined {
     return this.size * SPARSE < this.#slots.end ? this.index.slots() : undefined

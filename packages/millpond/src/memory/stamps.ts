@@ -6,8 +6,8 @@ const LAST = NEVER - 1
 const HALF = 2 ** 31
 
 /**
- * Epoch milliseconds by slot, whole, rounded down; `Infinity` until set. Takes no memory before the first finite time, four bytes a slot
- * then, and eight as soon as a time does not fit (further than some 24 days from now).
+ * Epoch milliseconds by slot, whole, rounded down; `Infinity` until set. Takes no memory before the first finite time,
+ * four bytes a slot then, and eight as soon as a time does not fit (further than some 24 days from now).
  */
 export class Stamps {
   #base: number

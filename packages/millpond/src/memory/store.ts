@@ -27,7 +27,10 @@ const MOST_SLOTS = 2 ** 27
 const LEAST_WEIGHT = 80
 const MOST_SPACES = 65_536
 const HIT_LIMIT = 255
-/** How long a change of budget or policy may hold up others at a time, how often it looks at the clock, and how long it rests. */
+/**
+ * How long a change of budget or policy may hold up others at a time, how often it looks at the clock, and how long it
+ * rests.
+ */
 const TURN_MS = 5
 const ENTRIES_A_LOOK = 64
 const REST_MS = 1
@@ -53,15 +56,18 @@ export class SlotStore implements MemoryStore, SpaceOwner {
   #makePolicy: EvictionFactory
   #countsBytes: boolean
   /**
-   * What each entry weighs for the policy beside its bytes, where both limits are set: its part of the other budget, in bytes. So what
-   * runs out counts: among small entries each is nearly equal, among large ones sizes decide.
+   * What each entry weighs for the policy beside its bytes, where both limits are set: its part of the other budget, in
+   * bytes. So what runs out counts: among small entries each is nearly equal, among large ones sizes decide.
    */
   #charge: number
   /** The policy has no marks: the store counts for `hits` alone. */
   #countsHits: boolean
   #pressure: Pressure | undefined
   readonly #stopListening: (() => void) | undefined
-  /** The limits in force: what was configured, less while the heap is short, more while a smaller budget is being reached. */
+  /**
+   * The limits in force: what was configured, less while the heap is short, more while a smaller budget is being
+   * reached.
+   */
   #mostEntries: number
   #maxEntries: number
   #maxBytes: number
@@ -98,7 +104,8 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
     this.#countsHits = this.eviction.marks === undefined
     this.#expiry = new Expiry(this.slots, clock, (slot) => this.remove(slot, 'ttl_expired'))
-    this.#pressure = settings.pressure === false ? undefined : new Pressure(settings.pressure, clock, () => this.#heed(), heap)
+    this.#pressure =
+      settings.pressure === false ? undefined : new Pressure(settings.pressure, clock, () => this.#heed(), heap)
     this.#stopListening = clock.onSetBack?.((ms) => {
       this.slots.setBack(ms)
       this.#expiry.setBack(ms)
@@ -299,7 +306,8 @@ export class SlotStore implements MemoryStore, SpaceOwner {
     if (this.#handover !== undefined) this.#adopt(this.#handover.to)
     this.#handover = undefined
     while (this.#isBeyond()) {
-      for (let left = ENTRIES_A_LOOK; left > 0 && this.#isBeyond(); left--) if (!this.#shed('capacity_limit')) return false
+      for (let left = ENTRIES_A_LOOK; left > 0 && this.#isBeyond(); left--)
+        if (!this.#shed('capacity_limit')) return false
       this.#stepDown()
       if (this.#isBeyond() && this.#clock.monotonic() >= end) return true
     }
@@ -343,14 +351,20 @@ export class SlotStore implements MemoryStore, SpaceOwner {
       // What a smaller budget has not taken yet goes at its own pace.
       this.#maxEntries = Math.max(Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor)), this.slots.used)
       const maxBytes = Math.ceil(this.#maxBytes * factor)
-      this.#maxBytes = Math.max(pressure.isBeyond(maxBytes) ? this.limits.maxBytes : Math.min(this.limits.maxBytes, maxBytes), this.bytes)
+      this.#maxBytes = Math.max(
+        pressure.isBeyond(maxBytes) ? this.limits.maxBytes : Math.min(this.limits.maxBytes, maxBytes),
+        this.bytes,
+      )
     }
     if (this.#charge === 0) this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
     const isReduced = this.#maxEntries < this.#mostEntries || this.#maxBytes < this.limits.maxBytes
     if (isReduced || pressure.isWorthWatching(this.bytes)) pressure.watch()
   }
 
-  /** Tells the policy how much it really has: the heap may allow less than it was made for, and of two limits one is reached first. */
+  /**
+   * Tells the policy how much it really has: the heap may allow less than it was made for, and of two limits one is
+   * reached first.
+   */
   #fit(capacity: number): void {
     if (Math.abs(capacity - this.#policyCapacity) <= this.#policyCapacity / 8) return
     this.#policyCapacity = capacity
@@ -376,7 +390,8 @@ export class SlotStore implements MemoryStore, SpaceOwner {
 
   hashesOf(slots: Int32Array, count: number, into: Int32Array): void {
     this.slots.knownHashes(slots, count, into)
-    for (let at = 0; at < count; at++) if (into[at] === 0) into[at] = this.#spaceAt(slots[at] as number).hash(slots[at] as number)
+    for (let at = 0; at < count; at++)
+      if (into[at] === 0) into[at] = this.#spaceAt(slots[at] as number).hash(slots[at] as number)
   }
 
   keyOf(slot: number): string {

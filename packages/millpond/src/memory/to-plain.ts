@@ -1,15 +1,20 @@
-// Instances of classes (rows of an ORM, say) made into plain data by the cache's own conversion, wherever they are in a value.
+// Instances of classes (rows of an ORM, say) made into plain data by the cache's own conversion, wherever they are in a
+// value.
 import { isBuiltIn } from './built-ins.ts'
 import { isPlain, MAX_DEPTH } from './plain.ts'
 
 /** Gives what is to be kept in place of an instance of a class. */
 export type ToPlain = (instance: object) => unknown
 
-/** A copy in which each instance is what `toPlain` gives for it. What is plain stays as it is; what else cannot be kept is refused afterwards. */
+/**
+ * A copy in which each instance is what `toPlain` gives for it. What is plain stays as it is; what else cannot be kept
+ * is refused afterwards.
+ */
 export function asPlain(value: unknown, toPlain: ToPlain, depth = 0): unknown {
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return value
   const deeper = (item: unknown): unknown => asPlain(item, toPlain, depth + 1)
-  if (Array.isArray(value)) return Object.getPrototypeOf(value) === Array.prototype ? value.map(deeper) : deeper(Array.from(value))
+  if (Array.isArray(value))
+    return Object.getPrototypeOf(value) === Array.prototype ? value.map(deeper) : deeper(Array.from(value))
   if (isPlain(value)) return mapFields(value, deeper)
   if (value instanceof Map) return new Map([...value].map(([key, item]) => [deeper(key), deeper(item)]))
   if (value instanceof Set) return new Set([...value].map(deeper))

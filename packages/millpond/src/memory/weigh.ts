@@ -67,7 +67,10 @@ export function weighFields(count: number): number {
   return OBJECT + IN_OBJECT * WORD + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
 }
 
-/** A plain object whose names are data, without what its fields hold: three words a cell, and at least a third of the cells free. */
+/**
+ * A plain object whose names are data, without what its fields hold: three words a cell, and at least a third of the
+ * cells free.
+ */
 export function weighTable(names: readonly string[]): number {
   let bytes = TABLE + tableCells(names.length + (names.length >> 1)) * 3 * WORD
   for (const name of names) bytes += weighString(name)

@@ -1,13 +1,17 @@
 // Which characters of its keys tell them apart: learnt from some of them.
 //
-// Keys of a service have a shape: a prefix, an id, a suffix. A window of four characters that lies on what differs, counted from the begin or
-// from the end, says as much of a key as all of it. Candidates are those in which neighbours of the sample differ most; the one that leaves
-// the fewest pairs of the sample together is taken, and a second, third or fourth is put beside it while too many pairs remain.
+// Keys of a service have a shape: a prefix, an id, a suffix. A window of four characters that lies on what differs,
+// counted from the begin or from the end, says as much of a key as all of it. Candidates are those in which neighbours
+// of the sample differ most; the one that leaves the fewest pairs of the sample together is taken, and a second, third
+// or fourth is put beside it while too many pairs remain.
 import { hashWindows, WINDOW } from './hash.ts'
 
 /** Keys that are looked at: enough to see one pair in 130,000. */
 export const SAMPLE = 512
-/** A part of them is asked first: what leaves more pairs of it together than another leaves of all need not be asked of all. */
+/**
+ * A part of them is asked first: what leaves more pairs of it together than another leaves of all need not be asked of
+ * all.
+ */
 const PART = 4
 /** Neighbours that are compared to find candidates: one in so many. */
 const NEIGHBOURS = 3
@@ -25,7 +29,8 @@ interface Candidate {
 }
 
 /**
- * Windows whose characters tell keys apart, `least` or more; none where no four windows do, which means all characters of a key.
+ * Windows whose characters tell keys apart, `least` or more; none where no four windows do, which means all characters
+ * of a key.
  * @param sample keys as they lie in the index, which is no order that anybody chose
  * @param population how many keys there will be
  */

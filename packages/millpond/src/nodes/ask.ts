@@ -28,7 +28,10 @@ export async function ask(question: Question): Promise<Answers> {
   try {
     const known = await store.post(channel, request, deadlineMs)
     if (known === undefined)
-      throw new MillpondError('NODES_UNREACHABLE', `nodes of ${channel}: ${MAX_REQUESTS} requests are already waiting; ask again later`)
+      throw new MillpondError(
+        'NODES_UNREACHABLE',
+        `nodes of ${channel}: ${MAX_REQUESTS} requests are already waiting; ask again later`,
+      )
     const tally = new Tally(known, request.to, question.counters)
     for (;;) {
       const leftMs = deadlineMs - (clock.monotonic() - started)
@@ -98,7 +101,9 @@ class Tally {
 
   constructor(known: readonly NodeMark[], to: readonly string[] | undefined, counters: NodeCounters) {
     this.#counters = counters
-    this.#expected = new Map(known.filter(({ id }) => to === undefined || to.includes(id)).map((mark) => [mark.id, mark]))
+    this.#expected = new Map(
+      known.filter(({ id }) => to === undefined || to.includes(id)).map((mark) => [mark.id, mark]),
+    )
     for (const id of to ?? []) if (!this.#expected.has(id)) this.#taken.set(id, { id, boot: '', status: 'unknown' })
   }
 
@@ -125,7 +130,8 @@ class Tally {
   }
 
   answers(): Answers {
-    for (const { id, boot } of this.#expected.values()) if (!this.#taken.has(id)) this.#taken.set(id, { id, boot, status: 'late' })
+    for (const { id, boot } of this.#expected.values())
+      if (!this.#taken.has(id)) this.#taken.set(id, { id, boot, status: 'late' })
     const nodes = [...this.#taken.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
     return {
       nodes,

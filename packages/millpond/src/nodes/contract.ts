@@ -18,8 +18,9 @@ export interface AppliedSettings {
 }
 
 /**
- * `answered`; `failed`: its handler threw; `refused`: it has no handler for the topic; `late`: silent at the deadline; `left`: it went away in good
- * order or began anew meanwhile, so there is nothing left to ask; `unknown`: no node of this id.
+ * `answered`; `failed`: its handler threw; `refused`: it has no handler for the topic; `late`: silent at the deadline;
+ * `left`: it went away in good order or began anew meanwhile, so there is nothing left to ask; `unknown`: no node of
+ * this id.
  */
 export type AnswerStatus = 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
 

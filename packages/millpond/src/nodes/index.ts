@@ -1,5 +1,14 @@
 // The node channel: the processes of a fleet know of one another, ask one another, and take settings.
-export type { NodeBeat, NodeMark, NodeRequest, NodeStore, StoredNode, StoredReply, StoredRequest, StoredSettings } from '../core/nodes.ts'
+export type {
+  NodeBeat,
+  NodeMark,
+  NodeRequest,
+  NodeStore,
+  StoredNode,
+  StoredReply,
+  StoredRequest,
+  StoredSettings,
+} from '../core/nodes.ts'
 export { MAX_NODE_TEXT } from '../core/nodes.ts'
 export type {
   AnswerStatus,

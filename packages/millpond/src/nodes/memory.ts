@@ -54,7 +54,9 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
   const marksOf = ({ nodes }: Channel): NodeMark[] => {
     const now = clock.monotonic()
     for (const [id, { beat, at }] of nodes) if (now - at >= beat.forgetMs) nodes.delete(id)
-    return [...nodes.values()].map(({ beat, at }) => ({ id: beat.id, boot: beat.boot, lateMs: beat.lateMs, ageMs: now - at })).sort(byId)
+    return [...nodes.values()]
+      .map(({ beat, at }) => ({ id: beat.id, boot: beat.boot, lateMs: beat.lateMs, ageMs: now - at }))
+      .sort(byId)
   }
   const forgetOld = (channel: Channel): void => {
     const now = clock.monotonic()
@@ -121,7 +123,10 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
     },
     async replies(name, request) {
       const channel = channelOf(name)
-      return { replies: [...(channel.replies.get(request)?.byNode.values() ?? [])].sort(byId), present: marksOf(channel) }
+      return {
+        replies: [...(channel.replies.get(request)?.byNode.values() ?? [])].sort(byId),
+        present: marksOf(channel),
+      }
     },
     async putSettings(name, key, settings, ifRevision) {
       const channel = channelOf(name)
@@ -154,7 +159,9 @@ export function processNodes(): NodeStore {
   return ofThisProcess
 }
 
-/** Caches that are made from now on meet in another place: suites of tests that share a process do not see each other's. */
+/**
+ * Caches that are made from now on meet in another place: suites of tests that share a process do not see each other's.
+ */
 export function partProcessNodes(): void {
   ofThisProcess = undefined
 }

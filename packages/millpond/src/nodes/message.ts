@@ -1,4 +1,5 @@
-// What travels over the channel: JSON of bounded length and depth. What comes from the store is read as if an enemy had written it (G26).
+// What travels over the channel: JSON of bounded length and depth. What comes from the store is read as if an enemy had
+// written it (G26).
 import { isError, MillpondError, show } from '../core/errors.ts'
 import { MAX_NODE_TEXT } from '../core/nodes.ts'
 
@@ -7,7 +8,8 @@ const QUOTE = 34
 const BACKSLASH = 92
 
 /**
- * JSON of a document. Numbers that JSON does not know travel as the words `Infinity`, `-Infinity` and `NaN`, a bigint as its digits, `undefined` as `null`.
+ * JSON of a document. Numbers that JSON does not know travel as the words `Infinity`, `-Infinity` and `NaN`, a bigint
+ * as its digits, `undefined` as `null`.
  * @throws MillpondError `VALUE_TOO_LARGE` above 262,144 characters, `VALUE_UNSUPPORTED` for what cannot be written.
  */
 export function encodeMessage(what: string, value: unknown): string {
@@ -17,7 +19,8 @@ export function encodeMessage(what: string, value: unknown): string {
   } catch (cause) {
     throw new MillpondError('VALUE_UNSUPPORTED', `${what} cannot be written as JSON: ${reasonOf(cause)}`, { cause })
   }
-  if (text === undefined) throw new MillpondError('VALUE_UNSUPPORTED', `${what} cannot be written as JSON: it is a ${typeof value}`)
+  if (text === undefined)
+    throw new MillpondError('VALUE_UNSUPPORTED', `${what} cannot be written as JSON: it is a ${typeof value}`)
   if (text.length > MAX_NODE_TEXT)
     throw new MillpondError(
       'VALUE_TOO_LARGE',
@@ -39,7 +42,9 @@ export function decodeMessage(text: unknown): unknown {
 
 /** A field of what was decoded; own ones only. */
 export function fieldOf(message: unknown, name: string): unknown {
-  return typeof message === 'object' && message !== null && Object.hasOwn(message, name) ? Reflect.get(message, name) : undefined
+  return typeof message === 'object' && message !== null && Object.hasOwn(message, name)
+    ? Reflect.get(message, name)
+    : undefined
 }
 
 const WORD = /^[\x21-\x7e]{1,128}$/
@@ -51,7 +56,10 @@ export function isNodeWord(word: unknown): word is string {
 
 export function checkNodeWord(word: unknown, what: string): string {
   if (isNodeWord(word)) return word
-  throw new MillpondError('OPTION_INVALID', `${what}: ${show(word)} is not allowed: use 1 to 128 visible ASCII characters`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${what}: ${show(word)} is not allowed: use 1 to 128 visible ASCII characters`,
+  )
 }
 
 export function reasonOf(error: unknown): string {

@@ -1,11 +1,20 @@
-// A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others itself.
+// A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others
+// itself.
 import { randomBytes } from 'node:crypto'
 import { checkOptions, duration, listOf, type Shape } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { MAX_REQUEST_MS, type NodeStore, type StoredNode } from '../core/nodes.ts'
 import { ask } from './ask.ts'
-import type { Answers, AskOptions, NodeCounters, NodeView, NodeWarning, RequestHandler, SettingsHandler } from './contract.ts'
+import type {
+  Answers,
+  AskOptions,
+  NodeCounters,
+  NodeView,
+  NodeWarning,
+  RequestHandler,
+  SettingsHandler,
+} from './contract.ts'
 import { checkNodeWord, decodeMessage, encodeMessage, isNodeWord, reasonOf } from './message.ts'
 import { type NodesOptions, resolveNodes, within } from './options.ts'
 import { Server } from './serve.ts'
@@ -14,13 +23,17 @@ import { viewOf } from './view.ts'
 
 export type { NodesOptions } from './options.ts'
 
-const ASK: Shape<AskOptions> = { deadline: duration, to: listOf((value, at) => checkNodeWord(value, at), "a list of nodes' ids") }
+const ASK: Shape<AskOptions> = {
+  deadline: duration,
+  to: listOf((value, at) => checkNodeWord(value, at), "a list of nodes' ids"),
+}
 /** How often requests are looked for where the store cannot wake. */
 const POLL_MS = 100
 const LEAVE_MS = 2000
 
 /**
- * A node that has not joined: it may ask, list and put settings, and nobody knows of it. `join()` makes it one of the channel's nodes.
+ * A node that has not joined: it may ask, list and put settings, and nobody knows of it. `join()` makes it one of the
+ * channel's nodes.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' })
@@ -88,7 +101,9 @@ export class Nodes {
     return this.#counters
   }
 
-  /** Adds to the state that is published: a document as JSON, made anew at each interval. Returns how to take it away. */
+  /**
+   * Adds to the state that is published: a document as JSON, made anew at each interval. Returns how to take it away.
+   */
   report(name: string, make: () => unknown): () => void {
     this.#reports.set(checkNodeWord(name, 'report'), make)
     return () => {
@@ -96,12 +111,18 @@ export class Nodes {
     }
   }
 
-  /** Answers requests on a topic, once this node has joined. One handler a topic: a later one replaces it. Returns how to stop. */
+  /**
+   * Answers requests on a topic, once this node has joined. One handler a topic: a later one replaces it. Returns how
+   * to stop.
+   */
   answer(topic: string, handler: RequestHandler): () => void {
     return this.#server.on(checkNodeWord(topic, 'topic'), handler)
   }
 
-  /** Takes a document of settings: the one that stands once this node has joined, and each later one within an interval. Returns how to stop. */
+  /**
+   * Takes a document of settings: the one that stands once this node has joined, and each later one within an interval.
+   * Returns how to stop.
+   */
   onSettings(name: string, handler: SettingsHandler): () => void {
     const stop = this.#settings.on(checkNodeWord(name, 'settings'), handler)
     if (this.#hasJoined) this.#nudge()
@@ -109,8 +130,8 @@ export class Nodes {
   }
 
   /**
-   * From now on this is one of the nodes. Resolves after the first try; where the store could not be reached the next intervals try again.
-   * No timer of it keeps the process alive.
+   * From now on this is one of the nodes. Resolves after the first try; where the store could not be reached the next
+   * intervals try again. No timer of it keeps the process alive.
    */
   join(): Promise<void> {
     this.#checkOpen()
@@ -126,8 +147,10 @@ export class Nodes {
   }
 
   /**
-   * Asks nodes and waits for their answers until the deadline. A late node is expected too: without its answer the whole is not complete.
-   * @throws MillpondError `NODES_UNREACHABLE` where the question could not be left, `VALUE_TOO_LARGE`, `OPTION_INVALID`.
+   * Asks nodes and waits for their answers until the deadline. A late node is expected too: without its answer the
+   * whole is not complete.
+   * @throws MillpondError `NODES_UNREACHABLE` where the question could not be left, `VALUE_TOO_LARGE`,
+   * `OPTION_INVALID`.
    */
   async ask(topic: string, body?: unknown, options: AskOptions = {}): Promise<Answers> {
     this.#checkOpen()
@@ -148,10 +171,15 @@ export class Nodes {
   }
 
   /**
-   * Puts a document of settings for all nodes, those that join later too; `null` says that nothing is set. Resolves with its revision, or `undefined` where `ifRevision` (`''`: none
-   * stands yet) was not met. @throws MillpondError `NODES_UNREACHABLE`, `VALUE_TOO_LARGE`.
+   * Puts a document of settings for all nodes, those that join later too; `null` says that nothing is set. Resolves
+   * with its revision, or `undefined` where `ifRevision` (`''`: none stands yet) was not met. @throws MillpondError
+   * `NODES_UNREACHABLE`, `VALUE_TOO_LARGE`.
    */
-  async putSettings(name: string, document: unknown, options: { readonly ifRevision?: string } = {}): Promise<string | undefined> {
+  async putSettings(
+    name: string,
+    document: unknown,
+    options: { readonly ifRevision?: string } = {},
+  ): Promise<string | undefined> {
     this.#checkOpen()
     checkNodeWord(name, 'settings')
     const revision = randomBytes(12).toString('base64url')
@@ -166,7 +194,10 @@ export class Nodes {
     return stored === undefined ? undefined : { revision: stored.revision, document: decodeMessage(stored.text) }
   }
 
-  /** Leaves: others do not wait for it any more. Requests under way are answered first; what this node asks rejects with `CLOSED`. The store stays open. */
+  /**
+   * Leaves: others do not wait for it any more. Requests under way are answered first; what this node asks rejects with
+   * `CLOSED`. The store stays open.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
@@ -181,7 +212,8 @@ export class Nodes {
     })
     await Promise.race([this.#server.settled(), late])
     cancel()
-    if (this.#hasJoined) await this.store.leave(this.channel, this.#id, this.boot).catch(() => this.#counters.failures++)
+    if (this.#hasJoined)
+      await this.store.leave(this.channel, this.#id, this.boot).catch(() => this.#counters.failures++)
   }
 
   async #start(): Promise<void> {
@@ -292,7 +324,11 @@ export class Nodes {
     this.#isReachable = isReachable
     if (isReachable) this.#warn({ kind: 'reachable', message: `the channel ${this.channel} is reachable again` })
     else
-      this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reachable: others will see this node as late`, cause })
+      this.#warn({
+        kind: 'unreachable',
+        message: `the channel ${this.channel} is not reachable: others will see this node as late`,
+        cause,
+      })
   }
 
   #warn(warning: NodeWarning): void {
@@ -304,6 +340,7 @@ export class Nodes {
   }
 
   #checkOpen(): void {
-    if (this.#closing.signal.aborted) throw new MillpondError('CLOSED', `nodes of ${this.channel}: the channel is closed here`)
+    if (this.#closing.signal.aborted)
+      throw new MillpondError('CLOSED', `nodes of ${this.channel}: the channel is closed here`)
   }
 }

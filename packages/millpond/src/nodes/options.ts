@@ -21,7 +21,10 @@ export interface NodesOptions {
   readonly every?: Duration | undefined
   /** How long a silence makes it late. Default: five times `every`. */
   readonly lateAfter?: Duration | undefined
-  /** How long a silence makes others forget it; until then an operation over all nodes is not complete without it. Default `'10m'`. */
+  /**
+   * How long a silence makes others forget it; until then an operation over all nodes is not complete without it.
+   * Default `'10m'`.
+   */
   readonly forgetAfter?: Duration | undefined
   /** Told of what needs a look; never throws into the channel. */
   readonly onWarning?: ((warning: NodeWarning) => void) | undefined
@@ -30,7 +33,9 @@ export interface NodesOptions {
 }
 
 const OPTIONS: Shape<NodesOptions> = {
-  store: required(withMethods("a node store: cache.nodeStore, a tier's nodes, or memoryNodes()", 'beat', 'list', 'inbox')),
+  store: required(
+    withMethods("a node store: cache.nodeStore, a tier's nodes, or memoryNodes()", 'beat', 'list', 'inbox'),
+  ),
   channel: (value, at) => checkName(value, at),
   id: (value, at) => checkNodeWord(value, at),
   every: duration,
@@ -52,10 +57,25 @@ export interface NodesSettings {
 
 export function resolveNodes(options: NodesOptions): NodesSettings {
   checkOptions<NodesOptions>(options, OPTIONS, 'createNodes')
-  const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
+  const {
+    store,
+    channel = 'millpond',
+    id = defaultId(),
+    every = '1s',
+    forgetAfter = '10m',
+    clock = systemClock(),
+  } = options
   const everyMs = within(every, 'every', 50, 3_600_000)
   const lateMs = within(options.lateAfter ?? 5 * everyMs, 'lateAfter', everyMs, 86_400_000)
-  return { store, channel, id, everyMs, lateMs, forgetMs: within(forgetAfter, 'forgetAfter', lateMs, 86_400_000), clock }
+  return {
+    store,
+    channel,
+    id,
+    everyMs,
+    lateMs,
+    forgetMs: within(forgetAfter, 'forgetAfter', lateMs, 86_400_000),
+    clock,
+  }
 }
 
 /** A duration in milliseconds, within bounds. */

@@ -46,7 +46,10 @@ export class Settings {
     return Object.fromEntries(this.#applied)
   }
 
-  /** Brings every handler to the revision that stands. One that hangs keeps no other from its own, and no request from its answer. */
+  /**
+   * Brings every handler to the revision that stands. One that hangs keeps no other from its own, and no request from
+   * its answer.
+   */
   follow(revisions: ReadonlyMap<string, string>): void {
     this.#revisions = revisions
     for (const name of this.#handlers.keys()) void this.#bring(name)
@@ -87,7 +90,11 @@ export class Settings {
       await handler(document, revision)
       return { revision }
     } catch (cause) {
-      this.#warn({ kind: 'settings', message: `the settings ${name} were rejected: the previous ones stay in force`, cause })
+      this.#warn({
+        kind: 'settings',
+        message: `the settings ${name} were rejected: the previous ones stay in force`,
+        cause,
+      })
       return { revision, error: reasonOf(cause) }
     }
   }

@@ -16,7 +16,8 @@ interface Measured {
 }
 
 /**
- * Metrics of a cache, `cacheCollector(cache)`; or of as many as there are, from snapshots taken when an exporter asks: `() => [...a.info().namespaces, ...]`.
+ * Metrics of a cache, `cacheCollector(cache)`; or of as many as there are, from snapshots taken when an exporter asks:
+ * `() => [...a.info().namespaces, ...]`.
  * @throws MillpondError `OPTION_INVALID`
  */
 export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Collector {
@@ -59,7 +60,8 @@ function emitNamespace(emit: Emit, stats: CacheStats): void {
   // Also those that were never seen: of a series that begins at 1, rates do not know the first.
   for (const cause of MISS_CAUSES) emit(METRICS.missCauses, { ...labels, cause }, stats.missesByCause[cause] ?? 0)
   for (const [cause, count] of Object.entries(stats.evictions)) emit(METRICS.evictions, { ...labels, cause }, count)
-  for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {})) emit(METRICS.invalidations, { ...labels, reason }, count)
+  for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {}))
+    emit(METRICS.invalidations, { ...labels, reason }, count)
   for (const op of ['get', 'set', 'load'] as const) emit(METRICS.operation, { ...labels, op }, stats.latency[op])
   for (const tier of stats.tiers) emitShare(emit, { ...labels, tier: tier.name }, tier)
   if (stats.ledger !== undefined) emitLedger(emit, labels, stats.ledger)
@@ -91,16 +93,22 @@ function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, st
   emit(METRICS.misses, labels, stats.misses)
   emit(METRICS.tierSets, labels, stats.sets)
   emit(METRICS.tierDrops, labels, stats.drops)
-  for (const [cause, count] of Object.entries(stats.missesByCause ?? {})) emit(METRICS.tierMissCauses, { ...labels, cause }, count)
+  for (const [cause, count] of Object.entries(stats.missesByCause ?? {}))
+    emit(METRICS.tierMissCauses, { ...labels, cause }, count)
   emit(METRICS.tierRefused, labels, stats.refused ?? 0)
-  for (const [reason, count] of Object.entries(stats.rejected ?? {})) emit(METRICS.tierRejected, { ...labels, reason }, count)
+  for (const [reason, count] of Object.entries(stats.rejected ?? {}))
+    emit(METRICS.tierRejected, { ...labels, reason }, count)
   if (stats.name !== 'memory') emit(METRICS.encrypted, labels, stats.encryption === undefined ? 0 : 1)
   if (stats.encryption?.since !== undefined) emit(METRICS.sealedSince, labels, stats.encryption.since / 1000)
   if (stats.entries !== undefined) emit(METRICS.entries, labels, stats.entries)
   if (stats.bytes !== undefined) emit(METRICS.usedBytes, labels, stats.bytes)
 }
 
-function emitLedger(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, { isUp, pending, gaps, epochs }: LedgerStats): void {
+function emitLedger(
+  emit: Emit,
+  labels: Labels<'cache' | 'cache_ns'>,
+  { isUp, pending, gaps, epochs }: LedgerStats,
+): void {
   emit(METRICS.ledgerUp, labels, isUp ? 1 : 0)
   emit(METRICS.ledgerPending, labels, pending)
   emit(METRICS.busGaps, labels, gaps)
@@ -128,13 +136,13 @@ function emitTier(emit: Emit, cache: string, stats: TierStats): void {
 
 function snapshotsOf(of: unknown): () => Iterable<CacheStats> {
   if (isMeasured(of)) return () => of.info().namespaces
-  return fn<() => Iterable<CacheStats>>('a cache, or a function that returns snapshots of caches: () => cache.info().namespaces')(
-    of,
-    'cacheCollector',
-  )
+  return fn<() => Iterable<CacheStats>>(
+    'a cache, or a function that returns snapshots of caches: () => cache.info().namespaces',
+  )(of, 'cacheCollector')
 }
 
-const isMeasured = (of: unknown): of is Measured => typeof of === 'object' && of !== null && 'info' in of && typeof of.info === 'function'
+const isMeasured = (of: unknown): of is Measured =>
+  typeof of === 'object' && of !== null && 'info' in of && typeof of.info === 'function'
 
 /** What stands before a cache's sources: `registry.collect(guardCollector('shop', () => cache.info().guards))`. */
 export function guardCollector(cache: string, guards: () => Iterable<GuardStats>): Collector {

@@ -1,4 +1,5 @@
-// What happens in a cache as log lines. Only what the log's level lets through is listened to: single reads and writes cost nothing unless they are written.
+// What happens in a cache as log lines. Only what the log's level lets through is listened to: single reads and writes
+// cost nothing unless they are written.
 import { type Check, withMethods } from '../core/checks.ts'
 import type { CacheEvents, EventName, Events } from '../core/events.ts'
 import { LEVELS, type Level, type Log, type LogFields } from './log.ts'
@@ -21,7 +22,10 @@ const line = (level: Level, event: string, message: string, more: Pick<Line, 'is
   message,
   ...more,
 })
-const limited = (error?: unknown): Pick<Line, 'isLimited' | 'error'> => ({ isLimited: true, ...(error !== undefined && { error }) })
+const limited = (error?: unknown): Pick<Line, 'isLimited' | 'error'> => ({
+  isLimited: true,
+  ...(error !== undefined && { error }),
+})
 
 /** The gravest level that an event's lines may have, and the line itself. */
 const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E>] } = {
@@ -36,26 +40,52 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   invalidate: [
     'info',
     ({ isOwn, reason, targets: { length } }) =>
-      line(isOwn ? 'info' : 'debug', 'cache.invalidate', `invalidated ${length} ${length === 1 ? 'target' : 'targets'}: ${reason}`),
+      line(
+        isOwn ? 'info' : 'debug',
+        'cache.invalidate',
+        `invalidated ${length} ${length === 1 ? 'target' : 'targets'}: ${reason}`,
+      ),
   ],
-  tierError: ['warn', ({ tier, verb, error }) => line('warn', 'tier.failed', `${tier}: ${verb} failed`, limited(error))],
-  tierRefused: ['warn', ({ tier, why }) => line('warn', 'tier.refused', `${tier} did not store an entry: ${why}`, limited())],
-  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes from ${tier} were rejected: ${why}`, limited())],
-  breaker: ['error', ({ tier, state }) => line(state === 'open' ? 'error' : 'info', `breaker.${state}`, `${tier} is ${BREAKER[state]}`)],
+  tierError: [
+    'warn',
+    ({ tier, verb, error }) => line('warn', 'tier.failed', `${tier}: ${verb} failed`, limited(error)),
+  ],
+  tierRefused: [
+    'warn',
+    ({ tier, why }) => line('warn', 'tier.refused', `${tier} did not store an entry: ${why}`, limited()),
+  ],
+  rejected: [
+    'warn',
+    ({ tier, why }) => line('warn', 'tier.rejected', `bytes from ${tier} were rejected: ${why}`, limited()),
+  ],
+  breaker: [
+    'error',
+    ({ tier, state }) => line(state === 'open' ? 'error' : 'info', `breaker.${state}`, `${tier} is ${BREAKER[state]}`),
+  ],
   ledger: ['error', ({ state }) => line(LEDGER[state][0], `ledger.${state}`, LEDGER[state][1])],
   settings: [
     'info',
-    ({ changes: { length } }) => line('info', 'settings.changed', `${length} ${length === 1 ? 'setting' : 'settings'} changed`),
+    ({ changes: { length } }) =>
+      line('info', 'settings.changed', `${length} ${length === 1 ? 'setting' : 'settings'} changed`),
   ],
   writeBehind: [
     'error',
     ({ collection, state, error }) =>
-      line(QUEUE[state], `write_behind.${state}`, `writes of ${collection}: ${state}`, state === 'failed' ? limited(error) : { error }),
+      line(
+        QUEUE[state],
+        `write_behind.${state}`,
+        `writes of ${collection}: ${state}`,
+        state === 'failed' ? limited(error) : { error },
+      ),
   ],
   erased: [
     'info',
     ({ isOwn }) =>
-      line('info', 'cache.erased', isOwn ? 'erased here and elsewhere' : 'this process has done its part of an erasure started elsewhere'),
+      line(
+        'info',
+        'cache.erased',
+        isOwn ? 'erased here and elsewhere' : 'this process has done its part of an erasure started elsewhere',
+      ),
   ],
   warm: [
     'warn',
@@ -69,9 +99,14 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
   guard: [
     'error',
     ({ guard, state, error }) =>
-      line(state === 'open' || state === 'error_threshold' ? 'error' : 'info', `guard.${state}`, `the guard ${guard} is ${state}`, {
-        error,
-      }),
+      line(
+        state === 'open' || state === 'error_threshold' ? 'error' : 'info',
+        `guard.${state}`,
+        `the guard ${guard} is ${state}`,
+        {
+          error,
+        },
+      ),
   ],
   job: ['error', ({ job, state, error }) => line(JOB[state], `job.${state}`, `the job ${job}: ${state}`, { error })],
   warning: ['warn', ({ message, error }) => line('warn', 'cache.warning', message, limited(error))],
@@ -88,7 +123,13 @@ const QUEUE = { stored: 'debug', failed: 'warn', dead: 'error', recovered: 'info
 const JOB = { late: 'warn', began: 'debug', done: 'debug', retried: 'warn', failed: 'error', lost: 'error' } as const
 
 /** The check of the option `log`. */
-export const aLog: Check<Log> = withMethods<Log>("a log: createLog({ level: 'info' })", 'debug', 'info', 'warn', 'error')
+export const aLog: Check<Log> = withMethods<Log>(
+  "a log: createLog({ level: 'info' })",
+  'debug',
+  'info',
+  'warn',
+  'error',
+)
 
 /** Writes a line for what happens from now on. */
 export function logEvents(cache: string, events: Events, log: Log, now: () => number): void {
@@ -149,9 +190,14 @@ class Pace {
 }
 
 const placeOf = (detail: object): string =>
-  ['tier', 'namespace', 'collection', 'verb', 'why', 'message'].map((name) => String(Reflect.get(detail, name) ?? '')).join(' ')
+  ['tier', 'namespace', 'collection', 'verb', 'why', 'message']
+    .map((name) => String(Reflect.get(detail, name) ?? ''))
+    .join(' ')
 
-/** Numbers, names and states as they are; of what was invalidated the kinds and how many. Keys only of single reads and writes, which are written at `debug` alone. */
+/**
+ * Numbers, names and states as they are; of what was invalidated the kinds and how many. Keys only of single reads and
+ * writes, which are written at `debug` alone.
+ */
 function fieldsOf(detail: object, withKey: boolean): LogFields {
   return Object.fromEntries(
     Object.entries(detail).flatMap(([field, value]: [string, unknown]): [string, unknown][] => {

@@ -1,4 +1,5 @@
-// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many; tenants are never told apart.
+// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many; tenants are never
+// told apart.
 import { namespaceOf } from '../core/tenant.ts'
 import {
   addCompression,
@@ -15,8 +16,13 @@ import {
 export const MOST_NAMESPACES = 50
 export const OTHER_NAMESPACES = 'other'
 
-/** The first 50 with all their tenants, in the order in which they came, and one named `other` that sums up the rest. */
-export function foldNamespaces(given: readonly CacheStats[]): { readonly stats: readonly CacheStats[]; readonly folded: number } {
+/**
+ * The first 50 with all their tenants, in the order in which they came, and one named `other` that sums up the rest.
+ */
+export function foldNamespaces(given: readonly CacheStats[]): {
+  readonly stats: readonly CacheStats[]
+  readonly folded: number
+} {
   const whole = new Map<string, CacheStats>()
   for (const stats of given) {
     const namespace = namespaceOf(stats.namespace ?? 'default')
@@ -34,7 +40,8 @@ function addUp(a: CacheStats, b: CacheStats): CacheStats {
   const hits = a.hits + b.hits
   const misses = a.misses + b.misses
   const ledger = addLedgers(a.ledger, b.ledger)
-  const compression = a.compression && b.compression ? addCompression(a.compression, b.compression) : (a.compression ?? b.compression)
+  const compression =
+    a.compression && b.compression ? addCompression(a.compression, b.compression) : (a.compression ?? b.compression)
   return {
     cache: a.cache,
     hits,
@@ -69,7 +76,10 @@ function addUp(a: CacheStats, b: CacheStats): CacheStats {
 }
 
 /** Queues of collections with the same name count as one. */
-function addQueues(a: readonly QueueStats[] = [], b: readonly QueueStats[] = []): { readonly queues?: readonly QueueStats[] } {
+function addQueues(
+  a: readonly QueueStats[] = [],
+  b: readonly QueueStats[] = [],
+): { readonly queues?: readonly QueueStats[] } {
   const byName = new Map<string, QueueStats>()
   for (const queue of [...a, ...b]) {
     const known = byName.get(queue.collection)

@@ -1,17 +1,34 @@
 // Durations in a fixed log-linear histogram: recording is one array increment, a percentile is at most 3.2 % off.
 //
-// The bucket is read off the bits of the double: its exponent and the four highest bits of its fraction, so each power of two from about
-// one microsecond to some 70 minutes is cut in 16 equal parts (the idea of HdrHistogram, without a logarithm).
+// The bucket is read off the bits of the double: its exponent and the four highest bits of its fraction, so each power
+// of two from about one microsecond to some 70 minutes is cut in 16 equal parts (the idea of HdrHistogram, without a
+// logarithm).
 import type { LatencyStats } from './stats.ts'
 
-/** Upper bounds in milliseconds of the coarse buckets that exporters show: powers of four, which are borders of the fine buckets too. */
-export const LATENCY_BOUNDS_MS: readonly number[] = Object.freeze([2 ** -8, 2 ** -6, 2 ** -4, 0.25, 1, 4, 16, 64, 256, 1024, 4096, 16384])
+/**
+ * Upper bounds in milliseconds of the coarse buckets that exporters show: powers of four, which are borders of the fine
+ * buckets too.
+ */
+export const LATENCY_BOUNDS_MS: readonly number[] = Object.freeze([
+  2 ** -8,
+  2 ** -6,
+  2 ** -4,
+  0.25,
+  1,
+  4,
+  16,
+  64,
+  256,
+  1024,
+  4096,
+  16384,
+])
 
 /** Collects durations. Takes 4 KB. */
 export interface Histogram {
   /**
-   * Milliseconds; `times`: that often. Percentiles tell apart nothing below 1 microsecond, and nothing above 70 minutes; NaN is left out.
-   * Allocates nothing.
+   * Milliseconds; `times`: that often. Percentiles tell apart nothing below 1 microsecond, and nothing above 70
+   * minutes; NaN is left out. Allocates nothing.
    */
   record(ms: number, times?: number): void
   readonly count: number

@@ -1,5 +1,5 @@
-// The keys read most, in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k
-// elements in data streams, 2005), with a heap that has the smallest counter on top.
+// The keys read most, in bounded memory: the space-saving sketch (Metwally, Agrawal, El Abbadi: Efficient computation
+// of frequent and top-k elements in data streams, 2005), with a heap that has the smallest counter on top.
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 
@@ -110,10 +110,16 @@ export class HotKeys {
 
 /** After this time a read counts half: what was hot yesterday is not hot today. */
 const HALF_LIFE_MS = 15 * 60_000
-/** What is counted weighs more the later it is, instead of all that was counted before weighing less; after so many half-lives all of it is made small again. */
+/**
+ * What is counted weighs more the later it is, instead of all that was counted before weighing less; after so many
+ * half-lives all of it is made small again.
+ */
 const MOST_HALVES = 32
 
-/** The keys read most of late: the same, in which a read counts half after 15 minutes and a quarter after 30. Nothing is walked over for that. */
+/**
+ * The keys read most of late: the same, in which a read counts half after 15 minutes and a quarter after 30. Nothing is
+ * walked over for that.
+ */
 export class FadingKeys {
   readonly #keys: HotKeys
   readonly #clock: Clock

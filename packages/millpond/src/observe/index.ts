@@ -20,10 +20,25 @@ export {
   type PatternMemory,
   type PatternStats,
 } from './key-statistics.ts'
-export { createLog, LEVELS, type Level, type Log, type LogEntry, type LogFields, type LogOptions, logLine } from './log.ts'
+export {
+  createLog,
+  LEVELS,
+  type Level,
+  type Log,
+  type LogEntry,
+  type LogFields,
+  type LogOptions,
+  logLine,
+} from './log.ts'
 export { createMonitor, type KeyReport, type MemoryUsage, type Monitor, type MonitorOptions } from './monitor.ts'
 export { hitRatioPlugin, timingPlugin } from './plugins.ts'
-export { metricsFor, OPENMETRICS_CONTENT_TYPE, openMetricsText, PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus.ts'
+export {
+  metricsFor,
+  OPENMETRICS_CONTENT_TYPE,
+  openMetricsText,
+  PROMETHEUS_CONTENT_TYPE,
+  prometheusText,
+} from './prometheus.ts'
 export {
   type Collector,
   createRegistry,

@@ -16,9 +16,9 @@ const IDS: readonly RegExp[] = [NUMBER, UUID, HEX, TOKEN, DATE]
 const LONGEST_WORD = 40
 
 /**
- * The key with every part that looks like an id replaced by `*`: numbers, UUIDs, hashes, tokens, e-mail addresses, dates, words of over 40
- * characters; `page12` becomes `page*`, a version such as `v1` stays. Tuples in their encoded form (`["user",7]`) too. Time is linear in the
- * key, of which at most 256 characters are read.
+ * The key with every part that looks like an id replaced by `*`: numbers, UUIDs, hashes, tokens, e-mail addresses,
+ * dates, words of over 40 characters; `page12` becomes `page*`, a version such as `v1` stays. Tuples in their encoded
+ * form (`["user",7]`) too. Time is linear in the key, of which at most 256 characters are read.
  */
 export function keyPattern(key: string): string {
   const isCut = key.length > MAX_READ

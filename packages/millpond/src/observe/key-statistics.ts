@@ -42,7 +42,10 @@ export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> 
   record(key: string, isHit: boolean): void
   /** Most read first. */
   patterns(): PatternStats[]
-  /** The hottest of late first, as insight tells them: a read counts half after 15 minutes, a quarter after 30. 20 unless told. */
+  /**
+   * The hottest of late first, as insight tells them: a read counts half after 15 minutes, a quarter after 30. 20
+   * unless told.
+   */
   hotKeys(limit?: number): HotKey[]
   reset(): void
 }
@@ -61,7 +64,13 @@ const OPTIONS: Shape<KeyStatisticsOptions> = {
 /** Counts reads, hits and bytes by pattern of keys. */
 export function createKeyStatistics(options: KeyStatisticsOptions = {}): KeyStatistics {
   checkOptions<KeyStatisticsOptions>(options, OPTIONS, 'createKeyStatistics')
-  const { sampleEvery = 64, maxPatterns = MAX_PATTERNS, trackedKeys = 256, seed = SEED, clock = systemClock() } = options
+  const {
+    sampleEvery = 64,
+    maxPatterns = MAX_PATTERNS,
+    trackedKeys = 256,
+    seed = SEED,
+    clock = systemClock(),
+  } = options
   return new Sampled({ sampleEvery, maxPatterns, trackedKeys, seed, clock })
 }
 
@@ -123,7 +132,10 @@ class Sampled implements KeyStatistics {
     return fresh
   }
 
-  /** The next gap is uniform from 1 to 2n - 1, so that traffic with a rhythm is not seen always at the same beat (xorshift, Marsaglia 2003). */
+  /**
+   * The next gap is uniform from 1 to 2n - 1, so that traffic with a rhythm is not seen always at the same beat
+   * (xorshift, Marsaglia 2003).
+   */
   #next(): void {
     let x = this.#random
     x ^= x << 13
@@ -134,7 +146,10 @@ class Sampled implements KeyStatistics {
   }
 }
 
-/** Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Walks all entries: for a report, not for each request. */
+/**
+ * Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Walks all entries: for a
+ * report, not for each request.
+ */
 export function memoryByPattern(
   entries: Iterable<{ readonly key: string; readonly bytes: number }>,
   maxPatterns?: number,

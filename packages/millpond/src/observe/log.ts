@@ -1,4 +1,5 @@
-// Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
+// Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes
+// them as they are.
 
 import { checkOptions, fn, oneOf, record, type Shape, text } from '../core/checks.ts'
 import { isError } from '../core/errors.ts'
@@ -7,7 +8,10 @@ import { isError } from '../core/errors.ts'
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
 
-/** Further facts. Nested objects stay objects; a bigint becomes text; an error becomes `error.type`, `error.message`, `error.code`, `error.stack_trace`. */
+/**
+ * Further facts. Nested objects stay objects; a bigint becomes text; an error becomes `error.type`, `error.message`,
+ * `error.code`, `error.stack_trace`.
+ */
 export type LogFields = Readonly<Record<string, unknown>>
 
 export interface Log {
@@ -71,7 +75,10 @@ export function createLog(options: LogOptions = {}): Log {
 const MAX_LINE = 16_000
 const MAX_TEXT = 2_000
 
-/** One line of JSON with its newline. Never throws, whatever the fields are; a line that would be too long keeps only its head. */
+/**
+ * One line of JSON with its newline. Never throws, whatever the fields are; a line that would be too long keeps only
+ * its head.
+ */
 export function logLine({ at, level, service, event, message, fields }: LogEntry): string {
   const head = {
     '@timestamp': timestamp(at),
@@ -114,7 +121,12 @@ function flatten(fields: LogFields, head: object): Record<string, unknown> {
 
 function errorFields(error: Error): Record<string, unknown> {
   const code: unknown = 'code' in error ? error.code : undefined
-  return { 'error.type': error.name, 'error.message': cut(error.message), 'error.code': code, 'error.stack_trace': cut(error.stack ?? '') }
+  return {
+    'error.type': error.name,
+    'error.message': cut(error.message),
+    'error.code': code,
+    'error.stack_trace': cut(error.stack ?? ''),
+  }
 }
 
 function plainer(value: unknown): unknown {

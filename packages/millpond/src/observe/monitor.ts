@@ -37,13 +37,15 @@ export interface KeyReport {
 export interface Monitor {
   readonly registry: Registry
   /**
-   * Bytes and entries by key pattern, and the memory of the process. Walks all entries, in pieces of some milliseconds between which others run: for
-   * a report, not for each request. Without `entries` there is nothing to walk.
+   * Bytes and entries by key pattern, and the memory of the process. Walks all entries, in pieces of some milliseconds
+   * between which others run: for a report, not for each request. Without `entries` there is nothing to walk.
    */
   analyzeMemoryUsage(): Promise<MemoryUsage>
   /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
   keyStatistics(options?: { readonly hotKeys?: number }): KeyReport[]
-  /** `prometheus`: the text of a scrape. `json`: caches and process as JSON. Throws `OPTION_INVALID` for another format. */
+  /**
+   * `prometheus`: the text of a scrape. `json`: caches and process as JSON. Throws `OPTION_INVALID` for another format.
+   */
   exportMetrics(format: 'prometheus' | 'json'): string
   /** Takes this monitor's metrics out of the registry. */
   close(): void
@@ -63,9 +65,11 @@ const OPTIONS: Shape<MonitorOptions> = {
 export function createMonitor(options: MonitorOptions): Monitor {
   checkOptions<MonitorOptions>(options, OPTIONS, 'createMonitor')
   const { caches, keys = {}, entries, registry = createRegistry() } = options
-  const stops = [cacheCollector(caches), processCollector(), ...Object.entries(keys).map(([cache, of]) => keyCollector(cache, of))].map(
-    (collector) => registry.collect(collector),
-  )
+  const stops = [
+    cacheCollector(caches),
+    processCollector(),
+    ...Object.entries(keys).map(([cache, of]) => keyCollector(cache, of)),
+  ].map((collector) => registry.collect(collector))
   return {
     registry,
     analyzeMemoryUsage: async () => {
@@ -77,7 +81,10 @@ export function createMonitor(options: MonitorOptions): Monitor {
     exportMetrics: (format) => {
       if (format === 'prometheus') return prometheusText(registry)
       if (format === 'json') return JSON.stringify({ caches: [...caches()], process: processStats() })
-      throw new MillpondError('OPTION_INVALID', `metrics cannot be exported as ${show(format)}: use 'prometheus' or 'json'`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `metrics cannot be exported as ${show(format)}: use 'prometheus' or 'json'`,
+      )
     },
     close: () => {
       for (const stop of stops) stop()

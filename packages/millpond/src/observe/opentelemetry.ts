@@ -1,7 +1,10 @@
-// OpenTelemetry: the figures that a cache keeps anyway as instruments, read when the reader asks, and spans around its verbs where somebody wants them.
+// OpenTelemetry: the figures that a cache keeps anyway as instruments, read when the reader asks, and spans around its
+// verbs where somebody wants them.
 //
-// There is no convention for caches. Spans are named and filled as Sentry's cache pages expect (`cache.hit`, `cache.key`, `cache.item_size`); instruments are named as the Prometheus text has
-// them, without `_total`, which exporters put there again. A histogram cannot be observed from outside: its count, sum and buckets (`le`) are counters.
+// There is no convention for caches. Spans are named and filled as Sentry's cache pages expect (`cache.hit`,
+// `cache.key`, `cache.item_size`); instruments are named as the Prometheus text has them, without `_total`, which
+// exporters put there again. A histogram cannot be observed from outside: its count, sum and buckets (`le`) are
+// counters.
 
 import {
   type Attributes,
@@ -30,7 +33,10 @@ export interface OpenTelemetryOptions {
   readonly tracerProvider?: TracerProvider | undefined
   /** A span around each verb: a hit in memory costs some microseconds more then. Default `false`. */
   readonly spans?: boolean | undefined
-  /** How spans tell keys: by their pattern (`user:*`), as they are, or not at all. Default `'pattern'`: keys may hold names of people. */
+  /**
+   * How spans tell keys: by their pattern (`user:*`), as they are, or not at all. Default `'pattern'`: keys may hold
+   * names of people.
+   */
   readonly keys?: 'pattern' | 'plain' | 'hidden' | undefined
 }
 
@@ -48,7 +54,10 @@ interface Told {
 
 export interface OpenTelemetry {
   /** For `createCache({ plugins })`: the spans. It does nothing where `spans` is not set. */
-  readonly plugin: { readonly name: 'opentelemetry'; around(operation: Operation, next: () => Promise<unknown>): Promise<unknown> }
+  readonly plugin: {
+    readonly name: 'opentelemetry'
+    around(operation: Operation, next: () => Promise<unknown>): Promise<unknown>
+  }
   /** Tells the figures of this cache, and on spans why reads missed; returns how to stop. */
   watch(cache: Told): () => void
   /** Tells nothing any more. */
@@ -191,7 +200,10 @@ function meter(provider: MeterProvider): Figures {
       }
   }
   instruments.addBatchObservableCallback(read, all)
-  return { add: (cache) => registry.collect(cacheCollector(cache)), close: () => instruments.removeBatchObservableCallback(read, all) }
+  return {
+    add: (cache) => registry.collect(cacheCollector(cache)),
+    close: () => instruments.removeBatchObservableCallback(read, all),
+  }
 }
 
 const nameOf = (name: string): string => name.replace(/_total$/, '')

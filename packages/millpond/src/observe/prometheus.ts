@@ -18,7 +18,9 @@ export function prometheusText(registry: Registry): string {
 
 /** The same as OpenMetrics 1.0: families of counters are named without `_total`, and the text has an end. */
 export function openMetricsText(registry: Registry): string {
-  const families = registry.gather().map((family) => familyText(family, family.definition.name.replace(/_total$/, ''), escapeText))
+  const families = registry
+    .gather()
+    .map((family) => familyText(family, family.definition.name.replace(/_total$/, ''), escapeText))
   return `${families.join('')}# EOF\n`
 }
 
@@ -27,13 +29,19 @@ export function openMetricsText(registry: Registry): string {
  * @example
  * const { text, contentType } = metricsFor(request.headers.accept, registry)
  */
-export function metricsFor(accept: string | null | undefined, registry: Registry): { readonly text: string; readonly contentType: string } {
+export function metricsFor(
+  accept: string | null | undefined,
+  registry: Registry,
+): { readonly text: string; readonly contentType: string } {
   return prefersOpenMetrics(accept ?? '')
     ? { text: openMetricsText(registry), contentType: OPENMETRICS_CONTENT_TYPE }
     : { text: prometheusText(registry), contentType: PROMETHEUS_CONTENT_TYPE }
 }
 
-/** RFC 9110 12.5.1; versions other than 0.0.1 and 1.0.0 are not written here. What names no form at all gets the older one. */
+/**
+ * RFC 9110 12.5.1; versions other than 0.0.1 and 1.0.0 are not written here. What names no form at all gets the older
+ * one.
+ */
 function prefersOpenMetrics(accept: string): boolean {
   let [open, plain] = [0, 0]
   for (const part of accept.split(',')) {
@@ -50,7 +58,10 @@ function prefersOpenMetrics(accept: string): boolean {
     const q = Number(given.get('q') ?? 1)
     const quality = Number.isNaN(q) ? 0 : Math.min(1, Math.max(0, q))
     const version = given.get('version')
-    if (type === 'application/openmetrics-text' && (version === undefined || version === '0.0.1' || version === '1.0.0'))
+    if (
+      type === 'application/openmetrics-text' &&
+      (version === undefined || version === '0.0.1' || version === '1.0.0')
+    )
       open = Math.max(open, quality)
     else if (['text/plain', 'text/*', '*/*'].includes(type)) plain = Math.max(plain, quality)
   }

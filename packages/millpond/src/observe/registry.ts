@@ -18,8 +18,14 @@ export interface Family {
   readonly samples: readonly Sample[]
 }
 
-/** Gives one sample; a wrong set of labels or a missing value is a programmer's error and throws at the next gathering. */
-export type Emit = <Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>, value: number | LatencyStats) => void
+/**
+ * Gives one sample; a wrong set of labels or a missing value is a programmer's error and throws at the next gathering.
+ */
+export type Emit = <Label extends string>(
+  definition: MetricDefinition<Label>,
+  labels: Labels<Label>,
+  value: number | LatencyStats,
+) => void
 
 /** Called when an exporter asks; reads numbers that are kept elsewhere. Costs nothing until then. */
 export type Collector = (emit: Emit) => void
@@ -129,7 +135,10 @@ class Families implements Registry {
 
 class Gathering {
   readonly #maxSeries: number
-  readonly #families = new Map<string, { definition: MetricDefinition; samples: Map<string, Sample>; dropped: number }>()
+  readonly #families = new Map<
+    string,
+    { definition: MetricDefinition; samples: Map<string, Sample>; dropped: number }
+  >()
 
   constructor(maxSeries: number) {
     this.#maxSeries = maxSeries
@@ -154,7 +163,8 @@ class Gathering {
   }
 
   families(): Family[] {
-    for (const [name, { dropped }] of [...this.#families]) if (dropped > 0) this.add(METRICS.droppedSeries, { metric: name }, dropped)
+    for (const [name, { dropped }] of [...this.#families])
+      if (dropped > 0) this.add(METRICS.droppedSeries, { metric: name }, dropped)
     return [...this.#families.values()]
       .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1))
       .map(({ definition, samples }) => ({ definition, samples: [...samples.values()] }))
@@ -202,7 +212,10 @@ function ownLabels({ name, labels: names }: MetricDefinition, labels: Labels): L
 // Longer values are of no use to anybody and would let one key fill the answer.
 const MAX_LABEL = 200
 
-/** Well-formed, because the text will be UTF-8; a value that is cut carries a hash (FNV-1a) of the whole, or two could become one. */
+/**
+ * Well-formed, because the text will be UTF-8; a value that is cut carries a hash (FNV-1a) of the whole, or two could
+ * become one.
+ */
 function shown(value: string): string {
   if (value.length <= MAX_LABEL) return value.toWellFormed()
   let hash = 0x811c9dc5
@@ -215,9 +228,13 @@ const checked = new WeakSet<MetricDefinition>()
 function checkDefinition(definition: MetricDefinition): void {
   if (checked.has(definition)) return
   const { name, kind, labels } = definition
-  if (!NAME.test(name)) throw new MillpondError('OPTION_INVALID', `a metric is named ${show(name)}: use letters, digits, _ and :`)
+  if (!NAME.test(name))
+    throw new MillpondError('OPTION_INVALID', `a metric is named ${show(name)}: use letters, digits, _ and :`)
   if ((kind === 'counter') !== name.endsWith('_total')) {
-    throw new MillpondError('OPTION_INVALID', `the ${kind} ${show(name)} has the wrong name: counters end in _total, and nothing else does`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the ${kind} ${show(name)} has the wrong name: counters end in _total, and nothing else does`,
+    )
   }
   for (const label of labels) {
     if (!LABEL.test(label) || RESERVED.test(label)) {
@@ -231,7 +248,10 @@ function checkDefinition(definition: MetricDefinition): void {
 }
 
 function wrongKind(definition: MetricDefinition, what: string): MillpondError {
-  return new MillpondError('OPTION_INVALID', `metric ${definition.name} is ${what} and cannot be another kind of metric`)
+  return new MillpondError(
+    'OPTION_INVALID',
+    `metric ${definition.name} is ${what} and cannot be another kind of metric`,
+  )
 }
 
 function wrongLabels(name: string, names: readonly string[], labels: Labels): MillpondError {

@@ -28,8 +28,10 @@ export function emitRing(emit: Emit, tier: Labels<'cache' | 'tier'>, members: re
 }
 
 function emitNode(emit: Emit, labels: Labels<'cache' | 'tier' | 'ring_node'>, members: readonly TierMember[]): void {
-  const sum = (of: (typeof FIGURES | typeof MOVES)[number][1]): number => members.reduce((all, member) => all + member[of], 0)
-  for (const state of STATES) emit(METRICS.ringState, { ...labels, state }, members.filter((member) => member.state === state).length)
+  const sum = (of: (typeof FIGURES | typeof MOVES)[number][1]): number =>
+    members.reduce((all, member) => all + member[of], 0)
+  for (const state of STATES)
+    emit(METRICS.ringState, { ...labels, state }, members.filter((member) => member.state === state).length)
   for (const [metric, of] of FIGURES) emit(metric, labels, sum(of))
   for (const [direction, of] of MOVES) emit(METRICS.ringMoved, { ...labels, direction }, sum(of))
 }

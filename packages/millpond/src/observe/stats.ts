@@ -28,19 +28,31 @@ export interface TierStats {
   readonly sets: number
   /** Entries dropped by invalidation or delete. */
   readonly drops: number
-  /** Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has no cause that it could know. */
+  /**
+   * Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has
+   * no cause that it could know.
+   */
   readonly missesByCause?: Counts<MissCause>
   /** Found but not accepted: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
-  /** Of them, those whose bytes were not accepted, by the reason that the event `rejected` tells; absent where there were none. */
+  /**
+   * Of them, those whose bytes were not accepted, by the reason that the event `rejected` tells; absent where there
+   * were none.
+   */
   readonly rejected?: Counts<Rejection>
   readonly entries?: number
   readonly bytes?: number
   /** The most that it may hold; absent where there is no limit. */
   readonly maxBytes?: number
-  /** What is written to it is sealed, and nothing else is read: with the id of the key that seals now, and since when (epoch milliseconds), where the codec knows. Absent: it is not. */
+  /**
+   * What is written to it is sealed, and nothing else is read: with the id of the key that seals now, and since when
+   * (epoch milliseconds), where the codec knows. Absent: it is not.
+   */
   readonly encryption?: { readonly id?: string; readonly since?: number }
-  /** Bytes of entries that came from its store and went there, without what its protocol adds; absent of memory. Of the whole tier. */
+  /**
+   * Bytes of entries that came from its store and went there, without what its protocol adds; absent of memory. Of the
+   * whole tier.
+   */
   readonly readBytes?: number
   readonly writtenBytes?: number
   /** The stores of a tier that is made of several (`distributed`). Of the whole tier. */

@@ -52,6 +52,10 @@ function lineOf({ plan, namespace, state, warmed, fresh, empty, failed, total, m
   const full = Math.round((share ?? 0) * CELLS)
   const bar = share === undefined ? '.'.repeat(CELLS) : '#'.repeat(full) + '.'.repeat(CELLS - full)
   const count = total === undefined ? `${tried}` : `${tried}/${total}`
-  const told = [`${warmed} loaded`, ...(fresh > 0 ? [`${fresh} fresh`] : []), ...(failed > 0 ? [`${failed} failed`] : [])]
+  const told = [
+    `${warmed} loaded`,
+    ...(fresh > 0 ? [`${fresh} fresh`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+  ]
   return `[${bar}] ${count} ${namespace === 'default' ? '' : `${namespace}: `}${plan}, ${told.join(', ')}, ${(ms / 1000).toFixed(1)} s`
 }

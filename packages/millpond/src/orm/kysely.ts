@@ -1,4 +1,5 @@
-// Kysely: a dialect around the dialect, so that every statement and transaction is seen, and a plugin that says which queries come from the cache.
+// Kysely: a dialect around the dialect, so that every statement and transaction is seen, and a plugin that says which
+// queries come from the cache.
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -19,25 +20,26 @@ export type { OrmCache, OrmChanges, OrmOptions, OrmOutbox, QueryOptions } from '
 /** A cache before Kysely. Made by `kyselyCache`. */
 export interface KyselyCache {
   /**
-   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Whatever is written through it is invalidated when it has committed, raw statements too.
+   * The dialect with the cache around it: give it to `new Kysely({ dialect })`. Whatever is written through it is
+   * invalidated when it has committed, raw statements too.
    * @throws MillpondError `OPTION_INVALID` for a dialect that is neither PostgreSQL's nor SQLite's.
    */
   dialect(inner: Dialect): Dialect
   /**
-   * A plugin whose queries are answered from the cache: `db.withPlugin(orm.cached({ ttl: '1m' }))`, or `plugins: [orm.cached()]` for all of an instance.
-   * Within transactions, and for `stream()`, the database itself is asked.
+   * A plugin whose queries are answered from the cache: `db.withPlugin(orm.cached({ ttl: '1m' }))`, or `plugins:
+   * [orm.cached()]` for all of an instance. Within transactions, and for `stream()`, the database itself is asked.
    * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached(options?: QueryOptions): KyselyPlugin
 }
 
 /**
- * A cache before the queries of Kysely: answers are kept by their text and parameters, and forgotten when a row or table that they show has changed.
+ * A cache before the queries of Kysely: answers are kept by their text and parameters, and forgotten when a row or
+ * table that they show has changed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
- * @example
- * const orm = kyselyCache({ cache })
- * const db = new Kysely<Shop>({ dialect: orm.dialect(new PostgresDialect({ pool })) })
- * const ada = await db.withPlugin(orm.cached({ ttl: '1m' })).selectFrom('users').selectAll().where('id', '=', 7).execute()
+ * @example const orm = kyselyCache({ cache }) const db = new Kysely<Shop>({ dialect: orm.dialect(new PostgresDialect({
+ * pool })) }) const ada = await db.withPlugin(orm.cached({ ttl: '1m' })).selectFrom('users').selectAll().where('id',
+ * '=', 7).execute()
  */
 export function kyselyCache(options: OrmOptions): KyselyCache {
   checkOrmOptions(options, 'kyselyCache')
@@ -143,7 +145,8 @@ class DoorDriver implements Driver {
 
   #ours(connection: DatabaseConnection): DoorConnection {
     const ours = this.#open.get(connection)
-    if (ours === undefined) throw new MillpondError('CLOSED', 'the connection belongs to another driver or was released')
+    if (ours === undefined)
+      throw new MillpondError('CLOSED', 'the connection belongs to another driver or was released')
     return ours
   }
 }
@@ -204,7 +207,12 @@ class DoorConnection implements DatabaseConnection {
     // Who has a connection to himself may have changed what names mean there.
     const isApart = this.#real === undefined && statement.kind === 'read'
     const sent = { sql: compiled.sql, parameters: compiled.parameters }
-    return this.#door.run(sent, isApart ? this.#wishes.get(compiled.queryId) : undefined, isApart ? () => this.#apart(compiled) : run, FORM)
+    return this.#door.run(
+      sent,
+      isApart ? this.#wishes.get(compiled.queryId) : undefined,
+      isApart ? () => this.#apart(compiled) : run,
+      FORM,
+    )
   }
 
   async *streamQuery<R>(compiled: CompiledQuery, chunkSize?: number): AsyncIterableIterator<QueryResult<R>> {

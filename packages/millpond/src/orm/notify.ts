@@ -1,7 +1,13 @@
-// What anybody writes into watched tables of PostgreSQL, told by the database itself: raw SQL, other programs, cascades and triggers are seen too.
+// What anybody writes into watched tables of PostgreSQL, told by the database itself: raw SQL, other programs, cascades
+// and triggers are seen too.
 import { checkOptions, fn, listOf, refused, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
-import { type ChangesFollower, followPostgresChanges, installChangesSql, type ListenClient } from '../invalidate/index.ts'
+import {
+  type ChangesFollower,
+  followPostgresChanges,
+  installChangesSql,
+  type ListenClient,
+} from '../invalidate/index.ts'
 import type { OrmCache } from './door/options.ts'
 import { modelOf } from './door/tables.ts'
 import { PART_END, rowId } from './statements/row-ids.ts'
@@ -36,7 +42,8 @@ export interface NotifyOptions {
 const OPTIONS: Shape<NotifyOptions> = {
   cache: required((value, at) => {
     const changes: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'changes') : undefined
-    if (typeof changes !== 'object' || changes === null || !('transaction' in changes)) throw refused(value, at, 'a cache of createCache')
+    if (typeof changes !== 'object' || changes === null || !('transaction' in changes))
+      throw refused(value, at, 'a cache of createCache')
     return value as NotifyOptions['cache']
   }),
   pool: required((value, at) => {
@@ -60,8 +67,9 @@ const TABLE: Shape<{ table: string; key: string | readonly string[] }> = {
 }
 
 /**
- * Installs triggers on the tables, and invalidates what they tell of: rows by their keys, in the order of commits. After a lost connection, whole tables.
- * Resolves when it listens; `close()` of what it resolves with ends it, and leaves the triggers.
+ * Installs triggers on the tables, and invalidates what they tell of: rows by their keys, in the order of commits.
+ * After a lost connection, whole tables. Resolves when it listens; `close()` of what it resolves with ends it, and
+ * leaves the triggers.
  * @throws MillpondError `OPTION_INVALID`; what the database throws when the triggers are installed.
  * @example
  * const changes = await notifyChanges({ cache, pool, tables: ['users', 'posts'] })

@@ -1,4 +1,5 @@
-// The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes and transactions seen.
+// The client library of PostgreSQL, with a cache before it: every ORM that goes through `pg` has its queries, writes
+// and transactions seen.
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -24,12 +25,14 @@ export interface PgQueries {
 /** A cache before `pg`. Made by `pgCache`. */
 export interface PgCache {
   /**
-   * The package with the cache in it: a `Pool` or `Client` of it goes where one of `pg` would. Whatever is written through it is invalidated when it has committed.
+   * The package with the cache in it: a `Pool` or `Client` of it goes where one of `pg` would. Whatever is written
+   * through it is invalidated when it has committed.
    * @throws MillpondError `OPTION_INVALID` for what is not `pg`.
    */
   module<M extends PgModule>(pg: M): M
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () => User.findAll())`. Within a transaction the database itself is asked.
+   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
+   * User.findAll())`. Within a transaction the database itself is asked.
    * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
@@ -60,7 +63,10 @@ export function pgCache(options: OrmOptions): PgCache {
     cached: async (given, work) => {
       const wish = queryOptions(given)
       if (typeof work !== 'function')
-        throw new MillpondError('OPTION_INVALID', `cached: ${show(work)} is not a function: give the work whose queries are to be cached`)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `cached: ${show(work)} is not a function: give the work whose queries are to be cached`,
+        )
       return wishes.run(wish, async () => work())
     },
   }
@@ -101,7 +107,13 @@ function clientOf(Inner: Constructor, door: Door, wish: () => QueryOptions | und
       if (asked === undefined) return this.#ask(args)
       const { callback, given, sent, shape } = asked
       const run = (): Promise<unknown> => this.#ask(given) as Promise<unknown>
-      const answer = this.#lane.send({ ...sent, as: `${sent.as} ${whereOf(this)}` }, wish(), run, () => this.#apart(given), shape)
+      const answer = this.#lane.send(
+        { ...sent, as: `${sent.as} ${whereOf(this)}` },
+        wish(),
+        run,
+        () => this.#apart(given),
+        shape,
+      )
       if (callback === undefined) return answer
       answer.then(
         (result) => process.nextTick(callback, null, result),
@@ -178,6 +190,12 @@ const RESULT: Form<unknown> = {
   rows: (answer) => rowsOf(answer).length,
   pack: (answer) => {
     const { command, rowCount, oid, rows, fields } = answer as Readonly<Record<string, unknown>>
-    return { command, rowCount, oid, rows, fields: Array.isArray(fields) ? fields.map((field: object) => ({ ...field })) : fields }
+    return {
+      command,
+      rowCount,
+      oid,
+      rows,
+      fields: Array.isArray(fields) ? fields.map((field: object) => ({ ...field })) : fields,
+    }
   },
 }

@@ -20,19 +20,22 @@ export interface PrismaAdapter {
 /** A cache before Prisma. Made by `prismaCache`. */
 export interface PrismaCache {
   /**
-   * The adapter with the cache in it: give it to `new PrismaClient({ adapter })`. Whatever the client writes is invalidated when it has committed, raw SQL too.
+   * The adapter with the cache in it: give it to `new PrismaClient({ adapter })`. Whatever the client writes is
+   * invalidated when it has committed, raw SQL too.
    * @throws MillpondError `OPTION_INVALID` for an adapter that is neither PostgreSQL's nor SQLite's.
    */
   adapter<A extends PrismaAdapter>(inner: A): A
   /**
-   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () => prisma.user.findMany())`. Within a transaction the database itself is asked.
+   * Runs the work, whose queries are answered from the cache where they can be: `orm.cached({ ttl: '1m' }, () =>
+   * prisma.user.findMany())`. Within a transaction the database itself is asked.
    * @throws what the work throws; MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`.
    */
   cached<T>(options: QueryOptions, work: () => PromiseLike<T>): Promise<T>
 }
 
 /**
- * A cache before the queries of Prisma: answers are kept by their text and parameters, and forgotten when a row or table that they show has changed.
+ * A cache before the queries of Prisma: answers are kept by their text and parameters, and forgotten when a row or
+ * table that they show has changed.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
  * const orm = prismaCache({ cache })
@@ -45,13 +48,17 @@ export function prismaCache(options: OrmOptions): PrismaCache {
   return {
     adapter: (inner) => {
       const door = new Door(options, 'prisma', dialectOf(inner))
-      const connect = async (): Promise<object> => adapterOver((await inner.connect()) as SqlAdapter, door, () => wishes.getStore())
+      const connect = async (): Promise<object> =>
+        adapterOver((await inner.connect()) as SqlAdapter, door, () => wishes.getStore())
       return instead(inner, { connect })
     },
     cached: async (given, work) => {
       const wish = queryOptions(given)
       if (typeof work !== 'function')
-        throw new MillpondError('OPTION_INVALID', `cached: ${show(work)} is not a function: give the work whose queries are to be cached`)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `cached: ${show(work)} is not a function: give the work whose queries are to be cached`,
+        )
       return wishes.run(wish, async () => work())
     },
   }
@@ -96,14 +103,16 @@ function dialectOf(inner: unknown): SqlDialect {
 
 function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | undefined): SqlAdapter {
   const inside = insideOf(inner)
-  // SQLite may have one connection for all: there a BEGIN by hand concerns whatever comes next, and who is in no transaction reads what one has written.
+  // SQLite may have one connection for all: there a BEGIN by hand concerns whatever comes next, and who is in no
+  // transaction reads what one has written.
   const isOne = inner.provider === 'sqlite'
   const one = new Session(door, inside)
   const open = new Set<Session>()
   const session = (): Session => (isOne ? one : new Session(door, inside))
   /** What is written beside a transaction on the same connection commits with it: it is told then, too. */
   const writer = ({ sql, args }: SqlQuery): Session => {
-    if (isOne) for (const { transaction } of open) if (transaction !== undefined) door.note(transaction, door.read(sql), args)
+    if (isOne)
+      for (const { transaction } of open) if (transaction !== undefined) door.note(transaction, door.read(sql), args)
     return session()
   }
   return instead(inner, {
@@ -114,7 +123,10 @@ function adapterOver(inner: SqlAdapter, door: Door, wish: () => QueryOptions | u
         isMixed = isOne && (open.size > 0 || one.transaction !== undefined)
         return inner.queryRaw(query)
       }
-      return writer(query).send(query, wish(), run, { rows: ROWS.rows, pack: (answer) => (isMixed ? undefined : answer) })
+      return writer(query).send(query, wish(), run, {
+        rows: ROWS.rows,
+        pack: (answer) => (isMixed ? undefined : answer),
+      })
     },
     executeRaw: (query: SqlQuery) => writer(query).send(query, undefined, () => inner.executeRaw(query), COUNT),
     executeScript: (script: string) => {
@@ -177,7 +189,12 @@ class Session {
     this.transaction = transaction
   }
 
-  async send<R>({ sql, args, argTypes }: SqlQuery, wish: QueryOptions | undefined, run: Run<R>, form: Form<R>): Promise<R> {
+  async send<R>(
+    { sql, args, argTypes }: SqlQuery,
+    wish: QueryOptions | undefined,
+    run: Run<R>,
+    form: Form<R>,
+  ): Promise<R> {
     const statement = this.#door.read(sql)
     const { transaction } = this
     // An adapter may commit by a statement, and give its connection back by `commit`.
@@ -215,12 +232,16 @@ const ROWS: Form<SqlRows> = { rows: ({ rows }) => rows.length }
 const COUNT: Form<unknown> = { rows: () => 0 }
 
 /** The same text may be bytes or a text. */
-const typesOf = (types: SqlQuery['argTypes']): string => types.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join()
+const typesOf = (types: SqlQuery['argTypes']): string =>
+  types.map(({ scalarType, arity }) => `${scalarType} ${arity}`).join()
 
 /** Statements of an outbox, in the transaction that it notes. */
 function insideOf(inner: SqlQueries): RunInside {
   return async (sql, parameters) => {
-    const argTypes = parameters.map((value) => ({ scalarType: typeof value === 'number' ? 'int' : 'string', arity: 'scalar' }))
+    const argTypes = parameters.map((value) => ({
+      scalarType: typeof value === 'number' ? 'int' : 'string',
+      arity: 'scalar',
+    }))
     const { columnNames, rows } = await inner.queryRaw({ sql, args: [...parameters], argTypes })
     return rows.map((row) => Object.fromEntries(columnNames.map((name, at) => [name, row[at]])))
   }

@@ -65,7 +65,10 @@ export class Batches<Id, T> {
   }
 }
 
-/** What `loadMany` answered, by id. @throws MillpondError `VALUE_UNSUPPORTED` for an answer that is not one for these ids. */
+/**
+ * What `loadMany` answered, by id.
+ * @throws MillpondError `VALUE_UNSUPPORTED` for an answer that is not one for these ids.
+ */
 export function byId<Id, T>(ids: readonly Id[], answer: unknown): ReadonlyMap<Id, T | Error | undefined> {
   if (Array.isArray(answer) && answer.length === ids.length) return new Map(ids.map((id, at) => [id, answer[at]]))
   if (answer instanceof Map) {

@@ -1,4 +1,5 @@
-// What loading things of a collection comes to: a queued write, else what its source answers behind its guard, where that is a record.
+// What loading things of a collection comes to: a queued write, else what its source answers behind its guard, where
+// that is a record.
 import { isError } from '../core/errors.ts'
 import { encodeKey } from '../core/key.ts'
 import type { CollectionContext, CollectionOptions } from '../engine/collection.ts'
@@ -22,7 +23,8 @@ export class CollectionLoads<Id, T> {
   constructor(parts: CollectionLoadsParts<Id, T>) {
     this.#parts = parts
     const { options, maxBatch } = parts.plan
-    this.#batches = options.loadMany === undefined ? undefined : new Batches(this.#batchLoader(options.loadMany), maxBatch)
+    this.#batches =
+      options.loadMany === undefined ? undefined : new Batches(this.#batchLoader(options.loadMany), maxBatch)
   }
 
   /** In pieces of at most `maxBatch`. A queued write is what a key is. */
@@ -87,7 +89,11 @@ export class CollectionLoads<Id, T> {
     const within = (signal: AbortSignal): CollectionContext => ({ ...context, signal })
     const own = ({ signal }: { readonly signal: AbortSignal }) => load?.(id, within(signal))
     if (replicaLoad === undefined) return guard.run(own, context)
-    const { answer, isReplica } = await guard.hedged(own, ({ signal }) => replicaLoad(id, within(signal)), context.signal)
+    const { answer, isReplica } = await guard.hedged(
+      own,
+      ({ signal }) => replicaLoad(id, within(signal)),
+      context.signal,
+    )
     if (!isReplica) return answer
     const isLate = answer !== undefined && this.#parts.records?.isCurrent(context.key, answer) === false
     if (isLate) return guard.run(own, context)

@@ -1,5 +1,15 @@
 // What a collection was told, checked once.
-import { check, checkedElsewhere, checkOptions, duration, fn, omit, options as optionsOf, type Shape, whole } from '../core/checks.ts'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  fn,
+  omit,
+  options as optionsOf,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
@@ -10,7 +20,14 @@ import type { Seam } from './seam.ts'
 import { chosenOf, inheritedBy, type WriteKind } from './strategies.ts'
 import { WRITE_BEHIND } from './write-behind/options.ts'
 
-const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(LOAD_OPTIONS, 'tags', 'consistency', 'after', 'signal', 'quiet')
+const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(
+  LOAD_OPTIONS,
+  'tags',
+  'consistency',
+  'after',
+  'signal',
+  'quiet',
+)
 const FUNCTION = fn()
 const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   ...ENTRY,
@@ -23,7 +40,10 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   store: FUNCTION,
   storeMany: FUNCTION,
   remove: FUNCTION,
-  schema: check(isStandardSchema, "a Standard Schema: an object with '~standard', such as one from Zod, Valibot or ArkType"),
+  schema: check(
+    isStandardSchema,
+    "a Standard Schema: an object with '~standard', such as one from Zod, Valibot or ArkType",
+  ),
   upgrade: FUNCTION,
   versionOf: FUNCTION,
   keyVersion: check(
@@ -31,7 +51,8 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
     'a string or a whole number',
   ),
   tags: check(
-    (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
+    (value): value is readonly string[] | (() => readonly string[]) =>
+      typeof value === 'function' || Array.isArray(value),
     'a list of strings, or a function of value and id',
   ),
   maxBatch: whole(1),
@@ -75,7 +96,11 @@ export function planOf<Id, T>(
   checkOptions<CollectionOptions<unknown, unknown>>(given, OPTIONS, `collection ${name}`)
   const { tags, maxBatch = MAX_BATCH } = options
   const inherited = inheritedBy(strategies, options)
-  const { write, refreshAhead } = chosenOf(name, inherited.length === 0 ? options : { ...options, strategy: inherited }, choosesTtl)
+  const { write, refreshAhead } = chosenOf(
+    name,
+    inherited.length === 0 ? options : { ...options, strategy: inherited },
+    choosesTtl,
+  )
   const defaults: LoadOptions = {
     ...Object.fromEntries(Object.entries(options).filter(([entry, value]) => entry in ENTRY && value !== undefined)),
     ...(refreshAhead === undefined ? {} : { refreshAhead }),
@@ -97,7 +122,11 @@ export function planOf<Id, T>(
   }
 }
 
-function checkRecords<Id, T>(name: string, { schema, upgrade, versionOf }: CollectionOptions<Id, T>, prefix: Key | undefined): void {
+function checkRecords<Id, T>(
+  name: string,
+  { schema, upgrade, versionOf }: CollectionOptions<Id, T>,
+  prefix: Key | undefined,
+): void {
   if (upgrade !== undefined && schema === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
@@ -122,8 +151,15 @@ function keysOf<Id, T>(name: string, { key, keyVersion }: CollectionOptions<Id, 
 
 const PROBE = 'probe\u0001'
 
-/** A key function is asked once for a made-up id: only of tuples that end with the id can the id be read off a key again. */
-function prefixOf<Id, T>(name: string, { key, keyVersion }: CollectionOptions<Id, T>, keyOf: (id: Id) => Key): Key | undefined {
+/**
+ * A key function is asked once for a made-up id: only of tuples that end with the id can the id be read off a key
+ * again.
+ */
+function prefixOf<Id, T>(
+  name: string,
+  { key, keyVersion }: CollectionOptions<Id, T>,
+  keyOf: (id: Id) => Key,
+): Key | undefined {
   if (key === undefined) return keyVersion === undefined ? [name] : [`v${keyVersion}`, name]
   try {
     const made = keyOf(PROBE as Id)

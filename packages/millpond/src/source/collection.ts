@@ -4,7 +4,13 @@ import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, type LoadOptions, laidOver } from '../core/options.ts'
 import type { SourceOptions } from '../core/source.ts'
-import type { Collection, CollectionOptions, CollectionWriteOptions, DeadLetters, StoreContext } from '../engine/collection.ts'
+import type {
+  Collection,
+  CollectionOptions,
+  CollectionWriteOptions,
+  DeadLetters,
+  StoreContext,
+} from '../engine/collection.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import { CollectionLoads } from './collection-loads.ts'
@@ -49,7 +55,12 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     this.#guard = guarded?.guard
     this.#releaseGuard = guarded?.release ?? (() => {})
     this.#records = recordsOf(name, options, seam)
-    this.#loads = new CollectionLoads({ plan, records: this.#records, guard: this.#guard, pending: (key) => this.#behind?.pending(key) })
+    this.#loads = new CollectionLoads({
+      plan,
+      records: this.#records,
+      guard: this.#guard,
+      pending: (key) => this.#behind?.pending(key),
+    })
     this.#unregister = this.#register()
     try {
       this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam, this.#records) : undefined
@@ -95,7 +106,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       throw refused(given, `collection ${this.name}: setMany`, 'pairs of an id and its value')
     const all = [...entries]
     const odd = all.findIndex((pair) => !Array.isArray(pair) || pair.length !== 2)
-    if (odd >= 0) throw refused(all[odd], `collection ${this.name}: setMany[${odd}]`, 'pairs of an id and its value: [id, value]')
+    if (odd >= 0)
+      throw refused(all[odd], `collection ${this.name}: setMany[${odd}]`, 'pairs of an id and its value: [id, value]')
     if (all.length > 0) await this.#write(all, options)
   }
 
@@ -132,7 +144,11 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   async refresh(id: Id, options?: LoadOptions): Promise<T | undefined> {
     await this.#behind?.ready()
     this.#checkLoads('refresh')
-    return this.#seam.cache.refresh<T | undefined>(this.#plan.keyOf(id), (context) => this.#loads.load(id, context), this.#with(options))
+    return this.#seam.cache.refresh<T | undefined>(
+      this.#plan.keyOf(id),
+      (context) => this.#loads.load(id, context),
+      this.#with(options),
+    )
   }
 
   async flush(): Promise<void> {
@@ -166,7 +182,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { cache } = this.#seam
     const { keyOf, tagsOf, options: told } = this.#plan
     if (!this.#canLoad) return cache.getMany<T>(ids.map(keyOf), options)
-    // A batch has no place for tags of each value, nor for one that must not be kept: then each is a load of its own, and they meet again in `loadMany`.
+    // A batch has no place for tags of each value, nor for one that must not be kept: then each is a load of its own,
+    // and they meet again in `loadMany`.
     if (told.loadMany === undefined || tagsOf !== undefined || told.versionOf !== undefined)
       return Promise.all(ids.map((id) => this.#read(id, options)))
     return cache.getOrSetMany<Id, T>(ids, {
@@ -236,7 +253,10 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       )
     const { store, storeMany } = this.#plan.options
     if (kind !== 'cache-aside' && store === undefined && storeMany === undefined)
-      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${kind} needs a way to write: give store or storeMany`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `collection ${this.name}: ${kind} needs a way to write: give store or storeMany`,
+      )
     return kind
   }
 
@@ -259,7 +279,10 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   #checkLoads(verb: string): void {
     if (!this.#canLoad)
-      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${verb}: there is no loader: give load or loadMany`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `collection ${this.name}: ${verb}: there is no loader: give load or loadMany`,
+      )
   }
 
   #key(id: Id): string {
@@ -281,7 +304,12 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
         : { loadMany: (keys, context) => this.#loads.loadMany(keys.map(idOf), context) }),
     }
     try {
-      const unregister = this.#seam.source(prefix, (key, context) => this.#loads.load(idOf(key), context), told, this.#guard)
+      const unregister = this.#seam.source(
+        prefix,
+        (key, context) => this.#loads.load(idOf(key), context),
+        told,
+        this.#guard,
+      )
       return () => {
         unregister()
         unshape()
@@ -295,7 +323,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
 function recordsOf<Id, T>(name: string, options: CollectionOptions<Id, T>, seam: Seam): Records<Id, T> | undefined {
   if (options.schema === undefined && options.versionOf === undefined) return undefined
-  const warn = (message: string, error?: unknown): void => seam.events.emit('warning', { message, ...(error !== undefined && { error }) })
+  const warn = (message: string, error?: unknown): void =>
+    seam.events.emit('warning', { message, ...(error !== undefined && { error }) })
   return new Records({ name, options, clock: seam.clock, keep: (value) => seam.keep(value), warn })
 }
 

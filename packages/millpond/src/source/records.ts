@@ -1,7 +1,8 @@
-// What a collection takes for a record of its own: of the shape that its schema tells, and not of an older version than this process knows.
+// What a collection takes for a record of its own: of the shape that its schema tells, and not of an older version than
+// this process knows.
 //
-// Versions of a program that run side by side share the keys, so that what one invalidates the other forgets too. What the other has stored is brought up to
-// date (`upgrade`), or is no entry to this one.
+// Versions of a program that run side by side share the keys, so that what one invalidates the other forgets too. What
+// the other has stored is brought up to date (`upgrade`), or is no entry to this one.
 import { refused } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
@@ -66,7 +67,10 @@ export class Records<Id, T> {
         `collection ${this.#parts.name}: upgrade of ${show(id)} returned a value that does not match the schema: ${issuesText(again.issues)}`,
       )
     } catch (error) {
-      this.#warn(`collection ${this.#parts.name}: the stored value of ${show(id)} is not used: ${reasonOf(error)}`, error)
+      this.#warn(
+        `collection ${this.#parts.name}: the stored value of ${show(id)} is not used: ${reasonOf(error)}`,
+        error,
+      )
     }
     return undefined
   }
@@ -83,7 +87,10 @@ export class Records<Id, T> {
     )
   }
 
-  /** Notes the value's version. `false`: this process has known a later one a moment ago. @throws MillpondError `VALUE_UNSUPPORTED` */
+  /**
+   * Notes the value's version. `false`: this process has known a later one a moment ago.
+   * @throws MillpondError `VALUE_UNSUPPORTED`
+   */
   isCurrent(key: string, value: T): boolean {
     const version = this.#versionOf(value)
     if (version === undefined) return true
@@ -92,7 +99,8 @@ export class Records<Id, T> {
     if (known !== undefined && known.version > version && now - known.at < KNOWN_MS) return false
     this.#known.delete(key)
     this.#known.set(key, { version, at: now })
-    if (this.#known.size > MAX_KNOWN) for (const oldest of [...this.#known.keys()].slice(0, MAX_KNOWN / 10)) this.#known.delete(oldest)
+    if (this.#known.size > MAX_KNOWN)
+      for (const oldest of [...this.#known.keys()].slice(0, MAX_KNOWN / 10)) this.#known.delete(oldest)
     return true
   }
 
@@ -102,7 +110,9 @@ export class Records<Id, T> {
   }
 
   warnOfOlder(id: Id): void {
-    this.#warn(`collection ${this.#parts.name}: the source returned an older version of ${show(id)} than before: it was not stored`)
+    this.#warn(
+      `collection ${this.#parts.name}: the source returned an older version of ${show(id)} than before: it was not stored`,
+    )
   }
 
   /** What it made may be somebody's own, who must not find it frozen. */
@@ -132,7 +142,10 @@ function answerOf<T>(schema: NonNullable<Told<never, T>['schema']>, value: unkno
   const answer = schema['~standard'].validate(value)
   if (!(answer instanceof Promise)) return answer
   answer.catch(() => {}) // nobody waits for it
-  throw new MillpondError('OPTION_INVALID', 'schema: it validates asynchronously: give one that validates synchronously')
+  throw new MillpondError(
+    'OPTION_INVALID',
+    'schema: it validates asynchronously: give one that validates synchronously',
+  )
 }
 
 function issuesText(issues: Extract<SchemaAnswer<unknown>, { readonly issues: readonly unknown[] }>['issues']): string {
@@ -142,4 +155,5 @@ function issuesText(issues: Extract<SchemaAnswer<unknown>, { readonly issues: re
     .join('; ')
 }
 
-const stepText = (step: unknown): string => String(typeof step === 'object' && step !== null && 'key' in step ? step.key : step)
+const stepText = (step: unknown): string =>
+  String(typeof step === 'object' && step !== null && 'key' in step ? step.key : step)

@@ -7,12 +7,16 @@ export class SourceRegistry {
   readonly #namespaces = new Map<string, KeyFamilies<Source>>()
 
   /**
-   * Returns how to take it back: the prefix is free again. @throws MillpondError `OPTION_INVALID` where the prefix is taken: two loaders of one family would
-   * take turns by the order in which modules were loaded. `KEY_INVALID`.
+   * Returns how to take it back: the prefix is free again. @throws MillpondError `OPTION_INVALID` where the prefix is
+   * taken: two loaders of one family would take turns by the order in which modules were loaded. `KEY_INVALID`.
    */
   register(source: Source): () => void {
     const { namespace, prefix } = source
-    if (prefix === '') throw new MillpondError('KEY_INVALID', "source: '' would match every key: give a prefix such as 'user:' or ['user']")
+    if (prefix === '')
+      throw new MillpondError(
+        'KEY_INVALID',
+        "source: '' would match every key: give a prefix such as 'user:' or ['user']",
+      )
     const families = this.#namespaces.get(namespace) ?? new KeyFamilies<Source>()
     if (families.exact(prefix) !== undefined)
       throw new MillpondError(

@@ -46,7 +46,10 @@ export interface Seam {
   forget(keys: readonly string[]): Promise<Receipt>
   encode(key: string, value: unknown): Uint8Array | Promise<Uint8Array>
   /** Undefined for bytes that cannot be read. */
-  decode(key: string, bytes: Uint8Array): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
+  decode(
+    key: string,
+    bytes: Uint8Array,
+  ): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
   /** Told what is erased, and to tell what it has dropped for it; returns how to take it back. */
   onErase(eraser: Eraser): () => void
   /** Says what readers of keys that begin so take of stored values; returns how to take it back. */
@@ -54,7 +57,9 @@ export interface Seam {
   /** Registers a loader that stands behind its guard already. */
   source(prefix: Key, load: SourceLoad, options: SourceOptions, guard: Guard | undefined): () => void
   /** The guard that a collection was told of, and how to let go of it; `undefined`: none. */
-  guard(given: CollectionOptions<never, never>['guard']): { readonly guard: Guard; readonly release: () => void } | undefined
+  guard(
+    given: CollectionOptions<never, never>['guard'],
+  ): { readonly guard: Guard; readonly release: () => void } | undefined
   /** Shows a queue's figures in the cache's; returns how to take them back. */
   showQueue(name: string, stats: () => QueueStats): () => void
 }

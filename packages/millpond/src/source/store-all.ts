@@ -35,6 +35,7 @@ export async function verdictOf(work: () => unknown): Promise<unknown> {
 /** @throws the error of the write that failed, or an `AggregateError` of several. */
 export function checkStored(verdicts: readonly unknown[]): void {
   const errors = verdicts.filter((verdict) => verdict !== undefined)
-  if (errors.length > 1) throw new AggregateError(errors, `[millpond] ${errors.length} of ${verdicts.length} writes failed`)
+  if (errors.length > 1)
+    throw new AggregateError(errors, `[millpond] ${errors.length} of ${verdicts.length} writes failed`)
   if (errors.length === 1) throw errors[0]
 }

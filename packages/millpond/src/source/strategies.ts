@@ -35,11 +35,15 @@ export function strategiesOf(given: unknown, choosesTtl: boolean): readonly Stra
     if (word === 'adaptive') checkAdaptive('strategy', {}, choosesTtl)
   }
   const writes = new Set(names.flatMap((name) => WRITES.get(dashed(name)) ?? []))
-  if (writes.size > 1) throw new MillpondError('OPTION_INVALID', `strategy: a write cannot be ${[...writes].join(' and ')}: choose one`)
+  if (writes.size > 1)
+    throw new MillpondError('OPTION_INVALID', `strategy: a write cannot be ${[...writes].join(' and ')}: choose one`)
   return names as Strategy[] // each is known
 }
 
-/** Those that the collection can follow: one without a source to write to is not written through, and one with a ttl of its own is not adaptive. */
+/**
+ * Those that the collection can follow: one without a source to write to is not written through, and one with a ttl of
+ * its own is not adaptive.
+ */
 export function inheritedBy(names: readonly Strategy[], told: Told): readonly Strategy[] {
   if (told.strategy !== undefined) return []
   return names.filter((name) => {
@@ -53,7 +57,9 @@ export function inheritedBy(names: readonly Strategy[], told: Told): readonly St
 type Named = 'load' | 'loadMany' | 'store' | 'storeMany' | 'ttl' | 'tags' | 'writeBehind'
 
 /** What a collection was told, as far as strategies ask for it. */
-type Told = Pick<CollectionOptions<unknown, unknown>, 'write' | 'strategy' | 'refreshAhead'> & { readonly [K in Named]?: unknown }
+type Told = Pick<CollectionOptions<unknown, unknown>, 'write' | 'strategy' | 'refreshAhead'> & {
+  readonly [K in Named]?: unknown
+}
 
 export interface Chosen {
   readonly write: WriteKind
@@ -70,14 +76,21 @@ export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chos
     if (kind !== undefined) writes.add(kind)
     else if (!OTHERS.has(word)) throw notOne(`collection ${name}: strategy`, given)
     const missing = missingFor(word, options)
-    if (missing !== undefined) throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${missing}`)
+    if (missing !== undefined)
+      throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${missing}`)
     if (word === 'adaptive') checkAdaptive(`collection ${name}`, options, choosesTtl)
   }
   const [write = hasStore(options) ? 'write-through' : 'cache-aside', ...more] = writes
   if (more.length > 0)
-    throw new MillpondError('OPTION_INVALID', `collection ${name}: a write cannot be ${write} and ${more.join(' and ')}: choose one`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: a write cannot be ${write} and ${more.join(' and ')}: choose one`,
+    )
   if (write !== 'cache-aside' && !hasStore(options))
-    throw new MillpondError('OPTION_INVALID', `collection ${name}: ${write} needs a way to write: give store or storeMany`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: ${write} needs a way to write: give store or storeMany`,
+    )
   if (options.writeBehind !== undefined && write !== 'write-behind')
     throw new MillpondError(
       'OPTION_INVALID',
@@ -113,7 +126,8 @@ const dashed = (name: unknown): string => String(name).replaceAll('_', '-')
 
 function notOne(what: string, given: unknown): MillpondError {
   const why = REFUSED.get(String(given).toUpperCase())
-  if (why !== undefined) return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${why}`)
+  if (why !== undefined)
+    return new MillpondError('OPTION_INVALID', `${what} ${show(given)} is not possible here: ${why}`)
   return unknown(what, given, [...WRITES.keys(), ...OTHERS])
 }
 

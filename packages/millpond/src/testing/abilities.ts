@@ -16,7 +16,9 @@ const HEAD = [
 export function tierAbilities(tiers: readonly Tier[]): string {
   const lines = [HEAD, ...tiers.map(abilitiesOf)]
   const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
-  const [head = '', ...body] = lines.map((line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`)
+  const [head = '', ...body] = lines.map(
+    (line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
+  )
   return [head, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...body].join('\n')
 }
 
@@ -37,6 +39,9 @@ function abilitiesOf(tier: Tier): readonly string[] {
 
 /** As it is set up. */
 function boundedBy({ bounds = {} }: Tier): string {
-  const by = [...(bounds.maxEntries === undefined ? [] : ['entries']), ...(bounds.maxBytes === undefined ? [] : ['bytes'])]
+  const by = [
+    ...(bounds.maxEntries === undefined ? [] : ['entries']),
+    ...(bounds.maxBytes === undefined ? [] : ['bytes']),
+  ]
   return by.length === 0 ? 'no' : by.join(', ')
 }

@@ -84,7 +84,11 @@ function timeline(bounds: readonly Bound[]): Timeline {
 }
 
 function pass(line: Timeline, instant: number, each?: (bound: Bound) => void): number {
-  for (let bound = line.bounds[line.passed]; bound !== undefined && bound.at < instant; bound = line.bounds[line.passed]) {
+  for (
+    let bound = line.bounds[line.passed];
+    bound !== undefined && bound.at < instant;
+    bound = line.bounds[line.passed]
+  ) {
     each?.(bound)
     line.passed += 1
   }
@@ -117,7 +121,9 @@ interface ProcessView {
 export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
   const all = timeline(history.acked)
   const late = timeline(history.acked)
-  const reads = history.reads.filter((read) => read.acked && read.version !== undefined).sort((a, b) => a.start - b.start)
+  const reads = history.reads
+    .filter((read) => read.acked && read.version !== undefined)
+    .sort((a, b) => a.start - b.start)
   const views = viewsOf(history, reads)
   for (const read of reads) {
     const view = views.get(read.process)
@@ -162,7 +168,12 @@ function seenInOrder(history: KeyHistory, reads: readonly Operation[]): (Seen & 
     .sort((a, b) => a.end - b.end)
     .map(({ process, end, version = 0 }) => {
       pass(acks, end, (bound) => insert(versions, bound.version))
-      return { process, at: end, version, floor: versions[countBelow(versions, version, true) - 1] ?? Number.NEGATIVE_INFINITY }
+      return {
+        process,
+        at: end,
+        version,
+        floor: versions[countBelow(versions, version, true) - 1] ?? Number.NEGATIVE_INFINITY,
+      }
     })
 }
 
@@ -196,7 +207,12 @@ interface StaleContext {
   readonly judgement: KeyJudgement
 }
 
-function judgeStale(key: string, read: Operation, version: number, { view, newest, settled, all, judgement }: StaleContext): boolean {
+function judgeStale(
+  key: string,
+  read: Operation,
+  version: number,
+  { view, newest, settled, all, judgement }: StaleContext,
+): boolean {
   const own = pass(view.acked, read.start) > version ? firstAbove(view.acked, version) : undefined
   const refused = pass(view.refused, read.start) > version ? firstAbove(view.refused, version) : undefined
   const because = own ?? refused
@@ -206,7 +222,14 @@ function judgeStale(key: string, read: Operation, version: number, { view, newes
     const rule: Rule = own === undefined ? 'stale-refused' : because.by.op === 'set' ? 'lost-write' : 'stale-own'
     const after = `${ms(read.start - because.at)} after its own ${because.by.op} ${own === undefined ? 'was refused' : 'acked'}`
     const what = `version ${version} was read ${after}, ${because.version} was due`
-    judgement.report({ rule, guarantee: own === undefined ? 'G5' : 'G2', key, what, operation: read, because: because.by })
+    judgement.report({
+      rule,
+      guarantee: own === undefined ? 'G5' : 'G2',
+      key,
+      what,
+      operation: read,
+      because: because.by,
+    })
     return true
   }
   if (strong !== undefined) {

@@ -20,7 +20,10 @@ export function judgeLag(lags: readonly Lag[], freezes: readonly Freeze[], limit
   for (const list of windows.values()) list.sort((a, b) => a.start - b.start)
 
   function frozenMs(process: string, from: number, to: number): number {
-    return (frozen.get(process) ?? []).reduce((sum, span) => sum + Math.max(0, Math.min(to, span.end) - Math.max(from, span.start)), 0)
+    return (frozen.get(process) ?? []).reduce(
+      (sum, span) => sum + Math.max(0, Math.min(to, span.end) - Math.max(from, span.start)),
+      0,
+    )
   }
 
   const isStarved = (lag: Lag) => lag.lagMs - frozenMs(lag.process, lag.start, lag.end) >= limitMs

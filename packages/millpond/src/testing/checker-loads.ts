@@ -25,7 +25,12 @@ export function judgeLoads(loads: readonly Load[], operations: readonly Operatio
   const changes = new Map<string, Span[]>()
   for (const change of operations) {
     if (isRead(change)) continue
-    const keys = change.op === 'clear' ? ['*'] : change.tag === undefined ? [change.key ?? ''] : (context.tags.get(change.tag) ?? [])
+    const keys =
+      change.op === 'clear'
+        ? ['*']
+        : change.tag === undefined
+          ? [change.key ?? '']
+          : (context.tags.get(change.tag) ?? [])
     for (const key of keys) {
       const spans = changes.get(key)
       if (spans === undefined) changes.set(key, [change])
@@ -35,7 +40,10 @@ export function judgeLoads(loads: readonly Load[], operations: readonly Operatio
   const touching = new Map([...changes].map(([key, spans]) => [key, touches(spans)]))
   const disturbed = touches(context.faults)
   const swept = new Map(
-    [...groupBy(context.sweeps, ({ process }) => context.regionOf(process))].map(([region, sweeps]) => [region, touches(sweeps)]),
+    [...groupBy(context.sweeps, ({ process }) => context.regionOf(process))].map(([region, sweeps]) => [
+      region,
+      touches(sweeps),
+    ]),
   )
   for (const [first, second] of pairs) {
     const from = first.start - GRACE_MS
@@ -58,7 +66,8 @@ function overlaps(loads: readonly Load[]): [Load, Load][] {
     list.sort((a, b) => a.start - b.start)
     let running: Load | undefined
     for (const load of list) {
-      if (running !== undefined && load.start < running.end && running.end - running.start < LONG_MS) pairs.push([running, load])
+      if (running !== undefined && load.start < running.end && running.end - running.start < LONG_MS)
+        pairs.push([running, load])
       if (running === undefined || load.end > running.end) running = load
     }
   }

@@ -10,7 +10,16 @@ import { type Bound, judgeKey, type Rule, type Violation } from './checker-key.t
 import { judgeLag, type LagJudge } from './checker-lag.ts'
 import { judgeLoads } from './checker-loads.ts'
 import { countBelow, groupBy } from './group.ts'
-import { type Commit, type Freeze, type HistoryLine, isRead, type Lag, type Load, type Operation, type Sweep } from './history.ts'
+import {
+  type Commit,
+  type Freeze,
+  type HistoryLine,
+  isRead,
+  type Lag,
+  type Load,
+  type Operation,
+  type Sweep,
+} from './history.ts'
 
 export type { Rule, Violation } from './checker-key.ts'
 
@@ -31,14 +40,20 @@ export interface Limits {
   readonly readCodes?: readonly string[]
   /** Judge by these rules alone. Default: all. */
   readonly rules?: readonly Rule[]
-  /** Processes of several regions: between two of them an old value may be shown for `lagMs`, and what was acked in one binds the other from then on. Default: one region. */
+  /**
+   * Processes of several regions: between two of them an old value may be shown for `lagMs`, and what was acked in one
+   * binds the other from then on. Default: one region.
+   */
   readonly regions?: { readonly of: (process: string) => string; readonly lagMs: number }
   /** Findings that are kept whole; all are counted. Default 100. */
   readonly keep?: number
 }
 
 export interface Verdict {
-  /** `violated` when anything was found; `starved` when nothing was but too little could be judged: it counts as not run. */
+  /**
+   * `violated` when anything was found; `starved` when nothing was but too little could be judged: it counts as not
+   * run.
+   */
   readonly outcome: 'clean' | 'violated' | 'starved'
   readonly violations: readonly Violation[]
   readonly found: Readonly<Partial<Record<Rule, number>>>
@@ -123,7 +138,10 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
           ...judgement,
           starved: (process: string, _: number, to: number) => lag.starved(process, to - regions.lagMs, to),
         }
-        judgeKey({ ...history, acked: boundsIn(region, acked, regions, judgement.boundMs), reads: readsThere }, judgementThere)
+        judgeKey(
+          { ...history, acked: boundsIn(region, acked, regions, judgement.boundMs), reads: readsThere },
+          judgementThere,
+        )
       }
   }
   const faults = [...sorted.faults, ...sorted.freezes]
@@ -177,7 +195,8 @@ function inOrder(key: string, commits: Commit[]): Commit[] {
   commits.sort((a, b) => a.version - b.version)
   commits.forEach((commit, index) => {
     const before = commits[index - 1]
-    if (commit.version !== index + 1) throw new Error(`the commits of ${key} are not 1, 2, 3, ...: ${commit.version} in place ${index + 1}`)
+    if (commit.version !== index + 1)
+      throw new Error(`the commits of ${key} are not 1, 2, 3, ...: ${commit.version} in place ${index + 1}`)
     if (before !== undefined && before.at > commit.at)
       throw new Error(`version ${commit.version} of ${key} was committed before ${before.version}`)
   })
@@ -207,8 +226,16 @@ function boundsOf(sorted: Sorted): Map<string, { acked: Bound[]; refused: Bound[
   return bounds
 }
 
-/** As a region is bound by them: by what was acked elsewhere so much later that its own bound comes to the lag between regions. */
-function boundsIn(region: string, acked: readonly Bound[], { of, lagMs }: NonNullable<Limits['regions']>, boundMs: number): Bound[] {
+/**
+ * As a region is bound by them: by what was acked elsewhere so much later that its own bound comes to the lag between
+ * regions.
+ */
+function boundsIn(
+  region: string,
+  acked: readonly Bound[],
+  { of, lagMs }: NonNullable<Limits['regions']>,
+  boundMs: number,
+): Bound[] {
   return acked.map((bound) => (of(bound.by.process) === region ? bound : { ...bound, at: bound.at + lagMs - boundMs }))
 }
 
@@ -254,8 +281,8 @@ function spread(values: number[]): Verdict['staleMs'] {
 }
 
 /**
- * The lines that a violation is understood by: its key's, from shortly before the change it should have shown to its own end,
- * without what other processes read.
+ * The lines that a violation is understood by: its key's, from shortly before the change it should have shown to its
+ * own end, without what other processes read.
  */
 export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation, aroundMs = 50): HistoryLine[] {
   const { operation, because, key } = violation
@@ -286,6 +313,8 @@ export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation,
 function thin(lines: readonly HistoryLine[], keep: Operation): HistoryLine[] {
   const reads = lines.filter((line): line is Operation => line.kind === 'op' && isRead(line))
   const same = (a: Operation | undefined, b: Operation) => a?.version === b.version && a?.acked === b.acked
-  const dull = new Set(reads.filter((read, at) => read !== keep && same(reads[at - 1], read) && same(reads[at + 1], read)))
+  const dull = new Set(
+    reads.filter((read, at) => read !== keep && same(reads[at - 1], read) && same(reads[at + 1], read)),
+  )
   return lines.filter((line) => line.kind !== 'op' || !dull.has(line))
 }

@@ -17,15 +17,24 @@ export interface FakeClock extends Clock {
   advance(ms: number): void
   /** As `advance`, but lets promises settle before, between and after the timers. */
   run(ms: number): Promise<void>
-  /** Time passes while the process is stopped: no timer runs, the coarse field stays. The next `advance` (also by 0) runs what is overdue. */
+  /**
+   * Time passes while the process is stopped: no timer runs, the coarse field stays. The next `advance` (also by 0)
+   * runs what is overdue.
+   */
   stall(ms: number): void
-  /** The wall steps (an operator, NTP); negative steps back, and whoever listens to `onSetBack` is told. Monotonic time and timers do not notice. */
+  /**
+   * The wall steps (an operator, NTP); negative steps back, and whoever listens to `onSetBack` is told. Monotonic time
+   * and timers do not notice.
+   */
   jump(ms: number): void
   /** The machine sleeps: the wall moves, monotonic time and timers stand. */
   suspend(ms: number): void
   /** The wall stands still from now on while monotonic time goes on; the answer lets it go again. */
   freezeWall(): () => void
-  /** Monotonic time (and with it every timer) stands still from now on while the wall goes on; the answer lets it go again. */
+  /**
+   * Monotonic time (and with it every timer) stands still from now on while the wall goes on; the answer lets it go
+   * again.
+   */
   freezeMonotonic(): () => void
   /** Timers that wait. */
   readonly pending: number
@@ -71,7 +80,8 @@ export function fakeClock(options: FakeClockOptions = {}): FakeClock {
   function next(): Timer | undefined {
     let first: Timer | undefined
     for (const timer of timers) {
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) first = timer
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
+        first = timer
     }
     return first
   }

@@ -18,8 +18,8 @@ export function describeEviction(runner: Runner, subject: EvictionSubject): void
 }
 
 /**
- * What a store does around a policy, and nothing else: slots, marks, weights. Every answer of the policy is checked against what is held.
- * Also of use for simulations.
+ * What a store does around a policy, and nothing else: slots, marks, weights. Every answer of the policy is checked
+ * against what is held. Also of use for simulations.
  */
 export class EvictionDriver {
   readonly policy: Eviction
@@ -89,7 +89,11 @@ export class EvictionDriver {
   victim(): number {
     const slot = this.policy.victim()
     if (this.held.size === 0) assert.equal(slot, -1, 'an empty policy has no victim')
-    else assert.ok(this.held.has(slot), `slot ${slot} is not held; held are ${[...this.held.keys()].slice(0, 10).join(', ')}`)
+    else
+      assert.ok(
+        this.held.has(slot),
+        `slot ${slot} is not held; held are ${[...this.held.keys()].slice(0, 10).join(', ')}`,
+      )
     if (slot >= 0) this.#leave(slot)
     return slot
   }
@@ -109,7 +113,11 @@ export class EvictionDriver {
 
 const CAPACITY = 50
 
-function driver({ factory }: EvictionSubject, unit: 'entries' | 'bytes' = 'entries', capacity = CAPACITY): EvictionDriver {
+function driver(
+  { factory }: EvictionSubject,
+  unit: 'entries' | 'bytes' = 'entries',
+  capacity = CAPACITY,
+): EvictionDriver {
   return new EvictionDriver(factory({ capacity, unit }))
 }
 
@@ -127,14 +135,18 @@ function drain(held: EvictionDriver): number[] {
   return order
 }
 
-/** Random operations of a store that never holds more than `capacity`; the driver checks each answer. Returns the victims. */
+/**
+ * Random operations of a store that never holds more than `capacity`; the driver checks each answer. Returns the
+ * victims.
+ */
 function churn(held: EvictionDriver, seed: number, capacity: number, weigh: () => number): number[] {
   const random = seededRandom(seed)
   const victims: number[] = []
   for (let step = 0; step < 4000; step++) {
     const slots = [...held.held.keys()]
     const dice = random.next()
-    if (slots.length === 0 || dice < 0.45) held.add(scatter(random.below(300)), weigh(), random.chance(0.2) ? random.below(500) : 0)
+    if (slots.length === 0 || dice < 0.45)
+      held.add(scatter(random.below(300)), weigh(), random.chance(0.2) ? random.below(500) : 0)
     else if (dice < 0.85) held.hit(random.pick(slots))
     else if (dice < 0.92) held.remove(random.pick(slots))
     else held.reweigh(random.pick(slots), weigh())

@@ -6,7 +6,8 @@ import type { Random } from './random.ts'
 export type Direction = 'up' | 'down'
 
 /**
- * What the proxy does to the connections it concerns. Times in milliseconds. Where a direction may be named, absent means both.
+ * What the proxy does to the connections it concerns. Times in milliseconds. Where a direction may be named, absent
+ * means both.
  *
  * - `refuse`: nobody listens; connections that are open are reset.
  * - `reset`: each connection, open or new, is reset.

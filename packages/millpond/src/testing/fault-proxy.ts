@@ -2,7 +2,17 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { checkOptions, options as optionsOf, required, type Shape, text, whole } from '../core/checks.ts'
 import { type CommandCounter, countCommands } from './fault-proxy-commands.ts'
-import { aimsAt, cutOf, type Fault, flipBits, type Lane, lane, type Piece, queued, swallows } from './fault-proxy-lane.ts'
+import {
+  aimsAt,
+  cutOf,
+  type Fault,
+  flipBits,
+  type Lane,
+  lane,
+  type Piece,
+  queued,
+  swallows,
+} from './fault-proxy-lane.ts'
 import { seededRandom } from './random.ts'
 
 export type { Direction, Fault } from './fault-proxy-lane.ts'
@@ -75,7 +85,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   let server: Server | undefined
   let port = options.port ?? 0
 
-  const faultOf = (connection: Connection): Fault | undefined => (fault !== undefined && concerns(view(connection)) ? fault : undefined)
+  const faultOf = (connection: Connection): Fault | undefined =>
+    fault !== undefined && concerns(view(connection)) ? fault : undefined
 
   function kill(connection: Connection, how: 'reset' | 'end'): void {
     if (!open.delete(connection)) return
@@ -88,7 +99,12 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   }
 
   function accept(client: Socket): void {
-    const target = connect({ host: options.to.host ?? '127.0.0.1', port: options.to.port, noDelay: true, allowHalfOpen: true })
+    const target = connect({
+      host: options.to.host ?? '127.0.0.1',
+      port: options.to.port,
+      noDelay: true,
+      allowHalfOpen: true,
+    })
     const counter = countCommands((name) => counts.commands.set(name, (counts.commands.get(name) ?? 0) + 1))
     const connection: Connection = {
       id: ++ids,
@@ -129,7 +145,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     const now = performance.now()
     const current = faultOf(connection)
     let due = now
-    if (current?.kind === 'delay' && aimsAt(current.direction, one)) due = now + current.ms + random.next() * (current.jitterMs ?? 0)
+    if (current?.kind === 'delay' && aimsAt(current.direction, one))
+      due = now + current.ms + random.next() * (current.jitterMs ?? 0)
     one.lastDue = Math.max(one.lastDue, due)
     one.queue.push({ ...what, due: one.lastDue })
     pump(connection, one)
@@ -177,7 +194,9 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     if (!one.to.write(bytes)) one.from.pause()
   }
 
-  /** Over is what has said its end in both directions: one that still holds an end back would otherwise never say it. */
+  /**
+   * Over is what has said its end in both directions: one that still holds an end back would otherwise never say it.
+   */
   function ended(connection: Connection, one: Lane): void {
     one.isOver = true
     if (connection.lanes.every((lane) => lane.isOver)) open.delete(connection)
@@ -203,7 +222,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
 
   async function change(next: Fault | undefined, where: (connection: ProxyConnection) => boolean): Promise<void> {
     const lost = (fault?.kind === 'drop' || fault?.kind === 'half-open') && fault.lost === true
-    if (lost) for (const connection of [...open]) if (connection.lanes.some((one) => one.held)) kill(connection, 'reset')
+    if (lost)
+      for (const connection of [...open]) if (connection.lanes.some((one) => one.held)) kill(connection, 'reset')
     fault = next
     concerns = where
     if (next?.kind === 'refuse') return stopListening()
@@ -240,7 +260,12 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
 }
 
 function view(connection: Connection): ProxyConnection {
-  return { id: connection.id, bytesUp: connection.bytesUp, bytesDown: connection.bytesDown, commands: connection.counter.commands }
+  return {
+    id: connection.id,
+    bytesUp: connection.bytesUp,
+    bytesDown: connection.bytesDown,
+    commands: connection.counter.commands,
+  }
 }
 
 function portOf(server: Server): number {

@@ -30,7 +30,13 @@ export interface HistoryRecorder {
   /** Runs a read and answers what it answered; a rejection is recorded and becomes `undefined`. */
   read(lane: number, op: ReadOp, key: string, work: ReadWork, strong?: boolean): Promise<Versioned | undefined>
   /** Runs a change; answers whether it acked. `isApplied` looks at what it resolved with. A rejection is recorded. */
-  change<R>(lane: number, op: ChangeOp, target: ChangeTarget, work: () => Promise<R>, isApplied?: (result: R) => boolean): Promise<boolean>
+  change<R>(
+    lane: number,
+    op: ChangeOp,
+    target: ChangeTarget,
+    work: () => Promise<R>,
+    isApplied?: (result: R) => boolean,
+  ): Promise<boolean>
   /** Runs a loader's work and notes it. */
   load<R>(key: string, work: () => Promise<R>): Promise<R>
   /** Writes what is finished. */
@@ -46,7 +52,10 @@ const LAG_WINDOW_MS = 100
 type Draft = Omit<Operation, 'end' | 'acked'>
 type Ending = Pick<Operation, 'end' | 'acked'> & Partial<Operation>
 
-const OPTIONS: Shape<RecorderOptions> = { process: required(text), write: required(fn('a function that takes finished lines')) }
+const OPTIONS: Shape<RecorderOptions> = {
+  process: required(text),
+  write: required(fn('a function that takes finished lines')),
+}
 
 /** Starts recording. Its timers keep the process alive until `close`. */
 export function recordHistory(options: RecorderOptions): HistoryRecorder {
@@ -90,7 +99,9 @@ export function recordHistory(options: RecorderOptions): HistoryRecorder {
       const base = { kind: 'op', process, lane, op, start: historyTime() } as const
       const { keys, tag } = target
       const end = begin(
-        keys === undefined ? [{ ...base, ...(tag === undefined ? {} : { tag }) }] : keys.map((one) => ({ ...base, ...one })),
+        keys === undefined
+          ? [{ ...base, ...(tag === undefined ? {} : { tag }) }]
+          : keys.map((one) => ({ ...base, ...one })),
       )
       try {
         const result = await work()
@@ -117,7 +128,8 @@ export function recordHistory(options: RecorderOptions): HistoryRecorder {
       clearInterval(flushing)
       stopLag()
       const end = historyTime()
-      for (const drafts of pending) for (const draft of drafts) lines.push({ ...draft, end, acked: false, pending: true })
+      for (const drafts of pending)
+        for (const draft of drafts) lines.push({ ...draft, end, acked: false, pending: true })
       pending.clear()
       flush()
     },

@@ -1,6 +1,9 @@
 // The words of a history: what several processes did to one cache, and when, on one clock.
 
-/** Milliseconds on a clock that all processes of the host share and that never steps: compare freely, across processes too. */
+/**
+ * Milliseconds on a clock that all processes of the host share and that never steps: compare freely, across processes
+ * too.
+ */
 export function historyTime(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
@@ -89,7 +92,10 @@ export interface FaultSpan {
   readonly end: number
 }
 
-/** A step that no operation tells of made stale, or forgot, everything in the process's region: a region's first, or one for want of another region's answer. */
+/**
+ * A step that no operation tells of made stale, or forgot, everything in the process's region: a region's first, or one
+ * for want of another region's answer.
+ */
 export interface Sweep {
   readonly kind: 'sweep'
   readonly process: string

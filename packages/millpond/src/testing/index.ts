@@ -1,4 +1,5 @@
-// Tools for tests, published: conformance suites, a fake clock, a fault proxy, histories with their checker, and the simulator.
+// Tools for tests, published: conformance suites, a fake clock, a fault proxy, histories with their checker, and the
+// simulator.
 export { tierAbilities } from './abilities.ts'
 export { checkHistory, focusHistory, type Limits, type Rule, type Verdict, type Violation } from './checker.ts'
 export { type FakeClock, type FakeClockOptions, fakeClock } from './clock.ts'
@@ -35,7 +36,15 @@ export {
 } from './history-recorder.ts'
 export { describeJobStore, type JobStoreSubject, type OpenJobStore } from './job-store.ts'
 export { describeLedger, type LedgerSubject } from './ledger.ts'
-export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, type PatientGroup, strike } from './nemesis.ts'
+export {
+  type Battlefield,
+  FAULTS,
+  type FaultName,
+  type Participant,
+  type Patient,
+  type PatientGroup,
+  strike,
+} from './nemesis.ts'
 export { describeNodeStore, type NodeStoreSubject } from './node-store.ts'
 export { describeOutage, type OutageSubject } from './outage.ts'
 export { type Random, seededRandom } from './random.ts'
@@ -49,6 +58,11 @@ export {
   simulate,
   type WorldStep,
 } from './simulator.ts'
-export { type SimulatedServer, type SimulatedServerOptions, simulatedServer, type Transport } from './simulator-server.ts'
+export {
+  type SimulatedServer,
+  type SimulatedServerOptions,
+  simulatedServer,
+  type Transport,
+} from './simulator-server.ts'
 export type { Choose } from './simulator-steps.ts'
 export { describeTier, type TierSubject } from './tier.ts'

@@ -40,7 +40,8 @@ const job = (id: string, due: { inMs: number } | { at: number } = soon, kind = '
   due,
 })
 const ids = (jobs: readonly Job[]): string[] => jobs.map((one) => one.id)
-const take = (store: JobStore, limit = 10, lease = 'l1', ms = MINUTE): Promise<Claimed> => store.claim(['mail'], limit, lease, ms)
+const take = (store: JobStore, limit = 10, lease = 'l1', ms = MINUTE): Promise<Claimed> =>
+  store.claim(['mail'], limit, lease, ms)
 
 /** Retention is given where a case needs it short. */
 function jobCase(
@@ -77,7 +78,12 @@ const cases: readonly Case<JobStoreSubject>[] = [
 
   jobCase('added-once', 'an id is added once, also when it is done', async ({ store, again }) => {
     const other = await again()
-    const added = await Promise.all([store.add(job('a')), other.add(job('a')), store.add(job('a')), other.add(job('a'))])
+    const added = await Promise.all([
+      store.add(job('a')),
+      other.add(job('a')),
+      store.add(job('a')),
+      other.add(job('a')),
+    ])
     assert.equal(added.filter(Boolean).length, 1)
     await take(store)
     assert.equal(await store.add(job('a')), false)
@@ -96,7 +102,10 @@ const cases: readonly Case<JobStoreSubject>[] = [
       await take(store)
       await store.complete('a', 'l1')
       await store.fail('b', 'l1', 'Error: no', undefined)
-      await until('both are forgotten', async () => (await store.get('a')) === undefined && (await store.get('b')) === undefined)
+      await until(
+        'both are forgotten',
+        async () => (await store.get('a')) === undefined && (await store.get('b')) === undefined,
+      )
       assert.deepEqual(await store.list(), [])
       assert.deepEqual([await store.add(job('a')), await store.add(job('b'))], [true, true])
       assert.deepEqual(ids((await take(store)).jobs).sort(), ['a', 'b'])
@@ -105,24 +114,28 @@ const cases: readonly Case<JobStoreSubject>[] = [
     { keepDone: '50ms', keepFailed: '50ms' },
   ),
 
-  jobCase('due', 'claims what is due, the longest due first, of the asked kinds only, within the limit', async ({ store }) => {
-    const now = Date.now()
-    await store.add(job('late', { at: now - 1000 }))
-    await store.add(job('later', { at: now - 3000 }))
-    await store.add(job('past', { at: -5 }))
-    await store.add(job('future', { inMs: MINUTE }))
-    await store.add(job('sms', soon, 'sms'))
-    assert.deepEqual((await store.claim([], 10, 'l0', MINUTE)).jobs, [])
-    const first = await take(store, 2)
-    assert.deepEqual([ids(first.jobs), first.nextInMs], [['past', 'later'], 0])
-    const [past] = first.jobs
-    assert.deepEqual([past?.state, past?.attempts, past?.payload], ['running', 1, '{"id":"past"}'])
-    const rest = await take(store)
-    assert.deepEqual(ids(rest.jobs), ['late'])
-    assert.ok((rest.nextInMs ?? 0) > MINUTE - 10_000 && (rest.nextInMs ?? 0) <= MINUTE, `next in ${rest.nextInMs} ms`)
-    assert.deepEqual(ids((await store.claim(['sms', 'none'], 10, 'l2', MINUTE)).jobs), ['sms'])
-    assert.equal((await store.claim(['none'], 10, 'l2', MINUTE)).nextInMs, undefined)
-  }),
+  jobCase(
+    'due',
+    'claims what is due, the longest due first, of the asked kinds only, within the limit',
+    async ({ store }) => {
+      const now = Date.now()
+      await store.add(job('late', { at: now - 1000 }))
+      await store.add(job('later', { at: now - 3000 }))
+      await store.add(job('past', { at: -5 }))
+      await store.add(job('future', { inMs: MINUTE }))
+      await store.add(job('sms', soon, 'sms'))
+      assert.deepEqual((await store.claim([], 10, 'l0', MINUTE)).jobs, [])
+      const first = await take(store, 2)
+      assert.deepEqual([ids(first.jobs), first.nextInMs], [['past', 'later'], 0])
+      const [past] = first.jobs
+      assert.deepEqual([past?.state, past?.attempts, past?.payload], ['running', 1, '{"id":"past"}'])
+      const rest = await take(store)
+      assert.deepEqual(ids(rest.jobs), ['late'])
+      assert.ok((rest.nextInMs ?? 0) > MINUTE - 10_000 && (rest.nextInMs ?? 0) <= MINUTE, `next in ${rest.nextInMs} ms`)
+      assert.deepEqual(ids((await store.claim(['sms', 'none'], 10, 'l2', MINUTE)).jobs), ['sms'])
+      assert.equal((await store.claim(['none'], 10, 'l2', MINUTE)).nextInMs, undefined)
+    },
+  ),
 
   jobCase('next', 'tells how long until the next one, so that nobody has to ask often', async ({ store }) => {
     assert.equal((await take(store)).nextInMs, undefined)
@@ -145,32 +158,48 @@ const cases: readonly Case<JobStoreSubject>[] = [
     assert.deepEqual([taken.length, new Set(taken).size], [60, 60])
   }),
 
-  jobCase('lease-ends', 'a lease that ends lets another take the job, and the first one is refused', async ({ store, again }) => {
-    const other = await again()
-    await store.add(job('a'))
-    await take(store, 1, 'first')
-    assert.deepEqual((await take(other, 1, 'second')).jobs, [])
-    await store.renew('a', 'first', 1)
-    const taken = await taking(other, 'second')
-    assert.deepEqual([taken.id, taken.attempts], ['a', 2])
-    assert.deepEqual(
-      [await store.renew('a', 'first', MINUTE), await store.complete('a', 'first'), await store.fail('a', 'first', 'x', 0)],
-      [false, false, false],
-    )
-    assert.deepEqual(
-      [await other.renew('a', 'second', MINUTE), await other.complete('a', 'second'), await other.complete('a', 'second')],
-      [true, true, false],
-    )
-  }),
+  jobCase(
+    'lease-ends',
+    'a lease that ends lets another take the job, and the first one is refused',
+    async ({ store, again }) => {
+      const other = await again()
+      await store.add(job('a'))
+      await take(store, 1, 'first')
+      assert.deepEqual((await take(other, 1, 'second')).jobs, [])
+      await store.renew('a', 'first', 1)
+      const taken = await taking(other, 'second')
+      assert.deepEqual([taken.id, taken.attempts], ['a', 2])
+      assert.deepEqual(
+        [
+          await store.renew('a', 'first', MINUTE),
+          await store.complete('a', 'first'),
+          await store.fail('a', 'first', 'x', 0),
+        ],
+        [false, false, false],
+      )
+      assert.deepEqual(
+        [
+          await other.renew('a', 'second', MINUTE),
+          await other.complete('a', 'second'),
+          await other.complete('a', 'second'),
+        ],
+        [true, true, false],
+      )
+    },
+  ),
 
-  jobCase('lease-renewed', 'a renewed lease holds; an ended one that nobody took may still complete', async ({ store }) => {
-    await store.add(job('a'))
-    await take(store, 1, 'l1', 10_000)
-    assert.equal(await store.renew('a', 'l1', MINUTE), true)
-    assert.ok(((await store.get('a'))?.readyAt ?? 0) - Date.now() > MINUTE / 2)
-    assert.deepEqual((await take(store, 1, 'l2')).jobs, [])
-    assert.deepEqual([await store.renew('a', 'l1', 1), await store.complete('a', 'l1')], [true, true])
-  }),
+  jobCase(
+    'lease-renewed',
+    'a renewed lease holds; an ended one that nobody took may still complete',
+    async ({ store }) => {
+      await store.add(job('a'))
+      await take(store, 1, 'l1', 10_000)
+      assert.equal(await store.renew('a', 'l1', MINUTE), true)
+      assert.ok(((await store.get('a'))?.readyAt ?? 0) - Date.now() > MINUTE / 2)
+      assert.deepEqual((await take(store, 1, 'l2')).jobs, [])
+      assert.deepEqual([await store.renew('a', 'l1', 1), await store.complete('a', 'l1')], [true, true])
+    },
+  ),
 
   jobCase('fails', 'a failed try comes again after its pause, or never', async ({ store }) => {
     await store.add(job('a'))
@@ -184,30 +213,35 @@ const cases: readonly Case<JobStoreSubject>[] = [
     assert.deepEqual([(await store.get('a'))?.state, (await take(store)).jobs], ['failed', []])
   }),
 
-  jobCase('again', 'a run that is over waits for its next time as if it were new, for whoever holds it alone', async ({ store, again }) => {
-    await store.add(job('a'))
-    await take(store)
-    await store.fail('a', 'l1', 'Error: first', 0)
-    await taking(store, 'l2')
-    assert.equal(await (await again()).again('a', 'l1', soon, '"stolen"'), false)
-    assert.equal(await store.again('a', 'l2', { inMs: MINUTE }, '"next"'), true)
-    const { dueAt, createdAt, readyAt, ...rest } = (await store.get('a')) ?? {}
-    assert.deepEqual(rest, { id: 'a', kind: 'mail', payload: '"next"', state: 'waiting', attempts: 0 })
-    assert.ok(
-      (dueAt ?? 0) - (createdAt ?? 0) >= MINUTE && readyAt === dueAt,
-      `due at ${dueAt}, ready at ${readyAt}, created at ${createdAt}`,
-    )
-    assert.deepEqual([(await take(store)).jobs, ids(await store.list({ states: ['waiting'] }))], [[], ['a']])
-    assert.equal(await store.again('a', 'l2', soon, '""'), false)
-    await store.cancel('a')
-    await store.add(job('a'))
-    await take(store, 1, 'l3')
-    await store.again('a', 'l3', { at: 5 }, '"at"')
-    assert.deepEqual([(await store.get('a'))?.dueAt, (await taking(store, 'l4')).attempts], [5, 1])
-  }),
+  jobCase(
+    'again',
+    'a run that is over waits for its next time as if it were new, for whoever holds it alone',
+    async ({ store, again }) => {
+      await store.add(job('a'))
+      await take(store)
+      await store.fail('a', 'l1', 'Error: first', 0)
+      await taking(store, 'l2')
+      assert.equal(await (await again()).again('a', 'l1', soon, '"stolen"'), false)
+      assert.equal(await store.again('a', 'l2', { inMs: MINUTE }, '"next"'), true)
+      const { dueAt, createdAt, readyAt, ...rest } = (await store.get('a')) ?? {}
+      assert.deepEqual(rest, { id: 'a', kind: 'mail', payload: '"next"', state: 'waiting', attempts: 0 })
+      assert.ok(
+        (dueAt ?? 0) - (createdAt ?? 0) >= MINUTE && readyAt === dueAt,
+        `due at ${dueAt}, ready at ${readyAt}, created at ${createdAt}`,
+      )
+      assert.deepEqual([(await take(store)).jobs, ids(await store.list({ states: ['waiting'] }))], [[], ['a']])
+      assert.equal(await store.again('a', 'l2', soon, '""'), false)
+      await store.cancel('a')
+      await store.add(job('a'))
+      await take(store, 1, 'l3')
+      await store.again('a', 'l3', { at: 5 }, '"at"')
+      assert.deepEqual([(await store.get('a'))?.dueAt, (await taking(store, 'l4')).attempts], [5, 1])
+    },
+  ),
 
   jobCase('cancels', 'cancels what waits or has failed, not what runs or is done', async ({ store }) => {
-    for (const id of ['waits', 'runs', 'failed', 'done']) await store.add(job(id, id === 'waits' ? { inMs: MINUTE } : soon))
+    for (const id of ['waits', 'runs', 'failed', 'done'])
+      await store.add(job(id, id === 'waits' ? { inMs: MINUTE } : soon))
     await take(store)
     await store.fail('failed', 'l1', 'x', undefined)
     await store.complete('done', 'l1')
@@ -232,14 +266,23 @@ const cases: readonly Case<JobStoreSubject>[] = [
     assert.deepEqual(ids(await store.list({ limit: 2, offset: 1, states: ['waiting'] })), ['a', 'b'])
     assert.deepEqual(ids(await store.list({ offset: 10 })), [])
     for (const wrong of [{ limit: 0 }, { offset: -1 }, { limit: 1.5 }])
-      await assert.rejects(store.list(wrong), (error) => error instanceof MillpondError && error.code === 'OPTION_INVALID')
+      await assert.rejects(
+        store.list(wrong),
+        (error) => error instanceof MillpondError && error.code === 'OPTION_INVALID',
+      )
   }),
 
   jobCase('queues', 'another queue sees nothing of it', async ({ store, elsewhere }) => {
     const other = await elsewhere()
     await store.add(job('a'))
     assert.deepEqual(
-      [await other.get('a'), await other.list(), (await take(other)).jobs, await other.cancel('a'), await other.add(job('a'))],
+      [
+        await other.get('a'),
+        await other.list(),
+        (await take(other)).jobs,
+        await other.cancel('a'),
+        await other.add(job('a')),
+      ],
       [undefined, [], [], false, true],
     )
     await take(store, 1, 'l1')

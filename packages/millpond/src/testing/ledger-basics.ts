@@ -1,7 +1,19 @@
 // Cases about numbers, lines and snapshots. Part of the ledger suite.
 import assert from 'node:assert/strict'
 import { type Line, stampedId, stampOf, type Target } from '../core/ledger.ts'
-import { all, change, commitItem, isSnapshot, isTail, key, type LedgerSubject, numberOf, pattern, tag, using } from './ledger-subject.ts'
+import {
+  all,
+  change,
+  commitItem,
+  isSnapshot,
+  isTail,
+  key,
+  type LedgerSubject,
+  numberOf,
+  pattern,
+  tag,
+  using,
+} from './ledger-subject.ts'
 import type { Case } from './runner.ts'
 import { oddKeys } from './tier.ts'
 
@@ -38,7 +50,9 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
     title: 'each advance gets the next number, also when many run at once, also before any pull',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
-        const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => ledger.advance('ns', change([key(`k${index}`)]))))
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, (_, index) => ledger.advance('ns', change([key(`k${index}`)]))),
+        )
         assert.deepEqual(
           answers.map((one) => one.position.seq).sort((a, b) => a - b),
           Array.from({ length: 50 }, (_, index) => index + 1),
@@ -61,16 +75,20 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
           names.map((_, index) => index + 1),
         )
         assert.equal(new Set(answers.map((one) => one.position.epoch)).size, names.length)
-        for (const [index, name] of names.entries()) assert.equal(numberOf(answers[index] ?? { lines: [] }, key(name)), index + 1)
+        for (const [index, name] of names.entries())
+          assert.equal(numberOf(answers[index] ?? { lines: [] }, key(name)), index + 1)
       }),
   },
   {
     id: 'stamps',
-    title: 'G24: a stamp in the id of a step comes back with each key that it moved, and no other, in lines and in snapshots',
+    title:
+      'G24: a stamp in the id of a step comes back with each key that it moved, and no other, in lines and in snapshots',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
         const stampAt = (answer: { readonly lines: readonly Line[] }, name: string): string | undefined => {
-          const line = answer.lines.findLast(({ targets }) => targets.some((target) => target.kind === 'key' && target.key === name))
+          const line = answer.lines.findLast(({ targets }) =>
+            targets.some((target) => target.kind === 'key' && target.key === name),
+          )
           return line === undefined ? 'nothing' : stampOf(line.id)
         }
         const start = (await ledger.pull('ns')).position
@@ -94,7 +112,8 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
           wanted,
         )
         const written = snapshot.lines.filter(
-          ({ mode, targets }) => mode === 'delete' && targets.some((target) => target.kind === 'key' && target.key === 'c'),
+          ({ mode, targets }) =>
+            mode === 'delete' && targets.some((target) => target.kind === 'key' && target.key === 'c'),
         )
         assert.deepEqual(
           written.map(({ id }) => stampOf(id)),
@@ -133,7 +152,9 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
       using(subject, async (_tier, ledger) => {
         const start = (await ledger.pull('ns')).position
         for (let step = 0; step < 20; step++)
-          await Promise.all(Array.from({ length: 50 }, (_, index) => ledger.advance('ns', change([key(`k${step}/${index}`)]))))
+          await Promise.all(
+            Array.from({ length: 50 }, (_, index) => ledger.advance('ns', change([key(`k${step}/${index}`)]))),
+          )
         const answer = await ledger.pull('ns', start)
         isTail(answer)
         assert.deepEqual(
@@ -229,7 +250,10 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
         assert.ok(Math.max(asked.floor, numberOf(asked, all)) >= 2)
         assert.equal(numberOf(asked, key('later')), 3)
         assert.deepEqual(
-          await ledger.commit('ns', [commitItem('other', { ...start, seq: 1 }), commitItem('other', { ...start, seq: 2 })]),
+          await ledger.commit('ns', [
+            commitItem('other', { ...start, seq: 1 }),
+            commitItem('other', { ...start, seq: 2 }),
+          ]),
           [false, true],
         )
       }),

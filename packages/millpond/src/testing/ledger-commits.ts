@@ -52,7 +52,9 @@ export const commitCases: readonly Case<LedgerSubject>[] = [
         const { position } = await ledger.pull('ns')
         await ledger.advance(
           'ns',
-          change([key('k')], { write: [{ key: 'k', body: new TextEncoder().encode('new'), expiresAt: Number.POSITIVE_INFINITY }] }),
+          change([key('k')], {
+            write: [{ key: 'k', body: new TextEncoder().encode('new'), expiresAt: Number.POSITIVE_INFINITY }],
+          }),
         )
         assert.deepEqual(await ledger.commit('ns', [commitItem('k', position, 'old')]), [false])
         assert.deepEqual(await bodies(tier, ['k']), ['new'])

@@ -7,7 +7,11 @@ import { seededRandom } from './random.ts'
 import type { Case } from './runner.ts'
 
 /** What a fresh reader of `answer` would say of an entry: by the rule of the ledger and nothing else. */
-function isAccepted(answer: Pick<Snapshot | Tail, 'floor' | 'lines'>, targets: readonly Target[], seq: number): boolean {
+function isAccepted(
+  answer: Pick<Snapshot | Tail, 'floor' | 'lines'>,
+  targets: readonly Target[],
+  seq: number,
+): boolean {
   return (
     seq >= answer.floor &&
     targets.every((target) => numberOf({ lines: answer.lines.filter((line) => line.mode === 'delete') }, target) <= seq)
@@ -34,7 +38,8 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           for (let step = 1; step <= 200; step++) await ledger.advance('ns', change([tag(`t${step % 5}`)]))
           const far = await ledger.pull('ns', start)
           assert.equal(far.kind, 'snapshot')
-          for (let name = 0; name < 5; name++) assert.equal(numberOf(far, tag(`t${name}`)), 195 + (name === 0 ? 5 : name))
+          for (let name = 0; name < 5; name++)
+            assert.equal(numberOf(far, tag(`t${name}`)), 195 + (name === 0 ? 5 : name))
           const near = await ledger.pull('ns', { ...start, seq: 198 })
           assert.equal(near.kind, 'tail')
           assert.deepEqual(
@@ -82,7 +87,8 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
         async (tier, ledger) => {
           const start = (await ledger.pull('ns')).position
           await ledger.commit('ns', [commitItem('bystander', start)])
-          for (let step = 1; step <= 400; step++) await ledger.advance('ns', change([key(`k${step}`)], { drop: [`k${step}`] }))
+          for (let step = 1; step <= 400; step++)
+            await ledger.advance('ns', change([key(`k${step}`)], { drop: [`k${step}`] }))
           const answer = await ledger.pull('ns')
           assert.ok(answer.lines.length < 200, `${answer.lines.length} lines are kept of 32`)
           assert.equal(answer.floor, 0, 'the step dropped each entry itself: no floor is needed')
@@ -94,7 +100,11 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
             )
           }
           assert.deepEqual(await ledger.commit('ns', [commitItem('k1', { ...start, seq: 400 })]), [true])
-          assert.deepEqual(await bodies(tier, ['bystander', 'k1', 'k400']), ['loaded bystander', 'loaded k1', undefined])
+          assert.deepEqual(await bodies(tier, ['bystander', 'k1', 'k400']), [
+            'loaded bystander',
+            'loaded k1',
+            undefined,
+          ])
         },
         { targets: 32 },
       ),
@@ -109,7 +119,11 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           const start = (await ledger.pull('ns')).position
           const late = (seq: number) =>
             change([key('k1'), key('untouched')], {
-              write: ['k1', 'untouched'].map((name) => ({ key: name, body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY })),
+              write: ['k1', 'untouched'].map((name) => ({
+                key: name,
+                body: new Uint8Array(1),
+                expiresAt: Number.POSITIVE_INFINITY,
+              })),
               unmovedSince: { ...start, seq },
             })
           for (let step = 1; step <= 400; step++) await ledger.advance('ns', change([key(`k${step}`)]))
@@ -138,7 +152,10 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           await new Promise((resolve) => setTimeout(resolve, WINDOW_MS + 20))
           for (let step = 2; step <= 6; step++) await ledger.advance('ns', change([key(`other${step}`)]))
           const { position } = await ledger.pull('ns')
-          assert.deepEqual(await ledger.commit('ns', [commitItem('k', start), commitItem('k', position)]), [false, true])
+          assert.deepEqual(await ledger.commit('ns', [commitItem('k', start), commitItem('k', position)]), [
+            false,
+            true,
+          ])
         },
         { windowMs: WINDOW_MS },
       ),
@@ -154,7 +171,11 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           const answer = await ledger.pull('ns')
           assert.ok(answer.lines.length < 200, `${answer.lines.length} lines are kept of 32`)
           for (let step = 1; step <= 400; step++)
-            assert.equal(isAcceptedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be accepted`)
+            assert.equal(
+              isAcceptedApart(answer, [key(`k${step}`)], step - 1),
+              false,
+              `a copy of k${step} in a file would be accepted`,
+            )
           assert.ok(answer.outerFloor < 400)
           assert.equal(answer.floor, 0, "the ledger's own entries are as good as before")
         },
@@ -170,11 +191,18 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
         async (_tier, ledger) => {
           for (let step = 1; step <= 200; step++) await ledger.advance('ns', change([key(`k${step}`)]))
           assert.equal((await ledger.pull('ns')).floor, 0)
-          assert.ok(ledger.coverOtherTiers, 'the ledger has no coverOtherTiers(): implement it, or skip the case with a reason')
+          assert.ok(
+            ledger.coverOtherTiers,
+            'the ledger has no coverOtherTiers(): implement it, or skip the case with a reason',
+          )
           ledger.coverOtherTiers()
           const answer = await ledger.pull('ns')
           for (let step = 1; step <= 200; step++)
-            assert.equal(isAcceptedApart(answer, [key(`k${step}`)], step - 1), false, `a copy of k${step} in a file would be accepted`)
+            assert.equal(
+              isAcceptedApart(answer, [key(`k${step}`)], step - 1),
+              false,
+              `a copy of k${step} in a file would be accepted`,
+            )
         },
         { targets: 32 },
       ),
@@ -190,19 +218,24 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
         const kept = await ledger.pull('ns')
         assert.ok(kept.floor < 65)
         assert.equal(
-          new Set(kept.lines.flatMap((line) => line.targets.flatMap((one) => (one.kind === 'pattern' ? [one.pattern] : [])))).size,
+          new Set(
+            kept.lines.flatMap((line) => line.targets.flatMap((one) => (one.kind === 'pattern' ? [one.pattern] : []))),
+          ).size,
           64,
         )
         await ledger.advance('ns', change([pattern('one too many')], { mode: 'expire' }))
         const answer = await ledger.pull('ns')
         assert.ok(Math.max(answer.floor, numberOf(answer, { kind: 'all' })) >= 66)
-        assert.ok(answer.lines.flatMap((line) => line.targets).length <= 3, 'the older patterns have nothing left to say')
+        assert.ok(
+          answer.lines.flatMap((line) => line.targets).length <= 3,
+          'the older patterns have nothing left to say',
+        )
         const asked = await ledger.pull('ns', start)
         assert.ok(Math.max(asked.floor, numberOf(asked, { kind: 'all' })) >= 66)
-        assert.deepEqual(await ledger.commit('ns', [commitItem('k', { ...start, seq: 65 }), commitItem('k', { ...start, seq: 66 })]), [
-          false,
-          true,
-        ])
+        assert.deepEqual(
+          await ledger.commit('ns', [commitItem('k', { ...start, seq: 65 }), commitItem('k', { ...start, seq: 66 })]),
+          [false, true],
+        )
       }),
   },
   {
@@ -216,7 +249,8 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           const { position } = await ledger.advance('ns', change(names.map(tag)))
           for (const name of names) truth.set(name, position.seq)
         }
-        for (let step = 0; step < 30; step++) await move(Array.from({ length: 500 }, (_, index) => `t${step * 500 + index}`))
+        for (let step = 0; step < 30; step++)
+          await move(Array.from({ length: 500 }, (_, index) => `t${step * 500 + index}`))
         const asked = [ledger.pull('ns'), ledger.pull('ns', { epoch: 'of-another-time', seq: 1 })]
         for (let step = 0; step < 20; step++) await move([`t${step * 700}`, `new${step}`])
         const early = await Promise.all(asked)
@@ -225,7 +259,8 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
           assert.equal(answer.kind, 'snapshot')
           const held = new Map<string, number>()
           for (const line of answer.lines)
-            for (const one of line.targets) if (one.kind === 'tag') held.set(one.tag, Math.max(line.seq, held.get(one.tag) ?? 0))
+            for (const one of line.targets)
+              if (one.kind === 'tag') held.set(one.tag, Math.max(line.seq, held.get(one.tag) ?? 0))
           for (const [name, seq] of truth) {
             if (seq > answer.position.seq) continue
             assert.equal(held.get(name), seq, `${name} at ${seq} in a snapshot of ${answer.position.seq}`)
@@ -239,7 +274,8 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
     id: 'model',
     title: 'G1: over seeded histories no reader, fresh or following, trusts what a plain record of everything does not',
     run: async (subject) => {
-      for (const seed of [1, 2, 3]) await using(subject, (_tier, ledger) => replay(seed, ledger), { targets: seed === 3 ? 16 : 100_000 })
+      for (const seed of [1, 2, 3])
+        await using(subject, (_tier, ledger) => replay(seed, ledger), { targets: seed === 3 ? 16 : 100_000 })
     },
   },
 ]
@@ -253,7 +289,11 @@ async function replay(seed: number, ledger: Parameters<Parameters<typeof using>[
   let last = (await ledger.pull('ns')).position
   let followed: { floor: number; lines: Line[] } = { floor: 0, lines: [] }
   for (let step = 1; step <= 150; step++) {
-    const target: Target = random.chance(0.04) ? { kind: 'all' } : random.chance(0.5) ? key(random.pick(names)) : tag(random.pick(names))
+    const target: Target = random.chance(0.04)
+      ? { kind: 'all' }
+      : random.chance(0.5)
+        ? key(random.pick(names))
+        : tag(random.pick(names))
     const { position } = await ledger.advance('ns', change([target]))
     assert.equal(position.seq, step, `seed ${seed}`)
     truth.set(JSON.stringify(target), step)
@@ -268,9 +308,14 @@ async function replay(seed: number, ledger: Parameters<Parameters<typeof using>[
     last = answer.position
     for (const name of names) {
       const asked = { seq: random.below(step + 1), key: key(name), tag: tag(random.pick(names)) }
-      const moved = Math.max(cleared, truth.get(JSON.stringify(asked.key)) ?? 0, truth.get(JSON.stringify(asked.tag)) ?? 0)
+      const moved = Math.max(
+        cleared,
+        truth.get(JSON.stringify(asked.key)) ?? 0,
+        truth.get(JSON.stringify(asked.tag)) ?? 0,
+      )
       const clear: Target = { kind: 'all' }
-      // Key targets concern entries that the step itself dropped: a fresh reader is judged on tags and clears alone once keys are pruned.
+      // Key targets concern entries that the step itself dropped: a fresh reader is judged on tags and clears alone
+      // once keys are pruned.
       const byTag = Math.max(cleared, truth.get(JSON.stringify(asked.tag)) ?? 0)
       if (byTag > asked.seq)
         assert.equal(

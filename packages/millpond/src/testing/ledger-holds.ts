@@ -1,16 +1,36 @@
-// Cases about holds: what a source is about to write is stored by nobody else, and told when the one who holds it never comes back. Part of the ledger suite.
+// Cases about holds: what a source is about to write is stored by nobody else, and told when the one who holds it never
+// comes back. Part of the ledger suite.
 import assert from 'node:assert/strict'
 import type { LedgerStore, Settled, Snapshot, Tail } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
-import { all, bodies, change, commitItem, isTail, key, type LedgerSubject, numberOf, tag, using, usingTwo } from './ledger-subject.ts'
+import {
+  all,
+  bodies,
+  change,
+  commitItem,
+  isTail,
+  key,
+  type LedgerSubject,
+  numberOf,
+  tag,
+  using,
+  usingTwo,
+} from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
 const LONG_MS = 60_000
 const SHORT_MS = 60
 
-const entry = (name: string, body: string) => ({ key: name, body: new TextEncoder().encode(body), expiresAt: Number.POSITIVE_INFINITY })
+const entry = (name: string, body: string) => ({
+  key: name,
+  body: new TextEncoder().encode(body),
+  expiresAt: Number.POSITIVE_INFINITY,
+})
 
-const ending = ({ epoch, seq }: Position, count = 1): Settled => ({ epoch, seqs: Array.from({ length: count }, () => seq) })
+const ending = ({ epoch, seq }: Position, count = 1): Settled => ({
+  epoch,
+  seqs: Array.from({ length: count }, () => seq),
+})
 
 const hold = async (ledger: LedgerStore, targets: readonly Target[], ms = LONG_MS): Promise<Position> =>
   (await ledger.advance('ns', change(targets, { hold: ms }))).position
@@ -28,7 +48,8 @@ async function untilMoved(ledger: LedgerStore, from: Position): Promise<Snapshot
 export const holdCases: readonly Case<LedgerSubject>[] = [
   {
     id: 'hold',
-    title: 'G16: while a key is held no load and no other write is stored for it; the step that ends the hold stores its own',
+    title:
+      'G16: while a key is held no load and no other write is stored for it; the step that ends the hold stores its own',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')
@@ -41,7 +62,10 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         assert.deepEqual(foreign.stored, [true, true])
         const other = await ledger.advance(
           'ns',
-          change([key('d'), key('a')], { write: [entry('d', 'set'), entry('a', 'set')], unmovedSince: foreign.position }),
+          change([key('d'), key('a')], {
+            write: [entry('d', 'set'), entry('a', 'set')],
+            unmovedSince: foreign.position,
+          }),
         )
         assert.deepEqual(other.stored, [true, false])
         assert.deepEqual(await bodies(tier, ['a', 'b', 'd']), [undefined, 'set', 'set'])
@@ -52,11 +76,18 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         )
         assert.deepEqual(overtaken.stored, [false])
         const again = await hold(ledger, [key('a'), tag('a')])
-        const stored = await ledger.advance('ns', change([key('a'), tag('a')], { write: [entry('a', 'mine')], settles: ending(again, 2) }))
+        const stored = await ledger.advance(
+          'ns',
+          change([key('a'), tag('a')], { write: [entry('a', 'mine')], settles: ending(again, 2) }),
+        )
         assert.deepEqual(stored.stored, [true])
         assert.equal(stored.position.seq, again.seq + 1)
         assert.deepEqual(await bodies(tier, ['a']), ['mine'])
-        assert.deepEqual(await ledger.commit('ns', [commitItem('a', stored.position, 'loaded')]), [true], 'the hold has ended')
+        assert.deepEqual(
+          await ledger.commit('ns', [commitItem('a', stored.position, 'loaded')]),
+          [true],
+          'the hold has ended',
+        )
       }),
   },
   {
@@ -77,10 +108,16 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         await ledger.pull('ns')
         const first = await hold(ledger, [key('a')])
         const second = await hold(ledger, [key('a')])
-        const later = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'second')], settles: ending(second) }))
+        const later = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'second')], settles: ending(second) }),
+        )
         assert.deepEqual(later.stored, [false], 'the first may still reach the source')
         assert.deepEqual(await ledger.commit('ns', [commitItem('a', later.position)]), [false])
-        const earlier = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'first')], settles: ending(first) }))
+        const earlier = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'first')], settles: ending(first) }),
+        )
         assert.deepEqual(earlier.stored, [false])
         assert.deepEqual(await bodies(tier, ['a']), [undefined])
         assert.deepEqual(await ledger.commit('ns', [commitItem('a', earlier.position)]), [true])
@@ -88,7 +125,8 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'hold-parts',
-    title: 'G16: a step may end several holds, each for its own target, and what it stores is judged from its own hold on',
+    title:
+      'G16: a step may end several holds, each for its own target, and what it stores is judged from its own hold on',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')
@@ -133,17 +171,24 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         await ledger.pull('ns')
         const held = await hold(ledger, [key('a')])
         const { position } = await ledger.advance('ns', change([tag('t')]))
-        const late = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'x')], watch: [['t']], settles: ending(held) }))
+        const late = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'x')], watch: [['t']], settles: ending(held) }),
+        )
         assert.deepEqual(late.stored, [false])
         const again = await hold(ledger, [key('a')])
         assert.ok(again.seq > position.seq)
-        const stored = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'x')], watch: [['t']], settles: ending(again) }))
+        const stored = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'x')], watch: [['t']], settles: ending(again) }),
+        )
         assert.deepEqual(stored.stored, [true])
       }),
   },
   {
     id: 'hold-runs-out',
-    title: 'G16: a hold that nobody ends becomes a step that names what it held, once, and what was loaded meanwhile is invalid',
+    title:
+      'G16: a hold that nobody ends becomes a step that names what it held, once, and what was loaded meanwhile is invalid',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         await ledger.pull('ns')
@@ -155,10 +200,16 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         const [line] = answer.lines
         assert.equal(line?.mode, 'delete')
         const named = (line?.targets ?? []).map((target) => JSON.stringify(target)).sort()
-        assert.deepEqual(named, [key('odd \u0000 "key" é 😀'), key('b'), tag('t')].map((target) => JSON.stringify(target)).sort())
+        assert.deepEqual(
+          named,
+          [key('odd \u0000 "key" é 😀'), key('b'), tag('t')].map((target) => JSON.stringify(target)).sort(),
+        )
         assert.deepEqual(await ledger.commit('ns', [commitItem('b', ended.position)]), [false], 'a load from before')
         assert.deepEqual(await ledger.commit('ns', [commitItem('b', answer.position)]), [true])
-        const late = await ledger.advance('ns', change([key('b')], { write: [entry('b', 'late')], settles: ending(held) }))
+        const late = await ledger.advance(
+          'ns',
+          change([key('b')], { write: [entry('b', 'late')], settles: ending(held) }),
+        )
         assert.deepEqual(late.stored, [false])
         assert.deepEqual(await bodies(tier, ['b']), [undefined])
         assert.equal((await ledger.pull('ns')).position.seq, late.position.seq, 'it moves once')
@@ -186,7 +237,10 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         const answer = await ledger.pull('ns', start)
         isTail(answer)
         assert.deepEqual(answer.lines.at(-2)?.targets, [key('a')])
-        const again = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'set')], unmovedSince: moved.position }))
+        const again = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'set')], unmovedSince: moved.position }),
+        )
         assert.deepEqual(again.stored, [true])
         assert.deepEqual(await bodies(tier, ['a']), ['set'])
       }),
@@ -214,10 +268,19 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
         const long = await hold(ledger, [key('a'), key('b')])
         await hold(ledger, [key('c'), tag('t')], SHORT_MS)
         const cleared = await ledger.advance('ns', change([all]))
-        assert.deepEqual(await ledger.commit('ns', [commitItem('a', cleared.position), commitItem('d', cleared.position)]), [false, true])
-        const ended = await ledger.advance('ns', change([key('a')], { write: [entry('a', 'x')], settles: ending(long) }))
+        assert.deepEqual(
+          await ledger.commit('ns', [commitItem('a', cleared.position), commitItem('d', cleared.position)]),
+          [false, true],
+        )
+        const ended = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [entry('a', 'x')], settles: ending(long) }),
+        )
         assert.deepEqual(ended.stored, [false], 'the clear was a move')
-        assert.deepEqual(await ledger.commit('ns', [commitItem('a', ended.position), commitItem('b', ended.position)]), [true, false])
+        assert.deepEqual(
+          await ledger.commit('ns', [commitItem('a', ended.position), commitItem('b', ended.position)]),
+          [true, false],
+        )
         // On a busy machine it has run out before the last steps above.
         await until('the short hold to run out', async () => {
           const answer = await ledger.pull('ns', cleared.position)
@@ -233,7 +296,9 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
       using(subject, async (_tier, ledger) => {
         await ledger.pull('ns')
         const names = (index: number) => Array.from({ length: 40 }, (_, at) => key(`${index}/${at}`))
-        const held = await Promise.all(Array.from({ length: 50 }, (_, index) => hold(ledger, names(index), index % 2 === 0 ? LONG_MS : 1)))
+        const held = await Promise.all(
+          Array.from({ length: 50 }, (_, index) => hold(ledger, names(index), index % 2 === 0 ? LONG_MS : 1)),
+        )
         await Promise.all(
           held.flatMap((position, index) =>
             index % 2 === 0 ? [ledger.advance('ns', change(names(index), { settles: ending(position, 40) }))] : [],
@@ -250,7 +315,8 @@ export const holdCases: readonly Case<LedgerSubject>[] = [
           held.map((_, index) => commitItem(`${index}/7`, answer.position)),
         )
         assert.deepEqual(new Set(verdicts), new Set([true]))
-        for (let index = 1; index < 50; index += 2) assert.ok(numberOf(answer, key(`${index}/39`)) > (held[index]?.seq ?? 0))
+        for (let index = 1; index < 50; index += 2)
+          assert.ok(numberOf(answer, key(`${index}/39`)) > (held[index]?.seq ?? 0))
       }),
   },
   {

@@ -30,7 +30,9 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
     title: 'G11: of many who ask at once one is granted',
     run: (subject) =>
       using(subject, async (_tier, ledger) => {
-        const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => ledger.lease('ns', 'k', `id-${index}`, 60_000)))
+        const answers = await Promise.all(
+          Array.from({ length: 40 }, (_, index) => ledger.lease('ns', 'k', `id-${index}`, 60_000)),
+        )
         assert.equal(answers.filter((answer) => answer.granted).length, 1)
       }),
   },

@@ -1,6 +1,17 @@
 // Cases about several processes on one ledger, and about records that are lost. Part of the ledger suite.
 import assert from 'node:assert/strict'
-import { bodies, change, commitItem, isSnapshot, isTail, key, type LedgerSubject, tag, using, usingTwo } from './ledger-subject.ts'
+import {
+  bodies,
+  change,
+  commitItem,
+  isSnapshot,
+  isTail,
+  key,
+  type LedgerSubject,
+  tag,
+  using,
+  usingTwo,
+} from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
 export const peerCases: readonly Case<LedgerSubject>[] = [
@@ -12,7 +23,9 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         const start = (await one.ledger.pull('ns')).position
         assert.deepEqual((await two.ledger.pull('ns')).position, start)
         const answers = await Promise.all(
-          Array.from({ length: 60 }, (_, index) => (index % 2 ? one : two).ledger.advance('ns', change([key(`k${index}`)]))),
+          Array.from({ length: 60 }, (_, index) =>
+            (index % 2 ? one : two).ledger.advance('ns', change([key(`k${index}`)])),
+          ),
         )
         assert.deepEqual(
           answers.map((answer) => answer.position.seq).sort((a, b) => a - b),
@@ -21,7 +34,10 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         const seen = await two.ledger.pull('ns', start)
         isTail(seen)
         assert.equal(seen.lines.length, 60)
-        const [left, right] = await Promise.all([one.ledger.lease('ns', 'k', 'one', 60_000), two.ledger.lease('ns', 'k', 'two', 60_000)])
+        const [left, right] = await Promise.all([
+          one.ledger.lease('ns', 'k', 'one', 60_000),
+          two.ledger.lease('ns', 'k', 'two', 60_000),
+        ])
         assert.equal([left, right].filter((answer) => answer.granted).length, 1)
       }),
   },
@@ -103,7 +119,8 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         if (ledger.report === undefined || ledger.nodes === undefined) return 'the store keeps no reports'
         const { position } = await ledger.pull('ns')
         const began = performance.now()
-        const of = async (namespace: string) => ((await ledger.nodes?.(namespace)) ?? []).map(({ id, seq }) => ({ id, seq }))
+        const of = async (namespace: string) =>
+          ((await ledger.nodes?.(namespace)) ?? []).map(({ id, seq }) => ({ id, seq }))
         assert.deepEqual(await of('ns'), [])
         await Promise.all([ledger.report('ns', 'one', position), ledger.report('ns', 'two', { ...position, seq: 3 })])
         await ledger.report('ns', 'one', { ...position, seq: 2 })

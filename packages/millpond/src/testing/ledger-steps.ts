@@ -1,7 +1,19 @@
-// Cases about steps that are all or nothing: advance with its drops and writes, commit, lease. Part of the ledger suite.
+// Cases about steps that are all or nothing: advance with its drops and writes, commit, lease. Part of the ledger
+// suite.
 import assert from 'node:assert/strict'
 import type { Position, Target } from '../core/ledger.ts'
-import { all, bodies, change, commitItem, isTail, key, type LedgerSubject, pattern, tag, using } from './ledger-subject.ts'
+import {
+  all,
+  bodies,
+  change,
+  commitItem,
+  isTail,
+  key,
+  type LedgerSubject,
+  pattern,
+  tag,
+  using,
+} from './ledger-subject.ts'
 import type { Case } from './runner.ts'
 
 export const stepCases: readonly Case<LedgerSubject>[] = [
@@ -53,13 +65,17 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
       using(subject, async (tier, ledger) => {
         const { position } = await ledger.pull('ns')
         await ledger.commit('ns', [commitItem('a', position)])
-        await ledger.advance('ns', change([key('a')], { write: [{ key: 'a', body: new Uint8Array(3), expiresAt: Date.now() - 5 }] }))
+        await ledger.advance(
+          'ns',
+          change([key('a')], { write: [{ key: 'a', body: new Uint8Array(3), expiresAt: Date.now() - 5 }] }),
+        )
         assert.deepEqual(await bodies(tier, ['a']), [undefined])
       }),
   },
   {
     id: 'unmoved',
-    title: 'G7: a write that arrives late is not stored over what others wrote since its position; the number moves in any case',
+    title:
+      'G7: a write that arrives late is not stored over what others wrote since its position; the number moves in any case',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const write = (name: string, body: string) => ({
@@ -85,20 +101,27 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         const foreign = await ledger.advance('ns', { ...late, unmovedSince: { epoch: 'of-another-time', seq: 99 } })
         assert.deepEqual(foreign.stored, [false, false])
         await ledger.advance('ns', change([all]))
-        assert.deepEqual((await ledger.advance('ns', { ...late, unmovedSince: foreign.position })).stored, [false, false])
-        await ledger.advance('ns', change([all], { mode: 'expire' }))
-        const { position } = await ledger.pull('ns')
-        assert.deepEqual((await ledger.advance('ns', { ...late, unmovedSince: { ...position, seq: position.seq - 1 } })).stored, [
+        assert.deepEqual((await ledger.advance('ns', { ...late, unmovedSince: foreign.position })).stored, [
           false,
           false,
         ])
-        assert.equal((await ledger.advance('ns', change([key('k')], { write: [write('k', 'plain')] }))).stored, undefined)
+        await ledger.advance('ns', change([all], { mode: 'expire' }))
+        const { position } = await ledger.pull('ns')
+        assert.deepEqual(
+          (await ledger.advance('ns', { ...late, unmovedSince: { ...position, seq: position.seq - 1 } })).stored,
+          [false, false],
+        )
+        assert.equal(
+          (await ledger.advance('ns', change([key('k')], { write: [write('k', 'plain')] }))).stored,
+          undefined,
+        )
         return undefined
       }),
   },
   {
     id: 'unmoved-twice',
-    title: 'G9: a step that is delivered again does not lie over a newer write; an expiry counts as a move; neighbours are left alone',
+    title:
+      'G9: a step that is delivered again does not lie over a newer write; an expiry counts as a move; neighbours are left alone',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const write = (name: string, body: string) => ({
@@ -112,7 +135,10 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         const first = await ledger.advance('ns', step)
         if (first.stored === undefined) return 'the store takes no notice of unmovedSince'
         assert.deepEqual(first.stored, [true])
-        const newer = await ledger.advance('ns', change([key('a')], { write: [write('a', 'newer')], unmovedSince: first.position }))
+        const newer = await ledger.advance(
+          'ns',
+          change([key('a')], { write: [write('a', 'newer')], unmovedSince: first.position }),
+        )
         assert.deepEqual(newer.stored, [true])
         const twice = await ledger.advance('ns', step)
         assert.deepEqual(twice.stored, [false])
@@ -135,10 +161,15 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'unmoved-tags',
-    title: 'G8: a write that arrives late is not stored when one of its tags has moved since its position; other tags do not matter',
+    title:
+      'G8: a write that arrives late is not stored when one of its tags has moved since its position; other tags do not matter',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
-        const write = ['a', 'b', 'c'].map((name) => ({ key: name, body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY }))
+        const write = ['a', 'b', 'c'].map((name) => ({
+          key: name,
+          body: new Uint8Array(1),
+          expiresAt: Number.POSITIVE_INFINITY,
+        }))
         const watch = [['one', 'two'], [], ['other', 'two']]
         const { position: before } = await ledger.pull('ns')
         const step = (unmovedSince: Position, own: readonly Target[] = []) =>
@@ -155,14 +186,16 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         await ledger.advance('ns', change([tag('two')], { mode: 'expire' }))
         const third = await ledger.advance('ns', step(second.position, [tag('other')]))
         assert.deepEqual(third.stored, [false, true, false], 'an expired tag')
-        // What the step itself moves is no other's move, and from the position that it has answered it may be tried again.
+        // What the step itself moves is no other's move, and from the position that it has answered it may be tried
+        // again.
         assert.deepEqual((await ledger.advance('ns', step(third.position, [tag('other')]))).stored, [true, true, true])
         return undefined
       }),
   },
   {
     id: 'unmoved-pattern',
-    title: 'G8: a write that arrives late is not stored when a pattern has moved since its position, nor from a position not yet reached',
+    title:
+      'G8: a write that arrives late is not stored when a pattern has moved since its position, nor from a position not yet reached',
     run: (subject) =>
       using(subject, async (tier, ledger) => {
         const write = [{ key: 'a', body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY }]

@@ -16,9 +16,15 @@ export interface LedgerSubject {
   readonly name: string
   /** A new tier with an empty ledger. Called once a case; the case closes what it opened. */
   readonly open: (tuning?: LedgerTuning) => Promise<Tier & { readonly ledger: LedgerStore }>
-  /** Another handle on the store of `open`'s last answer, as a second process would have it. Needed unless `peers` is skipped. */
+  /**
+   * Another handle on the store of `open`'s last answer, as a second process would have it. Needed unless `peers` is
+   * skipped.
+   */
   readonly again?: (tuning?: LedgerTuning) => Promise<Tier & { readonly ledger: LedgerStore }>
-  /** Destroys the namespace's record behind the ledger's back, as an eviction or a FLUSHALL would. Needed unless `record-lost` is skipped. */
+  /**
+   * Destroys the namespace's record behind the ledger's back, as an eviction or a FLUSHALL would. Needed unless
+   * `record-lost` is skipped.
+   */
   readonly loseRecord?: (namespace: string) => Promise<void>
   /** Cases that this ledger cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
@@ -49,7 +55,12 @@ export async function bodies(tier: Tier, keys: readonly string[]): Promise<(stri
 /** The target's number in a pull's lines, the highest of either mode. */
 export function numberOf(answer: { readonly lines: readonly Line[] }, target: Target): number {
   const wanted = JSON.stringify(target)
-  return Math.max(0, ...answer.lines.filter((line) => line.targets.some((one) => JSON.stringify(one) === wanted)).map((line) => line.seq))
+  return Math.max(
+    0,
+    ...answer.lines
+      .filter((line) => line.targets.some((one) => JSON.stringify(one) === wanted))
+      .map((line) => line.seq),
+  )
 }
 
 export async function using<T>(

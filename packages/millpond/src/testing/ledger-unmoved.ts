@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import type { Change, LedgerPlace, LedgerStore } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
-import { all, change, key, type LedgerSubject, type LedgerTier, pattern, tag, using, usingTwo } from './ledger-subject.ts'
+import {
+  all,
+  change,
+  key,
+  type LedgerSubject,
+  type LedgerTier,
+  pattern,
+  tag,
+  using,
+  usingTwo,
+} from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
 /** Asks by `pull` for each that is not known to stand, until all are: a store may have to begin with some. */
@@ -11,7 +21,8 @@ async function settle(ledger: LedgerStore, names: readonly string[]): Promise<Le
   for (let tries = 0; tries < 5; tries++) {
     const stand = await ledger.unmoved?.(places)
     if (stand === undefined || stand.every(Boolean)) return places
-    for (const [at, name] of names.entries()) if (stand[at] !== true) places[at] = await pulled(ledger, name, places[at]?.position)
+    for (const [at, name] of names.entries())
+      if (stand[at] !== true) places[at] = await pulled(ledger, name, places[at]?.position)
   }
   assert.fail(`${names} are not confirmed, though nothing moves`)
 }
@@ -20,7 +31,8 @@ async function settle(ledger: LedgerStore, names: readonly string[]): Promise<Le
 const withAnother = (
   subject: LedgerSubject,
   body: (one: LedgerTier, two: LedgerTier) => Promise<string | undefined>,
-): Promise<string | undefined> => (subject.again === undefined ? using(subject, (one) => body(one, one)) : usingTwo(subject, body))
+): Promise<string | undefined> =>
+  subject.again === undefined ? using(subject, (one) => body(one, one)) : usingTwo(subject, body)
 
 const pulled = async (ledger: LedgerStore, namespace: string, from?: Position): Promise<LedgerPlace> => ({
   namespace,
@@ -60,7 +72,10 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
           assert.deepEqual(await one.ledger.unmoved(places), [true, false, true], `after ${what}`)
           assert.deepEqual(await one.ledger.unmoved(places), [true, false, true], `after ${what}, asked once more`)
           if (more.hold !== undefined)
-            await two.ledger.advance('b', change(targets, { settles: { epoch: position.epoch, seqs: [position.seq, position.seq] } }))
+            await two.ledger.advance(
+              'b',
+              change(targets, { settles: { epoch: position.epoch, seqs: [position.seq, position.seq] } }),
+            )
           assert.deepEqual(await one.ledger.unmoved(places), [true, false, true], `after ${what}, and its end`)
           places.splice(0, 3, ...(await settle(one.ledger, ['a', 'b', 'c'])))
         }
@@ -90,7 +105,8 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
   },
   {
     id: 'stands-elsewhere',
-    title: 'G6: no other position of the namespace, no other epoch, and no namespace that was never pulled is confirmed',
+    title:
+      'G6: no other position of the namespace, no other epoch, and no namespace that was never pulled is confirmed',
     run: (subject) =>
       using(subject, async (_tier, ledger): Promise<string | undefined> => {
         if (ledger.unmoved === undefined) return BY_PULL
@@ -123,7 +139,10 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
         // Asked as a process asks: by a pull only where this says no.
         await until('the hold to run out', async () => (await one.ledger.unmoved?.(places))?.[0] === false)
         const from = places[0]?.position
-        await until('the hold to be a step', async () => (await one.ledger.pull('a', from)).position.seq > (from?.seq ?? 0))
+        await until(
+          'the hold to be a step',
+          async () => (await one.ledger.pull('a', from)).position.seq > (from?.seq ?? 0),
+        )
         return undefined
       }),
   },
@@ -168,14 +187,16 @@ export const unmovedCases: readonly Case<LedgerSubject>[] = [
     title: 'what a process reports of many namespaces at once is what it reports of each, however many they are',
     run: (subject) =>
       withAnother(subject, async (one, two) => {
-        if (one.ledger.reportAll === undefined || two.ledger.nodes === undefined) return 'each namespace is reported by itself'
+        if (one.ledger.reportAll === undefined || two.ledger.nodes === undefined)
+          return 'each namespace is reported by itself'
         const names = Array.from({ length: 250 }, (_, at) => `n${at}`)
         const moved = [names[0], names[249]].map(String)
         for (const name of moved) await two.ledger.advance(name, change([key('a')]))
         const places = await Promise.all(names.map((name) => pulled(one.ledger, name)))
         await one.ledger.reportAll('one', places)
         await two.ledger.report?.(moved[1] ?? '', 'two', { epoch: places[249]?.position.epoch ?? '', seq: 0 })
-        const seen = async (name: string): Promise<unknown> => (await two.ledger.nodes?.(name))?.map(({ id, seq }) => `${id} ${seq}`).sort()
+        const seen = async (name: string): Promise<unknown> =>
+          (await two.ledger.nodes?.(name))?.map(({ id, seq }) => `${id} ${seq}`).sort()
         assert.deepEqual(await seen('n0'), ['one 1'])
         assert.deepEqual(await seen('n200'), ['one 0'])
         assert.deepEqual(await seen('n249'), ['one 1', 'two 0'])

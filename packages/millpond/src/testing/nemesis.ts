@@ -1,4 +1,5 @@
-// The faults that histories are recorded under: one blow at a time against a server, the links to it, or the processes that use it.
+// The faults that histories are recorded under: one blow at a time against a server, the links to it, or the processes
+// that use it.
 import type { Fault, FaultProxy } from './fault-proxy.ts'
 import type { HistoryLine } from './history.ts'
 import { historyTime } from './history.ts'
@@ -18,9 +19,15 @@ export interface Patient {
   command?(...words: (string | number)[]): Promise<unknown>
 }
 
-/** Servers of which one takes another's place: a Sentinel group, a cluster. Each resolves once the group says that it is well. */
+/**
+ * Servers of which one takes another's place: a Sentinel group, a cluster. Each resolves once the group says that it is
+ * well.
+ */
 export interface PatientGroup {
-  /** The master of the ledger's record is killed or frozen until another one was promoted, and comes back as its replica. */
+  /**
+   * The master of the ledger's record is killed or frozen until another one was promoted, and comes back as its
+   * replica.
+   */
   failOver(how: 'killed' | 'frozen'): Promise<void>
   /** The slot of the ledger's record moves to another master, which takes about `ms` beside the moving itself. */
   migrate?(ms: number): Promise<void>
@@ -30,7 +37,8 @@ export interface PatientGroup {
 export interface PatientRing {
   readonly nodes: readonly Patient[]
   /**
-   * In every process: a spare node comes (`added`) or a node leaves (`removed`), and `undone` makes it as it was before; or a node is given another weight. Resolves when all have been told.
+   * In every process: a spare node comes (`added`) or a node leaves (`removed`), and `undone` makes it as it was
+   * before; or a node is given another weight. Resolves when all have been told.
    */
   change(how: 'added' | 'removed' | 'reweighed' | 'undone'): Promise<void>
 }
@@ -80,22 +88,34 @@ export const FAULTS = [
 ] as const
 
 /**
- * Beyond the eight of every plan: nothing at all; connections that end in the middle of a word; bytes that change on the way, which
- * TCP's checksum or TLS keep from happening, and by which only values may be judged; a file that somebody else locks.
+ * Beyond the eight of every plan: nothing at all; connections that end in the middle of a word; bytes that change on
+ * the way, which TCP's checksum or TLS keep from happening, and by which only values may be judged; a file that
+ * somebody else locks.
  */
 export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked'] as const
 
-/** A Redis server that answers -OOM to what writes; -READONLY, as a replica of nobody; -LOADING, where it holds enough to load for long. */
+/**
+ * A Redis server that answers -OOM to what writes; -READONLY, as a replica of nobody; -LOADING, where it holds enough
+ * to load for long.
+ */
 export const ANSWER_FAULTS = ['server-full', 'server-readonly', 'server-loading'] as const
 
 /** A server restarted with all it had; what groups of servers go through. */
 export const GROUP_FAULTS = ['server-restarted', 'master-killed', 'master-frozen', 'slot-migrated'] as const
 
 /** What a ring of stores goes through. */
-export const RING_FAULTS = ['node-killed', 'node-frozen', 'node-wiped', 'node-added', 'node-removed', 'node-reweighed'] as const
+export const RING_FAULTS = [
+  'node-killed',
+  'node-frozen',
+  'node-wiped',
+  'node-added',
+  'node-removed',
+  'node-reweighed',
+] as const
 
 /**
- * What regions go through: the links cut one way or both ways, for longer than regions may lag at times; slow links; a region's server full, or emptied.
+ * What regions go through: the links cut one way or both ways, for longer than regions may lag at times; slow links; a
+ * region's server full, or emptied.
  */
 export const REGION_FAULTS = ['region-deaf', 'region-cut', 'region-slow', 'region-full', 'region-wiped'] as const
 
@@ -198,7 +218,10 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
     await server.restart({ empty: true })
   },
   'link-cut': (field) =>
-    faultyLinks(field, field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])),
+    faultyLinks(
+      field,
+      field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }]),
+    ),
   'link-half-open': (field) =>
     faultyLinks(field, { kind: 'half-open', dead: field.random.pick(['up', 'down']), lost: field.random.chance(0.3) }),
   'link-slow': (field) =>
@@ -209,7 +232,11 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
       ...(field.random.chance(0.5) ? { direction: field.random.pick(['up', 'down']) } : {}),
     }),
   'link-torn': (field) =>
-    faultyLinks(field, { kind: 'cut', afterBytes: field.random.below(2000), direction: field.random.pick(['up', 'down']) }),
+    faultyLinks(field, {
+      kind: 'cut',
+      afterBytes: field.random.below(2000),
+      direction: field.random.pick(['up', 'down']),
+    }),
   'link-garbled': (field) => faultyLinks(field, { kind: 'corrupt', rate: field.random.pick([0.00005, 0.0005, 0.005]) }),
   'process-stopped': async (field) => {
     const victim = field.random.pick(field.participants)
@@ -243,7 +270,12 @@ async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
 
 async function cutRegions(field: Battlefield, deaf: readonly number[]): Promise<string> {
   const { links } = regionsOf(field)
-  const fault = field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])
+  const fault = field.random.pick<Fault>([
+    { kind: 'reset' },
+    { kind: 'refuse' },
+    { kind: 'drop' },
+    { kind: 'drop', lost: true },
+  ])
   const cut = deaf.flatMap((region) => links[region] ?? [])
   return `${await withFault(field, cut, fault, between(field, 1000, 6000))}: the regions ${deaf.join(' and ')} hear nothing`
 }

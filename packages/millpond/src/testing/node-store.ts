@@ -31,7 +31,12 @@ const beat = (id: string, boot: string, more: Partial<NodeBeat> = {}): NodeBeat 
   state: JSON.stringify({ id, text: 'ä\n"\u0000\u2028😀 \\' }),
   ...more,
 })
-const request = (id: string, to?: readonly string[]) => ({ id, from: 'asker', text: `{"topic":"${id}"}`, ...(to && { to }) })
+const request = (id: string, to?: readonly string[]) => ({
+  id,
+  from: 'asker',
+  text: `{"topic":"${id}"}`,
+  ...(to && { to }),
+})
 
 type Stores = { readonly store: NodeStore; readonly other: NodeStore }
 
@@ -98,27 +103,31 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
     )
     assert.equal(await other.beat('c', beat('a', 'another'), false), true)
   }),
-  nodeCase('inbox', 'a request reaches everybody once, in order, and not those who came after it', async ({ store, other }) => {
-    const first = await store.inbox('c')
-    const second = await other.inbox('c')
-    assert.deepEqual([first.requests, second.requests], [[], []])
-    assert.deepEqual(await store.post('c', request('r1'), MINUTE), [])
-    await other.post('c', request('r2', ['a', 'b']), MINUTE)
-    await other.post('elsewhere', request('r3'), MINUTE)
-    for (const [from, inbox] of [
-      [store, first],
-      [other, second],
-    ] as const) {
-      const { requests, cursor } = await from.inbox('c', inbox.cursor)
-      assert.deepEqual(
-        requests.map(({ leftMs, ...one }) => one),
-        [request('r1'), request('r2', ['a', 'b'])],
-      )
-      assert.ok(requests.every(({ leftMs }) => leftMs > MINUTE / 2 && leftMs <= MINUTE))
-      assert.deepEqual((await from.inbox('c', cursor)).requests, [])
-    }
-    assert.deepEqual((await store.inbox('c')).requests, [])
-  }),
+  nodeCase(
+    'inbox',
+    'a request reaches everybody once, in order, and not those who came after it',
+    async ({ store, other }) => {
+      const first = await store.inbox('c')
+      const second = await other.inbox('c')
+      assert.deepEqual([first.requests, second.requests], [[], []])
+      assert.deepEqual(await store.post('c', request('r1'), MINUTE), [])
+      await other.post('c', request('r2', ['a', 'b']), MINUTE)
+      await other.post('elsewhere', request('r3'), MINUTE)
+      for (const [from, inbox] of [
+        [store, first],
+        [other, second],
+      ] as const) {
+        const { requests, cursor } = await from.inbox('c', inbox.cursor)
+        assert.deepEqual(
+          requests.map(({ leftMs, ...one }) => one),
+          [request('r1'), request('r2', ['a', 'b'])],
+        )
+        assert.ok(requests.every(({ leftMs }) => leftMs > MINUTE / 2 && leftMs <= MINUTE))
+        assert.deepEqual((await from.inbox('c', cursor)).requests, [])
+      }
+      assert.deepEqual((await store.inbox('c')).requests, [])
+    },
+  ),
   nodeCase('pages', 'many requests come in pages, none twice, none lost', async ({ store }) => {
     let { cursor } = await store.inbox('c')
     const ids = Array.from({ length: 230 }, (_, index) => `r${index}`)
@@ -145,7 +154,9 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
   nodeCase('bounded', 'a channel takes so many requests and no more', async ({ store }) => {
     const all = Array.from({ length: MAX_REQUESTS }, (_, index) => index)
     for (let at = 0; at < all.length; at += 50) {
-      const answers = await Promise.all(all.slice(at, at + 50).map((index) => store.post('c', request(`r${index}`), MINUTE)))
+      const answers = await Promise.all(
+        all.slice(at, at + 50).map((index) => store.post('c', request(`r${index}`), MINUTE)),
+      )
       assert.ok(answers.every((answer) => answer !== undefined))
     }
     assert.equal(await store.post('c', request('one too many'), MINUTE), undefined)
@@ -183,25 +194,34 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
     )
     assert.deepEqual((await store.replies('elsewhere', 'r')).replies, [])
   }),
-  nodeCase('settings', 'a document stands until it is replaced, and everybody sees its revision', async ({ store, other }) => {
-    assert.equal(await store.getSettings('c', 'shop'), undefined)
-    assert.equal(await store.putSettings('c', 'shop', { revision: 'v1', text: '{"a":"ä\\u0000"}' }), true)
-    assert.deepEqual(await other.getSettings('c', 'shop'), { revision: 'v1', text: '{"a":"ä\\u0000"}' })
-    const { cursor, revisions } = await other.inbox('c')
-    assert.deepEqual([...revisions], [['shop', 'v1']])
-    await other.putSettings('c', 'shop', { revision: 'v2', text: '2' })
-    await other.putSettings('c', '__proto__', { revision: 'v3', text: '3' })
-    assert.deepEqual([...(await store.inbox('c', cursor)).revisions].sort(), [
-      ['__proto__', 'v3'],
-      ['shop', 'v2'],
-    ])
-    assert.equal(await other.getSettings('elsewhere', '__proto__'), undefined)
-  }),
+  nodeCase(
+    'settings',
+    'a document stands until it is replaced, and everybody sees its revision',
+    async ({ store, other }) => {
+      assert.equal(await store.getSettings('c', 'shop'), undefined)
+      assert.equal(await store.putSettings('c', 'shop', { revision: 'v1', text: '{"a":"ä\\u0000"}' }), true)
+      assert.deepEqual(await other.getSettings('c', 'shop'), { revision: 'v1', text: '{"a":"ä\\u0000"}' })
+      const { cursor, revisions } = await other.inbox('c')
+      assert.deepEqual([...revisions], [['shop', 'v1']])
+      await other.putSettings('c', 'shop', { revision: 'v2', text: '2' })
+      await other.putSettings('c', '__proto__', { revision: 'v3', text: '3' })
+      assert.deepEqual([...(await store.inbox('c', cursor)).revisions].sort(), [
+        ['__proto__', 'v3'],
+        ['shop', 'v2'],
+      ])
+      assert.equal(await other.getSettings('elsewhere', '__proto__'), undefined)
+    },
+  ),
   nodeCase('compare', 'of two writers on one revision one wins', async ({ store, other }) => {
     const put = (from: NodeStore, revision: string, ifRevision: string): Promise<boolean> =>
       from.putSettings('c', 'shop', { revision, text: '1' }, ifRevision)
     assert.equal(await put(store, 'v1', 'v0'), false)
-    const answers = await Promise.all([put(store, 'v1', ''), put(other, 'v2', ''), put(store, 'v3', ''), put(other, 'v4', '')])
+    const answers = await Promise.all([
+      put(store, 'v1', ''),
+      put(other, 'v2', ''),
+      put(store, 'v3', ''),
+      put(other, 'v4', ''),
+    ])
     assert.equal(answers.filter(Boolean).length, 1)
     const standing = (await store.getSettings('c', 'shop'))?.revision ?? ''
     assert.equal(await put(other, 'v5', standing), true)

@@ -11,7 +11,10 @@ import { item } from './tier.ts'
 /** A tier and the server that it uses. */
 export interface OutageSubject {
   readonly name: string
-  /** A new tier that reaches the server through `link`. Called once a case; the case closes it. A silent server is to be given up within a second. */
+  /**
+   * A new tier that reaches the server through `link`. Called once a case; the case closes it. A silent server is to be
+   * given up within a second.
+   */
   readonly open: () => Promise<Tier>
   /** The server, and the proxy in front of it. Healthy before each case, and made so again behind it. */
   readonly server: () => Pick<Patient, 'pause' | 'resume' | 'kill' | 'restart'>
@@ -52,11 +55,17 @@ async function failsInTime(tier: Tier): Promise<void> {
   if (pulled !== undefined) assert.equal(await pulled, 'LEDGER_UNREACHABLE')
   const ms = waited()
   for (const call of calls)
-    assert.ok(call.status === 'rejected' && isTyped(call.reason), `expected a typed failure, not ${JSON.stringify(call)}`)
+    assert.ok(
+      call.status === 'rejected' && isTyped(call.reason),
+      `expected a typed failure, not ${JSON.stringify(call)}`,
+    )
   assert.ok(ms < SOON_MS, `in time: it took ${Math.round(ms)} ms`)
 }
 
-/** A signal takes a moment: what was asked meanwhile may still be answered. Answers how long the first waited that was not. */
+/**
+ * A signal takes a moment: what was asked meanwhile may still be answered. Answers how long the first waited that was
+ * not.
+ */
 async function freeze(subject: OutageSubject, tier: Tier): Promise<number> {
   subject.server().pause()
   let waitedMs = 0
@@ -81,7 +90,10 @@ async function failsAtOnce(tier: Tier, deadlineMs: number): Promise<void> {
   const waited = stopwatch()
   for (let call = 0; call < 20; call++) assert.ok(isTyped(await tier.read(['k']).catch((error: unknown) => error)))
   const ms = waited()
-  assert.ok(ms < 10 * deadlineMs, `in time: 20 calls took ${Math.round(ms)} ms, the first alone ${Math.round(deadlineMs)} ms`)
+  assert.ok(
+    ms < 10 * deadlineMs,
+    `in time: 20 calls took ${Math.round(ms)} ms, the first alone ${Math.round(deadlineMs)} ms`,
+  )
 }
 
 const isBack = (tier: Tier): Promise<void> =>
@@ -131,7 +143,8 @@ export const outageCases: readonly Case<OutageSubject>[] = [
   },
   {
     id: 'frozen',
-    title: 'G14: a frozen server: typed failures in time, nothing pends, later calls do not wait longer, and it is used when it is back',
+    title:
+      'G14: a frozen server: typed failures in time, nothing pends, later calls do not wait longer, and it is used when it is back',
     run: (subject) =>
       using(subject, async (tier) => {
         await tier.write([item('k')])
@@ -223,11 +236,14 @@ export const outageCases: readonly Case<OutageSubject>[] = [
         await works(tier)
         await subject.link().set({ kind: 'refuse' })
         await until('the tier to find the server gone', () => tier.read(['k']).then(() => false, isTyped))
-        const under = [tier.read(['k']), tier.write([item('k')]), tier.drop(['k'])].map((call) => call.catch((error: unknown) => error))
+        const under = [tier.read(['k']), tier.write([item('k')]), tier.drop(['k'])].map((call) =>
+          call.catch((error: unknown) => error),
+        )
         const waited = stopwatch()
         await tier.close()
         assert.ok(waited() < SOON_MS, 'in time: close took too long')
-        for (const outcome of await Promise.all(under)) assert.ok(isTyped(outcome), `expected a typed failure, not ${outcome}`)
+        for (const outcome of await Promise.all(under))
+          assert.ok(isTyped(outcome), `expected a typed failure, not ${outcome}`)
         await subject.link().heal()
         assert.equal(codeOf(await tier.read(['k']).catch((error: unknown) => error)), 'CLOSED')
         // What would connect anew has had its time when another has.
@@ -247,7 +263,8 @@ export const outageCases: readonly Case<OutageSubject>[] = [
     run: (subject) =>
       using(subject, async (tier) => {
         const keys = Array.from({ length: BURST }, (_, at) => `burst/${at}`)
-        for (let from = 0; from < BURST; from += 500) await tier.write(keys.slice(from, from + 500).map((key) => item(key)))
+        for (let from = 0; from < BURST; from += 500)
+          await tier.write(keys.slice(from, from + 500).map((key) => item(key)))
         const read = await Promise.all(keys.map((key) => tier.read([key])))
         assert.equal(read.filter(([stored]) => stored === undefined).length, 0)
       }),

@@ -17,13 +17,15 @@ export interface RunnerIt {
 export interface Case<S> {
   readonly id: string
   readonly title: string
-  /** May resolve with a text: the reason why there was nothing to prove, where a contract lets the subject do without. */
+  /**
+   * May resolve with a text: the reason why there was nothing to prove, where a contract lets the subject do without.
+   */
   readonly run: (subject: S) => Promise<unknown>
 }
 
 /**
- * Registers every case. A case is left out only by an entry `id -> reason` in `skips`, and the reason is printed with it;
- * an unknown id throws, so that a skip cannot outlive its case.
+ * Registers every case. A case is left out only by an entry `id -> reason` in `skips`, and the reason is printed with
+ * it; an unknown id throws, so that a skip cannot outlive its case.
  */
 export function register<S>(
   runner: Runner,

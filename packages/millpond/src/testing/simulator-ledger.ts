@@ -81,7 +81,13 @@ export class LedgerRecord {
       if (lines.length === this.#seq - from.seq) return { kind: 'tail', position, floor, outerFloor, lines }
     }
     const inForce = [...this.#targets.values()].filter((one) => one.seq >= floor).sort((a, b) => a.seq - b.seq)
-    return { kind: 'snapshot', position, floor, outerFloor, lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })) }
+    return {
+      kind: 'snapshot',
+      position,
+      floor,
+      outerFloor,
+      lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })),
+    }
   }
 
   advance(change: Change, now: number): Advanced {
@@ -97,14 +103,19 @@ export class LedgerRecord {
       this.#floor = seq
     }
     for (const target of line.targets) this.#put({ target, seq, mode: line.mode, reason: change.reason, id: change.id })
-    this.#log.push({ line: { seq, targets: line.targets, mode: line.mode, reason: change.reason, id: change.id }, at: now })
+    this.#log.push({
+      line: { seq, targets: line.targets, mode: line.mode, reason: change.reason, id: change.id },
+      at: now,
+    })
     this.#prune(now)
     const { position } = this
-    if (change.hold !== undefined) this.#holds.push({ seq, until: now + change.hold, id: change.id, targets: heldBy(change) })
+    if (change.hold !== undefined)
+      this.#holds.push({ seq, until: now + change.hold, id: change.id, targets: heldBy(change) })
     const wasThere = change.drop.map((key) => this.#entries.delete(key))
     const dropped = wasThere.filter(Boolean).length
     change.write.forEach((item, index) => {
-      if (stored[index]) this.#entries.set(item.key, { body: item.body.slice(), expiresAt: item.expiresAt, asOf: position })
+      if (stored[index])
+        this.#entries.set(item.key, { body: item.body.slice(), expiresAt: item.expiresAt, asOf: position })
       else this.#entries.delete(item.key)
     })
     return { position, dropped, wasThere, ...((change.unmovedSince ?? change.settles) !== undefined && { stored }) }
@@ -113,7 +124,8 @@ export class LedgerRecord {
   commit(items: readonly CommitItem[], now: number): boolean[] {
     return items.map(({ key, target, lease, asOf, body, expiresAt }) => {
       const held = this.#leases.get(target)
-      const isCurrent = asOf.epoch === this.epoch && asOf.seq <= this.#seq && asOf.seq >= Math.max(this.#floor, this.#commitFloor)
+      const isCurrent =
+        asOf.epoch === this.epoch && asOf.seq <= this.#seq && asOf.seq >= Math.max(this.#floor, this.#commitFloor)
       if (!isCurrent || this.#lastMove(target) > asOf.seq || this.#isHeld(target)) return false
       if (lease !== undefined && (held?.id !== lease || held.until <= now)) return false
       this.#entries.set(key, { body: body.slice(), expiresAt, asOf })
@@ -168,7 +180,14 @@ export class LedgerRecord {
     this.#holds = this.#holds.filter(({ until }) => until > now)
     const targets = [...new Map(over.flatMap((hold) => [...hold.targets])).values()]
     this.advance(
-      { targets, mode: 'delete', reason: 'data_changed', id: `hold ${over.map(({ id }) => id).join(' ')}`, drop: [], write: [] },
+      {
+        targets,
+        mode: 'delete',
+        reason: 'data_changed',
+        id: `hold ${over.map(({ id }) => id).join(' ')}`,
+        drop: [],
+        write: [],
+      },
       now,
     )
   }
@@ -180,7 +199,10 @@ export class LedgerRecord {
   }
 
   #lastMove(key: string): number {
-    const concerning = [nameOf({ kind: 'all' }), nameOf({ kind: 'key', key })].flatMap((name) => [`delete ${name}`, `expire ${name}`])
+    const concerning = [nameOf({ kind: 'all' }), nameOf({ kind: 'key', key })].flatMap((name) => [
+      `delete ${name}`,
+      `expire ${name}`,
+    ])
     return Math.max(0, ...concerning.map((name) => this.#targets.get(name)?.seq ?? 0))
   }
 
@@ -216,7 +238,10 @@ export class LedgerRecord {
     }
   }
 
-  /** The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused. Who keeps copies is told how far. */
+  /**
+   * The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused.
+   * Who keeps copies is told how far.
+   */
   #forgetKeys(upTo: number): void {
     this.#forget(({ target, seq }) => target.kind === 'key' && seq <= upTo)
     this.#commitFloor = Math.max(this.#commitFloor, upTo)
@@ -233,6 +258,13 @@ function heldBy({ targets }: Change): Map<string, Target> {
 }
 
 function nameOf(target: Target): string {
-  const name = target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
+  const name =
+    target.kind === 'key'
+      ? target.key
+      : target.kind === 'tag'
+        ? target.tag
+        : target.kind === 'pattern'
+          ? target.pattern
+          : ''
   return `${target.kind} ${name}`
 }

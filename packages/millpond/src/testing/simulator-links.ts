@@ -14,7 +14,11 @@ export class Links {
 
   constructor(processes: number, steps: Steps) {
     this.#steps = steps
-    this.#links = Array.from({ length: processes }, () => ({ how: undefined, healed: () => {}, heal: Promise.resolve() }))
+    this.#links = Array.from({ length: processes }, () => ({
+      how: undefined,
+      healed: () => {},
+      heal: Promise.resolve(),
+    }))
   }
 
   /** There and back are a step each; a link that is cut holds or fails what travels. */

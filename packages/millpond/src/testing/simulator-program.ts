@@ -14,11 +14,18 @@ interface SimulatedLease {
 export interface SimulatedCache {
   peek(key: string): unknown
   get(key: string): Promise<unknown>
-  getOrSet(key: string, loader: () => Promise<unknown>, options: { tags: string[]; ttl: number; consistency?: 'strong' }): Promise<unknown>
+  getOrSet(
+    key: string,
+    loader: () => Promise<unknown>,
+    options: { tags: string[]; ttl: number; consistency?: 'strong' },
+  ): Promise<unknown>
   getEntry(
     key: string,
     options: { lease: true },
-  ): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: unknown } | { readonly kind: 'miss'; readonly lease: SimulatedLease }>
+  ): Promise<
+    | { readonly kind: 'hit' | 'stale'; readonly value: unknown }
+    | { readonly kind: 'miss'; readonly lease: SimulatedLease }
+  >
   set(key: string, value: unknown, options: { tags: string[]; ttl: number }): Promise<unknown>
   set(key: string, value: unknown, options: { tags: string[]; ttl: number; lease: SimulatedLease }): Promise<unknown>
   delete(key: string): Promise<object>
@@ -26,7 +33,9 @@ export interface SimulatedCache {
   clear(): Promise<object>
   transaction(
     options: { keys: readonly string[]; hold: number },
-    work: (transaction: { set(key: string, value: unknown, options: { tags: string[]; ttl: number }): void }) => Promise<void>,
+    work: (transaction: {
+      set(key: string, value: unknown, options: { tags: string[]; ttl: number }): void
+    }) => Promise<void>,
   ): Promise<void>
   close(): Promise<void>
 }
@@ -37,9 +46,15 @@ export type LaneStep =
   | { readonly do: 'getOrSet'; readonly key: string; readonly slowMs?: number }
   /** The same by hand: where the key is missing, the truth is read under a lease, and set. */
   | { readonly do: 'lease'; readonly key: string; readonly slowMs?: number }
-  /** The truth commits, then the cache is told in this way until it acks. `through`: it is told before, too, and the key is held meanwhile. */
+  /**
+   * The truth commits, then the cache is told in this way until it acks. `through`: it is told before, too, and the key
+   * is held meanwhile.
+   */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'delete' | 'set' | 'tag' | 'clear' }
-  /** The cache is told before the truth commits, too, and the key is held meanwhile. The source takes so many milliseconds to commit. Default 0. */
+  /**
+   * The cache is told before the truth commits, too, and the key is held meanwhile. The source takes so many
+   * milliseconds to commit. Default 0.
+   */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'through'; readonly slowMs?: number }
   /** An invalidation without a write. */
   | { readonly do: 'forget'; readonly key: string }

@@ -1,4 +1,5 @@
-// A shared tier with its ledger that exists only in memory, can lose everything or go back in time, and is reached over links that can fail.
+// A shared tier with its ledger that exists only in memory, can lose everything or go back in time, and is reached over
+// links that can fail.
 import { randomBytes } from 'node:crypto'
 import { checkOptions, flag, fn, oneOf, type Shape, whole } from '../core/checks.ts'
 import type { LeaseAsk, LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
@@ -14,7 +15,10 @@ export interface SimulatedServerOptions extends LedgerRecordOptions {
   readonly epochOf?: 'server' | 'record' | undefined
 }
 
-/** How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never resolve. */
+/**
+ * How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never
+ * resolve.
+ */
 export interface Transport {
   send(what: string): Promise<void>
   back(what: string): Promise<void>
@@ -65,7 +69,10 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   }
 
   function begin(namespace: string): LedgerRecord {
-    const record = new LedgerRecord(randomBytes(9).toString('base64url'), entries, { ...options, externalTiers: external })
+    const record = new LedgerRecord(randomBytes(9).toString('base64url'), entries, {
+      ...options,
+      externalTiers: external,
+    })
     records.set(namespace, record)
     return record
   }
@@ -150,7 +157,10 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
         yield await call('scan', () => [...entries.keys()].filter((key) => key.startsWith(prefix)))
       },
       usage: () =>
-        call('usage', () => ({ entries: entries.size, bytes: [...entries.values()].reduce((sum, { body }) => sum + body.length, 0) })),
+        call('usage', () => ({
+          entries: entries.size,
+          bytes: [...entries.values()].reduce((sum, { body }) => sum + body.length, 0),
+        })),
       async close() {
         closed = true
       },
@@ -169,7 +179,8 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       records.clear()
       if (how === 'empty') return
       for (const [key, stored] of saved) entries.set(key, stored)
-      if (options.epochOf === 'record') for (const [namespace, record] of savedRecords) records.set(namespace, record.copy(entries))
+      if (options.epochOf === 'record')
+        for (const [namespace, record] of savedRecords) records.set(namespace, record.copy(entries))
     },
     loseRecord(namespace) {
       if (namespace === undefined) records.clear()

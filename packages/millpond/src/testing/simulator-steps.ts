@@ -1,4 +1,5 @@
-// Decides what happens next: every place where two processes could overtake each other is a step that waits to be chosen.
+// Decides what happens next: every place where two processes could overtake each other is a step that waits to be
+// chosen.
 
 /** Chooses among `count` steps that could happen now, the oldest first: 0 to count-1. */
 export type Choose = (count: number) => number
@@ -11,7 +12,10 @@ export interface Steps {
   go(owner: string): void
   /** The owner is gone: its steps never happen. */
   drop(owner: string): void
-  /** Lets chosen steps happen until `isDone`; calls `idle` when none can, which answers whether that could change anything. */
+  /**
+   * Lets chosen steps happen until `isDone`; calls `idle` when none can, which answers whether that could change
+   * anything.
+   */
   drive(choose: Choose, isDone: () => boolean, idle: () => boolean): Promise<void>
   /** What happened, in order. */
   readonly trace: readonly string[]

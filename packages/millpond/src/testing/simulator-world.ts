@@ -1,4 +1,5 @@
-// The simulated world: lives of processes, the links between them and the shared tier, the truth, and the passing of time.
+// The simulated world: lives of processes, the links between them and the shared tier, the truth, and the passing of
+// time.
 import { type FakeClock, fakeClock } from './clock.ts'
 import type { ChangeOp, HistoryLine, Operation, ReadOp } from './history.ts'
 import { describeError, type Versioned } from './history-recorder.ts'
@@ -49,7 +50,10 @@ export class World {
   readonly #links: Links
   readonly #frozen = new Set<number>()
   readonly #versions = new Map<string, number>()
-  /** Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the cache's. */
+  /**
+   * Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the
+   * cache's.
+   */
   readonly #writers = new Set<Writer>()
   /** What has committed and told nobody. Should its process die, somebody must repair it. */
   readonly #untold = new Set<Writer>()
@@ -65,7 +69,9 @@ export class World {
     this.#links = new Links(program.processes, this.steps)
     const { targets, epochOf = 'server' } = program
     this.#server = simulatedServer({ now: () => this.#ms, epochOf, ...(targets === undefined ? {} : { targets }) })
-    this.#keys = [...new Set(program.lanes.flatMap(({ steps }) => steps.flatMap((step) => (step.do === 'wait' ? [] : [step.key]))))]
+    this.#keys = [
+      ...new Set(program.lanes.flatMap(({ steps }) => steps.flatMap((step) => (step.do === 'wait' ? [] : [step.key])))),
+    ]
     this.#lines.push({ kind: 'tag', tag: TAG, keys: this.#keys })
     for (let process = 0; process < program.processes; process++) {
       this.#lives.push(this.#bear(process))
@@ -163,12 +169,15 @@ export class World {
     const { cache, clock } = life
     if (step.do === 'wait') return new Promise((resolve) => clock.after(step.ms, resolve))
     if (step.do === 'write')
-      return step.tell === 'through' ? this.#writeThrough(life, lane, step.key, step.slowMs ?? 0) : this.#write(life, lane, step)
+      return step.tell === 'through'
+        ? this.#writeThrough(life, lane, step.key, step.slowMs ?? 0)
+        : this.#write(life, lane, step)
     const { key } = step
     if (step.do === 'forget') return void (await this.#change(life, lane, 'delete', { key }, () => cache.delete(key)))
     if (step.do === 'peek') return this.#read(life, lane, 'peek', key, async () => cache.peek(key))
     if (step.do === 'get') return this.#read(life, lane, 'get', key, () => cache.get(key))
-    if (step.do === 'lease') return this.#read(life, lane, 'getOrSet', key, () => this.#byHand(life, key, step.slowMs ?? 0))
+    if (step.do === 'lease')
+      return this.#read(life, lane, 'getOrSet', key, () => this.#byHand(life, key, step.slowMs ?? 0))
     const options = { tags: [TAG], ttl: TTL_MS, ...(step.do === 'strong' ? { consistency: 'strong' as const } : {}) }
     const slowMs = step.do === 'getOrSet' ? (step.slowMs ?? 0) : 0
     return this.#read(
@@ -214,9 +223,12 @@ export class World {
     await this.steps.step(life.name, `committed ${key} ${version}`)
     await this.#untilAcked(life, (tries) => {
       if (tell === 'set' && tries === 0) {
-        return this.#change(life, lane, 'set', { key, version }, () => cache.set(key, { key, version }, { tags: [TAG], ttl: TTL_MS }))
+        return this.#change(life, lane, 'set', { key, version }, () =>
+          cache.set(key, { key, version }, { tags: [TAG], ttl: TTL_MS }),
+        )
       }
-      if (tell === 'tag') return this.#change(life, lane, 'invalidateTags', { tag: TAG }, () => cache.invalidateTags([TAG]))
+      if (tell === 'tag')
+        return this.#change(life, lane, 'invalidateTags', { tag: TAG }, () => cache.invalidateTags([TAG]))
       if (tell === 'clear') return this.#change(life, lane, 'clear', {}, () => cache.clear())
       return this.#change(life, lane, 'delete', { key }, () => cache.delete(key))
     })
@@ -264,17 +276,40 @@ export class World {
     }
   }
 
-  async #read(life: Life, lane: number, op: ReadOp, key: string, work: () => Promise<unknown>, strong = false): Promise<void> {
-    await this.#record({ kind: 'op', process: life.name, lane, op, key, ...(strong ? { strong } : {}), start: this.#now() }, async () => {
-      const value = await work()
-      return isVersioned(value) ? { acked: true, version: value.version, of: value.key } : { acked: true }
-    })
+  async #read(
+    life: Life,
+    lane: number,
+    op: ReadOp,
+    key: string,
+    work: () => Promise<unknown>,
+    strong = false,
+  ): Promise<void> {
+    await this.#record(
+      { kind: 'op', process: life.name, lane, op, key, ...(strong ? { strong } : {}), start: this.#now() },
+      async () => {
+        const value = await work()
+        return isVersioned(value) ? { acked: true, version: value.version, of: value.key } : { acked: true }
+      },
+    )
   }
 
-  async #change(life: Life, lane: number, op: ChangeOp, about: Partial<Operation>, work: () => Promise<unknown>): Promise<boolean> {
+  async #change(
+    life: Life,
+    lane: number,
+    op: ChangeOp,
+    about: Partial<Operation>,
+    work: () => Promise<unknown>,
+  ): Promise<boolean> {
     return this.#record({ kind: 'op', process: life.name, lane, op, ...about, start: this.#now() }, async () => {
       const receipt = await work()
-      return { acked: !(typeof receipt === 'object' && receipt !== null && 'isApplied' in receipt && receipt.isApplied === false) }
+      return {
+        acked: !(
+          typeof receipt === 'object' &&
+          receipt !== null &&
+          'isApplied' in receipt &&
+          receipt.isApplied === false
+        ),
+      }
     })
   }
 
@@ -338,7 +373,8 @@ export class World {
     const life = this.#life(process)
     this.steps.drop(life.name)
     for (const draft of this.#pending) if (draft.process === life.name) this.#pending.delete(draft)
-    for (const writers of [this.#writers, this.#held]) for (const writer of writers) if (writer.life === life.name) writers.delete(writer)
+    for (const writers of [this.#writers, this.#held])
+      for (const writer of writers) if (writer.life === life.name) writers.delete(writer)
     life.kill()
     // What it had under way may still take effect, and nobody is left to say so.
     this.#lines.push({ kind: 'fault', name: 'killed', start: this.#ms, end: this.#ms })

@@ -1,7 +1,10 @@
 // How long something took of the time in which this process was attended to.
 const TICK_MS = 5
 
-/** Stops with the first question: milliseconds in which this process was attended to. On a busy machine the event loop comes late, which is nobody's wait. */
+/**
+ * Stops with the first question: milliseconds in which this process was attended to. On a busy machine the event loop
+ * comes late, which is nobody's wait.
+ */
 export function stopwatch(): () => number {
   const began = performance.now()
   let seen = began

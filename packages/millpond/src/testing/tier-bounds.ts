@@ -1,4 +1,5 @@
-// The bounds of a tier that has any: kept while it is filled, by itself and by a peer at once, and at the cost of the old.
+// The bounds of a tier that has any: kept while it is filled, by itself and by a peer at once, and at the cost of the
+// old.
 import assert from 'node:assert/strict'
 import type { Tier, TierItem } from '../core/contracts.ts'
 import type { Case } from './runner.ts'
@@ -12,7 +13,8 @@ const BATCH = 50
 export const boundCases: readonly Case<TierSubject>[] = [
   {
     id: 'bounded',
-    title: 'what is written beyond the bounds takes the place of what is old, whoever writes, and never more than a twentieth lies above',
+    title:
+      'what is written beyond the bounds takes the place of what is old, whoever writes, and never more than a twentieth lies above',
     run: async (subject) => {
       assert.ok(subject.openBounded, 'the subject has no openBounded(): give one, or skip the case with a reason')
       const [tier, peer] = await subject.openBounded()
@@ -29,7 +31,11 @@ export const boundCases: readonly Case<TierSubject>[] = [
           tier,
           batchOf(batches - 2).map(({ key }) => key),
         )
-        assert.equal(newest.filter((stored) => text(stored)?.length === BODY).length, BATCH, 'what was written last is gone')
+        assert.equal(
+          newest.filter((stored) => text(stored)?.length === BODY).length,
+          BATCH,
+          'what was written last is gone',
+        )
         assert.equal((await readAll(tier, [keyAt(0)]))[0], undefined, 'what was written first is still there')
         const { entries = holds, evicted = 1 } = (await tier.usage?.()) ?? {}
         assert.ok(entries > holds / 3, `of some ${holds} entries that fit, ${entries} were left`)

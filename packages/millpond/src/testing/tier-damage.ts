@@ -28,11 +28,17 @@ export const damageCases: readonly Case<TierSubject>[] = [
         const { record } = subject
         assert.ok(record, 'the subject has no record: give one, or skip the case with a reason')
         const lasting = { ...item('lasting', 'body'), asOf: { epoch: 'Zk3-_x', seq: 7 } }
-        const passing = { ...item('passing', 'body', Date.now() + 3_600_000), asOf: { epoch: 'Zk3-_x', seq: 4_503_599_627_370_495 } }
+        const passing = {
+          ...item('passing', 'body', Date.now() + 3_600_000),
+          asOf: { epoch: 'Zk3-_x', seq: 4_503_599_627_370_495 },
+        }
         await tier.write([lasting, passing])
         for (const { key, asOf, expiresAt, body } of [lasting, passing, ...(await stepped(tier))]) {
           const parts: readonly Uint8Array[] = (await record.load(key)).map((part) => Uint8Array.from(part))
-          assert.ok(parts.reduce((sum, part) => sum + part.length, 0) > body.length, 'the record holds no more than its body')
+          assert.ok(
+            parts.reduce((sum, part) => sum + part.length, 0) > body.length,
+            'the record holds no more than its body',
+          )
           let stored = 0
           for (const [at, part] of parts.entries()) {
             for (let bit = 0; bit < part.length * 8; bit++) {

@@ -30,7 +30,8 @@ export const deadlineCases: readonly Case<TierSubject>[] = [
   },
   {
     id: 'deadlines',
-    title: 'G21: deadlines in parts of a millisecond, beyond 30 days, beyond 32 bits of seconds, and beyond what a Date can say',
+    title:
+      'G21: deadlines in parts of a millisecond, beyond 30 days, beyond 32 bits of seconds, and beyond what a Date can say',
     run: (subject) =>
       using(subject, async (tier) => {
         const [now, day] = [Date.now(), 86_400_000]

@@ -21,7 +21,9 @@ export const entryCases: readonly Case<TierSubject>[] = [
     id: 'absent',
     title: 'a key that was never written reads as undefined',
     run: (subject) =>
-      using(subject, async (tier) => assert.deepEqual(await tier.read(['nothing', 'nothing/else']), [undefined, undefined])),
+      using(subject, async (tier) =>
+        assert.deepEqual(await tier.read(['nothing', 'nothing/else']), [undefined, undefined]),
+      ),
   },
   {
     id: 'round-trip',

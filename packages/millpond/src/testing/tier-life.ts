@@ -4,7 +4,8 @@ import { MillpondError } from '../core/errors.ts'
 import type { Case } from './runner.ts'
 import { again, item, readOne, type TierSubject, text, using } from './tier-subject.ts'
 
-const failed = (error: unknown): boolean => error instanceof MillpondError && (error.code === 'CLOSED' || error.code === 'TIER_FAILED')
+const failed = (error: unknown): boolean =>
+  error instanceof MillpondError && (error.code === 'CLOSED' || error.code === 'TIER_FAILED')
 
 export const lifeCases: readonly Case<TierSubject>[] = [
   {
@@ -32,7 +33,11 @@ export const lifeCases: readonly Case<TierSubject>[] = [
     run: (subject) =>
       using(subject, async (tier) => {
         const signal = AbortSignal.abort()
-        await Promise.allSettled([tier.read(['k'], { signal }), tier.write([item('k')], { signal }), tier.drop(['k'], { signal })])
+        await Promise.allSettled([
+          tier.read(['k'], { signal }),
+          tier.write([item('k')], { signal }),
+          tier.drop(['k'], { signal }),
+        ])
         await tier.write([item('k', 'later')])
         assert.equal(text(await readOne(tier, 'k')), 'later')
       }),

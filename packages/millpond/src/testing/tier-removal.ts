@@ -64,7 +64,12 @@ export const removalCases: readonly Case<TierSubject>[] = [
         await tier.scrub?.()
         await tier.write([item('d')])
         await tier.scrub?.()
-        assert.deepEqual((await tier.read(['a', 'b', 'c', 'd'])).map(text), [undefined, 'body of b', 'body of c', 'body of d'])
+        assert.deepEqual((await tier.read(['a', 'b', 'c', 'd'])).map(text), [
+          undefined,
+          'body of b',
+          'body of c',
+          'body of d',
+        ])
       }),
   },
   {

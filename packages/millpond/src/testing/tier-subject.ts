@@ -1,4 +1,5 @@
-// What the cases of the tiers' suite stand on: the subject, its items, and reading and writing in calls as large as it takes.
+// What the cases of the tiers' suite stand on: the subject, its items, and reading and writing in calls as large as it
+// takes.
 import assert from 'node:assert/strict'
 import type { Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 
@@ -7,9 +8,15 @@ export interface TierSubject {
   readonly name: string
   /** A new tier on an empty store. Called once a case; the case closes what it opened. */
   readonly open: () => Promise<Tier>
-  /** Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and `durable` are skipped. */
+  /**
+   * Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and
+   * `durable` are skipped.
+   */
   readonly again?: () => Promise<Tier>
-  /** Two tiers on one empty store, as two processes would have them, with small bounds: up to some thousand entries or some MB. Needed unless `bounded` is skipped. */
+  /**
+   * Two tiers on one empty store, as two processes would have them, with small bounds: up to some thousand entries or
+   * some MB. Needed unless `bounded` is skipped.
+   */
   readonly openBounded?: () => Promise<readonly [Tier, Tier]>
   /** Stored records as they lie in the store. Needed unless `every-bit` is skipped. */
   readonly record?: StoredRecord
@@ -20,7 +27,10 @@ export interface TierSubject {
 /** The record of a key, all of it: one part, or one for each column that holds something. */
 export interface StoredRecord {
   load(key: string): Promise<readonly Uint8Array[]>
-  /** Puts other parts in its place, also where the key has no record any more; `false` where the store cannot hold such parts. */
+  /**
+   * Puts other parts in its place, also where the key has no record any more; `false` where the store cannot hold such
+   * parts.
+   */
   store(key: string, parts: readonly Uint8Array[]): Promise<boolean>
 }
 
@@ -88,8 +98,18 @@ export const oddKeys: readonly string[] = [
 export const epoch = 'e0'
 
 /** An item whose body is all its own. */
-export function item(key: string, body: Uint8Array | string = `body of ${key}`, expiresAt = Number.POSITIVE_INFINITY, seq = 0): TierItem {
-  return { key, body: typeof body === 'string' ? new TextEncoder().encode(body) : body, expiresAt, asOf: { epoch, seq } }
+export function item(
+  key: string,
+  body: Uint8Array | string = `body of ${key}`,
+  expiresAt = Number.POSITIVE_INFINITY,
+  seq = 0,
+): TierItem {
+  return {
+    key,
+    body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
+    expiresAt,
+    asOf: { epoch, seq },
+  }
 }
 
 export function text(stored: Stored | undefined): string | undefined {
@@ -121,7 +141,8 @@ async function inCalls<T, A>(tier: Tier, items: readonly T[], call: (some: reado
   return answers
 }
 
-export const writeAll = (tier: Tier, items: readonly TierItem[]): Promise<unknown> => inCalls(tier, items, async (some) => tier.write(some))
+export const writeAll = (tier: Tier, items: readonly TierItem[]): Promise<unknown> =>
+  inCalls(tier, items, async (some) => tier.write(some))
 export const readAll = async (tier: Tier, keys: readonly string[]): Promise<(Stored | undefined)[]> =>
   (await inCalls(tier, keys, (some) => tier.read(some))).flat()
 export const dropAll = async (tier: Tier, keys: readonly string[]): Promise<number> =>

@@ -1,13 +1,17 @@
-// A ledger whose entries lie apart from it (a ring of nodes, the tiers of a region): they change after the step that moves the numbers.
+// A ledger whose entries lie apart from it (a ring of nodes, the tiers of a region): they change after the step that
+// moves the numbers.
 //
-// The step judges what may be written and stores nothing: it is given items that are over already. What a store misses afterwards leaves a copy that nobody
-// trusts, since the ledger keeps its key targets as for any tier beside its own.
+// The step judges what may be written and stores nothing: it is given items that are over already. What a store misses
+// afterwards leaves a copy that nobody trusts, since the ledger keeps its key targets as for any tier beside its own.
 import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../core/contracts.ts'
 
 /** Where the entries are. */
 export interface ApartEntries {
   write(items: readonly TierItem[]): Promise<unknown>
-  /** After a step of the ledger, for which nobody trusts them any more: as far as their stores answer. Resolves with which were there. */
+  /**
+   * After a step of the ledger, for which nobody trusts them any more: as far as their stores answer. Resolves with
+   * which were there.
+   */
   forget(keys: readonly string[]): Promise<readonly boolean[]>
 }
 
@@ -34,7 +38,11 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
       return answer
     },
     async advance(namespace, change) {
-      const advanced = await inner.advance(namespace, { ...asJudged(change), drop: [], write: change.write.map(judged) })
+      const advanced = await inner.advance(namespace, {
+        ...asJudged(change),
+        drop: [],
+        write: change.write.map(judged),
+      })
       epochs.note(namespace, advanced.position.epoch)
       return settle(entries, change, advanced)
     },
@@ -57,7 +65,10 @@ export function apartLedger(inner: LedgerStore, entries: ApartEntries, epochs: E
   }
 }
 
-/** A held key takes no write of any kind, and a step tells of its writes only where it ends holds or names a position: so it ends none. */
+/**
+ * A held key takes no write of any kind, and a step tells of its writes only where it ends holds or names a position:
+ * so it ends none.
+ */
 function asJudged(change: Change): Change {
   const { unmovedSince, settles, write, targets } = change
   if (write.length === 0 || (unmovedSince ?? settles) !== undefined) return change

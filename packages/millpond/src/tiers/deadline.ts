@@ -4,4 +4,5 @@
 const LAST_INSTANT = 8.64e15
 
 /** In whole milliseconds since the epoch, never early; undefined for never. */
-export const deadlineIn = (expiresAt: number): number | undefined => (expiresAt > LAST_INSTANT ? undefined : Math.ceil(expiresAt))
+export const deadlineIn = (expiresAt: number): number | undefined =>
+  expiresAt > LAST_INSTANT ? undefined : Math.ceil(expiresAt)

@@ -1,4 +1,5 @@
-// An examination of a store: steps with their times, verdicts and remedies. What comes after a step that failed is not tried.
+// An examination of a store: steps with their times, verdicts and remedies. What comes after a step that failed is not
+// tried.
 
 import type { TierStep } from '../core/contracts.ts'
 import { isError } from '../core/errors.ts'
@@ -60,7 +61,9 @@ export class Examination {
         const median = times[PINGS >> 1] ?? 0
         return {
           detail: `${PINGS} round trips: median ${median.toPrecision(2)} ms, ${(times.at(-1) ?? 0).toPrecision(2)} ms at most`,
-          ...(median > FAR_MS && { remedy: 'move it nearer to this process: each read that memory cannot answer waits this long' }),
+          ...(median > FAR_MS && {
+            remedy: 'move it nearer to this process: each read that memory cannot answer waits this long',
+          }),
         }
       },
       remedy,
@@ -68,7 +71,14 @@ export class Examination {
     return answered !== undefined
   }
 
-  #note(step: TierStep['step'], at: string, began: number, verdict: TierStep['verdict'], detail?: string, remedy?: string): void {
+  #note(
+    step: TierStep['step'],
+    at: string,
+    began: number,
+    verdict: TierStep['verdict'],
+    detail?: string,
+    remedy?: string,
+  ): void {
     this.steps.push({
       step,
       at,
@@ -81,20 +91,30 @@ export class Examination {
 }
 
 /** Several things that were found as one. */
-export function findings(detail: readonly (string | undefined)[], remedies: readonly (string | false | undefined)[]): Finding {
+export function findings(
+  detail: readonly (string | undefined)[],
+  remedies: readonly (string | false | undefined)[],
+): Finding {
   const told = remedies.filter((one) => typeof one === 'string')
-  return { detail: detail.filter((one) => one !== undefined).join(', '), ...(told.length > 0 && { remedy: told.join('; ') }) }
+  return {
+    detail: detail.filter((one) => one !== undefined).join(', '),
+    ...(told.length > 0 && { remedy: told.join('; ') }),
+  }
 }
 
 function within<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(Object.assign(new Error(`no answer within ${ms} ms`), { code: 'ETIMEDOUT' })), ms)
+    const timer = setTimeout(
+      () => reject(Object.assign(new Error(`no answer within ${ms} ms`), { code: 'ETIMEDOUT' })),
+      ms,
+    )
     work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }
 
 /** Node's own, of another realm than this file's under some test runners. */
-const isAggregate = (error: unknown): error is AggregateError => isError(error) && 'errors' in error && Array.isArray(error.errors)
+const isAggregate = (error: unknown): error is AggregateError =>
+  isError(error) && 'errors' in error && Array.isArray(error.errors)
 
 /** Several addresses that were tried in vain come as one error without a message. */
 function messageIn(error: unknown): string {

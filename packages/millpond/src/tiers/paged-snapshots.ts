@@ -1,9 +1,10 @@
-// Snapshots of records too large for one step: the targets are gathered page by page while the namespace moves on, and what moved meanwhile
-// is added from the log.
+// Snapshots of records too large for one step: the targets are gathered page by page while the namespace moves on, and
+// what moved meanwhile is added from the log.
 //
-// A target that is in force from the first page to the last is on some page. One that moves meanwhile has a line in the log; one that is forgotten
-// meanwhile has raised a floor. So pages and a tail from the position before the first page are together what a snapshot of the tail's position
-// would be. The pages serve whoever asks next too: only the tail must be as new as the question.
+// A target that is in force from the first page to the last is on some page. One that moves meanwhile has a line in the
+// log; one that is forgotten meanwhile has raised a floor. So pages and a tail from the position before the first page
+// are together what a snapshot of the tail's position would be. The pages serve whoever asks next too: only the tail
+// must be as new as the question.
 import type { Snapshot, Tail } from '../core/contracts.ts'
 import type { Line, Position } from '../core/ledger.ts'
 import { unheld } from '../core/unheld.ts'
@@ -63,7 +64,8 @@ export class PagedSnapshots {
   /** Pages of this epoch that were begun a moment ago, or new ones. */
   #gather(namespace: string, position: Position): Gathered {
     const known = this.#gathered.get(namespace)
-    if (known !== undefined && known.from.epoch === position.epoch && performance.now() - known.begunAt < KEEP_MS) return known
+    if (known !== undefined && known.from.epoch === position.epoch && performance.now() - known.begunAt < KEEP_MS)
+      return known
     const gathered: Gathered = { from: position, lines: this.#readPages(namespace), begunAt: performance.now() }
     this.#gathered.set(namespace, gathered)
     const forget = (): void => {

@@ -1,4 +1,5 @@
-// Where a tier's entries lie, as two tiers of one store tell it alike: so that a ring does not take one store for two. No password and no user is in it.
+// Where a tier's entries lie, as two tiers of one store tell it alike: so that a ring does not take one store for two.
+// No password and no user is in it.
 //
 // It is told by what the options say, without asking anybody: one server under two names is two places.
 import { realpathSync } from 'node:fs'

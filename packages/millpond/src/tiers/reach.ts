@@ -19,12 +19,17 @@ export interface Destination {
 const RENEW_DAYS = 14
 const DAY_MS = 86_400_000
 
-export const nameOf = ({ host, port, path }: Destination): string => path ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+export const nameOf = ({ host, port, path }: Destination): string =>
+  path ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
-/** Resolves with a socket over which the server can be spoken to, which is the caller's to end; `undefined`: the way ends before. */
+/**
+ * Resolves with a socket over which the server can be spoken to, which is the caller's to end; `undefined`: the way
+ * ends before.
+ */
 export async function reach(examination: Examination, to: Destination): Promise<Socket | undefined> {
   const at = nameOf(to)
-  const resolved = to.path !== undefined || isIP(to.host) !== 0 || (await examination.step('resolve', at, () => resolve(to), noName))
+  const resolved =
+    to.path !== undefined || isIP(to.host) !== 0 || (await examination.step('resolve', at, () => resolve(to), noName))
   if (!resolved) return undefined
   let begun: Socket | undefined
   const connected = await examination.step(
@@ -64,7 +69,8 @@ const noName = (error: unknown): string =>
     ? 'this name does not resolve: correct it, or check whether this host uses the right DNS server'
     : 'the DNS server does not answer: check the resolver of this host, or give an IP address'
 
-const begin = ({ host, port, path }: Destination): Socket => (path === undefined ? connect({ host, port }) : connect({ path })).unref()
+const begin = ({ host, port, path }: Destination): Socket =>
+  (path === undefined ? connect({ host, port }) : connect({ path })).unref()
 
 function opened(socket: Socket): Promise<Finding & { readonly socket: Socket }> {
   return new Promise((done, reject) => {
@@ -104,7 +110,9 @@ async function secure(
   const secured = await new Promise<TLSSocket>((done, reject) => {
     const made = connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, socket }, () => done(made))
     made.once('error', reject)
-    made.once('close', () => reject(Object.assign(new Error('the connection was closed during the handshake'), { code: 'ECONNRESET' })))
+    made.once('close', () =>
+      reject(Object.assign(new Error('the connection was closed during the handshake'), { code: 'ECONNRESET' })),
+    )
   })
   secured.on('error', () => {})
   const until = Date.parse(secured.getPeerCertificate().valid_to)

@@ -1,4 +1,5 @@
-// The head of a stored record, `<epoch>:<number>:<check>:<deadline>\n` in front of the body: as Redis holds it, and as SQLite answers a row. An absent deadline is never.
+// The head of a stored record, `<epoch>:<number>:<check>:<deadline>\n` in front of the body: as Redis holds it, and as
+// SQLite answers a row. An absent deadline is never.
 import type { Stored } from '../core/contracts.ts'
 import { checkOf, withCharacter } from './head-check.ts'
 
@@ -20,7 +21,10 @@ interface Beginning {
 /** Of the record before: those of a namespace begin with the same one until its ledger begins anew. */
 let last: Beginning = beginningOf('-')
 
-/** Undefined for bytes that are not ours or damaged, and for what has expired. One way through the head: this is most of what a read costs beside its client. */
+/**
+ * Undefined for bytes that are not ours or damaged, and for what has expired. One way through the head: this is most of
+ * what a read costs beside its client.
+ */
 export function restore(bytes: unknown, now: number): Stored | undefined {
   if (!Buffer.isBuffer(bytes)) return undefined
   const beginning = beginsWith(bytes, last.bytes) ? last : beginningIn(bytes)
@@ -38,7 +42,8 @@ export function restore(bytes: unknown, now: number): Stored | undefined {
   check = withCharacter(check, COLON)
   const checkStart = ++at
   let given = 0
-  for (let digit = digitAt(bytes, at); digit >= 0 && at < checkStart + MOST_DIGITS; digit = digitAt(bytes, ++at)) given = given * 10 + digit
+  for (let digit = digitAt(bytes, at); digit >= 0 && at < checkStart + MOST_DIGITS; digit = digitAt(bytes, ++at))
+    given = given * 10 + digit
   if (at === checkStart || bytes[at] !== COLON) return undefined
   const deadlineStart = ++at
   let deadline = 0

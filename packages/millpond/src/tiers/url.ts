@@ -1,7 +1,8 @@
 // URLs with a user and a password in them: what is wrong is said, and nothing that may be a secret is shown.
 import { MillpondError, show } from '../core/errors.ts'
 
-const ENCODE = 'percent-encode special characters in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
+const ENCODE =
+  'percent-encode special characters in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
 
 /** What a tier calls its URL, and one as it should be. */
 export interface UrlWords {
@@ -10,7 +11,8 @@ export interface UrlWords {
 }
 
 /**
- * Of `redis://user:p@ss/word@host/0` the host would be `ss`: the wrong server would be asked, and a piece of the password would stand in every message.
+ * Of `redis://user:p@ss/word@host/0` the host would be `ss`: the wrong server would be asked, and a piece of the
+ * password would stand in every message.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function parseServerUrl(given: unknown, words: UrlWords): URL {

@@ -1,4 +1,5 @@
-// The keys that are read most: as this process has seen them, and as they were recorded before, by whichever process did so last.
+// The keys that are read most: as this process has seen them, and as they were recorded before, by whichever process
+// did so last.
 import type { Key } from '../core/key.ts'
 import type { WarmSeam } from './seam.ts'
 

@@ -1,7 +1,9 @@
-// How much is asked of a source at a time: fewer loads while it slows or fails, one more again with each round that goes well.
+// How much is asked of a source at a time: fewer loads while it slows or fails, one more again with each round that
+// goes well.
 //
-// Additive increase, multiplicative decrease (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer Networks",
-// Computer Networks and ISDN Systems 17, 1989), by the time that a load takes against the best that was seen.
+// Additive increase, multiplicative decrease (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms
+// for Congestion Avoidance in Computer Networks", Computer Networks and ISDN Systems 17, 1989), by the time that a load
+// takes against the best that was seen.
 import type { Clock } from '../core/contracts.ts'
 import { onAbort } from '../core/on-abort.ts'
 
@@ -50,7 +52,8 @@ export class Pace {
   /** `ms`: what it took; undefined where the source was not asked. */
   end(ms: number | undefined, isGood: boolean): void {
     this.#running--
-    if (ms !== undefined && this.#rest > 0) this.#nextAt = Math.max(this.#nextAt, this.#clock.monotonic() + ms * this.#rest)
+    if (ms !== undefined && this.#rest > 0)
+      this.#nextAt = Math.max(this.#nextAt, this.#clock.monotonic() + ms * this.#rest)
     if (!isGood) this.#allowed = Math.max(1, this.#allowed / 2)
     else if (ms !== undefined) this.#judge(ms)
     for (const go of this.#waiting.splice(0)) go()

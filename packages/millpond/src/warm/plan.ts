@@ -1,5 +1,18 @@
-// What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan of ten million keys is never held as a list.
-import { checkedElsewhere, checkOptions, duration, fn, oneOf, recordOf, required, type Shape, text, texts, whole } from '../core/checks.ts'
+// What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan
+// of ten million keys is never held as a list.
+import {
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  fn,
+  oneOf,
+  recordOf,
+  required,
+  type Shape,
+  text,
+  texts,
+  whole,
+} from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { type JobWindow, jobWindows } from '../core/jobs.ts'
 import { decodeKey, type Key } from '../core/key.ts'
@@ -82,10 +95,22 @@ const KINDS: {
   readonly url: Shape<WarmUrls>
   readonly hot: Shape<WarmHot>
 } = {
-  keys: { ...PLAN, ...STORE, keys: required<WarmKeys['keys']>(checkedElsewhere), load: fn('a function that loads a key') },
+  keys: {
+    ...PLAN,
+    ...STORE,
+    keys: required<WarmKeys['keys']>(checkedElsewhere),
+    load: fn('a function that loads a key'),
+  },
   values: { ...PLAN, ...STORE, values: required<WarmValues['values']>(checkedElsewhere) },
   collection: { ...PLAN, collection: name, ids: required<WarmCollection['ids']>(checkedElsewhere) },
-  model: { ...PLAN, ...STORE, kind: required(oneOf('model')), model: name, filters: checkedElsewhere, include: (value) => value },
+  model: {
+    ...PLAN,
+    ...STORE,
+    kind: required(oneOf('model')),
+    model: name,
+    filters: checkedElsewhere,
+    include: (value) => value,
+  },
   view: { ...PLAN, ...STORE, kind: required(oneOf('view')), views: required<WarmViews['views']>(checkedElsewhere) },
   api: { ...PLAN, ...STORE, kind: required(oneOf('api')), endpoints: required<WarmApi['endpoints']>(checkedElsewhere) },
   url: {
@@ -100,7 +125,10 @@ const KINDS: {
   hot: { ...PLAN, kind: required(oneOf('hot')), top: whole(1, MOST_HOT) },
 }
 
-/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said before anything is warmed. */
+/**
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said
+ * before anything is warmed.
+ */
 export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
   const kind = kindOf(plan)
   checkOptions<WarmPlanOptions>(plan, KINDS[kind], 'plan')
@@ -111,9 +139,17 @@ export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): Che
 }
 
 function kindOf(plan: WarmPlan): keyof typeof KINDS {
-  if (typeof plan !== 'object' || plan === null) throw wrong(plan, 'plan', 'is not a plan: give { keys, load }, { values }, or { kind }')
+  if (typeof plan !== 'object' || plan === null)
+    throw wrong(plan, 'plan', 'is not a plan: give { keys, load }, { values }, or { kind }')
   if ('kind' in plan) {
-    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api' || plan.kind === 'url' || plan.kind === 'hot') return plan.kind
+    if (
+      plan.kind === 'model' ||
+      plan.kind === 'view' ||
+      plan.kind === 'api' ||
+      plan.kind === 'url' ||
+      plan.kind === 'hot'
+    )
+      return plan.kind
     throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view', 'api', 'url' or 'hot'")
   }
   if ('keys' in plan) return 'keys'
@@ -130,17 +166,26 @@ function nameOf(plan: WarmPlan): string {
 
 function storeOf(plan: WarmPlan): LoadOptions {
   const given: WarmStore = 'collection' in plan || 'urls' in plan || isHot(plan) ? {} : plan
-  const store: LoadOptions = Object.fromEntries(Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined))
+  const store: LoadOptions = Object.fromEntries(
+    Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined),
+  )
   const kept = keptOptions(store)
   resolvePolicy(kept, DEFAULT_POLICY)
   return kept
 }
 
-function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer, count: Count): CheckedPlan['items'] {
+function itemsOf(
+  plan: WarmPlan,
+  store: LoadOptions,
+  seam: WarmSeam,
+  find: FindWarmer,
+  count: Count,
+): CheckedPlan['items'] {
   if ('keys' in plan) {
     const { load } = plan
     const all = listed(plan.keys, 'keys', count)
-    return () => mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
+    return () =>
+      mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
   }
   if ('values' in plan) {
     const all = listed(plan.values, 'values', count)
@@ -174,10 +219,17 @@ export function loadKnown(encoded: string, seam: WarmSeam): WarmItem {
   return { do: 'load', what: key, load: (isForced) => seam.load(key, undefined, {}, isForced) }
 }
 
-function requestsOf(plan: WarmModel | WarmViews | WarmApi): readonly { readonly request: WarmRequest; readonly name: string }[] {
+function requestsOf(
+  plan: WarmModel | WarmViews | WarmApi,
+): readonly { readonly request: WarmRequest; readonly name: string }[] {
   if (plan.kind === 'model') {
     const { kind, model, filters, include } = plan
-    const request = { kind, model, ...(filters !== undefined && { filters }), ...(include !== undefined && { include }) }
+    const request = {
+      kind,
+      model,
+      ...(filters !== undefined && { filters }),
+      ...(include !== undefined && { include }),
+    }
     return [{ request, name: textOf(model, 'model') }]
   }
   if (plan.kind === 'view') {
@@ -203,12 +255,18 @@ function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: War
     )
   const ask = async (signal: AbortSignal): Promise<Items> => {
     const warmed = await warmer(request, { signal })
-    return warmed === undefined || warmed === null ? [] : stored(listOf(warmed, `what the ${kind} ${show(name)} warms`), store, seam)
+    return warmed === undefined || warmed === null
+      ? []
+      : stored(listOf(warmed, `what the ${kind} ${show(name)} warms`), store, seam)
   }
   return { do: 'ask', what: `${kind} ${name}`, ask }
 }
 
-function stored(values: Some<readonly [Key, unknown]> | Promise<Some<readonly [Key, unknown]>>, store: LoadOptions, seam: WarmSeam): Items {
+function stored(
+  values: Some<readonly [Key, unknown]> | Promise<Some<readonly [Key, unknown]>>,
+  store: LoadOptions,
+  seam: WarmSeam,
+): Items {
   return mapEach(values, (pair) => {
     if (!Array.isArray(pair) || pair.length !== 2) throw wrong(pair, 'values', 'is not a pair of a key and its value')
     const [key, value] = pair
@@ -239,7 +297,8 @@ function counted<T>(list: Some<T>, count: Count): Some<T> {
 }
 
 function listOf<I>(given: I, name: string): I {
-  const isList = typeof given === 'object' && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given)
+  const isList =
+    typeof given === 'object' && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given)
   if (!isList) throw wrong(given, name, 'is not a list or another iterable')
   return given
 }

@@ -1,11 +1,15 @@
-// Loading ahead of readers: what is missing of some keys, behind everybody else's loads, at a pace that the source can bear.
+// Loading ahead of readers: what is missing of some keys, behind everybody else's loads, at a pace that the source can
+// bear.
 import { encodeKey, type Key } from '../core/key.ts'
 import type { Prefetched } from '../core/warm.ts'
 import { Pace } from './pace.ts'
 import type { WarmSeam } from './seam.ts'
 
 const CONCURRENCY = 4
-/** Loads of others that are under way, from which on none of these begins: they would come too late, and stand in the way. */
+/**
+ * Loads of others that are under way, from which on none of these begins: they would come too late, and stand in the
+ * way.
+ */
 const MOST_OTHERS = 16
 
 type Counts = { -readonly [name in keyof Prefetched]: number }

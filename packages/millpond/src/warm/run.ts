@@ -22,7 +22,10 @@ export const RUN: Shape<WarmOptions> = {
 const MAX_ERRORS = 10
 const LEAST_TRIED = 20
 const PROGRESS_MS = 1000
-/** Things that are begun before timers and sockets have their turn: loads that answer at once would keep it for as long as the plan is. */
+/**
+ * Things that are begun before timers and sockets have their turn: loads that answer at once would keep it for as long
+ * as the plan is.
+ */
 const TURN = 100
 
 export interface CheckedOptions {
@@ -53,13 +56,18 @@ export function runOf({
 }
 
 /** Never rejects: what fails is in the report. */
-export async function runPlans(plans: readonly CheckedPlan[], options: CheckedOptions, seam: WarmSeam): Promise<WarmReport> {
+export async function runPlans(
+  plans: readonly CheckedPlan[],
+  options: CheckedOptions,
+  seam: WarmSeam,
+): Promise<WarmReport> {
   const began = seam.clock.monotonic()
   const inOrder = PRIORITIES.flatMap((priority) => plans.filter((plan) => plan.priority === priority))
   const reports: WarmPlanReport[] = []
   const pace = new Pace(seam.clock, options.concurrency, options.rate, options.share)
   for (const plan of inOrder) reports.push(await new PlanRun(plan, options, pace, seam).run())
-  const sum = (count: (report: WarmPlanReport) => number): number => reports.reduce((all, report) => all + count(report), 0)
+  const sum = (count: (report: WarmPlanReport) => number): number =>
+    reports.reduce((all, report) => all + count(report), 0)
   const [warmed, fresh, empty, failed] = [
     sum((one) => one.warmed),
     sum((one) => one.fresh),
@@ -214,7 +222,8 @@ class PlanRun {
 
   #fail(error: unknown, what?: string): void {
     this.#failed++
-    if (this.#errors.size < MAX_ERRORS) this.#errors.add(what === undefined ? reasonOf(error) : `${what}: ${reasonOf(error)}`)
+    if (this.#errors.size < MAX_ERRORS)
+      this.#errors.add(what === undefined ? reasonOf(error) : `${what}: ${reasonOf(error)}`)
   }
 
   #tell(state: 'began' | 'progress' | 'ended'): void {

@@ -13,12 +13,16 @@ export interface WarmSeam {
   readonly clock: Clock
   readonly events: Events
   /**
-   * What there is of the key, or, where there is nothing or `isForced` says so, what its loader brings: the plan's own, else the registered one. Nobody's read.
+   * What there is of the key, or, where there is nothing or `isForced` says so, what its loader brings: the plan's own,
+   * else the registered one. Nobody's read.
    * @throws what the loader throws; MillpondError `OPTION_INVALID` where nobody knows how to load it.
    */
   load(key: Key, own: LoadKey | undefined, options: LoadOptions, isForced: boolean): Promise<Warmth>
   set(key: Key, value: unknown, options: LoadOptions): Promise<void>
-  /** Loads a thing of a collection, likewise. @throws MillpondError `OPTION_INVALID` where there is no such collection. */
+  /**
+   * Loads a thing of a collection, likewise.
+   * @throws MillpondError `OPTION_INVALID` where there is no such collection.
+   */
   collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
   /** The keys that memory has seen read most, encoded, the hottest first. */
   hottest(limit: number): Promise<readonly string[]>
@@ -30,10 +34,17 @@ export interface WarmSeam {
   recall(key: Key): Promise<unknown>
   /** Told of each invalidation of the namespace, in whichever process; returns how to stop. */
   onInvalidation(listener: () => void): () => void
-  /** Checks when something is to be repeated; tells when it comes next, as this process reckons. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+  /**
+   * Checks when something is to be repeated; tells when it comes next, as this process reckons.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+   */
   timetable(when: WarmTimes, name: string): WarmTable
   /** Does it again and again, in one process of all; returns how to end that here. */
-  repeat(name: string, when: WarmTimes & { readonly atStart: boolean }, run: (signal: AbortSignal) => Promise<void>): () => void
+  repeat(
+    name: string,
+    when: WarmTimes & { readonly atStart: boolean },
+    run: (signal: AbortSignal) => Promise<void>,
+  ): () => void
 }
 
 /** What became of a key. */

@@ -1,4 +1,5 @@
-// Addresses that are asked over HTTP so that whoever answers them warms its own caches: of the hosts that the plan allows, and of no other.
+// Addresses that are asked over HTTP so that whoever answers them warms its own caches: of the hosts that the plan
+// allows, and of no other.
 import type { Clock } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -16,7 +17,10 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
   const root = base === undefined ? undefined : addressOf(base, undefined)
   const hosts = new Set([...allow.map(allowed), ...(root === undefined ? [] : [root.host])])
   if (hosts.size === 0)
-    throw new MillpondError('OPTION_INVALID', 'warm: url: no host is allowed: give base, such as "http://127.0.0.1:3000", or allow')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'warm: url: no host is allowed: give base, such as "http://127.0.0.1:3000", or allow',
+    )
   const timeoutMs = parseDuration(timeout, 'warm: timeout')
   const check = (url: unknown): URL => {
     const address = addressOf(url, root)
@@ -31,7 +35,8 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
     async load(url) {
       const address = check(url)
       const ends = new AbortController()
-      const late = (): void => ends.abort(new MillpondError('LOAD_TIMEOUT', `${address.href} did not answer within ${timeoutMs} ms`))
+      const late = (): void =>
+        ends.abort(new MillpondError('LOAD_TIMEOUT', `${address.href} did not answer within ${timeoutMs} ms`))
       const cancel = clock.after(timeoutMs, late, true)
       try {
         // A redirect could lead to any host.
@@ -47,7 +52,10 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
   }
 }
 
-/** A host as addresses have it: in lower case, its names in ASCII, its numbers with dots. @throws MillpondError `OPTION_INVALID` */
+/**
+ * A host as addresses have it: in lower case, its names in ASCII, its numbers with dots.
+ * @throws MillpondError `OPTION_INVALID`
+ */
 function allowed(host: unknown): string {
   const text = String(host)
   const parsed = typeof host === 'string' && URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined
@@ -74,5 +82,8 @@ function addressOf(url: unknown, root: URL | undefined): URL {
       'OPTION_INVALID',
       `warm: url: an address of the host ${show(address?.host)} contains a user name or password: give them as headers, { authorization: 'Basic …' }`,
     )
-  throw new MillpondError('OPTION_INVALID', `warm: url: ${show(url)} is not an HTTP address: give a path and base, or a full address`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `warm: url: ${show(url)} is not an HTTP address: give a path and base, or a full address`,
+  )
 }

@@ -64,7 +64,10 @@ export interface WarmingDefaults {
 export function warmingDefaults(given: unknown): WarmingDefaults {
   if (given === undefined) return DEFAULTS
   checkOptions<WarmingSettings>(given, SETTINGS, 'warming')
-  return { isOn: given.enabled ?? true, everyMs: given.every === undefined ? EVERY_MS : intervalOf(given.every, 'every') }
+  return {
+    isOn: given.enabled ?? true,
+    everyMs: given.every === undefined ? EVERY_MS : intervalOf(given.every, 'every'),
+  }
 }
 
 interface Scheduled {
@@ -83,7 +86,10 @@ export class NamespaceWarming implements Warming {
   readonly #seam: WarmSeam
   readonly #prefetching: Prefetching
   readonly #defaults: WarmingDefaults
-  readonly #warmers = new Map<string, { readonly kind: 'model' | 'view' | 'api'; readonly name: string; readonly warmer: Warmer }>()
+  readonly #warmers = new Map<
+    string,
+    { readonly kind: 'model' | 'view' | 'api'; readonly name: string; readonly warmer: Warmer }
+  >()
   #scheduled: readonly Scheduled[] = []
   /** What is under way, one after the other. */
   #running: Promise<unknown> = Promise.resolve()
@@ -108,12 +114,20 @@ export class NamespaceWarming implements Warming {
 
   register(kind: 'model' | 'view' | 'api', name: string, warmer: Warmer): () => void {
     if (kind !== 'model' && kind !== 'view' && kind !== 'api')
-      throw new MillpondError('OPTION_INVALID', `warming: kind: ${show(kind)} is not known: use 'model', 'view' or 'api'`)
-    if (typeof name !== 'string' || name === '') throw new MillpondError('OPTION_INVALID', `warming: name: ${show(name)} is not a name`)
-    if (typeof warmer !== 'function') throw new MillpondError('OPTION_INVALID', `warming: ${show(warmer)} is not a warmer: give a function`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `warming: kind: ${show(kind)} is not known: use 'model', 'view' or 'api'`,
+      )
+    if (typeof name !== 'string' || name === '')
+      throw new MillpondError('OPTION_INVALID', `warming: name: ${show(name)} is not a name`)
+    if (typeof warmer !== 'function')
+      throw new MillpondError('OPTION_INVALID', `warming: ${show(warmer)} is not a warmer: give a function`)
     const id = `${kind} ${name}`
     if (this.#warmers.has(id))
-      throw new MillpondError('OPTION_INVALID', `warming: there is already a warmer for the ${kind} ${show(name)}: remove it first`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `warming: there is already a warmer for the ${kind} ${show(name)}: remove it first`,
+      )
     this.#warmers.set(id, { kind, name, warmer })
     return () => {
       if (this.#warmers.get(id)?.warmer === warmer) this.#warmers.delete(id)
@@ -153,22 +167,27 @@ export class NamespaceWarming implements Warming {
 
   get schedule(): readonly ScheduledWarming[] {
     const now = this.#seam.clock.now()
-    return this.#scheduled.map(({ plan: { name, priority }, when: { every, cron }, table, startedAt, last, runs, failedRuns }) => ({
-      name,
-      priority,
-      ...(every !== undefined && { every_ms: every }),
-      ...(cron !== undefined && { cron }),
-      next_at: table.next(now, startedAt) ?? Number.POSITIVE_INFINITY,
-      ...(last !== undefined && { last }),
-      runs,
-      failed_runs: failedRuns,
-    }))
+    return this.#scheduled.map(
+      ({ plan: { name, priority }, when: { every, cron }, table, startedAt, last, runs, failedRuns }) => ({
+        name,
+        priority,
+        ...(every !== undefined && { every_ms: every }),
+        ...(cron !== undefined && { cron }),
+        next_at: table.next(now, startedAt) ?? Number.POSITIVE_INFINITY,
+        ...(last !== undefined && { last }),
+        runs,
+        failed_runs: failedRuns,
+      }),
+    )
   }
 
   #scheduledOf(plan: CheckedPlan, everyMs: number): Scheduled {
     const { name, interval, cron, timezone, windows, kind } = plan
     if (cron !== undefined && interval !== undefined)
-      throw new MillpondError('OPTION_INVALID', `warming: ${name} has an interval and a cron expression: give one of them`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `warming: ${name} has an interval and a cron expression: give one of them`,
+      )
     const every = interval === undefined ? (EVERY_MS_OF[kind] ?? everyMs) : intervalOf(interval, `interval of ${name}`)
     const when: WarmTimes = {
       ...(cron === undefined ? { every } : { cron }),
@@ -176,7 +195,16 @@ export class NamespaceWarming implements Warming {
       ...(windows !== undefined && { windows }),
     }
     const table = this.#seam.timetable(when, `warming ${name}`)
-    return { plan, when, table, startedAt: this.#seam.clock.now(), last: undefined, runs: 0, failedRuns: 0, end: () => {} }
+    return {
+      plan,
+      when,
+      table,
+      startedAt: this.#seam.clock.now(),
+      last: undefined,
+      runs: 0,
+      failedRuns: 0,
+      end: () => {},
+    }
   }
 
   #check(plans: WarmPlan | readonly WarmPlan[]): CheckedPlan[] {
@@ -192,8 +220,14 @@ export class NamespaceWarming implements Warming {
     this.#scheduled = []
   }
 
-  /** In each process, since each knows its own hot keys: what several ask for is loaded once. What an invalidation has left is fresh, and passed by. */
-  #heal({ top = 100, delay = '1s' }: { readonly top?: number; readonly delay?: Duration }, options: CheckedOptions): void {
+  /**
+   * In each process, since each knows its own hot keys: what several ask for is loaded once. What an invalidation has
+   * left is fresh, and passed by.
+   */
+  #heal(
+    { top = 100, delay = '1s' }: { readonly top?: number; readonly delay?: Duration },
+    options: CheckedOptions,
+  ): void {
     const { clock } = this.#seam
     const delayMs = parseDuration(delay, 'warming afterInvalidation.delay')
     const hot = new HotList(this.#seam, top)
@@ -202,7 +236,9 @@ export class NamespaceWarming implements Warming {
       cancel = undefined
       const keys = hot.keys
       const items = (): WarmItem[] => keys.map((key) => loadKnown(key, this.#seam))
-      this.#running = this.#running.then(() => runPlans([{ ...HEALING, items, total: () => keys.length }], options, this.#seam))
+      this.#running = this.#running.then(() =>
+        runPlans([{ ...HEALING, items, total: () => keys.length }], options, this.#seam),
+      )
     }
     const stop = this.#seam.onInvalidation(() => {
       if (hot.keys.length > 0) cancel ??= clock.after(delayMs, warm)
@@ -234,7 +270,9 @@ export class NamespaceWarming implements Warming {
       const [failed] = report.plans.filter(({ state }) => state === 'failed' || state === 'error_threshold')
       if (failed === undefined) return
       one.failedRuns++
-      events.emit('warning', { message: `warming of ${plan.name} in ${namespace} was abandoned: ${failed.errors.join('; ')}` })
+      events.emit('warning', {
+        message: `warming of ${plan.name} in ${namespace} was abandoned: ${failed.errors.join('; ')}`,
+      })
     } catch (error) {
       one.failedRuns++
       events.emit('warning', { message: `warming of ${plan.name} in ${namespace} failed: ${reasonOf(error)}`, error })
@@ -245,5 +283,8 @@ export class NamespaceWarming implements Warming {
 function intervalOf(every: Duration, name: string): number {
   const ms = parseDuration(every, `warming ${name}`)
   if (ms >= LEAST_MS && Number.isFinite(ms)) return ms
-  throw new MillpondError('OPTION_INVALID', `warming ${name}: ${show(every)} is not allowed: give a finite time from 1 s`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `warming ${name}: ${show(every)} is not allowed: give a finite time from 1 s`,
+  )
 }

@@ -1,7 +1,7 @@
 // Circuit breaker: stops calling what keeps failing, and tries one call again after a pause.
 //
-// closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one call through
-// and closes on its success or opens again on its failure.
+// closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one
+// call through and closes on its success or opens again on its failure.
 import { check, checkOptions, type Resolved, refused, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -21,7 +21,8 @@ export interface BreakerOptions {
 const MOST_OPEN_MS = 3_600_000
 const SHAPE: Shape<BreakerOptions> = {
   threshold: check(
-    (value): value is number => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 1),
+    (value): value is number =>
+      value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 1),
     'a whole number from 1, or Infinity for a breaker that never opens',
   ),
   openMs: check(
@@ -35,7 +36,9 @@ export function checkBreaker(options: unknown, at: string): asserts options is B
   checkOptions<BreakerOptions>(options, SHAPE, at)
 }
 
-/** Stops calling what keeps failing: `new Breaker()` for a client of your own, or `cache.breaker('redis')` for a tier's. */
+/**
+ * Stops calling what keeps failing: `new Breaker()` for a client of your own, or `cache.breaker('redis')` for a tier's.
+ */
 export class Breaker {
   #options: Resolved<BreakerOptions>
   readonly #clock: Clock
@@ -48,7 +51,11 @@ export class Breaker {
    * `clock` and `onChange` are optional: the machine's clock, and nobody told.
    * @throws MillpondError `OPTION_INVALID`.
    */
-  constructor(options: BreakerOptions = {}, clock: Clock = systemClock(), onChange: (state: BreakerState) => void = () => {}) {
+  constructor(
+    options: BreakerOptions = {},
+    clock: Clock = systemClock(),
+    onChange: (state: BreakerState) => void = () => {},
+  ) {
     checkBreaker(options, 'breaker')
     this.#options = { threshold: options.threshold ?? 5, openMs: options.openMs ?? 500 }
     this.#clock = clock

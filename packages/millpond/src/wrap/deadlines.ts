@@ -24,7 +24,10 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error swallowed by design. */
+  /**
+   * Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error
+   * swallowed by design.
+   */
   hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const dueAt = this.#awakeMs() + ms

@@ -1,7 +1,8 @@
-// The leases of loads, behind a queue: those of one namespace are asked for together, where the store takes many at a time.
+// The leases of loads, behind a queue: those of one namespace are asked for together, where the store takes many at a
+// time.
 //
-// A load that would have to wait longer for its lease than for an answer goes without. A release waits for the renewals before it: one that came after it would
-// take the key once more.
+// A load that would have to wait longer for its lease than for an answer goes without. A release waits for the renewals
+// before it: one that came after it would take the key once more.
 import type { Clock, LeaseAnswer, LeaseAsk, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { Deadlines } from './deadlines.ts'
@@ -29,7 +30,13 @@ interface Lease extends LeaseAsk {
 type Outcomes = readonly Outcome<LeaseAnswer>[]
 
 /** @param calls steps under way, where the store takes many leases in one. */
-export function guardLeases(store: LedgerStore, name: string, clock: Clock, silentMs: () => number, calls: number): GuardedLeases {
+export function guardLeases(
+  store: LedgerStore,
+  name: string,
+  clock: Clock,
+  silentMs: () => number,
+  calls: number,
+): GuardedLeases {
   const leaving = new Deadlines(clock)
   const isBulk = store.leaseAll !== undefined && store.releaseAll !== undefined
   const steps = isBulk ? inBulk(store) : oneByOne(store)
@@ -83,7 +90,8 @@ export function guardLeases(store: LedgerStore, name: string, clock: Clock, sile
         throw error
       }
     },
-    release: async (namespace, key, id) => void answerOf(await queue.ask([{ namespace, key, id, ms: undefined }]).answers),
+    release: async (namespace, key, id) =>
+      void answerOf(await queue.ask([{ namespace, key, id, ms: undefined }]).answers),
   }
 }
 
@@ -113,10 +121,13 @@ const askOf = ({ key, id }: Lease): LeaseAsk => ({ key, id })
 /** What fails of one concerns no other. */
 function oneByOne(store: LedgerStore): Steps {
   return {
-    take: (namespace, leases, ms) => Promise.all(leases.map(({ key, id }) => outcomeOf(async () => store.lease(namespace, key, id, ms)))),
+    take: (namespace, leases, ms) =>
+      Promise.all(leases.map(({ key, id }) => outcomeOf(async () => store.lease(namespace, key, id, ms)))),
     giveBack: (namespace, leases) =>
       Promise.all(
-        leases.map(({ key, id }) => outcomeOf(async () => store.release(namespace, key, id).then((): LeaseAnswer => ({ granted: true })))),
+        leases.map(({ key, id }) =>
+          outcomeOf(async () => store.release(namespace, key, id).then((): LeaseAnswer => ({ granted: true }))),
+        ),
       ),
   }
 }

@@ -1,6 +1,8 @@
-// The leases and commits of loads, behind queues: each load takes one of each, and thousands of loads in one turn must not overrun a store that is well.
+// The leases and commits of loads, behind queues: each load takes one of each, and thousands of loads in one turn must
+// not overrun a store that is well.
 //
-// Commits of one namespace go together, as many as a step holds. What is refused of a single item concerns that item alone.
+// Commits of one namespace go together, as many as a step holds. What is refused of a single item concerns that item
+// alone.
 import type { Clock, CommitItem, LedgerStore } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { type GuardedLeases, guardLeases } from './guard-leases.ts'
@@ -10,8 +12,8 @@ import { sendApart } from './send-apart.ts'
 
 export interface GuardedLedger extends GuardedLeases {
   /**
-   * Stores a loaded entry where nothing has moved. Nobody waits for it, and said twice it is what it is said once: where the store is silent it is asked once more,
-   * after as long a pause. Rejects where the store cannot say.
+   * Stores a loaded entry where nothing has moved. Nobody waits for it, and said twice it is what it is said once:
+   * where the store is silent it is asked once more, after as long a pause. Rejects where the store cannot say.
    */
   commit(namespace: string, item: CommitItem): Promise<boolean>
 }
@@ -29,9 +31,16 @@ interface Commit {
 
 /**
  * @param silentMs how long the store may be silent, and a load may wait for its lease.
- * @param tierCalls how many commands the tier takes at a time: beside reads of as many, the steps of either kind have half of that.
+ * @param tierCalls how many commands the tier takes at a time: beside reads of as many, the steps of either kind have
+ * half of that.
  */
-export function guardLedger(store: LedgerStore, name: string, clock: Clock, silentMs: () => number, tierCalls: number): GuardedLedger {
+export function guardLedger(
+  store: LedgerStore,
+  name: string,
+  clock: Clock,
+  silentMs: () => number,
+  tierCalls: number,
+): GuardedLedger {
   const calls = Math.max(1, Math.min(CALLS, tierCalls >> 1))
   const commits = new Queue<Commit, Outcome<boolean>>({
     what: `${name}: commit`,
@@ -61,7 +70,8 @@ export function guardLedger(store: LedgerStore, name: string, clock: Clock, sile
           )
     return items.map((_, at) => ({ value: verdicts[at] === true }))
   }
-  const commit = async (namespace: string, item: CommitItem): Promise<boolean> => answerOf(await commits.ask([{ namespace, item }]).answers)
+  const commit = async (namespace: string, item: CommitItem): Promise<boolean> =>
+    answerOf(await commits.ask([{ namespace, item }]).answers)
   return {
     ...guardLeases(store, name, clock, silentMs, calls),
     async commit(namespace, item) {

@@ -1,7 +1,9 @@
-// A tier behind its queues, breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure becomes an event, never an error.
+// A tier behind its queues, breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure
+// becomes an event, never an error.
 //
-// The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the tier is well, and the other
-// items of the same command are stored. A read that leaves the queue at its budget is none either.
+// The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the
+// tier is well, and the other items of the same command are stored. A read that leaves the queue at its budget is none
+// either.
 import type { Resolved } from '../core/checks.ts'
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import type { Attempt } from './attempt.ts'
@@ -71,7 +73,9 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   const limits = resolveLimits(tier)
   const traffic: Traffic = { read: 0, written: 0 }
   const leaving = new Deadlines(clock)
-  const breaker = new Breaker(options.breaker === false ? NEVER : options.breaker, clock, (state) => events.onState(name, state))
+  const breaker = new Breaker(options.breaker === false ? NEVER : options.breaker, clock, (state) =>
+    events.onState(name, state),
+  )
 
   const queueOf = <I extends Carried, A>(
     verb: Verb,
@@ -111,7 +115,9 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     (keys, call) => tier.read(keys, call),
     () => undefined,
   )
-  const writes = queueOf<PieceOrItem, Refusal | undefined>('write', writeAll, refuse, { weigh: (item) => item.body.length })
+  const writes = queueOf<PieceOrItem, Refusal | undefined>('write', writeAll, refuse, {
+    weigh: (item) => item.body.length,
+  })
   const drops = queueOf<string, number>(
     'drop',
     async (keys, call) => {
@@ -134,10 +140,16 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     })
   }
 
-  async function outcome<A>(asked: Asked<A>, budgetMs: number, seen?: (answers: readonly A[]) => void): Promise<Attempt<readonly A[]>> {
+  async function outcome<A>(
+    asked: Asked<A>,
+    budgetMs: number,
+    seen?: (answers: readonly A[]) => void,
+  ): Promise<Attempt<readonly A[]>> {
     try {
       const { answers } = asked
-      const value = await (budgetMs === Number.POSITIVE_INFINITY ? answers : leaving.hold(answers, budgetMs, () => name))
+      const value = await (budgetMs === Number.POSITIVE_INFINITY
+        ? answers
+        : leaving.hold(answers, budgetMs, () => name))
       seen?.(value)
       return { ok: true, value }
     } catch (cause) {
@@ -166,11 +178,14 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     read: (keys: readonly string[], budgetMs: number) => attempt(reads, fit(keys), budgetMs, countRead),
     write: (items: readonly PieceOrItem[]) => {
       const fitted =
-        limits.keyBytes === Number.POSITIVE_INFINITY ? items : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
+        limits.keyBytes === Number.POSITIVE_INFINITY
+          ? items
+          : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
       return attempt(writes, fitted, Number.POSITIVE_INFINITY)
     },
   }
-  const { read, write } = limits.itemBytes === Number.POSITIVE_INFINITY ? carrier : inPieces(carrier, limits, clock, refuse)
+  const { read, write } =
+    limits.itemBytes === Number.POSITIVE_INFINITY ? carrier : inPieces(carrier, limits, clock, refuse)
 
   return {
     tier,
@@ -204,7 +219,11 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
           (removed) => ({ removed }),
           (cause: unknown) => ({ cause }),
         )
-      end('clear', clock.monotonic() - began, 'cause' in error ? (error.cause ?? new Error('the clear failed')) : undefined)
+      end(
+        'clear',
+        clock.monotonic() - began,
+        'cause' in error ? (error.cause ?? new Error('the clear failed')) : undefined,
+      )
       return 'removed' in error ? { ok: true, value: error.removed } : { ok: false, cause: error.cause }
     },
   }

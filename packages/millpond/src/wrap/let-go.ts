@@ -7,7 +7,10 @@ interface Connected {
   readonly stream: { unref(): unknown }
 }
 
-/** An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by its own deadline. */
+/**
+ * An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by
+ * its own deadline.
+ */
 export function letGo(client: Connected): void {
   client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => unheld(Reflect.get(client, 'reconnectTimeout')))

@@ -38,7 +38,10 @@ export function resolveLimits({ name, limits = {} }: Pick<Tier, 'name' | 'limits
 /** SHA-256 as base64url. */
 const HASH = 43
 
-/** A key that is too long keeps as much of its beginning as fits before a hash of the whole; the entry itself names its whole key. */
+/**
+ * A key that is too long keeps as much of its beginning as fits before a hash of the whole; the entry itself names its
+ * whole key.
+ */
 export function fitKey(key: string, bytes: number): string {
   // No character takes more than three bytes for each of its code units.
   if (key.length * 3 <= bytes || Buffer.byteLength(key) <= bytes) return key

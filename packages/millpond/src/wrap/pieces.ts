@@ -1,8 +1,9 @@
 // Bodies that are larger than an item of their tier may be, in pieces.
 //
-// A piece lies under the hash of its entry's key and its own bytes, so that no other write can change it, and nothing else be taken for it. In the entry's
-// place stands a list of its pieces, written when all of them are there. One that is missing or foreign makes a miss. Nobody removes pieces: they
-// carry the deadline of their entry, and a tier that has limits to its items has limits to its room.
+// A piece lies under the hash of its entry's key and its own bytes, so that no other write can change it, and nothing
+// else be taken for it. In the entry's place stands a list of its pieces, written when all of them are there. One that
+// is missing or foreign makes a miss. Nobody removes pieces: they carry the deadline of their entry, and a tier that
+// has limits to its items has limits to its room.
 import { createHash } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Clock, Refusal, Stored, TierItem } from '../core/contracts.ts'

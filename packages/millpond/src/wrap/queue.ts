@@ -1,8 +1,10 @@
-// The way of many calls to one server: what is asked within one turn, or while others are under way, goes out together, a bounded amount at a time.
+// The way of many calls to one server: what is asked within one turn, or while others are under way, goes out together,
+// a bounded amount at a time.
 //
-// A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits goes on waiting. With no
-// answer at all for `silentMs` everything fails at once, what is under way and what waits: it would only wait for the same. A server that
-// serves one command after the other, each in time, has answered the last of `calls` after `calls` times as long: what takes longer is lost.
+// A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits
+// goes on waiting. With no answer at all for `silentMs` everything fails at once, what is under way and what waits: it
+// would only wait for the same. A server that serves one command after the other, each in time, has answered the last
+// of `calls` after `calls` times as long: what takes longer is lost.
 import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
 import type { Clock } from '../core/contracts.ts'
@@ -33,9 +35,15 @@ export interface QueueOptions<I extends Carried, A> {
   readonly send: (items: readonly I[], command: Command) => Promise<readonly A[]>
   /** Default: nothing weighs anything. */
   readonly weigh?: (item: I) => number
-  /** Each call is a command of its own, or several: its answer says something of all its items together. Default `false`. */
+  /**
+   * Each call is a command of its own, or several: its answer says something of all its items together. Default
+   * `false`.
+   */
   readonly isApart?: boolean
-  /** Made anew for each command, and asked of each item in turn: may it go along with those before it? The first goes in any case. Default: all may. */
+  /**
+   * Made anew for each command, and asked of each item in turn: may it go along with those before it? The first goes in
+   * any case. Default: all may.
+   */
   readonly together?: () => (item: I) => boolean
   /** Told of each command that was sent: how long it took, and its error if it failed. */
   readonly onEnd?: (ms: number, error: unknown) => void
@@ -190,7 +198,9 @@ export class Queue<I extends Carried, A> {
     const { clock, send, onEnd } = this.#options
     const [only] = parts
     const isWhole = parts.length === 1 && only !== undefined && only.count === only.call.items.length
-    const items = isWhole ? only.call.items : parts.flatMap(({ call, from, count }) => call.items.slice(from, from + count))
+    const items = isWhole
+      ? only.call.items
+      : parts.flatMap(({ call, from, count }) => call.items.slice(from, from + count))
     const sent: Sent<I, A> = { command: new Command(), parts, sentAt: clock.monotonic() }
     if (this.#sent.size === 0) this.#heardAt = sent.sentAt
     this.#sent.add(sent)
@@ -268,9 +278,14 @@ export class Queue<I extends Carried, A> {
 }
 
 /** One that throws instead of rejecting has failed all the same. */
-async function call<I extends Carried, A>(send: QueueOptions<I, A>['send'], items: readonly I[], command: Command): Promise<readonly A[]> {
+async function call<I extends Carried, A>(
+  send: QueueOptions<I, A>['send'],
+  items: readonly I[],
+  command: Command,
+): Promise<readonly A[]> {
   const answers = await send(items, command)
-  if (answers.length !== items.length) throw new MillpondError('TIER_FAILED', `${items.length} items got ${answers.length} answers`)
+  if (answers.length !== items.length)
+    throw new MillpondError('TIER_FAILED', `${items.length} items got ${answers.length} answers`)
   return answers
 }
 

@@ -16,7 +16,10 @@ export async function sendApart<I, A>(
     const [first] = items
     if (items.length <= 1) return first === undefined ? [] : [refused(first, why, error)]
     const half = items.length >> 1
-    return [...(await sendApart(items.slice(0, half), send, refused)), ...(await sendApart(items.slice(half), send, refused))]
+    return [
+      ...(await sendApart(items.slice(0, half), send, refused)),
+      ...(await sendApart(items.slice(half), send, refused)),
+    ]
   }
 }
 

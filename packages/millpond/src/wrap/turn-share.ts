@@ -1,6 +1,8 @@
-// The share of a turn that calls may have: thousands that have waited for one and the same answer do not all go on in the turn in which it comes.
+// The share of a turn that calls may have: thousands that have waited for one and the same answer do not all go on in
+// the turn in which it comes.
 //
-// Each goes on with tens of microseconds of work, so that all at once would hold the event loop for as many milliseconds as there are hundreds of them.
+// Each goes on with tens of microseconds of work, so that all at once would hold the event loop for as many
+// milliseconds as there are hundreds of them.
 import { setImmediate } from 'node:timers'
 
 /** Calls that go on in one turn. */

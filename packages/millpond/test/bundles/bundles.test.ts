@@ -1,4 +1,5 @@
-// The library in one file with the program that uses it, by three bundlers, run where no package is; and in TypeScript programs of CommonJS modules.
+// The library in one file with the program that uses it, by three bundlers, run where no package is; and in TypeScript
+// programs of CommonJS modules.
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -47,7 +48,12 @@ const rollup: Bundler = async (source, format) => {
   const { nodeResolve } = loadTool('@rollup/plugin-node-resolve')
   const warnings: string[] = []
   const onwarn = ({ message }: { message: string }): unknown => warnings.push(message)
-  const bundle = await open({ input: program(source), plugins: [nodeResolve({ preferBuiltins: true })], external: /^node:/, onwarn })
+  const bundle = await open({
+    input: program(source),
+    plugins: [nodeResolve({ preferBuiltins: true })],
+    external: /^node:/,
+    onwarn,
+  })
   const file = out(`rollup-${source}`, format)
   await bundle.write({ file, format, inlineDynamicImports: true })
   await bundle.close()
@@ -62,7 +68,8 @@ const webpack: Bundler = async (source, format) => {
     target: 'node20',
     entry: program(source),
     output: { path: folder, filename: basename(file) },
-    // As it is shipped but for the names: its minifier takes longer than all the rest, and esbuild's leaves none either.
+    // As it is shipped but for the names: its minifier takes longer than all the rest, and esbuild's leaves none
+    // either.
     optimization: { minimize: false },
   })
   const stats: { compilation: { warnings: Error[]; errors: Error[] } } = await new Promise((resolve, reject) =>
@@ -79,11 +86,14 @@ test.each([
   ['esbuild', 'cjs', esbuild],
   ['Rollup', 'esm', rollup],
   ['webpack', 'cjs', webpack],
-] as const)('%s, %s: memory alone runs where no package is, and nothing is warned of', async (_name, format, bundle) => {
-  const { file, warnings } = await bundle('memory.mjs', format)
-  expect(warnings).toEqual([])
-  expect(await run(process.execPath, [file], folder)).toBe(MEMORY)
-})
+] as const)(
+  '%s, %s: memory alone runs where no package is, and nothing is warned of',
+  async (_name, format, bundle) => {
+    const { file, warnings } = await bundle('memory.mjs', format)
+    expect(warnings).toEqual([])
+    expect(await run(process.execPath, [file], folder)).toBe(MEMORY)
+  },
+)
 
 describeWith('redis', "a bundle with the program's own client in it", () => {
   let server: RedisService
@@ -105,7 +115,8 @@ describeWith('redis', "a bundle with the program's own client in it", () => {
   test('without a client of its own it is told which package is wanted, and what else to do', async () => {
     const source = join(folder, 'wants.mjs')
     const { build } = loadTool('esbuild')
-    const entry = "import { redis } from 'millpond/tiers/redis'; try { redis() } catch (error) { console.log(error.code, error.message) }"
+    const entry =
+      "import { redis } from 'millpond/tiers/redis'; try { redis() } catch (error) { console.log(error.code, error.message) }"
     await build({
       stdin: { contents: entry, resolveDir: join(program('.'), '..') },
       bundle: true,
@@ -113,7 +124,9 @@ describeWith('redis', "a bundle with the program's own client in it", () => {
       format: 'esm',
       outfile: source,
     })
-    expect(await run(process.execPath, [source], folder)).toMatch(/^OPTION_INVALID .*npm install ioredis.*client: new Redis/)
+    expect(await run(process.execPath, [source], folder)).toMatch(
+      /^OPTION_INVALID .*npm install ioredis.*client: new Redis/,
+    )
   })
 
   test('BullMQ is asked for by the job table that needs it, and by nothing else', async () => {
@@ -180,17 +193,25 @@ test('memory alone, minified and compressed, is as small as the guide says', asy
 
 test('each entry point, minified and compressed, is as small as the guide says', async () => {
   const library = join(program('.'), '../node_modules/millpond')
-  const manifest: { exports: Record<string, { default?: string }> } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))
+  const manifest: { exports: Record<string, { default?: string }> } = JSON.parse(
+    readFileSync(join(library, 'package.json'), 'utf8'),
+  )
   const entries = Object.entries(manifest.exports).filter(([, { default: file }]) => file !== undefined)
   const { outputFiles } = await loadTool('esbuild').build({
     ...LEAN,
     // Optional packages are not the library's.
     packages: 'external',
     outdir: folder,
-    entryPoints: entries.map(([subpath, { default: file }]) => ({ in: join(library, file ?? ''), out: subpath.slice(2) || 'millpond' })),
+    entryPoints: entries.map(([subpath, { default: file }]) => ({
+      in: join(library, file ?? ''),
+      out: subpath.slice(2) || 'millpond',
+    })),
   })
   const stated = new Map(
-    [...page.matchAll(/`millpond(?:\/([\w/-]+))?` (\d+)/g)].map(([, subpath, kB]) => [subpath ?? 'millpond', Number(kB)]),
+    [...page.matchAll(/`millpond(?:\/([\w/-]+))?` (\d+)/g)].map(([, subpath, kB]) => [
+      subpath ?? 'millpond',
+      Number(kB),
+    ]),
   )
   const sizes = new Map<string, number>(
     outputFiles.map(({ path, contents }: { path: string; contents: Uint8Array }) => [
@@ -199,7 +220,9 @@ test('each entry point, minified and compressed, is as small as the guide says',
     ]),
   )
   expect([...stated.keys()].sort()).toEqual([...sizes.keys()].sort())
-  const others = [...sizes].filter(([name, size]) => size > (stated.get(name) ?? 0) || size < (stated.get(name) ?? 0) * 0.8 - 1)
+  const others = [...sizes].filter(
+    ([name, size]) => size > (stated.get(name) ?? 0) || size < (stated.get(name) ?? 0) * 0.8 - 1,
+  )
   expect(others).toEqual([])
 })
 

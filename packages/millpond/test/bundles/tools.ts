@@ -1,4 +1,5 @@
-// Bundlers and runtimes from packages of their own, installed once into the cache folder, and a folder in which nothing else is.
+// Bundlers and runtimes from packages of their own, installed once into the cache folder, and a folder in which nothing
+// else is.
 import { execFile } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -21,8 +22,17 @@ export const bringTools = (): string => bringInstalled('bundles', here, { links:
 export const emptyFolder = (): string => mkdtempSync(join(tmpdir(), 'millpond-bundle-'))
 
 /** Runs a program to its end and answers what it printed; whatever it says on the error channel is a failure. */
-export async function run(file: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)(file, [...args], { cwd, env: { ...process.env, ...env }, timeout: 20_000 })
+export async function run(
+  file: string,
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { stdout, stderr } = await promisify(execFile)(file, [...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    timeout: 20_000,
+  })
   if (stderr !== '') throw new Error(stderr)
   return stdout.trim()
 }

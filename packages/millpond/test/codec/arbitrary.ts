@@ -5,7 +5,16 @@ import { protoField } from './values.ts'
 const NAMES = ['a', 'b', '$', '__proto__', 'constructor', '', '0', '17', 'toString']
 
 const leaf = fc.oneof(
-  fc.constantFrom<unknown>(null, undefined, true, false, -0, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+  fc.constantFrom<unknown>(
+    null,
+    undefined,
+    true,
+    false,
+    -0,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ),
   fc.double(),
   fc.integer(),
   fc.bigInt(),

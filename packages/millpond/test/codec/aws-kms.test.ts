@@ -29,7 +29,11 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const body: Question = JSON.parse(Buffer.concat(chunks).toString())
-      asked.push({ target: String(request.headers['x-amz-target']), authorization: String(request.headers.authorization), body })
+      asked.push({
+        target: String(request.headers['x-amz-target']),
+        authorization: String(request.headers.authorization),
+        body,
+      })
       const answer = (status: number, content: object | string): void => {
         response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' })
         response.end(typeof content === 'string' ? content : JSON.stringify(content))
@@ -83,7 +87,9 @@ describe('AWS KMS', () => {
     const [w1, w2] = [await newWrappedKey(service()), await newWrappedKey(service())]
     const ring = await wrappedKeyring({ service: service(200), current: 'k1', keys: { k1: w1 } })
     mode = 'denied'
-    await expect(ring.reload({ current: 'k2', keys: { k1: w1, k2: w2 } })).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
+    await expect(ring.reload({ current: 'k2', keys: { k1: w1, k2: w2 } })).rejects.toMatchObject({
+      code: 'KEYRING_UNREACHABLE',
+    })
     expect([ring.current, ring.ids, ring.key('k1')?.length]).toEqual(['k1', ['k1'], 32])
     mode = 'well'
     await ring.reload({ current: 'k1', keys: { k1: w1, k2: w2 }, next: { id: 'k2', activeFrom: 0 } })
@@ -100,7 +106,9 @@ describe('AWS KMS', () => {
     const wrapped = await newWrappedKey(service())
     mode = how
     const slow = service(how === 'silent' ? 100 : 5000)
-    const failed = await wrappedKeyring({ service: slow, current: 'k1', keys: { k1: wrapped } }).catch((error: unknown) => error)
+    const failed = await wrappedKeyring({ service: slow, current: 'k1', keys: { k1: wrapped } }).catch(
+      (error: unknown) => error,
+    )
     expect(failed).toMatchObject({ code: 'KEYRING_UNREACHABLE', message: expect.stringMatching(message) })
     expect(JSON.stringify(failed) + String(failed)).not.toContain(Buffer.from(wrapped).toString('base64').slice(0, 20))
     await expect(newWrappedKey(slow)).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
@@ -108,14 +116,20 @@ describe('AWS KMS', () => {
 
   test('that is not there at all', async () => {
     const gone = new KMSClient({ endpoint: 'http://127.0.0.1:9', region: 'eu-central-1', credentials, maxAttempts: 1 })
-    await expect(newWrappedKey(awsKms({ keyId: KEY, client: gone }))).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
+    await expect(newWrappedKey(awsKms({ keyId: KEY, client: gone }))).rejects.toMatchObject({
+      code: 'KEYRING_UNREACHABLE',
+    })
     gone.destroy()
   })
 
   test('a wrapped key of another context, of another key, or damaged is wrong, and not unreachable', async () => {
     const wrapped = await newWrappedKey(awsKms({ keyId: KEY, client, context: { purpose: 'other' } }))
-    const refused = { code: 'KEYRING_INVALID', message: expect.stringContaining('was not wrapped by this key in this context') }
-    const ring = (keyId: string, k1: Uint8Array) => wrappedKeyring({ service: awsKms({ keyId, client }), current: 'k1', keys: { k1 } })
+    const refused = {
+      code: 'KEYRING_INVALID',
+      message: expect.stringContaining('was not wrapped by this key in this context'),
+    }
+    const ring = (keyId: string, k1: Uint8Array) =>
+      wrappedKeyring({ service: awsKms({ keyId, client }), current: 'k1', keys: { k1 } })
     await expect(ring(KEY, wrapped)).rejects.toMatchObject(refused)
     await expect(ring('alias/other', wrapped)).rejects.toMatchObject(refused)
     await expect(ring(KEY, randomBytes(64))).rejects.toMatchObject(refused)
@@ -127,7 +141,8 @@ describe('AWS KMS', () => {
     const own = awsKms({ keyId: KEY, region: 'eu-west-3', endpoint })
     const wrapped = await newWrappedKey(own).finally(() => vi.unstubAllEnvs())
     expect(await own.unwrap(wrapped)).toHaveLength(32)
-    for (const { authorization } of asked) expect(authorization).toMatch(/Credential=AKIDENVIRONMENT\/\d+\/eu-west-3\/kms/)
+    for (const { authorization } of asked)
+      expect(authorization).toMatch(/Credential=AKIDENVIRONMENT\/\d+\/eu-west-3\/kms/)
     expect(asked).toHaveLength(2)
   })
 

@@ -14,7 +14,14 @@ import { expectWithinParses } from './cpu.ts'
 import { decode, encode as encodeParts, PLACE } from './one-turn.ts'
 
 const place = PLACE
-const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] })
+const partsOf = (value: unknown): EncodedParts => ({
+  key: 'k',
+  value,
+  createdAt: 1,
+  freshUntil: 2,
+  staleUntil: 3,
+  tags: [],
+})
 const text = 'It is what it is, and it is compressible. '.repeat(200)
 
 const encode = (codec: Codec, value: unknown, context = place): Buffer => encodeParts(codec, partsOf(value), context)
@@ -23,7 +30,13 @@ const encode = (codec: Codec, value: unknown, context = place): Buffer => encode
 function forged(number: number, bytes: Uint8Array): Buffer {
   const plain = encode(jsonCodec(), Buffer.from(bytes))
   const meta = 36 + plain.readUInt32LE(28)
-  const frame = Buffer.concat([plain.subarray(0, 36), Uint8Array.of(1, number), plain.subarray(36, meta), bytes, Buffer.alloc(4)])
+  const frame = Buffer.concat([
+    plain.subarray(0, 36),
+    Uint8Array.of(1, number),
+    plain.subarray(36, meta),
+    bytes,
+    Buffer.alloc(4),
+  ])
   frame[2] = 2
   frame[3] = 0
   frame.writeUInt32LE(crc32(frame.subarray(0, frame.length - 4)), frame.length - 4)
@@ -57,8 +70,11 @@ describe('D3: compression', () => {
   )
 
   test('an algorithm that this Node does not know, and levels that there are not, are refused when the codec is made', () => {
-    if (!hasZstd) expect(() => valueCodec({ compress: { algorithm: 'zstd' } })).toThrow(/does not support 'zstd'.*22.15/)
-    expect(() => valueCodec({ compress: { algorithm: 'gzip', level: 10 } })).toThrow(/10 is not a level of gzip: give up to 9/)
+    if (!hasZstd)
+      expect(() => valueCodec({ compress: { algorithm: 'zstd' } })).toThrow(/does not support 'zstd'.*22.15/)
+    expect(() => valueCodec({ compress: { algorithm: 'gzip', level: 10 } })).toThrow(
+      /10 is not a level of gzip: give up to 9/,
+    )
     expect(() => valueCodec({ compress: { algorithm: 'lz4', level: 2 } })).toThrow(/2 is not a level of lz4/)
     expect(() => valueCodec({ compress: 'zip' as never })).toThrow(/codec.compress: "zip" is not allowed/)
     expect(() => valueCodec({ compress: { minByte: 1 } as never })).toThrow(/did you mean "minBytes"/)
@@ -140,7 +156,11 @@ describe('D3: compression', () => {
     const random = randomBytes(4000).toString('hex')
     const lengths = Array.from({ length: 8 }, (_, i) => encode(codec, random + 'ab'.repeat(i)).length)
     expect(new Set(lengths).size).toBeLessThanOrEqual(2)
-    expect(decode(codec, encode(codec, random)).parts).toMatchObject({ value: random, isCompressed: true, isEncrypted: true })
+    expect(decode(codec, encode(codec, random)).parts).toMatchObject({
+      value: random,
+      isCompressed: true,
+      isEncrypted: true,
+    })
   })
 
   test('remembers ten thousand namespaces, and not every one that there ever was', () => {
@@ -214,6 +234,7 @@ describeWith('node24', 'D3: zstd, in a Node that knows it', () => {
       expect(told[what].why).toBe(what === 'twice' ? 'malformed' : 'transform')
       expect(told[what].ms, 'in time').toBeLessThan(100)
     }
-    if (!hasZstd) expect(decode(valueCodec(), Buffer.from(told.frame, 'base64'))).toEqual({ parts: undefined, why: 'transform' })
+    if (!hasZstd)
+      expect(decode(valueCodec(), Buffer.from(told.frame, 'base64'))).toEqual({ parts: undefined, why: 'transform' })
   })
 })

@@ -4,7 +4,14 @@ import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzipSync, gzip, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { frameCodec, jsonCodec, jsonFormat, type Rejection, type Transform, type ValueFormat } from '../../src/codec/index.ts'
+import {
+  frameCodec,
+  jsonCodec,
+  jsonFormat,
+  type Rejection,
+  type Transform,
+  type ValueFormat,
+} from '../../src/codec/index.ts'
 import type { EncodedParts } from '../../src/core/contracts.ts'
 
 const later = promisify(gzip)
@@ -55,9 +62,13 @@ function rejections(make: (onReject: (reason: Rejection) => void) => ReturnType<
 describe('frames', () => {
   test('say how the bytes lay there, record by record', () => {
     const codec = frameCodec({ transforms: [gzipped], undoes: [bound] })
-    const facts = (bytes: Uint8Array | Promise<Uint8Array>): unknown => bytes instanceof Uint8Array && codec.decode(bytes, context)
+    const facts = (bytes: Uint8Array | Promise<Uint8Array>): unknown =>
+      bytes instanceof Uint8Array && codec.decode(bytes, context)
     expect(facts(codec.encode(partsOf('short'), context))).toMatchObject({ isCompressed: false, isEncrypted: false })
-    expect(facts(codec.encode(partsOf('x'.repeat(1000)), context))).toMatchObject({ isCompressed: true, isEncrypted: false })
+    expect(facts(codec.encode(partsOf('x'.repeat(1000)), context))).toMatchObject({
+      isCompressed: true,
+      isEncrypted: false,
+    })
     expect(facts(frameCodec({ transforms: [bound] }).encode(partsOf('x'), context))).toMatchObject({
       isCompressed: false,
       isEncrypted: true,
@@ -159,14 +170,20 @@ describe('frames', () => {
 
   test('a value that could not come back is refused before it is transformed', () => {
     const codec = frameCodec({ transforms: [gzipped], limits: { maxBytes: 10_000 } })
-    expect(() => codec.encode(partsOf('a'.repeat(20_000)), context)).toThrow(expect.objectContaining({ code: 'VALUE_TOO_LARGE' }))
+    expect(() => codec.encode(partsOf('a'.repeat(20_000)), context)).toThrow(
+      expect.objectContaining({ code: 'VALUE_TOO_LARGE' }),
+    )
   })
 
   test('two of one number, and numbers out of range, are refused at once', () => {
     const wrong = { code: 'OPTION_INVALID' }
     expect(() => frameCodec({ format: { ...reversed, numbers: [0] } })).toThrow(expect.objectContaining(wrong))
-    expect(() => frameCodec({ transforms: [gzipped], undoes: [{ ...bound, number: 1 }] })).toThrow(expect.objectContaining(wrong))
+    expect(() => frameCodec({ transforms: [gzipped], undoes: [{ ...bound, number: 1 }] })).toThrow(
+      expect.objectContaining(wrong),
+    )
     expect(() => frameCodec({ transforms: [{ ...gzipped, number: 0 }] })).toThrow(expect.objectContaining(wrong))
-    expect(() => frameCodec({ reads: [{ ...jsonFormat, name: 'other', numbers: [256] }] })).toThrow(expect.objectContaining(wrong))
+    expect(() => frameCodec({ reads: [{ ...jsonFormat, name: 'other', numbers: [256] }] })).toThrow(
+      expect.objectContaining(wrong),
+    )
   })
 })

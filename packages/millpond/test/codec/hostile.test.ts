@@ -92,7 +92,18 @@ describe('G22 corrupt, foreign and older bytes', () => {
 
 describe('G26 hostile bytes behind a right checksum', () => {
   it('any JSON in the escape form revives or is a miss, and pollutes nothing', () => {
-    const marks = fc.constantFrom('$', '__proto__', 'constructor', 'a', 'Date', 'Map', 'Object', 'null', 'Buffer', 'NaN')
+    const marks = fc.constantFrom(
+      '$',
+      '__proto__',
+      'constructor',
+      'a',
+      'Date',
+      'Map',
+      'Object',
+      'null',
+      'Buffer',
+      'NaN',
+    )
     const json = fc.jsonValue().chain((value) => fc.tuple(marks, marks, fc.constant(value)))
     fc.assert(
       fc.property(json, ([field, kind, value]) => {
@@ -110,7 +121,11 @@ describe('G26 hostile bytes behind a right checksum', () => {
     ['8 MB of opening braces, escaped', forge({ kind: 1, value: '{"$":'.repeat(1_600_000) }), 'too_deep'],
     ['millions of empty lists', forge({ value: `[${'[],'.repeat(2_600_000)}1]` }), 'too_many'],
     ['millions of numbers', forge({ value: `[${'1,'.repeat(4_000_000)}1]` }), 'too_many'],
-    ['600,000 fields', forge({ value: `{${Array.from({ length: 600_000 }, (_, i) => `"${i}x":1`).join()}}` }), 'too_many'],
+    [
+      '600,000 fields',
+      forge({ value: `{${Array.from({ length: 600_000 }, (_, i) => `"${i}x":1`).join()}}` }),
+      'too_many',
+    ],
     ['600,000 marks', forge({ kind: 1, value: `[${'{"$":"NaN"},'.repeat(600_000)}1]` }), 'too_many'],
     ['commas in one long text', forge({ value: `"${','.repeat(8_000_000)}` }), 'malformed'],
     ['quotes only', forge({ value: '"'.repeat(8_000_000) }), 'malformed'],
@@ -131,9 +146,18 @@ describe('G26 hostile bytes behind a right checksum', () => {
     ['a number of 8 million digits', forge({ value: '9'.repeat(8_000_000) })],
     ['a BigInt of 32 million bits', forge({ kind: 1, value: `{"$":["BigInt","${'f'.repeat(8_000_000)}"]}` })],
     ['8 MB of base64', forge({ kind: 1, value: `{"$":["Buffer","${'AAAA'.repeat(2_000_000)}"]}` })],
-    ['long fractions', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `0.${'123456789'.repeat(17)}${i}`).join()}]` })],
-    ['distinct fields up to the limit', forge({ value: `{${Array.from({ length: 99_000 }, (_, i) => `"${i}x":1`).join()}}` })],
-    ['distinct shapes up to the limit', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `{"${i}x":1}`).join()}]` })],
+    [
+      'long fractions',
+      forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `0.${'123456789'.repeat(17)}${i}`).join()}]` }),
+    ],
+    [
+      'distinct fields up to the limit',
+      forge({ value: `{${Array.from({ length: 99_000 }, (_, i) => `"${i}x":1`).join()}}` }),
+    ],
+    [
+      'distinct shapes up to the limit',
+      forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `{"${i}x":1}`).join()}]` }),
+    ],
   ])('%s is read in bounded time', async (_, bytes) => {
     const { decoded, reasons } = outcome(bytes)
     expect({ isRead: decoded !== undefined, reasons }).toEqual({ isRead: true, reasons: [] })

@@ -1,4 +1,5 @@
-// Tries hybrid keys where the runtime has ML-KEM: that Node reads the sources as they are. Tells what came of it as JSON.
+// Tries hybrid keys where the runtime has ML-KEM: that Node reads the sources as they are. Tells what came of it as
+// JSON.
 import { hybridKeyService, newHybridKeys, newWrappedKey, wrappedKeyring } from '../../src/codec/index.ts'
 
 /** @param {() => unknown} work */
@@ -31,7 +32,9 @@ const told = {
   strangers: await refusal(() => hybridKeyService(others).unwrap(wrapped)),
   publicOnly: await refusal(() => hybridKeyService({ publicKey: keys.publicKey }).unwrap(wrapped)),
   // Private keys of the one, public ones of the other: the recipient is bound.
-  mixed: await refusal(() => hybridKeyService({ publicKey: others.publicKey, privateKey: keys.privateKey }).unwrap(wrapped)),
+  mixed: await refusal(() =>
+    hybridKeyService({ publicKey: others.publicKey, privateKey: keys.privateKey }).unwrap(wrapped),
+  ),
   cut: await refusal(() => service.unwrap(wrapped.subarray(1))),
   noKeys: await refusal(() => hybridKeyService({ publicKey: 'nonsense' })),
   swapped: await refusal(() => hybridKeyService({ publicKey: [mark, inner, outer].join('.') })),

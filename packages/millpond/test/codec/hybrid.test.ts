@@ -1,4 +1,5 @@
-// Hybrid wrapping (Z2): where the runtime has ML-KEM, that is Node 24, in a process of its own; elsewhere it says what it needs.
+// Hybrid wrapping (Z2): where the runtime has ML-KEM, that is Node 24, in a process of its own; elsewhere it says what
+// it needs.
 import { execFile } from 'node:child_process'
 import * as crypto from 'node:crypto'
 import { fileURLToPath } from 'node:url'

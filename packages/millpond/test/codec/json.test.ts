@@ -1,4 +1,5 @@
-// The codec keeps every value of the table and every value that can be generated from its kinds, and refuses the rest by path.
+// The codec keeps every value of the table and every value that can be generated from its kinds, and refuses the rest
+// by path.
 import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
@@ -57,16 +58,23 @@ describe('G20 what is kept', () => {
 
   it('keys of ASCII, which are read without a parser where nothing in them is escaped', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary-ascii' }), fc.array(fc.string({ unit: 'binary-ascii' }), { maxLength: 1 }), (key, tags) => {
-        const parts = { ...partsOf(1), key, tags }
-        assertEntry(codec.decode(codec.encode(parts)), parts)
-      }),
+      fc.property(
+        fc.string({ unit: 'binary-ascii' }),
+        fc.array(fc.string({ unit: 'binary-ascii' }), { maxLength: 1 }),
+        (key, tags) => {
+          const parts = { ...partsOf(1), key, tags }
+          assertEntry(codec.decode(codec.encode(parts)), parts)
+        },
+      ),
       { numRuns: 400 },
     )
   })
 
   it('T3: a value is called narrow where it is ASCII, and never where a string of it is wide', () => {
-    const unit = fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), fc.constantFrom('é', '中', '\ud800', '\n', '\u0001', 'a'))
+    const unit = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 1 }),
+      fc.constantFrom('é', '中', '\ud800', '\n', '\u0001', 'a'),
+    )
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: unit }), (value) => {
         if (codec.decode(codec.encode(partsOf(value)))?.isNarrow === true) expect(isWide(value)).toBe(false)
@@ -99,15 +107,18 @@ describe('G20 what is kept', () => {
     assertSame(codec.decode(codec.encode(partsOf([value])))?.value, [{ a: 1 }])
   })
 
-  it.each([Object.prototype, Array.prototype])('a toJSON that all lists inherit is refused, not called', (prototype) => {
-    Object.defineProperty(prototype, 'toJSON', { value: () => 'surprise', configurable: true })
-    try {
-      for (const value of [[1], { list: [1] }, new Map()])
-        expect(thrown(() => codec.encode(partsOf(value))).message).toContain('has a toJSON')
-    } finally {
-      Reflect.deleteProperty(prototype, 'toJSON')
-    }
-  })
+  it.each([Object.prototype, Array.prototype])(
+    'a toJSON that all lists inherit is refused, not called',
+    (prototype) => {
+      Object.defineProperty(prototype, 'toJSON', { value: () => 'surprise', configurable: true })
+      try {
+        for (const value of [[1], { list: [1] }, new Map()])
+          expect(thrown(() => codec.encode(partsOf(value))).message).toContain('has a toJSON')
+      } finally {
+        Reflect.deleteProperty(prototype, 'toJSON')
+      }
+    },
+  )
 
   it('a __proto__ field pollutes nothing', () => {
     const text = '{"__proto__":{"polluted":true},"at":0}'

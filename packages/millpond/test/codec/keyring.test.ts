@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { environmentKeyring, fileKeyring, type KeyringOptions, keyring, newWrappedKey, wrappedKeyring } from '../../src/codec/index.ts'
+import {
+  environmentKeyring,
+  fileKeyring,
+  type KeyringOptions,
+  keyring,
+  newWrappedKey,
+  wrappedKeyring,
+} from '../../src/codec/index.ts'
 
 const k1 = randomBytes(32)
 const k2 = randomBytes(32)
@@ -19,7 +26,8 @@ function refusal(act: () => unknown): string {
   } catch (error) {
     const { code, message } = error as { code: string; message: string }
     for (const key of [k1, k2])
-      for (const form of ['hex', 'base64', 'latin1'] as const) expect(message).not.toContain(key.toString(form).slice(0, 12))
+      for (const form of ['hex', 'base64', 'latin1'] as const)
+        expect(message).not.toContain(key.toString(form).slice(0, 12))
     return `${code} ${message}`
   }
   throw new Error('nothing was refused')
@@ -42,7 +50,11 @@ describe('a key ring', () => {
       const ring = keyring({ current: 'k2', keys })
       expect(ring.current).toBe('k2')
       expect(ring.ids).toEqual(['k1', 'k2'])
-      expect([Buffer.from(ring.key('k1') ?? []), Buffer.from(ring.key('k2') ?? []), ring.key('k3')]).toEqual([k1, k2, undefined])
+      expect([Buffer.from(ring.key('k1') ?? []), Buffer.from(ring.key('k2') ?? []), ring.key('k3')]).toEqual([
+        k1,
+        k2,
+        undefined,
+      ])
     }
   })
 
@@ -65,7 +77,11 @@ describe('a key ring', () => {
       },
       /two keys have the id "k1"/,
     ],
-    ['one key under two ids', { current: 'k1', keys: { k1, k2: new Uint8Array(k1) } }, /"k1" and "k2" are the same key/],
+    [
+      'one key under two ids',
+      { current: 'k1', keys: { k1, k2: new Uint8Array(k1) } },
+      /"k1" and "k2" are the same key/,
+    ],
     ['an id with a comma', { current: 'a,b', keys: { 'a,b': k1 } }, /the id of a key is "a,b"/],
     ['an unknown option', { current: 'k1', keys: { k1 }, key: k1 }, /unknown option "key": did you mean "keys"/],
     ['bytes in place of keys', { current: 'k1', keys: k1 }, /its keys are plain bytes/],
@@ -102,8 +118,12 @@ describe('a key ring', () => {
     } finally {
       vi.useRealTimers()
     }
-    expect(refusal(() => keyring({ current: 'k1', keys: { k1 }, next: { id: 'k2', activeFrom: 0 } }))).toMatch(/the next key is "k2"/)
-    expect(refusal(() => keyring({ current: 'k1', keys: { k1, k2 }, next: { id: 'k2', activeFrom: 'soon' } }))).toMatch(/not a time/)
+    expect(refusal(() => keyring({ current: 'k1', keys: { k1 }, next: { id: 'k2', activeFrom: 0 } }))).toMatch(
+      /the next key is "k2"/,
+    )
+    expect(refusal(() => keyring({ current: 'k1', keys: { k1, k2 }, next: { id: 'k2', activeFrom: 'soon' } }))).toMatch(
+      /not a time/,
+    )
   })
 
   test('is replaced as a whole or not at all', () => {
@@ -152,8 +172,18 @@ describe('a key file', () => {
   })
 
   test.each<[string, unknown, number, RegExp]>([
-    ['that others may read', { current: 'k1', keys: [{ id: 'k1', key: text(k1) }] }, 0o644, /^KEYRING_INVALID.*mode 644.*chmod 600/],
-    ['that its group may write', { current: 'k1', keys: [{ id: 'k1', key: text(k1) }] }, 0o620, /^KEYRING_INVALID.*mode 620/],
+    [
+      'that others may read',
+      { current: 'k1', keys: [{ id: 'k1', key: text(k1) }] },
+      0o644,
+      /^KEYRING_INVALID.*mode 644.*chmod 600/,
+    ],
+    [
+      'that its group may write',
+      { current: 'k1', keys: [{ id: 'k1', key: text(k1) }] },
+      0o620,
+      /^KEYRING_INVALID.*mode 620/,
+    ],
     ['that is cut', `{"keys":[{"id":"k1","key":"${text(k1)}"`, 0o600, /^KEYRING_INVALID.*not JSON/],
     ['without keys', { current: 'k1' }, 0o600, /^KEYRING_INVALID/],
     [
@@ -191,7 +221,9 @@ describe('a ring of the environment', () => {
   test('that is not set, or not keys, is refused', () => {
     expect(refusal(() => environmentKeyring('CACHE_ENCRYPTION_KEY', {}))).toMatch(/CACHE_ENCRYPTION_KEY: it is not set/)
     expect(refusal(() => environmentKeyring('K', { K: 'secret' }))).toMatch(/^KEYRING_INVALID/)
-    expect(refusal(() => environmentKeyring('K', { K: `k1:${k1.toString('hex')},k1:${k2.toString('hex')}` }))).toMatch(/two keys/)
+    expect(refusal(() => environmentKeyring('K', { K: `k1:${k1.toString('hex')},k1:${k2.toString('hex')}` }))).toMatch(
+      /two keys/,
+    )
   })
 })
 
@@ -216,7 +248,9 @@ describe('a ring of a key service', () => {
       code: 'KEYRING_UNREACHABLE',
       message: expect.stringContaining('"k1": ECONNREFUSED'),
     })
-    await expect(ring(() => new Promise(() => {}))).rejects.toMatchObject({ message: expect.stringContaining('no answer within 20 ms') })
+    await expect(ring(() => new Promise(() => {}))).rejects.toMatchObject({
+      message: expect.stringContaining('no answer within 20 ms'),
+    })
     await expect(ring(async () => new Uint8Array(16))).rejects.toMatchObject({ code: 'KEYRING_INVALID' })
   })
 })

@@ -21,7 +21,14 @@ const codec = valueCodec({ format: 'messagepack' })
 /** How many random values each arrangement gets. Through tiers there are more: `round-trips.test.ts`. */
 const VALUES = sized(1_600, 20_000)
 
-const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: ['t'] })
+const partsOf = (value: unknown): EncodedParts => ({
+  key: 'k',
+  value,
+  createdAt: 1,
+  freshUntil: 2,
+  staleUntil: 3,
+  tags: ['t'],
+})
 
 const forged = (value: Uint8Array, format = 32): Buffer => framed(format, value)
 const encode = (of: Codec, value: unknown): Buffer => encodeParts(of, partsOf(value))
@@ -57,7 +64,23 @@ describe('G20: messagepack', () => {
         for (const value of [[text, text], { [text.slice(0, 200)]: text, after: 1 }])
           assertSame(decode(codec, encode(codec, value)).parts?.value, value)
       }
-    for (const bound of [0, 32, 127, 128, 255, 256, 32_767, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, 0.1])
+    for (const bound of [
+      0,
+      32,
+      127,
+      128,
+      255,
+      256,
+      32_767,
+      65_535,
+      65_536,
+      2 ** 31 - 1,
+      2 ** 31,
+      2 ** 32,
+      2 ** 53,
+      1e300,
+      0.1,
+    ])
       for (const number of [bound, -bound, bound + 1, -bound - 1, bound - 1])
         assertSame(decode(codec, encode(codec, [number])).parts?.value, [number])
     for (const count of [0, 15, 16, 17, 300, 65_535, 65_536]) {
@@ -70,7 +93,12 @@ describe('G20: messagepack', () => {
   })
 
   test('names that look like one another stay apart, however many there are', () => {
-    const rows = Array.from({ length: 200 }, (_, i) => ({ [`a${i}`]: 1, [`Ã©${i}`]: 2, [`é${i}`]: 3, [`b${i * 7}`]: 4 }))
+    const rows = Array.from({ length: 200 }, (_, i) => ({
+      [`a${i}`]: 1,
+      [`Ã©${i}`]: 2,
+      [`é${i}`]: 3,
+      [`b${i * 7}`]: 4,
+    }))
     for (let round = 0; round < 2; round++) assertSame(decode(codec, encode(codec, rows)).parts?.value, rows)
   })
 
@@ -91,8 +119,14 @@ describe('G20: messagepack', () => {
     ['messagepack', codec],
     ['packed', valueCodec({ format: 'packed' })],
     ['packed, compressed and sealed', valueCodec({ format: 'packed', compress: { minBytes: 100 }, ...secret })],
-    ['messagepack, compressed', valueCodec({ format: 'messagepack', compress: { minBytes: 1, algorithm: 'gzip', level: 1 } })],
-    ['messagepack, compressed and sealed', valueCodec({ format: 'messagepack', compress: { minBytes: 100 }, ...secret })],
+    [
+      'messagepack, compressed',
+      valueCodec({ format: 'messagepack', compress: { minBytes: 1, algorithm: 'gzip', level: 1 } }),
+    ],
+    [
+      'messagepack, compressed and sealed',
+      valueCodec({ format: 'messagepack', compress: { minBytes: 100 }, ...secret }),
+    ],
   ])('D1: %s gives back any value as it was', { timeout: 600_000 }, (_name, of) => {
     fc.assert(
       fc.property(anyValue, (value) => {
@@ -130,7 +164,11 @@ describe('G26: bytes that claim to be messagepack', () => {
     ['the type that is never used', [0xc1], 'malformed'],
     ['a float that is cut', [0xcb, 1, 2, 3], 'malformed'],
     ['a depth of a million', new Uint8Array(1_000_001).fill(0x91), 'too_deep'],
-    ['a million items', Buffer.concat([Uint8Array.of(0xdd, 0, 0x0f, 0x42, 0x40), new Uint8Array(1_000_000)]), 'too_many'],
+    [
+      'a million items',
+      Buffer.concat([Uint8Array.of(0xdd, 0, 0x0f, 0x42, 0x40), new Uint8Array(1_000_000)]),
+      'too_many',
+    ],
   ])('%s: a miss with its reason, in no time', async (_what, bytes, why) => {
     const frame = forged(Uint8Array.from(bytes))
     expect(decode(codec, frame)).toEqual({ parts: undefined, why })

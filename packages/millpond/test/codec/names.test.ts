@@ -15,7 +15,15 @@ describe('keyed names', () => {
 
   test('are the same for the same secret, however it is written, and differ for everything else', () => {
     const name = keyedNames(secret)
-    const names = [name('a'), name(['a']), name('["a"]'), name(['a', 1]), name(['a', '1']), name.tag('a'), keyedNames(randomBytes(32))('a')]
+    const names = [
+      name('a'),
+      name(['a']),
+      name('["a"]'),
+      name(['a', 1]),
+      name(['a', '1']),
+      name.tag('a'),
+      keyedNames(randomBytes(32))('a'),
+    ]
     expect(new Set(names).size).toBe(names.length)
     for (const one of names) expect(one).toMatch(/^[\w-]{43}$/)
     expect(keyedNames(secret.toString('hex'))(['a', 1])).toBe(name(['a', 1]))

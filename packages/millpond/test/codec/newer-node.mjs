@@ -1,4 +1,5 @@
-// Runs in a Node that knows zstd: writes with it, reads it, and is shown bombs. Tells what came of it as one line of JSON.
+// Runs in a Node that knows zstd: writes with it, reads it, and is shown bombs. Tells what came of it as one line of
+// JSON.
 import { crc32, gzipSync, zstdCompressSync } from 'node:zlib'
 import { jsonCodec, valueCodec } from '../../src/codec/index.ts'
 
@@ -11,7 +12,13 @@ const text = 'It is what it is, and it is compressible. '.repeat(200)
 function forged(bytes) {
   const plain = Buffer.from(jsonCodec().encode(partsOf(Buffer.from(bytes))))
   const meta = 36 + plain.readUInt32LE(28)
-  const frame = Buffer.concat([plain.subarray(0, 36), Uint8Array.of(1, 3), plain.subarray(36, meta), bytes, Buffer.alloc(4)])
+  const frame = Buffer.concat([
+    plain.subarray(0, 36),
+    Uint8Array.of(1, 3),
+    plain.subarray(36, meta),
+    bytes,
+    Buffer.alloc(4),
+  ])
   frame[2] = 2
   frame[3] = 0
   frame.writeUInt32LE(crc32(frame.subarray(0, frame.length - 4)), frame.length - 4)

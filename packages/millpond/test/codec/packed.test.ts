@@ -16,7 +16,14 @@ import { kept, protoField, refused } from './values.ts'
 
 const codec = valueCodec({ format: 'packed' })
 const limits = resolveLimits()
-const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: ['t'] })
+const partsOf = (value: unknown): EncodedParts => ({
+  key: 'k',
+  value,
+  createdAt: 1,
+  freshUntil: 2,
+  staleUntil: 3,
+  tags: ['t'],
+})
 const PLAIN = 48
 const ESCAPED = 49
 
@@ -25,7 +32,13 @@ function roundTrip(value: unknown): unknown {
 }
 
 /** Bytes as the layout has them, whatever stands in them. */
-function packed({ kind = 0, table = '[["a"]]', data = [] as number[], texts = Buffer.alloc(0) as Uint8Array, tableSum = 0 }): Buffer {
+function packed({
+  kind = 0,
+  table = '[["a"]]',
+  data = [] as number[],
+  texts = Buffer.alloc(0) as Uint8Array,
+  tableSum = 0,
+}): Buffer {
   const head = Buffer.alloc(13)
   head[0] = kind
   head.writeUInt32LE(Buffer.byteLength(table), 1)
@@ -56,9 +69,15 @@ describe('G20: packed', () => {
   })
 
   test('writes plain data, times and what numbers may be as they are, and the rest in the escape form', () => {
-    for (const value of [{ a: [1, 'x', null] }, [new Date(0), undefined, -0, Number.NaN], { a: '\ud800' }, protoField(1)])
+    for (const value of [
+      { a: [1, 'x', null] },
+      [new Date(0), undefined, -0, Number.NaN],
+      { a: '\ud800' },
+      protoField(1),
+    ])
       expect(formatOf(encode(codec, partsOf(value)))).toBe(PLAIN)
-    for (const value of [{ a: 1n }, [new Map()], Object.create(null)]) expect(formatOf(encode(codec, partsOf(value)))).toBe(ESCAPED)
+    for (const value of [{ a: 1n }, [new Map()], Object.create(null)])
+      expect(formatOf(encode(codec, partsOf(value)))).toBe(ESCAPED)
     expect(formatOf(encode(codec, partsOf(Buffer.from('raw'))))).toBe(2)
   })
 
@@ -81,12 +100,28 @@ describe('G20: packed', () => {
   })
 
   test('numbers around every bound', () => {
-    for (const bound of [0, 127, 128, 255, 256, 32_767, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, 0.1])
+    for (const bound of [
+      0,
+      127,
+      128,
+      255,
+      256,
+      32_767,
+      65_535,
+      65_536,
+      2 ** 31 - 1,
+      2 ** 31,
+      2 ** 32,
+      2 ** 53,
+      1e300,
+      0.1,
+    ])
       for (const number of [bound, -bound, bound + 1, -bound - 1, bound - 1]) assertSame(roundTrip([number]), [number])
   })
 
   test('thousands of shapes, deep ones too, and dictionaries with names that come once', () => {
-    const nested = (levels: number): object => (levels === 0 ? {} : { [`field${levels}`]: nested(levels - 1), after: levels })
+    const nested = (levels: number): object =>
+      levels === 0 ? {} : { [`field${levels}`]: nested(levels - 1), after: levels }
     assertSame(roundTrip(nested(300)), nested(300))
     const wide = Array.from({ length: 300 }, (_, i) => ({ [`only${i}`]: i, [`text${i}`]: `${i}` }))
     assertSame(roundTrip(wide), wide)
@@ -190,7 +225,9 @@ describe('G20: packed', () => {
 
   test('a text longer than any string is refused by its type, and the next value is written as ever', () => {
     const half = 'x'.repeat(2 ** 28)
-    expect(() => encode(codec, partsOf([half, half, half]))).toThrow(expect.objectContaining({ code: 'VALUE_TOO_LARGE' }))
+    expect(() => encode(codec, partsOf([half, half, half]))).toThrow(
+      expect.objectContaining({ code: 'VALUE_TOO_LARGE' }),
+    )
     assertSame(roundTrip(['y']), ['y'])
   })
 
@@ -231,9 +268,17 @@ describe('G26: bytes that claim to be packed', () => {
     ['a name that comes twice', packed({ table: '[["a","a"]]', data: [0x80, 1, 2] }), 'malformed'],
     ['a table of a million levels', packed({ table: '['.repeat(1_000_000), data: [1] }), 'too_deep'],
     ['a table of a million names', packed({ table: `[[${'"a",'.repeat(1_000_000)}"b"]]`, data: [1] }), 'too_many'],
-    ['a table whose one name comes 200,000 times', packed({ table: `[[${'"a",'.repeat(200_000)}"a"]]`, data: [1] }), 'malformed'],
+    [
+      'a table whose one name comes 200,000 times',
+      packed({ table: `[[${'"a",'.repeat(200_000)}"a"]]`, data: [1] }),
+      'malformed',
+    ],
     ['a depth of a million', packed({ data: new Array(1_000_000).fill(0x91) }), 'too_deep'],
-    ['a shape of more fields than any has', packed({ table: JSON.stringify([names(129)]), data: new Array(130).fill(0x80) }), 'malformed'],
+    [
+      'a shape of more fields than any has',
+      packed({ table: JSON.stringify([names(129)]), data: new Array(130).fill(0x80) }),
+      'malformed',
+    ],
     [
       'a shape of many fields, many times',
       packed({
@@ -263,8 +308,10 @@ describe('G26: bytes that claim to be packed', () => {
       return process.memoryUsage().heapUsed
     }
     const before = heap()
-    for (let sum = 0; sum < 100; sum++) readsAs(packed({ table: `[${'[],'.repeat(3000)}[]]`, data: [1], tableSum: sum }))
-    for (let sum = 0; sum < 10; sum++) readsAs(packed({ table: `[${'[],'.repeat(90_000)}[]]`, data: [1], tableSum: sum }))
+    for (let sum = 0; sum < 100; sum++)
+      readsAs(packed({ table: `[${'[],'.repeat(3000)}[]]`, data: [1], tableSum: sum }))
+    for (let sum = 0; sum < 10; sum++)
+      readsAs(packed({ table: `[${'[],'.repeat(90_000)}[]]`, data: [1], tableSum: sum }))
     expect((heap() - before) / 2 ** 20).toBeLessThan(12)
   })
 

@@ -1,4 +1,5 @@
-// Faults that users of other libraries have reported of encryption, rotation and key stores, tried here. Each names the report that it was learnt from.
+// Faults that users of other libraries have reported of encryption, rotation and key stores, tried here. Each names the
+// report that it was learnt from.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { memory } from 'millpond'
@@ -48,7 +49,10 @@ describe('encryption, as reported of other libraries', () => {
     for (const readsPlain of [true, false]) {
       const codec = valueCodec({ encrypt: keyring({ current: 'k3', keys: { k1, k2, k3 } }), readsPlain })
       for (const [at, id] of ['k1', 'k2', 'k3'].entries())
-        expect(await codec.decode(made[at] ?? new Uint8Array(), place)).toMatchObject({ value: id, isOldKey: id !== 'k3' })
+        expect(await codec.decode(made[at] ?? new Uint8Array(), place)).toMatchObject({
+          value: id,
+          isOldKey: id !== 'k3',
+        })
     }
   })
 
@@ -83,19 +87,23 @@ describe('encryption, as reported of other libraries', () => {
     ['nothing', undefined],
     ['no bytes', new Uint8Array()],
     ['a text', 'wrapped'],
-  ])('a key service that answers a new key with %s is refused at once, not when the key is needed (tink-go 7)', async (_what, answer) => {
-    await expect(newWrappedKey({ wrap: async () => answer as Uint8Array })).rejects.toMatchObject({
-      code: 'KEYRING_UNREACHABLE',
-      message: expect.stringContaining('not a wrapped key'),
-    })
-  })
+  ])(
+    'a key service that answers a new key with %s is refused at once, not when the key is needed (tink-go 7)',
+    async (_what, answer) => {
+      await expect(newWrappedKey({ wrap: async () => answer as Uint8Array })).rejects.toMatchObject({
+        code: 'KEYRING_UNREACHABLE',
+        message: expect.stringContaining('not a wrapped key'),
+      })
+    },
+  )
 
   test('a thousand records of a tenant ask the key store once (aws-encryption-sdk-javascript 421, aws-encryption-sdk-python 5)', async () => {
     const store = countedStore()
     const codec = tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store }).codec({})
     await Promise.all(Array.from({ length: 50 }, () => codec.encode(partsOf(1), tenantPlace('acme'))))
     const before = store.asked
-    for (let turn = 0; turn < 1000; turn++) expect(codec.encode(partsOf(turn), tenantPlace('acme'))).toBeInstanceOf(Uint8Array)
+    for (let turn = 0; turn < 1000; turn++)
+      expect(codec.encode(partsOf(turn), tenantPlace('acme'))).toBeInstanceOf(Uint8Array)
     expect([before <= 100, store.asked]).toEqual([true, before])
   })
 
@@ -118,7 +126,9 @@ describe('encryption, as reported of other libraries', () => {
     const of = () => tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store })
     const path = join(newFolder(), 'cache.db')
     const keys = of()
-    const [a, b] = [of(), keys].map((encrypt) => open({ tiers: [memory(), sqlite({ path })], codec: { encrypt } }).for({ tenant: 'acme' }))
+    const [a, b] = [of(), keys].map((encrypt) =>
+      open({ tiers: [memory(), sqlite({ path })], codec: { encrypt } }).for({ tenant: 'acme' }),
+    )
     await a?.set('k', 'v')
     expect(await b?.get('k')).toBe('v')
     await a?.erase({ tenant: 'acme' })

@@ -1,4 +1,5 @@
-// What was reported of other serialisers, stores and encrypted look-ups, tried here: views and pools, state that outlives an error, batches, names that are looked up.
+// What was reported of other serialisers, stores and encrypted look-ups, tried here: views and pools, state that
+// outlives an error, batches, names that are looked up.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type Cache, memory } from 'millpond'
@@ -20,7 +21,10 @@ const CODECS: readonly [string, CodecOptions][] = [
   ['gzip', { compress: { algorithm: 'gzip', minBytes: 0 } }],
   ['brotli', { format: 'packed', compress: { algorithm: 'brotli', minBytes: 0 } }],
   ['lz4', { compress: { algorithm: 'lz4', minBytes: 0 } }],
-  ['sealed', { format: 'packed', compress: { algorithm: 'gzip', minBytes: 0 }, mixesSecrets: false, encrypt, keyNames }],
+  [
+    'sealed',
+    { format: 'packed', compress: { algorithm: 'gzip', minBytes: 0 }, mixesSecrets: false, encrypt, keyNames },
+  ],
 ]
 
 function write(codec: Codec, value: unknown): Uint8Array {
@@ -59,11 +63,18 @@ describe.each(CODECS)('reported elsewhere, tried with %s', (_name, options) => {
     }
     const bytes = write(codec, views)
     expect(read(codec, bytes)).toEqual(views)
-    expect(bytes.byteLength).toBeLessThan(write(codec, { ...views, more: new Uint8Array(64).map(() => Math.random() * 256) }).byteLength)
+    expect(bytes.byteLength).toBeLessThan(
+      write(codec, { ...views, more: new Uint8Array(64).map(() => Math.random() * 256) }).byteLength,
+    )
   })
 
   test('msgpack-javascript#160: a reader that has met an error in the middle reads the next wrongly', () => {
-    const values = [{ a: [1, { b: 'text' }], at: new Date(5) }, [[['deep']]], 'x'.repeat(50), new Map([[1, new Set([2n])]])]
+    const values = [
+      { a: [1, { b: 'text' }], at: new Date(5) },
+      [[['deep']]],
+      'x'.repeat(50),
+      new Map([[1, new Set([2n])]]),
+    ]
     const written = values.map((value) => write(codec, value))
     for (const bytes of written)
       for (let cut = 1; cut < Math.min(bytes.byteLength, 120); cut += 3) {
@@ -88,7 +99,9 @@ describe.each(CODECS)('reported elsewhere, tried with %s', (_name, options) => {
     const nested = read(codec, write(codec, outer))
     expect(nested).toEqual({ before: outer.before, between: inner, after: outer.after })
     expect(kept.map((bytes) => Buffer.from(bytes))).toEqual(copies)
-    expect(kept.map((bytes) => read(codec, bytes))).toEqual(copies.map((_, at) => ({ at, text: `${at}`.repeat(at * 40) })))
+    expect(kept.map((bytes) => read(codec, bytes))).toEqual(
+      copies.map((_, at) => ({ at, text: `${at}`.repeat(at * 40) })),
+    )
   })
 
   test('Cm_Cache_Backend_Redis#129, phpredis#2352: what is small or empty is not compressed, or comes back as something else', () => {
@@ -104,7 +117,9 @@ test('liboauth2#26: one value that is sealed twice by one key looks alike', () =
   // One ring, as two processes have it, and twice in one.
   const seals = [sealing(encrypt, false), sealing(encrypt, false)]
   const bodies = [...seals, ...seals].map((seal) => Buffer.from(seal.apply(plain, about) ?? '').subarray(-80))
-  const blocks = bodies.flatMap((body) => Array.from({ length: 4 }, (_, at) => body.toString('hex', at * 16, at * 16 + 16)))
+  const blocks = bodies.flatMap((body) =>
+    Array.from({ length: 4 }, (_, at) => body.toString('hex', at * 16, at * 16 + 16)),
+  )
   expect(new Set(blocks).size).toBe(16)
 })
 
@@ -127,13 +142,28 @@ describe('reported elsewhere, of names', () => {
 
   test('blind_index#59: what one verb writes another does not find, since only one of them makes the name as it should', async () => {
     const folder = newFolder()
-    const forms = ['Ann@Example.com', 'ann@example.com', '\u00e9', 'e\u0301', '["a"]', ['a'], ['a', 1], ['a', '1'], ['a', 1n], '1'] as const
+    const forms = [
+      'Ann@Example.com',
+      'ann@example.com',
+      '\u00e9',
+      'e\u0301',
+      '["a"]',
+      ['a'],
+      ['a', 1],
+      ['a', '1'],
+      ['a', 1n],
+      '1',
+    ] as const
     const [a, b] = [hidden(folder), hidden(folder)]
     await a.setMany(forms.map((key, at) => [key, at] as const))
     expect(await b.getMany([...forms])).toEqual(forms.map((_, at) => at))
     for (const [at, key] of forms.entries()) {
       const c = hidden(folder)
-      expect([await c.has(key), await c.getOrSet(key, () => 'loaded'), (await c.getEntry(key)).kind]).toEqual([true, at, 'hit'])
+      expect([await c.has(key), await c.getOrSet(key, () => 'loaded'), (await c.getEntry(key)).kind]).toEqual([
+        true,
+        at,
+        'hit',
+      ])
       expect((await c.delete(key)).removed).toBe(1)
       await c.close()
     }
@@ -157,7 +187,8 @@ describe('reported elsewhere, of names', () => {
   test('civitai#4649: what is written compressed by one verb is read as it lies by a batch, and the other way round', async () => {
     const folder = newFolder()
     const value = (at: number) => ({ at, text: 'the same text over and over '.repeat(100) })
-    const start = (codec: Codec): Cache => open({ name: 'batches', tiers: [sqlite({ path: join(folder, 'cache.db') })], codec })
+    const start = (codec: Codec): Cache =>
+      open({ name: 'batches', tiers: [sqlite({ path: join(folder, 'cache.db') })], codec })
     const packed = start(valueCodec({ format: 'packed', compress: 'auto' }))
     const plain = start(jsonCodec())
     const keys = Array.from({ length: 20 }, (_, at) => `k${at}`)

@@ -1,4 +1,5 @@
-// What users of other caches and serialisers have reported, tried on every format of ours, and through memory and a tier.
+// What users of other caches and serialisers have reported, tried on every format of ours, and through memory and a
+// tier.
 import { type Cache, memory } from 'millpond'
 import { valueCodec } from 'millpond/codec'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -48,13 +49,27 @@ describe.each(FORMATS)('G20: reported of others, as %s', (format) => {
   })
 
   test('stampchain.io#1257, upstash/redis-js#37: texts that look like something else become it', () => {
-    const texts = ['0', '1', '007', '-1', '1e5', '101660004000155481467', '9007199254740993', 'NaN', 'null', 'undefined', 'true', '']
+    const texts = [
+      '0',
+      '1',
+      '007',
+      '-1',
+      '1e5',
+      '101660004000155481467',
+      '9007199254740993',
+      'NaN',
+      'null',
+      'undefined',
+      'true',
+      '',
+    ]
     const dates = ['2022-03-09', '2022-03-09T00:00:00.000Z', '1n', '$', '{"$":"NaN"}', '[object Object]', '__proto__']
     for (const text of [...texts, ...dates]) {
       assertSame(back(format, text), text)
       assertSame(back(format, { [text]: text, list: [text] }), { [text]: text, list: [text] })
     }
-    for (const number of [Number('101660004000155481467'), 2 ** 53 + 2, 0.1 + 0.2, 5e-324]) assertSame(back(format, [number]), [number])
+    for (const number of [Number('101660004000155481467'), 2 ** 53 + 2, 0.1 + 0.2, 5e-324])
+      assertSame(back(format, [number]), [number])
   })
 
   test('joshuaslate/type-cacheable#638: a time by itself becomes a text', () => {
@@ -76,7 +91,9 @@ describe.each(FORMATS)('G20: reported of others, as %s', (format) => {
 
   test('symfony#38440, igbinary#287: objects that are equal become one and the same', () => {
     const shared = { to: 'a' }
-    const read = back(format, { events: [{ to: 'a' }, { to: 'a' }, shared, shared], at: new Date(1) }) as { events: { to: string }[] }
+    const read = back(format, { events: [{ to: 'a' }, { to: 'a' }, shared, shared], at: new Date(1) }) as {
+      events: { to: string }[]
+    }
     const [one, other, third, fourth] = read.events
     expect(new Set([one, other, third, fourth]).size).toBe(4)
   })
@@ -112,7 +129,8 @@ describe('G20: reported of others, through memory and a tier', () => {
   closeAfterEach()
   const two = (): [Cache, Cache] => {
     const path = `${newFolder()}/cache.db`
-    const make = (): Cache => open({ name: 'reports', tiers: [memory(), sqlite({ path })], codec: valueCodec({ format: 'packed' }) })
+    const make = (): Cache =>
+      open({ name: 'reports', tiers: [memory(), sqlite({ path })], codec: valueCodec({ format: 'packed' }) })
     return [make(), make()]
   }
 
@@ -138,10 +156,18 @@ describe('G20: reported of others, through memory and a tier', () => {
   test('next.js#51613, #64812, #85342: who loads gets another value than who reads it later', async () => {
     const [one, other] = two()
     const load = () =>
-      Object.defineProperty({ createdAt: new Date(5), tags: new Map([['a', 1]]), none: undefined } as object, '__internal', {
-        value: () => 1,
-      })
-    const values = [await one.getOrSet('post', load), await one.getOrSet('post', load), await other.getOrSet('post', load)]
+      Object.defineProperty(
+        { createdAt: new Date(5), tags: new Map([['a', 1]]), none: undefined } as object,
+        '__internal',
+        {
+          value: () => 1,
+        },
+      )
+    const values = [
+      await one.getOrSet('post', load),
+      await one.getOrSet('post', load),
+      await other.getOrSet('post', load),
+    ]
     for (const value of values) {
       assertSame(value, { createdAt: new Date(5), tags: new Map([['a', 1]]), none: undefined })
       expect(Reflect.ownKeys(value)).toEqual(['createdAt', 'tags', 'none'])

@@ -1,4 +1,5 @@
-// Rotation under load (S1): three processes read and write while their ring rotates by use and what is old is sealed anew; no read fails, and none is a miss.
+// Rotation under load (S1): three processes read and write while their ring rotates by use and what is old is sealed
+// anew; no read fails, and none is a miss.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// One of some processes that read and write sealed entries of one file while their ring rotates: `rotator.mjs <compiled folder> <shared folder> <number> <of> <milliseconds>`.
+// One of some processes that read and write sealed entries of one file while their ring rotates: `rotator.mjs <compiled
+// folder> <shared folder> <number> <of> <milliseconds>`.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -73,7 +74,17 @@ while (performance.now() < until || (!isDone() && performance.now() < until + 25
 }
 await ring.check()
 process.stdout.write(
-  JSON.stringify({ reads, strangers, causes, failures, rejected, rotations, resealed, keys: ring.keys.length, currents: seen.size }),
+  JSON.stringify({
+    reads,
+    strangers,
+    causes,
+    failures,
+    rejected,
+    rotations,
+    resealed,
+    keys: ring.keys.length,
+    currents: seen.size,
+  }),
 )
 await cache.close()
 await ring.close()

@@ -1,4 +1,5 @@
-// G20: random values through every tier and format: what another process reads is what was stored, nothing of it changed in silence.
+// G20: random values through every tier and format: what another process reads is what was stored, nothing of it
+// changed in silence.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { type Codec, createCache, memory } from 'millpond'
@@ -41,7 +42,10 @@ const FORMATS: Readonly<Record<string, () => Codec>> = {
   'json, compressed and sealed': () => valueCodec({ compress: { minBytes: 64 }, mixesSecrets: false, encrypt }),
 }
 
-/** @param tier of one process; called once for each. Its deadlines are long: a miss would be no silent change, and a busy machine is no fault. */
+/**
+ * @param tier of one process; called once for each. Its deadlines are long: a miss would be no silent change, and a
+ * busy machine is no fault.
+ */
 function roundTrips(tier: () => Tier): void {
   test.each(Object.entries(FORMATS))('%s', { timeout: 600_000 }, async (name, make) => {
     const [here, there] = [tier(), tier()]
@@ -53,7 +57,12 @@ function roundTrips(tier: () => Tier): void {
       const items = await Promise.all(
         values.map(async (value, at) => {
           const parts = { key: keys[at] ?? '', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] }
-          return { key: parts.key, asOf: place.asOf, expiresAt: Number.POSITIVE_INFINITY, body: await writes.encode(parts, place) }
+          return {
+            key: parts.key,
+            asOf: place.asOf,
+            expiresAt: Number.POSITIVE_INFINITY,
+            body: await writes.encode(parts, place),
+          }
         }),
       )
       await here.write(items)

@@ -1,4 +1,5 @@
-// The strictest equality a cache can owe: kinds, prototypes, order, -0, NaN, invalid Dates. (Node 20's assert holds two invalid Dates for unequal.)
+// The strictest equality a cache can owe: kinds, prototypes, order, -0, NaN, invalid Dates. (Node 20's assert holds two
+// invalid Dates for unequal.)
 import assert from 'node:assert/strict'
 import type { DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
 
@@ -21,10 +22,12 @@ function at(value: unknown): string {
 
 /** Where two values first differ. */
 function difference(a: unknown, b: unknown, path: string): string | undefined {
-  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b) ? undefined : path
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null)
+    return Object.is(a, b) ? undefined : path
   if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return `${path} (prototype)`
   if (a instanceof Date && b instanceof Date) return Object.is(a.getTime(), b.getTime()) ? undefined : path
-  if (a instanceof ArrayBuffer && b instanceof ArrayBuffer) return Buffer.from(a).equals(Buffer.from(b)) ? undefined : path
+  if (a instanceof ArrayBuffer && b instanceof ArrayBuffer)
+    return Buffer.from(a).equals(Buffer.from(b)) ? undefined : path
   if (ArrayBuffer.isView(a) && ArrayBuffer.isView(b)) return bytesOf(a).equals(bytesOf(b)) ? undefined : path
   if (a instanceof Map && b instanceof Map) return differentLists([...a].flat(), [...b].flat(), `${path}<map>`)
   if (a instanceof Set && b instanceof Set) return differentLists([...a], [...b], `${path}<set>`)

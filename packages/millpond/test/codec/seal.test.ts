@@ -1,4 +1,5 @@
-// Sealed records: whatever is changed, cut, moved or opened with another key is not accepted, and no nonce is used twice.
+// Sealed records: whatever is changed, cut, moved or opened with another key is not accepted, and no nonce is used
+// twice.
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -26,7 +27,11 @@ function encode(codec: Codec, parts: EncodedParts, context: CodecContext = place
   return Buffer.from(bytes)
 }
 
-function decode(codec: Codec, bytes: Uint8Array, context: CodecContext = place): { parts: DecodedParts | undefined; why: string[] } {
+function decode(
+  codec: Codec,
+  bytes: Uint8Array,
+  context: CodecContext = place,
+): { parts: DecodedParts | undefined; why: string[] } {
   const why: string[] = []
   const parts = codec.decode(bytes, { ...context, reject: (reason) => why.push(reason) })
   if (parts instanceof Promise) throw new Error('too large for one turn')
@@ -51,7 +56,11 @@ describe('a sealed record', () => {
   test('G24: shows nothing of its value, and comes back with what it proves of its position', () => {
     const frame = encode(codec, partsOf({ secret: 'CANARY' }))
     expect(frame.includes('CANARY')).toBe(false)
-    expect(decode(codec, frame).parts).toMatchObject({ value: { secret: 'CANARY' }, isEncrypted: true, sealed: { asOf: place.asOf } })
+    expect(decode(codec, frame).parts).toMatchObject({
+      value: { secret: 'CANARY' },
+      isEncrypted: true,
+      sealed: { asOf: place.asOf },
+    })
     const stamped = encode(codec, partsOf(1), { ...place, stamp: 'abc' })
     expect(decode(codec, stamped).parts?.sealed).toEqual({ asOf: place.asOf, stamp: 'abc' })
   })
@@ -92,7 +101,11 @@ describe('a sealed record', () => {
     const frame = encode(codec, partsOf('value'))
     const seal = sealOf(frame)
     for (let left = 0; left < seal.length; left++) {
-      const cut = Buffer.concat([frame.subarray(0, frame.length - 4 - seal.length), seal.subarray(0, left), Buffer.alloc(4)])
+      const cut = Buffer.concat([
+        frame.subarray(0, frame.length - 4 - seal.length),
+        seal.subarray(0, left),
+        Buffer.alloc(4),
+      ])
       cut.writeUInt32LE(left, 32)
       expect(decode(codec, mended(cut)).parts).toBeUndefined()
     }
@@ -110,7 +123,11 @@ describe('a sealed record', () => {
   ])('G24: its seal under another %s is a miss', (_what, context, parts) => {
     const mine = encode(codec, partsOf('value'))
     const others = encode(codec, { ...partsOf('value'), ...parts }, { ...place, ...context })
-    const moved = Buffer.concat([others.subarray(0, others.length - 4 - sealOf(others).length), sealOf(mine), Buffer.alloc(4)])
+    const moved = Buffer.concat([
+      others.subarray(0, others.length - 4 - sealOf(others).length),
+      sealOf(mine),
+      Buffer.alloc(4),
+    ])
     moved.writeUInt32LE(sealOf(mine).length, 32)
     const { parts: accepted, why } = decode(codec, mended(moved), { ...place, ...context })
     expect(accepted).toBeUndefined()
@@ -172,7 +189,8 @@ describe('nonces', () => {
     const seen = new Set<string>()
     for (let process = 0; process < 20; process++) {
       const codec = valueCodec({ encrypt: ring })
-      for (const namespace of ['a', 'b']) for (let i = 0; i < 50; i++) seen.add(nonceOf(encode(codec, partsOf(i), { ...place, namespace })))
+      for (const namespace of ['a', 'b'])
+        for (let i = 0; i < 50; i++) seen.add(nonceOf(encode(codec, partsOf(i), { ...place, namespace })))
     }
     expect(seen.size).toBe(20 * 2 * 50)
   })
@@ -204,7 +222,9 @@ describe('nonces', () => {
       { cache: '1', namespace: '1:a' },
       { cache: '11', namespace: ':a' },
     ]
-    expect(new Set(names.map((name) => Buffer.from(keys.find('k1', salt, name) ?? []).toString('hex'))).size).toBe(names.length)
+    expect(new Set(names.map((name) => Buffer.from(keys.find('k1', salt, name) ?? []).toString('hex'))).size).toBe(
+      names.length,
+    )
   })
 })
 
@@ -229,7 +249,9 @@ describe('padding', () => {
     expect(lengths.size).toBe(4)
     const both = valueCodec({ encrypt: ring, compress: { minBytes: 1 }, mixesSecrets: false })
     const random = randomBytes(3000).toString('hex')
-    const padded = new Set([0, 1, 2, 3, 4, 5, 6, 7].map((more) => encode(both, partsOf(random + 'ab'.repeat(more))).length))
+    const padded = new Set(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((more) => encode(both, partsOf(random + 'ab'.repeat(more))).length),
+    )
     expect(padded.size).toBeLessThanOrEqual(2)
   })
 })
@@ -237,7 +259,8 @@ describe('padding', () => {
 describe('compression beside encryption', () => {
   test("'auto' is off while values may mix secrets with what others have chosen", () => {
     const value = 'compressible '.repeat(1000)
-    const length = (options: Parameters<typeof valueCodec>[0]): number => encode(valueCodec(options), partsOf(value)).length
+    const length = (options: Parameters<typeof valueCodec>[0]): number =>
+      encode(valueCodec(options), partsOf(value)).length
     expect(length({ encrypt: ring, compress: 'auto' })).toBeGreaterThan(value.length)
     expect(length({ encrypt: ring, compress: 'auto', mixesSecrets: false })).toBeLessThan(1000)
     expect(length({ compress: 'auto' })).toBeLessThan(1000)

@@ -1,4 +1,5 @@
-// One of many processes that seal with one ring: `sealer.mjs <compiled folder> <milliseconds>`. Tells salt and count of each record that it has made.
+// One of many processes that seal with one ring: `sealer.mjs <compiled folder> <milliseconds>`. Tells salt and count of
+// each record that it has made.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 

@@ -4,7 +4,13 @@ import { select } from '../../src/codec/index.ts'
 import { assertSame } from './same.ts'
 import { protoField } from './values.ts'
 
-const user = () => ({ id: 1, name: 'Ann', password: 'x', owner: { email: 'a@b.c', phone: '1', at: new Date(0) }, 'a.b': 2 })
+const user = () => ({
+  id: 1,
+  name: 'Ann',
+  password: 'x',
+  owner: { email: 'a@b.c', phone: '1', at: new Date(0) },
+  'a.b': 2,
+})
 
 describe('D2 select', () => {
   it('keeps the picked fields, in the order they are named', () => {
@@ -17,7 +23,9 @@ describe('D2 select', () => {
 
   it('reaches fields of fields', () => {
     assertSame(select({ pick: ['owner.email', 'owner.at'] })(user()), { owner: { email: 'a@b.c', at: new Date(0) } })
-    assertSame(select({ omit: ['owner.phone', ['a.b'], 'id', 'name', 'password'] })(user()), { owner: { email: 'a@b.c', at: new Date(0) } })
+    assertSame(select({ omit: ['owner.phone', ['a.b'], 'id', 'name', 'password'] })(user()), {
+      owner: { email: 'a@b.c', at: new Date(0) },
+    })
   })
 
   it('takes lists element by element, at every level', () => {
@@ -58,6 +66,8 @@ describe('D2 select', () => {
     [{ pick: [1] }],
     [{ pick: 'id' }],
   ])('refuses %o', (selection) => {
-    expect(() => Reflect.apply(select, undefined, [selection])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => Reflect.apply(select, undefined, [selection])).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 })

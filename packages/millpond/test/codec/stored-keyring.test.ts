@@ -30,16 +30,22 @@ describe('a stored ring', () => {
     const rings = await Promise.all(Array.from({ length: 5 }, () => open(store)))
     expect(new Set(rings.map(({ current }) => current)).size).toBe(1)
     const sealed = await rings[0]?.codec({}).encode(parts, place)
-    for (const ring of rings) expect(await ring.codec({}).decode(sealed ?? new Uint8Array(), place)).toMatchObject({ value: 'v' })
+    for (const ring of rings)
+      expect(await ring.codec({}).decode(sealed ?? new Uint8Array(), place)).toMatchObject({ value: 'v' })
     // Not beside what shows it.
     expect(JSON.stringify(rings[0])).toBe(JSON.stringify({ current: rings[0]?.current, ids: rings[0]?.ids }))
-    expect(await store.get('ring-cache')).not.toContain(Buffer.from(rings[0]?.key(rings[0].current) ?? []).toString('base64'))
+    expect(await store.get('ring-cache')).not.toContain(
+      Buffer.from(rings[0]?.key(rings[0].current) ?? []).toString('base64'),
+    )
   })
 
   test('rotates by age: first readable everywhere, then current', async () => {
     const store = memoryKeyStore()
     const told: unknown[] = []
-    const [a, b] = [await open(store, { rotateAfter: { age: '30d' }, onRotation: (one) => told.push(one) }), await open(store)]
+    const [a, b] = [
+      await open(store, { rotateAfter: { age: '30d' }, onRotation: (one) => told.push(one) }),
+      await open(store),
+    ]
     const first = a.current
     later(30 * DAY - 1)
     await a.check()
@@ -96,7 +102,8 @@ describe('a stored ring', () => {
     const stranger = keyring({ current: 'x', keys: { x: randomBytes(32) } })
     const foreign = await stranger.codec({ encrypt: stranger }).encode(parts, place)
     const why: string[] = []
-    for (let turn = 0; turn < 20; turn++) await codec.decode(foreign, { ...place, reject: (reason) => why.push(reason) })
+    for (let turn = 0; turn < 20; turn++)
+      await codec.decode(foreign, { ...place, reject: (reason) => why.push(reason) })
     expect([why.length, new Set(why), store.asked - before]).toEqual([20, new Set(['unknown_key']), 1])
   })
 
@@ -133,7 +140,9 @@ describe('a stored ring', () => {
     later(10 * MINUTE)
     const why: string[] = []
     const sealed = await a.codec({}).encode(parts, place)
-    expect(await b.codec({}).decode(sealed, { ...place, reject: (reason) => why.push(reason) })).toMatchObject({ value: 'v' })
+    expect(await b.codec({}).decode(sealed, { ...place, reject: (reason) => why.push(reason) })).toMatchObject({
+      value: 'v',
+    })
     expect(why).toEqual([])
     isStuck = false
     gates[0]?.()
@@ -180,7 +189,10 @@ describe('a stored ring', () => {
   test('a listener that throws ends neither the process nor the rechecks', async () => {
     const kept = memoryKeyStore()
     let isDown = false
-    const store = countedStore({ ...kept, get: (name) => (isDown ? Promise.reject(new Error('down')) : kept.get(name)) })
+    const store = countedStore({
+      ...kept,
+      get: (name) => (isDown ? Promise.reject(new Error('down')) : kept.get(name)),
+    })
     const told: string[] = []
     await open(store, {
       onWarning: ({ code }) => {
@@ -205,7 +217,9 @@ describe('a stored ring', () => {
     await ring.codec({}).encode(parts, place)
     hangs = 1
     await Promise.allSettled([ring.check(), ring.close()])
-    expect(JSON.parse((await kept.get('ring-cache')) ?? '').ring.map(({ uses }: { uses: number }) => uses)).toEqual([0, 1])
+    expect(JSON.parse((await kept.get('ring-cache')) ?? '').ring.map(({ uses }: { uses: number }) => uses)).toEqual([
+      0, 1,
+    ])
   })
 
   test('by hand, and keeps former keys unless it is told for how long', async () => {
@@ -225,7 +239,10 @@ describe('a stored ring', () => {
   test('asks again by itself, and goes on with what it has while the store is away', async () => {
     const kept = memoryKeyStore()
     let isDown = false
-    const store: KeyStore = { ...kept, get: (tenant) => (isDown ? Promise.reject(new Error('down')) : kept.get(tenant)) }
+    const store: KeyStore = {
+      ...kept,
+      get: (tenant) => (isDown ? Promise.reject(new Error('down')) : kept.get(tenant)),
+    }
     const warned: string[] = []
     const ring = await open(store, { onWarning: ({ code }) => warned.push(code) })
     const other = await open(kept)
@@ -264,13 +281,17 @@ describe('a stored ring', () => {
   ])('is not made of %s', async (_what, given, code) => {
     const more = given()
     const store = { ...memoryKeyStore(), ...more }
-    await expect(storedKeyring({ by, timeout: 30, ...('get' in more || 'put' in more ? {} : more), store })).rejects.toMatchObject({ code })
+    await expect(
+      storedKeyring({ by, timeout: 30, ...('get' in more || 'put' in more ? {} : more), store }),
+    ).rejects.toMatchObject({ code })
   })
 
   test('whose keys another ring has wrapped is refused', async () => {
     const store = memoryKeyStore()
     await open(store)
-    await expect(storedKeyring({ by: keyring({ current: 'k1', keys: { k1: randomBytes(32) } }), store })).rejects.toMatchObject({
+    await expect(
+      storedKeyring({ by: keyring({ current: 'k1', keys: { k1: randomBytes(32) } }), store }),
+    ).rejects.toMatchObject({
       code: 'KEYRING_INVALID',
     })
   })

@@ -65,13 +65,19 @@ const stores: [string, Fresh][] = [
       const name = `keys${count++}.db`
       const path = join(folder, name)
       const bytes = () =>
-        Buffer.concat(readdirSync(folder).flatMap((one) => (one.startsWith(name) ? [readFileSync(join(folder, one))] : [])))
+        Buffer.concat(
+          readdirSync(folder).flatMap((one) => (one.startsWith(name) ? [readFileSync(join(folder, one))] : [])),
+        )
       return { store: () => sqliteKeyStore({ path }), bytes }
     },
   ],
 ]
 
-const place = (tenant: string, namespace = 'n') => ({ cache: 'c', namespace: tenantPart(namespace, tenant), asOf: { epoch: 'e', seq: 1 } })
+const place = (tenant: string, namespace = 'n') => ({
+  cache: 'c',
+  namespace: tenantPart(namespace, tenant),
+  asOf: { epoch: 'e', seq: 1 },
+})
 const parts = { key: 'k', value: 'v', createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] }
 const codecOf = (more: Partial<TenantKeyringOptions> & Pick<TenantKeyringOptions, 'store'>) => {
   // What is tried here is not how fast a disk syncs.
@@ -183,7 +189,12 @@ function keepsKeys(fresh: Fresh): void {
     const { store } = fresh()
     const [a, b] = [codecOf({ store: store() }), codecOf({ store: store() })]
     await a.codec.encode(parts, place('acme'))
-    const done = await Promise.allSettled([a.keys.rotate('acme'), b.keys.shred('acme'), a.keys.rotate('acme'), b.keys.rewrap()])
+    const done = await Promise.allSettled([
+      a.keys.rotate('acme'),
+      b.keys.shred('acme'),
+      a.keys.rotate('acme'),
+      b.keys.rewrap(),
+    ])
     expect(done[1]?.status).toBe('fulfilled')
     await expect(b.keys.rotate('acme')).rejects.toMatchObject({ code: 'KEY_SHREDDED' })
   })
@@ -236,7 +247,11 @@ describeWith('postgres', 'tenants’ keys kept in PostgreSQL', () => {
   test('is committed for good where commits are not, and where sessions are stricter one change of two wins', async () => {
     await server.query('alter system set synchronous_commit = off')
     await server.query('select pg_reload_conf()')
-    const strict = new pg.Pool({ connectionString: server.url, options: '-c default_transaction_isolation=serializable', max: 8 })
+    const strict = new pg.Pool({
+      connectionString: server.url,
+      options: '-c default_transaction_isolation=serializable',
+      max: 8,
+    })
     strict.on('error', () => undefined)
     const told: unknown[] = []
     // What a statement has set for its transaction shows before that ends.
@@ -310,17 +325,20 @@ describe('a tenants’ ring', () => {
     ['damaged', { get: async () => '{"version":1}' }],
     ['of a later version', { get: async () => '{"version":2}' }],
     ['cut', { get: async () => '{"vers' }],
-  ])('over a store that is %s: reads are misses that are counted, writes are refused, and nobody waits twice', async (_what, over) => {
-    const store = countedStore(failing(over))
-    const { codec } = codecOf({ store, timeout: 20 })
-    const sealed = await codecOf({ store: memoryKeyStore() }).codec.encode(parts, place('acme'))
-    expect(await read(codec, sealed, 'acme')).toBe('no_answer')
-    await expect(codec.encode(parts, place('acme'))).rejects.toMatchObject({
-      code: expect.stringMatching(/^(KEYRING_UNREACHABLE|KEYRING_INVALID|SCHEMA_NEWER)$/),
-    })
-    for (let turn = 0; turn < 20; turn++) expect(await read(codec, sealed, 'acme')).toBe('no_answer')
-    expect(store.asked).toBe(1)
-  })
+  ])(
+    'over a store that is %s: reads are misses that are counted, writes are refused, and nobody waits twice',
+    async (_what, over) => {
+      const store = countedStore(failing(over))
+      const { codec } = codecOf({ store, timeout: 20 })
+      const sealed = await codecOf({ store: memoryKeyStore() }).codec.encode(parts, place('acme'))
+      expect(await read(codec, sealed, 'acme')).toBe('no_answer')
+      await expect(codec.encode(parts, place('acme'))).rejects.toMatchObject({
+        code: expect.stringMatching(/^(KEYRING_UNREACHABLE|KEYRING_INVALID|SCHEMA_NEWER)$/),
+      })
+      for (let turn = 0; turn < 20; turn++) expect(await read(codec, sealed, 'acme')).toBe('no_answer')
+      expect(store.asked).toBe(1)
+    },
+  )
 
   test('a disk that takes its time over a new key is waited for, a question that has no answer is not', async () => {
     const inner = memoryKeyStore()
@@ -335,7 +353,9 @@ describe('a tenants’ ring', () => {
     expect(await codec.encode(parts, place('acme'))).toBeInstanceOf(Uint8Array)
     expect((await keys.shred('acme')).ids).toHaveLength(1)
     await keys.revive('acme')
-    await expect(codecOf({ store: failing({ get: () => new Promise(() => {}) }), timeout: 20 }).keys.revive('acme')).rejects.toMatchObject({
+    await expect(
+      codecOf({ store: failing({ get: () => new Promise(() => {}) }), timeout: 20 }).keys.revive('acme'),
+    ).rejects.toMatchObject({
       code: 'KEYRING_UNREACHABLE',
     })
   })
@@ -382,7 +402,10 @@ describe('a tenants’ ring', () => {
     const { codec } = codecOf({ store: memoryKeyStore() })
     const tenant = 'ä'.repeat(20)
     const [short, long] = ['n', 'n'.repeat(80)]
-    expect([tenantPart(short, tenant), tenantPart(long, tenant)]).toEqual([expect.stringContaining('~='), expect.stringContaining('~~')])
+    expect([tenantPart(short, tenant), tenantPart(long, tenant)]).toEqual([
+      expect.stringContaining('~='),
+      expect.stringContaining('~~'),
+    ])
     const first = await codec.encode(parts, place(tenant, short))
     const second = codec.encode(parts, place(tenant, long))
     expect(second).toBeInstanceOf(Uint8Array)

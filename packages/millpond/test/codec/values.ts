@@ -1,4 +1,5 @@
-// What a cache keeps and what it refuses: one table for the codec and for the memory tier, so that the two cannot disagree.
+// What a cache keeps and what it refuses: one table for the codec and for the memory tier, so that the two cannot
+// disagree.
 
 /** `make` builds the value anew, so that a test may change what it got. */
 export interface Kept {
@@ -80,7 +81,10 @@ export const kept: readonly Kept[] = [
   { name: 'an empty field name', make: () => ({ '': 1 }) },
   { name: 'a field named __proto__', make: () => protoField({ polluted: true }) },
   { name: 'a field named __proto__ beside a Date', make: () => ({ at: new Date(0), inner: protoField(new Date(1)) }) },
-  { name: 'fields named as methods', make: () => ({ constructor: 1, hasOwnProperty: 2, toString: null, toJSON: 'text' }) },
+  {
+    name: 'fields named as methods',
+    make: () => ({ constructor: 1, hasOwnProperty: 2, toString: null, toJSON: 'text' }),
+  },
   { name: 'an object without prototype', make: () => Object.assign(Object.create(null), { a: 1, b: new Date(2) }) },
   { name: 'an empty object without prototype', make: () => Object.create(null) },
   { name: 'data that looks escaped', make: () => ({ $: 'NaN' }) },
@@ -156,10 +160,22 @@ export const refused: readonly Refused[] = [
   { name: 'a SharedArrayBuffer', make: () => ({ s: new SharedArrayBuffer(4) }), path: 'value.s' },
   { name: 'a generator', make: () => ({ g: (function* () {})() }), path: 'value.g' },
   { name: 'a hole', make: () => ({ list: hole() }), path: 'value.list[1]' },
-  { name: 'a named property of an array', make: () => ({ rows: Object.assign([1, 2], { total: 9 }) }), path: 'value.rows.total' },
+  {
+    name: 'a named property of an array',
+    make: () => ({ rows: Object.assign([1, 2], { total: 9 }) }),
+    path: 'value.rows.total',
+  },
   { name: 'a match of a regular expression', make: () => 'abc'.match(/b/), path: 'value.index' },
-  { name: 'a field added to a Date', make: () => ({ d: Object.assign(new Date(0), { zone: 'UTC' }) }), path: 'value.d.zone' },
-  { name: 'a field added to a Map', make: () => ({ m: Object.assign(new Map(), { zone: 'UTC' }) }), path: 'value.m.zone' },
+  {
+    name: 'a field added to a Date',
+    make: () => ({ d: Object.assign(new Date(0), { zone: 'UTC' }) }),
+    path: 'value.d.zone',
+  },
+  {
+    name: 'a field added to a Map',
+    make: () => ({ m: Object.assign(new Map(), { zone: 'UTC' }) }),
+    path: 'value.m.zone',
+  },
   { name: 'a toJSON function', make: () => ({ a: { toJSON: () => 1 } }), path: 'value.a.toJSON' },
   { name: 'a cycle', make: cycle, path: 'value.a.b.back' },
   { name: 'a function in a Map', make: () => ({ m: new Map([['k', () => 1]]) }), path: 'value.m' },

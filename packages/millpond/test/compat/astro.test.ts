@@ -14,7 +14,8 @@ let folder: string
 let cache: Cache
 let pages: AstroCacheProvider
 const warnings: string[] = []
-const open = (): Cache => createCache({ clock, tiers: [memory({ maxEntries: 100 }), patient(sqlite({ path: join(folder, 'pages.db') }))] })
+const open = (): Cache =>
+  createCache({ clock, tiers: [memory({ maxEntries: 100 }), patient(sqlite({ path: join(folder, 'pages.db') }))] })
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'millpond-astro-'))
   cache = open()
@@ -38,7 +39,9 @@ const made = (body: string | null, { status = 200, maxAge = 60, swr, tags, heade
   new Response(body, {
     status,
     headers: {
-      ...(maxAge > 0 && { 'CDN-Cache-Control': `max-age=${maxAge}${swr === undefined ? '' : `, stale-while-revalidate=${swr}`}` }),
+      ...(maxAge > 0 && {
+        'CDN-Cache-Control': `max-age=${maxAge}${swr === undefined ? '' : `, stale-while-revalidate=${swr}`}`,
+      }),
       ...(tags !== undefined && { 'Cache-Tag': tags }),
       ...headers,
     },
@@ -54,10 +57,16 @@ interface Asked {
 }
 const logger = { warn: (message: string) => void warnings.push(message) }
 /** Resolves when all that goes on behind the answer is done, but for what a test waits for itself. */
-async function ask(path: string, next: () => Response | Promise<Response>, { headers, on = pages }: Asked = {}): Promise<Answer> {
+async function ask(
+  path: string,
+  next: () => Response | Promise<Response>,
+  { headers, on = pages }: Asked = {},
+): Promise<Answer> {
   const works: Promise<unknown>[] = []
   const request = new Request(new URL(path, 'http://site.test'), headers === undefined ? {} : { headers })
-  const response = await on.onRequest({ request, logger, waitUntil: (work) => void works.push(work) }, async () => next())
+  const response = await on.onRequest({ request, logger, waitUntil: (work) => void works.push(work) }, async () =>
+    next(),
+  )
   const body = await response.text()
   await Promise.all(works)
   return { state: response.headers.get('X-Astro-Cache'), body, status: response.status }
@@ -86,7 +95,10 @@ it('renders once, and answers with the same page: status, fields and body', asyn
 it('keeps bytes as they are', async () => {
   const bytes = Uint8Array.from({ length: 256 }, (_, at) => at)
   const answer = () =>
-    pages.onRequest({ request: new Request('http://site.test/image') }, async () => new Response(bytes, { headers: made('').headers }))
+    pages.onRequest(
+      { request: new Request('http://site.test/image') },
+      async () => new Response(bytes, { headers: made('').headers }),
+    )
   await (await answer()).arrayBuffer()
   const [one, two] = [await answer(), await answer()]
   expect(new Uint8Array(await one.arrayBuffer())).toEqual(bytes)
@@ -149,7 +161,10 @@ it('has a page for each value of the fields that it varies by', async () => {
   expect((await ask('/a', next('eins'), german)).state).toBe('MISS')
   expect([(await ask('/a', never, french)).body, (await ask('/a', never, german)).body]).toEqual(['un', 'eins'])
   await pages.invalidate({ path: '/a' })
-  expect([(await ask('/a', next('deux'), french)).state, (await ask('/a', next('zwei'), german)).state]).toEqual(['MISS', 'MISS'])
+  expect([(await ask('/a', next('deux'), french)).state, (await ask('/a', next('zwei'), german)).state]).toEqual([
+    'MISS',
+    'MISS',
+  ])
 })
 
 it('forgets by tag and by path, in every server, and by the tags of the cache itself', async () => {
@@ -164,10 +179,10 @@ it('forgets by tag and by path, in every server, and by the tags of the cache it
   expect((await ask('/b', never)).state).toBe('HIT')
   await there.invalidate({ tags: ['products'] })
   clock.advance(500)
-  expect([(await ask('/a?x=1&y=2', () => made('a3'))).state, (await ask('/b', () => made('b2', { tags: 'deals' }))).state]).toEqual([
-    'MISS',
-    'MISS',
-  ])
+  expect([
+    (await ask('/a?x=1&y=2', () => made('a3'))).state,
+    (await ask('/b', () => made('b2', { tags: 'deals' }))).state,
+  ]).toEqual(['MISS', 'MISS'])
   await cache.invalidateTags(['deals'])
   expect((await ask('/b', () => made('b3'))).state).toBe('MISS')
   await other.close()
@@ -212,7 +227,10 @@ it('goes on with the page of before where it cannot be made anew, and lets go of
   expect((await ask('/breaks', () => Promise.reject(new Error('no database')))).state).toBe('STALE')
   expect((await ask('/private', () => made('mine', { headers: { 'Set-Cookie': 'a=b' } }))).state).toBe('STALE')
   expect(warnings).toContain('/breaks could not be regenerated: no database')
-  expect([(await ask('/fails', failing)).state, (await ask('/breaks', () => made('two'))).state]).toEqual(['STALE', 'STALE'])
+  expect([(await ask('/fails', failing)).state, (await ask('/breaks', () => made('two'))).state]).toEqual([
+    'STALE',
+    'STALE',
+  ])
   expect((await ask('/private', () => made('yours', { maxAge: 0 }))).state).toBeNull()
 })
 
@@ -242,7 +260,11 @@ it('renders once for all who ask at once, and lets nobody wait for what cannot b
     await met
     return made('own', { maxAge: 0 })
   }
-  expect((await Promise.all([1, 2, 3].map(() => ask('/own', own)))).map(({ body }) => body)).toEqual(['own', 'own', 'own'])
+  expect((await Promise.all([1, 2, 3].map(() => ask('/own', own)))).map(({ body }) => body)).toEqual([
+    'own',
+    'own',
+    'own',
+  ])
 })
 
 it('passes on what a render fails with, and renders anew', async () => {

@@ -21,17 +21,21 @@ describe('entries', () => {
     expect(await bento.get({ key: 'x' })).toBeUndefined()
     expect(await bento.get({ key: 'x', defaultValue: 5 })).toBe(5)
     expect(await bento.get({ key: 'x', defaultValue: async () => 6 })).toBe(6)
-    expect([await bento.has({ key: 'a' }), await bento.missing({ key: 'a' }), await bento.missing({ key: 'x' })]).toEqual([
-      true,
-      false,
-      true,
-    ])
+    expect([
+      await bento.has({ key: 'a' }),
+      await bento.missing({ key: 'a' }),
+      await bento.missing({ key: 'x' }),
+    ]).toEqual([true, false, true])
     expect(await bento.pull('a')).toEqual({ n: 1 })
     expect(await bento.pull('a')).toBeUndefined()
     for (const key of ['a', 'b', 'c']) await bento.set({ key, value: key })
     expect(await bento.delete({ key: 'a' })).toBe(true)
     expect(await bento.deleteMany({ keys: ['b', 'x'] })).toBe(true)
-    expect([await bento.has({ key: 'a' }), await bento.has({ key: 'b' }), await bento.has({ key: 'c' })]).toEqual([false, false, true])
+    expect([await bento.has({ key: 'a' }), await bento.has({ key: 'b' }), await bento.has({ key: 'c' })]).toEqual([
+      false,
+      false,
+      true,
+    ])
   })
 
   it('live for 30 seconds, as long as they say in words or numbers, or for ever', async () => {
@@ -41,7 +45,8 @@ describe('entries', () => {
     await bento.set({ key: 'number', value: 1, ttl: 90_000 })
     await bento.setForever({ key: 'ever', value: 1 })
     await bento.getOrSetForever({ key: 'made', factory: () => 1 })
-    const held = (): Promise<boolean[]> => Promise.all(['default', 'words', 'number', 'ever', 'made'].map((key) => bento.has({ key })))
+    const held = (): Promise<boolean[]> =>
+      Promise.all(['default', 'words', 'number', 'ever', 'made'].map((key) => bento.has({ key })))
     expect(await held()).toEqual([true, true, true, true, true])
     await clock.advance(30_000)
     expect(await held()).toEqual([false, true, true, true, true])
@@ -58,7 +63,11 @@ describe('entries', () => {
     await bento.getOrSet({ key: 'b', factory: ({ setTags }) => setTags(['x', 'y']) ?? 1 })
     await users.set({ key: 'a', value: 1, tags: ['x'] })
     expect(await bento.deleteByTag({ tags: ['x'] })).toBe(true)
-    expect([await bento.has({ key: 'a' }), await bento.has({ key: 'b' }), await users.has({ key: 'a' })]).toEqual([false, false, true])
+    expect([await bento.has({ key: 'a' }), await bento.has({ key: 'b' }), await users.has({ key: 'a' })]).toEqual([
+      false,
+      false,
+      true,
+    ])
     await users.deleteByTag({ tags: ['x'] })
     expect(await users.has({ key: 'a' })).toBe(false)
   })
@@ -97,7 +106,9 @@ describe('a factory', () => {
     const bento = make()
     expect(await bento.getOrSet({ key: 'k', factory: ({ skip }) => skip() })).toBeUndefined()
     expect(await bento.has({ key: 'k' })).toBe(false)
-    await expect(bento.getOrSet({ key: 'k', factory: ({ fail }) => fail('no such user') })).rejects.toThrow('no such user')
+    await expect(bento.getOrSet({ key: 'k', factory: ({ fail }) => fail('no such user') })).rejects.toThrow(
+      'no such user',
+    )
     await bento.getOrSet({ key: 'k', ttl: '1h', factory: ({ setTtl }) => setTtl('1s') ?? 1 })
     await bento.getOrSet({ key: 'o', ttl: '1s', factory: ({ setOptions }) => setOptions({ ttl: null }) ?? 1 })
     await clock.advance(2000)
@@ -107,7 +118,11 @@ describe('a factory', () => {
   it('that fails within the grace period is told of, and what was held is given; after it, the error', async () => {
     const bento = make({ ttl: '1m', grace: '1h', timeout: null })
     const errors: unknown[] = []
-    const broken = { key: 'k', factory: () => Promise.reject(new Error('down')), onFactoryError: (error: unknown) => errors.push(error) }
+    const broken = {
+      key: 'k',
+      factory: () => Promise.reject(new Error('down')),
+      onFactoryError: (error: unknown) => errors.push(error),
+    }
     await bento.getOrSet({ key: 'k', factory: () => 'held' })
     await clock.advance(60_000)
     expect(await bento.getOrSet(broken)).toBe('held')
@@ -162,11 +177,21 @@ describe('a factory', () => {
 describe('words', () => {
   it('of bentocache that mean nothing here are taken, others are not', async () => {
     const bento = make()
-    const beside: object = { suppressL2Errors: true, lockTimeout: '1s', graceBackoff: '1s', skipBusNotify: true, skipL2Write: true }
+    const beside: object = {
+      suppressL2Errors: true,
+      lockTimeout: '1s',
+      graceBackoff: '1s',
+      skipBusNotify: true,
+      skipL2Write: true,
+    }
     expect(await bento.getOrSet({ key: 'k', factory: () => 1, ...beside })).toBe(1)
-    await expect(bento.set({ key: 'k', value: 1, ttll: 5 } as never)).rejects.toThrow(/unknown option "set.ttll": did you mean "ttl"/)
+    await expect(bento.set({ key: 'k', value: 1, ttll: 5 } as never)).rejects.toThrow(
+      /unknown option "set.ttll": did you mean "ttl"/,
+    )
     await expect(bento.get({} as never)).rejects.toThrow(/get.key: undefined is not allowed/)
-    await expect(bento.set({ key: 'k', value: 1, ttl: 'soon' })).rejects.toThrow(/"soon" is not a duration: give milliseconds, '10m'/)
+    await expect(bento.set({ key: 'k', value: 1, ttl: 'soon' })).rejects.toThrow(
+      /"soon" is not a duration: give milliseconds, '10m'/,
+    )
     await expect(bento.set({ key: 'k', value: undefined })).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
     await bento.prune()
   })

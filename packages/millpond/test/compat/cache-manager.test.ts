@@ -73,7 +73,8 @@ describe.each<[string, (options?: { ttl?: number; refreshThreshold?: number }) =
   it('tells listeners, and no more those that have left', async () => {
     const manager = make()
     const told: string[] = []
-    for (const event of ['get', 'set', 'del', 'mget', 'mset', 'clear'] as const) manager.on(event, () => told.push(event))
+    for (const event of ['get', 'set', 'del', 'mget', 'mset', 'clear'] as const)
+      manager.on(event, () => told.push(event))
     await manager.get('a')
     await manager.set('a', 1)
     await manager.get('a')
@@ -228,6 +229,9 @@ describe('of a cache', () => {
     const manager = cacheManager(open())
     expectTypeOf(manager.wrap('k', async () => ({ n: 1 }))).resolves.toEqualTypeOf<{ n: number }>()
     expectTypeOf(manager.get('k')).resolves.toEqualTypeOf<unknown>()
-    expectTypeOf(manager.wrap('k', () => 1, { raw: true })).resolves.toEqualTypeOf<{ value: number; expires: number | undefined }>()
+    expectTypeOf(manager.wrap('k', () => 1, { raw: true })).resolves.toEqualTypeOf<{
+      value: number
+      expires: number | undefined
+    }>()
   })
 })

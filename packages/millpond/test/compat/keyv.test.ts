@@ -142,7 +142,9 @@ describe('Keyv', () => {
     await b.setMany(['x', 'a:x', 'b:x'].map((key) => ({ key, value: `b's ${key}` })))
     expect(await a.getMany(['x', 'a:x', 'b:x'])).toEqual(["a's x", "a's a:x", "a's b:x"])
     expect(await Promise.all([a.has('x'), b.hasMany(['x', 'y'])])).toEqual([true, [true, false]])
-    expect(new Map(await all<[string, string]>(b.iterator?.('')))).toEqual(new Map(['x', 'a:x', 'b:x'].map((key) => [key, `b's ${key}`])))
+    expect(new Map(await all<[string, string]>(b.iterator?.('')))).toEqual(
+      new Map(['x', 'a:x', 'b:x'].map((key) => [key, `b's ${key}`])),
+    )
     expect([await a.delete(['x', 'y']), await a.get('x'), await b.get('x')]).toEqual([true, undefined, "b's x"])
     await b.clear()
     expect([await a.get('a:x'), await b.get('a:x'), await cache.get('x')]).toEqual(["a's a:x", undefined, 'own'])
@@ -172,7 +174,9 @@ describe('Keyv', () => {
   it('is invalidated in every process', async () => {
     folders.push(mkdtempSync(join(tmpdir(), 'millpond-keyv-')))
     const path = join(folders[0] ?? '', 'cache.db')
-    const [here, there] = [1, 2].map(() => new Keyv({ store: keyvStore(open({ tiers: [memory(), patient(sqlite({ path }))] })) }))
+    const [here, there] = [1, 2].map(
+      () => new Keyv({ store: keyvStore(open({ tiers: [memory(), patient(sqlite({ path }))] })) }),
+    )
     await here?.set('k', 'old')
     await expect.poll(() => there?.get('k'), { interval: 20 }).toBe('old')
     await here?.set('k', 'new')
@@ -215,7 +219,11 @@ describe('Keyv', () => {
 
 describe('cache-manager 7 over it', () => {
   it('reads, writes, wraps, and says the time', async () => {
-    const manager = createCacheManager({ stores: [new Keyv({ store: keyvStore(open()) })], ttl: 60_000, refreshThreshold: 1000 })
+    const manager = createCacheManager({
+      stores: [new Keyv({ store: keyvStore(open()) })],
+      ttl: 60_000,
+      refreshThreshold: 1000,
+    })
     await manager.set('a', { n: 1 })
     await manager.mset([
       { key: 'b', value: 2 },

@@ -22,7 +22,11 @@ interface Deals {
 }
 
 /** As a decorator would be applied. */
-function decorate(prototype: object, name: string, ...decorators: ((target: object, name: string, descriptor: never) => void)[]): void {
+function decorate(
+  prototype: object,
+  name: string,
+  ...decorators: ((target: object, name: string, descriptor: never) => void)[]
+): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, name) as never
   for (const one of decorators) one(prototype, name, descriptor)
   Object.defineProperty(prototype, name, descriptor)
@@ -87,7 +91,9 @@ describe('the module', () => {
   })
 
   it('leaves what cannot be a cache alone', async () => {
-    expect(() => MillpondModule.forRoot({} as never)).toThrow(/forRoot: .* is not allowed: give a cache from createCache/)
+    expect(() => MillpondModule.forRoot({} as never)).toThrow(
+      /forRoot: .* is not allowed: give a cache from createCache/,
+    )
     const module = { module: class {}, imports: [MillpondModule.forRootAsync({ useFactory: () => ({}) as never })] }
     await expect(NestFactory.createApplicationContext(module, { logger: false, abortOnError: false })).rejects.toThrow(
       /useFactory: .* is not allowed/,
@@ -128,7 +134,12 @@ describe('decorators', () => {
     const module = { module: class {}, imports: [MillpondModule.forRoot(cache)], providers: [Rows] }
     const app = await NestFactory.createApplicationContext(module, { logger: false })
     const rows = app.get(Rows)
-    expect([await rows.read(1), await rows.read(1, true), await rows.read(1), rows.reads]).toEqual(['1 false', '1 true', '1 false', 2])
+    expect([await rows.read(1), await rows.read(1, true), await rows.read(1), rows.reads]).toEqual([
+      '1 false',
+      '1 true',
+      '1 false',
+      2,
+    ])
     expect(await cache.namespace('rows').get(['row', 1])).toBe('1 false')
     expect(Reflect.getMetadata('path', rows.read)).toBe('/rows')
     await expect(rows.write(-1)).rejects.toThrow('refused')
@@ -142,6 +153,8 @@ describe('decorators', () => {
 
   it('refuse what is not an option, as they are applied', () => {
     expect(() => Cached({ tll: '1m' } as never)).toThrow(/unknown option "Cached.tll": did you mean "ttl"/)
-    expect(() => InvalidateTags('users' as never)).toThrow(/InvalidateTags: "users" is not allowed: give an array of tags/)
+    expect(() => InvalidateTags('users' as never)).toThrow(
+      /InvalidateTags: "users" is not allowed: give an array of tags/,
+    )
   })
 })

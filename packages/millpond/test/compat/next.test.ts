@@ -58,7 +58,10 @@ const later = (): Promise<void> => {
 describe("'use cache'", () => {
   it('gives what was set, in every replica, with a stream of its own each time', async () => {
     const [a, b] = handlers()
-    await a.set('k', Promise.resolve(entry('', { value: streamed('one ', 'two'), tags: ['x'], expire: Number.POSITIVE_INFINITY })))
+    await a.set(
+      'k',
+      Promise.resolve(entry('', { value: streamed('one ', 'two'), tags: ['x'], expire: Number.POSITIVE_INFINITY })),
+    )
     const first = await b.get('k', [])
     expect(first).toMatchObject({ tags: ['x'], stale: 300, revalidate: 900, expire: Number.POSITIVE_INFINITY })
     const reader = first?.value.getReader()
@@ -203,7 +206,10 @@ describe("'use cache'", () => {
       Array.from({ length: 20 }, (_, at) => `tag-${at}`),
       undefined,
     )
-    expect([await marks.stateOf(['first'], before), await marks.stateOf(['another'], between)]).toEqual(['expired', 'expired'])
+    expect([await marks.stateOf(['first'], before), await marks.stateOf(['another'], between)]).toEqual([
+      'expired',
+      'expired',
+    ])
     expect(await marks.stateOf(['first'], Date.now())).toBe('valid')
     await cache.close()
   })
@@ -250,7 +256,10 @@ describe('pages and fetches', () => {
   it('are gone by a tag or a path, in all replicas, and stale where they may be served once more', async () => {
     await open(0).set('/shop', page('deals,_N_T_/shop'), {})
     await open(0).set('/about', page('_N_T_/about'), {})
-    await open(0).set('f', { kind: 'FETCH', tags: ['deals'], data: { body: '[]' } } as never, { fetchCache: true, tags: ['deals'] })
+    await open(0).set('f', { kind: 'FETCH', tags: ['deals'], data: { body: '[]' } } as never, {
+      fetchCache: true,
+      tags: ['deals'],
+    })
     expect(await open(1).get('f', asFetch)).not.toBeNull()
     await later()
     await open(1).revalidateTag(['_N_T_/about'], { expire: 3600 })

@@ -23,18 +23,30 @@ describe('unstorage', () => {
 
   it('stores values, falsy ones and raw bytes too, and removes them', async () => {
     const storage = open()
-    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.getKeys()]).toEqual([false, null, []])
+    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.getKeys()]).toEqual([
+      false,
+      null,
+      [],
+    ])
     await storage.setItem('s:a', { json: 'works' })
     await storage.setItem('s:zero', 0)
     await storage.setItem('s:no', false)
     await storage.setItem('q?x=1', 'query')
     await storage.setItemRaw('raw.bin', new Uint8Array([1, 2, 3]))
     expect(await storage.getItem('s:a')).toEqual({ json: 'works' })
-    expect([await storage.getItem('s:zero'), await storage.getItem('s:no'), await storage.getItem('q')]).toEqual([0, false, 'query'])
+    expect([await storage.getItem('s:zero'), await storage.getItem('s:no'), await storage.getItem('q')]).toEqual([
+      0,
+      false,
+      'query',
+    ])
     expect(new Uint8Array((await storage.getItemRaw<Uint8Array>('raw.bin')) ?? [])).toEqual(new Uint8Array([1, 2, 3]))
     await storage.removeItem('s:a')
     await storage.setItem('s:zero', undefined as never)
-    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.hasItem('s:zero')]).toEqual([false, null, false])
+    expect([await storage.hasItem('s:a'), await storage.getItem('s:a'), await storage.hasItem('s:zero')]).toEqual([
+      false,
+      null,
+      false,
+    ])
     await storage.dispose()
   })
 
@@ -115,7 +127,8 @@ describe('Apollo', () => {
     await own.set('ever', 'c', { ttl: null })
     await own.set('none', 'd', { ttl: 0 })
     expect(await cache.get('own:minute')).toBe('b')
-    const held = (): Promise<(string | undefined)[]> => Promise.all(['hour', 'minute', 'ever', 'none'].map((key) => own.get(key)))
+    const held = (): Promise<(string | undefined)[]> =>
+      Promise.all(['hour', 'minute', 'ever', 'none'].map((key) => own.get(key)))
     expect(await held()).toEqual(['a', 'b', 'c', undefined])
     await clock.advance(60_000)
     expect(await held()).toEqual(['a', undefined, 'c', undefined])

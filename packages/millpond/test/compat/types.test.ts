@@ -40,19 +40,26 @@ it('unstorage', () => {
 })
 
 it('ocache', () => {
-  const nameOf = defineCachedFunction(async (id: number): Promise<User> => ({ id, name: 'Ada' }), { storage: ocacheStorage(cache) })
+  const nameOf = defineCachedFunction(async (id: number): Promise<User> => ({ id, name: 'Ada' }), {
+    storage: ocacheStorage(cache),
+  })
   expectTypeOf(nameOf(7)).resolves.toEqualTypeOf<User>()
 })
 
 it('bentocache', () => {
   const bento = bentocache(cache)
-  expectTypeOf(bento.getOrSet({ key: '7', factory: async () => ({ id: 7, name: 'Ada' }) })).resolves.toEqualTypeOf<User>()
+  expectTypeOf(
+    bento.getOrSet({ key: '7', factory: async () => ({ id: 7, name: 'Ada' }) }),
+  ).resolves.toEqualTypeOf<User>()
 })
 
 it('ORMs', async () => {
   const orm = kyselyCache({ cache, database: 'types' })
   const dialect = orm.dialect(new SqliteDialect({ database: new Sqlite(':memory:') }))
-  const db = new Kysely<{ users: { id: Generated<number>; name: string } }>({ dialect, plugins: [orm.cached({ ttl: '1m' })] })
+  const db = new Kysely<{ users: { id: Generated<number>; name: string } }>({
+    dialect,
+    plugins: [orm.cached({ ttl: '1m' })],
+  })
   const query = db.selectFrom('users').selectAll()
   expectTypeOf(query.execute).returns.resolves.toEqualTypeOf<User[]>()
   await db.destroy()

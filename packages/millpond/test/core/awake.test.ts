@@ -36,6 +36,8 @@ it('the same of exchanges with Redis', async () => {
 
 it('what does not answer while the process runs is late', async () => {
   const began = performance.now()
-  await expect(new Deadlines(systemClock()).hold(new Promise(() => {}), MS, () => 'it')).rejects.toThrow('did not answer')
+  await expect(new Deadlines(systemClock()).hold(new Promise(() => {}), MS, () => 'it')).rejects.toThrow(
+    'did not answer',
+  )
   expect(performance.now() - began).toBeGreaterThanOrEqual(MS - 2)
 })

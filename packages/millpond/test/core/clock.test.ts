@@ -117,7 +117,10 @@ describe('what memory holds', () => {
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('set' as const), ms: fc.integer({ min: 1, max: 5000 }) }) },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constantFrom('back' as const, 'forward' as const, 'sleep' as const), ms: fc.nat(2 * HOUR) }),
+      arbitrary: fc.record({
+        kind: fc.constantFrom('back' as const, 'forward' as const, 'sleep' as const),
+        ms: fc.nat(2 * HOUR),
+      }),
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('back' as const, 'slow' as const), ms: fc.nat(50) }) },
   )
@@ -143,7 +146,14 @@ describe('what memory holds', () => {
       if (kind === 'set') {
         const now = clock.now()
         held.set(`${index}`, { ttl: ms, monotonic: monotonic(), wall: wall() })
-        near.set(`${index}`, { value: 1, createdAt: now, freshUntil: now + ms, staleUntil: now + ms, tags: [], asOf: 0 })
+        near.set(`${index}`, {
+          value: 1,
+          createdAt: now,
+          freshUntil: now + ms,
+          staleUntil: now + ms,
+          tags: [],
+          asOf: 0,
+        })
       }
       pass(kind === 'pass' ? ms : 0)
       for (const [key, entry] of held) {

@@ -1,4 +1,5 @@
-// What is an error: those of Node's own modules are of another realm where a test runner gives each file its own globals.
+// What is an error: those of Node's own modules are of another realm where a test runner gives each file its own
+// globals.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

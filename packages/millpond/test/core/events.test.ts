@@ -13,7 +13,9 @@ describe('events', () => {
     ['no listener', ['hit']],
     ['a listener that is not a function', ['hit', {}]],
   ])('refuses %s', (_, args) => {
-    expect(() => Reflect.apply(open().on, open(), args)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => Reflect.apply(open().on, open(), args)).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 
   it('a listener that throws, rejects later or never ends disturbs neither the cache nor the other listeners', async () => {

@@ -1,4 +1,5 @@
-// The rule that decides which entries are accepted, against the plainest model of it: all lines ever, looked through one by one.
+// The rule that decides which entries are accepted, against the plainest model of it: all lines ever, looked through
+// one by one.
 import { describe, expect, it } from 'vitest'
 import { dependencyTag } from '../../src/core/dependency.ts'
 import type { Line, Target } from '../../src/core/ledger.ts'
@@ -6,7 +7,8 @@ import { type Judgement, LedgerView, MAX_PATTERNS } from '../../src/core/ledger-
 import fc from '../properties.ts'
 
 const compile = (pattern: string) => (key: string) => key.startsWith(pattern.replace('*', ''))
-const viewOf = (maxTargets?: number): LedgerView => new LedgerView(() => 'e', { compile, ...(maxTargets !== undefined && { maxTargets }) })
+const viewOf = (maxTargets?: number): LedgerView =>
+  new LedgerView(() => 'e', { compile, ...(maxTargets !== undefined && { maxTargets }) })
 const line = (seq: number, targets: readonly Target[], mode: Line['mode'] = 'delete'): Line => ({
   seq,
   targets,
@@ -39,9 +41,12 @@ const anyTarget = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Target>({ kind: 'all' }) },
 )
 const anyLines = fc
-  .array(fc.tuple(fc.array(anyTarget, { minLength: 1, maxLength: 3 }), fc.constantFrom<Line['mode']>('delete', 'expire')), {
-    maxLength: 12,
-  })
+  .array(
+    fc.tuple(fc.array(anyTarget, { minLength: 1, maxLength: 3 }), fc.constantFrom<Line['mode']>('delete', 'expire')),
+    {
+      maxLength: 12,
+    },
+  )
   .map((all) => all.map(([targets, mode], at) => line(at + 1, targets, mode)))
 const anyEntry = fc.record({
   name: fc.constantFrom(...KEYS),
@@ -63,7 +68,8 @@ describe('the view of a ledger', () => {
         ([lines, told], entries) => {
           const view = viewOf()
           for (const one of told) view.apply(one)
-          for (const { name, tags, seq } of entries) expect(view.judge(name, tags, seq)).toBe(model(lines, name, tags, seq))
+          for (const { name, tags, seq } of entries)
+            expect(view.judge(name, tags, seq)).toBe(model(lines, name, tags, seq))
           expect(view.head).toBe(lines.length)
         },
       ),
@@ -120,7 +126,11 @@ describe('the view of a ledger', () => {
   it('a forgotten tag invalidates everything as old as it', () => {
     const view = viewOf(2)
     for (const [at, name] of ['a', 'b', 'c'].entries()) view.apply(line(at + 1, [tag(name)]))
-    expect([view.judge('k', [], 0), view.judge('k', [], 1), view.judge('k', ['b'], 1)]).toEqual(['invalid', 'valid', 'invalid'])
+    expect([view.judge('k', [], 0), view.judge('k', [], 1), view.judge('k', ['b'], 1)]).toEqual([
+      'invalid',
+      'valid',
+      'invalid',
+    ])
   })
 
   it('one pattern too many invalidates what is older than the oldest of them', () => {
@@ -152,6 +162,9 @@ describe('the view of a ledger', () => {
     expect(view.judgeAt('k', [], { epoch: 'before', seq: 9 })).toBe('invalid')
     view.restart({ epoch: 'next', seq: 0 }, 0, 0)
     expect([view.judge('b', ['x'], 0), view.judge('ab', [], 0), view.head]).toEqual(['valid', 'valid', 0])
-    expect([view.judgeAt('b', [], { epoch: 'e', seq: 1 }), view.judgeAt('b', [], { epoch: 'next', seq: 0 })]).toEqual(['invalid', 'valid'])
+    expect([view.judgeAt('b', [], { epoch: 'e', seq: 1 }), view.judgeAt('b', [], { epoch: 'next', seq: 0 })]).toEqual([
+      'invalid',
+      'valid',
+    ])
   })
 })

@@ -27,7 +27,9 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     for (let index = 0; index < processes; index++) {
       const peer = startPeer({ tier: optionsOf(), name, defaults: {} })
       await peer.call('get', { key: 'k' })
-      const id = await until('its first report', async () => [...(await nodes()).keys()].find((one) => !ids.includes(one)))
+      const id = await until('its first report', async () =>
+        [...(await nodes()).keys()].find((one) => !ids.includes(one)),
+      )
       peers.push(peer)
       ids.push(id)
     }
@@ -102,7 +104,11 @@ describeWith('redis', 'acks on one Redis', () => {
 
   it('G5: what waits in the outbox is acked by nobody before it was sent', async () => {
     const path = join(newFolder(), 'outbox.db')
-    const here = open({ name: 'box', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], outbox: sqliteOutbox({ path }) })
+    const here = open({
+      name: 'box',
+      tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))],
+      outbox: sqliteOutbox({ path }),
+    })
     const there = open({ name: 'box', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await here.set('k', 'old')
     expect(await there.get('k'), 'in time').toBe('old')

@@ -16,7 +16,9 @@ onEverySetup('batches', (create) => {
       await cache.getOrSet('b', () => 'never')
       return [...ids]
     }
-    await expect(cache.getOrSetMany(['a', 'b'], { load, timeout: { hard: '2s' } })).rejects.toMatchObject({ code: 'LOAD_CYCLE' })
+    await expect(cache.getOrSetMany(['a', 'b'], { load, timeout: { hard: '2s' } })).rejects.toMatchObject({
+      code: 'LOAD_CYCLE',
+    })
   })
 
   it('ids may be anything where a key is made of them', async () => {
@@ -25,7 +27,12 @@ onEverySetup('batches', (create) => {
     expect(await cache.getOrSetMany([7, 8], { key: (id) => ['user', id], load })).toEqual(['user 7', 'user 8'])
     expect(await cache.get(['user', 7])).toBe('user 7')
     const rows = [{ id: 9 }]
-    expect(await cache.getOrSetMany(rows, { key: ({ id }) => ['row', id], load: async (given) => given.map(({ id }) => id) })).toEqual([9])
+    expect(
+      await cache.getOrSetMany(rows, {
+        key: ({ id }) => ['row', id],
+        load: async (given) => given.map(({ id }) => id),
+      }),
+    ).toEqual([9])
   })
 
   it('what it was given may be changed at once', async () => {

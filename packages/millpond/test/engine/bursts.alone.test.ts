@@ -1,5 +1,6 @@
-// Much at once: many keys in one call, and many calls in one turn. Nothing fails on a healthy server, nobody is held up, and nothing is tried for ever.
-// The short form has the whole figures over Redis alone: what brings every step to a disk takes seconds for each ten thousand.
+// Much at once: many keys in one call, and many calls in one turn. Nothing fails on a healthy server, nobody is held
+// up, and nothing is tried for ever. The short form has the whole figures over Redis alone: what brings every step to a
+// disk takes seconds for each ten thousand.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type CacheOptions, memory } from 'millpond'
@@ -10,7 +11,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Change, LedgerStore, Tier } from '../../src/core/contracts.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { sized } from '../form.ts'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  type PostgresService,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 type Tiers = NonNullable<CacheOptions['tiers']>
@@ -43,7 +51,9 @@ function bursts(tiers: () => Tiers, large: number, count = COUNT): void {
     return cache
   }
 
-  it(`G14: ${count} set, then ${count} delete in one turn: none fails, and each says what it removed`, { timeout: 120_000 }, async () => {
+  it(`G14: ${count} set, then ${count} delete in one turn: none fails, and each says what it removed`, {
+    timeout: 120_000,
+  }, async () => {
     const cache = await ready()
     const keys = names(count)
     const some = ['k0', 'k777', `k${count - 1}`]
@@ -103,7 +113,9 @@ function loadsInOneTurn(tier: () => Tier, count = sized(5000, 20_000)): void {
     const keys = names(count)
     let loads = 0
     const load = async (key: string): Promise<string> => `${key} ${++loads > 0}`
-    expect(await Promise.all(keys.map((key) => cache.getOrSet(key, () => load(key))))).toEqual(keys.map((key) => `${key} true`))
+    expect(await Promise.all(keys.map((key) => cache.getOrSet(key, () => load(key))))).toEqual(
+      keys.map((key) => `${key} true`),
+    )
     await cache.flush()
     expect(loads).toBe(count)
     expect(warnings, 'in time').toEqual([])
@@ -117,7 +129,11 @@ function loadsInOneTurn(tier: () => Tier, count = sized(5000, 20_000)): void {
 }
 
 describe('bursts over SQLite', () =>
-  bursts(() => [memory({ maxEntries: 1000 }), sqlite({ path: join(newFolder(), 'cache.db') })], sized(10_000, 100_000), sized(5000, COUNT)))
+  bursts(
+    () => [memory({ maxEntries: 1000 }), sqlite({ path: join(newFolder(), 'cache.db') })],
+    sized(10_000, 100_000),
+    sized(5000, COUNT),
+  ))
 
 describeWith('redis', 'bursts over Redis', () => {
   let server: RedisService
@@ -168,11 +184,16 @@ describeWith('postgres', 'bursts over PostgreSQL', () => {
   })
   afterAll(() => server.stop())
   bursts(
-    () => [memory({ maxEntries: 1000 }), postgres({ url: server.url, schema: `burst_${randomBytes(4).toString('hex')}` })],
+    () => [
+      memory({ maxEntries: 1000 }),
+      postgres({ url: server.url, schema: `burst_${randomBytes(4).toString('hex')}` }),
+    ],
     sized(10_000, 40_000),
     sized(5000, 10_000),
   )
-  loadsInOneTurn(() => postgres({ url: server.url, schema: `loads_${randomBytes(4).toString('hex')}`, commandTimeout: '10s' }))
+  loadsInOneTurn(() =>
+    postgres({ url: server.url, schema: `loads_${randomBytes(4).toString('hex')}`, commandTimeout: '10s' }),
+  )
 })
 
 describe('steps that fail', () => {
@@ -218,7 +239,10 @@ describe('steps that fail', () => {
     const path = join(newFolder(), 'outbox.db')
     const outbox = sqliteOutbox({ path })
     await outbox.add('cache:default:', {
-      ...{ targets: names(3000).map((key) => ({ kind: 'key', key }) as const), drop: names(3000).map((key) => `cache:default:${key}`) },
+      ...{
+        targets: names(3000).map((key) => ({ kind: 'key', key }) as const),
+        drop: names(3000).map((key) => `cache:default:${key}`),
+      },
       ...{ mode: 'delete', reason: 'manual', id: 'large' },
     })
     const cache = open({ tiers: [memory(), tier], outbox })
@@ -235,7 +259,11 @@ describe('what is named twice', () => {
   it('is removed once', async () => {
     const cache = open({ tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
     await cache.set('a', 1)
-    expect(await cache.deleteMany(['a', 'a'])).toMatchObject({ removed: 1, isExact: true, targets: [{ kind: 'key', key: 'a' }] })
+    expect(await cache.deleteMany(['a', 'a'])).toMatchObject({
+      removed: 1,
+      isExact: true,
+      targets: [{ kind: 'key', key: 'a' }],
+    })
     const alone = open()
     await alone.set('a', 1)
     expect(await alone.deleteMany(['a', 'a'])).toMatchObject({ removed: 1, isExact: true })

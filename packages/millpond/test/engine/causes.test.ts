@@ -1,4 +1,5 @@
-// M1: the cause of every miss, the same in the counters, the event and explain, whatever the read and whatever the tiers.
+// M1: the cause of every miss, the same in the counters, the event and explain, whatever the read and whatever the
+// tiers.
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, type MissCause, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -27,32 +28,33 @@ const reads: Readonly<Record<string, (cache: Cache, key: string) => Promise<unkn
 }
 
 /** How a key comes to its end; answers the receipt of what ended it. */
-const ends: readonly (readonly [MissCause, string, (cache: Cache, clock: FakeClock) => Promise<string | undefined>])[] = [
-  ['cold', 'nothing', async () => undefined],
+const ends: readonly (readonly [MissCause, string, (cache: Cache, clock: FakeClock) => Promise<string | undefined>])[] =
   [
-    'expired_ttl',
-    'its time',
-    async (cache, clock) => {
-      await cache.set('k', 1, { ttl: 1000 })
-      await clock.run(1001)
-      return undefined
-    },
-  ],
-  [
-    'expired_ttl',
-    'its time, long ago',
-    async (cache, clock) => {
-      await cache.set('k', 1, { ttl: 1000 })
-      await clock.run(600_000)
-      return undefined
-    },
-  ],
-  ['invalidated_key', 'delete', afterSet((cache) => cache.delete('k'))],
-  ['invalidated_key', 'deleteMany', afterSet((cache) => cache.deleteMany(['a', 'k', 'z']))],
-  ['invalidated_tag', 'invalidateTags', afterSet((cache) => cache.invalidateTags(['t']))],
-  ['invalidated_pattern', 'invalidatePattern', afterSet((cache) => cache.invalidatePattern('k*'))],
-  ['invalidated_all', 'clear', afterSet((cache) => cache.clear())],
-]
+    ['cold', 'nothing', async () => undefined],
+    [
+      'expired_ttl',
+      'its time',
+      async (cache, clock) => {
+        await cache.set('k', 1, { ttl: 1000 })
+        await clock.run(1001)
+        return undefined
+      },
+    ],
+    [
+      'expired_ttl',
+      'its time, long ago',
+      async (cache, clock) => {
+        await cache.set('k', 1, { ttl: 1000 })
+        await clock.run(600_000)
+        return undefined
+      },
+    ],
+    ['invalidated_key', 'delete', afterSet((cache) => cache.delete('k'))],
+    ['invalidated_key', 'deleteMany', afterSet((cache) => cache.deleteMany(['a', 'k', 'z']))],
+    ['invalidated_tag', 'invalidateTags', afterSet((cache) => cache.invalidateTags(['t']))],
+    ['invalidated_pattern', 'invalidatePattern', afterSet((cache) => cache.invalidatePattern('k*'))],
+    ['invalidated_all', 'clear', afterSet((cache) => cache.clear())],
+  ]
 
 /** SQLite has a clock of its own. */
 const today = (): FakeClock => fakeClock({ now: Date.now() })
@@ -231,7 +233,9 @@ describe('M1 causes of misses: what a tier says', () => {
     const before = new Map(Object.entries(cache.stats().missesByCause))
     const explained = await cache.explain(key)
     await cache.get(key)
-    const [counted] = Object.entries(cache.stats().missesByCause).filter(([cause, count]) => count !== before.get(cause))
+    const [counted] = Object.entries(cache.stats().missesByCause).filter(
+      ([cause, count]) => count !== before.get(cause),
+    )
     expect(explained.cause).toBe(counted?.[0])
     return counted?.[0]
   }
@@ -244,7 +248,11 @@ describe('M1 causes of misses: what a tier says', () => {
     expect(await causes(cache)).toBe('tier_error')
     expect((await cache.explain('k')).tiers[0]).toMatchObject({ cause: 'tier_error', detail: 'down', at: clock.now() })
     expect(await causes(cache)).toBe('breaker_open')
-    expect((await cache.explain('k')).tiers[0]).toMatchObject({ cause: 'breaker_open', detail: 'down', at: clock.now() })
+    expect((await cache.explain('k')).tiers[0]).toMatchObject({
+      cause: 'breaker_open',
+      detail: 'down',
+      at: clock.now(),
+    })
   })
 
   it('a tier tells by cause what it had and could not serve', async () => {
@@ -264,7 +272,12 @@ describe('M1 causes of misses: what a tier says', () => {
     await cache.set('a', 1, { ttl: 1000, staleFor: '1h' })
     clock.advance(2000)
     await cache.get('a')
-    expect(cache.stats().tiers[0]).toMatchObject({ hits: 1, misses: 4, refused: 2, missesByCause: { invalidated_tag: 2, expired_ttl: 1 } })
+    expect(cache.stats().tiers[0]).toMatchObject({
+      hits: 1,
+      misses: 4,
+      refused: 2,
+      missesByCause: { invalidated_tag: 2, expired_ttl: 1 },
+    })
   })
 
   it('the commit of a loaded value that fails is told with its key and its cause', async () => {
@@ -275,7 +288,9 @@ describe('M1 causes of misses: what a tier says', () => {
     cache.on('warning', (warning) => told.push(warning))
     expect(await cache.getOrSet(['user', 7], () => 1)).toBe(1)
     await cache.flush()
-    expect(told).toMatchObject([{ message: expect.stringMatching(/user.*7.*the disk is full/), error: { message: 'the disk is full' } }])
+    expect(told).toMatchObject([
+      { message: expect.stringMatching(/user.*7.*the disk is full/), error: { message: 'the disk is full' } },
+    ])
     expect(cache.peek(['user', 7])).toBe(1)
   })
 

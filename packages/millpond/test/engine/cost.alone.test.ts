@@ -16,7 +16,9 @@ describeWith('redis', 'cost', () => {
   /** Calls by command name since the last reset; commands that run inside a script are not counted apart. */
   const commands = async (): Promise<Map<string, number>> => {
     const text = String(await server.command('INFO', 'commandstats'))
-    return new Map([...text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [name ?? '', Number(calls)]))
+    return new Map(
+      [...text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [name ?? '', Number(calls)]),
+    )
   }
   const scripts = async (): Promise<number> => {
     const counted = await commands()
@@ -43,7 +45,10 @@ describeWith('redis', 'cost', () => {
   })
 
   it('invalidateTags over 100,000 keys: a command or two beside the questions of the watch, and a time that does not depend on their number', async () => {
-    const cache = open({ name: 'tags', tiers: [memory({ maxEntries: 200_000 }), patient(redis({ url: server.url, ...PATIENCE }))] })
+    const cache = open({
+      name: 'tags',
+      tiers: [memory({ maxEntries: 200_000 }), patient(redis({ url: server.url, ...PATIENCE }))],
+    })
     for (let part = 0; part < 20; part++) {
       await cache.setMany(
         Array.from({ length: 5000 }, (_, i) => [`k${part * 5000 + i}`, i] as const),
@@ -69,7 +74,10 @@ describeWith('redis', 'cost', () => {
   })
 
   it('getMany of 100 is one round trip, a miss is one read and one step per lease and commit', async () => {
-    const cache = open({ name: 'many', tiers: [memory({ maxEntries: 1 }), patient(redis({ url: server.url, ...PATIENCE }))] })
+    const cache = open({
+      name: 'many',
+      tiers: [memory({ maxEntries: 1 }), patient(redis({ url: server.url, ...PATIENCE }))],
+    })
     await cache.setMany(Array.from({ length: 100 }, (_, i) => [`k${i}`, i] as const))
     await reset()
     expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))[99], 'in time').toBe(99)

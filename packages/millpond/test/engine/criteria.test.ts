@@ -53,7 +53,9 @@ onEverySetup('criteria', (create) => {
     await cache.set('a'.repeat(60_000), 1)
     const started = performance.now()
     for (const pattern of ['(a+)+$', '^(a+)+$', '^(a|a)*b', '*'.repeat(500), `${'*a'.repeat(200)}*b`, '{}', '\n']) {
-      await cache.invalidatePattern(pattern).catch((error: unknown) => expect(error).toMatchObject({ code: 'PATTERN_INVALID' }))
+      await cache
+        .invalidatePattern(pattern)
+        .catch((error: unknown) => expect(error).toMatchObject({ code: 'PATTERN_INVALID' }))
       await cache.get('a'.repeat(60_000))
     }
     expect(performance.now() - started, 'in time').toBeLessThan(2000)
@@ -138,7 +140,11 @@ describeWith('redis', 'read-your-writes tokens', () => {
   it('T13: a strong read sees every acked write at once', async () => {
     const [a, b] = [
       open({ name: 'strong', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] }),
-      open({ name: 'strong', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], defaults: { consistency: 'strong' } }),
+      open({
+        name: 'strong',
+        tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))],
+        defaults: { consistency: 'strong' },
+      }),
     ]
     for (let i = 0; i < 200; i++) {
       await a.set('k', i)
@@ -173,6 +179,8 @@ describe('invalidation put off', () => {
     await clock.run(1100)
     await Promise.all(calls)
     expect(cache.stats().invalidations).toBe(2)
-    await expect(cache.invalidateTags(['t'], { atMostEvery: 'soon' as never })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
+    await expect(cache.invalidateTags(['t'], { atMostEvery: 'soon' as never })).rejects.toMatchObject({
+      code: 'DURATION_INVALID',
+    })
   })
 })

@@ -6,7 +6,10 @@ import { compile } from '../histories/compile.mjs'
 
 const CHILD = fileURLToPath(new URL('./deadline-child.mjs', import.meta.url))
 
-/** The answer, and how long the process lived from the call to its end. Who is kept by a deadline of an hour never answers. */
+/**
+ * The answer, and how long the process lived from the call to its end. Who is kept by a deadline of an hour never
+ * answers.
+ */
 const run = (name: string): Promise<{ readonly outcome: string; readonly livedMs: number }> =>
   new Promise((resolve, reject) => {
     execFile(process.execPath, [CHILD, compile(), name], (error, out, said) =>

@@ -1,5 +1,6 @@
-// I3: whatever is said of a key, by whatever criterion, is said of what was computed from it, however that was stored. The whole product, in one table; the
-// short form has it over memory, and over SQLite every change with a third of the ways, every way with a third of the changes.
+// I3: whatever is said of a key, by whatever criterion, is said of what was computed from it, however that was stored.
+// The whole product, in one table; the short form has it over memory, and over SQLite every change with a third of the
+// ways, every way with a third of the changes.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +20,9 @@ const FROM = ['user', 7] as const
 const TAGS = ['users', ...modelTags('User', 7)]
 
 /** What happens to the key that others were computed from; `expires`: they become stale. */
-const changes: Readonly<Record<string, { readonly happens: (cache: Cache) => Promise<unknown>; readonly expires?: true }>> = {
+const changes: Readonly<
+  Record<string, { readonly happens: (cache: Cache) => Promise<unknown>; readonly expires?: true }>
+> = {
   delete: { happens: (cache) => cache.delete(FROM) },
   deleteMany: { happens: (cache) => cache.deleteMany([FROM, 'nobody']) },
   set: { happens: (cache) => cache.set(FROM, 'Bea') },
@@ -35,7 +38,10 @@ const changes: Readonly<Record<string, { readonly happens: (cache: Cache) => Pro
   'regular expression': { happens: (cache) => cache.invalidatePattern('^\\["user",7\\]$') },
   prefix: { happens: (cache) => cache.invalidate({ prefix: ['user'] }) },
   'model and id': { happens: (cache) => cache.invalidate({ model: 'User', id: 7 }) },
-  'model and id, stale': { happens: (cache) => cache.invalidate({ model: 'User', id: 7 }, { mode: 'expire' }), expires: true },
+  'model and id, stale': {
+    happens: (cache) => cache.invalidate({ model: 'User', id: 7 }, { mode: 'expire' }),
+    expires: true,
+  },
   model: { happens: (cache) => cache.invalidate({ model: 'User' }) },
   'a changed row': { happens: (cache) => cache.modelChanged('User', 7, 'save') },
   'pattern and time': { happens: (cache) => cache.invalidate({ prefix: ['user'], olderThan: '5ms' }) },
@@ -44,7 +50,9 @@ const changes: Readonly<Record<string, { readonly happens: (cache: Cache) => Pro
 }
 
 /** How something is computed from the key. */
-const ways: Readonly<Record<string, { readonly mode: 'declared' | 'tracked'; readonly store: (cache: Cache) => Promise<unknown> }>> = {
+const ways: Readonly<
+  Record<string, { readonly mode: 'declared' | 'tracked'; readonly store: (cache: Cache) => Promise<unknown> }>
+> = {
   ...declared('declared'),
   ...declared('tracked'),
   ...tracked('get', (cache) => cache.get(FROM)),
@@ -60,13 +68,20 @@ const ways: Readonly<Record<string, { readonly mode: 'declared' | 'tracked'; rea
 function declared(mode: 'declared' | 'tracked'): typeof ways {
   const dependsOn = [FROM]
   return {
-    [`dependsOn of getOrSet, ${mode}`]: { mode, store: (cache) => cache.getOrSet('report', () => 'r', { dependsOn, staleFor: '1h' }) },
+    [`dependsOn of getOrSet, ${mode}`]: {
+      mode,
+      store: (cache) => cache.getOrSet('report', () => 'r', { dependsOn, staleFor: '1h' }),
+    },
     [`dependsOn of getOrSetMany, ${mode}`]: {
       mode,
-      store: (cache) => cache.getOrSetMany(['report', 'other'], { load: async () => ['r', 'o'], dependsOn, staleFor: '1h' }),
+      store: (cache) =>
+        cache.getOrSetMany(['report', 'other'], { load: async () => ['r', 'o'], dependsOn, staleFor: '1h' }),
     },
     [`dependsOn of set, ${mode}`]: { mode, store: (cache) => cache.set('report', 'r', { dependsOn, staleFor: '1h' }) },
-    [`dependsOn of setMany, ${mode}`]: { mode, store: (cache) => cache.setMany([['report', 'r']], { dependsOn, staleFor: '1h' }) },
+    [`dependsOn of setMany, ${mode}`]: {
+      mode,
+      store: (cache) => cache.setMany([['report', 'r']], { dependsOn, staleFor: '1h' }),
+    },
   }
 }
 
@@ -76,15 +91,21 @@ function tracked(verb: string, read: (cache: Cache) => Promise<unknown>): typeof
     return 'r'
   }
   return {
-    [`${verb} in a loader`]: { mode: 'tracked', store: (cache) => cache.getOrSet('report', () => load(cache), { staleFor: '1h' }) },
+    [`${verb} in a loader`]: {
+      mode: 'tracked',
+      store: (cache) => cache.getOrSet('report', () => load(cache), { staleFor: '1h' }),
+    },
     [`${verb} in the loader of a batch`]: {
       mode: 'tracked',
-      store: (cache) => cache.getOrSetMany(['other', 'report'], { load: async () => ['o', await load(cache)], staleFor: '1h' }),
+      store: (cache) =>
+        cache.getOrSetMany(['other', 'report'], { load: async () => ['o', await load(cache)], staleFor: '1h' }),
     },
   }
 }
 
-/** One file for all tests of a suite, and a cache of its own in it for each: to make a file takes longer than a test. */
+/**
+ * One file for all tests of a suite, and a cache of its own in it for each: to make a file takes longer than a test.
+ */
 const places = {
   memory: () => [memory()],
   'memory and SQLite': (path: string) => [memory(), sqlite({ path })],
@@ -105,25 +126,28 @@ describe.each(Object.entries(places))('what was computed from a key: %s', (place
   const create = opener(tiers)
   const every = place === 'memory' ? 1 : sized(3, 1)
 
-  describe.each(Object.entries(ways).map(([way, how], at) => [way, how, at] as const))('%s', (_, { mode, store }, way) => {
-    it.each(Object.entries(changes).filter((_, change) => (way + change) % every === 0))(
-      'goes with it: %s',
-      async (_, { happens, expires }) => {
-        const clock = fakeClock({ now: Date.now() })
-        const cache = create({ dependencies: mode, clock })
-        await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
-        await cache.set('untouched', 'u', { dependsOn: [['deal', 8]], tags: ['deals'] })
-        await store(cache)
-        await cache.set('summary', 's', { dependsOn: ['report'], staleFor: '1h' })
-        expect(await cache.getMany(['report', 'summary'])).toEqual(['r', 's'])
-        clock.advance(10)
-        await happens(cache)
-        const seen = [await cache.getEntry('report'), await cache.getEntry('summary')]
-        expect(seen.map(({ kind }) => kind)).toEqual(wants(expires))
-        expect(await cache.get('untouched')).toBe('u')
-      },
-    )
-  })
+  describe.each(Object.entries(ways).map(([way, how], at) => [way, how, at] as const))(
+    '%s',
+    (_, { mode, store }, way) => {
+      it.each(Object.entries(changes).filter((_, change) => (way + change) % every === 0))(
+        'goes with it: %s',
+        async (_, { happens, expires }) => {
+          const clock = fakeClock({ now: Date.now() })
+          const cache = create({ dependencies: mode, clock })
+          await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
+          await cache.set('untouched', 'u', { dependsOn: [['deal', 8]], tags: ['deals'] })
+          await store(cache)
+          await cache.set('summary', 's', { dependsOn: ['report'], staleFor: '1h' })
+          expect(await cache.getMany(['report', 'summary'])).toEqual(['r', 's'])
+          clock.advance(10)
+          await happens(cache)
+          const seen = [await cache.getEntry('report'), await cache.getEntry('summary')]
+          expect(seen.map(({ kind }) => kind)).toEqual(wants(expires))
+          expect(await cache.get('untouched')).toBe('u')
+        },
+      )
+    },
+  )
 })
 
 describe('what was computed from a key: in another process that holds it in memory', () => {
@@ -132,7 +156,10 @@ describe('what was computed from a key: in another process that holds it in memo
   it.each(Object.entries(changes))('goes with it: %s', async (_, { happens, expires }) => {
     const clock = fakeClock({ now: Date.now() })
     const name = `shared${count++}`
-    const [cache, peer] = [create({ name, dependencies: 'tracked', clock }), create({ name, dependencies: 'tracked', clock })]
+    const [cache, peer] = [
+      create({ name, dependencies: 'tracked', clock }),
+      create({ name, dependencies: 'tracked', clock }),
+    ]
     await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
     await cache.getOrSet('report', () => cache.get(FROM), { staleFor: '1h' })
     await cache.flush()
@@ -192,14 +219,21 @@ describe.each(Object.entries(places))('what was computed from a key of another n
     const [people, reports] = [cache.namespace('people'), cache.namespace('reports')]
     await people.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
     await reports.getOrSet('report', () => people.get(FROM), { staleFor: '1h' })
-    await reports.getOrSetMany(['batch'], { load: async () => [await people.getOrSet(FROM, () => 'Ada')], staleFor: '1h' })
+    await reports.getOrSetMany(['batch'], {
+      load: async () => [await people.getOrSet(FROM, () => 'Ada')],
+      staleFor: '1h',
+    })
     await cache.getOrSet('of the report', () => reports.get('report'), { staleFor: '1h' })
     await reports.set('untouched', 'u')
     await reports.flush()
     expect(await reports.getEntry('report')).toMatchObject({ value: 'Ada', tags: [] })
     clock.advance(10)
     await happens(people)
-    const seen = [await reports.getEntry('report'), await reports.getEntry('batch'), await cache.getEntry('of the report')]
+    const seen = [
+      await reports.getEntry('report'),
+      await reports.getEntry('batch'),
+      await cache.getEntry('of the report'),
+    ]
     const kind = expires ? 'stale' : 'miss'
     expect(seen.map((entry) => entry.kind)).toEqual([kind, kind, kind])
     expect(reports.peek('report')).toBeUndefined()
@@ -273,7 +307,8 @@ function betweenProcesses(tiers: (retain?: RetainOptions) => CacheOptions['tiers
     expect(await peer.get('report')).toBeUndefined()
   })
 
-  // Found by ten minutes of load on the deals service: two minutes after the first write, every response that was older was made anew.
+  // Found by ten minutes of load on the deals service: two minutes after the first write, every response that was older
+  // was made anew.
   it('lives on while the ledger there forgets the keys of its past, and goes with its own all the same', async () => {
     const { cache, peer } = pair({ window: '1ms' })
     const people = await begin(cache, peer)
@@ -312,58 +347,70 @@ describe('what was computed from a key of another namespace: over SQLite, in a p
   betweenProcesses((retain) => [memory(), sqlite({ path: join(folder, 'cache.db'), retain })])
 })
 
-describeWith('redis', 'what was computed from a key of another namespace: over Redis, in a process that has not opened it', () => {
-  let server: RedisService
-  beforeAll(async () => {
-    server = await startRedis()
-  })
-  afterAll(() => server.stop())
-  closeAfterEach()
-  betweenProcesses((retain) => [memory(), patient(redis({ url: server.url, retain, ...PATIENCE }))])
-})
-
-describe.each(['memory over a shared tier', 'a shared tier alone'])('what was computed from a key of another namespace: %s', (where) => {
-  closeAfterEach()
-
-  // Found by a public answer of the deals service that was now and then computed twice on a machine far beyond its load.
-  it('is kept at whatever reading of the clock the process stood still for longer than an answer of the ledger is good for', async () => {
-    const base = fakeClock({ now: Date.now() })
-    let readings = 0
-    let stallsAt = -1
-    const clock: FakeClock = Object.assign(Object.create(base), {
-      monotonic() {
-        if (readings++ === stallsAt) base.stall(450)
-        return base.monotonic()
-      },
+describeWith(
+  'redis',
+  'what was computed from a key of another namespace: over Redis, in a process that has not opened it',
+  () => {
+    let server: RedisService
+    beforeAll(async () => {
+      server = await startRedis()
     })
-    const done = async <T>(work: Promise<T>): Promise<T> => {
-      let isDone = false
-      work.finally(() => (isDone = true)).catch(() => {})
-      while (!isDone) await base.run(1)
-      return work
-    }
-    const tier = simulatedServer({ now: () => base.now() }).connect()
-    const cache = open({ clock, dependencies: 'tracked', tiers: where.startsWith('memory') ? [memory(), tier] : [tier] })
-    const people = cache.namespace('people')
-    await done(people.set(FROM, 'Ada', { tags: TAGS }))
-    const again: number[] = []
-    let last = 0
-    for (let at = 0; at <= last; at++) {
-      let loads = 0
-      const load = async (): Promise<unknown> => `${++loads} ${await people.get(FROM)}`
-      await done(people.invalidateTags(['unrelated']))
-      readings = 0
-      stallsAt = at
-      const first = await done(cache.getOrSet(`report ${at}`, load))
-      await done(cache.flush())
-      if (at === 0) last = readings
-      stallsAt = -1
-      if ((await done(cache.getOrSet(`report ${at}`, load))) !== first) again.push(at)
-    }
-    expect(last).toBeGreaterThan(10)
-    expect(again).toEqual([])
-  })
-})
+    afterAll(() => server.stop())
+    closeAfterEach()
+    betweenProcesses((retain) => [memory(), patient(redis({ url: server.url, retain, ...PATIENCE }))])
+  },
+)
+
+describe.each(['memory over a shared tier', 'a shared tier alone'])(
+  'what was computed from a key of another namespace: %s',
+  (where) => {
+    closeAfterEach()
+
+    // Found by a public answer of the deals service that was now and then computed twice on a machine far beyond its
+    // load.
+    it('is kept at whatever reading of the clock the process stood still for longer than an answer of the ledger is good for', async () => {
+      const base = fakeClock({ now: Date.now() })
+      let readings = 0
+      let stallsAt = -1
+      const clock: FakeClock = Object.assign(Object.create(base), {
+        monotonic() {
+          if (readings++ === stallsAt) base.stall(450)
+          return base.monotonic()
+        },
+      })
+      const done = async <T>(work: Promise<T>): Promise<T> => {
+        let isDone = false
+        work.finally(() => (isDone = true)).catch(() => {})
+        while (!isDone) await base.run(1)
+        return work
+      }
+      const tier = simulatedServer({ now: () => base.now() }).connect()
+      const cache = open({
+        clock,
+        dependencies: 'tracked',
+        tiers: where.startsWith('memory') ? [memory(), tier] : [tier],
+      })
+      const people = cache.namespace('people')
+      await done(people.set(FROM, 'Ada', { tags: TAGS }))
+      const again: number[] = []
+      let last = 0
+      for (let at = 0; at <= last; at++) {
+        let loads = 0
+        const load = async (): Promise<unknown> => `${++loads} ${await people.get(FROM)}`
+        await done(people.invalidateTags(['unrelated']))
+        readings = 0
+        stallsAt = at
+        const first = await done(cache.getOrSet(`report ${at}`, load))
+        await done(cache.flush())
+        if (at === 0) last = readings
+        stallsAt = -1
+        if ((await done(cache.getOrSet(`report ${at}`, load))) !== first) again.push(at)
+      }
+      expect(last).toBeGreaterThan(10)
+      expect(again).toEqual([])
+    })
+  },
+)
 
 describe('what a loader makes of another namespace', () => {
   const create = opener(places.memory)
@@ -389,7 +436,9 @@ describe('what a loader makes of another namespace', () => {
       throw new Error('no such user')
     }
     const load = async (): Promise<unknown> => from.getOrSet(FROM, fails).catch(() => 'nobody')
-    const loadMany = async (): Promise<unknown[]> => [await from.getOrSetMany([FROM], { load: fails }).catch(() => 'nobody')]
+    const loadMany = async (): Promise<unknown[]> => [
+      await from.getOrSetMany([FROM], { load: fails }).catch(() => 'nobody'),
+    ]
     expect(await cache.getOrSet('report', load)).toBe('nobody')
     expect(await cache.getOrSetMany(['batch'], { load: loadMany })).toEqual(['nobody'])
     await from.set(FROM, 'Ada')
@@ -417,6 +466,8 @@ describe('what a loader makes of another namespace', () => {
 
   it('is not what a user may write: tags do not begin as those of the engine do', async () => {
     const cache = create({ dependencies: 'tracked' })
-    await expect(cache.set('a', 1, { tags: ['\u0002["people","e",0,"k"]'] })).rejects.toMatchObject({ code: 'TAG_INVALID' })
+    await expect(cache.set('a', 1, { tags: ['\u0002["people","e",0,"k"]'] })).rejects.toMatchObject({
+      code: 'TAG_INVALID',
+    })
   })
 })

@@ -1,4 +1,5 @@
-// Shares of the keys with settings of their own: a key has those of its arm by whatever way it is stored, and a call that says its own is right.
+// Shares of the keys with settings of their own: a key has those of its arm by whatever way it is stored, and a call
+// that says its own is right.
 import { hashOf, memory } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -11,7 +12,8 @@ const KEYS = Array.from({ length: 8 }, (_, at) => `key:${at}`)
 const armOf = (hash: number): number => hash & 1
 /** Of an arm of five minutes, and one as it is. */
 const division = { armOf, arms: [{}, { ttl: '5m' }] } as const
-const wantedOf = (key: string, name = 'default', usual = MINUTE): number => (armOf(hashOf(key, hashOf(name, 0))) === 1 ? 5 * MINUTE : usual)
+const wantedOf = (key: string, name = 'default', usual = MINUTE): number =>
+  armOf(hashOf(key, hashOf(name, 0))) === 1 ? 5 * MINUTE : usual
 const wanted = (name?: string, usual?: number): number[] => KEYS.map((key) => wantedOf(key, name, usual))
 
 const livesOf = async (cache: Cache, keys: readonly string[] = KEYS): Promise<number[]> => {
@@ -132,7 +134,11 @@ describe('what a shared tier holds', () => {
   closeAfterEach()
   it('keeps the time that it was stored with where it is brought up to memory', async () => {
     const clock = fakeClock({ now: Date.now() })
-    const cache = open({ tiers: [memory({ maxEntries: 2 }), sqlite({ path: ':memory:' })], clock, defaults: { ttl: '1m' } })
+    const cache = open({
+      tiers: [memory({ maxEntries: 2 }), sqlite({ path: ':memory:' })],
+      clock,
+      defaults: { ttl: '1m' },
+    })
     await cache.setMany(KEYS.map((key) => [key, 1]))
     await cache.flush()
     cache.divide(division)

@@ -1,4 +1,5 @@
-// Whose encoding it is: each far tier writes by its own codec, and a codec that takes its time changes neither order nor judgement.
+// Whose encoding it is: each far tier writes by its own codec, and a codec that takes its time changes neither order
+// nor judgement.
 import { join } from 'node:path'
 import { type Codec, memory } from 'millpond'
 import { jsonCodec } from 'millpond/codec'
@@ -199,10 +200,18 @@ describe('encoding', () => {
       const stored: unknown[] = []
       cache.on('set', ({ key }) => stored.push(key))
       await cache.set('k57', 'before')
-      const values = Array.from({ length: 300 }, (__, at): [string, string] => [`k${at}`, at === 57 ? 'x'.repeat(1000) : `v${at}`])
-      await expect(cache.setMany(values)).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE', message: expect.stringContaining('k57') })
+      const values = Array.from({ length: 300 }, (__, at): [string, string] => [
+        `k${at}`,
+        at === 57 ? 'x'.repeat(1000) : `v${at}`,
+      ])
+      await expect(cache.setMany(values)).rejects.toMatchObject({
+        code: 'VALUE_TOO_LARGE',
+        message: expect.stringContaining('k57'),
+      })
       const read = await cache.getMany(values.map(([key]) => key))
-      expect(values.flatMap(([key], at) => (read[at] === (at === 57 ? 'before' : `v${at}`) ? [] : [[key, read[at]]]))).toEqual([])
+      expect(
+        values.flatMap(([key], at) => (read[at] === (at === 57 ? 'before' : `v${at}`) ? [] : [[key, read[at]]])),
+      ).toEqual([])
       expect(new Set(stored).size).toBe(300)
       expect(stored).toHaveLength(300)
     },

@@ -1,4 +1,5 @@
-// Erasing a tenant whose values have a key of their own: other processes hear of it, and what is under way brings nothing back.
+// Erasing a tenant whose values have a key of their own: other processes hear of it, and what is under way brings
+// nothing back.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type Cache, memory, type Tier } from 'millpond'
@@ -70,7 +71,10 @@ describe('erasing a tenant with a key of its own', () => {
     const blind = new Proxy(tier, { get: (its, at) => (at === 'scan' ? undefined : bound(its, at)) })
     const cache = open({ tiers: [blind], codec: { encrypt: tenantKeyring({ ring, store: memoryKeyStore() }) } })
     await cache.for({ tenant: 'acme' }).set('k', 'v')
-    expect(await cache.erase({ tenant: 'acme' })).toMatchObject({ isProven: true, tiers: [{ name: 'sqlite', state: 'shredded' }] })
+    expect(await cache.erase({ tenant: 'acme' })).toMatchObject({
+      isProven: true,
+      tiers: [{ name: 'sqlite', state: 'shredded' }],
+    })
     const [plain] = (await cache.erase({ tags: ['t'] })).tiers
     expect(plain).toMatchObject({ state: 'until', until: Number.POSITIVE_INFINITY })
     const short = open({ tiers: [{ use: blind, ttl: '10m' }] })
@@ -81,7 +85,10 @@ describe('erasing a tenant with a key of its own', () => {
 
   test('where the key store does not answer, nothing is erased, and the error says so', async () => {
     const store = { ...memoryKeyStore(), get: () => Promise.reject(new Error('down')) }
-    const cache = open({ tiers: [memory(), sqlite({ path: ':memory:' })], codec: { encrypt: tenantKeyring({ ring, store }) } })
+    const cache = open({
+      tiers: [memory(), sqlite({ path: ':memory:' })],
+      codec: { encrypt: tenantKeyring({ ring, store }) },
+    })
     await expect(cache.erase({ tenant: 'acme' })).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
     const acme = cache.for({ tenant: 'acme' })
     await expect(acme.set('k', 1)).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })

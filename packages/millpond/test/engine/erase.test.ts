@@ -1,8 +1,17 @@
-// Erasure (G25): a canary is searched for in what every tier really holds, byte by byte, after it was stored in every way there is.
+// Erasure (G25): a canary is searched for in what every tier really holds, byte by byte, after it was stored in every
+// way there is.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type Cache, type CacheOptions, type Erased, type ErasureSubject, memory, type Tier, type TierConfiguration } from 'millpond'
+import {
+  type Cache,
+  type CacheOptions,
+  type Erased,
+  type ErasureSubject,
+  memory,
+  type Tier,
+  type TierConfiguration,
+} from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
@@ -36,7 +45,10 @@ function bytesUnder(path: string): Buffer {
   return Buffer.concat(readdirSync(path).map((name) => bytesUnder(join(path, name))))
 }
 
-/** Everything that puts a subject's value somewhere: written, overwritten, loaded, invalid, over, large, in another process. */
+/**
+ * Everything that puts a subject's value somewhere: written, overwritten, loaded, invalid, over, large, in another
+ * process.
+ */
 async function fill(a: Cache, b: Cache): Promise<void> {
   const value = (name: string) => ({ text: `${CANARY} ${name}`, more: 'x'.repeat(200) })
   await a.set('written', value('first'), { tags: ['subject'] })
@@ -56,7 +68,9 @@ async function fill(a: Cache, b: Cache): Promise<void> {
 const isThere = (cache: Cache, key: string, value: unknown): Promise<unknown> =>
   until(`${key} to be read`, async () => isDeepStrictEqual(await cache.get(key), value))
 
-/** What a tier failed at is what the test fails with: it tells an answer that came too late from a copy that is left. */
+/**
+ * What a tier failed at is what the test fails with: it tells an answer that came too late from a copy that is left.
+ */
 async function eraseAll(cache: Cache, subject: ErasureSubject): Promise<Erased> {
   const erased = await cache.erase(subject)
   for (const { error } of erased.tiers) if (error !== undefined) throw error
@@ -235,7 +249,11 @@ describeWith('postgres', 'erasure from a table of PostgreSQL', () => {
       )
       const rows = await Promise.all(tables.map(({ name }) => server.query(`select * from ${name}`)))
       return Buffer.concat(
-        rows.flat().flatMap((row) => Object.values(row).map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(String(value))))),
+        rows
+          .flat()
+          .flatMap((row) =>
+            Object.values(row).map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(String(value)))),
+          ),
       )
     },
   }))
@@ -257,7 +275,8 @@ describeWith('memcached', 'erasure from Memcached', () => {
       async bytes() {
         const tier = memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE })
         const all: Uint8Array[] = []
-        for await (const names of tier.scan('')) for (const one of await tier.read(names)) all.push(one?.body ?? new Uint8Array())
+        for await (const names of tier.scan(''))
+          for (const one of await tier.read(names)) all.push(one?.body ?? new Uint8Array())
         await tier.close()
         return Buffer.concat(all)
       },
@@ -332,7 +351,9 @@ describe('an erasure', () => {
     await cache.set('k', CANARY, { tags: ['subject'] })
     tier.drop = () => Promise.reject(new Error('disk is away'))
     const why = async () => (await cache.erase({ tags: ['subject'] })).tiers.map(({ error }) => String(error))
-    expect(await why()).toEqual([expect.stringContaining('sqlite did not answer while it was searched (disk is away): erase again')])
+    expect(await why()).toEqual([
+      expect.stringContaining('sqlite did not answer while it was searched (disk is away): erase again'),
+    ])
     expect(await why()).toEqual([expect.stringContaining('(its breaker is open)')])
   })
 

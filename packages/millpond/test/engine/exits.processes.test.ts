@@ -1,4 +1,5 @@
-// Processes end (G19): unless somebody waits for something, no cache keeps one alive, closed or not; and closing leaves nothing behind.
+// Processes end (G19): unless somebody waits for something, no cache keeps one alive, closed or not; and closing leaves
+// nothing behind.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -31,7 +32,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** How long an answer is waited for: far longer than a test, so that what is left of such a wait shows. */
 const PATIENT = "commandTimeout: '5m', connectTimeout: '5m'"
 
-/** A program that uses a cache over the tiers and never closes it, unless `after` says so. Answers what it printed once it has ended by itself. */
+/**
+ * A program that uses a cache over the tiers and never closes it, unless `after` says so. Answers what it printed once
+ * it has ended by itself.
+ */
 async function ends(imports: string, tiers: string, after = ''): Promise<string> {
   const file = join(folder, `${imports.length}-${Math.random()}.mjs`)
   writeFileSync(
@@ -50,7 +54,8 @@ ${after}`,
   child.stdout.on('data', (bytes: Buffer) => {
     printed += bytes
   })
-  // Not a time to be judged: what never ends is ended, and says so; where there is no processor it may not even have begun.
+  // Not a time to be judged: what never ends is ended, and says so; where there is no processor it may not even have
+  // begun.
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
   const [code, signal] = await once(child, 'exit')
   clearTimeout(timer)
@@ -61,9 +66,12 @@ ${after}`,
 
 test('memory alone, SQLite, a folder of files', async () => {
   expect(await ends('', '')).toBe('loaded 0')
-  expect(await ends(`import { sqlite } from '${dist('tiers/sqlite/index.js')}'`, `sqlite({ path: '${join(folder, 'cache.db')}' })`)).toBe(
-    'loaded 0',
-  )
+  expect(
+    await ends(
+      `import { sqlite } from '${dist('tiers/sqlite/index.js')}'`,
+      `sqlite({ path: '${join(folder, 'cache.db')}' })`,
+    ),
+  ).toBe('loaded 0')
 })
 
 test('waits of months are no waits of a millisecond, and keep no process (node-cache 157)', async () => {
@@ -82,7 +90,11 @@ describe('a server that is not there, while it is looked for', () => {
   const kinds: [name: string, tier: 'redis' | 'postgres' | 'memcached', made: (port: number) => string][] = [
     ['Redis by ioredis', 'redis', (port) => `redis({ url: 'redis://${AT}:${port}' })`],
     ['Redis by node-redis', 'redis', (port) => `redis({ url: 'redis://${AT}:${port}', driver: 'redis' })`],
-    ['Sentinel by ioredis', 'redis', (port) => `redis({ sentinels: [{ host: '${AT}', port: ${port} }], name: 'main' })`],
+    [
+      'Sentinel by ioredis',
+      'redis',
+      (port) => `redis({ sentinels: [{ host: '${AT}', port: ${port} }], name: 'main' })`,
+    ],
     [
       'Sentinel by node-redis',
       'redis',
@@ -91,18 +103,27 @@ describe('a server that is not there, while it is looked for', () => {
     ['Redis Cluster', 'redis', (port) => `redis({ cluster: [{ host: '${AT}', port: ${port} }] })`],
     ['PostgreSQL', 'postgres', (port) => `postgres({ url: 'postgres://postgres@${AT}:${port}/postgres' })`],
     // It keeps no ledger.
-    ['Memcached below Redis', 'memcached', (port) => `redis({ url: 'redis://${AT}:${port}' }), memcached({ servers: '${AT}:${port}' })`],
+    [
+      'Memcached below Redis',
+      'memcached',
+      (port) => `redis({ url: 'redis://${AT}:${port}' }), memcached({ servers: '${AT}:${port}' })`,
+    ],
   ]
 
-  test.each(kinds)('%s: the process ends, with a cache that is closed and one that is not', async (_name, tier, made) => {
-    const port = await freePort()
-    const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made(port)}] })
+  test.each(kinds)(
+    '%s: the process ends, with a cache that is closed and one that is not',
+    async (_name, tier, made) => {
+      const port = await freePort()
+      const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made(port)}] })
 const late = other.get('a')
 await other.close()
 await late.catch(() => {})`
-    const imports = [...new Set([tier, 'redis'])].map((name) => `import { ${name} } from '${dist(`tiers/${name}/index.js`)}'`)
-    expect(await ends(imports.join('\n'), made(port), closed)).toBe('loaded 0')
-  })
+      const imports = [...new Set([tier, 'redis'])].map(
+        (name) => `import { ${name} } from '${dist(`tiers/${name}/index.js`)}'`,
+      )
+      expect(await ends(imports.join('\n'), made(port), closed)).toBe('loaded 0')
+    },
+  )
 })
 
 describeWith('redis', 'with a Redis server', () => {
@@ -113,16 +134,21 @@ describeWith('redis', 'with a Redis server', () => {
   afterAll(() => server.stop())
 
   test('the process ends', async () => {
-    expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${server.url}' })`)).toBe('loaded 0')
+    expect(
+      await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${server.url}' })`),
+    ).toBe('loaded 0')
   })
 
-  test.each(['ioredis', 'redis'])('by %s, with patience: nothing of it is left to wait for, closed or not', async (driver) => {
-    const made = `redis({ url: '${server.url}', driver: '${driver}', ${PATIENT} })`
-    const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made}] })
+  test.each(['ioredis', 'redis'])(
+    'by %s, with patience: nothing of it is left to wait for, closed or not',
+    async (driver) => {
+      const made = `redis({ url: '${server.url}', driver: '${driver}', ${PATIENT} })`
+      const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made}] })
 await other.get('a')
 await other.close()`
-    expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, made, closed)).toBe('loaded 0')
-  })
+      expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, made, closed)).toBe('loaded 0')
+    },
+  )
 
   test('a stream of writes keeps none, of a server that is there or not, closed or not', async () => {
     const behind = (url: string, end: string): string => `cache.collection('item', {
@@ -130,7 +156,9 @@ await other.close()`
 })
 ${end}`
     const away = `redis://127.0.0.1:${await freePort()}`
-    const programs = [server.url, away].flatMap((url) => ['', 'await cache.close()'].map((end) => ends('', '', behind(url, end))))
+    const programs = [server.url, away].flatMap((url) =>
+      ['', 'await cache.close()'].map((end) => ends('', '', behind(url, end))),
+    )
     expect(await Promise.all(programs)).toEqual(programs.map(() => 'loaded 0'))
   })
 
@@ -171,7 +199,10 @@ describeWith('postgres', 'with a PostgreSQL server', () => {
 
   test('the process ends', async () => {
     expect(
-      await ends(`import { postgres } from '${dist('tiers/postgres/index.js')}'`, `postgres({ url: '${server.url}', ${PATIENT} })`),
+      await ends(
+        `import { postgres } from '${dist('tiers/postgres/index.js')}'`,
+        `postgres({ url: '${server.url}', ${PATIENT} })`,
+      ),
     ).toBe('loaded 0')
   })
 })

@@ -42,7 +42,11 @@ describe('explain', () => {
   })
 
   it('cold, in memory alone', async () => {
-    expect(await open().explain('k')).toMatchObject({ verdict: 'miss', cause: 'cold', tiers: [{ state: 'absent', cause: 'cold' }] })
+    expect(await open().explain('k')).toMatchObject({
+      verdict: 'miss',
+      cause: 'cold',
+      tiers: [{ state: 'absent', cause: 'cold' }],
+    })
   })
 
   it('unknown, and why, where a tier that others share has lost what was there', async () => {
@@ -104,7 +108,9 @@ describe('explain', () => {
 
   it('a tier that fails, one that is switched off', async () => {
     const broken = sqlite({ path: join(newFolder(), 'broken.db') })
-    const cache = open({ tiers: [memory(), { use: sqlite({ path: join(newFolder(), 'off.db') }), enabled: false }, broken] })
+    const cache = open({
+      tiers: [memory(), { use: sqlite({ path: join(newFolder(), 'off.db') }), enabled: false }, broken],
+    })
     await broken.close()
     const explained = await cache.explain('k')
     expect(explained.verdict).toBe('miss')

@@ -1,4 +1,5 @@
-// Users' own tests under the fake timers of Vitest (and of Jest, which are the same library): a cache that is made there lives by them.
+// Users' own tests under the fake timers of Vitest (and of Jest, which are the same library): a cache that is made
+// there lives by them.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -72,17 +73,20 @@ describe.each([
   })
 
   // lru-cache 349: caches outlive the timers under which they were first used.
-  test.each([0, 1_000_000_000])('the machine’s time again where timers were faked when it was first used, %i ms ahead', async (ahead) => {
-    vi.useFakeTimers({ now: Date.now() + ahead })
-    const cache = open({ tiers: tiers() })
-    await cache.set('first', 1, { ttl: '1h' })
-    expect(cache.peek('first')).toBe(1)
-    vi.useRealTimers()
-    await cache.set('k', 1, { ttl: 20 })
-    await until(() => cache.peek('k') === undefined)
-    expect(await cache.get('k')).toBeUndefined()
-    await cache.close()
-  })
+  test.each([0, 1_000_000_000])(
+    'the machine’s time again where timers were faked when it was first used, %i ms ahead',
+    async (ahead) => {
+      vi.useFakeTimers({ now: Date.now() + ahead })
+      const cache = open({ tiers: tiers() })
+      await cache.set('first', 1, { ttl: '1h' })
+      expect(cache.peek('first')).toBe(1)
+      vi.useRealTimers()
+      await cache.set('k', 1, { ttl: 20 })
+      await until(() => cache.peek('k') === undefined)
+      expect(await cache.get('k')).toBeUndefined()
+      await cache.close()
+    },
+  )
 
   test('a loader that is slow gives way to a stale value at its soft timeout, and is stored when it comes', async () => {
     const cache = open({ tiers: tiers() })
@@ -127,7 +131,9 @@ test('memory with timers that are numbers', async () => {
   try {
     const cache = open()
     await cache.set('k', 1)
-    expect([await cache.get('k'), await cache.getOrSet('l', async () => 2, { timeout: { hard: '1m' } })]).toEqual([1, 2])
+    expect([await cache.get('k'), await cache.getOrSet('l', async () => 2, { timeout: { hard: '1m' } })]).toEqual([
+      1, 2,
+    ])
     await cache.set('k', 1, { ttl: 20 })
     await until(() => cache.peek('k') === undefined)
   } finally {
@@ -136,8 +142,8 @@ test('memory with timers that are numbers', async () => {
 })
 
 /**
- * A program in which no timer, no immediate, no tick and no microtask of its own ever comes, as under Jest's default until time is advanced: whatever is
- * no matter of time must settle all the same.
+ * A program in which no timer, no immediate, no tick and no microtask of its own ever comes, as under Jest's default
+ * until time is advanced: whatever is no matter of time must settle all the same.
  */
 const HELD = (library: string, folder: string): string => `
 import { createCache, memory } from ${JSON.stringify(`${library}/src/index.js`)}
@@ -178,7 +184,9 @@ test('with all that Jest fakes, only what is a matter of time waits for it', { t
   vi.useRealTimers()
   const { href } = pathToFileURL(compile())
   const program = HELD(href, newFolder())
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 50_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+    timeout: 50_000,
+  })
   const seen = '[600,1,2,["c","d"],[5,6],"7",["8","9"],true,null,55]'
   expect(stdout.trim().split('\n')).toEqual([`memory ${seen}`, `SQLite ${seen}`, `files ${seen}`])
 })

@@ -1,4 +1,5 @@
-// How people name many keys: patterns over keys as they were written, families of tuples, and what everybody is told of it.
+// How people name many keys: patterns over keys as they were written, families of tuples, and what everybody is told of
+// it.
 import { join } from 'node:path'
 import { type CacheEvents, decodeKey, type Key, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'

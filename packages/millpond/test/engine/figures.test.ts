@@ -43,7 +43,9 @@ describe('M1 bytes of memory', () => {
     await cache.set('a', 'x'.repeat(1000))
     const monitor = createMonitor({ caches: () => cache.info().namespaces })
     const { bytes } = cache.stats()
-    expect(monitor.exportMetrics('prometheus')).toContain(`millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} ${bytes}\n`)
+    expect(monitor.exportMetrics('prometheus')).toContain(
+      `millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} ${bytes}\n`,
+    )
   })
 })
 
@@ -65,7 +67,8 @@ describe('M1 bytes between a cache and the stores of its tiers', () => {
     await expect(shared.set('set', 'x')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     await shared.getOrSet('loaded', () => 'x')
     await shared.flush()
-    for (const { tiers } of [cache.stats(), shared.stats()]) expect(tiers[1]).toMatchObject({ readBytes: 0, writtenBytes: 0 })
+    for (const { tiers } of [cache.stats(), shared.stats()])
+      expect(tiers[1]).toMatchObject({ readBytes: 0, writtenBytes: 0 })
   })
 
   it('are counted as they go there and come back: writes, loads, reads; memory has none', async () => {
@@ -102,7 +105,10 @@ describe('M1 how much a namespace has been asked', () => {
 
   it('grows with whatever its figures count, stands still where they do, and is of one namespace', async () => {
     const clock = fakeClock({ now: Date.now() })
-    const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru' }), sqlite({ path: join(newFolder(), 'a.db') })] })
+    const cache = open({
+      clock,
+      tiers: [memory({ maxEntries: 2, policy: 'lru' }), sqlite({ path: join(newFolder(), 'a.db') })],
+    })
     const other = cache.namespace('other')
     const of = (namespace: string) => cache.activity().find((one) => one.namespace === namespace)?.activity ?? -1
     const grows = async (what: string, act: () => unknown): Promise<void> => {
@@ -116,7 +122,9 @@ describe('M1 how much a namespace has been asked', () => {
     await grows('a set', () => cache.set('a', 1, { ttl: '1m', tags: ['t'] }))
     await grows('a hit', () => cache.get('a'))
     await grows('a load', () => cache.getOrSet('b', () => 2))
-    await grows('a load that fails', () => cache.getOrSet('c', () => Promise.reject(new Error('none'))).catch(() => undefined))
+    await grows('a load that fails', () =>
+      cache.getOrSet('c', () => Promise.reject(new Error('none'))).catch(() => undefined),
+    )
     await grows('an invalidation', () => cache.invalidateTags(['t']))
     await grows('a delete', () => cache.delete('b'))
     await cache.set('d', 1, { ttl: '1m' })
@@ -142,7 +150,8 @@ describe('M1 figures of some namespaces', () => {
   it('are read of those that are named and open, each once; the health is that of all', async () => {
     const cache = open({ tiers: [memory()] })
     for (const name of ['a', 'b', 'c']) await cache.namespace(name).get('none')
-    const of = (namespaces: readonly string[]) => cache.info({ namespaces }).namespaces.map(({ namespace }) => namespace)
+    const of = (namespaces: readonly string[]) =>
+      cache.info({ namespaces }).namespaces.map(({ namespace }) => namespace)
     expect(of(['b', 'a', 'b', 'closed'])).toEqual(['b', 'a'])
     expect(of([])).toEqual([])
     expect(cache.info().namespaces).toHaveLength(4)
@@ -290,7 +299,11 @@ describe('M1 young evictions', () => {
 
   it('are those of entries that had most of their time before them, once they are asked for again', async () => {
     const clock = fakeClock()
-    const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru', pressure: false })], defaults: { ttl: 1000 } })
+    const cache = open({
+      clock,
+      tiers: [memory({ maxEntries: 2, policy: 'lru', pressure: false })],
+      defaults: { ttl: 1000 },
+    })
     for (const key of ['young', 'a']) await cache.set(key, 1)
     await clock.run(100)
     await cache.set('old', 1)

@@ -65,7 +65,11 @@ describeWith('redis', 'forgotten targets', () => {
   it(`G1: ${many} keys beside a file`, { timeout: 120_000 }, async () => {
     const cache = open({
       name: `large${count++}`,
-      tiers: [memory({ maxEntries: 100 }), patient(sqlite({ path: path() })), patient(redis({ url: server.url, retain, ...PATIENCE }))],
+      tiers: [
+        memory({ maxEntries: 100 }),
+        patient(sqlite({ path: path() })),
+        patient(redis({ url: server.url, retain, ...PATIENCE })),
+      ],
     })
     await cache.setMany(Array.from({ length: many }, (_, index) => [`k${index}`, index] as const))
     const some = Array.from({ length: 1000 }, (_, index) => (index * many) / 1000)
@@ -83,16 +87,22 @@ describeWith('redis', 'forgotten targets', () => {
     await first.close()
     const other = open({
       name,
-      tiers: [memory(), sqlite({ path: path() }), patient(redis({ url: server.url, retain: { targets: 64 }, ...PATIENCE }))],
+      tiers: [
+        memory(),
+        sqlite({ path: path() }),
+        patient(redis({ url: server.url, retain: { targets: 64 }, ...PATIENCE })),
+      ],
     })
     await other.delete('k')
-    for (let step = 0; step < 40; step++) await other.setMany(Array.from({ length: 20 }, (_, index) => [`x${step}/${index}`, 1] as const))
+    for (let step = 0; step < 40; step++)
+      await other.setMany(Array.from({ length: 20 }, (_, index) => [`x${step}/${index}`, 1] as const))
     const again = opened(name, file, 64)
     expect(await again.get('k')).toBeUndefined()
     expect(await again.get('kept')).toBe('kept')
   })
 
-  const named = (count: number, prefix = 'k'): string[] => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
+  const named = (count: number, prefix = 'k'): string[] =>
+    Array.from({ length: count }, (_, index) => `${prefix}${index}`)
   const pairs = (keys: readonly string[]) => keys.map((key) => [key, key] as const)
 
   it('G1: many more keys are deleted than the ledger remembers, and the others stay', async () => {

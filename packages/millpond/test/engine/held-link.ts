@@ -1,4 +1,5 @@
-// Processes over a simulated shared tier, where the test decides which call arrives when: every order of things, no time involved.
+// Processes over a simulated shared tier, where the test decides which call arrives when: every order of things, no
+// time involved.
 import { memory } from 'millpond'
 import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
@@ -30,7 +31,9 @@ function heldLink() {
     mend: () => {
       isCut = false
     },
-    /** The next call of that label stops on its way there (`> read`) or back (`< read`); answers how to let it go on. */
+    /**
+     * The next call of that label stops on its way there (`> read`) or back (`< read`); answers how to let it go on.
+     */
     hold(label: string): { readonly stopped: () => Promise<void>; readonly go: () => void } {
       holding.add(label)
       const mine = () => held.find((one) => one.label === label)
@@ -40,7 +43,9 @@ function heldLink() {
   return { transport, link }
 }
 
-/** `here`, whose links the test holds, and `there`, that writes. Time stands, so that neither asks the ledger by itself. */
+/**
+ * `here`, whose links the test holds, and `there`, that writes. Time stands, so that neither asks the ledger by itself.
+ */
 export function twoProcesses({ promoteAfter = 1, hasTierAbove = false } = {}) {
   const clock = fakeClock()
   const server = simulatedServer({ now: clock.now })

@@ -1,4 +1,5 @@
-// G24, where names are keyed: a canary in keys and tags is searched for in all that tiers and ledger hold; and everything works as it does where they lie in the clear.
+// G24, where names are keyed: a canary in keys and tags is searched for in all that tiers and ledger hold; and
+// everything works as it does where they lie in the clear.
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,7 +29,8 @@ const encrypt = keyring({ current: 'k', keys: { k: randomBytes(32) } })
 const keyNames = randomBytes(32)
 let count = 0
 
-const bytesIn = (folder: string): Buffer => Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))))
+const bytesIn = (folder: string): Buffer =>
+  Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))))
 
 interface Place {
   /** Of one process. */
@@ -122,7 +124,11 @@ function hiddenSuite(placeOf: () => Place): void {
       await until('it to be there', async () => (await b.get(KEY)) === 1)
       await Promise.all([a.flush(), b.flush()])
       const { isProven, tiers } = await through(() => a.erase(subject))
-      expect([isProven, tiers[0]?.state, (tiers[0]?.removed ?? 0) > 0 || 'keys' in subject]).toEqual([true, 'proven', true])
+      expect([isProven, tiers[0]?.state, (tiers[0]?.removed ?? 0) > 0 || 'keys' in subject]).toEqual([
+        true,
+        'proven',
+        true,
+      ])
       for (const cache of [a, b]) expect([...cache.entries()].map(({ key }) => key)).not.toContain(KEY)
       const c = keyed(place)
       expect([await c.get(KEY), await c.get('other')]).toEqual([undefined, 2])
@@ -186,7 +192,9 @@ describeWith('postgres', 'hidden names: PostgreSQL', () => {
       return Buffer.concat(
         rows
           .flat()
-          .flatMap((row) => Object.values(row).map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value))))),
+          .flatMap((row) =>
+            Object.values(row).map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value)))),
+          ),
       )
     },
   }))
@@ -263,9 +271,9 @@ describe('hidden names', () => {
       store: () => {},
       write: 'write-behind' as const,
     }
-    expect(() => cache.collection('streamed', { ...options, writeBehind: { stream: { url: 'redis://127.0.0.1:1' } } })).toThrow(
-      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('keyNames') }),
-    )
+    expect(() =>
+      cache.collection('streamed', { ...options, writeBehind: { stream: { url: 'redis://127.0.0.1:1' } } }),
+    ).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('keyNames') }))
     const users = cache.collection('journaled', { ...options, writeBehind: { journal: join(newFolder(), 'journal') } })
     await users.set(KEY, 1)
     await users.flush()
@@ -283,6 +291,8 @@ describe('hidden names', () => {
       ['OPTION_INVALID', () => open({ codec: { encrypt, keyNames }, tiers: tier(valueCodec({ encrypt })) })],
     ] as const)
       expect(attempt).toThrow(expect.objectContaining({ code, message: expect.not.stringContaining(secret) }))
-    expect(() => open({ codec: { encrypt, keyNames }, tiers: tier(valueCodec({ encrypt, keyNames, format: 'packed' })) })).not.toThrow()
+    expect(() =>
+      open({ codec: { encrypt, keyNames }, tiers: tier(valueCodec({ encrypt, keyNames, format: 'packed' })) }),
+    ).not.toThrow()
   })
 })

@@ -55,7 +55,10 @@ onEverySetup('input', (create) => {
     [['a', {}], 'not allowed'],
   ] as [unknown, string][])('refuses the key %j', async (key, shown) => {
     const cache = create()
-    await expect(cache.set(key as Key, 1)).rejects.toMatchObject({ code: 'KEY_INVALID', message: expect.stringContaining(shown) })
+    await expect(cache.set(key as Key, 1)).rejects.toMatchObject({
+      code: 'KEY_INVALID',
+      message: expect.stringContaining(shown),
+    })
     await expect(cache.getOrSet(key as Key, () => 1)).rejects.toMatchObject({ code: 'KEY_INVALID' })
     await expect(cache.delete(key as Key)).rejects.toMatchObject({ code: 'KEY_INVALID' })
   })

@@ -1,4 +1,5 @@
-// Instances of classes, the first thing that rows of an ORM bring: refused by key and path, or made plain by the cache's own conversion (G20).
+// Instances of classes, the first thing that rows of an ORM bring: refused by key and path, or made plain by the
+// cache's own conversion (G20).
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Cache, type CacheOptions, createCache, memory } from '../../src/index.ts'
 import { simulatedServer } from '../../src/testing/index.ts'
@@ -29,12 +30,27 @@ const open = (options: CacheOptions = {}): Cache => {
 describe('without a conversion', () => {
   test.each<[string, (cache: Cache) => Promise<unknown>, string]>([
     ['set', (cache) => cache.set('user:7', new Row(7)), 'value (key "user:7") is an instance of Row'],
-    ['setMany', (cache) => cache.setMany([['user:7', { row: new Row(7) }]]), 'value.row (key "user:7") is an instance of Row'],
-    ['getOrSet', (cache) => cache.getOrSet(['user', 7], async () => [new Row(7)]), 'value[0] (key ["user",7]) is an instance of Row'],
-    ['getOrSetMany', (cache) => cache.getOrSetMany([7], { key: (id) => ['user', id], load: async () => [new Row(7)] }), '(key ["user",7])'],
+    [
+      'setMany',
+      (cache) => cache.setMany([['user:7', { row: new Row(7) }]]),
+      'value.row (key "user:7") is an instance of Row',
+    ],
+    [
+      'getOrSet',
+      (cache) => cache.getOrSet(['user', 7], async () => [new Row(7)]),
+      'value[0] (key ["user",7]) is an instance of Row',
+    ],
+    [
+      'getOrSetMany',
+      (cache) => cache.getOrSetMany([7], { key: (id) => ['user', id], load: async () => [new Row(7)] }),
+      '(key ["user",7])',
+    ],
     ['a function', (cache) => cache.set('f', { fn: () => 1 }), 'value.fn (key "f") is a function'],
   ])('%s names the key and the path, and says what helps', async (_verb, call, message) => {
-    await expect(call(open())).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED', message: expect.stringContaining(message) })
+    await expect(call(open())).rejects.toMatchObject({
+      code: 'VALUE_UNSUPPORTED',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('an instance is told of toPlain', async () => {

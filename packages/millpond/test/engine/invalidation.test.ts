@@ -55,7 +55,9 @@ onEverySetup('invalidation', (create) => {
     await cache.set('kept', 1, { tags: ['ref:2000'] })
     expect(await cache.invalidateTags(tags)).toMatchObject({ isApplied: true })
     expect(await cache.getMany(['first', 'last', 'kept'])).toEqual([undefined, undefined, 1])
-    await expect(cache.invalidateTags(Array.from({ length: 10_001 }, () => 't'))).rejects.toMatchObject({ code: 'TAG_INVALID' })
+    await expect(cache.invalidateTags(Array.from({ length: 10_001 }, () => 't'))).rejects.toMatchObject({
+      code: 'TAG_INVALID',
+    })
     await expect(cache.set('k', 1, { tags: tags.slice(0, 129) })).rejects.toThrow(/at most 128 are allowed on an entry/)
   })
 

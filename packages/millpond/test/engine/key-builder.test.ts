@@ -5,7 +5,9 @@ import fc from '../properties.ts'
 
 const text = fc.string({ maxLength: 6, unit: fc.constantFrom('a', 'b', ':', '%', '=', '~', 'é', '3', 'A') })
 const part = text.filter((one) => one !== '')
-const parameters = fc.option(fc.oneof(fc.array(text, { maxLength: 4 }), fc.dictionary(text, text, { maxKeys: 3 })), { nil: undefined })
+const parameters = fc.option(fc.oneof(fc.array(text, { maxLength: 4 }), fc.dictionary(text, text, { maxKeys: 3 })), {
+  nil: undefined,
+})
 // Few heads, so that many pairs differ in their parameters alone.
 const head = fc.oneof({ weight: 5, arbitrary: fc.constant('p') }, { weight: 1, arbitrary: part })
 const anyParts = fc.record({ version: head, prefix: head, identifier: head, parameters })
@@ -30,7 +32,9 @@ describe('buildKey', () => {
     fc.assert(
       fc.property(anyParts, anyParts, (a, b) => {
         const [one, other] = [a, b] as readonly KeyParts[]
-        expect(buildKey(one as KeyParts) === buildKey(other as KeyParts)).toBe(told(a as KeyParts) === told(b as KeyParts))
+        expect(buildKey(one as KeyParts) === buildKey(other as KeyParts)).toBe(
+          told(a as KeyParts) === told(b as KeyParts),
+        )
       }),
       { numRuns: 2000 },
     )
@@ -40,10 +44,17 @@ describe('buildKey', () => {
     const long = buildKey({ prefix: 'p', identifier: 'i', parameters: ['x'.repeat(MAX_PARAMETER_LENGTH + 1)] })
     expect(long.length).toBeLessThan(40)
     const tail = long.slice('v1:p:i:'.length)
-    for (const forged of [tail, tail.slice(1), tail.slice(2), decodeURIComponent(tail.replace(/%(?![0-9A-F]{2})/g, '%25'))])
+    for (const forged of [
+      tail,
+      tail.slice(1),
+      tail.slice(2),
+      decodeURIComponent(tail.replace(/%(?![0-9A-F]{2})/g, '%25')),
+    ])
       for (const given of [[forged], { [forged]: '' }, ['', forged]] as const)
         expect(buildKey({ prefix: 'p', identifier: 'i', parameters: given })).not.toBe(long)
-    expect(buildKey({ prefix: 'p', identifier: 'i', parameters: ['x'.repeat(MAX_PARAMETER_LENGTH + 2)] })).not.toBe(long)
+    expect(buildKey({ prefix: 'p', identifier: 'i', parameters: ['x'.repeat(MAX_PARAMETER_LENGTH + 2)] })).not.toBe(
+      long,
+    )
   })
 
   it.each<[unknown, RegExp]>([

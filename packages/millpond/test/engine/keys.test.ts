@@ -15,8 +15,13 @@ async function listed(...given: Parameters<Cache['keys']>): Promise<string[]> {
 
 it('gives each fresh key once, over memory and below, and none that is over, stale, outdated or of another namespace', async () => {
   const clock = fakeClock({ now: Date.now() })
-  cache = createCache({ clock, tiers: [memory({ maxEntries: 5 }), sqlite({ path: ':memory:' })], defaults: { staleFor: '1h' } })
-  for (let at = 0; at < 40; at++) await cache.set(['n', at], at, { tags: at % 2 === 0 ? ['even'] : ['odd'], ttl: at < 20 ? '1m' : '10m' })
+  cache = createCache({
+    clock,
+    tiers: [memory({ maxEntries: 5 }), sqlite({ path: ':memory:' })],
+    defaults: { staleFor: '1h' },
+  })
+  for (let at = 0; at < 40; at++)
+    await cache.set(['n', at], at, { tags: at % 2 === 0 ? ['even'] : ['odd'], ttl: at < 20 ? '1m' : '10m' })
   await cache.namespace('other').set('elsewhere', 1)
   expect(await listed()).toHaveLength(40)
   await clock.advance(60_000)

@@ -1,4 +1,5 @@
-// What a process asks its ledger to go on trusting its memory: one question for all namespaces, and one more for each that moved.
+// What a process asks its ledger to go on trusting its memory: one question for all namespaces, and one more for each
+// that moved.
 import { type Cache, createCache, memory } from 'millpond'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
@@ -41,7 +42,13 @@ function open(tier: Tier, clock: FakeClock): Cache {
 const NAMES = Array.from({ length: 20 }, (_, at) => `n${at}`)
 
 /** Reads all namespaces every 50 ms. */
-async function readFor(cache: Cache, clock: FakeClock, ms: number, names = NAMES, load = (name: string) => name): Promise<void> {
+async function readFor(
+  cache: Cache,
+  clock: FakeClock,
+  ms: number,
+  names = NAMES,
+  load = (name: string) => name,
+): Promise<void> {
   for (let passed = 0; passed < ms; passed += 50) {
     await Promise.all(names.map((name) => cache.namespace(name).getOrSet('k', () => load(name))))
     await clock.run(50)

@@ -1,4 +1,5 @@
-// Many loads at once over a shared tier: leases and commits go out a bounded amount at a time, and every value is stored. Time is simulated.
+// Many loads at once over a shared tier: leases and commits go out a bounded amount at a time, and every value is
+// stored. Time is simulated.
 import { setImmediate } from 'node:timers'
 import { memory } from 'millpond'
 import { describe, expect, it } from 'vitest'
@@ -70,7 +71,9 @@ describe('loads in one turn', () => {
     const warnings: string[] = []
     cache.on('warning', ({ message }) => warnings.push(message))
     const keys = names(2000)
-    const loaded = keys.map((key) => cache.getOrSet(key, () => new Promise((resolve) => clock.after(5, () => resolve(key)))))
+    const loaded = keys.map((key) =>
+      cache.getOrSet(key, () => new Promise((resolve) => clock.after(5, () => resolve(key)))),
+    )
     expect(await until(Promise.all(loaded))).toEqual(keys)
     await until(cache.flush())
     expect(warnings).toEqual([])
@@ -202,7 +205,8 @@ describe('loads in one turn', () => {
         if (isSilent) throw new MillpondError('LEDGER_UNREACHABLE', 'cut')
         return ledger.pull(...asked)
       },
-      lease: async (...asked) => (asked[1] === 'b' && isElsewhere ? { granted: false, leftMs: 2000 } : ledger.lease(...asked)),
+      lease: async (...asked) =>
+        asked[1] === 'b' && isElsewhere ? { granted: false, leftMs: 2000 } : ledger.lease(...asked),
     }
     const cache = open({ clock, tiers: [memory(), { ...rest, ledger: half }] })
     await cache.get('before')

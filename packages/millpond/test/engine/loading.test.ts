@@ -51,7 +51,9 @@ onEverySetup('loading', (create) => {
       const load = vi.fn(() => end.promise)
       const slow = cache.getOrSet('slow', load)
       await until(() => load.mock.calls.length > 0)
-      await expect(cache.getOrSetMany(['slow', 'known'], { load: (ids) => Promise.resolve(ids) })).rejects.toThrow('remembered')
+      await expect(cache.getOrSetMany(['slow', 'known'], { load: (ids) => Promise.resolve(ids) })).rejects.toThrow(
+        'remembered',
+      )
       end.fail(new Error('late'))
       await expect(slow).rejects.toThrow('late')
       await new Promise((resolve) => setImmediate(resolve))
@@ -235,11 +237,15 @@ onEverySetup('loading', (create) => {
 
   it('getOrSetMany takes a Map, a key function, and refuses a wrong count', async () => {
     const cache = create()
-    expect(await cache.getOrSetMany([1n, 2n].map(String), { key: (id) => ['n', id], load: async () => new Map([['2', 'two']]) })).toEqual([
-      undefined,
-      'two',
-    ])
+    expect(
+      await cache.getOrSetMany([1n, 2n].map(String), {
+        key: (id) => ['n', id],
+        load: async () => new Map([['2', 'two']]),
+      }),
+    ).toEqual([undefined, 'two'])
     expect(await cache.get(['n', '2'])).toBe('two')
-    await expect(cache.getOrSetMany(['x', 'y'], { load: async () => ['only one'] })).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
+    await expect(cache.getOrSetMany(['x', 'y'], { load: async () => ['only one'] })).rejects.toMatchObject({
+      code: 'VALUE_UNSUPPORTED',
+    })
   })
 })

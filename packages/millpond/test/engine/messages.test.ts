@@ -1,4 +1,5 @@
-// What is said when a shared tier cannot be used: why, in the line itself, and when it is back; over every server and every driver.
+// What is said when a shared tier cannot be used: why, in the line itself, and when it is back; over every server and
+// every driver.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +40,10 @@ async function withCache(tiers: Tiers, look: (cache: Cache, warnings: string[]) 
 /** Where the tier keeps the ledger: a write cannot be told, and says why. */
 async function expectNamed(tiers: Tiers, reason: RegExp): Promise<void> {
   await withCache(tiers, async (cache, warnings) => {
-    await expect(cache.set('k', 1)).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE', message: expect.stringMatching(reason) })
+    await expect(cache.set('k', 1)).rejects.toMatchObject({
+      code: 'LEDGER_UNREACHABLE',
+      message: expect.stringMatching(reason),
+    })
     await expect(cache.set('k', 1)).rejects.toThrow(/^\[millpond\] cache:default: the invalidation/)
     expect(warnings[0]).toMatch(reason)
     await cache.get('k')
@@ -49,7 +53,10 @@ async function expectNamed(tiers: Tiers, reason: RegExp): Promise<void> {
   })
 }
 
-/** The server says why in its own time, however busy the machine is: a deadline that passes before has nothing to say but that. */
+/**
+ * The server says why in its own time, however busy the machine is: a deadline that passes before has nothing to say
+ * but that.
+ */
 const alone = (tier: Tier): Tiers => [patient(tier)]
 
 /** The first contact takes its time where others work too. */
@@ -96,7 +103,9 @@ describeWith('redis', 'a Redis that cannot be used', () => {
       ['a wrong password', async () => server.url.replace('right', 'wrong'), /WRONGPASS/],
       ['an unknown host', async () => `redis://${NO_HOST}:6379`, UNKNOWN],
       ['a refused port', async () => `redis://127.0.0.1:${await freePort()}`, REFUSED],
-    ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) => expectNamed(at(await url()), reason))
+    ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) =>
+      expectNamed(at(await url()), reason),
+    )
 
     test('a line says when it is back', () => expectBack(own, alone(redis({ url: own.url, driver, ...PATIENCE }))))
   })
@@ -120,7 +129,11 @@ describeWith('postgres', 'a PostgreSQL that cannot be used', () => {
   })
 
   test.each<[string, () => Promise<string>, RegExp]>([
-    ['a wrong password', async () => server.url.replace('postgres@', 'app:wrong@'), /password authentication failed for user "app"/],
+    [
+      'a wrong password',
+      async () => server.url.replace('postgres@', 'app:wrong@'),
+      /password authentication failed for user "app"/,
+    ],
     ['an unknown host', async () => `postgres://${NO_HOST}/postgres`, UNKNOWN],
     ['a refused port', async () => `postgres://127.0.0.1:${await freePort()}/postgres`, REFUSED],
     ['an unknown database', async () => server.url.replace(/postgres$/, 'none'), /database "none" does not exist/],
@@ -179,7 +192,10 @@ describeWith('redis', 'a Memcached that cannot be used, beside a Redis that can'
         async (cache, warnings) => {
           await reached(cache)
           await server.kill()
-          await until('explain to say that it is gone', async () => (await cache.explain('k')).tiers[1]?.detail !== undefined)
+          await until(
+            'explain to say that it is gone',
+            async () => (await cache.explain('k')).tiers[1]?.detail !== undefined,
+          )
           await server.restart()
           await until('it to hold what is set', async () => {
             await reached(cache)

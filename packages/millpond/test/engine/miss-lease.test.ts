@@ -249,7 +249,9 @@ describe('a lease', () => {
     await expect(c.set('other', 1, { lease })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(c.namespace('n').set('k', 1, { lease })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     expect(JSON.parse(JSON.stringify(lease))).toEqual({ key: 'k', until: lease.until })
-    await expect(c.set('k', 1, { lease: JSON.parse(JSON.stringify(lease)) })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await expect(c.set('k', 1, { lease: JSON.parse(JSON.stringify(lease)) })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
     await expect(c.getEntry('x', { lease: { for: 0 } })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(c.getEntry('x', { lease: { fro: 1 } as object })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     expect(await c.set('k', 1, { lease })).toBe('stored')
@@ -285,7 +287,11 @@ describe('a lease', () => {
       if (link.isCut) throw new MillpondError('LEDGER_UNREACHABLE', 'cut')
     }
     const peer = (): Cache =>
-      open({ name: 'peers', clock, tiers: [memory(), server.connect({ send: answer, back: answer, push: () => new Promise(() => {}) })] })
+      open({
+        name: 'peers',
+        clock,
+        tiers: [memory(), server.connect({ send: answer, back: answer, push: () => new Promise(() => {}) })],
+      })
     return { clock, link, peer }
   }
 

@@ -1,4 +1,5 @@
-// G7, order by order: what a process has shown of a key is never taken back, however far reads, loads and the news of an invalidation overlap.
+// G7, order by order: what a process has shown of a key is never taken back, however far reads, loads and the news of
+// an invalidation overlap.
 import type { Cache } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { twoProcesses } from './held-link.ts'

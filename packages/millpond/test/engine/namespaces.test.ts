@@ -85,7 +85,11 @@ describe('a namespace', () => {
 
   test('says its codec and selection once: the same again, or nothing', () => {
     const cache = open()
-    const options = (): NamespaceOptions => ({ ttl: '1h', codec: { encrypt: ring, compress: 'auto' }, select: selected })
+    const options = (): NamespaceOptions => ({
+      ttl: '1h',
+      codec: { encrypt: ring, compress: 'auto' },
+      select: selected,
+    })
     const users = cache.namespace('users', options())
     expect(cache.namespace('users')).toBe(users)
     expect(cache.namespace('users', options())).toBe(users)

@@ -1,5 +1,6 @@
-// Which of all that is said of an option counts: the call's word, else what was changed in its namespace, else the namespace's code, else what was changed in the
-// cache, else the cache's code, else the library's default. Every option of loads, under every combination of who speaks.
+// Which of all that is said of an option counts: the call's word, else what was changed in its namespace, else the
+// namespace's code, else what was changed in the cache, else the cache's code, else the library's default. Every option
+// of loads, under every combination of who speaks.
 import type { LoadOptions } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { describe, expect, test } from 'vitest'
@@ -22,15 +23,17 @@ interface Case {
 }
 
 const durations = (name: keyof LoadOptions, field: keyof LoadPolicy, beside: Partial<LoadPolicy> = {}): Case => ({
-  says: [['7ms', 7] as const, [0, 0] as const, ['2s', 2000] as const, ['1.5m', 90_000] as const, [30, 30] as const].map(([said, ms]) => [
-    { [name]: said },
-    { [field]: ms, ...beside },
-  ]),
+  says: [['7ms', 7] as const, [0, 0] as const, ['2s', 2000] as const, ['1.5m', 90_000] as const, [30, 30] as const].map(
+    ([said, ms]) => [{ [name]: said }, { [field]: ms, ...beside }],
+  ),
 })
 const shares = (name: 'jitter'): Case => ({
   says: [0.1, 0, 0.25, 1, 0.5].map((share) => [{ [name]: share }, { [name]: share }]),
 })
-const words = <N extends 'priority' | 'consistency' | 'singleFlight'>(name: N, ...all: NonNullable<LoadOptions[N]>[]): Case => ({
+const words = <N extends 'priority' | 'consistency' | 'singleFlight'>(
+  name: N,
+  ...all: NonNullable<LoadOptions[N]>[]
+): Case => ({
   says: SPEAKERS.map((_, at) => [{ [name]: all[at % all.length] }, { [name]: all[at % all.length] }]),
 })
 const CASES: Readonly<Record<string, Case>> = {
@@ -97,7 +100,9 @@ test('every option is tried', () => {
 })
 
 describe.each(Object.entries(CASES))('%s', (name, { says }) => {
-  const combinations = Array.from({ length: 2 ** SPEAKERS.length }, (_, bits) => SPEAKERS.filter((_, at) => (bits & (1 << at)) !== 0))
+  const combinations = Array.from({ length: 2 ** SPEAKERS.length }, (_, bits) =>
+    SPEAKERS.filter((_, at) => (bits & (1 << at)) !== 0),
+  )
 
   test('the narrower goes before the wider, whoever speaks', () => {
     for (const speaking of combinations) {
@@ -125,7 +130,8 @@ describe.each(Object.entries(CASES))('%s', (name, { says }) => {
     const { policy } = opened
     const list = given[name]
     if (Array.isArray(list)) list.push('more')
-    else if (typeof list === 'object' && list !== null) for (const one of Object.keys(list)) Reflect.set(list, one, '9s')
+    else if (typeof list === 'object' && list !== null)
+      for (const one of Object.keys(list)) Reflect.set(list, one, '9s')
     given[name] = 'garbage'
     settings.change({}, 'shop')
     expect([opened.policy, settings.policy()]).toEqual([policy, policy])
@@ -156,7 +162,8 @@ test('tags that can be read only once count for every call', async () => {
     const entry = await of.getEntry(key)
     return entry.kind === 'hit' ? entry.tags.join() : entry.kind
   }
-  for (const key of ['k', 'l']) expect([await tags(cache, key), await tags(basket, key), await tags(changed, key)]).toEqual(['a', 'b', 'c'])
+  for (const key of ['k', 'l'])
+    expect([await tags(cache, key), await tags(basket, key), await tags(changed, key)]).toEqual(['a', 'b', 'c'])
   const given: string[] = []
   for (const key of ['m', 'n', 'o', 'p', 'q', 'r', 's:1', 's:2']) given.push(`${key} ${await tags(cache, key)}`)
   expect(given).toEqual(['m e', 'n e', 'o f', 'p f', 'q g', 'r g', 's:1 d', 's:2 d'])

@@ -1,4 +1,5 @@
-// T9: a tier whose package is not installed is an error with the remedy; marked `optional` it is left out, with a warning.
+// T9: a tier whose package is not installed is an error with the remedy; marked `optional` it is left out, with a
+// warning.
 import { once } from 'node:events'
 import { createCache, MillpondError, memory } from 'millpond'
 import { expect, test } from 'vitest'
@@ -10,7 +11,11 @@ closeAfterEach()
 /** What `redis()` throws where ioredis is not there. */
 function missing(): never {
   const cause = Object.assign(new Error("Cannot find module 'ioredis'"), { code: 'MODULE_NOT_FOUND' })
-  throw new MillpondError('OPTION_INVALID', 'redis: the package ioredis could not be loaded: run "npm install ioredis"', { cause })
+  throw new MillpondError(
+    'OPTION_INVALID',
+    'redis: the package ioredis could not be loaded: run "npm install ioredis"',
+    { cause },
+  )
 }
 
 test('T9: a tier may be given as the function that makes it, which is called once', async () => {
@@ -44,7 +49,9 @@ test('T9: optional, it is left out, and who listens is told why', async () => {
 test('T9: where nobody listens, the process says it', async () => {
   const warned = once(process, 'warning')
   open({ tiers: [memory(), { use: missing, optional: true }] })
-  expect(await warned).toMatchObject([{ name: 'MillpondWarning', message: expect.stringContaining('npm install ioredis') }])
+  expect(await warned).toMatchObject([
+    { name: 'MillpondWarning', message: expect.stringContaining('npm install ioredis') },
+  ])
 })
 
 test('T9: any other fault of an optional tier is an error as ever', () => {

@@ -1,4 +1,5 @@
-// Options are checked at once, wherever they are given: unknown names, wrong kinds and wrong values throw, and say what to give instead.
+// Options are checked at once, wherever they are given: unknown names, wrong kinds and wrong values throw, and say what
+// to give instead.
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Cache, createCache, memory } from '../../src/index.ts'
 import { cacheClear, cacheGet, cacheSet } from '../../src/simple.ts'
@@ -37,10 +38,18 @@ test.each<[string, object, RegExp]>([
   ['dependencies', { dependencies: true }, /dependencies: true is not allowed: give 'off' or 'declared' or 'tracked'/],
   ['maxStale', { maxStale: '5 minutes' }, /maxStale: "5 minutes" is not a duration/],
   ['restart without a path', { restart: { every: 0 } }, /restart.path: undefined is not allowed: give a text/],
-  ['restart with an unknown name', { restart: { path: 'x', evry: 0 } }, /unknown option "restart.evry": did you mean "every"/],
+  [
+    'restart with an unknown name',
+    { restart: { path: 'x', evry: 0 } },
+    /unknown option "restart.evry": did you mean "every"/,
+  ],
   ['a timeout that is a text', { defaults: { timeout: '5s' } }, /timeout: "5s" is not allowed: give an object/],
   ['a timeout that is a number', { defaults: { timeout: 5000 } }, /timeout: 5000 is not allowed: give an object/],
-  ['a timeout with an unknown name', { defaults: { timeout: { hrad: 5 } } }, /unknown option "defaults.timeout.hrad": did you mean "hard"/],
+  [
+    'a timeout with an unknown name',
+    { defaults: { timeout: { hrad: 5 } } },
+    /unknown option "defaults.timeout.hrad": did you mean "hard"/,
+  ],
   ['a timeout with a wrong time', { defaults: { timeout: { hard: -1 } } }, /timeout.hard: -1 is not a duration/],
   [
     'a timeout of centuries',
@@ -55,7 +64,9 @@ test.each<[string, object, RegExp]>([
   ['tags that are one text', { defaults: { tags: 'users' } }, /tags: "users" is not a list/],
 ])('createCache refuses %s', (_what, options, message) => {
   expect(() => create(options)).toThrow(message)
-  expect(() => create(options)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^(OPTION|DURATION|TAG)_INVALID$/) }))
+  expect(() => create(options)).toThrow(
+    expect.objectContaining({ code: expect.stringMatching(/^(OPTION|DURATION|TAG)_INVALID$/) }),
+  )
 })
 
 test.each<[object, RegExp]>([
@@ -64,7 +75,10 @@ test.each<[object, RegExp]>([
   [{ breaker: { openMs: -1 } }, /openMs: -1 is not allowed/],
   [{ breaker: { openMs: '9s' } }, /openMs: "9s" is not allowed: give milliseconds/],
   [{ breaker: { opneMs: 9 } }, /unknown option "tiers\[1\].breaker.opneMs": did you mean "openMs"/],
-  [{ breaker: true }, /tiers\[1\].breaker: true is not allowed: the breaker is on by default; give .* false to switch it off/],
+  [
+    { breaker: true },
+    /tiers\[1\].breaker: true is not allowed: the breaker is on by default; give .* false to switch it off/,
+  ],
   [{ breaker: { treshold: 9 } }, /"tiers\[1\].breaker.treshold": did you mean "threshold"/],
   [{ enabled: 'no' }, /tiers\[1\].enabled: "no" is not allowed: give true or false/],
   [{ timeout: '1 minute' }, /tiers\[1\].timeout: "1 minute" is not a duration/],
@@ -96,7 +110,11 @@ describe('calls', () => {
       (cache) => Reflect.apply(cache.getOrSet, cache, ['k']),
       /getOrSet: undefined is not allowed: give a loader/,
     ],
-    ['getOrSet with a value', (cache) => Reflect.apply(cache.getOrSet, cache, ['k', 5]), /getOrSet: 5 is not allowed: give a loader/],
+    [
+      'getOrSet with a value',
+      (cache) => Reflect.apply(cache.getOrSet, cache, ['k', 5]),
+      /getOrSet: 5 is not allowed: give a loader/,
+    ],
     [
       'getOrSetMany without options',
       (cache) => Reflect.apply(cache.getOrSetMany, cache, [['k']]),
@@ -112,14 +130,22 @@ describe('calls', () => {
       (cache) => Reflect.apply(cache.getOrSetMany, cache, [['k'], { load: () => [], key: 'id' }]),
       /getOrSetMany.key: "id" is not allowed/,
     ],
-    ['schedule without a time', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }]), /schedule: undefined is not allowed/],
+    [
+      'schedule without a time',
+      (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }]),
+      /schedule: undefined is not allowed/,
+    ],
     ['schedule with no time in it', (cache) => cache.schedule({ tags: ['t'] }, {}), /schedule: \{\} has no time/],
     [
       'schedule at a date that is none',
       (cache) => cache.schedule({ tags: ['t'] }, { at: new Date('soon') }),
       /schedule\.at: Invalid Date is not/,
     ],
-    ['schedule in undefined', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { in: undefined }]), /has no time/],
+    [
+      'schedule in undefined',
+      (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { in: undefined }]),
+      /has no time/,
+    ],
     ['schedule in and at', (cache) => cache.schedule({ tags: ['t'] }, { in: '5m', at: 5 }), /has two times/],
     [
       'schedule with an unknown name',
@@ -136,7 +162,9 @@ describe('calls', () => {
     ],
   ]
   test.each(calls)('%s', async (_what, call, message) => {
-    await expect(call(open())).rejects.toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(message) }))
+    await expect(call(open())).rejects.toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(message) }),
+    )
   })
 
   test('what is scheduled without a time does not happen', async () => {

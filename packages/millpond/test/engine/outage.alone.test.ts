@@ -20,7 +20,8 @@ describeWith('redis', 'outage of the shared tier', () => {
   })
   closeAfterEach()
 
-  const cacheOn = (url: string): Cache => open({ name, tiers: [memory(), redis({ url })], defaults: { ttl: '1m' }, maxStale: undefined })
+  const cacheOn = (url: string): Cache =>
+    open({ name, tiers: [memory(), redis({ url })], defaults: { ttl: '1m' }, maxStale: undefined })
 
   it('T9: a server that is not there yet: loads work, and it is used when it comes', async () => {
     const late = await startRedis()
@@ -51,7 +52,9 @@ describeWith('redis', 'outage of the shared tier', () => {
       await new Promise((resolve) => setTimeout(resolve, B))
       const load = vi.fn(async () => 'v')
       const started = performance.now()
-      expect(new Set(await Promise.all(Array.from({ length: 50 }, () => cache.getOrSet('k', load))))).toEqual(new Set(['v']))
+      expect(new Set(await Promise.all(Array.from({ length: 50 }, () => cache.getOrSet('k', load))))).toEqual(
+        new Set(['v']),
+      )
       expect(performance.now() - started, 'in time').toBeLessThan(300 + 100)
       expect(load).toHaveBeenCalledTimes(1)
       const again = performance.now()

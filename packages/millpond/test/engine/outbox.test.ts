@@ -1,4 +1,5 @@
-// G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is trusted.
+// G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is
+// trusted.
 import { join } from 'node:path'
 import Database from 'libsql'
 import { memory } from 'millpond'
@@ -37,7 +38,10 @@ describeWith('redis', 'outbox', () => {
     await until('the ledger is back', async () => here.info().health === 'ok')
     expect(await here.get('k2')).toBeUndefined()
     expect(await kept.list('box:default:')).toHaveLength(0)
-    await until('the other heard of it', async () => (await there.get('k')) === undefined && (await there.get('k2')) === undefined)
+    await until(
+      'the other heard of it',
+      async () => (await there.get('k')) === undefined && (await there.get('k2')) === undefined,
+    )
     await kept.close()
   })
 
@@ -46,9 +50,19 @@ describeWith('redis', 'outbox', () => {
     const first = open({ name: 'left', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))] })
     await first.set('k', 'old', { tags: ['t'] })
     const box = sqliteOutbox({ path })
-    await box.add('left:default:', { targets: [{ kind: 'tag', tag: 't' }], mode: 'delete', reason: 'tag_based', id: 'lost', drop: [] })
+    await box.add('left:default:', {
+      targets: [{ kind: 'tag', tag: 't' }],
+      mode: 'delete',
+      reason: 'tag_based',
+      id: 'lost',
+      drop: [],
+    })
     await box.close()
-    const next = open({ name: 'left', tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))], outbox: sqliteOutbox({ path }) })
+    const next = open({
+      name: 'left',
+      tiers: [memory(), patient(redis({ url: server.url, ...PATIENCE }))],
+      outbox: sqliteOutbox({ path }),
+    })
     expect(await next.get('k')).toBeUndefined()
   })
 
@@ -60,7 +74,8 @@ describeWith('redis', 'outbox', () => {
   it('G5: a record of a damaged file concerns everything, those behind it are read, and it can be removed', async () => {
     const path = join(newFolder(), 'outbox.db')
     const box = sqliteOutbox({ path })
-    const kept = (key: string) => ({ targets: [{ kind: 'key', key }], mode: 'delete', reason: 'manual', id: key, drop: [] }) as const
+    const kept = (key: string) =>
+      ({ targets: [{ kind: 'key', key }], mode: 'delete', reason: 'manual', id: key, drop: [] }) as const
     await box.add('ns', kept('a'))
     await box.add('ns', kept('b'))
     const raw = new Database(path)

@@ -10,7 +10,10 @@ import { closeAfterEach, gate, newFolder, onEverySetup, open } from './setups.ts
 type Outlets = NonNullable<CacheOptions['outlets']>
 
 /** An outlet that notes what it was told, and does what it is told to. */
-function outlet(act: (batch: OutletBatch, call: number) => Promise<void> | void = () => {}, more: Partial<Outlets[number]> = {}) {
+function outlet(
+  act: (batch: OutletBatch, call: number) => Promise<void> | void = () => {},
+  more: Partial<Outlets[number]> = {},
+) {
   const lines: OutletLine[] = []
   let calls = 0
   const use: Outlets[number] = {
@@ -34,7 +37,9 @@ onEverySetup('outlets', (cache) => {
     const edge = outlet()
     const c = cache({ outlets: [edge.use], dependencies: 'declared' })
     await c.set('a', 1)
-    expect(edge.lines).toMatchObject([{ reason: 'replaced', mode: 'delete', targets: [{ kind: 'key', key: 'a' }], isOwn: true }])
+    expect(edge.lines).toMatchObject([
+      { reason: 'replaced', mode: 'delete', targets: [{ kind: 'key', key: 'a' }], isOwn: true },
+    ])
     const receipt = await c.invalidate({ keys: ['a'], tag: 't' }, { mode: 'expire' })
     expect(receipt.outlets).toEqual([{ name: 'edge', ok: true }])
     expect(edge.lines[1]).toMatchObject({
@@ -146,7 +151,9 @@ describe('outlets', () => {
     await next.get('x')
     await until('it to be told', () => edge.names().join() === 'tag')
     await next.close()
-    const last = outlet(() => {}, { deliver: async () => ({ state: '', leftMs: 0, gone: Promise.resolve(), done: Promise.resolve() }) })
+    const last = outlet(() => {}, {
+      deliver: async () => ({ state: '', leftMs: 0, gone: Promise.resolve(), done: Promise.resolve() }),
+    })
     const then = open({ outlets: [last.use], outbox: sqliteOutbox({ path }) })
     await then.delete('b')
     await then.close()
@@ -187,7 +194,9 @@ describe('outlets', () => {
   it('hears of peers where it wants to, of each thing once', async () => {
     const path = join(newFolder(), 'cache.db')
     const [own, all] = [outlet(), outlet(() => {}, { peers: true })]
-    const [one, two, three] = [[], [own.use], [all.use]].map((outlets) => open({ tiers: [memory(), sqlite({ path })], outlets }))
+    const [one, two, three] = [[], [own.use], [all.use]].map((outlets) =>
+      open({ tiers: [memory(), sqlite({ path })], outlets }),
+    )
     for (const cache of [one, two, three]) await cache?.get('x')
     await one?.set('a', 1)
     await one?.delete('b')
@@ -202,7 +211,9 @@ describe('outlets', () => {
     const { use } = outlet()
     expect(() => open({ outlets: [use, use] })).toThrow('is given twice')
     // @ts-expect-error: not a function
-    expect(() => open({ outlets: [{ name: 'x', deliver: 1 }] })).toThrow('outlets[0].deliver: 1 is not allowed: give a function')
+    expect(() => open({ outlets: [{ name: 'x', deliver: 1 }] })).toThrow(
+      'outlets[0].deliver: 1 is not allowed: give a function',
+    )
     expect(() => open({ outlets: [{ ...use, timeout: 0 }] })).toThrow('outlets[0].timeout')
     expect(() => open({ outlets: [{ ...use, name: 'a b' }] })).toThrow('outlets[0].name')
   })

@@ -37,7 +37,10 @@ export function startPeer(options: object): Peer {
   return peer
 }
 
-/** Ends what the tests started, also when they failed or stopped it. To be called after `closeAfterEach`: what comes later is undone first. */
+/**
+ * Ends what the tests started, also when they failed or stopped it. To be called after `closeAfterEach`: what comes
+ * later is undone first.
+ */
 export function killAfterEach(): void {
   if (!existsSync(BUILT)) throw new Error('these tests run the built library: npm run build first')
   afterEach(async () => {

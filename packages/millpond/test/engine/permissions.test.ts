@@ -1,4 +1,5 @@
-// What a caller is given over time: a stale value if the caller said so, from whatever tier, and nobody else; and what it is told of it.
+// What a caller is given over time: a stale value if the caller said so, from whatever tier, and nobody else; and what
+// it is told of it.
 import { join } from 'node:path'
 import { type CacheOptions, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -158,7 +159,10 @@ describe.each(Object.keys(places))('permissions: %s', (place) => {
     const { cache, clock } = make({ defaults: { ttl: 1000 } })
     await cache.set('k', 'old', { ttl: 1000, staleFor: 60_000 })
     await clock.run(1500)
-    const values = await Promise.all([cache.getOrSet('k', () => 'new', { staleFor: 60_000 }), cache.getOrSet('k', () => 'new')])
+    const values = await Promise.all([
+      cache.getOrSet('k', () => 'new', { staleFor: 60_000 }),
+      cache.getOrSet('k', () => 'new'),
+    ])
     expect(values).toEqual(['old', 'new'])
   })
 
@@ -200,7 +204,12 @@ describe.each(Object.keys(places))('permissions: %s', (place) => {
     expect(held).toMatchObject({ value: 'v', ageMs: 400, ttlMs: 600, isStale: false, isJoined: false })
     expect(held.tier).not.toBe('loader')
     await clock.run(1000)
-    expect(await cache.getOrSetEntry('k', () => 'new')).toMatchObject({ value: 'v', ageMs: 1400, ttlMs: 0, isStale: true })
+    expect(await cache.getOrSetEntry('k', () => 'new')).toMatchObject({
+      value: 'v',
+      ageMs: 1400,
+      ttlMs: 0,
+      isStale: true,
+    })
     await cache.flush()
   })
 })

@@ -38,7 +38,20 @@ it('every awaited verb once, also where one verb is made of another', async () =
   await cache.invalidate({ keys: ['k'] })
   await cache.clear()
   expect(seen.map((line) => line.split(' ')[1])).toEqual([
-    ...['set', 'setMany', 'get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh', 'touch', 'expire'],
+    ...[
+      'set',
+      'setMany',
+      'get',
+      'getEntry',
+      'getMany',
+      'has',
+      'getOrSet',
+      'getOrSetEntry',
+      'getOrSetMany',
+      'refresh',
+      'touch',
+      'expire',
+    ],
     ...['delete', 'deleteMany', 'invalidateTags', 'invalidatePattern', 'invalidate', 'clear'],
   ])
 })

@@ -1,4 +1,5 @@
-// One process of a test: a cache as its arguments say, driven by lines of JSON on standard input, answering in lines of JSON.
+// One process of a test: a cache as its arguments say, driven by lines of JSON on standard input, answering in lines of
+// JSON.
 import { createInterface } from 'node:readline'
 import { createCache, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
@@ -6,7 +7,9 @@ import { sqlite } from 'millpond/tiers/sqlite'
 
 const { tier, name, defaults } = JSON.parse(process.argv[2])
 const far =
-  tier.redis === undefined ? sqlite({ path: tier.sqlite }) : redis({ url: tier.redis, commandTimeout: '20s', connectTimeout: '20s' })
+  tier.redis === undefined
+    ? sqlite({ path: tier.sqlite })
+    : redis({ url: tier.redis, commandTimeout: '20s', connectTimeout: '20s' })
 const cache = createCache({ name, tiers: [memory(), { use: far, timeout: '20s' }], defaults })
 let loads = 0
 const load = (ms) => async () => {

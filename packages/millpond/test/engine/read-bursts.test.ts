@@ -1,4 +1,5 @@
-// A burst of reads on a file: 50,000 in one turn, none of which fails. What is sent together must not keep the answers of all waiting.
+// A burst of reads on a file: 50,000 in one turn, none of which fails. What is sent together must not keep the answers
+// of all waiting.
 import { join } from 'node:path'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,5 @@
-// G7: what a process has shown is never taken back, also where two loads of a key overlap and the later one read the source first.
+// G7: what a process has shown is never taken back, also where two loads of a key overlap and the later one read the
+// source first.
 
 import { join } from 'node:path'
 import { memory } from 'millpond'
@@ -10,7 +11,8 @@ import { closeAfterEach, gate, newFolder, open, until } from './setups.ts'
 describe('loads that overlap', () => {
   closeAfterEach()
 
-  const process = (path: string, maxEntries = 100) => open({ tiers: [memory({ maxEntries }), sqlite({ path })], defaults: { ttl: '1m' } })
+  const process = (path: string, maxEntries = 100) =>
+    open({ tiers: [memory({ maxEntries }), sqlite({ path })], defaults: { ttl: '1m' } })
 
   it('G7: after the newer value of an overtaken load, the stored value of the load that overtook it is not shown', async () => {
     const path = join(newFolder(), 'shared.db')
@@ -69,6 +71,9 @@ describe('marks', () => {
     for (let n = 0; n <= 10_000; n++) fence.mark(`k${n}`, { asked: 5, heard: 3 })
     expect([5, 6].map((heard) => fence.isOf('never marked', { asked: 6, heard }))).toEqual([true, false])
     for (let n = 0; n < 10_000; n++) fence.mark(`l${n}`, { asked: 8, heard: 6 })
-    expect([fence.isOf('l0', { asked: 8, heard: 8 }), fence.isOf('never marked', { asked: 8, heard: 7 })]).toEqual([true, false])
+    expect([fence.isOf('l0', { asked: 8, heard: 8 }), fence.isOf('never marked', { asked: 8, heard: 7 })]).toEqual([
+      true,
+      false,
+    ])
   })
 })

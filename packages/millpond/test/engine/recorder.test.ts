@@ -1,4 +1,5 @@
-// The recorder's port: what is told of reads, loads, writes and invalidations, and that it costs nothing and breaks nothing.
+// The recorder's port: what is told of reads, loads, writes and invalidations, and that it costs nothing and breaks
+// nothing.
 import { join } from 'node:path'
 import { hashOf, memory, type Recorder } from 'millpond'
 import { createKeyStatistics } from 'millpond/observe'
@@ -104,7 +105,9 @@ describe('recorder', () => {
     await other?.set('k', 1)
     await other?.invalidateTags(['t'])
     await one?.get('none', { consistency: 'strong' })
-    expect(take().filter(([what]) => what !== 'miss')).toEqual([['invalidate', [{ kind: 'tag', tag: 't' }], 'delete', 'default']])
+    expect(take().filter(([what]) => what !== 'miss')).toEqual([
+      ['invalidate', [{ kind: 'tag', tag: 't' }], 'delete', 'default'],
+    ])
   })
 
   it('that throws or rejects is let go with a warning, and the read does not notice', async () => {
@@ -131,7 +134,9 @@ describe('recorder', () => {
 
   it.each([[undefined], [{}], [{ hits: () => {} }], [{ hit: 5 }], [5]])('refuses %o', (recorder) => {
     const cache = open()
-    expect(() => Reflect.apply(cache.record, cache, [recorder])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => Reflect.apply(cache.record, cache, [recorder])).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 
   it('tells the hash of each key of a store that grows, evicts and takes slots again, also of what was there before', async () => {
@@ -173,7 +178,9 @@ describe('recorder', () => {
       else await cache.namespace('users').getOrSet(key, () => turn)
     }
     stop()
-    const told = atOnce.take().map(([what, of, ...rest]) => (what === 'hit' ? [what, of, ...rest.slice(1)] : [what, of]))
+    const told = atOnce
+      .take()
+      .map(([what, of, ...rest]) => (what === 'hit' ? [what, of, ...rest.slice(1)] : [what, of]))
     expect(later.take()).toEqual(told)
     expect(told.filter(([what]) => what === 'hit').length).toBeGreaterThan(200)
   })

@@ -1,4 +1,5 @@
-// Refreshing ahead: what is read again is loaded anew before it expires, once over all processes, by a share of its TTL or by chance.
+// Refreshing ahead: what is read again is loaded anew before it expires, once over all processes, by a share of its TTL
+// or by chance.
 import { join } from 'node:path'
 import { type CacheOptions, memory, type RefreshAhead } from 'millpond'
 import { fakeClock } from 'millpond/testing'
@@ -93,7 +94,11 @@ describe('P6: refresh ahead', () => {
     const clock = fakeClock({ now: Date.now() })
     const path = join(newFolder(), 'cache.db')
     const caches = Array.from({ length: 4 }, () =>
-      open({ clock, tiers: [memory(), sqlite({ path })], defaults: { ttl: 10_000, refreshAhead: { after: 0.5, reads: 1 } } }),
+      open({
+        clock,
+        tiers: [memory(), sqlite({ path })],
+        defaults: { ttl: 10_000, refreshAhead: { after: 0.5, reads: 1 } },
+      }),
     )
     let loads = 0
     const load = async () => ++loads
@@ -194,6 +199,8 @@ describe('P6: early refresh by chance', () => {
       [{ after: 2 }, /refreshAhead.after: 2/],
       [{ share: 0.5 }, /unknown option "refreshAhead.share"/],
     ] as const)
-      await expect(cache.getOrSet('k', () => 1, { refreshAhead: refreshAhead as RefreshAhead })).rejects.toThrow(message)
+      await expect(cache.getOrSet('k', () => 1, { refreshAhead: refreshAhead as RefreshAhead })).rejects.toThrow(
+        message,
+      )
   })
 })

@@ -1,4 +1,5 @@
-// Faults that users of other caches have reported of loading, and their neighbours, tried here. Each names the report that it was learnt from.
+// Faults that users of other caches have reported of loading, and their neighbours, tried here. Each names the report
+// that it was learnt from.
 import { memory } from 'millpond'
 import { describe, expect, it, vi } from 'vitest'
 import type { Stored, Tier } from '../../src/core/contracts.ts'

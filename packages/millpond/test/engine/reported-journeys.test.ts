@@ -1,11 +1,15 @@
-// What users of other caches reported of single flight, stale windows, refreshes and batches, asked of every arrangement of tiers.
+// What users of other caches reported of single flight, stale windows, refreshes and batches, asked of every
+// arrangement of tiers.
 import { type Cache, type Loader, type LoadOptions, memory } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, gate, onEverySetup, open } from './setups.ts'
 
 const HOUR = 3_600_000
 /** Fresh for a moment, then stale; and fresh, but old enough to be refreshed behind. */
-const BEHIND = { stale: { ttl: 1, staleFor: HOUR }, ahead: { ttl: HOUR, refreshAhead: { after: 1e-9, reads: 1 } } } as const
+const BEHIND = {
+  stale: { ttl: 1, staleFor: HOUR },
+  ahead: { ttl: HOUR, refreshAhead: { after: 1e-9, reads: 1 } },
+} as const
 
 /** Reads until the entry is old enough for a refresh, which then runs behind. */
 async function untilRefreshed(cache: Cache, options: LoadOptions, load: Loader<unknown>): Promise<void> {
@@ -139,7 +143,10 @@ onEverySetup('reported of other caches', (create) => {
     await new Promise((resolve) => setImmediate(resolve))
     left.abort()
     expect((await ended).map((one) => one.status === 'rejected' && one.reason.code)).toEqual(['ABORTED', 'ABORTED'])
-    expect(await Promise.all(slow.map((_, at) => cache.getOrSet(`k${at}`, () => `next ${at}`)))).toEqual(['next 0', 'next 1'])
+    expect(await Promise.all(slow.map((_, at) => cache.getOrSet(`k${at}`, () => `next ${at}`)))).toEqual([
+      'next 0',
+      'next 1',
+    ])
     for (const { open: end } of slow) end('late')
     await cache.flush()
     expect(await cache.getMany(['k0', 'k1'])).toEqual(['next 0', 'next 1'])

@@ -1,4 +1,5 @@
-// What users of other caches and locks reported of leases: who holds one too long, loses it, renews it for ever, or never gives it back.
+// What users of other caches and locks reported of leases: who holds one too long, loses it, renews it for ever, or
+// never gives it back.
 import { memory } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import type { LedgerStore } from '../../src/core/contracts.ts'

@@ -25,7 +25,13 @@ interface Parts {
 function openParts(folder = newFolder(), more: CacheOptions = {}, targets = 100_000): Parts {
   const files = file({ path: join(folder, 'entries') })
   const ledger = sqlite({ path: join(folder, 'ledger.db'), retain: { targets } })
-  const cache = open({ name: 'routed', tiers: [memory(), files, ledger], defaults: { ttl: '1m' }, maxStale: '1m', ...more })
+  const cache = open({
+    name: 'routed',
+    tiers: [memory(), files, ledger],
+    defaults: { ttl: '1m' },
+    maxStale: '1m',
+    ...more,
+  })
   return { cache, files, ledger }
 }
 
@@ -100,7 +106,10 @@ describe('T8: a route that changes', () => {
     expect(await one.cache.getEntry('between')).toMatchObject({ kind: 'hit', tier: 'file' })
     await other.cache.configure({ route: BY_SIZE })
     await other.cache.flush()
-    expect([await keysIn(one.ledger), await keysIn(one.files)]).toEqual([[], ['default:before', 'default:between', 'default:loaded']])
+    expect([await keysIn(one.ledger), await keysIn(one.files)]).toEqual([
+      [],
+      ['default:before', 'default:between', 'default:loaded'],
+    ])
     expect(other.cache.peek('between')).toBeUndefined()
   })
 
@@ -113,7 +122,11 @@ describe('T8: a route that changes', () => {
     const { cache, ledger } = openParts(folder, { route: BY_SIZE })
     const misses: string[] = []
     cache.on('miss', ({ cause }) => misses.push(cause))
-    expect((await cache.explain('large')).tiers.at(-1)).toMatchObject({ tier: 'sqlite', state: 'invalid', cause: 'switched_off' })
+    expect((await cache.explain('large')).tiers.at(-1)).toMatchObject({
+      tier: 'sqlite',
+      state: 'invalid',
+      cause: 'switched_off',
+    })
     expect(await cache.get('large')).toBeUndefined()
     await cache.flush()
     expect([await keysIn(ledger), misses]).toEqual([[], ['switched_off']])
@@ -156,7 +169,9 @@ describe('T8: a route that changes', () => {
     expect((await cache.configure({ route: MEMORY_ONLY }, { dryRun: true })).changes).toHaveLength(1)
     expect((await cache.configure({ route: BY_SIZE })).changes).toEqual([])
     expect((await cache.configure(changesFromJson(JSON.parse(JSON.stringify(cache.describe()))))).changes).toEqual([])
-    await cache.configure(changesFromJson({ route: [{ when: { namespace: ['default'], max_bytes: 'unlimited' }, tiers: ['memory'] }] }))
+    await cache.configure(
+      changesFromJson({ route: [{ when: { namespace: ['default'], max_bytes: 'unlimited' }, tiers: ['memory'] }] }),
+    )
     await cache.set('k', 1)
     expect([cache.peek('k'), await keysIn(ledger)]).toEqual([1, []])
     await cache.configure(changesFromJson({ route: null }))
@@ -271,7 +286,9 @@ describe('G1: nothing stale comes of a change', () => {
             else if (verb === 'get' || verb === 'load') {
               const strong = { consistency: 'strong' } as const
               const value =
-                verb === 'get' ? await cache.get(key, strong) : await cache.getOrSet(key, () => truth.get(key), { ...options, ...strong })
+                verb === 'get'
+                  ? await cache.get(key, strong)
+                  : await cache.getOrSet(key, () => truth.get(key), { ...options, ...strong })
               if (verb === 'load' || value !== undefined) expect(value).toBe(truth.get(key))
             } else {
               for (const one of verb === 'tag' ? KEYS : [key]) truth.set(one, `${++count}${isLarge ? LARGE : ''}`)
@@ -307,7 +324,12 @@ async function leavesNothing(parts: readonly Parts[], route: readonly RouteRule[
     for (const storageKey of await keysIn(tier)) {
       const explained = await cache.explain(storageKey.replace('default:', ''))
       const there = explained.tiers.find((one) => one.tier === name)
-      expect([storageKey, name, there?.cause, JSON.stringify(route)]).not.toEqual([storageKey, name, 'switched_off', JSON.stringify(route)])
+      expect([storageKey, name, there?.cause, JSON.stringify(route)]).not.toEqual([
+        storageKey,
+        name,
+        'switched_off',
+        JSON.stringify(route),
+      ])
     }
   }
 }

@@ -125,8 +125,10 @@ describe('warm restart', () => {
         const path = join(newFolder(), 'hot.snapshot')
         const first = open({ tiers: [memory({ maxEntries: 2000, policy })], restart: { path } })
         const hot = Array.from({ length: 50 }, (_, i) => `k${i * 20}`)
-        for (const part of [first, first.namespace('n')]) for (let i = 0; i < 1000; i++) await part.set(`k${i}`, i, { ttl: '1h' })
-        for (let reads = 0; reads < 5; reads++) for (const key of hot) for (const part of [first, first.namespace('n')]) part.peek(key)
+        for (const part of [first, first.namespace('n')])
+          for (let i = 0; i < 1000; i++) await part.set(`k${i}`, i, { ttl: '1h' })
+        for (let reads = 0; reads < 5; reads++)
+          for (const key of hot) for (const part of [first, first.namespace('n')]) part.peek(key)
         await first.close()
         const next = open({ tiers: [memory({ ...small, policy })], restart: { path } })
         const { restored, refused } = await next.ready()
@@ -202,7 +204,11 @@ describe('warm restart', () => {
     const pathOf = (every: number | string): string => join(folder, `${every}.snapshot`)
     const everies = [0, Infinity, '2s'] as const
     const caches = everies.map((every) =>
-      open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path: pathOf(every), every } }),
+      open({
+        clock,
+        tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })],
+        restart: { path: pathOf(every), every },
+      }),
     )
     await Promise.all(caches.map((cache) => cache.ready()))
     await clock.run(3000)
@@ -212,7 +218,10 @@ describe('warm restart', () => {
     expect(everies.filter((every) => existsSync(pathOf(every)))).toEqual(everies)
     for (const every of [1, '999ms', 0.5] as const)
       expect(() => createCache({ restart: { path: 'unused', every } })).toThrow(
-        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/) }),
+        expect.objectContaining({
+          code: 'OPTION_INVALID',
+          message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/),
+        }),
       )
   })
 
@@ -221,7 +230,11 @@ describe('warm restart', () => {
     const folder = newFolder()
     const [path, copy] = ['hot.snapshot', 'copy.snapshot'].map((name) => join(folder, name)) as [string, string]
     const start = (its: string): Cache =>
-      open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path: its, every: '5m' } })
+      open({
+        clock,
+        tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })],
+        restart: { path: its, every: '5m' },
+      })
     const cache = start(path)
     await cache.ready()
     for (let i = 0; i < 10; i++) await cache.namespace(`n${i % 3}`).set(`k${i}`, i, { ttl: '1d' })

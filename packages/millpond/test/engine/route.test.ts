@@ -19,8 +19,16 @@ interface Parts {
 function openParts(route: readonly RouteRule[], folder = newFolder(), more: CacheOptions = {}): Parts {
   const files = file({ path: join(folder, 'entries') })
   const ledger = sqlite({ path: join(folder, 'ledger.db') })
-  // Memory is trusted for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test.
-  const cache = open({ name: 'routed', maxStale: '20s', tiers: [memory(), files, ledger], route, defaults: { ttl: '1m' }, ...more })
+  // Memory is trusted for half a second after the ledger has answered, and a busy machine may take that long over the
+  // steps of a test.
+  const cache = open({
+    name: 'routed',
+    maxStale: '20s',
+    tiers: [memory(), files, ledger],
+    route,
+    defaults: { ttl: '1m' },
+    ...more,
+  })
   return { cache, files, ledger }
 }
 
@@ -48,7 +56,12 @@ describe('T8: rules of route', () => {
     await cache.getOrSet('loaded small', () => 4)
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:large', 'default:loaded large', 'default:many large'])
-    expect(await keysIn(ledger)).toEqual(['default:loaded small', 'default:many small', 'default:more small', 'default:small'])
+    expect(await keysIn(ledger)).toEqual([
+      'default:loaded small',
+      'default:many small',
+      'default:more small',
+      'default:small',
+    ])
     expect(cache.peek('large')).toBeUndefined()
     expect(cache.peek('small')).toBe(1)
     expect(await cache.getEntry('large')).toMatchObject({ value: LARGE, tier: 'file' })
@@ -189,12 +202,17 @@ describe('T8: rules of route', () => {
     await cache.flush()
     await quiet.flush()
     expect(await keysIn(files)).toEqual(['default:usual', 'quiet:back to usual'])
-    expect([cache.peek('low'), cache.peek('lows'), cache.peek('loaded'), quiet.peek('q')]).toEqual(Array(4).fill(undefined))
+    expect([cache.peek('low'), cache.peek('lows'), cache.peek('loaded'), quiet.peek('q')]).toEqual(
+      Array(4).fill(undefined),
+    )
     expect([cache.peek('high'), cache.peek('usual'), quiet.peek('back to usual')]).toEqual([1, 1, 1])
     expect((await keysIn(ledger)).length).toBe(8)
     expect(await cache.getEntry('loaded')).toMatchObject({ kind: 'hit', tier: 'sqlite', tags: ['t'], priority: 'low' })
     expect(await cache.getEntry('usual')).not.toHaveProperty('priority')
-    expect(quiet.describe().namespaces.find(({ name }) => name === 'quiet')?.defaults).toMatchObject({ priority: 'low', tags: [] })
+    expect(quiet.describe().namespaces.find(({ name }) => name === 'quiet')?.defaults).toMatchObject({
+      priority: 'low',
+      tags: [],
+    })
     await cache.close()
     // Another process, whose reads say nothing of priorities.
     const other = openParts(rules, folder).cache
@@ -208,7 +226,9 @@ describe('T8: rules of route', () => {
   })
 
   it('an entry that changes its priority leaves nothing behind, and what is computed from one has its own', async () => {
-    const { cache, files } = openParts([{ when: { priority: 'low' }, tiers: ['sqlite'] }], newFolder(), { dependencies: 'tracked' })
+    const { cache, files } = openParts([{ when: { priority: 'low' }, tiers: ['sqlite'] }], newFolder(), {
+      dependencies: 'tracked',
+    })
     await cache.set('k', 'usual')
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:k'])

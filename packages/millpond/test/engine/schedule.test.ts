@@ -8,9 +8,9 @@ import { fakeClock } from '../../src/testing/clock.ts'
 import { until } from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
-const Database: new (path: string) => Parameters<typeof sqliteJobs>[0]['database'] & { close(): void } = createRequire(import.meta.url)(
-  'libsql',
-)
+const Database: new (path: string) => Parameters<typeof sqliteJobs>[0]['database'] & { close(): void } = createRequire(
+  import.meta.url,
+)('libsql')
 
 describe('scheduled invalidation', () => {
   closeAfterEach()
@@ -38,7 +38,9 @@ describe('scheduled invalidation', () => {
     await cache.schedule({ key: 'k' }, { at: Date.now() - 1000 })
     await until('the job has run', async () => cache.peek('k') === undefined)
     await expect(cache.schedule({}, { in: '1s' })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-    await expect(cache.schedule({ key: 'k' }, { in: 'soon' as never })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
+    await expect(cache.schedule({ key: 'k' }, { in: 'soon' as never })).rejects.toMatchObject({
+      code: 'DURATION_INVALID',
+    })
     expect(await cache.jobs.list()).toEqual([])
   })
 
@@ -73,7 +75,12 @@ describe('scheduled invalidation', () => {
       await cache.modelChanged('User', 7, 'save')
       expect(cache.peek('user')).toBe(1)
     })
-    expect(['user', 'list', 'profile', 'other'].map((key) => cache.peek(key))).toEqual([undefined, undefined, undefined, 1])
+    expect(['user', 'list', 'profile', 'other'].map((key) => cache.peek(key))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      1,
+    ])
     await fill()
     await expect(
       cache.changes.during(async () => {

@@ -1,4 +1,5 @@
-// What sealed entries owe over any store: they are judged by what they were sealed with, whatever the tier says of them.
+// What sealed entries owe over any store: they are judged by what they were sealed with, whatever the tier says of
+// them.
 import { randomBytes } from 'node:crypto'
 import type { Cache, CacheEvents, CacheOptions, Key, Tier } from 'millpond'
 import { keyring } from 'millpond/codec'
@@ -13,7 +14,11 @@ let count = 0
 type Rejected = CacheEvents['rejected']
 
 /** A process with its own view of one shared tier, and what it did not trust. */
-function processOf(tiers: CacheOptions['tiers'], name: string, more: CacheOptions = {}): { cache: Cache; rejected: Rejected[] } {
+function processOf(
+  tiers: CacheOptions['tiers'],
+  name: string,
+  more: CacheOptions = {},
+): { cache: Cache; rejected: Rejected[] } {
   // What is judged is what is accepted, and not how soon a busy ledger answers.
   const cache = open({ name, maxStale: '20s', tiers: tiers ?? [], codec, ...more })
   const rejected: Rejected[] = []
@@ -183,7 +188,10 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
       throw new Error('the answer was lost')
     }
     const half = new Proxy(ledger, { get: (its, at) => (at === 'advance' ? advance : bound(its, at)) })
-    const a = processOf([patient(new Proxy(broken, { get: (its, at) => (at === 'ledger' ? half : bound(its, at)) }))], name)
+    const a = processOf(
+      [patient(new Proxy(broken, { get: (its, at) => (at === 'ledger' ? half : bound(its, at)) }))],
+      name,
+    )
     await a.cache.set('k', 'first')
     lose = true
     await expect(a.cache.set('k', 'lost')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
@@ -207,12 +215,19 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     const stopped = a.cache.reseal({ signal: stop.signal, onProgress: () => stop.abort() })
     // A small namespace may be done in the first step.
     await stopped.catch((error: unknown) => expect(error).toMatchObject({ code: 'ABORTED' }))
-    const [done] = await Promise.all([a.cache.reseal(), a.cache.set('k7', 'new'), a.cache.delete('k8'), a.cache.set('fresh', 1)])
+    const [done] = await Promise.all([
+      a.cache.reseal(),
+      a.cache.set('k7', 'new'),
+      a.cache.delete('k8'),
+      a.cache.set('fresh', 1),
+    ])
     expect(done).toMatchObject({ unreadable: 0, unlisted: [] })
     expect(done.seen).toBeGreaterThan(count - 10)
     expect(await a.cache.reseal()).toMatchObject({ resealed: 0 })
     // Who has the new key alone reads all of it, and none of what was invalid.
-    const next = processOf([patient(tierOf())], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) } })
+    const next = processOf([patient(tierOf())], name, {
+      codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) },
+    })
     const values = await next.cache.getMany(numbers.map((index) => `k${index}`))
     expect(values).toEqual(numbers.map((index) => (index === 7 ? 'new' : index === 8 ? undefined : index)))
     expect(await next.cache.get('over')).toBeUndefined()
@@ -224,7 +239,9 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     const { name, start } = fresh()
     const a = start()
     await a.cache.set('k', 'v')
-    const stranger = processOf([patient(tierOf())], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: randomBytes(32) } }) } })
+    const stranger = processOf([patient(tierOf())], name, {
+      codec: { encrypt: keyring({ current: 'k2', keys: { k2: randomBytes(32) } }) },
+    })
     expect(await stranger.cache.get('k')).toBeUndefined()
     expect(stranger.rejected).toMatchObject([{ key: 'k', namespace: 'default', why: 'unknown_key' }])
     const plain = open({ name, tiers: [patient(tierOf())] })

@@ -45,7 +45,8 @@ describe('sealed entries', () => {
     const cache = open({ tiers: [memory(), upper, { use: lower, codec }] })
     await cache.set('k', 'CANARY4')
     const key = await storageKeyOf(cache, 'k')
-    const shows = async (tier: Tier): Promise<boolean> => Buffer.from((await tier.read([key]))[0]?.body ?? []).includes('CANARY4')
+    const shows = async (tier: Tier): Promise<boolean> =>
+      Buffer.from((await tier.read([key]))[0]?.body ?? []).includes('CANARY4')
     expect([await shows(upper), await shows(lower)]).toEqual([true, false])
     await upper.drop([key])
     const next = open({ tiers: [upper, { use: lower, codec }] })

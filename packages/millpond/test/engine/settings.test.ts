@@ -44,7 +44,8 @@ describe('defaults', () => {
     const cache = open({ defaults: { ttl: '10m', staleFor: '1m' } })
     const plain = cache.namespace('plain')
     const reports = cache.namespace('reports', { ttl: '1h', timeout: { soft: 10 } })
-    const ttlOf = (name: string): unknown => cache.describe().namespaces.find((one) => one.name === name)?.defaults.ttl_seconds
+    const ttlOf = (name: string): unknown =>
+      cache.describe().namespaces.find((one) => one.name === name)?.defaults.ttl_seconds
     expect([ttlOf('default'), ttlOf('plain'), ttlOf('reports')]).toEqual([600, 600, 3600])
     await cache.configure({ defaults: { ttl: '2m', timeout: { hard: '1s' } } })
     expect([ttlOf('default'), ttlOf('plain'), ttlOf('reports')]).toEqual([120, 120, 3600])
@@ -114,8 +115,12 @@ describe('defaults', () => {
     }
     expect(cache.describe()).toEqual(before)
     // @ts-expect-error no such choice
-    await expect(cache.configure({}, { apply: 'flush' })).rejects.toThrow(/configure.apply: "flush" is not allowed: give 'new' or 'drop'/)
-    await expect(cache.namespace('a').configure({ tiers: { memory: { maxEntries: 7 } } })).rejects.toThrow(/belong to the whole cache/)
+    await expect(cache.configure({}, { apply: 'flush' })).rejects.toThrow(
+      /configure.apply: "flush" is not allowed: give 'new' or 'drop'/,
+    )
+    await expect(cache.namespace('a').configure({ tiers: { memory: { maxEntries: 7 } } })).rejects.toThrow(
+      /belong to the whole cache/,
+    )
   })
 
   it('a dry run tells what would change and changes nothing; what does not differ is no change', async () => {
@@ -123,7 +128,10 @@ describe('defaults', () => {
     const heard: unknown[] = []
     cache.on('settings', (detail) => void heard.push(detail))
     const before = cache.describe()
-    const dry = await cache.configure({ defaults: { ttl: '1m' }, tiers: { memory: { maxEntries: 10, policy: 'lru' } } }, { dryRun: true })
+    const dry = await cache.configure(
+      { defaults: { ttl: '1m' }, tiers: { memory: { maxEntries: 10, policy: 'lru' } } },
+      { dryRun: true },
+    )
     expect(dry).toEqual({
       isDryRun: true,
       dropped: [],
@@ -237,7 +245,11 @@ function holderSuite(tierOf: () => () => Tier): void {
     await cache.invalidateTags(['tagged'])
     expect(await cache.get('written')).toBe('new')
     expect(await peer.get('kept')).toBe('old')
-    expect([await peer.get('deleted'), await peer.get('written'), await peer.get('tagged')]).toEqual([undefined, undefined, undefined])
+    expect([await peer.get('deleted'), await peer.get('written'), await peer.get('tagged')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
     expect(await cache.explain('kept')).toMatchObject({ tiers: [{}, { cause: 'switched_off' }] })
     let loads = 0
     await Promise.all([cache.getOrSet('stampede', () => ++loads), cache.getOrSet('stampede', () => ++loads)])
@@ -245,12 +257,12 @@ function holderSuite(tierOf: () => () => Tier): void {
     await cache.flush()
     expect(await peer.get('stampede')).toBeUndefined()
     await cache.configure({ tiers: { [tier]: { enabled: true }, memory: { enabled: false } } })
-    expect([await cache.get('kept'), await cache.get('deleted'), await cache.get('written'), await cache.get('tagged')]).toEqual([
-      'old',
-      undefined,
-      undefined,
-      undefined,
-    ])
+    expect([
+      await cache.get('kept'),
+      await cache.get('deleted'),
+      await cache.get('written'),
+      await cache.get('tagged'),
+    ]).toEqual(['old', undefined, undefined, undefined])
     await cache.set('written', 'newer')
     expect(await peer.get('written')).toBe('newer')
   })
@@ -301,7 +313,11 @@ describe('namespaces', () => {
     await a.close()
     await expect(a.get('k')).rejects.toMatchObject({ code: 'CLOSED' })
     expect(() => a.namespace('b')).toThrow(/closed/)
-    expect([await cache.get('k'), existsSync(path), cache.describe().namespaces.map(({ name }) => name)]).toEqual([2, true, ['default']])
+    expect([await cache.get('k'), existsSync(path), cache.describe().namespaces.map(({ name }) => name)]).toEqual([
+      2,
+      true,
+      ['default'],
+    ])
     const again = cache.namespace('a', { ttl: '2m' })
     expect(again).not.toBe(a)
     expect(await again.get('k')).toBe(1)
@@ -364,8 +380,23 @@ it('a description is JSON without a loss, a secret or an infinite number', async
     ledger: 'second',
     defaults: { ttl_seconds: 'unlimited', timeout_hard_seconds: 10, negative_ttl_seconds: null },
     tiers: [
-      { name: 'memory', enabled: true, max_entries: 1000, max_size_mb: 'unlimited', policy: 'adaptive', pressure: 0.85 },
-      { name: 'second', scope: 'shared', durable: true, holds_ledger: true, enabled: true, timeout_seconds: 0.25, breaker_threshold: 5 },
+      {
+        name: 'memory',
+        enabled: true,
+        max_entries: 1000,
+        max_size_mb: 'unlimited',
+        policy: 'adaptive',
+        pressure: 0.85,
+      },
+      {
+        name: 'second',
+        scope: 'shared',
+        durable: true,
+        holds_ledger: true,
+        enabled: true,
+        timeout_seconds: 0.25,
+        breaker_threshold: 5,
+      },
     ],
   })
 })
@@ -387,7 +418,10 @@ describe('changes as JSON', () => {
       { setting: 'tiers.sqlite.breaker_open_seconds', from: 0.5, to: 2 },
     ])
     await cache.configure(
-      changesFromJson({ defaults: { timeout_soft_seconds: 1, timeout_hard_seconds: 2 }, tiers: { sqlite: { enabled: true } } }),
+      changesFromJson({
+        defaults: { timeout_soft_seconds: 1, timeout_hard_seconds: 2 },
+        tiers: { sqlite: { enabled: true } },
+      }),
     )
     await cache.configure(changesFromJson({ defaults: { ttl_seconds: null, timeout_soft_seconds: null } }))
     expect(cache.describe().defaults).toMatchObject({

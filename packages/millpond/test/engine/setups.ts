@@ -27,7 +27,10 @@ export function closeAfterEach(): void {
   })
 }
 
-/** With SQLite and files waited for as if nothing else ran on the machine, and what they have told trusted for as long, unless a suite says for how long. */
+/**
+ * With SQLite and files waited for as if nothing else ran on the machine, and what they have told trusted for as long,
+ * unless a suite says for how long.
+ */
 export function open(options: CacheOptions = {}): Cache {
   const { tiers } = options
   const given = options.clock === undefined ? { ...UNHURRIED, ...options } : options
@@ -38,7 +41,8 @@ export function open(options: CacheOptions = {}): Cache {
 
 /** For less than elsewhere: an erasure waits for as long as a tier may take. */
 function unhurried(tier: Tiers[number]): Tiers[number] {
-  const isOnDisk = tier instanceof Object && 'name' in tier && !('use' in tier) && (tier.name === 'sqlite' || tier.name === 'file')
+  const isOnDisk =
+    tier instanceof Object && 'name' in tier && !('use' in tier) && (tier.name === 'sqlite' || tier.name === 'file')
   return isOnDisk ? patient(tier, '3s') : tier
 }
 
@@ -66,7 +70,10 @@ const withRedis: Readonly<Record<string, (url: string) => Tiers>> = {
 const UNHURRIED = { maxStale: '20s' } as const
 
 /** Runs the suite once for each arrangement. */
-export function onEverySetup(name: string, suite: (cache: (options?: Omit<CacheOptions, 'tiers'>) => Cache) => void): void {
+export function onEverySetup(
+  name: string,
+  suite: (cache: (options?: Omit<CacheOptions, 'tiers'>) => Cache) => void,
+): void {
   for (const [label, tiers] of Object.entries(setups)) {
     describe(`${name}: ${label}`, () => {
       closeAfterEach()

@@ -1,4 +1,5 @@
-// Among whom a key is loaded once at a time (`singleFlight`), and what each kind asks of the shared tier: two processes over it, every step counted. Time stands.
+// Among whom a key is loaded once at a time (`singleFlight`), and what each kind asks of the shared tier: two processes
+// over it, every step counted. Time stands.
 import { type LoadOptions, memory } from 'millpond'
 import { createHttpCache } from 'millpond/http'
 import { cachedFetch } from 'millpond/http/fetch'
@@ -71,24 +72,31 @@ describe('singleFlight', () => {
     expect(await there.get('answer:1')).toBe('value')
   })
 
-  it.each(['process', 'call'] as const)('G1: %s: what another process has invalidated meanwhile is not stored', async (singleFlight) => {
-    const { here, there, server, clock } = processes()
-    const { promise, open: answer } = gate<string>()
-    const asked = here.getOrSet('k', () => promise, { tags: ['t'], singleFlight })
-    await clock.run(1)
-    await there.invalidateTags(['t'])
-    answer('old')
-    expect(await asked).toBe('old') // of a call that began before
-    await here.flush()
-    expect([...server.entries.keys()]).toEqual([])
-    await clock.run(600)
-    expect(await here.get('k')).toBeUndefined()
-  })
+  it.each(['process', 'call'] as const)(
+    'G1: %s: what another process has invalidated meanwhile is not stored',
+    async (singleFlight) => {
+      const { here, there, server, clock } = processes()
+      const { promise, open: answer } = gate<string>()
+      const asked = here.getOrSet('k', () => promise, { tags: ['t'], singleFlight })
+      await clock.run(1)
+      await there.invalidateTags(['t'])
+      answer('old')
+      expect(await asked).toBe('old') // of a call that began before
+      await here.flush()
+      expect([...server.entries.keys()]).toEqual([])
+      await clock.run(600)
+      expect(await here.get('k')).toBeUndefined()
+    },
+  )
 
   it('an answer of HTTP has a key of its own: no lease is asked for, and of an answer that is not stored nothing but whether its URL is known', async () => {
     const { here, steps } = processes()
     const fetch = cachedFetch(createHttpCache(here), (request) =>
-      Promise.resolve(new Response('text', { headers: { 'cache-control': request.url.endsWith('private') ? 'private' : 'max-age=60' } })),
+      Promise.resolve(
+        new Response('text', {
+          headers: { 'cache-control': request.url.endsWith('private') ? 'private' : 'max-age=60' },
+        }),
+      ),
     )
     await here.get('before')
     steps.length = 0

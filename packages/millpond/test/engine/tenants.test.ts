@@ -57,7 +57,8 @@ it.each<[string, () => Parameters<typeof createCache>[0]]>([
   await cache.for({ tenant: 'a:b' }).invalidatePattern('*')
   await cache.for({ tenant: '~' }).clear()
   const gone = ['a', 'a:b', '~']
-  for (const tenant of NAMES) expect(await cache.for({ tenant }).get('k')).toBe(gone.includes(tenant) ? undefined : tenant)
+  for (const tenant of NAMES)
+    expect(await cache.for({ tenant }).get('k')).toBe(gone.includes(tenant) ? undefined : tenant)
   await cache.clear()
   expect([await cache.get('k'), await cache.for({ tenant: 'b' }).get('k')]).toEqual([undefined, 'b'])
 })
@@ -84,7 +85,8 @@ describe('a tenant’s cache', () => {
     const cache = create({ defaults: { ttl: '1m' } })
     const reports = cache.namespace('reports', { ttl: '5m' })
     const a = reports.for({ tenant: 'a' })
-    const ttlOf = (name: string): unknown => cache.describe().namespaces.find((one) => one.name === name)?.defaults.ttl_seconds
+    const ttlOf = (name: string): unknown =>
+      cache.describe().namespaces.find((one) => one.name === name)?.defaults.ttl_seconds
     expect(ttlOf(a.name)).toBe(300)
     await reports.configure({ defaults: { ttl: '7m' } })
     expect(ttlOf(a.name)).toBe(420)

@@ -8,7 +8,10 @@ import { MillpondError } from '../../src/core/errors.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, newFolder, open, until } from './setups.ts'
 
-/** A tier whose calls are counted and can be made to fail: for what the engine does around a tier, not for what a server does. */
+/**
+ * A tier whose calls are counted and can be made to fail: for what the engine does around a tier, not for what a server
+ * does.
+ */
 function spied(tier: Tier): Tier & { calls: string[]; isDown: boolean } {
   const calls: string[] = []
   const through = <T>(verb: string, call: () => Promise<T>): Promise<T> => {
@@ -65,7 +68,11 @@ describe('tiers', () => {
       ['view', value],
     ])
     const view = await cache.getEntry<typeof value>('view')
-    const first = [await cache.get<typeof value>('one'), ...(await cache.getMany<typeof value>(['many'])), 'value' in view && view.value]
+    const first = [
+      await cache.get<typeof value>('one'),
+      ...(await cache.getMany<typeof value>(['many'])),
+      'value' in view && view.value,
+    ]
     for (const held of first) {
       if (!held) throw new Error('nothing was found below')
       held.at.setTime(1)
@@ -107,7 +114,9 @@ describe('tiers', () => {
     const cache = open({ tiers: [memory({ maxEntries: 1 }), middle, file()] })
     await cache.setMany(Array.from({ length: 50 }, (_, i) => [`k${i}`, i] as const))
     middle.calls.length = 0
-    expect(await cache.getMany(Array.from({ length: 50 }, (_, i) => `k${i}`))).toEqual(Array.from({ length: 50 }, (_, i) => i))
+    expect(await cache.getMany(Array.from({ length: 50 }, (_, i) => `k${i}`))).toEqual(
+      Array.from({ length: 50 }, (_, i) => i),
+    )
     expect(middle.calls.filter((call) => call.startsWith('read'))).toHaveLength(1)
     await cache.deleteMany(['k1', 'k2'])
     expect(middle.calls.filter((call) => call.startsWith('drop'))).toEqual(['drop 2'])
@@ -138,14 +147,16 @@ describe('tiers', () => {
   it('T1: where a tier is given more time for a command, reads and writes have it too', async () => {
     const clock = fakeClock({ now: Date.now() })
     const own = file()
-    const late = <T>(call: () => Promise<T>): Promise<T> => new Promise((resolve) => clock.after(1000, () => resolve(call()), true))
+    const late = <T>(call: () => Promise<T>): Promise<T> =>
+      new Promise((resolve) => clock.after(1000, () => resolve(call()), true))
     const slow = (at: 'read' | 'advance', of: object): object =>
       new Proxy(of, {
         get(its, name) {
           const value: unknown = Reflect.get(its, name, its)
           if (name === 'ledger' && typeof value === 'object' && value !== null) return slow('advance', value)
           if (typeof value !== 'function') return value
-          return (...given: unknown[]) => (name === at ? late(() => Reflect.apply(value, its, given)) : Reflect.apply(value, its, given))
+          return (...given: unknown[]) =>
+            name === at ? late(() => Reflect.apply(value, its, given)) : Reflect.apply(value, its, given)
         },
       })
     const cache = open({ clock, maxStale: '1m', tiers: [{ use: slow('read', own) as Tier }] })

@@ -1,4 +1,5 @@
-// Values that no tier could take are refused before time or memory goes into them, and loads that bring them still answer.
+// Values that no tier could take are refused before time or memory goes into them, and loads that bring them still
+// answer.
 import { memory } from 'millpond'
 import { valueCodec } from 'millpond/codec'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -6,7 +7,10 @@ import { describe, expect, test } from 'vitest'
 import { closeAfterEach, open } from './setups.ts'
 
 const HUGE = 2 ** 28
-const tooLarge = expect.objectContaining({ code: 'VALUE_TOO_LARGE', message: expect.stringContaining('limits.maxBytes') })
+const tooLarge = expect.objectContaining({
+  code: 'VALUE_TOO_LARGE',
+  message: expect.stringContaining('limits.maxBytes'),
+})
 
 describe('G26: values beyond the limits of the codec', () => {
   closeAfterEach()

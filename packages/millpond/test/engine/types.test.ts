@@ -1,4 +1,5 @@
-// What TypeScript knows of a cache: types that are as narrow as the truth, and no narrower. Compiled with the other tests; run, it is only a little of it.
+// What TypeScript knows of a cache: types that are as narrow as the truth, and no narrower. Compiled with the other
+// tests; run, it is only a little of it.
 import { inspect } from 'node:util'
 import {
   type BreakerState,
@@ -67,7 +68,9 @@ describe('ids that are literals do not narrow what a loader answers', () => {
     const found = await open().getOrSetMany(['a', 'bb'], { load: rows })
     expectTypeOf(found).toEqualTypeOf<(number | undefined)[]>()
     expect(found).toEqual([1, 2])
-    expect(await open().getOrSetMany(['a'], { load: async (ids) => new Map<string, number>(ids.map((id) => [id, 1])) })).toEqual([1])
+    expect(
+      await open().getOrSetMany(['a'], { load: async (ids) => new Map<string, number>(ids.map((id) => [id, 1])) }),
+    ).toEqual([1])
   })
 
   test('ids that are const, and a Map that says so', async () => {
@@ -80,7 +83,9 @@ describe('ids that are literals do not narrow what a loader answers', () => {
     expectTypeOf(narrow).toEqualTypeOf<(number | undefined)[]>()
     const empty = await open().getOrSetMany(['x', 'y'], { load: async () => new Map<string, { n: number }>() })
     expectTypeOf(empty).toEqualTypeOf<({ n: number } | undefined)[]>()
-    const stored = open().collection('c', { loadMany: async (asked: readonly number[]) => new Map(asked.map((id) => [id, `${id}`])) })
+    const stored = open().collection('c', {
+      loadMany: async (asked: readonly number[]) => new Map(asked.map((id) => [id, `${id}`])),
+    })
     expectTypeOf(await stored.getMany([1, 2])).toEqualTypeOf<(string | undefined)[]>()
     expect([some, narrow, empty]).toEqual([
       [1, 2],
@@ -96,7 +101,9 @@ describe('ids that are literals do not narrow what a loader answers', () => {
       load: async (ids) => new Map<number, string>(ids.map((id) => [id, 'n'])),
     })
     expectTypeOf(texts).toEqualTypeOf<(string | undefined)[]>()
-    const sizes = await cache.getOrSetMany([['a', 1] as const], { load: async (ids) => ids.map((id) => String(id).length) })
+    const sizes = await cache.getOrSetMany([['a', 1] as const], {
+      load: async (ids) => ids.map((id) => String(id).length),
+    })
     expectTypeOf(sizes).toEqualTypeOf<(number | undefined)[]>()
     expect([texts, sizes]).toEqual([['n', 'n'], [3]])
   })

@@ -1,5 +1,6 @@
-// What nothing names stays for as long as it may, though the ledger has forgotten what was said of everything else meanwhile. What is tried elsewhere within
-// seconds is read here after many windows of the ledger have passed, each made of a few milliseconds.
+// What nothing names stays for as long as it may, though the ledger has forgotten what was said of everything else
+// meanwhile. What is tried elsewhere within seconds is read here after many windows of the ledger have passed, each
+// made of a few milliseconds.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +13,15 @@ import { postgres } from 'millpond/tiers/postgres'
 import { type RetainOptions, redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeWith, PATIENCE, type PostgresService, patient, type RedisService, startPostgres, startRedis } from '../services/index.ts'
+import {
+  describeWith,
+  PATIENCE,
+  type PostgresService,
+  patient,
+  type RedisService,
+  startPostgres,
+  startRedis,
+} from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 /** How long lines and keys are remembered, where those who change something else open the tiers. */
@@ -29,9 +38,12 @@ const entries: Readonly<Record<string, (cache: Cache) => Promise<unknown>>> = {
   getOrSet: (cache) => cache.getOrSet('getOrSet', () => 'getOrSet', { tags: ['kept'] }),
   getOrSetMany: (cache) => cache.getOrSetMany(['getOrSetMany'], { load: async () => ['getOrSetMany'], tags: ['kept'] }),
   declared: (cache) => cache.getOrSet('declared', () => 'declared', { dependsOn: ['set'] }),
-  tracked: (cache) => cache.getOrSet('tracked', async () => `tracked${(await cache.get('set')) === 'set' ? '' : ', not'}`),
-  abroad: (cache) => cache.getOrSet('abroad', async () => `abroad${(await cache.namespace('other').get('there')) === 1 ? '' : ', not'}`),
-  'of nothing': (cache) => cache.getOrSet('of nothing', async () => `of ${(await cache.namespace('other').get('none')) ?? 'nothing'}`),
+  tracked: (cache) =>
+    cache.getOrSet('tracked', async () => `tracked${(await cache.get('set')) === 'set' ? '' : ', not'}`),
+  abroad: (cache) =>
+    cache.getOrSet('abroad', async () => `abroad${(await cache.namespace('other').get('there')) === 1 ? '' : ', not'}`),
+  'of nothing': (cache) =>
+    cache.getOrSet('of nothing', async () => `of ${(await cache.namespace('other').get('none')) ?? 'nothing'}`),
 }
 
 /** Steps that name none of them, in all ways but those of which too many are a clear. */
@@ -66,7 +78,9 @@ function suite(place: () => Place, more: CacheOptions = {}): void {
       expect([who, ...(await by.getMany(wanted, { consistency: 'strong' }))]).toEqual([who, ...wanted])
     await busy.namespace('other').delete('there')
     await busy.invalidateTags(['kept'])
-    expect(await peer.getMany(wanted, { consistency: 'strong' })).toEqual(wanted.map((key) => (key === 'of nothing' ? key : undefined)))
+    expect(await peer.getMany(wanted, { consistency: 'strong' })).toEqual(
+      wanted.map((key) => (key === 'of nothing' ? key : undefined)),
+    )
   })
 }
 

@@ -16,7 +16,10 @@ export interface CellResult {
   readonly verdict: Verdict
   /** What no line can tell: a crash, a lane that never ended, a process that did not close. */
   readonly troubles: readonly string[]
-  /** What was not done in time by a process that had no processor: the cell counts as not run, where nothing else was found. */
+  /**
+   * What was not done in time by a process that had no processor: the cell counts as not run, where nothing else was
+   * found.
+   */
   readonly starved: string | undefined
   /** Where the history was kept, when something was found. */
   readonly keptAt: string | undefined
@@ -26,7 +29,10 @@ const DRAIN_MS = 25_000
 const CLOSE_MS = 10_000
 const CONVERGE_MS = 2000
 
-/** `compiled` is what `compile` answered; `limits` go to the checker; a history with findings is kept, where they are not looked for. */
+/**
+ * `compiled` is what `compile` answered; `limits` go to the checker; a history with findings is kept, where they are
+ * not looked for.
+ */
 export async function runCell(
   cell: Cell,
   compiled: string,
@@ -50,7 +56,9 @@ export async function runCell(
     })
     const onCrash = (process: string, detail: string) => void troubles.push(`${process} crashed: ${detail}`)
     const births = await Promise.allSettled(
-      Array.from({ length: cell.processes }, (_, id) => startWorker(`p${id}`, { compiled, truth, optionsOf: optionsOf(id), onCrash })),
+      Array.from({ length: cell.processes }, (_, id) =>
+        startWorker(`p${id}`, { compiled, truth, optionsOf: optionsOf(id), onCrash }),
+      ),
     )
     for (const birth of births) if (birth.status === 'fulfilled') workers.push(birth.value)
     for (const birth of births) if (birth.status === 'rejected') throw birth.reason
@@ -72,7 +80,10 @@ export async function runCell(
   if (troubles.length === 0 && starved === undefined && verdict.counts.converged < expected)
     troubles.push(`only ${verdict.counts.converged} reads could be judged for convergence`)
   const isFound = verdict.outcome === 'violated' || troubles.length > 0
-  const keptAt = isFound && findings === 'keep' ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines }) : undefined
+  const keptAt =
+    isFound && findings === 'keep'
+      ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines })
+      : undefined
   return { cell, verdict, troubles, starved, keptAt }
 }
 
@@ -87,7 +98,12 @@ function hasOutbox({ shared, seed }: Cell): boolean {
 }
 
 /** Blow after blow, with a calm of a few hundred milliseconds before each. */
-async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: SharedTierUnderTest, lines: HistoryLine[]): Promise<void> {
+async function fight(
+  cell: Cell,
+  workers: readonly WorkerProcess[],
+  shared: SharedTierUnderTest,
+  lines: HistoryLine[],
+): Promise<void> {
   const random = seededRandom(cell.seed)
   const until = historyTime() + cell.ms
   const participants: Participant[] = [...workers]
@@ -115,7 +131,11 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
 }
 
 /** Everything that was begun is acked, then two seconds of quiet, then everybody reads everything. */
-async function calmDown(workers: readonly WorkerProcess[], takeOrphans: () => string[], lines: HistoryLine[]): Promise<void> {
+async function calmDown(
+  workers: readonly WorkerProcess[],
+  takeOrphans: () => string[],
+  lines: HistoryLine[],
+): Promise<void> {
   await Promise.all(workers.map((worker) => worker.order({ order: 'drain' }, 'drained', DRAIN_MS)))
   const orphans = takeOrphans()
   if (orphans.length > 0) await workers[0]?.order({ order: 'repair', keys: orphans }, 'repaired', DRAIN_MS)

@@ -22,7 +22,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const require = createRequire(import.meta.url)
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(PACKAGE, '.cache', 'histories')
-/** Single files, by what they are made from: a copy with a defect differs in one or two, and each test process would compile all the others. */
+/**
+ * Single files, by what they are made from: a copy with a defect differs in one or two, and each test process would
+ * compile all the others.
+ */
 const FILES = join(PACKAGE, '.cache', 'compiled', require('typescript/package.json').version)
 const FOLDERS = ['src', 'test/histories', 'test/services']
 const KEEP_MS = 3_600_000
@@ -36,7 +39,8 @@ const KEEP_FILES_MS = 24 * KEEP_MS
  */
 
 /**
- * Answers the folder of the copy of this package. Made once per content and patches; `find` that does not match exactly once throws.
+ * Answers the folder of the copy of this package. Made once per content and patches; `find` that does not match exactly
+ * once throws.
  * @param {readonly Patch[]} [patches]
  * @returns {string}
  */
@@ -100,7 +104,8 @@ function applyPatch(texts, { file, find, replace }) {
 }
 
 /**
- * Matches the text however it is laid out: a formatter may break a line anywhere, and then adds a comma before a bracket.
+ * Matches the text however it is laid out: a formatter may break a line anywhere, and then adds a comma before a
+ * bracket.
  * @param {string} text
  */
 function anyLayout(text) {
@@ -112,7 +117,8 @@ function anyLayout(text) {
 const OPTIONS = { verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true }
 
 /** Where single files are kept. @param {string} text */
-const keptAt = (text) => join(FILES, `${createHash('sha256').update(JSON.stringify(OPTIONS)).update(text).digest('hex')}.js`)
+const keptAt = (text) =>
+  join(FILES, `${createHash('sha256').update(JSON.stringify(OPTIONS)).update(text).digest('hex')}.js`)
 
 /** Answers the file that the text was compiled to. @param {string} path @param {string} text */
 function compiled(path, text) {
@@ -121,7 +127,12 @@ function compiled(path, text) {
   return kept
 }
 
-/** The compiler takes half a second to load, and only a planted defect needs it. @param {string} path @param {string} text @returns {string} */
+/**
+ * The compiler takes half a second to load, and only a planted defect needs it.
+ * @param {string} path
+ * @param {string} text
+ * @returns {string}
+ */
 function transpile(path, text) {
   /** @type {typeof import('typescript')} */
   const ts = require('typescript')
@@ -129,7 +140,11 @@ function transpile(path, text) {
   return ts.transpileModule(text, { fileName: path, compilerOptions }).outputText
 }
 
-/** Beside its place and then into it: another process may be about to read it. @param {string} kept @param {string} after */
+/**
+ * Beside its place and then into it: another process may be about to read it.
+ * @param {string} kept
+ * @param {string} after
+ */
 function keep(kept, after) {
   mkdirSync(FILES, { recursive: true })
   writeFileSync(`${kept}.${process.pid}`, after)
@@ -139,7 +154,10 @@ function keep(kept, after) {
 /** From as many files as that a process of its own is worth its start. */
 const AT_ONCE = 20
 
-/** In a fresh checkout nothing is kept yet, and the compiler in machine code needs a fifth of the time for all of it. @param {ReadonlyMap<string, string>} texts */
+/**
+ * In a fresh checkout nothing is kept yet, and the compiler in machine code needs a fifth of the time for all of it.
+ * @param {ReadonlyMap<string, string>} texts
+ */
 function compileAtOnce(texts) {
   const fresh = [...texts].filter(([path, text]) => path.endsWith('.ts') && !existsSync(keptAt(text)))
   if (fresh.length < AT_ONCE) return
@@ -158,7 +176,8 @@ function compileAtOnce(texts) {
   const compiler = require.resolve('typescript-native/package.json').replace('package.json', 'bin/tsc')
   const { status, stdout, stderr } = spawnSync(process.execPath, [compiler, '-p', folder], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`the copy could not be compiled: ${stdout}${stderr}`)
-  for (const [path, text] of fresh) keep(keptAt(text), readFileSync(join(folder, 'out', path.replace(/\.ts$/, '.js')), 'utf8'))
+  for (const [path, text] of fresh)
+    keep(keptAt(text), readFileSync(join(folder, 'out', path.replace(/\.ts$/, '.js')), 'utf8'))
   rmSync(folder, { recursive: true, force: true })
 }
 

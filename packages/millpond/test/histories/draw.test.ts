@@ -3,7 +3,18 @@ import { expect, test } from 'vitest'
 import { type Cell, isSealed, nameCell, type SharedTier } from './plan.ts'
 import { countCells, draw } from './run.ts'
 
-const TIERS: readonly SharedTier[] = ['redis', 'sqlite', 'none', 'sentinel', 'cluster', 'postgres', 'memcached', 'file', 'ring', 'regions']
+const TIERS: readonly SharedTier[] = [
+  'redis',
+  'sqlite',
+  'none',
+  'sentinel',
+  'cluster',
+  'postgres',
+  'memcached',
+  'file',
+  'ring',
+  'regions',
+]
 
 function first(count: number, seed: number): Cell[] {
   const cells: Cell[] = []
@@ -13,7 +24,8 @@ function first(count: number, seed: number): Cell[] {
 
 test('every cell of every tier comes once before one comes again, in another order under another seed', () => {
   const inAll = countCells(TIERS)
-  const kinds = (seed: number) => first(inAll, seed).map(({ shared, fault, policy, scope }) => `${shared} ${fault} ${policy} ${scope}`)
+  const kinds = (seed: number) =>
+    first(inAll, seed).map(({ shared, fault, policy, scope }) => `${shared} ${fault} ${policy} ${scope}`)
   expect(new Set(kinds(1)).size).toBe(inAll)
   expect(kinds(1).toSorted()).toEqual(kinds(2).toSorted())
   expect(kinds(1)).not.toEqual(kinds(2))

@@ -29,7 +29,9 @@ const RETRY_MS = 60
 export function startLanes(parts: LaneParts, seed: number): Lanes {
   const { cell } = parts
   let draining = false
-  const lanes = Array.from({ length: cell.lanes }, (_, lane) => runLane(parts, lane, seededRandom(seed + lane * 7919), () => draining))
+  const lanes = Array.from({ length: cell.lanes }, (_, lane) =>
+    runLane(parts, lane, seededRandom(seed + lane * 7919), () => draining),
+  )
   const ended = Promise.all(lanes)
   return {
     async drain() {
@@ -38,7 +40,13 @@ export function startLanes(parts: LaneParts, seed: number): Lanes {
     },
     repair: (keys) =>
       untilAcked(() =>
-        parts.recorder.change(0, 'delete', { keys: keys.map((key) => ({ key })) }, () => parts.cache.deleteMany(keys), isApplied),
+        parts.recorder.change(
+          0,
+          'delete',
+          { keys: keys.map((key) => ({ key })) },
+          () => parts.cache.deleteMany(keys),
+          isApplied,
+        ),
       ),
     async readAll() {
       const random = seededRandom(seed)
@@ -66,7 +74,13 @@ async function runLane(parts: LaneParts, lane: number, random: Random, isDrainin
   }
 }
 
-async function read({ recorder, cache, ask }: LaneParts, lane: number, key: string, random: Random, always = false): Promise<void> {
+async function read(
+  { recorder, cache, ask }: LaneParts,
+  lane: number,
+  key: string,
+  random: Random,
+  always = false,
+): Promise<void> {
   const way = always ? 1 : random.next()
   if (way < 0.05) await recorder.read(lane, 'peek', key, () => cache.peek<Versioned>(key))
   else if (way < 0.15) await recorder.read(lane, 'get', key, () => cache.get<Versioned>(key))
@@ -78,7 +92,10 @@ async function read({ recorder, cache, ask }: LaneParts, lane: number, key: stri
   }
 }
 
-/** Reads the truth at once or a little later, and returns at once, later, or much later: old loads are what invalidations must beat. */
+/**
+ * Reads the truth at once or a little later, and returns at once, later, or much later: old loads are what
+ * invalidations must beat.
+ */
 async function load(key: string, random: Random, ask: LaneParts['ask'], context: LoadContext): Promise<Versioned> {
   if (random.chance(0.2)) await sleep(random.next() * 10)
   const [version = 0] = (await ask({ ask: 'read', key })) ?? []
@@ -122,7 +139,10 @@ async function forgetSomething({ recorder, cache }: LaneParts, lane: number, ran
   }
 }
 
-/** Tells the cache what the truth has committed. A `set` whose fate is unknown is not repeated: the keys are deleted instead. */
+/**
+ * Tells the cache what the truth has committed. A `set` whose fate is unknown is not repeated: the keys are deleted
+ * instead.
+ */
 function tell(
   { cell, cache, recorder }: LaneParts,
   lane: number,
@@ -131,16 +151,23 @@ function tell(
   tries: number,
 ): Promise<boolean> {
   const keys = written.map(({ key }) => ({ key }))
-  if (cell.policy === 'tags') return recorder.change(lane, 'invalidateTags', { tag }, () => cache.invalidateTags([tag]), isApplied)
+  if (cell.policy === 'tags')
+    return recorder.change(lane, 'invalidateTags', { tag }, () => cache.invalidateTags([tag]), isApplied)
   if (cell.policy === 'set' && tries === 0) {
     const entries = written.map((one) => [one.key, one] as const)
     const [first] = entries
     const options = { tags: [tag], ttl: 60_000 }
-    const work = entries.length === 1 && first !== undefined ? () => cache.set(...first, options) : () => cache.setMany(entries, options)
+    const work =
+      entries.length === 1 && first !== undefined
+        ? () => cache.set(...first, options)
+        : () => cache.setMany(entries, options)
     return recorder.change(lane, 'set', { keys: written }, work)
   }
   const [only] = keys
-  const work = keys.length === 1 && only !== undefined ? () => cache.delete(only.key) : () => cache.deleteMany(keys.map(({ key }) => key))
+  const work =
+    keys.length === 1 && only !== undefined
+      ? () => cache.delete(only.key)
+      : () => cache.deleteMany(keys.map(({ key }) => key))
   return recorder.change(lane, 'delete', { keys }, work, isApplied)
 }
 

@@ -1,4 +1,5 @@
-// Holds the write lock of a SQLite file for a while, as a process that was stopped in the middle of a transaction would.
+// Holds the write lock of a SQLite file for a while, as a process that was stopped in the middle of a transaction
+// would.
 import Database from 'libsql'
 
 const [path = '', ms = '0'] = process.argv.slice(2)

@@ -9,7 +9,10 @@ export interface WorkerOptions {
   readonly at: string
   /** Where the history goes. */
   readonly file: string
-  /** Where invalidations wait that did not reach the shared tier; the next life of the process finds them. Absent: they reject. */
+  /**
+   * Where invalidations wait that did not reach the shared tier; the next life of the process finds them. Absent: they
+   * reject.
+   */
   readonly outbox?: string
 }
 

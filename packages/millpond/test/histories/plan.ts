@@ -6,8 +6,22 @@ import { seededRandom } from '../../src/testing/random.ts'
 export type Policy = 'delete' | 'set' | 'tags'
 /** What one write concerns: a key, or all keys of a tag in one transaction. */
 export type WriteScope = 'key' | 'tag'
-/** `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file that keeps it. `ring`: two Redis and a Memcached over a Redis that keeps it and is not hurt. `regions`: a Redis in each of two regions. */
-export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres' | 'memcached' | 'file' | 'ring' | 'regions'
+/**
+ * `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file
+ * that keeps it. `ring`: two Redis and a Memcached over a Redis that keeps it and is not hurt. `regions`: a Redis in
+ * each of two regions.
+ */
+export type SharedTier =
+  | 'redis'
+  | 'sqlite'
+  | 'none'
+  | 'sentinel'
+  | 'cluster'
+  | 'postgres'
+  | 'memcached'
+  | 'file'
+  | 'ring'
+  | 'regions'
 
 export interface Cell {
   readonly seed: number
@@ -45,9 +59,16 @@ export function tagOf(key: string): string {
 const SETTINGS = { processes: 3, lanes: 3, ms: 6000, rate: 1 } as const
 
 /** Every cell of faults x policies x scopes, shuffled by the seed: any prefix is a fair draw. */
-export function drawCells(shared: SharedTier, seed: number, faults: readonly FaultName[] = FAULTS, settings: Partial<Cell> = {}): Cell[] {
+export function drawCells(
+  shared: SharedTier,
+  seed: number,
+  faults: readonly FaultName[] = FAULTS,
+  settings: Partial<Cell> = {},
+): Cell[] {
   const random = seededRandom(seed)
-  const cells = faults.flatMap((fault) => POLICIES.flatMap((policy) => SCOPES.map((scope) => ({ fault, policy, scope }))))
+  const cells = faults.flatMap((fault) =>
+    POLICIES.flatMap((policy) => SCOPES.map((scope) => ({ fault, policy, scope }))),
+  )
   for (let at = cells.length - 1; at > 0; at--) {
     const other = random.below(at + 1)
     const here = cells[at]
@@ -73,7 +94,10 @@ const REGIONS = ['us', 'eu'] as const
 export const regionOf = (process: string | number): (typeof REGIONS)[number] =>
   Number(String(process).match(/\d+/)?.[0] ?? 0) % 2 === 0 ? REGIONS[0] : REGIONS[1]
 
-/** Half of the histories whose first fault ends every delay begin with processes that load before they have heard the other region. */
+/**
+ * Half of the histories whose first fault ends every delay begin with processes that load before they have heard the
+ * other region.
+ */
 export const beginsFarApart = ({ fault, seed }: Pick<Cell, 'fault' | 'seed'>): boolean =>
   (fault === 'region-cut' || fault === 'region-slow') && Math.floor(seed / 4) % 2 === 1
 

@@ -55,7 +55,9 @@ const SEARCH_MS = 120_000
 
 async function isFound({ patches, fault, policy }: Planted, shared: SharedTier): Promise<boolean> {
   const compiled = compile(patches)
-  const cells: Cell[] = drawCells(shared, 1, [fault], { ms: sized(3500, 6000) }).filter((cell) => cell.policy === policy)
+  const cells: Cell[] = drawCells(shared, 1, [fault], { ms: sized(3500, 6000) }).filter(
+    (cell) => cell.policy === policy,
+  )
   const began = performance.now()
   for (let turn = 0; performance.now() - began < SEARCH_MS; turn++) {
     const cell = cells[turn % cells.length]

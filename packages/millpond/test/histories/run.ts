@@ -9,7 +9,9 @@ const FILE_FAULTS: readonly FaultName[] = ['none', 'file-locked', 'process-stopp
 /** Beside the eight: the network that changes bytes, and plain days. */
 const SERVER_FAULTS: readonly FaultName[] = [...FAULTS, 'link-torn', 'link-garbled', 'none']
 
-/** A network that fails is the same to a group as to a server alone; what is their own is how one takes another's place. */
+/**
+ * A network that fails is the same to a group as to a server alone; what is their own is how one takes another's place.
+ */
 const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = {
   redis: [...SERVER_FAULTS, ...ANSWER_FAULTS],
   sqlite: FILE_FAULTS,
@@ -34,7 +36,12 @@ const TURNS: readonly SharedTier[] = [
  * Throws a `RangeError` when none of the tiers can suffer it.
  * @public of `npm run histories`, which finds it in the compiled copy.
  */
-export function draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: string): Generator<Cell> {
+export function draw(
+  seed: number,
+  tiers: readonly SharedTier[],
+  settings: Partial<Cell> = {},
+  only?: string,
+): Generator<Cell> {
   const faults = [...new Set(tiers.flatMap((tier) => FAULTS_OF[tier]))]
   if (!faults.some((fault) => only === undefined || fault === only)) {
     throw new RangeError(`${JSON.stringify(only)} is none of the faults of ${tiers.join(', ')}: ${faults.join(', ')}`)
@@ -47,12 +54,22 @@ export function countCells(tiers: readonly SharedTier[], only?: string): number 
   return roundOf(0, tiers, {}, only).length
 }
 
-function* cellsOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Generator<Cell> {
+function* cellsOf(
+  seed: number,
+  tiers: readonly SharedTier[],
+  settings: Partial<Cell>,
+  only: string | undefined,
+): Generator<Cell> {
   for (let round = 0; ; round++) yield* roundOf(seed + round * 104_729, tiers, settings, only)
 }
 
 /** Tiers in turn, as long as they have cells left. */
-function roundOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Cell[] {
+function roundOf(
+  seed: number,
+  tiers: readonly SharedTier[],
+  settings: Partial<Cell>,
+  only: string | undefined,
+): Cell[] {
   const stacks = new Map(
     tiers.map((shared) => {
       const faults = FAULTS_OF[shared].filter((fault) => only === undefined || fault === only)
@@ -67,7 +84,10 @@ function roundOf(seed: number, tiers: readonly SharedTier[], settings: Partial<C
   return cells
 }
 
-/** Garbled numbers of the ledger can make anything look fresh; values must still be the key's own, and nothing may hang or crash. */
+/**
+ * Garbled numbers of the ledger can make anything look fresh; values must still be the key's own, and nothing may hang
+ * or crash.
+ */
 const GARBLED: Limits = { rules: ['foreign', 'future', 'phantom', 'hang', 'untyped-error', 'failed-read'] }
 
 /** Inside a region all is as ever. */

@@ -1,4 +1,5 @@
-// Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the one that is hurt.
+// Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the
+// one that is hurt.
 import type { PatientGroup } from '../../src/testing/nemesis.ts'
 import { type ClusterGroup, type RedisService, type SentinelGroup, type Service, until } from '../services/index.ts'
 import { ask } from '../services/redis.ts'
@@ -19,8 +20,9 @@ export function sentinelPatient(servers: SentinelGroup): PatientGroup {
         // By itself it would be told in about ten seconds; nobody is sent to it meanwhile.
         await old.command('REPLICAOF', next.host, next.port)
       }
-      // The sentinel that leads names the new master before it has done with the old one, and cannot lead again until then. On a busy machine the
-      // new one may have been taken for dead in its turn: whoever is master by now must be seen well.
+      // The sentinel that leads names the new master before it has done with the old one, and cannot lead again until
+      // then. On a busy machine the new one may have been taken for dead in its turn: whoever is master by now must be
+      // seen well.
       await until('sentinels that see all well', () => isWell(servers), PATIENCE_MS)
     },
   }
@@ -64,7 +66,11 @@ export function clusterPatient(cluster: ClusterGroup): PatientGroup {
       await anotherThan(old, () => cluster.ownerOf(record)).finally(() => how === 'frozen' && old.resume())
       await cluster.healthy(PATIENCE_MS)
       if (how === 'killed') await old.restart()
-      await until('the old master as a replica', async () => (await replicationOf(old)).includes('master_link_status:up'), PATIENCE_MS)
+      await until(
+        'the old master as a replica',
+        async () => (await replicationOf(old)).includes('master_link_status:up'),
+        PATIENCE_MS,
+      )
       await cluster.healthy(PATIENCE_MS)
     },
     async migrate(ms) {
@@ -80,8 +86,16 @@ export function clusterPatient(cluster: ClusterGroup): PatientGroup {
 }
 
 /** As `redis-cli --cluster reshard` does it; half of `ms` before the keys move, half after. */
-async function moveSlot(slot: number, from: RedisService, to: RedisService, masters: readonly RedisService[], ms: number): Promise<void> {
-  const [source, target] = await Promise.all([from, to].map(async (node) => String(await node.command('CLUSTER', 'MYID'))))
+async function moveSlot(
+  slot: number,
+  from: RedisService,
+  to: RedisService,
+  masters: readonly RedisService[],
+  ms: number,
+): Promise<void> {
+  const [source, target] = await Promise.all(
+    [from, to].map(async (node) => String(await node.command('CLUSTER', 'MYID'))),
+  )
   await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source ?? '')
   await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target ?? '')
   await sleep(ms / 2)

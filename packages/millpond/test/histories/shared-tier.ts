@@ -1,5 +1,5 @@
-// The shared tier of a cell: a real Redis or PostgreSQL behind one fault proxy per process, a group of Redis servers, a SQLite file, or
-// nothing; a Memcached or a folder beside what keeps the ledger.
+// The shared tier of a cell: a real Redis or PostgreSQL behind one fault proxy per process, a group of Redis servers, a
+// SQLite file, or nothing; a Memcached or a folder beside what keeps the ledger.
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -46,7 +46,9 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
     folder,
     at: () => path,
     links: [],
-    ...(cell.shared === 'sqlite' || cell.shared === 'file' ? { lockFile: (ms: number) => lockFile(compiled, path, ms) } : {}),
+    ...(cell.shared === 'sqlite' || cell.shared === 'file'
+      ? { lockFile: (ms: number) => lockFile(compiled, path, ms) }
+      : {}),
     close: async () => forget(),
   }
 }
@@ -109,7 +111,13 @@ export interface RingAt {
 }
 
 async function openRing(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
-  const [a, b, spare, ledger, c] = await Promise.all([startRedis(), startRedis(), startRedis(), startRedis(), startMemcached()])
+  const [a, b, spare, ledger, c] = await Promise.all([
+    startRedis(),
+    startRedis(),
+    startRedis(),
+    startRedis(),
+    startMemcached(),
+  ])
   const at: RingAt = { redis: [a.url, b.url], memcached: `127.0.0.1:${c.port}`, spare: spare.url, ledger: ledger.url }
   const patient = (server: Service, save: () => Promise<unknown>): Patient => ({
     pause: () => server.pause(),
@@ -141,7 +149,9 @@ async function openRegions(cell: Cell, folder: string, forget: () => void): Prom
   const [us, eu] = await Promise.all([startRedis(), startRedis()])
   const other = (worker: number): RedisService => (regionOf(worker) === 'us' ? eu : us)
   const links = await Promise.all(
-    Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port: other(worker).port }, seed: cell.seed + worker })),
+    Array.from({ length: cell.processes }, (_, worker) =>
+      startFaultProxy({ to: { port: other(worker).port }, seed: cell.seed + worker }),
+    ),
   )
   if (beginsFarApart(cell)) await Promise.all(links.map((link) => link.set({ kind: 'delay', ms: 240 })))
   return {
@@ -173,11 +183,20 @@ async function openRegions(cell: Cell, folder: string, forget: () => void): Prom
 }
 
 /** About a second of loading, during which the server answers -LOADING. */
-const SLOW_LOADING = ['--key-load-delay', '2500', '--loading-process-events-interval-bytes', '1024', '--rdbcompression', 'no']
+const SLOW_LOADING = [
+  '--key-load-delay',
+  '2500',
+  '--loading-process-events-interval-bytes',
+  '1024',
+  '--rdbcompression',
+  'no',
+]
 const FILL = "for i = 1, 400 do redis.call('SET', 'filler:' .. i, string.rep('x', 2000)) end"
 
 function linksTo(port: number, cell: Cell): Promise<FaultProxy[]> {
-  return Promise.all(Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port }, seed: cell.seed + worker })))
+  return Promise.all(
+    Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port }, seed: cell.seed + worker })),
+  )
 }
 
 async function openPostgres(cell: Cell, folder: string, forget: () => void): Promise<SharedTierUnderTest> {
@@ -185,7 +204,8 @@ async function openPostgres(cell: Cell, folder: string, forget: () => void): Pro
   const links = await linksTo(server.port, cell)
   return {
     folder,
-    at: (worker) => JSON.stringify({ url: server.url.replace(String(server.port), String(links[worker]?.port ?? server.port)) }),
+    at: (worker) =>
+      JSON.stringify({ url: server.url.replace(String(server.port), String(links[worker]?.port ?? server.port)) }),
     links,
     server: {
       pause: () => server.pause(),
@@ -205,18 +225,33 @@ async function openPostgres(cell: Cell, folder: string, forget: () => void): Pro
 async function openSentinel(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
   const servers = await startSentinel()
   const at = JSON.stringify({ sentinels: servers.addresses, name: servers.name })
-  return { folder, at: () => at, links: [], group: sentinelPatient(servers), close: () => servers.stop().finally(forget) }
+  return {
+    folder,
+    at: () => at,
+    links: [],
+    group: sentinelPatient(servers),
+    close: () => servers.stop().finally(forget),
+  }
 }
 
 async function openCluster(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
   const servers = await startCluster()
   const at = JSON.stringify({ cluster: servers.addresses })
-  return { folder, at: () => at, links: [], group: clusterPatient(servers), close: () => servers.stop().finally(forget) }
+  return {
+    folder,
+    at: () => at,
+    links: [],
+    group: clusterPatient(servers),
+    close: () => servers.stop().finally(forget),
+  }
 }
 
 /** Another process holds the file's write lock for a while. */
 function lockFile(compiled: string, path: string, ms: number): Promise<void> {
-  const child = fork(join(compiled, 'test/histories/lock-worker.js'), [path, String(ms)], { stdio: 'inherit', execArgv: [] })
+  const child = fork(join(compiled, 'test/histories/lock-worker.js'), [path, String(ms)], {
+    stdio: 'inherit',
+    execArgv: [],
+  })
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the locker ended with ${code}`))))
   })

@@ -1,5 +1,5 @@
-// The short form of the histories: real processes on real shared tiers under real faults, each fault once, its cell drawn by seed. The long form is
-// `npm run histories`.
+// The short form of the histories: real processes on real shared tiers under real faults, each fault once, its cell
+// drawn by seed. The long form is `npm run histories`.
 import { afterAll, expect, test } from 'vitest'
 import type { FaultName } from '../../src/testing/nemesis.ts'
 import { compile } from './compile.mjs'
@@ -33,11 +33,14 @@ export function shortForm(name: string, ms: number): ShortForm {
       for (const fault of faults) {
         const cell = drawn.find((one) => one.fault === fault) ?? expect.fail(`no cell of ${fault}`)
         planned += 1
-        test(`${cell.fault}, write then ${cell.policy}, by ${cell.scope} (seed ${cell.seed})`, { timeout: 120_000 }, async (context) => {
+        test(`${cell.fault}, write then ${cell.policy}, by ${cell.scope} (seed ${cell.seed})`, {
+          timeout: 120_000,
+        }, async (context) => {
           const result = await runFairly(cell, compiled)
           count(tally, result)
           expect(isGood(result), tell(result)).toBe(true)
-          if (result.verdict.outcome === 'starved') context.skip('not run: the machine was too busy for times to be judged')
+          if (result.verdict.outcome === 'starved')
+            context.skip('not run: the machine was too busy for times to be judged')
           expect(result.verdict.counts.judged).toBeGreaterThan(100)
         })
       }

@@ -36,17 +36,23 @@ export class Starved extends Error {}
 /** @param waited for how long the process has waited for a processor in all, milliseconds */
 export function lateness(what: string, waited: number, inMs: number): Error {
   const share = waited / Math.max(1, inMs)
-  return share < STARVED_SHARE ? new Error(what) : new Starved(`${what}, and waited for a processor ${Math.round(share * 100)} % of it`)
+  return share < STARVED_SHARE
+    ? new Error(what)
+    : new Starved(`${what}, and waited for a processor ${Math.round(share * 100)} % of it`)
 }
 
 /** What to say of a process that is late, measured from now on: its own waits, and those of this one. */
 function overdue({ pid }: ChildProcess): (what: string) => Error {
   const begun = performance.now()
   const before = [waitedMs(pid), waitedMs(process.pid)] as const
-  return (what) => lateness(what, Math.max(waitedMs(pid) - before[0], waitedMs(process.pid) - before[1]), performance.now() - begun)
+  return (what) =>
+    lateness(what, Math.max(waitedMs(pid) - before[0], waitedMs(process.pid) - before[1]), performance.now() - begun)
 }
 
-/** Starts a worker; resolves when it works. Rejects where it does not, though it had a processor for long enough: four workers may be born at once. */
+/**
+ * Starts a worker; resolves when it works. Rejects where it does not, though it had a processor for long enough: four
+ * workers may be born at once.
+ */
 export async function startWorker(id: string, parts: WorkerParts): Promise<WorkerProcess> {
   let life = 0
   let child: ChildProcess
@@ -90,7 +96,8 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
     born.on('message', (message: FromWorker) => hear(message, born, process))
     born.once('exit', (code, signal) => {
       parts.truth.died(process)
-      if (name === process) for (const waiter of waiters.splice(0)) waiter.reject(new Error(`${process} ended with ${code ?? signal}`))
+      if (name === process)
+        for (const waiter of waiters.splice(0)) waiter.reject(new Error(`${process} ended with ${code ?? signal}`))
     })
     await bear(born)
   }
@@ -150,7 +157,10 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
   }
 }
 
-/** For how long a process has wanted to run and could not, milliseconds (the second figure of Linux' sched-stats); 0 where that cannot be read. */
+/**
+ * For how long a process has wanted to run and could not, milliseconds (the second figure of Linux' sched-stats); 0
+ * where that cannot be read.
+ */
 function waitedMs(pid: number | undefined): number {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6

@@ -25,7 +25,11 @@ function writeLines(lines: readonly HistoryLine[]): void {
 }
 
 function crash(what: string): (error: unknown) => void {
-  return (error) => say({ tell: 'crashed', detail: `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` })
+  return (error) =>
+    say({
+      tell: 'crashed',
+      detail: `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    })
 }
 process.on('unhandledRejection', crash('unhandled rejection'))
 process.on('uncaughtException', crash('uncaught exception'))
@@ -50,7 +54,8 @@ function ask(question: Ask): Promise<readonly number[] | undefined> {
 async function openTier(): Promise<Tier[]> {
   const { shared } = options.cell
   if (shared === 'sqlite') return [(await import('../../src/tiers/sqlite/index.ts')).sqlite({ path: options.at })]
-  if (shared === 'postgres') return [(await import('../../src/tiers/postgres/index.ts')).postgres(JSON.parse(options.at))]
+  if (shared === 'postgres')
+    return [(await import('../../src/tiers/postgres/index.ts')).postgres(JSON.parse(options.at))]
   if (shared === 'none') return []
   if (shared === 'memcached' || shared === 'file') return openOverLedger(shared)
   if (shared === 'ring') return [await openRing()]
@@ -70,7 +75,10 @@ async function openOverLedger(shared: 'memcached' | 'file'): Promise<Tier[]> {
   }
   const at: { servers: string; ledger: string } = JSON.parse(options.at)
   const { memcached } = await import('../../src/tiers/memcached/index.ts')
-  return [memcached({ servers: at.servers, retryAfter: 100 }), (await import('../../src/tiers/redis/index.ts')).redis({ url: at.ledger })]
+  return [
+    memcached({ servers: at.servers, retryAfter: 100 }),
+    (await import('../../src/tiers/redis/index.ts')).redis({ url: at.ledger }),
+  ]
 }
 
 /** What is done to the ring of this process, where it has one. */
@@ -106,7 +114,10 @@ async function openRing(): Promise<Tier> {
 
 async function openRegion(): Promise<Tier> {
   const { region, us, eu }: RegionsAt = JSON.parse(options.at)
-  const [{ edge }, { redis }] = await Promise.all([import('../../src/tiers/edge/index.ts'), import('../../src/tiers/redis/index.ts')])
+  const [{ edge }, { redis }] = await Promise.all([
+    import('../../src/tiers/edge/index.ts'),
+    import('../../src/tiers/redis/index.ts'),
+  ])
   const regions = { us: { ledger: redis({ url: us }) }, eu: { ledger: redis({ url: eu }) } }
   noteSweeps(regions[region].ledger.ledger)
   return edge({
@@ -161,7 +172,8 @@ function startRerouting(seed: number): () => void {
     ],
   ]
   const timer = setInterval(() => {
-    if (random.chance(0.3)) cache.configure({ route: routes[random.below(routes.length)] ?? [] }).catch(crash('a change of the route'))
+    if (random.chance(0.3))
+      cache.configure({ route: routes[random.below(routes.length)] ?? [] }).catch(crash('a change of the route'))
   }, 100)
   return () => clearInterval(timer)
 }

@@ -10,7 +10,11 @@ import { ask, close, listen, verdictOf } from './stage.ts'
 let calls: string[] = []
 const application: Application = ({ method, url, header }) => {
   calls.push(`${method} ${url}`)
-  const headers: Record<string, string> = { 'Cache-Control': 'max-age=60', ETag: '"e"', 'Content-Type': 'text/plain; charset=utf-8' }
+  const headers: Record<string, string> = {
+    'Cache-Control': 'max-age=60',
+    ETag: '"e"',
+    'Content-Type': 'text/plain; charset=utf-8',
+  }
   if (url === '/private') headers['Cache-Control'] = 'private'
   if (url === '/vary') headers.Vary = 'X-Kind'
   if (url === '/stale') headers['Cache-Control'] = 'max-age=0'
@@ -37,7 +41,11 @@ describe.each(adapters)('%s', (_, make) => {
     const port = await start()
     const first = await ask(port, '/a')
     const second = await ask(port, '/a')
-    expect([first.status, first.body, verdictOf(first)]).toEqual([200, 'GET /a', 'fwd=uri-miss; fwd-status=200; stored'])
+    expect([first.status, first.body, verdictOf(first)]).toEqual([
+      200,
+      'GET /a',
+      'fwd=uri-miss; fwd-status=200; stored',
+    ])
     expect([second.status, second.body, verdictOf(second), second.headers.age]).toEqual([200, 'GET /a', 'hit', '0'])
     expect([second.headers.etag, second.headers['content-type'], second.headers['content-length']]).toEqual([
       '"e"',
@@ -82,12 +90,17 @@ describe.each(adapters)('%s', (_, make) => {
     const port = await start()
     await ask(port, '/stale')
     const again = await ask(port, '/stale')
-    expect([again.status, again.body, verdictOf(again)]).toEqual([200, 'GET /stale', 'fwd=stale; fwd-status=304; stored'])
+    expect([again.status, again.body, verdictOf(again)]).toEqual([
+      200,
+      'GET /stale',
+      'fwd=stale; fwd-status=304; stored',
+    ])
     expect(calls).toHaveLength(2)
   })
   it('tells variants apart, and stores nothing private', async () => {
     const port = await start()
-    for (const kind of ['1', '2', '1', '2']) expect((await ask(port, '/vary', { headers: { 'X-Kind': kind } })).body).toBe(kind)
+    for (const kind of ['1', '2', '1', '2'])
+      expect((await ask(port, '/vary', { headers: { 'X-Kind': kind } })).body).toBe(kind)
     expect(calls).toHaveLength(2)
     for (let at = 0; at < 2; at++) expect(verdictOf(await ask(port, '/private'))).toMatch(/^fwd=/)
     expect(calls).toHaveLength(4)
@@ -95,7 +108,9 @@ describe.each(adapters)('%s', (_, make) => {
   it('writes through, and forgets', async () => {
     const port = await start()
     await ask(port, '/a')
-    expect((await ask(port, '/a', { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/plain' } })).body).toBe('POST /a')
+    expect((await ask(port, '/a', { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/plain' } })).body).toBe(
+      'POST /a',
+    )
     expect(verdictOf(await ask(port, '/a'))).toBe('fwd=uri-miss; fwd-status=200; stored')
     expect(calls).toEqual(['GET /a', 'POST /a', 'GET /a'])
   })

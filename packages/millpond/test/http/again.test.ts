@@ -1,4 +1,5 @@
-// A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever asks and however.
+// A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever
+// asks and however.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
@@ -14,8 +15,15 @@ afterEach(async () => {
 
 type Before = (request: IncomingMessage, response: ServerResponse) => void
 
-/** A cache before an application; `before` stands before the cache. Resolves with a way to ask: all that comes back, as latin1. */
-async function start(body: string | Buffer, fields: string[] = [], before: Before = () => {}): Promise<(text: string) => Promise<string>> {
+/**
+ * A cache before an application; `before` stands before the cache. Resolves with a way to ask: all that comes back, as
+ * latin1.
+ */
+async function start(
+  body: string | Buffer,
+  fields: string[] = [],
+  before: Before = () => {},
+): Promise<(text: string) => Promise<string>> {
   const http = createHttpCache(createCache(), { now: () => 1_700_000_000_000 })
   const listener = http.listener((_, response) => {
     response.writeHead(200, 'Fine', ['Cache-Control', 'max-age=60', 'Date', 'Tue, 14 Nov 2023 22:13:20 GMT', ...fields])
@@ -54,7 +62,9 @@ it.each<[string, string | Buffer]>([
   const closing = others.pop()
   expect(others).toHaveLength(3)
   for (const other of others) expect(other).toBe(first)
-  expect(first).toMatch(/^HTTP\/1\.1 200 Fine\r\n[\s\S]*\r\nX-Name: caf\u00e9\r\n[\s\S]*Millpond; hit[\s\S]*\r\nConnection: keep-alive\r\n/)
+  expect(first).toMatch(
+    /^HTTP\/1\.1 200 Fine\r\n[\s\S]*\r\nX-Name: caf\u00e9\r\n[\s\S]*Millpond; hit[\s\S]*\r\nConnection: keep-alive\r\n/,
+  )
   expect(first?.slice(first.indexOf('\r\n\r\n') + 4)).toBe(Buffer.from(body).toString('latin1'))
   expect(closing).toBe(first?.replace(/Connection: keep-alive\r\nKeep-Alive: timeout=5/, 'Connection: close'))
 })
@@ -64,7 +74,12 @@ it('knows whose connection stays open, over HTTP/1.0 too', async () => {
   await ask(last)
   const keep = 'GET /a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n'
   const answers = answersIn(await ask(`${next}${keep}${keep}GET /a HTTP/1.0\r\nHost: a\r\n\r\n`))
-  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual(['keep-alive', 'keep-alive', 'keep-alive', 'close'])
+  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual([
+    'keep-alive',
+    'keep-alive',
+    'keep-alive',
+    'close',
+  ])
 })
 
 it('heeds how long this server keeps a connection, and how many requests it takes over one', async () => {
@@ -76,7 +91,11 @@ it('heeds how long this server keeps a connection, and how many requests it take
   // Node leaves such a connection to its client, or to this timeout.
   if (server !== undefined) Object.assign(server, { maxRequestsPerSocket: 3, keepAliveTimeout: 50 })
   const answers = answersIn(await ask(next.repeat(3)))
-  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual(['keep-alive', 'keep-alive', 'close'])
+  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual([
+    'keep-alive',
+    'keep-alive',
+    'close',
+  ])
 })
 
 it('leaves what others have set, and whom they have told to listen', async () => {
@@ -118,7 +137,9 @@ it('sends what others have set as they have set it this time', async () => {
 it('tells those who ask the response afterwards', async () => {
   const told: unknown[] = []
   const ask = await start('hello', [], (_, response) => {
-    response.once('finish', () => told.push([response.statusCode, response.statusMessage, response.headersSent, response.writableEnded]))
+    response.once('finish', () =>
+      told.push([response.statusCode, response.statusMessage, response.headersSent, response.writableEnded]),
+    )
   })
   await ask(last)
   await ask(next + next + last)

@@ -1,4 +1,5 @@
-// One application in every framework that has an adapter, behind the cache, inside it or around it: what the suites over real sockets run against.
+// One application in every framework that has an adapter, behind the cache, inside it or around it: what the suites
+// over real sockets run against.
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
@@ -67,7 +68,11 @@ function expressApp(application: Application, http?: HttpCache): RequestListener
   const app = express()
   if (http !== undefined) app.use(http.middleware())
   app.use((request, response) => {
-    const { status, headers, body } = application({ method: request.method, url: request.url, header: (name) => request.header(name) })
+    const { status, headers, body } = application({
+      method: request.method,
+      url: request.url,
+      header: (name) => request.header(name),
+    })
     response.status(status).set(headers)
     if (typeof body === 'string') response.send(body)
     else
@@ -136,5 +141,8 @@ export const adapters: readonly (readonly [string, MakeServer])[] = [
   ['Koa, as app.use', (application, http) => createServer(koaApp(application, http))],
   ['Hono, before it', (application, http) => createServer(http.listener(getRequestListener(honoApp(application))))],
   ['Hono, as app.use', (application, http) => createServer(getRequestListener(honoApp(application, http)))],
-  ['a fetch handler', (application, http) => createServer(getRequestListener(cachedFetch(http, webHandler(application))))],
+  [
+    'a fetch handler',
+    (application, http) => createServer(getRequestListener(cachedFetch(http, webHandler(application)))),
+  ],
 ]

@@ -1,4 +1,5 @@
-// Requests that nobody should send, as bytes: each is refused with a clean status before anybody behind the server sees it.
+// Requests that nobody should send, as bytes: each is refused with a clean status before anybody behind the server sees
+// it.
 import { connect } from 'node:net'
 
 const close = 'Connection: close\r\n\r\n'
@@ -8,7 +9,10 @@ const CHUNKED = 'Transfer-Encoding: chunked'
 export const hostileRequests: readonly (readonly [string, string])[] = [
   ['two lengths', `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n${close}xx`],
   ['two equal lengths', `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n${close}x`],
-  ['a length beside a transfer coding', `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n${CHUNKED}\r\n${close}0\r\n\r\n`],
+  [
+    'a length beside a transfer coding',
+    `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n${CHUNKED}\r\n${close}0\r\n\r\n`,
+  ],
   ['an unknown transfer coding', `POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n${close}0\r\n\r\n`],
   ['chunked that is not last', `POST /a HTTP/1.1\r\nHost: a\r\n${CHUNKED}, gzip\r\n${close}0\r\n\r\n`],
   ['a length that is not a number', `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n${close}x`],

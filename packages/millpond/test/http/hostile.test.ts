@@ -1,5 +1,5 @@
-// Bytes that nobody should send, from clients and from applications, on every adapter: a clean status or a closed connection, nothing stored, and the
-// server goes on.
+// Bytes that nobody should send, from clients and from applications, on every adapter: a clean status or a closed
+// connection, nothing stored, and the server goes on.
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -17,7 +17,8 @@ const application: Application = ({ method, url }) => {
   if (url === '/breaks') return { status: 200, headers, body: ['half', new Error('broken off')] }
   if (url === '/breaks-declared') return { status: 200, headers: declared(10), body: ['half', new Error('broken off')] }
   if (url === '/short') return { status: 200, headers: declared(10), body: ['short'] }
-  if (url === '/long') return { status: 200, headers: declared(2), body: ['ok', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'] }
+  if (url === '/long')
+    return { status: 200, headers: declared(2), body: ['ok', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil'] }
   if (url === '/drips') return { status: 200, headers, body: [...'drips'] }
   return { status: 200, headers, body: `${method} ${url}` }
 }
@@ -37,7 +38,9 @@ describe.each(adapters)('%s', (name, make) => {
   })
   afterAll(() => close(server))
 
-  const refused = hostileRequests.filter(([what]) => !(BY_REQUEST.has(name) && what === 'an absolute form of another scheme'))
+  const refused = hostileRequests.filter(
+    ([what]) => !(BY_REQUEST.has(name) && what === 'an absolute form of another scheme'),
+  )
   it.each(refused)('refuses %s', async (_, bytes) => {
     // Fastify says it once more where node:http has found it, too.
     const statuses = (await sendRaw(port, bytes)).match(/^HTTP\/1\.1 \d{3}/gm) ?? []
@@ -57,13 +60,19 @@ describe.each(adapters)('%s', (name, make) => {
   })
   it('reads nothing of what follows a refused request', async () => {
     const second = 'GET /admin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
-    await sendRaw(port, `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${second}`)
+    await sendRaw(
+      port,
+      `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${second}`,
+    )
     expect(calls).toEqual([])
     await sendRaw(port, `GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${second}`)
     expect(calls).toEqual(BY_REQUEST.has(name) ? ['GET /admin'] : [])
   })
   it('does not store what a GET with content was answered', async () => {
-    const fat = await ask(port, '/fat', { body: 'poison', headers: { 'Content-Length': '6', 'Content-Type': 'text/plain' } })
+    const fat = await ask(port, '/fat', {
+      body: 'poison',
+      headers: { 'Content-Length': '6', 'Content-Type': 'text/plain' },
+    })
     expect(verdictOf(fat)).toMatch(/^fwd=bypass/)
     expect(verdictOf(await ask(port, '/fat'))).toMatch(/^fwd=uri-miss/)
   })
@@ -81,16 +90,19 @@ describe.each(adapters)('%s', (name, make) => {
     expect((await ask(port, '/after')).body).toBe('GET /after')
   })
 
-  it.each(['/breaks', '/breaks-declared', '/short'])('cuts off what does not come to its end, and stores none of it: %s', async (path) => {
-    for (let round = 0; round < 2; round++) {
-      // Nothing at all where the head had not left.
-      const shown = await ask(port, path).catch(() => undefined)
-      if (shown === undefined) continue
-      expect(shown.isCut || shown.status >= 500).toBe(true)
-      expect(verdictOf(shown)).not.toMatch(/^hit/)
-    }
-    expect(calls).toEqual([`GET ${path}`, `GET ${path}`])
-  })
+  it.each(['/breaks', '/breaks-declared', '/short'])(
+    'cuts off what does not come to its end, and stores none of it: %s',
+    async (path) => {
+      for (let round = 0; round < 2; round++) {
+        // Nothing at all where the head had not left.
+        const shown = await ask(port, path).catch(() => undefined)
+        if (shown === undefined) continue
+        expect(shown.isCut || shown.status >= 500).toBe(true)
+        expect(verdictOf(shown)).not.toMatch(/^hit/)
+      }
+      expect(calls).toEqual([`GET ${path}`, `GET ${path}`])
+    },
+  )
   it('sends no more than was declared, and stores none of it', async () => {
     for (let round = 0; round < 2; round++) {
       const answer = await sendRaw(port, 'GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')

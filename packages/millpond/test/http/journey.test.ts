@@ -42,16 +42,28 @@ describe('a stored answer', () => {
     expect(seen).toHaveLength(1)
   })
   it('answers HEAD, ranges and conditions', async () => {
-    const { ask, seen } = await play(answer({ 'Cache-Control': 'max-age=60', ETag: '"e"', 'Content-Type': 'text/plain' }))
+    const { ask, seen } = await play(
+      answer({ 'Cache-Control': 'max-age=60', ETag: '"e"', 'Content-Type': 'text/plain' }),
+    )
     await ask('/a')
     const head = await ask('/a', { method: 'HEAD' })
     expect([head.status, head.body, head.headers['content-length']]).toEqual([200, '', '5'])
     const part = await ask('/a', { headers: { Range: 'bytes=1-2' } })
-    expect([part.status, part.body, part.headers['content-range'], part.headers['content-length']]).toEqual([206, 'el', 'bytes 1-2/5', '2'])
+    expect([part.status, part.body, part.headers['content-range'], part.headers['content-length']]).toEqual([
+      206,
+      'el',
+      'bytes 1-2/5',
+      '2',
+    ])
     const beyond = await ask('/a', { headers: { Range: 'bytes=9-' } })
     expect([beyond.status, beyond.headers['content-range'], beyond.body]).toEqual([416, 'bytes */5', ''])
     const same = await ask('/a', { headers: { 'If-None-Match': '"e"' } })
-    expect([same.status, same.headers.etag, same.headers['content-type'], same.body]).toEqual([304, '"e"', undefined, ''])
+    expect([same.status, same.headers.etag, same.headers['content-type'], same.body]).toEqual([
+      304,
+      '"e"',
+      undefined,
+      '',
+    ])
     expect((await ask('/a', { headers: { Range: 'bytes=1-2', 'If-Range': '"other"' } })).status).toBe(200)
     expect(seen).toHaveLength(1)
   })
@@ -68,7 +80,11 @@ describe('a stored answer', () => {
     })
     await ask('/a')
     const again = await ask('/a')
-    expect([again.bytes.equals(body), again.headers['content-length'], seen.length]).toEqual([true, String(body.length), 1])
+    expect([again.bytes.equals(body), again.headers['content-length'], seen.length]).toEqual([
+      true,
+      String(body.length),
+      1,
+    ])
     if (body.length > 700_000) {
       const part = await ask('/a', { headers: { Range: 'bytes=262140-600000' } })
       expect([part.status, part.bytes.equals(body.subarray(262_140, 600_001))]).toEqual([206, true])
@@ -241,7 +257,9 @@ describe('concurrent requests', () => {
       response.setHeader('Cache-Control', 'max-age=60')
       response.end(String(request.headers.cookie))
     })
-    const bodies = await Promise.all(['1', '2', '3'].map(async (user) => (await ask('/a', { headers: { Cookie: user } })).body))
+    const bodies = await Promise.all(
+      ['1', '2', '3'].map(async (user) => (await ask('/a', { headers: { Cookie: user } })).body),
+    )
     expect(bodies).toEqual(['1', '2', '3'])
     expect(seen).toHaveLength(3)
   })
@@ -252,7 +270,9 @@ describe('concurrent requests', () => {
       response.setHeader('Vary', 'X')
       response.end(String(request.headers.x))
     })
-    const bodies = await Promise.all(['1', '2', '1', '3'].map(async (x) => (await ask('/a', { headers: { X: x } })).body))
+    const bodies = await Promise.all(
+      ['1', '2', '1', '3'].map(async (x) => (await ask('/a', { headers: { X: x } })).body),
+    )
     expect(bodies).toEqual(['1', '2', '1', '3'])
   })
   it('one that leaves takes nobody along', async () => {
@@ -410,7 +430,15 @@ describe('purging', () => {
     expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('hit')
   })
   it.each<object>([
-    ...[{}, { urls: ['/x'] }, { prefix: 'ftp://x' }, { host: '' }, { tags: 'a' }, { tags: ['a'], hosts: 'b' }, { all: false }],
+    ...[
+      {},
+      { urls: ['/x'] },
+      { prefix: 'ftp://x' },
+      { host: '' },
+      { tags: 'a' },
+      { tags: ['a'], hosts: 'b' },
+      { all: false },
+    ],
     ...[{ all: true, mode: 'gentle' }, { groups: { names: ['a'] } }],
   ])('refuses %j', async (what) => {
     const { http } = await play(answer({}))
@@ -425,8 +453,13 @@ describe('QUERY, RFC 10008', () => {
       response.end('answer')
       request.resume()
     })
-    const query = (body: string, type = 'text/plain'): Asking => ({ method: 'QUERY', body, headers: { 'Content-Type': type } })
-    for (const asking of [query('a'), query('b'), query('a', 'text/x')]) expect(verdictOf(await ask('/q', asking))).toMatch(/stored/)
+    const query = (body: string, type = 'text/plain'): Asking => ({
+      method: 'QUERY',
+      body,
+      headers: { 'Content-Type': type },
+    })
+    for (const asking of [query('a'), query('b'), query('a', 'text/x')])
+      expect(verdictOf(await ask('/q', asking))).toMatch(/stored/)
     expect(verdictOf(await ask('/q', query('a')))).toBe('hit')
     expect(seen).toHaveLength(3)
     await ask('/q', { method: 'POST', body: 'x' })
@@ -436,7 +469,9 @@ describe('QUERY, RFC 10008', () => {
 
 describe('No-Vary-Search', () => {
   it('lets queries share an answer, and purges with them', async () => {
-    const { ask, http, seen } = await play(answer({ 'Cache-Control': 'max-age=60', 'No-Vary-Search': 'params=("utm")' }))
+    const { ask, http, seen } = await play(
+      answer({ 'Cache-Control': 'max-age=60', 'No-Vary-Search': 'params=("utm")' }),
+    )
     await ask('/a?utm=1&id=7')
     await ask('/a?utm=2&id=7')
     expect(verdictOf(await ask('/a?id=7&utm=3'))).toBe('hit')
@@ -518,7 +553,10 @@ describe('an application', () => {
     expect((await waiting).status).toBe(502)
   })
   it.each<[string, Play]>([
-    ['a field', (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=60', 'X-A': 'b\nSet-Cookie: c=d' })],
+    [
+      'a field',
+      (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=60', 'X-A': 'b\nSet-Cookie: c=d' }),
+    ],
     ['a name', (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=60', 'X A': 'b' })],
     ['a reason', (_, response) => response.writeHead(200, 'O\rK', { 'Cache-Control': 'max-age=60' })],
     ['a status', (_, response) => response.writeHead(42, { 'Cache-Control': 'max-age=60' })],

@@ -66,18 +66,25 @@ describe('cacheHeaders', () => {
       },
     )
     const { headers } = await ask(port, '/')
-    expect(headers['cache-control']).toBe('public, max-age=60, s-maxage=120, immutable, stale-while-revalidate=10, stale-if-error=86400')
+    expect(headers['cache-control']).toBe(
+      'public, max-age=60, s-maxage=120, immutable, stale-while-revalidate=10, stale-if-error=86400',
+    )
     expect([headers.etag, headers.vary]).toEqual([expect.stringMatching(/^"[\w-]{27}"$/), 'x-a, Accept'])
   })
   it('names tags for the edge when it is asked to, beside those of the application, and otherwise none (N4)', async () => {
-    const port = await serve([cacheHeaders({ public: true, edgeTags: ['deals', 'org 7', 'a,b', 'ä'] })], (_, response) => {
-      response.setHeader('Surrogate-Key', 'own deals')
-      response.end('x')
-    })
+    const port = await serve(
+      [cacheHeaders({ public: true, edgeTags: ['deals', 'org 7', 'a,b', 'ä'] })],
+      (_, response) => {
+        response.setHeader('Surrogate-Key', 'own deals')
+        response.end('x')
+      },
+    )
     const { headers } = await fetch(`http://127.0.0.1:${port}/`)
     expect(headers.get('surrogate-key')).toBe('own deals org%207 a%2Cb %C3%A4')
     expect(headers.get('cache-tag')).toBe('own,deals,org%207,a%2Cb,%C3%A4')
-    const plain = await fetch(`http://127.0.0.1:${await serve([cacheHeaders({ public: true })], (_, response) => response.end('x'))}/`)
+    const plain = await fetch(
+      `http://127.0.0.1:${await serve([cacheHeaders({ public: true })], (_, response) => response.end('x'))}/`,
+    )
     expect([plain.headers.get('surrogate-key'), plain.headers.get('cache-tag')]).toEqual([null, null])
   })
 
@@ -88,7 +95,9 @@ describe('cacheHeaders', () => {
     [1001, undefined, 'private, no-cache'],
   ])('of %i tags, where the edge takes %s, answers: %s', async (count, maxEdgeTags, control) => {
     const edgeTags = Array.from({ length: count }, (_, at) => `t${at}`)
-    const port = await serve([cacheHeaders({ public: true, maxAge: 0, edgeTags, maxEdgeTags })], (_, response) => response.end('x'))
+    const port = await serve([cacheHeaders({ public: true, maxAge: 0, edgeTags, maxEdgeTags })], (_, response) =>
+      response.end('x'),
+    )
     const { headers } = await fetch(`http://127.0.0.1:${port}/`)
     expect([headers.get('cache-control'), headers.get('cache-tag')?.split(',').length]).toEqual([
       control,
@@ -103,18 +112,16 @@ describe('cacheHeaders', () => {
       response.end('x')
     })
     const { headers } = await fetch(`http://127.0.0.1:${port}/`)
-    expect(['cache-control', 'surrogate-key', 'cache-tag', 'cdn-cache-control'].map((name) => headers.get(name))).toEqual([
-      'private, no-cache',
-      null,
-      null,
-      null,
-    ])
+    expect(
+      ['cache-control', 'surrogate-key', 'cache-tag', 'cdn-cache-control'].map((name) => headers.get(name)),
+    ).toEqual(['private, no-cache', null, null, null])
     expect(edgeTag('x'.repeat(256))).toHaveLength(256)
     expect(edgeTag('x'.repeat(257))).toMatch(/^sha256-[\w-]{43}$/)
     expect(edgeTag('ü'.repeat(600))).toMatch(/^sha256-/)
   })
 
-  it('refuses a wrong rule when it is made', () => expect(() => cacheHeaders({ maxAge: 'x' as never })).toThrow(/maxAge/))
+  it('refuses a wrong rule when it is made', () =>
+    expect(() => cacheHeaders({ maxAge: 'x' as never })).toThrow(/maxAge/))
 })
 
 describe('compression', () => {
@@ -124,7 +131,11 @@ describe('compression', () => {
   ])('%s for %s', async (coding, accept, undo) => {
     const port = await serve([compression({ codings: ['br', 'gzip'] })], text)
     const { headers, bytes } = await ask(port, '/', { headers: { 'Accept-Encoding': accept } })
-    expect([headers['content-encoding'], headers.vary, headers['content-length']]).toEqual([coding, 'Accept-Encoding', undefined])
+    expect([headers['content-encoding'], headers.vary, headers['content-length']]).toEqual([
+      coding,
+      'Accept-Encoding',
+      undefined,
+    ])
     expect(undo(bytes).toString()).toBe(TEXT)
   })
   it('of a stream that is written in pieces', async () => {
@@ -134,7 +145,11 @@ describe('compression', () => {
       response.end()
     })
     const { headers, bytes } = await ask(port, '/', { headers: { 'Accept-Encoding': 'gzip' } })
-    expect([headers['content-encoding'], headers.etag, gunzipSync(bytes).length]).toEqual(['gzip', 'W/"e"', 100 * (TEXT.length + 1)])
+    expect([headers['content-encoding'], headers.etag, gunzipSync(bytes).length]).toEqual([
+      'gzip',
+      'W/"e"',
+      100 * (TEXT.length + 1),
+    ])
   })
   it.each<[string, Record<string, string>, string, string]>([
     ['nobody asks', {}, '', TEXT],
@@ -145,7 +160,8 @@ describe('compression', () => {
     ['it must not be changed', { 'Cache-Control': 'no-transform' }, 'gzip', TEXT],
   ])('does nothing when %s', async (_, headers, accept, body) => {
     const port = await serve([compression()], (_request, response) => {
-      for (const [name, value] of Object.entries({ 'Content-Type': 'text/plain', ...headers })) response.setHeader(name, value)
+      for (const [name, value] of Object.entries({ 'Content-Type': 'text/plain', ...headers }))
+        response.setHeader(name, value)
       response.end(body)
     })
     const shown = await ask(port, '/', { headers: accept === '' ? {} : { 'Accept-Encoding': accept } })
@@ -162,7 +178,11 @@ describe('metrics', () => {
     })
     for (const path of ['/a', '/a', '/b', '/c', '/d'])
       expect((await ask(port, path)).headers['server-timing']).toMatch(/^total;dur=[\d.]+$/)
-    expect(metrics.read()).toMatchObject({ '/a': { count: 2, errors: 0 }, '/b': { count: 1, errors: 1 }, other: { count: 2 } })
+    expect(metrics.read()).toMatchObject({
+      '/a': { count: 2, errors: 0 },
+      '/b': { count: 1, errors: 1 },
+      other: { count: 2 },
+    })
   })
 })
 

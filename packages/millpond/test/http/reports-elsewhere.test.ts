@@ -1,4 +1,5 @@
-// More of what other caches were reported to do wrong, tried here with its neighbours: ranges of what is stale, HEAD and GET, variants, modes of frameworks.
+// More of what other caches were reported to do wrong, tried here with its neighbours: ranges of what is stale, HEAD
+// and GET, variants, modes of frameworks.
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Play, type Shown, type Stage, stage, verdictOf } from './stage.ts'
@@ -24,7 +25,10 @@ const summary = ({ status, body, headers }: Shown): readonly unknown[] => [
 
 describe('a range of what is stale', () => {
   /** The whole first, then what `again` says to the question about it. */
-  async function asked(isChunked: boolean, again: (response: ServerResponse) => unknown): Promise<{ made: Stage; shown: Shown }> {
+  async function asked(
+    isChunked: boolean,
+    again: (response: ServerResponse) => unknown,
+  ): Promise<{ made: Stage; shown: Shown }> {
     let calls = 0
     const made = await play((_, response) => {
       if (calls++ > 0) again(response)
@@ -39,22 +43,31 @@ describe('a range of what is stale', () => {
     return { made, shown: await made.ask('/a', { headers: RANGE }) }
   }
 
-  it.each([false, true])('is that range when it is confirmed (apache/trafficserver#8161, #3409; chunked: %s)', async (isChunked) => {
-    const { made, shown } = await asked(isChunked, (response) =>
-      response.writeHead(304, { ETag: '"a"', 'Cache-Control': 'max-age=60' }).end(),
-    )
-    expect(summary(shown)).toEqual([206, '2345', 'bytes 2-5/10', '4'])
-    expect(summary(await made.ask('/a'))).toEqual([200, '0123456789', undefined, '10'])
-  })
+  it.each([false, true])(
+    'is that range when it is confirmed (apache/trafficserver#8161, #3409; chunked: %s)',
+    async (isChunked) => {
+      const { made, shown } = await asked(isChunked, (response) =>
+        response.writeHead(304, { ETag: '"a"', 'Cache-Control': 'max-age=60' }).end(),
+      )
+      expect(summary(shown)).toEqual([206, '2345', 'bytes 2-5/10', '4'])
+      expect(summary(await made.ask('/a'))).toEqual([200, '0123456789', undefined, '10'])
+    },
+  )
   it.each([404, 500, 503])('is no range of an error (apache/trafficserver#10772, #11308): %i', async (status) => {
     const { shown } = await asked(false, (response) => response.writeHead(status).end('an error, as it is'))
-    expect([shown.status, shown.body, shown.headers['content-range']]).toEqual([status, 'an error, as it is', undefined])
+    expect([shown.status, shown.body, shown.headers['content-range']]).toEqual([
+      status,
+      'an error, as it is',
+      undefined,
+    ])
   })
   it.each([
     ['shorter', 'new', 200],
     ['longer', 'a new one that is longer', 200],
   ])('is of the new one, where that came (apache/trafficserver#13158): %s', async (_, body) => {
-    const { made, shown } = await asked(false, (response) => response.writeHead(200, { ...HEADERS, ETag: '"b"' }).end(body))
+    const { made, shown } = await asked(false, (response) =>
+      response.writeHead(200, { ...HEADERS, ETag: '"b"' }).end(body),
+    )
     const isRange = shown.status === 206
     expect(shown.body).toBe(isRange ? body.slice(2, 6) : body)
     if (isRange) expect(shown.headers['content-range']).toBe(`bytes 2-${Math.min(5, body.length - 1)}/${body.length}`)
@@ -62,7 +75,8 @@ describe('a range of what is stale', () => {
   })
   it('that is asked for first leaves nothing short for others (fabiocicerchia/go-proxy-cache#265, nginx ticket 1348)', async () => {
     const made = await play((request, response) => {
-      if (request.headers.range === undefined) response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('0123456789')
+      if (request.headers.range === undefined)
+        response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('0123456789')
       else response.writeHead(206, { 'Cache-Control': 'max-age=60', 'Content-Range': 'bytes 2-5/10' }).end('2345')
     })
     const part = [206, '2345', 'bytes 2-5/10']
@@ -73,7 +87,9 @@ describe('a range of what is stale', () => {
   it.each(['W/"a"', '"b"', 'Thu, 01 Jan 1970 00:00:00 GMT', 'nonsense'])(
     'under a condition that does not hold is the whole (apache/trafficserver#8741): %s',
     async (condition) => {
-      const made = await play((_, response) => response.writeHead(200, { ...HEADERS, 'Cache-Control': 'max-age=60' }).end('0123456789'))
+      const made = await play((_, response) =>
+        response.writeHead(200, { ...HEADERS, 'Cache-Control': 'max-age=60' }).end('0123456789'),
+      )
       await made.ask('/a')
       const shown = await made.ask('/a', { headers: { ...RANGE, 'If-Range': condition } })
       expect([verdictOf(shown), ...summary(shown)]).toEqual(['hit', 200, '0123456789', undefined, '10'])
@@ -87,7 +103,8 @@ describe('HEAD and GET', () => {
       response.writeHead(200, { 'Cache-Control': 'max-age=60', 'Content-Length': '4' })
       response.end(request.method === 'HEAD' ? undefined : 'body')
     })
-    for (let round = 0; round < 2; round++) expect(summary(await made.ask('/a', { method: 'HEAD' }))).toEqual([200, '', undefined, '4'])
+    for (let round = 0; round < 2; round++)
+      expect(summary(await made.ask('/a', { method: 'HEAD' }))).toEqual([200, '', undefined, '4'])
     expect(summary(await made.ask('/a'))).toEqual([200, 'body', undefined, '4'])
     const head = await made.ask('/a', { method: 'HEAD' })
     expect([verdictOf(head), head.headers.age]).toEqual(['hit', '0'])
@@ -103,7 +120,11 @@ describe('HEAD and GET', () => {
     await made.ask('/a')
     made.clock.now += 10_000
     const { headers } = await made.ask('/a')
-    expect([verdictOf({ headers } as Shown), Number(headers.age) >= 10, Number(headers.age) <= 11]).toEqual(['hit', true, true])
+    expect([verdictOf({ headers } as Shown), Number(headers.age) >= 10, Number(headers.age) <= 11]).toEqual([
+      'hit',
+      true,
+      true,
+    ])
   })
 })
 
@@ -145,7 +166,9 @@ describe('another form of a page, of which the application says nothing', () => 
     ['X-Nextjs-Data', '1', 'CVE-2024-46982'],
   ])('by %s: %s (%s) is for who asks so', async (name, value) => {
     const made = await play((request, response) =>
-      response.writeHead(200, { 'Cache-Control': 's-maxage=60' }).end(request.headers[name.toLowerCase()] === undefined ? 'page' : 'form'),
+      response
+        .writeHead(200, { 'Cache-Control': 's-maxage=60' })
+        .end(request.headers[name.toLowerCase()] === undefined ? 'page' : 'form'),
     )
     expect((await made.ask('/a', { headers: { [name]: value } })).body).toBe('form')
     const page = await made.ask('/a')

@@ -54,13 +54,13 @@ describe('validation', () => {
     clock.now += 5000
     for (let round = 0; round < 2; round++) {
       const { headers, body } = await asked('/a')
-      expect([body, headers['content-length'], headers['content-encoding'], headers['content-type'], headers['x-kept']]).toEqual([
-        'whole',
-        '5',
-        'x-odd',
-        'text/odd',
-        '1',
-      ])
+      expect([
+        body,
+        headers['content-length'],
+        headers['content-encoding'],
+        headers['content-type'],
+        headers['x-kept'],
+      ]).toEqual(['whole', '5', 'x-odd', 'text/odd', '1'])
     }
   })
   it('a 304 takes directives back (meziantou/Meziantou.Framework#2901)', async () => {
@@ -69,8 +69,14 @@ describe('validation', () => {
       seen,
       clock,
     } = await play((request, response) => {
-      const control = request.headers['if-none-match'] === undefined ? 'max-age=1, immutable, stale-if-error=600' : 'max-age=600'
-      response.writeHead(request.headers['if-none-match'] === undefined ? 200 : 304, { 'Cache-Control': control, ETag: '"a"' }).end()
+      const control =
+        request.headers['if-none-match'] === undefined ? 'max-age=1, immutable, stale-if-error=600' : 'max-age=600'
+      response
+        .writeHead(request.headers['if-none-match'] === undefined ? 200 : 304, {
+          'Cache-Control': control,
+          ETag: '"a"',
+        })
+        .end()
     })
     await asked('/a')
     clock.now += 5000
@@ -108,7 +114,12 @@ describe('validation', () => {
     const first = await ask(port, '/a', { headers: { 'If-None-Match': '"a"' } })
     expect([first.status, first.body, first.headers['content-type']]).toEqual([304, '', undefined])
     const second = await ask(port, '/a')
-    expect([second.status, second.body, second.headers['content-type'], calls]).toEqual([200, 'whole', 'text/html; charset=utf-8', 1])
+    expect([second.status, second.body, second.headers['content-type'], calls]).toEqual([
+      200,
+      'whole',
+      'text/html; charset=utf-8',
+      1,
+    ])
   })
   it('a condition holds for what is not stored, too: nobody is sent what he has', async () => {
     const { ask: asked } = await play((_, response) => {
@@ -124,7 +135,9 @@ describe('what is stored', () => {
   it('a temporary redirect only if it says so (nodejs/undici#4334)', async () => {
     const { ask: asked, seen } = await play(
       (request, response) => {
-        response.writeHead(307, { Location: '/b', ...(request.url === '/said' ? { 'Cache-Control': 'max-age=60' } : {}) }).end()
+        response
+          .writeHead(307, { Location: '/b', ...(request.url === '/said' ? { 'Cache-Control': 'max-age=60' } : {}) })
+          .end()
       },
       { defaultTtl: '1h' },
     )
@@ -210,7 +223,13 @@ describe('a request', () => {
       request.on('error', () => {})
       request.resume().on('end', () => response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('whole'))
     })
-    const request = httpRequest({ port: made.port, host: '127.0.0.1', path: '/a', method: 'POST', headers: { 'Content-Length': '10' } })
+    const request = httpRequest({
+      port: made.port,
+      host: '127.0.0.1',
+      path: '/a',
+      method: 'POST',
+      headers: { 'Content-Length': '10' },
+    })
     request.on('error', () => {})
     request.write('half')
     await expect.poll(() => made.seen.length).toBe(1)
@@ -231,7 +250,9 @@ describe('an answer that was invalidated on its way', () => {
     let answer: () => void = () => {}
     const made = await play((request, response) => {
       const end = (): unknown =>
-        response.writeHead(200, { 'Cache-Control': 'max-age=60', 'CDN-Cache-Control': 'max-age=60', 'Cache-Tag': 't' }).end('a')
+        response
+          .writeHead(200, { 'Cache-Control': 'max-age=60', 'CDN-Cache-Control': 'max-age=60', 'Cache-Tag': 't' })
+          .end('a')
       if (request.method === 'POST') response.end()
       else answer = end
     })
@@ -270,7 +291,10 @@ describe('dictionaries (RFC 9842)', () => {
       )
       const by = (accept: string, dictionary?: string) =>
         made.ask('/a', {
-          headers: { 'Accept-Encoding': accept, ...(dictionary === undefined ? {} : { 'Available-Dictionary': dictionary }) },
+          headers: {
+            'Accept-Encoding': accept,
+            ...(dictionary === undefined ? {} : { 'Available-Dictionary': dictionary }),
+          },
         })
       for (let round = 0; round < 2; round++) {
         expect((await by('br, dcb', ':x=:')).body).toBe('by :x=:')

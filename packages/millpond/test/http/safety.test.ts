@@ -1,7 +1,14 @@
-// S5, G23: what one user may see never reaches another. The published classes of cache poisoning and deception, each with its source, and a canary.
+// S5, G23: what one user may see never reaches another. The published classes of cache poisoning and deception, each
+// with its source, and a canary.
 import { Agent } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Backing, createHttpCache, type HttpCacheOptions, type Reply, type Upstream } from '../../src/http/index.ts'
+import {
+  type Backing,
+  createHttpCache,
+  type HttpCacheOptions,
+  type Reply,
+  type Upstream,
+} from '../../src/http/index.ts'
 import { RequestFacts } from '../../src/http/rules/request.ts'
 import { sized } from '../form.ts'
 import { ask, type Play, type Stage, stage, verdictOf } from './stage.ts'
@@ -40,7 +47,8 @@ describe('web cache deception (O. Gil, "Web Cache Deception Attack", 2017; S. A.
       response.setHeader('Cache-Control', 'max-age=600')
       response.end(String(request.headers.cookie ?? request.headers.authorization))
     })
-    for (const headers of [{ Cookie: 'id=alice' }, { Authorization: 'Bearer alice' }]) await asked('/account', { headers })
+    for (const headers of [{ Cookie: 'id=alice' }, { Authorization: 'Bearer alice' }])
+      await asked('/account', { headers })
     expect((await asked('/account')).body).toBe('undefined')
   })
 })
@@ -61,28 +69,45 @@ describe('web cache poisoning (J. Kettle, "Practical Web Cache Poisoning", 2018,
       response.setHeader('Cache-Control', 'max-age=600')
       response.end(request.url)
     })
-    const paths = ['/a', '/a/', '//a', '/./a', '/%61', '/A', '/a?', '/a?x=1&y=2', '/a?y=2&x=1', '/a?x=1;y=2', '/a?x=1&x=1', '/a?%78=1']
+    const paths = [
+      '/a',
+      '/a/',
+      '//a',
+      '/./a',
+      '/%61',
+      '/A',
+      '/a?',
+      '/a?x=1&y=2',
+      '/a?y=2&x=1',
+      '/a?x=1;y=2',
+      '/a?x=1&x=1',
+      '/a?%78=1',
+    ]
     for (const path of paths) expect((await asked(path)).body).toBe(path)
     for (const path of paths) expect((await asked(path)).body).toBe(path)
   })
-  it.each(['X-Forwarded-Host', 'X-Original-URL', 'X-HTTP-Method-Override', 'Forwarded', 'X-Forwarded-Scheme', 'X-Rewrite-URL'])(
-    'by %s, which is in no URL: it is part of the key',
-    async (name) => {
-      const {
-        ask: asked,
-        http,
-        port,
-      } = await play((request, response) => {
-        response.setHeader('Cache-Control', 'max-age=600')
-        response.end(String(request.headers[name.toLowerCase()]))
-      })
-      for (const value of ['evil', 'worse']) expect((await asked('/a', { headers: { [name]: value } })).body).toBe(value)
-      expect((await asked('/a')).body).toBe('undefined')
-      expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toBe('hit')
-      await http.purge({ urls: [`http://127.0.0.1:${port}/a`] })
-      expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toMatch(/^fwd=/)
-    },
-  )
+  it.each([
+    'X-Forwarded-Host',
+    'X-Original-URL',
+    'X-HTTP-Method-Override',
+    'Forwarded',
+    'X-Forwarded-Scheme',
+    'X-Rewrite-URL',
+  ])('by %s, which is in no URL: it is part of the key', async (name) => {
+    const {
+      ask: asked,
+      http,
+      port,
+    } = await play((request, response) => {
+      response.setHeader('Cache-Control', 'max-age=600')
+      response.end(String(request.headers[name.toLowerCase()]))
+    })
+    for (const value of ['evil', 'worse']) expect((await asked('/a', { headers: { [name]: value } })).body).toBe(value)
+    expect((await asked('/a')).body).toBe('undefined')
+    expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toBe('hit')
+    await http.purge({ urls: [`http://127.0.0.1:${port}/a`] })
+    expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toMatch(/^fwd=/)
+  })
   it('by Host: other hosts have other answers, and no host has none', async () => {
     const { ask: asked, port } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=600')
@@ -128,15 +153,18 @@ describe('web cache poisoning (J. Kettle, "Practical Web Cache Poisoning", 2018,
 })
 
 describe('cache-poisoned denial of service (H. V. Nguyen, L. Lo Iacono, H. Federrath, "Your Cache Has Fallen", CCS 2019)', () => {
-  it.each([400, 413, 414, 431, 501, 502, 503])('an error %i that says nothing is not given to others', async (status) => {
-    const { ask: asked } = await play((request, response) => {
-      if (request.headers['x-oversized'] !== undefined) response.statusCode = status
-      response.setHeader('X-Kind', 'page')
-      response.end(status === 200 ? '' : String(response.statusCode))
-    })
-    await asked('/a', { headers: { 'X-Oversized': 'y'.repeat(4000) } })
-    expect((await asked('/a')).body).toBe('200')
-  })
+  it.each([400, 413, 414, 431, 501, 502, 503])(
+    'an error %i that says nothing is not given to others',
+    async (status) => {
+      const { ask: asked } = await play((request, response) => {
+        if (request.headers['x-oversized'] !== undefined) response.statusCode = status
+        response.setHeader('X-Kind', 'page')
+        response.end(status === 200 ? '' : String(response.statusCode))
+      })
+      await asked('/a', { headers: { 'X-Oversized': 'y'.repeat(4000) } })
+      expect((await asked('/a')).body).toBe('200')
+    },
+  )
   it('a conditional or ranged request leaves the whole answer for others', async () => {
     const { ask: asked } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=600')
@@ -193,7 +221,8 @@ describe('tenants of one URL (G23)', () => {
     const { ask: asked, verdict, http } = open
     const names = ['a', 'b', 'a" TENANT "b', '\\', '']
     for (let round = 0; round < 2; round++) {
-      for (const name of names) expect((await asked('/x?a+b', { headers: { 'X-Tenant': name } })).body).toBe(`for ${name}`)
+      for (const name of names)
+        expect((await asked('/x?a+b', { headers: { 'X-Tenant': name } })).body).toBe(`for ${name}`)
       expect((await asked('/x?a+b')).body).toBe('for undefined')
     }
     expect(open.seen).toHaveLength(names.length + 1)
@@ -246,7 +275,10 @@ describe('the canary', () => {
     'no-store',
   ]
   /** An application that says of each answer for whom it is. */
-  function answerTo(url: string, headers: Credentials): { status: number; headers: Record<string, string>; body: string } {
+  function answerTo(
+    url: string,
+    headers: Credentials,
+  ): { status: number; headers: Record<string, string>; body: string } {
     const [path = '', query = ''] = url.split('?')
     const answer: Record<string, string> = {}
     const control = new URLSearchParams(query).get('c')
@@ -278,7 +310,10 @@ describe('the canary', () => {
           isRepeatable: true,
           ask({ fields: asked }, sink) {
             const condition = asked[asked.findIndex((name) => name.toLowerCase() === 'if-none-match') + 1]
-            const answer = answerTo(path, { ...lower, 'if-none-match': asked.includes('If-None-Match') ? condition : undefined })
+            const answer = answerTo(path, {
+              ...lower,
+              'if-none-match': asked.includes('If-None-Match') ? condition : undefined,
+            })
             setImmediate(() => {
               sink.start(answer.status, '', Object.entries(answer.headers).flat())
               sink.write(Buffer.from(answer.body))
@@ -287,7 +322,11 @@ describe('the canary', () => {
             return { abort() {}, resume() {} }
           },
         }
-        void made.http.exchange({ facts: new RequestFacts(method, fields), url: `http://a.example${path}` }, replyTo(resolve), upstream)
+        void made.http.exchange(
+          { facts: new RequestFacts(method, fields), url: `http://a.example${path}` },
+          replyTo(resolve),
+          upstream,
+        )
       })
     return { made, send, end: () => {} }
   }
@@ -325,10 +364,12 @@ describe('the canary', () => {
         await Promise.all(
           Array.from({ length: batch }, async () => {
             const user = pick(users)
-            const headers: Record<string, string> = random() < 0.5 ? { Cookie: `id=${user}` } : { Authorization: `Bearer ${user}` }
+            const headers: Record<string, string> =
+              random() < 0.5 ? { Cookie: `id=${user}` } : { Authorization: `Bearer ${user}` }
             if (random() < 0.1) headers['If-None-Match'] = `"${pick(users)}"`
             if (random() < 0.1) headers.Range = 'bytes=0-100'
-            if (random() < 0.1) headers['Cache-Control'] = pick(['no-cache', 'max-age=0', 'max-stale=100', 'only-if-cached'])
+            if (random() < 0.1)
+              headers['Cache-Control'] = pick(['no-cache', 'max-age=0', 'max-stale=100', 'only-if-cached'])
             const body = await send(`${pick(paths)}?c=${encodeURIComponent(pick(controls))}`, {
               headers,
               method: random() < 0.03 ? 'POST' : 'GET',

@@ -32,7 +32,9 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
   })
   const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, at) => (at * 7) % 256))
 
-  async function start(far: Tier | TierConfiguration = patient(redis({ url: server.url, ...PATIENCE }))): Promise<Node> {
+  async function start(
+    far: Tier | TierConfiguration = patient(redis({ url: server.url, ...PATIENCE })),
+  ): Promise<Node> {
     const cache = createCache({ name: 'http', tiers: [memory({ maxEntries: 1000 }), far] })
     const http = createHttpCache(cache, { now: () => Date.now() + aheadMs })
     const node: Node = {
@@ -53,7 +55,8 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
         }),
       ),
       // One name for both, or each would be another site.
-      ask: (path, headers = {}, method = 'GET') => ask(port, path, { method, headers: { Host: 'a.example', ...headers } }),
+      ask: (path, headers = {}, method = 'GET') =>
+        ask(port, path, { method, headers: { Host: 'a.example', ...headers } }),
     }
     const port = await listen(node.server)
     nodes.push(node)
@@ -69,11 +72,15 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
     await a.cache.flush()
     const shown = await b.ask('/x', { 'X-Kind': '2' })
     expect([shown.body, verdictOf(shown), b.calls]).toEqual(['/x 2', 'hit', 0])
-    expect([(await b.ask('/x', { 'X-Kind': '1' })).body, (await b.ask('/bytes')).bytes.equals(bytes), b.calls]).toEqual(['/x 1', true, 0])
+    expect([(await b.ask('/x', { 'X-Kind': '1' })).body, (await b.ask('/bytes')).bytes.equals(bytes), b.calls]).toEqual(
+      ['/x 1', true, 0],
+    )
     const receipt = await a.http.purge({ tags: ['all'] })
     expect(receipt.isApplied).toBe(true)
     // G3: other processes within half a second.
-    await expect.poll(async () => verdictOf(await b.ask('/x', { 'X-Kind': '2' })), { timeout: 500, interval: 10 }).toMatch(/^fwd=/)
+    await expect
+      .poll(async () => verdictOf(await b.ask('/x', { 'X-Kind': '2' })), { timeout: 500, interval: 10 })
+      .toMatch(/^fwd=/)
     expect(b.calls).toBe(1)
   })
 
@@ -94,7 +101,10 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
     release?.()
     b.hold = undefined
     const shown = await waiting
-    expect([shown.body, shown.headers['cdn-cache-control']]).toEqual(['/x undefined', isOutdated ? 'no-store' : undefined])
+    expect([shown.body, shown.headers['cdn-cache-control']]).toEqual([
+      '/x undefined',
+      isOutdated ? 'no-store' : undefined,
+    ])
     await b.cache.flush()
     expect(verdictOf(await b.ask('/x'))).toMatch(isOutdated ? /^fwd=/ : /^hit/)
   })

@@ -1,4 +1,5 @@
-// Traffic of every kind for a while: afterwards the heap is what it was when the store had filled. `HTTP_SOAK_MINUTES=60` is the real one.
+// Traffic of every kind for a while: afterwards the heap is what it was when the store had filled.
+// `HTTP_SOAK_MINUTES=60` is the real one.
 import { Agent, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -55,7 +56,9 @@ it('keeps memory as it is', { timeout: MINUTES * 60_000 + 120_000 }, async () =>
     const socket = connect(made.port, '127.0.0.1')
     socket.on('error', () => {})
     socket.once('data', () => socket.destroy())
-    socket.write(asked % 2 === 0 ? 'GET /18 HTTP/1.1\r\nHost: a\r\n\r\n' : 'GET /1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')
+    socket.write(
+      asked % 2 === 0 ? 'GET /18 HTTP/1.1\r\nHost: a\r\n\r\n' : 'GET /1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+    )
   }
   async function round(): Promise<void> {
     await Promise.all(Array.from({ length: AT_ONCE }, one))

@@ -1,4 +1,5 @@
-// A server with the cache before it, an application behind it that plays what a test says, and a client that shows all that it was sent.
+// A server with the cache before it, an application behind it that plays what a test says, and a client that shows all
+// that it was sent.
 import {
   type Agent,
   type ClientRequest,
@@ -45,19 +46,34 @@ export async function close(server: Server): Promise<void> {
 }
 
 /** One request over a connection of its own. */
-export function ask(port: number, path: string, { method = 'GET', headers = {}, body, agent }: Asking = {}): Promise<Shown> {
+export function ask(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body, agent }: Asking = {},
+): Promise<Shown> {
   return new Promise((resolve, reject) => {
-    const request: ClientRequest = httpRequest({ port, host: '127.0.0.1', path, method, headers, agent: agent ?? false }, (response) => {
-      const chunks: Buffer[] = []
-      const show = (isCut: boolean): void => {
-        const bytes = Buffer.concat(chunks)
-        const { statusCode = 0, statusMessage = '', headers: parsed, rawHeaders: raw } = response
-        resolve({ status: statusCode, reason: statusMessage, headers: parsed, raw, body: bytes.toString(), bytes, isCut })
-      }
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => show(false))
-      response.on('error', () => show(true))
-    })
+    const request: ClientRequest = httpRequest(
+      { port, host: '127.0.0.1', path, method, headers, agent: agent ?? false },
+      (response) => {
+        const chunks: Buffer[] = []
+        const show = (isCut: boolean): void => {
+          const bytes = Buffer.concat(chunks)
+          const { statusCode = 0, statusMessage = '', headers: parsed, rawHeaders: raw } = response
+          resolve({
+            status: statusCode,
+            reason: statusMessage,
+            headers: parsed,
+            raw,
+            body: bytes.toString(),
+            bytes,
+            isCut,
+          })
+        }
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('end', () => show(false))
+        response.on('error', () => show(true))
+      },
+    )
     request.on('error', reject)
     request.end(body)
   })

@@ -17,7 +17,8 @@ function updating(update: () => Record<string, string>): Play {
   return (request, response) => {
     const headers = { 'Cache-Control': 'max-age=1', ETag: '"a"', 'X-Version': '1' }
     if (request.headers['if-none-match'] === '"a"') response.writeHead(304, { ETag: '"a"', ...update() }).end()
-    else if (request.method === 'HEAD') response.writeHead(200, { ETag: '"a"', 'Content-Length': '4', ...update() }).end()
+    else if (request.method === 'HEAD')
+      response.writeHead(200, { ETag: '"a"', 'Content-Length': '4', ...update() }).end()
     else response.writeHead(200, headers).end('body')
   }
 }
@@ -69,9 +70,14 @@ describe.each([
   it('with one name more in Vary leaves what was selected by fewer for nobody', async () => {
     const made = await play((request, response) => {
       const isLater = request.headers['x-kind'] !== undefined
-      const headers = { 'Cache-Control': 'max-age=60', ETag: '"a"', Vary: isLater ? 'X-Language, X-Kind' : 'X-Language' }
+      const headers = {
+        'Cache-Control': 'max-age=60',
+        ETag: '"a"',
+        Vary: isLater ? 'X-Language, X-Kind' : 'X-Language',
+      }
       if (request.headers['if-none-match'] === '"a"') response.writeHead(304, headers).end()
-      else response.writeHead(200, request.method === 'HEAD' ? { ...headers, 'Content-Length': '2' } : headers).end('en')
+      else
+        response.writeHead(200, request.method === 'HEAD' ? { ...headers, 'Content-Length': '2' } : headers).end('en')
     })
     const asking = (kind: string | undefined, language = 'en') => ({
       headers: { 'X-Language': language, ...(kind === undefined ? {} : { 'X-Kind': kind }) },

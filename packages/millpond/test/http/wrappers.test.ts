@@ -51,9 +51,10 @@ describe('cachedMethod', () => {
   it('forgets and refreshes by arguments, and by tags from arguments and result', async () => {
     const { cachedMethod, cache } = setUp()
     let version = 0
-    const find = cachedMethod({ keyPrefix: 'find', tags: ([id]: [number], found: { org: string }) => [`user:${id}`, `org:${found.org}`] })(
-      (id: number) => ({ org: 'x', version: version++, id }),
-    )
+    const find = cachedMethod({
+      keyPrefix: 'find',
+      tags: ([id]: [number], found: { org: string }) => [`user:${id}`, `org:${found.org}`],
+    })((id: number) => ({ org: 'x', version: version++, id }))
     expect((await find(7)).version).toBe(0)
     expect(await find.invalidate(7)).toMatchObject({ isApplied: true })
     expect((await find(7)).version).toBe(1)
@@ -86,10 +87,14 @@ describe('cachedMethod', () => {
     const told: number[] = []
     cache.record({ hit: () => {}, miss: () => {}, context: (_, session) => told.push(session) })
     let calls = 0
-    const f = wrappers(cache).cachedMethod({ keyPrefix: 'f', session: (who?: string) => who, key: (_who, id: string) => [id] })(
-      (_who: string | undefined, id: string) => `${calls++} ${id}`,
+    const f = wrappers(cache).cachedMethod({
+      keyPrefix: 'f',
+      session: (who?: string) => who,
+      key: (_who, id: string) => [id],
+    })((_who: string | undefined, id: string) => `${calls++} ${id}`)
+    expect([await f('ada', 'a'), await f('bob', 'a'), await f('ada', 'a'), await f(undefined, 'a')]).toEqual(
+      Array(4).fill('0 a'),
     )
-    expect([await f('ada', 'a'), await f('bob', 'a'), await f('ada', 'a'), await f(undefined, 'a')]).toEqual(Array(4).fill('0 a'))
     const [ada, bob, again] = told.filter((session) => session !== 0)
     expect([again, ada === bob]).toEqual([ada, false])
     await cache.close()
@@ -141,7 +146,11 @@ describe('cachedMethod', () => {
     const { cache } = setUp()
     const given: unknown[] = []
     const watched = Object.assign(Object.create(cache) as typeof cache, {
-      getOrSet: (_key: unknown, load: (control: never) => unknown, { after, quiet }: { after?: string; quiet?: boolean }) => {
+      getOrSet: (
+        _key: unknown,
+        load: (control: never) => unknown,
+        { after, quiet }: { after?: string; quiet?: boolean },
+      ) => {
         given.push([after, quiet])
         return load({ addTags() {} } as never)
       },
@@ -175,9 +184,13 @@ describe('cachedMethod', () => {
 
   it('answers who loads with what was loaded, not with what is kept of it, refreshed ahead or not', async () => {
     for (const refreshAhead of [undefined, 0.8]) {
-      const cache = createCache().namespace('kept', { select: (value) => ({ ...(value as object), secret: undefined }) })
+      const cache = createCache().namespace('kept', {
+        select: (value) => ({ ...(value as object), secret: undefined }),
+      })
       const made = { id: 1, secret: 'of this call' }
-      const find = wrappers(cache).cachedMethod({ keyPrefix: 'find', ttl: '1m', refreshAhead })(async (_id: number) => made)
+      const find = wrappers(cache).cachedMethod({ keyPrefix: 'find', ttl: '1m', refreshAhead })(
+        async (_id: number) => made,
+      )
       expect((await find.entry(1)).value).toBe(made)
       expect((await find.entry(1)).value).toEqual({ id: 1 })
     }
@@ -252,7 +265,9 @@ describe('decorators', () => {
 describe('views', () => {
   const request = (url: string, headers: Record<string, string> = {}, method = 'GET'): Request =>
     new Request(`http://a${url}`, { headers, method })
-  function view(options: Parameters<ReturnType<typeof wrappers>['cachedView']>[0] = {}): (request: Request) => Promise<number> {
+  function view(
+    options: Parameters<ReturnType<typeof wrappers>['cachedView']>[0] = {},
+  ): (request: Request) => Promise<number> {
     let calls = 0
     return setUp().cachedView({ keyPrefix: 'view', ...options })((_: Request) => ++calls)
   }
@@ -304,7 +319,9 @@ describe('views', () => {
     await expect(setUp().cachedView({ keyPrefix: 'v' })((_: unknown) => 1)(7)).rejects.toThrow(/must be the request/)
   })
   it('take the time to live of a profile', () => {
-    expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(/'static' or 'user' or 'dashboard'/)
+    expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(
+      /'static' or 'user' or 'dashboard'/,
+    )
   })
 })
 
@@ -313,7 +330,13 @@ describe('smartCache', () => {
     const { smartCache } = setUp()
     const loads: SmartLoad[] = []
     let value = 1
-    const f = smartCache({ keyPrefix: 'f', baseTtl: 1000, minTtl: 400, maxTtl: 2000, monitor: (load) => loads.push(load) })(() => ({
+    const f = smartCache({
+      keyPrefix: 'f',
+      baseTtl: 1000,
+      minTtl: 400,
+      maxTtl: 2000,
+      monitor: (load) => loads.push(load),
+    })(() => ({
       value,
     }))
     await f()
@@ -324,7 +347,8 @@ describe('smartCache', () => {
     expect(loads[0]?.ttlMs).toBe(1000)
     for (const { ttlMs } of loads) expect(ttlMs === Math.min(2000, Math.max(400, ttlMs))).toBe(true)
   })
-  it('refuses bounds that cross', () => expect(() => setUp().smartCache({ minTtl: '1h', maxTtl: '1m' })).toThrow(/minTtl/))
+  it('refuses bounds that cross', () =>
+    expect(() => setUp().smartCache({ minTtl: '1h', maxTtl: '1m' })).toThrow(/minTtl/))
 })
 
 describe('conditionalCache and cacheStaticData', () => {
@@ -349,7 +373,10 @@ describe('edgeTags', () => {
     const told = cachedView({ tags, edgeTags: true, keyPrefix: 'told' })(async (_: unknown) => answer())
     for (const source of ['made', 'kept']) {
       const { headers } = await told(request)
-      expect([headers.get('surrogate-key'), headers.get('cache-tag')], source).toEqual(['deals org%207', 'deals,org%207'])
+      expect([headers.get('surrogate-key'), headers.get('cache-tag')], source).toEqual([
+        'deals org%207',
+        'deals,org%207',
+      ])
     }
     const silent = cachedView({ tags, keyPrefix: 'silent' })(async (_: unknown) => answer())
     expect((await silent(request)).headers.has('surrogate-key')).toBe(false)

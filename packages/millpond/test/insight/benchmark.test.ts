@@ -21,7 +21,14 @@ function site(options: Parameters<typeof memory>[0] = { maxEntries: 20_000 }) {
 it('times gets and sets, as many as were asked for', async () => {
   const { insight } = site()
   const told = await insight.benchmark('shop', { duration: '60s', operations: 2000, keys: 50 })
-  expect(told).toMatchObject({ cache: 'shop', operations: 2000, keys: 50, valueBytes: 256, get: { count: 1800 }, set: { count: 200 } })
+  expect(told).toMatchObject({
+    cache: 'shop',
+    operations: 2000,
+    keys: 50,
+    valueBytes: 256,
+    get: { count: 1800 },
+    set: { count: 200 },
+  })
   expect(told.hitRate).toBeGreaterThan(0.5)
   expect(told.hitRate).toBeLessThan(1)
   expect(told.opsPerSecond).toBeCloseTo(2000 / told.seconds, 6)

@@ -25,8 +25,16 @@ const WAITING = { cpu: 0.02, idle: 0.9 }
 
 test.each([
   ['on a quiet machine', QUIET, 1],
-  ['of a process that is given a fifth of what it could use, work takes as large a part of that as of the time that passed', STARVED, 1],
-  ["of a process that waits for its turn now and then, most of the time of work was others'", WAITING, 0.02 / 0.1 / 0.92],
+  [
+    'of a process that is given a fifth of what it could use, work takes as large a part of that as of the time that passed',
+    STARVED,
+    1,
+  ],
+  [
+    "of a process that waits for its turn now and then, most of the time of work was others'",
+    WAITING,
+    0.02 / 0.1 / 0.92,
+  ],
   ['of a process with threads that run longer than time passes', { cpu: 2, idle: 0 }, 1],
   ['of a process that nothing is known of', { cpu: 0, idle: 0 }, 1],
 ])('%s', (_, kind, weight) => {

@@ -29,7 +29,8 @@ function set(maxEntries = 1000) {
 async function play({ cache, clock }: ReturnType<typeof set>, keys: readonly number[], rare = 0): Promise<void> {
   for (const [at, key] of keys.entries()) {
     await cache.getOrSet(`user:${key}`, () => `value of ${key}`, { ttl: '1h' })
-    if (rare > 0 && at % rare === 0) await cache.getOrSet(`report:${(at / rare) % 2}`, () => 'long'.repeat(500), { ttl: '1h' })
+    if (rare > 0 && at % rare === 0)
+      await cache.getOrSet(`report:${(at / rare) % 2}`, () => 'long'.repeat(500), { ttl: '1h' })
     clock.advance(1)
   }
 }
@@ -74,17 +75,24 @@ describe('the cost of a cache', () => {
     expect(patterns[1]).toMatchObject({ pattern: 'report:*', beyond: 1 })
     expect(patterns[1]?.breakEvenMs).toBeCloseTo(20, 6)
     expect(patterns[1]?.net.seen).toBeLessThan(0)
-    expect(actions.find(({ id }) => id === 'uncached:report:*')?.month.value).toBeCloseTo(-(patterns[1]?.net.month ?? 0), 6)
+    expect(actions.find(({ id }) => id === 'uncached:report:*')?.month.value).toBeCloseTo(
+      -(patterns[1]?.net.month ?? 0),
+      6,
+    )
   })
 
   it('tells what another size brings in money, the best first, and nothing that may cost more than it brings', async () => {
     const one = set(40)
     await play(one, ZIPF)
-    const cheap = one.insight.cost('shop', { prices: { tiers: { memory: { gbMonth: 0.001 } }, source: { millionLoads: 100 } } })
+    const cheap = one.insight.cost('shop', {
+      prices: { tiers: { memory: { gbMonth: 0.001 } }, source: { millionLoads: 100 } },
+    })
     expect(cheap.actions[0]).toMatchObject({ id: 'size:2' })
     expect(cheap.actions[0]?.month.low).toBeGreaterThan(0)
     expect(cheap.actions.length).toBeLessThanOrEqual(5)
-    const dear = one.insight.cost('shop', { prices: { tiers: { memory: { gbMonth: 1e12 } }, source: { millionLoads: 0.001 } } })
+    const dear = one.insight.cost('shop', {
+      prices: { tiers: { memory: { gbMonth: 1e12 } }, source: { millionLoads: 0.001 } },
+    })
     expect(dear.actions.map(({ id }) => id)).toContain('size:0.5')
     for (const { month } of dear.actions) expect(month.low).toBeGreaterThan(0)
     expect(dear.net.seen).toBeLessThan(0)
@@ -97,7 +105,11 @@ describe('the cost of a cache', () => {
     const writer = createCache({ name: 'shop', tiers: [memory(), tier()], clock })
     for (let at = 0; at < 400; at++) await writer.set(`user:${at}`, at, { ttl: '1h' })
     await writer.flush()
-    const cache: Cache = createCache({ name: 'shop', tiers: [memory({ maxEntries: 1000, pressure: false }), tier()], clock })
+    const cache: Cache = createCache({
+      name: 'shop',
+      tiers: [memory({ maxEntries: 1000, pressure: false }), tier()],
+      clock,
+    })
     const insight = createInsight({ caches: [cache], clock })
     ends.push(
       () => writer.close(),
@@ -129,14 +141,22 @@ it('what is held beyond a time within an octave counts in part', () => {
 describe('nothing is said', () => {
   it('before enough was read, and before a load was seen', async () => {
     const one = set()
-    expect(one.insight.cost('shop', { prices })).toMatchObject({ evidence: { isEnough: false }, tiers: [], patterns: [], actions: [] })
+    expect(one.insight.cost('shop', { prices })).toMatchObject({
+      evidence: { isEnough: false },
+      tiers: [],
+      patterns: [],
+      actions: [],
+    })
     for (let at = 0; at < 12_000; at++) {
       if (at < 100) await one.cache.set(`user:${at}`, at)
       await one.cache.get(`user:${at % 100}`)
       one.clock.advance(1)
     }
     const report = one.insight.cost('shop', { prices })
-    expect(report.evidence).toMatchObject({ isEnough: false, why: 'there were no loads, so the cost of a load is unknown' })
+    expect(report.evidence).toMatchObject({
+      isEnough: false,
+      why: 'there were no loads, so the cost of a load is unknown',
+    })
     expect(report.load).toBeUndefined()
   })
 
@@ -150,7 +170,9 @@ describe('nothing is said', () => {
     }
     expect(cost({ ...prices, tiers: {} })).toThrow(/memory.gbMonth is missing/)
     expect(cost({ ...prices, source: {} })).toThrow(/give millionLoads or second/)
-    expect(cost({ ...prices, tiers: { ...prices.tiers, redis: { gbMonth: 1 } } })).toThrow(/there is no tier "redis": there are memory/)
+    expect(cost({ ...prices, tiers: { ...prices.tiers, redis: { gbMonth: 1 } } })).toThrow(
+      /there is no tier "redis": there are memory/,
+    )
     expect(cost(undefined)).toThrow(/prices/)
     expect(() => insight.cost('other', { prices })).toThrow(/is not watched/)
   })

@@ -1,4 +1,5 @@
-// The miss-ratio curve: exact where every key is watched, and within its interval where it is a sample; what it makes of bad input.
+// The miss-ratio curve: exact where every key is watched, and within its interval where it is a sample; what it makes
+// of bad input.
 import { hashOf } from 'millpond'
 import { Curve, missesPerRead } from 'millpond/insight'
 import { describe, expect, it } from 'vitest'
@@ -42,12 +43,16 @@ describe('a curve of all keys', () => {
       curve.stored(hash(key), weight(key), 0, Number.POSITIVE_INFINITY)
     }
     sizes.forEach((size, candidate) => {
-      expect(missesPerRead(curve.tally, candidate).value * keys.length).toBeCloseTo(lruMisses(keys, size, { weight }), 6)
+      expect(missesPerRead(curve.tally, candidate).value * keys.length).toBeCloseTo(
+        lruMisses(keys, size, { weight }),
+        6,
+      )
     })
   })
 
   it('has each key expire where it was loaded: a small cache that loads more often may hit where a large one does not', () => {
-    // Loaded at 0 by both; pushed out of the small one, which loads it anew at 60. At 101 the large one's value is over.
+    // Loaded at 0 by both; pushed out of the small one, which loads it anew at 60. At 101 the large one's value is
+    // over.
     const curve = new Curve([at(1), at(10)], 1, 8)
     const read = (key: string, now: number): void => {
       curve.read(hash(key), 1, now, 'miss')
@@ -57,9 +62,15 @@ describe('a curve of all keys', () => {
     read('b', 30)
     read('a', 60)
     read('a', 101)
-    expect([0, 1].map((candidate) => missesPerRead(curve.tally, candidate).value * 4)).toEqual([expect.closeTo(3, 6), expect.closeTo(3, 6)])
+    expect([0, 1].map((candidate) => missesPerRead(curve.tally, candidate).value * 4)).toEqual([
+      expect.closeTo(3, 6),
+      expect.closeTo(3, 6),
+    ])
     read('a', 102)
-    expect([0, 1].map((candidate) => missesPerRead(curve.tally, candidate).value * 5)).toEqual([expect.closeTo(3, 6), expect.closeTo(3, 6)])
+    expect([0, 1].map((candidate) => missesPerRead(curve.tally, candidate).value * 5)).toEqual([
+      expect.closeTo(3, 6),
+      expect.closeTo(3, 6),
+    ])
   })
 
   it('agrees with a simulation where values live for a while', () => {
@@ -67,7 +78,9 @@ describe('a curve of all keys', () => {
     for (const ttlMs of [50, 400, 4000]) {
       const curve = played(keys, [10, 40, 150, 300], 512, ttlMs)
       for (const [candidate, size] of [10, 40, 150, 300].entries())
-        expect(Math.abs(missesPerRead(curve.tally, candidate).value - lruMisses(keys, size, { ttlMs }) / keys.length)).toBeLessThan(0.01)
+        expect(
+          Math.abs(missesPerRead(curve.tally, candidate).value - lruMisses(keys, size, { ttlMs }) / keys.length),
+        ).toBeLessThan(0.01)
     }
   })
 
@@ -147,7 +160,8 @@ describe('what is bad input', () => {
       curve.read(hash('a'), 1, now, 'miss')
       curve.stored(hash('a'), 1, now, 1000)
     }
-    // 1e12, 5 and 1e12 + 1 are within a second of each other for who never goes back; 1e15 is another time, and there begins anew.
+    // 1e12, 5 and 1e12 + 1 are within a second of each other for who never goes back; 1e15 is another time, and there
+    // begins anew.
     expect(missesPerRead(curve.tally, 0).value * 6).toBeCloseTo(2, 6)
   })
 

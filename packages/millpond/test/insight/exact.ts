@@ -6,7 +6,11 @@ interface Lru {
 }
 
 /** A read each millisecond; what has expired takes no room. */
-export function lruMisses(keys: readonly number[], size: number, { ttlMs = Number.POSITIVE_INFINITY, weight = () => 1 }: Lru = {}): number {
+export function lruMisses(
+  keys: readonly number[],
+  size: number,
+  { ttlMs = Number.POSITIVE_INFINITY, weight = () => 1 }: Lru = {},
+): number {
   const held = new Map<number, number>()
   let room = size
   let misses = 0

@@ -38,7 +38,15 @@ it('finds the share of reads that the source has changed since, and heals what i
     source.set(`user:${key}`, 'Ada')
     await read(`user:${key}`)
   }
-  expect(freshness.report()).toEqual({ cache: 'shop', objective: 0.01, checked: 0, stale: 0, failed: 0, unsettled: 0, state: 'unknown' })
+  expect(freshness.report()).toEqual({
+    cache: 'shop',
+    objective: 0.01,
+    checked: 0,
+    stale: 0,
+    failed: 0,
+    unsettled: 0,
+    state: 'unknown',
+  })
   for (let at = 0; at < 600; at++) {
     // A fifth of the keys is changed behind the cache before each check.
     for (let key = 0; key < 10; key++) source.set(`user:${key}`, `Ada ${at}`)
@@ -160,12 +168,16 @@ it('the smallest objective that is taken can be met', async () => {
   expect(freshness.report()).toMatchObject({ checked: 1024, state: 'met' })
 })
 
-test.each([{ every: '10ms' }, { every: 0 }, { objective: 0 }, { objective: 0.0039 }, { objective: 1 }, { objective: Number.NaN }] as const)(
-  'refuses %o',
-  (options) => {
-    const cache = createCache({ name: 'shop' })
-    ends.push(() => cache.close())
-    expect(() => watchFreshness(cache, options)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
-    expect(() => watchFreshness({} as never)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
-  },
-)
+test.each([
+  { every: '10ms' },
+  { every: 0 },
+  { objective: 0 },
+  { objective: 0.0039 },
+  { objective: 1 },
+  { objective: Number.NaN },
+] as const)('refuses %o', (options) => {
+  const cache = createCache({ name: 'shop' })
+  ends.push(() => cache.close())
+  expect(() => watchFreshness(cache, options)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  expect(() => watchFreshness({} as never)).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})

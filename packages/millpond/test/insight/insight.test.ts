@@ -1,4 +1,5 @@
-// Insight over real caches: what it says after real reads, when it says nothing, and that nothing is left when it is closed.
+// Insight over real caches: what it says after real reads, when it says nothing, and that nothing is left when it is
+// closed.
 import { createCache, memory } from 'millpond'
 import { createInsight, type InsightCache, insightCollector } from 'millpond/insight'
 import { createRegistry, prometheusText } from 'millpond/observe'
@@ -56,7 +57,9 @@ describe('sizing', () => {
       expect(told.high).toBeGreaterThanOrEqual(told.value)
     }
     const twice = policies.find((point) => point.policy === 'lru' && point.factor === 2)
-    expect(Math.abs((twice?.change.value ?? 0) - (lruMisses(keys, 200) - lruMisses(keys, 400)) / 15_000)).toBeLessThan(0.02)
+    expect(Math.abs((twice?.change.value ?? 0) - (lruMisses(keys, 200) - lruMisses(keys, 400)) / 15_000)).toBeLessThan(
+      0.02,
+    )
   })
 
   it('counts in bytes where bytes are what runs out', async () => {
@@ -119,7 +122,11 @@ describe('sizing', () => {
     await play(one, named(zipfKeys(2000, 12_000, 5)))
     expect(one.insight.sizing('shop').evidence.isEnough).toBe(true)
     await one.cache.configure({ tiers: { memory: { maxEntries: 300 } } })
-    expect(one.insight.sizing('shop')).toMatchObject({ capacity: { amount: 300 }, sizes: [], evidence: { isEnough: false, reads: 0 } })
+    expect(one.insight.sizing('shop')).toMatchObject({
+      capacity: { amount: 300 },
+      sizes: [],
+      evidence: { isEnough: false, reads: 0 },
+    })
   })
 
   it('answers for the days that were asked for, as far as they were seen', async () => {
@@ -154,7 +161,9 @@ describe('advice', () => {
     expect(one.cache.info().memory?.maxEntries).toBe(100)
     expect((await one.insight.optimize('shop', { minImpact: 100, apply: true })).applied).toBeUndefined()
     const { applied } = await one.insight.optimize('shop', { minImpact: 50, apply: true })
-    expect(one.cache.info().memory).toMatchObject(applied?.id === 'size:2' ? { maxEntries: 200 } : { policy: applied?.id.split(':')[1] })
+    expect(one.cache.info().memory).toMatchObject(
+      applied?.id === 'size:2' ? { maxEntries: 200 } : { policy: applied?.id.split(':')[1] },
+    )
     await one.cache.configure(applied?.undo as never)
     expect(one.cache.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
   })
@@ -217,7 +226,11 @@ describe('analysis', () => {
       one,
       Array.from({ length: 300 }, (_, at) => `k${at}`),
     )
-    expect(one.insight.health('shop')).toMatchObject({ status: 'degraded', score: 60, deductions: [{ name: 'hit rate', points: 40 }] })
+    expect(one.insight.health('shop')).toMatchObject({
+      status: 'degraded',
+      score: 60,
+      deductions: [{ name: 'hit rate', points: 40 }],
+    })
   })
 })
 
@@ -236,7 +249,10 @@ describe('not enough data', () => {
       one,
       Array.from({ length: 12_000 }, () => 'the one'),
     )
-    expect(one.insight.analyze('shop')).toMatchObject({ recommendations: [], evidence: { isEnough: false, why: /^1 keys are watched/ } })
+    expect(one.insight.analyze('shop')).toMatchObject({
+      recommendations: [],
+      evidence: { isEnough: false, why: /^1 keys are watched/ },
+    })
   })
 
   it('only new keys: no size and no policy is recommended', async () => {
@@ -253,7 +269,10 @@ describe('not enough data', () => {
 
   it('without a memory tier, or with one that nothing bounds', () => {
     const { insight } = set({ maxEntries: Number.POSITIVE_INFINITY })
-    expect(insight.analyze('shop').evidence).toMatchObject({ isEnough: false, why: expect.stringContaining('without a limit') })
+    expect(insight.analyze('shop').evidence).toMatchObject({
+      isEnough: false,
+      why: expect.stringContaining('without a limit'),
+    })
   })
 
   it('where a burst in one turn was longer than what can be kept', () => {
@@ -262,7 +281,10 @@ describe('not enough data', () => {
     const keys = Array.from({ length: 100 }, (_, at) => `k${at}`)
     for (const key of keys) void one.cache.set(key, 1)
     for (let at = 0; at < 60_000; at++) one.cache.peek(keys[at % 100] ?? '')
-    expect(one.insight.sizing('shop').evidence).toMatchObject({ isEnough: false, why: expect.stringContaining('too fast') })
+    expect(one.insight.sizing('shop').evidence).toMatchObject({
+      isEnough: false,
+      why: expect.stringContaining('too fast'),
+    })
   })
 
   it('after the recorder was let go of', async () => {

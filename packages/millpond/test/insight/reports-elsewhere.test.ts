@@ -14,7 +14,12 @@ afterEach(async () => {
 
 function set(options: Parameters<typeof memory>[0] = {}) {
   const clock = fakeClock()
-  const cache = createCache({ name: 'shop', tiers: [memory({ pressure: false, ...options })], clock, defaults: { ttl: '1d' } })
+  const cache = createCache({
+    name: 'shop',
+    tiers: [memory({ pressure: false, ...options })],
+    clock,
+    defaults: { ttl: '1d' },
+  })
   ends.push(() => cache.close())
   return { cache, clock }
 }
@@ -133,5 +138,7 @@ it('no larger memory is advised where all that is read fits, however much was ev
   }
   const { evidence, recommendations } = insight.analyze('shop')
   expect(evidence.isEnough).toBe(true)
-  expect(recommendations.filter(({ kind, change }) => kind === 'size' && (change?.tiers.memory.maxEntries ?? 0) > 500)).toEqual([])
+  expect(
+    recommendations.filter(({ kind, change }) => kind === 'size' && (change?.tiers.memory.maxEntries ?? 0) > 500),
+  ).toEqual([])
 })

@@ -54,7 +54,8 @@ describe('the hottest keys', () => {
     const read = (key: string, times: number): void => {
       for (let turn = 0; turn < times; turn++) hot.note('memory', key, 'default')
     }
-    const told = (): (readonly [string, number])[] => hot.top(3)[0]?.keys.map(({ key, count }) => [key, count] as const) ?? []
+    const told = (): (readonly [string, number])[] =>
+      hot.top(3)[0]?.keys.map(({ key, count }) => [key, count] as const) ?? []
     read('yesterday', 100)
     expect(told()).toEqual([['yesterday', 6400]])
     clock.advance(15 * 60_000)
@@ -79,7 +80,8 @@ describe('the hottest keys', () => {
 
   it('wait to be counted in bounded room, and say once when it is time', () => {
     const hot = new HotTiers(fakeClock())
-    const burst = () => Array.from({ length: 600 }, (_, at) => hot.note('memory', `k${at % 2}`, 'default')).filter((isTime) => isTime)
+    const burst = () =>
+      Array.from({ length: 600 }, (_, at) => hot.note('memory', `k${at % 2}`, 'default')).filter((isTime) => isTime)
     const counts = () => hot.top(2)[0]?.keys.map(({ count }) => count)
     expect(burst()).toHaveLength(1)
     // 512 have room, and each stands for 64 reads.

@@ -24,7 +24,12 @@ describe('shadow caches', () => {
   it('of other sizes count what those miss', () => {
     const keys = zipfKeys(500, 20_000, 4)
     const policy = policyByName('lru')
-    const shadows = new Shadows({ shadows: [1, 0.5, 2].map((scale) => ({ policy, scale })), capacity: 100, unit: 'entries', entries: 100 })
+    const shadows = new Shadows({
+      shadows: [1, 0.5, 2].map((scale) => ({ policy, scale })),
+      capacity: 100,
+      unit: 'entries',
+      entries: 100,
+    })
     let warmAt = 0
     keys.forEach((key, at) => {
       if (!shadows.isWarm) warmAt = at + 1

@@ -1,4 +1,5 @@
-// Times to live that follow values: against fixed ones on a seeded source, within bounds, and in a cache whose loads say none.
+// Times to live that follow values: against fixed ones on a seeded source, within bounds, and in a cache whose loads
+// say none.
 import { type AdaptiveTtl, createCache, memory } from 'millpond'
 import { type AdaptiveTtlOptions, adaptiveTtl } from 'millpond/insight'
 import { fakeClock } from 'millpond/testing'
@@ -28,7 +29,10 @@ interface Source {
   readonly reads: readonly { readonly key: number; readonly now: number; readonly version: number }[]
 }
 
-/** Sixty keys, read at rates that lie a factor of 50 apart, half of which change every 20 minutes and half every 40 hours, at random. */
+/**
+ * Sixty keys, read at rates that lie a factor of 50 apart, half of which change every 20 minutes and half every 40
+ * hours, at random.
+ */
 function source(seed: number, days = 2): Source {
   const random = randomFrom(seed)
   const wait = (mean: number): number => -Math.log(1 - random()) * mean
@@ -62,7 +66,13 @@ function play({ reads }: Source, ttlOf: (read: Source['reads'][number]) => numbe
 }
 
 const by = (chooser: AdaptiveTtl) => (read: Source['reads'][number]) =>
-  chooser.next({ namespace: 'default', key: `item:${read.key}`, hash: read.key + 1, valueHash: read.version, now: read.now })
+  chooser.next({
+    namespace: 'default',
+    key: `item:${read.key}`,
+    hash: read.key + 1,
+    valueHash: read.version,
+    now: read.now,
+  })
 
 /** Loads of the fixed time to live that is as stale. */
 function fixedLoads(from: Source, stale: number): number {
@@ -101,7 +111,13 @@ describe('adaptive times to live', () => {
       // One key, only new keys, a clock that jumps to and fro, values that change each time.
       const key = load < 1000 ? 1 : load < 2000 ? load : Math.floor(random() * 50)
       now += (random() - 0.3) * 60 * MINUTE
-      const ttl = chooser.next({ namespace: 'n', key: `k${load % 100}:${key}`, hash: key, valueHash: Math.floor(random() * 3), now })
+      const ttl = chooser.next({
+        namespace: 'n',
+        key: `k${load % 100}:${key}`,
+        hash: key,
+        valueHash: Math.floor(random() * 3),
+        now,
+      })
       expect(ttl).toBeGreaterThanOrEqual(2 * MINUTE)
       expect(ttl).toBeLessThanOrEqual(Math.min(30 * MINUTE, 2 * (before.get(key) ?? 5 * MINUTE)))
       before.set(key, ttl)
@@ -124,7 +140,8 @@ describe('a cache with adaptive times to live', () => {
     ends.push(() => cache.close())
     return { clock, cache }
   }
-  const ttlIn = async (cache: ReturnType<typeof set>['cache'], key: string) => (await cache.explain(key)).tiers[0]?.ttlMs
+  const ttlIn = async (cache: ReturnType<typeof set>['cache'], key: string) =>
+    (await cache.explain(key)).tiers[0]?.ttlMs
 
   it('lets values live longer that reloads find unchanged, and says why', async () => {
     const { cache, clock } = set()
@@ -194,7 +211,9 @@ describe('a cache with adaptive times to live', () => {
   })
 
   it('is refused beside a time to live for all', () => {
-    expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(/use adaptiveTtl\(\{ ttl: "5m" \}\)/)
+    expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(
+      /use adaptiveTtl\(\{ ttl: "5m" \}\)/,
+    )
     // @ts-expect-error: true is not an AdaptiveTtl; plain JavaScript may give it
     expect(() => createCache({ adaptiveTtl: true })).toThrow(/adaptiveTtl\(\) from millpond\/insight/)
   })
@@ -202,7 +221,10 @@ describe('a cache with adaptive times to live', () => {
 
 describe('the price of a stale read', () => {
   const BOUNDS = { minMs: 1000, baseMs: 5 * MINUTE, maxMs: DAY }
-  /** Reloads of keys that are read each second and change each hour; `stale`: of the cycles that ended, how many found another value. */
+  /**
+   * Reloads of keys that are read each second and change each hour; `stale`: of the cycles that ended, how many found
+   * another value.
+   */
   const judged = (found: boolean | undefined): Price => {
     const price = new Price(0.01, BOUNDS)
     for (let reload = 0; reload < 2048; reload++) {
@@ -218,7 +240,11 @@ describe('the price of a stale read', () => {
     expect(judged(true).factor).toBe(3)
     expect(judged(false).factor).toBe(0.5)
     // Where more was stale than was foreseen, values live shorter, so that what is asked for is met after all.
-    const [more, asForeseen, less] = [judged(true), judged(undefined), judged(false)].map(ttl) as [number, number, number]
+    const [more, asForeseen, less] = [judged(true), judged(undefined), judged(false)].map(ttl) as [
+      number,
+      number,
+      number,
+    ]
     expect(asForeseen / more).toBeGreaterThan(2)
     expect(less / asForeseen).toBeGreaterThan(1.5)
   })
@@ -231,11 +257,23 @@ describe('a clock that was set back', () => {
       for (let reload = 0; reload < 200; reload++) {
         now += 10 * MINUTE
         for (let key = 1; key <= 10; key++)
-          chooser.next({ namespace: 'default', key: `item:${key}`, hash: key, valueHash: key % 2 === 0 ? reload : 0, now })
+          chooser.next({
+            namespace: 'default',
+            key: `item:${key}`,
+            hash: key,
+            valueHash: key % 2 === 0 ? reload : 0,
+            now,
+          })
       }
       return now
     }
-    const load = (now: number, valueHash: number) => ({ namespace: 'default', key: 'item:11', hash: 11, valueHash, now })
+    const load = (now: number, valueHash: number) => ({
+      namespace: 'default',
+      key: 'item:11',
+      hash: 11,
+      valueHash,
+      now,
+    })
     const [undisturbed, disturbed] = [adaptiveTtl(wide), adaptiveTtl(wide)]
     for (const chooser of [undisturbed, disturbed]) chooser.next(load(train(chooser), 1))
     const now = 1e9 + 200 * 10 * MINUTE

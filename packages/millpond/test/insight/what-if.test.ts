@@ -57,7 +57,9 @@ it('asks of the policy that is there for nothing, of one that was tried for what
 
 it('says why it cannot be said: another unit, beyond what was tried, too little seen', async () => {
   expect(insight.whatIf('shop', { moreBytes: 2 ** 30 }).why).toMatch(/^entries limit this memory/)
-  expect(insight.whatIf('shop', { size: 17 }).why).toMatch(/^sizes from 0.0625 to 16 times .*: 17 is outside that range$/)
+  expect(insight.whatIf('shop', { size: 17 }).why).toMatch(
+    /^sizes from 0.0625 to 16 times .*: 17 is outside that range$/,
+  )
   expect(insight.whatIf('shop', { size: 17 }).change).toBeUndefined()
   const empty = createCache({ name: 'empty', tiers: [memory({ maxEntries: 10 })] })
   const watching = createInsight({ caches: [empty] })

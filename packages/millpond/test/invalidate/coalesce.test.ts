@@ -81,7 +81,10 @@ describe('Coalesce', () => {
   it('property: runs of a target are a window apart, and each call is answered by a run that began no earlier and at most a window later', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.tuple(fc.integer({ min: 0, max: 1500 }), fc.constantFrom('a', 'b')), { minLength: 1, maxLength: 30 }),
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 1500 }), fc.constantFrom('a', 'b')), {
+          minLength: 1,
+          maxLength: 30,
+        }),
         async (calls) => {
           const { clock, runs, coalesce } = recording(1000)
           const answers: Promise<number>[] = []
@@ -96,15 +99,16 @@ describe('Coalesce', () => {
             const answered = await answer
             const at = runs.find(([, , request]) => request === answered)?.[0] ?? Number.NaN
             const [calledAt, target] = made[index] ?? [Number.NaN, '']
-            expect([at >= calledAt, at - calledAt <= 1000, runs.find(([, , request]) => request === answered)?.[1]]).toEqual([
-              true,
-              true,
-              target,
-            ])
+            expect([
+              at >= calledAt,
+              at - calledAt <= 1000,
+              runs.find(([, , request]) => request === answered)?.[1],
+            ]).toEqual([true, true, target])
           }
           for (const target of ['a', 'b']) {
             const times = runs.filter(([, name]) => name === target).map(([at]) => at)
-            for (let i = 1; i < times.length; i++) expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(1000)
+            for (let i = 1; i < times.length; i++)
+              expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(1000)
           }
         },
       ),

@@ -86,16 +86,29 @@ describe('resolveCriteria', () => {
     for (const criteria of [{}, { tags: undefined }, { all: false }, undefined, null, 'user:*', 7])
       expect([criteria, codeOf(criteria)]).toEqual([criteria, 'OPTION_INVALID'])
     const empty = resolve({ tags: [], keys: [] })
-    expect([empty.isEmpty, empty.all, empty.selects({ key: 'a', tags: [], createdAt: 0 })]).toEqual([true, false, false])
+    expect([empty.isEmpty, empty.all, empty.selects({ key: 'a', tags: [], createdAt: 0 })]).toEqual([
+      true,
+      false,
+      false,
+    ])
   })
 
   it('G27: hostile input is a typed error', () => {
     const mega = 'x'.repeat(1_000_000)
     const cases: [unknown, string][] = [
-      ...(['', mega, '\ud800', 7, {}, null, []] as unknown[]).map((key): [unknown, string] => [{ keys: [key] }, 'KEY_INVALID']),
+      ...(['', mega, '\ud800', 7, {}, null, []] as unknown[]).map((key): [unknown, string] => [
+        { keys: [key] },
+        'KEY_INVALID',
+      ]),
       ...(['', mega, '\udfff', 7, null] as unknown[]).map((tag): [unknown, string] => [{ tags: [tag] }, 'TAG_INVALID']),
-      ...(['', mega, '\ud800', '^(', 7, {}, null] as unknown[]).map((pattern): [unknown, string] => [{ pattern }, 'PATTERN_INVALID']),
-      ...([{ keys: 'abc' }, { keys: { length: 3 } }] as unknown[]).map((given): [unknown, string] => [given, 'KEY_INVALID']),
+      ...(['', mega, '\ud800', '^(', 7, {}, null] as unknown[]).map((pattern): [unknown, string] => [
+        { pattern },
+        'PATTERN_INVALID',
+      ]),
+      ...([{ keys: 'abc' }, { keys: { length: 3 } }] as unknown[]).map((given): [unknown, string] => [
+        given,
+        'KEY_INVALID',
+      ]),
       [{ tags: 'abc' }, 'TAG_INVALID'],
       [{ patterns: 'a*' }, 'PATTERN_INVALID'],
       [{ id: 7 }, 'OPTION_INVALID'],
@@ -114,7 +127,10 @@ describe('resolveCriteria', () => {
     ]
     for (const [criteria, code] of cases) {
       const before = performance.now()
-      expect([JSON.stringify(criteria)?.slice(0, 60), codeOf(criteria)]).toEqual([JSON.stringify(criteria)?.slice(0, 60), code])
+      expect([JSON.stringify(criteria)?.slice(0, 60), codeOf(criteria)]).toEqual([
+        JSON.stringify(criteria)?.slice(0, 60),
+        code,
+      ])
       expect(performance.now() - before, 'in time').toBeLessThan(1000)
     }
   })
@@ -122,7 +138,10 @@ describe('resolveCriteria', () => {
   it('G10: keys that hold braces, stars, newlines or look like tuples stand for themselves', () => {
     fc.assert(
       fc.property(
-        fc.string({ minLength: 1, unit: fc.constantFrom('{', '}', '*', '^', '\n', '[', ']', '\\', '"', '7', '\u0000', 'é') }),
+        fc.string({
+          minLength: 1,
+          unit: fc.constantFrom('{', '}', '*', '^', '\n', '[', ']', '\\', '"', '7', '\u0000', 'é'),
+        }),
         fc.string({ minLength: 1, maxLength: 6 }),
         (key, other) => {
           const resolved = resolve({ keys: [key] })
@@ -138,6 +157,10 @@ describe('resolveCriteria', () => {
 
 describe('parseInstant', () => {
   it('reads numbers, Dates and ISO texts with a zone', () => {
-    expect([parseInstant(7, 'at'), parseInstant(new Date(7), 'at'), parseInstant('1970-01-01T01:00:00.007+01:00', 'at')]).toEqual([7, 7, 7])
+    expect([
+      parseInstant(7, 'at'),
+      parseInstant(new Date(7), 'at'),
+      parseInstant('1970-01-01T01:00:00.007+01:00', 'at'),
+    ]).toEqual([7, 7, 7])
   })
 })

@@ -38,7 +38,9 @@ describe('ModelEvents', () => {
     tx.modelChanged('Deal', 1, 'save')
     expect(flushed).toEqual([])
     await tx.commit()
-    expect(flushed).toEqual([['model:User:7', 'model:User', 'model:Deal:1', 'model:Deal', 'model:profile:7', 'model:profile']])
+    expect(flushed).toEqual([
+      ['model:User:7', 'model:User', 'model:Deal:1', 'model:Deal', 'model:profile:7', 'model:profile'],
+    ])
     expect(() => tx.modelChanged('User', 8, 'save')).toThrow(/already committed/)
     await expect(tx.commit()).rejects.toThrow(/already committed/)
     const other = events.transaction()
@@ -149,7 +151,9 @@ describe('EventMap', () => {
     // @ts-expect-error an event without a rule
     await expect(map.emit('toString', {})).rejects.toThrow(/no rule for the event/)
     // @ts-expect-error a rule that is none
-    expect(() => new EventMap({ events: { a: 1 }, invalidate: async () => 1, onError: () => undefined })).toThrow(/not a function/)
+    expect(() => new EventMap({ events: { a: 1 }, invalidate: async () => 1, onError: () => undefined })).toThrow(
+      /not a function/,
+    )
   })
 
   it('attached to an emitter: until it is stopped, and failures are told', async () => {

@@ -68,7 +68,9 @@ describe('compilePattern', () => {
 
   it('agrees with RegExp on the common part of both languages', () => {
     const atom = fc.constantFrom('a', 'b', ':', '.', '[ab]', '[^a]', '\\d', '(?:ab)', '(a|b)')
-    const piece = fc.tuple(atom, fc.constantFrom('', '*', '+', '?', '{2}', '{1,3}', '*?')).map(([one, times]) => one + times)
+    const piece = fc
+      .tuple(atom, fc.constantFrom('', '*', '+', '?', '{2}', '{1,3}', '*?'))
+      .map(([one, times]) => one + times)
     const source = fc
       .tuple(fc.array(piece, { maxLength: 5 }), fc.boolean(), fc.boolean())
       .map(([all, from, to]) => `${from ? '^' : ''}${all.join('')}${to ? '$' : ''}`)
@@ -80,7 +82,8 @@ describe('compilePattern', () => {
         (text, flags, keys) => {
           const regexp = new RegExp(text, flags)
           const compiled = compilePattern(regexp)
-          for (const key of keys) expect([text, flags, key, compiled.matches(key)]).toEqual([text, flags, key, regexp.test(key)])
+          for (const key of keys)
+            expect([text, flags, key, compiled.matches(key)]).toEqual([text, flags, key, regexp.test(key)])
         },
       ),
       { numRuns: 400 },
@@ -137,7 +140,10 @@ describe('compilePattern', () => {
       ],
     ]
     for (const pattern of refused)
-      expect([String(pattern).slice(0, 40), code(() => compilePattern(pattern))]).toEqual([String(pattern).slice(0, 40), 'PATTERN_INVALID'])
+      expect([String(pattern).slice(0, 40), code(() => compilePattern(pattern))]).toEqual([
+        String(pattern).slice(0, 40),
+        'PATTERN_INVALID',
+      ])
     for (const pattern of [undefined, null, 7, {}, []]) {
       // @ts-expect-error callers without types
       expect(code(() => compilePattern(pattern))).toBe('PATTERN_INVALID')

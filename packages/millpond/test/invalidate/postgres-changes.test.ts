@@ -2,7 +2,12 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import { type ChangesFollower, type FollowOptions, followPostgresChanges, type TableChange } from '../../src/invalidate/postgres-changes.ts'
+import {
+  type ChangesFollower,
+  type FollowOptions,
+  followPostgresChanges,
+  type TableChange,
+} from '../../src/invalidate/postgres-changes.ts'
 import { installChangesSql, removeChangesSql } from '../../src/invalidate/postgres-triggers.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
 import { until } from '../services/until.ts'
@@ -18,7 +23,8 @@ describeWith('postgres', 'PostgreSQL change notifications', () => {
   let follower: ChangesFollower | undefined
   let heard: TableChange[] = []
   const errors: unknown[] = []
-  const only = (model: string): string[] => heard.filter((change) => change.model === model).map(({ id, kind }) => `${kind} ${id ?? 'all'}`)
+  const only = (model: string): string[] =>
+    heard.filter((change) => change.model === model).map(({ id, kind }) => `${kind} ${id ?? 'all'}`)
 
   beforeAll(async () => {
     server = await startPostgres()
@@ -87,7 +93,10 @@ describeWith('postgres', 'PostgreSQL change notifications', () => {
     await client.query("BEGIN; INSERT INTO users VALUES (3, 'x'); ROLLBACK")
     await client.query("BEGIN; INSERT INTO users VALUES (4, 'x')")
     await heardAll()
-    expect([only('User').sort(), only('Deal')]).toEqual([['delete 1', 'save 1', 'save 2', 'save 2'], ['save odd \'"\n{}😀']])
+    expect([only('User').sort(), only('Deal')]).toEqual([
+      ['delete 1', 'save 1', 'save 2', 'save 2'],
+      ['save odd \'"\n{}😀'],
+    ])
     await client.query('COMMIT')
     client.release()
     await until('the commit is heard', () => only('User').includes('save 4'))
@@ -159,13 +168,17 @@ describeWith('postgres', 'PostgreSQL change notifications', () => {
     fails = 3
     await pool.query("INSERT INTO users VALUES (70, 'x')")
     await until('it is applied', () => only('User').length > 0 && follower?.isListening === true)
-    expect([only('User'), errors.some((error) => String(error).includes('ledger down'))]).toEqual([['delete all', 'save all'], true])
+    expect([only('User'), errors.some((error) => String(error).includes('ledger down'))]).toEqual([
+      ['delete all', 'save all'],
+      true,
+    ])
   })
 
   it('a forged or garbled notification can only invalidate', async () => {
     await follow()
     heard = []
-    for (const payload of ['', 'garbage', '{"o":1}', '[]']) await pool.query("SELECT pg_notify('millpond_changes', $1)", [payload])
+    for (const payload of ['', 'garbage', '{"o":1}', '[]'])
+      await pool.query("SELECT pg_notify('millpond_changes', $1)", [payload])
     await until('each one counts as everything', () => only('User').length >= 2)
     await pool.query(`SELECT pg_notify('millpond_changes', '{"o":"UPDATE","t":"public.other","k":["1"]}')`)
     await pool.query(`SELECT pg_notify('millpond_changes', '{"o":"UPDATE","t":"public.users","k":[{"a":1}]}')`)
@@ -216,7 +229,8 @@ describeWith('postgres', 'PostgreSQL change notifications', () => {
   })
 
   it('refuses names that are more than a name', () => {
-    for (const table of ['a"; DROP', '', 'a.b.c', "a'", 'a b']) expect(() => installChangesSql({ tables: [{ table }] })).toThrow(/table/)
+    for (const table of ['a"; DROP', '', 'a.b.c', "a'", 'a b'])
+      expect(() => installChangesSql({ tables: [{ table }] })).toThrow(/table/)
     expect(() => installChangesSql({ tables: [{ table: 'a', key: 'x"' }] })).toThrow(/key/)
     expect(() => installChangesSql({ tables: [{ table: 'a' }], channel: "x'" })).toThrow(/channel/)
     expect(() => installChangesSql({ tables: [{ table: 'x'.repeat(60) }] })).toThrow(/shorter channel/)

@@ -6,7 +6,8 @@ import fc from '../properties.ts'
 
 describe('model tags', () => {
   it('a row change reaches its entries and every list; a model change reaches all', () => {
-    const hits = (entry: readonly string[], change: readonly string[]): boolean => entry.some((tag) => change.includes(tag))
+    const hits = (entry: readonly string[], change: readonly string[]): boolean =>
+      entry.some((tag) => change.includes(tag))
     expect(hits(modelTags('User', 7), changedTags('User', 7))).toBe(true)
     expect(hits(modelTags('User', 8), changedTags('User', 7))).toBe(false)
     expect(hits(modelTags('User'), changedTags('User', 7))).toBe(true)
@@ -34,7 +35,8 @@ describe('model tags', () => {
   })
 
   it('refuses names and ids that could meet others', () => {
-    for (const model of ['', 'a:b', '*', 'x'.repeat(200), '\ud800', 'a\nb']) expect(() => modelTags(model)).toThrow(/is not a name/)
+    for (const model of ['', 'a:b', '*', 'x'.repeat(200), '\ud800', 'a\nb'])
+      expect(() => modelTags(model)).toThrow(/is not a name/)
     for (const id of ['', '\ud800', Number.NaN, Number.POSITIVE_INFINITY])
       expect(() => modelTags('User', id)).toThrow(/id .* is not allowed/)
     expect(() => modelTags('User', 'x'.repeat(2000))).toThrow(/longer than/)
@@ -42,7 +44,8 @@ describe('model tags', () => {
 })
 
 describe('Relations', () => {
-  const tagsOf = (rules: ModelRules, model: string, id?: number): readonly string[] => new Relations(rules).plan(model, id).tags
+  const tagsOf = (rules: ModelRules, model: string, id?: number): readonly string[] =>
+    new Relations(rules).plan(model, id).tags
 
   it('I3: the declared form of the specification', () => {
     const relations = new Relations({
@@ -59,7 +62,15 @@ describe('Relations', () => {
       'model:permissions:*',
     ])
     expect(relations.plan('Deal', 3).tags).toEqual([
-      ...['model:Deal:3', 'model:Deal', 'pipeline', 'model:Assessment', 'model:Assessment:*', 'model:milestones:3', 'model:milestones'],
+      ...[
+        'model:Deal:3',
+        'model:Deal',
+        'pipeline',
+        'model:Assessment',
+        'model:Assessment:*',
+        'model:milestones:3',
+        'model:milestones',
+      ],
     ])
     // Upwards: a deal's entries may show its assessment.
     expect(relations.plan('Assessment', 1).steps.map((step) => [step.model, step.id, step.by])).toEqual([
@@ -71,8 +82,21 @@ describe('Relations', () => {
 
   it('follows relations of relations, unless cascade is false', () => {
     const rules: ModelRules = { A: { related: ['B'] }, B: { related: ['C', { tag: 'b-too' }] }, C: {} }
-    expect(tagsOf(rules, 'A')).toEqual(['model:A', 'model:A:*', 'model:B', 'model:B:*', 'b-too', 'model:C', 'model:C:*'])
-    expect(tagsOf({ ...rules, A: { related: ['B'], cascade: false } }, 'A')).toEqual(['model:A', 'model:A:*', 'model:B', 'model:B:*'])
+    expect(tagsOf(rules, 'A')).toEqual([
+      'model:A',
+      'model:A:*',
+      'model:B',
+      'model:B:*',
+      'b-too',
+      'model:C',
+      'model:C:*',
+    ])
+    expect(tagsOf({ ...rules, A: { related: ['B'], cascade: false } }, 'A')).toEqual([
+      'model:A',
+      'model:A:*',
+      'model:B',
+      'model:B:*',
+    ])
     const both = new Relations({ ...rules, A: { related: ['B'], cascade: false }, D: { related: ['B'] } })
     expect(both.planAll([{ model: 'A' }, { model: 'D' }]).tags).toContain('model:C')
     expect(both.planAll([{ model: 'D' }, { model: 'A' }]).tags).toContain('model:C')
@@ -92,16 +116,31 @@ describe('Relations', () => {
         ['Profile', '41'],
       ],
     ])
-    expect(tagsOf(rules, 'Team')).toEqual(['model:Team', 'model:Team:*', 'model:User', 'model:User:*', 'model:Profile', 'model:Profile:*'])
+    expect(tagsOf(rules, 'Team')).toEqual([
+      'model:Team',
+      'model:Team:*',
+      'model:User',
+      'model:User:*',
+      'model:Profile',
+      'model:Profile:*',
+    ])
     expect(tagsOf({ Team: { related: [{ model: 'User', id: () => undefined }] } }, 'Team', 4)).toContain('model:User:*')
-    expect(tagsOf({ Team: { related: [{ model: 'User', id: () => [] }] } }, 'Team', 4)).toEqual(['model:Team:4', 'model:Team'])
+    expect(tagsOf({ Team: { related: [{ model: 'User', id: () => [] }] } }, 'Team', 4)).toEqual([
+      'model:Team:4',
+      'model:Team',
+    ])
     const asked: string[] = []
     new Relations({ T: { related: [{ model: 'U', id: (id) => void asked.push(id) }] } }).plan('T', '*x')
     expect(asked).toEqual(['*x'])
   })
 
   it('cycles end, and rows that lead to rows without end become their model', () => {
-    expect(tagsOf({ A: { related: ['B'] }, B: { related: ['A'] } }, 'A', 1)).toEqual(['model:A', 'model:A:*', 'model:B', 'model:B:*'])
+    expect(tagsOf({ A: { related: ['B'] }, B: { related: ['A'] } }, 'A', 1)).toEqual([
+      'model:A',
+      'model:A:*',
+      'model:B',
+      'model:B:*',
+    ])
     const tree = new Relations({ Node: { related: [{ model: 'Node', id: (id) => Number(id) + 1 }] } }, { maxDepth: 3 })
     expect(tree.plan('Node', 0)).toEqual({
       tags: ['model:Node', 'model:Node:*'],
@@ -111,7 +150,9 @@ describe('Relations', () => {
   })
 
   it('over the budget the model with the most rows goes whole, and the plan says so', () => {
-    const rules: ModelRules = { Org: { related: ['Role', { model: 'User', id: () => Array.from({ length: 5000 }, (_, i) => i) }] } }
+    const rules: ModelRules = {
+      Org: { related: ['Role', { model: 'User', id: () => Array.from({ length: 5000 }, (_, i) => i) }] },
+    }
     const plan = new Relations(rules, { maxTargets: 50 }).plan('Org', 1)
     expect(plan.widened).toEqual(['User'])
     expect(plan.tags).toEqual(['model:Org:1', 'model:Org', 'model:Role', 'model:Role:*', 'model:User', 'model:User:*'])
@@ -127,7 +168,9 @@ describe('Relations', () => {
 
   it('refuses relations that are too deep or too wide, and malformed rules', () => {
     const chain = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`M${i}`, { related: [`M${i + 1}`] }]))
-    expect(() => new Relations(chain)).toThrow(/models\.M0: its relations are 10 levels deep, and at most 8 are allowed/)
+    expect(() => new Relations(chain)).toThrow(
+      /models\.M0: its relations are 10 levels deep, and at most 8 are allowed/,
+    )
     expect(() => new Relations(chain, { maxDepth: 10 })).not.toThrow()
     expect(() => new Relations({ A: { related: ['B', 'C', 'D'] } }, { maxTargets: 3 })).toThrow(/reaches 4 models/)
     const wrong: unknown[] = [
@@ -147,7 +190,8 @@ describe('Relations', () => {
     )
     // @ts-expect-error callers without types
     for (const rules of wrong) expect(() => new Relations(rules)).toThrow(/\[millpond\]/)
-    for (const limit of [0, -1, 1.5, Number.NaN, 1e9]) expect(() => new Relations({}, { maxDepth: limit })).toThrow(/whole number/)
+    for (const limit of [0, -1, 1.5, Number.NaN, 1e9])
+      expect(() => new Relations({}, { maxDepth: limit })).toThrow(/whole number/)
   })
 
   it('reactsTo: only the changes that were declared', () => {
@@ -164,7 +208,10 @@ describe('Relations', () => {
 
   it('property: every plan ends within the budget, is the same each time, and covers what a plain closure over models covers', () => {
     const names = ['A', 'B', 'C', 'D', 'E']
-    const related = fc.array(fc.record({ to: fc.constantFrom(...names), how: fc.constantFrom('whole', 'same', 'two') }), { maxLength: 4 })
+    const related = fc.array(
+      fc.record({ to: fc.constantFrom(...names), how: fc.constantFrom('whole', 'same', 'two') }),
+      { maxLength: 4 },
+    )
     fc.assert(
       fc.property(
         fc.array(related, { minLength: 5, maxLength: 5 }),
@@ -176,7 +223,9 @@ describe('Relations', () => {
               name,
               {
                 related: (lists[i] ?? []).map(({ to, how }) =>
-                  how === 'whole' ? to : { model: to, id: how === 'same' ? ('same' as const) : (id: string) => [`${id}x`, `${id}y`] },
+                  how === 'whole'
+                    ? to
+                    : { model: to, id: how === 'same' ? ('same' as const) : (id: string) => [`${id}x`, `${id}y`] },
                 ),
               },
             ]),

@@ -2,7 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Duration } from '../../src/core/duration.ts'
 import { type Criteria, resolveCriteria } from '../../src/invalidate/criteria.ts'
-import { type DueInvalidation, INVALIDATION_JOB, invalidationHandler, scheduleInvalidation } from '../../src/invalidate/schedule.ts'
+import {
+  type DueInvalidation,
+  INVALIDATION_JOB,
+  invalidationHandler,
+  scheduleInvalidation,
+} from '../../src/invalidate/schedule.ts'
 import { createJobs } from '../../src/jobs/jobs.ts'
 import { memoryJobs } from '../../src/jobs/memory.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
@@ -17,7 +22,10 @@ function setup() {
   })
   jobs.start()
   const schedule = (criteria: Criteria, when: { in?: Duration; at?: number | Date; id?: string }, mode?: 'expire') =>
-    scheduleInvalidation({ jobs, namespace: 'shop', criteria, now: clock.now(), ...(mode === undefined ? {} : { mode }) }, when)
+    scheduleInvalidation(
+      { jobs, namespace: 'shop', criteria, now: clock.now(), ...(mode === undefined ? {} : { mode }) },
+      when,
+    )
   return { clock, due, jobs, schedule }
 }
 
@@ -69,7 +77,9 @@ describe('scheduleInvalidation', () => {
       await expect(schedule(criteria, { in: 1 })).rejects.toThrow(/\[millpond\]/)
     await expect(schedule({ all: true }, { in: -1 })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
     await expect(schedule({ all: true }, { in: 1, at: 1 })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-    await expect(schedule({ keys: Array.from({ length: 9000 }, (_, i) => `a-long-key-${i}`) }, { in: 1 })).rejects.toMatchObject({
+    await expect(
+      schedule({ keys: Array.from({ length: 9000 }, (_, i) => `a-long-key-${i}`) }, { in: 1 }),
+    ).rejects.toMatchObject({
       code: 'VALUE_TOO_LARGE',
     })
     expect(await jobs.list()).toEqual([])

@@ -63,7 +63,10 @@ describe('token', () => {
         (text) => {
           const decoded = decodeToken(text)
           if (decoded !== undefined)
-            expect([encodeToken(decoded).length <= text.length, decodeToken(encodeToken(decoded))]).toEqual([true, decoded])
+            expect([encodeToken(decoded).length <= text.length, decodeToken(encodeToken(decoded))]).toEqual([
+              true,
+              decoded,
+            ])
         },
       ),
       { numRuns: 500 },
@@ -85,9 +88,9 @@ describe('token', () => {
     const many = new Map(Array.from({ length: MAX_TOKEN_NAMESPACES + 1 }, (_, i) => [`n${i}`, { epoch: 'e', seq: i }]))
     expect(() => encodeToken(many)).toThrow(/33 namespaces/)
     expect(() => encodeToken(new Map([['x'.repeat(256), { epoch: 'e', seq: 1 }]]))).toThrow(/does not fit into a token/)
-    expect(() => encodeToken(new Map(Array.from({ length: 20 }, (_, i) => [`${i}`.padEnd(200, 'x'), { epoch: 'e', seq: 1 }])))).toThrow(
-      /use shorter or fewer namespaces/,
-    )
+    expect(() =>
+      encodeToken(new Map(Array.from({ length: 20 }, (_, i) => [`${i}`.padEnd(200, 'x'), { epoch: 'e', seq: 1 }]))),
+    ).toThrow(/use shorter or fewer namespaces/)
     for (const seq of [-1, 1.5, Number.NaN, 2 ** 53])
       expect(() => encodeToken(new Map([['a', { epoch: 'e', seq }]]))).toThrow(/not a ledger number/)
     expect(() => encodeToken(new Map(), { key: 'short' })).toThrow(/at least 16/)

@@ -1,4 +1,5 @@
-// An outbox in the user's own database: what commits is invalidated, whoever dies in between, and what is rolled back is not.
+// An outbox in the user's own database: what commits is invalidated, whoever dies in between, and what is rolled back
+// is not.
 import { join } from 'node:path'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import Database from 'libsql'
@@ -27,7 +28,9 @@ describeWith('postgres', 'an outbox in PostgreSQL', () => {
     await pool.query('CREATE SCHEMA shop; CREATE TABLE deals (id int PRIMARY KEY, stage text)')
   })
   beforeEach(async () => {
-    await pool.query("DELETE FROM deals; INSERT INTO deals VALUES (1, 'open'); DROP TABLE IF EXISTS millpond_outbox, shop.notes")
+    await pool.query(
+      "DELETE FROM deals; INSERT INTO deals VALUES (1, 'open'); DROP TABLE IF EXISTS millpond_outbox, shop.notes",
+    )
   })
   afterAll(async () => {
     await pool?.end()
@@ -44,7 +47,8 @@ describeWith('postgres', 'an outbox in PostgreSQL', () => {
     })
     await outbox.install()
     await outbox.install()
-    const stage = () => cache.getOrSet(['deal', 1], async () => (await pool.query('SELECT stage FROM deals')).rows[0].stage)
+    const stage = () =>
+      cache.getOrSet(['deal', 1], async () => (await pool.query('SELECT stage FROM deals')).rows[0].stage)
     return { cache, outbox, stage }
   }
 
@@ -62,9 +66,17 @@ describeWith('postgres', 'an outbox in PostgreSQL', () => {
     expect(await stage()).toBe('open')
     await cache.set('list', 1, { tags: ['lists'] })
     await write('ROLLBACK')
-    expect([await outbox.settle(), await stage(), await cache.has('list')]).toEqual([{ applied: 0, left: 0 }, 'open', true])
+    expect([await outbox.settle(), await stage(), await cache.has('list')]).toEqual([
+      { applied: 0, left: 0 },
+      'open',
+      true,
+    ])
     await write('COMMIT')
-    expect([await outbox.settle(), await stage(), await cache.has('list')]).toEqual([{ applied: 1, left: 0 }, 'won', false])
+    expect([await outbox.settle(), await stage(), await cache.has('list')]).toEqual([
+      { applied: 1, left: 0 },
+      'won',
+      false,
+    ])
     expect(await outbox.settle()).toEqual({ applied: 0, left: 0 })
   })
 
@@ -74,7 +86,8 @@ describeWith('postgres', 'an outbox in PostgreSQL', () => {
     await cache.namespace('reports').set('total', 7)
     await db.transaction().execute(async (trx) => {
       await trx.updateTable('deals').set({ stage: 'lost' }).execute()
-      const run: RunSql = async (sql, parameters) => (await trx.executeQuery<object>(CompiledQuery.raw(sql, [...parameters]))).rows
+      const run: RunSql = async (sql, parameters) =>
+        (await trx.executeQuery<object>(CompiledQuery.raw(sql, [...parameters]))).rows
       await outbox.note(run, { key: 'total' }, { namespace: 'reports' })
     })
     expect(await outbox.settle()).toEqual({ applied: 1, left: 0 })
@@ -163,8 +176,12 @@ describe('an outbox in SQLite', () => {
     const { run, outbox, database } = make()
     await outbox.install()
     await expect(outbox.note(run, {})).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-    await expect(outbox.note(undefined as never, { tags: ['t'] })).rejects.toThrow(/give one that runs a statement within the transaction/)
-    await expect(outbox.note(run, { tags: ['t'] }, { space: 'x' } as never)).rejects.toThrow(/unknown option "note.space"/)
+    await expect(outbox.note(undefined as never, { tags: ['t'] })).rejects.toThrow(
+      /give one that runs a statement within the transaction/,
+    )
+    await expect(outbox.note(run, { tags: ['t'] }, { space: 'x' } as never)).rejects.toThrow(
+      /unknown option "note.space"/,
+    )
     expect(database.prepare('SELECT * FROM millpond_outbox').all()).toEqual([])
     for (const [options, message] of [
       [{ table: 'a"; DROP TABLE b' }, /table: .* is not allowed/],
@@ -178,7 +195,9 @@ describe('an outbox in SQLite', () => {
 
   it('can be used as a cache says it', async () => {
     const cache = createCache()
-    const { outbox, run } = make({ invalidate: (due) => cache.namespace(due.namespace).invalidate(due.criteria, { mode: due.mode }) })
+    const { outbox, run } = make({
+      invalidate: (due) => cache.namespace(due.namespace).invalidate(due.criteria, { mode: due.mode }),
+    })
     await outbox.install()
     await cache.set('k', 1)
     await outbox.note(run, { pattern: 'k*' }, { mode: 'expire' })

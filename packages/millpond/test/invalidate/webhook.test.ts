@@ -34,7 +34,11 @@ function setup(more: Partial<WebhookOptions<{ id: string }>> = {}) {
 let count = 0
 const signed = (body: string, at = clock.now(), id = `msg_${count++}`) => signWebhook({ secret, id, body, now: at })
 const body = '{"tags":["a"]}'
-const problem = (answer: { status: number; headers: Readonly<Record<string, string>>; body: string }): [number, string] => {
+const problem = (answer: {
+  status: number
+  headers: Readonly<Record<string, string>>
+  body: string
+}): [number, string] => {
   expect(answer.headers['content-type']).toBe('application/problem+json')
   const parsed: { type: string; status: number; title: string; detail: string } = JSON.parse(answer.body)
   expect([parsed.status, typeof parsed.title, typeof parsed.detail]).toEqual([answer.status, 'string', 'string'])
@@ -64,8 +68,14 @@ describe('webhook', () => {
 
   it('signs as Standard Webhooks does', () => {
     const headers = signWebhook({ secret, id: 'msg_1', body: '{}', now: 1_700_000_000_999 })
-    const wanted = createHmac('sha256', '0123456789abcdef0123456789abcdef').update('msg_1.1700000000.{}').digest('base64')
-    expect(headers).toEqual({ 'webhook-id': 'msg_1', 'webhook-timestamp': '1700000000', 'webhook-signature': `v1,${wanted}` })
+    const wanted = createHmac('sha256', '0123456789abcdef0123456789abcdef')
+      .update('msg_1.1700000000.{}')
+      .digest('base64')
+    expect(headers).toEqual({
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': '1700000000',
+      'webhook-signature': `v1,${wanted}`,
+    })
     for (const id of ['', 'a.b', 'a b', 'é', 'x'.repeat(129)])
       expect(() => signWebhook({ secret, id, body: '', now: 0 })).toThrow(/signWebhook.id/)
     expect(() => signWebhook({ secret: 'short', id: 'a', body: '', now: 0 })).toThrow(/at least 16 bytes/)
@@ -87,21 +97,33 @@ describe('webhook', () => {
       [{ ...good, 'webhook-timestamp': `${good['webhook-timestamp']}.0` }, body],
       [{ ...good, 'webhook-id': [good['webhook-id'], 'b'] }, body],
       [good, `${body} `],
-      [{ ...good, ...signWebhook({ secret: 'another secret of enough length', id: 'x', body, now: clock.now() }) }, body],
+      [
+        { ...good, ...signWebhook({ secret: 'another secret of enough length', id: 'x', body, now: clock.now() }) },
+        body,
+      ],
     ]
-    for (const [headers, text] of wrong) expect(problem(await hook.handle(headers, text))).toEqual([401, 'signature-invalid'])
+    for (const [headers, text] of wrong)
+      expect(problem(await hook.handle(headers, text))).toEqual([401, 'signature-invalid'])
     expect(asked).toEqual([])
     // Any one of several signatures, any one of several secrets, headers in any case.
     const upper = Object.fromEntries(Object.entries(good).map(([name, value]) => [name.toUpperCase(), value]))
-    expect((await hook.handle({ ...upper, 'WEBHOOK-SIGNATURE': `v1,AAAA v2,x ${good['webhook-signature']}` }, body)).status).toBe(200)
+    expect(
+      (await hook.handle({ ...upper, 'WEBHOOK-SIGNATURE': `v1,AAAA v2,x ${good['webhook-signature']}` }, body)).status,
+    ).toBe(200)
     const rotated = setup({ secret: ['the new secret, long enough', secret] })
     expect((await rotated.hook.handle(signed(body), Buffer.from(body))).status).toBe(200)
   })
 
   it('refuses late, early and repeated messages', async () => {
     const { hook, asked } = setup()
-    expect(problem(await hook.handle(signed(body, clock.now() - 302_000), body))).toEqual([401, 'timestamp-outside-window'])
-    expect(problem(await hook.handle(signed(body, clock.now() + 302_000), body))).toEqual([401, 'timestamp-outside-window'])
+    expect(problem(await hook.handle(signed(body, clock.now() - 302_000), body))).toEqual([
+      401,
+      'timestamp-outside-window',
+    ])
+    expect(problem(await hook.handle(signed(body, clock.now() + 302_000), body))).toEqual([
+      401,
+      'timestamp-outside-window',
+    ])
     const good = signed(body, clock.now() + 290_000)
     expect((await hook.handle(good, body)).status).toBe(200)
     expect(problem(await hook.handle(good, body))).toEqual([409, 'message-repeated'])
@@ -138,7 +160,9 @@ describe('webhook', () => {
     ])
     fails = false
     expect((await hook.handle(good, body)).status).toBe(200)
-    const ledgerDown = setup({ invalidate: async () => Promise.reject(new MillpondError('LEDGER_UNREACHABLE', 'down')) })
+    const ledgerDown = setup({
+      invalidate: async () => Promise.reject(new MillpondError('LEDGER_UNREACHABLE', 'down')),
+    })
     expect(problem(await ledgerDown.hook.handle(signed(body), body))).toEqual([503, 'not-applied'])
   })
 
@@ -173,7 +197,14 @@ describe('webhook', () => {
       ).map((text): [string, number] => [text, 400]),
       [Uint8Array.from([0x7b, 0xff, 0x7d]), 400],
       ...(
-        ['{}', '{"pattern":"^(a)\\\\1"}', '{"tags":[""]}', '{"id":7}', '{"keys":["\\ud800"]}', '{"created_before":"today"}'] as const
+        [
+          '{}',
+          '{"pattern":"^(a)\\\\1"}',
+          '{"tags":[""]}',
+          '{"id":7}',
+          '{"keys":["\\ud800"]}',
+          '{"created_before":"today"}',
+        ] as const
       ).map((text): [string, number] => [text, 422]),
     ]
     for (const [text, status] of wrong) {
@@ -187,10 +218,19 @@ describe('webhook', () => {
     const { hook } = setup()
     const header = fc.oneof(fc.string(), fc.constantFrom('v1,', 'v1,AAAA', '1', '999999999999', 'v1,'.repeat(500)))
     await fc.assert(
-      fc.asyncProperty(header, header, header, fc.oneof(fc.string(), fc.uint8Array()), async (id, timestamp, signature, text) => {
-        const answer = await hook.handle({ 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature }, text)
-        expect(answer.status).toBe(401)
-      }),
+      fc.asyncProperty(
+        header,
+        header,
+        header,
+        fc.oneof(fc.string(), fc.uint8Array()),
+        async (id, timestamp, signature, text) => {
+          const answer = await hook.handle(
+            { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature },
+            text,
+          )
+          expect(answer.status).toBe(401)
+        },
+      ),
     )
   })
 
@@ -207,7 +247,9 @@ describe('webhook', () => {
       })
       void hook
         .fetch(request)
-        .then(async (response) => outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text()))
+        .then(async (response) =>
+          outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text()),
+        )
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = server.address()
@@ -242,7 +284,11 @@ describe('webhook', () => {
     expect([(await hook.fetch(request)).status, cancelled, pulled < 6]).toEqual([413, true, true])
     const broken = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error('cut')) })
     expect(
-      (await hook.fetch(new Request('http://localhost/', { method: 'POST', body: broken, duplex: 'half' } as RequestInit))).status,
+      (
+        await hook.fetch(
+          new Request('http://localhost/', { method: 'POST', body: broken, duplex: 'half' } as RequestInit),
+        )
+      ).status,
     ).toBe(400)
   })
 

@@ -41,7 +41,10 @@ async function filled() {
 
 it('I5: a row that an ORM saved, with what is related, after its commit', async () => {
   const { cache, left } = await filled()
-  const events = new ModelEvents({ relations: new Relations(models), invalidate: ({ tags }) => cache.invalidate({ tags }) })
+  const events = new ModelEvents({
+    relations: new Relations(models),
+    invalidate: ({ tags }) => cache.invalidate({ tags }),
+  })
   await events.during(async () => {
     await events.modelChanged('User', 7, 'save')
     expect(await left()).toEqual(['user', 'profile', 'users', 'other'])
@@ -90,12 +93,17 @@ it('I4: a scheduled invalidation, in the namespace it was made for', async () =>
     store: memoryJobs({ clock }),
     clock,
     handlers: {
-      [INVALIDATION_JOB]: invalidationHandler(({ namespace, criteria, mode }) => cache.namespace(namespace).invalidate(criteria, { mode })),
+      [INVALIDATION_JOB]: invalidationHandler(({ namespace, criteria, mode }) =>
+        cache.namespace(namespace).invalidate(criteria, { mode }),
+      ),
     },
   })
   jobs.start()
   closing.push(() => jobs.stop())
-  const id = await scheduleInvalidation({ jobs, namespace: 'reports', criteria: { model: 'User', id: 7 }, now: clock.now() }, { in: 30 })
+  const id = await scheduleInvalidation(
+    { jobs, namespace: 'reports', criteria: { model: 'User', id: 7 }, now: clock.now() },
+    { in: 30 },
+  )
   await until('the job is done', async () => (await jobs.get(id))?.state === 'done')
   expect([await other.get('user'), await left()]).toEqual([undefined, ['user', 'profile', 'users', 'other']])
 })

@@ -22,7 +22,14 @@ describeWith('redis', 'BullMQ', () => {
     return opened
   }
   const run = (store: BullmqJobs, handlers: JobsOptions['handlers'], more: Partial<JobsOptions> = {}): Jobs => {
-    const jobs = createJobs({ store, clock: systemClock(), poll: 20, retry: { attempts: 2, base: 1 }, handlers, ...more })
+    const jobs = createJobs({
+      store,
+      clock: systemClock(),
+      poll: 20,
+      retry: { attempts: 2, base: 1 },
+      handlers,
+      ...more,
+    })
     jobs.start()
     ending.push(() => jobs.stop())
     return jobs
@@ -98,7 +105,11 @@ describeWith('redis', 'BullMQ', () => {
     ])
     await bull.add('anything', undefined, { delay: 3_600_000, priority: 3 })
     const [later] = await jobs.list({ kind: 'mail' })
-    expect([later?.payload, later?.state, (later?.dueAt ?? 0) - (later?.createdAt ?? 0)]).toEqual(['{}', 'waiting', 3_600_000])
+    expect([later?.payload, later?.state, (later?.dueAt ?? 0) - (later?.createdAt ?? 0)]).toEqual([
+      '{}',
+      'waiting',
+      3_600_000,
+    ])
     expect([await jobs.cancel(later?.id ?? ''), await jobs.list()]).toEqual([true, []])
   })
 
@@ -106,7 +117,11 @@ describeWith('redis', 'BullMQ', () => {
     const name = queue()
     const store = bullmqJobs({ client, queue: name })
     const bull = theirs(`${name}.mail`)
-    await bull.upsertJobScheduler('hourly', { every: 40 }, { name: 'digest', data: { to: 'all' }, opts: { removeOnComplete: true } })
+    await bull.upsertJobScheduler(
+      'hourly',
+      { every: 40 },
+      { name: 'digest', data: { to: 'all' }, opts: { removeOnComplete: true } },
+    )
     const seen: unknown[] = []
     run(store, { mail: (payload) => void seen.push(payload) })
     await until('it has come three times', () => seen.length >= 3)
@@ -129,7 +144,9 @@ describeWith('redis', 'BullMQ', () => {
       await one.claim(['a', 'b', 'c'], 1, 'l', 1000)
       await one.close()
     }
-    expect(client.listenerCount('error') + client.listenerCount('close') + client.listenerCount('ready')).toBe(listeners)
+    expect(client.listenerCount('error') + client.listenerCount('close') + client.listenerCount('ready')).toBe(
+      listeners,
+    )
   })
 
   it("a worker of BullMQ's takes what was added here", async () => {
@@ -206,11 +223,28 @@ describeWith('redis', 'BullMQ', () => {
   it('ids and kinds may be what BullMQ itself takes for something else', async () => {
     const name = queue()
     const store = bullmqJobs({ client, queue: name })
-    const ids = ['failed', 'wait', 'meta', 'id', '17', '-1', '0', 'a:b', '%41', 'A', 'repeat:x:1', 'a:lock', '{b}', '%2541']
-    for (const id of ids) expect(await store.add({ id, kind: 'mail', payload: JSON.stringify(id), due: { at: 5 } })).toBe(true)
+    const ids = [
+      'failed',
+      'wait',
+      'meta',
+      'id',
+      '17',
+      '-1',
+      '0',
+      'a:b',
+      '%41',
+      'A',
+      'repeat:x:1',
+      'a:lock',
+      '{b}',
+      '%2541',
+    ]
+    for (const id of ids)
+      expect(await store.add({ id, kind: 'mail', payload: JSON.stringify(id), due: { at: 5 } })).toBe(true)
     for (const id of ids) expect((await store.get(id))?.payload).toBe(JSON.stringify(id))
     expect((await store.list()).map(({ id }) => id).sort()).toEqual([...ids].sort())
-    for (const { id } of (await store.claim(['mail'], 50, 'l', 60_000)).jobs) expect(await store.complete(id, 'l')).toBe(true)
+    for (const { id } of (await store.claim(['mail'], 50, 'l', 60_000)).jobs)
+      expect(await store.complete(id, 'l')).toBe(true)
     expect(await store.list()).toEqual([])
     const dotted = bullmqJobs({ client, queue: `${name}.a` })
     const other = bullmqJobs({ client, queue: name })
@@ -237,9 +271,14 @@ describeWith('redis', 'BullMQ', () => {
     const name = queue()
     const dying = bullmqJobs({ client, queue: name })
     await dying.add({ id: 'a', kind: 'mail', payload: '1', due: { inMs: 0 } })
-    for (let i = 0; i < 2; i++) await until('it is taken', async () => (await dying.claim(['mail'], 1, `l${i}`, 1)).jobs.length === 1)
+    for (let i = 0; i < 2; i++)
+      await until('it is taken', async () => (await dying.claim(['mail'], 1, `l${i}`, 1)).jobs.length === 1)
     const attempts: number[] = []
-    run(bullmqJobs({ client, queue: name }), { mail: (_, { attempt }) => void attempts.push(attempt) }, { retry: { attempts: 9 } })
+    run(
+      bullmqJobs({ client, queue: name }),
+      { mail: (_, { attempt }) => void attempts.push(attempt) },
+      { retry: { attempts: 9 } },
+    )
     await until('it has been done', async () => (await dying.get('a'))?.state === 'done')
     expect(attempts).toEqual([3])
   })
@@ -254,7 +293,13 @@ describeWith('redis', 'BullMQ', () => {
     )
     const listed = await store.list({ limit: 1000 })
     expect([listed.length, listed[0]?.id, listed.at(-1)?.id]).toEqual([210, 'j209', 'j000'])
-    expect((await store.list({ offset: 205, limit: 10 })).map(({ id }) => id)).toEqual(['j004', 'j003', 'j002', 'j001', 'j000'])
+    expect((await store.list({ offset: 205, limit: 10 })).map(({ id }) => id)).toEqual([
+      'j004',
+      'j003',
+      'j002',
+      'j001',
+      'j000',
+    ])
     expect((await store.list({ kind: 'a', limit: 1 })).map(({ id }) => id)).toEqual(['j209'])
   })
 

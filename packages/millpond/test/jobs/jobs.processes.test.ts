@@ -33,9 +33,13 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function start(path: string, name: string, leaseMs: number, lines: Line[]): ChildProcess {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./process.mjs', import.meta.url)), compiled, path, name, String(leaseMs)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('./process.mjs', import.meta.url)), compiled, path, name, String(leaseMs)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   children.add(child)
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)))
   return child
@@ -56,7 +60,11 @@ it('I4: three processes run each of 60 jobs once', async () => {
 it('I4: a job survives the process that added it and the one that ran it', async () => {
   const path = join(folder, 'killed.db')
   const database = new Database(path)
-  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add('work', { ms: 6000 }, { id: 'survivor' })
+  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add(
+    'work',
+    { ms: 6000 },
+    { id: 'survivor' },
+  )
   database.close()
   const lines: Line[] = []
   const first = start(path, 'first', 2500, lines)

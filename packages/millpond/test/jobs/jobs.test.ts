@@ -40,7 +40,8 @@ function setup(
       },
     },
     random: () => 0,
-    onError: (error, job) => errors.push(`${job?.id ?? '-'}: ${error instanceof Error ? error.message : String(error)}`),
+    onError: (error, job) =>
+      errors.push(`${job?.id ?? '-'}: ${error instanceof Error ? error.message : String(error)}`),
     ...options,
   })
   return { clock, store, ran, errors, jobs }
@@ -107,7 +108,12 @@ describe('Jobs', () => {
     await Promise.all(Array.from({ length: 50 }, (_, i) => adder.jobs.add('work', i, { in: i * 10 })))
     await clock.run(10_000)
     const all = [...first.ran, ...second.ran].map(({ payload }) => payload).sort((a, b) => Number(a) - Number(b))
-    expect([all, first.ran.length > 0, second.ran.length > 0, adder.ran]).toEqual([Array.from({ length: 50 }, (_, i) => i), true, true, []])
+    expect([all, first.ran.length > 0, second.ran.length > 0, adder.ran]).toEqual([
+      Array.from({ length: 50 }, (_, i) => i),
+      true,
+      true,
+      [],
+    ])
   })
 
   it('a long job keeps its lease; one whose process froze is run by another, and its own result is refused', async () => {
@@ -156,7 +162,11 @@ describe('Jobs', () => {
   })
 
   it('the pause is shortened at random, so that tries do not come together', async () => {
-    const { clock, ran, jobs } = setup({ random: () => 1, retry: { attempts: 2 }, work: () => Promise.reject(new Error('x')) })
+    const { clock, ran, jobs } = setup({
+      random: () => 1,
+      retry: { attempts: 2 },
+      work: () => Promise.reject(new Error('x')),
+    })
     jobs.start()
     await jobs.add('work', 1)
     await clock.run(5000)
@@ -198,12 +208,12 @@ describe('Jobs', () => {
     await clock.run(58_000)
     expect(ran).toHaveLength(1)
     await clock.run(2000)
-    expect([signal?.aborted, (await store.get('hangs'))?.state, (await store.get('next'))?.state, errors.length]).toEqual([
-      true,
-      'failed',
-      'done',
-      1,
-    ])
+    expect([
+      signal?.aborted,
+      (await store.get('hangs'))?.state,
+      (await store.get('next'))?.state,
+      errors.length,
+    ]).toEqual([true, 'failed', 'done', 1])
   })
 
   it('never runs more than its concurrency at once, and takes the rest when there is room', async () => {
@@ -243,7 +253,10 @@ describe('Jobs', () => {
     const clock = fakeClock()
     const inner = memoryJobs({ clock })
     let isDown = true
-    const store: JobStore = { ...inner, claim: (...args) => (isDown ? Promise.reject(new Error('store down')) : inner.claim(...args)) }
+    const store: JobStore = {
+      ...inner,
+      claim: (...args) => (isDown ? Promise.reject(new Error('store down')) : inner.claim(...args)),
+    }
     const { jobs, ran, errors } = setup({}, { clock, store })
     jobs.start()
     await jobs.add('work', 1)
@@ -258,7 +271,10 @@ describe('Jobs', () => {
     const clock = fakeClock()
     const inner = memoryJobs({ clock })
     let fails = 1
-    const store: JobStore = { ...inner, complete: (...args) => (fails-- > 0 ? Promise.reject(new Error('cut')) : inner.complete(...args)) }
+    const store: JobStore = {
+      ...inner,
+      complete: (...args) => (fails-- > 0 ? Promise.reject(new Error('cut')) : inner.complete(...args)),
+    }
     const { jobs, ran } = setup({ lease: '5s' }, { clock, store })
     jobs.start()
     await jobs.add('work', 1, { id: 'twice' })

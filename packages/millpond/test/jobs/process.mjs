@@ -1,4 +1,5 @@
-// One process that runs jobs from a SQLite file and writes what it ran: `process.mjs <compiled folder> <database> <name> <lease ms>`.
+// One process that runs jobs from a SQLite file and writes what it ran: `process.mjs <compiled folder> <database>
+// <name> <lease ms>`.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -3,7 +3,15 @@ import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import type { JobStore } from '../../src/core/jobs.ts'
-import { createJobs, type JobEvent, type Jobs, type JobsOptions, memoryJobs, type RepeatOptions, timetable } from '../../src/jobs/index.ts'
+import {
+  createJobs,
+  type JobEvent,
+  type Jobs,
+  type JobsOptions,
+  memoryJobs,
+  type RepeatOptions,
+  timetable,
+} from '../../src/jobs/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, gate, newFolder, open } from '../engine/setups.ts'
 
@@ -25,7 +33,15 @@ function setup(more: Partial<JobsOptions> = {}, shared: { clock?: FakeClock; sto
   const clock = shared.clock ?? fakeClock({ now: Date.UTC(2026, 0, 5), monotonic: 0 })
   const store = shared.store ?? memoryJobs({ clock })
   const told: JobEvent[] = []
-  const jobs = createJobs({ store, clock, handlers: {}, random: () => 0, poll: '1s', onRun: (event) => told.push(event), ...more })
+  const jobs = createJobs({
+    store,
+    clock,
+    handlers: {},
+    random: () => 0,
+    poll: '1s',
+    onRun: (event) => told.push(event),
+    ...more,
+  })
   jobs.start()
   return { clock, store, told, states: () => told.map(({ job, state, attempt }) => `${job} ${state} ${attempt}`), jobs }
 }
@@ -261,7 +277,10 @@ describe('a timetable', () => {
   }
 
   it('is a line of cron in its time zone', async () => {
-    expect(await nextOf({ cron: '0 3 * * *', timezone: 'Europe/Berlin' }, 48 * HOUR)).toEqual(['01-05T02:00', '01-06T02:00'])
+    expect(await nextOf({ cron: '0 3 * * *', timezone: 'Europe/Berlin' }, 48 * HOUR)).toEqual([
+      '01-05T02:00',
+      '01-06T02:00',
+    ])
     // The day on which the clock is put forward.
     expect(await nextOf({ cron: '0 3 * * *', timezone: 'Europe/Berlin' }, 48 * HOUR, Date.UTC(2026, 2, 28))).toEqual([
       '03-28T02:00',
@@ -271,7 +290,11 @@ describe('a timetable', () => {
 
   it('waits for the next window, which may go over midnight and have its days', async () => {
     const night = [{ from: '22:00', to: '06:00' }]
-    expect(await nextOf({ every: '5h', windows: night }, 30 * HOUR)).toEqual(['01-05T05:00', '01-05T22:00', '01-06T03:00'])
+    expect(await nextOf({ every: '5h', windows: night }, 30 * HOUR)).toEqual([
+      '01-05T05:00',
+      '01-05T22:00',
+      '01-06T03:00',
+    ])
     expect(await nextOf({ cron: '30 * * * *', windows: [{ from: '23:00', to: '00:31' }] }, 26 * HOUR)).toEqual([
       '01-05T00:30',
       '01-05T23:30',
@@ -312,7 +335,9 @@ describe('a timetable', () => {
     await clock.run(13 * HOUR)
     expect(ran).toEqual(['01-05T22:00', '01-05T23:00', '01-06T00:00'].filter((at) => ran.includes(at)))
     expect(ran.length).toBeGreaterThan(0)
-    expect(told.find(({ state }) => state === 'failed')?.error).toMatchObject({ message: expect.stringMatching(/outside its windows/) })
+    expect(told.find(({ state }) => state === 'failed')?.error).toMatchObject({
+      message: expect.stringMatching(/outside its windows/),
+    })
   })
 
   it('by which nothing ever runs is refused, as is what is no timetable', () => {
@@ -438,15 +463,63 @@ describe('as it was reported of others', () => {
   })
 
   it.each([
-    ['node-cron #919: an hour that is not there', '0 1 30 3 *', 'Europe/Lisbon', '2024-11-15T00:00Z', '2025-03-30T01:00Z'],
-    ['node-cron #638: half past such an hour', '30 2 * * *', 'Europe/Amsterdam', '2023-03-25T12:00Z', '2023-03-26T01:00Z'],
-    ['node-cron #118: a clock that changes at midnight', '0 12 11,26 * *', 'America/Sao_Paulo', '2014-10-18T10:00Z', '2014-10-26T14:00Z'],
-    ['croner #142: the last hour before a change', '30 1 * * *', 'Europe/Berlin', '2023-03-25T23:00Z', '2023-03-26T00:30Z'],
-    ['croner #142: an hour that comes twice has had its run', '30 2 * * *', 'Europe/Berlin', '2023-10-29T00:31Z', '2023-10-30T01:30Z'],
+    [
+      'node-cron #919: an hour that is not there',
+      '0 1 30 3 *',
+      'Europe/Lisbon',
+      '2024-11-15T00:00Z',
+      '2025-03-30T01:00Z',
+    ],
+    [
+      'node-cron #638: half past such an hour',
+      '30 2 * * *',
+      'Europe/Amsterdam',
+      '2023-03-25T12:00Z',
+      '2023-03-26T01:00Z',
+    ],
+    [
+      'node-cron #118: a clock that changes at midnight',
+      '0 12 11,26 * *',
+      'America/Sao_Paulo',
+      '2014-10-18T10:00Z',
+      '2014-10-26T14:00Z',
+    ],
+    [
+      'croner #142: the last hour before a change',
+      '30 1 * * *',
+      'Europe/Berlin',
+      '2023-03-25T23:00Z',
+      '2023-03-26T00:30Z',
+    ],
+    [
+      'croner #142: an hour that comes twice has had its run',
+      '30 2 * * *',
+      'Europe/Berlin',
+      '2023-10-29T00:31Z',
+      '2023-10-30T01:30Z',
+    ],
     ['cronie #218: a Sunday of 23 hours', '0 12 * * 0', 'Europe/Berlin', '2022-03-24T11:00Z', '2022-03-27T10:00Z'],
-    ['cronie #217: a month of another offset', '* * * */3 *', 'America/New_York', '2015-02-15T05:00Z', '2015-04-01T04:00Z'],
-    ['cron-utils #69: weekdays in a leap year', '0 * * * 1-5', 'America/Chicago', '2016-02-29T17:00Z', '2016-02-29T18:00Z'],
-    ['crontap #2: the first of a month of another offset', '30 * 1 * *', 'Europe/Berlin', '2023-03-02T00:00Z', '2023-03-31T22:30Z'],
+    [
+      'cronie #217: a month of another offset',
+      '* * * */3 *',
+      'America/New_York',
+      '2015-02-15T05:00Z',
+      '2015-04-01T04:00Z',
+    ],
+    [
+      'cron-utils #69: weekdays in a leap year',
+      '0 * * * 1-5',
+      'America/Chicago',
+      '2016-02-29T17:00Z',
+      '2016-02-29T18:00Z',
+    ],
+    [
+      'crontap #2: the first of a month of another offset',
+      '30 * 1 * *',
+      'Europe/Berlin',
+      '2023-03-02T00:00Z',
+      '2023-03-31T22:30Z',
+    ],
     [
       'spring #36859: a day that begins with an hour that is not there',
       '0 */2 * * *',
@@ -454,7 +527,13 @@ describe('as it was reported of others', () => {
       '2025-04-24T20:00Z',
       '2025-04-24T23:00Z',
     ],
-    ['croner #132: midnight that is not there', '0 0 * * *', 'America/Santiago', '2025-09-06T04:00Z', '2025-09-07T04:00Z'],
+    [
+      'croner #132: midnight that is not there',
+      '0 0 * * *',
+      'America/Santiago',
+      '2025-09-06T04:00Z',
+      '2025-09-07T04:00Z',
+    ],
     [
       'agent-os #2495: half a minute before an hour that is not there',
       '30 2 * * *',
@@ -537,7 +616,8 @@ describe('the jobs of a cache', () => {
     const clock = fakeClock({ now: Date.now() })
     const cache = open({ clock })
     const ends = gate()
-    for (const at of [1, 2, 3, 4, 5]) cache.jobs.repeat(`long-${at}`, { every: '1h', atStart: true, timeout: '1d' }, () => ends.promise)
+    for (const at of [1, 2, 3, 4, 5])
+      cache.jobs.repeat(`long-${at}`, { every: '1h', atStart: true, timeout: '1d' }, () => ends.promise)
     await cache.set('k', 1, { tags: ['t'], ttl: '1d' })
     await cache.schedule({ tags: ['t'] }, { in: '1s' })
     await clock.run(2000)

@@ -13,7 +13,15 @@ import { postgresJobs, postgresJobsSchema } from '../../src/jobs/postgres.ts'
 import { redisJobs } from '../../src/jobs/redis.ts'
 import { sqliteJobs } from '../../src/jobs/sqlite.ts'
 import { describeJobStore } from '../../src/testing/index.ts'
-import { describeWith, type PostgresService, type RedisService, startCluster, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  type PostgresService,
+  type RedisService,
+  startCluster,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 
 const queue = (): string => `q-${randomUUID()}`
 
@@ -73,7 +81,9 @@ describe('sqlite', () => {
       expect(jobs.map(({ id }) => id)).toContain('b')
       expect(await store.complete('b', 'lease')).toBe(true)
       const known = await store.list()
-      expect(known.some(({ id, state }) => id === 'b' || state === 'waiting')).toBe(['kind', 'ready_at'].includes(damaged))
+      expect(known.some(({ id, state }) => id === 'b' || state === 'waiting')).toBe(
+        ['kind', 'ready_at'].includes(damaged),
+      )
       expect((await store.get('b'))?.state).toBe('done')
       if (damaged === 'id' || damaged === 'payload')
         expect(known.find(({ state }) => state === 'failed')?.error).toMatch(/the file is damaged/)
@@ -121,7 +131,10 @@ describeWith('redis', 'redis', () => {
     expect((await redisJobs({ client: connect(), queue: 'restarted' }).get('a'))?.state).toBe('waiting')
     await server.kill()
     const dead = redisJobs({
-      client: new Redis(server.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null }).on('error', () => undefined),
+      client: new Redis(server.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null }).on(
+        'error',
+        () => undefined,
+      ),
       queue: 'x',
     })
     await expect(dead.get('a')).rejects.toMatchObject({ code: 'JOB_STORE_FAILED' })
@@ -155,7 +168,13 @@ describeWith('redis', 'redis', () => {
     await new Promise((resolve) => setTimeout(resolve, 60))
     const listed = await store.list({ limit: 1000 })
     expect([listed.length, listed[0]?.id, listed.at(-1)?.id]).toEqual([200, 'j250', 'j449'])
-    expect((await store.list({ offset: 195, limit: 10 })).map((job) => job.id)).toEqual(['j445', 'j446', 'j447', 'j448', 'j449'])
+    expect((await store.list({ offset: 195, limit: 10 })).map((job) => job.id)).toEqual([
+      'j445',
+      'j446',
+      'j447',
+      'j448',
+      'j449',
+    ])
   })
 })
 
@@ -169,14 +188,20 @@ describeWith('redis', 'redis cluster', () => {
         const store = redisJobs({ client: cluster, queue: `queue-${i}` })
         expect(await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })).toBe(true)
         expect((await store.claim(['k', 'other'], 1, 'l', 1000)).jobs).toHaveLength(1)
-        expect([(await store.list()).length, await store.complete('a', 'l'), (await store.get('a'))?.state]).toEqual([1, true, 'done'])
+        expect([(await store.list()).length, await store.complete('a', 'l'), (await store.get('a'))?.state]).toEqual([
+          1,
+          true,
+          'done',
+        ])
       }
       // BullMQ by a prefix in braces.
       const store = bullmqJobs({ client: cluster, prefix: '{bull}' })
       expect(await store.add({ id: '{a}', kind: 'mail', payload: '1', due: { at: 5 } })).toBe(true)
       await store.add({ id: 'b', kind: 'sms', payload: '1', due: { inMs: 60_000 } })
       expect((await store.claim(['mail', 'sms'], 1, 'l', 1000)).jobs).toHaveLength(1)
-      expect([(await store.list()).length, await store.renew('{a}', 'l', 1), await store.complete('{a}', 'l')]).toEqual([2, true, true])
+      expect([(await store.list()).length, await store.renew('{a}', 'l', 1), await store.complete('{a}', 'l')]).toEqual(
+        [2, true, true],
+      )
       expect([(await store.get('{a}'))?.state, await store.cancel('b')]).toEqual(['done', true])
       await store.close()
     } finally {
@@ -245,10 +270,13 @@ describeWith('postgres', 'postgres', () => {
 
   it('lists nothing that is done, however it is asked', async () => {
     // @ts-expect-error done jobs are not listed
-    await expect(postgresJobs({ pool }).list({ states: ['done'] })).rejects.toThrow(/states\[0\]: "done" is not allowed/)
+    await expect(postgresJobs({ pool }).list({ states: ['done'] })).rejects.toThrow(
+      /states\[0\]: "done" is not allowed/,
+    )
   })
 
   it('refuses table names that are more than a name', () => {
-    for (const table of ['a; DROP TABLE b', 'A', '', 'a.b.c', '"x"']) expect(() => postgresJobs({ pool, table })).toThrow(/table/)
+    for (const table of ['a; DROP TABLE b', 'A', '', 'a.b.c', '"x"'])
+      expect(() => postgresJobs({ pool, table })).toThrow(/table/)
   })
 })

@@ -1,4 +1,5 @@
-// A budget and a policy that change while the store is used: at once where there is more room, in small steps where there is less.
+// A budget and a policy that change while the store is used: at once where there is more room, in small steps where
+// there is less.
 import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import type { MemoryEntry, MemoryStore, RemovalReason } from '../../src/core/contracts.ts'
@@ -104,7 +105,10 @@ type Move =
   | { readonly kind: 'configure'; readonly policy: PolicyName; readonly maxEntries: number; readonly maxBytes: number }
 
 const moves: fc.Arbitrary<Move> = fc.oneof(
-  { weight: 30, arbitrary: fc.record({ kind: fc.constantFrom('set' as const, 'hit' as const, 'drop' as const), key: fc.nat(60) }) },
+  {
+    weight: 30,
+    arbitrary: fc.record({ kind: fc.constantFrom('set' as const, 'hit' as const, 'drop' as const), key: fc.nat(60) }),
+  },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('clear' as const, 'turn' as const) }) },
   {
     weight: 4,
@@ -154,7 +158,11 @@ it('whatever changes in whatever order, also half way: nothing is lost but what 
         else if (move.kind === 'clear') near.clear('manual')
         else if (move.kind === 'turn') await clock.run(1)
         else if (move.kind === 'configure')
-          void store.configure({ policy: policyByName(move.policy), maxEntries: move.maxEntries, maxBytes: move.maxBytes })
+          void store.configure({
+            policy: policyByName(move.policy),
+            maxEntries: move.maxEntries,
+            maxBytes: move.maxBytes,
+          })
         expect(near.size).toBe(known.size)
       }
       for (let turns = 0; turns < 200; turns++) await clock.run(1)

@@ -10,7 +10,10 @@ function setUp(capacity = 1024) {
   const clock = fakeClock({ now: 1_000_000 })
   const deadlines = new Map<number, number>()
   const gone: number[] = []
-  const slots = { end: capacity, deadAt: (slot: number) => deadlines.get(slot) ?? Number.POSITIVE_INFINITY } as unknown as Slots
+  const slots = {
+    end: capacity,
+    deadAt: (slot: number) => deadlines.get(slot) ?? Number.POSITIVE_INFINITY,
+  } as unknown as Slots
   const expiry = new Expiry(slots, clock, (slot) => {
     deadlines.delete(slot)
     gone.push(slot)
@@ -27,9 +30,16 @@ describe('expiry', () => {
   it('removes what is over within half a second of its time, and nothing before it', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.integer({ min: 0, max: 1023 }), fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 700 })), {
-          maxLength: 40,
-        }),
+        fc.array(
+          fc.tuple(
+            fc.integer({ min: 0, max: 1023 }),
+            fc.integer({ min: 0, max: 5000 }),
+            fc.integer({ min: 0, max: 700 }),
+          ),
+          {
+            maxLength: 40,
+          },
+        ),
         (steps) => {
           const { clock, deadlines, gone, put } = setUp()
           for (const [slot, inMs, pass] of steps) {

@@ -1,4 +1,5 @@
-// No single `set` pays for the growth of a large store: what a step does is counted, so that no other work on the machine can be taken for it.
+// No single `set` pays for the growth of a large store: what a step does is counted, so that no other work on the
+// machine can be taken for it.
 import { describe, expect, test } from 'vitest'
 import type { Eviction, EvictionFactory } from '../../src/core/contracts.ts'
 import { hashAndWidth } from '../../src/memory/hash.ts'
@@ -14,7 +15,8 @@ const MOST_READS = 512 + 4 * MOST_MOVES
 /** An index up to this size moves at once. */
 const AT_ONCE = 1024
 
-const scattered = (i: number): string => [1, 2, 3].map((n) => (Math.imul(i + n, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')).join('')
+const scattered = (i: number): string =>
+  [1, 2, 3].map((n) => (Math.imul(i + n, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')).join('')
 
 const shapes: Record<string, (i: number) => string> = {
   'a number at the end': (i) => `v1:user_perms:${i}`,
@@ -88,11 +90,13 @@ describe('the index', () => {
         slots.release(slot)
         held.delete(other)
         if (index.find(other) !== -1) expect.fail(`${other} is still found`)
-        if (met % 300 === 1) expect([...index.slots()].sort((a, b) => a - b)).toEqual([...held.values()].sort((a, b) => a - b))
+        if (met % 300 === 1)
+          expect([...index.slots()].sort((a, b) => a - b)).toEqual([...held.values()].sort((a, b) => a - b))
       }
       expect(met).toBeGreaterThan(50)
       expect(index.size).toBe(held.size)
-      for (const [other, slot] of held) if (index.find(other) !== slot) expect.fail(`${other} is at ${index.find(other)}`)
+      for (const [other, slot] of held)
+        if (index.find(other) !== slot) expect.fail(`${other} is at ${index.find(other)}`)
       for (const [other, slot] of held) {
         index.remove(slot)
         if (index.find(other) !== -1) expect.fail(`${other} is still found`)
@@ -222,7 +226,15 @@ describe('the columns', () => {
 
   test('hold in every piece what was put there, tags and free slots too', () => {
     const slots = new Slots(FIRST_PIECE + 200_000, 0)
-    const far = [0, 1_500, FIRST_PIECE - 1, FIRST_PIECE, FIRST_PIECE + 65_535, FIRST_PIECE + 65_536, FIRST_PIECE + 150_000]
+    const far = [
+      0,
+      1_500,
+      FIRST_PIECE - 1,
+      FIRST_PIECE,
+      FIRST_PIECE + 65_535,
+      FIRST_PIECE + 65_536,
+      FIRST_PIECE + 150_000,
+    ]
     for (let i = 0; i <= FIRST_PIECE + 150_000; i++) {
       while (slots.take() < 0) slots.grow()
       if (!far.includes(i)) continue
@@ -230,7 +242,8 @@ describe('the columns', () => {
       slots.setValue(i, i)
       slots.setTags(i, [`t${i}`])
     }
-    for (const slot of far) expect([slots.key(slot), slots.value(slot), slots.tags(slot)]).toEqual([`k${slot}`, slot, [`t${slot}`]])
+    for (const slot of far)
+      expect([slots.key(slot), slots.value(slot), slots.tags(slot)]).toEqual([`k${slot}`, slot, [`t${slot}`]])
     expect(slots.tags(FIRST_PIECE + 1)).toEqual([])
     for (const slot of far) slots.release(slot)
     for (const slot of far) expect([slots.holds(slot), slots.tags(slot)]).toEqual([false, []])

@@ -21,11 +21,24 @@ function objectsIn(value: unknown, found = new Set<object>()): Set<object> {
 }
 
 function isLivePart(value: object): boolean {
-  return value instanceof Date || value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+  return (
+    value instanceof Date ||
+    value instanceof Map ||
+    value instanceof Set ||
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer
+  )
 }
 
 const { tree } = fc.letrec((tie) => ({
-  tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, tie('leaf'), tie('list'), tie('object'), tie('map'), tie('set')),
+  tree: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    tie('leaf'),
+    tie('list'),
+    tie('object'),
+    tie('map'),
+    tie('set'),
+  ),
   leaf: fc.oneof(
     fc.string(),
     fc.double(),
@@ -41,11 +54,17 @@ const { tree } = fc.letrec((tie) => ({
     fc.uint8Array({ maxLength: 3 }).map((bytes) => bytes.slice().buffer),
   ),
   list: fc.array(tie('tree'), { maxLength: 4 }),
-  object: fc.dictionary(fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom('__proto__', 'constructor', 'toString')), tie('tree'), {
-    maxKeys: 4,
-    noNullPrototype: false,
-  }),
-  map: fc.array(fc.tuple(fc.string({ maxLength: 3 }), tie('tree')), { maxLength: 3 }).map((entries) => new Map(entries)),
+  object: fc.dictionary(
+    fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom('__proto__', 'constructor', 'toString')),
+    tie('tree'),
+    {
+      maxKeys: 4,
+      noNullPrototype: false,
+    },
+  ),
+  map: fc
+    .array(fc.tuple(fc.string({ maxLength: 3 }), tie('tree')), { maxLength: 3 })
+    .map((entries) => new Map(entries)),
   set: fc.array(tie('tree'), { maxLength: 3 }).map((items) => new Set(items)),
 }))
 
@@ -57,7 +76,8 @@ describe('isolate', () => {
         const kept = isolate(value)
         expect(isDeepStrictEqual(kept.value, value)).toBe(true)
         for (const object of objectsIn(kept.value)) expect(given.has(object)).toBe(false)
-        for (const object of given) if (Object.keys(object).length > 0 && !isLivePart(object)) expect(Object.isFrozen(object)).toBe(false)
+        for (const object of given)
+          if (Object.keys(object).length > 0 && !isLivePart(object)) expect(Object.isFrozen(object)).toBe(false)
         for (const object of objectsIn(kept.value)) if (!isLivePart(object)) expect(Object.isFrozen(object)).toBe(true)
         expect(kept.live).toBe([...given].some(isLivePart))
       }),
@@ -115,7 +135,11 @@ describe('isolate', () => {
   })
 
   test('a hit copies what is live in objects of many names and in those without a prototype', () => {
-    const wide = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`name${i}`, i])), at: new Date(1), 7: [new Date(2)] }
+    const wide = {
+      ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`name${i}`, i])),
+      at: new Date(1),
+      7: [new Date(2)],
+    }
     const bare = Object.assign(Object.create(null), { at: new Date(3), list: [1] })
     const table = JSON.parse(`{${Array.from({ length: 200 }, (_, i) => `"id${i}":${i}`)},"__proto__":{"a":1}}`)
     table.at = new Date(4)
@@ -126,8 +150,10 @@ describe('isolate', () => {
     const copy = copyLive(kept) as typeof value
     expect(isDeepStrictEqual(kept, value)).toBe(true)
     expect(isDeepStrictEqual(copy, value)).toBe(true)
-    for (const name of ['wide', 'table', 'ids'] as const) expect(Object.keys(copy[name])).toEqual(Object.keys(value[name]))
-    for (const part of [...objectsIn(kept), ...objectsIn(copy)]) if (!isLivePart(part)) expect(Object.isFrozen(part)).toBe(true)
+    for (const name of ['wide', 'table', 'ids'] as const)
+      expect(Object.keys(copy[name])).toEqual(Object.keys(value[name]))
+    for (const part of [...objectsIn(kept), ...objectsIn(copy)])
+      if (!isLivePart(part)) expect(Object.isFrozen(part)).toBe(true)
     expect(Object.getPrototypeOf(copy.table)).toBe(Object.prototype)
     expect(own(kept)).toEqual(isolate(value))
     expect(copy.bare.list).toBe((kept as typeof copy).bare.list)
@@ -136,7 +162,9 @@ describe('isolate', () => {
 
   /** What the memory under each view within holds beside the view's own bytes. */
   function reachable(value: unknown): number[] {
-    return [...objectsIn(value)].filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer.byteLength - part.byteLength)
+    return [...objectsIn(value)]
+      .filter((part) => ArrayBuffer.isView(part))
+      .map((part) => part.buffer.byteLength - part.byteLength)
   }
 
   test('G20: bytes that are kept or handed out lie in memory of their own, so that no `buffer` reaches those of another', () => {
@@ -275,7 +303,11 @@ describe('isolate', () => {
     ['a subclass of Buffer', new (class Packet extends Uint8Array {})(2), 'value'],
     ['bytes that are shared between threads', { shared: new SharedArrayBuffer(2) }, 'value.shared'],
     ['a named property of a Map', [Object.assign(new Map(), { extra: 1 })], 'value[0]'],
-    ['a subclass of Map of another realm', { map: runInNewContext('new (class Map extends globalThis.Map {})()') }, 'value.map'],
+    [
+      'a subclass of Map of another realm',
+      { map: runInNewContext('new (class Map extends globalThis.Map {})()') },
+      'value.map',
+    ],
     ['an error of another realm', runInNewContext('new Error("x")'), 'value'],
     ['a subclass of Map', new (class Registry extends Map {})(), 'value'],
     ['a boxed string', { boxed: Object('x') }, 'value.boxed'],
@@ -330,7 +362,11 @@ describe('isolate', () => {
   }
 
   test('keeps what is just within the bound, and large bytes that come once', () => {
-    for (const value of [Array.from({ length: 100_000 }, (_, i) => i), twice(15), [Buffer.alloc(9_000_000), sheet, sheet]]) {
+    for (const value of [
+      Array.from({ length: 100_000 }, (_, i) => i),
+      twice(15),
+      [Buffer.alloc(9_000_000), sheet, sheet],
+    ]) {
       expect(() => isolate(value)).not.toThrow()
     }
   })

@@ -138,7 +138,9 @@ describe('the index', () => {
   test('stays flat under floods: no family of keys costs many times what plain ones do', () => {
     const plain = cost(indexed(numbered).index, numbered)
     for (const [name, keys] of Object.entries(families)) {
-      expect(cost(indexed(keys).index, keys), `${name}, over ${plain.toFixed(0)} ns for plain keys`).toBeLessThan(plain * 6 + 100)
+      expect(cost(indexed(keys).index, keys), `${name}, over ${plain.toFixed(0)} ns for plain keys`).toBeLessThan(
+        plain * 6 + 100,
+      )
     }
   })
 
@@ -200,7 +202,8 @@ describe('the characters that tell keys apart', () => {
     'a number at the end': (i) => `v1:user_perms:${i}`,
     'a short key': (i) => `u${i}`,
     'a number with 8 equal characters behind it': (i) => `user:${i}:profile`,
-    'a number with 40 equal characters behind it': (i) => `v1:organizations:statistics:${i}:days=30:type=overview:locale=en`,
+    'a number with 40 equal characters behind it': (i) =>
+      `v1:organizations:statistics:${i}:days=30:type=overview:locale=en`,
     'a URL with a query': (i) => `/api/cached/organizations/${i}/statistics/?days=30&type=overview`,
     'two numbers': (i) => `org:${i % 300}:users:${Math.floor(i / 300)}:rights`,
     'a UUID': (i) => `session:${hex(i, 8)}-${hex(~i, 4)}-4${hex(i ^ 77, 3)}-a${hex(i ^ 99, 3)}-${hex(i * 3, 12)}`,
@@ -231,8 +234,9 @@ describe('the seeded hash', () => {
   const HASHES = new URL('../../src/memory/hash.ts', import.meta.url).pathname
 
   test('spreads 60,000 keys of each family over 32 bits as chance would', async () => {
-    // Of five draws of its multipliers. Chance makes 0.4 collisions among 60,000 of 2^32 in the mean; for numbered keys they come in one draw of some
-    // thousands, and then hundreds together: what two keys differ by is what many others do.
+    // Of five draws of its multipliers. Chance makes 0.4 collisions among 60,000 of 2^32 in the mean; for numbered keys
+    // they come in one draw of some thousands, and then hundreds together: what two keys differ by is what many others
+    // do.
     const draws: typeof import('../../src/memory/hash.ts')[] = []
     for (let draw = 0; draw < 5; draw++) draws.push(await import(/* @vite-ignore */ `${HASHES}?draw=${draw}`))
     expect(new Set(draws.map((drawn) => drawn.hashKey('k'))).size).toBe(5)

@@ -56,7 +56,14 @@ function world(options: MemoryOptions, clock: FakeClock, random: () => number) {
       const value = valueFor(seq)
       const until = random() < 0.5 ? Infinity : clock.now() + Math.floor(random() * 60_000)
       model.set(key, { value, until })
-      const stored = near.set(key, { value, createdAt: clock.now(), freshUntil: until, staleUntil: until, tags: [], asOf: seq++ })
+      const stored = near.set(key, {
+        value,
+        createdAt: clock.now(),
+        freshUntil: until,
+        staleUntil: until,
+        tags: [],
+        asOf: seq++,
+      })
       assert.equal(near.find(key) >= 0, stored)
     } else if (dice < 0.97) {
       const had = model.has(key)

@@ -6,7 +6,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
 import type { Codec } from '../../src/core/contracts.ts'
-import { createMemoryStore, hottestKeys, openSnapshot, type SnapshotEntry, writeSnapshot } from '../../src/memory/index.ts'
+import {
+  createMemoryStore,
+  hottestKeys,
+  openSnapshot,
+  type SnapshotEntry,
+  writeSnapshot,
+} from '../../src/memory/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 
 const codec = jsonCodec()
@@ -64,7 +70,12 @@ describe('a snapshot', () => {
     const written = entries(5_000)
     const result = await writeSnapshot(file, written, { ...meta, note: { node: 'a' } }, codec)
     expect(result.entries).toBe(5_000)
-    expect(await readSnapshot(file)).toEqual({ kind: 'open', meta: { ...meta, note: { node: 'a' } }, count: 5_000, entries: written })
+    expect(await readSnapshot(file)).toEqual({
+      kind: 'open',
+      meta: { ...meta, note: { node: 'a' } },
+      count: 5_000,
+      entries: written,
+    })
     expect(await readdir(folder)).toEqual(['cache.snapshot'])
     expect((await readFile(file)).length).toBe(result.bytes)
   })
@@ -110,7 +121,10 @@ describe('a snapshot', () => {
   })
 
   test('G22: a folder in its place is a warning, not an exception', async () => {
-    expect(await openSnapshot(folder, codec)).toEqual({ kind: 'set-aside', problem: expect.stringContaining('cannot be read') })
+    expect(await openSnapshot(folder, codec)).toEqual({
+      kind: 'set-aside',
+      problem: expect.stringContaining('cannot be read'),
+    })
   })
 
   test('that says nothing of its cache, or of an entry, is damaged', async () => {

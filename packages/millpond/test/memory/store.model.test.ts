@@ -58,7 +58,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('get' as const, 'drop' as const), space, key }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('retime' as const), space, key, ttl }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(2_000) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('back' as const), ms: fc.oneof(fc.nat(2_000), fc.nat(90 * 86_400_000)) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('back' as const), ms: fc.oneof(fc.nat(2_000), fc.nat(90 * 86_400_000)) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const), space }) },
 )
 
@@ -92,7 +95,9 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
     expect(held, `${left} left as ${reason}`).toBeDefined()
     if (reason === 'ttl_expired') expect(held?.staleUntil).toBeLessThanOrEqual(clock.now())
     if (reason === 'capacity_limit')
-      expect(Math.max(store.entries + 1 - store.limits.maxEntries, store.bytes - store.limits.maxBytes)).toBeGreaterThan(-3_000)
+      expect(
+        Math.max(store.entries + 1 - store.limits.maxEntries, store.bytes - store.limits.maxBytes),
+      ).toBeGreaterThan(-3_000)
     model[SPACES.indexOf(name)]?.delete(left)
   }
   for (const one of steps) {

@@ -10,7 +10,15 @@ import { fakeClock } from '../../src/testing/clock.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 
 function entry(value: unknown, times: Partial<MemoryEntry> = {}): MemoryEntry {
-  return { value, createdAt: 0, freshUntil: Infinity, staleUntil: times.freshUntil ?? Infinity, tags: [], asOf: 0, ...times }
+  return {
+    value,
+    createdAt: 0,
+    freshUntil: Infinity,
+    staleUntil: times.freshUntil ?? Infinity,
+    tags: [],
+    asOf: 0,
+    ...times,
+  }
 }
 
 function open(options: MemoryOptions = {}) {
@@ -137,7 +145,12 @@ describe('times over the years', () => {
         const slot = near.find(key)
         expect(slot >= 0, key).toBe(staleUntil > clock.now())
         if (slot < 0) expected.delete(key)
-        else expect([near.freshUntil(slot), near.staleUntil(slot), near.createdAt(slot)]).toEqual([freshUntil, staleUntil, createdAt])
+        else
+          expect([near.freshUntil(slot), near.staleUntil(slot), near.createdAt(slot)]).toEqual([
+            freshUntil,
+            staleUntil,
+            createdAt,
+          ])
       }
     }
   })
@@ -213,7 +226,14 @@ describe('budgets', () => {
     near.set('a', entry(1, { freshUntil: clock.now() + 5 }))
     near.set('b', entry('x'.repeat(1_000_000), { tags: ['t'] }))
     store.close()
-    expect([store.entries, store.bytes, near.size, near.bytes, near.find('a'), [...near.keys()]]).toEqual([0, 0, 0, 0, -1, []])
+    expect([store.entries, store.bytes, near.size, near.bytes, near.find('a'), [...near.keys()]]).toEqual([
+      0,
+      0,
+      0,
+      0,
+      -1,
+      [],
+    ])
     expect([near.set('b', entry(1)), clock.pending, store.evictions]).toEqual([false, 0, { cleared: 2 }])
     store.close()
     expect(store.evictions).toEqual({ cleared: 2 })
@@ -365,7 +385,10 @@ describe('memory pressure', () => {
   })
 
   test('gives nothing while it holds next to nothing', () => {
-    const store = new SlotStore(resolveMemoryOptions({ maxEntries: 1_000 }), fakeClock(), () => ({ used: 0.95e9, limit: 1e9 }))
+    const store = new SlotStore(resolveMemoryOptions({ maxEntries: 1_000 }), fakeClock(), () => ({
+      used: 0.95e9,
+      limit: 1e9,
+    }))
     const near = store.space('')
     for (let i = 0; i < 1_000; i++) near.set(`${i}`, entry(i))
     expect(store.entries).toBe(1_000)
@@ -384,14 +407,21 @@ describe('memory pressure', () => {
   })
 
   test('bytes beside the heap count against what the machine, or the container, has', () => {
-    const stats = (used: number, external: number) => ({ used_heap_size: used, heap_size_limit: 500e6, external_memory: external })
+    const stats = (used: number, external: number) => ({
+      used_heap_size: used,
+      heap_size_limit: 500e6,
+      external_memory: external,
+    })
     const share = ({ used, limit }: { used: number; limit: number }): number => used / limit
     expect(share(heapOf(stats(100e6, 300e6), 500e6))).toBeCloseTo(0.8)
     expect(share(heapOf(stats(400e6, 0), 64e9))).toBeGreaterThan(0.8)
     expect(share(heapOf(stats(100e6, 300e6), 64e9, '20.19.0'))).toBeLessThan(0.3)
     // As --max-old-space-size=96 gives it: the process ends when that is full.
-    const small = (node: string, limit: number) => heapOf({ ...stats(0, 0), heap_size_limit: limit * 2 ** 20 }, 64e9, node).limit / 2 ** 20
-    expect([small('20.19.0', 144), small('22.23.3', 144), small('24.21.0', 288), small('24.21.0', 4288)]).toEqual([96, 96, 96, 4096])
+    const small = (node: string, limit: number) =>
+      heapOf({ ...stats(0, 0), heap_size_limit: limit * 2 ** 20 }, 64e9, node).limit / 2 ** 20
+    expect([small('20.19.0', 144), small('22.23.3', 144), small('24.21.0', 288), small('24.21.0', 4288)]).toEqual([
+      96, 96, 96, 4096,
+    ])
     // Who holds a quarter of a small container is worth asking, however large the heap may grow.
     expect(heapOf({ ...stats(50e6, 300e6), heap_size_limit: 4e9 }, 512e6)).toMatchObject({ limit: 512e6, used: 350e6 })
     expect(readHeap().used).toBeGreaterThan(0)

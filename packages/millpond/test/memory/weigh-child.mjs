@@ -18,14 +18,18 @@ const record = (i) =>
       address: { street: text(14, i), city: 'x', zip: i },
     }),
   )
-const named = (count, name) => JSON.parse(JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, j) => [name(j), j]))))
+const named = (count, name) =>
+  JSON.parse(JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, j) => [name(j), j]))))
 const loads = {
   strings: (i) => text(i % 200, i),
   numbers: (i) => (i % 2 === 0 ? i : i / 3),
   records: record,
   wide: (i) => text(i % 100, i, '\u6f22'),
   ids: (i) => Array.from({ length: 10 }, (_, j) => ({ id: 10 * i + j })),
-  bare: (i) => Array.from({ length: 10 }, (_, j) => Object.assign(Object.create(null), { id: 10 * i + j, a: 1, b: 2, c: 3, d: 4, e: 5 })),
+  bare: (i) =>
+    Array.from({ length: 10 }, (_, j) =>
+      Object.assign(Object.create(null), { id: 10 * i + j, a: 1, b: 2, c: 3, d: 4, e: 5 }),
+    ),
   lists: (i) => Array.from({ length: i % 20 }, (_, j) => ({ j, name: text(j, i) })),
   collections: (i) =>
     i % 3 === 0
@@ -43,7 +47,8 @@ const rarer = {
   pages: (i) => text(1, i, page),
   bytes: (i) => {
     const value = Buffer.from(String(i).padEnd(100))
-    // What a service does between two sets: its own small buffers lie around those that are kept, if they are kept where they came from.
+    // What a service does between two sets: its own small buffers lie around those that are kept, if they are kept
+    // where they came from.
     for (let j = 0; j < 4; j++) Buffer.from(page.slice(0, 400))
     return value
   },
@@ -63,9 +68,14 @@ const make = load === 'mixed' ? (i) => kinds[i % kinds.length](i) : { ...loads, 
 /** A third shows the same ratios, within five hundredths; `npm run long` takes all. */
 const isLong = process.env.MILLPOND_FORM === 'long'
 const COUNT =
-  { numbers: isLong ? 200_000 : 60_000, pages: 1_000, 'many tags': 10_000, 'many names': 100, 'some names': 5_000, 'long names': 5_000 }[
-    load
-  ] ?? (isLong ? 60_000 : 20_000)
+  {
+    numbers: isLong ? 200_000 : 60_000,
+    pages: 1_000,
+    'many tags': 10_000,
+    'many names': 100,
+    'some names': 5_000,
+    'long names': 5_000,
+  }[load] ?? (isLong ? 60_000 : 20_000)
 
 async function inUse() {
   for (let i = 0; i < 4; i++) {
@@ -82,7 +92,14 @@ const store = createMemoryStore({ maxEntries: COUNT, pressure: false }, { clock 
 const near = store.space('')
 for (let i = 0; i < COUNT; i++) {
   const tags = tagsOf[load]?.(i) ?? []
-  near.set(text(6, i, 'k'), { value: make(i), createdAt: 1e12, freshUntil: 1e12 + 60_000, staleUntil: 1e12 + 60_000, tags, asOf: 1 })
+  near.set(text(6, i, 'k'), {
+    value: make(i),
+    createdAt: 1e12,
+    freshUntil: 1e12 + 60_000,
+    staleUntil: 1e12 + 60_000,
+    tags,
+    asOf: 1,
+  })
 }
 const grew = (await inUse()) - before
 process.stdout.write(JSON.stringify({ counted: store.bytes, grew, entries: near.size }))

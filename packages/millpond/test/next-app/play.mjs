@@ -1,5 +1,7 @@
-// The long form of the door to Next: a real application over the modules of examples/next, built and started as two replicas over one Redis. What one has made the other
-// finds, and a revalidation in one holds in both. `node packages/millpond/test/next-app/play.mjs`: brings Next into the cache folder, and ends with 1 where something does not hold.
+// The long form of the door to Next: a real application over the modules of examples/next, built and started as two
+// replicas over one Redis. What one has made the other finds, and a revalidation in one holds in both. `node
+// packages/millpond/test/next-app/play.mjs`: brings Next into the cache folder, and ends with 1 where something does
+// not hold.
 // @ts-check
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -27,21 +29,28 @@ function bringApplication() {
     const draft = mkdtempSync(join(root, '.cache', 'next-app-'))
     for (const name of ['package.json', 'package-lock.json']) cpSync(join(here, name), join(draft, name))
     const [file, args] = npmCommand(['ci', '--no-audit', '--no-fund', '--loglevel=error'])
-    if (spawnSync(file, args, { cwd: draft, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) throw new Error('npm ci of Next failed')
+    if (spawnSync(file, args, { cwd: draft, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
+      throw new Error('npm ci of Next failed')
     renameSync(draft, folder)
   }
-  for (const name of ['app', '.next', 'node_modules/millpond']) rmSync(join(folder, name), { recursive: true, force: true })
+  for (const name of ['app', '.next', 'node_modules/millpond'])
+    rmSync(join(folder, name), { recursive: true, force: true })
   cpSync(join(here, 'app'), join(folder, 'app'), { recursive: true })
   const example = join(root, 'examples', 'next')
   for (const name of readdirSync(example)) if (name.endsWith('.mjs')) cpSync(join(example, name), join(folder, name))
   // A copy: Next's bundler does not follow links out of the application.
   for (const name of ['package.json', 'dist'])
-    cpSync(join(root, 'packages', 'millpond', name), join(folder, 'node_modules', 'millpond', name), { recursive: true })
+    cpSync(join(root, 'packages', 'millpond', name), join(folder, 'node_modules', 'millpond', name), {
+      recursive: true,
+    })
   return folder
 }
 
 /** @param {string} folder @param {string[]} args @returns {[file: string, args: string[]]} */
-const next = (folder, ...args) => [process.execPath, [join(folder, 'node_modules', 'next', 'dist', 'bin', 'next'), ...args]]
+const next = (folder, ...args) => [
+  process.execPath,
+  [join(folder, 'node_modules', 'next', 'dist', 'bin', 'next'), ...args],
+]
 
 /** @type {import('node:child_process').ChildProcess[]} */
 const children = []
@@ -59,11 +68,18 @@ const freePort = () =>
     const server = createServer().once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (address === null || typeof address === 'string' ? reject(new Error('no port')) : resolve(address.port)))
+      server.close(() =>
+        address === null || typeof address === 'string' ? reject(new Error('no port')) : resolve(address.port),
+      )
     })
   })
 
-/** Asks until it holds. @template T @param {() => Promise<T | undefined>} look @param {string} what @returns {Promise<T>} */
+/**
+ * Asks until it holds. @template T
+ * @param {() => Promise<T | undefined>} look
+ * @param {string} what
+ * @returns {Promise<T>}
+ */
 async function until(look, what) {
   const end = Date.now() + PATIENCE_MS
   for (;;) {
@@ -84,13 +100,21 @@ async function play() {
   const { redis } = bringServers()
   if (redis === undefined) throw new Error('no Redis here')
   const folder = bringApplication()
-  if (spawnSync(...next(folder, 'build'), { cwd: folder, env: QUIET, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
+  if (
+    spawnSync(...next(folder, 'build'), { cwd: folder, env: QUIET, stdio: ['ignore', 'ignore', 'inherit'] }).status !==
+    0
+  )
     throw new Error('next build failed')
   const files = mkdtempSync(join(tmpdir(), 'millpond-next-'))
   try {
     const port = await freePort()
     const libraries = redis.libraries === undefined ? {} : { LD_LIBRARY_PATH: redis.libraries }
-    begin(redis.path, ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', files], { ...process.env, ...libraries }, files)
+    begin(
+      redis.path,
+      ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', files],
+      { ...process.env, ...libraries },
+      files,
+    )
     const replicas = []
     for (let at = 0; at < 2; at++) {
       const own = await freePort()
@@ -121,9 +145,11 @@ async function one([here = '', there = ''], path) {
   const answer = await fetch(`${there}/forget`, { method: 'POST' })
   if (!answer.ok) throw new Error(`revalidateTag was answered with ${answer.status}`)
   // Acknowledged: where it was asked at once, elsewhere within 500 ms.
-  if ((await madeAt(there + path)) === before) throw new Error(`${path}: the replica that has revalidated answers with the page of before`)
+  if ((await madeAt(there + path)) === before)
+    throw new Error(`${path}: the replica that has revalidated answers with the page of before`)
   await new Promise((resolve) => setTimeout(resolve, 500))
-  if ((await madeAt(here + path)) === before) throw new Error(`${path}: the other replica answers with the page of before after 500 ms`)
+  if ((await madeAt(here + path)) === before)
+    throw new Error(`${path}: the other replica answers with the page of before after 500 ms`)
   await until(both, `${path} is one page in both replicas, made anew`)
 }
 

@@ -6,7 +6,14 @@ import { createNodes, type Nodes } from '../../src/nodes/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  type PostgresService,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 import { temporaryFolder } from '../tiers/folder.ts'
 import { endAfterEach, endMembers, type Member, type Place, startMember } from './fleet.ts'
 
@@ -56,7 +63,11 @@ function suite(place: () => Place, open: (place: Place) => Tier): void {
   it('tells failures, topics that nobody knows, handlers that hang, ids that nobody has', async () => {
     await begin('web-1', 'web-2')
     const failed = await nodes.ask('fail', undefined, { deadline: '5s' })
-    expect(failed).toMatchObject({ isComplete: false, late: [], nodes: [{ status: 'failed', error: 'not today' }, { status: 'failed' }] })
+    expect(failed).toMatchObject({
+      isComplete: false,
+      late: [],
+      nodes: [{ status: 'failed', error: 'not today' }, { status: 'failed' }],
+    })
     expect(await statuses('nothing', 5000)).toEqual({ 'web-1': 'refused', 'web-2': 'refused' })
     expect(await statuses('hang', 300)).toEqual({ 'web-1': 'late', 'web-2': 'late' })
     expect(await statuses('echo', 5000, ['web-2', 'web-9'])).toEqual({ 'web-2': 'answered', 'web-9': 'unknown' })
@@ -99,16 +110,25 @@ function suite(place: () => Place, open: (place: Place) => Tier): void {
     const [a, b] = await begin('web-1', 'web-2')
     const revision = (await nodes.putSettings('shop', { ttl_seconds: 60 })) ?? ''
     const taken = (): Promise<unknown> =>
-      until('all have it', async () => (await nodes.list()).every(({ settings }) => settings.shop?.revision === revision))
+      until('all have it', async () =>
+        (await nodes.list()).every(({ settings }) => settings.shop?.revision === revision),
+      )
     await taken()
-    expect([a?.lines.at(-1), b?.lines.at(-1)]).toEqual([{ settings: { ttl_seconds: 60 } }, { settings: { ttl_seconds: 60 } }])
+    expect([a?.lines.at(-1), b?.lines.at(-1)]).toEqual([
+      { settings: { ttl_seconds: 60 } },
+      { settings: { ttl_seconds: 60 } },
+    ])
     await startMember(where, channel, 'web-3')
     await taken()
     expect(await nodes.putSettings('shop', 'x', { ifRevision: 'another' })).toBeUndefined()
     await nodes.putSettings('shop', 'bad', { ifRevision: revision })
-    await until('it is refused', async () => (await nodes.list()).every(({ settings }) => settings.shop?.error === 'no such setting'))
+    await until('it is refused', async () =>
+      (await nodes.list()).every(({ settings }) => settings.shop?.error === 'no such setting'),
+    )
     const last = await nodes.putSettings('shop', null)
-    await until('it is taken', async () => (await nodes.list()).every(({ settings }) => settings.shop?.revision === last))
+    await until('it is taken', async () =>
+      (await nodes.list()).every(({ settings }) => settings.shop?.revision === last),
+    )
     expect((await nodes.getSettings('shop'))?.document).toBeNull()
     expect(a?.lines.at(-1)).toEqual({ settings: null })
   })
@@ -153,7 +173,9 @@ describeWith('redis', 'nodes on one Redis', () => {
       expect((await nodes.ask('echo', 1, { deadline: '10s' })).nodes).toMatchObject([
         { id: 'web-1', boot: member.boot, status: 'answered' },
       ])
-      expect([(await nodes.list())[0]?.settings.shop?.revision === undefined, await nodes.getSettings('shop')]).toEqual([false, undefined])
+      expect([(await nodes.list())[0]?.settings.shop?.revision === undefined, await nodes.getSettings('shop')]).toEqual(
+        [false, undefined],
+      )
       expect(member.lines.filter((line) => 'settings' in line)).toEqual([{ settings: { ttl_seconds: 60 } }])
     } finally {
       await nodes.close()

@@ -36,7 +36,9 @@ export function endMembers(): void {
 
 /** Resolves once it has joined. */
 export async function startMember(place: Place, channel: string, id: string): Promise<Member> {
-  const child = spawn(process.execPath, [SCRIPT, compile(), JSON.stringify(place), channel, id], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [SCRIPT, compile(), JSON.stringify(place), channel, id], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   children.add(child)
   const lines: Record<string, unknown>[] = []
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)))

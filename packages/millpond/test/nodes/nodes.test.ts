@@ -64,7 +64,11 @@ it('by the clock: a node is fresh, then late, then forgotten', async () => {
   const store = memoryNodes({ clock })
   const alive = open({ store, id: 'alive', clock, every: '1s' })
   await alive.join()
-  await store.beat('millpond', { ...beat('silent', '{"reports":{},"settings":{}}'), lateMs: 5000, forgetMs: 600_000 }, true)
+  await store.beat(
+    'millpond',
+    { ...beat('silent', '{"reports":{},"settings":{}}'), lateMs: 5000, forgetMs: 600_000 },
+    true,
+  )
   const seen = async (): Promise<unknown> => (await alive.list()).map(({ id, isLate }) => [id, isLate])
   const fresh = [
     ['alive', false],
@@ -88,21 +92,39 @@ it('G26: what nobody wrote is ignored and counted, whatever it is', async () => 
   node.answer('echo', (body) => body)
   await node.join()
   const deep = `${'['.repeat(70)}${']'.repeat(70)}`
-  const hostile = ['', 'null', '[]', '{', '{"topic":7}', `{"topic":"echo","body":${deep}}`, `"${'x'.repeat(MAX_NODE_TEXT)}"`, '\u0000']
-  for (const [index, text] of hostile.entries()) await store.post('millpond', { id: `r${index}`, from: 'x', text }, 60_000)
+  const hostile = [
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"topic":7}',
+    `{"topic":"echo","body":${deep}}`,
+    `"${'x'.repeat(MAX_NODE_TEXT)}"`,
+    '\u0000',
+  ]
+  for (const [index, text] of hostile.entries())
+    await store.post('millpond', { id: `r${index}`, from: 'x', text }, 60_000)
   await store.post('millpond', { id: 'no word', from: 'x', text: '{"topic":"echo"}' }, 60_000)
   await until('all were looked at', () => node.counters.ignored === hostile.length + 1)
   for (const state of ['null', '[]', '{"reports":[]}', '{', deep]) await store.beat('millpond', beat('b', state), true)
-  await store.beat('millpond', beat('c', '{"reports":{"__proto__":{"polluted":true}},"settings":{"x":{"revision":7}}}'), true)
+  await store.beat(
+    'millpond',
+    beat('c', '{"reports":{"__proto__":{"polluted":true}},"settings":{"x":{"revision":7}}}'),
+    true,
+  )
   const listed = await node.list()
   expect(listed.map(({ id }) => id)).toEqual(['a', 'c'])
   expect([listed[1]?.settings, Reflect.get({}, 'polluted')]).toEqual([{}, undefined])
   expect(node.counters.ignored).toBe(hostile.length + 2)
   const asked = node.ask('echo', 1, { deadline: 300 })
-  await until('it was posted', async () => (await store.inbox('millpond', 'none:0')).requests.length === hostile.length + 2)
+  await until(
+    'it was posted',
+    async () => (await store.inbox('millpond', 'none:0')).requests.length === hostile.length + 2,
+  )
   const { requests } = await store.inbox('millpond', 'none:0')
   const request = requests.at(-1) ?? { id: '', from: '' }
-  for (const text of ['', '{"status":"who knows"}', '7']) await store.reply('millpond', request, { id: 'b', boot: 'boot-b', text }, 60_000)
+  for (const text of ['', '{"status":"who knows"}', '7'])
+    await store.reply('millpond', request, { id: 'b', boot: 'boot-b', text }, 60_000)
   const answers = await asked
   expect(answers.nodes.map(({ id, status }) => [id, status])).toEqual([
     ['a', 'answered'],

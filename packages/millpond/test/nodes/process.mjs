@@ -1,4 +1,5 @@
-// One process in a node channel: `process.mjs <compiled folder> <tier as JSON> <channel> <id>`. Tells what happens as lines of JSON; a line on its input ends it.
+// One process in a node channel: `process.mjs <compiled folder> <tier as JSON> <channel> <id>`. Tells what happens as
+// lines of JSON; a line on its input ends it.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 

@@ -130,7 +130,13 @@ describeWith('postgres', 'postgres', () => {
   const again =
     (notify = true) =>
     async (): Promise<NodeStore> => {
-      const tier = postgres({ url: server.url.replace('postgres@', 'service@'), schema, ...PATIENCE, poolSize: 8, notify })
+      const tier = postgres({
+        url: server.url.replace('postgres@', 'service@'),
+        schema,
+        ...PATIENCE,
+        poolSize: 8,
+        notify,
+      })
       opened.push(tier)
       return tier.nodes
     }

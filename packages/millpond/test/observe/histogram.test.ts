@@ -30,10 +30,14 @@ describe('M1 latency histogram', () => {
 
   it('percentiles are within 3.2 % of the exact ones', () => {
     fc.assert(
-      fc.property(fc.array(duration, { minLength: 1, maxLength: 500 }), fc.double({ min: 0, max: 1, noNaN: true }), (values, q) => {
-        const truth = exact(values, q)
-        expect(Math.abs(filled(values).percentile(q) - truth) / truth).toBeLessThanOrEqual(0.032)
-      }),
+      fc.property(
+        fc.array(duration, { minLength: 1, maxLength: 500 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (values, q) => {
+          const truth = exact(values, q)
+          expect(Math.abs(filled(values).percentile(q) - truth) / truth).toBeLessThanOrEqual(0.032)
+        },
+      ),
     )
   })
 
@@ -52,7 +56,9 @@ describe('M1 latency histogram', () => {
   it('coarse buckets count what is below their bound', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(duration, fc.constantFrom(...LATENCY_BOUNDS_MS))), (values) => {
-        expect(filled(values).cumulative()).toEqual(LATENCY_BOUNDS_MS.map((bound) => values.filter((value) => value < bound).length))
+        expect(filled(values).cumulative()).toEqual(
+          LATENCY_BOUNDS_MS.map((bound) => values.filter((value) => value < bound).length),
+        )
       }),
     )
   })

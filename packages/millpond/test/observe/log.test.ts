@@ -7,7 +7,13 @@ import { createLog, type Level, logLine } from '../../src/observe/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import fc from '../properties.ts'
 
-const head = { at: 1_700_000_000_000, level: 'warn', service: 'shop', event: 'tier.error', message: 'redis did not answer' } as const
+const head = {
+  at: 1_700_000_000_000,
+  level: 'warn',
+  service: 'shop',
+  event: 'tier.error',
+  message: 'redis did not answer',
+} as const
 
 function parsed(line: string): Record<string, unknown> {
   expect(line.indexOf('\n')).toBe(line.length - 1)
@@ -34,7 +40,9 @@ describe('M3 structured log', () => {
   })
 
   it('fields never overwrite the head', () => {
-    expect(parsed(logLine({ ...head, fields: { message: 'forged', '@timestamp': 0, 'log.level': 'debug' } }))).toMatchObject({
+    expect(
+      parsed(logLine({ ...head, fields: { message: 'forged', '@timestamp': 0, 'log.level': 'debug' } })),
+    ).toMatchObject({
       message: head.message,
       'log.level': 'warn',
     })
@@ -77,7 +85,9 @@ describe('M3 structured log', () => {
     log.warn('c', 'yes')
     log.error('d', 'yes', { key: 'k' })
     expect(lines.map((line) => parsed(line)['event.action'])).toEqual(['c', 'd'])
-    expect(() => Reflect.apply(createLog, undefined, [{ level: 'loud' }])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => Reflect.apply(createLog, undefined, [{ level: 'loud' }])).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 })
 
@@ -129,7 +139,11 @@ describe('M3 log lines of a cache', () => {
     const cache = logged('warn', { clock, tiers: [memory(), { use: failing(), breaker: false }] })
     for (let at = 0; at < 50; at++) await cache.get(`k${at}`)
     expect(actions()).toEqual(['tier.failed'])
-    expect(lines[0]).toMatchObject({ 'log.level': 'warn', 'error.message': 'away', millpond: { tier: 'far', verb: 'read' } })
+    expect(lines[0]).toMatchObject({
+      'log.level': 'warn',
+      'error.message': 'away',
+      millpond: { tier: 'far', verb: 'read' },
+    })
     await clock.advance(1000)
     await cache.get('again')
     expect(lines[1]).toMatchObject({ millpond: { left_out: 49 } })
@@ -141,7 +155,8 @@ describe('M3 log lines of a cache', () => {
     const events = new Events()
     let at = 0
     logEvents('shop', events, createLog({ write: (text) => lines.push(parsed(text)) }), () => at)
-    const fail = (namespace: string): void => events.emit('loadError', { namespace, key: 'k', error: new Error('away') })
+    const fail = (namespace: string): void =>
+      events.emit('loadError', { namespace, key: 'k', error: new Error('away') })
     for (let tenant = 0; tenant < 1500; tenant++) fail(`t${tenant}`)
     expect(lines).toHaveLength(1001)
     at = 1000
@@ -155,7 +170,8 @@ describe('M3 log lines of a cache', () => {
     lines.length = 0
     const events = new Events()
     logEvents('shop', events, createLog({ write: (text) => lines.push(parsed(text)) }), () => 0)
-    for (let at = 0; at < 50; at++) events.emit('warning', { message: 'no time to live was chosen', error: new Error('broken') })
+    for (let at = 0; at < 50; at++)
+      events.emit('warning', { message: 'no time to live was chosen', error: new Error('broken') })
     events.emit('warning', { message: 'another one' })
     expect(lines.map(({ message }) => message)).toEqual(['no time to live was chosen', 'another one'])
   })

@@ -1,6 +1,12 @@
 // The monitor's answers come from the caches at the moment of the question.
 import { describe, expect, it } from 'vitest'
-import { type CacheStats, createHistogram, createKeyStatistics, createMonitor, createRegistry } from '../../src/observe/index.ts'
+import {
+  type CacheStats,
+  createHistogram,
+  createKeyStatistics,
+  createMonitor,
+  createRegistry,
+} from '../../src/observe/index.ts'
 
 function shop(hits: number): CacheStats {
   const latency = createHistogram().view()
@@ -31,7 +37,9 @@ describe('M2 monitor', () => {
       caches: [{ cache: 'shop', hits: 3 }],
       process: { residentBytes: expect.any(Number) },
     })
-    expect(() => Reflect.apply(monitor.exportMetrics, undefined, ['xml'])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => Reflect.apply(monitor.exportMetrics, undefined, ['xml'])).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 
   it('reports key statistics and memory by pattern', async () => {
@@ -57,7 +65,9 @@ describe('M2 monitor', () => {
       bytes: 40,
       patterns: [{ pattern: 'org:*' }, { pattern: 'user:*' }],
     })
-    expect(monitor.exportMetrics('prometheus')).toContain('millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 3\n')
+    expect(monitor.exportMetrics('prometheus')).toContain(
+      'millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 3\n',
+    )
   })
 
   it('walks memory in pieces, and lets others run between', async () => {
@@ -73,7 +83,11 @@ describe('M2 monitor', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(seen.length).toBeGreaterThan(3)
-    expect(await usage).toMatchObject({ entries: 200_000, bytes: 200_000, patterns: [{ pattern: 'user:*:profile', share: 1 }] })
+    expect(await usage).toMatchObject({
+      entries: 200_000,
+      bytes: 200_000,
+      patterns: [{ pattern: 'user:*:profile', share: 1 }],
+    })
   })
 
   it('shares a registry and leaves it on close', () => {

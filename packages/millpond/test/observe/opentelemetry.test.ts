@@ -1,7 +1,12 @@
 // OpenTelemetry, with its own SDK: what the readers and exporters get.
 import { context, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { createCache } from 'millpond'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
@@ -25,7 +30,9 @@ function metered() {
         .at(-1)
         ?.scopeMetrics.flatMap(({ metrics }) => metrics) ?? []
     exporter.reset()
-    return new Map(found.map((one) => [one.descriptor.name, one.dataPoints.map(({ value, attributes }) => ({ value, attributes }))]))
+    return new Map(
+      found.map((one) => [one.descriptor.name, one.dataPoints.map(({ value, attributes }) => ({ value, attributes }))]),
+    )
   }
   return { meterProvider, read, close: () => meterProvider.shutdown() }
 }
@@ -40,7 +47,9 @@ describe('metrics', () => {
     await cache.get('a')
     await cache.get('none')
     const found = await read()
-    expect(found.get('millpond_hits')).toEqual([{ value: 1, attributes: { cache: 'shop', cache_ns: 'default', tier: 'memory' } }])
+    expect(found.get('millpond_hits')).toEqual([
+      { value: 1, attributes: { cache: 'shop', cache_ns: 'default', tier: 'memory' } },
+    ])
     expect(found.get('millpond_miss_causes')).toContainEqual({
       value: 1,
       attributes: { cache: 'shop', cache_ns: 'default', cause: 'cold' },
@@ -83,7 +92,8 @@ describe('spans', () => {
     const telemetry = openTelemetry({ tracerProvider, spans: true, ...options })
     const cache = createCache({ name: 'shop', plugins: [telemetry.plugin] })
     telemetry.watch(cache)
-    const spans = () => exporter.getFinishedSpans().map(({ name, attributes, status }) => ({ name, attributes, status: status.code }))
+    const spans = () =>
+      exporter.getFinishedSpans().map(({ name, attributes, status }) => ({ name, attributes, status: status.code }))
     return { telemetry, cache, spans, exporter, tracerProvider }
   }
 
@@ -156,5 +166,7 @@ describe('spans', () => {
 
 it('refuses options that are none', () => {
   for (const options of [{ keys: 'some' }, { span: true }, { meterProvider: {} }])
-    expect(() => openTelemetry(options as object), JSON.stringify(options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => openTelemetry(options as object), JSON.stringify(options)).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
 })

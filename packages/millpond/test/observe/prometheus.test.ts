@@ -108,9 +108,19 @@ function full(): Registry {
   registry.collect(cacheCollector(() => [stats, { ...stats, cache: 'we"ird \\ \n {cache="x"} \ud800 é' }]))
   registry.collect(processCollector())
   registry.collect(keyCollector('shop', keys))
-  registry.collect(jobCollector('shop', () => [{ job: 'nightly', running: 1, done: 4, retried: 3, failed: 2, late: 1, lost: 0 }]))
+  registry.collect(
+    jobCollector('shop', () => [{ job: 'nightly', running: 1, done: 4, retried: 3, failed: 2, late: 1, lost: 0 }]),
+  )
   const figures = { calls: 9, failed: 2, slow: 1, retried: 1, hedged: 1, refusedOpen: 3, refusedBusy: 1, opened: 1 }
-  const guard = { guard: 'crm', state: 'open' as const, running: 1, waiting: 2, errorRate: 0.5, slowRate: 0, ...figures }
+  const guard = {
+    guard: 'crm',
+    state: 'open' as const,
+    running: 1,
+    waiting: 2,
+    errorRate: 0.5,
+    slowRate: 0,
+    ...figures,
+  }
   registry.collect(guardCollector('shop', () => [guard]))
   return registry
 }
@@ -118,7 +128,11 @@ function full(): Registry {
 describe('M3 Prometheus text', () => {
   it.skipIf(!isHere('promtool'))(`promtool accepts it${isHere('promtool') ? '' : `: ${remedy('promtool')}`}`, () => {
     const { path, env } = promtool()
-    const { status, stdout, stderr } = spawnSync(path, ['check', 'metrics'], { env, input: prometheusText(full()), encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(path, ['check', 'metrics'], {
+      env,
+      input: prometheusText(full()),
+      encoding: 'utf8',
+    })
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
   })
 
@@ -185,15 +199,22 @@ describe('M3 Prometheus text', () => {
     const registry = createRegistry()
     registry.collect(cacheCollector(cache))
     await cache.namespace('basket').get('k')
-    expect(prometheusText(registry)).toContain('millpond_miss_causes_total{cache="whole",cache_ns="basket",cause="cold"} 1')
+    expect(prometheusText(registry)).toContain(
+      'millpond_miss_causes_total{cache="whole",cache_ns="basket",cause="cold"} 1',
+    )
     await cache.close()
   })
 
   it('tells 100 nodes of a ring apart, sums up the others, and counts those', () => {
     const registry = createRegistry()
-    const members = Array.from({ length: 103 }, (_, n): TierMember => ({ ...node, name: `n${n}`, state: n === 102 ? 'up' : 'away' }))
+    const members = Array.from(
+      { length: 103 },
+      (_, n): TierMember => ({ ...node, name: `n${n}`, state: n === 102 ? 'up' : 'away' }),
+    )
     const [tier] = stats.tiers
-    registry.collect(cacheCollector(() => (tier === undefined ? [] : [{ ...stats, tiers: [{ ...tier, name: 'ring', members }] }])))
+    registry.collect(
+      cacheCollector(() => (tier === undefined ? [] : [{ ...stats, tiers: [{ ...tier, name: 'ring', members }] }])),
+    )
     const lines = prometheusText(registry).split('\n')
     for (const line of [
       'millpond_ring_reads_total{cache="shop",tier="ring",ring_node="n99"} 9',
@@ -211,11 +232,17 @@ describe('M3 Prometheus text', () => {
     const registry = createRegistry()
     registry.collect(cacheCollector(cache))
     await Promise.all([cache.get('k'), cache.namespace('more').get('k')])
-    const asked = prometheusText(registry).match(/(?<=millpond_ring_reads_total\{cache="ring",tier="distributed",ring_node="[abc]"\} )\d+/g)
+    const asked = prometheusText(registry).match(
+      /(?<=millpond_ring_reads_total\{cache="ring",tier="distributed",ring_node="[abc]"\} )\d+/g,
+    )
     expect(asked).toHaveLength(3)
     // Two keys, each of both of its nodes, and of none twice.
     expect(asked?.reduce((sum, count) => sum + Number(count), 0)).toBe(4)
-    expect(cache.info().namespaces[0]?.tiers[0]?.members?.map(({ name, state }) => `${name} ${state}`)).toEqual(['a up', 'b up', 'c up'])
+    expect(cache.info().namespaces[0]?.tiers[0]?.members?.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'a up',
+      'b up',
+      'c up',
+    ])
     await cache.close()
   })
 
@@ -250,7 +277,9 @@ describe('M3 Prometheus text', () => {
     const registry = createRegistry()
     const every = Object.fromEntries(MISS_CAUSES.map((cause) => [cause, 1]))
     const busy = { ...stats, missesByCause: every, evictions: Object.fromEntries(REASONS.map((reason) => [reason, 1])) }
-    registry.collect(cacheCollector(() => Array.from({ length: 100_000 }, (_, i) => ({ ...busy, namespace: `tenant ${i}` }))))
+    registry.collect(
+      cacheCollector(() => Array.from({ length: 100_000 }, (_, i) => ({ ...busy, namespace: `tenant ${i}` }))),
+    )
     const series = prometheusText(registry)
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
@@ -263,7 +292,9 @@ describe('M3 Prometheus text', () => {
     registry.collect(cacheCollector(() => ['a', 'b'].map((namespace) => ({ ...stats, namespace }))))
     const lines = prometheusText(registry).split('\n')
     for (const start of ['millpond_tier_errors_total', 'millpond_tier_duration_seconds_count', 'millpond_limit_bytes'])
-      expect(lines.filter((line) => line.startsWith(`${start}{`) && line.includes('tier="redis"')).length).toBeLessThanOrEqual(1)
+      expect(
+        lines.filter((line) => line.startsWith(`${start}{`) && line.includes('tier="redis"')).length,
+      ).toBeLessThanOrEqual(1)
   })
 
   it('any label value comes back as it was, cut at 200 characters', () => {
@@ -329,7 +360,9 @@ describe('M3 registry', () => {
       ['a,1', 'b'],
     ]
     for (const [k = '', l = ''] of pairs) registry.number({ ...counter, labels: ['k', 'l'] }, { k, l }).value++
-    expect(registry.gather()[0]?.samples.map(({ labels, value }) => [labels.k, labels.l, value])).toEqual(pairs.map((pair) => [...pair, 1]))
+    expect(registry.gather()[0]?.samples.map(({ labels, value }) => [labels.k, labels.l, value])).toEqual(
+      pairs.map((pair) => [...pair, 1]),
+    )
   })
 
   it('limits the series of a metric and says how many it left out', () => {

@@ -1,4 +1,5 @@
-// What verbs are given beside options, given wrongly: a typed error at once, never a raw one, and never something else done than was meant.
+// What verbs are given beside options, given wrongly: a typed error at once, never a raw one, and never something else
+// done than was meant.
 import { createCache, MillpondError } from 'millpond'
 import { createHttpCache } from 'millpond/http'
 import { fastifyCache } from 'millpond/http/fastify'
@@ -73,16 +74,20 @@ const VERBS: Readonly<Record<string, readonly [(given: Garbage) => unknown, ...(
 }
 
 describe.each(Object.entries(VERBS))('%s', (_what, [use, ...right]) => {
-  it.each(Object.entries(GARBAGE).filter(([what]) => !right.includes(what as keyof typeof GARBAGE)))('given %s', async (_kind, garbage) => {
-    const told = await (async () => use(garbage))().then(
-      () => 'accepted',
-      (error: unknown) => error,
-    )
-    expect(told).toBeInstanceOf(MillpondError)
-  })
+  it.each(Object.entries(GARBAGE).filter(([what]) => !right.includes(what as keyof typeof GARBAGE)))(
+    'given %s',
+    async (_kind, garbage) => {
+      const told = await (async () => use(garbage))().then(
+        () => 'accepted',
+        (error: unknown) => error,
+      )
+      expect(told).toBeInstanceOf(MillpondError)
+    },
+  )
 })
 
-// Of `p@ss/w0rd` unencoded, `ss` would be the host: the wrong server would be asked, by a name that is a piece of the password.
+// Of `p@ss/w0rd` unencoded, `ss` would be the host: the wrong server would be asked, by a name that is a piece of the
+// password.
 test.each(['p@55ss/w0rd', 'p4#55ss', 'p4?55ss', 'p4/55ss', '55se@55ss?x=@y', 'a@55ss#b', '@55ss/', '55ss@/@', 'p4%2'])(
   'the password %j in a URL is taken as it is meant, or refused, and never shown',
   (password) => {
@@ -101,9 +106,10 @@ test.each(['p@55ss/w0rd', 'p4#55ss', 'p4?55ss', 'p4/55ss', '55se@55ss?x=@y', 'a@
   },
 )
 
-test.each(['postgres://u:p%40ss@db.invalid/shop', 'postgres://db.invalid/shop?application_name=me@home', 'postgres://u@db.invalid/'])(
-  'what is encoded, or stands behind the database, is fine: %s',
-  (url) => {
-    expect(() => postgres({ url })).not.toThrow()
-  },
-)
+test.each([
+  'postgres://u:p%40ss@db.invalid/shop',
+  'postgres://db.invalid/shop?application_name=me@home',
+  'postgres://u@db.invalid/',
+])('what is encoded, or stands behind the database, is fine: %s', (url) => {
+  expect(() => postgres({ url })).not.toThrow()
+})

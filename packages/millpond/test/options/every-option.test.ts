@@ -1,4 +1,5 @@
-// Every option of every public options type, given garbage: refused at once, by a typed error that names it, shows the value, and says what to give.
+// Every option of every public options type, given garbage: refused at once, by a typed error that names it, shows the
+// value, and says what to give.
 import { rmSync } from 'node:fs'
 import { CdnError } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
@@ -24,7 +25,13 @@ const WITHIN: Readonly<Record<string, RegExp>> = {
 }
 
 /** What is wrong with how the value is refused; undefined: nothing. */
-async function faultOf(probe: Probe, given: unknown, name: string, value: unknown, what: string): Promise<string | undefined> {
+async function faultOf(
+  probe: Probe,
+  given: unknown,
+  name: string,
+  value: unknown,
+  what: string,
+): Promise<string | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const told = await Promise.race([
     attempt(() => probe.use(given)),
@@ -35,10 +42,12 @@ async function faultOf(probe: Probe, given: unknown, name: string, value: unknow
   if (!(told instanceof Error)) return `accepted (${told})`
   const { message } = told
   if (!isOurs(told)) return `a raw ${message}`
-  if (told instanceof MillpondError && !/_INVALID$|^VALUE_/.test(told.code)) return `the code ${told.code}: ${told.message}`
+  if (told instanceof MillpondError && !/_INVALID$|^VALUE_/.test(told.code))
+    return `the code ${told.code}: ${told.message}`
   // By its name, or, of a list, by what one of it is called: "the tag 7".
   const singular = name.replace(/s$/, '')
-  if (!told.message.includes(name) && !new RegExp(`\\b${singular}\\b`).test(told.message)) return `does not name it: ${told.message}`
+  if (!told.message.includes(name) && !new RegExp(`\\b${singular}\\b`).test(told.message))
+    return `does not name it: ${told.message}`
   if (probe.secret?.includes(name) === true) return undefined
   if (!TELLS.test(told.message)) return `does not say what to give: ${told.message}`
   const isShown = told.message.includes(show(value).slice(0, 60)) || WITHIN[what]?.test(told.message) === true
@@ -46,14 +55,20 @@ async function faultOf(probe: Probe, given: unknown, name: string, value: unknow
   return undefined
 }
 
-/** The dashboard knows the library over HTTP alone: its errors are of JavaScript's own class, in the same form. A CDN's have codes of their own. */
+/**
+ * The dashboard knows the library over HTTP alone: its errors are of JavaScript's own class, in the same form. A CDN's
+ * have codes of their own.
+ */
 const isOurs = (told: unknown): told is Error =>
-  told instanceof MillpondError || told instanceof CdnError || (told instanceof TypeError && told.message.startsWith('[millpond] '))
+  told instanceof MillpondError ||
+  told instanceof CdnError ||
+  (told instanceof TypeError && told.message.startsWith('[millpond] '))
 
 async function attempt(use: () => unknown): Promise<unknown> {
   try {
     const made = await use()
-    if (typeof made === 'object' && made !== null && 'close' in made && typeof made.close === 'function') await made.close()
+    if (typeof made === 'object' && made !== null && 'close' in made && typeof made.close === 'function')
+      await made.close()
     return 'no error'
   } catch (error) {
     return error
@@ -96,7 +111,8 @@ describe.each(TYPES.filter(({ id }) => id in PROBES).map((type) => [type.id, typ
     const optional = type.options.filter(({ isOptional }) => isOptional)
     expect(optional.filter(({ takesUndefined }) => !takesUndefined).map(({ name }) => name)).toEqual([])
     for (const { name } of optional)
-      if (!(name in (probe.base ?? {}))) expect(await attempt(() => probe.use({ ...probe.base, [name]: undefined })), name).toBe('no error')
+      if (!(name in (probe.base ?? {})))
+        expect(await attempt(() => probe.use({ ...probe.base, [name]: undefined })), name).toBe('no error')
   })
 
   it('refuses a name that is nearly right', async () => {

@@ -1,4 +1,5 @@
-// What is given in the place of an option by mistake. The compiler reads the types of these: what is an option's own type is not tried on it.
+// What is given in the place of an option by mistake. The compiler reads the types of these: what is an option's own
+// type is not tried on it.
 
 class Odd {
   readonly odd = 1

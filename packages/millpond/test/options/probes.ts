@@ -13,7 +13,16 @@ import { Redis } from 'ioredis'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { apolloCache } from 'millpond/apollo'
 import { astroCache } from 'millpond/astro'
-import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
+import {
+  frameCodec,
+  jsonCodec,
+  keyring,
+  memoryKeyStore,
+  storedKeyring,
+  tenantKeyring,
+  valueCodec,
+  wrappedKeyring,
+} from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
 import { bentocache } from 'millpond/compat/bentocache'
 import { cacheManager } from 'millpond/compat/cache-manager'
@@ -21,7 +30,15 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
-import { adaptiveTtl, createInsight, Predictor, planOf, Shadows, startExperiment, watchFreshness } from 'millpond/insight'
+import {
+  adaptiveTtl,
+  createInsight,
+  Predictor,
+  planOf,
+  Shadows,
+  startExperiment,
+  watchFreshness,
+} from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -90,7 +107,8 @@ const tier = (): Tier => simulatedServer().connect()
 const ringOf = () => ({ clock, nodes: [{ tier: tier() }], ledger: tier() })
 const edgeOf = () => ({ clock, regions: { us: { ledger: tier() } }, region: 'us' })
 const regionsOfTwo = () =>
-  edgeTier({ regions: { us: { ledger: tier() }, eu: { ledger: tier() } }, region: 'us', maxRegionLag: '2s' }).ledger.regions
+  edgeTier({ regions: { us: { ledger: tier() }, eu: { ledger: tier() } }, region: 'us', maxRegionLag: '2s' }).ledger
+    .regions
 const [toDrain, toFill] = [regionsOfTwo(), regionsOfTwo()]
 const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
@@ -139,14 +157,16 @@ const variant = { format: 'webp', width: 1, height: 1, bytes: 1, path: 'a.webp' 
 const picture = { path: 'a.jpg', sha256: '', bytes: 1, settings: '', variants: [variant] }
 
 /** Each time a runner of its own, where no name is taken. */
-const repeat = (options: Garbage): unknown => createJobs({ store: jobs, clock, handlers: {} }).repeat('job', options, nothing)
+const repeat = (options: Garbage): unknown =>
+  createJobs({ store: jobs, clock, handlers: {} }).repeat('job', options, nothing)
 
 /** Options that are an object have the lease of a miss unless they bring their own. */
 async function setLeased(options: Garbage): Promise<unknown> {
   const key = newKey()
   const entry = await cache.getEntry(key, { lease: true })
   const lease = entry.kind === 'miss' ? entry.lease : undefined
-  const isOptions = typeof options === 'object' && options !== null && Object.getPrototypeOf(options) === Object.prototype
+  const isOptions =
+    typeof options === 'object' && options !== null && Object.getPrototypeOf(options) === Object.prototype
   return cache.set(key, 1, isOptions ? { lease, ...options } : options)
 }
 
@@ -160,12 +180,18 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. KeysOptions': { use: (options) => cache.keys(options) },
   './compat/cache-manager CacheManagerOptions': { use: (options) => cacheManager(cache, options) },
   './compat/bentocache BentocacheOptions': { use: (options) => bentocache(cache, options) },
-  './compat/bentocache BentoEntryOptions': { base: { key: 'k', value: 1 }, use: (options) => bentocache(cache).set(options) },
+  './compat/bentocache BentoEntryOptions': {
+    base: { key: 'k', value: 1 },
+    use: (options) => bentocache(cache).set(options),
+  },
   './compat/bentocache BentoGetOrSetOptions': {
     base: { key: 'k', factory: nothing },
     use: (options) => bentocache(cache).getOrSet(options),
   },
-  './compat/bentocache BentoSetOptions': { base: { key: 'k', value: 1 }, use: (options) => bentocache(cache).set(options) },
+  './compat/bentocache BentoSetOptions': {
+    base: { key: 'k', value: 1 },
+    use: (options) => bentocache(cache).set(options),
+  },
   './compat/bentocache BentoGetOptions': {
     base: { key: 'k' },
     use: (options) => bentocache(cache).get(options),
@@ -176,7 +202,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './apollo ApolloCacheOptions': { use: (options) => apolloCache(cache, options) },
   './nest CachedOptions': { use: (options) => Cached(options), takesAny: ['after'] },
   './nest InvalidateTagsOptions': { use: (options) => InvalidateTags(['a'], options) },
-  './nest MillpondModuleAsyncOptions': { base: { useFactory: () => cache }, use: (options) => MillpondModule.forRootAsync(options) },
+  './nest MillpondModuleAsyncOptions': {
+    base: { useFactory: () => cache },
+    use: (options) => MillpondModule.forRootAsync(options),
+  },
   './astro AstroCacheOptions': { use: (options) => astroCache(cache, options) },
   './astro AstroQueryOptions': { use: (query) => astroCache(cache, { query }) },
   './next NextCacheOptions': { use: (options) => nextIncrementalCache(cache, options) },
@@ -184,14 +213,21 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },
   './http Purge': { base: { tags: ['a'] }, use: (what) => createHttpCache(cache).purge(what) },
-  './http GroupNames': { base: { host: 'http://a', names: ['a'] }, use: (groups) => createHttpCache(cache).purge({ groups }) },
+  './http GroupNames': {
+    base: { host: 'http://a', names: ['a'] },
+    use: (groups) => createHttpCache(cache).purge({ groups }),
+  },
   '. DeleteOptions': { use: (options) => cache.delete(newKey(), options) },
   '. GetOrSetManyOptions': {
     base: { load: async (ids: string[]) => ids.map(() => 1) },
     use: (options) => cache.getOrSetMany([newKey()], options),
     takesAny: ['after'],
   },
-  '. NamespaceOptions': { secret: ['codec'], use: (options) => cache.namespace(newKey(), options), takesAny: ['after'] },
+  '. NamespaceOptions': {
+    secret: ['codec'],
+    use: (options) => cache.namespace(newKey(), options),
+    takesAny: ['after'],
+  },
   '. Outlet': { base: { name: 'cdn', deliver: nothing }, use: (outlet) => createCache({ clock, outlets: [outlet] }) },
   '. SourceOptions': { use: (options) => cache.source([newKey()], () => 1, options) },
   '. WarmOptions': { use: (options) => cache.warm([], options) },
@@ -231,14 +267,22 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. InfoOptions': { use: (options) => cache.info(options) },
   '. ConfigureOptions': { use: (options) => cache.configure({}, options) },
   '. InvalidateOptions': { use: (options) => cache.invalidateTags(['t'], options) },
-  '. Criteria': { base: { key: 'k' }, use: (criteria) => cache.invalidate(criteria, { dryRun: true }), takesAny: ['createdBefore'] },
+  '. Criteria': {
+    base: { key: 'k' },
+    use: (criteria) => cache.invalidate(criteria, { dryRun: true }),
+    takesAny: ['createdBefore'],
+  },
   '. ResealOptions': { use: (options) => cache.reseal(options) },
   '. RouteRule': { base: { tiers: [] }, use: (rule) => createCache({ clock, route: [rule] }) },
   '. TransactionOptions': { use: (options) => cache.transaction(options, nothing) },
   '. TransactionTargets': { use: (targets) => cache.transaction({}, ({ hold }) => hold(targets)) },
   '. WrapOptions': { base: { key: [newKey()] }, use: (options) => cache.wrap(async () => 1, options).unregister() },
   '. MemoryOptions': { use: (options) => memory(options) },
-  '. TierConfiguration': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
+  '. TierConfiguration': {
+    secret: ['codec'],
+    base: { use: tier() },
+    use: (use) => createCache({ clock, tiers: [memory(), use] }),
+  },
   '. BreakerOptions': { use: (breaker) => createCache({ clock, tiers: [memory(), { use: tier(), breaker }] }) },
   '. KeyParts': {
     base: { prefix: 'p', identifier: 1 },
@@ -249,12 +293,18 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. WarmingSettings': { use: (warming) => createCache({ clock, warming }) },
   '. ScheduledFor': { base: { in: '1h' }, use: (when) => cache.schedule({ tags: ['t'] }, when) },
   './tiers/distributed DistributedOptions': { base: ringOf(), use: (options) => distributed(options) },
-  './tiers/distributed DistributedNode': { base: { tier: tier() }, use: (node) => distributed({ ...ringOf(), nodes: [node] }) },
+  './tiers/distributed DistributedNode': {
+    base: { tier: tier() },
+    use: (node) => distributed({ ...ringOf(), nodes: [node] }),
+  },
   './tiers/distributed HintOptions': { use: (hints) => distributed({ ...ringOf(), hints }) },
   './tiers/edge EdgeOptions': { base: edgeOf(), use: (options) => edgeTier(options) },
   '. DrainRegionOptions': { base: { region: 'eu' }, use: (options) => toDrain.drain(options) },
   '. FillRegionOptions': { base: { from: 'eu' }, use: (options) => toFill.fill(options) },
-  './tiers/edge EdgeRegion': { base: { ledger: tier() }, use: (us) => edgeTier({ ...edgeOf(), regions: { ...edgeOf().regions, us } }) },
+  './tiers/edge EdgeRegion': {
+    base: { ledger: tier() },
+    use: (us) => edgeTier({ ...edgeOf(), regions: { ...edgeOf().regions, us } }),
+  },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
   './tiers/memcached MemcachedTierOptions': {
     base: { servers: '127.0.0.1:1' },
@@ -292,7 +342,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './http/wrappers VaryOptions': { use: (options) => wrappers(cache).cachedView(options) },
   './http/wrappers WrapOptions': { use: (options) => wrappers(cache).cachedMethod(options) },
   './environment EnvironmentOptions': { use: (options) => fromEnvironment({}, options) },
-  './invalidate CoalesceOptions': { base: { every: '1s', clock, run: nothing }, use: (options) => new Coalesce(options) },
+  './invalidate CoalesceOptions': {
+    base: { every: '1s', clock, run: nothing },
+    use: (options) => new Coalesce(options),
+  },
   './invalidate EventMapOptions': {
     base: { events: {}, invalidate: nothing, onError: () => {} },
     use: (options) => new EventMap(options),
@@ -317,7 +370,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './orm/kysely QueryOptions': { use: (options) => kyselyCache({ cache }).cached(options), takesAny: ['after'] },
   './invalidate NoteOptions': {
     use: (options) =>
-      transactionOutbox({ dialect: 'sqlite', run: async () => [], invalidate: async () => {} }).note(async () => [], { key: 'k' }, options),
+      transactionOutbox({ dialect: 'sqlite', run: async () => [], invalidate: async () => {} }).note(
+        async () => [],
+        { key: 'k' },
+        options,
+      ),
   },
   './invalidate ModelRule': { use: (rule) => new Relations({ User: rule }) },
   './invalidate RelationLimits': { use: (limits) => new Relations({}, limits) },
@@ -328,7 +385,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   './invalidate ScheduleTime': {
     base: { in: '1h' },
-    use: (when) => scheduleInvalidation({ jobs: { add: async () => 'id' }, namespace: 'n', criteria: { tag: 't' }, now: 0 }, when),
+    use: (when) =>
+      scheduleInvalidation({ jobs: { add: async () => 'id' }, namespace: 'n', criteria: { tag: 't' }, now: 0 }, when),
     takesAny: ['at'],
   },
   './invalidate TokenOptions': { use: (options) => encodeToken(new Map(), options), secret: ['key'] },
@@ -350,14 +408,20 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './jobs ServerOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs ListOptions': { use: (options) => jobs.list(options) },
   './jobs JobsOptions': { base: { store: jobs, clock, handlers: {} }, use: (options) => createJobs(options) },
-  './jobs WhenOptions': { use: (when) => createJobs({ store: jobs, clock, handlers: {} }).add('kind', 1, when), takesAny: ['at'] },
+  './jobs WhenOptions': {
+    use: (when) => createJobs({ store: jobs, clock, handlers: {} }).add('kind', 1, when),
+    takesAny: ['at'],
+  },
   './jobs RepeatOptions': { base: { every: '1h' }, use: repeat, besides: ['cron'] },
   './jobs TimetableOptions': { base: { every: '1h' }, use: repeat, besides: ['cron'] },
   './jobs MemoryJobsOptions': { use: (options) => memoryJobs(options) },
   './jobs PostgresJobsOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs RedisJobsOptions': { base: { client: { call: nothing } }, use: (options) => redisJobs(options) },
   './jobs/bullmq BullmqJobsOptions': { base: { client: bullClient }, use: (options) => bullmqJobs(options) },
-  './jobs SqliteJobsOptions': { base: { database: { prepare: () => ({}), exec: () => {} } }, use: (options) => sqliteJobs(options) },
+  './jobs SqliteJobsOptions': {
+    base: { database: { prepare: () => ({}), exec: () => {} } },
+    use: (options) => sqliteJobs(options),
+  },
   './codec CodecOptions': { use: (options) => valueCodec(options), secret: ['encrypt', 'keyNames'] },
   './codec EncryptedCodecOptions': {
     base: { encrypt: keyring({ current: 'k1', keys: { k1: key } }) },
@@ -368,7 +432,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './codec FrameCodecOptions': { use: (options) => frameCodec(options) },
   './codec JsonCodecOptions': { use: (options) => jsonCodec(options) },
   './codec CodecLimits': { use: (limits) => jsonCodec({ limits }) },
-  './codec KeyringOptions': { base: { current: 'k1', keys: { k1: key } }, use: (options) => keyring(options), secret: ['keys', 'next'] },
+  './codec KeyringOptions': {
+    base: { current: 'k1', keys: { k1: key } },
+    use: (options) => keyring(options),
+    secret: ['keys', 'next'],
+  },
   './codec TenantKeyringOptions': {
     base: { ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() },
     use: (options) => tenantKeyring(options),
@@ -392,7 +460,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     },
   },
   './codec RewrapOptions': {
-    use: (options) => tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() }).rewrap(options),
+    use: (options) =>
+      tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() }).rewrap(options),
   },
   './codec/aws-kms AwsKmsOptions': { base: { keyId: 'alias/cache' }, use: (options) => awsKms(options) },
   './codec WrappedKeyringOptions': {
@@ -409,7 +478,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { prices: { tiers: { memory: { gbMonth: 1 } }, source: { second: 1 } } },
     use: (options) => insight.cost('probed', options),
   },
-  './insight ExperimentOptions': { base: { cache: tried, ...EQUAL_ARMS }, use: (options) => startExperiment(options).stop() },
+  './insight ExperimentOptions': {
+    base: { cache: tried, ...EQUAL_ARMS },
+    use: (options) => startExperiment(options).stop(),
+  },
   './insight PlanOptions': { base: EQUAL_ARMS, use: (options) => planOf(options) },
   './insight ArmOptions': { base: { name: 'b' }, use: (arm) => planOf({ name: 'probed', arms: [{ name: 'a' }, arm] }) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },
@@ -432,17 +504,31 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './observe RegistryOptions': { use: (options) => createRegistry(options) },
   './testing FakeClockOptions': { takesAny: ['now', 'monotonic'], use: (options) => fakeClock(options) },
   './testing FaultProxyOptions': { base: { to: { port: 1 } }, use: (options) => startFaultProxy(options) },
-  './testing RecorderOptions': { base: { process: 'p', write: () => {} }, use: (options) => recordHistory(options).close() },
+  './testing RecorderOptions': {
+    base: { process: 'p', write: () => {} },
+    use: (options) => recordHistory(options).close(),
+  },
   './testing SimulatedServerOptions': { use: (options) => simulatedServer(options) },
   'cdn . CdnOptions': { base: { edges: [edge] }, use: (options) => createCdn(options) },
-  'cdn . CdnFolderOptions': { base: { path: empty }, use: (options) => createCdn({ edges: [edge], folders: { site: options } }) },
+  'cdn . CdnFolderOptions': {
+    base: { path: empty },
+    use: (options) => createCdn({ edges: [edge], folders: { site: options } }),
+  },
   'cdn . FolderUploadOptions': {
     base: { dryRun: true },
     use: (options) =>
-      createCdn({ edges: [], folders: { site: { path: empty, to: folderStore({ path: empty }) } } }).uploadAssets([], options),
+      createCdn({ edges: [], folders: { site: { path: empty, to: folderStore({ path: empty }) } } }).uploadAssets(
+        [],
+        options,
+      ),
   },
   'cdn . FolderImagesOptions': {
-    use: (options) => createCdn({ edges: [], folders: { site: { path: empty, output: `${empty}-made` } } }).optimizeImages([], [], options),
+    use: (options) =>
+      createCdn({ edges: [], folders: { site: { path: empty, output: `${empty}-made` } } }).optimizeImages(
+        [],
+        [],
+        options,
+      ),
   },
   'cdn . CloudflareOptions': { base: { token: 'token' }, use: (options) => cloudflare(options), secret: ['token'] },
   'cdn . CloudFrontOptions': { use: (options) => cloudFront(options), secret: ['credentials'] },
@@ -469,7 +555,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     secret: ['keys'],
   },
   'cdn ./images OptimizeOptions': { base: { folder: empty }, use: (options) => optimizeImages(options) },
-  'cdn ./images PictureOptions': { base: { alt: '' }, use: (options) => pictureMarkup(picture, options), takesAny: ['alt'] },
+  'cdn ./images PictureOptions': {
+    base: { alt: '' },
+    use: (options) => pictureMarkup(picture, options),
+    takesAny: ['alt'],
+  },
   'control . ControlOptions': { base: { store: admin }, use: (options) => createControl(options) },
   'control . AttachOptions': { use: (options) => attach(cache, options) },
   'control . Application': { use: (application) => attach(cache, { application }) },

@@ -1,4 +1,5 @@
-// The options types of all entry points of all packages, as the compiler sees them: which options there are, and which garbage is none of an option's type.
+// The options types of all entry points of all packages, as the compiler sees them: which options there are, and which
+// garbage is none of an option's type.
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -27,7 +28,11 @@ export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
   const entries = PACKAGES.flatMap(entriesOf)
   const garbageFile = fileURLToPath(new URL('./garbage.ts', import.meta.url))
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.base.json`, ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent({ compilerOptions: config.compilerOptions, files: [] }, ts.sys, ROOT)
+  const { options } = ts.parseJsonConfigFileContent(
+    { compilerOptions: config.compilerOptions, files: [] },
+    ts.sys,
+    ROOT,
+  )
   const program = ts.createProgram([...entries.map(({ file }) => file), garbageFile], {
     ...options,
     noEmit: true,
@@ -88,7 +93,9 @@ function saysUndefined(checker: ts.TypeChecker, property: ts.Symbol): boolean {
 
 function entriesOf(name: string): { entry: string; file: string }[] {
   const folder = `${ROOT}packages/${name}/`
-  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'))
+  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(
+    readFileSync(`${folder}package.json`, 'utf8'),
+  )
   return Object.entries(exports).flatMap(([entry, { types }]) => {
     if (types === undefined) return []
     const file = folder + types.replace('dist/', 'src/').replace(/\.d\.ts$/, '.ts')
@@ -98,7 +105,11 @@ function entriesOf(name: string): { entry: string; file: string }[] {
   })
 }
 
-function typeOfConst(checker: ts.TypeChecker, symbols: readonly ts.Symbol[], name: string): [keyof typeof GARBAGE, ts.Type][] {
+function typeOfConst(
+  checker: ts.TypeChecker,
+  symbols: readonly ts.Symbol[],
+  name: string,
+): [keyof typeof GARBAGE, ts.Type][] {
   const symbol = symbols.find((one) => one.name === name)
   if (symbol === undefined) throw new Error(`${name} is not exported`)
   return checker

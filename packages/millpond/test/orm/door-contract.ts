@@ -1,4 +1,5 @@
-// What every door to an ORM keeps, over a real database. A table `users` (id, name, team) and `posts` (id, user_id, title).
+// What every door to an ORM keeps, over a real database. A table `users` (id, name, team) and `posts` (id, user_id,
+// title).
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Cache, createCache } from '../../src/index.ts'
 
@@ -101,7 +102,11 @@ export function describeDoor(name: string, start: () => Promise<Database>, able:
       ])
       await database.behind("UPDATE users SET name = 'Unseen' WHERE id = 2")
       await db.rename(1, 'Eve')
-      expect([await db.nameOf(1), await db.names(), await db.posts()]).toEqual(['Eve', ['Eve', 'Unseen'], ['Engines by Eve']])
+      expect([await db.nameOf(1), await db.names(), await db.posts()]).toEqual([
+        'Eve',
+        ['Eve', 'Unseen'],
+        ['Engines by Eve'],
+      ])
       expect(await db.nameOf(2)).toBe(able.rows ? 'Bob' : 'Unseen')
       await db.remove(1)
       expect([await db.nameOf(1), await db.names(), await db.posts()]).toEqual([undefined, ['Unseen'], []])

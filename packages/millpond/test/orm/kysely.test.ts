@@ -32,12 +32,14 @@ interface Numbers {
 function verbs(db: Kysely<Tables>, cached: KyselyPlugin): Verbs {
   const quick = db.withPlugin(cached)
   return {
-    nameOf: async (id) => (await quick.selectFrom('users').select('name').where('id', '=', id).executeTakeFirst())?.name,
+    nameOf: async (id) =>
+      (await quick.selectFrom('users').select('name').where('id', '=', id).executeTakeFirst())?.name,
     names: async () => (await quick.selectFrom('users').select('name').orderBy('id').execute()).map(({ name }) => name),
     add: (id, name) => db.insertInto('users').values({ id, name }).execute(),
     addMany: (rows) => db.insertInto('users').values(rows).execute(),
     rename: (id, name) => db.updateTable('users').set({ name }).where('id', '=', id).execute(),
-    renameAll: (beginning, name) => db.updateTable('users').set({ name }).where('name', 'like', `${beginning}%`).execute(),
+    renameAll: (beginning, name) =>
+      db.updateTable('users').set({ name }).where('name', 'like', `${beginning}%`).execute(),
     remove: (id) => db.deleteFrom('users').where('id', '=', id).execute(),
     raw: (text) => sql.raw(text).execute(db),
   }
@@ -96,7 +98,11 @@ describeDoor(
   'Kysely over SQLite',
   async () => {
     const { db, behind } = openSqlite()
-    return { behind, open: async (cache) => subject(cache, new SqliteDialect({ database: db })), close: async () => void db.close() }
+    return {
+      behind,
+      open: async (cache) => subject(cache, new SqliteDialect({ database: db })),
+      close: async () => void db.close(),
+    }
   },
   { rows: true, savepoints: true, raw: true },
 )
@@ -108,7 +114,10 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     const orm = kyselyCache({ cache, ...more })
     return {
       orm,
-      db: new Kysely<All>({ dialect: orm.dialect(new PostgresDialect({ pool: database.pool })), plugins: [orm.cached({ ttl: '1m' })] }),
+      db: new Kysely<All>({
+        dialect: orm.dialect(new PostgresDialect({ pool: database.pool })),
+        plugins: [orm.cached({ ttl: '1m' })],
+      }),
     }
   }
 
@@ -130,7 +139,11 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     await until('it to read', async () => ((await database.pool.query(running)).rowCount ?? 0) > 0)
     await db.updateTable('users').set({ name: 'new' }).where('id', '=', 500).execute()
     const after = slow() // joins nothing that began before
-    expect([(await before).rows[0]?.name, (await after).rows[0]?.name, (await slow()).rows[0]?.name]).toEqual(['old', 'new', 'new'])
+    expect([(await before).rows[0]?.name, (await after).rows[0]?.name, (await slow()).rows[0]?.name]).toEqual([
+      'old',
+      'new',
+      'new',
+    ])
   })
 
   it('one load for all who ask at once, and no connection for what is cached', async () => {
@@ -184,16 +197,28 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
        INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1, 1); INSERT INTO c VALUES (1, 1); INSERT INTO d VALUES (1, 1); INSERT INTO e VALUES (1, 1);
        INSERT INTO membership VALUES (1, 'ann', 'owner'), (1, 'bo', 'guest'); INSERT INTO shop.users VALUES (1, 'Shop')`,
     )
-    const { db } = open({ database: 'many', keys: { membership: ['org', 'member'] }, views: { owners: ['membership'] } })
+    const { db } = open({
+      database: 'many',
+      keys: { membership: ['org', 'member'] },
+      views: { owners: ['membership'] },
+    })
     const role = async (member: string) =>
-      (await db.selectFrom('membership').select('role').where('org', '=', 1).where('member', '=', member).executeTakeFirst())?.role
+      (
+        await db
+          .selectFrom('membership')
+          .select('role')
+          .where('org', '=', 1)
+          .where('member', '=', member)
+          .executeTakeFirst()
+      )?.role
     const owners = async () => (await db.selectFrom('owners').selectAll().execute()).length
     expect([await role('ann'), await role('bo'), await owners()]).toEqual(['owner', 'guest', 1])
     await database.behind("UPDATE membership SET role = 'unseen' WHERE member = 'ann'")
     await db.updateTable('membership').set({ role: 'admin' }).where('org', '=', 1).where('member', '=', 'bo').execute()
     expect([await role('ann'), await role('bo'), await owners()]).toEqual(['owner', 'admin', 0])
 
-    const inShop = async () => (await db.withSchema('shop').selectFrom('users').select('name').where('id', '=', 1).executeTakeFirst())?.name
+    const inShop = async () =>
+      (await db.withSchema('shop').selectFrom('users').select('name').where('id', '=', 1).executeTakeFirst())?.name
     expect(await inShop()).toBe('Shop')
     await db.withSchema('shop').updateTable('users').set({ name: 'Store' }).where('id', '=', 1).execute()
     expect(await inShop()).toBe('Store')
@@ -215,7 +240,9 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
   })
 
   it('what reads anything, locks, or changes its session is asked of the database, unless its tables are named', async () => {
-    await database.behind('CREATE FUNCTION shouted() RETURNS SETOF text LANGUAGE sql AS $$ SELECT upper(name) FROM users WHERE id = 700 $$')
+    await database.behind(
+      'CREATE FUNCTION shouted() RETURNS SETOF text LANGUAGE sql AS $$ SELECT upper(name) FROM users WHERE id = 700 $$',
+    )
     await database.behind("INSERT INTO users (id, name) VALUES (700, 'x')")
     const { db, orm } = open({ database: 'opaque' })
     const shouted = (by: Kysely<All> = db) =>
@@ -229,9 +256,19 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
         await sql`reset search_path`.execute(one)
         return row?.name
       })
-    expect([await shouted(), await shouted(named), (await locked())?.name, await own()]).toEqual(['X', 'X', 'x', 'Store'])
+    expect([await shouted(), await shouted(named), (await locked())?.name, await own()]).toEqual([
+      'X',
+      'X',
+      'x',
+      'Store',
+    ])
     await database.behind("UPDATE users SET name = 'y' WHERE id = 700; UPDATE shop.users SET name = 'Stall'")
-    expect([await shouted(), await shouted(named), (await locked())?.name, await own()]).toEqual(['Y', 'X', 'y', 'Stall'])
+    expect([await shouted(), await shouted(named), (await locked())?.name, await own()]).toEqual([
+      'Y',
+      'X',
+      'y',
+      'Stall',
+    ])
     await db.updateTable('users').set({ name: 'z' }).where('id', '=', 700).execute()
     expect(await shouted(named)).toBe('Z')
     await sql`do $$ begin update users set name = 'w' where id = 700; end $$`.execute(db)
@@ -240,7 +277,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
 
   it('controlled transactions with savepoints, and streams', async () => {
     const { db } = open({ database: 'controlled' })
-    const name = async (id: number) => (await db.selectFrom('users').select('name').where('id', '=', id).executeTakeFirst())?.name
+    const name = async (id: number) =>
+      (await db.selectFrom('users').select('name').where('id', '=', id).executeTakeFirst())?.name
     await database.behind("INSERT INTO users (id, name) VALUES (800, 'a'), (801, 'a')")
     expect([await name(800), await name(801)]).toEqual(['a', 'a'])
     const trx = await db.startTransaction().execute()
@@ -254,7 +292,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
 
   it('a write that the database refuses changes nothing here; one of which nobody knows counts', async () => {
     const { db } = open({ database: 'refused' })
-    const name = async () => (await db.selectFrom('users').select('name').where('id', '=', 900).executeTakeFirst())?.name
+    const name = async () =>
+      (await db.selectFrom('users').select('name').where('id', '=', 900).executeTakeFirst())?.name
     await database.behind("INSERT INTO users (id, name) VALUES (900, 'a')")
     await name()
     await database.behind("UPDATE users SET name = 'unseen' WHERE id = 900")
@@ -269,7 +308,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
 
   it('hold: what a commit changes is held before it, and nothing where it is rolled back', async () => {
     const { db } = open({ database: 'hold', hold: '10s' })
-    const name = async () => (await db.selectFrom('users').select('name').where('id', '=', 950).executeTakeFirst())?.name
+    const name = async () =>
+      (await db.selectFrom('users').select('name').where('id', '=', 950).executeTakeFirst())?.name
     await database.behind("INSERT INTO users (id, name) VALUES (950, 'a')")
     await name()
     await db.transaction().execute((trx) => trx.updateTable('users').set({ name: 'b' }).where('id', '=', 950).execute())
@@ -286,7 +326,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
   })
 
   it('outbox: a row of the transaction itself, which another process settles where this one has died', async () => {
-    const run = async (text: string, parameters: readonly unknown[]) => (await database.pool.query(text, [...parameters])).rows
+    const run = async (text: string, parameters: readonly unknown[]) =>
+      (await database.pool.query(text, [...parameters])).rows
     const settled: unknown[] = []
     const outbox = transactionOutbox({
       dialect: 'postgres',
@@ -295,7 +336,8 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     })
     await outbox.install()
     const { db } = open({ database: 'outbox', outbox })
-    const name = async () => (await db.selectFrom('users').select('name').where('id', '=', 960).executeTakeFirst())?.name
+    const name = async () =>
+      (await db.selectFrom('users').select('name').where('id', '=', 960).executeTakeFirst())?.name
     await database.behind("INSERT INTO users (id, name) VALUES (960, 'a')")
     await name()
     await db.transaction().execute((trx) => trx.updateTable('users').set({ name: 'b' }).where('id', '=', 960).execute())
@@ -310,8 +352,12 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
       database: 'outbox',
       outbox: { note: (inside, criteria) => outbox.note(inside, criteria), settle: () => died },
     })
-    const dying = dead.db.transaction().execute((trx) => trx.updateTable('users').set({ name: 'c' }).where('id', '=', 960).execute())
-    await expect.poll(async () => (await database.pool.query('SELECT name FROM users WHERE id = 960')).rows[0].name).toBe('c')
+    const dying = dead.db
+      .transaction()
+      .execute((trx) => trx.updateTable('users').set({ name: 'c' }).where('id', '=', 960).execute())
+    await expect
+      .poll(async () => (await database.pool.query('SELECT name FROM users WHERE id = 960')).rows[0].name)
+      .toBe('c')
     expect(await name()).toBe('b')
     expect(await outbox.settle()).toEqual({ applied: 1, left: 0 })
     expect(await name()).toBe('c')
@@ -323,7 +369,11 @@ describeWith('postgres', 'Kysely: what PostgreSQL has', () => {
     const errors: unknown[] = []
     const down = { ...standIn(), commit: () => Promise.reject(new Error('down')) }
     const orm = kyselyCache({
-      cache: { getOrSet: cache.getOrSet.bind(cache), transaction: cache.transaction.bind(cache), changes: { transaction: () => down } },
+      cache: {
+        getOrSet: cache.getOrSet.bind(cache),
+        transaction: cache.transaction.bind(cache),
+        changes: { transaction: () => down },
+      },
       onError: (error) => errors.push(error),
     })
     const db = new Kysely<Tables>({ dialect: orm.dialect(new PostgresDialect({ pool: database.pool })) })
@@ -350,7 +400,9 @@ describe('Kysely: how it is made', () => {
     const cache = createCache()
     class OtherCompiler {}
     const other = { createQueryCompiler: () => new OtherCompiler() }
-    expect(() => Reflect.apply(kyselyCache({ cache }).dialect, undefined, [other])).toThrow(/OtherCompiler cannot be parsed/)
+    expect(() => Reflect.apply(kyselyCache({ cache }).dialect, undefined, [other])).toThrow(
+      /OtherCompiler cannot be parsed/,
+    )
     const outbox = { note: async () => {}, settle: async () => {} }
     expect(() => kyselyCache({ cache, hold: '1s', outbox })).toThrow(/give only one of them/)
     expect(() => kyselyCache({ cache }).cached({ tags: [''] })).toThrow(/tag/)

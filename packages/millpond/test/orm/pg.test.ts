@@ -28,7 +28,9 @@ function overDrizzle(url: string, cache: Cache): Subject {
   const inside = (on: Db): Inside => ({
     nameOf: async (id) => (await orm.cached(TTL, () => on.select().from(users).where(eq(users.id, id))))[0]?.name,
     names: async () =>
-      (await orm.cached(TTL, () => on.select({ name: users.name }).from(users).orderBy(asc(users.id)))).map(({ name }) => name),
+      (await orm.cached(TTL, () => on.select({ name: users.name }).from(users).orderBy(asc(users.id)))).map(
+        ({ name }) => name,
+      ),
     add: (id, name) => on.insert(users).values({ id, name }),
     addMany: (rows) => on.insert(users).values(rows),
     rename: (id, name) =>
@@ -91,7 +93,8 @@ async function overTypeOrm(url: string, cache: Cache): Promise<Subject> {
   await source.initialize()
   const inside = (on: EntityManager): Inside => ({
     nameOf: async (id) => (await orm.cached(TTL, () => on.findOneBy(UserEntity, { id })))?.name,
-    names: async () => (await orm.cached(TTL, () => on.find(UserEntity, { order: { id: 'ASC' } }))).map(({ name }) => name),
+    names: async () =>
+      (await orm.cached(TTL, () => on.find(UserEntity, { order: { id: 'ASC' } }))).map(({ name }) => name),
     add: (id, name) => on.save(UserEntity, { id, name }),
     addMany: (rows) => on.insert(UserEntity, rows),
     rename: (id, name) => on.save(UserEntity, { id, name }),
@@ -113,20 +116,33 @@ async function overTypeOrm(url: string, cache: Cache): Promise<Subject> {
 
 async function overSequelize(url: string, cache: Cache): Promise<Subject> {
   const orm = pgCache({ cache })
-  const sequelize = new Sequelize(url, { dialectModule: orm.module(pg), logging: false, pool: { max: 8 }, define: { timestamps: false } })
+  const sequelize = new Sequelize(url, {
+    dialectModule: orm.module(pg),
+    logging: false,
+    pool: { max: 8 },
+    define: { timestamps: false },
+  })
   const id = { type: DataTypes.INTEGER, primaryKey: true }
   const User = sequelize.define('User', { id, name: DataTypes.TEXT }, { tableName: 'users' })
-  const Post = sequelize.define('Post', { id, title: DataTypes.TEXT, user_id: DataTypes.INTEGER }, { tableName: 'posts' })
+  const Post = sequelize.define(
+    'Post',
+    { id, title: DataTypes.TEXT, user_id: DataTypes.INTEGER },
+    { tableName: 'posts' },
+  )
   Post.belongsTo(User, { as: 'user', foreignKey: 'user_id' })
   const inside = (transaction?: Transaction): Inside => {
     const within = transaction === undefined ? {} : { transaction }
     return {
       nameOf: async (id) => (await orm.cached(TTL, () => User.findByPk(id, within)))?.get('name') as string | undefined,
-      names: async () => (await orm.cached(TTL, () => User.findAll({ order: ['id'], ...within }))).map((user) => String(user.get('name'))),
+      names: async () =>
+        (await orm.cached(TTL, () => User.findAll({ order: ['id'], ...within }))).map((user) =>
+          String(user.get('name')),
+        ),
       add: (id, name) => User.create({ id, name }, within),
       addMany: (rows) => User.bulkCreate(rows, within),
       rename: async (id, name) => (await User.findByPk(id, within))?.update({ name }, within),
-      renameAll: (beginning, name) => User.update({ name }, { where: { name: { [Op.like]: `${beginning}%` } }, ...within }),
+      renameAll: (beginning, name) =>
+        User.update({ name }, { where: { name: { [Op.like]: `${beginning}%` } }, ...within }),
       remove: (id) => User.destroy({ where: { id }, ...within }),
       raw: (statement) => sequelize.query(statement, { type: QueryTypes.RAW, ...within }),
       savepoint: (work) => sequelize.transaction(within, (deeper) => work(inside(deeper))),
@@ -183,19 +199,28 @@ describeWith('postgres', 'pg itself', () => {
     const { orm, pool } = open('forms')
     expect(pool).toBeInstanceOf(pg.Pool)
     const text = 'SELECT id, name FROM users WHERE id = $1'
-    const by = (config: string | pg.QueryConfig | pg.QueryArrayConfig) => orm.cached({ ttl: '1m' }, () => pool.query<object>(config, [1]))
-    expect([(await by(text)).rows, (await by({ text })).rows, (await by({ text, rowMode: 'array' })).rows, (await by(text)).rows]).toEqual([
-      [{ id: 1, name: 'Ada' }],
-      [{ id: 1, name: 'Ada' }],
-      [[1, 'Ada']],
-      [{ id: 1, name: 'Ada' }],
-    ])
+    const by = (config: string | pg.QueryConfig | pg.QueryArrayConfig) =>
+      orm.cached({ ttl: '1m' }, () => pool.query<object>(config, [1]))
+    expect([
+      (await by(text)).rows,
+      (await by({ text })).rows,
+      (await by({ text, rowMode: 'array' })).rows,
+      (await by(text)).rows,
+    ]).toEqual([[{ id: 1, name: 'Ada' }], [{ id: 1, name: 'Ada' }], [[1, 'Ada']], [{ id: 1, name: 'Ada' }]])
     const { rowCount, command, fields } = await by(text)
-    expect({ rowCount, command, names: fields.map(({ name }) => name) }).toEqual({ rowCount: 1, command: 'SELECT', names: ['id', 'name'] })
-    const called = await new Promise((resolve) => pool.query(text, [2], (error, result) => resolve([error, result.rows])))
+    expect({ rowCount, command, names: fields.map(({ name }) => name) }).toEqual({
+      rowCount: 1,
+      command: 'SELECT',
+      names: ['id', 'name'],
+    })
+    const called = await new Promise((resolve) =>
+      pool.query(text, [2], (error, result) => resolve([error, result.rows])),
+    )
     expect(called).toEqual([undefined, [{ id: 2, name: 'Bob' }]])
     await expect(orm.cached({}, () => pool.query('SELECT wrong FROM users'))).rejects.toMatchObject({ code: '42703' })
-    const failed = await new Promise((resolve) => pool.query('SELECT wrong FROM users', (error: Error) => resolve(error.message)))
+    const failed = await new Promise((resolve) =>
+      pool.query('SELECT wrong FROM users', (error: Error) => resolve(error.message)),
+    )
     expect(failed).toMatch(/wrong/)
     const client = await pool.connect()
     const streamed = client.query(new pg.Query(text, [3]))
@@ -251,7 +276,8 @@ describeWith('postgres', 'pg itself', () => {
 
   it('statements that do not wait for each other, and several in one text, are in the transaction that they are in', async () => {
     const { orm, pool } = open('ahead')
-    const name = () => orm.cached({ ttl: '1m' }, async () => (await pool.query('SELECT name FROM users WHERE id = 3')).rows[0].name)
+    const name = () =>
+      orm.cached({ ttl: '1m' }, async () => (await pool.query('SELECT name FROM users WHERE id = 3')).rows[0].name)
     const rename = (to: string) => `UPDATE users SET name = '${to}' WHERE id = 3`
     const client = await pool.connect()
     expect(await name()).toBe('Cy')
@@ -293,7 +319,9 @@ describeWith('postgres', 'pg itself', () => {
 
   it('a connection that means something else by the same text is not answered from the cache', async () => {
     const { orm, pool } = open('session')
-    await database.behind("CREATE SCHEMA shop; CREATE TABLE shop.users (id int, name text); INSERT INTO shop.users VALUES (1, 'Shop')")
+    await database.behind(
+      "CREATE SCHEMA shop; CREATE TABLE shop.users (id int, name text); INSERT INTO shop.users VALUES (1, 'Shop')",
+    )
     const name = (by: pg.Pool | pg.PoolClient) =>
       orm.cached({ ttl: '1m' }, async () => (await by.query('SELECT name FROM users WHERE id = 1')).rows[0].name)
     expect(await name(pool)).toBe('Ada')
@@ -319,13 +347,22 @@ describeWith('postgres', 'pg itself', () => {
     const keyed = pgCache({ cache, database: 'notified-too', keys: { membership: ['org', 'member'] } })
     const members = new (keyed.module(pg).Pool)({ connectionString: database.url, max: 2 })
     const name = (id: number) =>
-      orm.cached({ ttl: '1m' }, async () => (await pool.query('SELECT name FROM users WHERE id = $1', [id])).rows[0].name)
+      orm.cached(
+        { ttl: '1m' },
+        async () => (await pool.query('SELECT name FROM users WHERE id = $1', [id])).rows[0].name,
+      )
     const role = (member: string) =>
       keyed.cached(
         { ttl: '1m' },
-        async () => (await members.query('SELECT role FROM membership WHERE org = 1 AND member = $1', [member])).rows[0].role,
+        async () =>
+          (await members.query('SELECT role FROM membership WHERE org = 1 AND member = $1', [member])).rows[0].role,
       )
-    expect([await name(1), await name(2), await role('Ann'), await role('bo')]).toEqual(['Ada', 'Bob', 'owner', 'guest'])
+    expect([await name(1), await name(2), await role('Ann'), await role('bo')]).toEqual([
+      'Ada',
+      'Bob',
+      'owner',
+      'guest',
+    ])
     await database.behind(
       "DO $$ BEGIN UPDATE users SET name = 'Told' WHERE id = 1; UPDATE membership SET role = 'told' WHERE member = 'Ann'; END $$",
     )

@@ -17,13 +17,25 @@ export interface Client extends Inside {
 }
 type Lazy = PromiseLike<unknown> & { readonly [Symbol.toStringTag]: string }
 interface Inside {
-  readonly user: Model<{ id: number; name: string; posts?: { id: number; title: string; topics?: { name: string }[] }[] }>
+  readonly user: Model<{
+    id: number
+    name: string
+    posts?: { id: number; title: string; topics?: { name: string }[] }[]
+  }>
   readonly post: Model<{ id: number; title: string; user?: { name: string } | null; topics?: { name: string }[] }>
   readonly topic: Model<{ id: number; name: string }>
   $executeRawUnsafe(sql: string): Lazy
   $queryRawUnsafe(sql: string): Promise<object[]>
 }
-type Verb = 'create' | 'createMany' | 'update' | 'updateMany' | 'updateManyAndReturn' | 'upsert' | 'delete' | 'deleteMany'
+type Verb =
+  | 'create'
+  | 'createMany'
+  | 'update'
+  | 'updateMany'
+  | 'updateManyAndReturn'
+  | 'upsert'
+  | 'delete'
+  | 'deleteMany'
 interface Model<Row> extends Record<Verb, (given: object) => Lazy> {
   findUnique(given: object): Promise<Row | null>
   findMany(given?: object): Promise<Row[]>
@@ -41,7 +53,8 @@ export interface Adapter {
   connect(): Promise<object>
 }
 
-export const prismaFolder = (): string => bringInstalled('prisma', fileURLToPath(new URL('./prisma', import.meta.url)), { scripts: false })
+export const prismaFolder = (): string =>
+  bringInstalled('prisma', fileURLToPath(new URL('./prisma', import.meta.url)), { scripts: false })
 
 /** In a folder of its own, with the example beside it; the caller removes it. */
 export async function generate(provider: 'sqlite' | 'postgresql'): Promise<Generated> {
@@ -52,7 +65,10 @@ export async function generate(provider: 'sqlite' | 'postgresql'): Promise<Gener
   copyFileSync(join(example, 'main.ts'), join(folder, 'main.ts'))
   // It looks for an engine that migrates, which `generate` does not run, and which only Prisma's own server has.
   const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' }
-  await promisify(execFile)(process.execPath, [join(home, 'node_modules/prisma/build/index.js'), 'generate'], { cwd: folder, env })
+  await promisify(execFile)(process.execPath, [join(home, 'node_modules/prisma/build/index.js'), 'generate'], {
+    cwd: folder,
+    env,
+  })
   const { PrismaClient } = await import(join(folder, 'generated/client.ts'))
   const own = createRequire(join(folder, 'any.cjs'))
   const { PrismaLibSql } = await import(pathToFileURL(own.resolve('@prisma/adapter-libsql')).href)

@@ -1,4 +1,5 @@
-// Prisma as its users have it: its own command line generates the client, its own driver adapters stand before PostgreSQL and SQLite.
+// Prisma as its users have it: its own command line generates the client, its own driver adapters stand before
+// PostgreSQL and SQLite.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -43,11 +44,13 @@ function overPrisma(made: Generated, url: string, cache: Cache): { subject: Subj
   const client = made.open(url, (adapter) => orm.adapter(adapter))
   const inside = (on: Client): Inside => ({
     nameOf: async (id) => (await orm.cached(TTL, () => on.user.findUnique({ where: { id } })))?.name,
-    names: async () => (await orm.cached(TTL, () => on.user.findMany({ orderBy: { id: 'asc' } }))).map(({ name }) => name),
+    names: async () =>
+      (await orm.cached(TTL, () => on.user.findMany({ orderBy: { id: 'asc' } }))).map(({ name }) => name),
     add: async (id, name) => on.user.create({ data: { id, name } }),
     addMany: async (data) => on.user.createMany({ data }),
     rename: async (id, name) => on.user.update({ where: { id }, data: { name } }),
-    renameAll: async (beginning, name) => on.user.updateMany({ where: { name: { startsWith: beginning } }, data: { name } }),
+    renameAll: async (beginning, name) =>
+      on.user.updateMany({ where: { name: { startsWith: beginning } }, data: { name } }),
     remove: async (id) => on.user.delete({ where: { id } }),
     raw: async (sql) => on.$executeRawUnsafe(sql),
     savepoint: (work) => on.$transaction((deeper) => work(inside(deeper))),
@@ -123,10 +126,18 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
     })
 
     const withPosts = () =>
-      read(() => db.user.findUnique({ where: { id: 1 }, include: { posts: { orderBy: { title: 'asc' }, include: { topics: true } } } }))
+      read(() =>
+        db.user.findUnique({
+          where: { id: 1 },
+          include: { posts: { orderBy: { title: 'asc' }, include: { topics: true } } },
+        }),
+      )
     const said = async () =>
-      (await withPosts())?.posts?.map(({ title, topics = [] }) => [title, ...topics.map((topic) => topic.name)].join(' ')).join(', ')
-    const topics = async () => (await read(() => db.topic.findMany({ orderBy: { name: 'asc' } }))).map((topic) => topic.name).join()
+      (await withPosts())?.posts
+        ?.map(({ title, topics = [] }) => [title, ...topics.map((topic) => topic.name)].join(' '))
+        .join(', ')
+    const topics = async () =>
+      (await read(() => db.topic.findMany({ orderBy: { name: 'asc' } }))).map((topic) => topic.name).join()
 
     it('nested writes: created, connected, disconnected, deleted, and the relation between many', async () => {
       expect([await said(), await said(), await topics()]).toEqual(['Engines', 'Engines', ''])
@@ -136,7 +147,12 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
       await db.user.update({
         where,
         data: {
-          posts: { create: { title: 'Notes', topics: { connectOrCreate: { where: { name: 'maths' }, create: { name: 'maths' } } } } },
+          posts: {
+            create: {
+              title: 'Notes',
+              topics: { connectOrCreate: { where: { name: 'maths' }, create: { name: 'maths' } } },
+            },
+          },
         },
       })
       expect([await said(), await topics()]).toEqual(['Engines, Notes maths', 'maths'])
@@ -144,7 +160,10 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
       expect(await said()).toBe('Engines maths, Notes maths')
       await db.post.update({ where: { id: 100 }, data: { topics: { disconnect: { name: 'maths' } } } })
       expect(await said()).toBe('Engines, Notes maths')
-      await db.user.update({ where, data: { posts: { updateMany: { where: { title: 'Notes' }, data: { title: 'Letters' } } } } })
+      await db.user.update({
+        where,
+        data: { posts: { updateMany: { where: { title: 'Notes' }, data: { title: 'Letters' } } } },
+      })
       expect(await said()).toBe('Engines, Letters maths')
       await db.user.update({ where, data: { posts: { disconnect: { id: 100 } } } })
       expect(await said()).toBe('Letters maths')
@@ -160,15 +179,18 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
       const { invalidationsByReason, loads } = cache.stats()
       const topic = { create: [{ name: 'new' }, { name: 'taken' }] }
       await expect(
-        (async () => db.user.update({ where: { id: 1 }, data: { posts: { create: { title: 'Lost', topics: topic } } } }))(),
+        (async () =>
+          db.user.update({ where: { id: 1 }, data: { posts: { create: { title: 'Lost', topics: topic } } } }))(),
       ).rejects.toThrow(/Unique constraint/)
       expect([await said(), await topics(), cache.stats().loads]).toEqual(['Engines', 'taken', loads])
       expect(cache.stats().invalidationsByReason).toEqual(invalidationsByReason)
     })
 
     it('bulk: createMany, updateMany, updateManyAndReturn, deleteMany, upsert', async () => {
-      const names = async () => (await read(() => db.user.findMany({ orderBy: { id: 'asc' } }))).map((user) => user.name).join()
-      const figures = () => Promise.all([read(() => db.user.count()), read(() => db.user.aggregate({ _max: { name: true } }))])
+      const names = async () =>
+        (await read(() => db.user.findMany({ orderBy: { id: 'asc' } }))).map((user) => user.name).join()
+      const figures = () =>
+        Promise.all([read(() => db.user.count()), read(() => db.user.aggregate({ _max: { name: true } }))])
       expect([await names(), await figures()]).toEqual(['Ada,Bob', [2, { _max: { name: 'Bob' } }]])
       await db.user.createMany({
         data: [
@@ -189,11 +211,14 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
     })
 
     it('a batch is one transaction: all of it, or nothing', async () => {
-      const names = async () => (await read(() => db.user.findMany({ orderBy: { id: 'asc' } }))).map((user) => user.name).join()
+      const names = async () =>
+        (await read(() => db.user.findMany({ orderBy: { id: 'asc' } }))).map((user) => user.name).join()
       expect(await names()).toBe('Ada,Bob')
       const rename = (id: number, name: string) => db.user.update({ where: { id }, data: { name } })
       const { loads } = cache.stats()
-      await expect(db.$transaction([rename(1, 'Lost'), db.user.create({ data: { id: 2, name: 'taken' } })])).rejects.toThrow(/Unique/)
+      await expect(
+        db.$transaction([rename(1, 'Lost'), db.user.create({ data: { id: 2, name: 'taken' } })]),
+      ).rejects.toThrow(/Unique/)
       expect([await names(), cache.stats().loads]).toEqual(['Ada,Bob', loads])
       await db.$transaction([rename(1, 'Eve'), db.$executeRawUnsafe("UPDATE users SET name = 'Raw' WHERE id = 2")])
       expect(await names()).toBe('Eve,Raw')
@@ -211,8 +236,13 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
       await database.behind('CREATE VIEW everybody AS SELECT * FROM users')
       const seen = () => read(() => db.$queryRawUnsafe('SELECT name FROM everybody WHERE id = 1'))
       const told = () =>
-        orm().cached({ ...TTL, tables: ['users'] }, () => db.$queryRawUnsafe('SELECT name AS told FROM everybody WHERE id = 1'))
-      expect([await seen(), await told()]).toEqual([[{ name: 'Raw' }], [{ name: 'Raw' }].map(({ name }) => ({ told: name }))])
+        orm().cached({ ...TTL, tables: ['users'] }, () =>
+          db.$queryRawUnsafe('SELECT name AS told FROM everybody WHERE id = 1'),
+        )
+      expect([await seen(), await told()]).toEqual([
+        [{ name: 'Raw' }],
+        [{ name: 'Raw' }].map(({ name }) => ({ told: name })),
+      ])
       await db.user.update({ where: { id: 1 }, data: { name: 'Eve' } })
       expect(await seen()).toEqual([{ name: 'Raw' }])
       await database.behind('DROP VIEW everybody')
@@ -220,7 +250,8 @@ function describePrisma(name: string, start: () => Promise<Database & { url: str
 
     it('twenty findUnique of one tick, which Prisma makes one query of', async () => {
       await db.user.createMany({ data: Array.from({ length: 20 }, (_, at) => ({ id: at + 10, name: `n${at}` })) })
-      const all = () => Promise.all(Array.from({ length: 20 }, (_, at) => read(() => db.user.findUnique({ where: { id: at + 10 } }))))
+      const all = () =>
+        Promise.all(Array.from({ length: 20 }, (_, at) => read(() => db.user.findUnique({ where: { id: at + 10 } }))))
       expect((await all()).map((user) => user?.name)).toEqual(Array.from({ length: 20 }, (_, at) => `n${at}`))
       await db.user.update({ where: { id: 17 }, data: { name: 'changed' } })
       expect((await all()).map((user) => user?.name)[7]).toBe('changed')
@@ -273,12 +304,20 @@ describe('a driver adapter with one connection for all', () => {
     const send = (sql: string) => adapter.executeRaw({ sql, args: [], argTypes: [] } as never)
     const name = () =>
       orm.cached(TTL, async () => {
-        const query = { sql: 'SELECT name FROM users WHERE id = ?', args: [1], argTypes: [{ scalarType: 'int', arity: 'scalar' }] }
+        const query = {
+          sql: 'SELECT name FROM users WHERE id = ?',
+          args: [1],
+          argTypes: [{ scalarType: 'int', arity: 'scalar' }],
+        }
         return (await adapter.queryRaw(query)).rows[0]?.[0]
       })
     const tx = isByHand ? undefined : await adapter.startTransaction()
     if (isByHand) await send('BEGIN')
-    await (tx ?? adapter).executeRaw({ sql: "UPDATE users SET name = 'Lost' WHERE id = 1", args: [], argTypes: [] } as never)
+    await (tx ?? adapter).executeRaw({
+      sql: "UPDATE users SET name = 'Lost' WHERE id = 1",
+      args: [],
+      argTypes: [],
+    } as never)
     expect(await Promise.all([name(), name()])).toEqual(['Lost', 'Lost'])
     await (tx === undefined ? send('ROLLBACK') : tx.rollback())
     expect([await name(), await name(), cache.stats().hits]).toEqual(['Ada', 'Ada', 1])
@@ -313,44 +352,61 @@ describe('a driver adapter with one connection for all', () => {
   it.each([
     ['by the adapter', false],
     ['by hand', true],
-  ])('keeps nothing of a read that asked other tiers first, when a transaction had begun meanwhile %s', async (_, isByHand) => {
-    const db = new Sqlite(':memory:')
-    db.exec("CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ada')")
-    const cache = createCache()
-    let goOn = (): void => undefined
-    const others = new Promise<void>((resolve) => {
-      goOn = resolve
-    })
-    const getOrSet: OrmOptions['cache']['getOrSet'] = async (...given) => {
-      await others
-      return cache.getOrSet(...given)
-    }
-    const orm = prismaCache({ cache: { getOrSet, changes: cache.changes, transaction: (...given) => cache.transaction(...given) } })
-    const inner = adapterOf(db)
-    const adapter = (await orm.adapter(inner).connect()) as Awaited<ReturnType<typeof inner.connect>>
-    const send = (sql: string) => adapter.executeRaw({ sql, args: [], argTypes: [] } as never)
-    const name = () =>
-      orm.cached(TTL, async () => {
-        const query = { sql: 'SELECT name FROM users WHERE id = ?', args: [1], argTypes: [{ scalarType: 'int', arity: 'scalar' }] }
-        return (await adapter.queryRaw(query)).rows[0]?.[0]
+  ])(
+    'keeps nothing of a read that asked other tiers first, when a transaction had begun meanwhile %s',
+    async (_, isByHand) => {
+      const db = new Sqlite(':memory:')
+      db.exec("CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ada')")
+      const cache = createCache()
+      let goOn = (): void => undefined
+      const others = new Promise<void>((resolve) => {
+        goOn = resolve
       })
-    const early = name()
-    const tx = isByHand ? undefined : await adapter.startTransaction()
-    if (isByHand) await send('BEGIN')
-    await (tx ?? adapter).executeRaw({ sql: "UPDATE users SET name = 'Lost' WHERE id = 1", args: [], argTypes: [] } as never)
-    goOn()
-    expect(await early).toBe('Lost')
-    await (tx === undefined ? send('ROLLBACK') : tx.rollback())
-    expect(await name()).toBe('Ada')
-    await cache.close()
-    db.close()
-  })
+      const getOrSet: OrmOptions['cache']['getOrSet'] = async (...given) => {
+        await others
+        return cache.getOrSet(...given)
+      }
+      const orm = prismaCache({
+        cache: { getOrSet, changes: cache.changes, transaction: (...given) => cache.transaction(...given) },
+      })
+      const inner = adapterOf(db)
+      const adapter = (await orm.adapter(inner).connect()) as Awaited<ReturnType<typeof inner.connect>>
+      const send = (sql: string) => adapter.executeRaw({ sql, args: [], argTypes: [] } as never)
+      const name = () =>
+        orm.cached(TTL, async () => {
+          const query = {
+            sql: 'SELECT name FROM users WHERE id = ?',
+            args: [1],
+            argTypes: [{ scalarType: 'int', arity: 'scalar' }],
+          }
+          return (await adapter.queryRaw(query)).rows[0]?.[0]
+        })
+      const early = name()
+      const tx = isByHand ? undefined : await adapter.startTransaction()
+      if (isByHand) await send('BEGIN')
+      await (tx ?? adapter).executeRaw({
+        sql: "UPDATE users SET name = 'Lost' WHERE id = 1",
+        args: [],
+        argTypes: [],
+      } as never)
+      goOn()
+      expect(await early).toBe('Lost')
+      await (tx === undefined ? send('ROLLBACK') : tx.rollback())
+      expect(await name()).toBe('Ada')
+      await cache.close()
+      db.close()
+    },
+  )
 })
 
 describe('what it is given', () => {
   const orm = prismaCache({ cache: createCache() })
   it.each([
-    ['another database', { provider: 'mysql', connect: async () => ({}) }, /"mysql" cannot be read: PostgreSQL's and SQLite's can/],
+    [
+      'another database',
+      { provider: 'mysql', connect: async () => ({}) },
+      /"mysql" cannot be read: PostgreSQL's and SQLite's can/,
+    ],
     ['no adapter', {}, /such as new PrismaPg/],
     ['nothing', undefined, /such as new PrismaPg/],
   ])('%s', (_, given, message) => {
@@ -384,11 +440,17 @@ export const exact: Same<Flat<Shown>, { id: number; name: string; team: number |
     const { folder } = await clientOf('sqlite')
     for (const file of [
       'main.ts',
-      ...readdirSync(join(folder, 'generated'), { recursive: true, encoding: 'utf8' }).map((name) => join('generated', name)),
+      ...readdirSync(join(folder, 'generated'), { recursive: true, encoding: 'utf8' }).map((name) =>
+        join('generated', name),
+      ),
     ]) {
       if (!file.endsWith('.ts')) continue
       const { outputText } = ts.transpileModule(readFileSync(join(folder, file), 'utf8'), {
-        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, rewriteRelativeImportExtensions: true },
+        compilerOptions: {
+          module: ts.ModuleKind.ESNext,
+          target: ts.ScriptTarget.ES2022,
+          rewriteRelativeImportExtensions: true,
+        },
       })
       writeFileSync(join(folder, file.replace(/\.ts$/, '.js')), outputText)
     }

@@ -1,4 +1,5 @@
-// What users of other query caches have reported, tried here: Drizzle's cache, TypeORM's, prisma-redis-middleware, sequelize-simple-cache.
+// What users of other query caches have reported, tried here: Drizzle's cache, TypeORM's, prisma-redis-middleware,
+// sequelize-simple-cache.
 import { count, eq, inArray } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { bigint, integer, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
@@ -12,7 +13,12 @@ import { describeWith } from '../services/index.ts'
 import { openPostgres, type PostgresDatabase } from './databases.ts'
 
 const TTL = { ttl: '1m' } as const
-const links = pgTable('links', { id: bigint({ mode: 'bigint' }).primaryKey(), owner: integer(), clicks: integer(), at: timestamp() })
+const links = pgTable('links', {
+  id: bigint({ mode: 'bigint' }).primaryKey(),
+  owner: integer(),
+  clicks: integer(),
+  at: timestamp(),
+})
 const users = pgTable('users', { id: integer().primaryKey(), name: text() })
 
 interface Link {
@@ -50,9 +56,13 @@ describeWith('postgres', 'reported of other query caches', () => {
   beforeAll(async () => {
     database = await openPostgres()
     cache = createCache()
-    await database.behind('CREATE TABLE links (id bigint PRIMARY KEY, owner int, clicks int, at timestamptz, gone timestamptz)')
+    await database.behind(
+      'CREATE TABLE links (id bigint PRIMARY KEY, owner int, clicks int, at timestamptz, gone timestamptz)',
+    )
     await database.behind("INSERT INTO users (id, name) VALUES (1, 'Ada'), (2, 'Bob')")
-    await database.behind("INSERT INTO links VALUES (1, 1, 5, '2026-01-02T03:04:05Z'), (9007199254740993, 2, 7, '2026-01-03T00:00:00Z')")
+    await database.behind(
+      "INSERT INTO links VALUES (1, 1, 5, '2026-01-02T03:04:05Z'), (9007199254740993, 2, 7, '2026-01-03T00:00:00Z')",
+    )
   })
   afterAll(async () => {
     await Promise.all(pools.map((pool) => pool.end()))
@@ -70,7 +80,9 @@ describeWith('postgres', 'reported of other query caches', () => {
         .groupBy(links.owner),
     )
     const clicks = () =>
-      orm.cached(TTL, () => db.with(counted).select().from(counted).leftJoin(users, eq(users.id, counted.owner)).orderBy(users.id))
+      orm.cached(TTL, () =>
+        db.with(counted).select().from(counted).leftJoin(users, eq(users.id, counted.owner)).orderBy(users.id),
+      )
     const both = () =>
       orm.cached(TTL, () =>
         db
@@ -87,14 +99,26 @@ describeWith('postgres', 'reported of other query caches', () => {
 
   it('typeorm#2794, #11288, #10336, #5987, #1730: dates stay dates, bigint is a parameter, a count is not its list, and parameters count', async () => {
     const { orm, module } = open('typeorm')
-    const source = new DataSource({ type: 'postgres', url: database.url, driver: module, entities: [LinkEntity], installExtensions: false })
+    const source = new DataSource({
+      type: 'postgres',
+      url: database.url,
+      driver: module,
+      entities: [LinkEntity],
+      installExtensions: false,
+    })
     await source.initialize()
     const repository = source.getRepository(LinkEntity)
     const page = (owner: number) => orm.cached(TTL, () => repository.findAndCount({ where: { owner }, take: 1 }))
     const big = () =>
-      orm.cached(TTL, () => repository.createQueryBuilder('link').where('link.id = :id', { id: 9007199254740993n }).getOne())
+      orm.cached(TTL, () =>
+        repository.createQueryBuilder('link').where('link.id = :id', { id: 9007199254740993n }).getOne(),
+      )
     for (let times = 0; times < 2; times++) {
-      expect([(await page(1))[1], (await page(2))[1], (await page(1))[0][0]?.at]).toEqual([1, 1, new Date('2026-01-02T03:04:05Z')])
+      expect([(await page(1))[1], (await page(2))[1], (await page(1))[0][0]?.at]).toEqual([
+        1,
+        1,
+        new Date('2026-01-02T03:04:05Z'),
+      ])
       expect([(await big())?.clicks, (await big())?.at instanceof Date]).toEqual([7, true])
     }
     // Soft deletion is an update, and `increment` has no entity.
@@ -109,7 +133,11 @@ describeWith('postgres', 'reported of other query caches', () => {
 
   it('prisma-redis-middleware#105, #234, sequelize-simple-cache#9, #11: what is joined, upserts, bulk creation, reads within transactions', async () => {
     const { orm, module } = open('sequelize')
-    const sequelize = new Sequelize(database.url, { dialectModule: module, logging: false, define: { timestamps: false } })
+    const sequelize = new Sequelize(database.url, {
+      dialectModule: module,
+      logging: false,
+      define: { timestamps: false },
+    })
     const User = sequelize.define(
       'User',
       { id: { type: DataTypes.INTEGER, primaryKey: true }, name: DataTypes.TEXT },
@@ -150,7 +178,9 @@ describeWith('postgres', 'reported of other query caches', () => {
     const seen = (id: number) =>
       orm.cached(TTL, async () => Number((await pool.query('SELECT name FROM users WHERE id = $1', [id])).rows[0].name))
     const sum = () =>
-      orm.cached(TTL, async () => Number((await pool.query('SELECT sum(name::int) AS n FROM users WHERE id > 1000')).rows[0].n))
+      orm.cached(TTL, async () =>
+        Number((await pool.query('SELECT sum(name::int) AS n FROM users WHERE id > 1000')).rows[0].n),
+      )
     const ids = Array.from({ length: 100 }, (_, at) => 1001 + at)
     await Promise.all(ids.map(seen))
     await Promise.all(

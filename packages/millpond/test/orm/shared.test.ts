@@ -42,14 +42,17 @@ describeWith('postgres', 'queries of an ORM in several processes', () => {
       createDriver: (): Driver => {
         const driver = inner.createDriver()
         const commit = driver.commitTransaction.bind(driver)
-        return Object.assign(driver, { commitTransaction: (connection: Parameters<typeof commit>[0]) => around(() => commit(connection)) })
+        return Object.assign(driver, {
+          commitTransaction: (connection: Parameters<typeof commit>[0]) => around(() => commit(connection)),
+        })
       },
     }
     const db = new Kysely<Tables>({ dialect: orm.dialect(dialect), plugins: [orm.cached({ ttl: '10m' })] })
     return {
       cache,
       name: async () => (await db.selectFrom('users').select('name').where('id', '=', 1).executeTakeFirst())?.name,
-      rename: (name: string) => db.transaction().execute((trx) => trx.updateTable('users').set({ name }).where('id', '=', 1).execute()),
+      rename: (name: string) =>
+        db.transaction().execute((trx) => trx.updateTable('users').set({ name }).where('id', '=', 1).execute()),
     }
   }
 
@@ -90,7 +93,9 @@ describeWith('postgres', 'queries of an ORM in several processes', () => {
     })
     expect(await reader.name()).toBe('a')
     const writing = writer.rename('c')
-    await expect.poll(async () => (await database.pool.query('SELECT name FROM users WHERE id = 1')).rows[0].name).toBe('c')
+    await expect
+      .poll(async () => (await database.pool.query('SELECT name FROM users WHERE id = 1')).rows[0].name)
+      .toBe('c')
     expect(between).toEqual(['a'])
     await expect.poll(reader.name).toBe('c')
     end()

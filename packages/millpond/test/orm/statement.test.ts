@@ -6,13 +6,17 @@ import { readStatement } from '../../src/orm/statements/statement.ts'
 const read = (sql: string, dialect: 'postgres' | 'sqlite' = 'postgres') =>
   readStatement(sql, dialect, dialect === 'postgres' ? 'public' : 'main')
 const reads = (sql: string, dialect?: 'postgres' | 'sqlite') => read(sql, dialect).reads
-const writes = (sql: string, dialect?: 'postgres' | 'sqlite') => read(sql, dialect).writes.map(({ table, kind }) => `${kind} ${table}`)
+const writes = (sql: string, dialect?: 'postgres' | 'sqlite') =>
+  read(sql, dialect).writes.map(({ table, kind }) => `${kind} ${table}`)
 const columns = (sql: string) => [...(read(sql).conditions?.keys() ?? [])]
 
 describe('tables that are read', () => {
   it.each([
     ['select * from users', ['users']],
-    ['SELECT "User"."id" FROM "User" "User" LEFT JOIN "Post" p ON p.user_id = "User".id, tags t', ['user', 'post', 'tags']],
+    [
+      'SELECT "User"."id" FROM "User" "User" LEFT JOIN "Post" p ON p.user_id = "User".id, tags t',
+      ['user', 'post', 'tags'],
+    ],
     [
       'select * from a join b using (id) cross join c natural left outer join d inner join lateral (select * from e) x on true',
       ['a', 'b', 'c', 'd', 'e'],
@@ -24,7 +28,10 @@ describe('tables that are read', () => {
     ],
     ['select (select count(*) from posts p where p.author = u.id) from users u', ['posts', 'users']],
     ['select * from a where x is distinct from y union all select * from b except select 1 from c', ['a', 'b', 'c']],
-    ["select 'from fake', $$ from fake $$, E'\\' from fake' from \"real\" -- from fake\n /* from /* nested */ fake */", ['real']],
+    [
+      "select 'from fake', $$ from fake $$, E'\\' from fake' from \"real\" -- from fake\n /* from /* nested */ fake */",
+      ['real'],
+    ],
     ['select * from generate_series(1, 3) g, jsonb_array_elements($1) j, users', ['users']],
     ['table users', ['users']],
     ['select id from users order by (select max(n) from ranks), 2', ['users', 'ranks']],
@@ -56,10 +63,19 @@ describe('tables that are read', () => {
   })
 
   it('what may read anything is told', () => {
-    for (const sql of ['select * from totals_of(7)', 'select * from shop.totals()']) expect(read(sql).isOpaque).toBe(true)
-    for (const sql of ['select 1 from a for update', 'select 1 from a for no key update skip locked', 'select 1 from a for share of a'])
+    for (const sql of ['select * from totals_of(7)', 'select * from shop.totals()'])
+      expect(read(sql).isOpaque).toBe(true)
+    for (const sql of [
+      'select 1 from a for update',
+      'select 1 from a for no key update skip locked',
+      'select 1 from a for share of a',
+    ])
       expect(read(sql).locks).toBe(true)
-    for (const sql of ["select nextval('ids')", 'select pg_catalog.pg_try_advisory_lock(7)', 'select last_insert_rowid()'])
+    for (const sql of [
+      "select nextval('ids')",
+      'select pg_catalog.pg_try_advisory_lock(7)',
+      'select last_insert_rowid()',
+    ])
       expect(read(sql).locks).toBe(true)
   })
 })
@@ -74,7 +90,10 @@ describe('tables that are written', () => {
     ['update users u set a = (select max(x) from y) where u.id = 3', ['update users']],
     ['delete from users using teams', ['delete users']],
     ['truncate table a, public.b restart identity', ['delete a', 'delete b']],
-    ['merge into stock s using sales on true when matched then update set n = 1 when not matched then insert values (1)', ['update stock']],
+    [
+      'merge into stock s using sales on true when matched then update set n = 1 when not matched then insert values (1)',
+      ['update stock'],
+    ],
     ['select * into copies from users', ['update copies']],
   ])('%s', (sql, tables) => {
     const statement = read(sql)
@@ -83,7 +102,11 @@ describe('tables that are written', () => {
   })
 
   it('SQLite: replacing', () => {
-    for (const sql of ['insert or replace into t values (1)', 'replace into t values (1)', 'update or ignore t set a = 1'])
+    for (const sql of [
+      'insert or replace into t values (1)',
+      'replace into t values (1)',
+      'update or ignore t set a = 1',
+    ])
       expect(writes(sql, 'sqlite')).toEqual(['update t'])
   })
 
@@ -95,7 +118,13 @@ describe('tables that are written', () => {
       'drop table users',
       'refresh materialized view m',
     ]
-    const broken = ["select 'open", 'select 1; savepoint s', 'select (1', 'explain analyze delete from users', 'truncate a cascade']
+    const broken = [
+      "select 'open",
+      'select 1; savepoint s',
+      'select (1',
+      'explain analyze delete from users',
+      'truncate a cascade',
+    ]
     for (const sql of [...all, ...broken, 'commit prepared $1', 'select U&"\\0075sers" from x'])
       expect({ sql, ...read(sql) }).toMatchObject({ kind: 'write', isOpaque: true })
   })
@@ -117,17 +146,16 @@ describe('tables that are written', () => {
     expect(told('begin; set local lock_timeout = 100')).toEqual({ kind: 'begin', isOpaque: true, opens: true })
     expect(told('update a set b = 1; commit')).toEqual({ kind: 'commit', isOpaque: true, opens: false })
     expect(told('rollback; begin')).toEqual({ kind: 'commit', isOpaque: true, opens: true })
-    expect(['commit and chain', 'rollback and chain', 'commit and no chain', 'end'].map((sql) => read(sql).opens)).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ])
+    expect(
+      ['commit and chain', 'rollback and chain', 'commit and no chain', 'end'].map((sql) => read(sql).opens),
+    ).toEqual([true, true, false, false])
   })
 
   it('transactions and sessions', () => {
     const kinds = (sqls: string[]) => sqls.map((sql) => [read(sql).kind, read(sql).name])
-    expect(kinds(['BEGIN', 'start transaction isolation level serializable', 'COMMIT;', 'end', 'rollback', 'abort'])).toEqual([
+    expect(
+      kinds(['BEGIN', 'start transaction isolation level serializable', 'COMMIT;', 'end', 'rollback', 'abort']),
+    ).toEqual([
       ...[
         ['begin', ''],
         ['begin', ''],
@@ -147,14 +175,23 @@ describe('tables that are written', () => {
         ['release', 's1'],
       ],
     ])
-    for (const sql of ['set search_path = shop', "select set_config('app.tenant', $1, true)", 'pragma foreign_keys = on', '', '-- nothing'])
+    for (const sql of [
+      'set search_path = shop',
+      "select set_config('app.tenant', $1, true)",
+      'pragma foreign_keys = on',
+      '',
+      '-- nothing',
+    ])
       expect(read(sql).kind).toBe('session')
   })
 })
 
 describe('rows that are met', () => {
   it('by equality with what is given, of one table named once', () => {
-    expect(columns('select * from users u where u.id = $1 and (name = \'x\' and ("u"."age" > 3)) limit 1')).toEqual(['id', 'name'])
+    expect(columns('select * from users u where u.id = $1 and (name = \'x\' and ("u"."age" > 3)) limit 1')).toEqual([
+      'id',
+      'name',
+    ])
     expect(columns("select * from users where (((id in ($1, 2, '3'))))")).toEqual(['id'])
     expect(columns('select * from users where id = $1::uuid')).toEqual(['id'])
     expect(columns('delete from users where id = 7 returning *')).toEqual(['id'])
@@ -189,7 +226,12 @@ describe('rows that are met', () => {
       read(`delete from users where id = ${literal}`)
         .conditions?.get('id')
         ?.map(({ value }) => value)
-    expect([values("'7'"), values('$$7$$'), values("E'\\x37'"), values("x'10'")]).toEqual([['7'], ['7'], [undefined], [undefined]])
+    expect([values("'7'"), values('$$7$$'), values("E'\\x37'"), values("x'10'")]).toEqual([
+      ['7'],
+      ['7'],
+      [undefined],
+      [undefined],
+    ])
   })
 
   it('what is set', () => {

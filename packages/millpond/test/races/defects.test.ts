@@ -16,12 +16,19 @@ async function partsOf(patches: Defect['patches'] = []): Promise<Pick<Simulation
 }
 
 /** First what is near to "oldest first", then anything. */
-async function hunt(program: Defect['program'], parts: SimulationParts, schedules: number): Promise<string[] | undefined> {
+async function hunt(
+  program: Defect['program'],
+  parts: SimulationParts,
+  schedules: number,
+): Promise<string[] | undefined> {
   const near = await explore(program, parts, 1, schedules)
   if (near.found !== undefined) return near.found.result.verdict.violations.map(({ rule }) => rule)
   for (let seed = 1; seed <= schedules; seed++) {
     const random = seededRandom(seed)
-    const { verdict, ended } = await simulate(program, { ...parts, choose: (count) => (random.chance(0.6) ? 0 : random.below(count)) })
+    const { verdict, ended } = await simulate(program, {
+      ...parts,
+      choose: (count) => (random.chance(0.6) ? 0 : random.below(count)),
+    })
     if (!ended || verdict.outcome !== 'clean') return verdict.violations.map(({ rule }) => rule)
   }
   return undefined

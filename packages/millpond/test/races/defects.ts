@@ -24,7 +24,11 @@ const wait = (ms: number): LaneStep => ({ do: 'wait', ms })
 
 const calm = (ms: number): WorldStep => ({ world: 'wait', ms })
 
-function over(lanes: readonly (readonly [number, ...LaneStep[]])[], world: readonly WorldStep[] = [], targets?: number): Simulation {
+function over(
+  lanes: readonly (readonly [number, ...LaneStep[]])[],
+  world: readonly WorldStep[] = [],
+  targets?: number,
+): Simulation {
   return {
     processes: 2,
     lanes: lanes.map(([process, ...steps]) => ({ process, steps })),
@@ -40,17 +44,30 @@ const plain = (tell: 'delete' | 'set' | 'tag' | 'clear'): Simulation =>
     [1, load, wait(100), load, wait(800), load, load],
   ])
 
-/** A set is on its way when its process dies, and arrives when another process has written the key and told it in this way. */
+/**
+ * A set is on its way when its process dies, and arrives when another process has written the key and told it in this
+ * way.
+ */
 const lateSet = (tell: 'set' | 'tag'): Simulation =>
   over(
     [
       [0, load, wait(10), write('set')],
       [1, load, wait(150), write(tell), wait(400), load, load],
     ],
-    [calm(5), { world: 'cut', process: 0, how: 'held' }, calm(50), { world: 'kill', process: 0 }, calm(300), { world: 'heal', process: 0 }],
+    [
+      calm(5),
+      { world: 'cut', process: 0, how: 'held' },
+      calm(50),
+      { world: 'kill', process: 0 },
+      calm(300),
+      { world: 'heal', process: 0 },
+    ],
   )
 
-/** A write through: its process is cut off when its source has committed, and dies. Who loads meanwhile has read the old row. */
+/**
+ * A write through: its process is cut off when its source has committed, and dies. Who loads meanwhile has read the old
+ * row.
+ */
 const diesBetween = (slowMs: number): Simulation =>
   over(
     [
@@ -61,7 +78,9 @@ const diesBetween = (slowMs: number): Simulation =>
   )
 
 /** Everything as it is, but for some methods of the ledger. */
-function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) => Partial<LedgerStore>): NonNullable<Defect['wrapTier']> {
+function withLedger(
+  change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) => Partial<LedgerStore>,
+): NonNullable<Defect['wrapTier']> {
   return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
 }
 
@@ -101,7 +120,8 @@ const BEAT = 'src/engine/ledger-beat.ts'
 const asOfItsSet = {
   file: COMPLETION,
   find: 'const { key, asOf, setting } = load',
-  replace: 'const { key, setting } = load\n  const asOf = setting === undefined ? load.asOf : space.ledger.view.position',
+  replace:
+    'const { key, setting } = load\n  const asOf = setting === undefined ? load.asOf : space.ledger.view.position',
 }
 
 export const defects: readonly Defect[] = [
@@ -172,13 +192,16 @@ export const defects: readonly Defect[] = [
     wrapTier: withLedger((ledger) => ({
       async pull(namespace, from) {
         const answer = await ledger.pull(namespace, from)
-        return answer.kind === 'tail' || from?.epoch !== answer.position.epoch ? answer : { ...answer, kind: 'tail', floor: 0, lines: [] }
+        return answer.kind === 'tail' || from?.epoch !== answer.position.epoch
+          ? answer
+          : { ...answer, kind: 'tail', floor: 0, lines: [] }
       },
     })),
   },
   {
     name: 'trusted as of the answer to the question for all namespaces',
-    // Written just after a question was answered there, which is long under way; the next one says so, and its own question is not answered.
+    // Written just after a question was answered there, which is long under way; the next one says so, and its own
+    // question is not answered.
     program: over([
       [0, wait(480), write('delete')],
       [1, load, ...Array.from({ length: 60 }, () => [wait(20), load]).flat()],
@@ -228,7 +251,11 @@ export const defects: readonly Defect[] = [
     patches: [
       { file: 'src/engine/in-flight-loads.ts', find: '  loads.delete(load)\n  load.outdate()\n', replace: '' },
       { file: 'src/engine/read.ts', find: 'movedSince(space, load, request.joinedAt)', replace: 'false' },
-      { file: 'src/engine/read.ts', find: 'return moved > found.asOf.seq && moved <= joinedAt', replace: 'return false' },
+      {
+        file: 'src/engine/read.ts',
+        find: 'return moved > found.asOf.seq && moved <= joinedAt',
+        replace: 'return false',
+      },
     ],
   },
   {
@@ -248,13 +275,22 @@ export const defects: readonly Defect[] = [
       [1, load, wait(120), load, wait(800), load],
     ]),
     wrapTier: slowSweep,
-    patches: [{ file: VIEW, find: 'Math.max(this.floor, this.#keys.get(key) ?? 0)', replace: 'this.#keys.get(key) ?? 0' }],
+    patches: [
+      { file: VIEW, find: 'Math.max(this.floor, this.#keys.get(key) ?? 0)', replace: 'this.#keys.get(key) ?? 0' },
+    ],
   },
   {
     name: 'commits whatever comes',
     program: over(
       [
-        [0, wait(330), write('delete'), ...['b', 'c', 'd', 'e'].map((key): LaneStep => ({ do: 'forget', key })), wait(900), load],
+        [
+          0,
+          wait(330),
+          write('delete'),
+          ...['b', 'c', 'd', 'e'].map((key): LaneStep => ({ do: 'forget', key })),
+          wait(900),
+          load,
+        ],
         [1, { ...load, slowMs: 300 }],
       ],
       [
@@ -289,7 +325,9 @@ export const defects: readonly Defect[] = [
       [1, write('set'), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(memory, key, entry.value)', replace: 'false' }],
+    patches: [
+      { file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(memory, key, entry.value)', replace: 'false' },
+    ],
   },
   {
     name: 'a load is stored over what another read promoted',
@@ -300,7 +338,11 @@ export const defects: readonly Defect[] = [
     ]),
     wrapTier: deaf,
     patches: [
-      { file: 'src/engine/store-in-memory.ts', find: 'load.isOverlapped && !holds(memory, entry.key, entry.value)', replace: 'false' },
+      {
+        file: 'src/engine/store-in-memory.ts',
+        find: 'load.isOverlapped && !holds(memory, entry.key, entry.value)',
+        replace: 'false',
+      },
     ],
   },
   {
@@ -351,11 +393,14 @@ export const defects: readonly Defect[] = [
     wrapTier: withLedger((ledger, _, clock) => ({
       async advance(namespace, { hold, ...change }) {
         const advanced = await ledger.advance(namespace, change)
-        if (hold !== undefined) for (const target of change.targets) heldUntil.set(nameOf(advanced.position, target), clock.now() + hold)
+        if (hold !== undefined)
+          for (const target of change.targets) heldUntil.set(nameOf(advanced.position, target), clock.now() + hold)
         return advanced
       },
       async commit(namespace, items) {
-        const free = items.filter(({ asOf, target }) => (heldUntil.get(nameOf(asOf, { kind: 'key', key: target })) ?? 0) <= clock.now())
+        const free = items.filter(
+          ({ asOf, target }) => (heldUntil.get(nameOf(asOf, { kind: 'key', key: target })) ?? 0) <= clock.now(),
+        )
         return free.length === items.length ? ledger.commit(namespace, items) : items.map(() => false)
       },
     })),

@@ -6,12 +6,15 @@ type Departures = ReadonlyMap<number, number>
 
 export interface Exploration {
   readonly schedules: number
-  readonly found: { readonly departures: readonly (readonly [number, number])[]; readonly result: SimulationResult } | undefined
+  readonly found:
+    | { readonly departures: readonly (readonly [number, number])[]; readonly result: SimulationResult }
+    | undefined
 }
 
 /**
- * All schedules with at most `departures` departures, those with fewer first (context bounds as in Musuvathi and Qadeer's CHESS: most races
- * need only one or two). Stops at the first that breaks a guarantee, or after `limit` schedules.
+ * All schedules with at most `departures` departures, those with fewer first (context bounds as in Musuvathi and
+ * Qadeer's CHESS: most races need only one or two). Stops at the first that breaks a guarantee, or after `limit`
+ * schedules.
  */
 export async function explore(
   program: Simulation,
@@ -28,7 +31,8 @@ export async function explore(
       const counts: number[] = []
       const result = await simulate(program, { ...parts, choose: departing(plan, counts) })
       schedules += 1
-      if (!result.ended || result.verdict.outcome !== 'clean') return { schedules, found: { departures: [...plan], result } }
+      if (!result.ended || result.verdict.outcome !== 'clean')
+        return { schedules, found: { departures: [...plan], result } }
       if (depth < departures) next.push(...further(plan, counts))
     }
     round = next

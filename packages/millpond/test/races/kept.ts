@@ -61,7 +61,12 @@ export const kept: readonly KeptRace[] = [
           ],
         },
       ],
-      world: [{ world: 'pass', ms: 600 }, { world: 'restart', how: 'empty' }, { world: 'save' }, { world: 'freeze', process: 1, ms: 900 }],
+      world: [
+        { world: 'pass', ms: 600 },
+        { world: 'restart', how: 'empty' },
+        { world: 'save' },
+        { world: 'freeze', process: 1, ms: 900 },
+      ],
     },
     choices: [],
   },

@@ -13,8 +13,17 @@ export interface Race {
 const keys = fc.constantFrom('a', 'b')
 
 const laneSteps: fc.Arbitrary<LaneStep> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('getOrSet' as const, 'getOrSet' as const, 'lease' as const), key: keys }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('get' as const, 'peek' as const, 'strong' as const), key: keys }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom('getOrSet' as const, 'getOrSet' as const, 'lease' as const),
+      key: keys,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('get' as const, 'peek' as const, 'strong' as const), key: keys }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -26,14 +35,21 @@ const laneSteps: fc.Arbitrary<LaneStep> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), key: keys }) },
 )
 
-const passing: fc.Arbitrary<WorldStep> = fc.record({ world: fc.constant('pass' as const), ms: fc.constantFrom(1, 30, 120, 260, 420, 600) })
+const passing: fc.Arbitrary<WorldStep> = fc.record({
+  world: fc.constant('pass' as const),
+  ms: fc.constantFrom(1, 30, 120, 260, 420, 600),
+})
 
 const processes = fc.nat(1)
 const troubles: fc.Arbitrary<WorldStep> = fc.oneof(
   fc.constant({ world: 'save' as const }),
   fc.record({ world: fc.constant('restart' as const), how: fc.constantFrom('empty' as const, 'saved' as const) }),
   fc.constant({ world: 'lose-record' as const }),
-  fc.record({ world: fc.constant('cut' as const), process: processes, how: fc.constantFrom('held' as const, 'reset' as const) }),
+  fc.record({
+    world: fc.constant('cut' as const),
+    process: processes,
+    how: fc.constantFrom('held' as const, 'reset' as const),
+  }),
   fc.record({ world: fc.constant('heal' as const), process: processes }),
   fc.record({ world: fc.constant('freeze' as const), process: processes, ms: fc.constantFrom(100, 450, 900) }),
   fc.record({ world: fc.constant('kill' as const), process: processes }),

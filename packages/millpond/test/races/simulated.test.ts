@@ -22,5 +22,7 @@ async function search(options: RaceOptions, numRuns: number): Promise<void> {
 
 describe('G1 G2 G3 G4 G6 G7 G8 G9: simulated races', () => {
   test('nothing fails, only the order of things', { timeout: 120_000 * TIMES }, () => search({ calm: true }, 300))
-  test('links are cut, the server restarts, processes freeze and die', { timeout: 120_000 * TIMES }, () => search({}, 400))
+  test('links are cut, the server restarts, processes freeze and die', { timeout: 120_000 * TIMES }, () =>
+    search({}, 400),
+  )
 })

@@ -1,4 +1,5 @@
-// A self-signed certificate for 127.0.0.1, made on the spot, so that TLS tests need no openssl and no private key in the repository.
+// A self-signed certificate for 127.0.0.1, made on the spot, so that TLS tests need no openssl and no private key in
+// the repository.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
 /** PEM texts; the certificate is its own authority. */

@@ -1,8 +1,12 @@
-// Loopback ports that nobody uses, below the range from which systems number outgoing connections, so that a restart finds its port free.
+// Loopback ports that nobody uses, below the range from which systems number outgoing connections, so that a restart
+// finds its port free.
 import { createServer } from 'node:net'
 
 const LOWEST = 20_000
-/** Test processes at a time have each a share: the port of a server that is killed for a while is given to none of the others meanwhile. */
+/**
+ * Test processes at a time have each a share: the port of a server that is killed for a while is given to none of the
+ * others meanwhile.
+ */
 const SHARES = 8
 const SHARE = 1500
 const given = new Set<number>()

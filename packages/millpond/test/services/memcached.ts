@@ -22,7 +22,11 @@ export interface MemcachedService extends Service {
 }
 
 /** Starts a server; it is empty after every restart. */
-export async function startMemcached({ args = [], tls = false, auth }: MemcachedServiceOptions = {}): Promise<MemcachedService> {
+export async function startMemcached({
+  args = [],
+  tls = false,
+  auth,
+}: MemcachedServiceOptions = {}): Promise<MemcachedService> {
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const certificate = tls ? selfSigned() : undefined
   const service = await launch({

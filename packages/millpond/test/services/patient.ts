@@ -5,4 +5,7 @@ import type { Tier, TierConfiguration } from 'millpond'
 export const PATIENCE = { commandTimeout: '20s', connectTimeout: '20s' } as const
 
 /** An erasure waits for as long as a tier may take: suites that erase are patient for less. */
-export const patient = (use: Tier, timeout: NonNullable<TierConfiguration['timeout']> = '20s'): TierConfiguration => ({ use, timeout })
+export const patient = (use: Tier, timeout: NonNullable<TierConfiguration['timeout']> = '20s'): TierConfiguration => ({
+  use,
+  timeout,
+})

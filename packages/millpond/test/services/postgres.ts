@@ -25,11 +25,15 @@ export const SHIPPED_SYNCS: readonly string[] = ['-c', 'fsync=on', '-c', 'full_p
 const TMPFS = 0x01021994
 
 /**
- * Starts a server with one superuser `postgres`, no password, an empty database `postgres`, UTF-8 and the C locale.
- * All else is as its package ships it, but that on a disk, which other tests keep busy, it does not sync: a sync would outlast a tier's deadline. `args` are
- * added: `['-c', 'max_connections=20']`.
+ * Starts a server with one superuser `postgres`, no password, an empty database `postgres`, UTF-8 and the C locale. All
+ * else is as its package ships it, but that on a disk, which other tests keep busy, it does not sync: a sync would
+ * outlast a tier's deadline. `args` are added: `['-c', 'max_connections=20']`.
  */
-export async function startPostgres({ args = [] }: { readonly args?: readonly string[] } = {}): Promise<PostgresService> {
+export async function startPostgres({
+  args = [],
+}: {
+  readonly args?: readonly string[]
+} = {}): Promise<PostgresService> {
   const identity = process.getuid?.() === 0 ? nobody() : undefined
   const server = reachable(program('postgres'), identity)
   const url = (port: number): string => `postgres://postgres@127.0.0.1:${port}/postgres`
@@ -46,7 +50,16 @@ export async function startPostgres({ args = [] }: { readonly args?: readonly st
       await create(folder)
     },
     args: (port, folder) => [
-      ...['-D', join(folder, 'data'), '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+      ...[
+        '-D',
+        join(folder, 'data'),
+        '-p',
+        String(port),
+        '-c',
+        'listen_addresses=127.0.0.1',
+        '-c',
+        'unix_socket_directories=',
+      ],
       ...(statfsSync(folder).type === TMPFS ? [] : ['-c', 'fsync=off', '-c', 'full_page_writes=off']),
       ...args,
     ],
@@ -57,7 +70,9 @@ export async function startPostgres({ args = [] }: { readonly args?: readonly st
     stopSignal: 'SIGINT',
     family,
   })
-  return Object.assign(service, { query: (sql: string, values?: readonly unknown[]) => query(service.url, sql, values) })
+  return Object.assign(service, {
+    query: (sql: string, values?: readonly unknown[]) => query(service.url, sql, values),
+  })
 }
 
 async function query(url: string, sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
@@ -87,7 +102,17 @@ async function makeFresh(server: Program, identity: Identity | undefined): Promi
   if (identity) chownSync(folder, identity.uid, identity.gid)
   const initdb = join(dirname(server.path), 'initdb')
   const data = join(folder, 'data')
-  const args = ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  const args = [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '--auth=trust',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    '--no-instructions',
+  ]
   await promisify(execFile)(initdb, args, { cwd: folder, env: server.env, ...(identity ?? {}) })
   return data
 }
@@ -100,7 +125,9 @@ function family(pid: number): number[] {
 function children(pid: number): number[] {
   if (process.platform !== 'linux') {
     const table = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
-    return [...table.matchAll(/(\d+)\s+(\d+)/g)].filter(([, , parent]) => Number(parent) === pid).map(([, child]) => Number(child))
+    return [...table.matchAll(/(\d+)\s+(\d+)/g)]
+      .filter(([, , parent]) => Number(parent) === pid)
+      .map(([, child]) => Number(child))
   }
   return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) && parentOf(name) === pid ? [Number(name)] : []))
 }

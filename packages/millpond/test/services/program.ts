@@ -27,7 +27,12 @@ export function program(name: ServerName): Program {
   const libraries = [found.libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':')
   return {
     path: found.path,
-    env: { ...process.env, LC_ALL: 'C', TZ: 'UTC', ...(found.libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+    env: {
+      ...process.env,
+      LC_ALL: 'C',
+      TZ: 'UTC',
+      ...(found.libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }),
+    },
   }
 }
 

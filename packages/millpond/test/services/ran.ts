@@ -18,7 +18,10 @@ export interface RanOptions {
 /** One that nobody waits for any more is not left running. */
 const MOST_MS = 300_000
 
-/** Runs a program to its end. In place of `spawnSync`: who stands still meanwhile does not see that the machine has no processor to spare. */
+/**
+ * Runs a program to its end. In place of `spawnSync`: who stands still meanwhile does not see that the machine has no
+ * processor to spare.
+ */
 export function ran(file: string, args: readonly string[], { input, ...options }: RanOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { ...options, timeout: MOST_MS })

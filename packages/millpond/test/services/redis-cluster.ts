@@ -63,7 +63,11 @@ export async function startCluster({
       return nodes.find((node) => line?.[1]?.startsWith(`127.0.0.1:${node.port}@`))
     },
     healthy: async (timeoutMs = 30_000) => {
-      await until('a healthy cluster', async () => (await Promise.all((await running()).map(isWell))).every(Boolean), timeoutMs)
+      await until(
+        'a healthy cluster',
+        async () => (await Promise.all((await running()).map(isWell))).every(Boolean),
+        timeoutMs,
+      )
     },
     stop,
   }
@@ -71,8 +75,17 @@ export async function startCluster({
 
 async function startNode(nodeTimeoutMs: number, args: readonly string[]): Promise<RedisService> {
   const bus = await freePort()
-  const cluster = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-node-timeout', String(nodeTimeoutMs)]
-  return startRedis({ args: [...cluster, '--cluster-port', String(bus), '--cluster-replica-validity-factor', '0', ...args] })
+  const cluster = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-config-file',
+    'nodes.conf',
+    '--cluster-node-timeout',
+    String(nodeTimeoutMs),
+  ]
+  return startRedis({
+    args: [...cluster, '--cluster-port', String(bus), '--cluster-replica-validity-factor', '0', ...args],
+  })
 }
 
 async function join(nodes: readonly RedisService[], masters: number): Promise<void> {
@@ -90,7 +103,9 @@ async function join(nodes: readonly RedisService[], masters: number): Promise<vo
   await until('nodes that know each other', async () => {
     const known = await Promise.all(nodes.map(async (node) => lines(await node.command('CLUSTER', 'NODES'))))
     return known.every(
-      (table) => table.length === nodes.length && table.every((line) => line[7] === 'connected' && !/handshake/.test(line[2] ?? '')),
+      (table) =>
+        table.length === nodes.length &&
+        table.every((line) => line[7] === 'connected' && !/handshake/.test(line[2] ?? '')),
     )
   })
   for (const [index, node] of nodes.slice(masters).entries()) {
@@ -100,7 +115,9 @@ async function join(nodes: readonly RedisService[], masters: number): Promise<vo
   await until('a healthy cluster', async () => {
     const well = await Promise.all(nodes.map(isWell))
     const slaves = await Promise.all(
-      nodes.slice(masters).map(async (one) => /master_link_status:up/.test(String(await one.command('INFO', 'replication')))),
+      nodes
+        .slice(masters)
+        .map(async (one) => /master_link_status:up/.test(String(await one.command('INFO', 'replication')))),
     )
     const tables = await Promise.all(nodes.map(async (one) => lines(await one.command('CLUSTER', 'NODES'))))
     return (
@@ -120,7 +137,8 @@ async function configuredBus(node: RedisService): Promise<number> {
   return Array.isArray(reply) ? Number(reply[1]) : 0
 }
 
-const isWell = async (node: RedisService): Promise<boolean> => /cluster_state:ok/.test(String(await node.command('CLUSTER', 'INFO')))
+const isWell = async (node: RedisService): Promise<boolean> =>
+  /cluster_state:ok/.test(String(await node.command('CLUSTER', 'INFO')))
 
 const lines = (reply: unknown): string[][] =>
   String(reply)

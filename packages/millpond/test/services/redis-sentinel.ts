@@ -21,7 +21,10 @@ export interface SentinelGroup {
 
 const NAME = 'millpond'
 
-/** Starts the group and waits until every sentinel knows all the others. `downAfterMs` (1 s) is how long a master may be silent. */
+/**
+ * Starts the group and waits until every sentinel knows all the others. `downAfterMs` (1 s) is how long a master may be
+ * silent.
+ */
 export async function startSentinel({
   replicas = 2,
   sentinels = 3,
@@ -39,12 +42,21 @@ export async function startSentinel({
   try {
     const first = keep(await startRedis({ args }))
     const replicaArgs = [...args, '--replicaof', first.host, String(first.port)]
-    const others = await Promise.all(Array.from({ length: replicas }, async () => keep(await startRedis({ args: replicaArgs }))))
-    await until('the replicas', async () => String(await first.command('INFO', 'replication')).match(/state=online/g)?.length === replicas)
-    const watchers = await Promise.all(
-      Array.from({ length: sentinels }, async () => keep(await watch(first.port, Math.floor(sentinels / 2) + 1, downAfterMs))),
+    const others = await Promise.all(
+      Array.from({ length: replicas }, async () => keep(await startRedis({ args: replicaArgs }))),
     )
-    await Promise.all(watchers.map((one) => until(`sentinel ${one.port}`, () => knows(one, replicas, sentinels - 1), 30_000)))
+    await until(
+      'the replicas',
+      async () => String(await first.command('INFO', 'replication')).match(/state=online/g)?.length === replicas,
+    )
+    const watchers = await Promise.all(
+      Array.from({ length: sentinels }, async () =>
+        keep(await watch(first.port, Math.floor(sentinels / 2) + 1, downAfterMs)),
+      ),
+    )
+    await Promise.all(
+      watchers.map((one) => until(`sentinel ${one.port}`, () => knows(one, replicas, sentinels - 1), 30_000)),
+    )
     const servers = [first, ...others]
     return {
       name: NAME,
@@ -84,7 +96,8 @@ async function watch(masterPort: number, quorum: number, downAfterMs: number): P
     args: (_, folder) => [join(folder, 'sentinel.conf'), '--sentinel'],
     ready: async (port) => (await ask(`redis://127.0.0.1:${port}`, ['PING'])) === 'PONG',
   })
-  // Who takes itself for the master after its return is made a replica after four such periods, eight seconds usually. Before Redis 7 they are what they are.
+  // Who takes itself for the master after its return is made a replica after four such periods, eight seconds usually.
+  // Before Redis 7 they are what they are.
   await ask(sentinel.url, ['SENTINEL', 'DEBUG', 'PUBLISH-PERIOD', '500', 'INFO-PERIOD', '1000']).catch(() => {})
   return sentinel
 }

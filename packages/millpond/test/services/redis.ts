@@ -35,8 +35,8 @@ const DATA = ['dump.rdb', 'appendonlydir']
 export const SHIPPED_SAVES: readonly string[] = ['--save', '3600 1 300 100 60 10000']
 
 /**
- * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly yes`) left;
- * `restart` of a running server saves first, so nothing is lost.
+ * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly
+ * yes`) left; `restart` of a running server saves first, so nothing is lost.
  */
 export async function startRedis(options: RedisServiceOptions = {}): Promise<RedisService> {
   const { args = [], tls = false, acl, server = redisServer(), patienceMs } = options
@@ -45,7 +45,8 @@ export async function startRedis(options: RedisServiceOptions = {}): Promise<Red
   const url = (port: number, user?: string, password?: string): string =>
     `${tls ? 'rediss' : 'redis'}://${user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password ?? '')}@`}127.0.0.1:${port}`
   const adminUrl = (port: number): string => (acl ? url(port, 'admin', adminPassword) : url(port))
-  const command = (port: number, words: readonly (string | number | Buffer)[]): Promise<unknown> => ask(adminUrl(port), words, certificate)
+  const command = (port: number, words: readonly (string | number | Buffer)[]): Promise<unknown> =>
+    ask(adminUrl(port), words, certificate)
 
   const service = await launch({
     name: 'redis',
@@ -58,7 +59,11 @@ export async function startRedis(options: RedisServiceOptions = {}): Promise<Red
         writeFileSync(join(folder, 'key.pem'), certificate.key)
       }
       const users = acl
-        ? ['user default off', `user admin on >${adminPassword} ~* &* +@all`, `user ${acl.user} on >${acl.password} ${acl.rules}`]
+        ? [
+            'user default off',
+            `user admin on >${adminPassword} ~* &* +@all`,
+            `user ${acl.user} on >${acl.password} ${acl.rules}`,
+          ]
         : []
       writeFileSync(join(folder, 'redis.conf'), [...users, ''].join('\n'))
     },
@@ -102,7 +107,11 @@ const tlsArgs = (folder: string): string[] => [
 ]
 
 /** One command on a connection of its own. */
-export async function ask(url: string, words: readonly (string | number | Buffer)[], certificate?: Certificate): Promise<unknown> {
+export async function ask(
+  url: string,
+  words: readonly (string | number | Buffer)[],
+  certificate?: Certificate,
+): Promise<unknown> {
   const [name, ...rest] = words
   const client = new Redis(url, {
     lazyConnect: true,

@@ -1,4 +1,5 @@
-// One server process on a free loopback port in a folder of its own: started, answering, frozen, killed, restarted, gone.
+// One server process on a free loopback port in a folder of its own: started, answering, frozen, killed, restarted,
+// gone.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -195,7 +196,9 @@ function standsStill(pid: number): void {
 function isAwake(pid: number): boolean {
   if (process.platform !== 'linux') return false
   try {
-    return readdirSync(`/proc/${pid}/task`).some((thread) => !/\) [TtZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')))
+    return readdirSync(`/proc/${pid}/task`).some(
+      (thread) => !/\) [TtZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')),
+    )
   } catch {
     return false
   }

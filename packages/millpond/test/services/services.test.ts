@@ -64,7 +64,8 @@ describeWith('redis', 'startRedis', () => {
   })
 
   test('has a new run id after a restart', async () => {
-    const runId = async (): Promise<string> => /run_id:(\w+)/.exec(String(await redis.command('INFO', 'server')))?.[1] ?? ''
+    const runId = async (): Promise<string> =>
+      /run_id:(\w+)/.exec(String(await redis.command('INFO', 'server')))?.[1] ?? ''
     const before = await runId()
     await redis.restart()
     expect(await runId()).not.toBe(before)
@@ -205,7 +206,9 @@ describeWith('promtool', 'promtool', () => {
       )
     }
     expect(await check('# HELP a_total Things.\n# TYPE a_total counter\na_total 1\n')).toBe('good')
-    expect(await check('# HELP a_total Things.\n# TYPE a_total counter\na_total one\n')).toMatch(/error while linting|expected float/)
+    expect(await check('# HELP a_total Things.\n# TYPE a_total counter\na_total one\n')).toMatch(
+      /error while linting|expected float/,
+    )
   })
 })
 

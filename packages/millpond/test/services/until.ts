@@ -4,7 +4,11 @@
  * Asks again and again until the answer is not `undefined` or `false`. A rejection counts as "not yet".
  * Rejects after `timeoutMs` (20 s) with what was waited for and the last failure.
  */
-export async function until<T>(what: string, ask: () => T | Promise<T>, timeoutMs = 20_000): Promise<Exclude<T, undefined | false>> {
+export async function until<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  timeoutMs = 20_000,
+): Promise<Exclude<T, undefined | false>> {
   const deadline = performance.now() + timeoutMs
   let last: unknown
   while (performance.now() < deadline) {

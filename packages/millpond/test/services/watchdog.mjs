@@ -1,4 +1,5 @@
-// Ends servers whose test process is gone, however it went: its end of the pipe closes, and what is still on the list is killed and cleared away.
+// Ends servers whose test process is gone, however it went: its end of the pipe closes, and what is still on the list
+// is killed and cleared away.
 // @ts-check
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'

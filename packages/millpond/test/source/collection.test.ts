@@ -1,4 +1,5 @@
-// Collections: reads that come together, writes that keep cache and source together, and queued writes that readers see.
+// Collections: reads that come together, writes that keep cache and source together, and queued writes that readers
+// see.
 import { join } from 'node:path'
 import { type CollectionOptions, createCache, memory } from 'millpond'
 import { fakeClock } from 'millpond/testing'
@@ -52,7 +53,12 @@ onEverySetup('a collection', (openCache) => {
     }
     const three = () => Promise.all([people.get(1), people.get(2), people.get(1)])
     expect(await inOneCall(three, [1, 2])).toEqual([user(1), user(2), user(1)])
-    expect(await inOneCall(() => people.getMany([4, 2, 9, 3]), [3, 4, 9])).toEqual([user(4), user(2), undefined, user(3)])
+    expect(await inOneCall(() => people.getMany([4, 2, 9, 3]), [3, 4, 9])).toEqual([
+      user(4),
+      user(2),
+      undefined,
+      user(3),
+    ])
     rows.set(1, user(1, 'Grace'))
     expect(await people.get(1)).toEqual(user(1))
     expect(await people.refresh(1)).toEqual(user(1, 'Grace'))
@@ -206,9 +212,12 @@ describe('a collection', () => {
     const write = (given: object) => createCache().collection('user', given).write
     expect(write({})).toBe('cache-aside')
     expect(write(options)).toBe('write-through')
-    for (const name of ['write_around', 'write-around'] as const) expect(write({ ...options, write: name })).toBe('write-around')
+    for (const name of ['write_around', 'write-around'] as const)
+      expect(write({ ...options, write: name })).toBe('write-around')
     for (const strategy of ['write_back', 'write-behind', 'write_behind'] as const)
-      expect(write({ ...options, strategy: [strategy, 'TTL'], writeBehind: { durability: 'memory' } })).toBe('write-behind')
+      expect(write({ ...options, strategy: [strategy, 'TTL'], writeBehind: { durability: 'memory' } })).toBe(
+        'write-behind',
+      )
     expect(write({ ...options, strategy: ['cache_aside', 'refresh_ahead'] })).toBe('cache-aside')
     const bad: readonly [object, RegExp][] = [
       [{ strategy: 'adaptive' }, /adaptive needs an adaptive TTL/],
@@ -221,7 +230,10 @@ describe('a collection', () => {
       [{ ...options, write: 'write-around', strategy: 'write-through' }, /choose one/],
       [{ ...options, writeBehind: {} }, /add write: 'write-behind'/],
       [{ ...options, write: 'write-behind' }, /journal: undefined is not a path/],
-      [{ ...options, write: 'write-behind', writeBehind: { durability: 'stream' } }, /durability 'stream' needs a server/],
+      [
+        { ...options, write: 'write-behind', writeBehind: { durability: 'stream' } },
+        /durability 'stream' needs a server/,
+      ],
       [{ load: 'x' }, /collection user.load: "x" is not allowed: give a function/],
       [{ colour: 1 }, /unknown option/],
     ]
@@ -237,7 +249,10 @@ describe('a collection', () => {
     expect(cache.collection('other', { load, store, write: 'write_through' }).write).toBe('write-through')
     expect(cache.collection('named', { load, store, ttl: '1m', strategy: 'TTL' }).write).toBe('write-through')
     const refused: [unknown, string][] = [
-      ['LRU', `strategy "LRU" is not possible here: it is the eviction policy of the whole cache: use memory({ policy: 'lru' })`],
+      [
+        'LRU',
+        `strategy "LRU" is not possible here: it is the eviction policy of the whole cache: use memory({ policy: 'lru' })`,
+      ],
       ['lfu', 'strategy: "lfu" is not known: use one of cache-aside'],
       [['write-back', 'cache-aside'], 'strategy: a write cannot be write-behind and cache-aside: choose one'],
       ['adaptive', 'strategy: the strategy adaptive needs an adaptive TTL'],
@@ -308,7 +323,11 @@ describe('a journal', () => {
     const again = second.collection('user', { ...behind(journal), ...source.options, store: source.options.store })
     await second.ready()
     expect(again.deadLetters.list().map(({ id }) => id)).toEqual([1, 2])
-    expect([again.deadLetters.retry(1), again.deadLetters.drop(2), again.deadLetters.drop(2)]).toEqual([true, true, false])
+    expect([again.deadLetters.retry(1), again.deadLetters.drop(2), again.deadLetters.drop(2)]).toEqual([
+      true,
+      true,
+      false,
+    ])
     await second.flush()
     expect([...source.rows.keys()]).toEqual([1])
     expect(again.deadLetters.list()).toEqual([])

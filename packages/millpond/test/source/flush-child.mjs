@@ -1,4 +1,5 @@
-// A program with nothing to do but to wait for its queue, whose source fails first. Arguments: folder of the compiled library, journal.
+// A program with nothing to do but to wait for its queue, whose source fails first. Arguments: folder of the compiled
+// library, journal.
 import { pathToFileURL } from 'node:url'
 
 const [folder = '', journal = ''] = process.argv.slice(2)

@@ -1,4 +1,5 @@
-// What stands before a source: breaker, retries, bulkhead, hedged reads, and the threshold of errors. By a clock that the test moves.
+// What stands before a source: breaker, retries, bulkhead, hedged reads, and the threshold of errors. By a clock that
+// the test moves.
 import { type GuardOptions, MillpondError } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { Guard } from '../../src/source/guard/source-guard.ts'
@@ -16,7 +17,11 @@ interface Setup {
 function setup(options: GuardOptions = {}): Setup {
   const clock = fakeClock()
   const told: string[] = []
-  const guard = new Guard('crm', options, { clock, random: () => 1, tell: (name, state) => told.push(`${name} ${state}`) })
+  const guard = new Guard('crm', options, {
+    clock,
+    random: () => 1,
+    tell: (name, state) => told.push(`${name} ${state}`),
+  })
   return { guard, clock, told }
 }
 
@@ -83,7 +88,10 @@ describe('the breaker of a source', () => {
     await clock.run(5000)
     for (let at = 0; at < 3; at++) await guard.run(yes)
     await codeOf(guard.run(() => no()))
-    expect([guard.state, told.filter((state) => state === 'crm open')]).toEqual(['closed', ['crm open', 'crm open', 'crm open']])
+    expect([guard.state, told.filter((state) => state === 'crm open')]).toEqual([
+      'closed',
+      ['crm open', 'crm open', 'crm open'],
+    ])
   })
 
   it('R1: a try that never ends, or whose caller leaves, does not keep it shut', async () => {
@@ -162,7 +170,10 @@ describe('as it was reported of others', () => {
   })
 
   it('opossum #276, #388: a try that fails opens it though few calls were seen; one whose error is not the source’s fault closes it', async () => {
-    const { guard, clock } = setup({ breaker: { least: 50, openFor: '5s' }, isFailure: (error) => !String(error).includes('no such row') })
+    const { guard, clock } = setup({
+      breaker: { least: 50, openFor: '5s' },
+      isFailure: (error) => !String(error).includes('no such row'),
+    })
     for (const [why, state] of [
       ['still down', 'open'],
       ['no such row', 'closed'],
@@ -246,9 +257,12 @@ describe('as it was reported of others', () => {
     const { guard, clock } = setup({ retry: { base: '10s', max: '10s' } })
     const caller = new AbortController()
     const call = codeOf(
-      guard.run(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))), {
-        signal: caller.signal,
-      }),
+      guard.run(
+        ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        {
+          signal: caller.signal,
+        },
+      ),
     )
     await clock.run(0)
     caller.abort(new Error('gone'))
@@ -426,7 +440,10 @@ describe('hedged reads', () => {
   })
 
   it('R5: hold: after so many failures in a row nothing more is asked until a try goes well', async () => {
-    const { guard, clock, told } = setup({ errorThreshold: { failures: 3, action: 'hold' }, breaker: { openFor: '5s' } })
+    const { guard, clock, told } = setup({
+      errorThreshold: { failures: 3, action: 'hold' },
+      breaker: { openFor: '5s' },
+    })
     for (const work of [() => no(), () => no(), yes, () => no(), () => no(), () => no()]) await codeOf(guard.run(work))
     expect([guard.state, told]).toEqual(['open', ['crm error_threshold', 'crm open']])
     await clock.run(5000)
@@ -451,7 +468,11 @@ onEverySetup('a guarded source', (openCache) => {
     cache.on('guard', ({ guard, state }) => told.push(`${guard} ${state}`))
     let isDown = false
     const load = (id: number) => (isDown ? no() : `deal ${id}`)
-    const deals = cache.collection('deal', { load, staleIfError: '1h', guard: { breaker: { least: 3, window: '1h', openFor: '1h' } } })
+    const deals = cache.collection('deal', {
+      load,
+      staleIfError: '1h',
+      guard: { breaker: { least: 3, window: '1h', openFor: '1h' } },
+    })
     expect(await deals.get(1)).toBe('deal 1')
     await cache.flush()
     isDown = true
@@ -473,14 +494,23 @@ onEverySetup('a guarded source', (openCache) => {
     const cache = openCache()
     cache.guard('crm', { bulkhead: { concurrency: 4, queue: 10 } })
     const hangs = gate<string>()
-    const users = cache.collection('user', { load: (id: number) => (id === 0 ? hangs.promise : `user ${id}`), guard: 'crm' })
+    const users = cache.collection('user', {
+      load: (id: number) => (id === 0 ? hangs.promise : `user ${id}`),
+      guard: 'crm',
+    })
     const calls: number[][] = []
     const teams = cache.collection('team', {
-      loadMany: (ids: readonly number[]) => Promise.resolve(calls.push([...ids])).then(() => ids.map((id) => `team ${id}`)),
+      loadMany: (ids: readonly number[]) =>
+        Promise.resolve(calls.push([...ids])).then(() => ids.map((id) => `team ${id}`)),
       guard: cache.guard('crm'),
     })
     const hanging = users.get(0)
-    expect(await Promise.all([users.get(1), users.get(2), teams.get(1), teams.get(2)])).toEqual(['user 1', 'user 2', 'team 1', 'team 2'])
+    expect(await Promise.all([users.get(1), users.get(2), teams.get(1), teams.get(2)])).toEqual([
+      'user 1',
+      'user 2',
+      'team 1',
+      'team 2',
+    ])
     expect([calls, cache.guard('crm').stats().calls]).toEqual([[[1, 2]], 4])
     hangs.open('user 0')
     expect(await hanging).toBe('user 0')
@@ -511,7 +541,9 @@ describe('guards of a cache', () => {
     expect(() => cache.guard('crm', {})).toThrow(/there is already a guard "crm"/)
     expect(() => cache.guard('crn')).toThrow(/there is no guard "crn".*crm/)
     expect(() => other.source('user:', () => 1, { guard: crm })).toThrow(/belongs to another cache/)
-    expect(() => cache.collection('x', { load: () => 1, guard: { breaker: { least: 0 } } })).toThrow(/guard default\.x\.breaker\.least/)
+    expect(() => cache.collection('x', { load: () => 1, guard: { breaker: { least: 0 } } })).toThrow(
+      /guard default\.x\.breaker\.least/,
+    )
     const end = cache.source('user:', () => 1, { guard: { retry: {} }, name: 'users' })
     expect(cache.info().guards.map(({ guard }) => guard)).toEqual(['crm', 'default.users'])
     end()
@@ -520,9 +552,16 @@ describe('guards of a cache', () => {
 
   it('R2: what a replica answers is not kept, unless it is told so', async () => {
     const cache = open()
-    const options = (replicaTtl?: '1m'): GuardOptions => ({ breaker: false, hedge: { after: '1h', ...(replicaTtl && { replicaTtl }) } })
+    const options = (replicaTtl?: '1m'): GuardOptions => ({
+      breaker: false,
+      hedge: { after: '1h', ...(replicaTtl && { replicaTtl }) },
+    })
     const lagging = cache.collection('a', { load: (_: number) => no(), replicaLoad: () => 'old', guard: options() })
-    const current = cache.collection('b', { load: (_: number) => no(), replicaLoad: () => 'same', guard: options('1m') })
+    const current = cache.collection('b', {
+      load: (_: number) => no(),
+      replicaLoad: () => 'same',
+      guard: options('1m'),
+    })
     expect(await Promise.all([lagging.get(1), current.get(1)])).toEqual(['old', 'same'])
     expect([cache.peek(lagging.keyOf(1)), cache.peek(current.keyOf(1))]).toEqual([undefined, 'same'])
   })

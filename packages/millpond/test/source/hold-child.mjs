@@ -1,5 +1,6 @@
-// Writes one row through a collection, and stays between the source's commit and the caches until it is killed. Arguments: folder of the compiled library, the
-// tier and where it is, the source's file, the hold in milliseconds. Says `held` before the commit, commits at the first input, and says `committed`.
+// Writes one row through a collection, and stays between the source's commit and the caches until it is killed.
+// Arguments: folder of the compiled library, the tier and where it is, the source's file, the hold in milliseconds.
+// Says `held` before the commit, commits at the first input, and says `committed`.
 import { once } from 'node:events'
 import { writeFileSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'

@@ -1,4 +1,5 @@
-// A process is killed between its source's commit and the caches: when its hold has run out nobody is given the old value any more (G16, G17).
+// A process is killed between its source's commit and the caches: when its hold has run out nobody is given the old
+// value any more (G16, G17).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -51,7 +52,9 @@ async function killBetween(kind: 'redis' | 'sqlite', address: string): Promise<v
   const slow = openCache()
   expect([await reader.rows.get('r'), await slow.rows.get('r')]).toEqual(['old', 'old'])
 
-  const child = spawn(process.execPath, [CHILD, library, kind, address, source, String(HOLD_MS)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [CHILD, library, kind, address, source, String(HOLD_MS)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   try {
     const said = async (word: string) => {
       const [text] = await once(child.stdout, 'data')
@@ -61,7 +64,10 @@ async function killBetween(kind: 'redis' | 'sqlite', address: string): Promise<v
     // The old row, for whoever asks while it is being written: kept nowhere.
     expect(await reader.rows.get('r', { consistency: 'strong' })).toBe('old')
     await reader.cache.flush()
-    expect([reader.cache.peek(['row', 'r']), await slow.cache.get(['row', 'r'], { consistency: 'strong' })]).toEqual([undefined, undefined])
+    expect([reader.cache.peek(['row', 'r']), await slow.cache.get(['row', 'r'], { consistency: 'strong' })]).toEqual([
+      undefined,
+      undefined,
+    ])
     let end = (): void => {}
     slow.hold(
       new Promise((resolve) => {
@@ -84,11 +90,11 @@ async function killBetween(kind: 'redis' | 'sqlite', address: string): Promise<v
     expect(await late).toBe('old')
     slow.hold(undefined)
     await slow.cache.flush()
-    expect([await slow.rows.get('r'), await reader.rows.get('r', { consistency: 'strong' }), await openCache().rows.get('r')]).toEqual([
-      'new',
-      'new',
-      'new',
-    ])
+    expect([
+      await slow.rows.get('r'),
+      await reader.rows.get('r', { consistency: 'strong' }),
+      await openCache().rows.get('r'),
+    ]).toEqual(['new', 'new', 'new'])
     await slow.cache.flush()
     expect([slow.cache.peek(['row', 'r']), await openCache().cache.get(['row', 'r'])]).toEqual(['new', 'new'])
   } finally {

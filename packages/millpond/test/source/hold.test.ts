@@ -1,4 +1,5 @@
-// What the hold of a write means for readers and other writers, and transactions of a database: two caches on one file, as two processes have them.
+// What the hold of a write means for readers and other writers, and transactions of a database: two caches on one file,
+// as two processes have them.
 import { join } from 'node:path'
 import { type Cache, type CollectionOptions, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -42,7 +43,10 @@ describe('a key that is being written', () => {
     await begun.promise
     expect(await reader.get('a', { consistency: 'strong' })).toBe('old')
     await other.flush()
-    expect([other.peek(['row', 'a']), await one.get(['row', 'a'], { consistency: 'strong' })]).toEqual([undefined, undefined])
+    expect([other.peek(['row', 'a']), await one.get(['row', 'a'], { consistency: 'strong' })]).toEqual([
+      undefined,
+      undefined,
+    ])
     await other.set(['row', 'a'], 'by hand')
     expect(await other.get(['row', 'a'], { consistency: 'strong' })).toBeUndefined()
     commits.open()
@@ -52,34 +56,37 @@ describe('a key that is being written', () => {
     expect(await other.get(['row', 'a'])).toBe('new')
   })
 
-  it.each(['write-through', 'write-around'] as const)('%s: the hold ends with the write, also with one that fails', async (write) => {
-    const { one, other } = two()
-    const { rows, load, options } = table()
-    let fails = false
-    const writer = one.collection<string, string>('row', {
-      ...options,
-      write,
-      store: async (id, value) => {
-        rows.set(id, value)
-        if (fails) throw new Error('lost')
-      },
-      remove: async (id) => void rows.delete(id),
-    })
-    const reader = other.collection('row', { load })
-    const readAndKeep = async () => {
-      const value = await reader.get('a', { consistency: 'strong' })
-      await other.flush()
-      return [value, await other.get(['row', 'a'])]
-    }
-    await writer.set('a', 'first')
-    expect(await readAndKeep()).toEqual(['first', 'first'])
-    fails = true
-    await expect(writer.set('a', 'second')).rejects.toThrow('lost')
-    expect(await readAndKeep()).toEqual(['second', 'second'])
-    await writer.delete('a')
-    rows.set('a', 'third')
-    expect(await readAndKeep()).toEqual(['third', 'third'])
-  })
+  it.each(['write-through', 'write-around'] as const)(
+    '%s: the hold ends with the write, also with one that fails',
+    async (write) => {
+      const { one, other } = two()
+      const { rows, load, options } = table()
+      let fails = false
+      const writer = one.collection<string, string>('row', {
+        ...options,
+        write,
+        store: async (id, value) => {
+          rows.set(id, value)
+          if (fails) throw new Error('lost')
+        },
+        remove: async (id) => void rows.delete(id),
+      })
+      const reader = other.collection('row', { load })
+      const readAndKeep = async () => {
+        const value = await reader.get('a', { consistency: 'strong' })
+        await other.flush()
+        return [value, await other.get(['row', 'a'])]
+      }
+      await writer.set('a', 'first')
+      expect(await readAndKeep()).toEqual(['first', 'first'])
+      fails = true
+      await expect(writer.set('a', 'second')).rejects.toThrow('lost')
+      expect(await readAndKeep()).toEqual(['second', 'second'])
+      await writer.delete('a')
+      rows.set('a', 'third')
+      expect(await readAndKeep()).toEqual(['third', 'third'])
+    },
+  )
 
   it('is forgotten, and not cached, where the write took longer than its hold', async () => {
     const { one, other } = two()
@@ -181,11 +188,15 @@ onEverySetup('a transaction', (openCache) => {
   it('refuses what it does not know', async () => {
     const cache = openCache()
     const work = () => {}
-    await expect(cache.transaction({ key: 'a' } as object, work)).rejects.toThrow('unknown option "transaction.key": did you mean "keys"')
+    await expect(cache.transaction({ key: 'a' } as object, work)).rejects.toThrow(
+      'unknown option "transaction.key": did you mean "keys"',
+    )
     await expect(cache.transaction({ keys: 'a' as never }, work)).rejects.toThrow(
       'transaction: keys: "a" is not a list: give an array of keys',
     )
-    await expect(cache.transaction({ keys: ['a'] }, 'work' as never)).rejects.toThrow('transaction: "work" is not a function')
+    await expect(cache.transaction({ keys: ['a'] }, 'work' as never)).rejects.toThrow(
+      'transaction: "work" is not a function',
+    )
     let kept: { set(key: string, value: unknown): void } | undefined
     await cache.transaction({ keys: ['a'] }, (transaction) => {
       kept = transaction

@@ -1,4 +1,5 @@
-// Kills writers behind a journal or a stream at random moments, pair after pair, and judges what the source has in the end.
+// Kills writers behind a journal or a stream at random moments, pair after pair, and judges what the source has in the
+// end.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,7 +25,8 @@ const CHILD = fileURLToPath(new URL('./write-behind-child.mjs', import.meta.url)
  * @param {object} options
  * @param {'journal' | 'journal-sync' | 'stream'} options.durability
  * @param {string} [options.url] of the server, for `stream`
- * @param {() => Promise<unknown>} [options.buried] waited for before the journal is drained: the dead must be known to be dead
+ * @param {() => Promise<unknown>} [options.buried] waited for before the journal is drained: the dead must be known to
+ * be dead
  * @param {(kills: number) => boolean} options.goesOn asked before each pair
  * @param {() => number} [options.random]
  * @param {() => void} [options.onAcked] told that writes were acknowledged
@@ -64,9 +66,11 @@ export async function killWriters({ durability, goesOn, url, buried, random = Ma
 const STREAMS = '{millpond:writes:cache/default/item}'
 
 /**
- * The same over a server that is killed too, at random moments, and comes back with what its log has (it must sync what it acknowledges).
+ * The same over a server that is killed too, at random moments, and comes back with what its log has (it must sync what
+ * it acknowledges).
  * @param {object} options
- * @param {{ readonly url: string, kill(): Promise<void>, restart(): Promise<void>, command(...words: string[]): Promise<unknown> }} options.server
+ * @param {{ readonly url: string, kill(): Promise<void>, restart(): Promise<void>, command(...words: string[]):
+ * Promise<unknown> }} options.server
  * @param {(kills: number) => boolean} options.goesOn
  * @param {() => number} [options.random]
  * @returns {Promise<Verdict & { serverKills: number }>}
@@ -98,7 +102,15 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
   }
   try {
     return {
-      ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random, onAcked: () => told++, signal: ends.signal })),
+      ...(await killWriters({
+        durability: 'stream',
+        url: server.url,
+        buried,
+        goesOn,
+        random,
+        onAcked: () => told++,
+        signal: ends.signal,
+      })),
       serverKills,
     }
   } finally {
@@ -108,7 +120,12 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
   }
 }
 
-/** @param {readonly string[]} argv @param {number} lines @param {{ onAcked?: (() => void) | undefined, signal?: AbortSignal | undefined }} options @returns {Promise<string[]>} */
+/**
+ * @param {readonly string[]} argv
+ * @param {number} lines
+ * @param {{ onAcked?: (() => void) | undefined, signal?: AbortSignal | undefined }} options
+ * @returns {Promise<string[]>}
+ */
 async function runAndKill(argv, lines, { onAcked, signal }) {
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
@@ -149,5 +166,8 @@ function judge(acked, log) {
     if (Number(value) < (last.get(id) ?? 0)) disordered.add(id)
     last.set(id, Number(value))
   }
-  return { lost: [...acked].filter(([id, value]) => (last.get(id) ?? 0) < value).map(([id]) => id), disordered: [...disordered] }
+  return {
+    lost: [...acked].filter(([id, value]) => (last.get(id) ?? 0) < value).map(([id]) => id),
+    disordered: [...disordered],
+  }
 }

@@ -53,7 +53,9 @@ it('a writer that is asked to end drains its queue, then ends by the signal', { 
   for (const [id, value] of acked) expect(stored.get(id) ?? 0, id).toBeGreaterThanOrEqual(Number(value))
 })
 
-it('a writer that waits for its queue stays until the source has it, though it has nothing else to do', { timeout: 60_000 }, async () => {
+it('a writer that waits for its queue stays until the source has it, though it has nothing else to do', {
+  timeout: 60_000,
+}, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [FLUSHING, compile(), join(newFolder(), 'journal')])
   expect(stdout).toBe('stored at call 3')
 })

@@ -118,7 +118,9 @@ describe('two versions of a program', () => {
     const [old, young] = [make(), make()]
     await old.set(['user', 1], { id: 1 })
     await old.set(['deal', 1], 'a text')
-    const people = young.collection('user', { schema: z.object({ id: z.number(), roles: z.array(z.string()).default([]) }) })
+    const people = young.collection('user', {
+      schema: z.object({ id: z.number(), roles: z.array(z.string()).default([]) }),
+    })
     expect(await people.get(1)).toEqual({ id: 1, roles: [] })
     const standIn = { title: '' }
     const deals = young.collection('deal', { schema: z.object({ title: z.string() }), upgrade: () => standIn })
@@ -196,7 +198,9 @@ describe('a schema', () => {
     }
     await expect(people.get(2)).rejects.toMatchObject(refused)
     await expect(people.getMany([1, 2])).rejects.toMatchObject(refused)
-    await expect(people.set(3, { id: 3 } as never)).rejects.toThrow(/collection user: the value of 3 does not match the schema: name: /)
+    await expect(people.set(3, { id: 3 } as never)).rejects.toThrow(
+      /collection user: the value of 3 does not match the schema: name: /,
+    )
     expect(stored).toEqual([])
     await people.set(3, { id: 3, name: 'Mary' })
     expect(stored).toEqual([{ id: 3, name: 'Mary' }])
@@ -209,7 +213,10 @@ describe('a schema', () => {
     expect(named({ schema: before, key: (id: number) => `user:${id}` })).toThrow(/tuple keys that end with the id/)
     expect(named({ versionOf: () => 1, key: (id: number) => `user:${id}` })).toThrow(/tuple keys that end with the id/)
     expect(named({ upgrade: split })).toThrow(/add schema/)
-    const later = cache.collection('later', { schema: z.object({}).refine(async () => true), load: (_: number) => ({}) })
+    const later = cache.collection('later', {
+      schema: z.object({}).refine(async () => true),
+      load: (_: number) => ({}),
+    })
     await expect(later.get(1)).rejects.toMatchObject({
       code: 'OPTION_INVALID',
       message: expect.stringContaining('validates synchronously'),
@@ -227,7 +234,12 @@ describe('versionOf', () => {
     const path = join(newFolder(), 'cache.db')
     const make = () => open({ clock, tiers: [memory(), sqlite({ path })] })
     const source: { row: Row } = { row: { version: 1 } }
-    const options = { load: (_: number): Row => source.row, store: () => {}, remove: () => {}, versionOf: ({ version }: Row) => version }
+    const options = {
+      load: (_: number): Row => source.row,
+      store: () => {},
+      remove: () => {},
+      versionOf: ({ version }: Row) => version,
+    }
     const [one, two] = [make(), make()]
     const [ours, theirs] = [one.collection('row', options), two.collection('row', options)]
     const warnings: string[] = []

@@ -5,7 +5,8 @@ import { SourceRegistry } from '../../src/source/registry.ts'
 import fc from '../properties.ts'
 
 const named = (namespace: string, prefix: Key) => ({ namespace, prefix, name: String(prefix), load: () => prefix })
-const find = (registry: SourceRegistry, key: Key, namespace = 'default'): Key | undefined => registry.of(namespace, encodeKey(key))?.prefix
+const find = (registry: SourceRegistry, key: Key, namespace = 'default'): Key | undefined =>
+  registry.of(namespace, encodeKey(key))?.prefix
 
 it('the longest prefix that fits, of texts and of tuples, in its own namespace', () => {
   const registry = new SourceRegistry()
@@ -63,7 +64,9 @@ it('agrees with a plain search over all prefixes', () => {
   )
   const fits = (prefix: Key, of: Key): number => {
     if (typeof prefix === 'string') return typeof of === 'string' && of.startsWith(prefix) ? prefix.length : -1
-    return typeof of !== 'string' && prefix.every((one, index) => index < of.length && of[index] === one) ? prefix.length : -1
+    return typeof of !== 'string' && prefix.every((one, index) => index < of.length && of[index] === one)
+      ? prefix.length
+      : -1
   }
   fc.assert(
     fc.property(fc.uniqueArray(key, { selector: encodeKey, maxLength: 8 }), key, (prefixes, asked) => {

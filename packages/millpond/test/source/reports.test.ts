@@ -84,7 +84,9 @@ describe('batching', () => {
       },
       maxBatch: 3,
     })
-    expect((await Promise.all(['a', 'b', 'a', 'a', 'a', 'b', 'c'].map((id) => things.get(id)))).join('')).toBe('abaaabc')
+    expect((await Promise.all(['a', 'b', 'a', 'a', 'a', 'b', 'c'].map((id) => things.get(id)))).join('')).toBe(
+      'abaaabc',
+    )
     expect(asked).toEqual([['a', 'b', 'c']])
   })
 
@@ -98,7 +100,11 @@ describe('batching', () => {
       ttl: 0,
     })
     for (let turn = 0; turn < 2; turn++)
-      expect(await Promise.all([things.get(1), things.get(1), things.get(2)])).toEqual(['thing 1', 'thing 1', 'thing 2'])
+      expect(await Promise.all([things.get(1), things.get(1), things.get(2)])).toEqual([
+        'thing 1',
+        'thing 1',
+        'thing 2',
+      ])
     expect(await things.getMany([1, 1, 2])).toEqual(['thing 1', 'thing 1', 'thing 2'])
     expect(asked).toEqual([
       [1, 2],
@@ -381,7 +387,8 @@ describe('refreshing ahead', () => {
       refreshAhead: 0.5,
       load: async () => {
         const read = value
-        if (pass === undefined && clock.now() > 0 && value === 'old' && isHeld) await new Promise<void>((resolve) => (pass = resolve))
+        if (pass === undefined && clock.now() > 0 && value === 'old' && isHeld)
+          await new Promise<void>((resolve) => (pass = resolve))
         return read
       },
     })
@@ -403,7 +410,9 @@ describe('refreshing ahead', () => {
 describe('bad input', () => {
   it('a loader that is not one, and values that cannot be kept', async () => {
     const cache = open()
-    expect(() => cache.collection('a', { load: 5 as never })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => cache.collection('a', { load: 5 as never })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
     expect(() => cache.source('p:', 5 as never)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
     const ring: { self?: unknown } = {}
     ring.self = ring
@@ -416,13 +425,21 @@ describe('bad input', () => {
   it('a journal that cannot be one, or is of another collection', async () => {
     const cache = open()
     const behind = (name: string, journal: string) =>
-      cache.collection<number, number>(name, { store: () => undefined, write: 'write-behind', writeBehind: { journal } })
+      cache.collection<number, number>(name, {
+        store: () => undefined,
+        write: 'write-behind',
+        writeBehind: { journal },
+      })
     const folder = newFolder()
     writeFileSync(join(folder, 'file'), 'x')
     for (const journal of [join(folder, 'file'), join(folder, 'file', 'below'), `${folder}/\0`])
       expect(() => behind('a', journal)).toThrow(expect.objectContaining({ code: 'JOURNAL_FAILED' }))
     expect(() =>
-      cache.collection('c', { store: () => undefined, write: 'write-behind', writeBehind: { durability: 'memory', timeout: 0 } }),
+      cache.collection('c', {
+        store: () => undefined,
+        write: 'write-behind',
+        writeBehind: { durability: 'memory', timeout: 0 },
+      }),
     ).toThrow('collection c: writeBehind.timeout: 0 is not allowed')
     behind('a', join(folder, 'journal'))
     expect(() => behind('b', join(folder, 'journal'))).toThrow(/belongs to ".*a", not to ".*b"/)

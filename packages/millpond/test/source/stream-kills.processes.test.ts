@@ -1,4 +1,5 @@
-// Writers behind a stream are killed, and so is the server that keeps it: the source has what they acknowledged, in order (G18).
+// Writers behind a stream are killed, and so is the server that keeps it: the source has what they acknowledged, in
+// order (G18).
 import { expect, it } from 'vitest'
 import { describeWith, startRedis } from '../services/index.ts'
 import { killStreamWriters } from './kill-writers.mjs'

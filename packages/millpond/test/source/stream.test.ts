@@ -50,7 +50,8 @@ describeWith('redis', 'a write log in Redis', () => {
   }
   /** As its lease would, some time after its process has died. */
   async function bury(): Promise<void> {
-    for (const owner of (await server.command('HKEYS', `${BASE}:owners`)) as string[]) await server.command('DEL', `${BASE}:lease:${owner}`)
+    for (const owner of (await server.command('HKEYS', `${BASE}:owners`)) as string[])
+      await server.command('DEL', `${BASE}:lease:${owner}`)
   }
 
   it('G18: keeps the latest of each key, in order; who takes it over fences whom it belonged to', async () => {
@@ -120,7 +121,8 @@ describeWith('redis', 'a write log in Redis', () => {
     expect((await made.recover()).records).toHaveLength(1)
     expect(await server.command('EXISTS', ...(await leases()))).toBe(1)
   })
-  const leases = async () => ((await server.command('HKEYS', `${BASE}:owners`)) as string[]).map((id) => `${BASE}:lease:${id}`)
+  const leases = async () =>
+    ((await server.command('HKEYS', `${BASE}:owners`)) as string[]).map((id) => `${BASE}:lease:${id}`)
 
   it('leaves those alone who may live, where the server has only just come back', async () => {
     const { made: alive } = await log()
@@ -133,7 +135,11 @@ describeWith('redis', 'a write log in Redis', () => {
       isAsked ||= command === 'INFO'
       return client.call(command, args)
     }
-    const starting = log({ clock, graceS: upS + 30, client: { call, callBuffer: (command, args) => client.callBuffer(command, args) } })
+    const starting = log({
+      clock,
+      graceS: upS + 30,
+      client: { call, callBuffer: (command, args) => client.callBuffer(command, args) },
+    })
     await until(() => isAsked)
     await alive.scrub()
     await alive.append([{ key: 'b', body: bytes('2') }]) // it renews its lease
@@ -173,7 +179,8 @@ describeWith('redis', 'a write log in Redis', () => {
       await server.command('CONFIG', 'SET', ...settings)
       const opened = log(options)
       if (message === undefined) expect((await opened).records).toEqual([])
-      else await expect(opened).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
+      else
+        await expect(opened).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
     } finally {
       await server.command('CONFIG', 'SET', ...before)
       // Until the log has been written anew after it was off, what a server acknowledges dies with it.
@@ -192,7 +199,9 @@ describeWith('redis', 'a write log in Redis', () => {
       errors.length = 0
       await clock.run(5001)
       await until(() => errors.length > 0)
-      await expect(made.append([{ key: 'a', body: bytes('1') }])).rejects.toThrow(/does not reliably store what it acknowledges/)
+      await expect(made.append([{ key: 'a', body: bytes('1') }])).rejects.toThrow(
+        /does not reliably store what it acknowledges/,
+      )
     } finally {
       await server.command('CONFIG', 'SET', 'appendfsync', 'always')
     }
@@ -232,7 +241,10 @@ describeWith('redis', 'a write log in Redis', () => {
 
 describeWith('redis', 'a server whose settings nobody may read', () => {
   it('is refused, unless its owner is trusted', async () => {
-    const server = await startRedis({ args: DURABLE, acl: { user: 'app', password: 'secret', rules: '~* +@all -config' } })
+    const server = await startRedis({
+      args: DURABLE,
+      acl: { user: 'app', password: 'secret', rules: '~* +@all -config' },
+    })
     try {
       const ready = async (stream: WriteStreamOptions) => {
         const cache = createCache()
@@ -243,7 +255,9 @@ describeWith('redis', 'a server whose settings nobody may read', () => {
           await cache.close()
         }
       }
-      await expect(ready({ url: server.url })).rejects.toThrow(/settings appendonly, .* cannot be read: .*assumeDurable/)
+      await expect(ready({ url: server.url })).rejects.toThrow(
+        /settings appendonly, .* cannot be read: .*assumeDurable/,
+      )
       await ready({ url: server.url, assumeDurable: true })
     } finally {
       await server.stop()
@@ -254,7 +268,8 @@ describeWith('redis', 'a server whose settings nobody may read', () => {
 describe('a stream', () => {
   it('is refused where it is told something else', () => {
     const cache = open()
-    const told = (writeBehind: object) => () => cache.collection('item', { store: () => {}, write: 'write-behind', writeBehind })
+    const told = (writeBehind: object) => () =>
+      cache.collection('item', { store: () => {}, write: 'write-behind', writeBehind })
     expect(told({ durability: 'stream' })).toThrow(/durability 'stream' needs a server: give stream: { url/)
     expect(told({ durability: 'memory', stream: { url: 'redis://h' } })).toThrow(/uses no stream/)
     expect(told({ stream: {} })).toThrow(/give either a url or a client/)

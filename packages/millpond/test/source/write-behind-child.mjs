@@ -1,6 +1,6 @@
-// Writes behind a journal (or a stream: then its URL) until it is killed, or asked to end. Arguments: folder of the compiled library, journal, the source's file, name,
-// durability.
-// Each acknowledged write is one line on standard output; the source is a file to which each write is one line.
+// Writes behind a journal (or a stream: then its URL) until it is killed, or asked to end. Arguments: folder of the
+// compiled library, journal, the source's file, name, durability. Each acknowledged write is one line on standard
+// output; the source is a file to which each write is one line.
 import { appendFileSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 

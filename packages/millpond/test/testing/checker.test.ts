@@ -82,7 +82,9 @@ describe('what a change obliges reads to show', () => {
     expect(found([commit(1, 0), commit(2, 100), clear, read('a', 1, 120)])).toEqual({ 'stale-own': 1 })
   })
   test('a commit after the change began is not bound by it', () => {
-    expect(found([commit(1, 0), commit(2, 110.5), op({ op: 'delete', start: 110 }), read('a', 1, 120), read('b', 1, 900)])).toEqual({})
+    expect(
+      found([commit(1, 0), commit(2, 110.5), op({ op: 'delete', start: 110 }), read('a', 1, 120), read('b', 1, 900)]),
+    ).toEqual({})
   })
   test('a miss is never stale', () => {
     const { version: _, of: __, ...miss } = read('a', 0, 120, { op: 'get' })
@@ -110,7 +112,9 @@ describe('order, origin and ends', () => {
     expect([verdict.outcome, verdict.counts.unackedStepsBack]).toEqual(['clean', 1])
   })
   test('G7: what was shown before its change acked is no promise', () => {
-    expect(found([commit(1, 0), commit(2, 100), read('b', 2, 105), op({ op: 'delete', start: 110 }), read('b', 1, 130)])).toEqual({})
+    expect(
+      found([commit(1, 0), commit(2, 100), read('b', 2, 105), op({ op: 'delete', start: 110 }), read('b', 1, 130)]),
+    ).toEqual({})
   })
   test('G7: reads that overlap have no order', () => {
     expect(found([...changed(), read('b', 2, 120, { end: 131 }), read('b', 1, 130)])).toEqual({})
@@ -133,12 +137,19 @@ describe('order, origin and ends', () => {
   })
   test('G14: what takes too long or still pends hangs, but for the time it was stopped', () => {
     expect(found([commit(1, 0), read('a', 1, 10, { end: 10_011 })])).toEqual({ hang: 1 })
-    expect(found([commit(1, 0), op({ op: 'delete', start: 10, end: 20_000, acked: false, pending: true })])).toEqual({ hang: 1 })
-    expect(found([commit(1, 0), read('a', 1, 10, { end: 10_011 }), { kind: 'freeze', process: 'a', start: 100, end: 5000 }])).toEqual({})
+    expect(found([commit(1, 0), op({ op: 'delete', start: 10, end: 20_000, acked: false, pending: true })])).toEqual({
+      hang: 1,
+    })
+    expect(
+      found([commit(1, 0), read('a', 1, 10, { end: 10_011 }), { kind: 'freeze', process: 'a', start: 100, end: 5000 }]),
+    ).toEqual({})
   })
   test('an error without a known code, and a read that fails because a tier did', () => {
     const failed = (operation: 'get' | 'delete', name: string, code?: string) =>
-      found([commit(1, 0), op({ op: operation, start: 1, acked: false, error: code === undefined ? { name } : { name, code } })])
+      found([
+        commit(1, 0),
+        op({ op: operation, start: 1, acked: false, error: code === undefined ? { name } : { name, code } }),
+      ])
     expect(failed('delete', 'TypeError')).toEqual({ 'untyped-error': 1 })
     expect(failed('delete', 'Error', 'ECONNRESET')).toEqual({ 'untyped-error': 1 })
     expect(failed('delete', 'MillpondError', 'LEDGER_UNREACHABLE')).toEqual({})
@@ -146,7 +157,13 @@ describe('order, origin and ends', () => {
     expect(failed('get', 'MillpondError', 'LOAD_TIMEOUT')).toEqual({})
   })
   test('G11: two loads at a time, unless something outdated the first', () => {
-    const load = (process: string, start: number, end: number): Load => ({ kind: 'load', process, key: 'k', start, end })
+    const load = (process: string, start: number, end: number): Load => ({
+      kind: 'load',
+      process,
+      key: 'k',
+      start,
+      end,
+    })
     const both = [commit(1, 0), load('a', 5000, 5020), load('a', 5010, 5030)]
     expect(found(both)).toEqual({ 'double-load': 1 })
     expect(found([commit(1, 0), load('a', 5000, 5020), load('b', 5010, 5030), load('a', 5020, 5030)])).toEqual({})
@@ -154,7 +171,8 @@ describe('order, origin and ends', () => {
     expect(found([...both, op({ op: 'delete', process: 'b', start: 5500 })])).toEqual({ 'double-load': 1 })
     expect(found([...both, { kind: 'fault', name: 'restart', start: 4000, end: 5005 }])).toEqual({})
     const sweep = (process: string, start: number): HistoryLine => ({ kind: 'sweep', process, start, end: start + 5 })
-    const ofRegions = (line: HistoryLine) => checkHistory([...both, line], { regions: { of: (process) => process, lagMs: 2000 } }).found
+    const ofRegions = (line: HistoryLine) =>
+      checkHistory([...both, line], { regions: { of: (process) => process, lagMs: 2000 } }).found
     expect(ofRegions(sweep('a', 5002))).toEqual({})
     expect(ofRegions(sweep('a', 5011))).toEqual({ 'double-load': 1 })
     expect(ofRegions(sweep('b', 5002))).toEqual({ 'double-load': 1 })
@@ -168,7 +186,13 @@ describe('order, origin and ends', () => {
 })
 
 describe('starvation', () => {
-  const window = (start: number, lagMs: number, process = 'b'): HistoryLine => ({ kind: 'lag', process, start, end: start + 100, lagMs })
+  const window = (start: number, lagMs: number, process = 'b'): HistoryLine => ({
+    kind: 'lag',
+    process,
+    start,
+    end: start + 100,
+    lagMs,
+  })
   const calm = Array.from({ length: 100 }, (_, index) => window(index * 100, 5))
   const stale = [...changed(), read('b', 1, 900)]
 
@@ -189,7 +213,8 @@ describe('starvation', () => {
   })
   test('what waited for a processor did not hang; what takes too long beside that did', () => {
     const long = [commit(1, 0), read('a', 1, 0, { end: 10_020 })]
-    const windows = (starved: number): HistoryLine[] => Array.from({ length: 102 }, (_, at) => window(at * 100, at < starved ? 80 : 5, 'a'))
+    const windows = (starved: number): HistoryLine[] =>
+      Array.from({ length: 102 }, (_, at) => window(at * 100, at < starved ? 80 : 5, 'a'))
     expect(checkHistory([...long, ...windows(0)]).found).toEqual({ hang: 1 })
     expect(checkHistory([...long, ...windows(1)])).toMatchObject({ found: {}, counts: { suspects: 1 } })
     const longer = [commit(1, 0), read('a', 1, 0, { end: 10_200 })]
@@ -234,7 +259,8 @@ const plants: Record<string, { rules: Rule[]; plant: Plant }> = {
   },
   'an answer that never came': {
     rules: ['hang'],
-    plant: (lines, pick) => replaceRead(lines, pick, (one) => ({ ...one, end: one.start + 20_000, acked: false, pending: true })),
+    plant: (lines, pick) =>
+      replaceRead(lines, pick, (one) => ({ ...one, end: one.start + 20_000, acked: false, pending: true })),
   },
   'a bare error': {
     rules: ['untyped-error'],
@@ -261,10 +287,14 @@ function agedRead(
   pick: (count: number) => number,
   late: (ack: Operation, start: number, process: string) => boolean,
 ): HistoryLine[] | undefined {
-  const acks = lines.filter((line): line is Operation => line.kind === 'op' && (line.op === 'delete' || line.op === 'set'))
+  const acks = lines.filter(
+    (line): line is Operation => line.kind === 'op' && (line.op === 'delete' || line.op === 'set'),
+  )
   const candidates = readsOf(lines).flatMap(({ at, one }) => {
     const ack = acks.find((change) => change.key === one.key && late(change, one.start, one.process))
-    const due = lines.filter((line) => line.kind === 'commit' && ack !== undefined && line.key === one.key && line.at <= ack.start).length
+    const due = lines.filter(
+      (line) => line.kind === 'commit' && ack !== undefined && line.key === one.key && line.at <= ack.start,
+    ).length
     return ack !== undefined && due > 0 ? [{ at, one, version: due - 1 }] : []
   })
   const chosen = candidates[pick(candidates.length)]

@@ -119,23 +119,27 @@ describe('fake clock', () => {
 
   test('property: one long advance equals the same time in pieces', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(50), { maxLength: 20 }), fc.array(fc.nat(30), { minLength: 1, maxLength: 10 }), (delays, pieces) => {
-        const log = (advance: (clock: ReturnType<typeof fakeClock>) => void) => {
-          const clock = fakeClock({ now: 0, monotonic: 0 })
-          const seen: [number, number][] = []
-          delays.forEach((ms, index) => {
-            clock.after(ms, () => seen.push([index, clock.monotonic()]))
+      fc.property(
+        fc.array(fc.nat(50), { maxLength: 20 }),
+        fc.array(fc.nat(30), { minLength: 1, maxLength: 10 }),
+        (delays, pieces) => {
+          const log = (advance: (clock: ReturnType<typeof fakeClock>) => void) => {
+            const clock = fakeClock({ now: 0, monotonic: 0 })
+            const seen: [number, number][] = []
+            delays.forEach((ms, index) => {
+              clock.after(ms, () => seen.push([index, clock.monotonic()]))
+            })
+            advance(clock)
+            return { seen, at: clock.monotonic() }
+          }
+          const total = pieces.reduce((sum, ms) => sum + ms, 0)
+          const whole = log((clock) => clock.advance(total))
+          const parts = log((clock) => {
+            for (const ms of pieces) clock.advance(ms)
           })
-          advance(clock)
-          return { seen, at: clock.monotonic() }
-        }
-        const total = pieces.reduce((sum, ms) => sum + ms, 0)
-        const whole = log((clock) => clock.advance(total))
-        const parts = log((clock) => {
-          for (const ms of pieces) clock.advance(ms)
-        })
-        expect(parts).toEqual(whole)
-      }),
+          expect(parts).toEqual(whole)
+        },
+      ),
     )
   })
 })

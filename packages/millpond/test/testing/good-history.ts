@@ -13,12 +13,29 @@ export interface GoodOptions {
 export function goodHistory({ seed, operations, processes = 3, keys = 4 }: GoodOptions): HistoryLine[] {
   const random = seededRandom(seed)
   const lines: HistoryLine[] = []
-  const world: World = { random, lines, now: 1000, versions: new Map(), acks: new Map(), seen: new Map(), keys, processes, quiet: false }
-  for (let tag = 0; tag < keys; tag++) lines.push({ kind: 'tag', tag: `t${tag}`, keys: [`k${tag}`, `k${(tag + 1) % keys}`] })
+  const world: World = {
+    random,
+    lines,
+    now: 1000,
+    versions: new Map(),
+    acks: new Map(),
+    seen: new Map(),
+    keys,
+    processes,
+    quiet: false,
+  }
+  for (let tag = 0; tag < keys; tag++)
+    lines.push({ kind: 'tag', tag: `t${tag}`, keys: [`k${tag}`, `k${(tag + 1) % keys}`] })
   const windows = Math.ceil((operations * 5) / 100) + 40
   for (let process = 0; process < processes; process++) {
     for (let at = 0; at < windows; at++) {
-      lines.push({ kind: 'lag', process: `p${process}`, start: 900 + at * 100, end: 1000 + at * 100, lagMs: random.next() * 30 })
+      lines.push({
+        kind: 'lag',
+        process: `p${process}`,
+        start: 900 + at * 100,
+        end: 1000 + at * 100,
+        lagMs: random.next() * 30,
+      })
     }
   }
   for (let count = 0; count < operations; count++) {
@@ -30,7 +47,8 @@ export function goodHistory({ seed, operations, processes = 3, keys = 4 }: GoodO
   lines.push({ kind: 'quiet', at: quiet })
   world.now = quiet + 2001
   world.quiet = true
-  for (let process = 0; process < processes; process++) for (let key = 0; key < keys; key++) read(world, `p${process}`, `k${key}`)
+  for (let process = 0; process < processes; process++)
+    for (let key = 0; key < keys; key++) read(world, `p${process}`, `k${key}`)
   return lines
 }
 
@@ -71,7 +89,11 @@ function change(world: World): void {
   world.now = end + 0.1
 }
 
-function read(world: World, process = `p${world.random.below(world.processes)}`, key = `k${world.random.below(world.keys)}`): void {
+function read(
+  world: World,
+  process = `p${world.random.below(world.processes)}`,
+  key = `k${world.random.below(world.keys)}`,
+): void {
   const { random, lines } = world
   const start = world.now
   const end = start + random.next() * 2
@@ -80,7 +102,18 @@ function read(world: World, process = `p${world.random.below(world.processes)}`,
   const floor = Math.max(world.seen.get(`${process} ${key}`) ?? 0, bound)
   const version = world.quiet ? latest : floor + random.below(latest - floor + 1)
   world.seen.set(`${process} ${key}`, version)
-  lines.push({ kind: 'op', process, lane: random.below(3), op: 'getOrSet', key, of: key, version, start, end, acked: true })
+  lines.push({
+    kind: 'op',
+    process,
+    lane: random.below(3),
+    op: 'getOrSet',
+    key,
+    of: key,
+    version,
+    start,
+    end,
+    acked: true,
+  })
   world.now = end
 }
 

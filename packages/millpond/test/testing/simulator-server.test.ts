@@ -1,7 +1,11 @@
 // The simulated server keeps the contracts that real stores keep: it is their reference.
 import { describe, it } from 'vitest'
 import { describeLedger } from '../../src/testing/ledger.ts'
-import { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from '../../src/testing/simulator-server.ts'
+import {
+  type SimulatedServer,
+  type SimulatedServerOptions,
+  simulatedServer,
+} from '../../src/testing/simulator-server.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 
 let server: SimulatedServer = simulatedServer()
@@ -12,7 +16,12 @@ const open = async (options: SimulatedServerOptions = {}) => {
 
 describeLedger(
   { describe, it },
-  { name: 'simulated', open, again: async () => server.connect(), loseRecord: async (namespace) => server.loseRecord(namespace) },
+  {
+    name: 'simulated',
+    open,
+    again: async () => server.connect(),
+    loseRecord: async (namespace) => server.loseRecord(namespace),
+  },
 )
 
 describeTier(

@@ -4,7 +4,8 @@ import { createCache, memory } from '../../src/index.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { type Simulation, type SimulationParts, simulate } from '../../src/testing/simulator.ts'
 
-const open: SimulationParts['open'] = ({ tier, clock }) => createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 })
+const open: SimulationParts['open'] = ({ tier, clock }) =>
+  createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 })
 
 const program: Simulation = {
   processes: 2,

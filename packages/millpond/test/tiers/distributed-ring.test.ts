@@ -5,7 +5,12 @@ import { createCache } from '../../src/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
-import { type DistributedOptions, type DistributedTier, type DistributedWarning, distributed } from '../../src/tiers/distributed/index.ts'
+import {
+  type DistributedOptions,
+  type DistributedTier,
+  type DistributedWarning,
+  distributed,
+} from '../../src/tiers/distributed/index.ts'
 import { type RingStore, ringStore, ringStores } from './ring-stores.ts'
 import { settledBy } from './settled.ts'
 
@@ -52,7 +57,8 @@ const memberOf = (ring: DistributedTier, name: string) =>
   ring.members().find((member) => member.name === name) ?? expect.fail(`there is no ${name}`)
 const stateOf = (ring: DistributedTier, name: string) => memberOf(ring, name).state
 const keys = Array.from({ length: 400 }, (_, at) => `app:default:key/${at}`)
-const holders = (key: string, of = stores): string[] => of.filter(({ server }) => server.entries.has(key)).map(({ name }) => name)
+const holders = (key: string, of = stores): string[] =>
+  of.filter(({ server }) => server.entries.has(key)).map(({ name }) => name)
 
 describe('T6: a ring of three nodes, two copies', () => {
   test('each entry lies on its two owners, and a batch is one round trip to a node', async () => {
@@ -219,7 +225,9 @@ describe('T6: a ring of three nodes, two copies', () => {
     await expect(settled(ring.write([item('k')]))).rejects.toMatchObject({ code: 'TIER_FAILED' })
     await expect(settled(ring.drop(['k']))).rejects.toMatchObject({
       code: 'TIER_FAILED',
-      message: expect.stringMatching(/not all nodes have confirmed it: try again when they answer, or remove them \(.+\)$/),
+      message: expect.stringMatching(
+        /not all nodes have confirmed it: try again when they answer, or remove them \(.+\)$/,
+      ),
     })
     const cache = createCache({ tiers: [ring], clock })
     expect(await settled(cache.getOrSet('k', async () => 'loaded'))).toBe('loaded')
@@ -261,7 +269,11 @@ describe('T6: a ring of three nodes, two copies', () => {
 
   test('the ledger away: nothing of the ring is accepted', async () => {
     let isUp = true
-    const journey = { send: async () => (isUp ? undefined : Promise.reject(new Error('cut'))), back: async () => {}, push: async () => {} }
+    const journey = {
+      send: async () => (isUp ? undefined : Promise.reject(new Error('cut'))),
+      back: async () => {},
+      push: async () => {},
+    }
     const cache = createCache({ tiers: [ringOf({ ledger: ledger.connect(journey) })], clock })
     await settled(cache.set('k', 'set'))
     expect(await settled(cache.get('k'))).toBe('set')
@@ -323,7 +335,9 @@ describe('T6: nodes come and go', () => {
       await write(ring)
       if (link === 'down') await fail(ring, 'b', 'down')
       const report = await settled(ring.remove('b'))
-      expect(report).toMatchObject(link === 'up' ? { outcome: 'done', failed: [] } : { outcome: 'incomplete', failed: [{ node: 'b' }] })
+      expect(report).toMatchObject(
+        link === 'up' ? { outcome: 'done', failed: [] } : { outcome: 'incomplete', failed: [{ node: 'b' }] },
+      )
       expect(report.copied).toBeGreaterThan(100)
       expect(ring.members().map(({ name }) => name)).toEqual(['a', 'c', 'd'])
       expect(await all(ring)).toBe(true)
@@ -468,7 +482,10 @@ describe('bad input is refused at once, with what to give instead', () => {
     refuse({ nodes: [{ tier: one, weight: -1 }], ledger: tier() }, /weight: -1 is not allowed/)
     refuse({ nodes: [{ tier: one, weight: Number.NaN }], ledger: tier() }, /weight: NaN is not allowed/)
     refuse({ nodes: [{ tier: one, weight: '1' }], ledger: tier() }, /weight: "1" is not allowed: give a number above 0/)
-    refuse({ nodes: [{ tier: one, weight: Number.POSITIVE_INFINITY }], ledger: tier() }, /weight: Infinity is not allowed/)
+    refuse(
+      { nodes: [{ tier: one, weight: Number.POSITIVE_INFINITY }], ledger: tier() },
+      /weight: Infinity is not allowed/,
+    )
     refuse(
       { nodes: [{ tier: one }, { tier: tier() }], replicas: 3, ledger: tier() },
       /replicas: 3 is more than the number of nodes: give at most 2/,

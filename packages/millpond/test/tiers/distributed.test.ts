@@ -1,4 +1,5 @@
-// The distributed tier against the published suites: over stores in memory with one to three copies, over files and SQLite, and over real servers of three kinds.
+// The distributed tier against the published suites: over stores in memory with one to three copies, over files and
+// SQLite, and over real servers of three kinds.
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Tier } from '../../src/core/contracts.ts'
@@ -106,7 +107,11 @@ describeTier(
 )
 
 describeWith('redis', 'the distributed tier over servers', () => {
-  let servers: { readonly redis: readonly RedisService[]; readonly memcached: Service; readonly postgres: PostgresService }
+  let servers: {
+    readonly redis: readonly RedisService[]
+    readonly memcached: Service
+    readonly postgres: PostgresService
+  }
   let prefix = ''
   beforeAll(async () => {
     const [first, second, third, cache, database] = await Promise.all([

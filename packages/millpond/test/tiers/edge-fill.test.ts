@@ -1,4 +1,5 @@
-// A region that is drained or filled, where something comes between: who puts it back into service, and what is said of it.
+// A region that is drained or filled, where something comes between: who puts it back into service, and what is said of
+// it.
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import type { Tier } from '../../src/core/contracts.ts'
@@ -26,7 +27,10 @@ function connected(servers: Record<'us' | 'eu', SimulatedServer>, change: Partia
 }
 
 /** Where us holds what eu can place. */
-async function start(servers: Record<'us' | 'eu', SimulatedServer>, change: Partial<Record<'us' | 'eu', Changed>>): Promise<Cache> {
+async function start(
+  servers: Record<'us' | 'eu', SimulatedServer>,
+  change: Partial<Record<'us' | 'eu', Changed>>,
+): Promise<Cache> {
   const regions = (['us', 'eu'] as const).map((region) =>
     edge({ regions: connected(servers, region === 'eu' ? change : {}), region, origin: 'us' }),
   )
@@ -39,7 +43,10 @@ async function start(servers: Record<'us' | 'eu', SimulatedServer>, change: Part
     return late.flat().length === 0
   })
   for (const key of ['a', 'b']) await us.set(key, key)
-  await until('what was written there', async () => (await servers.us.connect().read(['shop:default:b']))[0] !== undefined)
+  await until(
+    'what was written there',
+    async () => (await servers.us.connect().read(['shop:default:b']))[0] !== undefined,
+  )
   return eu
 }
 
@@ -57,7 +64,10 @@ test('what is drained by another process while it is filled stays drained', asyn
     }),
   })
   await expect(eu.regions?.fill()).rejects.toMatchObject({ code: 'CLOSED' })
-  expect(await standingOf(eu)).toMatchObject({ standing: 'drained', filling: { isDone: false, error: expect.stringContaining('drained') } })
+  expect(await standingOf(eu)).toMatchObject({
+    standing: 'drained',
+    filling: { isDone: false, error: expect.stringContaining('drained') },
+  })
 })
 
 test('a region that takes nothing is not filled, and does not say so', async () => {

@@ -63,7 +63,10 @@ describeWith('redis', 'two regions', () => {
         await cache.getOrSet('warm', () => 1)
         if (!(await cache.explain('warm')).ledger.isTrusted) return false
       }
-      return (await Promise.all(both.map(async (cache) => (await cache.delete('warm')).acked({ timeout: 200 })))).flat().length === 0
+      return (
+        (await Promise.all(both.map(async (cache) => (await cache.delete('warm')).acked({ timeout: 200 })))).flat()
+          .length === 0
+      )
     })
     return both
   }
@@ -150,7 +153,9 @@ describeWith('redis', 'two regions', () => {
       await us.set('k', value)
       await until('the value', async () => (await eu.get('k')) === value, 2000)
     }
-    await expect.poll(() => eu.explain('k')).toMatchObject({ tiers: [{ tier: 'memory' }, { region: 'us', state: 'fresh' }] })
+    await expect
+      .poll(() => eu.explain('k'))
+      .toMatchObject({ tiers: [{ tier: 'memory' }, { region: 'us', state: 'fresh' }] })
   })
 
   test('a region that is cut off trusts nothing for longer than the lag, goes on answering, and is whole again when it is healed', {
@@ -236,7 +241,10 @@ describeWith('redis', 'two regions', () => {
     await new Promise((resolve) => setTimeout(resolve, 300))
     await expect.poll(async () => (await us.explain('k')).tiers.map(({ state }) => state)).toEqual(['fresh', 'fresh'])
     expect(await us.get('k')).toBe(99)
-    await Promise.all([(await us.delete('a')).acked({ timeout: 2000 }), (await eu.delete('b')).acked({ timeout: 2000 })])
+    await Promise.all([
+      (await us.delete('a')).acked({ timeout: 2000 }),
+      (await eu.delete('b')).acked({ timeout: 2000 }),
+    ])
     const position = async (cache: Cache) => (await cache.explain('a')).ledger.position.seq
     await until('quiet', async () => {
       const before = await Promise.all([us, eu].map(position))

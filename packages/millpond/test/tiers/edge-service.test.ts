@@ -23,7 +23,9 @@ function cuttable() {
 }
 
 /** A process in each region. */
-function start<N extends string>(servers: Readonly<Record<N, SimulatedServer>>): Readonly<Record<N, EdgeTier['ledger']['regions']>> {
+function start<N extends string>(
+  servers: Readonly<Record<N, SimulatedServer>>,
+): Readonly<Record<N, EdgeTier['ledger']['regions']>> {
   const names = Object.keys(servers) as N[]
   const regionsOf = (region: N) => {
     const stores = Object.fromEntries(names.map((name) => [name, { ledger: servers[name].connect() }]))
@@ -38,13 +40,20 @@ const two = () => ({ us: simulatedServer(), eu: simulatedServer() })
 const serving = async (regions: EdgeTier['ledger']['regions']) =>
   (await regions.list()).flatMap(({ region, standing }) => (standing === 'serving' ? [region] : []))
 const codesOf = (settled: readonly PromiseSettledResult<unknown>[]) =>
-  settled.map((one) => (one.status === 'fulfilled' ? 'done' : one.reason instanceof MillpondError ? one.reason.code : one.reason)).sort()
+  settled
+    .map((one) =>
+      one.status === 'fulfilled' ? 'done' : one.reason instanceof MillpondError ? one.reason.code : one.reason,
+    )
+    .sort()
 
 test('of two regions that are drained at the same moment one stays', async () => {
   for (let round = 0; round < 2; round++) {
     const { us, eu } = start(two())
     const timeout = '1ms'
-    expect(codesOf(await Promise.allSettled([us.drain({ timeout }), eu.drain({ timeout })]))).toEqual(['LAST_REGION', 'done'])
+    expect(codesOf(await Promise.allSettled([us.drain({ timeout }), eu.drain({ timeout })]))).toEqual([
+      'LAST_REGION',
+      'done',
+    ])
     expect(await serving(us)).toHaveLength(1)
   }
 })
@@ -68,7 +77,9 @@ test('the last region that serves is not filled, and not drained, unless that is
   await expect(eu.fill({ from: 'us' })).rejects.toThrow(
     '[millpond] edge.fill: "eu" is the last serving region, and is not read while it is filled: let "us" serve first, or use force: true, and everything is loaded from the source meanwhile',
   )
-  await expect(eu.drain()).rejects.toThrow('edge.drain.region: "eu" is the last serving region: let "us" serve first, or use force: true')
+  await expect(eu.drain()).rejects.toThrow(
+    'edge.drain.region: "eu" is the last serving region: let "us" serve first, or use force: true',
+  )
   expect(await serving(us)).toEqual(['eu'])
   // What does not serve may be drained and filled as often as somebody likes.
   expect(await us.drain({ timeout: '1ms' })).toMatchObject({ region: 'us' })
@@ -105,7 +116,12 @@ test('a fill that ends because its region was let serve meanwhile leaves it to w
   const clock = fakeClock()
   const stores = two()
   const at = (region: 'us' | 'eu') =>
-    edge({ clock, regions: { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }, region, maxRegionLag: '2s' })
+    edge({
+      clock,
+      regions: { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } },
+      region,
+      maxRegionLag: '2s',
+    })
   const [us, eu] = [at('us'), at('eu')]
   open.push(us, eu)
   await eu.ledger.pull('shop:default:')
@@ -117,14 +133,20 @@ test('a fill that ends because its region was let serve meanwhile leaves it to w
   await us.ledger.regions.serve('eu')
   await clock.run(1000)
   await ended
-  expect(await stores.eu.connect().ledger.lease('millpond:regions:', 'standing', 'another', 300)).toMatchObject({ granted: true })
+  expect(await stores.eu.connect().ledger.lease('millpond:regions:', 'standing', 'another', 300)).toMatchObject({
+    granted: true,
+  })
 })
 
 test('the list tells what waits for a region, and why it cannot be heard', async () => {
   const { link, server } = cuttable()
   const stores = { us: simulatedServer(), eu: server }
   const at = (region: 'us' | 'eu') =>
-    edge({ regions: { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } }, region, maxRegionLag: '2s' })
+    edge({
+      regions: { us: { ledger: stores.us.connect() }, eu: { ledger: stores.eu.connect() } },
+      region,
+      maxRegionLag: '2s',
+    })
   const [us, eu] = [at('us'), at('eu')]
   open.push(us)
   const eusOf = async () => (await us.ledger.regions.list()).find(({ region }) => region === 'eu')

@@ -1,4 +1,5 @@
-// Several regions that begin at once, some way from each other: each forgets everything for what it has not heard of the others, and that is the end of it.
+// Several regions that begin at once, some way from each other: each forgets everything for what it has not heard of
+// the others, and that is the end of it.
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
@@ -12,7 +13,8 @@ test('what a region forgets at its beginning does not make the others forget eve
   const servers = names.map(() => simulatedServer({ now: () => clock.now() }))
   const gaps: string[] = []
   const tiers = names.map((region, own) => {
-    const travel = (to: number) => (): Promise<void> => new Promise((resolve) => void clock.after(1 + 10 * Math.abs(to - own), resolve))
+    const travel = (to: number) => (): Promise<void> =>
+      new Promise((resolve) => void clock.after(1 + 10 * Math.abs(to - own), resolve))
     const regions = servers.map((server, at) => {
       const way = travel(at)
       return [names[at], { ledger: server.connect({ send: way, back: way, push: way }) }]
@@ -28,7 +30,14 @@ test('what a region forgets at its beginning does not make the others forget eve
   await clock.run(3000)
   expect(gaps).toEqual([])
   // What one of them clears the others clear, once.
-  const clear = { targets: [{ kind: 'all' }], mode: 'delete', reason: 'cleared', id: 'clear', drop: [], write: [] } as const
+  const clear = {
+    targets: [{ kind: 'all' }],
+    mode: 'delete',
+    reason: 'cleared',
+    id: 'clear',
+    drop: [],
+    write: [],
+  } as const
   void first.ledger.advance(NAMESPACE, clear)
   await clock.run(3000)
   const before = servers.map((server) => server.connect().ledger.pull(NAMESPACE))

@@ -1,4 +1,5 @@
-// Three regions over three kinds of stores: what is invalidated anywhere is invalidated everywhere, and one is drained, filled and let serve.
+// Three regions over three kinds of stores: what is invalidated anywhere is invalidated everywhere, and one is drained,
+// filled and let serve.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,14 @@ import { edge } from '../../src/tiers/edge/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis, until } from '../services/index.ts'
+import {
+  describeWith,
+  type PostgresService,
+  type RedisService,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
 import { DRIVER } from './redis-driver.ts'
 
 const NAMES = ['us', 'eu', 'ap'] as const
@@ -34,8 +42,10 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
   })
 
   const tiers = {
-    us: (patience: { commandTimeout?: '20s' } = {}) => redis({ ...DRIVER, url: server.url, keyPrefix: `r${round}:`, ...patience }),
-    eu: (patience: { commandTimeout?: '20s' } = {}) => postgres({ url: database.url, schema: `r${round}`, ...patience }),
+    us: (patience: { commandTimeout?: '20s' } = {}) =>
+      redis({ ...DRIVER, url: server.url, keyPrefix: `r${round}:`, ...patience }),
+    eu: (patience: { commandTimeout?: '20s' } = {}) =>
+      postgres({ url: database.url, schema: `r${round}`, ...patience }),
     ap: () => sqlite({ path: join(folder, `${round}.db`) }),
   }
 
@@ -53,7 +63,9 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       'regions that have heard each other',
       async () => {
         for (const cache of Object.values(caches)) await cache.getOrSet('warm', () => 1).catch(() => {})
-        const late = await Promise.all(Object.values(caches).map(async (cache) => (await cache.delete('warm')).acked({ timeout: 500 })))
+        const late = await Promise.all(
+          Object.values(caches).map(async (cache) => (await cache.delete('warm')).acked({ timeout: 500 })),
+        )
         return late.flat().length === 0
       },
       30_000,
@@ -72,7 +84,9 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     return found.map((stored) => stored && Buffer.from(stored.body.subarray(1, 1 + (stored.body[0] ?? 0))).toString())
   }
 
-  /** In the stores of its region, too: a command that the store did not answer in time has left them in memory alone. */
+  /**
+   * In the stores of its region, too: a command that the store did not answer in time has left them in memory alone.
+   */
   const store = (cache: Cache, at: 'us' | 'eu', values: ReadonlyMap<string, number>) =>
     until('all of it in the store', async () => {
       const made = await madeIn([...values.keys()], at)
@@ -90,7 +104,10 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       const before = source
       // A region that has applied it has processes that trust their memory for some moments more.
       for (const cache of Object.values(caches))
-        await until('what was loaded since', async () => (await cache.getOrSet('user:1', load, { tags: ['users'] })) > before)
+        await until(
+          'what was loaded since',
+          async () => (await cache.getOrSet('user:1', load, { tags: ['users'] })) > before,
+        )
     }
   })
 
@@ -103,7 +120,12 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     await store(caches.eu, 'eu', new Map([['own', await caches.eu.getOrSet('own', load)]]))
     expect(await madeIn(['own'])).toEqual([''])
 
-    expect(await caches.us.regions?.drain({ region: 'eu' })).toEqual({ region: 'eu', isSafe: true, namespaces: 1, behind: [] })
+    expect(await caches.us.regions?.drain({ region: 'eu' })).toEqual({
+      region: 'eu',
+      isSafe: true,
+      namespaces: 1,
+      behind: [],
+    })
     const list = await caches.eu.regions?.list()
     expect(list?.map(({ region, isOwn, isOrigin, standing }) => [region, isOwn, isOrigin, standing])).toEqual([
       ['eu', true, false, 'drained'],
@@ -125,7 +147,8 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     expect(await madeIn(keys.slice(rest.length))).toEqual(keys.slice(rest.length).map(() => undefined))
     const old = await eu.getOrSet('deal:0', load)
     expect(await (await caches.ap.delete('deal:0')).acked({ timeout: 20_000 })).toEqual([])
-    for (const cache of [eu, caches.us]) await until('what was loaded since', async () => (await cache.getOrSet('deal:0', load)) !== old)
+    for (const cache of [eu, caches.us])
+      await until('what was loaded since', async () => (await cache.getOrSet('deal:0', load)) !== old)
 
     values.set('deal:0', await caches.us.getOrSet('deal:0', load))
     await store(caches.us, 'us', values)
@@ -137,7 +160,8 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     const third = start('eu')
     expect(new Set(await madeIn(keys.slice(1)))).toEqual(new Set(['us']))
     // What a store does not answer in time is not there for once.
-    for (const key of keys.slice(1)) await until(`${key} as it is in us`, async () => (await third.get(key)) === values.get(key))
+    for (const key of keys.slice(1))
+      await until(`${key} as it is in us`, async () => (await third.get(key)) === values.get(key))
     const last = await until('deal:0', () => third.get('deal:0'))
     expect(last).not.toBe(old)
   })
@@ -153,7 +177,12 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
     await eu.delete('warm')
     const drained = await eu.regions?.drain({ timeout: 500 })
     // Half a second is enough for the other one, but not on a busy machine; nobody runs in the third.
-    expect(drained).toMatchObject({ region: 'eu', isSafe: false, namespaces: 1, behind: expect.arrayContaining(['ap']) })
+    expect(drained).toMatchObject({
+      region: 'eu',
+      isSafe: false,
+      namespaces: 1,
+      behind: expect.arrayContaining(['ap']),
+    })
     await us.regions?.drain({ region: 'ap', timeout: 0 })
     await expect(us.regions?.drain()).rejects.toThrow(
       /drain\.region: "us" is the last serving region: let .* serve first, or use force: true/,
@@ -163,6 +192,8 @@ describeWith('postgres', 'T7: three regions over Redis, PostgreSQL and SQLite', 
       /drain\.region: "mars" is not one of the regions: those are "us", "eu", "ap"/,
     )
     await expect(us.regions?.fill()).rejects.toThrow(/fill\.from: undefined is missing, and this region has no origin/)
-    await expect(eu.regions?.fill({ from: 'eu' })).rejects.toThrow(/fill\.from: "eu" is the region itself: name another one/)
+    await expect(eu.regions?.fill({ from: 'eu' })).rejects.toThrow(
+      /fill\.from: "eu" is the region itself: name another one/,
+    )
   })
 })

@@ -26,7 +26,10 @@ for (const others of [0, 1]) {
       origin: `r${others}`,
     })
   const open = async ({ targets, windowMs, externalTiers }: LedgerTuning = {}) => {
-    stores = [simulatedServer({ targets, windowMs, externalTiers }), ...Array.from({ length: others }, () => simulatedServer())]
+    stores = [
+      simulatedServer({ targets, windowMs, externalTiers }),
+      ...Array.from({ length: others }, () => simulatedServer()),
+    ]
     return again()
   }
   const name = `edge (${others} other regions)`
@@ -55,7 +58,10 @@ test('a region whose entries lie in a ring tells how its nodes are', async () =>
     ledger: simulatedServer().connect(),
   })
   const ledger = simulatedServer().connect()
-  const tier = edge({ regions: { us: { ledger, tiers: [ring] }, eu: { ledger: simulatedServer().connect() } }, region: 'us' })
+  const tier = edge({
+    regions: { us: { ledger, tiers: [ring] }, eu: { ledger: simulatedServer().connect() } },
+    region: 'us',
+  })
   expect(tier.members?.().map(({ name, state }) => `${name} ${state}`)).toEqual(['a up', 'b up'])
   expect(edge({ regions: { us: { ledger: simulatedServer().connect() } }, region: 'us' }).members).toBeUndefined()
   await tier.close()
@@ -68,7 +74,11 @@ describe('options of the edge tier', () => {
   const good: EdgeOptions = { regions: { us: { ledger: us }, eu: { ledger: eu } }, region: 'eu' }
   const inner = edge(good)
   test.each<[string, Partial<EdgeOptions> | { origin: unknown; regions?: unknown }, RegExp]>([
-    ['an unknown region', { region: 'ap' }, /edge\.region: "ap" is not one of the regions: there are "us", "eu"; name one of them/],
+    [
+      'an unknown region',
+      { region: 'ap' },
+      /edge\.region: "ap" is not one of the regions: there are "us", "eu"; name one of them/,
+    ],
     ['an unknown origin', { origin: 'ap' }, /edge\.origin: "ap" is not one of the regions/],
     ['no regions', { regions: {} }, /edge\.region: "eu" is not one of the regions: there are none/],
     [
@@ -92,7 +102,11 @@ describe('options of the edge tier', () => {
       { regions: { us: { ledger: us }, eu: { ledger: bare } } },
       /edge\.regions\.eu\.ledger: .* cannot hold a ledger: give redis/,
     ],
-    ['a name that is none', { regions: { 'eu:west': { ledger: eu } } }, /edge\.regions: "eu:west" is not a valid region name/],
+    [
+      'a name that is none',
+      { regions: { 'eu:west': { ledger: eu } } },
+      /edge\.regions: "eu:west" is not a valid region name/,
+    ],
     [
       'no tiers',
       { regions: { us: { ledger: us }, eu: { ledger: eu, tiers: [] } } },
@@ -107,7 +121,9 @@ describe('options of the edge tier', () => {
     ['no time for the origin', { originTimeout: 0 }, /edge\.originTimeout: 0 is not allowed/],
   ])('%s', (_, options, message) => {
     expect(() => edge({ ...good, ...options } as EdgeOptions)).toThrow(message)
-    expect(() => edge({ ...good, ...options } as EdgeOptions)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => edge({ ...good, ...options } as EdgeOptions)).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
   })
 
   test('a ledger that two regions reach by two ways is found out when both have answered', async () => {
@@ -115,7 +131,9 @@ describe('options of the edge tier', () => {
     const tier = edge({ regions: { us: { ledger: server.connect() }, eu: { ledger: server.connect() } }, region: 'eu' })
     try {
       await expect(tier.ledger.pull('shop:default:')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
-      await expect(tier.ledger.pull('shop:default:')).rejects.toThrow(/"eu" and "us" share one ledger: give each region its own ledger/)
+      await expect(tier.ledger.pull('shop:default:')).rejects.toThrow(
+        /"eu" and "us" share one ledger: give each region its own ledger/,
+      )
     } finally {
       await tier.close()
     }
@@ -194,7 +212,11 @@ describe('where an entry of another region lies in this one', () => {
   })
 
   test('a record that is none tells nothing', () => {
-    const stored = (body: string) => ({ asOf: { epoch: 'a', seq: 1 }, body: Buffer.from(body), expiresAt: Number.POSITIVE_INFINITY })
+    const stored = (body: string) => ({
+      asOf: { epoch: 'a', seq: 1 },
+      body: Buffer.from(body),
+      expiresAt: Number.POSITIVE_INFINITY,
+    })
     const texts = [
       '',
       '{',

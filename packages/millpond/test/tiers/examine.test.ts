@@ -1,4 +1,5 @@
-// What an examination of a store says: of servers that are well, that want something else, and of places where there is none.
+// What an examination of a store says: of servers that are well, that want something else, and of places where there is
+// none.
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -14,7 +15,15 @@ import { postgres } from '../../src/tiers/postgres/index.ts'
 import { reach } from '../../src/tiers/reach.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
-import { describeWith, freePort, PATIENCE, startCluster, startMemcached, startPostgres, startRedis } from '../services/index.ts'
+import {
+  describeWith,
+  freePort,
+  PATIENCE,
+  startCluster,
+  startMemcached,
+  startPostgres,
+  startRedis,
+} from '../services/index.ts'
 
 const SECRET = 'c0rrect-h0rse'
 
@@ -28,7 +37,12 @@ async function examine(tier: Tier): Promise<{ told: string[]; steps: readonly Ti
     }
     expect(JSON.stringify(steps)).not.toContain(SECRET)
     // How soon a ping is answered is the machine's affair.
-    return { told: steps.map(({ step, verdict }) => (step === 'ping' && verdict === 'warning' ? 'ping ok' : `${step} ${verdict}`)), steps }
+    return {
+      told: steps.map(({ step, verdict }) =>
+        step === 'ping' && verdict === 'warning' ? 'ping ok' : `${step} ${verdict}`,
+      ),
+      steps,
+    }
   } finally {
     await tier.close()
   }
@@ -43,7 +57,9 @@ test('a server whose round trips take long is a warning, whose remedy is a place
       () => 'none',
     ),
   ).toBe(true)
-  expect(examination.steps).toMatchObject([{ step: 'ping', at: 'far:1', verdict: 'warning', remedy: expect.stringContaining('nearer') }])
+  expect(examination.steps).toMatchObject([
+    { step: 'ping', at: 'far:1', verdict: 'warning', remedy: expect.stringContaining('nearer') },
+  ])
 })
 
 describe('where there is no server', () => {
@@ -105,13 +121,20 @@ describeWith('redis', 'Redis', () => {
     const rules = '~* &* -@all +ping +info +select'
     const server = await startRedis({ acl: { user: 'me', password: SECRET, rules } })
     const { host, port } = server
-    expect((await examine(redis({ url: server.url, ...PATIENCE }))).told.slice(0, 3)).toEqual(['connect ok', 'authenticate ok', 'ping ok'])
+    expect((await examine(redis({ url: server.url, ...PATIENCE }))).told.slice(0, 3)).toEqual([
+      'connect ok',
+      'authenticate ok',
+      'ping ok',
+    ])
     const wrong = await examine(redis({ host, port, username: 'me', password: `${SECRET}!`, ...PATIENCE }))
     expect(wrong.told).toEqual(['connect ok', 'authenticate failed'])
     expect(wrong.steps[1]?.remedy).toContain('is wrong')
     expect((await examine(redis({ host, port, ...PATIENCE }))).steps[1]?.remedy).toContain('requires a password')
     await server.command('ACL', 'SETUSER', 'me', '-info')
-    expect((await examine(redis({ url: server.url, ...PATIENCE }))).steps.at(-1)).toMatchObject({ step: 'server', verdict: 'failed' })
+    expect((await examine(redis({ url: server.url, ...PATIENCE }))).steps.at(-1)).toMatchObject({
+      step: 'server',
+      verdict: 'failed',
+    })
     await server.stop()
   })
 
@@ -123,8 +146,13 @@ describeWith('redis', 'Redis', () => {
     const known = await examine(redis({ url: server.url, tls: { ca: server.ca }, ...PATIENCE }))
     expect(known.told.slice(0, 4)).toEqual(['connect ok', 'tls ok', 'authenticate ok', 'ping ok'])
     expect(known.steps[1]?.detail).toMatch(/^TLSv1\.3, certificate valid for \d+ more days$/)
-    expect((await examine(redis({ url: server.url, tls: { rejectUnauthorized: false }, ...PATIENCE }))).told[1]).toBe('tls warning')
-    expect((await examine(redis({ port: server.port, ...PATIENCE }))).told).toEqual(['connect ok', 'authenticate failed'])
+    expect((await examine(redis({ url: server.url, tls: { rejectUnauthorized: false }, ...PATIENCE }))).told[1]).toBe(
+      'tls warning',
+    )
+    expect((await examine(redis({ port: server.port, ...PATIENCE }))).told).toEqual([
+      'connect ok',
+      'authenticate failed',
+    ])
     await server.stop()
   })
 
@@ -138,7 +166,10 @@ describeWith('redis', 'Redis', () => {
       remedy: expect.stringContaining('name the master'),
     })
     server.pause()
-    expect((await examine(redis({ url: server.url, connectTimeout: 200 }))).told).toEqual(['connect ok', 'authenticate failed'])
+    expect((await examine(redis({ url: server.url, connectTimeout: 200 }))).told).toEqual([
+      'connect ok',
+      'authenticate failed',
+    ])
     server.resume()
     await server.stop()
   })
@@ -149,7 +180,9 @@ describeWith('redis', 'Redis', () => {
     const { told } = await examine(redis({ cluster, ...PATIENCE }))
     expect(told.filter((one) => one === 'server ok')).toHaveLength(cluster.length)
     const [first] = cluster
-    expect((await examine(redis({ host: first?.host ?? '', port: first?.port ?? 0, ...PATIENCE }))).steps.at(-1)).toMatchObject({
+    expect(
+      (await examine(redis({ host: first?.host ?? '', port: first?.port ?? 0, ...PATIENCE }))).steps.at(-1),
+    ).toMatchObject({
       remedy: expect.stringContaining('give cluster'),
     })
     await group.stop()
@@ -162,7 +195,8 @@ describeWith('postgres', 'PostgreSQL', () => {
     const { told, steps } = await examine(postgres({ url: server.url, ...PATIENCE }))
     expect(told).toEqual(['connect ok', 'authenticate ok', 'ping ok', 'server ok', 'settings ok'])
     expect(steps[3]?.detail).toMatch(/^PostgreSQL \d+/)
-    const of = async (url: string, options = {}) => (await examine(postgres({ url, ...PATIENCE, ...options }))).steps.at(-1)
+    const of = async (url: string, options = {}) =>
+      (await examine(postgres({ url, ...PATIENCE, ...options }))).steps.at(-1)
     expect(await of(server.url.replace(/postgres$/, 'nowhere'))).toMatchObject({
       step: 'authenticate',
       remedy: expect.stringContaining('CREATE DATABASE'),
@@ -190,10 +224,12 @@ describeWith('memcached', 'Memcached', () => {
       step: 'authenticate',
       remedy: 'give username and password',
     })
-    expect((await examine(memcached({ servers, username: 'me', password: 'wrong', ...PATIENCE }))).steps.at(-1)?.remedy).toContain(
-      'correct username',
-    )
-    expect((await examine(memcached({ servers, ...auth, maxItemBytes: 8_388_608, ...PATIENCE }))).steps.at(-1)).toMatchObject({
+    expect(
+      (await examine(memcached({ servers, username: 'me', password: 'wrong', ...PATIENCE }))).steps.at(-1)?.remedy,
+    ).toContain('correct username')
+    expect(
+      (await examine(memcached({ servers, ...auth, maxItemBytes: 8_388_608, ...PATIENCE }))).steps.at(-1),
+    ).toMatchObject({
       step: 'settings',
       verdict: 'failed',
     })
@@ -211,8 +247,15 @@ describe('what lies on a disk', () => {
       'settings ok',
     ])
     const large = await examine(sqlite({ path: join(folder, 'large.db'), maxBytes: Number.MAX_SAFE_INTEGER }))
-    expect(large.steps[0]).toMatchObject({ step: 'open', verdict: 'warning', remedy: expect.stringContaining('make room') })
-    expect((await examine(file({ path: join(folder, 'entries'), maxBytes: 1_048_576 }))).told).toEqual(['open ok', 'ping ok'])
+    expect(large.steps[0]).toMatchObject({
+      step: 'open',
+      verdict: 'warning',
+      remedy: expect.stringContaining('make room'),
+    })
+    expect((await examine(file({ path: join(folder, 'entries'), maxBytes: 1_048_576 }))).told).toEqual([
+      'open ok',
+      'ping ok',
+    ])
     const gone = file({ path: join(folder, 'gone') })
     await gone.read(['a'])
     if (process.getuid?.() !== 0) {

@@ -1,5 +1,5 @@
-// A process that works on a folder until it is done or killed. Arguments: folder of the compiled library, path, task, name, maxBytes.
-// Each acknowledged step is one line on standard output, written before anything else happens.
+// A process that works on a folder until it is done or killed. Arguments: folder of the compiled library, path, task,
+// name, maxBytes. Each acknowledged step is one line on standard output, written before anything else happens.
 import { chmodSync, chownSync, closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,8 @@ const { file } = await import(pathToFileURL(`${compiled}/src/tiers/file/index.js
 const NOBODY = 65_534
 const tier = file({ path: task === 'readOnly' ? `${path}-other` : path, maxBytes: Number(maxBytes), upkeepEvery: 10 })
 const say = (/** @type {object} */ line) => writeSync(1, `${JSON.stringify(line)}\n`)
-const body = (/** @type {number} */ step) => new TextEncoder().encode(`${name} ${step} ${'x'.repeat((step * 37) % 5000)}`)
+const body = (/** @type {number} */ step) =>
+  new TextEncoder().encode(`${name} ${step} ${'x'.repeat((step * 37) % 5000)}`)
 const item = (/** @type {string} */ key, /** @type {number} */ step) => ({
   key,
   body: body(step),
@@ -34,13 +35,17 @@ async function fill() {
   for (let step = 0; step < 400; step++) {
     const [answer] = await tier.write([item(`k${step}`, step)])
     if (answer !== undefined) refused++
-    else if ((await tier.read([`k${step}`]))[0]?.asOf.seq !== step) throw new Error(`k${step} was acknowledged and is not there`)
+    else if ((await tier.read([`k${step}`]))[0]?.asOf.seq !== step)
+      throw new Error(`k${step} was acknowledged and is not there`)
   }
   say({ refused, ...(await tier.usage()) })
   await tier.close()
 }
 
-/** Takes every descriptor that is left while a second tier on the folder is opened, again and again; then gives them back. */
+/**
+ * Takes every descriptor that is left while a second tier on the folder is opened, again and again; then gives them
+ * back.
+ */
 async function starve() {
   for (let step = 0; step < 600; step++) await tier.write([item(`k${step}`, step)])
   const other = file({ path, maxBytes: Number(maxBytes) })
@@ -62,7 +67,10 @@ async function starve() {
   await Promise.all([tier.close(), other.close()])
 }
 
-/** Writes to a folder that may then only be read, and again when it may be written. As root, which may do everything, it becomes somebody else. */
+/**
+ * Writes to a folder that may then only be read, and again when it may be written. As root, which may do everything, it
+ * becomes somebody else.
+ */
 async function readOnly() {
   const inside = `${path}/inside`
   mkdirSync(path, { mode: 0o755 })

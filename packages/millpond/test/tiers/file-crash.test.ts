@@ -39,7 +39,12 @@ const segmentsOf = (path: string): string[] =>
     .sort()
 
 /** A folder after six steps on two keys; answers what each key must read as after so many whole steps. */
-async function afterSteps(): Promise<{ path: string; segment: string; ends: number[]; states: (string | undefined)[][] }> {
+async function afterSteps(): Promise<{
+  path: string
+  segment: string
+  ends: number[]
+  states: (string | undefined)[][]
+}> {
   const path = folder()
   const tier = file({ path })
   const ends: number[] = []
@@ -92,10 +97,10 @@ test('cut anywhere: it reads as after the last whole step, takes new writes, and
     expect(await text(tier, 'c')).toBe('after')
     await tier.close()
     const again = file({ path: copy })
-    expect([await text(again, 'a'), await text(again, 'b'), await text(again, 'c')], `cut at ${cut}, opened again`).toEqual([
-      ...(states[isMended ? whole + 1 : whole] ?? []),
-      'after',
-    ])
+    expect(
+      [await text(again, 'a'), await text(again, 'b'), await text(again, 'c')],
+      `cut at ${cut}, opened again`,
+    ).toEqual([...(states[isMended ? whole + 1 : whole] ?? []), 'after'])
     await again.close()
   }
 })
@@ -121,7 +126,11 @@ test('cut a byte or two too early, before a record that begins with just these: 
       tiers.push(file({ path: copy }))
       for (const tier of tiers) {
         const read = await Promise.all(['a', 'b', 'c', 'd'].map((key) => text(tier, key)))
-        expect(read, `${lacking} bytes before ${end}`).toEqual([...(states[ends.indexOf(end)] ?? []), body, 'behind it'])
+        expect(read, `${lacking} bytes before ${end}`).toEqual([
+          ...(states[ends.indexOf(end)] ?? []),
+          body,
+          'behind it',
+        ])
       }
       for (const tier of tiers) await tier.close()
     }
@@ -136,7 +145,8 @@ test('any bit of a record flipped: nothing is answered', () => {
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
     expect(storedIn(changed, 'key', 12_345, now), `bit ${bit}`).toBeUndefined()
   }
-  for (let length = 0; length < record.length; length++) expect(storedIn(record.subarray(0, length), 'key', 12_345, now)).toBeUndefined()
+  for (let length = 0; length < record.length; length++)
+    expect(storedIn(record.subarray(0, length), 'key', 12_345, now)).toBeUndefined()
   expect(storedIn(record, 'other', 12_345, now)).toBeUndefined()
   expect(storedIn(record, 'key', 54_321, now)).toBeUndefined()
 })
@@ -207,10 +217,13 @@ test.each([
           if (stored?.asOf.seq === next && key.endsWith(`k${next % 7}`)) continue
           if (drops) expect(stored, key).toBeUndefined()
           else if (stored !== undefined) expect(stored.asOf.seq).toBe(seq)
-          else if (hasRoom) expect([key, next % 7, next % 5]).toEqual([expect.stringMatching(new RegExp(`k${next % 7}$`)), next % 7, 4])
+          else if (hasRoom)
+            expect([key, next % 7, next % 5]).toEqual([expect.stringMatching(new RegExp(`k${next % 7}$`)), next % 7, 4])
         }
       }
-      expect(readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)).toBeLessThan(maxBytes * 1.05)
+      expect(readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)).toBeLessThan(
+        maxBytes * 1.05,
+      )
       await tier.close()
     }
     expect(acknowledged).toBeGreaterThan(250)
@@ -222,9 +235,13 @@ test('a disk that is full: refused, not failed; room is made by the oldest, and 
   const path = folder()
   // A limit on the size of files stands for a full disk: the write that meets it is cut short.
   const command = `ulimit -f 64; exec "$0" "$@"`
-  const run = spawnSync('bash', ['-c', command, process.execPath, CHILD, compile(), path, 'fill', 'full', String(64 * 1_048_576)], {
-    encoding: 'utf8',
-  })
+  const run = spawnSync(
+    'bash',
+    ['-c', command, process.execPath, CHILD, compile(), path, 'fill', 'full', String(64 * 1_048_576)],
+    {
+      encoding: 'utf8',
+    },
+  )
   expect(run.stderr).toBe('')
   const { refused } = JSON.parse(run.stdout)
   expect(refused).toBeGreaterThan(0)

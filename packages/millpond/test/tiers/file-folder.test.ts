@@ -47,7 +47,10 @@ describe('what is not ours', () => {
     mkdirSync(join(path, '00000002.millpond'))
     writeFileSync(outside, 'precious')
     writeFileSync(join(path, 'notes.txt'), 'mine')
-    writeFileSync(join(path, '00000001.millpond'), 'a file of somebody else, longer than any beginning that we would write')
+    writeFileSync(
+      join(path, '00000001.millpond'),
+      'a file of somebody else, longer than any beginning that we would write',
+    )
     symlinkSync(outside, join(path, '00000004.millpond'))
     const tier = open(path, { maxBytes: MIB })
     for (let round = 0; round < 100; round++) await tier.write([item(`k${round}`, Buffer.alloc(20_000, 'x'))])
@@ -93,7 +96,9 @@ describe('what is not ours', () => {
     writeFileSync(path, 'a file')
     expect(() => file({ path: join(path, 'below') })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
     expect(() => file({ path })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
-    expect(() => file({ path: '' })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('path') }))
+    expect(() => file({ path: '' })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('path') }),
+    )
     expect(() => file({ path: folder(), maxBytes: 1000 })).toThrow(
       expect.objectContaining({ message: expect.stringContaining('maxBytes') }),
     )
@@ -141,7 +146,8 @@ describe('a folder that changes under it', () => {
 })
 
 describe('bounds', () => {
-  const onDisk = (path: string): number => readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)
+  const onDisk = (path: string): number =>
+    readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)
 
   test('never above maxBytes by 5 %, however it is written', async () => {
     const path = folder()
@@ -149,7 +155,9 @@ describe('bounds', () => {
     let worst = 0
     for (let round = 0; round < 400; round++) {
       const length = [10, 500, 5000, 60_000, 120_000][round % 5] ?? 0
-      await two[round & 1]?.write(Array.from({ length: 1 + (round % 7) }, (_, n) => item(`${round}/${n}`, Buffer.alloc(length, 'x'))))
+      await two[round & 1]?.write(
+        Array.from({ length: 1 + (round % 7) }, (_, n) => item(`${round}/${n}`, Buffer.alloc(length, 'x'))),
+      )
       worst = Math.max(worst, onDisk(path))
     }
     expect(worst).toBeLessThan(4 * MIB * 1.05)
@@ -181,7 +189,8 @@ describe('bounds', () => {
     const path = folder()
     const larger = open(path, { maxBytes: 4 * MIB })
     for (let round = 0; round < 150; round++) await larger.write([item(`k${round}`, Buffer.alloc(20_000, 'x'))])
-    for (let left = 0; left < 20; left++) writeFileSync(join(path, `.${String(left).padStart(12, '0')}.making`), 'MPFILE1')
+    for (let left = 0; left < 20; left++)
+      writeFileSync(join(path, `.${String(left).padStart(12, '0')}.making`), 'MPFILE1')
     await larger.close()
     expect(onDisk(path)).toBeGreaterThan(2 * MIB)
     const tier = open(path, { maxBytes: MIB, upkeepEvery: 60_000 })
@@ -266,7 +275,8 @@ describe('closing', () => {
       const calls = [tier.read(['k']), tier.write([item(`k${round}`)]), tier.drop(['k']), tier.clear('a'), tier.usage()]
       const closing = round % 2 === 0 ? tier.close() : Promise.resolve().then(() => tier.close())
       for (const call of await Promise.allSettled(calls))
-        if (call.status === 'rejected') expect(call.reason).toMatchObject({ code: expect.stringMatching(/^(CLOSED|TIER_FAILED)$/) })
+        if (call.status === 'rejected')
+          expect(call.reason).toMatchObject({ code: expect.stringMatching(/^(CLOSED|TIER_FAILED)$/) })
       await closing
     }
   })
@@ -276,7 +286,11 @@ describe('in a cache', () => {
   test('two caches on one folder, with a SQLite ledger: each has its own, and clear takes nothing of the other', async () => {
     const path = folder()
     const cacheOf = (name: string) =>
-      openCache({ name, tiers: [memory(), file({ path }), sqlite({ path: `${path}-${name}.db` })], defaults: { ttl: '1m' } })
+      openCache({
+        name,
+        tiers: [memory(), file({ path }), sqlite({ path: `${path}-${name}.db` })],
+        defaults: { ttl: '1m' },
+      })
     const one = cacheOf('one')
     const two = cacheOf('two')
     await one.set('k', 'of one')
@@ -295,7 +309,10 @@ describe('in a cache', () => {
 
   test('a folder that cannot be read is skipped, and the loader serves', async () => {
     const path = folder()
-    const cache = openCache({ tiers: [memory(), file({ path }), sqlite({ path: `${path}.db` })], defaults: { ttl: '1m' } })
+    const cache = openCache({
+      tiers: [memory(), file({ path }), sqlite({ path: `${path}.db` })],
+      defaults: { ttl: '1m' },
+    })
     writeFileSync(join(path, 'folder.millpond'), 'nonsense')
     expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded')
   })

@@ -1,4 +1,5 @@
-// The file tier beside a Map: two processes' worth of tiers on one folder, closed, opened, torn and cleared in any order.
+// The file tier beside a Map: two processes' worth of tiers on one folder, closed, opened, torn and cleared in any
+// order.
 import { appendFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,7 +14,13 @@ const key = fc.constantFrom(...KEYS)
 const who = fc.integer({ min: 0, max: 1 })
 
 type Step =
-  | { readonly do: 'write'; readonly who: number; readonly keys: readonly string[]; readonly length: number; readonly isOver: boolean }
+  | {
+      readonly do: 'write'
+      readonly who: number
+      readonly keys: readonly string[]
+      readonly length: number
+      readonly isOver: boolean
+    }
   | { readonly do: 'drop'; readonly who: number; readonly keys: readonly string[] }
   | { readonly do: 'clear'; readonly who: number; readonly prefix: string }
   | { readonly do: 'reopen'; readonly who: number }
@@ -34,10 +41,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('drop' as const), who, keys: fc.array(key, { maxLength: 4 }) }) },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('clear' as const), who, prefix: fc.constantFrom('a:', 'b', '', 'nothing', 'long') }),
+    arbitrary: fc.record({
+      do: fc.constant('clear' as const),
+      who,
+      prefix: fc.constantFrom('a:', 'b', '', 'nothing', 'long'),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('reopen' as const), who }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('tear' as const), bytes: fc.uint8Array({ minLength: 1, maxLength: 200 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('tear' as const), bytes: fc.uint8Array({ minLength: 1, maxLength: 200 }) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('check' as const), who }) },
 )
 
@@ -48,7 +62,8 @@ const newest = (path: string): string | undefined => {
     .at(-1)
   return name === undefined ? undefined : join(path, name)
 }
-const onDisk = (path: string): number => readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)
+const onDisk = (path: string): number =>
+  readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).blocks * 512, 0)
 
 /** What a folder of `maxBytes` is expected to hold is checked by `judge`, key by key. */
 async function run(
@@ -66,7 +81,9 @@ async function run(
     for (const one of steps) {
       if (one.do === 'write') {
         const bodies = one.keys.map((name) => `${name} ${count++} ${'x'.repeat(one.length)}`)
-        await at(one.who).write(one.keys.map((name, n) => item(name, bodies[n], one.isOver ? 1 : Number.POSITIVE_INFINITY, count)))
+        await at(one.who).write(
+          one.keys.map((name, n) => item(name, bodies[n], one.isOver ? 1 : Number.POSITIVE_INFINITY, count)),
+        )
         for (const [n, name] of one.keys.entries()) {
           if (one.isOver) model.delete(name)
           else model.set(name, bodies[n] ?? '')

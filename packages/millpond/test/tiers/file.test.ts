@@ -26,7 +26,10 @@ const suite = (name: string, options: Partial<FileTierOptions>): void =>
         const bounded = { path, ...options, maxBytes: 1_048_576 }
         return [file(bounded), file(bounded)]
       },
-      record: { load: async (key) => [place(key).record], store: async (key, [bytes]) => replace(key, bytes ?? new Uint8Array(0)) },
+      record: {
+        load: async (key) => [place(key).record],
+        store: async (key, [bytes]) => replace(key, bytes ?? new Uint8Array(0)),
+      },
     },
   )
 

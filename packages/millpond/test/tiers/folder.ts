@@ -14,7 +14,10 @@ export function temporaryFolder(): (name?: string) => string {
   return (name = `cache-${next++}.db`) => join(folder, name)
 }
 
-/** The file as another program sees it, through the same library: two SQLite libraries in one process would break each other's locks. */
+/**
+ * The file as another program sees it, through the same library: two SQLite libraries in one process would break each
+ * other's locks.
+ */
 export function openRaw(path: string): SqliteHandle {
   return loadDriver(undefined).open(path)
 }

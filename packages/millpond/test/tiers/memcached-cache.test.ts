@@ -4,7 +4,15 @@ import { type MemcachedTier, type MemcachedTierOptions, memcached } from 'millpo
 import { redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { closeAfterEach, open } from '../engine/setups.ts'
-import { describeWith, type MemcachedService, PATIENCE, patient, type RedisService, startMemcached, startRedis } from '../services/index.ts'
+import {
+  describeWith,
+  type MemcachedService,
+  PATIENCE,
+  patient,
+  type RedisService,
+  startMemcached,
+  startRedis,
+} from '../services/index.ts'
 
 describeWith('memcached', 'a cache with a Memcached tier', () => {
   let servers: MemcachedService[]
@@ -20,7 +28,12 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
   const tierOf = (more: MemcachedTierOptions = PATIENCE): MemcachedTier =>
     memcached({ servers: servers.map(({ host, port }) => ({ host, port })), retryAfter: 20, ...more })
   const openOn = (name: string, far: Tier | TierConfiguration = patient(tierOf())) =>
-    open({ name, maxStale: '20s', tiers: [memory(), far, patient(redis({ url: ledger.url, ...PATIENCE }))], defaults: { ttl: '1m' } })
+    open({
+      name,
+      maxStale: '20s',
+      tiers: [memory(), far, patient(redis({ url: ledger.url, ...PATIENCE }))],
+      defaults: { ttl: '1m' },
+    })
   const openTwo = (tiers: readonly (Tier | TierConfiguration)[] = [patient(tierOf()), patient(tierOf())]) => {
     const name = `memcached${count++}`
     const [one, other] = tiers.map((far) => openOn(name, far))

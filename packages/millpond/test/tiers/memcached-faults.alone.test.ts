@@ -4,7 +4,12 @@ import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.
 import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
-import { type MemcachedTier, type MemcachedTierOptions, type MemcachedWarning, memcached } from '../../src/tiers/memcached/index.ts'
+import {
+  type MemcachedTier,
+  type MemcachedTierOptions,
+  type MemcachedWarning,
+  memcached,
+} from '../../src/tiers/memcached/index.ts'
 import { pack, unpack } from '../../src/tiers/memcached/record.ts'
 import fc from '../properties.ts'
 import { describeWith, freePort, type MemcachedService, PATIENCE, startMemcached } from '../services/index.ts'
@@ -80,7 +85,10 @@ describeWith('memcached', 'the memcached tier under faults', () => {
   describe('down, frozen, killed', () => {
     test('nobody listens: typed, and at once while it is known', async () => {
       const tier = open(await freePort())
-      await expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('ECONNREFUSED') })
+      await expect(tier.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringContaining('ECONNREFUSED'),
+      })
       const waited = stopwatch()
       for (let call = 0; call < 100; call++) await expect(tier.write([item('k')])).rejects.toMatchObject(FAILED)
       expect(waited(), 'in time').toBeLessThan(100)
@@ -88,7 +96,11 @@ describeWith('memcached', 'the memcached tier under faults', () => {
 
     test('G14: frozen: everything that waits fails within the deadline, the next at once, and it is used when it is back', async () => {
       const warnings: MemcachedWarning[] = []
-      const tier = open(server.port, { ...DEFAULTS, retryAfter: 50, onWarning: (warning) => void warnings.push(warning) })
+      const tier = open(server.port, {
+        ...DEFAULTS,
+        retryAfter: 50,
+        onWarning: (warning) => void warnings.push(warning),
+      })
       await tier.write([item('k')])
       server.pause()
       const waited = stopwatch()
@@ -96,7 +108,10 @@ describeWith('memcached', 'the memcached tier under faults', () => {
       expect(calls.every(({ status }) => status === 'rejected')).toBe(true)
       expect(waited(), 'in time').toBeLessThan(200 + 150)
       const waitedAgain = stopwatch()
-      await expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('no answer within 200 ms') })
+      await expect(tier.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringContaining('no answer within 200 ms'),
+      })
       expect(waitedAgain(), 'in time').toBeLessThan(20)
       server.resume()
       await until('the tier to answer', () => answers(tier), 10_000)
@@ -132,7 +147,9 @@ describeWith('memcached', 'the memcached tier under faults', () => {
       const odd = ['x'.repeat(249), 'with space', 'new\r\nline', '#looks like a hash', 'é', 'nul\u0000']
       await tier.write([item('plain'), item('x'.repeat(248)), ...odd.map((key) => item(key))])
       expect(await talk(server.port, 'mg p:plain k\r\n')).toBe('HD kp:plain\r\n')
-      expect((await tier.read(odd)).map((stored) => Buffer.from(stored?.body ?? []).toString())).toEqual(odd.map((key) => `body of ${key}`))
+      expect((await tier.read(odd)).map((stored) => Buffer.from(stored?.body ?? []).toString())).toEqual(
+        odd.map((key) => `body of ${key}`),
+      )
       const seen: string[] = []
       for await (const keys of tier.scan('')) seen.push(...keys)
       expect(seen.sort()).toEqual(['plain', 'x'.repeat(248), ...odd].sort())
@@ -157,18 +174,25 @@ describeWith('memcached', 'the memcached tier under faults', () => {
         changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
         expect(unpack(changed, 'k'), `bit ${bit}`).toBeUndefined()
       }
-      for (let length = 0; length < record.length; length++) expect(unpack(record.subarray(0, length), 'k')).toBeUndefined()
+      for (let length = 0; length < record.length; length++)
+        expect(unpack(record.subarray(0, length), 'k')).toBeUndefined()
     })
 
     test('an item over the limit is refused and counted, what was there goes, and the others are stored', async () => {
       const tier = open(server.port)
       await tier.write([item('large', 'small')])
-      expect(await tier.write([item('large', Buffer.alloc(1_048_576)), item('other')])).toEqual(['too_large', undefined])
+      expect(await tier.write([item('large', Buffer.alloc(1_048_576)), item('other')])).toEqual([
+        'too_large',
+        undefined,
+      ])
       expect(await text(tier, 'large')).toBeUndefined()
       expect(await text(tier, 'other')).toBe('body of other')
       const unaware = open(server.port, { maxItemBytes: 8 * 1_048_576 })
       await unaware.write([item('large', 'small')])
-      expect(await unaware.write([item('large', Buffer.alloc(3 * 1_048_576)), item('another')])).toEqual(['too_large', undefined])
+      expect(await unaware.write([item('large', Buffer.alloc(3 * 1_048_576)), item('another')])).toEqual([
+        'too_large',
+        undefined,
+      ])
       expect(await text(unaware, 'large')).toBeUndefined()
       expect(await text(unaware, 'another')).toBe('body of another')
       expect([tier.counts.refused, unaware.counts.refused]).toEqual([1, 1])
@@ -205,7 +229,8 @@ describeWith('memcached', 'the memcached tier under faults', () => {
           return []
         })
         for (const [at, stored] of read.entries())
-          if (stored !== undefined) expect(Buffer.from(stored.body).toString()).toMatch(new RegExp(`^value of k${at} \\.+$`))
+          if (stored !== undefined)
+            expect(Buffer.from(stored.body).toString()).toMatch(new RegExp(`^value of k${at} \\.+$`))
       }
     })
 
@@ -237,7 +262,10 @@ describeWith('memcached', 'the memcached tier under faults', () => {
     try {
       const tier = open(closed.port)
       await tier.write([item('k')])
-      await expect(tier.clear('')).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('does not list') })
+      await expect(tier.clear('')).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringContaining('does not list'),
+      })
       expect(await text(tier, 'k')).toBe('body of k')
     } finally {
       await closed.stop()
@@ -257,7 +285,10 @@ describeWith('memcached', 'the memcached tier under faults', () => {
         message: expect.stringContaining('requires a user'),
       })
       const wrong = open(guarded.port, { tls, username: 'shop', password: 'guess' })
-      await expect(wrong.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringMatching(/rejected(?!.*guess)/) })
+      await expect(wrong.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringMatching(/rejected(?!.*guess)/),
+      })
       await expect(open(guarded.port, { tls: true }).read(['k'])).rejects.toMatchObject({
         ...FAILED,
         message: expect.stringContaining('certificate'),

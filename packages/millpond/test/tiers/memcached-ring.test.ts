@@ -1,4 +1,5 @@
-// Ketama beside libmemcached 1.1.4 (Debian 12), whose own `memcached_generate_hash` gave what is expected here, with KETAMA_WEIGHTED on.
+// Ketama beside libmemcached 1.1.4 (Debian 12), whose own `memcached_generate_hash` gave what is expected here, with
+// KETAMA_WEIGHTED on.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { resolveMemcached } from '../../src/tiers/memcached/options.ts'

@@ -41,7 +41,9 @@ describeWith('memcached', 'the memcached tier', () => {
         skips: {
           bounded: 'how much it holds is a setting of the server: -m',
           usage: 'a server cannot tell the entries of one cache from others without a listing',
-          ...(count > 1 && { 'every-bit': 'a record has the form that it has on one server, where each bit is flipped' }),
+          ...(count > 1 && {
+            'every-bit': 'a record has the form that it has on one server, where each bit is flipped',
+          }),
         },
       },
     )

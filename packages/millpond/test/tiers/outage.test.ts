@@ -25,7 +25,10 @@ function suite(
       await link.close()
       await server.stop()
     })
-    describeOutage({ describe, it }, { name, open: async () => openAt(link.port, server), server: () => server, link: () => link, skips })
+    describeOutage(
+      { describe, it },
+      { name, open: async () => openAt(link.port, server), server: () => server, link: () => link, skips },
+    )
   })
 }
 
@@ -35,7 +38,13 @@ suite('redis', startRedis, (port) => redis({ url: `redis://127.0.0.1:${port}` })
 suite('redis', startRedis, (port) => redis({ url: `redis://127.0.0.1:${port}`, driver: 'redis' }), {
   burst: 'as with the other driver',
 })
-suite('postgres', startPostgres, (port, server) => postgres({ url: server.url.replace(String(server.port), String(port)) }), {
-  burst: 'its deadline is for one command: the queue around a tier bounds how many are under way (wrap/queue.test.ts)',
-})
+suite(
+  'postgres',
+  startPostgres,
+  (port, server) => postgres({ url: server.url.replace(String(server.port), String(port)) }),
+  {
+    burst:
+      'its deadline is for one command: the queue around a tier bounds how many are under way (wrap/queue.test.ts)',
+  },
+)
 suite('memcached', startMemcached, (port) => memcached({ servers: `127.0.0.1:${port}` }))

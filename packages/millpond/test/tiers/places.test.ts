@@ -1,4 +1,5 @@
-// One store that is given as two tiers is one node and one region, whatever leads to it; two stores of one server are two. Nobody is asked for it: no server runs here.
+// One store that is given as two tiers is one node and one region, whatever leads to it; two stores of one server are
+// two. Nobody is asked for it: no server runs here.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,9 +39,17 @@ const SAME: readonly Pair[] = [
     () => redis({ url: 'redis://LOCALHOST' }),
     () => redis({ host: '127.0.0.1', port: 6379, password: 'secret' }),
   ],
-  ['redis, as another user', () => redis({ url: 'redis://anna:secret@a.internal/2' }), () => redis({ host: 'A.internal', db: 2 })],
+  [
+    'redis, as another user',
+    () => redis({ url: 'redis://anna:secret@a.internal/2' }),
+    () => redis({ host: 'A.internal', db: 2 }),
+  ],
   ['redis, by one client', () => redis({ client }), () => redis({ client })],
-  ['redis, by its socket', () => redis({ path: at('redis.sock') }), () => redis({ path: join(folder, '.', 'redis.sock') })],
+  [
+    'redis, by its socket',
+    () => redis({ path: at('redis.sock') }),
+    () => redis({ path: join(folder, '.', 'redis.sock') }),
+  ],
   [
     'a group of sentinels that is asked elsewhere too',
     () => redis({ sentinels: [{ host: 's1' }, { host: 's2' }], name: 'main' }),
@@ -76,10 +85,22 @@ const APART: readonly Pair[] = [
     () => redis({ sentinels: [{ host: 's1' }], name: 'one' }),
     () => redis({ sentinels: [{ host: 's1' }], name: 'two' }),
   ],
-  ['prefixes of memcached', () => memcached({ servers: 'm1', keyPrefix: 'a:' }), () => memcached({ servers: 'm1', keyPrefix: 'b:' })],
+  [
+    'prefixes of memcached',
+    () => memcached({ servers: 'm1', keyPrefix: 'a:' }),
+    () => memcached({ servers: 'm1', keyPrefix: 'b:' }),
+  ],
   ['databases of postgres', () => postgres({ url: `${host}/a` }), () => postgres({ url: `${host}/b` })],
-  ['schemas of postgres', () => postgres({ url: `${host}/a`, schema: 'a' }), () => postgres({ url: `${host}/a`, schema: 'b' })],
-  ['databases of postgres that a parameter says', () => postgres({ url: `${host}/a?host=b` }), () => postgres({ url: `${host}/a?host=c` })],
+  [
+    'schemas of postgres',
+    () => postgres({ url: `${host}/a`, schema: 'a' }),
+    () => postgres({ url: `${host}/a`, schema: 'b' }),
+  ],
+  [
+    'databases of postgres that a parameter says',
+    () => postgres({ url: `${host}/a?host=b` }),
+    () => postgres({ url: `${host}/a?host=c` }),
+  ],
   ['files in memory', () => sqlite({ path: ':memory:' }), () => sqlite({ path: ':memory:' })],
   ['files', () => sqlite({ path: at('a.db') }), () => sqlite({ path: at('b.db') })],
   ['folders', () => file({ path: at('real') }), () => file({ path: at('other') })],
@@ -111,13 +132,9 @@ test.each(APART)('two stores are taken: %s', async (_, one, other) => {
 
 describe('where else', () => {
   test('a node that is added, and a ring whose node is another one', async () => {
-    const [a, b, again, once, more] = ['a', 'b', 'a', 'a', 'c'].map((name) => redis({ url: `redis://${name}.internal` })) as [
-      Tier,
-      Tier,
-      Tier,
-      Tier,
-      Tier,
-    ]
+    const [a, b, again, once, more] = ['a', 'b', 'a', 'a', 'c'].map((name) =>
+      redis({ url: `redis://${name}.internal` }),
+    ) as [Tier, Tier, Tier, Tier, Tier]
     const ring = ringOf(a, b)
     await expect(ring.add({ name: 'c', tier: again })).rejects.toThrow(
       /distributed\.add\.tier: "redis a\.internal:6379 .*" is already the store of the node "n0"/,
@@ -135,7 +152,9 @@ describe('where else', () => {
     expect(both({ ledger: open[0] })).toThrow(
       /edge\.regions\.eu\.ledger: "sqlite .* is also that of "us": each region needs its own stores/,
     )
-    expect(both({ ledger: open[1], tiers: [open[2]] })).toThrow(/edge\.regions\.eu\.tiers: "file .* is also that of "us"/)
+    expect(both({ ledger: open[1], tiers: [open[2]] })).toThrow(
+      /edge\.regions\.eu\.tiers: "file .* is also that of "us"/,
+    )
     expect(both({ ledger: open[1] })).not.toThrow()
     await Promise.all([us.ledger, ...us.tiers, ...open].map((tier) => tier.close()))
   })

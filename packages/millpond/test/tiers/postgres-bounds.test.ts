@@ -47,7 +47,10 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
   const items = (from: number, count: number, bytes = 100) =>
     Array.from({ length: count }, (_, at) => item(`k${from + at}`, new Uint8Array(bytes)))
 
-  /** Three caches at once may keep the ledger busy for longer than a write waits for it: that one is sent later, and must be counted as exactly. */
+  /**
+   * Three caches at once may keep the ledger busy for longer than a write waits for it: that one is sent later, and
+   * must be counted as exactly.
+   */
   const orLater = async (write: Promise<unknown>): Promise<void> => {
     await write.catch((error: unknown) => expect(error).toMatchObject({ code: 'LEDGER_UNREACHABLE' }))
   }
@@ -168,12 +171,15 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
     const [writer, holder] = [new pg.Client(server.url), new pg.Client(server.url)]
     await Promise.all([writer.connect(), holder.connect()])
     try {
-      // Somebody holds the oldest and a count. Rows of one write are as old as they stand in the order of keys: k0, k1, k10, k11.
+      // Somebody holds the oldest and a count. Rows of one write are as old as they stand in the order of keys: k0, k1,
+      // k10, k11.
       await holder.query('BEGIN')
       await holder.query(`SELECT FROM ${schema}.entry ORDER BY born NULLS FIRST LIMIT 10 FOR UPDATE`)
       await holder.query(`SELECT FROM ${schema}.usage FOR UPDATE`)
       await writer.query("BEGIN; SET LOCAL lock_timeout = '1s'")
-      await writer.query(`SELECT ${schema}.put('{e}', '{1}', ARRAY['new'::bytea], '{1}', '{3}', '{NULL}', '{true}', 'abc'::bytea)`)
+      await writer.query(
+        `SELECT ${schema}.put('{e}', '{1}', ARRAY['new'::bytea], '{1}', '{3}', '{NULL}', '{true}', 'abc'::bytea)`,
+      )
       const { rows } = await writer.query(
         `SELECT DISTINCT c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND c.relnamespace = '${schema}'::regnamespace
          AND c.relkind = 'r'`,

@@ -42,7 +42,10 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
     for (let round = 0; round < 20; round++) {
       const key = `user:${round}`
       await one.set(key, 'old', { tags: ['users'] })
-      await until('the other to hold it in memory', async () => (await two.get(key)) === 'old' && two.peek(key) === 'old')
+      await until(
+        'the other to hold it in memory',
+        async () => (await two.get(key)) === 'old' && two.peek(key) === 'old',
+      )
       if (round % 2) await one.delete(key)
       else await one.invalidateTags(['users'])
       const toForget = stopwatch()
@@ -113,7 +116,9 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
       await new Promise((resolve) => setTimeout(resolve, 30))
       return 42
     }
-    const values = await Promise.all(Array.from({ length: 50 }, (_, index) => (index % 2 ? one : two).getOrSet('cold', load)))
+    const values = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => (index % 2 ? one : two).getOrSet('cold', load)),
+    )
     expect(new Set(values)).toEqual(new Set([42]))
     expect(loads, 'in time').toBe(1)
   })
@@ -169,7 +174,10 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
     await expect(one.delete('k')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     expect(await one.getOrSet('k', () => 'loaded')).toBe('loaded')
     server.resume()
-    await until('what was invalidated to be gone everywhere', async () => (await two.getOrSet('k', () => 'loaded')) === 'loaded')
+    await until(
+      'what was invalidated to be gone everywhere',
+      async () => (await two.getOrSet('k', () => 'loaded')) === 'loaded',
+    )
     await until('both to share again', async () => {
       await one.set('shared', 'yes').catch(() => {})
       return (await two.get('shared')) === 'yes'

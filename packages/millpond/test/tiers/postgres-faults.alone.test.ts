@@ -8,7 +8,12 @@ import { change, commitItem, key, tag } from '../../src/testing/ledger-subject.t
 import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
-import { type PostgresTier, type PostgresTierOptions, postgres, postgresSchema } from '../../src/tiers/postgres/index.ts'
+import {
+  type PostgresTier,
+  type PostgresTierOptions,
+  postgres,
+  postgresSchema,
+} from '../../src/tiers/postgres/index.ts'
 import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
 import { describeWith, PATIENCE, type PostgresService, startPostgres } from '../services/index.ts'
 import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
@@ -39,7 +44,12 @@ describeWith('postgres', 'the postgres tier under faults', () => {
 
   const throughProxy = (): string => server.url.replace(`:${server.port}/`, `:${proxy.port}/`)
   function open(options: PostgresTierOptions = {}): PostgresTier {
-    const tier = postgres({ schema, ...PATIENCE, ...(options.pool === undefined && { url: throughProxy() }), ...options })
+    const tier = postgres({
+      schema,
+      ...PATIENCE,
+      ...(options.pool === undefined && { url: throughProxy() }),
+      ...options,
+    })
     closing.push(() => tier.close())
     return tier
   }
@@ -80,7 +90,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       expect(await counted(tier.write(keys.map((name) => item(name))))).toBe(1)
       expect(await counted(tier.read(keys))).toBe(1)
       expect(await counted(tier.drop(keys))).toBe(1)
-      expect(await counted(tier.ledger.advance('ns', change(keys.map(key), { drop: keys, write, unmovedSince: position })))).toBe(1)
+      expect(
+        await counted(tier.ledger.advance('ns', change(keys.map(key), { drop: keys, write, unmovedSince: position }))),
+      ).toBe(1)
       expect(await counted(tier.ledger.pull('ns', position))).toBe(1)
       const now = await tier.ledger.pull('ns')
       expect(
@@ -150,7 +162,10 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('a process of the server crashed: the same server, which may have lost asynchronous commits', async () => {
       const { tier, position } = await begun()
       const [started] = await server.query('SELECT pg_postmaster_start_time()')
-      const [victim, other] = [new pg.Client({ connectionString: server.url }), new pg.Client({ connectionString: server.url })]
+      const [victim, other] = [
+        new pg.Client({ connectionString: server.url }),
+        new pg.Client({ connectionString: server.url }),
+      ]
       const ended = new Promise((resolve) => other.once('end', resolve))
       for (const client of [victim, other]) {
         client.on('error', () => {})
@@ -244,7 +259,10 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tier = open({ poolSize: 1, connectTimeout: 5000, commandTimeout: 5000, notify: false })
       await proxy.set({ kind: 'half-open', dead: 'down' })
       const read = expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      await until('the server to have greeted', async () => (await server.query(`SELECT pid ${others} AND state = 'idle'`)).length === 1)
+      await until(
+        'the server to have greeted',
+        async () => (await server.query(`SELECT pid ${others} AND state = 'idle'`)).length === 1,
+      )
       await server.query(`SELECT pg_terminate_backend(pid) ${others}`)
       await until('it to have ended', async () => (await server.query(`SELECT pid ${others}`)).length === 0)
       await proxy.heal()
@@ -270,7 +288,10 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await (await opened()).close()
       await server.query(`UPDATE ${schema}.meta SET version = 99`)
       const tier = open()
-      await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'SCHEMA_NEWER', message: expect.stringContaining('version 99') })
+      await expect(tier.read(['k'])).rejects.toMatchObject({
+        code: 'SCHEMA_NEWER',
+        message: expect.stringContaining('version 99'),
+      })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'SCHEMA_NEWER' })
       await server.query(`UPDATE ${schema}.meta SET version = ${SCHEMA_VERSION}`)
       await until('the tier to answer', () => answers(tier))
@@ -303,14 +324,18 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const now = await opened({ maxEntries: 100, sweepEvery: Number.POSITIVE_INFINITY })
       expect([await text(now, 'one'), await text(now, 'two')]).toEqual(['body of one', 'body of two'])
       expect((await now.ledger.pull('ns')).position).toEqual(position)
-      expect((await now.ledger.advance('ns', change([key('k')]))).position).toEqual({ ...position, seq: position.seq + 1 })
+      expect((await now.ledger.advance('ns', change([key('k')]))).position).toEqual({
+        ...position,
+        seq: position.seq + 1,
+      })
       expect((await now.usage()).entries).toBe(2)
       await now.write(Array.from({ length: 99 }, (_, at) => item(`more ${at}`)))
       expect((await now.usage()).entries).toBeLessThanOrEqual(100)
     })
 
     test('what is installed has not changed since its version was raised', () => {
-      // Where this fails: raise SCHEMA_VERSION, or the schemas that stand will not get what is new. Then say the new digest.
+      // Where this fails: raise SCHEMA_VERSION, or the schemas that stand will not get what is new. Then say the new
+      // digest.
       const statements = postgresSchema({ bounded: true })
       expect([SCHEMA_VERSION, createHash('sha256').update(statements).digest('hex')]).toEqual([
         9,
@@ -397,7 +422,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     test('sessions in another isolation are refused, not accepted', async () => {
       await opened()
       const tier = open({ pool: pool({ options: '-c default_transaction_isolation=serializable' }) })
-      await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ message: expect.stringContaining('needs READ COMMITTED') })
+      await expect(tier.ledger.pull('ns')).rejects.toMatchObject({
+        message: expect.stringContaining('needs READ COMMITTED'),
+      })
     })
 
     test('without prepared statements and without notifications', async () => {
@@ -421,7 +448,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
         Array.from({ length: 40 }, (_, round) => {
           const order = orders[round % 2] ?? names
           if (round % 4 < 2) return tier.write(order.map((name) => item(name, `round ${round}`)))
-          return round % 8 < 4 ? tier.drop(order) : tier.ledger.advance(`ns${round % 3}`, change([tag('t')], { drop: order }))
+          return round % 8 < 4
+            ? tier.drop(order)
+            : tier.ledger.advance(`ns${round % 3}`, change([tag('t')], { drop: order }))
         }),
       )
       await tier.write(names.map((name) => item(name)))
@@ -432,16 +461,18 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tier = await opened({ commandTimeout: 10_000, poolSize: 8 })
       const start = (await tier.ledger.pull('ns')).position
       let isDone = false
-      const moves = Promise.all(Array.from({ length: 200 }, (_, index) => tier.ledger.advance('ns', change([key(`k${index}`)])))).finally(
-        () => {
-          isDone = true
-        },
-      )
+      const moves = Promise.all(
+        Array.from({ length: 200 }, (_, index) => tier.ledger.advance('ns', change([key(`k${index}`)]))),
+      ).finally(() => {
+        isDone = true
+      })
       // Told where it is waited for, below.
       moves.catch(() => undefined)
       while (!isDone) {
         const answer = await tier.ledger.pull('ns', start)
-        expect(answer.lines.map((line) => line.seq)).toEqual(Array.from({ length: answer.position.seq }, (_, index) => index + 1))
+        expect(answer.lines.map((line) => line.seq)).toEqual(
+          Array.from({ length: answer.position.seq }, (_, index) => index + 1),
+        )
       }
       await moves
     })
@@ -492,9 +523,18 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await tier.ledger.advance('ns', change([tag('t')]))
       await tier.write(Array.from({ length: 1200 }, (_, index) => item(`short/${index}`, 'x', Date.now() + 100)))
       await tier.write([item('long', 'x', Date.now() + 60_000), item('ever', 'x')])
-      const count = async (table: string) => Number((await server.query(`SELECT count(*) AS n FROM ${schema}.${table}`))[0]?.n)
-      await until('the tables to be swept', async () => (await count('entry')) === 2 && (await count('lease')) === 0, 10_000)
-      await until('the old history to be swept', async () => (await count('target')) === 1 && (await count('line')) === 1, 10_000)
+      const count = async (table: string) =>
+        Number((await server.query(`SELECT count(*) AS n FROM ${schema}.${table}`))[0]?.n)
+      await until(
+        'the tables to be swept',
+        async () => (await count('entry')) === 2 && (await count('lease')) === 0,
+        10_000,
+      )
+      await until(
+        'the old history to be swept',
+        async () => (await count('target')) === 1 && (await count('line')) === 1,
+        10_000,
+      )
     })
   })
 })

@@ -1,10 +1,22 @@
-// What the server makes of our statements, on the settings that its package ships: every plan is by index, and none is compiled (jit is on there).
+// What the server makes of our statements, on the settings that its package ships: every plan is by index, and none is
+// compiled (jit is on there).
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCache, memory } from '../../src/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
-import { describeWith, PATIENCE, type PostgresService, patient, SHIPPED_SYNCS, startPostgres } from '../services/index.ts'
+import {
+  describeWith,
+  PATIENCE,
+  type PostgresService,
+  patient,
+  SHIPPED_SYNCS,
+  startPostgres,
+} from '../services/index.ts'
 
-const EXPLAIN = ['session_preload_libraries=auto_explain', 'auto_explain.log_min_duration=0', 'auto_explain.log_nested_statements=on']
+const EXPLAIN = [
+  'session_preload_libraries=auto_explain',
+  'auto_explain.log_min_duration=0',
+  'auto_explain.log_nested_statements=on',
+]
 
 describeWith('postgres', 'the plans of the postgres tier', () => {
   let server: PostgresService

@@ -29,7 +29,9 @@ describeWith('postgres', 'the postgres tier', () => {
     schema = `test_${randomBytes(4).toString('hex')}`
     return schema
   }
-  /** Made once for its cases and emptied for each: to make all its tables and functions takes longer than most of them. */
+  /**
+   * Made once for its cases and emptied for each: to make all its tables and functions takes longer than most of them.
+   */
   const oneSchema = (install: () => Promise<unknown> = async () => {}) => {
     let made: string | undefined
     return async (): Promise<void> => {
@@ -46,7 +48,8 @@ describeWith('postgres', 'the postgres tier', () => {
       END $$`)
     }
   }
-  const tier = (url: string, tuning?: LedgerTuning) => postgres({ url, schema, ...PATIENCE, poolSize: 8, ...tuned(tuning) })
+  const tier = (url: string, tuning?: LedgerTuning) =>
+    postgres({ url, schema, ...PATIENCE, poolSize: 8, ...tuned(tuning) })
   const bounded = (url: string) => postgres({ url, schema, ...PATIENCE, maxEntries: 700, maxBytes: 1_048_576 })
   const asService = () => server.url.replace('postgres@', 'service@')
   const loseRecord = async (namespace: string) =>
@@ -67,7 +70,10 @@ describeWith('postgres', 'the postgres tier', () => {
       newSchema()
       return [bounded(server.url), bounded(server.url)] as const
     }
-    describeTier({ describe, it }, { name: 'postgres (owner)', open: () => open(), again: () => again(), openBounded, record })
+    describeTier(
+      { describe, it },
+      { name: 'postgres (owner)', open: () => open(), again: () => again(), openBounded, record },
+    )
     describeLedger({ describe, it }, { name: 'postgres (owner)', open, again, loseRecord })
   })
 
@@ -91,11 +97,20 @@ describeWith('postgres', 'the postgres tier', () => {
       await installed(true)
       return [bounded(asService()), bounded(asService())] as const
     }
-    describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again(), openBounded, record })
+    describeTier(
+      { describe, it },
+      { name: 'postgres (service)', open: () => open(), again: () => again(), openBounded, record },
+    )
     describeLedger({ describe, it }, { name: 'postgres (service)', open, again, loseRecord })
   })
 })
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<PostgresTierOptions> {
-  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+  return {
+    retain: {
+      ...(targets && { targets }),
+      ...(windowMs && { window: windowMs }),
+      ...(externalTiers && { externalTiers }),
+    },
+  }
 }

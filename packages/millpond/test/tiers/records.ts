@@ -84,14 +84,26 @@ export function postgresRecord(url: () => string, schema: () => string): StoredR
     load: async (key) => {
       const { epoch, seq, head, body, expires } = await row(key)
       if (!(body instanceof Uint8Array)) throw new Error(`no row ${key}`)
-      return [Buffer.from(String(epoch)), eightBytes(seq), eightBytes(head), body, ...(expires === null ? [] : [eightBytes(expires)])]
+      return [
+        Buffer.from(String(epoch)),
+        eightBytes(seq),
+        eightBytes(head),
+        body,
+        ...(expires === null ? [] : [eightBytes(expires)]),
+      ]
     },
     store: async (key, [epoch, seq, head, body, expires]) => {
       const text = `INSERT INTO ${schema()}.entry (key, epoch, seq, head, body, expires)
         VALUES ($1, convert_from($2, 'UTF8'), $3::bigint, $4::bigint, $5, $6::bigint)
         ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head, body = excluded.body, expires = excluded.expires`
       const numbers = [String(numberIn(seq)), String(numberIn(head))]
-      const values = [Buffer.from(key), epoch, ...numbers, body, expires === undefined ? null : String(numberIn(expires))]
+      const values = [
+        Buffer.from(key),
+        epoch,
+        ...numbers,
+        body,
+        expires === undefined ? null : String(numberIn(expires)),
+      ]
       // A server refuses text that is not UTF-8.
       return (await client()).query(text, values).then(
         () => true,

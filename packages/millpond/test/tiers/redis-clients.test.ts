@@ -1,11 +1,18 @@
-// The Redis tier on each client that it accepts beside ioredis 6, on which all its suites run: what differs between them must not show.
+// The Redis tier on each client that it accepts beside ioredis 6, on which all its suites run: what differs between
+// them must not show.
 import { randomBytes } from 'node:crypto'
 import { Redis as Redis5 } from 'ioredis5'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
-import { type NodeRedisClient, type RedisClient, type RedisTier, type RetainOptions, redis } from '../../src/tiers/redis/index.ts'
+import {
+  type NodeRedisClient,
+  type RedisClient,
+  type RedisTier,
+  type RetainOptions,
+  redis,
+} from '../../src/tiers/redis/index.ts'
 import { describeWith, PATIENCE, type RedisService, startRedis } from '../services/index.ts'
 
 describeWith('redis', 'the redis tier', () => {
@@ -44,7 +51,12 @@ describeWith('redis', 'the redis tier', () => {
     )
     describeLedger(
       { describe, it },
-      { name, open, again, loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)) },
+      {
+        name,
+        open,
+        again,
+        loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)),
+      },
     )
 
     test('calls fail at once while the server is down, and it comes back by itself', async () => {

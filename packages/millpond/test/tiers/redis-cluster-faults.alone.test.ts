@@ -57,7 +57,12 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     for (let index = 0; ; index++) if ((await ownerOf(`${keyPrefix}e:k${index}`)) !== owner) return `k${index}`
   }
 
-  async function migrate(name: string, from: RedisService, to: RedisService, half: () => Promise<void> = async () => {}): Promise<void> {
+  async function migrate(
+    name: string,
+    from: RedisService,
+    to: RedisService,
+    half: () => Promise<void> = async () => {},
+  ): Promise<void> {
     const slot = slotOf(name)
     const [fromId, toId] = await Promise.all([from.command('CLUSTER', 'MYID'), to.command('CLUSTER', 'MYID')])
     await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(fromId))
@@ -65,11 +70,15 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     await half()
     const names = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 1000)
     if (!Array.isArray(names)) throw new TypeError('no list of keys')
-    if (names.length > 0) await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'REPLACE', 'KEYS', ...names.map(String))
+    if (names.length > 0)
+      await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'REPLACE', 'KEYS', ...names.map(String))
     await half()
     for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', String(toId))
-    // Gossip may still carry the old owner's claim: the next step begins when all who are there send everybody to the new one.
-    await until('servers that agree who owns the slot', async () => (await Promise.all(cluster.nodes.map(agrees))).every(Boolean))
+    // Gossip may still carry the old owner's claim: the next step begins when all who are there send everybody to the
+    // new one.
+    await until('servers that agree who owns the slot', async () =>
+      (await Promise.all(cluster.nodes.map(agrees))).every(Boolean),
+    )
     function agrees(node: RedisService): Promise<boolean> {
       return node.command('EXISTS', name).then(
         () => node === to,
@@ -125,7 +134,10 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   test('G1: two processes under load while the record moves back and forth: nothing stale after an ack', async () => {
     fresh()
     const caches = [0, 1].map(() => {
-      const cache = createCache({ name: 'moving', tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })] })
+      const cache = createCache({
+        name: 'moving',
+        tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })],
+      })
       closing.push(cache)
       return cache
     })
@@ -158,7 +170,8 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
         )
         if (isAcked) {
           acks++
-          for (let version = old; version >= 0 && ackedAt[version] === undefined; version--) ackedAt[version] = performance.now()
+          for (let version = old; version >= 0 && ackedAt[version] === undefined; version--)
+            ackedAt[version] = performance.now()
         }
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
@@ -201,7 +214,10 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     const { position } = await tier.ledger.advance('ns', change([tag('t')]))
     await tier.write([item(elsewhere)])
     const old = await ownerOf(recordOf('ns'))
-    await until('the replica to hold what the master holds', async () => Number(await old.command('WAIT', 1, 1000)) >= 1)
+    await until(
+      'the replica to hold what the master holds',
+      async () => Number(await old.command('WAIT', 1, 1000)) >= 1,
+    )
     await old.kill()
     await expect(tier.ledger.pull('ns')).rejects.toMatchObject(UNREACHABLE)
     const waited = stopwatch()
@@ -223,7 +239,10 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     const answer = await tier.ledger.pull('ns', position)
     expect(answer.position.epoch).not.toBe(position.epoch)
     expect(await tier.ledger.commit('ns', [commitItem('late', position)])).toEqual([false])
-    expect((await tier.ledger.advance('ns', change([tag('t')]))).position).toEqual({ epoch: answer.position.epoch, seq: 1 })
+    expect((await tier.ledger.advance('ns', change([tag('t')]))).position).toEqual({
+      epoch: answer.position.epoch,
+      seq: 1,
+    })
     await old.restart()
     await cluster.healthy()
     expect((await tier.ledger.pull('ns')).position.epoch).toBe(answer.position.epoch)
@@ -232,7 +251,10 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   test('G1, G3: a frozen master that wakes after the promotion is not trusted by either process', async () => {
     fresh()
     const caches = [0, 1].map(() => {
-      const cache = createCache({ name: 'frozen', tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })] })
+      const cache = createCache({
+        name: 'frozen',
+        tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })],
+      })
       closing.push(cache)
       return cache
     })
@@ -294,7 +316,8 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
       await tier.close()
       expect(waited(), 'in time').toBeLessThan(1000)
       await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
-      for (const keys of [['k'], ['k', 'l'], []]) await expect(tier.read(keys)).rejects.toMatchObject({ code: 'CLOSED' })
+      for (const keys of [['k'], ['k', 'l'], []])
+        await expect(tier.read(keys)).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'CLOSED' })
     } finally {
       owner.resume()
@@ -308,7 +331,8 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     const here = 'a'
     const owner = await ownerOf(`${keyPrefix}e:${here}`)
     let there = ''
-    for (let index = 0; there === ''; index++) if ((await ownerOf(`${keyPrefix}e:b${index}`)) !== owner) there = `b${index}`
+    for (let index = 0; there === ''; index++)
+      if ((await ownerOf(`${keyPrefix}e:b${index}`)) !== owner) there = `b${index}`
     await tier.write([item(here), item(there)])
     owner.pause()
     try {
@@ -319,7 +343,11 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     } finally {
       owner.resume()
     }
-    await until('the server to answer', () => tier.read([here]).then(() => true, failedWith('TIER_FAILED')), ELECTION_MS)
+    await until(
+      'the server to answer',
+      () => tier.read([here]).then(() => true, failedWith('TIER_FAILED')),
+      ELECTION_MS,
+    )
   }, 60_000)
 })
 

@@ -9,7 +9,15 @@ import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item, oddKeys } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
-import { type ClusterGroup, describeWith, freePort, PATIENCE, type RedisService, startCluster, startRedis } from '../services/index.ts'
+import {
+  type ClusterGroup,
+  describeWith,
+  freePort,
+  PATIENCE,
+  type RedisService,
+  startCluster,
+  startRedis,
+} from '../services/index.ts'
 import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier on a cluster', () => {
@@ -123,7 +131,10 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   test('servers that are not there: typed failures, at once after the first; one of several is enough', async () => {
     const nobody = { host: '127.0.0.1', port: await freePort() }
     const lost = tierOf({ cluster: [nobody] })
-    await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('ECONNREFUSED') })
+    await expect(lost.read(['k'])).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
     const waited = stopwatch()
     for (let round = 0; round < 20; round++) {
       await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
@@ -138,7 +149,8 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   test('a name has the slot that the servers say', async () => {
     const [node] = cluster.nodes
     const names = [...oddKeys.slice(0, 30), 'a{b}c', 'a{}c', '{a', 'a}', '{a}{b}', '{{a}}', 'x{a b}y', 'é{é}', '{%}']
-    for (const name of names) expect([name, slotOf(name)]).toEqual([name, await node?.command('CLUSTER', 'KEYSLOT', name)])
+    for (const name of names)
+      expect([name, slotOf(name)]).toEqual([name, await node?.command('CLUSTER', 'KEYSLOT', name)])
   })
 })
 
@@ -156,7 +168,15 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
     })
     const address = [{ host: server.host, port: server.port }]
     const open = (options: RedisTierOptions): RedisTier =>
-      redis({ ...DRIVER, cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', ...PATIENCE, ...options })
+      redis({
+        ...DRIVER,
+        cluster: address,
+        username: 'shop',
+        password: 'p@ss:w/rd',
+        keyPrefix: 'shop:',
+        ...PATIENCE,
+        ...options,
+      })
     const trusting = { tls: { ca: server.ca ?? '' } }
     const tier = open(trusting)
     const untrusting = open({ tls: true })
@@ -187,7 +207,10 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
       expect(await tier.drop(['w'])).toBe(1)
       expect(await tier.clear('')).toBe(2)
 
-      await expect(untrusting.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(/certificate/) })
+      await expect(untrusting.read(['k'])).rejects.toMatchObject({
+        code: 'TIER_FAILED',
+        message: expect.stringMatching(/certificate/),
+      })
       const refused: Error = await wrong.read(['k']).then(
         () => expect.fail('a wrong password was accepted'),
         (error: Error) => error,
@@ -202,5 +225,11 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
 })
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
-  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+  return {
+    retain: {
+      ...(targets && { targets }),
+      ...(windowMs && { window: windowMs }),
+      ...(externalTiers && { externalTiers }),
+    },
+  }
 }

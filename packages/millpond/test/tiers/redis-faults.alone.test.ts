@@ -107,7 +107,10 @@ describeWith('redis', 'the redis tier under faults', () => {
       expect(proxy.counts.commands.get('SET')).toBe(1)
       // A server that is gone is gone: nobody waits for the deadline.
       await hold()
-      const lost = expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.not.stringContaining('no answer within') })
+      const lost = expect(tier.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.not.stringContaining('no answer within'),
+      })
       await sent('MGET')
       await proxy.set({ kind: 'refuse' })
       await lost
@@ -184,7 +187,8 @@ describeWith('redis', 'the redis tier under faults', () => {
         for (let round = 0; round < 400; round++) {
           await tier.write(Array.from({ length: 20 }, (_, index) => item(`fill/${round}/${index}`, Buffer.alloc(4000))))
           const answer = await tier.ledger.pull('ns', position)
-          if (answer.position.epoch !== position.epoch) return expect(answer).toMatchObject({ kind: 'snapshot', position: { seq: 0 } })
+          if (answer.position.epoch !== position.epoch)
+            return expect(answer).toMatchObject({ kind: 'snapshot', position: { seq: 0 } })
           expect(answer.position.seq).toBe(1)
         }
         expect.fail('the record was never evicted')
@@ -230,7 +234,10 @@ describeWith('redis', 'the redis tier under faults', () => {
       const tier = open({ keyPrefix: 'p:' })
       await server.command('SET', 'p:e:bad', bytes)
       await tier.write([item('good')])
-      expect(await tier.read(['bad', 'good'])).toEqual([undefined, expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } })])
+      expect(await tier.read(['bad', 'good'])).toEqual([
+        undefined,
+        expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } }),
+      ])
     })
 
     test('what is written like that is read, so the cases above fail for their own reasons', async () => {
@@ -275,13 +282,19 @@ describeWith('redis', 'the redis tier under faults', () => {
 
     test('a database that does not exist is a failure, never database 0', async () => {
       const tier = open({ url: `${server.url}/9999` })
-      await expect(tier.write([item('k')])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('DB index') })
+      await expect(tier.write([item('k')])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringContaining('DB index'),
+      })
       expect(await server.command('DBSIZE')).toBe(0)
     })
 
     test('port that nobody listens on', async () => {
       const tier = open({ host: '127.0.0.1', port: await freePort() })
-      await expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('ECONNREFUSED') })
+      await expect(tier.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringContaining('ECONNREFUSED'),
+      })
     })
   })
 })
@@ -298,14 +311,18 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
 
   test('S6: every journey works, and a stranger gets nothing', async () => {
     const server = await startRedis({ tls: true, acl: { user: 'shop', password: 'p@ss:w/rd', rules: RULES } })
-    const open = (options: RedisTierOptions): RedisTier => redis({ ...DRIVER, keyPrefix: 'shop:', ...PATIENCE, ...options })
+    const open = (options: RedisTierOptions): RedisTier =>
+      redis({ ...DRIVER, keyPrefix: 'shop:', ...PATIENCE, ...options })
     const tier = open({ url: server.url, tls: { ca: server.ca ?? '' } })
     const untrusting = open({ url: server.url })
     const wrong = open({ url: server.url.replace('p%40ss', 'guess'), tls: { ca: server.ca ?? '' } })
     const busy = open({ url: server.url, tls: { ca: server.ca ?? '' }, db: 1, retain: { targets: 16 } })
     try {
       const { position } = await tier.ledger.pull('ns')
-      const late = { write: [{ key: 'a', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }], unmovedSince: position }
+      const late = {
+        write: [{ key: 'a', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }],
+        unmovedSince: position,
+      }
       expect((await tier.ledger.advance('a', change([key('a')], late))).stored).toEqual([false])
       await tier.ledger.report?.('ns', 'me', position)
       expect(await tier.ledger.nodes?.('ns')).toMatchObject([{ id: 'me', seq: 0 }])
@@ -314,7 +331,10 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
       expect((await busy.ledger.pull('busy')).kind).toBe('snapshot')
       await tier.ledger.advance(
         'ns',
-        change([tag('t')], { drop: ['x'], write: [{ key: 'k', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }] }),
+        change([tag('t')], {
+          drop: ['x'],
+          write: [{ key: 'k', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }],
+        }),
       )
       expect(await tier.ledger.commit('ns', [{ ...commitItem('l', position), lease: 'none' }])).toEqual([false])
       expect(await tier.ledger.lease('ns', 'l', 'me', 1000)).toEqual({ granted: true })
@@ -335,11 +355,16 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
       expect((await tier.read(['k', 'gone'])).map((stored) => stored?.body.toString())).toEqual(['v', undefined])
       expect(await tier.drop(['w'])).toBe(1)
       expect(await tier.clear('')).toBe(2)
-      const used = [...String(await server.command('INFO', 'commandstats')).matchAll(/^cmdstat_(\w+)/gm)].map((match) => match[1])
+      const used = [...String(await server.command('INFO', 'commandstats')).matchAll(/^cmdstat_(\w+)/gm)].map(
+        (match) => match[1],
+      )
       const granted = [...RULES.matchAll(/\+(\w+)/g)].map((match) => match[1])
       expect(granted.filter((command) => !used.includes(command))).toEqual([])
 
-      await expect(untrusting.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringMatching(/certificate/) })
+      await expect(untrusting.read(['k'])).rejects.toMatchObject({
+        ...FAILED,
+        message: expect.stringMatching(/certificate/),
+      })
       const refused: Error = await wrong.read(['k']).then(
         () => expect.fail('a wrong password was accepted'),
         (error: Error) => error,

@@ -111,7 +111,9 @@ describeWith('redis', 'the moves of all namespaces', () => {
     await unmoved(tier, places)
     const calls = async (): Promise<Record<string, number>> => {
       const text = String(await server.command('INFO', 'commandstats'))
-      return Object.fromEntries([...text.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]))
+      return Object.fromEntries(
+        [...text.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]),
+      )
     }
     const before = await calls()
     for (let at = 0; at < 20; at++) expect((await unmoved(tier, places)).every(Boolean)).toBe(true)
@@ -142,21 +144,28 @@ describeWith('redis', 'the moves of all namespaces', () => {
       name: 'holds of which nobody hears',
       id: 'stands-hold',
       patches: [
-        { file: STANDING, find: 'else this.#due.set(tag, { monotonic: asked.monotonic + dueMs, wall: asked.wall + dueMs })', replace: '' },
+        {
+          file: STANDING,
+          find: 'else this.#due.set(tag, { monotonic: asked.monotonic + dueMs, wall: asked.wall + dueMs })',
+          replace: '',
+        },
       ],
     },
   ]
   describe.each(defects)('$name', ({ id, patches }) => {
     test('is found by the suite of ledgers', async () => {
       const folder = compile(patches)
-      const library: { redis: typeof redis } = await import(/* @vite-ignore */ pathToFileURL(`${folder}/src/tiers/redis/index.js`).href)
+      const library: { redis: typeof redis } = await import(
+        /* @vite-ignore */ pathToFileURL(`${folder}/src/tiers/redis/index.js`).href
+      )
       let keyPrefix = ''
       const again = async (): Promise<RedisTier> => library.redis({ url: server.url, keyPrefix, ...PATIENCE })
       const open = (): Promise<RedisTier> => {
         keyPrefix = newPrefix()
         return again()
       }
-      const loseRecord = async (namespace: string): Promise<void> => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`))
+      const loseRecord = async (namespace: string): Promise<void> =>
+        void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`))
       const suite = ledgerCases.find((one) => one.id === id)
       if (suite === undefined) throw new Error(`there is no case ${id}`)
       await expect(suite.run({ name: 'with a defect', open, again, loseRecord })).rejects.toThrow()

@@ -79,7 +79,10 @@ describe('other options', () => {
     [{ sentinels: one, name: '' }, /name: "" /],
     [{ name: 'm' }, /name: has no effect without sentinels/],
     [{ sentinelPassword: 'secret' }, /sentinelPassword: has no effect without sentinels/],
-    [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /sentinels\[0\]\.port: 0 is not a port: give a whole number from 1 to 65535/],
+    [
+      { sentinels: [{ host: 'a', port: 0 }], name: 'm' },
+      /sentinels\[0\]\.port: 0 is not a port: give a whole number from 1 to 65535/,
+    ],
     [{ sentinels: [{ host: 'a b' }], name: 'm' }, /sentinels\[0\]\.host: "a b"/],
     [{ sentinels: one, name: 'm', host: 'b' }, /host: "b" is given together with sentinels/],
     [{ sentinels: one, name: 'm', cluster: one }, /cluster: .* is given together with sentinels/],
@@ -100,7 +103,9 @@ describe('other options', () => {
     expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain(
       'redis.cluster: "localhost:6379" is not allowed: give a list of servers',
     )
-    expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain('cluster[0]: "localhost:6379" is not a server')
+    expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain(
+      'cluster[0]: "localhost:6379" is not a server',
+    )
     expect(refusal(options({ cluster: [{ hots: 'a' }] })).message).toContain('"hots" is not known')
     expect(refusal(options({ cluster: [{}] })).message).toContain('cluster[0].host: undefined')
     expect(refusal(options({ sentinels: one, name: 'm', sentinelTls: 'yes' })).message).toContain('sentinelTls: "yes"')

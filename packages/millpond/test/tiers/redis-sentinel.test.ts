@@ -11,7 +11,15 @@ import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, freePort, PATIENCE, type RedisService, type SentinelGroup, startRedis, startSentinel } from '../services/index.ts'
+import {
+  describeWith,
+  freePort,
+  PATIENCE,
+  type RedisService,
+  type SentinelGroup,
+  startRedis,
+  startSentinel,
+} from '../services/index.ts'
 import { program } from '../services/program.ts'
 import { ask } from '../services/redis.ts'
 import { launch } from '../services/service.ts'
@@ -216,9 +224,13 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
   test('sentinels that are not there: typed failures, at once after the first; one of several is enough', async () => {
     const nobody = { host: '127.0.0.1', port: await freePort() }
     const lost = open({ sentinels: [nobody] })
-    await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(/sentinel/i) })
+    await expect(lost.read(['k'])).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringMatching(/sentinel/i),
+    })
     const waited = stopwatch()
-    for (let round = 0; round < 20; round++) await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    for (let round = 0; round < 20; round++)
+      await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
     expect(waited(), 'in time').toBeLessThan(200)
     const found = open({ sentinels: [nobody, ...group.addresses.slice(0, 1)] })
     await found.write([item('k')])
@@ -263,7 +275,8 @@ describeWith('redis', 'the redis tier through a sentinel, both behind TLS and pa
         writeFileSync(join(folder, 'sentinel.conf'), lines.join('\n'))
       },
       args: (_, folder) => [join(folder, 'sentinel.conf'), '--sentinel'],
-      ready: async (port) => (await ask(`rediss://:s3ntinel@127.0.0.1:${port}`, ['PING'], { cert: server.ca ?? '', key: '' })) === 'PONG',
+      ready: async (port) =>
+        (await ask(`rediss://:s3ntinel@127.0.0.1:${port}`, ['PING'], { cert: server.ca ?? '', key: '' })) === 'PONG',
     })
     const trust = { ca: server.ca ?? '' }
     const right: RedisTierOptions = {
@@ -324,5 +337,11 @@ describeWith('redis', 'the redis tier through a sentinel, both behind TLS and pa
 })
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
-  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+  return {
+    retain: {
+      ...(targets && { targets }),
+      ...(windowMs && { window: windowMs }),
+      ...(externalTiers && { externalTiers }),
+    },
+  }
 }

@@ -12,7 +12,9 @@ const wire: Wire = {
 }
 const place = { namespace: 'a', position: { epoch: 'e', seq: 7 } }
 
-/** Whether the namespace is confirmed that was asked for so long ago, by each clock, when its first hold had 100 s left. */
+/**
+ * Whether the namespace is confirmed that was asked for so long ago, by each clock, when its first hold had 100 s left.
+ */
 async function isConfirmed(monotonicMs: number, wallMs: number, leftMs = 100_000): Promise<boolean | undefined> {
   const standing = new Standing('moves', (name) => name)
   const { monotonic, wall } = momentNow()

@@ -1,5 +1,5 @@
-// Answers that nobody asked for, and answers of no sense to who listens: a damaged stream of a Redis connection, or a proxy that is out of step, must not end
-// the process.
+// Answers that nobody asked for, and answers of no sense to who listens: a damaged stream of a Redis connection, or a
+// proxy that is out of step, must not end the process.
 import { EventEmitter } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
@@ -22,7 +22,9 @@ import {
   until,
 } from '../services/index.ts'
 
-/** A way to a server. `answer`: what is said in its place to what a client sends; undefined where it is asked itself. */
+/**
+ * A way to a server. `answer`: what is said in its place to what a client sends; undefined where it is asked itself.
+ */
 async function way(port: number, answer: (sent: string) => string | undefined = () => undefined) {
   const clients = new Set<Socket>()
   let connections = 0
@@ -56,7 +58,14 @@ async function isSet(cache: Cache): Promise<boolean> {
   return true
 }
 
-const NOTHING: Change = { targets: [{ kind: 'key', key: 'k' }], mode: 'delete', reason: 'manual', id: 'x', drop: [], write: [] }
+const NOTHING: Change = {
+  targets: [{ kind: 'key', key: 'k' }],
+  mode: 'delete',
+  reason: 'manual',
+  id: 'x',
+  drop: [],
+  write: [],
+}
 
 const clients: [string, (port: number) => Pick<RedisTierOptions, 'url' | 'client'>][] = [
   ['ioredis 6', (port) => ({ client: new Redis6(port, '127.0.0.1', { lazyConnect: true }) })],
@@ -104,24 +113,30 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
       }
     })
 
-    test.each(['$-1\r\n', '*-1\r\n', ':1\r\n', '+OK\r\n', '-ERR what\r\n', '*0\r\n', '*1\r\n$-1\r\n', '*2\r\n$4\r\npong\r\n$-1\r\n'])(
-      '%j as the answer to SUBSCRIBE is no end of the process, and the next connection hears',
-      async (garbage) => {
-        let asked = 0
-        const link = await way(server.port, (sent) => (/subscribe/i.test(sent) && ++asked === 1 ? garbage : undefined))
-        const name = `n${Math.random().toString(36).slice(2)}`
-        const cache = createCache({ name, maxStale: '20s', tiers: [memory(), unhurried(options(link.port))] })
-        try {
-          await until('a value', () => isSet(cache))
-          await until('another attempt', () => asked > 1)
-          await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')).includes(name))
-          expect(await cache.get('k')).toBe(1)
-        } finally {
-          await cache.close()
-          link.close()
-        }
-      },
-    )
+    test.each([
+      '$-1\r\n',
+      '*-1\r\n',
+      ':1\r\n',
+      '+OK\r\n',
+      '-ERR what\r\n',
+      '*0\r\n',
+      '*1\r\n$-1\r\n',
+      '*2\r\n$4\r\npong\r\n$-1\r\n',
+    ])('%j as the answer to SUBSCRIBE is no end of the process, and the next connection hears', async (garbage) => {
+      let asked = 0
+      const link = await way(server.port, (sent) => (/subscribe/i.test(sent) && ++asked === 1 ? garbage : undefined))
+      const name = `n${Math.random().toString(36).slice(2)}`
+      const cache = createCache({ name, maxStale: '20s', tiers: [memory(), unhurried(options(link.port))] })
+      try {
+        await until('a value', () => isSet(cache))
+        await until('another attempt', () => asked > 1)
+        await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')).includes(name))
+        expect(await cache.get('k')).toBe(1)
+      } finally {
+        await cache.close()
+        link.close()
+      }
+    })
 
     test('it hears of what others do, of every channel, and of none that was left', async () => {
       const tier = redis({ ...options(server.port), ...PATIENCE })
@@ -140,7 +155,10 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
       try {
         await until('all to be subscribed', async () => {
           const channels = String(await server.command('PUBSUB', 'CHANNELS'))
-          return ['a', 'b', 'c'].every((name) => channels.includes(`{${name}}`)) && ['a', 'b', 'c'].every((name) => heard.includes(name))
+          return (
+            ['a', 'b', 'c'].every((name) => channels.includes(`{${name}}`)) &&
+            ['a', 'b', 'c'].every((name) => heard.includes(name))
+          )
         })
         heard.length = 0
         for (const name of ['b', 'c', 'a']) await advance(name)
@@ -222,7 +240,8 @@ describeWith('redis', 'a connection to a sentinel on which something comes that 
     try {
       await until('a value', () => isSet(cache))
       await until('every sentinel to be asked again', () => asked >= group.addresses.length * 2)
-      for (const { clients: open } of links) for (const client of open) client.write('$-1\r\n*3\r\n$7\r\nmessage\r\n$-1\r\n$-1\r\n')
+      for (const { clients: open } of links)
+        for (const client of open) client.write('$-1\r\n*3\r\n$7\r\nmessage\r\n$-1\r\n$-1\r\n')
       expect(await cache.get('k')).toBe(1)
     } finally {
       await cache.close()
@@ -231,7 +250,8 @@ describeWith('redis', 'a connection to a sentinel on which something comes that 
   })
 })
 
-// What the guard knows of ioredis is not in its documentation: a release that does it otherwise must work as if there were no guard.
+// What the guard knows of ioredis is not in its documentation: a release that does it otherwise must work as if there
+// were no guard.
 test.each<[string, (queue: { shift(): unknown; unshift(item: unknown): unknown }) => unknown]>([
   ['keeps other things in its queue', (queue) => queue.shift()],
   ['reads its queue in another way', () => 'asked'],

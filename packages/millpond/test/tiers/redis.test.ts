@@ -23,7 +23,8 @@ function onServer(kind: 'redis' | 'valkey'): void {
     await server.stop()
   })
 
-  const again = async (tuning?: LedgerTuning) => redis({ ...DRIVER, url: server.url, keyPrefix, ...PATIENCE, ...tuned(tuning) })
+  const again = async (tuning?: LedgerTuning) =>
+    redis({ ...DRIVER, url: server.url, keyPrefix, ...PATIENCE, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)
@@ -37,7 +38,8 @@ function onServer(kind: 'redis' | 'valkey'): void {
       again: () => again(),
       record: {
         load: async (key) => [(await raw.getBuffer(`${keyPrefix}e:${key}`)) ?? Buffer.alloc(0)],
-        store: async (key, [bytes = new Uint8Array()]) => (await raw.set(`${keyPrefix}e:${key}`, Buffer.from(bytes))) === 'OK',
+        store: async (key, [bytes = new Uint8Array()]) =>
+          (await raw.set(`${keyPrefix}e:${key}`, Buffer.from(bytes))) === 'OK',
       },
       skips: {
         usage: 'a server cannot tell the entries of one cache from others without a scan',
@@ -47,10 +49,21 @@ function onServer(kind: 'redis' | 'valkey'): void {
   )
   describeLedger(
     { describe, it },
-    { name: 'redis', open, again, loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)) },
+    {
+      name: 'redis',
+      open,
+      again,
+      loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)),
+    },
   )
 }
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
-  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+  return {
+    retain: {
+      ...(targets && { targets }),
+      ...(windowMs && { window: windowMs }),
+      ...(externalTiers && { externalTiers }),
+    },
+  }
 }

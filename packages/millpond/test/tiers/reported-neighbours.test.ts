@@ -1,4 +1,5 @@
-// Faults that were reported of other caches over these stores, with inputs next to those of the reports, tried on all of ours alike. Each names its report.
+// Faults that were reported of other caches over these stores, with inputs next to those of the reports, tried on all
+// of ours alike. Each names its report.
 import { createCache, memory } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
@@ -8,7 +9,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { item } from '../../src/testing/tier.ts'
-import { describeWith, type MemcachedService, PATIENCE, patient, type RedisService, startMemcached, startRedis } from '../services/index.ts'
+import {
+  describeWith,
+  type MemcachedService,
+  PATIENCE,
+  patient,
+  type RedisService,
+  startMemcached,
+  startRedis,
+} from '../services/index.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
 const folder = temporaryFolder()
@@ -25,7 +34,8 @@ const textsOf = async (tier: Tier, keys: readonly string[]) =>
 
 /** What each store must do alike; `open` answers a tier over the same store each time. */
 function suite(open: () => Tier & { close(): Promise<unknown> }): void {
-  // An accent as one character or two, letters that other alphabets share, and what a path, a listing or a protocol would cut, fold or end.
+  // An accent as one character or two, letters that other alphabets share, and what a path, a listing or a protocol
+  // would cut, fold or end.
   const alike = [
     'é',
     'e\u0301',
@@ -49,7 +59,10 @@ function suite(open: () => Tier & { close(): Promise<unknown> }): void {
     '/k',
     'k/',
   ]
-  const long = [250, 251, 255, 256, 1024].flatMap((length) => [`${'x'.repeat(length - 1)}1`, `${'x'.repeat(length - 1)}2`])
+  const long = [250, 251, 255, 256, 1024].flatMap((length) => [
+    `${'x'.repeat(length - 1)}1`,
+    `${'x'.repeat(length - 1)}2`,
+  ])
   const keys = [...alike, ...long, 'set k 0 0 1\r\nx', '*1\r\n$8\r\nFLUSHALL']
 
   test('keys that are alike to a file system, a protocol or an eye are different entries (acarteas/FileCache#13, richfitz/storr#95, symfony#20453, webisters/cache#46, memcached#849)', async () => {
@@ -107,7 +120,11 @@ describe('sqlite', () => {
       if (round % 20 === 0) await tiers[round === 20 ? 0 : 1].write([item('too large', body(maxBytes + 1))])
       expect((await tiers[1].usage()).bytes).toBeLessThanOrEqual(maxBytes)
     }
-    expect((await textsOf(tiers[0], ['same', 'a59', 'too large'])).map((text) => text?.length)).toEqual([10_500, 3000, undefined])
+    expect((await textsOf(tiers[0], ['same', 'a59', 'too large'])).map((text) => text?.length)).toEqual([
+      10_500,
+      3000,
+      undefined,
+    ])
     const raw = openRaw(path)
     expect(raw.prepare('SELECT sum(length(body) + length(key)) AS bytes FROM entry').get()).toMatchObject({
       bytes: (await tiers[0].usage()).bytes,
@@ -140,7 +157,10 @@ describe('file', () => {
 
   test('a key that is written again while it is evicted, by two: what is read is whole and belongs to it (TraceMachina/nativelink#2644)', async () => {
     const [path, maxBytes] = [folder(), 2 ** 20]
-    const tiers = [opened(file({ path, maxBytes, upkeepEvery: 10 })), opened(file({ path, maxBytes, upkeepEvery: 10 }))] as const
+    const tiers = [
+      opened(file({ path, maxBytes, upkeepEvery: 10 })),
+      opened(file({ path, maxBytes, upkeepEvery: 10 })),
+    ] as const
     const body = (key: string, round: number): string => `${key} ${round} ${key.repeat(16_000)}`
     let found = 0
     for (let round = 0; round < 25; round++) {

@@ -1,4 +1,5 @@
-// Faults that were reported of other stores that replicate between sites, tried on two regions of ours. Each names its report.
+// Faults that were reported of other stores that replicate between sites, tried on two regions of ours. Each names its
+// report.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Cache, createCache, memory } from '../../src/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
@@ -22,7 +23,10 @@ beforeEach(() => {
 })
 
 /** A process of a region, with a link of its own to the stores of each. */
-function start(region: Name, options: Partial<EdgeOptions> = {}): { readonly cache: Cache; readonly links: Record<Name, Link> } {
+function start(
+  region: Name,
+  options: Partial<EdgeOptions> = {},
+): { readonly cache: Cache; readonly links: Record<Name, Link> } {
   const links: Record<Name, Link> = { us: { state: 'up' }, eu: { state: 'up' } }
   const ledgerOf = (name: Name) => {
     const pass = async (what: string): Promise<void> => {
@@ -34,7 +38,14 @@ function start(region: Name, options: Partial<EdgeOptions> = {}): { readonly cac
   }
   const onWarning = (warning: EdgeWarning): void => void warnings.push(warning)
   const regions = { us: ledgerOf('us'), eu: ledgerOf('eu') }
-  return { cache: createCache({ name: 'shop', tiers: [memory(), edge({ regions, region, clock, onWarning, ...options })], clock }), links }
+  return {
+    cache: createCache({
+      name: 'shop',
+      tiers: [memory(), edge({ regions, region, clock, onWarning, ...options })],
+      clock,
+    }),
+    links,
+  }
 }
 
 const settled = <T>(work: Promise<T>): Promise<T> => settledBy(clock, work)

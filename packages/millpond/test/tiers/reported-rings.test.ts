@@ -26,7 +26,8 @@ const placed = (weights: Readonly<Record<string, number>>, replicas = 1): Distri
 }
 const sharesOf = (ring: DistributedTier, keys: readonly string[]): Map<string, number> => {
   const shares = new Map(ring.members().map(({ name }) => [name, 0]))
-  for (const key of keys) for (const name of ring.ownersOf(key)) shares.set(name, (shares.get(name) ?? 0) + 1 / keys.length)
+  for (const key of keys)
+    for (const name of ring.ownersOf(key)) shares.set(name, (shares.get(name) ?? 0) + 1 / keys.length)
   return shares
 }
 const evenly = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]))
@@ -66,7 +67,9 @@ describe('where keys lie', () => {
   test('names that run into each other do not share places (uber-node/ringpop-node#241), nor do those of one host (3rd-Eden/node-hashring#3)', () => {
     const shares = sharesOf(placed(evenly(['s1:1', 's1:11', 's2:2', 's2:5'])), keysOf(40_000, ''))
     for (const share of shares.values()) expect(share).toBeCloseTo(0.25, 1.5)
-    const hosts = ['10.0.0.1', '10.0.0.2'].flatMap((host) => Array.from({ length: 64 }, (_, at) => `${host}:${6379 + at}`))
+    const hosts = ['10.0.0.1', '10.0.0.2'].flatMap((host) =>
+      Array.from({ length: 64 }, (_, at) => `${host}:${6379 + at}`),
+    )
     const half = [...sharesOf(placed(evenly(hosts)), keysOf(40_000))].filter(([name]) => name.startsWith('10.0.0.1:'))
     expect(half.reduce((sum, [, share]) => sum + share, 0)).toBeCloseTo(0.5, 1.5)
   })
@@ -96,7 +99,8 @@ describe('where keys lie', () => {
   test('what a node leaves to others while it is away is spread over all of them (envoyproxy/envoy#38525)', () => {
     const ring = placed(evenly(['a', 'b', 'c', 'd', 'e']), 2)
     const left = keysOf(40_000).flatMap((key) => (ring.ownersOf(key)[0] === 'a' ? ring.ownersOf(key).slice(1) : []))
-    for (const heir of ['b', 'c', 'd', 'e']) expect(left.filter((name) => name === heir).length / left.length).toBeCloseTo(0.25, 1.5)
+    for (const heir of ['b', 'c', 'd', 'e'])
+      expect(left.filter((name) => name === heir).length / left.length).toBeCloseTo(0.25, 1.5)
   })
 })
 
@@ -256,7 +260,8 @@ describe('nodes that come, go and are emptied', () => {
     expect(keys.map((key) => ring.ownersOf(key))).toEqual(owners)
     await settled(ring.write(keys.map((key) => item(key))))
     for (const [at, key] of keys.entries())
-      for (const { name, server } of stores) expect(server.entries.has(key)).toBe(name !== 'a' && owners[at]?.includes(name) === true)
+      for (const { name, server } of stores)
+        expect(server.entries.has(key)).toBe(name !== 'a' && owners[at]?.includes(name) === true)
     await ring.close()
   })
 
@@ -264,7 +269,9 @@ describe('nodes that come, go and are emptied', () => {
     const ring = ringOf()
     const its = keysOf(400).filter((key) => ring.ownersOf(key).includes('a'))
     await away(ring, 'a')
-    await settled(ring.write(its.map((key, at) => ({ ...item(key), ...(at % 2 === 0 && { expiresAt: clock.now() + 5000 }) }))))
+    await settled(
+      ring.write(its.map((key, at) => ({ ...item(key), ...(at % 2 === 0 && { expiresAt: clock.now() + 5000 }) }))),
+    )
     await clock.run(6000)
     await back(ring, 'a')
     const lasting = its.filter((_, at) => at % 2 === 1)
@@ -283,7 +290,9 @@ describe('nodes that come, go and are emptied', () => {
       const key = `k${older}`
       const two = ring.ownersOf(key).map((name) => named(name).server)
       await Promise.all(
-        two.map((server, at) => server.connect().write([item(key, at === older ? 'old' : 'new', undefined, at === older ? 1 : 2)])),
+        two.map((server, at) =>
+          server.connect().write([item(key, at === older ? 'old' : 'new', undefined, at === older ? 1 : 2)]),
+        ),
       )
       const text = (body: Uint8Array | undefined) => new TextDecoder().decode(body)
       for (let round = 0; round < 3; round++) expect(text((await settled(ring.read([key])))[0]?.body)).toBe('new')

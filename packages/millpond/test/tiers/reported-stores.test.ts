@@ -1,4 +1,5 @@
-// Faults that were reported of others' use of the same stores, tried on ours with their neighbours. Each names its report.
+// Faults that were reported of others' use of the same stores, tried on ours with their neighbours. Each names its
+// report.
 import { statSync } from 'node:fs'
 import { createCache, memory } from 'millpond'
 import { memcached } from 'millpond/tiers/memcached'
@@ -41,7 +42,9 @@ const bodyOf = async (tier: Tier, key: string): Promise<string | undefined> => {
 describe('sqlite', () => {
   const MIB = 2 ** 20
   const written = async (tier: SqliteTier, from: number): Promise<void> => {
-    await tier.write(Array.from({ length: 16 }, (_, at) => ({ ...item(`k${from + at}`), body: Buffer.alloc(MIB / 16, 'x') })))
+    await tier.write(
+      Array.from({ length: 16 }, (_, at) => ({ ...item(`k${from + at}`), body: Buffer.alloc(MIB / 16, 'x') })),
+    )
   }
 
   test('the log stays small beside readers that never pause, and a listing that nobody goes on with (gotosocial#2808, BYK/loreai#1221)', async () => {
@@ -110,7 +113,9 @@ describeWith('postgres', 'postgres', () => {
     const tier = opened(postgres({ url: server.url, schema: 'altered', poolSize: 1, ...PATIENCE }))
     await tier.write([item('a')])
     expect(await bodyOf(tier, 'a')).toBe('body of a')
-    await server.query('ALTER TABLE altered.entry ALTER COLUMN epoch TYPE varchar(200), ALTER COLUMN body SET STORAGE EXTENDED')
+    await server.query(
+      'ALTER TABLE altered.entry ALTER COLUMN epoch TYPE varchar(200), ALTER COLUMN body SET STORAGE EXTENDED',
+    )
     for (let read = 0; read < 2; read++) expect(await bodyOf(tier, 'a')).toBe('body of a')
     expect((await tier.ledger.pull('ns')).position.seq).toBe(0)
     await server.query('ALTER TABLE altered.ledger ALTER COLUMN epoch TYPE varchar(200)')
@@ -146,7 +151,16 @@ describeWith('memcached', 'memcached', () => {
   test('a life of more than thirty days is no instant in 1970, on either side of the border (3rd-Eden/memcached#345, symfony#23970)', async () => {
     const tier = opened(memcached({ servers: `127.0.0.1:${server.port}`, ...PATIENCE }))
     const day = 86_400_000
-    const lives = [30 * day - 2000, 30 * day - 1000, 30 * day, 30 * day + 1000, 31 * day, 200 * day, 40_000 * day, Number.POSITIVE_INFINITY]
+    const lives = [
+      30 * day - 2000,
+      30 * day - 1000,
+      30 * day,
+      30 * day + 1000,
+      31 * day,
+      200 * day,
+      40_000 * day,
+      Number.POSITIVE_INFINITY,
+    ]
     await tier.write(lives.map((ms, at) => ({ ...item(`k${at}`), expiresAt: Date.now() + ms })))
     const stored = await tier.read(lives.map((_, at) => `k${at}`))
     expect(stored.map((one) => one && Buffer.from(one.body).toString())).toEqual(lives.map((_, at) => `body of k${at}`))

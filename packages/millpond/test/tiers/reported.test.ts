@@ -30,19 +30,28 @@ afterEach(async () => {
 })
 
 describe('files', () => {
-  test.skipIf(process.platform !== 'linux')('descriptors run out while a folder is opened: none is lost for good (npm/cacache#261)', () => {
-    const command = 'ulimit -n 256; exec "$0" "$@"'
-    const run = spawnSync('bash', ['-c', command, process.execPath, CHILD, compile(), folder(), 'starve', 'few', String(MIB)], {
-      encoding: 'utf8',
-    })
-    expect(run.stderr).toBe('')
-    expect(JSON.parse(run.stdout)).toEqual({ failures: ['TIER_FAILED'], leaked: 0, seq: 599 })
-  })
+  test.skipIf(process.platform !== 'linux')(
+    'descriptors run out while a folder is opened: none is lost for good (npm/cacache#261)',
+    () => {
+      const command = 'ulimit -n 256; exec "$0" "$@"'
+      const run = spawnSync(
+        'bash',
+        ['-c', command, process.execPath, CHILD, compile(), folder(), 'starve', 'few', String(MIB)],
+        {
+          encoding: 'utf8',
+        },
+      )
+      expect(run.stderr).toBe('')
+      expect(JSON.parse(run.stdout)).toEqual({ failures: ['TIER_FAILED'], leaked: 0, seq: 599 })
+    },
+  )
 
   test.skipIf(process.platform === 'win32')(
     'a folder that may suddenly only be read is read; writes fail typed, and go on when it may be written',
     () => {
-      const run = spawnSync(process.execPath, [CHILD, compile(), folder(), 'readOnly', 'own', String(MIB)], { encoding: 'utf8' })
+      const run = spawnSync(process.execPath, [CHILD, compile(), folder(), 'readOnly', 'own', String(MIB)], {
+        encoding: 'utf8',
+      })
       expect(run.stderr).toBe('')
       const { last, ...told } = JSON.parse(run.stdout)
       expect(told).toEqual({ codes: ['OPTION_INVALID', 'TIER_FAILED'], isCut: true, seqs: [1, last, null, 7] })
@@ -51,7 +60,10 @@ describe('files', () => {
 
   test('clear and drop on a busy folder, by two who share it: nothing fails (rails/rails#36941, #43936)', async () => {
     const path = folder()
-    const [one, two] = [opened(file({ path, maxBytes: MIB, upkeepEvery: 10 })), opened(file({ path, maxBytes: MIB, upkeepEvery: 10 }))]
+    const [one, two] = [
+      opened(file({ path, maxBytes: MIB, upkeepEvery: 10 })),
+      opened(file({ path, maxBytes: MIB, upkeepEvery: 10 })),
+    ]
     for (let round = 0; round < 30; round++) {
       const items = Array.from({ length: 40 }, (_, at) => item(`k${at}`, randomBytes(500)))
       await Promise.all([
@@ -69,7 +81,8 @@ describe('files', () => {
   test('a few keys that are written for ever take no more room than their bound, nor more time to be opened (zkat/cacache-rs#71)', async () => {
     const path = folder()
     const tier = opened(file({ path, maxBytes: MIB, upkeepEvery: 10 }))
-    for (let step = 0; step < 5000; step++) await tier.write([item(`k${step % 5}`, new Uint8Array(1000), Number.POSITIVE_INFINITY, step)])
+    for (let step = 0; step < 5000; step++)
+      await tier.write([item(`k${step % 5}`, new Uint8Array(1000), Number.POSITIVE_INFINITY, step)])
     expect((await tier.usage()).bytes).toBeLessThanOrEqual(MIB)
     const again = opened(file({ path, maxBytes: MIB }))
     expect((await again.read(['k0', 'k4'])).map((stored) => stored?.asOf.seq)).toEqual([4995, 4999])
@@ -114,7 +127,11 @@ describeWith('memcached', 'memcached', () => {
       await tier.write(keys.map((key, seq) => item(key, `value ${seq}`, Number.POSITIVE_INFINITY, seq)))
       const asked = [...keys, 'nothing', ...[...keys].reverse()]
       const seqs = keys.map((_, seq) => seq)
-      expect((await tier.read(asked)).map((stored) => stored?.asOf.seq)).toEqual([...seqs, undefined, ...seqs.reverse()])
+      expect((await tier.read(asked)).map((stored) => stored?.asOf.seq)).toEqual([
+        ...seqs,
+        undefined,
+        ...seqs.reverse(),
+      ])
     } finally {
       await server.stop()
     }
@@ -136,7 +153,8 @@ describeWith('memcached', 'memcached', () => {
         )
         const calls = Promise.allSettled(Array.from({ length: 20 }, (_, at) => tier.read([`k${at}`])))
         await server.restart()
-        for (const one of await calls) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'TIER_FAILED' })
+        for (const one of await calls)
+          if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'TIER_FAILED' })
         await until('the tier to answer', () => answers(tier), 10_000)
       }
     } finally {
@@ -157,10 +175,12 @@ describeWith('postgres', 'postgres', () => {
         await server.query(
           'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
         )
-        for (const one of await writes) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'TIER_FAILED' })
+        for (const one of await writes)
+          if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'TIER_FAILED' })
         await until('the tier to answer', () => answers(tier), 10_000)
       }
-      // What several transactions write in the same instant may pass the bound until the next sweep; the count is exact in every snapshot.
+      // What several transactions write in the same instant may pass the bound until the next sweep; the count is exact
+      // in every snapshot.
       await until(
         'the sweep to have made room',
         async () => {

@@ -1,5 +1,10 @@
 // A ring of stores in memory, each behind a link that a test cuts, freezes and heals.
-import { type SimulatedServer, simulatedServer, type Transport, unreachable } from '../../src/testing/simulator-server.ts'
+import {
+  type SimulatedServer,
+  simulatedServer,
+  type Transport,
+  unreachable,
+} from '../../src/testing/simulator-server.ts'
 import type { DistributedNode } from '../../src/tiers/distributed/index.ts'
 
 export interface RingStore {

@@ -1,5 +1,5 @@
-// A process that works on a cache file until it is done or killed. Arguments: folder of the compiled library, path, task, name, count.
-// Each acknowledged step is one line on standard output, written before anything else happens.
+// A process that works on a cache file until it is done or killed. Arguments: folder of the compiled library, path,
+// task, name, count. Each acknowledged step is one line on standard output, written before anything else happens.
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 

@@ -165,7 +165,8 @@ describe('files of others', () => {
   })
 
   test('the tables have not changed since their version was raised', () => {
-    // Where this fails: raise SCHEMA_VERSION, or the files that stand will not get what is new. Then say the new digest.
+    // Where this fails: raise SCHEMA_VERSION, or the files that stand will not get what is new. Then say the new
+    // digest.
     expect([SCHEMA_VERSION, createHash('sha256').update(SCHEMA).digest('hex')]).toEqual([
       5,
       '898627e9681c87787372090a5baf3a6c997118d50d0493c64ded9827058b6bbe',
@@ -196,43 +197,46 @@ describe('files of others', () => {
 
 describe('the first start of many processes', () => {
   // Whose file it is takes several statements, and another process may make the tables between any two of them.
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('another process makes the tables after statement %i of the opening', async (when) => {
-    const path = file()
-    const others: ReturnType<typeof sqlite>[] = []
-    let statements = 0
-    const driver = loadDriver('libsql')
-    class Interrupted implements SqliteHandle {
-      readonly #handle: SqliteHandle
-      constructor(at: string) {
-        this.#handle = driver.open(at)
-      }
-      exec(sql: string): unknown {
-        return this.#handle.exec(sql)
-      }
-      prepare(sql: string): SqliteStatement {
-        const statement = this.#handle.prepare(sql)
-        return {
-          run: (...values) => statement.run(...values),
-          all: (...values) => statement.all(...values),
-          get(...values) {
-            const row = statement.get(...values)
-            if (++statements === when) others.push(sqlite({ path }))
-            return row
-          },
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'another process makes the tables after statement %i of the opening',
+    async (when) => {
+      const path = file()
+      const others: ReturnType<typeof sqlite>[] = []
+      let statements = 0
+      const driver = loadDriver('libsql')
+      class Interrupted implements SqliteHandle {
+        readonly #handle: SqliteHandle
+        constructor(at: string) {
+          this.#handle = driver.open(at)
+        }
+        exec(sql: string): unknown {
+          return this.#handle.exec(sql)
+        }
+        prepare(sql: string): SqliteStatement {
+          const statement = this.#handle.prepare(sql)
+          return {
+            run: (...values) => statement.run(...values),
+            all: (...values) => statement.all(...values),
+            get(...values) {
+              const row = statement.get(...values)
+              if (++statements === when) others.push(sqlite({ path }))
+              return row
+            },
+          }
+        }
+        close(): unknown {
+          return this.#handle.close()
         }
       }
-      close(): unknown {
-        return this.#handle.close()
+      const tier = sqlite({ path, driver: Interrupted })
+      await tier.write([item('k')])
+      for (const other of others) {
+        expect(await text(other, 'k')).toBe('body of k')
+        await other.close()
       }
-    }
-    const tier = sqlite({ path, driver: Interrupted })
-    await tier.write([item('k')])
-    for (const other of others) {
-      expect(await text(other, 'k')).toBe('body of k')
-      await other.close()
-    }
-    await tier.close()
-  })
+      await tier.close()
+    },
+  )
 })
 
 describe('G22: corruption', () => {
@@ -249,7 +253,8 @@ describe('G22: corruption', () => {
     await tier.close()
   })
 
-  // libsql ends the whole process over such text, unless it is asked for bytes. One bit of a row's head makes text of a number, or of bytes.
+  // libsql ends the whole process over such text, unless it is asked for bytes. One bit of a row's head makes text of a
+  // number, or of bytes.
   test.each([
     ['entry', 'epoch'],
     ['entry', 'seq'],
@@ -321,7 +326,9 @@ describe('G22: corruption', () => {
     ]
     for (const call of calls)
       await call().catch((error: unknown) =>
-        expect(error).toMatchObject({ code: expect.stringMatching(/^(LEDGER_UNREACHABLE|TIER_FAILED|NODES_UNREACHABLE)$/) }),
+        expect(error).toMatchObject({
+          code: expect.stringMatching(/^(LEDGER_UNREACHABLE|TIER_FAILED|NODES_UNREACHABLE)$/),
+        }),
       )
     await tier.close()
     const again = sqlite({ path })
@@ -345,7 +352,9 @@ describe('G22: corruption', () => {
 
     const warnings: TierWarning[] = []
     const tier = sqlite({ path, onWarning: (warning) => warnings.push(warning) })
-    expect(await tier.read(Array.from({ length: 500 }, (_, index) => `k${index}`))).toEqual(Array.from({ length: 500 }, () => undefined))
+    expect(await tier.read(Array.from({ length: 500 }, (_, index) => `k${index}`))).toEqual(
+      Array.from({ length: 500 }, () => undefined),
+    )
     await tier.write([item('new')])
     expect(await text(tier, 'new')).toBe('body of new')
     expect((await tier.ledger.pull('ns', position)).position.epoch).not.toBe(position.epoch)
@@ -369,7 +378,8 @@ describe('G22: corruption', () => {
         const path = file()
         writeFileSync(path, readFileSync(whole).subarray(0, length))
         const tier = sqlite({ path })
-        // A page that is cut within is filled with zeros by SQLite: damaged bodies are the codec's to refuse, by their checksum.
+        // A page that is cut within is filled with zeros by SQLite: damaged bodies are the codec's to refuse, by their
+        // checksum.
         expect(await tier.read(Array.from({ length: 60 }, (_, each) => `k${each}`))).toHaveLength(60)
         await tier.write([item('after')])
         expect(await text(tier, 'after')).toBe('body of after')
@@ -384,10 +394,15 @@ describe('G22: corruption', () => {
     const path = file()
     const tier = sqlite({ path })
     const handle = openRaw(path)
-    handle.exec("PRAGMA busy_timeout = 1000; INSERT INTO entry (key, epoch, seq, expires, body) VALUES ('odd', 5, 'x', 'never', 'text')")
+    handle.exec(
+      "PRAGMA busy_timeout = 1000; INSERT INTO entry (key, epoch, seq, expires, body) VALUES ('odd', 5, 'x', 'never', 'text')",
+    )
     handle.close()
     await tier.write([item('fine')])
-    expect(await tier.read(['odd', 'fine'])).toEqual([undefined, expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } })])
+    expect(await tier.read(['odd', 'fine'])).toEqual([
+      undefined,
+      expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } }),
+    ])
     await tier.close()
   })
 })
@@ -477,7 +492,10 @@ describe("another process's lock", () => {
     const { position } = await tier.ledger.pull('ns')
     const other = openRaw(path)
     other.exec('BEGIN IMMEDIATE')
-    await expect(tier.write([item('k')])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('lock for 60 ms') })
+    await expect(tier.write([item('k')])).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringContaining('lock for 60 ms'),
+    })
     await expect(tier.ledger.advance('ns', nothing)).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     other.exec('COMMIT')
     other.close()
@@ -528,11 +546,14 @@ describe('bounds', () => {
             const { entries, bytes } = await tier.usage()
             expect(entries).toBeLessThanOrEqual(maxEntries)
             expect(bytes).toBeLessThanOrEqual(maxBytes)
-            if (kind !== 'drop') expect((await tier.read([name]))[0]?.body.length).toBe(size + name.length <= maxBytes ? size : undefined)
+            if (kind !== 'drop')
+              expect((await tier.read([name]))[0]?.body.length).toBe(size + name.length <= maxBytes ? size : undefined)
           }
           const handle = openRaw(path)
           const counted = handle
-            .prepare('SELECT count(*) AS entries, coalesce(sum(length(CAST(key AS BLOB)) + length(body)), 0) AS bytes FROM entry')
+            .prepare(
+              'SELECT count(*) AS entries, coalesce(sum(length(CAST(key AS BLOB)) + length(body)), 0) AS bytes FROM entry',
+            )
             .get()
           handle.close()
           expect(counted).toMatchObject(await tier.usage())

@@ -30,7 +30,10 @@ describe('a full disk', () => {
     const tier = sqlite({ path: file(), driver: Bounded })
     await tier.write([item('kept', 'before')])
     roomFor(1)
-    await expect(tier.write([item('large', LARGE)])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(FULL) })
+    await expect(tier.write([item('large', LARGE)])).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringMatching(FULL),
+    })
     // All of a batch or nothing.
     await expect(tier.write([item('small', 's'), item('large', LARGE)])).rejects.toMatchObject({ code: 'TIER_FAILED' })
     const [kept, large, small] = await tier.read(['kept', 'large', 'small'])
@@ -51,12 +54,19 @@ describe('a full disk', () => {
 
   test('G1, G14: reads are answered, what an invalidation could not say holds in this process, and is said when there is room', async () => {
     const path = file()
-    const one = createCache({ name: 'full', tiers: [memory(), sqlite({ path, driver: Bounded })], defaults: { ttl: '1h' } })
+    const one = createCache({
+      name: 'full',
+      tiers: [memory(), sqlite({ path, driver: Bounded })],
+      defaults: { ttl: '1h' },
+    })
     await one.set('old', 'value', { tags: ['t'] })
     // Names that need pages of their own, for the ledger as well.
     const tags = Array.from({ length: 500 }, (_, i) => `${LARGE.slice(0, 200)}${i}`)
     roomFor(1)
-    await expect(one.set('large', LARGE)).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE', message: expect.stringMatching(FULL) })
+    await expect(one.set('large', LARGE)).rejects.toMatchObject({
+      code: 'LEDGER_UNREACHABLE',
+      message: expect.stringMatching(FULL),
+    })
     await expect(one.invalidateTags([...tags, 't'])).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     expect(await one.getOrSet('new', () => LARGE)).toBe(LARGE)
     expect(await one.get('old')).toBeUndefined()

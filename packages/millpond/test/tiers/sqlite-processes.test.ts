@@ -36,11 +36,14 @@ describe('many processes on one file', () => {
     expect(await Promise.all(four.map((worker) => worker.ended))).toEqual([0, 0, 0, 0])
     const numbers = four.flatMap((worker) => worker.acked.map((ack) => ack.seq))
     expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 400 }, (_, index) => index + 1))
-    for (const worker of four) expect(worker.acked.map((ack) => ack.seq)).toEqual(worker.acked.map((ack) => ack.seq).sort((a, b) => a - b))
+    for (const worker of four)
+      expect(worker.acked.map((ack) => ack.seq)).toEqual(worker.acked.map((ack) => ack.seq).sort((a, b) => a - b))
     const tier = sqlite({ path })
     const { position, lines } = await tier.ledger.pull('ns')
     expect(position.seq).toBe(400)
-    expect(new Set(lines.flatMap((line) => line.targets.map((target) => (target.kind === 'tag' ? target.tag : '')))).size).toBe(400)
+    expect(
+      new Set(lines.flatMap((line) => line.targets.map((target) => (target.kind === 'tag' ? target.tag : '')))).size,
+    ).toBe(400)
     await tier.close()
   })
 
@@ -65,7 +68,8 @@ describe('many processes on one file', () => {
       for (const [key, { seq, drops }] of last) {
         const [stored] = await tier.read([key])
         // A step that was under way may have happened as a whole, or not at all.
-        const inForce = lines.find((line) => line.targets.some((target) => target.kind === 'key' && target.key === key))?.seq ?? 0
+        const inForce =
+          lines.find((line) => line.targets.some((target) => target.kind === 'key' && target.key === key))?.seq ?? 0
         expect(inForce).toBeGreaterThanOrEqual(seq)
         if (stored !== undefined) expect(stored.asOf.seq).toBe(inForce)
         if (drops && inForce === seq) expect(stored).toBeUndefined()

@@ -15,7 +15,11 @@ const onFile = (options?: Partial<SqliteOptions>) => async () => {
 }
 const again = async () => sqlite({ path })
 const tuned = ({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<SqliteOptions> => ({
-  retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) },
+  retain: {
+    ...(targets && { targets }),
+    ...(windowMs && { window: windowMs }),
+    ...(externalTiers && { externalTiers }),
+  },
 })
 
 const record = sqliteRecord(() => path)

@@ -1,4 +1,5 @@
-// A tier that somebody else wrote against `millpond/tier`: it passes the published suite, and a cache uses it like its own.
+// A tier that somebody else wrote against `millpond/tier`: it passes the published suite, and a cache uses it like its
+// own.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,14 +61,19 @@ describe('a cache with a tier of somebody else', () => {
     near.rows.clear()
     await cache.get('k')
     expect(cache.info().config.tiers).toEqual(['rows', 'rows-2', 'archive', 'sqlite'])
-    expect(cache.stats().tiers).toMatchObject([{ name: 'rows', hits: 0, misses: 1 }, { name: 'rows-2', hits: 1, misses: 0 }, {}, {}])
+    expect(cache.stats().tiers).toMatchObject([
+      { name: 'rows', hits: 0, misses: 1 },
+      { name: 'rows-2', hits: 1, misses: 0 },
+      {},
+      {},
+    ])
     expect(Object.keys(cache.info().circuitBreaker)).toEqual(['rows', 'rows-2', 'archive', 'sqlite'])
   })
 
   test('two tiers that are given one name are refused', () => {
-    expect(() => open({ use: rowTier(new RowService()), name: 'x' }, { use: rowTier(new RowService()), name: 'x' })).toThrow(
-      expect.objectContaining({ code: 'OPTION_INVALID' }),
-    )
+    expect(() =>
+      open({ use: rowTier(new RowService()), name: 'x' }, { use: rowTier(new RowService()), name: 'x' }),
+    ).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
   test('a value that is larger than a row lies in several, is one entry, and goes with its namespace', async () => {

@@ -1,4 +1,5 @@
-// A tier as somebody else would write one: entries in a table of rows over HTTP-like calls, here in this process. All it needs comes from `millpond/tier`.
+// A tier as somebody else would write one: entries in a table of rows over HTTP-like calls, here in this process. All
+// it needs comes from `millpond/tier`.
 import { MillpondError, type Refusal, type Stored, type Tier, type TierCall, type TierItem } from 'millpond/tier'
 
 /** A service with rows, as any remote table has them. */

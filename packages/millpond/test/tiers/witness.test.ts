@@ -16,7 +16,8 @@ function fresh() {
   const path = join(folder, `${count++}`)
   const logs = join(path, 'logs')
   const file = join(folder, `${count++}.db`)
-  const start = (more: Partial<WitnessOptions> = {}) => createCache({ tiers: [witnessed(sqlite({ path: file }), { path: logs, ...more })] })
+  const start = (more: Partial<WitnessOptions> = {}) =>
+    createCache({ tiers: [witnessed(sqlite({ path: file }), { path: logs, ...more })] })
   const logFiles = () => readdirSync(logs).map((name) => join(logs, name))
   return { logs, file, start, logFiles }
 }
@@ -97,7 +98,11 @@ describe('a witnessed tier', () => {
         ),
       /line 3 has the number 4/,
     ],
-    ['made to nonsense', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(/\n.*\n/, '\nnonsense\n')), /is not valid/],
+    [
+      'made to nonsense',
+      (file) => writeFileSync(file, readFileSync(file, 'utf8').replace(/\n.*\n/, '\nnonsense\n')),
+      /is not valid/,
+    ],
   ])('a line that was %s is found', async (_what, harm, fault) => {
     const { logs, start, logFiles } = fresh()
     const cache = start()

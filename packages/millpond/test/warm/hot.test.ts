@@ -9,7 +9,8 @@ import { closeAfterEach, newFolder, open } from '../engine/setups.ts'
 closeAfterEach()
 
 async function read(cache: Cache, id: number, times: number): Promise<void> {
-  for (let time = 0; time < times; time++) await cache.getOrSet(['user', id], () => `user ${id}`, { ttl: '1h', tags: ['users'] })
+  for (let time = 0; time < times; time++)
+    await cache.getOrSet(['user', id], () => `user ${id}`, { ttl: '1h', tags: ['users'] })
 }
 
 describe('W2: the hot list', () => {

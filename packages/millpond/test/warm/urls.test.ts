@@ -24,7 +24,12 @@ afterAll(() => new Promise((resolve) => server.close(resolve)))
 
 describe('W1: addresses', () => {
   it('are asked as they are; what is not 2xx is a failure, and redirects are not followed', async () => {
-    const report = await open().warm({ kind: 'url', base, urls: ['/a', '/b?x=1', '/broken', '/away'], headers: { 'x-warm': '1' } })
+    const report = await open().warm({
+      kind: 'url',
+      base,
+      urls: ['/a', '/b?x=1', '/broken', '/away'],
+      headers: { 'x-warm': '1' },
+    })
     expect(report).toMatchObject({ warmed: 2, failed: 2, plans: [{ name: 'url', state: 'done' }] })
     expect(report.plans[0]?.errors.join()).toMatch(/\/broken answered 500.*\/away answered 302/)
     expect(asked.sort()).toEqual(['/a 1', '/away 1', '/b?x=1 1', '/broken 1'])
@@ -38,7 +43,9 @@ describe('W1: addresses', () => {
       /on the host "127\.0\.0\.2:1", which is not allowed/,
     )
     await expect(cache.warm({ kind: 'url', base, urls: ['//127.0.0.2:1/x'] })).rejects.toThrow(/not allowed/)
-    await expect(cache.warm({ kind: 'url', base, urls: ['file:///etc/passwd'] })).rejects.toThrow(/is not an HTTP address/)
+    await expect(cache.warm({ kind: 'url', base, urls: ['file:///etc/passwd'] })).rejects.toThrow(
+      /is not an HTTP address/,
+    )
     await expect(cache.warm({ kind: 'url', urls: [`${base}/a`] })).rejects.toThrow(/no host is allowed/)
     expect(asked).toEqual([])
     const report = await cache.warm({ kind: 'url', base, urls: () => [elsewhere, '/a'] })
@@ -69,23 +76,30 @@ describe('addresses that mean another host than they seem to', () => {
       `http://127.0.0.2:1/?${base}`,
       `https://127.0.0.1:${Number(port) - 1}/`,
     ])
-      await expect(cache.warm({ kind: 'url', base, urls: [url] }), url).rejects.toThrow(/which is not allowed|is not an HTTP address/)
+      await expect(cache.warm({ kind: 'url', base, urls: [url] }), url).rejects.toThrow(
+        /which is not allowed|is not an HTTP address/,
+      )
     for (const url of [`http://${host}@127.0.0.2:1/`, `http://ada:geheim@${host}/a`]) {
       const refused = cache.warm({ kind: 'url', base, urls: [url] })
       await expect(refused, url).rejects.toThrow(/contains a user name or password/)
       await expect(refused).rejects.not.toThrow(/geheim/)
     }
     expect(asked).toEqual([])
-    expect(await cache.warm({ kind: 'url', base, urls: [`http://2130706433:${port}/a`, `HTTP://0x7f.1:${port}/b`] })).toMatchObject({
+    expect(
+      await cache.warm({ kind: 'url', base, urls: [`http://2130706433:${port}/a`, `HTTP://0x7f.1:${port}/b`] }),
+    ).toMatchObject({
       warmed: 2,
     })
   })
 
   it('nor is what is allowed taken for more, or less, than it says', async () => {
     const cache = open()
-    const warm = (allow: readonly unknown[], url: string) => cache.warm({ kind: 'url', allow: allow as string[], urls: [url] })
+    const warm = (allow: readonly unknown[], url: string) =>
+      cache.warm({ kind: 'url', allow: allow as string[], urls: [url] })
     for (const host of ['http://example.com', 'example.com/x', '*.example.com', 'ada@example.com', 'a b', '', 7])
-      await expect(warm([host], 'http://example.com/'), String(host)).rejects.toThrow(/allow.*(is not a host|give a text)/)
+      await expect(warm([host], 'http://example.com/'), String(host)).rejects.toThrow(
+        /allow.*(is not a host|give a text)/,
+      )
     const { port } = new URL(base)
     expect(await warm([`LOCALHOST:${port}`, `0x7f000001:${port}`], `${base}/a`)).toMatchObject({ warmed: 1 })
     await expect(warm(['example.com:80'], 'https://example.com/')).rejects.toThrow(/not allowed/)

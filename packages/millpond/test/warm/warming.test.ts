@@ -24,7 +24,9 @@ onEverySetup('warming', (openCache) => {
     }
     const report = await cache.warm({ keys: ids(5), load, ttl: '1h', tags: ['warm'] })
     expect(report).toMatchObject({ warmed: 2, fresh: 1, empty: 1, failed: 1, success_rate: 0.8 })
-    expect(report.plans).toMatchObject([{ name: 'keys', priority: 'medium', state: 'done', errors: ['"k2": no such row'] }])
+    expect(report.plans).toMatchObject([
+      { name: 'keys', priority: 'medium', state: 'done', errors: ['"k2": no such row'] },
+    ])
     expect(asked.sort()).toEqual(['k1', 'k2', 'k3', 'k4'])
     expect(cache.stats()).toMatchObject({ hits: 0, misses: 0 })
     expect(await cache.getMany(['k0', 'k3'])).toEqual(['held', 'loaded k3'])
@@ -51,9 +53,15 @@ onEverySetup('warming', (openCache) => {
     ])
     expect(report).toMatchObject({ warmed: 5, failed: 0, success_rate: 1 })
     expect(report.plans.map(({ name }) => name)).toEqual(['keys', 'collection deal', 'values'])
-    expect([await cache.get(['user', 2]), await cache.get(['deal', 8]), await cache.get('flag')]).toEqual([{ id: 2 }, 'deal 8', true])
+    expect([await cache.get(['user', 2]), await cache.get(['deal', 8]), await cache.get('flag')]).toEqual([
+      { id: 2 },
+      'deal 8',
+      true,
+    ])
     expect(await deals.get(7)).toBe('deal 7')
-    expect((await cache.warm({ keys: ['nobody loads this'] })).plans[0]?.errors[0]).toMatch(/there is no loader for the key/)
+    expect((await cache.warm({ keys: ['nobody loads this'] })).plans[0]?.errors[0]).toMatch(
+      /there is no loader for the key/,
+    )
   })
 
   it('asks warmers of models, views and endpoints by their names', async () => {
@@ -168,15 +176,22 @@ describe('a run of plans', () => {
       [{}, 'warm: plan: {} names nothing to warm'],
       [{ keys: 7 }, 'warm: keys: 7 is not a list or another iterable'],
       [{ keys: [], lod: 1 }, 'unknown option "plan.lod": did you mean "load"'],
-      [{ keys: [], priority: 'urgent' }, `plan.priority: "urgent" is not allowed: give 'critical' or 'high' or 'medium' or 'low'`],
+      [
+        { keys: [], priority: 'urgent' },
+        `plan.priority: "urgent" is not allowed: give 'critical' or 'high' or 'medium' or 'low'`,
+      ],
       [{ keys: [], ttl: 'soon' }, '"soon"'],
       [{ kind: 'query' }, 'warm: kind: "query" is not known'],
       [{ collection: 'none', ids: [] }, 'there is no collection "none" in the namespace "default"'],
     ]
     for (const [plan, message] of refused) await expect(cache.warm(plan as never)).rejects.toThrow(message)
     await expect(cache.warm({ keys: [] }, { concurrency: 0 })).rejects.toThrow('warm.concurrency: 0 is not allowed')
-    await expect(cache.warm({ keys: [] }, { rat: 1 } as object)).rejects.toThrow('unknown option "warm.rat": did you mean "rate"')
-    expect(() => cache.warming.start({ plans: [], every: 10 })).toThrow('warming every: 10 is not allowed: give a finite time from 1 s')
+    await expect(cache.warm({ keys: [] }, { rat: 1 } as object)).rejects.toThrow(
+      'unknown option "warm.rat": did you mean "rate"',
+    )
+    expect(() => cache.warming.start({ plans: [], every: 10 })).toThrow(
+      'warming every: 10 is not allowed: give a finite time from 1 s',
+    )
     expect(() => cache.warming.register('view', '', () => {})).toThrow('warming: name: "" is not a name')
   })
 })
@@ -191,7 +206,9 @@ describe('the pace', () => {
     }
     for (let at = 0; at < 20; at++) await take(10)
     expect(pace.allowed).toBe(8)
-    expect([await take(100), await take(100), await take(5, false), await take(100), await take(100)]).toEqual([4, 2, 1, 1, 1])
+    expect([await take(100), await take(100), await take(5, false), await take(100), await take(100)]).toEqual([
+      4, 2, 1, 1, 1,
+    ])
     for (let at = 0; at < 40; at++) await take(10)
     expect(pace.allowed).toBe(8)
   })
@@ -234,7 +251,14 @@ describe('a schedule', () => {
     await pass(10)
     expect(runs).toEqual({ often: 11, seldom: 2, view: 1 })
     expect(cache.info().warmingSchedule).toMatchObject([
-      { namespace: 'default', name: 'often', every_ms: 60_000, runs: 11, failed_runs: 0, last: { report: { warmed: 1 } } },
+      {
+        namespace: 'default',
+        name: 'often',
+        every_ms: 60_000,
+        runs: 11,
+        failed_runs: 0,
+        last: { report: { warmed: 1 } },
+      },
       { name: 'seldom', every_ms: 600_000, next_at: clock.now() + 600_000 },
       { name: 'view', every_ms: 1_800_000 },
     ])
@@ -283,7 +307,10 @@ describe('a schedule', () => {
       ...(more as object),
     })
     const start = (plans: readonly WarmPlan[]) => cache.warming.start({ plans, atStart: false })
-    start([plan('nightly', { cron: '0 3 * * *' }), plan('off-peak', { interval: '5h', windows: [{ from: '22:00', to: '06:00' }] })])
+    start([
+      plan('nightly', { cron: '0 3 * * *' }),
+      plan('off-peak', { interval: '5h', windows: [{ from: '22:00', to: '06:00' }] }),
+    ])
     expect(cache.info().warmingSchedule).toMatchObject([
       { name: 'nightly', cron: '0 3 * * *', next_at: Date.UTC(2026, 0, 5, 3) },
       { name: 'off-peak', every_ms: 5 * 3_600_000 },
@@ -325,7 +352,9 @@ describe('a schedule', () => {
     const before = [...asked, mails]
     ends.open()
     expect(before).toEqual(['k0', 1])
-    expect((await cache.jobs.repeating()).map(({ name }) => name)).toEqual(ids(6).map((name) => `warming.default.${name}`))
+    expect((await cache.jobs.repeating()).map(({ name }) => name)).toEqual(
+      ids(6).map((name) => `warming.default.${name}`),
+    )
     await clock.run(6000)
     expect(asked.sort()).toEqual(ids(6))
     expect(await cache.jobs.trigger('warming.default.k3')).toBe(true)

@@ -28,7 +28,12 @@ test('G14: after the pause one call goes through, and no other until it has ende
   clock.advance(99)
   expect(breaker.allows()).toBe(false)
   clock.advance(1)
-  expect([breaker.allows(), breaker.allows(), breaker.allows(), breaker.state]).toEqual([true, false, false, 'half-open'])
+  expect([breaker.allows(), breaker.allows(), breaker.allows(), breaker.state]).toEqual([
+    true,
+    false,
+    false,
+    'half-open',
+  ])
   clock.advance(10_000)
   expect(breaker.allows()).toBe(false)
 })
@@ -76,11 +81,17 @@ test('protect passes results and errors unchanged, and calls nothing while open'
     return Promise.reject(error)
   }
   await expect(breaker.protect(call)).rejects.toBe(error)
-  await expect(breaker.protect(call)).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('within 100 ms') })
+  await expect(breaker.protect(call)).rejects.toMatchObject({
+    code: 'TIER_FAILED',
+    message: expect.stringContaining('within 100 ms'),
+  })
   expect(calls).toBe(1)
   clock.advance(100)
   const probe = breaker.protect(async () => 'well')
-  await expect(breaker.protect(call)).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('half-open') })
+  await expect(breaker.protect(call)).rejects.toMatchObject({
+    code: 'TIER_FAILED',
+    message: expect.stringContaining('half-open'),
+  })
   expect([await probe, breaker.state, calls]).toEqual(['well', 'closed', 1])
 })
 

@@ -108,7 +108,9 @@ test("a lease that fails is nobody else's failure", async () => {
     },
   }
   const guarded = guardLedger(picky, 'picky', fakeClock(), () => 250, 8)
-  const asked = ['k0', 'k1', 'k2'].map((key) => guarded.lease('ns', key, key, 2000).catch((error: Error) => error.message))
+  const asked = ['k0', 'k1', 'k2'].map((key) =>
+    guarded.lease('ns', key, key, 2000).catch((error: Error) => error.message),
+  )
   expect(await Promise.all(asked)).toEqual([{ granted: true }, 'not k1', { granted: true }])
 })
 
@@ -146,9 +148,14 @@ test('leases of one namespace go together, and so do those that are given back; 
 
 test('leases that fail together, or are answered in part, are granted to nobody', async () => {
   const { ledger } = simulatedServer().connect()
-  const half: LedgerStore = { ...ledger, leaseAll: async (...call) => ((await ledger.leaseAll?.(...call)) ?? []).slice(1) }
+  const half: LedgerStore = {
+    ...ledger,
+    leaseAll: async (...call) => ((await ledger.leaseAll?.(...call)) ?? []).slice(1),
+  }
   const guarded = guardLedger(half, 'half', fakeClock(), () => 250, 8)
-  const asked = ['k0', 'k1'].map((key) => guarded.lease('ns', key, key, 2000).catch((error: { code: string }) => error.code))
+  const asked = ['k0', 'k1'].map((key) =>
+    guarded.lease('ns', key, key, 2000).catch((error: { code: string }) => error.code),
+  )
   expect(await Promise.all(asked)).toEqual(['LEDGER_UNREACHABLE', 'LEDGER_UNREACHABLE'])
 })
 
@@ -165,7 +172,12 @@ test('commits go together, those of each namespace by themselves', async () => {
   const guarded = guardLedger(noted, 'noted', fakeClock(), () => 250, 8)
   const commit = (namespace: string, key: string): Promise<boolean> =>
     guarded.commit(namespace, { key, target: key, asOf: { epoch: 'e', seq: 0 }, body: new Uint8Array(1), expiresAt: 1 })
-  const answers = await Promise.all([commit('a', 'one'), commit('a', 'refused'), commit('b', 'one'), commit('a', 'two')])
+  const answers = await Promise.all([
+    commit('a', 'one'),
+    commit('a', 'refused'),
+    commit('b', 'one'),
+    commit('a', 'two'),
+  ])
   expect(answers).toEqual([true, false, true, true])
   expect(seen).toEqual(['a one refused', 'b one', 'a two'])
 })

@@ -45,7 +45,9 @@ describe('a guarded tier', () => {
   })
 
   test('what a tier refuses in its answer is no failure', async () => {
-    const { guarded, told } = setUp({ write: async (items) => items.map(({ key }) => (key === 'b' ? 'full' : undefined)) })
+    const { guarded, told } = setUp({
+      write: async (items) => items.map(({ key }) => (key === 'b' ? 'full' : undefined)),
+    })
     const answer = await guarded.write([item('a'), item('b'), item('c')])
     expect(answer).toEqual({ ok: true, value: [undefined, 'full', undefined] })
     expect(told).toEqual(['test-2 b full'])
@@ -55,7 +57,8 @@ describe('a guarded tier', () => {
     const stored: string[] = []
     const { guarded } = setUp({
       write: async (items) => {
-        if (items.some((one) => one.body.length > 1000)) throw new MillpondError('VALUE_TOO_LARGE', 'too large for this server')
+        if (items.some((one) => one.body.length > 1000))
+          throw new MillpondError('VALUE_TOO_LARGE', 'too large for this server')
         for (const { key } of items) stored.push(key)
       },
     })
@@ -82,7 +85,10 @@ describe('a guarded tier', () => {
     await guarded.write([item(a), item(b), item('short')])
     for (const key of held.keys()) expect(Buffer.byteLength(key)).toBeLessThanOrEqual(64)
     expect(held.size).toBe(3)
-    expect(await guarded.read([b, a])).toMatchObject({ ok: true, value: [item(b), item(a)].map(({ key: _, ...stored }) => stored) })
+    expect(await guarded.read([b, a])).toMatchObject({
+      ok: true,
+      value: [item(b), item(a)].map(({ key: _, ...stored }) => stored),
+    })
     expect(await guarded.drop([a, 'nothing'])).toEqual({ ok: true, value: 1 })
   })
 
@@ -93,7 +99,8 @@ describe('a guarded tier', () => {
       { calls: 1, items: 1 },
     )
     const ended: string[] = []
-    for (let at = 0; at < 10; at++) void guarded.read([`${at}`], 300).then((attempt) => ended.push(`${at} ${attempt.ok}`))
+    for (let at = 0; at < 10; at++)
+      void guarded.read([`${at}`], 300).then((attempt) => ended.push(`${at} ${attempt.ok}`))
     await clock.run(0)
     for (let at = 0; at < 3; at++) {
       await clock.run(100)

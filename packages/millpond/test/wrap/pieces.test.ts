@@ -9,7 +9,10 @@ import fc from '../properties.ts'
 
 const KEY = 'shop:default:k'
 
-function setUp(limits: TierLimits = { itemBytes: 1024 }, answer: (item: TierItem) => 'full' | undefined = () => undefined) {
+function setUp(
+  limits: TierLimits = { itemBytes: 1024 },
+  answer: (item: TierItem) => 'full' | undefined = () => undefined,
+) {
   const held = new Map<string, Stored>()
   const calls: string[][] = []
   const told: string[] = []
@@ -24,7 +27,8 @@ function setUp(limits: TierLimits = { itemBytes: 1024 }, answer: (item: TierItem
       return items.map((one) => {
         expect(one.body.length).toBeLessThanOrEqual(limits.itemBytes ?? Number.POSITIVE_INFINITY)
         const why = answer(one)
-        if (why === undefined) held.set(one.key, { asOf: one.asOf, expiresAt: one.expiresAt, body: Uint8Array.from(one.body) })
+        if (why === undefined)
+          held.set(one.key, { asOf: one.asOf, expiresAt: one.expiresAt, body: Uint8Array.from(one.body) })
         return why
       })
     },
@@ -45,7 +49,8 @@ function setUp(limits: TierLimits = { itemBytes: 1024 }, answer: (item: TierItem
   return { held, calls, told, guarded, read }
 }
 
-const bytes = (length: number, seed = 1): Uint8Array => Uint8Array.from({ length }, (_, at) => (at * seed * 31 + (at >> 8)) & 255)
+const bytes = (length: number, seed = 1): Uint8Array =>
+  Uint8Array.from({ length }, (_, at) => (at * seed * 31 + (at >> 8)) & 255)
 
 test('a large body comes back byte for byte, with its position and deadline; the list of its pieces is written last', async () => {
   const { guarded, calls, read } = setUp()
@@ -59,7 +64,9 @@ test('a large body comes back byte for byte, with its position and deadline; the
     [KEY, 'shop:default:small'],
   ])
   expect(await read()).toEqual({ asOf: { epoch: 'e0', seq: 7 }, expiresAt, body: Buffer.from(bytes(5000)) })
-  expect(await read('shop:default:small')).toMatchObject({ body: new TextEncoder().encode('body of shop:default:small') })
+  expect(await read('shop:default:small')).toMatchObject({
+    body: new TextEncoder().encode('body of shop:default:small'),
+  })
 })
 
 test('any length, and the last write of a key wins', async () => {
@@ -82,9 +89,17 @@ test('G22: a piece that is missing, foreign, of another key or changed in any by
   expect(names).toHaveLength(6)
   for (const name of names.slice(0, 3)) {
     const piece = held.get(name) ?? expect.fail('it is there')
-    const others = names.map((one) => held.get(one)?.body ?? new Uint8Array()).filter((body) => !Buffer.from(body).equals(piece.body))
+    const others = names
+      .map((one) => held.get(one)?.body ?? new Uint8Array())
+      .filter((body) => !Buffer.from(body).equals(piece.body))
     expect(others.length).toBeGreaterThan(0)
-    for (const body of [undefined, ...others, new Uint8Array(), piece.body.subarray(1), Uint8Array.from([...piece.body, 0])]) {
+    for (const body of [
+      undefined,
+      ...others,
+      new Uint8Array(),
+      piece.body.subarray(1),
+      Uint8Array.from([...piece.body, 0]),
+    ]) {
       if (body === undefined) held.delete(name)
       else held.set(name, { ...piece, body })
       expect(await read()).toBeUndefined()
@@ -122,7 +137,9 @@ test('G26: a value that looks like a list of pieces is a value', async () => {
 
 test('refused in part is refused: told once, by the key of the entry, and no list is written', async () => {
   let pieces = 0
-  const { guarded, held, told } = setUp({ itemBytes: 1024 }, ({ key }) => (isPiece(key) && ++pieces > 2 ? 'full' : undefined))
+  const { guarded, held, told } = setUp({ itemBytes: 1024 }, ({ key }) =>
+    isPiece(key) && ++pieces > 2 ? 'full' : undefined,
+  )
   expect(await guarded.write([item('shop:default:a'), item(KEY, bytes(5000)), item('shop:default:b')])).toEqual({
     ok: true,
     value: [undefined, 'full', undefined],

@@ -109,7 +109,9 @@ describe('a queue', () => {
   })
 
   test('G14: a queue that moves is no failure, however long its last call has waited', async () => {
-    const { clock, sent, ended, errors, ask } = setUp({ limits: { calls: 2, items: 1, weight: Number.POSITIVE_INFINITY } })
+    const { clock, sent, ended, errors, ask } = setUp({
+      limits: { calls: 2, items: 1, weight: Number.POSITIVE_INFINITY },
+    })
     for (const item of 'abcdefghij') ask(item)
     await turn()
     for (let at = 0; at < 10; at++) {

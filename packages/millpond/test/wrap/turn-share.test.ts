@@ -1,4 +1,5 @@
-// The share of a turn: of many that want to go on at once some hundreds do, in their order, and the others in the turns after it.
+// The share of a turn: of many that want to go on at once some hundreds do, in their order, and the others in the turns
+// after it.
 import { expect, test } from 'vitest'
 import { inShares, SHARE, shareOfTurn } from '../../src/wrap/turn-share.ts'
 

@@ -39,7 +39,11 @@ export function frameOf(view: View, columns: number, rows: number): readonly Saf
 
 function head({ url, summary, isPaused, failure }: View): Safe {
   const state =
-    failure !== undefined ? styled('red', text`not reachable: ${failure}`) : isPaused ? styled('yellow', 'paused') : styled('green', 'live')
+    failure !== undefined
+      ? styled('red', text`not reachable: ${failure}`)
+      : isPaused
+        ? styled('yellow', 'paused')
+        : styled('green', 'live')
   return text`${styled('bold', 'millpond')} ${url}  as of ${clock(textAt(summary, 'as_of'))}  ${state}`
 }
 
@@ -120,7 +124,10 @@ const BAR = 20
 const bar = (share: number | null): Part => padded('█'.repeat(Math.round((share ?? 0) * BAR)) || text``, BAR)
 
 function causes(summary: Row): Safe {
-  const counts = countsAt(summary, at(summary, 'last_minute_miss_causes') === null ? 'miss_causes' : 'last_minute_miss_causes')
+  const counts = countsAt(
+    summary,
+    at(summary, 'last_minute_miss_causes') === null ? 'miss_causes' : 'last_minute_miss_causes',
+  )
   const all = counts.reduce((sum, [, n]) => sum + n, 0)
   if (all === 0) return text`MISSES  none in the last minute`
   return text`MISSES  ${joined(
@@ -130,7 +137,9 @@ function causes(summary: Row): Safe {
 }
 
 function namespaces(summary: Row, filter: string | undefined, columns: number): readonly Safe[] {
-  const rows = rowsAt(summary, 'namespaces').filter((row) => filter === undefined || textAt(row, 'name').includes(filter))
+  const rows = rowsAt(summary, 'namespaces').filter(
+    (row) => filter === undefined || textAt(row, 'name').includes(filter),
+  )
   return tableLines(
     [
       { title: 'NAMESPACE', gives: true },

@@ -1,4 +1,5 @@
-// `millpond monitor`: the caches live. A screen where there is a terminal, else a line at each look; the server is asked no more than once a look.
+// `millpond monitor`: the caches live. A screen where there is a terminal, else a line at each look; the server is
+// asked no more than once a look.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command, Context } from '../../command.ts'
 import type { Client } from '../../connection/client.ts'

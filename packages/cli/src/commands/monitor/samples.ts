@@ -1,7 +1,18 @@
-// What was counted when: rates over the last look and over the last 10, 100 and 1,000 seconds. What was not watched so long is not known.
+// What was counted when: rates over the last look and over the last 10, 100 and 1,000 seconds. What was not watched so
+// long is not known.
 import { numberAt, type Row } from '../../connection/read.ts'
 
-export const COUNTERS = ['hits', 'misses', 'loads', 'load_errors', 'stale', 'sets', 'deletes', 'invalidations', 'evictions'] as const
+export const COUNTERS = [
+  'hits',
+  'misses',
+  'loads',
+  'load_errors',
+  'stale',
+  'sets',
+  'deletes',
+  'invalidations',
+  'evictions',
+] as const
 export type Counter = (typeof COUNTERS)[number]
 export const WINDOWS = [0, 10, 100, 1000] as const
 
@@ -16,7 +27,10 @@ export class Samples {
   readonly #samples: Sample[] = []
 
   add(atMs: number, summary: Row): void {
-    const counts = Object.fromEntries(COUNTERS.map((name) => [name, numberAt(summary, 'total', name) ?? 0])) as Record<Counter, number> // its keys are COUNTERS
+    const counts = Object.fromEntries(COUNTERS.map((name) => [name, numberAt(summary, 'total', name) ?? 0])) as Record<
+      Counter,
+      number
+    > // its keys are COUNTERS
     const last = this.#samples.at(-1)
     // A process that left takes its counts along: what was before cannot be compared.
     if (last !== undefined && COUNTERS.some((name) => counts[name] < last.counts[name])) this.#samples.length = 0
@@ -27,7 +41,9 @@ export class Samples {
   /** A second; window 0 is the last look. Null: not watched so long. */
   rate(name: Counter, windowSeconds: number): number | null {
     const [from, to] = this.#between(windowSeconds)
-    return from === undefined || to === undefined ? null : ((to.counts[name] - from.counts[name]) * 1000) / (to.atMs - from.atMs)
+    return from === undefined || to === undefined
+      ? null
+      : ((to.counts[name] - from.counts[name]) * 1000) / (to.atMs - from.atMs)
   }
 
   /** Share of reads that were answered. */

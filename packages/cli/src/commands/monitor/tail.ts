@@ -1,4 +1,5 @@
-// `millpond monitor --tail`: print individual reads and writes as they happen, one per line. The server takes a fair sample of them, and says of how many.
+// `millpond monitor --tail`: print individual reads and writes as they happen, one per line. The server takes a fair
+// sample of them, and says of how many.
 import type { Context } from '../../command.ts'
 import type { Client } from '../../connection/client.ts'
 import { numberAt, type Row, rowsAt, textAt, textsAt } from '../../connection/read.ts'
@@ -31,7 +32,9 @@ async function tell(out: Context['out'], cache_name: string, row: Row): Promise<
   const targets = rowsAt(row, 'targets').map((one) => text`${textAt(one, 'kind')} ${textAt(one, 'name')}`)
   const words: readonly Safe[] = [
     ...(targets.length > 0 ? [joined(targets, ', ')] : []),
-    ...['key', 'tier', 'cause', 'detail'].flatMap((name) => (textAt(row, name) === '' ? [] : [text`${textAt(row, name)}`])),
+    ...['key', 'tier', 'cause', 'detail'].flatMap((name) =>
+      textAt(row, name) === '' ? [] : [text`${textAt(row, name)}`],
+    ),
     ...(numberAt(row, 'ms') === null ? [] : [text`${milliseconds(numberAt(row, 'ms'))}`]),
   ]
   out.line(

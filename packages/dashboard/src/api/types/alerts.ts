@@ -27,4 +27,6 @@ export interface Silenced {
   readonly reason: string | null
 }
 
-export type AlertRules = Readonly<Record<string, { readonly enabled: boolean; readonly levels: Readonly<Record<string, number>> }>>
+export type AlertRules = Readonly<
+  Record<string, { readonly enabled: boolean; readonly levels: Readonly<Record<string, number>> }>
+>

@@ -78,7 +78,12 @@ export interface Summary {
   readonly regions: readonly string[]
   readonly total: Figures
   readonly last_minute: (Figures & { readonly seconds: number }) | null
-  readonly memory: { readonly entries: number; readonly bytes: number; readonly max_bytes: Known; readonly used_ratio: Known }
+  readonly memory: {
+    readonly entries: number
+    readonly bytes: number
+    readonly max_bytes: Known
+    readonly used_ratio: Known
+  }
   readonly tiers: readonly Tier[]
   readonly miss_causes: Counts
   readonly last_minute_miss_causes: Counts | null
@@ -88,7 +93,11 @@ export interface Summary {
 export interface Columns {
   readonly step_seconds: number
   readonly t: readonly number[]
-  readonly series: readonly { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly v: readonly Known[] }[]
+  readonly series: readonly {
+    readonly name: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly v: readonly Known[]
+  }[]
   readonly partial_last: boolean
 }
 

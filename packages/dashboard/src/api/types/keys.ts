@@ -57,7 +57,12 @@ export interface Explanation {
   readonly cause: string | null
   readonly detail: string | null
   readonly receipt: string | null
-  readonly by: { readonly operation: string; readonly actor: string; readonly reason: string | null; readonly at: string } | null
+  readonly by: {
+    readonly operation: string
+    readonly actor: string
+    readonly reason: string | null
+    readonly at: string
+  } | null
   readonly nodes: readonly {
     readonly node: string
     readonly status: string

@@ -20,7 +20,11 @@ export function MakeToken({ users, onClose }: { readonly users: readonly User[];
   const [days, setDays] = useState(90)
   const make = useMutation({
     mutationFn: () =>
-      client.send<MadeToken>('POST', 'tokens/', { name, expires_in_days: days, ...(userId === '' ? {} : { user_id: userId }) }),
+      client.send<MadeToken>('POST', 'tokens/', {
+        name,
+        expires_in_days: days,
+        ...(userId === '' ? {} : { user_id: userId }),
+      }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['tokens'] }),
   })
   if (make.data !== undefined)

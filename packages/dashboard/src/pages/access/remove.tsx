@@ -48,7 +48,12 @@ export function Remove({
             <button type="button" className="btn" onClick={() => setOpen(false)}>
               Keep it
             </button>
-            <button type="button" className="btn btn-danger" onClick={() => remove.mutate()} disabled={remove.isPending}>
+            <button
+              type="button"
+              className="btn btn-danger"
+              onClick={() => remove.mutate()}
+              disabled={remove.isPending}
+            >
               {verb}
             </button>
           </div>

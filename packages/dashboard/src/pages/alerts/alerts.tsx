@@ -67,8 +67,15 @@ function AlertPage() {
                       { name: 'Value', isNumber: true, cell: (row) => known(row.value) },
                       { name: 'Threshold', isNumber: true, cell: (row) => known(row.threshold) },
                       { name: 'Since', cell: (row) => <Time at={row.since} /> },
-                      { name: 'Ended', cell: (row) => (row.resolved_at === null ? 'not known' : <Time at={row.resolved_at} />) },
-                      { name: 'By', folded: 'wide', cell: (row) => [row.resolved_by ?? 'not known', row.note].filter(Boolean).join(': ') },
+                      {
+                        name: 'Ended',
+                        cell: (row) => (row.resolved_at === null ? 'not known' : <Time at={row.resolved_at} />),
+                      },
+                      {
+                        name: 'By',
+                        folded: 'wide',
+                        cell: (row) => [row.resolved_by ?? 'not known', row.note].filter(Boolean).join(': '),
+                      },
                     ]}
                   />
                 )
@@ -84,5 +91,7 @@ function AlertPage() {
 }
 
 function lastWords([last]: readonly Alert[]): string {
-  return last === undefined ? 'No alert has fired since this control plane was set up.' : `The last resolved alert: ${last.message}`
+  return last === undefined
+    ? 'No alert has fired since this control plane was set up.'
+    : `The last resolved alert: ${last.message}`
 }

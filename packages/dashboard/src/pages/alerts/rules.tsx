@@ -37,7 +37,10 @@ export function Rules() {
                 folded: 'wide',
                 cell: ([name, { levels }]) =>
                   Object.entries(levels)
-                    .map(([severity, value]) => `${severity}${SWITCHES.has(name) ? '' : ` ${shown(numbers, name, value)}`}`)
+                    .map(
+                      ([severity, value]) =>
+                        `${severity}${SWITCHES.has(name) ? '' : ` ${shown(numbers, name, value)}`}`,
+                    )
                     .join(', ') || 'no threshold is set',
               },
             ]}

@@ -55,14 +55,20 @@ function MakeSilence({ alert, onClose }: { readonly alert: Alert; readonly onClo
     <Dialog title={`Silence ${ruleName(alert.rule)}`} onClose={onClose}>
       <form className="stack-small" onSubmit={submit}>
         <p>
-          Webhooks are not notified of it in <Name>{alert.cache_name}</Name>. The alert stays on this page and is still measured.
+          Webhooks are not notified of it in <Name>{alert.cache_name}</Name>. The alert stays on this page and is still
+          measured.
         </p>
         <fieldset className="field">
           <legend>For</legend>
           <div className="choice">
             {SPANS.map((span) => (
               <label key={span.seconds}>
-                <input type="radio" name="span" checked={seconds === span.seconds} onChange={() => setSeconds(span.seconds)} />
+                <input
+                  type="radio"
+                  name="span"
+                  checked={seconds === span.seconds}
+                  onChange={() => setSeconds(span.seconds)}
+                />
                 {span.name}
               </label>
             ))}
@@ -70,7 +76,12 @@ function MakeSilence({ alert, onClose }: { readonly alert: Alert; readonly onClo
         </fieldset>
         <label className="field">
           <span>Reason, recorded in the audit log</span>
-          <input className="input" maxLength={1000} value={reason} onChange={(event) => setReason(event.target.value)} />
+          <input
+            className="input"
+            maxLength={1000}
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+          />
         </label>
         {silence.error !== null && <Failure error={silence.error} what="The silence" />}
         <div className="row dialog-end">

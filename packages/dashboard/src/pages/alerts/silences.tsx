@@ -64,4 +64,5 @@ export function Silences() {
   )
 }
 
-const named = (rule: string | null | undefined): string => (rule === null || rule === undefined ? 'every rule' : ruleName(rule))
+const named = (rule: string | null | undefined): string =>
+  rule === null || rule === undefined ? 'every rule' : ruleName(rule)

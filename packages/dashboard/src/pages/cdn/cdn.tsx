@@ -1,4 +1,5 @@
-// The CDN: what is on its way to the edge, a purge by hand, what became of the last ones, static files and pictures, and how the edges are.
+// The CDN: what is on its way to the edge, a purge by hand, what became of the last ones, static files and pictures,
+// and how the edges are.
 import { useQuery } from '@tanstack/react-query'
 import type { CdnStatus } from '../../api/cdn.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

@@ -50,7 +50,11 @@ export function Edges({ edges }: { readonly edges: readonly CdnEdge[] }) {
           columns={[
             { name: 'Edge', cell: (row) => row.edge },
             { name: 'State', folded: 'wide', cell: (row) => stateOf(row.edge) },
-            { name: 'Site', cell: (row) => (row.site === null ? (NO_SITE[row.vendor] ?? 'named by each purge') : <code>{row.site}</code>) },
+            {
+              name: 'Site',
+              cell: (row) =>
+                row.site === null ? (NO_SITE[row.vendor] ?? 'named by each purge') : <code>{row.site}</code>,
+            },
             { name: 'Purges by', folded: 'wide', cell: (row) => row.purges_by.join(', ') },
             { name: 'Tells when done', cell: (row) => (row.tells_when_done ? 'yes' : 'no') },
           ]}
@@ -108,7 +112,11 @@ export function Places({ edges }: { readonly edges: readonly CdnEdge[] }) {
                       name: 'State',
                       folded: 'right',
                       cell: (row) =>
-                        row.state === 'unknown' || row.state === 'ok' ? row.state : <Word tone={TONES[row.state]}>{row.state}</Word>,
+                        row.state === 'unknown' || row.state === 'ok' ? (
+                          row.state
+                        ) : (
+                          <Word tone={TONES[row.state]}>{row.state}</Word>
+                        ),
                     },
                     { name: 'Edge', cell: (row) => row.edge },
                     { name: 'Region', folded: 'skip', cell: (row) => row.region ?? '' },

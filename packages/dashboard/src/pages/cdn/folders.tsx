@@ -23,7 +23,9 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
     queryKey: ['operations', 'cdn folders'],
     queryFn: async ({ signal }) => {
       const both = await Promise.all(
-        ['upload_assets', 'optimize_images'].map((kind) => client.get<Page<CdnWork>>('operations/', { kind, limit: SHOWN }, signal)),
+        ['upload_assets', 'optimize_images'].map((kind) =>
+          client.get<Page<CdnWork>>('operations/', { kind, limit: SHOWN }, signal),
+        ),
       )
       return both
         .flatMap(({ data }) => data)
@@ -50,7 +52,8 @@ export function Folders({ folders }: { readonly folders: readonly CdnFolder[] })
           {
             name: 'Goes to',
             folded: 'wide',
-            cell: (row) => (row.to?.includes('://') ? <code className="said">{row.to}</code> : (row.to ?? 'is not uploaded')),
+            cell: (row) =>
+              row.to?.includes('://') ? <code className="said">{row.to}</code> : (row.to ?? 'is not uploaded'),
           },
           {
             name: 'Actions',

@@ -77,7 +77,15 @@ export function Purge() {
           rows={4}
           onText={setPaths}
         />
-        <Lines label="Tags, one per line" text={tags} given="" isOfKeys={false} isRequired={false} rows={4} onText={setTags} />
+        <Lines
+          label="Tags, one per line"
+          text={tags}
+          given=""
+          isOfKeys={false}
+          isRequired={false}
+          rows={4}
+          onText={setTags}
+        />
         <label className="field c-6">
           <span>Reason</span>
           <input className="input" value={reason} onChange={(event) => setReason(event.target.value)} />
@@ -110,16 +118,25 @@ export function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
           name: 'State',
           folded: 'right',
           cell: (row) =>
-            row.failures.length === 0 ? row.state : <Word tone={row.purged === 0 ? 'critical' : 'warning'}>{row.state}</Word>,
+            row.failures.length === 0 ? (
+              row.state
+            ) : (
+              <Word tone={row.purged === 0 ? 'critical' : 'warning'}>{row.state}</Word>
+            ),
         },
-        { name: 'Targets', isNumber: true, cell: (row) => `${numbers.count(row.purged)} of ${numbers.count(row.targets)}` },
+        {
+          name: 'Targets',
+          isNumber: true,
+          cell: (row) => `${numbers.count(row.purged)} of ${numbers.count(row.targets)}`,
+        },
         ...(rows.every(({ failures }) => failures.length === 0)
           ? []
           : [
               {
                 name: 'Why not',
                 folded: 'wide' as const,
-                cell: (row: (typeof rows)[number]) => row.failures.map(({ message }) => withoutMarks(message)).join(' '),
+                cell: (row: (typeof rows)[number]) =>
+                  row.failures.map(({ message }) => withoutMarks(message)).join(' '),
               },
             ]),
       ]}

@@ -17,7 +17,8 @@ export function Configurations() {
   const { query } = usePlace()
   const access = useAccess()
   const id = query.get('id')
-  if (!access.offers('GET', 'configurations/')) return <NotInstalled title="No configuration is stored here" route="GET configurations/" />
+  if (!access.offers('GET', 'configurations/'))
+    return <NotInstalled title="No configuration is stored here" route="GET configurations/" />
   return id === null ? <ConfigOverview /> : <OneConfiguration id={id} />
 }
 
@@ -44,8 +45,13 @@ export function ConfigOverview() {
         {({ data, has_more }) =>
           data.length === 0 ? (
             <State label="First run" title="No configuration is stored yet" level="h1">
-              <p>A configuration names a cache and holds its tiers, TTL and size. Every change is a version; each can be rolled back.</p>
-              <pre className="code">{"const stats = caches.get('org-stats')\nawait stats.getOrSet('org:42', () => loadStats(42))"}</pre>
+              <p>
+                A configuration names a cache and holds its tiers, TTL and size. Every change is a version; each can be
+                rolled back.
+              </p>
+              <pre className="code">
+                {"const stats = caches.get('org-stats')\nawait stats.getOrSet('org:42', () => loadStats(42))"}
+              </pre>
               <p className="row">{make}</p>
             </State>
           ) : (
@@ -62,7 +68,10 @@ export function ConfigOverview() {
                   keyOf={({ id }) => id}
                   toneOf={({ is_active }) => (is_active ? undefined : 'quiet')}
                   columns={[
-                    { name: 'Name', cell: (row) => <Link to={placeOf('configurations', { id: row.id })}>{row.name}</Link> },
+                    {
+                      name: 'Name',
+                      cell: (row) => <Link to={placeOf('configurations', { id: row.id })}>{row.name}</Link>,
+                    },
                     {
                       name: 'State',
                       folded: 'right',

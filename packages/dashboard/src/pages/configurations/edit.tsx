@@ -1,4 +1,5 @@
-// Makes or changes a configuration: a form, then the server's plan of what differs, then the change with the version it was based on.
+// Makes or changes a configuration: a form, then the server's plan of what differs, then the change with the version it
+// was based on.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useId, useState } from 'react'
 import { ApiError } from '../../api/client.ts'
@@ -66,13 +67,18 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
           from={held === undefined ? 'now' : `version ${held.version}`}
           to={held === undefined ? 'version 1' : `version ${held.version + 1}`}
         />
-        <Notice>Nothing has been changed yet. {held === undefined ? '' : 'Existing entries keep the TTL they were stored with.'}</Notice>
+        <Notice>
+          Nothing has been changed yet.{' '}
+          {held === undefined ? '' : 'Existing entries keep the TTL they were stored with.'}
+        </Notice>
         <Effects effects={effects} />
         {apply.error !== null && (
           <Failure
             error={apply.error}
             what={
-              apply.error instanceof ApiError && apply.error.status === 412 ? 'The change was overtaken by another one. It' : 'The change'
+              apply.error instanceof ApiError && apply.error.status === 412
+                ? 'The change was overtaken by another one. It'
+                : 'The change'
             }
           />
         )}
@@ -80,7 +86,12 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
           <button type="button" className="btn" onClick={() => plan.reset()}>
             Back
           </button>
-          <button type="button" className="btn btn-primary" onClick={() => apply.mutate()} disabled={apply.isPending || isSame}>
+          <button
+            type="button"
+            className="btn btn-primary"
+            onClick={() => apply.mutate()}
+            disabled={apply.isPending || isSame}
+          >
             {held === undefined ? 'Create it' : `Apply as version ${held.version + 1}`}
           </button>
         </div>
@@ -106,10 +117,25 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
           />
         </label>
         <div className="pair">
-          <Choose label="Kept in" value={draft.cache_type} among={TYPES} onChoose={(cache_type) => set({ cache_type })} />
-          <Choose label="Strategy" value={draft.strategy} among={STRATEGIES} onChoose={(strategy) => set({ strategy })} />
+          <Choose
+            label="Kept in"
+            value={draft.cache_type}
+            among={TYPES}
+            onChoose={(cache_type) => set({ cache_type })}
+          />
+          <Choose
+            label="Strategy"
+            value={draft.strategy}
+            among={STRATEGIES}
+            onChoose={(strategy) => set({ strategy })}
+          />
           <Amount label="TTL" unit="s" value={draft.ttl_seconds} onGive={(ttl_seconds) => set({ ttl_seconds })} />
-          <Amount label="Memory at most" unit="MB" value={draft.max_size_mb} onGive={(max_size_mb) => set({ max_size_mb })} />
+          <Amount
+            label="Memory at most"
+            unit="MB"
+            value={draft.max_size_mb}
+            onGive={(max_size_mb) => set({ max_size_mb })}
+          />
           <Amount label="Priority, 0 first" unit="" value={draft.priority} onGive={(priority) => set({ priority })} />
         </div>
         <div className="choice">
@@ -122,7 +148,11 @@ export function EditConfiguration({ held, onClose }: { readonly held?: Configura
             Compressed
           </label>
           <label>
-            <input type="checkbox" checked={draft.is_active} onChange={(event) => set({ is_active: event.target.checked })} />
+            <input
+              type="checkbox"
+              checked={draft.is_active}
+              onChange={(event) => set({ is_active: event.target.checked })}
+            />
             Active
           </label>
         </div>

@@ -1,4 +1,5 @@
-// What a change of a configuration would do in the processes that run its cache: what memory lets go of, and what that costs the source.
+// What a change of a configuration would do in the processes that run its cache: what memory lets go of, and what that
+// costs the source.
 import { useDashboard } from '../../context.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Unit } from '../../parts/words.tsx'
@@ -39,9 +40,11 @@ function Loads({ effects }: { readonly effects: readonly Effect[] }) {
   const known = effects.flatMap(({ loads_per_second: loads }) => (typeof loads === 'number' ? [loads] : []))
   const added = known.reduce((all, one) => all + one, 0)
   const silent = effects.length - known.length
-  const missing = silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not report.`
+  const missing =
+    silent === 0 ? '' : ` ${numbers.count(silent)} of ${numbers.count(effects.length)} processes did not report.`
   if (known.length === 0) return <Notice>The cost for the source is unknown: no process reported it.</Notice>
-  if (Math.abs(added) < LEAST) return <Notice>At the current read rates, the load on the source would not change.{missing}</Notice>
+  if (Math.abs(added) < LEAST)
+    return <Notice>At the current read rates, the load on the source would not change.{missing}</Notice>
   return (
     <Notice tone={added > 0 ? 'warning' : 'plain'}>
       At the current read rates, the source would be loaded {added > 0 ? 'at least ' : ''}

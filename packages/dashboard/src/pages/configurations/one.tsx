@@ -156,7 +156,10 @@ export function OneConfiguration({ id }: { readonly id: string }) {
 
 export function changesOf(before: ConfigurationVersion | undefined, after: ConfigurationVersion): Changes {
   return Object.fromEntries(
-    changed(before?.document, after.document).map((field) => [field, { from: before?.document[field] ?? null, to: after.document[field] }]),
+    changed(before?.document, after.document).map((field) => [
+      field,
+      { from: before?.document[field] ?? null, to: after.document[field] },
+    ]),
   )
 }
 

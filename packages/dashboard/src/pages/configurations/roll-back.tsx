@@ -22,27 +22,36 @@ export function RollBack({
   const { go } = usePlace()
   const queries = useQueryClient()
   const rollBack = useMutation({
-    mutationFn: () => client.send<Configuration>('POST', `configurations/${held.id}/rollback/`, { version: to.version }),
+    mutationFn: () =>
+      client.send<Configuration>('POST', `configurations/${held.id}/rollback/`, { version: to.version }),
     onSuccess: async () => {
       onClose()
       go(placeOf('configurations', { id: held.id }))
       await queries.invalidateQueries()
     },
   })
-  const changes = Object.fromEntries(changed(held, to.document).map((field) => [field, { from: held[field], to: to.document[field] }]))
+  const changes = Object.fromEntries(
+    changed(held, to.document).map((field) => [field, { from: held[field], to: to.document[field] }]),
+  )
   const isSame = Object.keys(changes).length === 0
   return (
     <Dialog title={`Roll ${held.name} back to version ${to.version}`} onClose={onClose}>
       <Diff changes={changes} from={`${held.version}, in force`} to={`as in ${to.version}`} />
       <Notice>
-        <b>Rolling back drops nothing.</b> It becomes version {held.version + 1}; existing entries keep the TTL they were stored with.
+        <b>Rolling back drops nothing.</b> It becomes version {held.version + 1}; existing entries keep the TTL they
+        were stored with.
       </Notice>
       {rollBack.error !== null && <Failure error={rollBack.error} what="The roll-back" />}
       <div className="row">
         <button type="button" className="btn" onClick={onClose}>
           Leave it
         </button>
-        <button type="button" className="btn btn-primary" onClick={() => rollBack.mutate()} disabled={rollBack.isPending || isSame}>
+        <button
+          type="button"
+          className="btn btn-primary"
+          onClick={() => rollBack.mutate()}
+          disabled={rollBack.isPending || isSame}
+        >
           Roll back to {to.version}
         </button>
       </div>

@@ -38,8 +38,8 @@ export function TestConnection({ id }: { readonly id: string }) {
       {test.error !== null && <Failure error={test.error} what="The test" />}
       {data === undefined && test.error === null && (
         <p>
-          Tests every tier step by step, then writes, reads and deletes a test entry: in the running cache if there is one, otherwise over a
-          new connection.
+          Tests every tier step by step, then writes, reads and deletes a test entry: in the running cache if there is
+          one, otherwise over a new connection.
         </p>
       )}
       {steps.length > 0 && (
@@ -98,7 +98,8 @@ export function TestConnection({ id }: { readonly id: string }) {
 }
 
 /** Warnings of steps stand beside them already. */
-const toldBy = (steps: readonly Step[], said: string): boolean => steps.some(({ tier, remedy }) => said === `${tier}: ${remedy}`)
+const toldBy = (steps: readonly Step[], said: string): boolean =>
+  steps.some(({ tier, remedy }) => said === `${tier}: ${remedy}`)
 
 function Verdict({ test }: { readonly test: Test }) {
   const warnings = test.warnings.length

@@ -31,7 +31,8 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
       path: 'apply',
       body: {},
       scope: 'config:write',
-      isThere: winner !== undefined && settingOf(numbers, winner) !== 'as it is' && (applied === null || applied.is_undone),
+      isThere:
+        winner !== undefined && settingOf(numbers, winner) !== 'as it is' && (applied === null || applied.is_undone),
     },
     {
       verb: 'Roll back',
@@ -45,7 +46,8 @@ export function Acts({ experiment }: { readonly experiment: Experiment }) {
     {
       verb: 'Stop it',
       title: 'Stop the experiment',
-      about: 'All keys are treated alike again. The results so far remain available; entries keep the TTL they were given.',
+      about:
+        'All keys are treated alike again. The results so far remain available; entries keep the TTL they were given.',
       path: 'stop',
       body: {},
       scope: 'experiments:write',

@@ -1,4 +1,5 @@
-// The arms beside each other: what decides, with the interval that always holds, and what is watched so that no harm is done.
+// The arms beside each other: what decides, with the interval that always holds, and what is watched so that no harm is
+// done.
 import type { ArmSays, Difference, Experiment } from '../../api/experiments.ts'
 import { useDashboard } from '../../context.tsx'
 import { Table } from '../../parts/table.tsx'

@@ -99,18 +99,35 @@ export function Begin({ cache, onClose }: { readonly cache: string; readonly onC
         ) : (
           <label className="field">
             <span>Value, {KINDS[kind].unit}</span>
-            <input className="input" inputMode="decimal" required value={value} onChange={({ target }) => setValue(target.value)} />
+            <input
+              className="input"
+              inputMode="decimal"
+              required
+              value={value}
+              onChange={({ target }) => setValue(target.value)}
+            />
           </label>
         )}
         {!isShadow && (
           <>
             <label className="field">
               <span>Share of the keys, %</span>
-              <input className="input" inputMode="decimal" required value={share} onChange={({ target }) => setShare(target.value)} />
+              <input
+                className="input"
+                inputMode="decimal"
+                required
+                value={share}
+                onChange={({ target }) => setShare(target.value)}
+              />
             </label>
             <label className="field">
               <span>Namespace; empty: the whole cache</span>
-              <input className="input" value={namespace} maxLength={128} onChange={({ target }) => setNamespace(target.value)} />
+              <input
+                className="input"
+                value={namespace}
+                maxLength={128}
+                onChange={({ target }) => setNamespace(target.value)}
+              />
             </label>
           </>
         )}

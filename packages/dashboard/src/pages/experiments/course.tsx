@@ -1,4 +1,5 @@
-// How the interval has narrowed: the gain of each arm over time, with the band that always holds, and the same as a table.
+// How the interval has narrowed: the gain of each arm over time, with the band that always holds, and the same as a
+// table.
 
 import type { Experiment } from '../../api/experiments.ts'
 import type { Range } from '../../api/insight.ts'
@@ -77,7 +78,8 @@ function CourseOf({ name, gained, seen }: Props) {
           ))}
         </div>
         <figcaption className="note">
-          From <Time at={first.at} /> to <Time at={last.at} />; the result is significant once the band leaves the middle line.
+          From <Time at={first.at} /> to <Time at={last.at} />; the result is significant once the band leaves the
+          middle line.
         </figcaption>
         <details className="data">
           <summary>

@@ -1,4 +1,5 @@
-// Experiments: two settings side by side on live traffic, what each has come to, when it is sure, and what to do with that.
+// Experiments: two settings side by side on live traffic, what each has come to, when it is sure, and what to do with
+// that.
 import { useState } from 'react'
 import { type Experiment, useExperiments } from '../../api/experiments.ts'
 import { useCacheName } from '../../api/queries.ts'
@@ -23,8 +24,8 @@ export function Experiments() {
     return (
       <NotInstalled title="No experiment can be run here" route="GET experiments/">
         <p>
-          Two settings side by side, split by the hash of the key: hit ratio, loads and staleness of each, and a verdict that says when it
-          is sound.
+          Two settings side by side, split by the hash of the key: hit ratio, loads and staleness of each, and a verdict
+          that says when it is sound.
         </p>
       </NotInstalled>
     )
@@ -57,17 +58,17 @@ function None({ cache }: { readonly cache: string }) {
         title="Nothing has been tried yet"
         say={
           <>
-            Try a time to live on a share of the keys of <Name>{cache}</Name>, or another memory setting in a shadow cache, and see when the
-            difference is significant.
+            Try a time to live on a share of the keys of <Name>{cache}</Name>, or another memory setting in a shadow
+            cache, and see when the difference is significant.
           </>
         }
         actions={<BeginButton cache={cache} isPrimary />}
       />
       <Section title="How it is evaluated">
         <p className="prose">
-          Each key belongs to one arm by its hash, the same in every process. Arms are compared by groups of keys, since reads of one key
-          are alike; the interval holds however often you look, so you may stop whenever it is significant. An arm that does harm ends the
-          experiment automatically.
+          Each key belongs to one arm by its hash, the same in every process. Arms are compared by groups of keys, since
+          reads of one key are alike; the interval holds however often you look, so you may stop whenever it is
+          significant. An arm that does harm ends the experiment automatically.
         </p>
       </Section>
     </>
@@ -88,7 +89,15 @@ function BeginButton({ cache, isPrimary = false }: { readonly cache: string; rea
   )
 }
 
-function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all: readonly Experiment[]; readonly cache: string }) {
+function Shown({
+  shown,
+  all,
+  cache,
+}: {
+  readonly shown: Experiment
+  readonly all: readonly Experiment[]
+  readonly cache: string
+}) {
   const { numbers } = useDashboard()
   const isRunning = all.some(({ state }) => state === 'running')
   const silent = shown.nodes.filter(({ error }) => error !== null)

@@ -5,8 +5,12 @@ import { spelled } from '../../format/text.ts'
 
 /** The title: what is so now. */
 export function verdictOf({ judgement: { verdict, winner }, decided, state, applied }: Experiment): string {
-  if (applied !== null) return applied.is_undone ? `${applied.arm} was applied and rolled back` : `${applied.arm} is applied to all keys`
-  const [sure, of] = decided === null || verdict === 'harm' || verdict === 'uneven' ? [verdict, winner] : [decided.verdict, decided.winner]
+  if (applied !== null)
+    return applied.is_undone ? `${applied.arm} was applied and rolled back` : `${applied.arm} is applied to all keys`
+  const [sure, of] =
+    decided === null || verdict === 'harm' || verdict === 'uneven'
+      ? [verdict, winner]
+      : [decided.verdict, decided.winner]
   if (sure === 'better') return `${of} is better`
   if (sure === 'worse') return `${of} stays better`
   if (sure === 'no_difference') return 'There is no difference that matters'
@@ -31,7 +35,9 @@ export function phaseOf({ phase, ended, kind }: Experiment): string {
   return `ended, since ${Object.entries(why).find(([word]) => word === ended)?.[1] ?? 'it is over'}`
 }
 
-/** The server's sentence: of the time when it became sure, which stays the verdict; until then what is still missing. */
+/**
+ * The server's sentence: of the time when it became sure, which stays the verdict; until then what is still missing.
+ */
 export const reasonOf = (numbers: Numbers, { judgement, decided }: Experiment): string =>
   spelled(numbers, (decided ?? judgement).text.replace(/^not enough data: /, ''))
 

@@ -1,7 +1,14 @@
-// Advice: what would help, by how much, how sure that is, what it costs, and how it is taken back; where misses come from; the hottest keys.
+// Advice: what would help, by how much, how sure that is, what it costs, and how it is taken back; where misses come
+// from; the hottest keys.
 
 import { type ReactNode, useState } from 'react'
-import { type Analyzed, type AnalyzedCache, type NodeSays, type Recommendation, useAnalysis } from '../../api/insight.ts'
+import {
+  type Analyzed,
+  type AnalyzedCache,
+  type NodeSays,
+  type Recommendation,
+  useAnalysis,
+} from '../../api/insight.ts'
 import type { MemoryChange } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { capitalised, spelled } from '../../format/text.ts'
@@ -21,7 +28,8 @@ import { Watched } from './off.tsx'
 import { LoadingAhead } from './prediction.tsx'
 import { SoFar } from './so-far.tsx'
 
-const ABOUT = 'What costs most, what would improve it and by how much, how certain that is, and how to undo it, based on recent traffic.'
+const ABOUT =
+  'What costs most, what would improve it and by how much, how certain that is, and how to undo it, based on recent traffic.'
 
 export function Advice() {
   return (
@@ -48,7 +56,10 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
   const most = mostOf(recommendations.map(({ hit_ratio_change }) => hit_ratio_change))
   return (
     <>
-      <PageTitle title={titleOf(found, numbers.count)} say={sayOf(found, (why) => capitalised(spelled(numbers, why)))} />
+      <PageTitle
+        title={titleOf(found, numbers.count)}
+        say={sayOf(found, (why) => capitalised(spelled(numbers, why)))}
+      />
       <div className="stack-wide">
         {recommendations.length > 0 && (
           <ol className="advice">
@@ -91,8 +102,8 @@ function sayOf({ recommendations, nodes, cache_name }: AnalyzedCache, sentence: 
     return 'No other size, policy or time to live is significantly better on recent traffic. Uncertain changes are not recommended.'
   return (
     <>
-      For <Name>{cache_name}</Name>, based on recent traffic, most important first. Nothing changes unless you apply it, or let it be
-      applied automatically.
+      For <Name>{cache_name}</Name>, based on recent traffic, most important first. Nothing changes unless you apply it,
+      or let it be applied automatically.
     </>
   )
 }
@@ -146,7 +157,9 @@ function Recommended({
           <div>
             <dt>Costs</dt>
             <dd>
-              {spent === undefined || cost === null ? 'no memory' : `${spent.value} ${spent.unit} ${cost.amount < 0 ? 'less' : 'more'}`}
+              {spent === undefined || cost === null
+                ? 'no memory'
+                : `${spent.value} ${spent.unit} ${cost.amount < 0 ? 'less' : 'more'}`}
             </dd>
           </div>
           <div>
@@ -156,8 +169,8 @@ function Recommended({
           <div>
             <dt>Rests on</dt>
             <dd>
-              {numbers.count(reads)} reads since {Number.isFinite(from) ? <Time at={from} /> : 'no time that is known'}; {one.nodes} of{' '}
-              {one.of_nodes} {one.of_nodes === 1 ? 'process says' : 'processes say'} so
+              {numbers.count(reads)} reads since {Number.isFinite(from) ? <Time at={from} /> : 'no time that is known'};{' '}
+              {one.nodes} of {one.of_nodes} {one.of_nodes === 1 ? 'process says' : 'processes say'} so
             </dd>
           </div>
           <div>
@@ -172,13 +185,21 @@ function Recommended({
             type="button"
             className="btn"
             onClick={() =>
-              onTry({ title: 'Apply the recommendation', verb: 'Change it', change, undo, reason: `recommendation ${one.id}` })
+              onTry({
+                title: 'Apply the recommendation',
+                verb: 'Change it',
+                change,
+                undo,
+                reason: `recommendation ${one.id}`,
+              })
             }
           >
             Apply…<span className="sr"> {one.id}</span>
           </button>
         ) : (
-          <span className="note">{change === null ? 'Only your code or a configuration can do this.' : 'Your role cannot change it.'}</span>
+          <span className="note">
+            {change === null ? 'Only your code or a configuration can do this.' : 'Your role cannot change it.'}
+          </span>
         )}
       </p>
     </li>

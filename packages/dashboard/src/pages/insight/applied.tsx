@@ -87,7 +87,8 @@ function Where({ applied: { state, result } }: { readonly applied: Applied }) {
   if (failed.length > 0)
     return (
       <Word tone="critical">
-        {nodes.length - failed.length} of {nodes.length}; {failed.map(({ node, error }) => `${node}: ${error}`).join(', ')}
+        {nodes.length - failed.length} of {nodes.length};{' '}
+        {failed.map(({ node, error }) => `${node}: ${error}`).join(', ')}
       </Word>
     )
   return <>{nodes.map(({ node }) => node).join(', ')}</>

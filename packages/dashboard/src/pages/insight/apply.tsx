@@ -21,13 +21,26 @@ export interface Tried {
 /** So long is waited for the processes before it goes on without us. */
 const WAIT = { Prefer: 'wait=10' }
 
-export function Apply({ cache, tried, onClose }: { readonly cache: string; readonly tried: Tried; readonly onClose: () => void }) {
+export function Apply({
+  cache,
+  tried,
+  onClose,
+}: {
+  readonly cache: string
+  readonly tried: Tried
+  readonly onClose: () => void
+}) {
   const { client, numbers } = useDashboard()
   const queries = useQueryClient()
   const [reason, setReason] = useState(tried.reason)
   const apply = useMutation({
     mutationFn: () =>
-      client.send<Applied>('POST', 'optimizations/apply/', { cache_name: cache, change: tried.change, reason }, { headers: WAIT }),
+      client.send<Applied>(
+        'POST',
+        'optimizations/apply/',
+        { cache_name: cache, change: tried.change, reason },
+        { headers: WAIT },
+      ),
     onSuccess: async () => {
       onClose()
       await queries.invalidateQueries()
@@ -66,8 +79,8 @@ export function Apply({ cache, tried, onClose }: { readonly cache: string; reado
           <b>
             In every process of <Name>{cache}</Name>, until it ends.
           </b>{' '}
-          To keep it, put it into your code or a stored configuration. Evidence is collected anew afterwards; you can undo the change on
-          this page.
+          To keep it, put it into your code or a stored configuration. Evidence is collected anew afterwards; you can
+          undo the change on this page.
         </Notice>
         <label className="field">
           <span>Reason, recorded in the audit log</span>

@@ -80,7 +80,9 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
             { name: 'When', cell: ({ at }) => <Time at={at} relative /> },
             {
               name: 'Result',
-              cell: ({ outcome }) => <Word tone={outcome === 'held' ? 'proven' : 'warning'}>{outcome.replaceAll('_', ' ')}</Word>,
+              cell: ({ outcome }) => (
+                <Word tone={outcome === 'held' ? 'proven' : 'warning'}>{outcome.replaceAll('_', ' ')}</Word>
+              ),
             },
             { name: 'Why', folded: 'wide', cell: ({ why }) => why ?? '' },
           ]}
@@ -91,7 +93,10 @@ function Found({ cache, auto: { settings, state } }: { readonly cache: string; r
   )
 }
 
-function sayOf({ enabled, min_impact_score, kinds }: Auto['settings'], { phase, recommendation, why }: Auto['state']): string {
+function sayOf(
+  { enabled, min_impact_score, kinds }: Auto['settings'],
+  { phase, recommendation, why }: Auto['state'],
+): string {
   if (phase === 'counting') return `Before ${recommendation} is applied, the current state is measured.`
   if (phase === 'watching') return `${recommendation} is in force and watched: it is rolled back if it does harm.`
   if (!enabled) return 'Nothing is applied unless you do it.'
@@ -99,7 +104,15 @@ function sayOf({ enabled, min_impact_score, kinds }: Auto['settings'], { phase, 
   return why === null ? what : `${what} Not now: ${why}.`
 }
 
-function Let({ cache, settings, onClose }: { readonly cache: string; readonly settings: Auto['settings']; readonly onClose: () => void }) {
+function Let({
+  cache,
+  settings,
+  onClose,
+}: {
+  readonly cache: string
+  readonly settings: Auto['settings']
+  readonly onClose: () => void
+}) {
   const { client } = useDashboard()
   const queries = useQueryClient()
   const [to, verb] = settings.enabled ? [false, 'End that'] : [true, 'Apply it']
@@ -116,9 +129,9 @@ function Let({ cache, settings, onClose }: { readonly cache: string; readonly se
         <Notice>
           {to ? (
             <>
-              In every process of <Name>{cache}</Name>: advice about {settings.kinds.join(' and ')} on which all processes agree, of an
-              impact from {settings.min_impact_score} on. What was there before is counted first; what is surely worse is rolled back at
-              once.
+              In every process of <Name>{cache}</Name>: advice about {settings.kinds.join(' and ')} on which all
+              processes agree, of an impact from {settings.min_impact_score} on. What was there before is counted first;
+              what is surely worse is rolled back at once.
             </>
           ) : (
             <>

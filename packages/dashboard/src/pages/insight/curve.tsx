@@ -1,4 +1,5 @@
-// The miss-ratio curve: misses by size of memory with their 95 % band, today's size and another one marked, and the same as a table.
+// The miss-ratio curve: misses by size of memory with their 95 % band, today's size and another one marked, and the
+// same as a table.
 import { type ReactNode, useState } from 'react'
 import type { Sized, SizePoint } from '../../api/insight.ts'
 import { areaPath, HEIGHT, linear, linePath, roundUp, WIDTH } from '../../charts/scale.ts'
@@ -12,17 +13,29 @@ const TICKS = [1 / 16, 1 / 4, 1, 4, 16]
 
 export const xOf = (factor: number): number => ((Math.log2(factor) + Math.log2(REACH)) / (2 * Math.log2(REACH))) * WIDTH
 
-export function Curve({ said, factor, children }: { readonly said: Sized; readonly factor: number; readonly children: ReactNode }) {
+export function Curve({
+  said,
+  factor,
+  children,
+}: {
+  readonly said: Sized
+  readonly factor: number
+  readonly children: ReactNode
+}) {
   const { numbers } = useDashboard()
   const { sizes, capacity } = said
   const misses = sizes.map(({ hit_ratio }) => missOf(hit_ratio))
   const max = Math.min(1, roundUp(Math.max(0.01, ...misses.map(({ high }) => high))))
   const axis = linear(max)
   const xs = sizes.map((point) => xOf(point.factor))
-  const y = (of: (range: { value: number; low: number; high: number }) => number) => misses.map((range) => axis.y(of(range)))
+  const y = (of: (range: { value: number; low: number; high: number }) => number) =>
+    misses.map((range) => axis.y(of(range)))
   const [now, then] = [missAt(sizes, 1), missAt(sizes, factor)]
   const size = (times: number): string => {
-    const { value, unit } = amountOf(numbers, { unit: capacity?.unit ?? 'entries', amount: (capacity?.amount ?? 0) * times })
+    const { value, unit } = amountOf(numbers, {
+      unit: capacity?.unit ?? 'entries',
+      amount: (capacity?.amount ?? 0) * times,
+    })
     return capacity?.unit === 'bytes' ? `${value} ${unit}` : value
   }
   return (

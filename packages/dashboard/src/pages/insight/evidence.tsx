@@ -50,13 +50,22 @@ export function Evidence({
                 'enough data'
               ) : (
                 <>
-                  <Word tone="unknown">not enough data</Word>: {spelled(numbers, said.evidence.why ?? 'nothing was read')}
+                  <Word tone="unknown">not enough data</Word>:{' '}
+                  {spelled(numbers, said.evidence.why ?? 'nothing was read')}
                 </>
               ),
           },
           { name: 'Since', cell: ({ said }) => (said === null ? '' : <Time at={said.evidence.from} />) },
-          { name: 'Reads', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.evidence.reads)) },
-          { name: 'Keys watched', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.evidence.keys)) },
+          {
+            name: 'Reads',
+            isNumber: true,
+            cell: ({ said }) => (said === null ? '' : numbers.count(said.evidence.reads)),
+          },
+          {
+            name: 'Keys watched',
+            isNumber: true,
+            cell: ({ said }) => (said === null ? '' : numbers.count(said.evidence.keys)),
+          },
           {
             name: 'Of all keys',
             isNumber: true,

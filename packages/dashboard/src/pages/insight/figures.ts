@@ -3,7 +3,10 @@ import type { Amount, NodeSays, Range, Sized, SizePoint } from '../../api/insigh
 import type { MemoryChange } from '../../api/types.ts'
 import type { Figure, Numbers } from '../../format/numbers.ts'
 
-/** Misses of all reads at a size between those that were asked about: straight lines between them, over the logarithm of the size. */
+/**
+ * Misses of all reads at a size between those that were asked about: straight lines between them, over the logarithm of
+ * the size.
+ */
 export function missAt(sizes: readonly SizePoint[], factor: number): Range | undefined {
   const next = sizes.findIndex((point) => point.factor >= factor)
   const [below, above] = [sizes[next - 1], sizes[next]]
@@ -13,7 +16,11 @@ export function missAt(sizes: readonly SizePoint[], factor: number): Range | und
   const left = missOf(below.hit_ratio)
   const share = (Math.log(factor) - Math.log(below.factor)) / (Math.log(above.factor) - Math.log(below.factor))
   const between = (from: number, to: number): number => from + (to - from) * share
-  return { value: between(left.value, right.value), low: between(left.low, right.low), high: between(left.high, right.high) }
+  return {
+    value: between(left.value, right.value),
+    low: between(left.low, right.low),
+    high: between(left.high, right.high),
+  }
 }
 
 /** Misses of all reads as a shadow of the policy that is there had them, where one had that size. */
@@ -22,7 +29,11 @@ export function ownAt({ policies, policy, hit_ratio }: Sized, factor: number): R
   return own === undefined ? undefined : missOf(plus(own.change, hit_ratio))
 }
 
-const plus = ({ value, low, high }: Range, by: number): Range => ({ value: value + by, low: low + by, high: Math.min(1, high + by) })
+const plus = ({ value, low, high }: Range, by: number): Range => ({
+  value: value + by,
+  low: low + by,
+  high: Math.min(1, high + by),
+})
 
 export const missOf = ({ value, low, high }: Range): Range => ({ value: 1 - value, low: 1 - high, high: 1 - low })
 
@@ -33,9 +44,16 @@ export function kneeOf(sizes: readonly SizePoint[]): SizePoint | undefined {
 }
 
 /** Who has seen enough and most is asked first. */
-export function speakerOf<T extends Sized>(nodes: readonly NodeSays<T>[], wanted: string | null): NodeSays<T> | undefined {
-  const weight = ({ said }: NodeSays<T>): number => (said === null ? -1 : said.evidence.reads + (said.evidence.is_enough ? 1e15 : 0))
-  return nodes.find(({ node, said }) => node === wanted && said !== null) ?? [...nodes].sort((a, b) => weight(b) - weight(a))[0]
+export function speakerOf<T extends Sized>(
+  nodes: readonly NodeSays<T>[],
+  wanted: string | null,
+): NodeSays<T> | undefined {
+  const weight = ({ said }: NodeSays<T>): number =>
+    said === null ? -1 : said.evidence.reads + (said.evidence.is_enough ? 1e15 : 0)
+  return (
+    nodes.find(({ node, said }) => node === wanted && said !== null) ??
+    [...nodes].sort((a, b) => weight(b) - weight(a))[0]
+  )
 }
 
 export function readsPerSecond({ evidence: { from, to, reads } }: Sized): number | undefined {
@@ -56,14 +74,22 @@ export function points(numbers: Numbers, share: number): string {
 /** Nothing is "−0". */
 const round = (value: number): number => Math.round(value * 10) / 10 || 0
 
-const POLICIES: Readonly<Record<string, string>> = { lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' }
+const POLICIES: Readonly<Record<string, string>> = {
+  lru: 'LRU',
+  sieve: 'SIEVE',
+  's3-fifo': 'S3-FIFO',
+  'w-tinylfu': 'W-TinyLFU',
+}
 
 export const policyName = (policy: string): string => POLICIES[policy] ?? policy
 
 const WORDS = { max_entries: 'entries at most', max_bytes: 'memory at most', policy: 'policy' } as const
 
 /** One row a setting: what it is called, and what it is. */
-export function settingsOf(numbers: Numbers, change: MemoryChange): readonly { readonly name: string; readonly text: string }[] {
+export function settingsOf(
+  numbers: Numbers,
+  change: MemoryChange,
+): readonly { readonly name: string; readonly text: string }[] {
   const { max_entries, max_bytes, policy } = change
   const bytes = max_bytes === undefined ? undefined : numbers.bytes(max_bytes)
   return [

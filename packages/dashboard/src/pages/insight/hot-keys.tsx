@@ -42,13 +42,22 @@ export function HotKeys({ tiers, cache }: { readonly tiers: Analyzed['hot_keys']
 }
 
 /** Outside of the default namespace a key is told behind the name of its own. */
-function HotKey({ said, cache, known }: { readonly said: string; readonly cache: string; readonly known: ReadonlySet<string> }) {
+function HotKey({
+  said,
+  cache,
+  known,
+}: {
+  readonly said: string
+  readonly cache: string
+  readonly known: ReadonlySet<string>
+}) {
   const space = said.indexOf(' ')
   const namespace = said.slice(0, Math.max(0, space))
   if (!known.has(namespace)) return <KeyLink name={said} namespace="default" cache={cache} />
   return (
     <span>
-      <span className="note">{namespace}</span> <KeyLink name={said.slice(space + 1)} namespace={namespace} cache={cache} />
+      <span className="note">{namespace}</span>{' '}
+      <KeyLink name={said.slice(space + 1)} namespace={namespace} cache={cache} />
     </span>
   )
 }

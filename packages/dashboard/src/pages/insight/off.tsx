@@ -42,7 +42,9 @@ export function Watched({
   if (cache === undefined) return <NoCache about={about} />
   return (
     <Answer query={sizing} what={title}>
-      {(answer) => (answer.is === 'off' ? <Off title={title} about={about} cache={cache} /> : children(cache, answer.said.nodes))}
+      {(answer) =>
+        answer.is === 'off' ? <Off title={title} about={about} cache={cache} /> : children(cache, answer.said.nodes)
+      }
     </Answer>
   )
 }
@@ -52,8 +54,8 @@ function Off({ title, about, cache }: { readonly title: string; readonly about: 
     <State label="This part is not switched on" title={`${title} needs a sample of your traffic`} level="h1">
       <p>{about}</p>
       <p>
-        Insight does not watch <Name>{cache}</Name> yet. Watching keeps hashes of at most 24,576 keys and no values, in some 15 MiB of its
-        process; a read that is watched costs some 40 ns more, others less.
+        Insight does not watch <Name>{cache}</Name> yet. Watching keeps hashes of at most 24,576 keys and no values, in
+        some 15 MiB of its process; a read that is watched costs some 40 ns more, others less.
       </p>
       <pre className="code">{ON}</pre>
       <p className="note">The first figures come after 10,000 reads. Watching changes nothing.</p>

@@ -1,4 +1,5 @@
-// Loading ahead: whether what is read next is loaded before it is asked for, and what that brings, each process for itself.
+// Loading ahead: whether what is read next is loaded before it is asked for, and what that brings, each process for
+// itself.
 import { type NodeSays, type Predicted, usePrediction } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { Section } from '../../parts/section.tsx'
@@ -18,7 +19,11 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
   // Where nothing is predicted there is nothing to say.
   if (data?.is !== 'on') return null
   const share = (value: number | null | undefined) =>
-    value === null || value === undefined ? <span className="is-unknown">not known yet</span> : <Unit figure={numbers.percent(value)} />
+    value === null || value === undefined ? (
+      <span className="is-unknown">not known yet</span>
+    ) : (
+      <Unit figure={numbers.percent(value)} />
+    )
   return (
     <Section
       title="Loading ahead"
@@ -39,11 +44,23 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
           {
             name: 'State',
             cell: ({ said, error }) =>
-              said === null ? <Word tone="unknown">{error ?? 'no answer'}</Word> : (said.model_fault ?? STATES[said.state] ?? said.state),
+              said === null ? (
+                <Word tone="unknown">{error ?? 'no answer'}</Word>
+              ) : (
+                (said.model_fault ?? STATES[said.state] ?? said.state)
+              ),
           },
           { name: 'Misses avoided', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.benefit)) },
-          { name: 'Correct predictions', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.accuracy)) },
-          { name: 'Loads ahead', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.loads.loaded)) },
+          {
+            name: 'Correct predictions',
+            isNumber: true,
+            cell: ({ said }) => (said === null ? '' : share(said.accuracy)),
+          },
+          {
+            name: 'Loads ahead',
+            isNumber: true,
+            cell: ({ said }) => (said === null ? '' : numbers.count(said.loads.loaded)),
+          },
           { name: 'In vain', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.wasted)) },
         ]}
       />

@@ -1,6 +1,14 @@
-// Sizing: what another size of memory, another policy and other times to live would have brought, on the traffic just seen.
+// Sizing: what another size of memory, another policy and other times to live would have brought, on the traffic just
+// seen.
 
-import { type NodeSays, type PatternPoint, type PolicyPoint, type Sized, type TtlPoint, useAnalysis } from '../../api/insight.ts'
+import {
+  type NodeSays,
+  type PatternPoint,
+  type PolicyPoint,
+  type Sized,
+  type TtlPoint,
+  useAnalysis,
+} from '../../api/insight.ts'
 import { useSummaries } from '../../api/queries.ts'
 import { useDashboard } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
@@ -202,11 +210,16 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
                   name: 'Pattern',
                   cell: (row) => (
                     <>
-                      <Link to={placeOf('keys', { cache, ns: row.namespace })}>{row.namespace}</Link> <Name>{row.pattern}</Name>
+                      <Link to={placeOf('keys', { cache, ns: row.namespace })}>{row.namespace}</Link>{' '}
+                      <Name>{row.pattern}</Name>
                     </>
                   ),
                 },
-                { name: 'Reads', isNumber: true, cell: ({ reads }) => <Unit figure={numbers.percent(all === 0 ? 0 : reads / all)} /> },
+                {
+                  name: 'Reads',
+                  isNumber: true,
+                  cell: ({ reads }) => <Unit figure={numbers.percent(all === 0 ? 0 : reads / all)} />,
+                },
                 { name: 'Keys', isNumber: true, cell: ({ keys }) => numbers.count(keys) },
                 { name: 'Loads', isNumber: true, cell: ({ loads }) => numbers.count(loads) },
                 {
@@ -224,7 +237,11 @@ function Namespaces({ cache, node }: { readonly cache: string; readonly node: st
                   isNumber: true,
                   cell: ({ ttl }) => {
                     const twice = ttl.find(({ factor }) => factor === 2)
-                    return twice === undefined ? <span className="is-unknown">not known</span> : <Change change={twice.change} />
+                    return twice === undefined ? (
+                      <span className="is-unknown">not known</span>
+                    ) : (
+                      <Change change={twice.change} />
+                    )
                   },
                 },
               ]}

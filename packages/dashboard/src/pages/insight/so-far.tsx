@@ -9,13 +9,14 @@ const ENOUGH = 10_000
 
 export function SoFar({ said: { evidence, capacity } }: { readonly said: Pick<Sized, 'evidence' | 'capacity'> }) {
   const { numbers } = useDashboard()
-  if (evidence.reads >= ENOUGH || capacity === null) return <p>{capitalised(spelled(numbers, evidence.why ?? 'nothing was read'))}.</p>
+  if (evidence.reads >= ENOUGH || capacity === null)
+    return <p>{capitalised(spelled(numbers, evidence.why ?? 'nothing was read'))}.</p>
   return (
     <>
       <progress className="seen-so-far" max={ENOUGH} value={evidence.reads} aria-label="Reads seen so far" />
       <p className="note">
-        {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure from fewer would be
-        about these few reads, not about your traffic.
+        {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure
+        from fewer would be about these few reads, not about your traffic.
       </p>
     </>
   )

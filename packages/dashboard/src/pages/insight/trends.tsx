@@ -1,4 +1,5 @@
-// Where the cache is heading: how its figures move from day to day, and what they will be a day from now, each with its interval.
+// Where the cache is heading: how its figures move from day to day, and what they will be a day from now, each with its
+// interval.
 
 import { type Range, type Trend, useTrends } from '../../api/insight.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
@@ -57,14 +58,18 @@ export function Trends({ cache }: { readonly cache: string }) {
                     const last = forecast?.steps.at(-1)
                     if (forecast === null || last === undefined) return <Word tone="unknown">not enough data</Word>
                     const hours = numbers.short((forecast.steps.length * forecast.step_seconds) / 3600)
-                    return hours === '24' ? ranged(numbers, name, last) : `in ${hours} h: ${ranged(numbers, name, last)}`
+                    return hours === '24'
+                      ? ranged(numbers, name, last)
+                      : `in ${hours} h: ${ranged(numbers, name, last)}`
                   },
                 },
                 {
                   name: 'Method',
                   folded: 'wide',
                   cell: ({ forecast, why }) =>
-                    forecast === null ? why.join('; ') : `${forecast.by}${forecast.is_naive ? ': no method forecast the past better' : ''}`,
+                    forecast === null
+                      ? why.join('; ')
+                      : `${forecast.by}${forecast.is_naive ? ': no method forecast the past better' : ''}`,
                 },
               ]}
             />
@@ -117,7 +122,8 @@ const MOST_DIGITS = 2
 
 /** Two digits of the interval's width; of one without a width, three of the value. */
 function digitsOf(width: number, value: number): number {
-  const shown = width > 0 ? -Math.floor(Math.log10(width)) + 1 : value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)))
+  const shown =
+    width > 0 ? -Math.floor(Math.log10(width)) + 1 : value === 0 ? 0 : 2 - Math.floor(Math.log10(Math.abs(value)))
   return Math.min(MOST_DIGITS, Math.max(0, shown))
 }
 

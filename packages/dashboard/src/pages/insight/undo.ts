@@ -6,7 +6,10 @@ interface Changed {
   readonly changes: readonly { readonly setting: string; readonly from: unknown }[]
 }
 
-/** What was there before, as the processes say. Undefined where nothing was changed, or where they had different settings. */
+/**
+ * What was there before, as the processes say. Undefined where nothing was changed, or where they had different
+ * settings.
+ */
 export function undoOf(nodes: readonly Changed[]): MemoryChange | undefined {
   const before = new Map<string, unknown>()
   const answered = nodes.filter(({ error }) => error === null)

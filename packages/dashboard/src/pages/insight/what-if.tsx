@@ -21,7 +21,11 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
   const [price, setPrice] = useState(query.get('price') ?? '')
   const kept = query.toString()
   useEffect(() => {
-    const place = placeOf(page, { ...Object.fromEntries(new URLSearchParams(kept)), times: factor === 2 ? undefined : factor, price })
+    const place = placeOf(page, {
+      ...Object.fromEntries(new URLSearchParams(kept)),
+      times: factor === 2 ? undefined : factor,
+      price,
+    })
     if (place === placeOf(page, Object.fromEntries(new URLSearchParams(kept)))) return
     const timer = setTimeout(() => go(place, { replace: true }), SETTLED_MS)
     return () => clearTimeout(timer)
@@ -51,8 +55,8 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
             </label>
           </Curve>
           <p className="note more">
-            All sizes at once, for LRU: the band is wide where few keys matter. At half and twice the size, a shadow of your own policy has
-            seen the same reads and is more certain.
+            All sizes at once, for LRU: the band is wide where few keys matter. At half and twice the size, a shadow of
+            your own policy has seen the same reads and is more certain.
           </p>
           {knee !== undefined && kneeSize !== undefined && (
             <p className="note">{kneeSay(knee === sizes[0], knee.factor, `${kneeSize.value} ${kneeSize.unit}`)}</p>
@@ -72,7 +76,9 @@ export function WhatIf({ said, totals }: { readonly said: Sized; readonly totals
             )}
           </p>
           {gigabyte !== undefined && gigabyte > REACH && (
-            <p className="note">One more gigabyte is beyond the {REACH} times the current size that the curve covers.</p>
+            <p className="note">
+              One more gigabyte is beyond the {REACH} times the current size that the curve covers.
+            </p>
           )}
           <Brings said={said} factor={factor} totals={totals} price={Number(price)} />
           {capacity.unit === 'bytes' && (
@@ -105,7 +111,12 @@ function Choose({
   readonly children: string
 }) {
   return (
-    <button type="button" className="btn btn-small" aria-pressed={Math.abs(is - factor) < 1e-9} onClick={() => onChoose(is)}>
+    <button
+      type="button"
+      className="btn btn-small"
+      aria-pressed={Math.abs(is - factor) < 1e-9}
+      onClick={() => onChoose(is)}
+    >
       {children}
     </button>
   )
@@ -141,7 +152,8 @@ function Brings({
           <Large figure={miss} />
         </dd>
         <dd>
-          {numbers.number(then.low * 100, 1)} to {numbers.number(then.high * 100, 1)} %; {numbers.number(now.value * 100, 1)} % now
+          {numbers.number(then.low * 100, 1)} to {numbers.number(then.high * 100, 1)} %;{' '}
+          {numbers.number(now.value * 100, 1)} % now
         </dd>
       </div>
       <div>
@@ -191,7 +203,10 @@ const costOf = (numbers: Numbers, cost: number): string =>
 const perSecond = (text: string): string => `${text}/s`
 
 function sized(numbers: Numbers, { capacity }: Sized, factor: number): string {
-  const { value, unit } = amountOf(numbers, { unit: capacity?.unit ?? 'entries', amount: (capacity?.amount ?? 0) * factor })
+  const { value, unit } = amountOf(numbers, {
+    unit: capacity?.unit ?? 'entries',
+    amount: (capacity?.amount ?? 0) * factor,
+  })
   return `${value} ${unit}`
 }
 

@@ -38,7 +38,11 @@ export function Acknowledged({ operation }: { readonly operation: Operation }) {
       at={4}
       is={isDone ? 'done' : 'doing'}
       title="Acknowledged"
-      note={<span role="status">{rows.length === 0 ? 'no node has answered yet' : `${acked} of ${rows.length} places`}</span>}
+      note={
+        <span role="status">
+          {rows.length === 0 ? 'no node has answered yet' : `${acked} of ${rows.length} places`}
+        </span>
+      }
     >
       {operation.result?.error !== undefined && (
         <Notice tone="critical">
@@ -50,11 +54,20 @@ export function Acknowledged({ operation }: { readonly operation: Operation }) {
           caption="Answers by tier and node"
           rows={rows}
           keyOf={({ where }) => where}
-          toneOf={({ status }) => (status === 'late' || status === 'behind' || status === 'failed' ? 'wrong' : undefined)}
+          toneOf={({ status }) =>
+            status === 'late' || status === 'behind' || status === 'failed' ? 'wrong' : undefined
+          }
           columns={[
-            { name: 'Where', cell: ({ tier, node }) => <Source tier={tier} {...(node === undefined ? {} : { node })} /> },
+            {
+              name: 'Where',
+              cell: ({ tier, node }) => <Source tier={tier} {...(node === undefined ? {} : { node })} />,
+            },
             { name: 'State', folded: 'right', cell: ({ status }) => <AckState status={status} /> },
-            { name: 'After', isNumber: true, cell: ({ ms }) => (ms === undefined ? '' : <Unit figure={numbers.ms(ms)} />) },
+            {
+              name: 'After',
+              isNumber: true,
+              cell: ({ ms }) => (ms === undefined ? '' : <Unit figure={numbers.ms(ms)} />),
+            },
             { name: 'What it means', folded: 'wide', cell: ({ says }) => says },
           ]}
         />
@@ -71,7 +84,14 @@ function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: num
       tiers.set(name, { ok: ok && (known?.ok ?? true), removed: removed + (known?.removed ?? 0) })
     }
   return [
-    ...nodes.map(({ id, status, ms }) => ({ where: `memory ${id}`, tier: 'memory', node: id, status, ms, says: SAYS[status] ?? status })),
+    ...nodes.map(({ id, status, ms }) => ({
+      where: `memory ${id}`,
+      tier: 'memory',
+      node: id,
+      status,
+      ms,
+      says: SAYS[status] ?? status,
+    })),
     ...[...tiers]
       .filter(([name]) => name !== 'memory')
       .map(([name, { ok, removed }]) => ({
@@ -90,7 +110,8 @@ function rowsOf({ receipts, nodes = [] }: InvalidationResult, count: (value: num
 }
 
 function AckState({ status }: { readonly status: string }) {
-  if (status === 'acked' || status === 'done') return <Word tone="proven">{status === 'acked' ? 'acknowledged' : 'done'}</Word>
+  if (status === 'acked' || status === 'done')
+    return <Word tone="proven">{status === 'acked' ? 'acknowledged' : 'done'}</Word>
   if (status === 'left') return <Word tone="unknown">left</Word>
   if (status === 'late' || status === 'behind')
     return (
@@ -104,7 +125,9 @@ function AckState({ status }: { readonly status: string }) {
 export function Probed({ operation }: { readonly operation: Operation }) {
   const { numbers } = useDashboard()
   const keyName = useKeyName()
-  const probes = Object.values(operation.result?.caches ?? {}).flatMap(({ probe }) => (probe === undefined ? [] : [probe]))
+  const probes = Object.values(operation.result?.caches ?? {}).flatMap(({ probe }) =>
+    probe === undefined ? [] : [probe],
+  )
   const checked = probes.reduce((all, one) => all + one.checked, 0)
   const old = probes.flatMap((one) => one.old)
   const isKnown = probes.length > 0
@@ -159,7 +182,11 @@ function Undo({ operation }: { readonly operation: Operation }) {
   const queries = useQueryClient()
   const undo = useMutation({
     mutationFn: () =>
-      client.send<Operation | { readonly id?: string; readonly state: 'running' }>('POST', `invalidations/${operation.id}/undo/`, {}),
+      client.send<Operation | { readonly id?: string; readonly state: 'running' }>(
+        'POST',
+        `invalidations/${operation.id}/undo/`,
+        {},
+      ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['operations'] }),
   })
   if (!may('warm') || !offers('POST', 'invalidations/{id}/undo/')) return null
@@ -181,8 +208,8 @@ function Undo({ operation }: { readonly operation: Operation }) {
       >
         {undo.data === undefined ? (
           <>
-            <b>Undo means warming.</b> Invalidated values cannot be brought back; the hottest of these keys can be reloaded by the
-            registered loaders.
+            <b>Undo means warming.</b> Invalidated values cannot be brought back; the hottest of these keys can be
+            reloaded by the registered loaders.
           </>
         ) : done === undefined || done === null ? (
           <>
@@ -190,9 +217,11 @@ function Undo({ operation }: { readonly operation: Operation }) {
           </>
         ) : (
           <>
-            <b>{numbers.count(done.loaded ?? 0)} keys were loaded again</b>, {numbers.count(done.fresh ?? 0)} were there already
+            <b>{numbers.count(done.loaded ?? 0)} keys were loaded again</b>, {numbers.count(done.fresh ?? 0)} were there
+            already
             {(done.failed ?? 0) > 0 && `, ${numbers.count(done.failed ?? 0)} failed`}
-            {(done.without_source ?? 0) > 0 && `, ${numbers.count(done.without_source ?? 0)} have no registered loader`}.
+            {(done.without_source ?? 0) > 0 && `, ${numbers.count(done.without_source ?? 0)} have no registered loader`}
+            .
           </>
         )}
       </Notice>

@@ -17,8 +17,18 @@ import { Stop } from './stop.tsx'
 const WAYS = [
   { by: 'keys', name: 'Keys', label: 'Keys, one per line', hint: 'org:42:stats' },
   { by: 'tag', name: 'Tag', label: 'Tags, one per line', hint: 'deals' },
-  { by: 'pattern', name: 'Pattern', label: 'Patterns, one per line: a glob, or a regular expression that begins with ^', hint: 'user:*' },
-  { by: 'url', name: 'Address', label: 'Addresses, one per line, as clients request them', hint: 'https://www.example.com/deals/7' },
+  {
+    by: 'pattern',
+    name: 'Pattern',
+    label: 'Patterns, one per line: a glob, or a regular expression that begins with ^',
+    hint: 'user:*',
+  },
+  {
+    by: 'url',
+    name: 'Address',
+    label: 'Addresses, one per line, as clients request them',
+    hint: 'https://www.example.com/deals/7',
+  },
   { by: 'all', name: 'Everything', label: '', hint: '' },
 ] as const
 
@@ -57,7 +67,8 @@ export function Composer() {
   // Kept while another is made, so that what one looks at, and the focus in it, stay.
   const [made, setMade] = useState<Plan | undefined>()
   const plan = useMutation({
-    mutationFn: (asked: Draft) => client.send<{ readonly plan: Plan }>('POST', 'invalidations/plan/', bodyOf(asked, cache)),
+    mutationFn: (asked: Draft) =>
+      client.send<{ readonly plan: Plan }>('POST', 'invalidations/plan/', bodyOf(asked, cache)),
   })
   // Told with the call, which only the last call is: an earlier answer that comes late changes nothing.
   const ask = (asked: Draft) => plan.mutate(asked, { onSuccess: (answer) => setMade(answer.plan) })
@@ -142,7 +153,11 @@ export function Composer() {
               />
             </label>
             <p className="row">
-              <button type="submit" className={`btn ${made === undefined ? 'btn-primary' : ''}`} disabled={plan.isPending}>
+              <button
+                type="submit"
+                className={`btn ${made === undefined ? 'btn-primary' : ''}`}
+                disabled={plan.isPending}
+              >
                 {plan.isPending ? 'Planning…' : made === undefined ? 'Plan…' : 'Plan again…'}
               </button>
             </p>
@@ -182,7 +197,8 @@ export function Composer() {
 function PlanNote({ plan }: { readonly plan: Plan }) {
   return (
     <>
-      {plan.id} · {plan.is_exact ? 'exact' : 'at least'} · valid until <Time at={plan.expires_at} /> · nothing changed yet
+      {plan.id} · {plan.is_exact ? 'exact' : 'at least'} · valid until <Time at={plan.expires_at} /> · nothing changed
+      yet
     </>
   )
 }

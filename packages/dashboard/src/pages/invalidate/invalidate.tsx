@@ -1,4 +1,5 @@
-// Invalidate: say what, see the plan, confirm, watch the answers, read the probe, undo. Below it, what was invalidated before.
+// Invalidate: say what, see the plan, confirm, watch the answers, read the probe, undo. Below it, what was invalidated
+// before.
 import { useQuery } from '@tanstack/react-query'
 import { useInvalidations } from '../../api/queries.ts'
 import type { Operation } from '../../api/types.ts'
@@ -21,7 +22,10 @@ export function Invalidate() {
   if (!access.offers('POST', 'invalidations/plan/'))
     return (
       <NotInstalled title="Nothing can be invalidated from here" route="POST invalidations/plan/">
-        <p>First a plan that shows what would be removed and the load on the source, then the run, the answer of each node, and a probe.</p>
+        <p>
+          First a plan that shows what would be removed and the load on the source, then the run, the answer of each
+          node, and a probe.
+        </p>
       </NotInstalled>
     )
   if (id !== null) return <Ran id={id} />
@@ -73,8 +77,8 @@ function Ran({ id }: { readonly id: string }) {
             say={
               <>
                 {view.request?.mode === 'soft' ? 'Soft' : 'Hard'},{' '}
-                {view.plan?.keys === undefined ? 'keys not counted' : `${numbers.count(view.plan.keys)} keys planned`}, by{' '}
-                <b>{view.actor}</b> at <Time at={view.created_at} />
+                {view.plan?.keys === undefined ? 'keys not counted' : `${numbers.count(view.plan.keys)} keys planned`},
+                by <b>{view.actor}</b> at <Time at={view.created_at} />
                 {view.reason !== null && (
                   <>
                     , reason “<bdi>{view.reason}</bdi>”
@@ -120,7 +124,9 @@ function Earlier() {
               caption="Invalidations, newest first"
               rows={data}
               keyOf={({ id }) => id}
-              toneOf={({ state }) => (state === 'failed' || state === 'partial' || state === 'interrupted' ? 'wrong' : undefined)}
+              toneOf={({ state }) =>
+                state === 'failed' || state === 'partial' || state === 'interrupted' ? 'wrong' : undefined
+              }
               columns={[
                 {
                   name: 'What',

@@ -8,7 +8,8 @@ import { Large, Name, vars, Word } from '../../parts/words.tsx'
 
 export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMode: (mode: 'soft' | 'hard') => void }) {
   const { numbers } = useDashboard()
-  const sum = (of: (one: Plan['caches'][number]) => number): number => plan.caches.reduce((all, one) => all + of(one), 0)
+  const sum = (of: (one: Plan['caches'][number]) => number): number =>
+    plan.caches.reduce((all, one) => all + of(one), 0)
   const reads = sum(({ reads_per_second }) => reads_per_second)
   const spaces = plan.caches.flatMap(({ by_namespace }) => Object.entries(by_namespace)).sort(([, a], [, b]) => b - a)
   const most = Math.max(1, ...spaces.map(([, keys]) => keys))

@@ -1,4 +1,5 @@
-// Whether every process answers with the same bytes: by a hash of the value, which itself is not shown. The look is in the audit log.
+// Whether every process answers with the same bytes: by a hash of the value, which itself is not shown. The look is in
+// the audit log.
 import { useMutation } from '@tanstack/react-query'
 import { ofKey } from '../../api/key-path.ts'
 import { useAccess, useDashboard } from '../../context.tsx'

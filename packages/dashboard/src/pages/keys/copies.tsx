@@ -21,7 +21,9 @@ export interface Placed {
 
 const isHeld = ({ state }: Copy): boolean => state === 'fresh' || state === 'stale'
 
-/** A tier that nodes share is the same for all of them. Odd: it answers, with something older than another that answers. */
+/**
+ * A tier that nodes share is the same for all of them. Odd: it answers, with something older than another that answers.
+ */
 export function copiesOf({ nodes }: Explanation): readonly Placed[] {
   const shared = new Set<string>()
   const placed = nodes.flatMap(({ node, tiers, hits_limit: hitsLimit }) =>
@@ -35,11 +37,20 @@ export function copiesOf({ nodes }: Explanation): readonly Placed[] {
   )
   const newest = Math.max(0, ...placed.filter(({ copy }) => isHeld(copy)).map(({ copy }) => copy.version?.seq ?? 0))
   return placed
-    .map((one) => ({ ...one, isOdd: isHeld(one.copy) && one.copy.version !== undefined && one.copy.version.seq < newest }))
+    .map((one) => ({
+      ...one,
+      isOdd: isHeld(one.copy) && one.copy.version !== undefined && one.copy.version.seq < newest,
+    }))
     .sort((a, b) => Number(b.isOdd) - Number(a.isOdd) || Number(isHeld(b.copy)) - Number(isHeld(a.copy)))
 }
 
-export function Copies({ explanation, copies }: { readonly explanation: Explanation; readonly copies: readonly Placed[] }) {
+export function Copies({
+  explanation,
+  copies,
+}: {
+  readonly explanation: Explanation
+  readonly copies: readonly Placed[]
+}) {
   const { numbers } = useDashboard()
   const silent = explanation.nodes.filter(({ status }) => status !== 'answered')
   const odd = copies.find(({ isOdd }) => isOdd)
@@ -49,7 +60,9 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
         <Notice
           tone="critical"
           more={
-            odd.copy.ttl_seconds === undefined ? undefined : <>It may answer so for {stopwatch(odd.copy.ttl_seconds * 1000)} at most.</>
+            odd.copy.ttl_seconds === undefined ? undefined : (
+              <>It may answer so for {stopwatch(odd.copy.ttl_seconds * 1000)} at most.</>
+            )
           }
         >
           <b>
@@ -73,10 +86,17 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
           keyOf={({ node, copy }) => `${copy.tier} ${node}`}
           toneOf={({ isOdd, copy }) => (isOdd ? 'wrong' : isHeld(copy) ? undefined : 'quiet')}
           columns={[
-            { name: 'Where', cell: ({ copy, node }) => <Source tier={copy.tier} {...(node === undefined ? {} : { node })} /> },
+            {
+              name: 'Where',
+              cell: ({ copy, node }) => <Source tier={copy.tier} {...(node === undefined ? {} : { node })} />,
+            },
             { name: 'State', folded: 'right', cell: ({ copy, isOdd }) => <CopyState copy={copy} isOdd={isOdd} /> },
             { name: 'TTL left', cell: ({ copy }) => <TimeLeft copy={copy} /> },
-            { name: 'Age', isNumber: true, cell: ({ copy }) => (copy.age_seconds === undefined ? '' : timeLeft(copy.age_seconds * 1000)) },
+            {
+              name: 'Age',
+              isNumber: true,
+              cell: ({ copy }) => (copy.age_seconds === undefined ? '' : timeLeft(copy.age_seconds * 1000)),
+            },
             {
               name: 'Version',
               isNumber: true,
@@ -101,7 +121,9 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
             },
             {
               name: 'Compared',
-              cell: ({ copy, isOdd }) => <Compared copy={copy} isOdd={isOdd} count={copies.filter((one) => isHeld(one.copy)).length} />,
+              cell: ({ copy, isOdd }) => (
+                <Compared copy={copy} isOdd={isOdd} count={copies.filter((one) => isHeld(one.copy)).length} />
+              ),
             },
           ]}
         />
@@ -142,7 +164,11 @@ function TimeLeft({ copy }: { readonly copy: Copy }) {
       <span>
         {timeLeft(copy.ttl_seconds * 1000)} <span className="note">of {timeLeft(whole * 1000)}</span>
       </span>
-      <span className="meter" style={vars({ '--v': whole === 0 ? 0 : (100 * copy.ttl_seconds) / whole })} aria-hidden="true">
+      <span
+        className="meter"
+        style={vars({ '--v': whole === 0 ? 0 : (100 * copy.ttl_seconds) / whole })}
+        aria-hidden="true"
+      >
         <i />
       </span>
     </span>

@@ -10,9 +10,17 @@ import { Name, Time } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 import { copiesOf } from './copies.tsx'
 
-export function Explained({ explanation, className }: { readonly explanation: Explanation; readonly className?: string }) {
+export function Explained({
+  explanation,
+  className,
+}: {
+  readonly explanation: Explanation
+  readonly className?: string
+}) {
   const { by, verdict, cause, detail } = explanation
-  const copies = [...copiesOf(explanation)].sort((a, b) => Number(a.copy.scope !== 'process') - Number(b.copy.scope !== 'process'))
+  const copies = [...copiesOf(explanation)].sort(
+    (a, b) => Number(a.copy.scope !== 'process') - Number(b.copy.scope !== 'process'),
+  )
   const isLoading = explanation.nodes.some(({ is_loading }) => is_loading === true)
   return (
     <Section
@@ -81,7 +89,11 @@ export function Explained({ explanation, className }: { readonly explanation: Ex
           </span>
           <div className="why">
             <p>
-              {verdict === 'hit' ? 'is not asked' : isLoading ? 'is being asked now; other reads wait for that load' : 'would be asked'}
+              {verdict === 'hit'
+                ? 'is not asked'
+                : isLoading
+                  ? 'is being asked now; other reads wait for that load'
+                  : 'would be asked'}
             </p>
           </div>
         </li>

@@ -73,9 +73,15 @@ export function Groups({
                     ),
                 },
                 { name: 'Namespace', cell: (row) => row.namespace ?? 'all' },
-                ...(isKeys ? [] : [{ name: 'Entries', isNumber: true, cell: (row: Group) => numbers.count(row.entries) }]),
+                ...(isKeys
+                  ? []
+                  : [{ name: 'Entries', isNumber: true, cell: (row: Group) => numbers.count(row.entries) }]),
                 { name: 'Memory', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
-                { name: 'Hits', isNumber: true, cell: (row) => (isKeys ? hitsOf(numbers, row.hits, limit) : numbers.count(row.hits)) },
+                {
+                  name: 'Hits',
+                  isNumber: true,
+                  cell: (row) => (isKeys ? hitsOf(numbers, row.hits, limit) : numbers.count(row.hits)),
+                },
                 ...(by === 'tag' && may('invalidate')
                   ? [
                       {
@@ -84,7 +90,10 @@ export function Groups({
                         isNumber: true,
                         folded: 'right' as const,
                         cell: (row: Group) => (
-                          <Link to={placeOf('invalidate', { cache, by: 'tag', value: lineOf(row.name) })} className="btn btn-small">
+                          <Link
+                            to={placeOf('invalidate', { cache, by: 'tag', value: lineOf(row.name) })}
+                            className="btn btn-small"
+                          >
                             Invalidate…
                           </Link>
                         ),

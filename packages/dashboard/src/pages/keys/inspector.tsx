@@ -59,7 +59,9 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
           <>
             {redact === 'none' && <CopyButton text={name} label="Copy" />}
             <CopyButton
-              text={() => new URL(addresses.href(placeOf('keys', { cache, ns: namespace, key: name })), location.href).href}
+              text={() =>
+                new URL(addresses.href(placeOf('keys', { cache, ns: namespace, key: name })), location.href).href
+              }
               label="Copy link"
             />
           </>
@@ -68,7 +70,8 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
       <Answer query={explained} what="This key">
         {(explanation) => {
           const copies = copiesOf(explanation)
-          const held = copies.find(({ copy }) => copy.state === 'fresh') ?? copies.find(({ copy }) => copy.state !== 'absent')
+          const held =
+            copies.find(({ copy }) => copy.state === 'fresh') ?? copies.find(({ copy }) => copy.state !== 'absent')
           return (
             <>
               <dl className="facts">

@@ -52,12 +52,23 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
   const tag = query.get('tag') ?? ''
   const set = (change: Record<string, string>) =>
     go(
-      placeOf('keys', { range: query.get('range') ?? undefined, cache: query.get('cache') ?? undefined, by, ns, contains, tag, ...change }),
+      placeOf('keys', {
+        range: query.get('range') ?? undefined,
+        cache: query.get('cache') ?? undefined,
+        by,
+        ns,
+        contains,
+        tag,
+        ...change,
+      }),
       { replace: true },
     )
   return (
     <>
-      <PageTitle title="Keys" say="Keys in the memory of one process. No tier is listed for this page, and no value is read." />
+      <PageTitle
+        title="Keys"
+        say="Keys in the memory of one process. No tier is listed for this page, and no value is read."
+      />
       <div className="stack-wide">
         <form className="filters" onSubmit={(event) => event.preventDefault()}>
           <fieldset className="field wide-field">
@@ -72,7 +83,13 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
             </div>
           </fieldset>
           {by !== 'namespace' && (
-            <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
+            <NamespaceField
+              label="Namespace"
+              none="all"
+              value={ns}
+              known={namespaces}
+              onChoose={(chosen) => set({ ns: chosen })}
+            />
           )}
           {by === '' && (
             <>
@@ -87,7 +104,12 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
               </label>
               <label className="field">
                 <span>Tag, exactly</span>
-                <input className="input mono" value={tag} onChange={(event) => set({ tag: event.target.value })} spellCheck={false} />
+                <input
+                  className="input mono"
+                  value={tag}
+                  onChange={(event) => set({ tag: event.target.value })}
+                  spellCheck={false}
+                />
               </label>
             </>
           )}
@@ -119,7 +141,11 @@ function KeyTable({
   const keys = useInfiniteQuery({
     queryKey: ['keys', cache, ns, contains, tag],
     queryFn: ({ pageParam, signal }) =>
-      client.get<KeyPage>('keys/', { cache_name: cache, namespace: ns, contains, tag, cursor: pageParam, limit: 50 }, signal),
+      client.get<KeyPage>(
+        'keys/',
+        { cache_name: cache, namespace: ns, contains, tag, cursor: pageParam, limit: 50 },
+        signal,
+      ),
     initialPageParam: undefined as string | undefined, // TanStack Query takes the parameter's type from here
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
@@ -144,8 +170,8 @@ function KeyTable({
         keys.error === null && <Bones />
       ) : rows.length === 0 ? (
         <p>
-          {contains || tag || ns ? 'No key in memory matches.' : 'Memory holds no key yet.'} A key that is only in another tier is not
-          listed; look it up by its name with <kbd>Ctrl K</kbd>.
+          {contains || tag || ns ? 'No key in memory matches.' : 'Memory holds no key yet.'} A key that is only in
+          another tier is not listed; look it up by its name with <kbd>Ctrl K</kbd>.
         </p>
       ) : (
         <Table
@@ -170,7 +196,12 @@ function KeyTable({
       )}
       {keys.hasNextPage && (
         <p className="row more">
-          <button type="button" className="btn" onClick={() => void keys.fetchNextPage()} disabled={keys.isFetchingNextPage}>
+          <button
+            type="button"
+            className="btn"
+            onClick={() => void keys.fetchNextPage()}
+            disabled={keys.isFetchingNextPage}
+          >
             {keys.isFetchingNextPage ? 'Looking…' : 'More'}
           </button>
         </p>

@@ -33,7 +33,10 @@ export function Value({
   const text = data?.found === true ? JSON.stringify(data.value, null, 2) : ''
   const shown = text.slice(0, MOST_SHOWN)
   return (
-    <Section title="Value" note={data?.found === true ? `from ${data.tier}${data.is_stale === true ? ', stale' : ''}` : undefined}>
+    <Section
+      title="Value"
+      note={data?.found === true ? `from ${data.tier}${data.is_stale === true ? ', stale' : ''}` : undefined}
+    >
       {reveal.error !== null && <Failure error={reveal.error} what="The value" />}
       {data === undefined ? (
         <div className="veil">
@@ -57,7 +60,8 @@ export function Value({
           />
           {shown !== text && (
             <p className="note">
-              The first {numbers.count(shown.length)} of {numbers.count(text.length)} characters. A copy has all of them.
+              The first {numbers.count(shown.length)} of {numbers.count(text.length)} characters. A copy has all of
+              them.
             </p>
           )}
           <p className="row more">

@@ -23,7 +23,16 @@ export interface Tail {
 /** Lines that are kept; what is older is gone. */
 const MOST_LINES = 500
 const RATE_MS = 5000
-export const EMPTY: Tail = { state: 'off', lines: [], seenPerSecond: null, shownPerSecond: 0, dropped: 0, gaps: 0, silent: [], rounds: [] }
+export const EMPTY: Tail = {
+  state: 'off',
+  lines: [],
+  seenPerSecond: null,
+  shownPerSecond: 0,
+  dropped: 0,
+  gaps: 0,
+  silent: [],
+  rounds: [],
+}
 
 export type Step =
   | { readonly is: 'state'; readonly state: StreamState }
@@ -45,7 +54,10 @@ export function next(tail: Tail, step: Step): Tail {
   const round = data as TailRound // as the server writes it
   if (step.cache !== undefined && round.cache_name !== step.cache) return tail
   const now = Date.now()
-  const rounds = [...tail.rounds.filter(({ at }) => now - at < RATE_MS), { at: now, seen: round.seen, rows: round.rows.length }]
+  const rounds = [
+    ...tail.rounds.filter(({ at }) => now - at < RATE_MS),
+    { at: now, seen: round.seen, rows: round.rows.length },
+  ]
   const seconds = Math.max(0.5, (now - (rounds[0]?.at ?? now)) / 1000 + 0.5)
   const sum = (of: (one: (typeof rounds)[number]) => number): number => rounds.reduce((all, one) => all + of(one), 0)
   return {

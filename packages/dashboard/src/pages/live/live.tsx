@@ -57,7 +57,10 @@ function LiveTail() {
     go(placeOf('live', { ...Object.fromEntries(query), ns, contains, ...change }), { replace: true })
   const wanted = new Set<string>(KINDS.filter(({ name }) => kinds.includes(name)).flatMap(({ of }) => of))
   const lines = tail.lines.filter(
-    (line) => wanted.has(line.kind) && (ns === '' || line.namespace === ns) && (contains === '' || textOf(line).includes(contains)),
+    (line) =>
+      wanted.has(line.kind) &&
+      (ns === '' || line.namespace === ns) &&
+      (contains === '' || textOf(line).includes(contains)),
   )
   return (
     <>
@@ -65,7 +68,12 @@ function LiveTail() {
         title="Live"
         say="Individual reads, writes and invalidations of every process as they happen. Nothing is collected while this page is closed."
         actions={
-          <button type="button" className="btn" aria-pressed={live.isPaused} onClick={() => live.setPaused(!live.isPaused)}>
+          <button
+            type="button"
+            className="btn"
+            aria-pressed={live.isPaused}
+            onClick={() => live.setPaused(!live.isPaused)}
+          >
             {live.isPaused ? 'Go on' : 'Pause'}
           </button>
         }
@@ -81,7 +89,11 @@ function LiveTail() {
                     type="checkbox"
                     checked={kinds.includes(name)}
                     onChange={() =>
-                      set({ kinds: (kinds.includes(name) ? kinds.filter((kind) => kind !== name) : [...kinds, name]).join(',') || 'none' })
+                      set({
+                        kinds:
+                          (kinds.includes(name) ? kinds.filter((kind) => kind !== name) : [...kinds, name]).join(',') ||
+                          'none',
+                      })
                     }
                   />
                   {label}
@@ -89,15 +101,30 @@ function LiveTail() {
               ))}
             </div>
           </fieldset>
-          <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
+          <NamespaceField
+            label="Namespace"
+            none="all"
+            value={ns}
+            known={namespaces}
+            onChoose={(chosen) => set({ ns: chosen })}
+          />
           <label className="field">
             <span>Key, cause, tier or node contains</span>
-            <input className="input mono" value={contains} onChange={(event) => set({ contains: event.target.value })} spellCheck={false} />
+            <input
+              className="input mono"
+              value={contains}
+              onChange={(event) => set({ contains: event.target.value })}
+              spellCheck={false}
+            />
           </label>
         </form>
         <Section title="Events" note={<Budget tail={tail} isPaused={live.isPaused} />}>
           <Missing tail={tail} />
-          {lines.length === 0 ? <p>{nothing(tail, live.isPaused)}</p> : <Lines lines={lines.slice(0, SHOWN)} cache={cache} />}
+          {lines.length === 0 ? (
+            <p>{nothing(tail, live.isPaused)}</p>
+          ) : (
+            <Lines lines={lines.slice(0, SHOWN)} cache={cache} />
+          )}
         </Section>
       </div>
     </>
@@ -161,7 +188,12 @@ function Lines({ lines, cache }: { readonly lines: readonly Line[]; readonly cac
       keyOf={({ id }) => String(id)}
       toneOf={({ kind }) => (kind === 'load_error' ? 'wrong' : kind === 'hit' || kind === 'set' ? 'quiet' : undefined)}
       columns={[
-        { name: 'Time', cell: ({ at }) => <span className="mono nw">{`${times.clock(at)}.${String(at % 1000).padStart(3, '0')}`}</span> },
+        {
+          name: 'Time',
+          cell: ({ at }) => (
+            <span className="mono nw">{`${times.clock(at)}.${String(at % 1000).padStart(3, '0')}`}</span>
+          ),
+        },
         { name: 'Event', folded: 'right', cell: ({ kind }) => <Kind kind={kind} /> },
         { name: 'Key', folded: 'wide', cell: (line) => <Subject line={line} cache={cache} /> },
         { name: 'Namespace', cell: ({ namespace }) => <span dir="auto">{namespace}</span> },
@@ -219,11 +251,19 @@ function How({ line, cache }: { readonly line: Line; readonly cache: string | un
   if (cause !== undefined)
     return (
       <>
-        {key === undefined ? causeName(cause) : <Link to={placeOf('why', { cache, ns: namespace, key })}>{causeName(cause)}</Link>}
+        {key === undefined ? (
+          causeName(cause)
+        ) : (
+          <Link to={placeOf('why', { cache, ns: namespace, key })}>{causeName(cause)}</Link>
+        )}
         {detail !== undefined && `: ${detail}`}
       </>
     )
   if (tier !== undefined) return <>{sourceName(tier)}</>
   if (ms !== undefined) return <Unit figure={numbers.ms(ms)} />
-  return <span title={receipt === undefined ? undefined : `receipt ${receipt}`}>{[mode, detail].filter(Boolean).join(', ')}</span>
+  return (
+    <span title={receipt === undefined ? undefined : `receipt ${receipt}`}>
+      {[mode, detail].filter(Boolean).join(', ')}
+    </span>
+  )
 }

@@ -25,7 +25,10 @@ export function useChanges(cache: string | undefined): readonly Change[] {
       at: Date.parse(configuration.updated_at),
       of: { is: 'configuration' as const, configuration },
     })),
-    ...(markers.data?.data ?? []).map((marker) => ({ at: Date.parse(marker.at), of: { is: 'marker' as const, marker } })),
+    ...(markers.data?.data ?? []).map((marker) => ({
+      at: Date.parse(marker.at),
+      of: { is: 'marker' as const, marker },
+    })),
   ]
   return all
     .sort((a, b) => b.at - a.at)

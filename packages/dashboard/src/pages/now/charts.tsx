@@ -52,7 +52,9 @@ function ThreeCharts({
   const columns = useMemo(() => parted(held, missing), [held, missing])
   const to = Math.max(now, (columns.t.at(-1) ?? 0) * 1000)
   const find = (name: string, labels: Readonly<Record<string, string>> = {}): Values | undefined =>
-    columns.series.find((each) => each.name === name && Object.entries(labels).every(([label, value]) => each.labels[label] === value))?.v
+    columns.series.find(
+      (each) => each.name === name && Object.entries(labels).every(([label, value]) => each.labels[label] === value),
+    )?.v
   const marks = changes.map(({ at, letter, of }) => ({
     at,
     letter,
@@ -75,7 +77,13 @@ function ThreeCharts({
   }
   const ratio = find('hit_ratio') ?? []
   const misses = reads.map((value, at) =>
-    value === null ? null : ratio[at] === null || ratio[at] === undefined ? (value === 0 ? 0 : null) : value * (1 - ratio[at]),
+    value === null
+      ? null
+      : ratio[at] === null || ratio[at] === undefined
+        ? value === 0
+          ? 0
+          : null
+        : value * (1 - ratio[at]),
   )
   const tiers = summary.tiers.map(({ name }) => name)
   const answers: ChartSeries[] = [
@@ -99,7 +107,13 @@ function ThreeCharts({
   }
   const hitRatios: ChartSeries[] = [
     { name: 'All', v: percent(ratio), color: 'var(--mp-ink)' },
-    ...tiers.map((name) => ({ name: sourceName(name), v: ofTier(name), color: sourceColor(name), shape: sourceShape(name), isThin: true })),
+    ...tiers.map((name) => ({
+      name: sourceName(name),
+      v: ofTier(name),
+      color: sourceColor(name),
+      shape: sourceShape(name),
+      isThin: true,
+    })),
   ]
   const loads = ['p50', 'p95', 'p99'].map((stat) => ({ stat, v: find('latency_ms', { op: 'load', stat }) ?? [] }))
   const latency: ChartSeries[] = loads.map(({ stat, v }, at) => ({

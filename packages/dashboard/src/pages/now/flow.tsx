@@ -51,13 +51,19 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
   const perSecond = minute === null ? 0 : reads / Math.max(1, minute.seconds)
   const said = `Of ${numbers.short(perSecond)} reads a second ${pools.map(({ tier, share }) => `${tier} answers ${Math.round(share * 100)} percent`).join(', ')}.`
   const usual = summary.health.parts.find(({ name }) => name === 'refill')?.target ?? null
-  const load: Figure | undefined = minute?.load_avg_ms === null || minute === null ? undefined : numbers.ms(minute.load_avg_ms)
+  const load: Figure | undefined =
+    minute?.load_avg_ms === null || minute === null ? undefined : numbers.ms(minute.load_avg_ms)
   return (
     <Section title="Which tier answers" note="width is share, of the last minute" className="now-flow">
       <div className="race">
         <svg viewBox="0 0 1000 148" preserveAspectRatio="none" role="img" aria-label={said}>
           {bands(pools).map(({ tier, d }) => (
-            <path key={tier} className={`band ${tier === 'origin' ? '' : 'kept'}`} style={vars({ '--c': sourceColor(tier) })} d={d} />
+            <path
+              key={tier}
+              className={`band ${tier === 'origin' ? '' : 'kept'}`}
+              style={vars({ '--c': sourceColor(tier) })}
+              d={d}
+            />
           ))}
         </svg>
         <p className="race-in">
@@ -75,7 +81,13 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
               <span className="u">%</span>
             </p>
             {pool.tier === 'origin' ? (
-              <p>{load === undefined ? 'no load' : <Unit figure={{ value: `${load.value} ${load.unit}`, unit: 'a load' }} />}</p>
+              <p>
+                {load === undefined ? (
+                  'no load'
+                ) : (
+                  <Unit figure={{ value: `${load.value} ${load.unit}`, unit: 'a load' }} />
+                )}
+              </p>
             ) : pool.isOpen ? (
               <p className="is-critical">
                 <Icon name="critical" /> does not answer
@@ -130,7 +142,8 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
             <b>{numbers.percent(reads === 0 ? 0 : minute.stale / reads).value}&nbsp;%</b> served stale
           </span>
           <span>
-            <b>{minute.error_rate === null ? 'no data' : `${numbers.percent(minute.error_rate).value}\u00a0%`}</b> of loads failed
+            <b>{minute.error_rate === null ? 'no data' : `${numbers.percent(minute.error_rate).value}\u00a0%`}</b> of
+            loads failed
           </span>
         </p>
       )}

@@ -13,14 +13,24 @@ import { useRange } from '../../shell/range.ts'
 const SHOWN = 12
 
 /** The costliest: by misses times what a load takes, since their processes began. */
-export function Namespaces({ summary, series }: { readonly summary: Summary; readonly series: Columns['series'] | undefined }) {
+export function Namespaces({
+  summary,
+  series,
+}: {
+  readonly summary: Summary
+  readonly series: Columns['series'] | undefined
+}) {
   const more = summary.namespaces.length - SHOWN
   return (
     <Section
       title="Namespaces by cost"
       note="misses × load time, since their processes started"
       className="now-spaces"
-      footer={more > 0 ? <Link to={placeOf('keys', { cache: summary.cache_name, by: 'namespace' })}>All namespaces</Link> : undefined}
+      footer={
+        more > 0 ? (
+          <Link to={placeOf('keys', { cache: summary.cache_name, by: 'namespace' })}>All namespaces</Link>
+        ) : undefined
+      }
     >
       <NamespaceTable summary={summary} series={series} most={SHOWN} />
     </Section>
@@ -39,7 +49,9 @@ export function NamespaceTable({
 }) {
   const { numbers } = useDashboard()
   const { label: span } = useRange()
-  const courses = new Map(series?.filter(({ name }) => name === 'namespace_hit_ratio').map(({ labels, v }) => [labels.namespace, v]))
+  const courses = new Map(
+    series?.filter(({ name }) => name === 'namespace_hit_ratio').map(({ labels, v }) => [labels.namespace, v]),
+  )
   const cost = ({ misses, load_avg_ms }: NamespaceRow): number => misses * (load_avg_ms ?? 1)
   const rows = [...summary.namespaces].sort((a, b) => cost(b) - cost(a)).slice(0, shown)
   const most = Math.max(1, ...rows.map(cost))
@@ -76,7 +88,12 @@ export function NamespaceTable({
         },
         ...(courses.size === 0
           ? []
-          : [{ name: `Last ${span}`, cell: (row: NamespaceRow) => <Course name={row.name} v={courses.get(row.name)} /> }]),
+          : [
+              {
+                name: `Last ${span}`,
+                cell: (row: NamespaceRow) => <Course name={row.name} v={courses.get(row.name)} />,
+              },
+            ]),
         {
           name: 'Misses',
           isNumber: true,
@@ -95,7 +112,14 @@ export function NamespaceTable({
         },
         // A course needs its room.
         ...(courses.size === 0
-          ? [{ name: 'Entries', isNumber: true, folded: 'skip' as const, cell: (row: NamespaceRow) => numbers.count(row.entries) }]
+          ? [
+              {
+                name: 'Entries',
+                isNumber: true,
+                folded: 'skip' as const,
+                cell: (row: NamespaceRow) => numbers.count(row.entries),
+              },
+            ]
           : []),
         { name: 'Memory', isNumber: true, folded: 'skip', cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
       ]}
@@ -104,7 +128,13 @@ export function NamespaceTable({
 }
 
 /** Hits of a namespace in the time that is looked at. */
-export function Course({ name, v = [] }: { readonly name: string; readonly v: readonly (number | null)[] | undefined }) {
+export function Course({
+  name,
+  v = [],
+}: {
+  readonly name: string
+  readonly v: readonly (number | null)[] | undefined
+}) {
   const { numbers } = useDashboard()
   const known = v.filter((value) => value !== null)
   if (known.length < 2) return <span className="quiet">no data</span>

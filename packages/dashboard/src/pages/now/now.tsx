@@ -67,8 +67,12 @@ function NowOfCaches() {
 function FirstRun() {
   return (
     <State label="First run" title="Waiting for the first cache" level="h1">
-      <p>No cache is attached to this control plane. Attach one where it is created; numbers appear with its first read.</p>
-      <pre className="code">{"import { attach } from '@millpond/control'\n\nawait attach(cache, { id: 'web-1' }).join()"}</pre>
+      <p>
+        No cache is attached to this control plane. Attach one where it is created; numbers appear with its first read.
+      </p>
+      <pre className="code">
+        {"import { attach } from '@millpond/control'\n\nawait attach(cache, { id: 'web-1' }).join()"}
+      </pre>
     </State>
   )
 }

@@ -44,7 +44,12 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
             <span className="row">
               <Silence alert={alert} />
               {may('alerts:resolve') && offers('POST', 'alerts/{id}/resolve/') && (
-                <button type="button" className="btn btn-small" onClick={() => resolve.mutate(alert.id)} disabled={resolve.isPending}>
+                <button
+                  type="button"
+                  className="btn btn-small"
+                  onClick={() => resolve.mutate(alert.id)}
+                  disabled={resolve.isPending}
+                >
                   Resolve<span className="sr"> {alert.rule}</span>
                 </button>
               )}
@@ -65,7 +70,10 @@ export function WhatChanged({ changes, from }: { readonly changes: readonly Chan
         <ol className="changes">
           {changes.map((change) => (
             <li key={change.letter}>
-              <span className={`flag ${change.at < from ? 'off' : ''}`} title={change.at < from ? 'before this span' : undefined}>
+              <span
+                className={`flag ${change.at < from ? 'off' : ''}`}
+                title={change.at < from ? 'before this span' : undefined}
+              >
                 {change.letter}
               </span>
               <Time at={change.at} />
@@ -166,7 +174,10 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
     helps.push({
       title: `Roll ${configuration.configuration.name} back`,
       note: `to version ${configuration.configuration.version - 1}; nothing is dropped`,
-      place: placeOf('configurations', { id: configuration.configuration.id, version: configuration.configuration.version - 1 }),
+      place: placeOf('configurations', {
+        id: configuration.configuration.id,
+        version: configuration.configuration.version - 1,
+      }),
       verb: 'Plan…',
     })
   if (offers('GET', 'explain/'))

@@ -57,7 +57,10 @@ function Sure({
         ...(act === 'fill' && { from }),
         ...(force && { force }),
       }
-      return client.send<Partial<RegionDrained>>('POST', `regions/${encodeURIComponent(region)}/${act}/`, { cache_name, ...more })
+      return client.send<Partial<RegionDrained>>('POST', `regions/${encodeURIComponent(region)}/${act}/`, {
+        cache_name,
+        ...more,
+      })
     },
     onSuccess: (done) => {
       if (act !== 'drain' || done.is_safe === true) onClose()
@@ -81,12 +84,14 @@ function Sure({
       )}
       {isLast && (
         <Notice tone="warning" isAlert>
-          {region} is the last serving region and keeps serving: let {others.map((one) => one.region).join(' or ')} serve first. If it is{' '}
-          {act === 'drain' ? 'drained' : 'filled'} anyway, whatever is not in memory is loaded
+          {region} is the last serving region and keeps serving: let {others.map((one) => one.region).join(' or ')}{' '}
+          serve first. If it is {act === 'drain' ? 'drained' : 'filled'} anyway, whatever is not in memory is loaded
           {act === 'fill' && ' until that is done'}.
         </Notice>
       )}
-      {carryOut.error !== null && !isLast && <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />}
+      {carryOut.error !== null && !isLast && (
+        <Failure error={carryOut.error} what={`This (${VERBS[act].toLowerCase()} ${region})`} />
+      )}
       {behind.length > 0 && (
         <Notice tone="warning" isAlert>
           {region} is drained but not yet safe to stop: {behind.join(', ')} behind. Drain it again to check.

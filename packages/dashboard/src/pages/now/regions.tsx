@@ -1,4 +1,5 @@
-// The regions of a cache: how each stands, what the others know of it and what waits for it, and one drained, filled or let serve.
+// The regions of a cache: how each stands, what the others know of it and what waits for it, and one drained, filled or
+// let serve.
 import { useQuery } from '@tanstack/react-query'
 import type { Region } from '../../api/regions.ts'
 import type { Page } from '../../api/types.ts'
@@ -58,7 +59,10 @@ function Standing({ region: { standing, filling } }: { readonly region: Region }
   const { numbers } = useDashboard()
   if (standing === null) return <Word tone="critical">silent</Word>
   if (standing === 'serving') return 'serving'
-  const how = standing === 'filling' && filling !== null ? `, ${numbers.count(filling.copied)} of ${numbers.count(filling.keys)} keys` : ''
+  const how =
+    standing === 'filling' && filling !== null
+      ? `, ${numbers.count(filling.copied)} of ${numbers.count(filling.keys)} keys`
+      : ''
   return (
     <>
       <Word tone="warning">{standing}</Word>

@@ -78,7 +78,11 @@ export function HealthScore({ health, course = [] }: HealthScoreProps) {
               <td className="note num">
                 {part.target !== null && (
                   <>
-                    {part.name === 'hit_ratio' && part.detail !== null ? 'usual ' : part.name === 'refill' ? 'usual ' : 'objective '}
+                    {part.name === 'hit_ratio' && part.detail !== null
+                      ? 'usual '
+                      : part.name === 'refill'
+                        ? 'usual '
+                        : 'objective '}
                     <PartValue part={part} value={part.target} />
                   </>
                 )}
@@ -98,7 +102,10 @@ export function HealthScore({ health, course = [] }: HealthScoreProps) {
             <tr className="quiet">
               <td>0</td>
               <td colSpan={3}>
-                {within === 1 ? '1 other part is' : `${within} ${lost.length + unknown.length > 0 ? 'other ' : ''}parts are`} within target
+                {within === 1
+                  ? '1 other part is'
+                  : `${within} ${lost.length + unknown.length > 0 ? 'other ' : ''}parts are`}{' '}
+                within target
               </td>
             </tr>
           )}
@@ -120,7 +127,9 @@ function Course({ course, now }: { readonly course: readonly (number | null)[]; 
   return (
     <div className="score-course">
       <Sparkline label={said} v={course} min={0} max={100} isWrong={fall >= LEAST_FALL} />
-      <p className="note">{fall >= LEAST_FALL ? <b className="is-critical">▼ {fall} in this span</b> : 'steady in this span'}</p>
+      <p className="note">
+        {fall >= LEAST_FALL ? <b className="is-critical">▼ {fall} in this span</b> : 'steady in this span'}
+      </p>
     </div>
   )
 }

@@ -1,4 +1,5 @@
-// Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what was measured.
+// Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what
+// was measured.
 
 import type { ReactNode } from 'react'
 import type { HealthPart, Summary } from '../../api/types.ts'
@@ -72,11 +73,13 @@ function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
   if (minute === null || minute.hits + minute.misses === 0) return 'Quiet: no read in the last minute'
   const worst = [...health.parts].sort((a, b) => b.deduction - a.deduction)[0]
   const ratio = minute.hit_ratio === null ? undefined : numbers.percent(minute.hit_ratio)
-  if (worst === undefined || worst.deduction < 1) return <>All is well: {ratio?.value ?? 'no data'}&nbsp;% of reads are hits</>
+  if (worst === undefined || worst.deduction < 1)
+    return <>All is well: {ratio?.value ?? 'no data'}&nbsp;% of reads are hits</>
   if (worst.name === 'hit_ratio')
     return (
       <>
-        Hit ratio is {ratio?.value}&nbsp;%, {worst.detail === null ? 'target' : 'usually'} {numbers.percent(worst.target ?? 0).value}&nbsp;%
+        Hit ratio is {ratio?.value}&nbsp;%, {worst.detail === null ? 'target' : 'usually'}{' '}
+        {numbers.percent(worst.target ?? 0).value}&nbsp;%
         <Because changes={changes} shares={shares} />
       </>
     )
@@ -113,7 +116,8 @@ function Troubled({ part }: { readonly part: HealthPart }): ReactNode {
     const [now, goal] = [numbers.ms(value), numbers.ms(part.target ?? 0)]
     return (
       <>
-        {sourceName(part.detail ?? 'a tier')} is slow: p99 {now.value}&nbsp;{now.unit}, objective {goal.value}&nbsp;{goal.unit}
+        {sourceName(part.detail ?? 'a tier')} is slow: p99 {now.value}&nbsp;{now.unit}, objective {goal.value}&nbsp;
+        {goal.unit}
       </>
     )
   }
@@ -135,8 +139,8 @@ function Say({ summary }: { readonly summary: Summary }): ReactNode {
   if (minute === null || minute.hits + minute.misses === 0)
     return (
       <>
-        {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`}; {numbers.count(memory.entries)} entries in memory,{' '}
-        {numbers.count(total.hits + total.misses)} reads since they started.
+        {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`}; {numbers.count(memory.entries)}{' '}
+        entries in memory, {numbers.count(total.hits + total.misses)} reads since they started.
       </>
     )
   return (

@@ -74,7 +74,12 @@ export function Runs() {
                     row.state === 'running' &&
                     may('invalidate') &&
                     offers('DELETE', 'operations/{id}/') && (
-                      <button type="button" className="btn btn-small" onClick={() => cancel.mutate(row.id)} disabled={cancel.isPending}>
+                      <button
+                        type="button"
+                        className="btn btn-small"
+                        onClick={() => cancel.mutate(row.id)}
+                        disabled={cancel.isPending}
+                      >
                         Cancel
                       </button>
                     ),

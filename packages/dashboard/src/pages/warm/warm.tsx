@@ -27,7 +27,10 @@ export function Warm() {
     )
   return (
     <>
-      <PageTitle title="Warm" say="Loads keys with registered loaders before they are requested, at a pace the source can handle." />
+      <PageTitle
+        title="Warm"
+        say="Loads keys with registered loaders before they are requested, at a pace the source can handle."
+      />
       <div className="stack-wide">
         {may('warm') && <WarmKeys key={query.toString()} />}
         <Plans />
@@ -57,8 +60,13 @@ function WarmKeys() {
     ...(name.trim() === '' ? {} : { name: name.trim() }),
   }
   const settle = () =>
-    queries.invalidateQueries({ queryKey: ['warming'] }).then(() => queries.invalidateQueries({ queryKey: ['operations'] }))
-  const warm = useMutation({ mutationFn: () => client.send<Operation>('POST', 'warming/warm_keys/', body), onSuccess: settle })
+    queries
+      .invalidateQueries({ queryKey: ['warming'] })
+      .then(() => queries.invalidateQueries({ queryKey: ['operations'] }))
+  const warm = useMutation({
+    mutationFn: () => client.send<Operation>('POST', 'warming/warm_keys/', body),
+    onSuccess: settle,
+  })
   const plan = every.trim() === '' ? body : { ...body, schedule: { every: every.trim() } }
   const keep = useMutation({ mutationFn: () => client.send('POST', 'warming/', plan), onSuccess: settle })
   const submit = (event: FormEvent) => {
@@ -91,7 +99,12 @@ function WarmKeys() {
           <div className="pair">
             <label className="field">
               <span>At most, loads/s</span>
-              <input className="input" inputMode="numeric" value={rate} onChange={(event) => setRate(event.target.value)} />
+              <input
+                className="input"
+                inputMode="numeric"
+                value={rate}
+                onChange={(event) => setRate(event.target.value)}
+              />
             </label>
             <label className="field">
               <span>Name, to store it as a plan</span>
@@ -148,8 +161,8 @@ function RunWords({ operation }: { readonly operation: Operation }) {
     <>
       <b>{numbers.count(result.loaded)} loaded</b>, {numbers.count(result.fresh ?? 0)} were fresh
       {(result.failed ?? 0) > 0 && `, ${numbers.count(result.failed ?? 0)} failed`}
-      {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a registered loader`}.
-      {result.errors?.[0] !== undefined && ` ${result.errors[0]}`}
+      {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a registered loader`}
+      .{result.errors?.[0] !== undefined && ` ${result.errors[0]}`}
     </>
   )
 }
@@ -191,15 +204,24 @@ function Plans() {
               keyOf={({ id }) => id}
               columns={[
                 { name: 'Name', cell: (row) => row.name },
-                { name: 'Cache', cell: (row) => [row.cache_name, row.namespace].filter(Boolean).join(', ') || 'the only one' },
+                {
+                  name: 'Cache',
+                  cell: (row) => [row.cache_name, row.namespace].filter(Boolean).join(', ') || 'the only one',
+                },
                 { name: 'Keys', isNumber: true, cell: (row) => numbers.count(row.keys.length) },
                 {
                   name: 'Pace',
                   isNumber: true,
-                  cell: (row) => (row.rate_per_second === undefined ? 'as fast as loads allow' : `${numbers.count(row.rate_per_second)}/s`),
+                  cell: (row) =>
+                    row.rate_per_second === undefined
+                      ? 'as fast as loads allow'
+                      : `${numbers.count(row.rate_per_second)}/s`,
                 },
                 { name: 'Runs', cell: (row) => timesOf(row) },
-                { name: 'Next', cell: (row) => (row.next_run_at == null ? '' : <Time at={row.next_run_at} relative />) },
+                {
+                  name: 'Next',
+                  cell: (row) => (row.next_run_at == null ? '' : <Time at={row.next_run_at} relative />),
+                },
                 {
                   name: 'Last scheduled run',
                   folded: 'wide',
@@ -214,7 +236,12 @@ function Plans() {
                   cell: (row) =>
                     may('warm') && (
                       <span className="row row-end">
-                        <button type="button" className="btn btn-small" onClick={() => execute.mutate(row.id)} disabled={execute.isPending}>
+                        <button
+                          type="button"
+                          className="btn btn-small"
+                          onClick={() => execute.mutate(row.id)}
+                          disabled={execute.isPending}
+                        >
                           Run<span className="sr"> {row.name}</span>
                         </button>
                         <Remove

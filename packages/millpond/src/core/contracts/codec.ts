@@ -2,9 +2,10 @@
 import type { Position } from '../ledger.ts'
 
 /**
- * Why bytes were not trusted. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
- * `tampered`: of sealed ones. `shredded`: of a tenant whose key was destroyed; `no_answer`: where its key is kept does not answer. `moved`, `replayed`: told by the cache, of sealed
- * ones that lie where they were not written to, or that were there before.
+ * Why bytes were not trusted. `format`, `transform`: of a number that this codec does not know, or that did not come
+ * back. `unsealed`, `unknown_key`, `tampered`: of sealed ones. `shredded`: of a tenant whose key was destroyed;
+ * `no_answer`: where its key is kept does not answer. `moved`, `replayed`: told by the cache, of sealed ones that lie
+ * where they were not written to, or that were there before.
  */
 export type Rejection =
   | 'too_large'
@@ -30,8 +31,8 @@ export interface CodecContext {
   readonly cache: string
   readonly namespace: string
   /**
-   * The position for which it is written: when its load began; for a write, since when its key must not have moved. When it is read: the position that the tier
-   * tells.
+   * The position for which it is written: when its load began; for a write, since when its key must not have moved.
+   * When it is read: the position that the tier tells.
    */
   readonly asOf: Position
   /** Of a write: what its step will be known by (`stampOf` its line's id), since its number is not known yet. */
@@ -48,25 +49,43 @@ export interface Sealed {
 }
 
 /**
- * Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. Either may answer
- * at once or later; after a later answer the entry is judged by what the ledger says then.
+ * Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss,
+ * never an exception. Either may answer at once or later; after a later answer the entry is judged by what the ledger
+ * says then.
  */
 export interface Codec {
   encode(entry: EncodedParts, context?: CodecContext): Uint8Array | Promise<Uint8Array>
   decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined | Promise<DecodedParts | undefined>
-  /** Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it too. Default 100,000. */
+  /**
+   * Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it
+   * too. Default 100,000.
+   */
   readonly maxItems?: number
-  /** Bytes of one body that it writes at most: a longer text, or more bytes, are refused before they are copied. Default: no bound. */
+  /**
+   * Bytes of one body that it writes at most: a longer text, or more bytes, are refused before they are copied.
+   * Default: no bound.
+   */
   readonly maxBytes?: number
-  /** What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default `false`. */
+  /**
+   * What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default
+   * `false`.
+   */
   readonly isBound?: boolean
   /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
   readonly isSecret?: boolean
-  /** The key that seals now, where the codec knows it: its id, and since when (epoch milliseconds) where its ring tells. */
+  /**
+   * The key that seals now, where the codec knows it: its id, and since when (epoch milliseconds) where its ring tells.
+   */
   sealedBy?(): { readonly id: string; readonly since?: number }
-  /** What an entry is called, read without opening it; undefined for bytes that are damaged or foreign. Default: found out by `decode`. */
+  /**
+   * What an entry is called, read without opening it; undefined for bytes that are damaged or foreign. Default: found
+   * out by `decode`.
+   */
   names?(bytes: Uint8Array): Pick<EncodedParts, 'key' | 'tags'> | undefined
-  /** Where keys and tags leave the process under other names: those of a namespace. All codecs of a namespace must make the same. Default: none. */
+  /**
+   * Where keys and tags leave the process under other names: those of a namespace. All codecs of a namespace must make
+   * the same. Default: none.
+   */
   namesIn?(place: Pick<CodecContext, 'cache' | 'namespace'>): HiddenNames
   /** Where keys belong to tenants: what erasing one does to them. */
   readonly tenants?: TenantSecrets
@@ -86,7 +105,10 @@ export interface HiddenNames {
 export interface TenantSecrets {
   /** Destroys the tenant's keys for good, where they are kept. Rejects where it is not known to have happened. */
   shred(tenant: string): Promise<ShreddedKeys>
-  /** The namespace was cleared: what is known of its tenant's keys is asked for anew, since they may have been destroyed. */
+  /**
+   * The namespace was cleared: what is known of its tenant's keys is asked for anew, since they may have been
+   * destroyed.
+   */
   forget(namespace: string): void
 }
 
@@ -121,7 +143,10 @@ export interface SyncCodec extends Codec {
 
 /** What the body of a stored entry said. */
 export interface DecodedParts extends EncodedParts {
-  /** Every string of the value takes one byte a character: the codec saw it in passing, memory would have to look for it. */
+  /**
+   * Every string of the value takes one byte a character: the codec saw it in passing, memory would have to look for
+   * it.
+   */
   readonly isNarrow?: boolean
   /** How the bytes lay there, where the codec knows. */
   readonly isCompressed?: boolean

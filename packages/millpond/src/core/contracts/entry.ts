@@ -2,8 +2,26 @@
 import type { Position } from '../ledger.ts'
 
 const REMOVAL_REASONS = [
-  ...(['ttl_expired', 'manual', 'data_changed', 'capacity_limit', 'not_admitted', 'too_large', 'error_threshold', 'tag_based'] as const),
-  ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off', 'erased', 'superseded'] as const),
+  ...([
+    'ttl_expired',
+    'manual',
+    'data_changed',
+    'capacity_limit',
+    'not_admitted',
+    'too_large',
+    'error_threshold',
+    'tag_based',
+  ] as const),
+  ...([
+    'pattern_based',
+    'cleared',
+    'epoch_changed',
+    'replaced',
+    'memory_pressure',
+    'switched_off',
+    'erased',
+    'superseded',
+  ] as const),
 ] as const
 
 /** Why an entry left, as operators read it in counters, events and the audit. */

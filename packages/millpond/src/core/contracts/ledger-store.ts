@@ -1,4 +1,5 @@
-// The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not reach it.
+// The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not
+// reach it.
 import type { Line, Position, Target } from '../ledger.ts'
 import type { RemovalReason, Scope, TierItem } from './entry.ts'
 import type { PeerRegion, Regions } from './regions.ts'
@@ -15,20 +16,21 @@ export interface Change {
   /** Entries to write in the same step; they get the new position. The i-th belongs to the i-th target, a key. */
   readonly write: readonly Omit<TierItem, 'asOf'>[]
   /**
-   * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case). A command that was given
-   * up may still arrive late: it must not lie over what others wrote meanwhile. A pattern counts as a move of every key, whatever it matches;
-   * a position that the record has not reached counts as moved.
+   * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case).
+   * A command that was given up may still arrive late: it must not lie over what others wrote meanwhile. A pattern
+   * counts as a move of every key, whatever it matches; a position that the record has not reached counts as moved.
    */
   readonly unmovedSince?: Position
   /**
-   * With `unmovedSince` or `settles`: the i-th list holds the tags of the i-th of `write`, which must not have moved either. A late entry would get a newer
-   * number than the tag's invalidation, and so outlive it.
+   * With `unmovedSince` or `settles`: the i-th list holds the tags of the i-th of `write`, which must not have moved
+   * either. A late entry would get a newer number than the tag's invalidation, and so outlive it.
    */
   readonly watch?: readonly (readonly string[])[]
   /**
-   * Holds the keys and tags that the step names, for so many milliseconds of the store's own time, under the step's number. While a key is held nothing is stored
-   * for it, neither by `commit` nor by `write`, but by the step that ends its only hold. A hold that runs out becomes a step that names what is still held: the next
-   * `pull` or `advance` takes it, and until then the hold stands. Holds survive a clear, and end with their epoch.
+   * Holds the keys and tags that the step names, for so many milliseconds of the store's own time, under the step's
+   * number. While a key is held nothing is stored for it, neither by `commit` nor by `write`, but by the step that ends
+   * its only hold. A hold that runs out becomes a step that names what is still held: the next `pull` or `advance`
+   * takes it, and until then the hold stands. Holds survive a clear, and end with their epoch.
    */
   readonly hold?: number
   /** Ends holds. A `write` whose target ends one is judged from that hold's number on, not from `unmovedSince`. */
@@ -38,7 +40,10 @@ export interface Change {
 /** Which holds a step ends. */
 export interface Settled {
   readonly epoch: string
-  /** The i-th: the number of the hold on the step's i-th target that ends; undefined for none. As many as there are targets. */
+  /**
+   * The i-th: the number of the hold on the step's i-th target that ends; undefined for none. As many as there are
+   * targets.
+   */
   readonly seqs: readonly (number | undefined)[]
 }
 
@@ -46,7 +51,10 @@ export interface Advanced {
   readonly position: Position
   /** How many of `drop` were there. */
   readonly dropped: number
-  /** Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by one. */
+  /**
+   * Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by
+   * one.
+   */
   readonly wasThere?: readonly boolean[]
   /** With `unmovedSince` or `settles`: whether each of `write` was stored. */
   readonly stored?: readonly boolean[]
@@ -59,8 +67,8 @@ export interface Snapshot {
   /** Entries below it are invalid, whatever else is known. */
   readonly floor: number
   /**
-   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the ledger's own) are invalid. Never less than
-   * what was answered before in this epoch.
+   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the
+   * ledger's own) are invalid. Never less than what was answered before in this epoch.
    */
   readonly outerFloor: number
   readonly lines: readonly Line[]
@@ -102,40 +110,49 @@ export interface LedgerStore {
    */
   pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
   /**
-   * One question for many namespaces: for each, whether `pull` from its position would answer a tail without lines. At least as new as the moment the question was
-   * sent. `false` also where the store cannot tell without `pull`, and where `pull` has something to do. Without it each namespace in use is asked for by a `pull` of
-   * its own, ten times a second.
+   * One question for many namespaces: for each, whether `pull` from its position would answer a tail without lines. At
+   * least as new as the moment the question was sent. `false` also where the store cannot tell without `pull`, and
+   * where `pull` has something to do. Without it each namespace in use is asked for by a `pull` of its own, ten times a
+   * second.
    */
   readonly unmoved?: ((places: readonly LedgerPlace[]) => Promise<readonly boolean[]>) | undefined
   /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
   advance(namespace: string, change: Change): Promise<Advanced>
   /**
-   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key is not held and has not moved since;
-   * with `lease`, only while that lease still holds, which may end with it. Answers per item, and alike where it is said once more while the lease lasts.
+   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key
+   * is not held and has not moved since; with `lease`, only while that lease still holds, which may end with it.
+   * Answers per item, and alike where it is said once more while the lease lasts.
    */
   commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>
-  /** One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask again (renew). */
+  /**
+   * One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask
+   * again (renew).
+   */
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
   release(namespace: string, key: string, id: string): Promise<void>
   /**
-   * `lease` for a few hundred keys in one round trip, as if they were asked for one after another; each has its own answer, in their order. Two processes that
-   * ask for the same keys in different orders must not wait for each other. Without it a burst of loads asks one by one, and most of it goes without leases.
+   * `lease` for a few hundred keys in one round trip, as if they were asked for one after another; each has its own
+   * answer, in their order. Two processes that ask for the same keys in different orders must not wait for each other.
+   * Without it a burst of loads asks one by one, and most of it goes without leases.
    */
   leaseAll?(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<readonly LeaseAnswer[]>
   /** `release` of as many. */
   releaseAll?(namespace: string, asks: readonly LeaseAsk[]): Promise<void>
   /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
   follow?(namespace: string, wake: () => void): () => void
-  /** This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by silence. */
+  /**
+   * This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by
+   * silence.
+   */
   report?(namespace: string, id: string, position: Position): Promise<void>
   /** `report` for many namespaces at once. */
   readonly reportAll?: ((id: string, places: readonly LedgerPlace[]) => Promise<void>) | undefined
   /** The processes that reported in the last 3 seconds, of the current epoch. */
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**
-   * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite beside Redis):
-   * key targets are then kept as long as there is room, however old they are, and `outerFloor` says up to where they are forgotten. Called before the
-   * first use; remembered with the record.
+   * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite
+   * beside Redis): key targets are then kept as long as there is room, however old they are, and `outerFloor` says up
+   * to where they are forgotten. Called before the first use; remembered with the record.
    */
   coverOtherTiers?(): void
   /** Entries of its own tier change after the step, not in it: they count as those of a tier beside it. */
@@ -149,7 +166,10 @@ export interface LedgerRegions extends Regions {
   readonly others: readonly string[]
   /** How long an invalidation waits for the others before its receipt says which have applied it. */
   readonly waitMs: number
-  /** Waits until the others have applied everything up to the position. Resolves with those that have not within the time, or do not say. */
+  /**
+   * Waits until the others have applied everything up to the position. Resolves with those that have not within the
+   * time, or do not say.
+   */
   behind(namespace: string, position: Position, timeoutMs: number): Promise<readonly string[]>
   /** How much this region knows of the others. */
   heard(): readonly PeerRegion[]

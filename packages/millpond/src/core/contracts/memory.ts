@@ -32,13 +32,18 @@ export interface MemorySpace {
   weight(slot: number): number
   /** How often the entry was read since it was stored, at least approximately (it may saturate). */
   hits(slot: number): number
-  /** When the entry was last read, to the second, epoch milliseconds; undefined where that is not noted, and for never. */
+  /**
+   * When the entry was last read, to the second, epoch milliseconds; undefined where that is not noted, and for never.
+   */
   readAt(slot: number): number | undefined
   /** `hashOf` the whole key, with the space's name as its seed; worked out once while the store keeps hashes. */
   hash(slot: number): number
   /** Changes the deadlines of a held entry; the value stays. */
   retime(slot: number, freshUntil: number, staleUntil: number): void
-  /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
+  /**
+   * Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces
+   * what was there in any case.
+   */
   set(key: string, entry: MemoryEntry): boolean
   /** Removes the key; `false` when it was not there. */
   drop(key: string, reason: RemovalReason): boolean
@@ -48,7 +53,10 @@ export interface MemorySpace {
 
 /** Entries by their slots alone, whatever space they are of. */
 export interface HeldEntries {
-  /** As `MemorySpace.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory, and all can wait together. */
+  /**
+   * As `MemorySpace.hash`, of the first `count` of the slots: many at a time, since each waits for its place in memory,
+   * and all can wait together.
+   */
   hashesOf(slots: Int32Array, count: number, into: Int32Array): void
   keyOf(slot: number): string
   /** As `MemorySpace.weight`. */
@@ -105,21 +113,26 @@ export interface MemoryStore extends HeldEntries {
   readonly entries: number
   /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */
   readonly bytes: number
-  /** What was configured, `Infinity` for no such limit; less may be in force while the heap is short, more while the budget shrinks. */
+  /**
+   * What was configured, `Infinity` for no such limit; less may be in force while the heap is short, more while the
+   * budget shrinks.
+   */
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   /** The name of the eviction policy. */
   readonly policy: string
   /** The share of the memory that there is, beyond which it gives some back; `false`: never. */
   readonly pressure: number | false
   /**
-   * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of at most 5 ms. Resolves when
-   * all of it is in force, or replaced by a later change.
+   * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of
+   * at most 5 ms. Resolves when all of it is in force, or replaced by a later change.
    */
   configure(budget: MemoryBudget): Promise<void>
   /** Entries that left, by reason; those that were refused, too. */
   readonly evictions: Readonly<Partial<Record<RemovalReason, number>>>
   /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
-  onRemoval: ((space: string, key: string, reason: RemovalReason, createdAt: number, freshUntil: number) => void) | undefined
+  onRemoval:
+    | ((space: string, key: string, reason: RemovalReason, createdAt: number, freshUntil: number) => void)
+    | undefined
   /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
   keepHashes(isKept: boolean): void
   /** Flushed before a slot holds something else. */

@@ -2,14 +2,18 @@
 import type { Duration } from '../duration.ts'
 
 /**
- * `serving`: its stores are read and written. `drained`: neither; what is asked for comes from the origin, or is loaded, and invalidations go on. `filling`: written, and not read yet.
+ * `serving`: its stores are read and written. `drained`: neither; what is asked for comes from the origin, or is
+ * loaded, and invalidations go on. `filling`: written, and not read yet.
  */
 export type RegionState = 'serving' | 'drained' | 'filling'
 
 /** How much is known of another region. */
 export interface PeerRegion {
   readonly region: string
-  /** Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind; undefined where it is not connected yet. */
+  /**
+   * Milliseconds since all that it had invalidated was known here, of the namespace that is the furthest behind;
+   * undefined where it is not connected yet.
+   */
   readonly lagMs: number | undefined
   /** That is within the longest lag, so that what was loaded before is accepted. */
   readonly isHeard: boolean
@@ -26,8 +30,8 @@ export interface RegionView extends PeerRegion {
   /** Undefined where its stores do not say. */
   readonly standing: RegionState | undefined
   /**
-   * Steps of this process's region that it has not applied yet, as it says itself, in the namespaces that the process has open: what waits for it. 0 for the own region; undefined where it
-   * does not say.
+   * Steps of this process's region that it has not applied yet, as it says itself, in the namespaces that the process
+   * has open: what waits for it. 0 for the own region; undefined where it does not say.
    */
   readonly waiting: number | undefined
   /** What this process has begun to fill it with, or did last; of the own region alone. */
@@ -62,7 +66,10 @@ export interface DrainRegionOptions {
 /** What a drain came to. */
 export interface Drained {
   readonly region: string
-  /** Every other region has applied all that was invalidated there in the namespaces that this process has open: its processes and stores may be stopped. False where it has none open. */
+  /**
+   * Every other region has applied all that was invalidated there in the namespaces that this process has open: its
+   * processes and stores may be stopped. False where it has none open.
+   */
   readonly isSafe: boolean
   /** How many namespaces that are. */
   readonly namespaces: number
@@ -87,18 +94,25 @@ export interface Regions {
   /** How each stands. A region whose stores do not answer has no standing; nothing is thrown for it. */
   list(): Promise<readonly RegionView[]>
   /**
-   * Takes a region out: its entries are neither read nor written from now on by any of its processes, which go to the origin or the loader; invalidations go on as ever. Resolves when every
-   * other region has applied what was invalidated there, or at the timeout. Once more is harmless.
-   * @throws MillpondError `LAST_REGION` where no other one would serve, unless that is forced; `OPTION_INVALID` for a region that there is not; `TIER_FAILED` where its stores do not answer, or another process
-   * is changing how it stands.
+   * Takes a region out: its entries are neither read nor written from now on by any of its processes, which go to the
+   * origin or the loader; invalidations go on as ever. Resolves when every other region has applied what was
+   * invalidated there, or at the timeout. Once more is harmless.
+   * @throws MillpondError `LAST_REGION` where no other one would serve, unless that is forced; `OPTION_INVALID` for a
+   * region that there is not; `TIER_FAILED` where its stores do not answer, or another process is changing how it
+   * stands.
    */
   drain(options?: DrainRegionOptions): Promise<Drained>
   /**
-   * Brings the own region what another one holds, of the namespaces that this process has open, at a pace, and lets it be read when that is done. Meanwhile what is loaded here is kept.
-   * Where it fails, the region stays as it is: fill it once more, or `serve`.
-   * @throws MillpondError `LAST_REGION` where no other one serves, unless that is forced; `OPTION_INVALID` for a region that there is not, or the own one; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
+   * Brings the own region what another one holds, of the namespaces that this process has open, at a pace, and lets it
+   * be read when that is done. Meanwhile what is loaded here is kept. Where it fails, the region stays as it is: fill
+   * it once more, or `serve`.
+   * @throws MillpondError `LAST_REGION` where no other one serves, unless that is forced; `OPTION_INVALID` for a region
+   * that there is not, or the own one; `TIER_FAILED` where the stores of either do not answer, or cannot be listed.
    */
   fill(options?: FillRegionOptions): Promise<FillProgress>
-  /** Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says. @throws MillpondError `OPTION_INVALID`, `TIER_FAILED`. */
+  /**
+   * Lets a region be read and written at once, with what it has: nothing in it is older than its ledger says.
+   * @throws MillpondError `OPTION_INVALID`, `TIER_FAILED`.
+   */
   serve(region?: string): Promise<void>
 }

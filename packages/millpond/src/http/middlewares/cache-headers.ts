@@ -1,4 +1,5 @@
-// Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is asked for.
+// Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is
+// asked for.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkOptions, duration, flag, type Shape, texts, whole } from '../../core/checks.ts'
@@ -23,7 +24,10 @@ export interface HeaderRule {
   readonly vary?: readonly string[] | undefined
   /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
   readonly etag?: boolean | undefined
-  /** Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none. Where they are more than edges take (16 KB, `maxEdgeTags`), the answer is for browsers alone. */
+  /**
+   * Tags for the edge, named in `Surrogate-Key` and `Cache-Tag` beside what the application names there. Default: none.
+   * Where they are more than edges take (16 KB, `maxEdgeTags`), the answer is for browsers alone.
+   */
   readonly edgeTags?: readonly string[] | undefined
   /** How many tags the edge takes of one answer; it passes over the others. 50 for CloudFront. Default 1,000. */
   readonly maxEdgeTags?: number | undefined
@@ -44,7 +48,8 @@ const RULE: Shape<HeaderRule> = {
 }
 
 /**
- * Sets what the application has not set, for GET and HEAD with a status below 400. The rule may depend on the request; `undefined` leaves the answer alone.
+ * Sets what the application has not set, for GET and HEAD with a status below 400. The rule may depend on the request;
+ * `undefined` leaves the answer alone.
  * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` when it is made with a fixed rule that is wrong.
  * @example
  * app.use('/api/search', cacheHeaders({ profile: 'search' }))
@@ -78,7 +83,9 @@ function cacheControlOf(rule: HeaderRule): string {
     `max-age=${seconds(maxAge, 'maxAge')}`,
     ...(sharedMaxAge === undefined ? [] : [`s-maxage=${seconds(sharedMaxAge, 'sharedMaxAge')}`]),
     ...(rule.immutable === true ? ['immutable'] : []),
-    ...(staleWhileRevalidate === undefined ? [] : [`stale-while-revalidate=${seconds(staleWhileRevalidate, 'staleWhileRevalidate')}`]),
+    ...(staleWhileRevalidate === undefined
+      ? []
+      : [`stale-while-revalidate=${seconds(staleWhileRevalidate, 'staleWhileRevalidate')}`]),
     ...(staleIfError === undefined ? [] : [`stale-if-error=${seconds(staleIfError, 'staleIfError')}`]),
   ].join(', ')
 }
@@ -86,7 +93,11 @@ function cacheControlOf(rule: HeaderRule): string {
 const headOf = (response: ServerResponse) => ({
   get: (name: string) => {
     const value = response.getHeader(name)
-    return value === undefined ? undefined : Array.isArray(value) ? value.join(name === 'Cache-Tag' ? ',' : ' ') : String(value)
+    return value === undefined
+      ? undefined
+      : Array.isArray(value)
+        ? value.join(name === 'Cache-Tag' ? ',' : ' ')
+        : String(value)
   },
   set: (name: string, value: string) => response.setHeader(name, value),
   remove: (name: string) => response.removeHeader(name),
@@ -96,7 +107,8 @@ const headOf = (response: ServerResponse) => ({
 export function vary(response: ServerResponse, name: string): void {
   const known = String(response.getHeader('Vary') ?? '')
   const names = known.split(',').map((part) => part.trim().toLowerCase())
-  if (!names.includes(name.toLowerCase()) && !names.includes('*')) response.setHeader('Vary', known === '' ? name : `${known}, ${name}`)
+  if (!names.includes(name.toLowerCase()) && !names.includes('*'))
+    response.setHeader('Vary', known === '' ? name : `${known}, ${name}`)
 }
 
 /** Only what comes in one piece: a tag over a stream would have to wait for its end. */
@@ -107,7 +119,9 @@ function tagWhole(response: ServerResponse): void {
     const isBody = typeof chunk === 'string' || chunk instanceof Uint8Array
     if (isBody && !response.headersSent && !response.hasHeader('ETag') && response.statusCode === 200) {
       const bytes =
-        typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8') : chunk
+        typeof chunk === 'string'
+          ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+          : chunk
       response.setHeader('ETag', `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 27)}"`)
     }
     return Reflect.apply(end, undefined, args) as ServerResponse

@@ -1,4 +1,5 @@
-// Compression of what an application writes. Behind the cache, so that each coding of an answer is made once and stored.
+// Compression of what an application writes. Behind the cache, so that each coding of an answer is made once and
+// stored.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
@@ -17,7 +18,10 @@ export interface CompressionOptions {
   readonly minBytes?: number | undefined
 }
 
-const OPTIONS: Shape<CompressionOptions> = { codings: listOf(oneOf('br', 'gzip', 'zstd'), 'a list of codings'), minBytes: whole(0) }
+const OPTIONS: Shape<CompressionOptions> = {
+  codings: listOf(oneOf('br', 'gzip', 'zstd'), 'a list of codings'),
+  minBytes: whole(0),
+}
 
 /** What gains by it: text and its relatives (RFC 6838 3.4.2 for the suffixes). */
 const COMPRESSIBLE =
@@ -33,8 +37,9 @@ const CREATE: Readonly<Record<Coding, (() => Transform) | undefined>> = {
 const DEFAULT_CODINGS: readonly Coding[] = createZstd === undefined ? ['br', 'gzip'] : ['br', 'zstd', 'gzip']
 
 /**
- * Compresses by `Accept-Encoding` (RFC 9110 12.5.3), and says so in `Vary`. Left alone: what is encoded already, `no-transform`, parts, short and incompressible answers.
- * Put it behind the cache, and give the cache the same `codings`, so that each coding is stored once.
+ * Compresses by `Accept-Encoding` (RFC 9110 12.5.3), and says so in `Vary`. Left alone: what is encoded already,
+ * `no-transform`, parts, short and incompressible answers. Put it behind the cache, and give the cache the same
+ * `codings`, so that each coding is stored once.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function compression(options: CompressionOptions = {}): Middleware {
@@ -47,7 +52,12 @@ export function compression(options: CompressionOptions = {}): Middleware {
   }
 }
 
-function compress(request: IncomingMessage, response: ServerResponse, codings: readonly Coding[], minBytes: number): void {
+function compress(
+  request: IncomingMessage,
+  response: ServerResponse,
+  codings: readonly Coding[],
+  minBytes: number,
+): void {
   const write = response.write.bind(response)
   const end = response.end.bind(response)
   const given = request.headers['accept-encoding']

@@ -5,7 +5,10 @@ import type { Middleware } from '../node/http-cache.ts'
 import { beforeHead } from './head.ts'
 
 export interface MetricsOptions {
-  /** The route of a request, from few: a template such as `/users/:id`, never a URL. Default: all requests are one route. */
+  /**
+   * The route of a request, from few: a template such as `/users/:id`, never a URL. Default: all requests are one
+   * route.
+   */
   readonly routeOf?: ((request: IncomingMessage) => string) | undefined
   /** The most routes; those that come later count as `other`. Default 100. */
   readonly maxRoutes?: number | undefined

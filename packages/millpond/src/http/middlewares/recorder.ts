@@ -1,7 +1,8 @@
 // What live traffic asks for, as a list to warm another cache with: the most asked URLs, found in bounded memory.
 //
-// Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005): a new URL takes the place of the least
-// asked one and inherits its count, so that whatever makes up more than 1/maxUrls of the traffic is in the list.
+// Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data
+// Streams", ICDT 2005): a new URL takes the place of the least asked one and inherits its count, so that whatever makes
+// up more than 1/maxUrls of the traffic is in the list.
 import { checkOptions, type Shape, whole } from '../../core/checks.ts'
 import type { WarmUrls } from '../../core/warm.ts'
 import type { Middleware } from '../node/http-cache.ts'
@@ -57,7 +58,11 @@ export function recordTraffic(options: RecorderOptions = {}): Recorder {
       .sort(([, a], [, b]) => b - a)
       .slice(0, most)
       .map(([endpoint, count]) => ({ method: 'GET', endpoint, count }))
-  const plan = (base: string, most?: number): RecordedPlan => ({ kind: 'url', base, urls: top(most).map(({ endpoint }) => endpoint) })
+  const plan = (base: string, most?: number): RecordedPlan => ({
+    kind: 'url',
+    base,
+    urls: top(most).map(({ endpoint }) => endpoint),
+  })
   return { middleware, top, plan, reset: () => counts.clear() }
 }
 

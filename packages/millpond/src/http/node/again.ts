@@ -1,9 +1,9 @@
 // A head that is sent thousands of times a second, written by node:http once.
 //
-// `writeHead` checks and joins all fields anew for each answer, which is most of what a hit costs. Here the text that it made for an answer is handed
-// back to node:http for the next one: `_header` is what `end` sends where it is there. The property is not documented, though on-headers, morgan and others
-// have read it for ten years. Where it is not what is expected, or somebody has wrapped the response or set other fields
-// than last time, `writeHead` is called as ever.
+// `writeHead` checks and joins all fields anew for each answer, which is most of what a hit costs. Here the text that
+// it made for an answer is handed back to node:http for the next one: `_header` is what `end` sends where it is there.
+// The property is not documented, though on-headers, morgan and others have read it for ten years. Where it is not what
+// is expected, or somebody has wrapped the response or set other fields than last time, `writeHead` is called as ever.
 //
 // Texts are kept in one piece: what was put together with `+` is taken apart again by each write.
 import { ServerResponse } from 'node:http'
@@ -23,7 +23,9 @@ class Written {
   all: string | undefined
   /** In `Keep-Alive`. */
   readonly keepAliveTimeout: unknown
-  /** Fields that somebody before the cache has set on the response (Express says what it is): their names and values. */
+  /**
+   * Fields that somebody before the cache has set on the response (Express says what it is): their names and values.
+   */
   readonly others: readonly unknown[]
 
   constructor(text: string, keepAliveTimeout: unknown, others: readonly unknown[]) {
@@ -49,7 +51,9 @@ const { writeHead, end } = ServerResponse.prototype
 /** Wrapped before this file was loaded: whoever did it wants to hear of each answer. */
 const isWrapped = !/_storeHeader/.test(String(writeHead))
 
-/** Bodies up to this length are kept together with their heads while these are current, the last ones that were sent. */
+/**
+ * Bodies up to this length are kept together with their heads while these are current, the last ones that were sent.
+ */
 const WHOLE_LENGTH = 16 * 1024
 const WHOLES = 64
 const wholes: Written[] = []
@@ -70,7 +74,12 @@ function whole(written: Written, body: string): string {
 const inOnePiece = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
 
 /** Sends a whole answer. */
-export function sendAgain(response: ServerResponse, head: KeptHead, body: string | Uint8Array, encoding: 'latin1' | 'utf8'): void {
+export function sendAgain(
+  response: ServerResponse,
+  head: KeptHead,
+  body: string | Uint8Array,
+  encoding: 'latin1' | 'utf8',
+): void {
   const insides = response as ServerResponse & Insides
   const isUsual =
     insides.shouldKeepAlive === true &&

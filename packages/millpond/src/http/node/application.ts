@@ -1,4 +1,5 @@
-// The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the sink first.
+// The application behind the cache as an upstream: it writes into its response as ever, and what it writes goes to the
+// sink first.
 import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import { unheld } from '../../core/unheld.ts'
 import type { Sink, Upstream, UpstreamCall, UpstreamRequest } from '../exchange.ts'
@@ -10,7 +11,10 @@ import { NodeReply, type Writing } from './reply.ts'
 const ABANDONED_MS = 30_000
 const BROKEN_OFF = 'the application aborted its answer'
 
-/** Takes over the response that the application was given. The client is served through `reply`, by the calls that it had before. */
+/**
+ * Takes over the response that the application was given. The client is served through `reply`, by the calls that it
+ * had before.
+ */
 export function applicationUpstream(
   request: IncomingMessage,
   response: ServerResponse,
@@ -85,7 +89,11 @@ class Capture implements UpstreamCall {
     const destroy = response.destroy.bind(response)
     const own = {
       writeHead: (status: number, reason?: unknown, given?: unknown) => {
-        this.#start(status, typeof reason === 'string' ? reason : undefined, typeof reason === 'string' ? given : reason)
+        this.#start(
+          status,
+          typeof reason === 'string' ? reason : undefined,
+          typeof reason === 'string' ? given : reason,
+        )
         return response
       },
       write: (chunk: string | Uint8Array, encoding?: BufferEncoding | Done, done?: Done) => {
@@ -126,8 +134,10 @@ class Capture implements UpstreamCall {
     const fields = fieldsOf(this.#response, given)
     this.#isBodiless ||= this.#isHead || status === 204 || status === 304
     // As node:http does for an answer that is written in one piece.
-    const isSilent = fieldLines(fields, 'content-length').length === 0 && fieldLines(fields, 'transfer-encoding').length === 0
-    if (length !== undefined && isSilent && status !== 204 && status !== 304) fields.push('Content-Length', String(length))
+    const isSilent =
+      fieldLines(fields, 'content-length').length === 0 && fieldLines(fields, 'transfer-encoding').length === 0
+    if (length !== undefined && isSilent && status !== 204 && status !== 304)
+      fields.push('Content-Length', String(length))
     this.#sink.start(status, reason ?? STATUS_CODES[status] ?? '', fields)
   }
 
@@ -142,7 +152,8 @@ class Capture implements UpstreamCall {
     if (this.#isEnded) return
     const callback = [chunk, encoding, done].find((argument): argument is Done => typeof argument === 'function')
     if (callback !== undefined) this.#response.once('finish', callback)
-    const body = typeof chunk === 'function' || chunk === undefined || chunk === null ? undefined : bytesOf(chunk, encoding)
+    const body =
+      typeof chunk === 'function' || chunk === undefined || chunk === null ? undefined : bytesOf(chunk, encoding)
     this.#startOnce(body?.length ?? 0)
     if (body !== undefined) this.#write(body)
     this.#isEnded = true
@@ -152,7 +163,9 @@ class Capture implements UpstreamCall {
 
 /** A copy where it is not a string: the application may use its memory again. */
 function bytesOf(chunk: string | Uint8Array, encoding?: BufferEncoding | Done): Buffer {
-  return typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8') : Buffer.from(chunk)
+  return typeof chunk === 'string'
+    ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8')
+    : Buffer.from(chunk)
 }
 
 /** What `setHeader` has collected, and what `writeHead` was given, which counts more. */

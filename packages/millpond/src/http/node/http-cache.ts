@@ -41,12 +41,15 @@ export class HttpCache {
   /** The listener with the cache before it: `createServer(http.listener(app))`. */
   listener(application: Listener): (request: IncomingMessage, response: ServerResponse) => void {
     return (request, response) =>
-      this.#handle(request, response, () => applicationUpstream(request, response, () => application(request, response)))
+      this.#handle(request, response, () =>
+        applicationUpstream(request, response, () => application(request, response)),
+      )
   }
 
   /** For frameworks that call middlewares with `(request, response, next)`. */
   middleware(): Middleware {
-    return (request, response, next) => this.#handle(request, response, () => applicationUpstream(request, response, () => next()))
+    return (request, response, next) =>
+      this.#handle(request, response, () => applicationUpstream(request, response, () => next()))
   }
 
   /** One request before an origin that the caller asks by himself, without the fields that `Connection` names. */
@@ -95,7 +98,12 @@ export class HttpCache {
     }
   }
 
-  async #query(request: IncomingMessage, asked: ClientRequest, given: NodeReply, upstream: NodeUpstream): Promise<void> {
+  async #query(
+    request: IncomingMessage,
+    asked: ClientRequest,
+    given: NodeReply,
+    upstream: NodeUpstream,
+  ): Promise<void> {
     const reply = upstream.reply ?? given
     const body = await readBody(request, queryLimit)
     if (body === undefined) this.#refuse(request, reply)

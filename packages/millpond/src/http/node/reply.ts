@@ -34,7 +34,8 @@ export class NodeReply implements Reply {
     const response = this.#response
     // A socket is there while this answer is the one that is being sent: HTTP/1.1 allows several requests in a row.
     const { socket } = response
-    if (this.#isStarted || socket === null || !this.isOpen || status === 101 || response.req.httpVersionMinor === 0) return
+    if (this.#isStarted || socket === null || !this.isOpen || status === 101 || response.req.httpVersionMinor === 0)
+      return
     if (status === 102 && fields.length === 0) response.writeProcessing()
     else socket.write(informational(status, fields), 'latin1')
   }

@@ -1,14 +1,21 @@
 // A request without content that nobody will read: ended where it stands.
 //
-// After each answer node:http reads a request to its end, so that what is left of it does not lie on the connection. For a request without content that is a
-// dozen callbacks over four turns, a tenth of what a hit costs. Node does the same as here for all requests without content when a server is made with
-// `optimizeEmptyRequests` (24.12, nodejs/node#59778); by this it is done for those alone that the cache has answered, and where nobody listens.
+// After each answer node:http reads a request to its end, so that what is left of it does not lie on the connection.
+// For a request without content that is a dozen callbacks over four turns, a tenth of what a hit costs. Node does the
+// same as here for all requests without content when a server is made with `optimizeEmptyRequests` (24.12,
+// nodejs/node#59778); by this it is done for those alone that the cache has answered, and where nobody listens.
 import { IncomingMessage } from 'node:http'
 
 /** What of a request says that it has been read. */
 interface Unread {
   _dumped: boolean
-  readonly _readableState: { ended: boolean; endEmitted: boolean; destroyed: boolean; closed: boolean; closeEmitted: boolean }
+  readonly _readableState: {
+    ended: boolean
+    endEmitted: boolean
+    destroyed: boolean
+    closed: boolean
+    closeEmitted: boolean
+  }
 }
 
 const STATES = ['ended', 'endEmitted', 'destroyed', 'closed', 'closeEmitted']

@@ -1,4 +1,5 @@
-// A stored answer: its head ready to be sent, and the numbers that a hit compares. Plain data, so that every tier keeps it.
+// A stored answer: its head ready to be sent, and the numbers that a hit compares. Plain data, so that every tier keeps
+// it.
 
 import { parseHttpDate } from './date.ts'
 import { etagOf } from './etag.ts'

@@ -1,7 +1,11 @@
-// Cache-Control, read tolerantly (RFC 9111 5.2): names in any case, quoted or plain arguments. What cannot be read forbids storing.
+// Cache-Control, read tolerantly (RFC 9111 5.2): names in any case, quoted or plain arguments. What cannot be read
+// forbids storing.
 import { listMembers } from './fields.ts'
 
-/** The directives of an answer, in seconds. `undefined`: absent. A time that is there and no whole number is 0 (RFC 9111 4.2.1: treat as stale). */
+/**
+ * The directives of an answer, in seconds. `undefined`: absent. A time that is there and no whole number is 0 (RFC 9111
+ * 4.2.1: treat as stale).
+ */
 export interface Directives {
   readonly noStore: boolean
   /** Without field names: RFC 9111 5.2.2.4. */
@@ -43,7 +47,11 @@ interface Parsed {
   /** The first argument of each directive; `''` where it has none, `undefined` where it cannot be read. */
   readonly values: ReadonlyMap<string, string | undefined>
   /** Every `private` and `no-cache`, since one without names outweighs those with. */
-  readonly limits: readonly { readonly name: string; readonly argument: string | undefined; readonly hasArgument: boolean }[]
+  readonly limits: readonly {
+    readonly name: string
+    readonly argument: string | undefined
+    readonly hasArgument: boolean
+  }[]
   readonly isReadable: boolean
 }
 

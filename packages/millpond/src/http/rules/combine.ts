@@ -1,4 +1,5 @@
-// Parts of one representation put together (RFC 9111 3.4, RFC 9110 15.3.7.3): only where a strong validator says that they are of the same one.
+// Parts of one representation put together (RFC 9111 3.4, RFC 9110 15.3.7.3): only where a strong validator says that
+// they are of the same one.
 import type { AnswerMeta } from './answer.ts'
 import { etagOf, matchesStrongly } from './etag.ts'
 import { firstLine, type RawFields, withoutFields } from './fields.ts'
@@ -38,15 +39,28 @@ export function completionOf({ part, etag }: AnswerMeta, length: number): string
 }
 
 /** The head of the whole, where a 206 continues the stored beginning; `undefined` where it does not. */
-export function completedFields(begun: AnswerMeta, length: number, fields: RawFields, now: number): string[] | undefined {
+export function completedFields(
+  begun: AnswerMeta,
+  length: number,
+  fields: RawFields,
+  now: number,
+): string[] | undefined {
   const part = contentRange(firstLine(fields, 'content-range'))
   const total = begun.part?.total
-  if (part === undefined || total === undefined || part.total !== total || part.first !== length || part.last !== total - 1)
+  if (
+    part === undefined ||
+    total === undefined ||
+    part.total !== total ||
+    part.first !== length ||
+    part.last !== total - 1
+  )
     return undefined
   if (!sameStrongTag(begun.etag, etagOf(firstLine(fields, 'etag')))) return undefined
   return [...withoutFields(updatedFields(begun.fields, fields, now), isAboutPart), 'Content-Length', String(total)]
 }
 
 const isAboutPart = (name: string): boolean => name === 'content-length' || name === 'content-range'
-const isWhole = ({ meta: { part }, bytes }: Piece): boolean => part !== undefined && bytes.length === part.last - part.first + 1
-const sameStrongTag = (a: string | undefined, b: string | undefined): boolean => a !== undefined && b !== undefined && matchesStrongly(a, b)
+const isWhole = ({ meta: { part }, bytes }: Piece): boolean =>
+  part !== undefined && bytes.length === part.last - part.first + 1
+const sameStrongTag = (a: string | undefined, b: string | undefined): boolean =>
+  a !== undefined && b !== undefined && matchesStrongly(a, b)

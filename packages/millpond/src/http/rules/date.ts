@@ -1,4 +1,5 @@
-// HTTP dates (RFC 9110 5.6.7): the three forms that exist, and nothing that merely looks like one. Case counts for nothing.
+// HTTP dates (RFC 9110 5.6.7): the three forms that exist, and nothing that merely looks like one. Case counts for
+// nothing.
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const MONTH = `(${MONTHS.join('|')})`
@@ -9,7 +10,9 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) ${MONTH} ([ \\d]\\d
 const CENTURY = 100
 const FIFTY_YEARS = 50
 
-/** Milliseconds since 1970, or `undefined` for what is not an HTTP date. `now` decides the century of two-digit years. */
+/**
+ * Milliseconds since 1970, or `undefined` for what is not an HTTP date. `now` decides the century of two-digit years.
+ */
 export function parseHttpDate(text: string | undefined, now: number): number | undefined {
   if (text === undefined || text.length > 40) return undefined
   const imf = IMF.exec(text)
@@ -21,7 +24,10 @@ export function parseHttpDate(text: string | undefined, now: number): number | u
   return utc(fullYear(Number(old[3]), now), old[2], old[1], old[4], old[5], old[6])
 }
 
-/** RFC 9110 5.6.7: what appears to be more than 50 years in the future is the most recent past year with the same digits. */
+/**
+ * RFC 9110 5.6.7: what appears to be more than 50 years in the future is the most recent past year with the same
+ * digits.
+ */
 function fullYear(digits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear()
   const year = thisYear - (thisYear % CENTURY) + digits

@@ -18,7 +18,10 @@ export function fieldValue(fields: RawFields, name: string): string | undefined 
   return lines.length === 0 ? undefined : lines.length === 1 ? lines[0] : lines.join(', ')
 }
 
-/** The field's first line: for fields that are no lists, where a second line is an error (RFC 9111 4.2.1 lets the first one count). */
+/**
+ * The field's first line: for fields that are no lists, where a second line is an error (RFC 9111 4.2.1 lets the first
+ * one count).
+ */
 export function firstLine(fields: RawFields, name: string): string | undefined {
   return fieldLines(fields, name)[0]
 }
@@ -108,7 +111,8 @@ const FRAMING: ReadonlySet<string> = new Set(['connection', 'transfer-encoding',
 export function asForwarded(fields: RawFields): RawFields {
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const name = fields[at] as string
-    if (name.length !== CONNECTION.length || USUAL.test(fields[at + 1] as string) || name.toLowerCase() !== CONNECTION) continue
+    if (name.length !== CONNECTION.length || USUAL.test(fields[at + 1] as string) || name.toLowerCase() !== CONNECTION)
+      continue
     const isHop = hopByHop(fields)
     return withoutFields(fields, (one) => isHop(one) && !FRAMING.has(one))
   }

@@ -1,4 +1,5 @@
-// What a 304, or the answer to a HEAD, makes of a stored answer (RFC 9111 4.3.4, 4.3.5): the same bytes under another head, if that may be stored.
+// What a 304, or the answer to a HEAD, makes of a stored answer (RFC 9111 4.3.4, 4.3.5): the same bytes under another
+// head, if that may be stored.
 import { type AnswerMeta, type AnswerOptions, answerOf } from './answer.ts'
 import type { RawFields } from './fields.ts'
 import { RequestFacts } from './request.ts'
@@ -9,7 +10,10 @@ export interface Freshened {
   readonly meta: AnswerMeta
   /** What forbids storing it. */
   readonly refusal: Refusal | undefined
-  /** Whether the stored answer may be used on as it was: the refusal is about this one request, or about what only its client was given. */
+  /**
+   * Whether the stored answer may be used on as it was: the refusal is about this one request, or about what only its
+   * client was given.
+   */
   readonly leavesStored: boolean
 }
 

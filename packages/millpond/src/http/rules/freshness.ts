@@ -27,7 +27,13 @@ export function isExplicit(fields: RawFields, { directives, isTargeted }: Policy
 }
 
 /** RFC 9111 4.2.1, in its order of precedence. Milliseconds, never negative. */
-export function lifetimeMs(status: number, fields: RawFields, policy: Policy, responseAt: number, options: FreshnessOptions): number {
+export function lifetimeMs(
+  status: number,
+  fields: RawFields,
+  policy: Policy,
+  responseAt: number,
+  options: FreshnessOptions,
+): number {
   const { directives } = policy
   if (options.isShared && directives.sMaxAge !== undefined) return directives.sMaxAge * 1000
   if (directives.maxAge !== undefined) return directives.maxAge * 1000
@@ -35,7 +41,8 @@ export function lifetimeMs(status: number, fields: RawFields, policy: Policy, re
   // RFC 9213 2.2: beside a targeted field Expires counts for nothing.
   const expires = policy.isTargeted ? undefined : firstLine(fields, 'expires')
   // RFC 9111 5.3: an invalid date, "0" above all, is a time in the past.
-  if (expires !== undefined) return Math.min(MAX_SECONDS * 1000, Math.max(0, (parseHttpDate(expires, responseAt) ?? 0) - date))
+  if (expires !== undefined)
+    return Math.min(MAX_SECONDS * 1000, Math.max(0, (parseHttpDate(expires, responseAt) ?? 0) - date))
   // RFC 9111 4.2.2: only where the status allows it or `public` does.
   if (!HEURISTIC.has(status) && !directives.isPublic) return 0
   const modified = parseHttpDate(firstLine(fields, 'last-modified'), responseAt)

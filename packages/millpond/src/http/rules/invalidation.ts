@@ -14,7 +14,12 @@ export interface Invalidation {
 }
 
 /** `undefined`: nothing becomes obsolete. `url`: the request's own, absolute. */
-export function invalidationOf(method: string, url: string, status: number, fields: RawFields): Invalidation | undefined {
+export function invalidationOf(
+  method: string,
+  url: string,
+  status: number,
+  fields: RawFields,
+): Invalidation | undefined {
   // RFC 9111 4.4: a non-error answer (2xx, 3xx) to an unsafe method.
   if (isSafe(method) || status < 200 || status >= 400) return undefined
   const urls = new Set([url])

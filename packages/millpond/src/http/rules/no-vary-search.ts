@@ -1,4 +1,5 @@
-// No-Vary-Search: query parameters that do not change the answer (draft-ietf-httpbis-no-vary-search). Unreadable means that all of the query counts.
+// No-Vary-Search: query parameters that do not change the answer (draft-ietf-httpbis-no-vary-search). Unreadable means
+// that all of the query counts.
 import { parseQueryRule } from './structured.ts'
 
 /** What of a query counts. */
@@ -18,7 +19,12 @@ export function queryRuleOf(text: string | undefined): QueryRule | undefined {
   const order = members.get('key-order')
   const params = members.get('params')
   const except = members.get('except')
-  if (!isFlagOrAbsent(order) || !(isFlagOrAbsent(params) || isNames(params)) || !(except === undefined || isNames(except))) return undefined
+  if (
+    !isFlagOrAbsent(order) ||
+    !(isFlagOrAbsent(params) || isNames(params)) ||
+    !(except === undefined || isNames(except))
+  )
+    return undefined
   // `except` means something only beside a bare `params`.
   if (except !== undefined && params !== true) return undefined
   const ignored = params === true ? 'all' : isNames(params) ? params : []
@@ -26,12 +32,15 @@ export function queryRuleOf(text: string | undefined): QueryRule | undefined {
   return { ignoresOrder: order === true, ignored, except: isNames(except) ? except : [] }
 }
 
-const isFlagOrAbsent = (value: unknown): value is boolean | undefined => value === undefined || typeof value === 'boolean'
-const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((name) => typeof name === 'string')
+const isFlagOrAbsent = (value: unknown): value is boolean | undefined =>
+  value === undefined || typeof value === 'boolean'
+const isNames = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string')
 
 /** The query as the rule sees it: two queries with the same result may share an answer. `query` without the `?`. */
 export function reducedQuery(query: string, rule: QueryRule): string {
-  const counts = (name: string): boolean => (rule.ignored === 'all' ? rule.except.includes(name) : !rule.ignored.includes(name))
+  const counts = (name: string): boolean =>
+    rule.ignored === 'all' ? rule.except.includes(name) : !rule.ignored.includes(name)
   const pairs = [...new URLSearchParams(query)].filter(([name]) => counts(name))
   // A stable sort: the order of values of the same name counts.
   if (rule.ignoresOrder) pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))

@@ -23,7 +23,9 @@ export type AskedRange = { readonly first: number; readonly last: number | undef
 
 const RANGE = /^bytes\s*=\s*(?:(\d{1,15})-(\d{0,15})|-(\d{1,15}))$/i
 
-/** The one range that is asked for; `several` for a set; `undefined` for none, or what a server ignores (RFC 9110 14.2). */
+/**
+ * The one range that is asked for; `several` for a set; `undefined` for none, or what a server ignores (RFC 9110 14.2).
+ */
 export function askedRange(text: string | undefined): AskedRange | 'several' | undefined {
   if (text === undefined) return undefined
   const match = RANGE.exec(text.trim())
@@ -43,10 +45,14 @@ export interface Slice {
 }
 
 /**
- * The slice of `length` stored bytes, which are all (`part` absent) or a part of the representation. `unsatisfiable`: 416 (RFC 9110 14.2);
- * `undefined`: these bytes cannot tell.
+ * The slice of `length` stored bytes, which are all (`part` absent) or a part of the representation. `unsatisfiable`:
+ * 416 (RFC 9110 14.2); `undefined`: these bytes cannot tell.
  */
-export function sliceFor(asked: AskedRange, length: number, part: Part | undefined): Slice | 'unsatisfiable' | undefined {
+export function sliceFor(
+  asked: AskedRange,
+  length: number,
+  part: Part | undefined,
+): Slice | 'unsatisfiable' | undefined {
   if (part === undefined) return sliceOfWhole(asked, length)
   const { first, last, total } = part
   const reachesEnd = total !== undefined && last === total - 1

@@ -82,8 +82,9 @@ export class RequestFacts {
 }
 
 /**
- * Fields by which frameworks let a client choose host, path or method. They are in no URL, so an answer that was made by them would be given to those who did not send
- * them (J. Kettle, "Practical Web Cache Poisoning", 2018, and "Web Cache Entanglement", 2020).
+ * Fields by which frameworks let a client choose host, path or method. They are in no URL, so an answer that was made
+ * by them would be given to those who did not send them (J. Kettle, "Practical Web Cache Poisoning", 2018, and "Web
+ * Cache Entanglement", 2020).
  */
 export const INPUTS: readonly string[] = Object.freeze([
   'forwarded',
@@ -113,8 +114,9 @@ export const INPUTS: readonly string[] = Object.freeze([
 ])
 
 /**
- * Fields by which the browser half of a framework asks for another form of the same URL. The application needs them, and does not always say that it varies by
- * them (vercel/next.js#52745, CVE-2023-46298, CVE-2026-44576), so they are always in the key.
+ * Fields by which the browser half of a framework asks for another form of the same URL. The application needs them,
+ * and does not always say that it varies by them (vercel/next.js#52745, CVE-2023-46298, CVE-2026-44576), so they are
+ * always in the key.
  */
 export const MODES: readonly string[] = Object.freeze([
   'rsc',
@@ -148,7 +150,10 @@ const MARKS: ReadonlyMap<string, number> = new Map([
   ...MODES.map((name) => [name, ASKS.modes] as const),
 ])
 
-/** Most names are told apart from all of these by their length and their first letter: an index into a table, without a case. */
+/**
+ * Most names are told apart from all of these by their length and their first letter: an index into a table, without a
+ * case.
+ */
 const CASE_BIT = 32
 const CELLS = 2048
 const cellOf = (name: string): number => ((name.length << 5) | (name.charCodeAt(0) & (CASE_BIT - 1))) & (CELLS - 1)

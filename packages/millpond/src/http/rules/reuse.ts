@@ -46,12 +46,20 @@ const isRevalidatable = (answer: AnswerMeta, fresh: number): boolean =>
   !answer.neverStale && answer.staleWhileRevalidateMs > 0 && -fresh <= answer.staleWhileRevalidateMs
 
 export interface ErrorOptions {
-  /** Used stale when the origin cannot be reached and the answer does not say, in milliseconds (RFC 9111 4.2.4 permits it when disconnected). */
+  /**
+   * Used stale when the origin cannot be reached and the answer does not say, in milliseconds (RFC 9111 4.2.4 permits
+   * it when disconnected).
+   */
   readonly staleIfUnreachableMs: number
 }
 
 /** RFC 5861 4 and RFC 9111 4.2.4. `status`: what the origin answered; `undefined`: it could not be reached. */
-export function mayServeOnError(answer: AnswerMeta, now: number, status: number | undefined, options: ErrorOptions): boolean {
+export function mayServeOnError(
+  answer: AnswerMeta,
+  now: number,
+  status: number | undefined,
+  options: ErrorOptions,
+): boolean {
   const staleness = ageMs(answer, now) - answer.lifetimeMs
   if (answer.neverStale) return false
   if (answer.staleIfErrorMs >= 0) return staleness <= answer.staleIfErrorMs

@@ -1,4 +1,5 @@
-// May an answer be stored (RFC 9111 3)? Each branch names what forbids it, for Cache-Status and for whoever looks why nothing hits.
+// May an answer be stored (RFC 9111 3)? Each branch names what forbids it, for Cache-Status and for whoever looks why
+// nothing hits.
 
 import { fieldValue, firstLine, listMembers, type RawFields } from './fields.ts'
 import { type FreshnessOptions, HEURISTIC, isExplicit, lifetimeMs } from './freshness.ts'
@@ -11,7 +12,10 @@ export interface StoreOptions extends FreshnessOptions {
   readonly targets: readonly string[]
   /** RFC 9111 7.3 leaves it to the cache; a cookie given to one user must not reach another. */
   readonly storeSetCookie: boolean
-  /** Request fields that make an answer personal unless it says that it is public. `authorization` always is one (RFC 9111 3.5). */
+  /**
+   * Request fields that make an answer personal unless it says that it is public. `authorization` always is one (RFC
+   * 9111 3.5).
+   */
   readonly credentials: readonly string[]
 }
 
@@ -31,7 +35,8 @@ export type Refusal =
 
 /** RFC 9110 15: final statuses whose meaning for a cache is implemented here. */
 const UNDERSTOOD: ReadonlySet<number> = new Set([
-  200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 410, 414, 421, 451, 500, 501, 502, 503, 504,
+  200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 410, 414, 421, 451, 500, 501, 502,
+  503, 504,
 ])
 
 /** `undefined`: it may be stored. */
@@ -49,13 +54,15 @@ export function refusalOf(
   const methodRefusal = refusedMethod(request, status, explicit)
   if (methodRefusal !== undefined) return methodRefusal
   if (request.directives.noStore) return 'request-no-store'
-  // RFC 9111 5.2.2.3: must-understand overrides no-store where the status is understood, and forbids storing where it is not.
+  // RFC 9111 5.2.2.3: must-understand overrides no-store where the status is understood, and forbids storing where it
+  // is not.
   if (directives.mustUnderstand ? !UNDERSTOOD.has(status) : directives.noStore) return 'no-store'
   if (options.isShared && directives.isPrivate) return 'private'
   const isPublic = directives.isPublic || directives.sMaxAge !== undefined
   const varies = listMembers(fieldValue(fields, 'vary')).map((name) => name.toLowerCase())
   // RFC 9111 3.5.
-  if (options.isShared && request.get('authorization') !== undefined && !isPublic && !directives.mustRevalidate) return 'authorization'
+  if (options.isShared && request.get('authorization') !== undefined && !isPublic && !directives.mustRevalidate)
+    return 'authorization'
   const isMeantForAll = isPublic || isTargeted
   const isPersonal = (name: string): boolean => request.get(name) !== undefined && !varies.includes(name)
   if (options.isShared && !isMeantForAll && options.credentials.some(isPersonal)) return 'credentials'
@@ -67,13 +74,20 @@ export function refusalOf(
 
 function refusedMethod(request: RequestFacts, status: number, explicit: boolean): Refusal | undefined {
   if (request.method === 'GET' || request.method === 'QUERY') return undefined
-  // RFC 9110 9.3.3: POST only with explicit freshness, for later GETs of what Content-Location names (the caller compares it).
+  // RFC 9110 9.3.3: POST only with explicit freshness, for later GETs of what Content-Location names (the caller
+  // compares it).
   if (request.method === 'POST') return explicit && status === 200 ? undefined : 'method'
   return 'method'
 }
 
 /** RFC 9111 3: something has to make it cacheable. What is neither fresh nor can be validated would never be used. */
-function useOf(status: number, fields: RawFields, responseAt: number, options: StoreOptions, explicit: boolean): Refusal | undefined {
+function useOf(
+  status: number,
+  fields: RawFields,
+  responseAt: number,
+  options: StoreOptions,
+  explicit: boolean,
+): Refusal | undefined {
   const policy = policyOf(fields, options.targets)
   // RFC 9111 3.3: a part is stored where it says which part it is.
   if (status === 206 && contentRange(firstLine(fields, 'content-range')) === undefined) return 'range'

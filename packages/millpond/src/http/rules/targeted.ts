@@ -22,17 +22,23 @@ export function policyOf(fields: RawFields, targets: readonly string[]): Policy 
 const TIMES = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const
 const FLAGS = ['no-store', 'public', 'must-revalidate', 'proxy-revalidate', 'must-understand', 'immutable'] as const
 
-/** `undefined`: empty, or not a dictionary, or a known directive of another type, so that the field counts as absent (RFC 9213 2.1). */
+/**
+ * `undefined`: empty, or not a dictionary, or a known directive of another type, so that the field counts as absent
+ * (RFC 9213 2.1).
+ */
 export function parseTargeted(text: string): Directives | undefined {
   const members = parseDictionary(text)
   if (members === undefined || members.size === 0) return undefined
-  if (!TIMES.every((name) => isTime(members.get(name))) || !FLAGS.every((name) => isFlag(members.get(name)))) return undefined
+  if (!TIMES.every((name) => isTime(members.get(name))) || !FLAGS.every((name) => isFlag(members.get(name))))
+    return undefined
   const time = (name: string): number | undefined => {
     const value = members.get(name)
     return typeof value === 'number' ? Math.min(value, MAX_SECONDS) : undefined
   }
   const limits = ['private', 'no-cache'].map((name) => members.get(name))
-  const names = limits.flatMap((limit) => (typeof limit === 'string' ? limit.split(',').map((name) => name.trim().toLowerCase()) : []))
+  const names = limits.flatMap((limit) =>
+    typeof limit === 'string' ? limit.split(',').map((name) => name.trim().toLowerCase()) : [],
+  )
   const isUnlimited = (value: unknown): boolean =>
     value !== undefined && value !== false && !(typeof value === 'string' && value.trim() !== '')
   return {
@@ -53,5 +59,6 @@ export function parseTargeted(text: string): Directives | undefined {
   }
 }
 
-const isTime = (value: unknown): boolean => value === undefined || (typeof value === 'number' && Number.isInteger(value) && value >= 0)
+const isTime = (value: unknown): boolean =>
+  value === undefined || (typeof value === 'number' && Number.isInteger(value) && value >= 0)
 const isFlag = (value: unknown): boolean => value === undefined || typeof value === 'boolean'

@@ -1,4 +1,5 @@
-// Conditional requests, both ways (RFC 9110 13, RFC 9111 4.3): what is asked of the origin, what a client's condition comes to, what a 304 changes.
+// Conditional requests, both ways (RFC 9110 13, RFC 9111 4.3): what is asked of the origin, what a client's condition
+// comes to, what a 304 changes.
 import type { AnswerMeta } from './answer.ts'
 import { parseHttpDate } from './date.ts'
 import { etagOf, matchesStrongly, matchesWeakly } from './etag.ts'
@@ -25,7 +26,9 @@ export function conditionsFor(answer: AnswerMeta): string[] {
   return fields
 }
 
-/** Whether a client's condition lets the stored answer be told as 304 (RFC 9111 4.3.2; only what would have been a 200). */
+/**
+ * Whether a client's condition lets the stored answer be told as 304 (RFC 9111 4.3.2; only what would have been a 200).
+ */
 export function isNotModified(request: RequestFacts, answer: AnswerMeta): boolean {
   if (answer.status !== 200) return false
   const noneMatch = request.get('if-none-match')
@@ -39,7 +42,10 @@ export function isNotModified(request: RequestFacts, answer: AnswerMeta): boolea
 function matchesAny(noneMatch: string, answer: AnswerMeta): boolean {
   if (noneMatch.trim() === '*') return true
   const { etag } = answer
-  return etag !== undefined && listMembers(noneMatch).some((member) => etagOf(member) !== undefined && matchesWeakly(member, etag))
+  return (
+    etag !== undefined &&
+    listMembers(noneMatch).some((member) => etagOf(member) !== undefined && matchesWeakly(member, etag))
+  )
 }
 
 /** RFC 9110 13.1.5: a range is answered only if the client's part is of this very representation. */
@@ -63,13 +69,20 @@ const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
   'last-modified',
 ])
 
-/** What of a stored answer a 304 repeats: what guides caches, and what is no metadata of the content (RFC 9110 15.4.5). */
+/**
+ * What of a stored answer a 304 repeats: what guides caches, and what is no metadata of the content (RFC 9110 15.4.5).
+ */
 export function notModifiedFields(fields: RawFields): string[] {
   return withoutFields(fields, (name) => name.startsWith('content-') && !IN_NOT_MODIFIED.has(name))
 }
 
 /** RFC 9111 3.2: these describe the stored bytes, and an answer without them must not change them. */
-const KEPT_ON_UPDATE: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'content-type', 'content-range'])
+const KEPT_ON_UPDATE: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+])
 
 /** Whether a 304 is about this answer (RFC 9111 4.3.4). */
 export function confirms(notModified: RawFields, answer: AnswerMeta): boolean {
@@ -80,8 +93,9 @@ export function confirms(notModified: RawFields, answer: AnswerMeta): boolean {
 }
 
 /**
- * The stored fields, freshened by those of a 304 or of a HEAD (RFC 9111 3.2): new values replace all lines of their name. One that came without a
- * Date is from `receivedAt` (RFC 9110 6.6.1), else the stored one would make it old from the start.
+ * The stored fields, freshened by those of a 304 or of a HEAD (RFC 9111 3.2): new values replace all lines of their
+ * name. One that came without a Date is from `receivedAt` (RFC 9110 6.6.1), else the stored one would make it old from
+ * the start.
  */
 export function updatedFields(stored: RawFields, update: RawFields, receivedAt: number): string[] {
   const isHop = hopByHop(update)

@@ -1,4 +1,5 @@
-// The secondary key (RFC 9111 4.1): which request fields selected an answer, and what they said, normalised where the meaning stays the same.
+// The secondary key (RFC 9111 4.1): which request fields selected an answer, and what they said, normalised where the
+// meaning stays the same.
 import { fieldValue, listMembers, type RawFields } from './fields.ts'
 import type { RequestFacts } from './request.ts'
 
@@ -6,8 +7,9 @@ import type { RequestFacts } from './request.ts'
 export const MAX_VARY = 32
 
 /**
- * Lower-case names, sorted, each once. An answer that lets the very `Origin` read it that asked varies by it, whether or not it says so: applications forget that
- * (WHATWG Fetch, "CORS protocol and HTTP caches"; J. Kettle, "Exploiting CORS misconfigurations for Bitcoins and bounties", 2016).
+ * Lower-case names, sorted, each once. An answer that lets the very `Origin` read it that asked varies by it, whether
+ * or not it says so: applications forget that (WHATWG Fetch, "CORS protocol and HTTP caches"; J. Kettle, "Exploiting
+ * CORS misconfigurations for Bitcoins and bounties", 2016).
  */
 export function varyNames(fields: RawFields, origin?: string): readonly string[] {
   const value = fieldValue(fields, 'vary')
@@ -33,11 +35,14 @@ function normalise(name: string, value: string | undefined, codings: readonly st
   if (name === 'accept-encoding' && codings !== undefined) return chosenCoding(value, codings)
   if (value === undefined) return null
   // RFC 9110 12.5: ranges and their weights; names of languages and codings have no case, and equal weights no order.
-  if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset') return weighted(value).map(written).join(',')
+  if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset')
+    return weighted(value).map(written).join(',')
   return listMembers(value).join(',')
 }
 
-/** RFC 9842 2: an answer that needs a dictionary goes only to who can read it, whatever else the origin would choose. */
+/**
+ * RFC 9842 2: an answer that needs a dictionary goes only to who can read it, whatever else the origin would choose.
+ */
 const BY_DICTIONARY = ['dcb', 'dcz']
 
 function chosenCoding(value: string | undefined, codings: readonly string[]): string {

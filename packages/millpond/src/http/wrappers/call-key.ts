@@ -15,7 +15,10 @@ function partOf(argument: unknown, name: string): KeyPart {
   if (typeof argument === 'number' && Number.isFinite(argument)) return argument
   const text = canonical(argument, 0)
   if (text !== undefined) return `${MARK}j${text}`
-  throw new MillpondError('OPTION_INVALID', `${name} was called with ${show(argument)}, from which no key can be made: give the option key`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${name} was called with ${show(argument)}, from which no key can be made: give the option key`,
+  )
 }
 
 const MARK = '\u0001'
@@ -30,7 +33,8 @@ function canonical(value: unknown, depth: number): string | undefined {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : `date(${value.toISOString()})`
   if (typeof value !== 'object') return undefined
   const isList = Array.isArray(value)
-  if (!isList && Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) return undefined
+  if (!isList && Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null)
+    return undefined
   const parts: string[] = []
   for (const name of isList ? Object.keys(value) : Object.keys(value).sort()) {
     const item: unknown = Reflect.get(value, name)

@@ -1,4 +1,5 @@
-// `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a decorator.
+// `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a
+// decorator.
 import { checkOptions, duration, flag, fn, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -32,16 +33,25 @@ type SmartOptions = Omit<Options, 'ttl'> & {
 }
 
 interface EdgeOptions {
-  /** Names the result's tags in `Surrogate-Key` and `Cache-Tag` of a `Response`, so that what is invalidated here can be purged at the edge. Default `false`: no tag leaves. */
+  /**
+   * Names the result's tags in `Surrogate-Key` and `Cache-Tag` of a `Response`, so that what is invalidated here can be
+   * purged at the edge. Default `false`: no tag leaves.
+   */
   readonly edgeTags?: boolean | undefined
-  /** How many tags the edge takes of one answer; it passes over the others, so that an answer with more is for browsers alone. 50 for CloudFront. Default 1,000. */
+  /**
+   * How many tags the edge takes of one answer; it passes over the others, so that an answer with more is for browsers
+   * alone. 50 for CloudFront. Default 1,000.
+   */
   readonly maxEdgeTags?: number | undefined
 }
 
 type ViewOptions = Options & VaryOptions & EdgeOptions
 
 export interface Wrappers {
-  /** A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default `'15m'`; a `Response` may be returned. */
+  /**
+   * A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default
+   * `'15m'`; a `Response` may be returned.
+   */
   cachedView(options?: ViewOptions): Wrapper
   /** A function or method, by its arguments. Default `'5m'`. */
   cachedMethod(options?: Options): Wrapper
@@ -50,8 +60,9 @@ export interface Wrappers {
   /** As `cachedApi`, with the time to live of a kind of data. */
   cacheApiResponse(options?: ViewOptions & { readonly cacheType?: ProfileName }): Wrapper
   /**
-   * The time to live follows how often the result was found changed by loads, as `adaptiveTtl` of `millpond/insight` chooses it: from `baseTtl` (`'5m'`) up to
-   * `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is told of each load.
+   * The time to live follows how often the result was found changed by loads, as `adaptiveTtl` of `millpond/insight`
+   * chooses it: from `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were
+   * seen. `monitor` is told of each load.
    */
   smartCache(options?: SmartOptions): Wrapper
   /** Only calls for which `when` returns true use the cache. */
@@ -69,7 +80,8 @@ export interface Wrappers {
  * await findUser.invalidate(7)
  */
 export function wrappers(cache: WrapperCache): Wrappers {
-  const make = (behaviour: Behaviour<AnyFunction>): Wrapper => asWrapper((fn, name) => wrapFunction(cache, fn, name, behaviour))
+  const make = (behaviour: Behaviour<AnyFunction>): Wrapper =>
+    asWrapper((fn, name) => wrapFunction(cache, fn, name, behaviour))
   const view = (options: ViewOptions, defaultTtl: Duration): Wrapper => {
     const { varyOn, varyOnAuth, varyOnParams, edgeTags = false, maxEdgeTags, ...rest } = options
     const vary: VaryOptions = {
@@ -85,7 +97,8 @@ export function wrappers(cache: WrapperCache): Wrappers {
       parts: ([request]) => requestParts(request, vary),
       keeps: (result) => isKeepable(result, options.cacheErrors !== undefined),
       ...(edgeTags && {
-        marked: (args, result) => withEdgeTags(result, typeof rest.tags === 'function' ? rest.tags(args, result) : rest.tags, maxEdgeTags),
+        marked: (args, result) =>
+          withEdgeTags(result, typeof rest.tags === 'function' ? rest.tags(args, result) : rest.tags, maxEdgeTags),
       }),
       pack: packResponse,
       unpack: unpackResponse,
@@ -147,7 +160,11 @@ function isRead(request: unknown): boolean {
   return method === undefined || method === 'GET' || method === 'HEAD'
 }
 
-function boundsOf(baseTtl: Duration, minTtl: Duration, maxTtl: Duration): { baseMs: number; minMs: number; maxMs: number } {
+function boundsOf(
+  baseTtl: Duration,
+  minTtl: Duration,
+  maxTtl: Duration,
+): { baseMs: number; minMs: number; maxMs: number } {
   const bounds = {
     baseMs: parseDuration(baseTtl, 'baseTtl'),
     minMs: parseDuration(minTtl, 'minTtl'),

@@ -12,7 +12,13 @@ interface KeptResponse {
 export async function packResponse(result: unknown): Promise<unknown> {
   if (!(result instanceof Response)) return result
   const body = new Uint8Array(await result.clone().arrayBuffer())
-  const kept: KeptResponse = { isResponse: true, status: result.status, statusText: result.statusText, headers: [...result.headers], body }
+  const kept: KeptResponse = {
+    isResponse: true,
+    status: result.status,
+    statusText: result.statusText,
+    headers: [...result.headers],
+    body,
+  }
   return kept
 }
 
@@ -28,7 +34,9 @@ export function unpackResponse(kept: unknown): unknown {
 }
 
 function isKept(value: unknown): value is KeptResponse {
-  return typeof value === 'object' && value !== null && 'isResponse' in value && value.isResponse === true && 'body' in value
+  return (
+    typeof value === 'object' && value !== null && 'isResponse' in value && value.isResponse === true && 'body' in value
+  )
 }
 
 /** Errors are not kept unless asked; nor is what gives a cookie to one user. */

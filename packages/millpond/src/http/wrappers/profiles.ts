@@ -28,6 +28,9 @@ export const profile = oneOf(...(Object.keys(PROFILES) as ProfileName[]))
 export function profileTtl(name: ProfileName): Duration {
   const ttl = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined
   if (ttl === undefined)
-    throw new MillpondError('OPTION_INVALID', `profile: ${show(name)} is not known: use ${Object.keys(PROFILES).join(', ')}`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `profile: ${show(name)} is not known: use ${Object.keys(PROFILES).join(', ')}`,
+    )
   return ttl
 }

@@ -1,4 +1,5 @@
-// What of a request belongs to the key of a view: method, path, query, the fields and cookies that were named, who is signed in.
+// What of a request belongs to the key of a view: method, path, query, the fields and cookies that were named, who is
+// signed in.
 import { createHash } from 'node:crypto'
 import { flag, type Shape, texts } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -36,16 +37,27 @@ export function requestParts(request: unknown, options: VaryOptions): string[] {
     searchParams.sort()
     parts.push(searchParams.toString())
   }
-  if (options.varyOnAuth !== false) parts.push(secret(headerOf(request, 'authorization')), secret(headerOf(request, 'cookie')))
+  if (options.varyOnAuth !== false)
+    parts.push(secret(headerOf(request, 'authorization')), secret(headerOf(request, 'cookie')))
   for (const name of options.varyOn ?? []) {
     const cookie = /^cookie:(.+)$/i.exec(name)?.[1]
-    parts.push(JSON.stringify((cookie === undefined ? headerOf(request, name.toLowerCase()) : cookieOf(request, cookie)) ?? null))
+    parts.push(
+      JSON.stringify(
+        (cookie === undefined ? headerOf(request, name.toLowerCase()) : cookieOf(request, cookie)) ?? null,
+      ),
+    )
   }
   return parts
 }
 
 function isRequest(value: unknown): value is RequestLike {
-  return typeof value === 'object' && value !== null && 'headers' in value && typeof value.headers === 'object' && value.headers !== null
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'headers' in value &&
+    typeof value.headers === 'object' &&
+    value.headers !== null
+  )
 }
 
 function headerOf({ headers }: RequestLike, name: string): string | undefined {
@@ -63,4 +75,5 @@ function cookieOf(request: RequestLike, name: string): string | undefined {
 }
 
 /** Keys may be listed: credentials are not to be read from them. */
-const secret = (text: string | undefined): string => (text === undefined ? '' : createHash('sha256').update(text).digest('base64url'))
+const secret = (text: string | undefined): string =>
+  text === undefined ? '' : createHash('sha256').update(text).digest('base64url')

@@ -1,4 +1,5 @@
-// A time to live that follows how often the result really changes: the estimator of millpond/insight, asked for one function.
+// A time to live that follows how often the result really changes: the estimator of millpond/insight, asked for one
+// function.
 import { hashOf } from '../../core/key-hash.ts'
 import { hashValue } from '../../core/value-hash.ts'
 import { TtlEstimator } from '../../insight/ttl/estimator.ts'
@@ -26,7 +27,13 @@ export class SmartTtl {
 
   /** The time to live of a result that was just loaded. */
   next(key: string, result: unknown): number {
-    const ttlMs = this.#estimator.next({ namespace: '', key: '', hash: hashOf(key, 0), valueHash: hashValue(result), now: Date.now() })
+    const ttlMs = this.#estimator.next({
+      namespace: '',
+      key: '',
+      hash: hashOf(key, 0),
+      valueHash: hashValue(result),
+      now: Date.now(),
+    })
     this.#monitor?.({ key, hasChanged: this.#estimator.hasChanged, ttlMs })
     return ttlMs
   }

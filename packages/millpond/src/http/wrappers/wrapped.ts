@@ -51,18 +51,28 @@ export type Tags = readonly string[] | ((args: Unknown, result: Unknown) => read
 export interface WrapOptions<F extends AnyFunction> {
   /** How long a result is fresh. */
   readonly ttl?: Duration | undefined
-  /** Names the function in keys. Default: its own name, for a method with its class's; a function without a name needs one, and so does one of two that have the same. */
+  /**
+   * Names the function in keys. Default: its own name, for a method with its class's; a function without a name needs
+   * one, and so does one of two that have the same.
+   */
   readonly keyPrefix?: string | false | undefined
   /**
-   * The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. With `keyPrefix: false` it is the whole
-   * key, for whoever names keys by a rule of his own (`buildKey`).
+   * The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is
+   * no part of it. With `keyPrefix: false` it is the whole key, for whoever names keys by a rule of his own
+   * (`buildKey`).
    */
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
   /** Tags of each answer, or what makes them of the arguments and the answer. */
   readonly tags?: Tags | undefined
-  /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
+  /**
+   * Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache
+   * itself.
+   */
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
-  /** Who asks: what one session reads one after the other is told to whoever predicts what comes next (`cache.for({ session })`); `undefined`: nobody who is known. */
+  /**
+   * Who asks: what one session reads one after the other is told to whoever predicts what comes next (`cache.for({
+   * session })`); `undefined`: nobody who is known.
+   */
   readonly session?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
@@ -83,7 +93,8 @@ export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   key: fn('a function from arguments to a key'),
   tags: check(
     (value): value is Tags =>
-      typeof value === 'function' || (Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '')),
+      typeof value === 'function' ||
+      (Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '')),
     'a list of strings, or a function of arguments and result',
   ),
   tenant: fn('a function from arguments to a tenant'),
@@ -129,7 +140,10 @@ interface MethodContext {
   addInitializer?(initializer: (this: unknown) => void): void
 }
 
-/** Takes a function; or, as a decorator, a method: of TC39 (`value, context`) and of TypeScript's `experimentalDecorators` alike. */
+/**
+ * Takes a function; or, as a decorator, a method: of TC39 (`value, context`) and of TypeScript's
+ * `experimentalDecorators` alike.
+ */
 export interface Wrapper {
   <F extends AnyFunction>(fn: F): Wrapped<F>
   <F extends AnyFunction>(fn: F, context: MethodContext): F
@@ -138,7 +152,11 @@ export interface Wrapper {
 
 /** The three ways in which a wrapper is called. */
 export function asWrapper(wrap: (fn: AnyFunction, name: OwnName) => AnyFunction): Wrapper {
-  const wrapper = (target: unknown, context?: MethodContext | string | symbol, descriptor?: PropertyDescriptor): unknown => {
+  const wrapper = (
+    target: unknown,
+    context?: MethodContext | string | symbol,
+    descriptor?: PropertyDescriptor,
+  ): unknown => {
     if (descriptor !== undefined && typeof context !== 'object')
       return { ...descriptor, value: wrap(descriptor.value, `${classOf(target)}.${String(context)}`) }
     if (typeof target !== 'function')
@@ -146,7 +164,9 @@ export function asWrapper(wrap: (fn: AnyFunction, name: OwnName) => AnyFunction)
     if (typeof context !== 'object') return wrap(target as AnyFunction, target.name)
     // Whose method it is can only be told from an instance: two classes may have a method of the same name.
     let owner: string | undefined
-    const wrapped = wrap(target as AnyFunction, () => (owner === undefined ? String(context.name) : `${owner}.${String(context.name)}`))
+    const wrapped = wrap(target as AnyFunction, () =>
+      owner === undefined ? String(context.name) : `${owner}.${String(context.name)}`,
+    )
     context.addInitializer?.(function () {
       owner ??= ownerOf(this, context.name, wrapped)
     })
@@ -178,10 +198,16 @@ function ownerOf(self: unknown, name: string | symbol, method: AnyFunction): str
 /** Whose results lie under the names that functions have by themselves, by cache. */
 const named = new WeakMap<WrapperCache, Map<string, AnyFunction>>()
 
-/** @throws MillpondError `OPTION_INVALID` where another function of this cache has the name: one would be given the other's results. */
+/**
+ * @throws MillpondError `OPTION_INVALID` where another function of this cache has the name: one would be given the
+ * other's results.
+ */
 function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
   if (name === '')
-    throw new MillpondError('OPTION_INVALID', 'the function has no name, so its results have no keys: give the option keyPrefix')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'the function has no name, so its results have no keys: give the option keyPrefix',
+    )
   const names = named.get(cache) ?? new Map<string, AnyFunction>()
   named.set(cache, names)
   const before = names.get(name)
@@ -197,15 +223,26 @@ function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
 /** Not stored: whoever waited for it runs the function himself. */
 const NOT_KEPT = undefined
 
-/** A module that is read again, or a function that is made anew for each request, is the same one. Bound functions all have the same text. */
+/**
+ * A module that is read again, or a function that is made anew for each request, is the same one. Bound functions all
+ * have the same text.
+ */
 function isSame(a: AnyFunction, b: AnyFunction): boolean {
   return a === b || (String(a) === String(b) && !String(a).includes('[native code]'))
 }
 
-export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: OwnName, behaviour: Behaviour<F>): Wrapped<F> {
+export function wrapFunction<F extends AnyFunction>(
+  cache: WrapperCache,
+  fn: F,
+  ownName: OwnName,
+  behaviour: Behaviour<F>,
+): Wrapped<F> {
   const { options, defaultTtl, applies, keeps, ttlOf, pack, unpack } = behaviour
   if (options.keyPrefix === false && options.key === undefined)
-    throw new MillpondError('OPTION_INVALID', 'keyPrefix is false, so key has to return the whole key: give the option key')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'keyPrefix is false, so key has to return the whole key: give the option key',
+    )
   let prefix = options.keyPrefix ?? (typeof ownName === 'string' ? takeName(cache, ownName, fn) : undefined)
   type Result = Awaited<ReturnType<F>>
   const keyOf = (args: Parameters<F>): Key => {
@@ -245,7 +282,8 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
       own = { result }
       if (keeps?.(result) === false) return NOT_KEPT
       if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
-      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify([options.tenant?.(...args) ?? null, key], bigintAsText), result))
+      if (ttlOf !== undefined)
+        control.setTtl(ttlOf(JSON.stringify([options.tenant?.(...args) ?? null, key], bigintAsText), result))
       return pack === undefined ? result : pack(result)
     }
     const kept = await by(cacheOf(args), key, load, optionsOf(args))
@@ -266,7 +304,9 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     }
     const value = await travel(this, args, by, () => found?.tier === 'loader' && !found.isJoined)
     // What another call was not allowed to keep was made by this one.
-    return found === undefined || found.value === NOT_KEPT ? { value, tier: 'loader', isJoined: false, ageMs: 0 } : { ...found, value }
+    return found === undefined || found.value === NOT_KEPT
+      ? { value, tier: 'loader', isJoined: false, ageMs: 0 }
+      : { ...found, value }
   }
   const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cacheOf(args).delete(keyOf(args))
   const refresh = function (this: unknown, ...args: Parameters<F>): Promise<Result> {
@@ -276,7 +316,12 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   return Object.assign(call, { entry, invalidate, refresh })
 }
 
-type Travel = (cache: WrapperCache, key: Key, load: WrapperLoad<unknown>, options: WrapperLoadOptions) => Promise<unknown>
+type Travel = (
+  cache: WrapperCache,
+  key: Key,
+  load: WrapperLoad<unknown>,
+  options: WrapperLoadOptions,
+) => Promise<unknown>
 
 const through: Travel = (cache, key, load, options) => cache.getOrSet(key, load, options)
 const anew: Travel = (cache, key, load, options) => cache.refresh(key, load, options)

@@ -1,4 +1,5 @@
-// What a pattern of keys asks for and holds, counted for money: how long each value was held for the read that found it.
+// What a pattern of keys asks for and holds, counted for money: how long each value was held for the read that found
+// it.
 import { mixed } from '../../core/key-hash.ts'
 
 /** Octaves of milliseconds: the last one is 34 years. */

@@ -44,7 +44,10 @@ export function checkPrices(prices: Prices, tiers: readonly string[]): void {
   checkOptions<Prices>(prices, PRICES, 'prices')
   for (const [name, given] of Object.entries(prices.tiers)) {
     if (!tiers.includes(name))
-      throw new MillpondError('OPTION_INVALID', `prices.tiers: there is no tier ${show(name)}: there are ${tiers.join(', ')}`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `prices.tiers: there is no tier ${show(name)}: there are ${tiers.join(', ')}`,
+      )
     tier(given, `prices.tiers.${name}`)
   }
   if (prices.tiers.memory?.gbMonth === undefined)
@@ -53,7 +56,10 @@ export function checkPrices(prices: Prices, tiers: readonly string[]): void {
       'prices.tiers.memory.gbMonth is missing: without a price for memory the savings cannot be calculated',
     )
   if (prices.source.millionLoads === undefined && prices.source.second === undefined)
-    throw new MillpondError('OPTION_INVALID', `prices.source: ${show(prices.source)} contains no price: give millionLoads or second`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `prices.source: ${show(prices.source)} contains no price: give millionLoads or second`,
+    )
 }
 
 export const GB = 1e9

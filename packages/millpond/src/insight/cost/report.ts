@@ -38,7 +38,10 @@ export interface PatternCost {
   readonly stored: Money
   readonly avoided: Money
   readonly net: Money
-  /** Holding an entry for longer, until it is read again, costs more than to load it. Absent where no entry was read from memory. */
+  /**
+   * Holding an entry for longer, until it is read again, costs more than to load it. Absent where no entry was read
+   * from memory.
+   */
   readonly breakEvenMs?: number
   /** Of what is stored, the share in entries that waited longer than that. */
   readonly beyond: number
@@ -48,7 +51,9 @@ export interface CostAction {
   /** `size:0.5`, `policy:lru`, `uncached:user:*`. */
   readonly id: string
   readonly text: string
-  /** What it brings in a month, with the 95 % interval of what is not certain: how many more or fewer reads would hit. */
+  /**
+   * What it brings in a month, with the 95 % interval of what is not certain: how many more or fewer reads would hit.
+   */
   readonly month: Range
 }
 
@@ -102,11 +107,17 @@ export function costOf(of: CostOf): CostReport {
   const ms = evidence.to - evidence.from
   if (!evidence.isEnough || ms <= 0) return nothingCosted(of.cache, evidence)
   if (loads === 0)
-    return nothingCosted(of.cache, { ...evidence, isEnough: false, why: 'there were no loads, so the cost of a load is unknown' })
+    return nothingCosted(of.cache, {
+      ...evidence,
+      isEnough: false,
+      why: 'there were no loads, so the cost of a load is unknown',
+    })
   const load = priceOfLoad(prices.source, loadMs / loads)
   const money = moneyIn(ms)
   const tiers = tiersOf(of, load, ms)
-  const patterns = of.watching.patterns.list().map((study) => patternCost(study, load, byteMs(prices.tiers.memory), evidence.to))
+  const patterns = of.watching.patterns
+    .list()
+    .map((study) => patternCost(study, load, byteMs(prices.tiers.memory), evidence.to))
   const total = (part: 'stored' | 'asked' | 'avoided'): number => tiers.reduce((sum, tier) => sum + tier[part].seen, 0)
   return {
     cache: of.cache,
@@ -175,7 +186,12 @@ function patternCost({ namespace, pattern, ledger }: Study, load: number, price:
   }
 }
 
-function actionsOf({ watching, seen, prices, bytes }: CostOf, load: number, ms: number, patterns: readonly PatternCost[]): CostAction[] {
+function actionsOf(
+  { watching, seen, prices, bytes }: CostOf,
+  load: number,
+  ms: number,
+  patterns: readonly PatternCost[],
+): CostAction[] {
   const reads = ((seen.counted.hits + seen.counted.misses) * MONTH_MS) / ms
   const memory = ((prices.tiers.memory?.bytes ?? bytes) * (prices.tiers.memory?.gbMonth ?? 0)) / GB
   const { setting, shadows } = watching
@@ -199,7 +215,11 @@ function actionsOf({ watching, seen, prices, bytes }: CostOf, load: number, ms: 
     .map(({ namespace, pattern, net }) => {
       const name = namespace === 'default' ? pattern : `${namespace} ${pattern}`
       const month = { value: -net.month, low: -net.month, high: -net.month }
-      return { id: `uncached:${name}`, text: `${name}: not kept in memory, since keeping it costs more than loading it`, month }
+      return {
+        id: `uncached:${name}`,
+        text: `${name}: not kept in memory, since keeping it costs more than loading it`,
+        month,
+      }
     })
   // Of sizes and of policies only the best one can be done.
   return [bestOf(sizes), bestOf(policies), ...uncached]

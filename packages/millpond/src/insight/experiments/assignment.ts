@@ -12,7 +12,10 @@ export const seedOf = (name: string): number => hashOf(name, 0x5eed)
 /** `hash`: of namespace and key, as recorders are told it. */
 export const bucketOf = (hash: number, seed: number): number => mixed(hash ^ seed) & (BUCKETS - 1)
 
-/** The arm of each bucket, drawn by the seed: each arm has its share of the buckets, to the nearest one. Shares sum up to 1. */
+/**
+ * The arm of each bucket, drawn by the seed: each arm has its share of the buckets, to the nearest one. Shares sum up
+ * to 1.
+ */
 export function drawArms(shares: readonly number[], seed: number): Uint8Array {
   const order = Array.from({ length: BUCKETS }, (_, bucket) => bucket).sort(
     (a, b) => mixed(seed ^ Math.imul(a + 1, 0x9e3779b1)) - mixed(seed ^ Math.imul(b + 1, 0x9e3779b1)) || a - b,

@@ -1,4 +1,5 @@
-// The same buckets before and after a change: for what cannot be tried on a part of the keys. Traffic that changes by itself looks like the change: it is a guard, not a proof.
+// The same buckets before and after a change: for what cannot be tried on a part of the keys. Traffic that changes by
+// itself looks like the change: it is a guard, not a proof.
 import { BUCKETS } from './assignment.ts'
 import type { Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
@@ -17,7 +18,9 @@ export interface AfterChange {
   readonly loss: string | undefined
 }
 
-/** How large an effect is looked for, per read, and how often a guard calls a change surely harmful that does nothing. */
+/**
+ * How large an effect is looked for, per read, and how often a guard calls a change surely harmful that does nothing.
+ */
 const SCALE = 0.05
 const ALPHA = 0.05
 
@@ -27,8 +30,17 @@ export function judgeChange(counts: Counts, guards: Plan['guards'] = GUARDS): Af
   if (before === 0 || after === 0) return undefined
   const differences: Partial<Record<keyof Guards, Difference>> = {}
   for (const [name, measure] of MEASURES) differences[name] = differenceOf(name, paired(measure, counts), SCALE, ALPHA)
-  const told = Object.entries(differences).map(([name, { value, ...of }]) => [name, { ...of, value, low: value, high: value }])
-  return { before, after, differences, harm: harmOf(guards, differences), loss: harmOf(guards, Object.fromEntries(told)) }
+  const told = Object.entries(differences).map(([name, { value, ...of }]) => [
+    name,
+    { ...of, value, low: value, high: value },
+  ])
+  return {
+    before,
+    after,
+    differences,
+    harm: harmOf(guards, differences),
+    loss: harmOf(guards, Object.fromEntries(told)),
+  }
 }
 
 /** Of each bucket, how far it was off the whole then and now: what does not change of it falls out. */
@@ -37,8 +49,10 @@ function paired(measure: Measure, { before, measured }: Counts) {
   const [control, arm] = [total(before[measure]) / readsBefore, total(measured[measure]) / readsAfter]
   let squares = 0
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
-    const was = ((before[measure][bucket] as number) - control * (before.reads[bucket] as number)) / (readsBefore / BUCKETS)
-    const is = ((measured[measure][bucket] as number) - arm * (measured.reads[bucket] as number)) / (readsAfter / BUCKETS)
+    const was =
+      ((before[measure][bucket] as number) - control * (before.reads[bucket] as number)) / (readsBefore / BUCKETS)
+    const is =
+      ((measured[measure][bucket] as number) - arm * (measured.reads[bucket] as number)) / (readsAfter / BUCKETS)
     squares += (is - was) ** 2
   }
   const least = 0.5 / readsBefore ** 2 + 0.5 / readsAfter ** 2

@@ -1,9 +1,12 @@
-// Two arms compared by what their buckets of keys did: the difference of two ratios, put right by what the same buckets did before, and its variance.
+// Two arms compared by what their buckets of keys did: the difference of two ratios, put right by what the same buckets
+// did before, and its variance.
 //
-// What is drawn is the bucket, so the bucket is what is counted: requests of one key are alike, and a test over requests takes each for news. A bucket is as
-// far off as it misses more than both arms together do, per read of a usual bucket: of equal arms these are draws from one urn, also where one bucket has the
-// hottest key and half of all reads. (Each arm's own ratio would hide that: a key that is all of an arm's reads agrees with itself.) What was known before is
-// taken out by regression (CUPED: Deng, Xu, Kohavi, Walker, WSDM 2013), and the variance is that of buckets which spread unequally (HC3: MacKinnon, White, 1985).
+// What is drawn is the bucket, so the bucket is what is counted: requests of one key are alike, and a test over
+// requests takes each for news. A bucket is as far off as it misses more than both arms together do, per read of a
+// usual bucket: of equal arms these are draws from one urn, also where one bucket has the hottest key and half of all
+// reads. (Each arm's own ratio would hide that: a key that is all of an arm's reads agrees with itself.) What was known
+// before is taken out by regression (CUPED: Deng, Xu, Kohavi, Walker, WSDM 2013), and the variance is that of buckets
+// which spread unequally (HC3: MacKinnon, White, 1985).
 import type { Column, Sums } from './counts.ts'
 
 export interface Compared {
@@ -34,7 +37,9 @@ interface Side {
   readonly x1: number
   readonly x2: number
   readonly units: readonly Unit[]
-  /** Of its ratio: what half of an event would make. Where nothing has happened yet, nothing is known to be impossible. */
+  /**
+   * Of its ratio: what half of an event would make. Where nothing has happened yet, nothing is known to be impossible.
+   */
   readonly least: number
 }
 
@@ -71,7 +76,11 @@ function knownOf(measure: Measure, before: Sums, buckets: readonly number[]): Kn
 }
 
 /** Per read, and reads of a bucket in the mean. */
-function ratioOf(measure: Measure, sums: Sums, buckets: readonly number[]): { readonly ratio: number; readonly mean: number } {
+function ratioOf(
+  measure: Measure,
+  sums: Sums,
+  buckets: readonly number[],
+): { readonly ratio: number; readonly mean: number } {
   const reads = sumOver(sums.reads, buckets)
   return { ratio: sumOver(sums[measure], buckets) / reads, mean: reads / buckets.length }
 }

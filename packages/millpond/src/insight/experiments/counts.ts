@@ -1,10 +1,12 @@
-// What an experiment counts: sums for each bucket of keys, of the time before its arms differed and of the time since. Processes add theirs up.
+// What an experiment counts: sums for each bucket of keys, of the time before its arms differed and of the time since.
+// Processes add theirs up.
 import { BUCKETS } from './assignment.ts'
 
 export const COLUMNS = ['reads', 'misses', 'loads', 'errors', 'slow', 'stale', 'foreign'] as const
 /**
- * `misses`: reads that no tier answered; `loads`: values that the source brought, refreshes among them; `slow`: loads that took longer than was said;
- * `stale`: reads of values that a reload then found changed, half of those between the two loads; `foreign`: loads whose values live for another time than their arm says.
+ * `misses`: reads that no tier answered; `loads`: values that the source brought, refreshes among them; `slow`: loads
+ * that took longer than was said; `stale`: reads of values that a reload then found changed, half of those between the
+ * two loads; `foreign`: loads whose values live for another time than their arm says.
  */
 export type Column = (typeof COLUMNS)[number]
 export type Sums = Readonly<Record<Column, Float64Array>>
@@ -27,11 +29,19 @@ export const noSums = (): Sums => ({
 })
 
 /** The counts of an experiment that has not begun. */
-export const noCounts = (arms: number): Counts => ({ before: noSums(), measured: noSums(), keys: new Float64Array(arms) })
+export const noCounts = (arms: number): Counts => ({
+  before: noSums(),
+  measured: noSums(),
+  keys: new Float64Array(arms),
+})
 
-/** Of keys, those of whoever has met the most: processes read the same ones, and a key that is counted twice would be two draws of one. */
+/**
+ * Of keys, those of whoever has met the most: processes read the same ones, and a key that is counted twice would be
+ * two draws of one.
+ */
 export function addCounts(into: Counts, more: Counts): void {
-  for (const phase of ['before', 'measured'] as const) for (const column of COLUMNS) add(into[phase][column], more[phase][column])
+  for (const phase of ['before', 'measured'] as const)
+    for (const column of COLUMNS) add(into[phase][column], more[phase][column])
   if (total(more.keys) > total(into.keys)) into.keys.set(more.keys)
 }
 

@@ -1,4 +1,5 @@
-// An experiment in this process: it counts, begins to differ, judges itself, and ends where it does harm. Fleets are led by the control plane instead.
+// An experiment in this process: it counts, begins to differ, judges itself, and ends where it does harm. Fleets are
+// led by the control plane instead.
 import { check, checkOptions, clock as clockCheck, duration, fn, required, type Shape } from '../../core/checks.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
@@ -48,7 +49,8 @@ export interface Experiment {
   /** What it says now. However often it is asked, it is wrong no more often than `alpha`. */
   result(): ExperimentResult
   /**
-   * Ends it: all keys are alike again, and what was counted stays to be read. What entries were given, they keep until they end.
+   * Ends it: all keys are alike again, and what was counted stays to be read. What entries were given, they keep until
+   * they end.
    * @throws MillpondError `CLOSED` where it has ended already
    */
   stop(): ExperimentResult
@@ -71,8 +73,8 @@ const OPTIONS: Shape<ExperimentOptions> = { ...PLAN, ...OWN }
 const EVERY_MS = 10_000
 
 /**
- * Begins an experiment between settings of a cache, in this process. `settings` are tried on shares of the keys; `memory` in shadow caches, which change nothing. One at a time may
- * divide a cache.
+ * Begins an experiment between settings of a cache, in this process. `settings` are tried on shares of the keys;
+ * `memory` in shadow caches, which change nothing. One at a time may divide a cache.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example
  * const experiment = startExperiment({
@@ -111,7 +113,8 @@ class Running implements Experiment {
     this.#everyMs = every === undefined ? EVERY_MS : Math.max(1, parseDuration(every, 'startExperiment.every'))
     this.#began = clock.now()
     this.#beganAt = clock.monotonic()
-    this.#trial = this.#plan.kind === 'keys' ? new KeyTrial(this.#plan, cache) : new ShadowTrial(this.#plan, cache, clock)
+    this.#trial =
+      this.#plan.kind === 'keys' ? new KeyTrial(this.#plan, cache) : new ShadowTrial(this.#plan, cache, clock)
     if (this.#plan.kind === 'shadow') this.#measuredAt = this.#beganAt
     this.#wait()
   }
@@ -123,7 +126,10 @@ class Running implements Experiment {
 
   stop(): ExperimentResult {
     if (this.#last !== undefined)
-      throw new MillpondError('CLOSED', `the experiment ${show(this.name)} has already ended (${this.#last.ended}): start a new one`)
+      throw new MillpondError(
+        'CLOSED',
+        `the experiment ${show(this.name)} has already ended (${this.#last.ended}): start a new one`,
+      )
     return this.#end('stopped')
   }
 
@@ -171,7 +177,8 @@ class Running implements Experiment {
     const plan = this.#plan
     const trial = this.#trial
     const ranMs = this.#ranMs
-    const judged = trial instanceof KeyTrial ? judgeKeys(plan, trial.counts, ranMs) : judgeShadow(plan, trial.counts, ranMs)
+    const judged =
+      trial instanceof KeyTrial ? judgeKeys(plan, trial.counts, ranMs) : judgeShadow(plan, trial.counts, ranMs)
     const cache = this.#cache.info().name
     return { name: plan.name, cache, kind: plan.kind, phase: trial.phase, began: this.#began, ranMs, ...judged }
   }

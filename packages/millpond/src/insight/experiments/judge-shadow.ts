@@ -22,7 +22,13 @@ export function judgeShadow(plan: Plan, { tally, isFull }: ShadowCounts, ranMs: 
   const lack = lackOf(plan, tally, isFull, ranMs)
   const arms = plan.arms.slice(1).map(({ name }, at): ArmResult => {
     const gain = tally.reads === 0 ? undefined : gainOf(tally, at + 1, plan.effect, alpha)
-    const told = { name, reads: tally.reads, keys: undefined, gain, differences: gain === undefined ? {} : { hitRate: gain } }
+    const told = {
+      name,
+      reads: tally.reads,
+      keys: undefined,
+      gain,
+      differences: gain === undefined ? {} : { hitRate: gain },
+    }
     if (lack !== undefined) return { ...told, verdict: 'not_enough_data', why: lack }
     return { ...told, verdict: verdictOfGain(gain, plan.effect), why: undefined }
   })

@@ -1,25 +1,46 @@
-// What an experiment over shares of the keys says, from what was counted: each arm against the control, and whether harm was done.
+// What an experiment over shares of the keys says, from what was counted: each arm against the control, and whether
+// harm was done.
 import { BUCKETS, drawArms, seedOf } from './assignment.ts'
 import { type Compared, compare, type Measure } from './compare.ts'
 import { type Counts, total } from './counts.ts'
 import type { Guards, Plan, PlannedArm } from './plan.ts'
 import { halfWidth } from './sequence.ts'
 import { areUneven } from './shares.ts'
-import { type ArmResult, type Difference, inWords, type Judgement, percent, verdictOf, verdictOfGain } from './verdict.ts'
+import {
+  type ArmResult,
+  type Difference,
+  inWords,
+  type Judgement,
+  percent,
+  verdictOf,
+  verdictOfGain,
+} from './verdict.ts'
 
 /** Reads of an arm, and buckets of it that were read, below which nothing is said. */
 const LEAST_READS = 1000
 const LEAST_BUSY = 10
-/** Loads of an arm, and the share of them that has lived for another time than the arm says: then the arms do not differ. */
+/**
+ * Loads of an arm, and the share of them that has lived for another time than the arm says: then the arms do not
+ * differ.
+ */
 const LEAST_LOADS = 50
 
-/** What the counts of an experiment over keys say so far. @param ranMs how long it has been counted since the arms differ */
+/**
+ * What the counts of an experiment over keys say so far.
+ * @param ranMs how long it has been counted since the arms differ
+ */
 export function judgeKeys(plan: Plan, counts: Counts, ranMs: number): Judgement {
   const buckets = bucketsOf(plan)
-  const [control, ...rivals] = plan.arms.map((arm, at) => ({ arm, buckets: buckets[at] as readonly number[], keys: counts.keys[at] ?? 0 }))
+  const [control, ...rivals] = plan.arms.map((arm, at) => ({
+    arm,
+    buckets: buckets[at] as readonly number[],
+    keys: counts.keys[at] ?? 0,
+  }))
   const first = control as NonNullable<typeof control>
   const shares = buckets.map((own) => own.length / BUCKETS)
-  const arms = rivals.map(({ arm, buckets: own, keys }) => armResult(plan, counts, ranMs, first.buckets, { arm, own, keys }))
+  const arms = rivals.map(({ arm, buckets: own, keys }) =>
+    armResult(plan, counts, ranMs, first.buckets, { arm, own, keys }),
+  )
   return {
     ...verdictOf(plan, arms, areUneven(counts.keys, shares) ? unevenText(plan, counts.keys, shares) : undefined),
     control: { name: first.arm.name, reads: sumOf(counts.measured.reads, first.buckets), keys: first.keys },
@@ -50,7 +71,13 @@ export const MEASURES: readonly (readonly [keyof Guards, Measure])[] = [
   ['stale', 'stale'],
 ]
 
-function armResult(plan: Plan, counts: Counts, ranMs: number, control: readonly number[], { arm, own, keys }: Rival): ArmResult {
+function armResult(
+  plan: Plan,
+  counts: Counts,
+  ranMs: number,
+  control: readonly number[],
+  { arm, own, keys }: Rival,
+): ArmResult {
   const alpha = plan.alpha / (plan.arms.length - 1)
   const reads = sumOf(counts.measured.reads, own)
   const differences: Partial<Record<keyof Guards, Difference>> = {}
@@ -81,9 +108,19 @@ export function differenceOf(
   return { control, arm, value: difference, low: difference - half, high: difference + half }
 }
 
-const turned = ({ value, low, high, ...of }: Difference): Difference => ({ ...of, value: -value, low: -high, high: -low })
+const turned = ({ value, low, high, ...of }: Difference): Difference => ({
+  ...of,
+  value: -value,
+  low: -high,
+  high: -low,
+})
 
-function lackOf(plan: Plan, { measured }: Counts, ranMs: number, both: readonly (readonly number[])[]): string | undefined {
+function lackOf(
+  plan: Plan,
+  { measured }: Counts,
+  ranMs: number,
+  both: readonly (readonly number[])[],
+): string | undefined {
   if (ranMs < plan.minRunMs) return `it has run for ${inWords(ranMs)}: ${inWords(plan.minRunMs)} are needed`
   for (const buckets of both) {
     const reads = sumOf(measured.reads, buckets)
@@ -103,7 +140,10 @@ function foreignOf({ settings }: PlannedArm, { measured }: Counts, own: readonly
 }
 
 /** What is surely worse than the control, and by more than is tolerated. */
-export function harmOf(guards: Plan['guards'], { hitRate, loads, slow, errors, stale }: ArmResult['differences']): string | undefined {
+export function harmOf(
+  guards: Plan['guards'],
+  { hitRate, loads, slow, errors, stale }: ArmResult['differences'],
+): string | undefined {
   if (guards.hitRate !== false && hitRate !== undefined && hitRate.high < 0 && hitRate.value < -guards.hitRate)
     return `${percent(-hitRate.value)} of reads miss that would otherwise hit: ${percent(guards.hitRate)} are tolerated`
   const share = (bound: number | false, more: Difference | undefined, what: string): string | undefined =>
@@ -122,7 +162,8 @@ export function harmOf(guards: Plan['guards'], { hitRate, loads, slow, errors, s
 function unevenText({ arms }: Plan, keys: ArrayLike<number>, shares: readonly number[]): string {
   const all = total(keys)
   const told = arms.map(
-    ({ name }, at) => `${name} has ${percent((keys[at] ?? 0) / all)} of the keys, ${percent(shares[at] ?? 0)} were assigned`,
+    ({ name }, at) =>
+      `${name} has ${percent((keys[at] ?? 0) / all)} of the keys, ${percent(shares[at] ?? 0)} were assigned`,
   )
   return `the arms did not get the keys that were assigned to them, so their results do not count: ${told.join('; ')}`
 }

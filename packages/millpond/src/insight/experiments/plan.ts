@@ -1,5 +1,17 @@
-// What an experiment compares, and by which bounds it is judged: said before it begins, so that nothing that is seen can choose it.
-import { check, checkOptions, duration, listOf, oneOf, options, orOff, required, type Shape, text } from '../../core/checks.ts'
+// What an experiment compares, and by which bounds it is judged: said before it begins, so that nothing that is seen
+// can choose it.
+import {
+  check,
+  checkOptions,
+  duration,
+  listOf,
+  oneOf,
+  options,
+  orOff,
+  required,
+  type Shape,
+  text,
+} from '../../core/checks.ts'
 import { type ArmSettings, armSettings } from '../../core/division.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -18,7 +30,10 @@ export interface ArmOptions {
   readonly name: string
   /** What is different for its keys. Of the first arm nothing needs to be. */
   readonly settings?: ArmSettings | undefined
-  /** What would be different in its memory: such an experiment runs in shadow caches, and changes nothing. In all arms, or in none. */
+  /**
+   * What would be different in its memory: such an experiment runs in shadow caches, and changes nothing. In all arms,
+   * or in none.
+   */
   readonly memory?: ArmMemory | undefined
   /** Of the keys. Default: what others leave, equally. */
   readonly share?: number | undefined
@@ -49,15 +64,22 @@ export interface PlanOptions {
   readonly metric?: Metric | undefined
   /** The smallest difference that matters, per read. Default .01. */
   readonly effect?: number | undefined
-  /** How often an experiment between equal arms may find a difference, at whatever time it is looked at. Default .05. */
+  /**
+   * How often an experiment between equal arms may find a difference, at whatever time it is looked at. Default .05.
+   */
   readonly alpha?: number | undefined
   /** What ends the experiment where it does harm. */
   readonly guards?: Guards | undefined
   /** Loads that take longer than this are slow. Default 100 ms. */
   readonly slowAfter?: Duration | undefined
-  /** How long is counted before the arms differ: what is known of the same keys makes the verdict sooner. Default 5 min. */
+  /**
+   * How long is counted before the arms differ: what is known of the same keys makes the verdict sooner. Default 5 min.
+   */
   readonly before?: Duration | undefined
-  /** How long the arms differ before anything is counted: entries of before live on. Default: the longest time to live of an arm, an hour at most. */
+  /**
+   * How long the arms differ before anything is counted: entries of before live on. Default: the longest time to live
+   * of an arm, an hour at most.
+   */
   readonly settle?: Duration | undefined
   /** No verdict before: traffic of a minute is not traffic. Default 10 min. */
   readonly minRun?: Duration | undefined
@@ -94,11 +116,19 @@ const HOUR_MS = 3_600_000
 const MOST_ARMS = 6
 /** Of who says none: experiments, and changes that are watched. */
 export const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
-const positive = check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a number between 0 and 1')
-const bound = orOff(check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0'))
+const positive = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value < 1,
+  'a number between 0 and 1',
+)
+const bound = orOff(
+  check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0'),
+)
 const MEMORY: Shape<ArmMemory> = {
   policy: oneOf('lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive'),
-  factor: check((value): value is number => typeof value === 'number' && value >= 1 / 16 && value <= 16, 'a number from 1/16 to 16'),
+  factor: check(
+    (value): value is number => typeof value === 'number' && value >= 1 / 16 && value <= 16,
+    'a number from 1/16 to 16',
+  ),
 }
 const ARM: Shape<ArmOptions> = {
   name: required(text),
@@ -122,7 +152,10 @@ export const PLAN: Shape<PlanOptions> = {
   namespace: text,
 }
 
-/** Checks what an experiment is to do, and gives it its defaults. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+/**
+ * Checks what an experiment is to do, and gives it its defaults.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
+ */
 export function planOf(given: PlanOptions): Plan {
   checkOptions<PlanOptions>(given, PLAN, 'experiment')
   const { name, metric = 'hit_rate', effect = 0.01, alpha = 0.05, namespace } = given
@@ -130,7 +163,8 @@ export function planOf(given: PlanOptions): Plan {
   const kind = arms.some(({ memory }) => memory !== undefined) ? 'shadow' : 'keys'
   if (kind === 'keys') checkShares(arms)
   if (kind === 'shadow') checkShadow(arms, metric, namespace)
-  const ms = (said: Duration | undefined, otherwise: number): number => (said === undefined ? otherwise : parseDuration(said, 'experiment'))
+  const ms = (said: Duration | undefined, otherwise: number): number =>
+    said === undefined ? otherwise : parseDuration(said, 'experiment')
   return {
     name,
     kind,
@@ -156,14 +190,22 @@ function armsOf(given: readonly ArmOptions[]): PlannedArm[] {
   if (twice !== undefined) throw wrong(`arms: two are named ${show(twice)}: give each its own name`)
   const said = given.reduce((sum, { share }) => sum + (share ?? 0), 0)
   const unsaid = given.filter(({ share }) => share === undefined).length
-  if (said > 1 + 1e-9 || (unsaid === 0 && said < 1 - 1e-9)) throw wrong(`arms: their shares add up to ${said}: they must add up to 1`)
-  return given.map(({ name, settings = {}, memory, share = (1 - said) / unsaid }) => ({ name, settings, memory, share }))
+  if (said > 1 + 1e-9 || (unsaid === 0 && said < 1 - 1e-9))
+    throw wrong(`arms: their shares add up to ${said}: they must add up to 1`)
+  return given.map(({ name, settings = {}, memory, share = (1 - said) / unsaid }) => ({
+    name,
+    settings,
+    memory,
+    share,
+  }))
 }
 
 function checkShares(arms: readonly PlannedArm[]): void {
   for (const { name, share } of arms)
     if (share * BUCKETS < LEAST_BUCKETS)
-      throw wrong(`arms: the share of ${show(name)}, ${share}, is too small for a result: at least ${LEAST_BUCKETS / BUCKETS} is needed`)
+      throw wrong(
+        `arms: the share of ${show(name)}, ${share}, is too small for a result: at least ${LEAST_BUCKETS / BUCKETS} is needed`,
+      )
   const texts = arms.map(({ settings }) => JSON.stringify(settings))
   const same = texts.findIndex((text, at) => texts.indexOf(text) !== at)
   // Two that are the same are an A/A test, which whoever distrusts the verdict should run; of more, one is a mistake.
@@ -172,16 +214,22 @@ function checkShares(arms: readonly PlannedArm[]): void {
 }
 
 function checkShadow(arms: readonly PlannedArm[], metric: Metric, namespace: string | undefined): void {
-  const mixed = arms.find(({ memory, settings }, at) => (at > 0 && memory === undefined) || Object.keys(settings).length > 0)
+  const mixed = arms.find(
+    ({ memory, settings }, at) => (at > 0 && memory === undefined) || Object.keys(settings).length > 0,
+  )
   if (mixed !== undefined)
     throw wrong(
       `arms: ${show(mixed.name)} differs in settings other than memory: shadow caches have no times to live of their own; run two experiments`,
     )
-  if (metric !== 'hit_rate') throw wrong(`metric: ${show(metric)} is not measured in shadow caches, which load nothing: use 'hit_rate'`)
+  if (metric !== 'hit_rate')
+    throw wrong(`metric: ${show(metric)} is not measured in shadow caches, which load nothing: use 'hit_rate'`)
   if (namespace !== undefined) throw wrong(`namespace: ${show(namespace)} has no memory of its own: leave it out`)
 }
 
 const longest = (arms: readonly PlannedArm[]): number =>
-  arms.reduce((most, { settings: { ttl } }) => (ttl === undefined ? most : Math.max(most, parseDuration(ttl, 'ttl'))), 0)
+  arms.reduce(
+    (most, { settings: { ttl } }) => (ttl === undefined ? most : Math.max(most, parseDuration(ttl, 'ttl'))),
+    0,
+  )
 
 const wrong = (what: string): MillpondError => new MillpondError('OPTION_INVALID', `experiment.${what}`)

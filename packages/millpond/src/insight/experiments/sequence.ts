@@ -1,10 +1,12 @@
-// Confidence sequences: intervals that hold at all times together, so that whoever looks every second and stops when he likes is wrong no more often than
-// was said.
+// Confidence sequences: intervals that hold at all times together, so that whoever looks every second and stops when he
+// likes is wrong no more often than was said.
 //
-// The mixture sequential probability ratio test (Robbins, 1970; Johari, Pekelis, Walsh, "Always Valid Inference", Operations Research 2022) with a mixture of
-// normal distributions, turned into an interval. An estimate over more and more of the same buckets has the increments that it needs: what is drawn once (which
-// keys an arm has) stays in all later estimates, and what is noise is averaged out, so that the covariance of two estimates is the variance of the later one.
-// One normal alone would be blind to effects far beyond its scale: half of the mixture is of the scale that is asked for, the rest of larger ones.
+// The mixture sequential probability ratio test (Robbins, 1970; Johari, Pekelis, Walsh, "Always Valid Inference",
+// Operations Research 2022) with a mixture of normal distributions, turned into an interval. An estimate over more and
+// more of the same buckets has the increments that it needs: what is drawn once (which keys an arm has) stays in all
+// later estimates, and what is noise is averaged out, so that the covariance of two estimates is the variance of the
+// later one. One normal alone would be blind to effects far beyond its scale: half of the mixture is of the scale that
+// is asked for, the rest of larger ones.
 
 /** Of the scale, and how much of the mixture is there. */
 const SCALES: readonly (readonly [times: number, weight: number])[] = [
@@ -18,7 +20,8 @@ const STEPS = 60
 /**
  * Half of the interval around an estimate, at any time of the experiment.
  * @param variance of the estimate now
- * @param scale how large an effect is looked for, in the estimate's unit: the interval is narrowest where its standard error is somewhat below it. It must not be chosen by what was seen.
+ * @param scale how large an effect is looked for, in the estimate's unit: the interval is narrowest where its standard
+ * error is somewhat below it. It must not be chosen by what was seen.
  * @param alpha how often the interval may miss the truth at any time at all
  */
 export function halfWidth(variance: number, scale: number, alpha: number): number {
@@ -36,7 +39,9 @@ export function halfWidth(variance: number, scale: number, alpha: number): numbe
 
 function widthOf(variance: number, scale: number, alpha: number): number {
   const mixture = scale * scale
-  return Math.sqrt(((variance * (variance + mixture)) / mixture) * Math.log((variance + mixture) / (variance * alpha * alpha)))
+  return Math.sqrt(
+    ((variance * (variance + mixture)) / mixture) * Math.log((variance + mixture) / (variance * alpha * alpha)),
+  )
 }
 
 /** How much likelier the estimate is under the mixture than under no effect, as a logarithm. */
@@ -44,7 +49,9 @@ function logOdds(estimate: number, variance: number, scale: number): number {
   const parts = SCALES.map(([times, weight]) => {
     const mixture = (times * scale) ** 2
     const spread = variance + mixture
-    return Math.log(weight) + Math.log(variance / spread) / 2 + (mixture * estimate * estimate) / (2 * variance * spread)
+    return (
+      Math.log(weight) + Math.log(variance / spread) / 2 + (mixture * estimate * estimate) / (2 * variance * spread)
+    )
   })
   const most = Math.max(...parts)
   return most + Math.log(parts.reduce((sum, part) => sum + Math.exp(part - most), 0))

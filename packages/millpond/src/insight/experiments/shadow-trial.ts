@@ -1,4 +1,5 @@
-// An experiment about memory as one process takes part in it: each arm is a shadow cache, so that all of them see the same reads and nobody is harmed.
+// An experiment about memory as one process takes part in it: each arm is a shadow cache, so that all of them see the
+// same reads and nobody is harmed.
 import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
@@ -36,7 +37,10 @@ export class ShadowTrial {
   constructor(plan: Plan, cache: WatchedCache, clock: Clock = systemClock()) {
     const setting = settingOf(cache, undefined)
     if (setting === undefined)
-      throw new MillpondError('OPTION_INVALID', 'experiment: the cache has no memory tier, or one without a limit: there is no size to try')
+      throw new MillpondError(
+        'OPTION_INVALID',
+        'experiment: the cache has no memory tier, or one without a limit: there is no size to try',
+      )
     this.#setting = setting
     this.#cache = cache
     this.#clock = clock

@@ -1,7 +1,9 @@
-// Whether the arms have got the share of the keys that they were to get: if not, something other than chance has chosen, and nothing that they say counts.
+// Whether the arms have got the share of the keys that they were to get: if not, something other than chance has
+// chosen, and nothing that they say counts.
 //
-// Lindon, Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022): the odds that any other shares make the counts likelier, against the
-// shares that were said. Over them may be looked at any time. Keys are counted, not reads: one key that is read a million times is one draw.
+// Lindon, Malek, "Anytime-Valid Inference for Multinomial Count Data" (NeurIPS 2022): the odds that any other shares
+// make the counts likelier, against the shares that were said. Over them may be looked at any time. Keys are counted,
+// not reads: one key that is read a million times is one draw.
 
 /** How firmly the rival expects about the same shares. */
 const PRIOR = 100
@@ -30,5 +32,11 @@ function logGamma(x: number): number {
   let at = x
   for (; at < 8; at++) shift += Math.log(at)
   const square = 1 / (at * at)
-  return (at - 0.5) * Math.log(at) - at + 0.5 * Math.log(2 * Math.PI) + (1 / 12 - (1 / 360 - square / 1260) * square) / at - shift
+  return (
+    (at - 0.5) * Math.log(at) -
+    at +
+    0.5 * Math.log(2 * Math.PI) +
+    (1 / 12 - (1 / 360 - square / 1260) * square) / at -
+    shift
+  )
 }

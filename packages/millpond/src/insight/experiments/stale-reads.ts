@@ -1,7 +1,8 @@
-// Stale reads, as far as reloads tell: a reload that finds another value says that the source had changed at some time since the load before, and half of the
-// reads in between are taken to have come after that.
+// Stale reads, as far as reloads tell: a reload that finds another value says that the source had changed at some time
+// since the load before, and half of the reads in between are taken to have come after that.
 //
-// Reads of some 32,768 keys at a time, each in the place that its hash has: of two keys with one place the later one is followed.
+// Reads of some 32,768 keys at a time, each in the place that its hash has: of two keys with one place the later one is
+// followed.
 
 const PLACES = 32_768
 
@@ -12,7 +13,8 @@ export class StaleReads {
 
   read(hash: number): void {
     const place = hash & (PLACES - 1)
-    if (this.#hashes[place] === hash && (this.#reads[place] as number) >= 0) this.#reads[place] = (this.#reads[place] as number) + 1
+    if (this.#hashes[place] === hash && (this.#reads[place] as number) >= 0)
+      this.#reads[place] = (this.#reads[place] as number) + 1
   }
 
   /** What was held was invalidated, or written over: what a reload finds after that was no surprise to a reader. */

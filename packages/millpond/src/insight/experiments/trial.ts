@@ -1,4 +1,5 @@
-// An experiment as one process takes part in it: its arms differ from when it is told so, and what their keys do is counted by buckets.
+// An experiment as one process takes part in it: its arms differ from when it is told so, and what their keys do is
+// counted by buckets.
 import type { MissCause } from '../../core/causes.ts'
 import type { ArmSettings, Division } from '../../core/division.ts'
 import { parseDuration } from '../../core/duration.ts'
@@ -18,7 +19,9 @@ export interface DividedCache {
   on<E extends 'loadError'>(event: E, listener: Listener<E>): () => void
 }
 
-/** `before`: all keys are alike, and it is counted. `settling`: the arms differ, and nothing is counted. `measuring`. */
+/**
+ * `before`: all keys are alike, and it is counted. `settling`: the arms differ, and nothing is counted. `measuring`.
+ */
 export type Phase = 'before' | 'settling' | 'measuring'
 
 const PLACES = 65_536
@@ -61,7 +64,8 @@ export class KeyTrial {
       cache.record({
         hit: (hash, _bytes, _key, namespace) => this.#hit(hash, namespace),
         miss: (hash, cause, _key, namespace) => this.#miss(hash, cause, namespace),
-        load: (hash, ms, _bytes, valueHash, _key, namespace, ttlMs) => this.#load(hash, ms, valueHash, namespace, ttlMs),
+        load: (hash, ms, _bytes, valueHash, _key, namespace, ttlMs) =>
+          this.#load(hash, ms, valueHash, namespace, ttlMs),
         set: (hash) => this.#stale.forget(hash),
       }),
       cache.on('loadError', ({ key, namespace }) => this.#failed(key, namespace)),
@@ -116,7 +120,8 @@ export class KeyTrial {
     if (ms > this.#plan.slowMs) count(sums.slow, bucket, 1)
     if (stale > 0) count(sums.stale, bucket, stale)
     const wanted = this.#phase === 'before' ? undefined : this.#ttls[this.#arms[bucket] as number]
-    if (wanted !== undefined && ttlMs > 0 && (ttlMs > wanted + 1 || ttlMs < wanted * OF_TTL)) count(sums.foreign, bucket, 1)
+    if (wanted !== undefined && ttlMs > 0 && (ttlMs > wanted + 1 || ttlMs < wanted * OF_TTL))
+      count(sums.foreign, bucket, 1)
   }
 
   #failed(key: string, namespace: string): void {

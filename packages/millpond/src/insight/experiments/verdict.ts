@@ -55,16 +55,22 @@ export function verdictOf(
   const of = (verdict: ArmVerdict): readonly ArmResult[] => arms.filter((arm) => arm.verdict === verdict)
   if (uneven !== undefined) return { verdict: 'uneven', winner: undefined, text: uneven }
   const [harmful] = of('harm')
-  if (harmful !== undefined) return { verdict: 'harm', winner: control?.name, text: `${harmful.name} does harm: ${harmful.why}` }
+  if (harmful !== undefined)
+    return { verdict: 'harm', winner: control?.name, text: `${harmful.name} does harm: ${harmful.why}` }
   const [best] = of('better').toSorted((a, b) => (b.gain?.value ?? 0) - (a.gain?.value ?? 0))
   const open = [...of('undecided'), ...of('not_enough_data')]
   if (best !== undefined && open.length === 0)
     return { verdict: 'better', winner: best.name, text: `${best.name} is better: ${gainText(best, metric)}` }
   const [lacking] = of('not_enough_data')
-  if (lacking !== undefined) return { verdict: 'not_enough_data', winner: undefined, text: `not enough data: ${lacking.why}` }
+  if (lacking !== undefined)
+    return { verdict: 'not_enough_data', winner: undefined, text: `not enough data: ${lacking.why}` }
   const [first] = open
   if (first !== undefined)
-    return { verdict: 'undecided', winner: undefined, text: `nothing is certain yet: ${first.name}, ${gainText(first, metric)}` }
+    return {
+      verdict: 'undecided',
+      winner: undefined,
+      text: `nothing is certain yet: ${first.name}, ${gainText(first, metric)}`,
+    }
   const isWorse = arms.every(({ verdict }) => verdict === 'worse')
   const text = arms.map((arm) => `${arm.name}, ${gainText(arm, metric)}`).join('; ')
   if (isWorse) return { verdict: 'worse', winner: control?.name, text: `worse than ${control?.name}: ${text}` }
@@ -74,7 +80,8 @@ export function verdictOf(
 function gainText({ gain }: ArmResult, metric: Plan['metric']): string {
   if (gain === undefined) return 'there is no data'
   const sign = (value: number): string => `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`
-  const [value, low, high] = metric === 'hit_rate' ? [gain.value, gain.low, gain.high] : [-gain.value, -gain.high, -gain.low]
+  const [value, low, high] =
+    metric === 'hit_rate' ? [gain.value, gain.low, gain.high] : [-gain.value, -gain.high, -gain.low]
   return `${sign(value)} (${sign(low)} to ${sign(high)}) ${metric === 'hit_rate' ? 'hits' : 'loads'} in 100 reads`
 }
 

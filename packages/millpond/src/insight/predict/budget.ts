@@ -1,4 +1,5 @@
-// How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while the budget is short.
+// How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while
+// the budget is short.
 
 /** Of the loads that there would be without prefetching. */
 const SHARE = 0.21
@@ -10,8 +11,9 @@ const ROUND = 128
 const UP = 0.2
 const DOWN = 0.1
 /**
- * In loads, at the usual share: what there is at first, what is kept at most, and where the threshold is raised and lowered; of another share so much more or less.
- * What can be foreseen comes in bursts, as scans do: calm times pay for them.
+ * In loads, at the usual share: what there is at first, what is kept at most, and where the threshold is raised and
+ * lowered; of another share so much more or less. What can be foreseen comes in bursts, as scans do: calm times pay for
+ * them.
  */
 const FIRST = 64
 const ROOM = 4096
@@ -20,7 +22,10 @@ const AMPLE = 64
 
 /** What may be loaded in vain. */
 export interface WasteBounds {
-  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not spent is kept, up to 4,096 loads, of another share so much more or less. */
+  /**
+   * Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.21. What is not
+   * spent is kept, up to 4,096 loads, of another share so much more or less.
+   */
   readonly waste?: number | undefined
   /** Chances below it are never worth a load, 0 to 1. Default 0.25. */
   readonly least?: number | undefined

@@ -1,4 +1,5 @@
-// Who may be read next: up to 12 keys, each with what speaks for it. One object that is filled anew for each read, so that nothing is allocated.
+// Who may be read next: up to 12 keys, each with what speaks for it. One object that is filled anew for each read, so
+// that nothing is allocated.
 import type { Known } from './known.ts'
 import type { Links } from './links.ts'
 import { weightOf } from './model.ts'
@@ -85,7 +86,13 @@ export class Candidates {
   }
 
   /** Leaves those that `isWanted` wants, each with what the model is told of it. */
-  keep(known: Known, trigger: number, now: number, namespace: string, isWanted: (key: string, namespace: string) => boolean): void {
+  keep(
+    known: Known,
+    trigger: number,
+    now: number,
+    namespace: string,
+    isWanted: (key: string, namespace: string) => boolean,
+  ): void {
     let kept = 0
     for (let at = 0; at < this.count; at++) {
       const hash = this.hashes[at] as number
@@ -115,7 +122,10 @@ export class Candidates {
     features[to + 6] = weightOf(6, level(this.#missedSoon[at] as number, missedTotal % WAS_MISS) * 2 + wasMiss)
     features[to + 7] = weightOf(7, this.#step[at] as number)
     features[to + 8] = weightOf(8, row < 0 ? NEVER : (known.tried[row] as number) * 16 + (known.used[row] as number))
-    features[to + 9] = weightOf(9, row < 0 ? NEVER : log(now - (known.readAt[row] as number)) * 16 + log(known.reads[row] as number))
+    features[to + 9] = weightOf(
+      9,
+      row < 0 ? NEVER : log(now - (known.readAt[row] as number)) * 16 + log(known.reads[row] as number),
+    )
     features[to + 10] = weightOf(10, (known.asked[trigger] as number) * 16 + (known.right[trigger] as number))
   }
 

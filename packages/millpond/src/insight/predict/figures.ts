@@ -10,7 +10,10 @@ export interface PatternPrediction {
   /** Candidates whose end is known, and the share of them that was read in time. */
   readonly candidates: number
   readonly readShare: number
-  /** Log-loss per candidate of the model, and of somebody who only knows the share; the last window of 2,048 each. Absent before it has ended. */
+  /**
+   * Log-loss per candidate of the model, and of somebody who only knows the share; the last window of 2,048 each.
+   * Absent before it has ended.
+   */
   readonly loss?: number
   readonly baseLoss?: number
   /** Nothing is proposed for a while: the model was worse than the share alone. */
@@ -21,8 +24,9 @@ export interface PatternPrediction {
 export interface Prediction {
   readonly cache: string
   /**
-   * `open`: what is proposed is loaded. `closed`: loading it brought too little, or nobody knows yet; it is only counted. `watching`: it is never loaded
-   * (`usagePrediction` alone). `off`: the cache has no memory tier with a limit.
+   * `open`: what is proposed is loaded. `closed`: loading it brought too little, or nobody knows yet; it is only
+   * counted. `watching`: it is never loaded (`usagePrediction` alone). `off`: the cache has no memory tier with a
+   * limit.
    */
   readonly state: 'open' | 'closed' | 'watching' | 'off'
   /** Of what was proposed to be loaded and has ended: read while memory had it, 0 to 1. Absent where nothing has. */
@@ -36,7 +40,10 @@ export interface Prediction {
   readonly loads: Prefetched
   /** The chance from which on a candidate is proposed. */
   readonly threshold: number
-  /** Fewer misses in the last windows than a memory has that nobody prefetches into, as a part of its misses. Absent before the first window. */
+  /**
+   * Fewer misses in the last windows than a memory has that nobody prefetches into, as a part of its misses. Absent
+   * before the first window.
+   */
   readonly benefit?: number
   /** Loads that were spared, or would have been while nothing was loaded, of all there would be. */
   readonly spared: number

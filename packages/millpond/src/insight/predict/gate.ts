@@ -1,4 +1,5 @@
-// Whether prefetching is of use at all: real misses against those of a cache without values that nobody prefetches into, on the same sample of keys.
+// Whether prefetching is of use at all: real misses against those of a cache without values that nobody prefetches
+// into, on the same sample of keys.
 import type { EvictionFactory } from '../../core/contracts.ts'
 import { Shadows } from '../shadows.ts'
 
@@ -16,7 +17,10 @@ const HARM = -0.05
 const PATIENCE = 2
 /** Reads of the sample between two looks at the tally. */
 const LOOK = 32
-/** While closed: the pause ends early when at least this share of the loads would have been spared, and twice the share at the closing. */
+/**
+ * While closed: the pause ends early when at least this share of the loads would have been spared, and twice the share
+ * at the closing.
+ */
 const PROMISING = 0.1
 const FIRST_PAUSE = 8
 const LONGEST_PAUSE = 64
@@ -49,10 +53,18 @@ export class Gate {
   }
 
   /**
-   * `isLost`: a miss that has nothing to do with what memory had room for. `spared`, of `loads`: what prefetching has spared so far, or would have while
-   * the gate is closed.
+   * `isLost`: a miss that has nothing to do with what memory had room for. `spared`, of `loads`: what prefetching has
+   * spared so far, or would have while the gate is closed.
    */
-  read(hash: number, weight: number, now: number, isHit: boolean, isLost: boolean, spared: number, loads: number): void {
+  read(
+    hash: number,
+    weight: number,
+    now: number,
+    isHit: boolean,
+    isLost: boolean,
+    spared: number,
+    loads: number,
+  ): void {
     this.#ghost.read(hash, weight, now, isHit, isLost)
     const { tally } = this.#ghost
     if (tally.looked < WINDOW || tally.looked % LOOK !== 0) return

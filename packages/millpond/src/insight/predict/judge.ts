@@ -1,5 +1,6 @@
-// Whether the model is worth listening to, pattern by pattern: its log-loss against that of somebody who only knows how often candidates are read at all.
-// And whether the traffic has become another: Page-Hinkley (Page, "Continuous inspection schemes", Biometrika 1954) on the loss.
+// Whether the model is worth listening to, pattern by pattern: its log-loss against that of somebody who only knows how
+// often candidates are read at all. And whether the traffic has become another: Page-Hinkley (Page, "Continuous
+// inspection schemes", Biometrika 1954) on the loss.
 import { PATTERNS } from './patterns.ts'
 
 const WINDOW = 2048
@@ -11,7 +12,10 @@ const PAUSE = 4
 /** Labels after a `hurry` before the next one: a model that is hurried more often learns noise. */
 const REST = 65_536
 const SMALL = 0.001
-/** Page-Hinkley: a rise of the loss below the tolerance does not count; what exceeds it, summed up, is a drift from here on. */
+/**
+ * Page-Hinkley: a rise of the loss below the tolerance does not count; what exceeds it, summed up, is a drift from here
+ * on.
+ */
 const TOLERANCE = 0.1
 const DRIFT = 300
 const MEAN_OVER = 4096

@@ -1,4 +1,5 @@
-// The keys that a predictor knows: a row for each, by hash. Where there is no room, one that was not read lately makes it.
+// The keys that a predictor knows: a row for each, by hash. Where there is no room, one that was not read lately makes
+// it.
 import { HashDirectory } from '../../memory/policies/hash-directory.ts'
 
 const MOST_COUNT = 255
@@ -95,7 +96,8 @@ export class Known {
   /** A share of the keys of some patterns, at most so many; those that were read most first. */
   hottest(isWanted: (pattern: number) => boolean, share: number, most: number): string[] {
     const rows: number[] = []
-    for (const [row, key] of this.keys.entries()) if (key !== '' && isWanted(this.pattern[row] as number)) rows.push(row)
+    for (const [row, key] of this.keys.entries())
+      if (key !== '' && isWanted(this.pattern[row] as number)) rows.push(row)
     const { reads, readAt } = this
     rows.sort((a, b) => (reads[b] as number) - (reads[a] as number) || (readAt[b] as number) - (readAt[a] as number))
     return rows.slice(0, Math.min(most, Math.ceil(rows.length * share))).map((row) => this.keys[row] as string)

@@ -1,7 +1,8 @@
 // What follows what: for each row the few keys that were seen after it most, older sightings counting less.
 //
-// A Markov table (Joseph, Grunwald, "Prefetching using Markov predictors", ISCA 1997), whose cells also count who came within a window, as the dependency
-// graph does (Padmanabhan, Mogul, "Using predictive prefetching to improve World Wide Web latency", 1996).
+// A Markov table (Joseph, Grunwald, "Prefetching using Markov predictors", ISCA 1997), whose cells also count who came
+// within a window, as the dependency graph does (Padmanabhan, Mogul, "Using predictive prefetching to improve World
+// Wide Web latency", 1996).
 
 /** A cell that was seen so often is halved with its neighbours. */
 const MOST = 60

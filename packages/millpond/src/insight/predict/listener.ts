@@ -1,4 +1,5 @@
-// The ear of the predictor: every read of memory, noted for later, with the session that it belongs to where that was told.
+// The ear of the predictor: every read of memory, noted for later, with the session that it belongs to where that was
+// told.
 import type { MissCause } from '../../core/causes.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { mixed } from '../../core/key-hash.ts'
@@ -9,7 +10,14 @@ import { ALL } from '../sample.ts'
 import { SpaceNumbers } from '../space-numbers.ts'
 
 /** Misses that have to do with what memory had room for. */
-const OF_ROOM: ReadonlySet<MissCause> = new Set(['cold', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown', 'expired_ttl'])
+const OF_ROOM: ReadonlySet<MissCause> = new Set([
+  'cold',
+  'evicted_capacity',
+  'not_admitted',
+  'memory_pressure',
+  'unknown',
+  'expired_ttl',
+])
 /** Reads that were announced and have not come yet; a power of two. */
 const ANNOUNCED = 1024
 
@@ -52,7 +60,15 @@ export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load'
     this.#read(OF_ROOM.has(cause) ? MISS : LOST, hash, 0, this.#clock.coarse, key, namespace)
   }
 
-  load(hash: number, _ms: number, bytes: number, _valueHash: number, key: string, namespace: string, ttlMs: number): void {
+  load(
+    hash: number,
+    _ms: number,
+    bytes: number,
+    _valueHash: number,
+    key: string,
+    namespace: string,
+    ttlMs: number,
+  ): void {
     const at = this.#note(LOADED, hash, bytes, this.#clock.coarse, key, namespace)
     if (at >= 0) this.ring.ttls[at] = ttlMs
   }

@@ -1,4 +1,5 @@
-// A predictor of somebody else's, asked at arm's length: one that throws, hangs or answers what is not a chance is let go of.
+// A predictor of somebody else's, asked at arm's length: one that throws, hangs or answers what is not a chance is let
+// go of.
 import type { Clock } from '../../core/contracts.ts'
 import { reasonOf, show } from '../../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../../core/key.ts'
@@ -21,8 +22,9 @@ export interface PredictedKey {
 }
 
 /**
- * Another model than the one that comes with insight. It is asked in turns of their own, never within a read. What it proposes is held to the same budget, gate and bounds.
- * One that throws, takes longer than its `timeout`, or answers anything but chances of keys is not asked again.
+ * Another model than the one that comes with insight. It is asked in turns of their own, never within a read. What it
+ * proposes is held to the same budget, gate and bounds. One that throws, takes longer than its `timeout`, or answers
+ * anything but chances of keys is not asked again.
  */
 export interface PredictorModel {
   /** The last reads, oldest first. */
@@ -61,7 +63,8 @@ export class ModelGuard {
   async candidates(context: ObservedRead): Promise<{ readonly key: string; readonly p: number }[]> {
     const answer = await this.#ask('candidates', () => this.#model.candidates(context))
     if (this.fault !== undefined) return []
-    if (!Array.isArray(answer)) return this.#blame('malformed', `candidates: ${show(answer)} is not a list of { key, p }`)
+    if (!Array.isArray(answer))
+      return this.#blame('malformed', `candidates: ${show(answer)} is not a list of { key, p }`)
     const found: { readonly key: string; readonly p: number }[] = []
     try {
       for (const one of answer.slice(0, MOST)) {

@@ -38,7 +38,8 @@ export class Model {
       const z = (this.#z[one] as number) + gradient - sigma * (this.weights[one] as number)
       this.#z[one] = z
       this.#n[one] = n + squared
-      this.weights[one] = Math.abs(z) <= L1 ? 0 : -(z - Math.sign(z) * L1) / ((BETA + Math.sqrt(n + squared)) / ALPHA + L2)
+      this.weights[one] =
+        Math.abs(z) <= L1 ? 0 : -(z - Math.sign(z) * L1) / ((BETA + Math.sqrt(n + squared)) / ALPHA + L2)
     }
   }
 

@@ -28,7 +28,8 @@ export class Numbered {
   sibling(key: string, step: number): string | undefined {
     const number = this.number + step
     if (number < 0) return undefined
-    const digits = key.charCodeAt(this.from) === ZERO ? String(number).padStart(this.to - this.from, '0') : String(number)
+    const digits =
+      key.charCodeAt(this.from) === ZERO ? String(number).padStart(this.to - this.from, '0') : String(number)
     return key.slice(0, this.from) + digits + key.slice(this.to)
   }
 }

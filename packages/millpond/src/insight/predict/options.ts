@@ -7,7 +7,10 @@ import { BOUNDS } from './predictor-options.ts'
 
 /** How what will be read next is guessed. */
 export interface UsagePrediction extends WasteBounds {
-  /** Keys that are known at most, from 1,024 to 65,536; 160 bytes each, and their names. Default 16,384: all of insight stays below 16 MiB. */
+  /**
+   * Keys that are known at most, from 1,024 to 65,536; 160 bytes each, and their names. Default 16,384: all of insight
+   * stays below 16 MiB.
+   */
   readonly keys?: number | undefined
   /** Another model than the one that is shipped. What it proposes is held to the same budget and gate. */
   readonly model?: PredictorModel | undefined
@@ -37,12 +40,16 @@ const MODEL_MS = 50
 const KEYS = 16_384
 
 /** `undefined`: nothing is predicted. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
-export function predictionSettings(usage: boolean | UsagePrediction, isLoading: boolean): PredictionSettings | undefined {
+export function predictionSettings(
+  usage: boolean | UsagePrediction,
+  isLoading: boolean,
+): PredictionSettings | undefined {
   if (usage === false && !isLoading) return undefined
   const given = typeof usage === 'boolean' ? {} : usage
   checkOptions<UsagePrediction>(given, OPTIONS, 'usagePrediction')
   const { waste, least, keys = KEYS, model, modelTimeout, onModelOff = warn } = given
-  const modelTimeoutMs = modelTimeout === undefined ? MODEL_MS : parseDuration(modelTimeout, 'usagePrediction.modelTimeout')
+  const modelTimeoutMs =
+    modelTimeout === undefined ? MODEL_MS : parseDuration(modelTimeout, 'usagePrediction.modelTimeout')
   return { isLoading, waste, least, keys, model, modelTimeoutMs, onModelOff }
 }
 

@@ -42,7 +42,12 @@ export class Pairs {
       this.count.fill(0, at, at + PAIR)
     }
     this.total[cell] = (this.total[cell] as number) + 1
-    const one = this.to[at] === hash && this.count[at] !== 0 ? at : this.to[at + 1] === hash && this.count[at + 1] !== 0 ? at + 1 : -1
+    const one =
+      this.to[at] === hash && this.count[at] !== 0
+        ? at
+        : this.to[at + 1] === hash && this.count[at + 1] !== 0
+          ? at + 1
+          : -1
     if (one >= 0) this.count[one] = (this.count[one] as number) + 1
     else {
       const least = (this.count[at] as number) <= (this.count[at + 1] as number) ? at : at + 1

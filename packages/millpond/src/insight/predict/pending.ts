@@ -1,4 +1,5 @@
-// Candidates whose end is not known yet: each is read within its time, or it is not. The oldest first; one for each key.
+// Candidates whose end is not known yet: each is read within its time, or it is not. The oldest first; one for each
+// key.
 
 export class Pending {
   readonly features: Uint16Array

@@ -1,4 +1,5 @@
-// What is predicted of one cache: its reads are looked at in turns of their own, and what is proposed is loaded behind everybody else.
+// What is predicted of one cache: its reads are looked at in turns of their own, and what is proposed is loaded behind
+// everybody else.
 import type { Clock } from '../../core/contracts.ts'
 import { reasonOf } from '../../core/errors.ts'
 import { decodeKey, type Key } from '../../core/key.ts'
@@ -31,7 +32,9 @@ const FIT_EVERY_MS = 1000
 /** Reads that are looked at in one turn, and the most that turns may take of the time that the process has. */
 const A_TURN = 256
 const MOST_BUSY = 0.05
-/** Proposals that wait to be loaded, and those that are loaded with one call. More are let go: they would come too late. */
+/**
+ * Proposals that wait to be loaded, and those that are loaded with one call. More are let go: they would come too late.
+ */
 const MOST_WAITING = 256
 const TOGETHER = 32
 /** Reads of a turn after which a model of somebody else is asked. */
@@ -52,7 +55,16 @@ export class Predicting {
   readonly #loadable: Loadable
   readonly #ownTime: OwnTime
   readonly #model: ModelGuard | undefined
-  readonly #read: KeyRead = { hash: 0, key: '', namespace: '', context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
+  readonly #read: KeyRead = {
+    hash: 0,
+    key: '',
+    namespace: '',
+    context: 0,
+    isHit: false,
+    isLost: false,
+    weight: 1,
+    time: 0,
+  }
   readonly #isWanted = (key: string, namespace: string): boolean => this.#wants(key, namespace)
   #predictor: Predictor | undefined
   #setting: Setting | undefined
@@ -151,7 +163,11 @@ export class Predicting {
       const namespace = spaces.name(ring.space(at))
       const kind = ring.kind(at)
       if (kind === LOADED)
-        this.#predictor?.stored(ring.hash(at), ring.time(at), (ring.ttls[at] as number) * (this.#setting?.ttlFactor ?? 1))
+        this.#predictor?.stored(
+          ring.hash(at),
+          ring.time(at),
+          (ring.ttls[at] as number) * (this.#setting?.ttlFactor ?? 1),
+        )
       else {
         this.#note(at, namespace, kind)
         if (this.#model !== undefined && this.#model.fault === undefined)
@@ -181,7 +197,8 @@ export class Predicting {
     read.weight = this.#weigh(ring.bytes(at))
     read.time = ring.time(at)
     predictor.read(read, this.#isWanted)
-    for (let one = 0; one < predictor.proposed; one++) this.#wait({ namespace, key: predictor.keyAt(one), hash: predictor.hashAt(one) })
+    for (let one = 0; one < predictor.proposed; one++)
+      this.#wait({ namespace, key: predictor.keyAt(one), hash: predictor.hashAt(one) })
   }
 
   /** A miss weighs what entries weigh in the mean. */

@@ -11,8 +11,14 @@ export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy
   readonly keys?: number | undefined
 }
 
-const chance = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
-const least = check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a number above 0 and below 1')
+const chance = check(
+  (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+  'a number from 0 to 1',
+)
+const least = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value < 1,
+  'a number above 0 and below 1',
+)
 const keys = whole(1024, 65_536)
 /** What a user may bound. */
 export const BOUNDS: Shape<Pick<PredictorOptions, 'waste' | 'least' | 'keys'>> = { waste: chance, least, keys }

@@ -1,7 +1,9 @@
-// What will be read next: candidates from several heuristics, judged by one model that learns from what became of earlier ones.
+// What will be read next: candidates from several heuristics, judged by one model that learns from what became of
+// earlier ones.
 //
-// Each read does three things. It ends what was waited for of its key. It is learnt from: what was read before it in the same context, what was missed before
-// it, by which step its number has grown. And it proposes: what followed it before, of which the model says how likely it will be read while memory has it.
+// Each read does three things. It ends what was waited for of its key. It is learnt from: what was read before it in
+// the same context, what was missed before it, by which step its number has grown. And it proposes: what followed it
+// before, of which the model says how likely it will be read while memory has it.
 import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
 import { Budget } from './budget.ts'
@@ -54,7 +56,8 @@ export interface KeyRead {
 export type IsWanted = (key: string, namespace: string) => boolean
 
 /**
- * Learns from reads, and proposes what to load before it is read. Allocates nothing for a read but the names of keys that differ by a number. Some 10 MiB in all.
+ * Learns from reads, and proposes what to load before it is read. Allocates nothing for a read but the names of keys
+ * that differ by a number. Some 10 MiB in all.
  * @example
  * const predictor = new Predictor({ entries: 1000, capacity: 1000, unit: 'entries', policy: policyByName('adaptive') })
  * predictor.read(read, (key) => !held.has(key))
@@ -67,7 +70,10 @@ export class Predictor {
   isAlone = true
   /** Of the last read: how many keys it proposes. */
   proposed = 0
-  /** Loads so far, with those that were spared; and those that were spared, or would have been while nothing was proposed. */
+  /**
+   * Loads so far, with those that were spared; and those that were spared, or would have been while nothing was
+   * proposed.
+   */
   loads = 0
   spared = 0
   /** Proposed so far; read while memory had them; and not. What is left is waited for. */
@@ -172,8 +178,8 @@ export class Predictor {
   }
 
   /**
-   * What another model proposes, by the same budget and gate. `true`: it is to be loaded. `chance`: that it will be read while memory has it; the key must be one that
-   * memory does not hold.
+   * What another model proposes, by the same budget and gate. `true`: it is to be loaded. `chance`: that it will be
+   * read while memory has it; the key must be one that memory does not hold.
    */
   offer(hash: number, key: string, namespace: string, chance: number): boolean {
     const pending = this.#pending
@@ -246,7 +252,8 @@ export class Predictor {
     pending.issuedBefore[place] = this.issued
     pending.kind[place] = kind
     const { features } = candidates
-    for (let one = 0; one < FEATURES; one++) pending.features[place * FEATURES + one] = features[at * FEATURES + one] as number
+    for (let one = 0; one < FEATURES; one++)
+      pending.features[place * FEATURES + one] = features[at * FEATURES + one] as number
   }
 
   /** `true`: a prefetch has spared a load. */
@@ -267,7 +274,9 @@ export class Predictor {
     const pending = this.#pending
     const most = this.#most
     for (let at = pending.oldest(); at >= 0; at = pending.oldest()) {
-      const isDue = this.loads - (pending.since[at] as number) > this.#entries || this.issued - (pending.issuedBefore[at] as number) > most
+      const isDue =
+        this.loads - (pending.since[at] as number) > this.#entries ||
+        this.issued - (pending.issuedBefore[at] as number) > most
       if (!isDue) return
       this.#end(at, false, 0)
     }

@@ -1,4 +1,5 @@
-// What follows what: learnt from each read, and asked for who may come next. By who reads, by what is missed, and by the numbers in keys.
+// What follows what: learnt from each read, and asked for who may come next. By who reads, by what is missed, and by
+// the numbers in keys.
 import { hashOf } from '../../core/key-hash.ts'
 import type { Candidates } from './candidates.ts'
 import { Contexts, REMEMBERED } from './contexts.ts'
@@ -36,7 +37,10 @@ export class Sequences {
     this.#missed.forget(row)
   }
 
-  /** Learns from a read of a known key, which `Known` has noted, and adds those to `candidates` that may come next. `seed`: of the namespace. */
+  /**
+   * Learns from a read of a known key, which `Known` has noted, and adds those to `candidates` that may come next.
+   * `seed`: of the namespace.
+   */
   read(row: number, context: number, seed: number, isMiss: boolean, candidates: Candidates): void {
     const hash = this.#known.hash(row)
     this.#step(row, seed, candidates)

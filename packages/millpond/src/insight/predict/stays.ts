@@ -1,4 +1,5 @@
-// For how long memory keeps what is prefetched into it: the chance by age, counted in loads, of what was prefetched and then read.
+// For how long memory keeps what is prefetched into it: the chance by age, counted in loads, of what was prefetched and
+// then read.
 
 const AGES = 33
 /** How much the last one counts. */

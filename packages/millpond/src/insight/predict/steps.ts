@@ -1,4 +1,5 @@
-// The steps by which numbers in keys grow: for each pattern the differences that are seen most between a key and the few before it.
+// The steps by which numbers in keys grow: for each pattern the differences that are seen most between a key and the
+// few before it.
 import { PATTERNS } from './patterns.ts'
 
 /** Of a pattern, those that are followed. */

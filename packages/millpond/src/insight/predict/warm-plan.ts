@@ -1,4 +1,5 @@
-// Predictive warming: a plan of the keys that were read most of late, which outlives the process in the cache's own tiers.
+// Predictive warming: a plan of the keys that were read most of late, which outlives the process in the cache's own
+// tiers.
 import { check, checkOptions, type Shape, text, whole } from '../../core/checks.ts'
 import { decodeKey, type Key } from '../../core/key.ts'
 import type { WarmKeys } from '../../core/warm.ts'
@@ -25,7 +26,10 @@ export interface WarmPlanSpaces {
 
 const RECORD: Key = ['millpond.predicted']
 const OPTIONS: Shape<WarmPlanOfOptions> = {
-  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share above 0 and up to 1'),
+  share: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+    'a share above 0 and up to 1',
+  ),
   top: whole(1, 65_536),
   namespace: text,
 }

@@ -44,7 +44,12 @@ export class TtlEstimator implements AdaptiveTtl {
     const place = known < 0 ? this.#keys.take(hash, valueHash, now) : known
     if (known >= 0) this.#learn(hazard, place, valueHash, now)
     else this.hasChanged = undefined
-    return this.#choose(hazard, place, now, known < 0 ? this.#options.bounds.baseMs : (this.#keys.ttls[place] as number))
+    return this.#choose(
+      hazard,
+      place,
+      now,
+      known < 0 ? this.#options.bounds.baseMs : (this.#keys.ttls[place] as number),
+    )
   }
 
   explain(hash: number): ChosenTtl | undefined {
@@ -58,8 +63,12 @@ export class TtlEstimator implements AdaptiveTtl {
     if (this.#options.by === 'frequency') return { ttlMs, why: `${told(ttlMs)}: ${read}` }
     const changes = scale === 0 ? 'no change has been seen yet' : `it changed about every ${told(scale)}`
     const expected = `${told(1 / (rates[place] as number))} to the next change are expected`
-    if (this.#price.value === undefined) return { ttlMs, why: `${told(ttlMs)}: too few reloads so far to choose another one` }
-    return { ttlMs, why: `${told(ttlMs)}: ${changes}, ${expected}; ${read}; ${this.#options.staleness * 100} % of reads may be stale` }
+    if (this.#price.value === undefined)
+      return { ttlMs, why: `${told(ttlMs)}: too few reloads so far to choose another one` }
+    return {
+      ttlMs,
+      why: `${told(ttlMs)}: ${changes}, ${expected}; ${read}; ${this.#options.staleness * 100} % of reads may be stale`,
+    }
   }
 
   #hazardOf(namespace: string, key: string): Hazard {
@@ -84,13 +93,15 @@ export class TtlEstimator implements AdaptiveTtl {
     if (elapsed <= 0) return
     const ttl = ttls[place] as number
     hazard.note(before - (changedAt[place] as number), scales[place] as number, elapsed, this.hasChanged)
-    // Loaded before its end, it was invalidated, pushed out or refreshed ahead: that says nothing of how long it takes to be asked for.
+    // Loaded before its end, it was invalidated, pushed out or refreshed ahead: that says nothing of how long it takes
+    // to be asked for.
     if (elapsed >= ttl) {
       waits[place] = nearer(waits[place] as number, Math.max(1, elapsed - ttl), STEP)
       this.#meanWait = nearer(this.#meanWait, waits[place] as number, STEP_OF_ALL)
     }
     const reads = Math.min(ttl, elapsed) / ((waits[place] as number) || this.#meanWait)
-    if ((rates[place] as number) > 0) this.#price.judge(reads, rates[place] as number, Math.min(ttl, elapsed), elapsed, this.hasChanged)
+    if ((rates[place] as number) > 0)
+      this.#price.judge(reads, rates[place] as number, Math.min(ttl, elapsed), elapsed, this.hasChanged)
     if (!this.hasChanged) return
     const changed = now - elapsed / 2
     const gap = Math.max(1, changed - (changedAt[place] as number))
@@ -118,7 +129,8 @@ export class TtlEstimator implements AdaptiveTtl {
   }
 }
 
-const nearer = (known: number, seen: number, step: number): number => (known === 0 ? seen : known + step * (seen - known))
+const nearer = (known: number, seen: number, step: number): number =>
+  known === 0 ? seen : known + step * (seen - known)
 
 function told(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`

@@ -1,8 +1,9 @@
 // How likely a value is to change, by how long ago it last did and how long it usually takes: a table of hazards.
 //
-// Seen only at reloads: whether the value is another one than the last time, not when it changed. So a change counts for the middle of the time between, the
-// actuarial estimate of a hazard (Cutler and Ederer, "Maximum utilization of the life table method in analyzing survival", 1958). Cells in which little was seen
-// lean on all ages of the same scale, those on everything: gamma priors worth a few changes each.
+// Seen only at reloads: whether the value is another one than the last time, not when it changed. So a change counts
+// for the middle of the time between, the actuarial estimate of a hazard (Cutler and Ederer, "Maximum utilization of
+// the life table method in analyzing survival", 1958). Cells in which little was seen lean on all ages of the same
+// scale, those on everything: gamma priors worth a few changes each.
 
 /** Half octaves of the age against the scale. */
 const AGES = 24
@@ -30,7 +31,10 @@ export class Hazard {
     this.#baseMs = baseMs
   }
 
-  /** A value that had last changed `ageMs` ago was looked at again after `elapsedMs`. `scaleMs` 0: it was never seen to change. */
+  /**
+   * A value that had last changed `ageMs` ago was looked at again after `elapsedMs`. `scaleMs` 0: it was never seen to
+   * change.
+   */
   note(ageMs: number, scaleMs: number, elapsedMs: number, hasChanged: boolean): void {
     const scale = this.#scaleAt(scaleMs)
     const cell = scale * AGES + this.#ageAt(ageMs + elapsedMs / 2, scaleMs)

@@ -22,11 +22,14 @@ export class KnownKeys {
   /** The key's place; -1: it is not known. */
   find(hash: number): number {
     const first = firstOf(hash)
-    for (let place = first; place < first + TOGETHER; place++) if (this.#hashes[place] === hash && this.ttls[place] !== 0) return place
+    for (let place = first; place < first + TOGETHER; place++)
+      if (this.#hashes[place] === hash && this.ttls[place] !== 0) return place
     return -1
   }
 
-  /** A place for a key that is not known: that of the one, of those it may take, which was loaded the longest time ago. */
+  /**
+   * A place for a key that is not known: that of the one, of those it may take, which was loaded the longest time ago.
+   */
   take(hash: number, valueHash: number, now: number): number {
     const first = firstOf(hash)
     let oldest = first

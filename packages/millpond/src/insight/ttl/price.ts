@@ -1,11 +1,16 @@
-// What a stale read costs, in loads: the price at which the times to live that follow from it meet the staleness that was asked for.
+// What a stale read costs, in loads: the price at which the times to live that follow from it meet the staleness that
+// was asked for.
 //
-// With reads at a rate r and changes at a rate l, a value that lives for T costs a load and, at a price m, m stale reads r l T^2 / 2, every T + 1 / r. The
-// best T is (-1 + sqrt(1 + 2 r / (m l))) / r. The price is found by bisection over the reloads seen last, and put right by how stale reads really were.
+// With reads at a rate r and changes at a rate l, a value that lives for T costs a load and, at a price m, m stale
+// reads r l T^2 / 2, every T + 1 / r. The best T is (-1 + sqrt(1 + 2 r / (m l))) / r. The price is found by bisection
+// over the reloads seen last, and put right by how stale reads really were.
 
 const SAMPLES = 1024
 const EVERY = 32
-/** Of the natural logarithm of a price: at first it may lie anywhere, later it moves by so much at most. In steps that halve what is left. */
+/**
+ * Of the natural logarithm of a price: at first it may lie anywhere, later it moves by so much at most. In steps that
+ * halve what is left.
+ */
 const WIDEST = 30
 const FIRST_STEPS = 20
 const MOVES = 1
@@ -47,7 +52,10 @@ export class Price {
     if (this.#count % EVERY === 0) this.#find()
   }
 
-  /** A cycle has ended: about so many reads were answered, for `ttlMs`, and its end showed whether the value had changed. */
+  /**
+   * A cycle has ended: about so many reads were answered, for `ttlMs`, and its end showed whether the value had
+   * changed.
+   */
   judge(reads: number, changes: number, ttlMs: number, elapsedMs: number, hasChanged: boolean): void {
     this.#foreseen = this.#foreseen * FADE + reads * staleShare(changes * ttlMs)
     this.#found = this.#found * FADE + (hasChanged ? (reads / 2) * Math.min(1, ttlMs / elapsedMs) : 0)
@@ -93,4 +101,5 @@ export const bestTtl = (reads: number, changes: number, price: number): number =
   (-1 + Math.sqrt(1 + (2 * reads) / (price * changes))) / reads
 
 /** Of the reads of a value that lives until `expected` changes have come, those that are answered with an old one. */
-const staleShare = (expected: number): number => (expected > 1e-4 ? 1 - (1 - Math.exp(-expected)) / expected : expected / 2)
+const staleShare = (expected: number): number =>
+  expected > 1e-4 ? 1 - (1 - Math.exp(-expected)) / expected : expected / 2

@@ -12,7 +12,9 @@ export interface Mark {
 
 /** `undefined`: some other program has added it, by BullMQ itself. */
 export function markOf({ opts }: BullJob): Mark | undefined {
-  const { dueAt, createdAt, addedBy }: { dueAt?: unknown; createdAt?: unknown; addedBy?: unknown } = Object(opts.millpond)
+  const { dueAt, createdAt, addedBy }: { dueAt?: unknown; createdAt?: unknown; addedBy?: unknown } = Object(
+    opts.millpond,
+  )
   return typeof dueAt === 'string' && typeof createdAt === 'string' && typeof addedBy === 'string'
     ? { dueAt, createdAt, addedBy }
     : undefined

@@ -18,7 +18,10 @@ export interface Holds {
   end(id: string, lease: string, step: (job: Held) => Promise<unknown>): Promise<boolean>
 }
 
-/** BullMQ's answers to a step that is not ours to take: the job is gone, its lock is gone, it is not running, its lock is another's. */
+/**
+ * BullMQ's answers to a step that is not ours to take: the job is gone, its lock is gone, it is not running, its lock
+ * is another's.
+ */
 const [GONE, LOCK_GONE, NOT_RUNNING, LOCKED] = [-1, -2, -3, -6]
 
 /** As BullMQ tells it. */
@@ -26,7 +29,9 @@ export class LockGone extends Error {
   readonly code = LOCK_GONE
 }
 
-/** `find` looks for a job of another process, `relock` takes back a lock that has ended and that nobody has taken since. */
+/**
+ * `find` looks for a job of another process, `relock` takes back a lock that has ended and that nobody has taken since.
+ */
 export function openHolds(
   find: (id: string) => Promise<Held | undefined>,
   relock: (kind: string, bullId: string, lease: string) => Promise<boolean>,

@@ -1,11 +1,21 @@
-// The job table in BullMQ: the jobs of a kind are a queue of it, each in its own states, seen by its dashboards and taken also by its workers.
+// The job table in BullMQ: the jobs of a kind are a queue of it, each in its own states, seen by its dashboards and
+// taken also by its workers.
 //
 // Times are those of the processes, as BullMQ has it, not the server's.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../../core/checks.ts'
 import { MillpondError, show as shown } from '../../core/errors.ts'
 import type { Job, JobDue, JobStore, ListOptions, NewJob } from '../../core/jobs.ts'
-import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from '../checks.ts'
+import {
+  inTime,
+  queueName,
+  resolveList,
+  resolveRetention,
+  SERVER,
+  type ServerOptions,
+  stepMs,
+  storeFailed,
+} from '../checks.ts'
 import type { RedisJobsClient } from '../redis.ts'
 import { jobOf, type Mark, markOf } from './bull-job.ts'
 import { type Held, LockGone, openHolds } from './holds.ts'
@@ -49,7 +59,8 @@ const OPTIONS: Shape<BullmqJobsOptions> = {
   prefix: (value, at) => checkPrefix(value, at),
 }
 /**
- * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for who has its dashboards or workers. Needs the package `bullmq`.
+ * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for who has its dashboards or workers. Needs the package
+ * `bullmq`.
  * @throws MillpondError `OPTION_INVALID`, also where that is not installed.
  * @example
  * createCache({ jobs: bullmqJobs({ client: new Redis(url) }) })
@@ -83,14 +94,23 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     const dueAt = dueTime(due, now)
     const mark: Mark = { dueAt: String(dueAt), createdAt: String(now), addedBy: randomUUID() }
     const jobId = queues.ids.toBull(id)
-    const added = { jobId, ...delayUntil(dueAt, now), removeOnComplete: keep.done, removeOnFail: keep.failed, millpond: mark }
+    const added = {
+      jobId,
+      ...delayUntil(dueAt, now),
+      removeOnComplete: keep.done,
+      removeOnFail: keep.failed,
+      millpond: mark,
+    }
     await queues.of(kind).add(kind, JSON.parse(payload), added)
     const found = await queues.of(kind).getJob(jobId)
     // It may have been run and removed already.
     return found === undefined || markOf(found)?.addedBy === mark.addedBy
   }
 
-  /** Whoever begins a job of BullMQ's job schedulers has to put the next one there. When that fails, the lease runs out, and who takes the job then tries it again. */
+  /**
+   * Whoever begins a job of BullMQ's job schedulers has to put the next one there. When that fails, the lease runs out,
+   * and who takes the job then tries it again.
+   */
   const scheduleNext = async (kind: string, id: string, { opts, name, data }: BullJob, key: string): Promise<void> => {
     const scheduler = await queues.of(kind).jobScheduler
     await scheduler.upsertJobScheduler(key, opts.repeat, name, data, opts, { override: false, producerId: id })
@@ -112,7 +132,12 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     }
   }
 
-  const claim = async (kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<ClaimedHere> => {
+  const claim = async (
+    kinds: readonly string[],
+    limit: number,
+    lease: string,
+    leaseMs: number,
+  ): Promise<ClaimedHere> => {
     await queues.know(kinds)
     await queues.tend(kinds)
     // Each time another kind is first, so that none waits for ever behind one that always has something.
@@ -147,7 +172,8 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         if (await add(job)) return true
         // What BullMQ still has of a job that is to be forgotten is in the way of a new one.
         const backend = backendOf(job.kind)
-        const isInTheWay = (await reads.find(job.id)) === undefined && (await backend.remove(queues.ids.toBull(job.id), true)) === 1
+        const isInTheWay =
+          (await reads.find(job.id)) === undefined && (await backend.remove(queues.ids.toBull(job.id), true)) === 1
         return isInTheWay && add(job)
       }),
     get: (id) =>
@@ -187,7 +213,10 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         const fields = { failedReason: error, stacktrace: JSON.stringify([error]) }
         if (retryInMs === undefined)
           // Tried again by hand, from a dashboard, it has all its tries anew.
-          return backendOf(kind).moveToFailed(bull, error, bull.opts.removeOnFail ?? keep.failed, lease, false, { ...fields, ats: '0' })
+          return backendOf(kind).moveToFailed(bull, error, bull.opts.removeOnFail ?? keep.failed, lease, false, {
+            ...fields,
+            ats: '0',
+          })
         const options = { skipAttempt: false, fieldsToUpdate: fields }
         return backendOf(kind).moveToDelayed(bullId, Date.now(), Math.ceil(retryInMs), lease, options)
       }),
@@ -199,9 +228,13 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         // Of a job that BullMQ's own call has added only the time is ours to change.
         const opts = mark && { opts: JSON.stringify({ ...bull.opts, millpond: { ...mark, dueAt: String(dueAt) } }) }
         const fieldsToUpdate = { data: payload, failedReason: '', ats: '0', atm: '0', stc: '0', ...opts }
-        return backendOf(kind).moveToDelayed(bullId, now, Math.max(0, dueAt - now), lease, { skipAttempt: true, fieldsToUpdate })
+        return backendOf(kind).moveToDelayed(bullId, now, Math.max(0, dueAt - now), lease, {
+          skipAttempt: true,
+          fieldsToUpdate,
+        })
       }),
-    queueNames: () => step('queueNames', async () => (await queues.kinds()).map((kind) => bullQueueName(queue, kind)).sort()),
+    queueNames: () =>
+      step('queueNames', async () => (await queues.kinds()).map((kind) => bullQueueName(queue, kind)).sort()),
     async close() {
       isClosed = true
       await queues.close()
@@ -222,12 +255,17 @@ function checkClient(value: unknown, at: string): BullmqJobsClient {
 
 function checkPrefix(value: unknown, at: string): string {
   if (typeof value === 'string' && PREFIX.test(value)) return value
-  throw new MillpondError('OPTION_INVALID', `${at}: ${shown(value)} is not a prefix: use 1 to 128 letters, digits, '_', '.', '-' or braces`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${at}: ${shown(value)} is not a prefix: use 1 to 128 letters, digits, '_', '.', '-' or braces`,
+  )
 }
 
 const dueTime = (due: JobDue, now: number): number => ('at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs))
 
-/** What is overdue goes by way of BullMQ's delayed jobs too: these are taken by their time. It begins to count with 1. */
+/**
+ * What is overdue goes by way of BullMQ's delayed jobs too: these are taken by their time. It begins to count with 1.
+ */
 const delayUntil = (dueAt: number, now: number): { readonly timestamp: number; readonly delay: number } =>
   dueAt < now ? { timestamp: Math.max(1, dueAt - 1), delay: 1 } : { timestamp: now, delay: dueAt - now }
 

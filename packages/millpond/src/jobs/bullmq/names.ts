@@ -1,9 +1,10 @@
-// Names of ours as BullMQ takes them: its queues and jobs may have no colon in their names, and a job neither a number for one nor what BullMQ calls a part of
-// its own (`failed`), since the keys of both lie side by side.
+// Names of ours as BullMQ takes them: its queues and jobs may have no colon in their names, and a job neither a number
+// for one nor what BullMQ calls a part of its own (`failed`), since the keys of both lie side by side.
 
 const escaped = (text: string): string => text.replace(/[^\w.@-]/g, hex)
 const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
-const plain = (text: string): string => text.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+const plain = (text: string): string =>
+  text.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 
 /** Jobs of a kind have a queue of their own. The first dot ends our queue's name, so that no two pairs meet. */
 export const bullQueueName = (queue: string, kind: string): string => `${queue.replaceAll('.', '%2E')}.${escaped(kind)}`

@@ -50,7 +50,14 @@ export interface BullJob {
 export interface BullBackend {
   moveToActive(token: string, name: string): Promise<readonly unknown[]>
   moveToCompleted(job: BullJob, value: unknown, keep: unknown, token: string, fetchNext: false): Promise<unknown>
-  moveToFailed(job: BullJob, reason: string, keep: unknown, token: string, fetchNext: false, fields: BullFields): Promise<unknown>
+  moveToFailed(
+    job: BullJob,
+    reason: string,
+    keep: unknown,
+    token: string,
+    fetchNext: false,
+    fields: BullFields,
+  ): Promise<unknown>
   moveToDelayed(id: string, now: number, delay: number, token: string, options: BullDelay): Promise<unknown>
   extendLock(id: string, token: string, ms: number): Promise<number>
   moveStalledJobsToWait(): Promise<unknown>

@@ -1,4 +1,5 @@
-// The queues of BullMQ that a job table consists of, one for each kind, all on one connection; and what has to be done for them again and again.
+// The queues of BullMQ that a job table consists of, one for each kind, all on one connection; and what has to be done
+// for them again and again.
 import type { RedisJobsClient } from '../redis.ts'
 import { bullQueueName, type Ids, openIds } from './names.ts'
 import { type BullBackend, type BullModule, type BullQueue, loadBullmq } from './package-types.ts'
@@ -99,7 +100,18 @@ export function openQueues({ client, prefix, queue, keepDoneMs, keepFailedMs }: 
     },
     async relock(kind, bullId, lease) {
       const key = (part: string): string => of(kind).getBackend().toKey(part)
-      return (await client.call('EVAL', [RELOCK, 3, key(bullId), key(`${bullId}:lock`), key('active'), lease, bullId, RELOCK_MS])) === 1
+      return (
+        (await client.call('EVAL', [
+          RELOCK,
+          3,
+          key(bullId),
+          key(`${bullId}:lock`),
+          key('active'),
+          lease,
+          bullId,
+          RELOCK_MS,
+        ])) === 1
+      )
     },
     close: () => root.close(),
   }

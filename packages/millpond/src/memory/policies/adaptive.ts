@@ -1,8 +1,9 @@
 // The default policy: a lazy W-TinyLFU whose window follows what miniatures of the cache say of the traffic.
 //
-// No window is right for all traffic: scans and loops want a small one, work that moves on wants a large one or none of the frequency
-// guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018) needs a period of several cache
-// sizes for each small step and is misled by noise; miniatures (see there) compare all sizes at once on the same requests.
+// No window is right for all traffic: scans and loops want a small one, work that moves on wants a large one or none of
+// the frequency guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018)
+// needs a period of several cache sizes for each small step and is misled by noise; miniatures (see there) compare all
+// sizes at once on the same requests.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { Miniatures } from './miniatures.ts'
@@ -14,7 +15,10 @@ const COUNT = 3
 const SHARES = [0, 0.02, 0.12, 0.35]
 /** The one that is best where nothing is known yet ... */
 const FIRST = 2
-/** ... and in a cache so large that it is long until something is: there a wrong window costs recency more than the right one brings to loops. */
+/**
+ * ... and in a cache so large that it is long until something is: there a wrong window costs recency more than the
+ * right one brings to loops.
+ */
 const FIRST_IN_LARGE = 0
 const LARGE = 4_096
 /** What the miniatures hold: more where the keys that they watch are few among all. */
@@ -39,7 +43,11 @@ class Adaptive implements Eviction {
   #unmarked = -1
 
   constructor(weighed: boolean) {
-    this.#areas = new ClockWindow(new Int32Array(0), { ...rival(SHARES[FIRST] ?? 0, 4096), ghostShare: GHOST_SHARE, weighed })
+    this.#areas = new ClockWindow(new Int32Array(0), {
+      ...rival(SHARES[FIRST] ?? 0, 4096),
+      ghostShare: GHOST_SHARE,
+      weighed,
+    })
     this.#miniatures = miniatures(MINIATURE, FIRST)
   }
 
@@ -113,13 +121,19 @@ class Adaptive implements Eviction {
     this.#areas.grow(slots)
   }
 
-  /** Those that are watched from now on are there already, and must say so when they are read. What the miniatures have judged stands. */
+  /**
+   * Those that are watched from now on are there already, and must say so when they are read. What the miniatures have
+   * judged stands.
+   */
   rehashed(): void {
     this.#mark()
     this.#miniatures.clear()
   }
 
-  /** In pieces, so that nobody waits for millions. Of those whose turn has not come the miniatures hear by what was chosen before, or nothing. */
+  /**
+   * In pieces, so that nobody waits for millions. Of those whose turn has not come the miniatures hear by what was
+   * chosen before, or nothing.
+   */
   #mark(): void {
     this.#unmarked = 0
     this.#markSome()
@@ -158,5 +172,8 @@ function rival(share: number, leastWords: number): ClockWindowOptions {
   return { share, ghostShare: share === 0 ? 0 : GHOST_SHARE, sketch, weighed: false }
 }
 
-/** Admission and eviction that follow the traffic; sizes and load times count where they are known. About 6 bytes per entry, 7 or 8 with them. */
+/**
+ * Admission and eviction that follow the traffic; sizes and load times count where they are known. About 6 bytes per
+ * entry, 7 or 8 with them.
+ */
 export const adaptive: EvictionFactory = ({ unit }) => new Adaptive(unit === 'bytes')

@@ -1,4 +1,5 @@
-// The window's share of the cache, found by hill climbing on the hit ratio (Einziger et al., "Adaptive Software Cache Management", 2018).
+// The window's share of the cache, found by hill climbing on the hit ratio (Einziger et al., "Adaptive Software Cache
+// Management", 2018).
 
 const START = 0.01
 const MIN = 0.0
@@ -8,7 +9,10 @@ const DECAY = 0.98
 const RESTART_AT = 0.05
 const SAMPLE_PER_ENTRY = 10
 
-/** Moves a step on while the hit ratio of the last sample is not worse than before, turns round when it is; steps shrink until the traffic changes. */
+/**
+ * Moves a step on while the hit ratio of the last sample is not worse than before, turns round when it is; steps shrink
+ * until the traffic changes.
+ */
 export class Climber {
   #share = START
   #step = STEP

@@ -1,12 +1,14 @@
-// A cache's order without links: a first-in first-out window, and behind a frequency guard a clock over the slots themselves.
+// A cache's order without links: a first-in first-out window, and behind a frequency guard a clock over the slots
+// themselves.
 //
-// What it takes from whom. W-TinyLFU (Einziger, Friedman, Manes, 2017): a window for the new, a sketch that decides who may stay. CLOCK
-// (Corbato, 1969) with a counter as in S3-FIFO (SOSP 2023): a hit is a byte's increment; all else happens when the hand passes, also
-// the counting in the sketch ("lazy": what is read often is counted once per round). S3-FIFO's ghosts: who comes back soon after
-// it was refused skips the window. A share of 0 is plain CLOCK, the recency end of the scale.
+// What it takes from whom. W-TinyLFU (Einziger, Friedman, Manes, 2017): a window for the new, a sketch that decides who
+// may stay. CLOCK (Corbato, 1969) with a counter as in S3-FIFO (SOSP 2023): a hit is a byte's increment; all else
+// happens when the hand passes, also the counting in the sketch ("lazy": what is read often is counted once per round).
+// S3-FIFO's ghosts: who comes back soon after it was refused skips the window. A share of 0 is plain CLOCK, the recency
+// end of the scale.
 //
-// The slot a victim leaves lies just behind the hand, and the store fills it next: slot order is the clock's order, so the main area
-// needs no links. Entries that come from the window keep their slots, which costs nothing on the traces.
+// The slot a victim leaves lies just behind the hand, and the store fills it next: slot order is the clock's order, so
+// the main area needs no links. Entries that come from the window keep their slots, which costs nothing on the traces.
 import { grownBytes } from './arrays.ts'
 import { Ghosts } from './ghosts.ts'
 import { FrequencySketch, type SketchOptions } from './sketch.ts'
@@ -17,7 +19,9 @@ import { Worth } from './worth.ts'
 const NONE = -1
 /** A mark's bits that count reads. */
 const COUNT = 3
-/** How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find. */
+/**
+ * How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find.
+ */
 const SAMPLE = 8
 /** How many entries that were read are passed at once, by the hand and in the window: some microseconds. */
 const MOST_STEPS = 256
@@ -104,7 +108,8 @@ export class ClockWindow {
 
   victim(): number {
     this.#hasRoom = false
-    // The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each time until it fits.
+    // The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each
+    // time until it fits.
     if (this.#windowExcess() * this.size > SLACK * (this.#windowWeight + this.#mainWeight)) this.#spill()
     for (let steps = 0; this.#windowExcess() > 0 || this.#mainCount === 0; steps++) {
       const candidate = this.#oldestInWindow()
@@ -129,8 +134,9 @@ export class ClockWindow {
   }
 
   /**
-   * A tie keeps what is there. So does a lead of one between keys that are known well: the candidate's count has its latest request in it,
-   * the defender's not yet, and on a loop longer than the cache that alone would turn everything over.
+   * A tie keeps what is there. So does a lead of one between keys that are known well: the candidate's count has its
+   * latest request in it, the defender's not yet, and on a loop longer than the cache that alone would turn everything
+   * over.
    */
   #isWorthMore(candidate: number, defender: number): boolean {
     const attack = this.#sketch.frequency(this.hashes[candidate] as number)
@@ -140,7 +146,10 @@ export class ClockWindow {
     return attack * this.#worth.factor(candidate) > Math.max(needed, NEVER_SEEN) * this.#worth.factor(defender)
   }
 
-  /** The frequency of the entry that stands for the main area. It stays the same from contest to contest, as long as the hand rests. */
+  /**
+   * The frequency of the entry that stands for the main area. It stays the same from contest to contest, as long as the
+   * hand rests.
+   */
   #defence(slot: number): number {
     const { halvings } = this.#sketch
     if (slot !== this.#defender || halvings !== this.#defendedAt) {
@@ -157,9 +166,13 @@ export class ClockWindow {
     return slot
   }
 
-  /** Who should leave the main area: the one at the hand, or the least valuable of the next few where values differ. The hand stays. */
+  /**
+   * Who should leave the main area: the one at the hand, or the least valuable of the next few where values differ. The
+   * hand stays.
+   */
   #leastWorth(): number {
-    const first = this.#hand === this.#defender && ((this.marks[this.#hand] as number) & COUNT) === 0 ? this.#hand : this.#atHand()
+    const first =
+      this.#hand === this.#defender && ((this.marks[this.#hand] as number) & COUNT) === 0 ? this.#hand : this.#atHand()
     if (this.share === 0 || !this.#worth.isTold) return first
     let least = first
     let value = this.#value(first)
@@ -180,8 +193,9 @@ export class ClockWindow {
   }
 
   /**
-   * The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. Where all of very
-   * many were read, the least read of them: nobody who sets one entry waits until the hand has been round.
+   * The first entry of the main area from the hand on that was not read; those passed over are counted and lose one
+   * read. Where all of very many were read, the least read of them: nobody who sets one entry waits until the hand has
+   * been round.
    */
   #atHand(): number {
     let least = NONE

@@ -1,12 +1,16 @@
-// Who left lately, exactly: a ring of hashes, and a table that finds a place in it (open addressing with linear probing).
+// Who left lately, exactly: a ring of hashes, and a table that finds a place in it (open addressing with linear
+// probing).
 //
-// For a policy whose paper says "queue": on a loop longer than cache and ghosts together, S3-FIFO finds none of them, and small buckets
-// that each forget at their own pace (`ghosts.ts`, a quarter of the memory) find some that should be gone.
+// For a policy whose paper says "queue": on a loop longer than cache and ghosts together, S3-FIFO finds none of them,
+// and small buckets that each forget at their own pace (`ghosts.ts`, a quarter of the memory) find some that should be
+// gone.
 import { powerOfTwo } from './arrays.ts'
 
 const NONE = -1
 
-/** Remembers the last `places` hashes that were put, those that were taken meanwhile included. 10 to 16 bytes a place. */
+/**
+ * Remembers the last `places` hashes that were put, those that were taken meanwhile included. 10 to 16 bytes a place.
+ */
 export class GhostQueue {
   #ring = new Int32Array(0)
   /** A place in the ring plus one, or 0. */

@@ -1,7 +1,9 @@
-// Who left lately: fingerprints of evicted keys in small buckets (the ghost queue of S3-FIFO, kept as its authors propose: in a table).
+// Who left lately: fingerprints of evicted keys in small buckets (the ghost queue of S3-FIFO, kept as its authors
+// propose: in a table).
 //
-// Each bucket is a first-in first-out queue of its own, the newest first. As hashes spread evenly over the buckets, a fingerprint falls out
-// of its bucket after about `reach` puts into the table: no time needs to be kept, and a put is a fixed number of moves.
+// Each bucket is a first-in first-out queue of its own, the newest first. As hashes spread evenly over the buckets, a
+// fingerprint falls out of its bucket after about `reach` puts into the table: no time needs to be kept, and a put is a
+// fixed number of moves.
 const WAYS = 8
 /** Two fingerprints a word: a bucket moves on in four steps. */
 const WORDS = WAYS / 2
@@ -49,7 +51,8 @@ export class Ghosts {
     const first = this.#bucket(hash)
     for (let at = first; at < first + WORDS; at++) {
       const word = words[at] as number
-      // A half that is equal becomes 0, and only with a half of 0 does the subtraction borrow into a high bit that was not set.
+      // A half that is equal becomes 0, and only with a half of 0 does the subtraction borrow into a high bit that was
+      // not set.
       const apart = word ^ both
       if (((apart - LOW_BITS) & ~apart & HIGH_BITS) === 0) continue
       words[at] = (apart & 0xffff) === 0 ? word & ~0xffff : word & 0xffff

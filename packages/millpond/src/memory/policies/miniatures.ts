@@ -1,8 +1,10 @@
-// Small caches of hashes that each try another window on the same sample of the traffic: the best one is what the cache should do.
+// Small caches of hashes that each try another window on the same sample of the traffic: the best one is what the cache
+// should do.
 //
-// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled
-// down with the share of keys it watches misses like the whole one. The choice between rivals on a sample is as old as set dueling
-// (Qureshi et al., ISCA 2007). All rivals see the same requests, so their difference is far less noisy than their hit ratios.
+// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC
+// 2017): a cache scaled down with the share of keys it watches misses like the whole one. The choice between rivals on
+// a sample is as old as set dueling (Qureshi et al., ISCA 2007). All rivals see the same requests, so their difference
+// is far less noisy than their hit ratios.
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { HashDirectory } from './hash-directory.ts'
 
@@ -19,7 +21,10 @@ const MEMORY = 0.75
 const MARGIN = 0.005
 /** ... and in standard deviations of the difference, at the end of a round ... */
 const SIGMAS = 1
-/** ... or before it: a large cache that waited for its round to end would serve a burst of other traffic badly as long as it lasts. */
+/**
+ * ... or before it: a large cache that waited for its round to end would serve a burst of other traffic badly as long
+ * as it lasts.
+ */
 const SURE_SIGMAS = 3
 
 export class Miniatures {
@@ -62,7 +67,9 @@ export class Miniatures {
     return this.#halvings === 0 || Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - this.#halvings) === 0
   }
 
-  /** Tells how many entries the whole cache holds, and whether it is full. True when more keys are watched from now on. */
+  /**
+   * Tells how many entries the whole cache holds, and whether it is full. True when more keys are watched from now on.
+   */
   fit(entries: number, full: boolean): boolean {
     const before = this.#halvings
     while (entries / 2 ** this.#halvings > this.most) this.#halvings++
@@ -144,7 +151,8 @@ export class Miniatures {
     for (let id = 0; id < this.#holders.length; id++) {
       const held = this.#holders[id] ?? 0
       if (held === 0 || this.watches(this.#directory.hashes[id] ?? 0)) continue
-      for (let rival = 0; rival < this.#caches.length; rival++) if ((held >>> rival) & 1) this.#caches[rival]?.remove(id)
+      for (let rival = 0; rival < this.#caches.length; rival++)
+        if ((held >>> rival) & 1) this.#caches[rival]?.remove(id)
       this.#holders[id] = 0
       this.#directory.delete(id)
     }

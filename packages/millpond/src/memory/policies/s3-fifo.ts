@@ -1,4 +1,5 @@
-// S3-FIFO: a small queue that lets one-hit wonders pass, a main queue, a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023).
+// S3-FIFO: a small queue that lets one-hit wonders pass, a main queue, a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi,
+// SOSP 2023).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { grownBytes } from './arrays.ts'
 import { GhostQueue } from './ghost-queue.ts'
@@ -107,5 +108,8 @@ class S3Fifo implements Eviction {
   }
 }
 
-/** Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 32 when weights count. */
+/**
+ * Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 32 when weights
+ * count.
+ */
 export const s3Fifo: EvictionFactory = ({ capacity, unit }) => new S3Fifo(capacity, unit === 'bytes')

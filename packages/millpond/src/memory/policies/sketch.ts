@@ -1,8 +1,8 @@
 // How often a key was asked for lately: 4-bit counters behind a doorkeeper, halved as they age.
 //
-// TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage 2017): a count-min sketch whose counters are halved after each sample
-// of requests, so that it follows the traffic; a Bloom filter at the door keeps keys that come once out of the counters. The four
-// counters of a key share one 64-byte block, hence one cache line.
+// TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage 2017): a count-min sketch whose counters are halved
+// after each sample of requests, so that it follows the traffic; a Bloom filter at the door keeps keys that come once
+// out of the counters. The four counters of a key share one 64-byte block, hence one cache line.
 const BLOCK_WORDS = 16
 const WORDS_PER_DOOR_WORD = 2
 
@@ -34,7 +34,10 @@ export class FrequencySketch {
     this.#options = options
   }
 
-  /** Makes room for the statistics of so many entries. What was counted is kept: all when the table doubles, else most. Never shrinks. */
+  /**
+   * Makes room for the statistics of so many entries. What was counted is kept: all when the table doubles, else most.
+   * Never shrinks.
+   */
   grow(entries: number): void {
     const { wordsPerEntry, leastWords, samplePerEntry, leastSample } = this.#options
     const blocks = Math.ceil(Math.max(entries * wordsPerEntry, leastWords, 1) / BLOCK_WORDS)
@@ -127,7 +130,10 @@ function doorBits(rest: number): number {
   return (1 << ((rest >>> 20) & 31)) | (1 << ((rest >>> 24) & 31))
 }
 
-/** A block's place is proportional to the hash: each new block answers as before when it begins as the old one that covered its hashes. */
+/**
+ * A block's place is proportional to the hash: each new block answers as before when it begins as the old one that
+ * covered its hashes.
+ */
 function stretched(old: Int32Array<ArrayBuffer>, blocks: number, width: number): Int32Array<ArrayBuffer> {
   const grown = new Int32Array(blocks * width)
   const before = old.length / width

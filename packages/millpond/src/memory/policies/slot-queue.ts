@@ -1,7 +1,10 @@
 // A first-in first-out queue of slots in a ring: 4 bytes per queued slot, nothing for the others.
 const FIRST_LENGTH = 16
 
-/** A slot is in the queue once at most. One that leaves out of turn stays in the ring as a dead letter until its turn comes. */
+/**
+ * A slot is in the queue once at most. One that leaves out of turn stays in the ring as a dead letter until its turn
+ * comes.
+ */
 export class SlotQueue {
   #ring = new Int32Array(FIRST_LENGTH)
   #head = 0
@@ -15,7 +18,8 @@ export class SlotQueue {
   }
 
   push(slot: number): void {
-    if (this.#letters === this.#ring.length) this.#make(this.#deadLetters * 2 > this.#letters ? this.#ring.length : this.#ring.length * 2)
+    if (this.#letters === this.#ring.length)
+      this.#make(this.#deadLetters * 2 > this.#letters ? this.#ring.length : this.#ring.length * 2)
     this.#ring[(this.#head + this.#letters) & (this.#ring.length - 1)] = slot
     this.#letters++
   }

@@ -1,9 +1,10 @@
 // W-TinyLFU: a recency window before a frequency-guarded main area, the window's size found by hill climbing.
 //
-// Admission: Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy" (ACM Transactions on Storage 2017).
-// The window's size: Einziger, Eytan, Friedman, Manes, "Adaptive Software Cache Management" (Middleware 2018), the hill climber.
-// Sizes: Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management" (ACM Transactions on Storage 2022),
-// aggregated victims: an entry must be asked for more often than all those together that must leave for it.
+// Admission: Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy" (ACM Transactions on
+// Storage 2017). The window's size: Einziger, Eytan, Friedman, Manes, "Adaptive Software Cache Management" (Middleware
+// 2018), the hill climber. Sizes: Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management"
+// (ACM Transactions on Storage 2022), aggregated victims: an entry must be asked for more often than all those together
+// that must leave for it.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { Climber } from './climber.ts'
 import { Segments } from './segments.ts'
@@ -46,7 +47,8 @@ class WTinyLfu implements Eviction {
   }
 
   add(slot: number, hash: number, weight: number): void {
-    if (this.#hasRoom && this.#areas.total(WINDOW) > this.#windowTarget()) this.#areas.move(PROBATION, this.#areas.back(WINDOW))
+    if (this.#hasRoom && this.#areas.total(WINDOW) > this.#windowTarget())
+      this.#areas.move(PROBATION, this.#areas.back(WINDOW))
     this.#hasRoom = true
     this.#sketch.count(hash)
     this.#areas.add(WINDOW, slot, weight)
@@ -111,8 +113,9 @@ class WTinyLfu implements Eviction {
   }
 
   /**
-   * What a smaller window has no room for moves to the main area without a contest, at once. By contests alone a window never shrinks
-   * where each candidate loses: a miss brings one and takes one, and the climber would be told nothing of its step.
+   * What a smaller window has no room for moves to the main area without a contest, at once. By contests alone a window
+   * never shrinks where each candidate loses: a miss brings one and takes one, and the climber would be told nothing of
+   * its step.
    */
   #shrinkWindow(): void {
     const target = this.#windowTarget()
@@ -149,5 +152,8 @@ class WTinyLfu implements Eviction {
   }
 }
 
-/** Entries prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 23 when weights count. */
+/**
+ * Entries prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 23 when
+ * weights count.
+ */
 export const wTinyLfu: EvictionFactory = ({ capacity, unit }) => new WTinyLfu(capacity, unit === 'bytes')

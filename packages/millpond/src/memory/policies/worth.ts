@@ -1,7 +1,7 @@
 // What an entry weighs and what it costs to load again, a byte each: logarithms are precise enough to choose by.
 //
-// Greedy-Dual-Size-Frequency (Cherkasova, 1998) and the size-aware TinyLFU of Einziger, Eytan, Friedman and Manes (ACM Transactions on
-// Storage 2022) rank by frequency x cost / size: the load time that a byte saves.
+// Greedy-Dual-Size-Frequency (Cherkasova, 1998) and the size-aware TinyLFU of Einziger, Eytan, Friedman and Manes (ACM
+// Transactions on Storage 2022) rank by frequency x cost / size: the load time that a byte saves.
 import { grownBytes } from './arrays.ts'
 
 /** Steps per doubling: an eighth of an octave is 9 %. */
@@ -13,7 +13,10 @@ const ONE_MS = 128
 /** One slow load shall not outweigh all that is read often: costs count up to this many steps from the usual. */
 const COST_REACH = 4 * COST_STEPS
 const LEARNING = 1 / 64
-/** Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary by themselves. */
+/**
+ * Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary
+ * by themselves.
+ */
 const NOISE = COST_STEPS
 
 const WEIGHTS = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code / WEIGHT_STEPS))

@@ -1,7 +1,8 @@
 // A door to a database: what is read may come from the cache, what is written is invalidated once it has committed.
 //
-// Why after the commit, and why that is enough: a load that began before an invalidation is never accepted after it (G1), whatever it read. One that began after it
-// reads what has committed. In between, caches show what was true before the commit, and nobody has been told otherwise yet.
+// Why after the commit, and why that is enough: a load that began before an invalidation is never accepted after it
+// (G1), whatever it read. One that began after it reads what has committed. In between, caches show what was true
+// before the commit, and nobody has been told otherwise yet.
 import { MillpondError, show } from '../../core/errors.ts'
 import { modelTags } from '../../invalidate/model-tags.ts'
 import { rowId } from '../statements/row-ids.ts'
@@ -51,7 +52,10 @@ export class Door {
   readonly #views = new Map<string, readonly string[]>()
   readonly #statements = new Map<string, Statement>()
 
-  /** @param kind of ORM: one's answers are not another's. @throws MillpondError `OPTION_INVALID` for a second database without a name. */
+  /**
+   * @param kind of ORM: one's answers are not another's.
+   * @throws MillpondError `OPTION_INVALID` for a second database without a name.
+   */
   constructor(options: OrmOptions, kind: string, dialect: SqlDialect) {
     this.#cache = options.cache
     this.#options = options
@@ -77,7 +81,11 @@ export class Door {
   read(sql: string): Statement {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
-    const statement = readStatement(sql, this.#dialect, this.#options.schema ?? (this.#dialect === 'postgres' ? 'public' : 'main'))
+    const statement = readStatement(
+      sql,
+      this.#dialect,
+      this.#options.schema ?? (this.#dialect === 'postgres' ? 'public' : 'main'),
+    )
     if (sql.length > MAX_KEPT_TEXT) return statement
     // Texts with values in them never come again.
     if (this.#statements.size >= MAX_STATEMENTS) this.#statements.clear()
@@ -127,10 +135,12 @@ export class Door {
 
   /** Notes what a statement of a transaction writes. */
   note(transaction: DoorTransaction, statement: Statement, parameters: unknown): void {
-    if (statement.isOpaque && (statement.kind === 'write' || statement.kind === 'begin')) transaction.pending.add(EVERY_TABLE, undefined)
+    if (statement.isOpaque && (statement.kind === 'write' || statement.kind === 'begin'))
+      transaction.pending.add(EVERY_TABLE, undefined)
     for (const write of statement.writes) {
       this.#noteWrite(transaction, write, parameters)
-      for (const beneath of this.#withBeneath([write.table]).slice(1)) transaction.pending.add(modelOf(beneath), undefined)
+      for (const beneath of this.#withBeneath([write.table]).slice(1))
+        transaction.pending.add(modelOf(beneath), undefined)
     }
   }
 
@@ -159,8 +169,10 @@ export class Door {
     const reads = this.#withBeneath([...statement.reads, ...(tables ?? []).map((table) => table.toLowerCase())])
     const ids = this.#rowsOf(statement, reads, sent.parameters)
     const lists = reads.flatMap((table) => modelTags(modelOf(table)))
-    const tags = ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
-    // A row that is not there yet has no tag that an insertion knows of: then what goes with any insertion is carried, too.
+    const tags =
+      ids === undefined ? lists : reads.flatMap((table) => ids.flatMap((id) => modelTags(modelOf(table), id)))
+    // A row that is not there yet has no tag that an insertion knows of: then what goes with any insertion is carried,
+    // too.
     const isWhole = (answer: R): boolean => ids === undefined || (statement.isPlain && form.rows(answer) >= ids.length)
     const also = (answer: R): readonly string[] => (isWhole(answer) ? [] : lists)
     return this.load(key, { ...options, tags: [...new Set([...(options.tags ?? []), ...tags])] }, run, also, form.pack)
@@ -190,7 +202,8 @@ export class Door {
       if (own !== undefined) return own.answer
       return kept === undefined ? run() : (ownCopy(kept.answer) as R)
     } catch (error) {
-      if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE')) throw error
+      if (!(error instanceof MillpondError) || (error.code !== 'VALUE_UNSUPPORTED' && error.code !== 'VALUE_TOO_LARGE'))
+        throw error
       this.seam.report(error)
       return own === undefined ? run() : own.answer
     }
@@ -217,7 +230,11 @@ export class Door {
 }
 
 /** The rows that conditions leave. `undefined`: any. */
-function idsOf(conditions: Conditions | undefined, key: readonly string[], parameters: unknown): readonly string[] | undefined {
+function idsOf(
+  conditions: Conditions | undefined,
+  key: readonly string[],
+  parameters: unknown,
+): readonly string[] | undefined {
   if (conditions === undefined || key.length === 0) return undefined
   const columns = key.map((column) => conditions.get(column))
   if (columns.some((values) => values === undefined)) return undefined

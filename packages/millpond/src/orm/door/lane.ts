@@ -24,8 +24,10 @@ export class Lane {
   }
 
   /**
-   * Sends a statement, or answers it. Whose transaction it is in is decided before it is sent: the next one may come before its answer.
-   * @param apart asks by another connection: for loads that come when their caller has gone, and this one is somebody else's
+   * Sends a statement, or answers it. Whose transaction it is in is decided before it is sent: the next one may come
+   * before its answer.
+   * @param apart asks by another connection: for loads that come when their caller has gone, and this one is somebody
+   * else's
    */
   async send<R>(sent: Sent, wish: QueryOptions | undefined, run: Run<R>, apart: Run<R>, form: Form<R>): Promise<R> {
     const statement = this.#door.read(sent.sql)
@@ -53,7 +55,14 @@ export class Lane {
     }
   }
 
-  async #alone<R>(sent: Sent, kind: string, wish: QueryOptions | undefined, run: Run<R>, apart: Run<R>, form: Form<R>): Promise<R> {
+  async #alone<R>(
+    sent: Sent,
+    kind: string,
+    wish: QueryOptions | undefined,
+    run: Run<R>,
+    apart: Run<R>,
+    form: Form<R>,
+  ): Promise<R> {
     if (kind !== 'read' || wish === undefined || this.#isOwn) return this.#door.run(sent, undefined, run, form)
     let isWaiting = true
     const isOurs = (): boolean => isWaiting && this.#transaction === undefined && !this.#isOwn

@@ -1,5 +1,17 @@
 // What every door takes, checked once.
-import { checkOptions, duration, flag, fn, listOf, recordOf, required, type Shape, text, whole, withMethods } from '../../core/checks.ts'
+import {
+  checkOptions,
+  duration,
+  flag,
+  fn,
+  listOf,
+  recordOf,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { checkTags, type Key } from '../../core/key.ts'
@@ -8,14 +20,24 @@ import { LOAD_OPTIONS, type LoadOptions } from '../../core/options.ts'
 /** What doors ask of a cache. Any `Cache` is one, and any namespace or tenant's part of one. */
 export interface OrmCache {
   /** The value, loaded where it is missing. */
-  getOrSet<T>(key: Key, load: (control: { addTags(...tags: string[]): void }) => Promise<T>, options: OrmLoadOptions): Promise<T>
+  getOrSet<T>(
+    key: Key,
+    load: (control: { addTags(...tags: string[]): void }) => Promise<T>,
+    options: OrmLoadOptions,
+  ): Promise<T>
   /** Changes of models, collected until their transaction has committed. */
   readonly changes: { transaction(): OrmChanges }
   /** A transaction of a database, with the caches told before and after. */
-  transaction<T>(options: { readonly tags: readonly string[]; readonly hold: Duration }, work: () => Promise<T>): Promise<T>
+  transaction<T>(
+    options: { readonly tags: readonly string[]; readonly hold: Duration },
+    work: () => Promise<T>,
+  ): Promise<T>
 }
 
-type OrmLoadOptions = Pick<LoadOptions, 'ttl' | 'jitter' | 'tags' | 'timeout' | 'consistency' | 'after' | 'signal' | 'quiet' | 'priority'>
+type OrmLoadOptions = Pick<
+  LoadOptions,
+  'ttl' | 'jitter' | 'tags' | 'timeout' | 'consistency' | 'after' | 'signal' | 'quiet' | 'priority'
+>
 
 /** What a transaction has changed, as the cache takes it. */
 export interface OrmChanges {
@@ -49,7 +71,8 @@ export interface OrmOptions {
   /** Where answers are kept: a cache, a namespace or a tenant's part of one. */
   readonly cache: OrmCache
   /**
-   * Names the database in keys. Needed where one cache has answers of several: the same query has other answers there, and so it has under another `search_path`. Default: `'default'`.
+   * Names the database in keys. Needed where one cache has answers of several: the same query has other answers there,
+   * and so it has under another `search_path`. Default: `'default'`.
    */
   readonly database?: string | undefined
   /** The schema that a table without one lies in. Default: `'public'` in PostgreSQL, `'main'` in SQLite. */
@@ -59,15 +82,22 @@ export interface OrmOptions {
   /** What views, partitioned tables and functions read: `{ active_users: ['users'] }`. */
   readonly views?: Readonly<Record<string, readonly string[]>> | undefined
   /**
-   * How long a commit may take. What the transaction changes is then held in the ledger before the commit, and where the process dies behind it, caches forget when this runs out; a commit is
-   * refused with `LEDGER_UNREACHABLE` where the ledger does not answer. Default: off; a process that dies between commit and invalidation leaves what is old until its time to live is over.
+   * How long a commit may take. What the transaction changes is then held in the ledger before the commit, and where
+   * the process dies behind it, caches forget when this runs out; a commit is refused with `LEDGER_UNREACHABLE` where
+   * the ledger does not answer. Default: off; a process that dies between commit and invalidation leaves what is old
+   * until its time to live is over.
    */
   readonly hold?: Duration | undefined
-  /** Notes what a transaction changes as a row of the transaction itself: nothing is lost, and no commit refused. Not beside `hold`. */
+  /**
+   * Notes what a transaction changes as a row of the transaction itself: nothing is lost, and no commit refused. Not
+   * beside `hold`.
+   */
   readonly outbox?: OrmOutbox | undefined
   /** How many rows of a table one transaction invalidates one by one; with more the whole table goes. Default 1,000. */
   readonly maxRows?: number | undefined
-  /** Told what did not fail a query: an answer that cannot be kept, an invalidation that the ledger has not taken yet. */
+  /**
+   * Told what did not fail a query: an answer that cannot be kept, an invalidation that the ledger has not taken yet.
+   */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 

@@ -1,6 +1,9 @@
 // What a caller gets of a cached answer: objects of its own, as the database would have given.
 
-/** Plain objects and arrays are copied, as those of the cache are frozen. Dates, Buffers and Maps are the caller's own already. */
+/**
+ * Plain objects and arrays are copied, as those of the cache are frozen. Dates, Buffers and Maps are the caller's own
+ * already.
+ */
 export function ownCopy<T>(value: T): T
 export function ownCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
@@ -10,7 +13,8 @@ export function ownCopy(value: unknown): unknown {
   const copy: Record<string, unknown> = {}
   for (const name of Object.keys(value)) {
     const own = ownCopy(Reflect.get(value, name))
-    if (name === '__proto__') Object.defineProperty(copy, name, { value: own, enumerable: true, configurable: true, writable: true })
+    if (name === '__proto__')
+      Object.defineProperty(copy, name, { value: own, enumerable: true, configurable: true, writable: true })
     else copy[name] = own
   }
   return copy

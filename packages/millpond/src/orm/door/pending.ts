@@ -1,4 +1,5 @@
-// What a transaction has changed, until it commits. A savepoint is a layer: what it is rolled back to is forgotten, what it releases joins the layer below.
+// What a transaction has changed, until it commits. A savepoint is a layer: what it is rolled back to is forgotten,
+// what it releases joins the layer below.
 import { NEW_ROW } from './tables.ts'
 
 /** Rows of models; the whole model where they are not known. */

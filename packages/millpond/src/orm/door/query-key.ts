@@ -24,7 +24,8 @@ function valueText(value: unknown, depth: number): string | undefined {
 
 function objectText(value: object, depth: number): string | undefined {
   if (value instanceof Date) return `D${value.getTime()};`
-  if (value instanceof Uint8Array) return `B${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')};`
+  if (value instanceof Uint8Array)
+    return `B${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')};`
   if (Array.isArray(value)) return joined(value, (item) => valueText(item, depth + 1), 'a')
   if ('toHexString' in value && typeof value.toHexString === 'function') return `h${String(value.toHexString())};`
   const prototype: unknown = Object.getPrototypeOf(value)

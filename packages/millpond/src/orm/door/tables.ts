@@ -1,4 +1,5 @@
-// How tables and rows are named as models, so that whatever tells of a change, by whichever door, means the same entries.
+// How tables and rows are named as models, so that whatever tells of a change, by whichever door, means the same
+// entries.
 import { isName } from '../../core/key.ts'
 
 /** Carried by every entry: for writes that do not tell what they change. */

@@ -36,11 +36,15 @@ export class DoorTransaction {
   }
 
   /**
-   * Commits, and invalidates what has changed. An error of `commit` comes unchanged; where it may have been carried out all the same, caches forget.
-   * What cannot be invalidated now does not fail a commit that is done.
+   * Commits, and invalidates what has changed. An error of `commit` comes unchanged; where it may have been carried out
+   * all the same, caches forget. What cannot be invalidated now does not fail a commit that is done.
    * @throws MillpondError `LEDGER_UNREACHABLE` with `hold`: before the commit.
    */
-  async commit<T>(commit: () => Promise<T>, inside?: RunInside, isNotDone: (error: unknown) => boolean = () => false): Promise<T> {
+  async commit<T>(
+    commit: () => Promise<T>,
+    inside?: RunInside,
+    isNotDone: (error: unknown) => boolean = () => false,
+  ): Promise<T> {
     const changes = this.#changes()
     if (changes === undefined) return commit()
     if (inside !== undefined && this.#seam.outbox !== undefined) {

@@ -1,7 +1,21 @@
-// Which values a statement compares columns with, so that every row it meets has them: `where id = $1 and ...`, `where id in (1, 2)`.
+// Which values a statement compares columns with, so that every row it meets has them: `where id = $1 and ...`, `where
+// id in (1, 2)`.
 import type { Token } from './tokens.ts'
 
-const ENDS = new Set(['group', 'order', 'having', 'limit', 'offset', 'fetch', 'for', 'returning', 'window', 'union', 'intersect', 'except'])
+const ENDS = new Set([
+  'group',
+  'order',
+  'having',
+  'limit',
+  'offset',
+  'fetch',
+  'for',
+  'returning',
+  'window',
+  'union',
+  'intersect',
+  'except',
+])
 
 /** Of the statement's own `where`. `undefined`: it has none, or one that holds for other rows too. */
 export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, readonly Token[]> | undefined {
@@ -17,7 +31,9 @@ export function conditionsOf(tokens: readonly Token[]): ReadonlyMap<string, read
 /** The columns that an `update` sets. `*`: not known. */
 export function setColumns(tokens: readonly Token[], at: number): readonly string[] {
   const depth = tokens[at]?.depth ?? 0
-  const from = tokens.findIndex((token, place) => place > at && token.kind === 'word' && token.text === 'set' && token.depth === depth)
+  const from = tokens.findIndex(
+    (token, place) => place > at && token.kind === 'word' && token.text === 'set' && token.depth === depth,
+  )
   if (from < 0) return ['*']
   const columns: string[] = []
   for (let place = from; place < tokens.length; place++) {
@@ -36,13 +52,15 @@ export function setColumns(tokens: readonly Token[], at: number): readonly strin
 function collect(tokens: readonly Token[], found: Map<string, readonly Token[]>): void {
   const inner = unwrapped(tokens)
   const depth = inner[0]?.depth ?? 0
-  const isAt = (token: Token, word: string): boolean => token.kind === 'word' && token.depth === depth && token.text === word
+  const isAt = (token: Token, word: string): boolean =>
+    token.kind === 'word' && token.depth === depth && token.text === word
   // An `and` within a `case` joins no conditions of the statement.
   if (inner.some((token) => isAt(token, 'or') || isAt(token, 'case'))) return
   const parts = split(inner, (token) => isAt(token, 'and'))
   if (parts.length > 1) {
     // What stands around the `and` of a `between` is no condition of its own.
-    for (const [at, part] of parts.entries()) if (!parts[at - 1]?.some((token) => isAt(token, 'between'))) collect(part, found)
+    for (const [at, part] of parts.entries())
+      if (!parts[at - 1]?.some((token) => isAt(token, 'between'))) collect(part, found)
     return
   }
   const one = comparison(inner)
@@ -67,7 +85,9 @@ function split(tokens: readonly Token[], isBetween: (token: Token) => boolean): 
   return parts
 }
 
-function comparison(tokens: readonly Token[]): { readonly column: string; readonly values: readonly Token[] } | undefined {
+function comparison(
+  tokens: readonly Token[],
+): { readonly column: string; readonly values: readonly Token[] } | undefined {
   const column = columnOf(tokens)
   if (column === undefined) return undefined
   const [operator, ...rest] = tokens.slice(column.length)

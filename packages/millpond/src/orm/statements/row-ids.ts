@@ -1,5 +1,6 @@
-// The id of a row as a tag names it. Two ids that some database takes for the same one must have the same text, or the row behind them would be missed:
-// '7' and 7, 'ABC' and 'abc' (citext, NOCASE), a UUID with and without hyphens. What cannot be told apart for sure has no text, and stands for its whole table.
+// The id of a row as a tag names it. Two ids that some database takes for the same one must have the same text, or the
+// row behind them would be missed: '7' and 7, 'ABC' and 'abc' (citext, NOCASE), a UUID with and without hyphens. What
+// cannot be told apart for sure has no text, and stands for its whole table.
 
 const INTEGER = /^-?(?:0|[1-9]\d{0,37})$/
 const UUID = /^\{?[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}?$/

@@ -1,13 +1,23 @@
 // What a statement reads and writes, as far as its text tells.
 //
-// The rules err in one direction. A name that is taken for a table though it is none (a common table expression, a column in `extract(year from x)`) is a tag
-// that nobody invalidates, or an invalidation that nobody notices. What is not understood is not cached where it reads, and where it writes it counts for everything.
+// The rules err in one direction. A name that is taken for a table though it is none (a common table expression, a
+// column in `extract(year from x)`) is a tag that nobody invalidates, or an invalidation that nobody notices. What is
+// not understood is not cached where it reads, and where it writes it counts for everything.
 import { conditionsOf, setColumns } from './conditions.ts'
 import type { SqlDialect, Token } from './tokens.ts'
 import { tokensOf } from './tokens.ts'
 
 /** What a statement does. */
-export type StatementKind = 'read' | 'write' | 'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollbackTo' | 'release' | 'session'
+export type StatementKind =
+  | 'read'
+  | 'write'
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'rollbackTo'
+  | 'release'
+  | 'session'
 
 /** A write as its text tells it. */
 export interface WrittenTable {
@@ -44,14 +54,43 @@ export interface Statement {
 }
 
 const SESSION = new Set([
-  ...['set', 'reset', 'discard', 'pragma', 'use', 'attach', 'detach', 'show', 'explain', 'listen', 'unlisten', 'notify', 'analyze'],
+  ...[
+    'set',
+    'reset',
+    'discard',
+    'pragma',
+    'use',
+    'attach',
+    'detach',
+    'show',
+    'explain',
+    'listen',
+    'unlisten',
+    'notify',
+    'analyze',
+  ],
   ...['vacuum', 'checkpoint', 'fetch', 'move', 'declare', 'close', 'lock', 'deallocate'],
 ])
 const READS = new Set(['select', 'with', 'values', 'table'])
 const WRITES = new Set(['insert', 'update', 'delete', 'merge', 'replace', 'truncate'])
 /** These end a list of tables. */
 const CLAUSES = new Set([
-  ...['where', 'group', 'order', 'having', 'limit', 'offset', 'fetch', 'for', 'union', 'intersect', 'except', 'window', 'returning', 'set'],
+  ...[
+    'where',
+    'group',
+    'order',
+    'having',
+    'limit',
+    'offset',
+    'fetch',
+    'for',
+    'union',
+    'intersect',
+    'except',
+    'window',
+    'returning',
+    'set',
+  ],
   ...['values', 'select', 'with', 'when', 'do', 'default'],
 ])
 /** Functions that do something, or tell of their own connection. */
@@ -75,7 +114,8 @@ const OPAQUE: Statement = {
 /** @param defaultSchema the schema that a name without one means. */
 export function readStatement(sql: string, dialect: SqlDialect, defaultSchema: string): Statement {
   const tokens = tokensOf(sql, dialect)
-  if (tokens === undefined || tokens.length === 0) return tokens === undefined ? OPAQUE : { ...OPAQUE, kind: 'session', isOpaque: false }
+  if (tokens === undefined || tokens.length === 0)
+    return tokens === undefined ? OPAQUE : { ...OPAQUE, kind: 'session', isOpaque: false }
   const [only, ...more] = parts(tokens).map((part) => control(part) ?? new Walk(part, defaultSchema).statement())
   if (only === undefined) return { ...OPAQUE, kind: 'session', isOpaque: false }
   return more.length === 0 ? only : together([only, ...more])
@@ -91,11 +131,15 @@ function parts(tokens: readonly Token[]): readonly (readonly Token[])[] {
   return all.filter((part) => part.length > 0)
 }
 
-/** Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or ends among them, they count for everything. */
+/**
+ * Several at once read and write what each does; they are never answered from the cache. Where a transaction begins or
+ * ends among them, they count for everything.
+ */
 function together(all: readonly Statement[]): Statement {
   const ends = all.filter(({ kind }) => kind === 'begin' || kind === 'commit' || kind === 'rollback')
   const opens = ends.at(-1)?.opens ?? false
-  if (ends.length > 0) return { ...OPAQUE, kind: ends.every(({ kind }) => kind === 'begin') ? 'begin' : 'commit', opens }
+  if (ends.length > 0)
+    return { ...OPAQUE, kind: ends.every(({ kind }) => kind === 'begin') ? 'begin' : 'commit', opens }
   if (all.some(({ kind }) => kind !== 'read' && kind !== 'write' && kind !== 'session')) return OPAQUE
   const writes = all.flatMap((one) => one.writes.map((write) => ({ ...write, conditions: undefined })))
   return {
@@ -110,11 +154,18 @@ function together(all: readonly Statement[]): Statement {
 function control(tokens: readonly Token[]): Statement | undefined {
   const words = tokens.slice(0, 4).map(({ text }) => text)
   const [first = '', second = ''] = words
-  const is = (kind: StatementKind, name = '', opens = false): Statement => ({ ...OPAQUE, kind, isOpaque: false, name, opens })
+  const is = (kind: StatementKind, name = '', opens = false): Statement => ({
+    ...OPAQUE,
+    kind,
+    isOpaque: false,
+    name,
+    opens,
+  })
   const isChained = words.includes('chain') && !words.includes('no')
   if (first === 'commit' && second === 'prepared') return OPAQUE
   if (first === 'begin' || (first === 'start' && second === 'transaction')) return is('begin', '', true)
-  if (first === 'commit' || first === 'end' || (first === 'prepare' && second === 'transaction')) return is('commit', '', isChained)
+  if (first === 'commit' || first === 'end' || (first === 'prepare' && second === 'transaction'))
+    return is('commit', '', isChained)
   if (first === 'abort') return is('rollback', '', isChained)
   if (first === 'rollback') {
     const to = words.indexOf('to')
@@ -162,7 +213,10 @@ class Walk {
     return {
       kind: this.#writes.length > 0 ? 'write' : 'read',
       reads: [...new Set(this.#reads)],
-      writes: this.#writes.map((write) => ({ ...write, conditions: isSimple && write.kind !== 'insert' ? conditions : undefined })),
+      writes: this.#writes.map((write) => ({
+        ...write,
+        conditions: isSimple && write.kind !== 'insert' ? conditions : undefined,
+      })),
       isOpaque: this.#isOpaque || (WRITES.has(first) && this.#writes.length === 0),
       locks: this.#locks,
       conditions,
@@ -191,7 +245,8 @@ class Walk {
     if (token === undefined) return at + 1
     const level = this.#level
     if (token.kind === 'mark') return this.#mark(token.text, level, at)
-    if (level.expects && (token.kind === 'quoted' || (token.kind === 'word' && !this.#isKeyword(token.text)))) return this.#table(at, level)
+    if (level.expects && (token.kind === 'quoted' || (token.kind === 'word' && !this.#isKeyword(token.text))))
+      return this.#table(at, level)
     return token.kind === 'word' ? this.#word(token.text, at, level) : at + 1
   }
 
@@ -279,7 +334,8 @@ class Walk {
 
   /** What `truncate` names was read as a list of tables. */
   #truncate(): void {
-    for (const table of this.#reads.splice(0)) this.#writes.push({ table, kind: 'delete', conditions: undefined, sets: [] })
+    for (const table of this.#reads.splice(0))
+      this.#writes.push({ table, kind: 'delete', conditions: undefined, sets: [] })
     // It may go on to tables that refer to these.
     if (this.#count('cascade') > 0) this.#isOpaque = true
   }

@@ -1,9 +1,13 @@
-// SQL as tokens: enough of PostgreSQL's and SQLite's lexical rules to know what is a name, what a value, and what neither.
+// SQL as tokens: enough of PostgreSQL's and SQLite's lexical rules to know what is a name, what a value, and what
+// neither.
 
 /** Whose rules of quotes, comments and parameters hold. */
 export type SqlDialect = 'postgres' | 'sqlite'
 
-/** A piece of a statement. `text` of a word or a quoted name is in lower case: names that differ in case alone may be one table or two, and count as one. */
+/**
+ * A piece of a statement. `text` of a word or a quoted name is in lower case: names that differ in case alone may be
+ * one table or two, and count as one.
+ */
 export interface Token {
   readonly kind: 'word' | 'quoted' | 'value' | 'parameter' | 'mark'
   readonly text: string
@@ -23,7 +27,9 @@ const SQLITE_PLACE = /\?(\d*)/y
 const NAMED = /[:@$]([A-Za-z_]\w*)/y
 const MARK = /::|<>|<=|>=|!=|\|\||[\s\S]/y
 
-/** `undefined`: the text does not end where it should (an open quote, bracket or comment), or closes what was not open. */
+/**
+ * `undefined`: the text does not end where it should (an open quote, bracket or comment), or closes what was not open.
+ */
 export function tokensOf(sql: string, dialect: SqlDialect): readonly Token[] | undefined {
   const reader = new Reader(sql, dialect)
   const tokens: Token[] = []
@@ -69,7 +75,8 @@ class Reader {
     if (word) return this.#token('word', word[0].toLowerCase())
     if (/\d/.test(first) || (first === '.' && /\d/.test(this.#sql.charAt(this.at + 1)))) {
       const number = this.#match(NUMBER)
-      if (number) return { ...this.#token('value', number[0]), value: /^\d+$/.test(number[0]) ? Number(number[0]) : number[0] }
+      if (number)
+        return { ...this.#token('value', number[0]), value: /^\d+$/.test(number[0]) ? Number(number[0]) : number[0] }
     }
     const mark = this.#match(MARK)?.[0] ?? ''
     if (mark === ')' && --this.depth < 0) return 'broken'

@@ -1,5 +1,6 @@
-// How much may be done beside what was asked for: a share of it, and a few at once. A bucket of tokens, filled by what is asked rather than by time, so that it
-// is a share at any load (as the retry throttling of gRPC, gRFC A6, and Finagle's RetryBudget).
+// How much may be done beside what was asked for: a share of it, and a few at once. A bucket of tokens, filled by what
+// is asked rather than by time, so that it is a share at any load (as the retry throttling of gRPC, gRFC A6, and
+// Finagle's RetryBudget).
 
 /** What may be done at once. */
 const BURST = 10

@@ -1,4 +1,5 @@
-// Bounded calls of a source at a time, and a bounded queue before them: first come, first served, and whoever leaves gives up its place.
+// Bounded calls of a source at a time, and a bounded queue before them: first come, first served, and whoever leaves
+// gives up its place.
 import { MillpondError } from '../../core/errors.ts'
 import { onAbort } from '../../core/on-abort.ts'
 

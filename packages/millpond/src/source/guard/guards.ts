@@ -11,7 +11,10 @@ export class Guards {
     this.#services = services
   }
 
-  /** Made with its options, or the one that there is. @throws MillpondError `OPTION_INVALID` where it is there already, or not yet. */
+  /**
+   * Made with its options, or the one that there is.
+   * @throws MillpondError `OPTION_INVALID` where it is there already, or not yet.
+   */
   guard(name: string, options: GuardOptions | undefined): Guard {
     const known = this.#guards.get(name)
     if (options === undefined) {

@@ -14,9 +14,19 @@ import {
 } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import type { GuardBreaker, GuardBulkhead, GuardErrorThreshold, GuardHedge, GuardOptions, GuardRetry } from '../../core/guard.ts'
+import type {
+  GuardBreaker,
+  GuardBulkhead,
+  GuardErrorThreshold,
+  GuardHedge,
+  GuardOptions,
+  GuardRetry,
+} from '../../core/guard.ts'
 
-const rate = check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0 and up to 1')
+const rate = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value <= 1,
+  'a number above 0 and up to 1',
+)
 const BREAKER: Shape<GuardBreaker> = {
   errorRate: rate,
   slowRate: rate,
@@ -29,7 +39,10 @@ const BREAKER: Shape<GuardBreaker> = {
 const RETRY: Shape<GuardRetry> = { attempts: whole(1, 20), base: duration, max: duration, budget: share }
 const BULKHEAD: Shape<GuardBulkhead> = { concurrency: whole(1, 100_000), queue: whole(0, 1_000_000) }
 const HEDGE: Shape<GuardHedge> = { after: required(duration), budget: share, replicaTtl: duration }
-const THRESHOLD: Shape<GuardErrorThreshold> = { failures: required(whole(1)), action: required(oneOf('hold', 'invalidate')) }
+const THRESHOLD: Shape<GuardErrorThreshold> = {
+  failures: required(whole(1)),
+  action: required(oneOf('hold', 'invalidate')),
+}
 
 /** The names and checks of a guard's options. */
 export const GUARD: Shape<GuardOptions> = {
@@ -72,7 +85,15 @@ export interface GuardPolicy {
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
 export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   checkOptions<GuardOptions>(options, GUARD, name)
-  const { breaker = {}, retry = false, bulkhead = false, hedge = false, errorThreshold = false, timeout, isFailure = () => true } = options
+  const {
+    breaker = {},
+    retry = false,
+    bulkhead = false,
+    hedge = false,
+    errorThreshold = false,
+    timeout,
+    isFailure = () => true,
+  } = options
   if (breaker === false && errorThreshold !== false && errorThreshold.action === 'hold')
     throw new MillpondError(
       'OPTION_INVALID',
@@ -81,7 +102,8 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   return {
     breaker: breaker === false ? undefined : breakerPolicy(breaker, name),
     retry: retry === false ? undefined : retryPolicy(retry, name),
-    bulkhead: bulkhead === false ? undefined : { concurrency: bulkhead.concurrency ?? 32, queue: bulkhead.queue ?? 100 },
+    bulkhead:
+      bulkhead === false ? undefined : { concurrency: bulkhead.concurrency ?? 32, queue: bulkhead.queue ?? 100 },
     hedge:
       hedge === false
         ? undefined
@@ -100,12 +122,16 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
 export function mergedOptions(known: GuardOptions, changes: GuardOptions): GuardOptions {
   const parts = said(changes).map(([name, value]) => {
     const before: unknown = Reflect.get(known, name)
-    return [name, isOptions(before) && isOptions(value) ? { ...before, ...Object.fromEntries(said(value)) } : value] as const
+    return [
+      name,
+      isOptions(before) && isOptions(value) ? { ...before, ...Object.fromEntries(said(value)) } : value,
+    ] as const
   })
   return { ...known, ...Object.fromEntries(parts) }
 }
 
-const said = (options: object): [string, unknown][] => Object.entries(options).filter(([, value]) => value !== undefined)
+const said = (options: object): [string, unknown][] =>
+  Object.entries(options).filter(([, value]) => value !== undefined)
 
 export const isOptions = (value: unknown): value is object => typeof value === 'object' && value !== null
 
@@ -125,7 +151,12 @@ function breakerPolicy(
 }
 
 function retryPolicy({ attempts = 3, base = '50ms', max = '1s', budget = 0.1 }: GuardRetry, name: string): RetryPolicy {
-  return { attempts, baseMs: parseDuration(base, `${name}.retry.base`), maxMs: positive(max, `${name}.retry.max`), budget }
+  return {
+    attempts,
+    baseMs: parseDuration(base, `${name}.retry.base`),
+    maxMs: positive(max, `${name}.retry.max`),
+    budget,
+  }
 }
 
 function positive(value: Duration, at: string): number {

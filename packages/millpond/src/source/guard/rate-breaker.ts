@@ -1,7 +1,8 @@
 // A breaker that opens by the rates of failed and of slow calls within a window, and closes by tries.
 //
-// What opens it is judged here; how it stays open, and lets one call try, is the breaker of the tiers (`wrap/breaker.ts`). A call is judged by the state in
-// which it began: one that was under way when the breaker opened says nothing about the source of later.
+// What opens it is judged here; how it stays open, and lets one call try, is the breaker of the tiers
+// (`wrap/breaker.ts`). A call is judged by the state in which it began: one that was under way when the breaker opened
+// says nothing about the source of later.
 import type { Clock } from '../../core/contracts.ts'
 import type { GuardState } from '../../core/guard.ts'
 import { Breaker } from '../../wrap/breaker.ts'

@@ -1,4 +1,5 @@
-// A guard before a source: a breaker, a bulkhead and retries, in that order around each call, and what is counted of them.
+// A guard before a source: a breaker, a bulkhead and retries, in that order around each call, and what is counted of
+// them.
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { GuardOptions, GuardState, GuardStats, SourceGuard } from '../../core/guard.ts'
@@ -93,7 +94,10 @@ export class Guard implements SourceGuard {
 
   async run<T>(work: Work<T>, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
     if (typeof work !== 'function')
-      throw new MillpondError('OPTION_INVALID', `guard ${this.name}: ${show(work)} is not a function that calls the source`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `guard ${this.name}: ${show(work)} is not a function that calls the source`,
+      )
     const { signal = new AbortController().signal } = options
     const { retry } = this.#policy
     this.#retries.earn()
@@ -115,7 +119,11 @@ export class Guard implements SourceGuard {
   }
 
   /** The source, or its declared replica where the source is slow or fails. `isReplica`: whose answer it is. */
-  async hedged<T>(work: Work<T>, replica: Work<T>, signal: AbortSignal): Promise<{ readonly answer: T; readonly isReplica: boolean }> {
+  async hedged<T>(
+    work: Work<T>,
+    replica: Work<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: T; readonly isReplica: boolean }> {
     const { hedge } = this.#policy
     if (hedge === undefined) return { answer: await this.run(work, { signal }), isReplica: false }
     this.#hedges.earn()
@@ -143,7 +151,10 @@ export class Guard implements SourceGuard {
     return this.#policy.hedge?.ttlMs ?? 0
   }
 
-  /** Resolves when the replica is to be asked: the call is slow, or the source has failed. Rejects where it has gone well, and where nobody waits any more. */
+  /**
+   * Resolves when the replica is to be asked: the call is slow, or the source has failed. Rejects where it has gone
+   * well, and where nobody waits any more.
+   */
   #afterwards(call: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const ask = (): void => {
@@ -202,7 +213,10 @@ export class Guard implements SourceGuard {
     }
   }
 
-  /** The call, until it answers, its time is over, or its caller has left: one that does not listen to its signal must not hold its place. */
+  /**
+   * The call, until it answers, its time is over, or its caller has left: one that does not listen to its signal must
+   * not hold its place.
+   */
   #inTime<T>(work: Work<T>, attempt: number, outer: AbortSignal, timeoutMs: number | undefined): Promise<T> {
     const { clock } = this.#services
     const { signal, abort, release } = follow(outer)
@@ -276,6 +290,7 @@ export class Guard implements SourceGuard {
 /** The replica was not needed. */
 const ANSWERED = new Error('the source has answered')
 
-const isRefused = (error: unknown): boolean => isBusy(error) || (error instanceof MillpondError && error.code === 'SOURCE_OPEN')
+const isRefused = (error: unknown): boolean =>
+  isBusy(error) || (error instanceof MillpondError && error.code === 'SOURCE_OPEN')
 const isBusy = (error: unknown): boolean => error instanceof MillpondError && error.code === 'SOURCE_BUSY'
 const isTimeout = (error: unknown): boolean => error instanceof MillpondError && error.code === 'LOAD_TIMEOUT'

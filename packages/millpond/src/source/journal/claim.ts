@@ -1,4 +1,5 @@
-// A process's own folder within a journal: claimed with a heartbeat, and the folders of the dead taken over, each by one heir.
+// A process's own folder within a journal: claimed with a heartbeat, and the folders of the dead taken over, each by
+// one heir.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -14,7 +15,10 @@ export interface Claim {
   readonly folder: string
   /** Says that this process lives; `false` when somebody has taken the folder. */
   beat(): boolean
-  /** Takes the folder of one owner that is dead; undefined when there is none. It is removed by the caller once its records are safe elsewhere. */
+  /**
+   * Takes the folder of one owner that is dead; undefined when there is none. It is removed by the caller once its
+   * records are safe elsewhere.
+   */
   takeOver(): string | undefined
   /** Leaves what is in the folder to the next heir, or nothing when `isEmpty`. */
   release(isEmpty: boolean): void
@@ -23,7 +27,8 @@ export interface Claim {
 /**
  * @param journal the journal's folder; made with its parents
  * @param owner what the journal's records are of: two kinds of things in one folder would be taken over by each other
- * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder that holds something else.
+ * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder that holds
+ * something else.
  */
 export function claim(journal: string, owner: string, files: JournalFiles): Claim {
   files.makeFolder(journal)
@@ -56,7 +61,10 @@ export function claim(journal: string, owner: string, files: JournalFiles): Clai
   }
 }
 
-/** A folder that was being taken over belongs to its heir, who says so in the name. One without an owner was left on purpose. */
+/**
+ * A folder that was being taken over belongs to its heir, who says so in the name. One without an owner was left on
+ * purpose.
+ */
 function isDead(journal: string, name: string, files: JournalFiles): boolean {
   const sheet = join(journal, name.split(TAKEN)[0] ?? name, OWNER)
   const owner = parseOwner(files.read(sheet))

@@ -1,4 +1,5 @@
-// The file system as a journal uses it: few verbs, so that a test can record every write and sync, and take the power away between any two.
+// The file system as a journal uses it: few verbs, so that a test can record every write and sync, and take the power
+// away between any two.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -92,7 +93,8 @@ function appendFile(handle: number): AppendFile {
     write(bytes) {
       for (let at = 0; at < bytes.byteLength; ) at += writeSync(handle, bytes, at)
     },
-    sync: () => new Promise((resolve, reject) => fdatasync(handle, (error) => (error === null ? resolve() : reject(error)))),
+    sync: () =>
+      new Promise((resolve, reject) => fdatasync(handle, (error) => (error === null ? resolve() : reject(error)))),
     truncate: (length) => ftruncateSync(handle, length),
     close: () => closeSync(handle),
   }

@@ -1,11 +1,13 @@
-// A journal: what was acknowledged and has not reached the source, kept in a folder over a crash of the process (and, with `sync`, of the machine).
+// A journal: what was acknowledged and has not reached the source, kept in a folder over a crash of the process (and,
+// with `sync`, of the machine).
 //
-// One folder serves many processes. Each appends to segments of its own, so that no lock is needed to write; a starter takes over what the dead have
-// left. Everything asked for within one turn of the event loop is one write, and an acknowledgement comes in a later turn. With `sync` all that came
-// while the disk was busy shares the next fdatasync (group commit: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+// One folder serves many processes. Each appends to segments of its own, so that no lock is needed to write; a starter
+// takes over what the dead have left. Everything asked for within one turn of the event loop is one write, and an
+// acknowledgement comes in a later turn. With `sync` all that came while the disk was busy shares the next fdatasync
+// (group commit: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
 //
-// Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several processes of one host keep
-// the order in which they were acknowledged, as far as their common clock does.
+// Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several
+// processes of one host keep the order in which they were acknowledged, as far as their common clock does.
 import { setImmediate } from 'node:timers'
 import { isError, MillpondError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
@@ -67,7 +69,10 @@ export class Journal {
   #isClosing = false
   #isClosed = false
 
-  /** @throws MillpondError `OPTION_INVALID` or `SCHEMA_NEWER` for a folder that is not a journal of this format; `JOURNAL_FAILED` where it cannot be written. */
+  /**
+   * @throws MillpondError `OPTION_INVALID` or `SCHEMA_NEWER` for a folder that is not a journal of this format;
+   * `JOURNAL_FAILED` where it cannot be written.
+   */
   constructor(options: JournalOptions) {
     this.#files = options.files ?? nodeFiles
     this.#sync = options.sync ?? false
@@ -87,7 +92,8 @@ export class Journal {
   }
 
   /**
-   * Takes over what the dead have left, and keeps it as its own until it is settled. Blocks for as long as reading and writing it takes.
+   * Takes over what the dead have left, and keeps it as its own until it is settled. Blocks for as long as reading and
+   * writing it takes.
    * @throws MillpondError `JOURNAL_FAILED`; nothing is lost, and it may be called again.
    */
   async recover(): Promise<Recovered> {
@@ -98,16 +104,18 @@ export class Journal {
       lostBytes += lost
       this.#last = Math.max(this.#last, last)
       await this.#keep(records.map(encoded))
-      for (const record of records) if ((latest.get(record.key)?.number ?? 0) <= record.number) latest.set(record.key, record)
+      for (const record of records)
+        if ((latest.get(record.key)?.number ?? 0) <= record.number) latest.set(record.key, record)
       this.#files.remove(folder)
     }
     return { records: [...latest.values()].sort((a, b) => a.number - b.number), lostBytes }
   }
 
   /**
-   * Keeps values until they are settled; the numbers are theirs, in order. Resolves when they survive what the journal is to survive.
-   * @throws MillpondError `JOURNAL_FAILED` when they cannot be written (a full disk, say): none of them is kept, what was kept before is.
-   * `CLOSED` after `close`; `VALUE_TOO_LARGE`.
+   * Keeps values until they are settled; the numbers are theirs, in order. Resolves when they survive what the journal
+   * is to survive.
+   * @throws MillpondError `JOURNAL_FAILED` when they cannot be written (a full disk, say): none of them is kept, what
+   * was kept before is. `CLOSED` after `close`; `VALUE_TOO_LARGE`.
    */
   async append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]> {
     if (this.#isClosing) throw new MillpondError('CLOSED', 'the journal is closed: open another one')
@@ -210,7 +218,10 @@ export class Journal {
   #checkClaim(): void {
     if (this.#now() - this.#beatAt >= DOUBT_MS) this.#beat()
     if (this.#beatAt === Number.NEGATIVE_INFINITY)
-      throw new MillpondError('JOURNAL_FAILED', 'another process has taken over this journal while this one was frozen: open it again')
+      throw new MillpondError(
+        'JOURNAL_FAILED',
+        'another process has taken over this journal while this one was frozen: open it again',
+      )
   }
 
   #beat(): void {

@@ -1,8 +1,9 @@
 // Whose a journal's folder is, and whether that process still lives.
 //
-// A process number alone says little: numbers are used again, and two containers on one volume have worlds of their own. Within one world (host, boot,
-// namespace of processes) the number with the start time decides, at once. After a reboot of the same host nobody of the earlier boot lives. Of any
-// other world only the heartbeat can be seen: its owner touches it every 5 s, stops acknowledging when it could not for 30 s, and is given up after 60.
+// A process number alone says little: numbers are used again, and two containers on one volume have worlds of their
+// own. Within one world (host, boot, namespace of processes) the number with the start time decides, at once. After a
+// reboot of the same host nobody of the earlier boot lives. Of any other world only the heartbeat can be seen: its
+// owner touches it every 5 s, stops acknowledging when it could not for 30 s, and is given up after 60.
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -18,7 +19,9 @@ export interface Owner {
 }
 
 export const HEARTBEAT_MS = 5000
-/** An owner whose last heartbeat is older must look whether it still owns its folder before it acknowledges anything. */
+/**
+ * An owner whose last heartbeat is older must look whether it still owns its folder before it acknowledges anything.
+ */
 export const DOUBT_MS = 30_000
 const GIVEN_UP_MS = 60_000
 

@@ -1,15 +1,12 @@
 // The bytes of a journal's records. All numbers little-endian.
 //
-//   0  0xb7 0x4a      magic
-//   2  kind           1 put, 2 settled; 0x80 more for a key in UTF-16 (one with lone surrogates, which UTF-8 cannot say)
-//   3  length of key  uint24, bytes
-//   6  length of body uint32; 0 for `settled`
-//  10  number         float64, a whole number
-//  18  key, body
+//   0 0xb7 0x4a magic 2 kind 1 put, 2 settled; 0x80 more for a key in UTF-16 (one with lone surrogates, which UTF-8
+//   cannot say) 3 length of key uint24, bytes 6 length of body uint32; 0 for `settled` 10 number float64, a whole
+//   number 18 key, body
 //      checksum       uint32, CRC-32 of all before it
 //
-// A writer may die in the middle of a record, and a disk may flip a bit: what fails its checksum is passed over, and the reader goes on at the next
-// bytes that are a record, so that one bad record costs itself and nothing behind it.
+// A writer may die in the middle of a record, and a disk may flip a bit: what fails its checksum is passed over, and
+// the reader goes on at the next bytes that are a record, so that one bad record costs itself and nothing behind it.
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../../core/errors.ts'
 
@@ -95,7 +92,8 @@ export function scan(bytes: Buffer): Scan {
 }
 
 function nextMagic(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf(MAGIC_0, from); at >= 0; at = bytes.indexOf(MAGIC_0, at + 1)) if (bytes[at + 1] === MAGIC_1) return at
+  for (let at = bytes.indexOf(MAGIC_0, from); at >= 0; at = bytes.indexOf(MAGIC_0, at + 1))
+    if (bytes[at + 1] === MAGIC_1) return at
   return bytes.length
 }
 
@@ -111,5 +109,7 @@ function decodeAt(bytes: Buffer, at: number): Scanned | undefined {
   const length = end + CHECKSUM - at
   if (kind === SETTLED) return { kind: 'settled', key, number, bytes: length }
   // A copy: the record outlives the buffer of its whole segment.
-  return kind === PUT ? { kind: 'put', record: { number, key, body: new Uint8Array(bytes.subarray(body, end)) }, bytes: length } : undefined
+  return kind === PUT
+    ? { kind: 'put', record: { number, key, body: new Uint8Array(bytes.subarray(body, end)) }, bytes: length }
+    : undefined
 }

@@ -1,7 +1,8 @@
 // The segments of one process: an append-only file after another, and of each how much of it still counts.
 //
-// A segment may go when nothing in it counts any more, and only with all before it: the note that a record is settled must outlive the record.
-// When more than half of what lies there is dead, what still counts in the oldest is written again at the end, under its old number.
+// A segment may go when nothing in it counts any more, and only with all before it: the note that a record is settled
+// must outlive the record. When more than half of what lies there is dead, what still counts in the oldest is written
+// again at the end, under its old number.
 import { join } from 'node:path'
 import type { AppendFile, JournalFiles } from './files.ts'
 import { encodePut, encodeSettled, type JournalRecord, scan } from './record.ts'
@@ -24,7 +25,11 @@ export interface EncodedPut {
 }
 
 /** @throws MillpondError `VALUE_TOO_LARGE` */
-export const encoded = (record: JournalRecord): EncodedPut => ({ key: record.key, number: record.number, bytes: encodePut(record) })
+export const encoded = (record: JournalRecord): EncodedPut => ({
+  key: record.key,
+  number: record.number,
+  bytes: encodePut(record),
+})
 
 /** Written, and not yet counted. */
 export interface Draft {
@@ -69,12 +74,15 @@ export class Segments {
   }
 
   /**
-   * Hands records and notes of what is settled to the operating system, in one write. They count from `commit` on: until then what was there before
-   * still does, also on disk. One at a time.
+   * Hands records and notes of what is settled to the operating system, in one write. They count from `commit` on:
+   * until then what was there before still does, also on disk. One at a time.
    */
   write(puts: readonly EncodedPut[], settled: ReadonlyMap<string, number>): Draft {
     const notes = [...settled].filter(([key, number]) => (this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number)
-    const bytes = Buffer.concat([...puts.map((put) => put.bytes), ...notes.map(([key, number]) => encodeSettled(key, number))])
+    const bytes = Buffer.concat([
+      ...puts.map((put) => put.bytes),
+      ...notes.map(([key, number]) => encodeSettled(key, number)),
+    ])
     if (bytes.length > 0) {
       const file = this.#fileFor()
       try {
@@ -87,7 +95,10 @@ export class Segments {
     return { puts, settled, bytes: bytes.length }
   }
 
-  /** Makes what was written survive a loss of power. What a failed sync has left is unknown: nothing more is written to that file. */
+  /**
+   * Makes what was written survive a loss of power. What a failed sync has left is unknown: nothing more is written to
+   * that file.
+   */
   async sync(): Promise<void> {
     try {
       await this.#open?.sync()
@@ -103,7 +114,8 @@ export class Segments {
     segment.bytes += bytes
     this.#bytes += bytes
     for (const put of puts) this.#place(put, segment)
-    for (const [key, number] of settled) if ((this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number) this.#drop(key)
+    for (const [key, number] of settled)
+      if ((this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number) this.#drop(key)
     this.#sweep()
   }
 
@@ -120,13 +132,15 @@ export class Segments {
     if (bytes === undefined) return []
     const live = new Map<string, JournalRecord>()
     for (const item of scan(bytes).items)
-      if (item.kind === 'put' && segment.keys.get(item.record.key)?.number === item.record.number) live.set(item.record.key, item.record)
+      if (item.kind === 'put' && segment.keys.get(item.record.key)?.number === item.record.number)
+        live.set(item.record.key, item.record)
     return [...live.values()].map(encoded)
   }
 
   /**
-   * For a disk that takes nothing more, not even the note that records are settled: the oldest files of which nothing counts any more go without it, as far
-   * as there are any. Older records that a note would be needed against are gone with the files before. `true`: there is more room.
+   * For a disk that takes nothing more, not even the note that records are settled: the oldest files of which nothing
+   * counts any more go without it, as far as there are any. Older records that a note would be needed against are gone
+   * with the files before. `true`: there is more room.
    */
   relieve(settled: ReadonlyMap<string, number>): boolean {
     let isRelieved = false
@@ -171,7 +185,10 @@ export class Segments {
     return file
   }
 
-  /** Cuts off what was begun, and goes on in a new file. One that nothing was kept in goes, or a disk that stays full would fill with empty ones. */
+  /**
+   * Cuts off what was begun, and goes on in a new file. One that nothing was kept in goes, or a disk that stays full
+   * would fill with empty ones.
+   */
   #abandon(): void {
     const last = this.#all.at(-1)
     try {
@@ -215,8 +232,14 @@ export class Segments {
   }
 }
 
-/** What a folder of segments holds that has not reached the source: the latest record of each key, in the order of their numbers. */
-export function readSegments(folder: string, files: JournalFiles): { records: JournalRecord[]; lost: number; last: number } {
+/**
+ * What a folder of segments holds that has not reached the source: the latest record of each key, in the order of their
+ * numbers.
+ */
+export function readSegments(
+  folder: string,
+  files: JournalFiles,
+): { records: JournalRecord[]; lost: number; last: number } {
   const latest = new Map<string, JournalRecord>()
   let lost = 0
   let last = 0

@@ -12,14 +12,21 @@ export interface Demand {
 const EVERYSEC_MS = 2000
 const NAMES = ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy'] as const
 
-/** What `CONFIG GET` answered for each name. @throws MillpondError `OPTION_INVALID` where the server does not keep what it acknowledges. */
+/**
+ * What `CONFIG GET` answered for each name.
+ * @throws MillpondError `OPTION_INVALID` where the server does not keep what it acknowledges.
+ */
 export function checkDurable(settings: ReadonlyMap<string, string>, { allowLossMs, assumeDurable }: Demand): void {
   if (assumeDurable) return
   const missing = NAMES.filter((name) => !settings.has(name))
   if (missing.length > 0)
-    throw refusal(`its settings ${missing.join(', ')} cannot be read`, 'allow CONFIG GET, or use assumeDurable: true if you know them')
+    throw refusal(
+      `its settings ${missing.join(', ')} cannot be read`,
+      'allow CONFIG GET, or use assumeDurable: true if you know them',
+    )
   const [appendonly, fsync, maxmemory, policy] = NAMES.map((name) => settings.get(name) ?? '')
-  if (appendonly !== 'yes') throw refusal(`appendonly is ${show(appendonly)}`, 'switch it on: appendonly yes, appendfsync always')
+  if (appendonly !== 'yes')
+    throw refusal(`appendonly is ${show(appendonly)}`, 'switch it on: appendonly yes, appendfsync always')
   if (fsync !== 'always' && !(fsync === 'everysec' && allowLossMs >= EVERYSEC_MS))
     throw refusal(
       `appendfsync is ${show(fsync)}`,
@@ -35,12 +42,16 @@ export function checkDurable(settings: ReadonlyMap<string, string>, { allowLossM
 }
 
 const refusal = (what: string, remedy: string): MillpondError =>
-  new MillpondError('OPTION_INVALID', `writeBehind.stream: the server does not reliably store what it acknowledges: ${what}: ${remedy}`)
+  new MillpondError(
+    'OPTION_INVALID',
+    `writeBehind.stream: the server does not reliably store what it acknowledges: ${what}: ${remedy}`,
+  )
 
 /** The answer of `CONFIG GET name name …`, as pairs or as an object. */
 export function settingsFrom(answer: unknown): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
-  if (Array.isArray(answer)) for (let at = 0; at + 1 < answer.length; at += 2) found.set(String(answer[at]), String(answer[at + 1]))
+  if (Array.isArray(answer))
+    for (let at = 0; at + 1 < answer.length; at += 2) found.set(String(answer[at]), String(answer[at + 1]))
   return found
 }
 

@@ -18,19 +18,35 @@ interface OwnClient extends StreamClient {
 }
 
 /** @throws MillpondError `OPTION_INVALID` where the package is missing, or keys are to be hidden. Connects later. */
-export function openStream(options: WriteStreamOptions, collection: string, { clock, events, owner, hidesKeys }: Seam): RedisLog {
+export function openStream(
+  options: WriteStreamOptions,
+  collection: string,
+  { clock, events, owner, hidesKeys }: Seam,
+): RedisLog {
   if (hidesKeys)
     throw new MillpondError(
       'OPTION_INVALID',
       `collection ${collection}: writeBehind.stream would reveal to the server the keys that codec: { keyNames } hides: use a journal, a local file`,
     )
   const { url, client, allowLossMs = 0, assumeDurable = false, replicas = 0 } = options
-  const onError = (error: unknown): void => events.emit('warning', { message: `collection ${collection}: the stream of its writes`, error })
+  const onError = (error: unknown): void =>
+    events.emit('warning', { message: `collection ${collection}: the stream of its writes`, error })
   const own = client === undefined ? connect(url ?? '') : undefined
   const used = client ?? own
-  if (used === undefined) throw new MillpondError('OPTION_INVALID', `collection ${collection}: writeBehind.stream: give a url or a client`)
+  if (used === undefined)
+    throw new MillpondError('OPTION_INVALID', `collection ${collection}: writeBehind.stream: give a url or a client`)
   const end = own && (() => own.disconnect())
-  return new RedisLog({ client: used, name: owner, allowLossMs, assumeDurable, replicas, timeoutMs: TIMEOUT_MS, clock, onError, end })
+  return new RedisLog({
+    client: used,
+    name: owner,
+    allowLossMs,
+    assumeDurable,
+    replicas,
+    timeoutMs: TIMEOUT_MS,
+    clock,
+    onError,
+    end,
+  })
 }
 
 function connect(url: string): OwnClient {
@@ -39,7 +55,9 @@ function connect(url: string): OwnClient {
     found = loadPackage('ioredis')
   } catch (cause) {
     if (!isNotInstalled(cause)) throw cause
-    throw new MillpondError('OPTION_INVALID', 'writeBehind.stream.url needs the package ioredis: npm install ioredis', { cause })
+    throw new MillpondError('OPTION_INVALID', 'writeBehind.stream.url needs the package ioredis: npm install ioredis', {
+      cause,
+    })
   }
   const Client = classOf(found)
   // What is asked while it is not connected waits for the deadline of the step, and no longer.
@@ -52,6 +70,10 @@ function connect(url: string): OwnClient {
 type ClientClass = new (url: string, options: { maxRetriesPerRequest: null; disconnectTimeout: number }) => OwnClient
 
 function classOf(found: unknown): ClientClass {
-  if (typeof found === 'function' && 'Redis' in found && typeof found.Redis === 'function') return found.Redis as ClientClass
-  throw new MillpondError('OPTION_INVALID', 'writeBehind.stream.url: the package ioredis has no class Redis: use version 5 or 6')
+  if (typeof found === 'function' && 'Redis' in found && typeof found.Redis === 'function')
+    return found.Redis as ClientClass
+  throw new MillpondError(
+    'OPTION_INVALID',
+    'writeBehind.stream.url: the package ioredis has no class Redis: use version 5 or 6',
+  )
 }

@@ -1,7 +1,9 @@
-// A write log in Redis or Valkey (durability `stream`): acknowledged writes survive the process that took them, and the server.
+// A write log in Redis or Valkey (durability `stream`): acknowledged writes survive the process that took them, and the
+// server.
 //
-// Each process has a stream of its own under a lease, so that nobody waits for anybody to write; whoever finds a stream whose lease has run out takes all of
-// it over, in its order. A process that was frozen, and comes back, finds itself fenced. Of a key only the latest write is kept (decision 0049).
+// Each process has a stream of its own under a lease, so that nobody waits for anybody to write; whoever finds a stream
+// whose lease has run out takes all of it over, in its order. A process that was frozen, and comes back, finds itself
+// fenced. Of a key only the latest write is kept (decision 0049).
 import { createHash, randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/contracts.ts'
 import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
@@ -63,7 +65,8 @@ export class RedisLog implements WriteLog {
     const answer = await this.#step('append', ...entries.flatMap(({ key, body }) => [key, Buffer.from(body)]))
     if (replicas > 0) {
       const held = Number(await this.#timed('WAIT', this.#options.client.call('WAIT', [replicas, timeoutMs])))
-      if (!(held >= replicas)) throw failed('WAIT', `${held} of ${replicas} replicas have it: it is unknown whether it is stored`)
+      if (!(held >= replicas))
+        throw failed('WAIT', `${held} of ${replicas} replicas have it: it is unknown whether it is stored`)
     }
     return listOf(answer).map(Number)
   }
@@ -88,7 +91,8 @@ export class RedisLog implements WriteLog {
         left = Number(rest)
         for (let at = 0; at + 2 < taken.length; at += 3) {
           const [key, number, body] = [String(taken[at]), Number(taken[at + 1]), taken[at + 2]]
-          if (body instanceof Uint8Array && (latest.get(key)?.number ?? 0) < number) latest.set(key, { key, number, body })
+          if (body instanceof Uint8Array && (latest.get(key)?.number ?? 0) < number)
+            latest.set(key, { key, number, body })
         }
       }
     }
@@ -128,13 +132,18 @@ export class RedisLog implements WriteLog {
     this.#beatSoon()
   }
 
-  /** Asked again and again: a server that took the other's place may be set otherwise. @throws MillpondError `OPTION_INVALID`, `JOURNAL_FAILED`. */
+  /**
+   * Asked again and again: a server that took the other's place may be set otherwise.
+   * @throws MillpondError `OPTION_INVALID`, `JOURNAL_FAILED`.
+   */
   async #checkServer(): Promise<void> {
     if (this.#options.assumeDurable) return
-    const answer = await this.#timed('CONFIG GET', this.#options.client.call('CONFIG', [...CONFIG_GET])).catch((error: unknown) => {
-      if (isRefusal(error)) return []
-      throw error
-    })
+    const answer = await this.#timed('CONFIG GET', this.#options.client.call('CONFIG', [...CONFIG_GET])).catch(
+      (error: unknown) => {
+        if (isRefusal(error)) return []
+        throw error
+      },
+    )
     checkDurable(settingsFrom(answer), this.#options)
   }
 
@@ -162,7 +171,8 @@ export class RedisLog implements WriteLog {
     const { graceS = GRACE_S } = this.#options
     const text = String(await this.#timed('INFO', this.#options.client.call('INFO', ['server'])).catch(() => ''))
     const upS = Number(/uptime_in_seconds:(\d+)/.exec(text)?.[1] ?? graceS)
-    if (upS < graceS) await new Promise<void>((resolve) => this.#options.clock.after((graceS - upS) * 1000, resolve, true))
+    if (upS < graceS)
+      await new Promise<void>((resolve) => this.#options.clock.after((graceS - upS) * 1000, resolve, true))
   }
 
   async #sendSettled(): Promise<void> {
@@ -173,7 +183,8 @@ export class RedisLog implements WriteLog {
       try {
         await this.#step('settle', ...some.flat())
       } catch (error) {
-        for (const [key, number] of all.slice(at)) if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
+        for (const [key, number] of all.slice(at))
+          if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
         throw error
       }
     }
@@ -212,7 +223,9 @@ export class RedisLog implements WriteLog {
         () => reject(failed(what, `no answer in ${timeoutMs} ms: it is unknown whether it was done`)),
         true,
       )
-      work.then(resolve, (error: unknown) => reject(isRefusal(error) ? error : failed(what, reasonOf(error), error))).finally(cancel)
+      work
+        .then(resolve, (error: unknown) => reject(isRefusal(error) ? error : failed(what, reasonOf(error), error)))
+        .finally(cancel)
     })
   }
 }

@@ -1,8 +1,9 @@
 // The steps of a write log in Redis, as the server runs them. All keys of a log lie in one slot.
 //
-// KEYS[1] is the log's base; beside it `:numbers` (a counter: of two writes of a key, by whichever process, the higher one came later), `:owners` (a hash: who has
-// a stream, '1', or '0' where it has left), and for each owner `:lease:ID` (it lives), `:log:ID` (its stream of key, number, body) and `:last:ID` (a hash from a key to the number and the
-// id of its entry there: of a key the latest counts, and no other is kept).
+// KEYS[1] is the log's base; beside it `:numbers` (a counter: of two writes of a key, by whichever process, the higher
+// one came later), `:owners` (a hash: who has a stream, '1', or '0' where it has left), and for each owner `:lease:ID`
+// (it lives), `:log:ID` (its stream of key, number, body) and `:last:ID` (a hash from a key to the number and the id of
+// its entry there: of a key the latest counts, and no other is kept).
 
 /** Whoever has been taken over, or has left, must not write any more. A lease that has merely run out is renewed. */
 const FENCE = `
@@ -35,7 +36,10 @@ export const SCRIPTS = {
 redis.call('HSET', KEYS[1] .. ':owners', ARGV[1], '1')
 redis.call('SET', KEYS[1] .. ':lease:' .. ARGV[1], '1', 'PX', ARGV[2])
 return 1`,
-  /** [id, leaseMs]: it lives. Returns the owners whose leases have run out, each with '1', or '0' where it has left by itself. */
+  /**
+   * [id, leaseMs]: it lives. Returns the owners whose leases have run out, each with '1', or '0' where it has left by
+   * itself.
+   */
   beat: `${FENCE}
 local dead = {}
 for _, owner in ipairs(redis.call('HKEYS', base .. ':owners')) do
@@ -61,7 +65,10 @@ for at = 3, #ARGV, 2 do
   for _, owner in ipairs(owners) do forget(owner, ARGV[at], ARGV[at + 1]) end
 end
 return 1`,
-  /** [id, leaseMs, dead]: up to 100 entries of a dead owner become one's own, in their order. Returns how many are left there, then key, number, body of each. */
+  /**
+   * [id, leaseMs, dead]: up to 100 entries of a dead owner become one's own, in their order. Returns how many are left
+   * there, then key, number, body of each.
+   */
   adopt: `${FENCE}${ENTRIES}
 local dead = ARGV[3]
 local taken = { 0 }

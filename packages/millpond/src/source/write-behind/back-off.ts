@@ -1,6 +1,7 @@
 // How long a queue waits after failures: delays grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
 //
-// While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
+// While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by
+// everybody at once.
 import type { QueueOptions } from './contract.ts'
 
 const FIRST_MS = 100

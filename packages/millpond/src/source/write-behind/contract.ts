@@ -17,9 +17,9 @@ export interface QueuedWrite {
 }
 
 /**
- * Writes a batch to the source; no key is in two batches at a time. Resolves with nothing (or an empty list) when all are stored, or with one verdict per
- * write, in their order: `undefined` for stored, else its error. A rejection says that nobody knows: all are tried again, in smaller batches. An error
- * whose `permanent` is true is not tried again.
+ * Writes a batch to the source; no key is in two batches at a time. Resolves with nothing (or an empty list) when all
+ * are stored, or with one verdict per write, in their order: `undefined` for stored, else its error. A rejection says
+ * that nobody knows: all are tried again, in smaller batches. An error whose `permanent` is true is not tried again.
  */
 export type StoreBatch = (
   writes: readonly QueuedWrite[],
@@ -37,7 +37,10 @@ export interface WriteLog {
     readonly records: readonly { readonly key: string; readonly number: number; readonly body: Uint8Array }[]
     readonly lostBytes: number
   }>
-  /** Told when another process has died, and what it has left waits to be taken over. Absent where only a start can find that. */
+  /**
+   * Told when another process has died, and what it has left waits to be taken over. Absent where only a start can find
+   * that.
+   */
   watch?(found: () => void): void
   /** Leaves no byte of what was settled. Absent where nothing outlives it. */
   scrub?(): Promise<void>
@@ -58,7 +61,10 @@ export interface ForgottenWrite {
 export interface DeadLetter {
   readonly key: string
   readonly number: number
-  /** Absent where the bytes of the log cannot be read any more (a key that was retired, say); they are kept all the same. */
+  /**
+   * Absent where the bytes of the log cannot be read any more (a key that was retired, say); they are kept all the
+   * same.
+   */
   readonly operation?: Operation
   /** Why it is here. */
   readonly error: string

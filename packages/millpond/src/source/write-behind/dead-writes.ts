@@ -1,4 +1,5 @@
-// Writes that the source refuses, set aside: in the log too, so that they outlive the process and are not tried by the next one.
+// Writes that the source refuses, set aside: in the log too, so that they outlive the process and are not tried by the
+// next one.
 import { isError, show } from '../../core/errors.ts'
 import type { Appends } from './appends.ts'
 import type { DeadLetter, QueueOptions } from './contract.ts'
@@ -17,7 +18,11 @@ export class DeadWrites {
   readonly #burials = new Set<Promise<void>>()
 
   /** `queued`: what waits of a key. */
-  constructor(options: Pick<QueueOptions, 'log' | 'encode' | 'events'>, appends: Appends, queued: (key: string) => Item | undefined) {
+  constructor(
+    options: Pick<QueueOptions, 'log' | 'encode' | 'events'>,
+    appends: Appends,
+    queued: (key: string) => Item | undefined,
+  ) {
     this.#options = options
     this.#appends = appends
     this.#queued = queued

@@ -1,7 +1,7 @@
 // The writes that wait: who is next, who rests before the next attempt, and one at a time of each key.
 //
-// A key that was sent a moment ago is likely to be written again before long: it is paced, which is to say it waits out its time, so that more of its writes
-// become one. Any other may go as soon as there are enough for a batch.
+// A key that was sent a moment ago is likely to be written again before long: it is paced, which is to say it waits out
+// its time, so that more of its writes become one. Any other may go as soon as there are enough for a batch.
 import type { Operation } from './contract.ts'
 
 export interface Item {

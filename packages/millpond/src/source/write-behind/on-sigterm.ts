@@ -18,7 +18,10 @@ export function onSigterm(drain: () => Promise<unknown>): () => void {
   }
 }
 
-/** Whoever else listens decides when the process ends; without anybody, it ends by the signal, as it would have without us. */
+/**
+ * Whoever else listens decides when the process ends; without anybody, it ends by the signal, as it would have without
+ * us.
+ */
 async function drainAll(): Promise<void> {
   const isAlone = process.listenerCount('SIGTERM') === 1
   await Promise.allSettled([...drains].map((drain) => drain()))

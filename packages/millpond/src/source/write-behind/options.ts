@@ -82,7 +82,10 @@ export function settingsOf(name: string, options: WriteBehindOptions = {}): Queu
     )
   const timeoutMs = parseDuration(options.timeout ?? '30s', `${what}.timeout`)
   if (timeoutMs < 1)
-    throw new MillpondError('OPTION_INVALID', `${what}.timeout: ${show(options.timeout)} is not allowed: give at least 1 ms`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${what}.timeout: ${show(options.timeout)} is not allowed: give at least 1 ms`,
+    )
   return {
     journal: durability === 'memory' ? undefined : journal,
     stream,

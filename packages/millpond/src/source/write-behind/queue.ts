@@ -1,11 +1,14 @@
 // A write queue: writes are acknowledged once the log has them, and reach the source later, in batches.
 //
-// - Of a key the latest write counts: one that comes while another waits takes its place (coalescing), one that comes while another is on its way
-//   waits for its end. So the source sees a key's writes in their order, and not all of them.
-// - A batch goes when its oldest write has waited for `maxDelayMs`, or when enough keys wait to fill it that were not sent a moment ago: those that were,
-//   and are written again and again, wait out their time, or nothing would become of coalescing. It also goes when half of the room is taken.
-// - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It is set aside (dead letter)
-//   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
+// - Of a key the latest write counts: one that comes while another waits takes its place (coalescing), one that comes
+//   while another is on its way waits for its end. So the source sees a key's writes in their order, and not all of
+//   them.
+// - A batch goes when its oldest write has waited for `maxDelayMs`, or when enough keys wait to fill it that were not
+//   sent a moment ago: those that were, and are written again and again, wait out their time, or nothing would become
+//   of coalescing. It also goes when half of the room is taken.
+// - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It
+//   is set aside (dead letter) after `maxAttempts`; attempts count only while the source stores others: one that
+//   refuses everything is down, and its writes wait.
 import { isError, MillpondError, reasonOf } from '../../core/errors.ts'
 import { Appends } from './appends.ts'
 import { BackOff } from './back-off.ts'
@@ -61,16 +64,23 @@ export class WriteQueue {
     for (const { key, number, body } of records) {
       const { operation, error } = await this.#read(key, body)
       if (operation === undefined) this.#dead.setAside({ key, number, error })
-      else if (body[0] === DEAD) this.#dead.setAside({ key, number, operation, error: 'set aside by an earlier process' })
+      else if (body[0] === DEAD)
+        this.#dead.setAside({ key, number, operation, error: 'set aside by an earlier process' })
       else this.#items.put(key, operation, number, now)
     }
     this.#schedule()
     return { recovered: records.length, lostBytes }
   }
 
-  async #read(key: string, body: Uint8Array): Promise<{ readonly operation: Operation | undefined; readonly error: string }> {
+  async #read(
+    key: string,
+    body: Uint8Array,
+  ): Promise<{ readonly operation: Operation | undefined; readonly error: string }> {
     try {
-      return { operation: await this.#options.decode(key, body.subarray(1)), error: 'the bytes in the log cannot be read' }
+      return {
+        operation: await this.#options.decode(key, body.subarray(1)),
+        error: 'the bytes in the log cannot be read',
+      }
     } catch (error) {
       return { operation: undefined, error: reasonOf(error) }
     }
@@ -84,12 +94,16 @@ export class WriteQueue {
 
   /**
    * Resolves once the log has the write.
-   * @throws MillpondError `QUEUE_FULL` when there was no room for `maxWaitMs`; `CLOSED`; what the log and `encode` throw. Nothing was kept then.
+   * @throws MillpondError `QUEUE_FULL` when there was no room for `maxWaitMs`; `CLOSED`; what the log and `encode`
+   * throw. Nothing was kept then.
    */
   async put(key: string, operation: Operation): Promise<void> {
     this.#checkOpen()
     const before = this.#encoding.get(key)
-    const bytes = before === undefined ? this.#options.encode(key, operation) : before.then(() => this.#options.encode(key, operation))
+    const bytes =
+      before === undefined
+        ? this.#options.encode(key, operation)
+        : before.then(() => this.#options.encode(key, operation))
     if (bytes instanceof Uint8Array) return this.#keep(key, operation, bytes)
     const kept = bytes.then((made) => this.#keep(key, operation, made))
     const ended = kept.catch(() => {}) // told to who wrote
@@ -156,10 +170,12 @@ export class WriteQueue {
   }
 
   /**
-   * Forgets for good what waits or is set aside and is meant: it never reaches the source. What is on its way may; it is waited for, and not tried again. `isMeant` is given no
-   * operation for what cannot be read.
+   * Forgets for good what waits or is set aside and is meant: it never reaches the source. What is on its way may; it
+   * is waited for, and not tried again. `isMeant` is given no operation for what cannot be read.
    */
-  async forget(isMeant: (key: string, operation: Operation | undefined) => boolean): Promise<readonly ForgottenWrite[]> {
+  async forget(
+    isMeant: (key: string, operation: Operation | undefined) => boolean,
+  ): Promise<readonly ForgottenWrite[]> {
     await this.#dead.settled()
     const forgotten: ForgottenWrite[] = []
     const onTheirWay: Promise<void>[] = []
@@ -308,7 +324,8 @@ export class WriteQueue {
   #whenIdle(timeoutMs: number): Promise<void> {
     if (this.#items.size === 0) return Promise.resolve()
     return new Promise<void>((resolve) => {
-      const cancel = timeoutMs === Number.POSITIVE_INFINITY ? () => {} : this.#options.clock.after(timeoutMs, resolve, true)
+      const cancel =
+        timeoutMs === Number.POSITIVE_INFINITY ? () => {} : this.#options.clock.after(timeoutMs, resolve, true)
       this.#idle.push(() => {
         cancel()
         resolve()

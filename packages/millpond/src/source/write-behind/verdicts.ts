@@ -2,7 +2,10 @@
 import { MillpondError, show } from '../../core/errors.ts'
 import type { QueueOptions, StoreBatch } from './contract.ts'
 
-/** @throws MillpondError `SOURCE_TIMEOUT`, `VALUE_UNSUPPORTED`; what the source throws. Then none of them is known to be stored. */
+/**
+ * @throws MillpondError `SOURCE_TIMEOUT`, `VALUE_UNSUPPORTED`; what the source throws. Then none of them is known to be
+ * stored.
+ */
 export async function verdictsOf(
   sent: Parameters<StoreBatch>[0],
   { store, clock, timeoutMs }: Pick<QueueOptions, 'store' | 'clock' | 'timeoutMs'>,

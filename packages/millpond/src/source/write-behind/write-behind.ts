@@ -1,8 +1,9 @@
-// Write-behind of a collection: its journal and queue, what readers see of them, and what caches are told when the source has committed.
+// Write-behind of a collection: its journal and queue, what readers see of them, and what caches are told when the
+// source has committed.
 //
-// A write is acknowledged when the log has it and the cache holds it. From then until the source has it, readers of this process are given it before any
-// tier and any loader, so that an eviction, an invalidation or a load cannot bring back what it replaced. Then the caches are told once more: another
-// process may have loaded the old value meanwhile.
+// A write is acknowledged when the log has it and the cache holds it. From then until the source has it, readers of
+// this process are given it before any tier and any loader, so that an eviction, an invalidation or a load cannot bring
+// back what it replaced. Then the caches are told once more: another process may have loaded the old value meanwhile.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
 import type { Position } from '../../core/ledger.ts'
@@ -47,7 +48,10 @@ export class WriteBehind<Id, T> {
   readonly #counts: QueueCounts = createCounts()
   /** Of the batches on their way to the source. */
   readonly #underWay = new Map<string, SourceWrite>()
-  /** Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has them. With their tags. */
+  /**
+   * Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has
+   * them. With their tags.
+   */
   readonly #special = new Map<string, readonly string[]>()
   readonly #ends: (() => void)[] = []
   #recovering: Promise<void> | undefined
@@ -133,7 +137,9 @@ export class WriteBehind<Id, T> {
   async set(writes: readonly Wanted<Id, T>[], items: readonly Written[], isSpecial: boolean): Promise<void> {
     await this.ready()
     const begun = await this.#seam.begin(writes.map(({ key }) => key))
-    const kept = await Promise.allSettled(writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })))
+    const kept = await Promise.allSettled(
+      writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })),
+    )
     const refused = kept.find((one) => one.status === 'rejected')
     if (isSpecial) for (const { key, options } of items) this.#special.set(key, [...(options.tags ?? [])])
     await this.#seam.end(
@@ -153,7 +159,10 @@ export class WriteBehind<Id, T> {
     await this.#queue.flush()
   }
 
-  /** Forgets what is queued of what is erased, also what processes that have died meanwhile have left, and leaves no byte of it in the journal. */
+  /**
+   * Forgets what is queued of what is erased, also what processes that have died meanwhile have left, and leaves no
+   * byte of it in the journal.
+   */
   async #erase(isMeant: ErasurePredicate): Promise<readonly ErasedWrite[]> {
     await this.ready()
     await this.#recover()
@@ -178,7 +187,11 @@ export class WriteBehind<Id, T> {
     if (left === 0) return
     const { journal, stream } = this.#settings
     const fate =
-      journal === undefined && stream === undefined ? 'lost' : stream === undefined ? 'left in the journal' : 'left in the stream'
+      journal === undefined && stream === undefined
+        ? 'lost'
+        : stream === undefined
+          ? 'left in the journal'
+          : 'left in the stream'
     this.#tell('left', { count: left })
     this.#seam.events.emit('warning', {
       message: `collection ${this.#name}: closed with ${left} writes that the source has not accepted: they are ${fate}`,
@@ -204,7 +217,9 @@ export class WriteBehind<Id, T> {
     }
     const verdicts: unknown[] = writes.map(() => undefined)
     const sets = writes.flatMap(({ operation, number }, at) =>
-      operation.kind === 'set' ? [{ at, id: operation.id as Id, value: this.#seam.show(operation.value) as T, number }] : [],
+      operation.kind === 'set'
+        ? [{ at, id: operation.id as Id, value: this.#seam.show(operation.value) as T, number }]
+        : [],
     )
     const removals = writes.flatMap(({ operation, number }, at) =>
       operation.kind === 'remove' ? [{ at, id: operation.id as Id, number }] : [],
@@ -225,7 +240,10 @@ export class WriteBehind<Id, T> {
     return verdicts
   }
 
-  /** The source has them. What is queued behind stays what readers see; caches get the value unless somebody has moved the key meanwhile. */
+  /**
+   * The source has them. What is queued behind stays what readers see; caches get the value unless somebody has moved
+   * the key meanwhile.
+   */
   async #afterStore(keys: readonly string[]): Promise<void> {
     if (this.#seam.isAlone) return
     const byWrite = new Map<SourceWrite, string[]>()
@@ -260,7 +278,8 @@ export class WriteBehind<Id, T> {
 
   #tell(state: Told['state'], detail: Omit<Told, 'namespace' | 'collection' | 'state'>): void {
     const { events, cache } = this.#seam
-    if (events.has('writeBehind')) events.emit('writeBehind', { namespace: cache.name, collection: this.#name, state, ...detail })
+    if (events.has('writeBehind'))
+      events.emit('writeBehind', { namespace: cache.name, collection: this.#name, state, ...detail })
   }
 
   #cannotRemove(id: Id): MillpondError {
@@ -288,10 +307,16 @@ function operationFrom(found: { readonly value: unknown } | undefined): Operatio
   return value.kind === 'set' && 'value' in value ? { kind: 'set', id, value: value.value } : undefined
 }
 
-/** Another version of the program may have queued it. @throws MillpondError `VALUE_UNSUPPORTED` where it is of another shape. */
+/**
+ * Another version of the program may have queued it.
+ * @throws MillpondError `VALUE_UNSUPPORTED` where it is of another shape.
+ */
 function fitted<Id, T>(records: Records<Id, T> | undefined, operation: Operation | undefined): Operation | undefined {
   if (records === undefined || operation?.kind !== 'set') return operation
   const taken = records.take(operation.value, operation.id as Id)
   if (taken !== undefined) return { ...operation, value: taken.value }
-  throw new MillpondError('VALUE_UNSUPPORTED', `${show(operation.id)} was queued by another version of the program in another format`)
+  throw new MillpondError(
+    'VALUE_UNSUPPORTED',
+    `${show(operation.id)} was queued by another version of the program in another format`,
+  )
 }

@@ -22,7 +22,9 @@ export function limitsOf(tiers: readonly Tier[]): OfOne {
 export function boundsOf(members: readonly Member[], copies: number): TierBounds | undefined {
   const sum = (name: 'maxEntries' | 'maxBytes'): TierBounds => {
     const bounds = members.flatMap(({ tier }) => tier.bounds?.[name] ?? [])
-    return bounds.length < members.length ? {} : { [name]: Math.floor(bounds.reduce((all, one) => all + one, 0) / copies) }
+    return bounds.length < members.length
+      ? {}
+      : { [name]: Math.floor(bounds.reduce((all, one) => all + one, 0) / copies) }
   }
   const bounds = { ...sum('maxEntries'), ...sum('maxBytes') }
   return Object.keys(bounds).length === 0 ? undefined : bounds
@@ -41,7 +43,9 @@ export async function usageOf(members: readonly Member[], copies: number): Promi
 /** The steps of each node and of the ledger's tier, under their names. */
 export async function examineAll(members: readonly Pick<Member, 'name' | 'tier'>[]): Promise<readonly TierStep[]> {
   const examined = await Promise.all(
-    members.map(async ({ name, tier }) => ((await tier.examine?.()) ?? []).map((step) => ({ ...step, at: `${name} (${step.at})` }))),
+    members.map(async ({ name, tier }) =>
+      ((await tier.examine?.()) ?? []).map((step) => ({ ...step, at: `${name} (${step.at})` })),
+    ),
   )
   return examined.flat()
 }
@@ -54,6 +58,7 @@ export function unfit(tier: Tier, others: readonly Tier[]): string | undefined {
     if ((own[name] ?? Number.POSITIVE_INFINITY) < (ring[name] ?? Number.POSITIVE_INFINITY))
       return `accepts smaller batches (${name}) than the other nodes`
   if (tier.scan === undefined && canBeListed(others)) return 'cannot be listed, as the other nodes can'
-  if (!tier.durable && others.every(({ durable }) => durable)) return 'does not outlive its process, as the other nodes do'
+  if (!tier.durable && others.every(({ durable }) => durable))
+    return 'does not outlive its process, as the other nodes do'
   return undefined
 }

@@ -1,4 +1,5 @@
-// The copies of entries on the nodes: read from one that answers, written to all, and brought together where they differ.
+// The copies of entries on the nodes: read from one that answers, written to all, and brought together where they
+// differ.
 import type { Refusal, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { type CopiesParts, Mend } from './mend.ts'
@@ -18,8 +19,8 @@ export class Copies {
   }
 
   /**
-   * Each key is asked of its best node that is there, and what that one does not have of all others that may, so that a batch is at most two round trips to a node. A node that is
-   * doubted is asked as well, and the newest copy counts.
+   * Each key is asked of its best node that is there, and what that one does not have of all others that may, so that a
+   * batch is at most two round trips to a node. A node that is doubted is asked as well, and the newest copy counts.
    */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const { members, epochs, counts } = this.#parts
@@ -56,7 +57,8 @@ export class Copies {
     const refusals = new Array<Refusal | undefined>(items.length).fill(undefined)
     const keep = (node: RingNode, at: number): void => {
       const item = items[at]
-      // One that was taken out meanwhile needs nothing any more. The caller may change its bytes when the call has ended.
+      // One that was taken out meanwhile needs nothing any more. The caller may change its bytes when the call has
+      // ended.
       if (item !== undefined && members.nodes.includes(node)) hints.keep(node, { ...item, body: item.body.slice() })
     }
     const asks = grouped(places, (at) => members.owners(items[at]?.key ?? ''))
@@ -77,7 +79,10 @@ export class Copies {
     return refusals.map((refusal, at) => (stored[at] === true ? undefined : refusal))
   }
 
-  /** After a step of the ledger, for which nobody trusts them any more: as far as the nodes answer. Resolves with which were there. */
+  /**
+   * After a step of the ledger, for which nobody trusts them any more: as far as the nodes answer. Resolves with which
+   * were there.
+   */
   async forget(keys: readonly string[]): Promise<readonly boolean[]> {
     const { members, hints } = this.#parts
     hints.forgetKeys(keys)

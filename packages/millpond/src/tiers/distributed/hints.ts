@@ -1,6 +1,7 @@
 // What nodes that are away should have: the newest entry of a key for each, within bounds, in this process alone.
 //
-// Hints carry values and nothing else: that a key was invalidated the node need not hear, since the ledger has said so to all who read.
+// Hints carry values and nothing else: that a key was invalidated the node need not hear, since the ledger has said so
+// to all who read.
 import type { TierItem } from '../../core/contracts.ts'
 
 export class Hints<N extends object> {
@@ -59,7 +60,8 @@ export class Hints<N extends object> {
   }
 
   forgetPrefix(prefix: string): void {
-    for (const its of this.#kept.values()) for (const key of [...its.keys()]) if (key.startsWith(prefix)) this.#remove(its, key)
+    for (const its of this.#kept.values())
+      for (const key of [...its.keys()]) if (key.startsWith(prefix)) this.#remove(its, key)
   }
 
   forgetNode(node: N): void {

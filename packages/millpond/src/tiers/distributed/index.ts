@@ -1,4 +1,5 @@
-// The distributed tier: many independent stores as one, each entry on several of them, under a ledger that lies elsewhere.
+// The distributed tier: many independent stores as one, each entry on several of them, under a ledger that lies
+// elsewhere.
 import type { LedgerStore, Tier } from '../../core/contracts.ts'
 import { boundsOf, canBeListed, limitsOf, placesOf } from './abilities.ts'
 import type { DistributedCounts } from './counts.ts'
@@ -20,24 +21,29 @@ export interface DistributedTier extends Tier {
   /** The names of the nodes that keep a storage key, the best first. */
   ownersOf(key: string): readonly string[]
   /**
-   * Takes a node into the ring of this process, and moves to it what it keeps from now on. Tell every process: the first one moves, the others resolve with `elsewhere`.
+   * Takes a node into the ring of this process, and moves to it what it keeps from now on. Tell every process: the
+   * first one moves, the others resolve with `elsewhere`.
    * @throws MillpondError `OPTION_INVALID`.
    */
   add(node: DistributedNode): Promise<MoveReport>
   /**
    * Takes a node out of the ring of this process, moves what it alone still has, and closes its tier.
-   * @throws MillpondError `OPTION_INVALID` for a name that is not there, or where fewer nodes than copies would be left.
+   * @throws MillpondError `OPTION_INVALID` for a name that is not there, or where fewer nodes than copies would be
+   * left.
    */
   remove(name: string): Promise<MoveReport>
   /** Gives a node another share, and moves what that changes. @throws MillpondError `OPTION_INVALID`. */
   reweigh(name: string, weight: number): Promise<MoveReport>
-  /** Looks at every entry of every node: after processes were started with another list of nodes, or after long outages. */
+  /**
+   * Looks at every entry of every node: after processes were started with another list of nodes, or after long outages.
+   */
   repair(): Promise<MoveReport>
 }
 
 /**
- * Many stores as one tier: each entry lies on `replicas` of the nodes, chosen by weighted rendezvous hashing, and is read from another one where a node does not answer. The numbers that decide
- * what is valid lie in the tier that `ledger` names: while it does not answer, nothing of the ring is accepted.
+ * Many stores as one tier: each entry lies on `replicas` of the nodes, chosen by weighted rendezvous hashing, and is
+ * read from another one where a node does not answer. The numbers that decide what is valid lie in the tier that
+ * `ledger` names: while it does not answer, nothing of the ring is accepted.
  *
  * A node that misses something is never accepted for it: what it holds from before is invalid by its position.
  *

@@ -2,7 +2,9 @@
 import type { RingNode } from './node.ts'
 import { type Owners, rendezvous } from './rendezvous.ts'
 
-/** A key that was not moved is looked for in its old places for so long, where nobody can say that all have been moved. */
+/**
+ * A key that was not moved is looked for in its old places for so long, where nobody can say that all have been moved.
+ */
 export const FORMER_MS = 600_000
 
 interface Former {
@@ -64,7 +66,9 @@ export class Members {
   /** Has it other owners than before? */
   hasMoved(key: string): boolean {
     const owners = this.#owners(key)
-    return this.#formers.some(({ owners: before }) => before(key).some(({ name }) => !owners.some((owner) => owner.name === name)))
+    return this.#formers.some(({ owners: before }) =>
+      before(key).some(({ name }) => !owners.some((owner) => owner.name === name)),
+    )
   }
 
   /** `nodes`: from now on. */

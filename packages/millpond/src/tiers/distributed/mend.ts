@@ -1,4 +1,5 @@
-// Copies that are brought together behind everybody: what a read has found missing or old, and what was kept for a node that did not answer.
+// Copies that are brought together behind everybody: what a read has found missing or old, and what was kept for a node
+// that did not answer.
 import type { TierItem } from '../../core/contracts.ts'
 import type { DistributedCounts } from './counts.ts'
 import type { Hints } from './hints.ts'

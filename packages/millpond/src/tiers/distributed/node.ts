@@ -1,7 +1,7 @@
 // A node of the ring: its tier behind a guard of its own, known to be there or away at every moment.
 //
-// While it is away no caller is sent to it: it is tried from beside. When it is back it is doubted for a while: it may have been emptied, or hold what was
-// written before it went, so its answers are compared with those of another copy.
+// While it is away no caller is sent to it: it is tried from beside. When it is back it is doubted for a while: it may
+// have been emptied, or hold what was written before it went, so its answers are compared with those of another copy.
 import type { Clock, Tier } from '../../core/contracts.ts'
 import { reasonOf } from '../../core/errors.ts'
 import type { BreakerOptions } from '../../wrap/breaker.ts'
@@ -30,7 +30,15 @@ export class RingNode implements Placed {
   weight: number
   readonly tier: Tier
   readonly guarded: GuardedTier
-  readonly counts: NodeCounts = { reads: 0, failures: 0, repaired: 0, handedOver: 0, hintsDropped: 0, movedIn: 0, movedOut: 0 }
+  readonly counts: NodeCounts = {
+    reads: 0,
+    failures: 0,
+    repaired: 0,
+    handedOver: 0,
+    hintsDropped: 0,
+    movedIn: 0,
+    movedOut: 0,
+  }
   readonly #clock: Clock
   /** Monotonic milliseconds. */
   #doubtedAt: number | undefined
@@ -100,7 +108,10 @@ export class RingNode implements Placed {
     this.#cancelProbe = this.#clock.after(Math.ceil(ms) + 1, () => void this.#probe(ms))
   }
 
-  /** Whether it answers decides. The guard does not let it through where commands have failed later than that which opened it: then it is tried once more. */
+  /**
+   * Whether it answers decides. The guard does not let it through where commands have failed later than that which
+   * opened it: then it is tried once more.
+   */
   async #probe(ms: number): Promise<void> {
     this.#isProbed = true
     const probed = await this.guarded.read([PROBE])

@@ -22,13 +22,17 @@ import { placeOfBoth } from '../places.ts'
 
 /** A store of the ring. */
 export interface DistributedNode {
-  /** Any tier: `redis({ url })`, `memcached({ servers })`, `postgres({ url })`, `sqlite({ path })`, `file({ path })`, or your own. The ring closes it. */
+  /**
+   * Any tier: `redis({ url })`, `memcached({ servers })`, `postgres({ url })`, `sqlite({ path })`, `file({ path })`, or
+   * your own. The ring closes it.
+   */
   readonly tier: Tier
   /** Its share of the keys, beside the weights of the others: above 0, up to 1,000,000. Default 1. */
   readonly weight?: number | undefined
   /**
-   * What keys are placed by, and what reports call it: the same in every process and after every restart. Default: the tier's own name, of the second such `redis-2`, and so on by
-   * the order of the list; so name the nodes if the order may change, else keys move for nothing.
+   * What keys are placed by, and what reports call it: the same in every process and after every restart. Default: the
+   * tier's own name, of the second such `redis-2`, and so on by the order of the list; so name the nodes if the order
+   * may change, else keys move for nothing.
    */
   readonly name?: string | undefined
 }
@@ -53,13 +57,21 @@ export interface DistributedWarning {
 export interface DistributedOptions {
   /** The stores that are one ring. */
   readonly nodes: readonly DistributedNode[]
-  /** The tier that keeps the ledger, such as `redis({ url })` or `postgres({ url })`; of nodes on one host `sqlite({ path })`. It holds no entries. The ring closes it. */
+  /**
+   * The tier that keeps the ledger, such as `redis({ url })` or `postgres({ url })`; of nodes on one host `sqlite({
+   * path })`. It holds no entries. The ring closes it.
+   */
   readonly ledger: Tier
   /** How many nodes keep each entry. Default 2; with a single node 1. */
   readonly replicas?: number | undefined
-  /** The longest that a command to a node may take; then another copy is asked. Default 100 ms, so that two fit into what the whole tier has. */
+  /**
+   * The longest that a command to a node may take; then another copy is asked. Default 100 ms, so that two fit into
+   * what the whole tier has.
+   */
   readonly timeout?: Duration | undefined
-  /** When a node counts as away, and how often it is tried meanwhile. Default: 3 failed commands in a row, every 500 ms. */
+  /**
+   * When a node counts as away, and how often it is tried meanwhile. Default: 3 failed commands in a row, every 500 ms.
+   */
   readonly breaker?: BreakerOptions | undefined
   /** Entries that a node which is away should have, kept in this process until it is back; `false`: none. */
   readonly hints?: HintOptions | false | undefined
@@ -119,11 +131,16 @@ const REACH: readonly Scope[] = ['process', 'host', 'shared']
 export function resolveDistributed(options: DistributedOptions): DistributedSettings {
   checkOptions<DistributedOptions>(options, OPTIONS, 'distributed')
   const { nodes, replicas, hints, onWarning } = options
-  if (!Array.isArray(nodes) || nodes.length === 0) throw invalid('nodes', nodes, `is not a list of nodes: give one such as ${FORM}`)
+  if (!Array.isArray(nodes) || nodes.length === 0)
+    throw invalid('nodes', nodes, `is not a list of nodes: give one such as ${FORM}`)
   const members: Member[] = []
   for (const [at, node] of nodes.entries()) members.push(memberOf(node, `nodes[${at}]`, members))
   if (replicas !== undefined && replicas > members.length)
-    throw invalid('replicas', replicas, `is more than the number of nodes: give at most ${members.length}, or more nodes`)
+    throw invalid(
+      'replicas',
+      replicas,
+      `is more than the number of nodes: give at most ${members.length}, or more nodes`,
+    )
   const timeoutMs = parseDuration(options.timeout ?? 100, 'distributed.timeout')
   if (timeoutMs < 1) throw invalid('timeout', options.timeout, 'is not a waiting time: give at least 1 ms')
   return {
@@ -133,7 +150,9 @@ export function resolveDistributed(options: DistributedOptions): DistributedSett
     timeoutMs,
     breaker: { threshold: options.breaker?.threshold ?? 3, openMs: options.breaker?.openMs ?? 500 },
     hints:
-      hints === false ? { maxEntries: 0, maxBytes: 0 } : { maxEntries: hints?.maxEntries ?? 10_000, maxBytes: hints?.maxBytes ?? 2 ** 24 },
+      hints === false
+        ? { maxEntries: 0, maxBytes: 0 }
+        : { maxEntries: hints?.maxEntries ?? 10_000, maxBytes: hints?.maxBytes ?? 2 ** 24 },
     movePerSecond: options.movePerSecond ?? 2000,
     warn: onWarning ?? (() => {}),
     clock: options.clock ?? systemClock(),
@@ -150,7 +169,11 @@ export function memberOf(given: unknown, at: string, others: readonly Member[]):
   if (!isTier(tier)) throw invalid(`${at}.tier`, tier, `is not a tier outside memory: give one as in ${FORM}`)
   const twin = others.find((other) => other.tier === tier)
   if (twin !== undefined)
-    throw invalid(`${at}.tier`, twin.name, 'is already a node: give each node its own tier, or that one a higher weight')
+    throw invalid(
+      `${at}.tier`,
+      twin.name,
+      'is already a node: give each node its own tier, or that one a higher weight',
+    )
   for (const other of others) {
     const place = placeOfBoth(tier, other.tier)
     if (place !== undefined)
@@ -180,12 +203,23 @@ export function checkWeight(weight: unknown): number {
   return weightCheck(weight, 'distributed.weight')
 }
 
-function ledgerOf(ledgerTier: unknown, [member]: readonly Member[]): Pick<DistributedSettings, 'ledgerTier' | 'ledger'> {
+function ledgerOf(
+  ledgerTier: unknown,
+  [member]: readonly Member[],
+): Pick<DistributedSettings, 'ledgerTier' | 'ledger'> {
   if (!isTier(ledgerTier))
-    throw invalid('ledger', ledgerTier, 'is not a tier: give one that can hold a ledger, such as redis({ url }) or postgres({ url })')
+    throw invalid(
+      'ledger',
+      ledgerTier,
+      'is not a tier: give one that can hold a ledger, such as redis({ url }) or postgres({ url })',
+    )
   const { ledger, name } = ledgerTier
   if (ledger === undefined)
-    throw invalid('ledger', name, 'cannot hold a ledger: give redis({ url }), postgres({ url }), or sqlite({ path }) for one host')
+    throw invalid(
+      'ledger',
+      name,
+      'cannot hold a ledger: give redis({ url }), postgres({ url }), or sqlite({ path }) for one host',
+    )
   const scope = member?.tier.scope ?? 'shared'
   if (REACH.indexOf(ledger.scope) < REACH.indexOf(scope))
     throw invalid(
@@ -197,7 +231,12 @@ function ledgerOf(ledgerTier: unknown, [member]: readonly Member[]): Pick<Distri
 }
 
 const isTier = (given: unknown): given is Tier =>
-  typeof given === 'object' && given !== null && 'read' in given && 'write' in given && 'drop' in given && 'clear' in given
+  typeof given === 'object' &&
+  given !== null &&
+  'read' in given &&
+  'write' in given &&
+  'drop' in given &&
+  'clear' in given
 
 function invalid(name: string, value: unknown, why: string): MillpondError {
   return new MillpondError('OPTION_INVALID', `distributed.${name}: ${show(value)} ${why}`)

@@ -15,7 +15,10 @@ export class Epochs {
     this.#current.set(namespace, epoch)
   }
 
-  /** Numbers of two epochs cannot be compared: readers trust the current one, and where that is not known, neither is newer. */
+  /**
+   * Numbers of two epochs cannot be compared: readers trust the current one, and where that is not known, neither is
+   * newer.
+   */
   isNewer(key: string, one: Stored, than: Stored | undefined): boolean {
     if (than === undefined) return true
     if (one.asOf.epoch === than.asOf.epoch) return one.asOf.seq > than.asOf.seq

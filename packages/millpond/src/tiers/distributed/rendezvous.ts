@@ -1,8 +1,10 @@
 // Which nodes keep a key: weighted rendezvous hashing.
 //
-// Each node draws a number for the key; those with the highest keep it. Where weights differ, a draw u from 0 to 1 counts as -weight / ln u, which makes a node's
-// chance its share of the weights (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998; weights: Schindelhauer and Schomaker,
-// "Weighted distributed hash tables", 2005). A node that comes takes only what it wins, one that leaves gives away only what it had, and nobody else's keys move.
+// Each node draws a number for the key; those with the highest keep it. Where weights differ, a draw u from 0 to 1
+// counts as -weight / ln u, which makes a node's chance its share of the weights (Thaler and Ravishankar, "Using
+// name-based mappings to increase hit rates", 1998; weights: Schindelhauer and Schomaker, "Weighted distributed hash
+// tables", 2005). A node that comes takes only what it wins, one that leaves gives away only what it had, and nobody
+// else's keys move.
 import { hashOf, mixed } from '../../core/key-hash.ts'
 
 /** What a place in the ring depends on. */
@@ -56,7 +58,14 @@ function peersOf<N extends Placed>(nodes: readonly N[]): readonly Peers<N>[] {
 }
 
 /** Puts the group's best among the best of all; both lists stay in order and no longer than `wanted`. */
-function addBest<N>({ nodes, seeds, weight }: Peers<N>, hash: number, wanted: number, weighs: boolean, best: N[], scores: number[]): void {
+function addBest<N>(
+  { nodes, seeds, weight }: Peers<N>,
+  hash: number,
+  wanted: number,
+  weighs: boolean,
+  best: N[],
+  scores: number[],
+): void {
   // A lower draw of this group is not among the best, whatever the logarithm says.
   let least = -1
   for (let at = 0; at < seeds.length; at++) {

@@ -1,4 +1,5 @@
-// A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or goes.
+// A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or
+// goes.
 import type { LedgerStore, Refusal, Stored, TierItem, TierMember, TierStep, TierUsage } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { apartLedger } from '../apart-ledger.ts'
@@ -128,7 +129,10 @@ export class Ring {
       nodes.map(({ tier }) => tier),
     )
     if (why !== undefined)
-      throw new MillpondError('OPTION_INVALID', `distributed.add: the node ${show(member.name)} ${why}: create a new ring with it`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `distributed.add: the node ${show(member.name)} ${why}: create a new ring with it`,
+      )
     const isSame = leaving?.tier === member.tier
     const node = isSame && leaving !== undefined ? leaving : new RingNode(member, this.#nodeParts)
     node.weight = member.weight
@@ -180,7 +184,8 @@ export class Ring {
       if (isWhole) for (const node of this.#members.nodes) node.trust(began)
       await this.#release()
     } else if (report.outcome !== 'ended') {
-      // Another process moves, or something could not be reached: keys are looked for in their old places for some time more.
+      // Another process moves, or something could not be reached: keys are looked for in their old places for some time
+      // more.
       this.#cancelRelease()
       this.#cancelRelease = this.#settings.clock.after(FORMER_MS, () => void this.#release().catch(() => {}))
     }

@@ -46,7 +46,8 @@ export class Search {
 
   newest(epochs: Epochs): Stored | undefined {
     let newest: Stored | undefined
-    for (const { stored } of this.#answers) if (stored !== undefined && epochs.isNewer(this.key, stored, newest)) newest = stored
+    for (const { stored } of this.#answers)
+      if (stored !== undefined && epochs.isNewer(this.key, stored, newest)) newest = stored
     return newest
   }
 
@@ -55,7 +56,11 @@ export class Search {
     const newest = this.newest(epochs)
     if (newest === undefined) return []
     return this.#answers.flatMap(({ node, stored }) =>
-      stored !== newest && this.#owners.includes(node) && (stored === undefined || epochs.isNewer(this.key, newest, stored)) ? [node] : [],
+      stored !== newest &&
+      this.#owners.includes(node) &&
+      (stored === undefined || epochs.isNewer(this.key, newest, stored))
+        ? [node]
+        : [],
     )
   }
 

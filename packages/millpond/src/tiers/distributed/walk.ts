@@ -1,7 +1,9 @@
-// A walk over what the nodes hold, at a measured pace, that brings each entry to its owners: after a node came or went, or to make copies whole.
+// A walk over what the nodes hold, at a measured pace, that brings each entry to its owners: after a node came or went,
+// or to make copies whole.
 //
-// What is where is decided by positions: a copy is written only where there is none, or an older one, and taken from a node that does not keep it any more once its
-// owners have it. Between comparing and writing somebody may have written something newer: then the older copy lies over it there, which costs a miss and no wrong answer.
+// What is where is decided by positions: a copy is written only where there is none, or an older one, and taken from a
+// node that does not keep it any more once its owners have it. Between comparing and writing somebody may have written
+// something newer: then the older copy lies over it there, which costs a miss and no wrong answer.
 import { randomUUID } from 'node:crypto'
 import type { Clock, LedgerStore, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
@@ -23,7 +25,10 @@ export interface MoveReport {
   readonly dropped: number
   /** Nodes that could not be walked to the end, each with the reason: what lies there alone has not been moved. */
   readonly failed: readonly { readonly node: string; readonly reason: string }[]
-  /** `done`: each entry that could be reached lies where it belongs. `elsewhere`: another process is at it. `ended`: another change of the ring, or `close`, came between. */
+  /**
+   * `done`: each entry that could be reached lies where it belongs. `elsewhere`: another process is at it. `ended`:
+   * another change of the ring, or `close`, came between.
+   */
   readonly outcome: 'done' | 'incomplete' | 'elsewhere' | 'ended'
   readonly ms: number
 }
@@ -85,7 +90,15 @@ export class Walk {
 
   #report(outcome: MoveReport['outcome'], began: number): MoveReport {
     const ms = this.#parts.clock.monotonic() - began
-    return { keys: this.#keys, copied: this.#copied, bytes: this.#bytes, dropped: this.#dropped, failed: this.#failed, outcome, ms }
+    return {
+      keys: this.#keys,
+      copied: this.#copied,
+      bytes: this.#bytes,
+      dropped: this.#dropped,
+      failed: this.#failed,
+      outcome,
+      ms,
+    }
   }
 
   /** One process of all goes. Where the ledger cannot say who, two walk the same way for nothing. */
@@ -147,9 +160,12 @@ export class Walk {
     const lost = new Set<string>()
     const targets = new Map<RingNode, TierItem[]>()
     for (const item of items)
-      for (const owner of members.owners(item.key)) if (owner !== from) targets.set(owner, [...(targets.get(owner) ?? []), item])
+      for (const owner of members.owners(item.key))
+        if (owner !== from) targets.set(owner, [...(targets.get(owner) ?? []), item])
     await Promise.all([...targets].map(([to, some]) => this.#copy(to, some, lost)))
-    const leaving = items.filter(({ key }) => !lost.has(key) && !members.owners(key).includes(from)).map(({ key }) => key)
+    const leaving = items
+      .filter(({ key }) => !lost.has(key) && !members.owners(key).includes(from))
+      .map(({ key }) => key)
     if (leaving.length === 0) return
     const dropped = await from.guarded.drop(leaving)
     if (!dropped.ok) return

@@ -1,7 +1,8 @@
 // How far a region has applied another one's ledger: a record beside its own ledger, written after what it tells of.
 //
-// Each pair says: when our ledger was at the first number, it held all that the other one had said up to the second. So an entry of ours that was made as of a number is one that
-// the other region may hold as of that second number: whatever it has heard of later is judged there.
+// Each pair says: when our ledger was at the first number, it held all that the other one had said up to the second. So
+// an entry of ours that was made as of a number is one that the other region may hold as of that second number:
+// whatever it has heard of later is judged there.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 
@@ -30,8 +31,11 @@ function thinned<P>(pairs: readonly P[]): P[] {
   return pairs.filter((_, index) => index >= half || index % 2 === 0)
 }
 
-/** What of the other region's ledger is behind an entry of ours as of a number; undefined where nobody knows any more. */
-export const pairFor = ({ pairs }: Cursor, ours: number): number | undefined => pairs.findLast(([own]) => own <= ours)?.[1]
+/**
+ * What of the other region's ledger is behind an entry of ours as of a number; undefined where nobody knows any more.
+ */
+export const pairFor = ({ pairs }: Cursor, ours: number): number | undefined =>
+  pairs.findLast(([own]) => own <= ours)?.[1]
 
 export function cursorItem(key: string, cursor: Cursor, asOf: Position): TierItem {
   return { key, asOf, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(JSON.stringify(cursor)) }
@@ -42,7 +46,11 @@ export function readCursor(stored: Stored | undefined): Cursor | undefined {
   if (stored === undefined) return undefined
   try {
     const { at, pairs }: Cursor = JSON.parse(Buffer.from(stored.body).toString())
-    if (typeof at.epoch === 'string' && isNumber(at.seq) && pairs.every(([ours, theirs]) => isNumber(ours) && isNumber(theirs)))
+    if (
+      typeof at.epoch === 'string' &&
+      isNumber(at.seq) &&
+      pairs.every(([ours, theirs]) => isNumber(ours) && isNumber(theirs))
+    )
       return { at, pairs }
   } catch {
     // as below

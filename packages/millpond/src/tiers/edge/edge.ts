@@ -70,7 +70,8 @@ export class Edge implements LedgerRegions {
     this.ledger = {
       ...this.#local,
       unmoved: unmoved && ((places) => this.#unmoved(places, unmoved)),
-      pull: async (namespace, from) => (await Promise.all([this.#space(namespace).pull(from), this.#standing.ready()]))[0],
+      pull: async (namespace, from) =>
+        (await Promise.all([this.#space(namespace).pull(from), this.#standing.ready()]))[0],
       advance: async (namespace, change) => {
         await this.#standing.ready()
         return this.#space(namespace).advance(change)
@@ -183,7 +184,9 @@ export class Edge implements LedgerRegions {
           ANSWER_MS,
           () => `edge: the ledger of ${region.name}`,
         )
-        const late = others.map(async (one) => ((await this.#isAppliedBy(one, region, namespace, position, until)) ? [] : [one.name]))
+        const late = others.map(async (one) =>
+          (await this.#isAppliedBy(one, region, namespace, position, until)) ? [] : [one.name],
+        )
         return (await Promise.all(late)).flat()
       }),
     )
@@ -196,7 +199,8 @@ export class Edge implements LedgerRegions {
     checkOptions<FillRegionOptions>(options, FILL_OPTIONS, 'fill')
     const { own, origin, clock } = this.#settings
     const { from = origin?.name, keysPerSecond = KEYS_PER_SECOND, force: isForced = false } = options
-    if (from === undefined) throw invalid('fill.from', from, 'is missing, and this region has no origin: name the region to fill from')
+    if (from === undefined)
+      throw invalid('fill.from', from, 'is missing, and this region has no origin: name the region to fill from')
     const peer = this.#named(from, 'fill.from')
     if (peer === own) throw invalid('fill.from', from, 'is the region itself: name another one')
     this.#fill?.end()
@@ -220,7 +224,9 @@ export class Edge implements LedgerRegions {
 
   heard(): readonly PeerRegion[] {
     return this.others.map((region) => {
-      const followers = [...this.#spaces.values()].flatMap((space) => space.followers.filter((one) => one.region === region))
+      const followers = [...this.#spaces.values()].flatMap((space) =>
+        space.followers.filter((one) => one.region === region),
+      )
       const lags = followers.map(({ lagMs }) => lagMs)
       const isHeard = followers.every((one) => one.isHeard)
       const error = followers.find((one) => one.error !== undefined)?.error
@@ -244,7 +250,10 @@ export class Edge implements LedgerRegions {
   }
 
   /** Where another region would have to be heard first, `pull` does that. */
-  async #unmoved(places: readonly LedgerPlace[], ask: NonNullable<LedgerStore['unmoved']>): Promise<readonly boolean[]> {
+  async #unmoved(
+    places: readonly LedgerPlace[],
+    ask: NonNullable<LedgerStore['unmoved']>,
+  ): Promise<readonly boolean[]> {
     await this.#standing.ready()
     const confirmed = places.map(({ namespace, position }) => this.#space(namespace).confirming(position))
     const answers = await ask(places)
@@ -276,7 +285,11 @@ export class Edge implements LedgerRegions {
   #named(name: unknown, option: string): Region {
     const found = this.#regions.find((region) => region.name === name)
     if (found !== undefined) return found
-    throw invalid(option, name, `is not one of the regions: those are ${this.#regions.map((region) => show(region.name)).join(', ')}`)
+    throw invalid(
+      option,
+      name,
+      `is not one of the regions: those are ${this.#regions.map((region) => show(region.name)).join(', ')}`,
+    )
   }
 
   async #put(region: Region, standing: RegionState): Promise<void> {
@@ -293,7 +306,13 @@ export class Edge implements LedgerRegions {
   }
 
   /** Waits until one region has applied what another one's ledger had said up to the position, as it says itself. */
-  async #isAppliedBy(region: Region, of: Region, namespace: string, position: Position, until: number): Promise<boolean> {
+  async #isAppliedBy(
+    region: Region,
+    of: Region,
+    namespace: string,
+    position: Position,
+    until: number,
+  ): Promise<boolean> {
     const { clock } = this.#settings
     while (!(await this.#hasApplied(region, of, namespace, position, Math.max(1, until - clock.monotonic())))) {
       // Once it is closed nobody waits any more; what was said arrives all the same.
@@ -307,7 +326,10 @@ export class Edge implements LedgerRegions {
     return new Promise((resolve) => this.#settings.clock.after(ms, resolve, true))
   }
 
-  /** Steps of the own region that another one has not applied, over all namespaces; undefined where one of them cannot be told. */
+  /**
+   * Steps of the own region that another one has not applied, over all namespaces; undefined where one of them cannot
+   * be told.
+   */
   async #waitingFor({ ledgerTier, name }: Region): Promise<number | undefined> {
     const { own } = this.#settings
     const namespaces = [...this.#spaces.keys()]
@@ -316,7 +338,11 @@ export class Edge implements LedgerRegions {
       ledgerTier.read(namespaces.map((namespace) => cursorKey(namespace, own.name))),
       Promise.all(namespaces.map((namespace) => this.#spaces.get(namespace)?.position())),
     ])
-    const [records, positions] = await this.#deadlines.hold(asking, ANSWER_MS, () => `edge: the ledgers of ${own.name} and ${name}`)
+    const [records, positions] = await this.#deadlines.hold(
+      asking,
+      ANSWER_MS,
+      () => `edge: the ledgers of ${own.name} and ${name}`,
+    )
     const waiting = positions.map((position, index) => {
       const at = readCursor(records[index])?.at
       return position === undefined || at?.epoch !== position.epoch ? undefined : Math.max(0, position.seq - at.seq)
@@ -325,7 +351,13 @@ export class Edge implements LedgerRegions {
   }
 
   /** As the region says itself. */
-  async #hasApplied(region: Region, of: Region, namespace: string, { epoch, seq }: Position, timeoutMs: number): Promise<boolean> {
+  async #hasApplied(
+    region: Region,
+    of: Region,
+    namespace: string,
+    { epoch, seq }: Position,
+    timeoutMs: number,
+  ): Promise<boolean> {
     const { clock } = this.#settings
     let cancel = (): void => {}
     const late = new Promise<undefined>((resolve) => {

@@ -1,4 +1,5 @@
-// The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which region it was made.
+// The entries of one region: its tiers one after the other, each behind a guard of its own. A body tells in which
+// region it was made.
 import type { Clock, Refusal, RegionState, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError, reasonOf } from '../../core/errors.ts'
 import { type GuardedTier, guardTier } from '../../wrap/guard.ts'
@@ -25,11 +26,18 @@ export class RegionEntries implements ApartEntries {
       this.#lastError = error
     }
     this.#tiers = region.tiers.map((tier) =>
-      guardTier(whole(tier), { id: `${region.name}/${tier.name}`, timeoutMs }, clock, { onError, onState: () => {}, onTimed: () => {} }),
+      guardTier(whole(tier), { id: `${region.name}/${tier.name}`, timeoutMs }, clock, {
+        onError,
+        onState: () => {},
+        onTimed: () => {},
+      }),
     )
   }
 
-  /** The tiers are asked in turn for what those before do not have. @throws MillpondError `TIER_FAILED` where none answers. */
+  /**
+   * The tiers are asked in turn for what those before do not have.
+   * @throws MillpondError `TIER_FAILED` where none answers.
+   */
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     return this.#standing() === 'serving' ? this.readAny(keys) : keys.map(() => undefined)
   }
@@ -51,7 +59,10 @@ export class RegionEntries implements ApartEntries {
     return found
   }
 
-  /** To all tiers; resolves where one has taken it, and in a region that is drained as if it had been evicted at once. `made`: in which region. */
+  /**
+   * To all tiers; resolves where one has taken it, and in a region that is drained as if it had been evicted at once.
+   * `made`: in which region.
+   */
   async write(items: readonly TierItem[], made?: string): Promise<(Refusal | undefined)[]> {
     if (this.#standing() === 'drained') return items.map(() => undefined)
     const closed = items.map((item) => ({ ...item, body: withHead(item.body, made) }))
@@ -64,7 +75,9 @@ export class RegionEntries implements ApartEntries {
   async forget(keys: readonly string[]): Promise<readonly boolean[]> {
     if (keys.length <= FEW)
       return Promise.all(
-        keys.map(async (key) => (await Promise.all(this.#tiers.map((tier) => tier.drop([key])))).some((drop) => drop.ok && drop.value > 0)),
+        keys.map(async (key) =>
+          (await Promise.all(this.#tiers.map((tier) => tier.drop([key])))).some((drop) => drop.ok && drop.value > 0),
+        ),
       )
     const there = keys.map(() => false)
     await Promise.all(
@@ -85,7 +98,10 @@ export class RegionEntries implements ApartEntries {
     return this.#everywhere('clear', (tier) => tier.clear(prefix))
   }
 
-  /** An entry lies in each of the tiers: it counts once. @throws MillpondError `TIER_FAILED` where one did not confirm it. */
+  /**
+   * An entry lies in each of the tiers: it counts once.
+   * @throws MillpondError `TIER_FAILED` where one did not confirm it.
+   */
   async #everywhere(
     what: string,
     work: (tier: GuardedTier) => Promise<{ readonly ok: true; readonly value: number } | { readonly ok: false }>,

@@ -1,4 +1,5 @@
-// Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from elsewhere.
+// Fills a region with what another one holds: its keys in steps, at a pace, each entry placed as any that comes from
+// elsewhere.
 import type { Clock, FillProgress, Stored } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
@@ -17,7 +18,10 @@ const PAUSE_MS = 500
 export interface FillParts {
   readonly own: RegionEntries
   readonly standing: Pick<OwnRegionState, 'current' | 'ask'>
-  /** Says that the own region is being filled. @throws MillpondError `TIER_FAILED`, `LAST_REGION` where it is the last that serves. */
+  /**
+   * Says that the own region is being filled.
+   * @throws MillpondError `TIER_FAILED`, `LAST_REGION` where it is the last that serves.
+   */
   readonly begin: () => Promise<void>
   /** Work while nobody else says how the own region stands. */
   readonly alone: (work: () => Promise<void>) => Promise<void>
@@ -46,7 +50,13 @@ export class Fill {
 
   get progress(): FillProgress {
     return {
-      ...{ from: this.#parts.peer.name, keys: this.#keys, copied: this.#copied, bytes: this.#bytes, isDone: this.#isDone },
+      ...{
+        from: this.#parts.peer.name,
+        keys: this.#keys,
+        copied: this.#copied,
+        bytes: this.#bytes,
+        isDone: this.#isDone,
+      },
       ...(this.#error !== undefined && { error: this.#error }),
     }
   }
@@ -91,7 +101,8 @@ export class Fill {
       deadlines.hold(list.next(), LIST_MS, () => `edge: the region ${peer.name}`)
     try {
       for (let step = await next(); step.done !== true; step = await next())
-        for (let from = 0; from < step.value.length; from += STEP) await this.#bringSurely(space, step.value.slice(from, from + STEP))
+        for (let from = 0; from < step.value.length; from += STEP)
+          await this.#bringSurely(space, step.value.slice(from, from + STEP))
     } finally {
       void list.return?.().catch(() => {})
     }
@@ -144,7 +155,10 @@ export class Fill {
 }
 
 const stopped = (): MillpondError =>
-  new MillpondError('CLOSED', 'edge: the region was drained, set to serve, refilled or closed before the fill was complete: fill it again')
+  new MillpondError(
+    'CLOSED',
+    'edge: the region was drained, set to serve, refilled or closed before the fill was complete: fill it again',
+  )
 
 /** What the region has loaded itself meanwhile stays, where it is as new. */
 const isNewer = (stored: Stored, held: Stored | undefined): boolean =>

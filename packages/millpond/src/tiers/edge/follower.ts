@@ -1,10 +1,12 @@
-// How one region hears of another: the other's log is read from where this region has got to, and each line becomes a step of this region's own ledger.
+// How one region hears of another: the other's log is read from where this region has got to, and each line becomes a
+// step of this region's own ledger.
 //
-// The log is the outbox: it is written in the step that it tells of, so no crash can come between the two. One process of all applies it (`Relayer`); each of them asks for itself
-// whether there is anything left to do, and so knows up to when nothing that the other region has invalidated is unknown here.
+// The log is the outbox: it is written in the step that it tells of, so no crash can come between the two. One process
+// of all applies it (`Relayer`); each of them asks for itself whether there is anything left to do, and so knows up to
+// when nothing that the other region has invalidated is unknown here.
 //
-// Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names everything and forgets nothing: what is loaded later may be accepted until
-// the next one.
+// Where a region cannot be asked, what was loaded before is made stale, again and again, by a step that names
+// everything and forgets nothing: what is loaded later may be accepted until the next one.
 import { randomUUID } from 'node:crypto'
 import type { Snapshot, Tail } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
@@ -93,7 +95,10 @@ export class Follower {
     return this.#mistake === undefined && this.#isSafe
   }
 
-  /** Before the own ledger is asked: what it answers must hold for the other region too. @throws MillpondError `LEDGER_UNREACHABLE`, `OPTION_INVALID`. */
+  /**
+   * Before the own ledger is asked: what it answers must hold for the other region too.
+   * @throws MillpondError `LEDGER_UNREACHABLE`, `OPTION_INVALID`.
+   */
   async ready(): Promise<void> {
     if (this.isReady()) return
     if (this.#mistake !== undefined) throw this.#mistake
@@ -110,7 +115,10 @@ export class Follower {
     this.#noteSafe(after)
   }
 
-  /** Is everything known here that the other region had invalidated when this was asked? What was not becomes so, where it can. */
+  /**
+   * Is everything known here that the other region had invalidated when this was asked? What was not becomes so, where
+   * it can.
+   */
   hear(): Promise<boolean> {
     this.#hearing ??= this.#hear()
       .catch((error: unknown) => {
@@ -146,7 +154,8 @@ export class Follower {
       if (this.#isClosed) return
       void this.hear().then((isHeard) => {
         // So that nobody who reads has to wait for it.
-        if (!isHeard && !isIdle && this.#safe !== undefined && this.#since(this.#safe) > this.#tickAt) void this.#tick().catch(() => {})
+        if (!isHeard && !isIdle && this.#safe !== undefined && this.#since(this.#safe) > this.#tickAt)
+          void this.#tick().catch(() => {})
         this.#tell()
       })
       this.#beat()
@@ -155,7 +164,11 @@ export class Follower {
 
   #tell(): void {
     const { peer, warn } = this.#parts
-    if (this.isHeard === this.#wasHeard || (this.#heard === undefined && this.#parts.clock.monotonic() - this.#startedAt < FIRST_MS)) return
+    if (
+      this.isHeard === this.#wasHeard ||
+      (this.#heard === undefined && this.#parts.clock.monotonic() - this.#startedAt < FIRST_MS)
+    )
+      return
     this.#wasHeard = this.isHeard
     const message = this.isHeard
       ? `the region ${show(peer.name)} is connected again`

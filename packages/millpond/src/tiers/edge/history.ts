@@ -1,4 +1,5 @@
-// What a region's own ledger has said of late, as this process saw it: enough to tell how new an entry of another region is here.
+// What a region's own ledger has said of late, as this process saw it: enough to tell how new an entry of another
+// region is here.
 import type { Line, Position } from '../../core/ledger.ts'
 import { relayOf } from '../../core/relay.ts'
 import { storageName } from '../../wrap/storage-name.ts'
@@ -28,8 +29,9 @@ export class History {
   }
 
   /**
-   * Up to where nothing here speaks against an entry of another region, which is valid here as of `from`: what it said itself up to the entry's own number is in the entry, and keys that
-   * are not its own do not concern it. What names tags or patterns may.
+   * Up to where nothing here speaks against an entry of another region, which is valid here as of `from`: what it said
+   * itself up to the entry's own number is in the entry, and keys that are not its own do not concern it. What names
+   * tags or patterns may.
    */
   carry(key: string, from: Position, region: string, asOf: Position): Position {
     if (from.epoch !== this.#epoch) return from

@@ -1,4 +1,5 @@
-// The edge tier: several regions, each with stores and a ledger of its own; what is invalidated in one is invalidated in all.
+// The edge tier: several regions, each with stores and a ledger of its own; what is invalidated in one is invalidated
+// in all.
 import type { LedgerRegions, LedgerStore, Tier, TierLimits, TierStep } from '../../core/contracts.ts'
 import { limitsOf, placesOf } from '../distributed/abilities.ts'
 import { Edge } from './edge.ts'
@@ -14,7 +15,8 @@ export interface EdgeTier extends Tier {
 }
 
 /**
- * The tiers of this process's region, under the region's own ledger, which also hears of all that other regions invalidate. What the region does not have is asked of the `origin`, then of the loader.
+ * The tiers of this process's region, under the region's own ledger, which also hears of all that other regions
+ * invalidate. What the region does not have is asked of the `origin`, then of the loader.
  *
  * While another region cannot be heard nothing is served as fresh that was loaded longer than `maxRegionLag` ago.
  *
@@ -73,7 +75,9 @@ function withoutHead({ keyBytes, itemBytes, entryBytes }: TierLimits): TierLimit
 async function examineRegions(regions: readonly Region[]): Promise<readonly TierStep[]> {
   const all = await Promise.all(
     regions.map(async ({ name, tiers, ledgerTier }) => {
-      const steps = await Promise.all([...new Set([ledgerTier, ...tiers])].map(async (tier) => (await tier.examine?.()) ?? []))
+      const steps = await Promise.all(
+        [...new Set([ledgerTier, ...tiers])].map(async (tier) => (await tier.examine?.()) ?? []),
+      )
       return steps.flat().map((step) => ({ ...step, at: `${name} (${step.at})` }))
     }),
   )

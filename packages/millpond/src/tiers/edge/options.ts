@@ -19,17 +19,24 @@ import { placeOfBoth } from '../places.ts'
 
 /** The stores of one region. */
 export interface EdgeRegion {
-  /** The tier that keeps the region's ledger, such as `redis({ url })` or `postgres({ url })`; on one host `sqlite({ path })`. The edge closes it. */
+  /**
+   * The tier that keeps the region's ledger, such as `redis({ url })` or `postgres({ url })`; on one host `sqlite({
+   * path })`. The edge closes it.
+   */
   readonly ledger: Tier
-  /** Where the region's entries lie, fastest first, seen by all of its processes. Default: the ledger's tier. The edge closes them. */
+  /**
+   * Where the region's entries lie, fastest first, seen by all of its processes. Default: the ledger's tier. The edge
+   * closes them.
+   */
   readonly tiers?: readonly Tier[] | undefined
 }
 
 /** Something an operator should know and no caller must fail for. */
 export interface EdgeWarning {
   /**
-   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are accepted for less than `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more,
-   * so that this region has forgotten everything.
+   * `unheard`, `heard`: a region, told when it changes. While one is unheard, entries are accepted for less than
+   * `maxRegionLag`. `gap`: some of what it had invalidated cannot be known any more, so that this region has forgotten
+   * everything.
    */
   readonly kind: 'unheard' | 'heard' | 'gap'
   readonly region: string
@@ -44,11 +51,17 @@ export interface EdgeOptions {
   readonly region: string
   /** The region that is asked for what this one does not have. Default: none; the loader is. */
   readonly origin?: string | undefined
-  /** Values that are written with `set` in another region are fetched with their invalidation, where one that holds is there. Default false: they come on a miss. */
+  /**
+   * Values that are written with `set` in another region are fetched with their invalidation, where one that holds is
+   * there. Default false: they come on a miss.
+   */
   readonly replicate?: boolean | undefined
   /** How old what is served here may be beside what another region has invalidated: at least `'2s'`. Default `'5s'`. */
   readonly maxRegionLag?: Duration | undefined
-  /** The longest that the origin may take to answer. Default 200 ms; the whole tier has 250 ms, unless its use says `timeout`. */
+  /**
+   * The longest that the origin may take to answer. Default 200 ms; the whole tier has 250 ms, unless its use says
+   * `timeout`.
+   */
   readonly originTimeout?: Duration | undefined
   /** How long an invalidation waits for the other regions before its receipt says which have applied it. Default 0. */
   readonly wait?: Duration | undefined
@@ -90,9 +103,13 @@ export const beatOf = (lagMs: number): number => Math.min(MOST_BEAT_MS, lagMs / 
 const NAME = /^[\w-]{1,63}$/
 const OPTIONS: Shape<EdgeOptions> = {
   regions: required(
-    record<EdgeOptions['regions']>("the stores of each region by its name, such as { 'us-east-1': { ledger: redis({ url }) } }"),
+    record<EdgeOptions['regions']>(
+      "the stores of each region by its name, such as { 'us-east-1': { ledger: redis({ url }) } }",
+    ),
   ),
-  region: required(check((value): value is string => typeof value === 'string', 'the name of the region that this process belongs to')),
+  region: required(
+    check((value): value is string => typeof value === 'string', 'the name of the region that this process belongs to'),
+  ),
   origin: checkedElsewhere,
   replicate: flag,
   maxRegionLag: duration,
@@ -111,11 +128,17 @@ export function resolveEdge(options: EdgeOptions): EdgeSettings {
   const regions = Object.entries(options.regions).map(([name, region]) => regionOf(name, region))
   checkApart(regions)
   const named = (name: unknown, option: string): Region => {
-    if (isEdge(name)) throw invalid(option, 'edge', 'is itself an edge: name one of the regions, whose tiers are then used')
+    if (isEdge(name))
+      throw invalid(option, 'edge', 'is itself an edge: name one of the regions, whose tiers are then used')
     const found = regions.find((region) => region.name === name)
     if (found !== undefined) return found
-    const known = regions.length === 0 ? 'there are none' : `there are ${regions.map((region) => show(region.name)).join(', ')}`
-    throw invalid(option, name, `is not one of the regions: ${known}; name one of them, or add it to regions with its ledger`)
+    const known =
+      regions.length === 0 ? 'there are none' : `there are ${regions.map((region) => show(region.name)).join(', ')}`
+    throw invalid(
+      option,
+      name,
+      `is not one of the regions: ${known}; name one of them, or add it to regions with its ledger`,
+    )
   }
   const own = named(options.region, 'region')
   const origin = options.origin === undefined ? undefined : named(options.origin, 'origin')
@@ -134,21 +157,29 @@ export function resolveEdge(options: EdgeOptions): EdgeSettings {
 }
 
 function regionOf(name: string, given: unknown): Region {
-  if (!NAME.test(name)) throw invalid('regions', name, 'is not a valid region name: use up to 63 letters, digits, _ and -')
+  if (!NAME.test(name))
+    throw invalid('regions', name, 'is not a valid region name: use up to 63 letters, digits, _ and -')
   const at = `regions.${name}`
   checkOptions<EdgeRegion>(given, REGION, `edge.${at}`)
   const { ledger: ledgerTier, tiers = [ledgerTier] } = given
   if (!isTier(ledgerTier))
     throw invalid(`${at}.ledger`, ledgerTier, 'is not a tier: give one that can hold a ledger, such as redis({ url })')
-  if (!Array.isArray(tiers) || tiers.length === 0) throw invalid(`${at}.tiers`, tiers, 'is not a list of tiers: give one, or leave it out')
+  if (!Array.isArray(tiers) || tiers.length === 0)
+    throw invalid(`${at}.tiers`, tiers, 'is not a list of tiers: give one, or leave it out')
   for (const [index, tier] of tiers.entries()) {
     if (!isTier(tier))
-      throw invalid(`${at}.tiers[${index}]`, tier, 'is not a tier outside memory: give redis({ url }), or memcached({ servers })')
+      throw invalid(
+        `${at}.tiers[${index}]`,
+        tier,
+        'is not a tier outside memory: give redis({ url }), or memcached({ servers })',
+      )
     if (tiers.indexOf(tier) !== index) throw invalid(`${at}.tiers[${index}]`, tier.name, 'is given twice: name it once')
   }
-  for (const tier of [ledgerTier, ...tiers]) if (isEdge(tier)) throw invalid(at, 'edge', 'is itself an edge: name the tiers of the region')
+  for (const tier of [ledgerTier, ...tiers])
+    if (isEdge(tier)) throw invalid(at, 'edge', 'is itself an edge: name the tiers of the region')
   const { ledger } = ledgerTier
-  if (ledger === undefined) throw invalid(`${at}.ledger`, ledgerTier.name, 'cannot hold a ledger: give redis({ url }) or postgres({ url })')
+  if (ledger === undefined)
+    throw invalid(`${at}.ledger`, ledgerTier.name, 'cannot hold a ledger: give redis({ url }) or postgres({ url })')
   const beyond = tiers.find((tier) => REACH.indexOf(tier.scope) > REACH.indexOf(ledger.scope))
   if (beyond !== undefined)
     throw invalid(
@@ -180,7 +211,12 @@ function checkApart(regions: readonly Region[]): void {
 }
 
 const isTier = (given: unknown): given is Tier =>
-  typeof given === 'object' && given !== null && 'read' in given && 'write' in given && 'drop' in given && 'clear' in given
+  typeof given === 'object' &&
+  given !== null &&
+  'read' in given &&
+  'write' in given &&
+  'drop' in given &&
+  'clear' in given
 
 const isEdge = (given: unknown): boolean => isTier(given) && given.ledger?.regions !== undefined
 

@@ -1,4 +1,5 @@
-// Whether a region's stores are read and written: a record beside its ledger, which all of its processes look at again and again.
+// Whether a region's stores are read and written: a record beside its ledger, which all of its processes look at again
+// and again.
 import type { Clock, RegionState, Stored } from '../../core/contracts.ts'
 import type { Deadlines } from '../../wrap/deadlines.ts'
 import type { Region } from './options.ts'
@@ -24,7 +25,11 @@ export async function askState({ ledgerTier, name }: Region, deadlines: Deadline
 }
 
 /** @throws MillpondError `TIER_FAILED` where the region does not answer. */
-export async function putState({ ledgerTier, name }: Region, standing: RegionState, deadlines: Deadlines): Promise<void> {
+export async function putState(
+  { ledgerTier, name }: Region,
+  standing: RegionState,
+  deadlines: Deadlines,
+): Promise<void> {
   const item = { key: STANDING_KEY, asOf: AS_OF, expiresAt: Number.POSITIVE_INFINITY, body: Buffer.from(standing) }
   const writing = standing === 'serving' ? ledgerTier.drop([STANDING_KEY]) : ledgerTier.write([item])
   await deadlines.hold<unknown>(writing, ANSWER_MS, () => `edge: the region ${name}`)

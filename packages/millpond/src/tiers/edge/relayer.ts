@@ -1,8 +1,17 @@
-// Makes what another region's ledger has said steps of this region's own, line after line, and remembers how far it has got.
+// Makes what another region's ledger has said steps of this region's own, line after line, and remembers how far it has
+// got.
 //
-// Where it has got to is written after its own step, so that a crash makes a step too many and never one too few. Whoever holds a lease does it for all processes of the region.
+// Where it has got to is written after its own step, so that a crash makes a step too many and never one too few.
+// Whoever holds a lease does it for all processes of the region.
 import { randomUUID } from 'node:crypto'
-import { type Change, type Clock, type LedgerStore, reasonFrom, type Snapshot, type Tail } from '../../core/contracts.ts'
+import {
+  type Change,
+  type Clock,
+  type LedgerStore,
+  reasonFrom,
+  type Snapshot,
+  type Tail,
+} from '../../core/contracts.ts'
 import { show } from '../../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../../core/ledger.ts'
 import { gapId, isDomestic, type Relay, relayedId, relayOf } from '../../core/relay.ts'
@@ -74,7 +83,8 @@ export class Relayer {
         message: `invalidations of the region ${show(peer.name)} may have been missed: everything is dropped here`,
       })
     const change = {
-      // Not by `all`, which would end the log: regions that have not read it would forget everything for that, their others for theirs, and so on.
+      // Not by `all`, which would end the log: regions that have not read it would forget everything for that, their
+      // others for theirs, and so on.
       targets: [{ kind: 'pattern', pattern: '*' }] as const,
       mode: 'delete',
       reason: 'epoch_changed',
@@ -97,8 +107,18 @@ export class Relayer {
       const last = group.at(-1)
       if (last === undefined) return
       const [first] = group
-      const id = relayedId({ region: peer.name, epoch: position.epoch, seq: last.seq, id: first === last ? withoutStamp(last.id) : '' })
-      held = await this.advance({ targets: group.flatMap(({ targets }) => targets), mode: last.mode, reason: last.reason, id })
+      const id = relayedId({
+        region: peer.name,
+        epoch: position.epoch,
+        seq: last.seq,
+        id: first === last ? withoutStamp(last.id) : '',
+      })
+      held = await this.advance({
+        targets: group.flatMap(({ targets }) => targets),
+        mode: last.mode,
+        reason: last.reason,
+        id,
+      })
       ours = held.seq
       group = []
     }
@@ -106,14 +126,16 @@ export class Relayer {
       if (line.seq <= at.seq) continue
       const relay = relayOf(line.id)
       if (relay !== undefined || isDomestic(line.id) || !isAlike(group, line)) await flush()
-      if (relay?.region === own.name) ours = relay.epoch === held.epoch ? Math.max(ours, Math.min(relay.seq, held.seq)) : held.seq
+      if (relay?.region === own.name)
+        ours = relay.epoch === held.epoch ? Math.max(ours, Math.min(relay.seq, held.seq)) : held.seq
       else if (relay !== undefined && !knows(relay)) {
         held = await this.advance({ targets: line.targets, mode: line.mode, reason: line.reason, id: line.id })
         ours = held.seq
       } else if (relay !== undefined) isKnown = true
       else if (!isDomestic(line.id)) {
         group.push(line)
-        if (line.reason === 'replaced') for (const target of line.targets) if (target.kind === 'key') written.push(target.key)
+        if (line.reason === 'replaced')
+          for (const target of line.targets) if (target.kind === 'key') written.push(target.key)
       }
       at = { epoch: position.epoch, seq: line.seq }
     }
@@ -129,10 +151,15 @@ export class Relayer {
   }
 
   /** A step of the own ledger. */
-  async advance(about: Pick<Line, 'mode' | 'reason' | 'id'> & { readonly targets: readonly Target[] }): Promise<Position> {
+  async advance(
+    about: Pick<Line, 'mode' | 'reason' | 'id'> & { readonly targets: readonly Target[] },
+  ): Promise<Position> {
     const { local, namespace } = this.#parts
     const { targets, mode, id } = about
-    const drop = mode === 'expire' ? [] : targets.flatMap((target) => (target.kind === 'key' ? [storageName(namespace, target.key)] : []))
+    const drop =
+      mode === 'expire'
+        ? []
+        : targets.flatMap((target) => (target.kind === 'key' ? [storageName(namespace, target.key)] : []))
     const change: Change = { targets, mode, reason: reasonFrom(about.reason), id, drop, write: [] }
     return (await local.advance(namespace, change)).position
   }

@@ -1,7 +1,8 @@
 // Which regions are in service. None leaves while it is not certain that another one stays, unless that is forced.
 //
-// Whoever takes a region out holds two leases while it looks and puts: one of that region's ledger, and one of the region's that is to stay. Two that begin at the same moment, in
-// whatever processes, so have at least one lease in common wherever the last region is at stake, and the second one sees what the first has done.
+// Whoever takes a region out holds two leases while it looks and puts: one of that region's ledger, and one of the
+// region's that is to stay. Two that begin at the same moment, in whatever processes, so have at least one lease in
+// common wherever the last region is at stake, and the second one sees what the first has done.
 import { randomUUID } from 'node:crypto'
 import type { Clock, RegionState } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
@@ -43,7 +44,10 @@ export class Service {
     this.#parts = parts
   }
 
-  /** @throws MillpondError `LAST_REGION` where no other region would serve; `TIER_FAILED` where the region's stores do not answer, or another process is at it. */
+  /**
+   * @throws MillpondError `LAST_REGION` where no other region would serve; `TIER_FAILED` where the region's stores do
+   * not answer, or another process is at it.
+   */
   leave(leaving: Leaving): Promise<void> {
     return this.#patiently(leaving.region, async () => {
       // Each process of a region may have been asked for the same.
@@ -99,7 +103,8 @@ export class Service {
   async #under(regions: readonly Region[], work: () => Promise<void>): Promise<boolean> {
     const id = randomUUID()
     const held: Region[] = []
-    const release = (): Promise<unknown> => Promise.all(held.map(({ ledger }) => ledger.release(LEASES, LEASE, id).catch(() => {}))) // it runs out by itself
+    const release = (): Promise<unknown> =>
+      Promise.all(held.map(({ ledger }) => ledger.release(LEASES, LEASE, id).catch(() => {}))) // it runs out by itself
     try {
       // In an order that all processes share, so that of two that want the same one gets all of it.
       for (const region of regions.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -148,7 +153,10 @@ export class Service {
       others.length === 0
         ? 'there is no other; force: true does it anyway, and everything is loaded from the source meanwhile'
         : `let ${others.map(({ name }) => show(name)).join(' or ')} serve first, or use force: true, and everything is loaded from the source meanwhile`
-    return new MillpondError('LAST_REGION', `edge.${option}: ${show(region.name)} is the last serving region${then}: ${remedy}`)
+    return new MillpondError(
+      'LAST_REGION',
+      `edge.${option}: ${show(region.name)} is the last serving region${then}: ${remedy}`,
+    )
   }
 }
 

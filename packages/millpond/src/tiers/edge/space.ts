@@ -64,8 +64,8 @@ export class EdgeSpace {
   }
 
   /**
-   * Before the own ledger is asked whether the namespace is still at the position: undefined where another region has to be heard first, which `pull` sees to.
-   * What it returns is called where the namespace is.
+   * Before the own ledger is asked whether the namespace is still at the position: undefined where another region has
+   * to be heard first, which `pull` sees to. What it returns is called where the namespace is.
    */
   confirming(position: Position): (() => void) | undefined {
     // Each is told of the use.
@@ -74,7 +74,12 @@ export class EdgeSpace {
     const asked = { monotonic: clock.monotonic(), wall: clock.now() }
     return () => {
       const last = this.#last
-      if (last?.position.epoch !== position.epoch || last.position.seq !== position.seq || last.monotonic > asked.monotonic) return
+      if (
+        last?.position.epoch !== position.epoch ||
+        last.position.seq !== position.seq ||
+        last.monotonic > asked.monotonic
+      )
+        return
       this.#last = { position, ...asked }
     }
   }
@@ -88,7 +93,10 @@ export class EdgeSpace {
     return advanced
   }
 
-  /** What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is left out. */
+  /**
+   * What another region holds of the keys, each as of the number that it is valid at here; what nobody can place is
+   * left out.
+   */
   async borrow(
     region: string,
     keys: readonly string[],
@@ -105,12 +113,16 @@ export class EdgeSpace {
     ])
     const cursor = readCursor(kept)
     if (standing === 'where it serves' && readState(stands) !== 'serving') return keys.map(() => undefined)
-    if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch) return keys.map(() => undefined)
+    if (kept === undefined || cursor === undefined || cursor.at.epoch !== this.#last?.position.epoch)
+      return keys.map(() => undefined)
     return found.map((stored, at) => {
       if (stored === undefined || stored.asOf.epoch !== kept.asOf.epoch) return undefined
       const seq = pairFor(cursor, stored.asOf.seq)
       if (seq === undefined) return undefined
-      return { ...stored, asOf: this.#history.carry(keys[at] ?? '', { epoch: cursor.at.epoch, seq }, region, stored.asOf) }
+      return {
+        ...stored,
+        asOf: this.#history.carry(keys[at] ?? '', { epoch: cursor.at.epoch, seq }, region, stored.asOf),
+      }
     })
   }
 
@@ -119,7 +131,10 @@ export class EdgeSpace {
     await this.store(keys, borrowed).catch(() => {})
   }
 
-  /** The same, and tells which of them were stored. @throws MillpondError `TIER_FAILED` where none of the region's tiers takes them. */
+  /**
+   * The same, and tells which of them were stored.
+   * @throws MillpondError `TIER_FAILED` where none of the region's tiers takes them.
+   */
   async store(keys: readonly string[], borrowed: readonly (Stored | undefined)[]): Promise<readonly boolean[]> {
     const byRegion = new Map<string, { readonly items: TierItem[]; readonly places: number[] }>()
     for (const [at, key] of keys.entries()) {
@@ -182,16 +197,21 @@ export class EdgeSpace {
     }
   }
 
-  #note({ kind, position, lines }: Snapshot | Tail, asked: { readonly monotonic: number; readonly wall: number }): void {
+  #note(
+    { kind, position, lines }: Snapshot | Tail,
+    asked: { readonly monotonic: number; readonly wall: number },
+  ): void {
     const before = this.#last
-    const isAhead = before === undefined || before.position.epoch !== position.epoch || before.position.seq <= position.seq
+    const isAhead =
+      before === undefined || before.position.epoch !== position.epoch || before.position.seq <= position.seq
     if (kind === 'tail') {
       for (const line of lines) {
         this.#history.note(position.epoch, line)
         this.#noteRelay(line.id)
         // It was not in the answer before, so it came later than that was asked for.
         const unheard = unheardOf(line.id)
-        if (unheard === undefined || before?.position.epoch !== position.epoch || line.seq <= before.position.seq) continue
+        if (unheard === undefined || before?.position.epoch !== position.epoch || line.seq <= before.position.seq)
+          continue
         this.followers.find(({ region }) => region === unheard)?.noteTick(before)
       }
     }

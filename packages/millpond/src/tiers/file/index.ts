@@ -1,4 +1,5 @@
-// The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a tier beside it does.
+// The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a
+// tier beside it does.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
@@ -29,15 +30,16 @@ const STEP_BYTES = 2 * 1_048_576
 const STEP_MS = 4
 
 /**
- * A tier in a folder of a local disk. Needs no package, survives a kill at any moment, and is bounded by what it takes on the disk.
+ * A tier in a folder of a local disk. Needs no package, survives a kill at any moment, and is bounded by what it takes
+ * on the disk.
  *
- * The folder is made and checked here, and read with the first call. When it is full the oldest leave, those that were read since excepted. It cannot keep
- * a ledger: put `sqlite` beside it, or `redis`, or `postgres`.
+ * The folder is made and checked here, and read with the first call. When it is full the oldest leave, those that were
+ * read since excepted. It cannot keep a ledger: put `sqlite` beside it, or `redis`, or `postgres`.
  *
- * @throws MillpondError `OPTION_INVALID` (option; a folder that cannot be made or written), `DURATION_INVALID`; a call rejects with `SCHEMA_NEWER` where a
- * later Millpond wrote the folder.
- * @example
- * const cache = createCache({ tiers: [memory(), file({ path: './cache', maxBytes: 4 * 2 ** 30 }), sqlite({ path: './ledger.db' })] })
+ * @throws MillpondError `OPTION_INVALID` (option; a folder that cannot be made or written), `DURATION_INVALID`; a call
+ * rejects with `SCHEMA_NEWER` where a later Millpond wrote the folder.
+ * @example const cache = createCache({ tiers: [memory(), file({ path: './cache', maxBytes: 4 * 2 ** 30 }), sqlite({
+ * path: './ledger.db' })] })
  */
 export function file(options: FileTierOptions): FileTier {
   const settings = resolveFile(options)
@@ -45,9 +47,13 @@ export function file(options: FileTierOptions): FileTier {
     mkdirSync(settings.path, { recursive: true, mode: 0o700 })
     accessSync(settings.path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `file path: ${show(settings.path)} cannot be used: choose a folder that can be written`, {
-      cause,
-    })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `file path: ${show(settings.path)} cannot be used: choose a folder that can be written`,
+      {
+        cause,
+      },
+    )
   }
   return new FolderTier(settings)
 }
@@ -99,12 +105,14 @@ class FolderTier implements FileTier {
         const entries: Entry[] = []
         const answers = some.map((item): Refusal | undefined => {
           const isTooLarge = item.body.length > this.#settings.itemBytes
-          if (!isTooLarge && item.expiresAt > now) entries.push({ kind: KIND.put, key: item.key, bytes: packPut(item, log.seed) })
+          if (!isTooLarge && item.expiresAt > now)
+            entries.push({ kind: KIND.put, key: item.key, bytes: packPut(item, log.seed) })
           // Also where it comes earlier in this very batch.
           else entries.push(dropping(log, item.key))
           return isTooLarge ? 'too_large' : undefined
         })
-        for (const answer of this.#append(log, entries) ? answers : some.map(() => 'full' as const)) refusals.push(answer)
+        for (const answer of this.#append(log, entries) ? answers : some.map(() => 'full' as const))
+          refusals.push(answer)
       })
     }
     return refusals
@@ -291,7 +299,11 @@ class FolderTier implements FileTier {
     this.#isMakingRoom = true
     makeRoom(log, this.#settings, () => this.#log !== log)
       .catch((cause: unknown) =>
-        this.#settings.warn({ kind: 'upkeep', message: `file tier ${show(this.path)}: space could not be freed in the background`, cause }),
+        this.#settings.warn({
+          kind: 'upkeep',
+          message: `file tier ${show(this.path)}: space could not be freed in the background`,
+          cause,
+        }),
       )
       .finally(() => {
         this.#isMakingRoom = false

@@ -1,7 +1,8 @@
-// Where the record of each key is: an open table of hashes and places, some 60 bytes a key, without the keys themselves.
+// Where the record of each key is: an open table of hashes and places, some 60 bytes a key, without the keys
+// themselves.
 //
-// Two keys with one hash of 64 bits push each other out, which their records then tell. The hash has a secret of this process, so that nobody can choose
-// keys that meet.
+// Two keys with one hash of 64 bits push each other out, which their records then tell. The hash has a secret of this
+// process, so that nobody can choose keys that meet.
 import { randomBytes } from 'node:crypto'
 
 /** A place in the log. */

@@ -1,13 +1,25 @@
 // The log of a folder: segments that are only appended to, by all processes of the host.
 //
-// Every process reads what the others appended before it answers, so all of them see the same order of writes and drops, which is the order of the
-// bytes. Segments leave oldest first only: whatever a drop concerns has then left before the drop itself.
+// Every process reads what the others appended before it answers, so all of them see the same order of writes and
+// drops, which is the order of the bytes. Segments leave oldest first only: whatever a drop concerns has then left
+// before the drop itself.
 import { closeSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
 import type { Stored } from '../../core/contracts.ts'
 import { Places } from './places.ts'
 import { readOn } from './read-on.ts'
 import { KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
-import { FIRST, type Identity, identify, listSegments, makeSegment, measure, openSegment, quietly, type Segment, sweep } from './segment.ts'
+import {
+  FIRST,
+  type Identity,
+  identify,
+  listSegments,
+  makeSegment,
+  measure,
+  openSegment,
+  quietly,
+  type Segment,
+  sweep,
+} from './segment.ts'
 
 /** Segments' worth that is left free, for what other processes are writing at the same moment. */
 const RESERVE = 2
@@ -52,7 +64,8 @@ export class Log {
       const [first] = this.#segments.values()
       this.#active = first ?? this.#next(0)
     } catch (error) {
-      // Nobody gets this log, and the next attempt opens all of them anew: where descriptors have run out, it would never find any again.
+      // Nobody gets this log, and the next attempt opens all of them anew: where descriptors have run out, it would
+      // never find any again.
       for (const { fd } of this.#segments.values()) closeSync(fd)
       throw error
     }
@@ -91,7 +104,10 @@ export class Log {
     return first === this.#active ? undefined : first
   }
 
-  /** Reads what was appended, for about `ms`. Answers whether it has come to the end. Makes nothing, so that a folder that has no room, or may only be read, is read. */
+  /**
+   * Reads what was appended, for about `ms`. Answers whether it has come to the end. Makes nothing, so that a folder
+   * that has no room, or may only be read, is read.
+   */
   catchUp(ms = FOREVER): boolean {
     this.#checkOpen()
     const until = performance.now() + ms
@@ -136,7 +152,8 @@ export class Log {
    */
   append(entries: readonly Entry[]): void {
     const [only] = entries
-    const bytes = entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
+    const bytes =
+      entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
     for (;;) {
       if (!this.isCurrent) this.#goOn()
       this.#roll(bytes.length)
@@ -170,7 +187,8 @@ export class Log {
     const holder = this.#segments.get(segment)
     if (holder === undefined) return undefined
     const record = Buffer.allocUnsafe(length)
-    const stored = readSync(holder.fd, record, 0, length, offset) === length ? storedIn(record, key, this.seed, now) : undefined
+    const stored =
+      readSync(holder.fd, record, 0, length, offset) === length ? storedIn(record, key, this.seed, now) : undefined
     if (stored !== undefined) this.places.mark(slot)
     return stored
   }
@@ -190,7 +208,8 @@ export class Log {
       for (const segment of this.#segments.values()) measure(segment)
     }
     const most = maxBytes - RESERVE * segmentBytes
-    for (let { oldest } = this; oldest !== undefined && this.bytesOnDisk + length > most; { oldest } = this) this.leave(oldest)
+    for (let { oldest } = this; oldest !== undefined && this.bytesOnDisk + length > most; { oldest } = this)
+      this.leave(oldest)
   }
 
   /** Lets go of segments that others removed. Answers whether the folder is still the one that was opened. */
@@ -255,7 +274,10 @@ export class Log {
     return length === 1 ? 'same' : length === 2 ? 'longer' : 'gone'
   }
 
-  /** Whoever was far behind goes on with what is left, as if it had just opened the folder: all that it knew has left too. */
+  /**
+   * Whoever was far behind goes on with what is left, as if it had just opened the folder: all that it knew has left
+   * too.
+   */
   #skip(segment: Segment): void {
     this.refresh()
     if (this.#active !== segment) return

@@ -11,7 +11,10 @@ export interface FileWarning {
 }
 
 export interface FileTierOptions {
-  /** A folder on a local disk, made if it is not there. Several caches and processes of one host may share it; network file systems do not keep appends apart. */
+  /**
+   * A folder on a local disk, made if it is not there. Several caches and processes of one host may share it; network
+   * file systems do not keep appends apart.
+   */
   readonly path: string
   /** Most bytes on the disk, all of the folder's segments together; from 1 MiB. Default 1 GiB. */
   readonly maxBytes?: number | undefined

@@ -1,4 +1,5 @@
-// What the records of a log come to: where each key's newest one is, what was dropped and cleared, and how much of each segment is alive.
+// What the records of a log come to: where each key's newest one is, what was dropped and cleared, and how much of each
+// segment is alive.
 import { KeyTable, type Place } from './key-table.ts'
 import { type Head, KIND } from './record.ts'
 import type { Segment } from './segment.ts'
@@ -38,7 +39,12 @@ export class Places {
   }
 
   /** Takes in a record of the log, in the log's order. */
-  apply(segment: Segment, offset: number, { kind, birth, length }: Pick<Head, 'kind' | 'birth' | 'length'>, keyOf: () => string): void {
+  apply(
+    segment: Segment,
+    offset: number,
+    { kind, birth, length }: Pick<Head, 'kind' | 'birth' | 'length'>,
+    keyOf: () => string,
+  ): void {
     const born = birth === 0 ? segment.number * SPAN + offset : birth
     if (kind === KIND.put) this.#put(keyOf(), { segment: segment.number, offset, length, birth: born }, segment)
     else if (kind === KIND.drop) this.#drop(keyOf(), born)
@@ -46,7 +52,9 @@ export class Places {
     else segment.isSealed = segment.hasSeal = true
   }
 
-  /** Where the table has the key, valid until the next change; -1 where there is none, or a clear has invalidated it. */
+  /**
+   * Where the table has the key, valid until the next change; -1 where there is none, or a clear has invalidated it.
+   */
   slotOf(key: string): number {
     const slot = this.#table.locate(key)
     return slot < 0 || this.#isCleared(key, this.#table.placeIn(slot).birth) ? -1 : slot
@@ -86,7 +94,8 @@ export class Places {
   /** Forgets a place that a clear has invalidated. Answers whether it was there. */
   forgetCleared(key: string, segment: number, offset: number): boolean {
     const slot = this.#table.locate(key)
-    if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth)) return false
+    if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth))
+      return false
     this.#remove(slot)
     return true
   }

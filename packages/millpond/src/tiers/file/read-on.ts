@@ -1,10 +1,12 @@
-// Reads the records of a segment one after the other, and finds its way again behind what a kill or a full disk has torn.
+// Reads the records of a segment one after the other, and finds its way again behind what a kill or a full disk has
+// torn.
 //
-// Appends of different processes never mix: the file system makes them one after the other. So bytes that are no whole record, with a whole one behind
-// them, are torn, and passed over; without one behind them they may still be on their way, and are waited for.
+// Appends of different processes never mix: the file system makes them one after the other. So bytes that are no whole
+// record, with a whole one behind them, are torn, and passed over; without one behind them they may still be on their
+// way, and are waited for.
 //
-// What is torn may lack a byte or two that the next record happens to begin with: it is whole then, and its end lies in that record. So where a whole
-// record is followed by none, one is looked for that begins before its end.
+// What is torn may lack a byte or two that the next record happens to begin with: it is whole then, and its end lies in
+// that record. So where a whole record is followed by none, one is looked for that begins before its end.
 import { readSync } from 'node:fs'
 import { HEAD, type Head, headAt, isWhole } from './record.ts'
 

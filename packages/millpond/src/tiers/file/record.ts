@@ -12,7 +12,8 @@
 //  40  checksum of the rest     uint32, CRC-32 of epoch, key and body, begun with the seed
 //  44  epoch, key, body
 //
-// The seed is a secret of the folder: whoever chooses a value cannot make it look like a record where a reader has lost its place.
+// The seed is a secret of the folder: whoever chooses a value cannot make it look like a record where a reader has lost
+// its place.
 import { crc32 } from 'node:zlib'
 import type { Stored, TierItem } from '../../core/contracts.ts'
 
@@ -96,7 +97,8 @@ export function giveBirth(record: Buffer, birth: number, seed: number): void {
 
 /** Undefined where no record begins. */
 export function headAt(bytes: Buffer, at: number, seed: number): Head | undefined {
-  if (bytes.readUInt16LE(at + 4) !== MAGIC || crc32(bytes.subarray(at + 4, at + HEAD), seed) !== bytes.readUInt32LE(at)) return undefined
+  if (bytes.readUInt16LE(at + 4) !== MAGIC || crc32(bytes.subarray(at + 4, at + HEAD), seed) !== bytes.readUInt32LE(at))
+    return undefined
   const kind = kindOf(bytes[at + 6])
   if (kind === undefined) return undefined
   const epochLength = bytes[at + 7] ?? 0
@@ -134,6 +136,11 @@ export function storedIn(record: Buffer, key: string, seed: number, now: number)
   if (head?.kind !== KIND.put || head.length !== record.length || head.expiresAt <= now) return undefined
   if (!isWhole(record, 0, head, seed) || keyAt(record, 0, head) !== key) return undefined
   const epoch = record.toString('latin1', HEAD, HEAD + head.epochLength)
-  if (!EPOCH.test(epoch) || !Number.isSafeInteger(head.seq) || head.seq < 0 || Number.isNaN(head.expiresAt)) return undefined
-  return { asOf: { epoch, seq: head.seq }, expiresAt: head.expiresAt, body: record.subarray(HEAD + head.epochLength + head.keyLength) }
+  if (!EPOCH.test(epoch) || !Number.isSafeInteger(head.seq) || head.seq < 0 || Number.isNaN(head.expiresAt))
+    return undefined
+  return {
+    asOf: { epoch, seq: head.seq },
+    expiresAt: head.expiresAt,
+    body: record.subarray(HEAD + head.epochLength + head.keyLength),
+  }
 }

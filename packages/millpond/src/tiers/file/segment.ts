@@ -1,7 +1,8 @@
-// The files of the folder: a marker that names it, and segments of the log. Whatever else lies there is not ours and stays untouched, links included.
+// The files of the folder: a marker that names it, and segments of the log. Whatever else lies there is not ours and
+// stays untouched, links included.
 //
-// A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its place and linked there, so of two
-// processes that make one at the same time one wins, and nobody sees half of it.
+// A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its
+// place and linked there, so of two processes that make one at the same time one wins, and nobody sees half of it.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -43,7 +44,10 @@ export interface Segment {
   readonly fd: number
   /** Where the next record begins, as far as it has been read. */
   end: number
-  /** Bytes in the file when it was last measured: more than `end` where a process wrote behind the seal, or died while it wrote. */
+  /**
+   * Bytes in the file when it was last measured: more than `end` where a process wrote behind the seal, or died while
+   * it wrote.
+   */
   size: number
   isSealed: boolean
   /** Its seal was read: what stands behind it counts for nobody. */
@@ -91,10 +95,17 @@ function beginningAt(path: string, most: number): Buffer | undefined {
 function identityIn(bytes: Buffer, folder: string): Identity {
   const id = bytes.subarray(MAGIC.length, MAGIC.length + ID)
   const isOurs = bytes.toString('latin1', 0, MAGIC.length) === MAGIC
-  if (isOurs && bytes.length === MAGIC.length + ID + 4 && crc32(bytes.subarray(0, -4)) === bytes.readUInt32LE(bytes.length - 4))
+  if (
+    isOurs &&
+    bytes.length === MAGIC.length + ID + 4 &&
+    crc32(bytes.subarray(0, -4)) === bytes.readUInt32LE(bytes.length - 4)
+  )
     return { id, seed: id.readUInt32LE(0) }
   if (!isOurs && bytes.toString('latin1', 0, FAMILY.length) === FAMILY)
-    throw new MillpondError('SCHEMA_NEWER', `file path: ${show(folder)} was written by a newer Millpond: update, or name another folder`)
+    throw new MillpondError(
+      'SCHEMA_NEWER',
+      `file path: ${show(folder)} was written by a newer Millpond: update, or name another folder`,
+    )
   throw new MillpondError(
     'OPTION_INVALID',
     `file path: ${MARKER} in ${show(folder)} is damaged or belongs to something else: remove it together with the .millpond files next to it, or name another folder`,
@@ -119,7 +130,17 @@ export function openSegment(folder: string, number: number, { id }: Identity): S
   try {
     const beginning = Buffer.alloc(FIRST)
     if (readSync(fd, beginning, 0, FIRST, 0) === FIRST && beginning.equals(beginningOf(number, id)))
-      return { number, path, fd, end: FIRST, size: fstatSync(fd).size, isSealed: false, hasSeal: false, live: 0, liveBytes: 0 }
+      return {
+        number,
+        path,
+        fd,
+        end: FIRST,
+        size: fstatSync(fd).size,
+        isSealed: false,
+        hasSeal: false,
+        live: 0,
+        liveBytes: 0,
+      }
   } catch (error) {
     closeSync(fd)
     throw error
@@ -140,7 +161,10 @@ function beginningOf(number: number, id: Buffer): Buffer {
   return bytes
 }
 
-/** Looks how much the file takes, and gives back what stands behind its seal: a process wrote there that had not seen the seal, and knows it. */
+/**
+ * Looks how much the file takes, and gives back what stands behind its seal: a process wrote there that had not seen
+ * the seal, and knows it.
+ */
 export function measure(segment: Segment): void {
   segment.size = fstatSync(segment.fd).size
   if (!segment.hasSeal || segment.size <= segment.end) return
@@ -189,4 +213,5 @@ export function quietly<T>(codes: string | readonly string[], work: () => T): T 
   }
 }
 
-const codeOf = (error: unknown): string | undefined => (isError(error) && 'code' in error ? String(error.code) : undefined)
+const codeOf = (error: unknown): string | undefined =>
+  isError(error) && 'code' in error ? String(error.code) : undefined

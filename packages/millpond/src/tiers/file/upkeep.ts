@@ -1,7 +1,8 @@
-// Makes room before it is needed: the oldest segment leaves, and what is worth keeping in it moves to the end of the log.
+// Makes room before it is needed: the oldest segment leaves, and what is worth keeping in it moves to the end of the
+// log.
 //
-// While less than half of the log is alive nothing that is alive is lost (compaction); else what was read since it was stored, up to half a
-// segment (a second chance). One process does it at a time; two would only do the same work twice.
+// While less than half of the log is alive nothing that is alive is lost (compaction); else what was read since it was
+// stored, up to half a segment (a second chance). One process does it at a time; two would only do the same work twice.
 import { closeSync, openSync, statSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
@@ -12,7 +13,9 @@ import { giveBirth, KIND, keyAt, packDrop } from './record.ts'
 import { FIRST, quietly, type Segment } from './segment.ts'
 
 const LOCK = 'upkeep.lock'
-/** A lock that was not touched for so long belongs to nobody: its process is dead, or frozen and harmless when it wakes. */
+/**
+ * A lock that was not touched for so long belongs to nobody: its process is dead, or frozen and harmless when it wakes.
+ */
 const STALE_MS = 10_000
 const LOCK_POLL_MS = 10
 /** Milliseconds of work before others get the event loop. */
@@ -34,7 +37,13 @@ export async function makeRoom(log: Log, settings: FileSettings, isOver: () => b
     while (!isOver() && needsUpkeep(log, settings)) {
       const { oldest } = log
       if (oldest === undefined) return
-      await moveOn(log, oldest, settings, isOver, () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())))
+      await moveOn(
+        log,
+        oldest,
+        settings,
+        isOver,
+        () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())),
+      )
       if (!isOver() && log.holds(oldest)) log.leave(oldest)
     }
   } finally {
@@ -43,7 +52,8 @@ export async function makeRoom(log: Log, settings: FileSettings, isOver: () => b
 }
 
 /**
- * Everything that is alive is written again, and all that was there before leaves: no byte is left of what was dropped, replaced, or is over.
+ * Everything that is alive is written again, and all that was there before leaves: no byte is left of what was dropped,
+ * replaced, or is over.
  * @throws Error where another process makes room all the while; errors of the file system pass.
  */
 export async function scrub(log: Log, settings: FileSettings, isOver: () => boolean): Promise<void> {
@@ -56,7 +66,14 @@ export async function scrub(log: Log, settings: FileSettings, isOver: () => bool
   try {
     const last = log.endSegment()
     for (let { oldest } = log; oldest !== undefined && oldest.number <= last && !isOver(); { oldest } = log) {
-      await moveOn(log, oldest, settings, isOver, () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())), true)
+      await moveOn(
+        log,
+        oldest,
+        settings,
+        isOver,
+        () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())),
+        true,
+      )
       if (!isOver() && log.holds(oldest)) log.leave(oldest)
     }
     if (isOver()) throw new Error('the log was closed meanwhile')
@@ -94,7 +111,12 @@ async function moveOn(
       if (head.kind !== KIND.put || head.expiresAt <= now) return head.kind !== KIND.seal
       const key = keyAt(bytes, at, head)
       if (!log.places.isNewest(key, from.number, place) || !(isCompaction || log.places.takeMark(key))) return true
-      kept.push({ kind: KIND.put, key, bytes: Buffer.from(bytes.subarray(at, at + head.length)), birth: log.places.birthOf(key) })
+      kept.push({
+        kind: KIND.put,
+        key,
+        bytes: Buffer.from(bytes.subarray(at, at + head.length)),
+        birth: log.places.birthOf(key),
+      })
       budget -= head.length
       return budget > 0
     })
@@ -114,5 +136,7 @@ function move(log: Log, kept: readonly Entry[]): void {
   const dropped = log.places.watchDrops(() => log.append(kept))
   const back = kept.filter(({ key }) => dropped.has(key))
   if (back.length > 0)
-    log.append(back.map(({ key, birth = 0 }) => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed, birth), birth })))
+    log.append(
+      back.map(({ key, birth = 0 }) => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed, birth), birth })),
+    )
 }

@@ -1,6 +1,8 @@
-// One connection to one server: commands in, replies out, in order. It ends with the first thing that is wrong, and everybody who waits is told.
+// One connection to one server: commands in, replies out, in order. It ends with the first thing that is wrong, and
+// everybody who waits is told.
 //
-// Nothing is sent before the server has shown that it speaks the meta protocol: an older one would read values as commands.
+// Nothing is sent before the server has shown that it speaks the meta protocol: an older one would read values as
+// commands.
 
 import type { Socket } from 'node:net'
 import { nextTick } from 'node:process'
@@ -141,7 +143,9 @@ export class Connection {
     try {
       this.#replies.push(bytes)
     } catch (error) {
-      this.fail(new Error(`its answer does not follow the meta protocol: ${isError(error) ? error.message : String(error)}`))
+      this.fail(
+        new Error(`its answer does not follow the meta protocol: ${isError(error) ? error.message : String(error)}`),
+      )
       return
     }
     // A few bytes of a large value are no sign of life: a server may not hold a caller by dripping.
@@ -160,7 +164,11 @@ export class Connection {
     }
     const batch = this.#batches[this.#handled]
     if (batch === undefined) throw new Error('an unexpected answer')
-    if (typeof reply === 'string' ? !LINES[batch.verb].has(reply) && !reply.startsWith('SERVER_ERROR') : batch.verb !== 'mg')
+    if (
+      typeof reply === 'string'
+        ? !LINES[batch.verb].has(reply) && !reply.startsWith('SERVER_ERROR')
+        : batch.verb !== 'mg'
+    )
       throw new Error(`${batch.verb} was answered with ${JSON.stringify(String(reply).slice(0, 80))}`)
     if (batch.replies.push(reply) < batch.count) return
     this.#heardAt = performance.now()
@@ -203,8 +211,9 @@ export class Connection {
   }
 
   /**
-   * After a pause of this process timers run before sockets are read: the answers may be here, so they are read first. The timer outlives what it was set
-   * for, since the next batch needs it again; it keeps the process alive while somebody waits, and no longer.
+   * After a pause of this process timers run before sockets are read: the answers may be here, so they are read first.
+   * The timer outlives what it was set for, since the next batch needs it again; it keeps the process alive while
+   * somebody waits, and no longer.
    */
   #watch(ms: number): void {
     const dueAt = performance.now() + ms
@@ -252,7 +261,9 @@ function wrongIn(answer: string, expected: Greeting | undefined): string | undef
       ? undefined
       : `it does not support the meta protocol, available since Memcached ${LEAST.join('.')}: it answered ${shown}`
   }
-  return isTooOld(answer) ? `it is ${answer.slice(8, 80)}: the meta protocol needs at least ${LEAST.join('.')}` : undefined
+  return isTooOld(answer)
+    ? `it is ${answer.slice(8, 80)}: the meta protocol needs at least ${LEAST.join('.')}`
+    : undefined
 }
 
 /** Of what is answered to `version`. A proxy may say what it likes. */

@@ -1,4 +1,5 @@
-// Every item of a server, by its own crawler (`lru_crawler metadump`): it walks beside the traffic, and nobody is held up.
+// Every item of a server, by its own crawler (`lru_crawler metadump`): it walks beside the traffic, and nobody is held
+// up.
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionSettings } from './connection.ts'
@@ -15,7 +16,10 @@ const LONGEST_LINE = 2048
 const BUSY_MS = 100
 
 /** Yields what came together. Throws when the server refuses, falls silent, or says what is no listing. */
-export async function* dump(socket: Socket, { login, commandMs, connectMs }: ConnectionSettings): AsyncGenerator<readonly Listed[]> {
+export async function* dump(
+  socket: Socket,
+  { login, commandMs, connectMs }: ConnectionSettings,
+): AsyncGenerator<readonly Listed[]> {
   const quietMs = Math.max(commandMs, connectMs)
   socket.setTimeout(quietMs, () => socket.destroy(new Error(`no answer within ${quietMs} ms`)))
   try {
@@ -36,7 +40,8 @@ export async function* dump(socket: Socket, { login, commandMs, connectMs }: Con
         else if (line.startsWith('BUSY')) {
           await sleep(BUSY_MS)
           socket.write('lru_crawler metadump hash\r\n')
-        } else if (line !== 'STORED') throw new Error(`it does not list its items: ${JSON.stringify(line.slice(0, 80))}`)
+        } else if (line !== 'STORED')
+          throw new Error(`it does not list its items: ${JSON.stringify(line.slice(0, 80))}`)
       }
       if (listed.length > 0) yield listed
       if (isOver) return

@@ -82,7 +82,8 @@ async function aboutSettings(socket: Socket, maxItemBytes: number): Promise<Find
   const text = await ask(socket, 'stats settings\r\n', 'END\r\n')
   const setting = (name: string): string => new RegExp(`^STAT ${name} (\\S+)`, 'm').exec(text)?.[1] ?? ''
   const [bytes, item] = [Number(setting('maxbytes')), Number(setting('item_size_max'))]
-  if (item > 0 && item < maxItemBytes) throw new Error(`it accepts items of up to ${item} bytes, but up to ${maxItemBytes} are sent to it`)
+  if (item > 0 && item < maxItemBytes)
+    throw new Error(`it accepts items of up to ${item} bytes, but up to ${maxItemBytes} are sent to it`)
   return findings(
     [`${(bytes / 1_048_576).toFixed(0)} MiB`, `items of up to ${item} bytes`],
     [

@@ -1,4 +1,5 @@
-// The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier beside it does.
+// The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier
+// beside it does.
 import { crc32 } from 'node:zlib'
 import type { Refusal, Stored, Tier, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
@@ -39,7 +40,10 @@ const LINE_END = Buffer.from('\r\n')
 const LONGEST_S = 30 * 24 * 3600
 /** The last instant that it can hold. */
 const LAST_S = 2 ** 31 - 1
-/** What an item takes beside its body, at most: its name, the head of the record, and a key of 512 characters where the name is a hash. */
+/**
+ * What an item takes beside its body, at most: its name, the head of the record, and a key of 512 characters where the
+ * name is a hash.
+ */
 const MOST_BESIDE = 2048
 /** What a server adds to an item, at most. */
 const ITEM_HEAD = 64
@@ -47,8 +51,9 @@ const ITEM_HEAD = 64
 /**
  * A tier on Memcached servers (1.6.10 or later) over the meta protocol, with a client of its own.
  *
- * Connects with the first command, not before. While a server is down, its keys read as absent and writes to it reject; the others go on. It cannot keep a
- * ledger: put `redis`, `postgres` or, on one host, `sqlite` beside it. `clear` and `scan` walk everything that the servers hold.
+ * Connects with the first command, not before. While a server is down, its keys read as absent and writes to it reject;
+ * the others go on. It cannot keep a ledger: put `redis`, `postgres` or, on one host, `sqlite` beside it. `clear` and
+ * `scan` walk everything that the servers hold.
  *
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
  * @example
@@ -274,10 +279,13 @@ class MemcachedServersTier implements MemcachedTier {
 }
 
 function joined(commands: readonly (string | Buffer)[]): string | Buffer {
-  return commands.every((command) => typeof command === 'string') ? commands.join('') : Buffer.concat(commands.map(bytesOf))
+  return commands.every((command) => typeof command === 'string')
+    ? commands.join('')
+    : Buffer.concat(commands.map(bytesOf))
 }
 
-const bytesOf = (command: string | Buffer): Buffer => (typeof command === 'string' ? Buffer.from(command, 'latin1') : command)
+const bytesOf = (command: string | Buffer): Buffer =>
+  typeof command === 'string' ? Buffer.from(command, 'latin1') : command
 
 /** Stores what is over already, so that what was there goes. */
 const forgetting = (name: string): Buffer => Buffer.from(`ms ${name} 0 T-1\r\n\r\n`, 'latin1')
@@ -286,7 +294,10 @@ function throwFirst([first]: readonly Failure[]): void {
   if (first !== undefined) throw first.error
 }
 
-/** In seconds as the server takes them, a little later than the record's own deadline, which decides; 0 is never, -1 at once. */
+/**
+ * In seconds as the server takes them, a little later than the record's own deadline, which decides; 0 is never, -1 at
+ * once.
+ */
 function timeToLive(expiresAt: number, now: number): number {
   if (expiresAt <= now) return -1
   const seconds = Math.ceil((expiresAt - now) / 1000) + 1

@@ -1,5 +1,6 @@
-// What a key is called on the servers. Memcached takes 250 bytes without spaces and control characters; what does not fit goes by a hash, with the
-// key itself in the record. A key that begins with `#`, which marks a hash, goes by one too.
+// What a key is called on the servers. Memcached takes 250 bytes without spaces and control characters; what does not
+// fit goes by a hash, with the key itself in the record. A key that begins with `#`, which marks a hash, goes by one
+// too.
 import { createHash } from 'node:crypto'
 
 const MAX_NAME = 250

@@ -1,6 +1,15 @@
 // The options of the Memcached tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import { check, checkedElsewhere, checkOptions, duration, flagOr, fn, type Shape, whole as wholeNumber } from '../../core/checks.ts'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flagOr,
+  fn,
+  type Shape,
+  whole as wholeNumber,
+} from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
@@ -23,15 +32,22 @@ export interface MemcachedWarning {
 
 export interface MemcachedTierOptions {
   /**
-   * The servers: a list of `{ host, port, weight }`, or a text such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as in `'10.0.0.1:11211:3'`.
-   * All processes must name the same servers by the same names, weights included. Default: `127.0.0.1:11211`.
+   * The servers: a list of `{ host, port, weight }`, or a text such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as in
+   * `'10.0.0.1:11211:3'`. All processes must name the same servers by the same names, weights included. Default:
+   * `127.0.0.1:11211`.
    */
   readonly servers?: string | readonly MemcachedHost[] | undefined
   /** What every key begins with: up to 100 characters of ASCII without spaces. Default `millpond:`. */
   readonly keyPrefix?: string | undefined
-  /** Connections to each server, 1 to 64; the commands of a key always take the same one. Default 1: commands are pipelined. */
+  /**
+   * Connections to each server, 1 to 64; the commands of a key always take the same one. Default 1: commands are
+   * pipelined.
+   */
   readonly poolSize?: number | undefined
-  /** The longest that a server may be silent while it owes an answer. Default 200 ms, so that the answers of the others still count. */
+  /**
+   * The longest that a server may be silent while it owes an answer. Default 200 ms, so that the answers of the others
+   * still count.
+   */
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
@@ -83,7 +99,10 @@ const OPTIONS: Shape<MemcachedTierOptions> = {
   onWarning: fn(),
 }
 
-/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
+/**
+ * @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its
+ * secrets.
+ */
 export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettings {
   checkOptions<MemcachedTierOptions>(options, OPTIONS, 'memcached')
   const { keyPrefix = 'millpond:', onWarning } = options
@@ -104,7 +123,8 @@ export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettin
 /** A text or a list; no server twice. */
 function serversOf(given: unknown): Required<MemcachedHost>[] {
   const list = typeof given === 'string' ? given.split(/[\s,]+/).filter((text) => text !== '') : given
-  if (!Array.isArray(list) || list.length === 0) return invalid('servers', given, `is not a list of servers: give one such as ${FORM}`)
+  if (!Array.isArray(list) || list.length === 0)
+    return invalid('servers', given, `is not a list of servers: give one such as ${FORM}`)
   const servers = list.map((one: unknown) => (typeof one === 'string' ? parseServer(one) : checkServer(one)))
   const names = servers.map(({ host, port }) => `${host}:${port}`)
   const twice = names.find((name, at) => names.indexOf(name) !== at)
@@ -124,11 +144,13 @@ function parseServer(text: string): Required<MemcachedHost> {
 }
 
 function checkServer(one: unknown): Required<MemcachedHost> {
-  if (typeof one !== 'object' || one === null || Array.isArray(one)) return invalid('servers', one, 'is not a server: give { host, port }')
+  if (typeof one !== 'object' || one === null || Array.isArray(one))
+    return invalid('servers', one, 'is not a server: give { host, port }')
   const { host, port = DEFAULT_PORT, weight = 1, ...rest }: { host?: unknown; port?: unknown; weight?: unknown } = one
   const [odd] = Object.keys(rest)
   if (odd !== undefined) return invalid('servers', odd, 'is not known: give { host, port, weight }')
-  if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host)) return invalid('servers host', host, 'is not the name of a host')
+  if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host))
+    return invalid('servers host', host, 'is not the name of a host')
   return { host, port: whole(port, 'servers port', 1, 65_535), weight: whole(weight, 'servers weight', 1, 65_535) }
 }
 
@@ -136,7 +158,10 @@ function loginOf({ username, password }: MemcachedTierOptions): string | undefin
   if (username === undefined && password === undefined) return undefined
   for (const [name, secret] of Object.entries({ username, password })) {
     if (typeof secret !== 'string' || secret === '' || /[\s\p{Cc}]/u.test(secret))
-      throw new MillpondError('OPTION_INVALID', `memcached ${name}: is not a string without spaces: give both username and password`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `memcached ${name}: is not a string without spaces: give both username and password`,
+      )
   }
   return `${username} ${password}`
 }

@@ -8,7 +8,8 @@
 //  19  number           float64
 //  27  epoch, key, body
 //
-// The name is part of the checksum: bytes that were stored under another one, or that came as the answer to another question, are not accepted.
+// The name is part of the checksum: bytes that were stored under another one, or that came as the answer to another
+// question, are not accepted.
 import { crc32 } from 'node:zlib'
 import type { Stored, TierItem } from '../../core/contracts.ts'
 

@@ -1,4 +1,5 @@
-// Takes the replies of the meta protocol out of a stream of bytes. Whatever breaks the grammar throws: the stream cannot be trusted any more.
+// Takes the replies of the meta protocol out of a stream of bytes. Whatever breaks the grammar throws: the stream
+// cannot be trusted any more.
 
 /** The value of a `VA`, or the line. */
 export type Reply = Buffer | string
@@ -15,7 +16,9 @@ const LARGEST_VALUE = 64 * 1024 * 1024
 const V = 0x56
 const A = 0x41
 /** The lines that most replies are, made once. */
-const COMMON = new Map(['HD', 'EN', 'NF', 'NS', 'EX', 'MN'].map((line) => [(line.charCodeAt(0) << 8) | line.charCodeAt(1), line]))
+const COMMON = new Map(
+  ['HD', 'EN', 'NF', 'NS', 'EX', 'MN'].map((line) => [(line.charCodeAt(0) << 8) | line.charCodeAt(1), line]),
+)
 
 export class Replies {
   readonly #take: (reply: Reply) => void
@@ -59,7 +62,8 @@ export class Replies {
     }
     // Listings end their lines without a carriage return.
     const lineEnd = chunk[end - 1] === RETURN ? end - 1 : end
-    if (chunk[at] === V && chunk[at + 1] === A && chunk[at + 2] === SPACE) return this.#value(chunk, at + 3, lineEnd, end + 1)
+    if (chunk[at] === V && chunk[at + 1] === A && chunk[at + 2] === SPACE)
+      return this.#value(chunk, at + 3, lineEnd, end + 1)
     this.#take(lineOf(chunk, at, lineEnd))
     return end + 1
   }
@@ -90,7 +94,8 @@ export class Replies {
 
   #end(valueAndLineEnd: Buffer): void {
     const length = valueAndLineEnd.length - 2
-    if (valueAndLineEnd[length] !== RETURN || valueAndLineEnd[length + 1] !== NEWLINE) throw new Error('a truncated value')
+    if (valueAndLineEnd[length] !== RETURN || valueAndLineEnd[length + 1] !== NEWLINE)
+      throw new Error('a truncated value')
     this.#take(valueAndLineEnd.subarray(0, length))
   }
 }

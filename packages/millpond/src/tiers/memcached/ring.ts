@@ -1,7 +1,8 @@
 // Which server keeps a key: weighted ketama as libmemcached computes it, so that other clients look in the same places.
 //
-// A server has a share of 160 points for each server in the list, by its weight, four to an MD5 of `host:port-n` (`host-n` on port 11211).
-// A key belongs to the first point that is not below the first 32 bits of its own MD5. Computed in single precision, as there.
+// A server has a share of 160 points for each server in the list, by its weight, four to an MD5 of `host:port-n`
+// (`host-n` on port 11211). A key belongs to the first point that is not below the first 32 bits of its own MD5.
+// Computed in single precision, as there.
 import { hash } from 'node:crypto'
 import type { MemcachedHost } from './options.ts'
 

@@ -1,4 +1,5 @@
-// One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at once.
+// One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at
+// once.
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { isError, MillpondError } from '../../core/errors.ts'
@@ -25,8 +26,8 @@ export class Server {
   }
 
   /**
-   * One reply a command, in order. Where the connection was closed, as servers do with idle ones, the commands are sent once more on a new one: each
-   * of ours may come twice.
+   * One reply a command, in order. Where the connection was closed, as servers do with idle ones, the commands are sent
+   * once more on a new one: each of ours may come twice.
    * @throws MillpondError `TIER_FAILED`, `CLOSED`.
    */
   async send(lane: number, commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
@@ -74,7 +75,8 @@ export class Server {
       this.#settings,
       () => {
         isReady = true
-        if (this.#down !== undefined) this.#settings.warn({ kind: 'up', message: `memcached ${this.name} answers again` })
+        if (this.#down !== undefined)
+          this.#settings.warn({ kind: 'up', message: `memcached ${this.name} answers again` })
         this.#down = undefined
       },
       (error) => {
@@ -86,7 +88,10 @@ export class Server {
     return connection
   }
 
-  /** A connection that was closed while it stood may be had again at once; one that could not be had, or fell silent, not. */
+  /**
+   * A connection that was closed while it stood may be had again at once; one that could not be had, or fell silent,
+   * not.
+   */
   #lost(error: Error, wasReady: boolean): void {
     if (wasReady && isLost(error)) return
     const isNew = this.#down === undefined

@@ -1,21 +1,29 @@
 // The bounds of the entries, kept by the server in the transaction of each write, whoever writes.
 //
-// What the entries take is counted by triggers, in a few rows: each statement adds to one that nobody else holds at the moment, or to a new one. So nobody waits for
-// anybody's count, and their sum is exact in every snapshot. A write that passes a bound takes the oldest out with it; entries that somebody holds are passed over
-// (SKIP LOCKED), so that making room never waits, and cannot be waited for in a circle. The sweep makes some room ahead, so that writes seldom must.
+// What the entries take is counted by triggers, in a few rows: each statement adds to one that nobody else holds at the
+// moment, or to a new one. So nobody waits for anybody's count, and their sum is exact in every snapshot. A write that
+// passes a bound takes the oldest out with it; entries that somebody holds are passed over (SKIP LOCKED), so that
+// making room never waits, and cannot be waited for in a circle. The sweep makes some room ahead, so that writes seldom
+// must.
 //
-// The oldest are those that were written first. By last use would make each read a write: a dead row, and a record in the log, for an order that memory above
-// knows better.
+// The oldest are those that were written first. By last use would make each read a write: a dead row, and a record in
+// the log, for an order that memory above knows better.
 import type { TierBounds } from '../../core/contracts.ts'
 import { PLANS } from './ledger-record.ts'
 
-/** What a row takes on the disk, about: head, indexes (the key twice) and the pieces of a large body included, room that vacuum has not given back yet not. */
+/**
+ * What a row takes on the disk, about: head, indexes (the key twice) and the pieces of a large body included, room that
+ * vacuum has not given back yet not.
+ */
 export const weightOf = (row: string): string =>
   `(200 + 2 * octet_length(${row}.key) + octet_length(${row}.body) * 33 / 32 + CASE WHEN octet_length(${row}.body) > 2000 THEN 600 ELSE 0 END)::bigint`
 
 /** The most rows that one write takes out: some 50 ms of a slow server. */
 const AT_ONCE = 5000
-/** A write that must make room makes some more than it needs, up to so many rows: by themselves they cost several times as much. */
+/**
+ * A write that must make room makes some more than it needs, up to so many rows: by themselves they cost several times
+ * as much.
+ */
 const AHEAD = 200
 /** The sweep makes room to here, so that so much more can be written until its next round without making room. */
 const LOW_WATER = 0.97
@@ -113,7 +121,10 @@ BEGIN
 END $$;
 `
 
-/** What lies beside the entries where they are bounded, or may become so. A count must not outlive entries that a crash takes: it is logged as they are. */
+/**
+ * What lies beside the entries where they are bounded, or may become so. A count must not outlive entries that a crash
+ * takes: it is logged as they are.
+ */
 export const boundTables = (s: string): string => `
 DO $$ BEGIN
   IF to_regclass('${s}.usage') IS NULL THEN

@@ -3,10 +3,16 @@ import type { PostgresClient } from './client.ts'
 
 export type Row = readonly (string | Buffer | null)[]
 
-/** The type by which a statement marks a column of hexadecimal digits that is to be bytes (`encode(body, 'hex')::varchar`). */
+/**
+ * The type by which a statement marks a column of hexadecimal digits that is to be bytes (`encode(body,
+ * 'hex')::varchar`).
+ */
 const DIGITS = 1043
 const asIs = (text: string): string => text
-/** At once, while the row is read: digits of a whole answer that are kept until its end cost the garbage collector as much as all else. */
+/**
+ * At once, while the row is read: digits of a whole answer that are kept until its end cost the garbage collector as
+ * much as all else.
+ */
 const asBytes = (text: string): Buffer => Buffer.from(text, 'hex')
 
 /** Everything as text, but for what is marked. */
@@ -29,7 +35,9 @@ export class Call {
   client: PostgresClient | undefined
   isOver = false
 
-  /** `false` when it was over already. A connection that is still held then is busy with a statement that was given up. */
+  /**
+   * `false` when it was over already. A connection that is still held then is busy with a statement that was given up.
+   */
   end(): boolean {
     if (this.isOver) return false
     this.isOver = true

@@ -7,7 +7,10 @@ import { loadPackage } from '../../core/packages.ts'
 
 /** What is used of pg's Pool. */
 export interface PostgresPool {
-  /** With a callback: what waits for a promise hears of an error that came with the connection too late, and an error that nobody hears ends the program. */
+  /**
+   * With a callback: what waits for a promise hears of an error that came with the connection too late, and an error
+   * that nobody hears ends the program.
+   */
   connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown

@@ -13,7 +13,10 @@ export function numberAt(row: Row | undefined, index: number): number {
   throw new TypeError(`column ${index} holds no whole number`)
 }
 
-/** Of a column that was encoded as hexadecimal digits; a client that passes over parsers of types gives them as they are. */
+/**
+ * Of a column that was encoded as hexadecimal digits; a client that passes over parsers of types gives them as they
+ * are.
+ */
 export function bytesAt(row: Row | undefined, index: number): Buffer {
   const value = row?.[index]
   return Buffer.isBuffer(value) ? value : Buffer.from(textAt(row, index), 'hex')

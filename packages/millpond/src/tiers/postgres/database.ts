@@ -1,8 +1,10 @@
-// The connections to one PostgreSQL: known to be up or down at every moment, with our own deadline on each statement, whatever the client does.
+// The connections to one PostgreSQL: known to be up or down at every moment, with our own deadline on each statement,
+// whatever the client does.
 //
-// "Up" means that a connection was made, that the server takes writes (a standby is no place for a ledger) and that the schema is there in our
-// version. While it is down every call fails at once and one probe at a time asks again, with growing pauses. A statement that has missed its deadline
-// takes its connection with it: nobody knows when that would be free again.
+// "Up" means that a connection was made, that the server takes writes (a standby is no place for a ledger) and that the
+// schema is there in our version. While it is down every call fails at once and one probe at a time asks again, with
+// growing pauses. A statement that has missed its deadline takes its connection with it: nobody knows when that would
+// be free again.
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
@@ -36,7 +38,10 @@ export function statement(text: string): Statement {
   return { text, name: `millpond_${createHash('sha256').update(text).digest('hex').slice(0, 16)}` }
 }
 
-/** The clients that have a listener for their errors, of whichever tier: over a pool of the program's there may be one tier after another. */
+/**
+ * The clients that have a listener for their errors, of whichever tier: over a pool of the program's there may be one
+ * tier after another.
+ */
 const heard = new WeakSet<PostgresClient>()
 
 export class Database {
@@ -71,7 +76,13 @@ export class Database {
   /** Runs one statement within the deadline. Rejects at once while the server is known to be down. */
   run(what: string, code: ErrorCode, { text, name }: Statement, values: unknown[]): Promise<Answer> {
     if (this.#closed || this.#down !== undefined) return Promise.reject(this.#failed(code, what, this.#down?.cause))
-    const query: PostgresQuery = { text, values, rowMode: 'array', types: asText, ...(this.settings.prepare && { name }) }
+    const query: PostgresQuery = {
+      text,
+      values,
+      rowMode: 'array',
+      types: asText,
+      ...(this.settings.prepare && { name }),
+    }
     const call = new Call()
     this.#running++
     return new Promise<Answer>((resolve, reject) => {
@@ -101,7 +112,10 @@ export class Database {
     this.#closed = true
     clearTimeout(this.#retry)
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await Promise.race([this.#access.end().catch(() => {}), new Promise((resolve) => unheld(setTimeout(resolve, CLOSE_MS)))])
+    await Promise.race([
+      this.#access.end().catch(() => {}),
+      new Promise((resolve) => unheld(setTimeout(resolve, CLOSE_MS))),
+    ])
     // Connections of our own that the server has not let go of yet may still fail, so that pool keeps its listener.
     if (!this.#access.isOwn) this.#access.pool.removeListener('error', this.#onPoolError)
   }
@@ -166,7 +180,10 @@ export class Database {
     )
   }
 
-  /** pg's own timer rings late where this process stood still, before it reads the answer that is there: that says nothing of the server. */
+  /**
+   * pg's own timer rings late where this process stood still, before it reads the answer that is there: that says
+   * nothing of the server.
+   */
   async #connectAwake(): Promise<PostgresClient> {
     const began = performance.now()
     try {
@@ -177,7 +194,10 @@ export class Database {
     }
   }
 
-  /** A client that somebody listens to from the first moment: what ends it is told by the rejection of the next statement. */
+  /**
+   * A client that somebody listens to from the first moment: what ends it is told by the rejection of the next
+   * statement.
+   */
   #connect(): Promise<PostgresClient> {
     return new Promise((resolve, reject) => {
       this.#access.pool.connect((error, client) => {
@@ -252,8 +272,12 @@ export class Database {
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
     if (this.#closed) return new MillpondError('CLOSED', `[postgres] ${what}: the tier is closed`)
     if (cause instanceof MillpondError) return cause
-    return new MillpondError(code, `[postgres] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`, {
-      cause,
-    })
+    return new MillpondError(
+      code,
+      `[postgres] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`,
+      {
+        cause,
+      },
+    )
   }
 }

@@ -53,7 +53,12 @@ async function askForTls(socket: Socket): Promise<void> {
   if (!Buffer.isBuffer(answer) || answer[0] !== 0x53) throw new Error('the server has no TLS (ssl = off)')
 }
 
-async function speak(examination: Examination, at: string, client: Listening, settings: PostgresSettings): Promise<void> {
+async function speak(
+  examination: Examination,
+  at: string,
+  client: Listening,
+  settings: PostgresSettings,
+): Promise<void> {
   const isIn = await examination.step('authenticate', at, () => signIn(client), notSignedIn)
   if (isIn === undefined) return
   if (

@@ -1,5 +1,6 @@
-// Who wants to know that a namespace has moved: woken by NOTIFY, over one connection of its own that is made for the first and gone with the last.
-// Only hints come over it, so its failures are nobody's; after each connection everybody is woken, because something may have come before.
+// Who wants to know that a namespace has moved: woken by NOTIFY, over one connection of its own that is made for the
+// first and gone with the last. Only hints come over it, so its failures are nobody's; after each connection everybody
+// is woken, because something may have come before.
 import { createHash } from 'node:crypto'
 import { unheld } from '../../core/unheld.ts'
 import type { Listening } from './client.ts'

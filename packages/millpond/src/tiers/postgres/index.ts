@@ -1,5 +1,16 @@
-// The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
-import type { LedgerStore, Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep, TierUsage } from '../../core/contracts.ts'
+// The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same
+// transactions.
+import type {
+  LedgerStore,
+  Refusal,
+  Stored,
+  Tier,
+  TierBounds,
+  TierItem,
+  TierLimits,
+  TierStep,
+  TierUsage,
+} from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { unheld } from '../../core/unheld.ts'
 import type { Row } from './call.ts'
@@ -51,12 +62,14 @@ const NEXT_SWEEP_MS = 20
 /**
  * A tier in a PostgreSQL database (13 or later), through pg.
  *
- * Connects with the first command, not before, and makes its schema then (see `postgresSchema` and `postgresGrants` for a role that may not). A command takes
- * at most `commandTimeout` (250 ms); while the server is known to be down calls reject at once, and connections come back by themselves. With
- * each restart, crash, fail-over and restored backup of the server the ledger begins new epochs. Asynchronous commits (`ALTER ROLE ... SET
- * synchronous_commit = off`) are therefore safe, and make invalidations much cheaper.
+ * Connects with the first command, not before, and makes its schema then (see `postgresSchema` and `postgresGrants` for
+ * a role that may not). A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
+ * reject at once, and connections come back by themselves. With each restart, crash, fail-over and restored backup of
+ * the server the ledger begins new epochs. Asynchronous commits (`ALTER ROLE ... SET synchronous_commit = off`) are
+ * therefore safe, and make invalidations much cheaper.
  *
- * @throws MillpondError `OPTION_INVALID` (option, URL, pg not installed), `DURATION_INVALID`. Calls reject with `SCHEMA_NEWER` where a later Millpond has been.
+ * @throws MillpondError `OPTION_INVALID` (option, URL, pg not installed), `DURATION_INVALID`. Calls reject with
+ * `SCHEMA_NEWER` where a later Millpond has been.
  */
 export function postgres(options: PostgresTierOptions): PostgresTier {
   const settings = resolvePostgres(options)
@@ -64,14 +77,22 @@ export function postgres(options: PostgresTierOptions): PostgresTier {
   const channel = `millpond_${settings.schema}`
   const followers = new Followers(channel, settings.notify ? connections.listener : undefined)
   const examine = (): Promise<readonly TierStep[]> => examinePostgres(settings, connections)
-  return new PostgresDatabaseTier(new Database(settings, connections), followers, settings.notify ? channel : null, examine)
+  return new PostgresDatabaseTier(
+    new Database(settings, connections),
+    followers,
+    settings.notify ? channel : null,
+    examine,
+  )
 }
 
 class PostgresDatabaseTier implements PostgresTier {
   readonly name = 'postgres'
   readonly scope = 'shared'
   readonly durable = true
-  /** Half of the connections: the ledger's steps must not wait behind a burst of reads, nor anybody in the pool, which gives up after a while. */
+  /**
+   * Half of the connections: the ledger's steps must not wait behind a burst of reads, nor anybody in the pool, which
+   * gives up after a while.
+   */
   readonly limits: TierLimits
   readonly bounds?: TierBounds
   readonly ledger: PostgresLedger
@@ -88,7 +109,8 @@ class PostgresDatabaseTier implements PostgresTier {
     this.examine = examine
     this.places = database.settings.places
     const { schema, sweepMs, poolSize, bounds } = database.settings
-    const largest = bounds?.maxBytes === undefined ? undefined : Math.min(LARGEST_ENTRY, Math.floor(bounds.maxBytes / LEAST_ENTRIES))
+    const largest =
+      bounds?.maxBytes === undefined ? undefined : Math.min(LARGEST_ENTRY, Math.floor(bounds.maxBytes / LEAST_ENTRIES))
     this.limits = {
       calls: Math.max(1, poolSize >> 1),
       items: TOGETHER,
@@ -135,7 +157,8 @@ class PostgresDatabaseTier implements PostgresTier {
 
   async drop(keys: readonly string[]): Promise<number> {
     let dropped = 0
-    for (const some of inSteps(keys)) dropped += (await this.#run('drop', this.#statements.drop, [some.map(bytesOf)])).count
+    for (const some of inSteps(keys))
+      dropped += (await this.#run('drop', this.#statements.drop, [some.map(bytesOf)])).count
     return dropped
   }
 
@@ -162,16 +185,24 @@ class PostgresDatabaseTier implements PostgresTier {
     }
   }
 
-  /** Bytes on the server's disk, indexes and rows not yet swept included; of a bounded tier as the bounds count, without what vacuum has yet to give back. */
+  /**
+   * Bytes on the server's disk, indexes and rows not yet swept included; of a bounded tier as the bounds count, without
+   * what vacuum has yet to give back.
+   */
   async usage(): Promise<TierUsage & { readonly bytes: number }> {
-    if (this.bounds === undefined) return { bytes: numberAt((await this.#run('usage', this.#statements.usage, [])).rows[0], 0) }
+    if (this.bounds === undefined)
+      return { bytes: numberAt((await this.#run('usage', this.#statements.usage, [])).rows[0], 0) }
     const [row] = (await this.#run('usage', this.#statements.counted, [])).rows
     return { entries: numberAt(row, 0), bytes: numberAt(row, 1), evicted: numberAt(row, 2) }
   }
 
-  /** Rows that are over go. What the server keeps of rows that were deleted, until it is vacuumed, and in its own log, is not in the tier's hands. */
+  /**
+   * Rows that are over go. What the server keeps of rows that were deleted, until it is vacuumed, and in its own log,
+   * is not in the tier's hands.
+   */
   async scrub(): Promise<void> {
-    for (let count = SWEEP; count >= SWEEP; ) ({ count } = await this.#run('scrub', this.#statements.scrub, [Date.now(), SWEEP]))
+    for (let count = SWEEP; count >= SWEEP; )
+      ({ count } = await this.#run('scrub', this.#statements.scrub, [Date.now(), SWEEP]))
   }
 
   async close(): Promise<void> {
@@ -258,7 +289,11 @@ function separate(answers: (Stored | undefined)[], from: number): void {
 }
 
 /** An empty batch is one empty step, so that a closed tier still says so. */
-function* inSteps<T>(items: readonly T[], bytesIn: (item: T) => number = () => 0, mostBytes = STEP_BYTES): Generator<readonly T[]> {
+function* inSteps<T>(
+  items: readonly T[],
+  bytesIn: (item: T) => number = () => 0,
+  mostBytes = STEP_BYTES,
+): Generator<readonly T[]> {
   let step: T[] = []
   let bytes = 0
   for (const item of items) {

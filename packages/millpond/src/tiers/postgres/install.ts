@@ -10,7 +10,10 @@ import { isMissing, sqlState } from './sql-state.ts'
 
 const INSTALL_MS = 30_000
 
-/** @throws MillpondError `SCHEMA_NEWER` where a later Millpond has installed it; another error says why the server is of no use. */
+/**
+ * @throws MillpondError `SCHEMA_NEWER` where a later Millpond has installed it; another error says why the server is of
+ * no use.
+ */
 export async function checkServer(client: PostgresClient, settings: PostgresSettings): Promise<void> {
   const { connectMs, install, schema, bounds } = settings
   const [state] = await ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
@@ -35,7 +38,8 @@ export async function checkServer(client: PostgresClient, settings: PostgresSett
 /** Whose bounds are others says so last: they hold for whoever uses the schema. */
 async function checkBounds(client: PostgresClient, settings: PostgresSettings, bounds: TierBounds): Promise<void> {
   const { connectMs, install, schema } = settings
-  const isThere = async (): Promise<boolean> => (await ask(client, `SELECT ${isBounded(`"${schema}"`)}`, connectMs))[0]?.[0] === 't'
+  const isThere = async (): Promise<boolean> =>
+    (await ask(client, `SELECT ${isBounded(`"${schema}"`)}`, connectMs))[0]?.[0] === 't'
   if (!(await isThere()) && install) await installSchema(client, settings, isThere)
   if (!(await isThere()))
     throw new Error(
@@ -55,8 +59,9 @@ async function versionOf(client: PostgresClient, { schema, connectMs }: Postgres
 }
 
 /**
- * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those that were first.
- * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
+ * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those
+ * that were first. Where two roles meet at the first start, the second may not replace what the first has made, and
+ * need not.
  */
 async function installSchema(
   client: PostgresClient,

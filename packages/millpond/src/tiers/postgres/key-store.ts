@@ -1,4 +1,5 @@
-// Tenants' keys in a table of PostgreSQL, for processes of many hosts: never in the schema of the entries, whose backups would then hold the keys.
+// Tenants' keys in a table of PostgreSQL, for processes of many hosts: never in the schema of the entries, whose
+// backups would then hold the keys.
 import { checkOptions, flag, required, type Shape, withMethods } from '../../core/checks.ts'
 import type { KeyStore } from '../../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../../core/errors.ts'
@@ -10,11 +11,15 @@ export interface PostgresKeyStorePool {
 }
 
 export interface PostgresKeyStoreOptions {
-  /** Of the primary of another database than that of the entries, best of another server. It stays open after `close`. */
+  /**
+   * Of the primary of another database than that of the entries, best of another server. It stays open after `close`.
+   */
   readonly pool: PostgresKeyStorePool
   /** Default `millpond_tenant_key`; `schema.table` is possible. */
   readonly table?: string | undefined
-  /** `false`: the table is there already (see `postgresKeyStoreSchema`), and this user may not make it. Default true. */
+  /**
+   * `false`: the table is there already (see `postgresKeyStoreSchema`), and this user may not make it. Default true.
+   */
   readonly install?: boolean | undefined
 }
 
@@ -37,8 +42,10 @@ const OPTIONS: Shape<PostgresKeyStoreOptions> = {
 }
 
 /**
- * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a table, the same for all processes that reach the database; also the record of a `storedKeyring`. A change is one statement that compares and sets.
- * The server itself keeps what was replaced: in the table's file until `VACUUM FULL` has written it anew, in its write-ahead log until that is recycled, in archives, replicas and backups. Shredding is as final as these.
+ * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a table, the same for all processes that reach the database;
+ * also the record of a `storedKeyring`. A change is one statement that compares and sets. The server itself keeps what
+ * was replaced: in the table's file until `VACUUM FULL` has written it anew, in its write-ahead log until that is
+ * recycled, in archives, replicas and backups. Shredding is as final as these.
  * @throws MillpondError `OPTION_INVALID`. Calls reject with `KEYRING_UNREACHABLE`, and with `CLOSED` after `close`.
  */
 export function postgresKeyStore(options: PostgresKeyStoreOptions): KeyStore {
@@ -69,15 +76,14 @@ export function postgresKeyStore(options: PostgresKeyStoreOptions): KeyStore {
       try {
         const { rowCount } =
           before === undefined
-            ? await run(`INSERT INTO ${table} (tenant, record) SELECT $1, $2 FROM ${DURABLY} WHERE s.is_on = 'on' ON CONFLICT DO NOTHING`, [
-                tenant,
-                record,
-              ])
-            : await run(`UPDATE ${table} SET record = $2 FROM ${DURABLY} WHERE tenant = $1 AND record = $3 AND s.is_on = 'on'`, [
-                tenant,
-                record,
-                before,
-              ])
+            ? await run(
+                `INSERT INTO ${table} (tenant, record) SELECT $1, $2 FROM ${DURABLY} WHERE s.is_on = 'on' ON CONFLICT DO NOTHING`,
+                [tenant, record],
+              )
+            : await run(
+                `UPDATE ${table} SET record = $2 FROM ${DURABLY} WHERE tenant = $1 AND record = $3 AND s.is_on = 'on'`,
+                [tenant, record, before],
+              )
         return rowCount === 1
       } catch (error) {
         if (error instanceof MillpondError && OVERTAKEN.includes(sqlState(error.cause) ?? '')) return false
@@ -86,7 +92,9 @@ export function postgresKeyStore(options: PostgresKeyStoreOptions): KeyStore {
     },
     async *list() {
       for (let after = ''; ; ) {
-        const { rows } = await run(`SELECT tenant FROM ${table} WHERE tenant > $1 ORDER BY tenant LIMIT ${STEP}`, [after])
+        const { rows } = await run(`SELECT tenant FROM ${table} WHERE tenant > $1 ORDER BY tenant LIMIT ${STEP}`, [
+          after,
+        ])
         const tenants = rows.map((row) => textIn(row, 'tenant'))
         if (tenants.length > 0) yield tenants
         if (tenants.length < STEP) return

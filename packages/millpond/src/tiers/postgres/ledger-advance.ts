@@ -1,8 +1,12 @@
-// The step that moves the ledger: judges writes, ends and begins holds, records targets and the line, prunes, drops and writes.
+// The step that moves the ledger: judges writes, ends and begins holds, records targets and the line, prunes, drops and
+// writes.
 import { MAX_PATTERNS } from '../retain.ts'
 import { NOW, PLANS } from './ledger-record.ts'
 
-/** Which of the items may be written: a position that is one and the same for all lets the server look their moves up at once. */
+/**
+ * Which of the items may be written: a position that is one and the same for all lets the server look their moves up at
+ * once.
+ */
 const judge = (s: string, epoch: string, since: string, ends: string): string => `
       SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
         (NOT v_holds OR NOT EXISTS (

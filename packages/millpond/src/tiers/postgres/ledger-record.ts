@@ -1,16 +1,19 @@
-// The ledger's record as the functions on the server see it, and what every step begins with: each is one statement, one transaction and one round trip.
+// The ledger's record as the functions on the server see it, and what every step begins with: each is one statement,
+// one transaction and one round trip.
 //
-// A namespace has one lock: `advance` and `begin` hold it alone, `commit` shares it. It is an advisory lock, held to the end of the transaction:
-// fair in its order, where row locks let a stream of sharers pass a waiting writer, and without a write. The record's row is updated under it,
-// so that numbers are given in the order of commits, without gaps; a sequence gives them in the order of asking.
-// Every statement of a function sees what was committed when the lock came, because each takes its own snapshot; that needs READ COMMITTED,
-// and the functions refuse anything else. `pull` is STABLE, which makes all its reads see the one moment of the calling statement.
+// A namespace has one lock: `advance` and `begin` hold it alone, `commit` shares it. It is an advisory lock, held to
+// the end of the transaction: fair in its order, where row locks let a stream of sharers pass a waiting writer, and
+// without a write. The record's row is updated under it, so that numbers are given in the order of commits, without
+// gaps; a sequence gives them in the order of asking. Every statement of a function sees what was committed when the
+// lock came, because each takes its own snapshot; that needs READ COMMITTED, and the functions refuse anything else.
+// `pull` is STABLE, which makes all its reads see the one moment of the calling statement.
 
 export const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 
 /**
- * Every statement has one good plan, by index: no planning each time, and none that was made while a table was small. A scan that is the only way all the
- * same is estimated at billions, for which the server would compile the plan with each session: so that is off, too.
+ * Every statement has one good plan, by index: no planning each time, and none that was made while a table was small. A
+ * scan that is the only way all the same is estimated at billions, for which the server would compile the plan with
+ * each session: so that is off, too.
  */
 export const PLANS = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off'
 
@@ -19,7 +22,10 @@ export const identityIn = (s: string): string =>
   `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
     FROM ${s}.server m, pg_catalog.pg_database d WHERE d.datname = current_database())`
 
-/** Takes the namespace's lock, and begins a new epoch where the record is invalid. @param s the schema's name, quoted. */
+/**
+ * Takes the namespace's lock, and begins a new epoch where the record is invalid.
+ * @param s the schema's name, quoted.
+ */
 export const recordFunctions = (s: string): string => `
 CREATE OR REPLACE FUNCTION ${s}.open_record(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_ahead_of text, p_ahead bigint)
 RETURNS ${s}.ledger LANGUAGE plpgsql AS $$

@@ -1,6 +1,16 @@
 // The ledger on PostgreSQL: one row a namespace, every step one statement, followed by LISTEN and NOTIFY.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LeaseAsk, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type {
+  Advanced,
+  Change,
+  CommitItem,
+  LeaseAnswer,
+  LeaseAsk,
+  LedgerNode,
+  LedgerStore,
+  Snapshot,
+  Tail,
+} from '../../core/contracts.ts'
 import type { Position, Target } from '../../core/ledger.ts'
 import { MAX_TAIL } from '../retain.ts'
 import { numberAt, textAt } from './columns.ts'
@@ -47,13 +57,23 @@ export class PostgresLedger implements LedgerStore {
     const ns = bytesOf(namespace)
     const asked = [from?.epoch ?? null, from?.seq ?? 0]
     for (let tries = 0; tries < 3; tries++) {
-      const { rows } = await this.#run(what, this.#statements.pull, [ns, ...asked, this.#external, MAX_TAIL, MAX_SNAPSHOT])
+      const { rows } = await this.#run(what, this.#statements.pull, [
+        ns,
+        ...asked,
+        this.#external,
+        MAX_TAIL,
+        MAX_SNAPSHOT,
+      ])
       if (rows[0] !== undefined) return readAnswer(rows[0])
-      // There is no record, or it is another server's, or somebody has seen a later number than it holds: a new epoch begins.
+      // There is no record, or it is another server's, or somebody has seen a later number than it holds: a new epoch
+      // begins.
       await this.#run(what, this.#statements.begin, [this.#lock(namespace), ns, newEpoch(), this.#external, ...asked])
     }
     // Only when others destroy the record as often as it is made.
-    return readAnswer((await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL, MAX_SNAPSHOT])).rows[0] ?? [])
+    return readAnswer(
+      (await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL, MAX_SNAPSHOT])).rows[0] ??
+        [],
+    )
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
@@ -211,7 +231,10 @@ function leaseAnswer(left: number | undefined): LeaseAnswer {
   return left < 0 ? { granted: true } : { granted: false, leftMs: left }
 }
 
-const columnsOf = (asks: readonly LeaseAsk[]): [Buffer[], string[]] => [asks.map(({ key }) => bytesOf(key)), asks.map(({ id }) => id)]
+const columnsOf = (asks: readonly LeaseAsk[]): [Buffer[], string[]] => [
+  asks.map(({ key }) => bytesOf(key)),
+  asks.map(({ id }) => id),
+]
 
 function verdicts(text: string): boolean[] {
   return [...text].map((one) => one === '1')

@@ -1,4 +1,5 @@
-// Lines and targets as the tables hold them, and back. What cannot be read concerns everything: it can only forget too much.
+// Lines and targets as the tables hold them, and back. What cannot be read concerns everything: it can only forget too
+// much.
 import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
 import type { Row } from './call.ts'
@@ -27,7 +28,12 @@ export function labelOf(target: Target): string {
 }
 
 export function lineText({ mode, reason, id }: Change, targets: readonly Target[]): string {
-  return JSON.stringify({ t: targets.map((target) => kindOf(target) + nameOf(target)), m: mode === 'delete' ? 'd' : 'x', r: reason, i: id })
+  return JSON.stringify({
+    t: targets.map((target) => kindOf(target) + nameOf(target)),
+    m: mode === 'delete' ? 'd' : 'x',
+    r: reason,
+    i: id,
+  })
 }
 
 /** Reason and receipt, kept with each target. */
@@ -58,21 +64,31 @@ function readLine(item: unknown, seq: number): Line {
   const targets = field(item, 't')
   return {
     seq,
-    targets: Array.isArray(targets) ? targets.map((text) => targetOf(String(text).slice(0, 1), String(text).slice(1))) : [{ kind: 'all' }],
+    targets: Array.isArray(targets)
+      ? targets.map((text) => targetOf(String(text).slice(0, 1), String(text).slice(1)))
+      : [{ kind: 'all' }],
     mode: field(item, 'm') === 'x' ? 'expire' : 'delete',
     reason: String(field(item, 'r') ?? 'manual'),
     id: String(field(item, 'i') ?? ''),
   }
 }
 
-/** [number, mode, [reason, receipt], kinds and names in hexadecimal digits, a space between], in the order of numbers. */
+/**
+ * [number, mode, [reason, receipt], kinds and names in hexadecimal digits, a space between], in the order of numbers.
+ */
 function readTargets(item: unknown): Line {
   const [seq, mode, meta, names]: unknown[] = Array.isArray(item) ? item : []
   const [reason, id]: unknown[] = Array.isArray(meta) ? meta : []
   const targets = String(names)
     .split(' ')
     .map((text) => targetOf(text.slice(0, 1), Buffer.from(text.slice(1), 'hex').toString('utf8')))
-  return { seq: Number(seq), mode: mode === 'x' ? 'expire' : 'delete', targets, reason: String(reason ?? 'manual'), id: String(id ?? '') }
+  return {
+    seq: Number(seq),
+    mode: mode === 'x' ? 'expire' : 'delete',
+    targets,
+    reason: String(reason ?? 'manual'),
+    id: String(id ?? ''),
+  }
 }
 
 function targetOf(kind: string, name: string): Target {

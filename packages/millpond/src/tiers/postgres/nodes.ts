@@ -1,6 +1,8 @@
-// Where nodes meet in PostgreSQL: rows of a channel, each step one statement, counted by the server's clock, woken by NOTIFY.
+// Where nodes meet in PostgreSQL: rows of a channel, each step one statement, counted by the server's clock, woken by
+// NOTIFY.
 //
-// What a request reaches is decided by its number, so numbers must be seen in their order: the channel's row is locked from the number to the commit.
+// What a request reaches is decided by its number, so numbers must be seen in their order: the channel's row is locked
+// from the number to the commit.
 import { randomUUID } from 'node:crypto'
 import { MAX_REQUESTS, type NodeMark, type NodeStore, type StoredRequest } from '../../core/nodes.ts'
 import type { Row } from './call.ts'
@@ -22,7 +24,10 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
     name: 'postgres',
     scope: 'shared',
     async beat(channel, { id, boot, lateMs, forgetMs, state }, joins) {
-      return (await run('node', sql.beat, [channel, id, boot, Math.ceil(lateMs), Math.ceil(forgetMs), state, joins])).length > 0
+      return (
+        (await run('node', sql.beat, [channel, id, boot, Math.ceil(lateMs), Math.ceil(forgetMs), state, joins]))
+          .length > 0
+      )
     },
     async leave(channel, id, boot) {
       await run('leave', sql.leave, [channel, id, boot])
@@ -37,7 +42,11 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
       const rows = answer.filter((row) => row[4] !== null).sort((a, b) => numberAt(a, 1) - numberAt(b, 1))
       const seq = numberAt(known, 1)
       const last = rows.length < PAGE ? seq : numberAt(rows.at(-1), 1)
-      return { cursor: `${textAt(known, 0)}:${last}`, requests: rows.map(requestOf), revisions: new Map(pairsIn(textAt(known, 2))) }
+      return {
+        cursor: `${textAt(known, 0)}:${last}`,
+        requests: rows.map(requestOf),
+        revisions: new Map(pairsIn(textAt(known, 2))),
+      }
     },
     async post(channel, { id, from, to, text }, ttlMs) {
       const recipients = to === undefined ? null : JSON.stringify(to)
@@ -54,7 +63,15 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
       return answer?.[0] === null || answer === undefined ? undefined : marksIn(textAt(answer, 0))
     },
     async reply(channel, request, { id, boot, text }, keepMs) {
-      await run('reply', sql.reply, [channel, request.id, id, boot, text, Math.ceil(keepMs), ...wake(channel, request.from)])
+      await run('reply', sql.reply, [
+        channel,
+        request.id,
+        id,
+        boot,
+        text,
+        Math.ceil(keepMs),
+        ...wake(channel, request.from),
+      ])
     },
     async replies(channel, request) {
       const rows = await run('replies', sql.replies, [channel, request])
@@ -78,7 +95,9 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
       return row && { revision: textAt(row, 0), text: textAt(row, 1) }
     },
   }
-  return notify === null ? store : { ...store, follow: (channel, what, wakeUp) => followers.add(placeOf(channel, what), wakeUp) }
+  return notify === null
+    ? store
+    : { ...store, follow: (channel, what, wakeUp) => followers.add(placeOf(channel, what), wakeUp) }
 }
 
 const placeOf = (channel: string, what: string): string => `nodes ${channel} ${what}`
@@ -95,7 +114,9 @@ function statementsOf(s: string) {
       ON CONFLICT (channel, id) DO UPDATE SET boot = excluded.boot, at = excluded.at, late = excluded.late, forget = excluded.forget, state = excluded.state
       WHERE $7::boolean OR held.boot = excluded.boot OR held.at + held.forget <= ${NOW} RETURNING id`),
     leave: statement(`DELETE FROM ${s}.channel_node WHERE channel = $1 AND id = $2 AND boot = $3`),
-    list: statement(`SELECT id, boot, greatest(0, ${NOW} - at), late, forget, state FROM ${s}.channel_node WHERE ${present} ORDER BY id`),
+    list: statement(
+      `SELECT id, boot, greatest(0, ${NOW} - at), late, forget, state FROM ${s}.channel_node WHERE ${present} ORDER BY id`,
+    ),
     inbox: statement(`WITH known AS (
         SELECT coalesce(max(mark), '') AS mark, coalesce(max(seq), 0) AS seq FROM ${s}.channel WHERE name = $1
       ), place AS (
@@ -164,5 +185,7 @@ function listIn(text: string): unknown[] {
 
 function pairsIn(text: string): [string, string][] {
   const value: unknown = JSON.parse(text)
-  return typeof value === 'object' && value !== null ? Object.entries(value).map(([name, revision]) => [name, String(revision)]) : []
+  return typeof value === 'object' && value !== null
+    ? Object.entries(value).map(([name, revision]) => [name, String(revision)])
+    : []
 }

@@ -11,17 +11,29 @@ import type { Address, PostgresPool } from './client.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
 export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounded'> {
-  /** `postgres://user:password@host:5432/database`, with the parameters that pg understands (`sslmode`, `application_name`). */
+  /**
+   * `postgres://user:password@host:5432/database`, with the parameters that pg understands (`sslmode`,
+   * `application_name`).
+   */
   readonly url?: string | undefined
-  /** Your own pg pool instead of `url`; it stays open after `close`. Give it a `connectionTimeoutMillis` and a few connections to spare. */
+  /**
+   * Your own pg pool instead of `url`; it stays open after `close`. Give it a `connectionTimeoutMillis` and a few
+   * connections to spare.
+   */
   readonly pool?: PostgresPool | undefined
   /** `true`, or the options of `tls.connect`. Default: as `url` says. */
   readonly tls?: boolean | ConnectionOptions | undefined
   /** Most connections of our own pool, beside the one that listens. Default 4. */
   readonly poolSize?: number | undefined
-  /** `false`: schema and grants are there already (`postgresSchema`, `postgresGrants`), and this role may not make them. Default `true`. */
+  /**
+   * `false`: schema and grants are there already (`postgresSchema`, `postgresGrants`), and this role may not make them.
+   * Default `true`.
+   */
   readonly install?: boolean | undefined
-  /** `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default `true`. */
+  /**
+   * `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default
+   * `true`.
+   */
   readonly notify?: boolean | undefined
   /** `false`: no prepared statements. PgBouncer in transaction mode needs that and `notify: false`. Default `true`. */
   readonly prepare?: boolean | undefined
@@ -29,18 +41,20 @@ export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounde
   readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
   readonly connectTimeout?: Duration | undefined
-  /** How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
+  /**
+   * How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never.
+   */
   readonly sweepEvery?: Duration | undefined
   /** How much of the ledger's history is kept. */
   readonly retain?: RetainOptions | undefined
   /**
-   * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of processes that say different bounds the one that connected
-   * last counts. Default: no limit.
+   * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of
+   * processes that say different bounds the one that connected last counts. Default: no limit.
    */
   readonly maxEntries?: number | undefined
   /**
-   * Most bytes of entries in the schema, as they lie on the disk with their indexes (without what vacuum has yet to give back); from 1 MiB. The largest entry is an
-   * eighth of it. Default: no limit.
+   * Most bytes of entries in the schema, as they lie on the disk with their indexes (without what vacuum has yet to
+   * give back); from 1 MiB. The largest entry is an eighth of it. Default: no limit.
    */
   readonly maxBytes?: number | undefined
 }
@@ -80,7 +94,10 @@ const OPTIONS: Shape<PostgresTierOptions> = {
 const FORM = 'postgres://user:password@host:5432/database'
 const LONGEST_MS = 3_600_000
 
-/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
+/**
+ * @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its
+ * secrets.
+ */
 export function resolvePostgres(options: PostgresTierOptions): PostgresSettings {
   checkOptions<PostgresTierOptions>(options, OPTIONS, 'postgres')
   const { url, pool, maxEntries, maxBytes } = options
@@ -134,12 +151,23 @@ function placesOf({ url: text, pool, schema = 'millpond' }: PostgresTierOptions)
 }
 
 function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {
-  if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function' || typeof pool.on !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is not a pg pool: pass new pg.Pool(...), or use url`)
+  if (
+    typeof pool !== 'object' ||
+    pool === null ||
+    typeof pool.connect !== 'function' ||
+    typeof pool.on !== 'function'
+  ) {
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `postgres pool: a ${typeof pool} is not a pg pool: pass new pg.Pool(...), or use url`,
+    )
   }
   for (const name of ['tls', 'poolSize'] as const) {
     if (options[name] === undefined) continue
-    throw new MillpondError('OPTION_INVALID', `postgres ${name}: is given together with pool, which has its own: set it there, or use url`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `postgres ${name}: is given together with pool, which has its own: set it there, or use url`,
+    )
   }
 }
 

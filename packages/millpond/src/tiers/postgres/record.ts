@@ -1,7 +1,10 @@
 // Entries as the statements take them: a batch as parallel arrays.
 import { deadlineIn } from '../deadline.ts'
 
-/** Items of a batch as parallel arrays, their bodies as one: a single parameter goes as bytes, an array of bytes would go as text. */
+/**
+ * Items of a batch as parallel arrays, their bodies as one: a single parameter goes as bytes, an array of bytes would
+ * go as text.
+ */
 export interface Packed {
   readonly keys: Buffer[]
   readonly starts: number[]
@@ -38,7 +41,10 @@ export function bytesOf(text: string): Buffer {
   return Buffer.from(text, 'utf8')
 }
 
-/** Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the prefix. */
+/**
+ * Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the
+ * prefix.
+ */
 export function above(prefix: string): Buffer {
   return Buffer.concat([bytesOf(prefix), Uint8Array.of(0xff)])
 }

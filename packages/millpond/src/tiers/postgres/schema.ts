@@ -1,15 +1,18 @@
 // The tables and functions of the PostgreSQL tier, in a schema of their own, and what a role needs to use them.
 //
-// Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by a locale. What belongs to one history (targets, lines,
-// nodes) is keyed by its epoch, so that a new epoch costs one row however long the old history was; the sweep removes what no record names.
+// Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by a locale. What belongs to
+// one history (targets, lines, nodes) is keyed by its epoch, so that a new epoch costs one row however long the old
+// history was; the sweep removes what no record names.
 //
-// `entry.head` is the check over epoch, number and deadline, which the body's own checksum does not cover: a row in which one of them was damaged is not found.
-// Its hash may differ between versions of the server, which no entry survives anyway (see below); rows of schema version 3 have none, and count as absent.
+// `entry.head` is the check over epoch, number and deadline, which the body's own checksum does not cover: a row in
+// which one of them was damaged is not found. Its hash may differ between versions of the server, which no entry
+// survives anyway (see below); rows of schema version 3 have none, and count as absent.
 //
-// `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all come up without it, and
-// without it no record is accepted. Together with the start of the server, the database and the file of the ledger's table it is the identity
-// that a record is bound to. So a restart, a fail-over (whose last commits may be lost), a restored dump and a copied database each begin new
-// epochs, also where commits are asynchronous. The system identifier would add nothing: a replica has its master's.
+// `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all
+// come up without it, and without it no record is accepted. Together with the start of the server, the database and the
+// file of the ledger's table it is the identity that a record is bound to. So a restart, a fail-over (whose last
+// commits may be lost), a restored dump and a copied database each begin new epochs, also where commits are
+// asynchronous. The system identifier would add nothing: a replica has its master's.
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -50,13 +53,23 @@ export function checkSchema(schema: unknown): string {
 export interface PostgresSchemaOptions {
   /** Default `millpond`. */
   readonly schema?: string | undefined
-  /** Entries are kept out of the write-ahead log: cheaper writes, no copies on replicas, empty after a crash. Default `false`. */
+  /**
+   * Entries are kept out of the write-ahead log: cheaper writes, no copies on replicas, empty after a crash. Default
+   * `false`.
+   */
   readonly unlogged?: boolean | undefined
-  /** Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Counting stays on once it is there. Default `false`. */
+  /**
+   * Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Counting stays on once it
+   * is there. Default `false`.
+   */
   readonly bounded?: boolean | undefined
 }
 
-export const SCHEMA: Shape<PostgresSchemaOptions> = { schema: (value) => checkSchema(value), unlogged: flag, bounded: flag }
+export const SCHEMA: Shape<PostgresSchemaOptions> = {
+  schema: (value) => checkSchema(value),
+  unlogged: flag,
+  bounded: flag,
+}
 
 /**
  * The statements that make schema, tables and functions; harmless when they are there. One transaction.
@@ -126,7 +139,8 @@ COMMIT;
 }
 
 /**
- * What a role that did not make the schema needs: the least with which the tier works. Run it as the owner of the schema.
+ * What a role that did not make the schema needs: the least with which the tier works. Run it as the owner of the
+ * schema.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function postgresGrants(options: { readonly role: string; readonly schema?: string }): string {

@@ -14,14 +14,18 @@ export function isMissing(state: string | undefined): boolean {
   return state === '3F000' || state === '42P01' || state === '42883'
 }
 
-/** The function was made anew between the call and its start, by a process that brings the schema up to date: nothing has happened. */
+/**
+ * The function was made anew between the call and its start, by a process that brings the schema up to date: nothing
+ * has happened.
+ */
 export function wasReplaced(error: unknown): boolean {
   return sqlState(error) === 'XX000' && isError(error) && error.message.startsWith('cache lookup failed for function')
 }
 
 /**
- * What was prepared on the connection, or in a function there, is not what it was: thrown away or known already, as behind a pooler, or its columns have other types.
- * Nothing has happened, and it stays so for as long as the connection lives. Our statements meet these states in no other way; their messages may be in any language.
+ * What was prepared on the connection, or in a function there, is not what it was: thrown away or known already, as
+ * behind a pooler, or its columns have other types. Nothing has happened, and it stays so for as long as the connection
+ * lives. Our statements meet these states in no other way; their messages may be in any language.
  */
 export const isUnprepared = (error: unknown): boolean => UNPREPARED.has(sqlState(error) ?? '')
 

@@ -1,4 +1,5 @@
-// Removes what is over, in small steps: expired entries, the oldest where they near their bounds, leases, nodes, holds, and histories that no record names any more.
+// Removes what is over, in small steps: expired entries, the oldest where they near their bounds, leases, nodes, holds,
+// and histories that no record names any more.
 import { sweepBounds } from './bounds.ts'
 import { NOW } from './ledger-record.ts'
 

@@ -40,7 +40,8 @@ export function parseUrl(text: string): { address: Address; db: number | undefin
   if (url.hostname === '') return wrong('names no host')
   if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not supported')
   const path = url.pathname === '' || url.pathname === '/' ? undefined : url.pathname.slice(1)
-  if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is not a number`)
+  if (path !== undefined && !/^\d{1,5}$/.test(path))
+    return wrong(`names the database ${show(path)}, which is not a number`)
   const decode = (part: string, name: string): string => {
     try {
       return decodeURIComponent(part)
@@ -77,7 +78,10 @@ export function byName(options: {
 /** @throws MillpondError `OPTION_INVALID` for anything but a list of at least one host. */
 export function hostList(list: unknown, option: string, defaultPort: number): { host: string; port: number }[] {
   if (!Array.isArray(list) || list.length === 0) {
-    throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(list)} is not a list of servers: give one such as [{ host, port }]`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis ${option}: ${show(list)} is not a list of servers: give one such as [{ host, port }]`,
+    )
   }
   return list.map((one: unknown, index) => {
     const where = `${option}[${index}]`
@@ -86,7 +90,8 @@ export function hostList(list: unknown, option: string, defaultPort: number): { 
     }
     const { host, port = defaultPort, ...rest }: { host?: unknown; port?: unknown } = one
     const [odd] = Object.keys(rest)
-    if (odd !== undefined) throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(odd)} is not known: give { host, port }`)
+    if (odd !== undefined)
+      throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(odd)} is not known: give { host, port }`)
     return { host: checkHost(host, `${where}.host`), port: checkPort(port, `${where}.port`) }
   })
 }
@@ -101,5 +106,8 @@ function checkHost(host: unknown, option: string): string {
 
 function checkPort(port: unknown, option: string): number {
   if (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535) return port
-  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(port)} is not a port: give a whole number from 1 to 65535`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `redis ${option}: ${show(port)} is not a port: give a whole number from 1 to 65535`,
+  )
 }

@@ -1,6 +1,7 @@
 // The client of node-redis (`redis` on npm), in the verbs that are used of a client.
 //
-// Each attempt to connect is a client of its own, which never comes back by itself: when and how often is said here, as it is told.
+// Each attempt to connect is a client of its own, which never comes back by itself: when and how often is said here, as
+// it is told.
 
 import { afterAwake } from '../../core/awake.ts'
 import { isError } from '../../core/errors.ts'
@@ -30,7 +31,9 @@ const AS_BYTES = { typeMapping: { 36: Buffer, 43: Buffer } }
 const AT_ONCE = { cork: () => {}, uncork: () => {} }
 
 export function isNodeRedis(client: unknown): client is NodeRedisClient {
-  return hasVerbs(client, ['sendCommand', 'duplicate', 'connect', 'destroy', 'multi']) && !hasVerbs(client, ['callBuffer'])
+  return (
+    hasVerbs(client, ['sendCommand', 'duplicate', 'connect', 'destroy', 'multi']) && !hasVerbs(client, ['callBuffer'])
+  )
 }
 
 /** A client that spreads commands over servers, or asks sentinels, by itself. */
@@ -39,7 +42,11 @@ export function isGroup(client: NodeRedisClient): boolean {
 }
 
 function hasVerbs(client: unknown, verbs: readonly string[]): boolean {
-  return typeof client === 'object' && client !== null && verbs.every((verb) => typeof Reflect.get(client, verb) === 'function')
+  return (
+    typeof client === 'object' &&
+    client !== null &&
+    verbs.every((verb) => typeof Reflect.get(client, verb) === 'function')
+  )
 }
 
 /** Clients like the given one, whose options say how to reach the server. */
@@ -49,7 +56,8 @@ export function likeNodeRedis(client: NodeRedisClient): RedisClient {
   return new Client({ db: options.database ?? 0 })
 }
 
-const socketIn = (options: object): object => ('socket' in options && options.socket instanceof Object ? options.socket : {})
+const socketIn = (options: object): object =>
+  'socket' in options && options.socket instanceof Object ? options.socket : {}
 
 /** @param create makes a client that has not connected. */
 export function nodeRedisClass(create: Create): RedisClientClass {
@@ -83,7 +91,10 @@ export function nodeRedisClass(create: Create): RedisClientClass {
         if (this.status === 'connecting') this.#lose(client, new Error(`no connection within ${ms} ms`), true)
       })
       try {
-        const server = this.options.sentinels === undefined ? this.options : await masterOf(create, this.options, this.options.sentinels)
+        const server =
+          this.options.sentinels === undefined
+            ? this.options
+            : await masterOf(create, this.options, this.options.sentinels)
         if (this.status !== 'connecting') return
         client = create(optionsOf(server))
         const made = client
@@ -179,7 +190,10 @@ export function nodeRedisClass(create: Create): RedisClientClass {
   return Adapted
 }
 
-/** It may have ended by itself, which its `destroy` calls an error; and one that still connects must not be an error that nobody hears. */
+/**
+ * It may have ended by itself, which its `destroy` calls an error; and one that still connects must not be an error
+ * that nobody hears.
+ */
 function end(client: NodeRedisClient): void {
   client.on('error', () => {})
   try {
@@ -214,7 +228,15 @@ async function masterOf(
   options: RedisClientOptions,
   sentinels: readonly { readonly host: string; readonly port: number }[],
 ): Promise<RedisClientOptions> {
-  const { name = '', sentinelUsername, sentinelPassword, sentinelTLS, enableTLSForSentinelMode, tls, connectTimeout } = options
+  const {
+    name = '',
+    sentinelUsername,
+    sentinelPassword,
+    sentinelTLS,
+    enableTLSForSentinelMode,
+    tls,
+    connectTimeout,
+  } = options
   let trouble: unknown
   for (const { host, port } of sentinels) {
     const client = create(
@@ -229,7 +251,8 @@ async function masterOf(
     )
     try {
       const answer = await within(options.sentinelCommandTimeout ?? 250, ask(client, name))
-      if (!Array.isArray(answer)) throw new Error(`the sentinel ${host}:${port} knows no master ${JSON.stringify(name)}`)
+      if (!Array.isArray(answer))
+        throw new Error(`the sentinel ${host}:${port} knows no master ${JSON.stringify(name)}`)
       return {
         ...options,
         host: String(answer[0]),

@@ -1,4 +1,5 @@
-// What is used of a client library: one connection to one server, and how to make another. The classes `Redis` of ioredis 5 and 6 are such clients.
+// What is used of a client library: one connection to one server, and how to make another. The classes `Redis` of
+// ioredis 5 and 6 are such clients.
 import type { ConnectionOptions } from 'node:tls'
 
 /** What a connection is told when it is made, in the words of ioredis. What a version does not know does nothing. */
@@ -44,7 +45,10 @@ export interface RedisClient {
   /** How it was made. */
   readonly options: {
     readonly db?: number | undefined
-    readonly sentinels?: readonly { readonly host?: string | undefined; readonly port?: number | undefined }[] | null | undefined
+    readonly sentinels?:
+      | readonly { readonly host?: string | undefined; readonly port?: number | undefined }[]
+      | null
+      | undefined
     readonly name?: string | undefined
     readonly sentinelUsername?: string | null | undefined
     readonly sentinelPassword?: string | null | undefined
@@ -56,7 +60,9 @@ export interface RedisClient {
   disconnect(reconnect?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'connect' | 'reconnecting' | 'ready' | 'close' | 'end', listener: () => void): unknown
-  /** Bytes, or text; of a damaged stream anything: for `message` ioredis would make text of it, outside of every call. */
+  /**
+   * Bytes, or text; of a damaged stream anything: for `message` ioredis would make text of it, outside of every call.
+   */
   on(event: 'messageBuffer', listener: (channel: unknown, text: unknown) => void): unknown
   select(db: number): Promise<unknown>
   info(section: string): Promise<string>

@@ -1,8 +1,9 @@
 // Entries in a cluster: each on the server of its own slot, apart from the ledger's record.
 //
-// The ledger has spoken before anything is dropped or written here, and readers judge by it: a drop or a write that fails or comes late leaves an entry
-// that nobody trusts, because the ledger keeps its key targets (as for tiers beside its own). What must not happen is that a late
-// write lies over a later one: so every write names its number, and the server compares.
+// The ledger has spoken before anything is dropped or written here, and readers judge by it: a drop or a write that
+// fails or comes late leaves an entry that nobody trusts, because the ledger keeps its key targets (as for tiers beside
+// its own). What must not happen is that a late write lies over a later one: so every write names its number, and the
+// server compares.
 
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
@@ -80,7 +81,12 @@ export class ClusterEntries {
   #puts(items: readonly TierItem[]): KeyCommand[] {
     const now = Date.now()
     return items.map(({ key, body, expiresAt, asOf }) =>
-      scriptCommand(PUT, this.#names.entry(key), [asOf.epoch, asOf.seq, timeToLive(expiresAt, now), store(asOf, body, expiresAt)]),
+      scriptCommand(PUT, this.#names.entry(key), [
+        asOf.epoch,
+        asOf.seq,
+        timeToLive(expiresAt, now),
+        store(asOf, body, expiresAt),
+      ]),
     )
   }
 

@@ -1,4 +1,5 @@
-// The servers of a cluster: a connection to each master, and the map of the slots, asked for when it is old or seems wrong.
+// The servers of a cluster: a connection to each master, and the map of the slots, asked for when it is old or seems
+// wrong.
 import type { RedisClientClass } from './client.ts'
 import { closed, failed, reasonOf } from './connection.ts'
 import { NodeConnection } from './connection-node.ts'
@@ -120,10 +121,16 @@ export class ClusterNodes {
   }
 
   async #askOne(server: ServerName): Promise<SlotMap> {
-    const reply = await this.node(server).exchange('read the slots', 'TIER_FAILED', (wire) => wire.call('CLUSTER', ['SLOTS']))
+    const reply = await this.node(server).exchange('read the slots', 'TIER_FAILED', (wire) =>
+      wire.call('CLUSTER', ['SLOTS']),
+    )
     const map = readSlots(reply, addressOf(server).host)
     if (map === undefined)
-      throw failed('TIER_FAILED', 'read the slots', new Error(`${server} serves no slots: it is not part of a cluster yet`))
+      throw failed(
+        'TIER_FAILED',
+        'read the slots',
+        new Error(`${server} serves no slots: it is not part of a cluster yet`),
+      )
     return map
   }
 

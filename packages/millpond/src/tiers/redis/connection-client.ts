@@ -13,10 +13,16 @@ const LAST_ELECTION_MS = 500
 const DISCONNECT_MS = 100
 
 /**
- * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and sends nothing twice.
- * The caller chooses the database: a failing SELECT would be passed over, and the commands go to database 0. With `hear` it is one that listens.
+ * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and
+ * sends nothing twice. The caller chooses the database: a failing SELECT would be passed over, and the commands go to
+ * database 0. With `hear` it is one that listens.
  */
-export function createClient(settings: RedisSettings, Client: RedisClientClass, retry: () => number | null, hear?: Hear): RedisClient {
+export function createClient(
+  settings: RedisSettings,
+  Client: RedisClientClass,
+  retry: () => number | null,
+  hear?: Hear,
+): RedisClient {
   const { address, template, connectMs, commandMs } = settings
   const options = {
     lazyConnect: true,
@@ -51,8 +57,8 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
 }
 
 /**
- * The client asks sentinels over connections that take none of our options, and holds the process for two seconds after each: longer than the pause until it
- * asks again, so that it would never end while no sentinel answers.
+ * The client asks sentinels over connections that take none of our options, and holds the process for two seconds after
+ * each: longer than the pause until it asks again, so that it would never end while no sentinel answers.
  */
 function leaveSentinelsSoon(client: RedisClient): void {
   const connector: unknown = Reflect.get(client, 'connector')

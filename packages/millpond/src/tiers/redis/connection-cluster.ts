@@ -1,9 +1,10 @@
-// The connections to a Redis Cluster: one `NodeConnection` for each master, so that each knows its server's run id, and a map of the slots.
+// The connections to a Redis Cluster: one `NodeConnection` for each master, so that each knows its server's run id, and
+// a map of the slots.
 //
-// Nothing is ever sent twice of our own accord. A command goes to another server only when the one that was asked did nothing but name
-// it (MOVED, ASK) or did nothing at all (TRYAGAIN): a step of the ledger that may have been taken must not be taken again, least of
-// all by a promoted replica with the run id of the server it came after. While a master is down its slots fail at once,
-// and the other servers are asked for the map until somebody serves them again.
+// Nothing is ever sent twice of our own accord. A command goes to another server only when the one that was asked did
+// nothing but name it (MOVED, ASK) or did nothing at all (TRYAGAIN): a step of the ledger that may have been taken must
+// not be taken again, least of all by a promoted replica with the run id of the server it came after. While a master is
+// down its slots fail at once, and the other servers are asked for the map until somebody serves them again.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import type { RedisClient, RedisClientClass } from './client.ts'
@@ -76,8 +77,8 @@ export class ClusterConnection implements Connection {
   }
 
   /**
-   * Sends each command to its server, one pipeline for each server, in parallel. Answers in the order of the commands, a `MillpondError` in the place of
-   * what a server did not answer; rejects when none did.
+   * Sends each command to its server, one pipeline for each server, in parallel. Answers in the order of the commands,
+   * a `MillpondError` in the place of what a server did not answer; rejects when none did.
    */
   async each(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
     const answers: unknown[] = new Array(commands.length).fill(undefined)
@@ -155,7 +156,8 @@ export class ClusterConnection implements Connection {
           for (const [at, index] of indexes.entries()) {
             const next = this.#judge(replies[at], places.get(index), commands[index])
             if (next !== undefined) again.set(index, next)
-            else this.#settle(answers, open, index, isError(replies[at]) ? failed(code, what, replies[at]) : replies[at])
+            else
+              this.#settle(answers, open, index, isError(replies[at]) ? failed(code, what, replies[at]) : replies[at])
           }
         }),
       )
@@ -171,7 +173,8 @@ export class ClusterConnection implements Connection {
   /** Where the command must go instead, or undefined when this is its answer. */
   #judge(reply: unknown, place: Place | undefined, command: KeyCommand | undefined): Place | undefined {
     if (!isError(reply) || place === undefined) return undefined
-    if (reply.message.startsWith('NOSCRIPT') && place.isKnown && command?.otherwise !== undefined) return { ...place, isKnown: false }
+    if (reply.message.startsWith('NOSCRIPT') && place.isKnown && command?.otherwise !== undefined)
+      return { ...place, isKnown: false }
     const move = redirectionOf(reply.message, addressOf(place.server).host)
     if (move === undefined) {
       if (/^(CLUSTERDOWN|READONLY|MASTERDOWN)/.test(reply.message)) this.#nodes.trouble()

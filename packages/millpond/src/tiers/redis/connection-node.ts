@@ -1,8 +1,9 @@
-// The connection to one Redis: known to be up or down at every moment, with our own deadline on each exchange, whatever the client does.
+// The connection to one Redis: known to be up or down at every moment, with our own deadline on each exchange, whatever
+// the client does.
 //
-// "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was replaced
-// behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends, the wire is dead,
-// and nothing that was begun on it continues on the next.
+// "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was
+// replaced behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends,
+// the wire is dead, and nothing that was begun on it continues on the next.
 
 import { type ErrorCode, isError, MillpondError } from '../../core/errors.ts'
 import { unheld } from '../../core/unheld.ts'
@@ -46,13 +47,20 @@ export class NodeConnection implements Connection {
     this.#watch = group && new SentinelWatch(group, client, settings.connectMs, () => this.#moveOn())
   }
 
-  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>, _key?: string, isRead = false): Promise<T> {
+  exchange<T>(
+    what: string,
+    code: ErrorCode,
+    talk: (wire: Wire) => Promise<T>,
+    _key?: string,
+    isRead = false,
+  ): Promise<T> {
     if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
     if (this.#client === undefined) this.#connect()
     const wire = this.#wire
     // The first attempt is waited for; later ones are not: whoever asks while the server is down is told so.
     if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))
-    if (wire?.isSilent) return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
+    if (wire?.isSilent)
+      return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
     return new Promise((resolve, reject) => {
       let isOver = false
       const deadline = this.#deadlines.begin(() => {
@@ -145,7 +153,8 @@ export class NodeConnection implements Connection {
         this.#watch && client.info('replication'),
         client.ping(),
       ])
-      if (role !== undefined && !role.includes('role:master')) throw new Error('the sentinels named a server that is not a master')
+      if (role !== undefined && !role.includes('role:master'))
+        throw new Error('the sentinels named a server that is not a master')
       const serverId = /^run_id:(\S+)/m.exec(info)?.[1]
       if (serverId === undefined) throw new Error('INFO server names no run_id')
       this.#wire = new LiveWire(client, serverId)
@@ -175,7 +184,10 @@ export class NodeConnection implements Connection {
     for (const go of waiting) go(wire)
   }
 
-  /** A deadline was missed. While nothing at all comes back, nobody else waits; after a while the connection is given up. */
+  /**
+   * A deadline was missed. While nothing at all comes back, nobody else waits; after a while the connection is given
+   * up.
+   */
   #suspect(): void {
     const wire = this.#wire
     if (wire === undefined || !wire.suspect(this.#settings.commandMs)) return

@@ -28,7 +28,9 @@ export class LiveWire implements Wire {
     return this.#client.callBuffer(command, args)
   }
 
-  /** What is said within one turn goes out as one write: a write for each command costs more than all the rest of it. */
+  /**
+   * What is said within one turn goes out as one write: a write for each command costs more than all the rest of it.
+   */
   #gather(): void {
     if (this.#isGathering) return
     const { stream } = this.#client
@@ -50,7 +52,8 @@ export class LiveWire implements Wire {
     if (!this.isAlive) throw new Error('the connection was lost meanwhile')
     const [first] = commands
     // A pipeline of one costs three times a command.
-    if (commands.length < 2) return first === undefined ? [] : [await this.#client.callBuffer(first[0], first.slice(1)).catch(asAnswer)]
+    if (commands.length < 2)
+      return first === undefined ? [] : [await this.#client.callBuffer(first[0], first.slice(1)).catch(asAnswer)]
     const answers = await this.#client.pipeline(commands.map((command) => ['callBuffer', ...command])).exec()
     return (answers ?? []).map(([error, answer]) => error ?? answer)
   }

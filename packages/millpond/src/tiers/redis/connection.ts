@@ -21,11 +21,18 @@ export interface Wire {
 
 export interface Connection {
   /**
-   * Runs one exchange within the deadline, with the server that holds `key`; in a cluster all that `talk` names must lie in that key's slot, and
-   * `talk` runs again where the first server did nothing but name another. Rejects at once while the server is known to be down. `isRead`: it changes nothing, and
-   * may run a second time within its deadline where its connection was lost under it.
+   * Runs one exchange within the deadline, with the server that holds `key`; in a cluster all that `talk` names must
+   * lie in that key's slot, and `talk` runs again where the first server did nothing but name another. Rejects at once
+   * while the server is known to be down. `isRead`: it changes nothing, and may run a second time within its deadline
+   * where its connection was lost under it.
    */
-  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>, key?: string, isRead?: boolean): Promise<T>
+  exchange<T>(
+    what: string,
+    code: ErrorCode,
+    talk: (wire: Wire) => Promise<T>,
+    key?: string,
+    isRead?: boolean,
+  ): Promise<T>
   /** Calls `wake` for each message of the channel, and when messages may have been missed. */
   subscribe(channel: string, wake: () => void): () => void
   close(): Promise<void>
@@ -65,9 +72,13 @@ function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
 
 /** What a caller gets to see of a failure. */
 export function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
-  return new MillpondError(code, `[redis] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`, {
-    cause: withoutCommand(cause),
-  })
+  return new MillpondError(
+    code,
+    `[redis] ${what.replace(/:$/, '')}: ${isError(cause) ? cause.message : 'there is no connection'}`,
+    {
+      cause: withoutCommand(cause),
+    },
+  )
 }
 
 export function closed(what: string): MillpondError {

@@ -19,7 +19,10 @@ export class Deadlines {
   /** How long this process has stood still while somebody waited. */
   #pausedMs = 0
   #idle: (() => void) | undefined
-  /** It outlives the exchange that set it, since the next one needs it again; it keeps the process alive while somebody waits, and no longer. */
+  /**
+   * It outlives the exchange that set it, since the next one needs it again; it keeps the process alive while somebody
+   * waits, and no longer.
+   */
   #timer: ReturnType<typeof setTimeout> | undefined
   readonly #clock = {
     monotonic: () => performance.now(),

@@ -1,4 +1,5 @@
-// The Redis tier examined: each server that the options name, over connections of their own; of sentinels and of a cluster also what they say of the servers.
+// The Redis tier examined: each server that the options name, over connections of their own; of sentinels and of a
+// cluster also what they say of the servers.
 
 import type { TierStep } from '../../core/contracts.ts'
 import { isError } from '../../core/errors.ts'
@@ -19,9 +20,16 @@ export async function examineRedis(settings: RedisSettings, Client: RedisClientC
   const group = sentinelsOf(settings)
   if (cluster !== undefined)
     for (const { host, port } of cluster)
-      await server(examination, { ...settings, address: { ...address, host, port } }, Client, { host, port, tls: address.tls }, true)
+      await server(
+        examination,
+        { ...settings, address: { ...address, host, port } },
+        Client,
+        { host, port, tls: address.tls },
+        true,
+      )
   else if (group !== undefined) {
-    for (const { host, port } of group.sentinels ?? []) (await reach(examination, { host, port, tls: group.sentinelTLS }))?.destroy()
+    for (const { host, port } of group.sentinels ?? [])
+      (await reach(examination, { host, port, tls: group.sentinelTLS }))?.destroy()
     await speak(examination, settings, Client, `the master ${group.name ?? ''} of the sentinels`, false)
   } else await server(examination, settings, Client, destinationOf(settings), false)
   return examination.steps
@@ -86,7 +94,11 @@ async function speak(
   }
 }
 
-async function signIn(client: RedisClient, { db, address }: RedisSettings, trouble: () => Error | undefined): Promise<Finding> {
+async function signIn(
+  client: RedisClient,
+  { db, address }: RedisSettings,
+  trouble: () => Error | undefined,
+): Promise<Finding> {
   try {
     await client.connect()
     if (db !== 0) await client.select(db)
@@ -95,13 +107,18 @@ async function signIn(client: RedisClient, { db, address }: RedisSettings, troub
     throw trouble() ?? error
   }
   const { username, password } = address
-  return { detail: username !== undefined ? `as ${username}` : password !== undefined ? 'as the default user' : 'without a password' }
+  return {
+    detail:
+      username !== undefined ? `as ${username}` : password !== undefined ? 'as the default user' : 'without a password',
+  }
 }
 
 function notSignedIn(error: unknown): string {
   const said = isError(error) ? error.message : String(error)
-  if (/NOAUTH/.test(said)) return 'the server requires a password: give username and password, or redis://user:password@host'
-  if (/WRONGPASS|invalid password/i.test(said)) return 'user name or password is wrong: correct them (percent-encoded in a URL)'
+  if (/NOAUTH/.test(said))
+    return 'the server requires a password: give username and password, or redis://user:password@host'
+  if (/WRONGPASS|invalid password/i.test(said))
+    return 'user name or password is wrong: correct them (percent-encoded in a URL)'
   if (/without any password configured/i.test(said))
     return 'the server has no password: leave it out, or set one there (requirepass, ACL SETUSER)'
   if (/NOPERM/.test(said)) return 'the user lacks permission: the documentation of redis() lists the ACL rules it needs'
@@ -118,12 +135,15 @@ async function aboutServer(client: RedisClient, isCluster: boolean): Promise<Fin
   const mode = field(about, 'redis_mode') ?? field(about, 'server_mode')
   if (isBelow(version)) throw new Error(`it is version ${version}`)
   if (!isCluster && role === 'slave') throw new Error('it is a replica, which accepts no writes')
-  if (isCluster !== (mode === 'cluster')) throw new Error(isCluster ? 'it is not a node of a cluster' : 'it is a node of a cluster')
+  if (isCluster !== (mode === 'cluster'))
+    throw new Error(isCluster ? 'it is not a node of a cluster' : 'it is a node of a cluster')
   if (isCluster) {
     const state = field(String(await client.callBuffer('CLUSTER', ['INFO'])), 'cluster_state')
     if (state !== 'ok') throw new Error(`the cluster says that its state is ${state ?? 'unknown'}`)
   }
-  return { detail: `${valkey === undefined ? 'Redis' : 'Valkey'} ${version}, ${role === 'slave' ? 'replica' : 'master'}` }
+  return {
+    detail: `${valkey === undefined ? 'Redis' : 'Valkey'} ${version}, ${role === 'slave' ? 'replica' : 'master'}`,
+  }
 }
 
 function notRight(error: unknown): string {
@@ -142,14 +162,21 @@ async function aboutSettings(client: RedisClient): Promise<Finding> {
   const policy = field(memory, 'maxmemory_policy') ?? 'unknown'
   const keeps = field(persistence, 'aof_enabled') === '1' ? 'an append-only file' : 'snapshots at most'
   return findings(
-    [limit === 0 ? 'no memory limit' : `${mib(used)} of ${mib(limit)} MiB used`, policy, `kept across restarts by ${keeps}`],
+    [
+      limit === 0 ? 'no memory limit' : `${mib(used)} of ${mib(limit)} MiB used`,
+      policy,
+      `kept across restarts by ${keeps}`,
+    ],
     [
       limit === 0 && 'set maxmemory: without it the server grows until the host kills it',
-      limit > 0 && policy === 'noeviction' && 'set maxmemory-policy to volatile-lru: with noeviction writes fail once it is full',
+      limit > 0 &&
+        policy === 'noeviction' &&
+        'set maxmemory-policy to volatile-lru: with noeviction writes fail once it is full',
       policy.startsWith('allkeys') &&
         'prefer a volatile-* policy: the record of the ledger has no TTL, and if it is evicted everything is reloaded',
       limit > 0 && used > limit * NEARLY_FULL && policy === 'noeviction' && 'it is nearly full: raise maxmemory',
-      field(persistence, 'rdb_last_bgsave_status') === 'err' && 'its last snapshot failed, so it may reject writes: check its log',
+      field(persistence, 'rdb_last_bgsave_status') === 'err' &&
+        'its last snapshot failed, so it may reject writes: check its log',
     ],
   )
 }

@@ -1,4 +1,5 @@
-// The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
+// The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its
+// failures are nobody's.
 import { unheld } from '../../core/unheld.ts'
 import type { RedisClient } from './client.ts'
 import type { Hear } from './out-of-step.ts'
@@ -33,7 +34,8 @@ export class Followers {
 
   /** The server is the wrong one now. */
   reconnect(): void {
-    // One that is still asking for a server will be told of the new one; told to stop there, the client would never come back.
+    // One that is still asking for a server will be told of the new one; told to stop there, the client would never
+    // come back.
     if (this.#client?.status === 'ready' || this.#client?.status === 'connect') this.#client.disconnect(true)
   }
 

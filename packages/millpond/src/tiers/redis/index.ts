@@ -1,4 +1,5 @@
-// The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
+// The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the
+// same.
 import type { LedgerStore, Stored, Tier, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { restore } from '../record-head.ts'
@@ -34,16 +35,20 @@ const STEP = 2000
 const NOTHING = Promise.resolve(undefined)
 
 /**
- * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a Cluster (`cluster`), through ioredis or node-redis.
+ * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a
+ * Cluster (`cluster`), through ioredis or node-redis.
  *
- * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation and a write are two steps, the ledger's
- * record first: its master decides, and an entry that the second step did not reach is not trusted.
+ * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation
+ * and a write are two steps, the ledger's record first: its master decides, and an entry that the second step did not
+ * reach is not trusted.
  *
- * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
- * reject at once, and the connection comes back by itself. Whether the server keeps its data over a restart is its own setting.
+ * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is
+ * known to be down calls reject at once, and the connection comes back by itself. Whether the server keeps its data
+ * over a restart is its own setting.
  *
- * A least-privilege user for the key prefix `shop:` needs `~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget
- * +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe`; in a cluster also `+cluster|slots +asking +getrange`.
+ * A least-privilege user for the key prefix `shop:` needs `~shop:* &shop:* -@all +ping +info +select +mget +set +unlink
+ * +scan +evalsha +eval +get +hget +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe
+ * +unsubscribe`; in a cluster also `+cluster|slots +asking +getrange`.
  *
  * @throws MillpondError `OPTION_INVALID` (option, URL, no client installed), `DURATION_INVALID`.
  */
@@ -59,7 +64,13 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
     return new RedisClusterTier(connection, entries, ledger, redisNodes(connection, names), examine, settings.places)
   }
   const connection = new NodeConnection(settings, Client)
-  return new RedisServerTier(connection, names, new RedisLedger(connection, names, settings.retain), examine, settings.places)
+  return new RedisServerTier(
+    connection,
+    names,
+    new RedisLedger(connection, names, settings.retain),
+    examine,
+    settings.places,
+  )
 }
 
 class RedisServerTier implements RedisTier {
@@ -73,7 +84,13 @@ class RedisServerTier implements RedisTier {
   readonly #connection: Connection
   readonly #names: Names
 
-  constructor(connection: Connection, names: Names, ledger: RedisLedger, examine: RedisTier['examine'], places: readonly string[]) {
+  constructor(
+    connection: Connection,
+    names: Names,
+    ledger: RedisLedger,
+    examine: RedisTier['examine'],
+    places: readonly string[],
+  ) {
     this.places = places
     this.examine = examine
     this.#connection = connection
@@ -124,7 +141,8 @@ class RedisServerTier implements RedisTier {
   /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger invalidates it). */
   async clear(prefix: string): Promise<number> {
     let removed = 0
-    for await (const names of scanNames(this.#connection, 'clear', this.#names.match(prefix))) removed += await this.#unlink(names)
+    for await (const names of scanNames(this.#connection, 'clear', this.#names.match(prefix)))
+      removed += await this.#unlink(names)
     return removed
   }
 
@@ -140,7 +158,9 @@ class RedisServerTier implements RedisTier {
   }
 
   async #unlink(names: (string | Buffer)[]): Promise<number> {
-    const reply = await this.#connection.exchange('drop', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('UNLINK', names)))
+    const reply = await this.#connection.exchange('drop', FAILED, (wire) =>
+      names.length === 0 ? NOTHING : wire.call('UNLINK', names),
+    )
     return Number(reply ?? 0)
   }
 }

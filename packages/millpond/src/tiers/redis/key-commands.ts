@@ -49,7 +49,10 @@ export function byServer(places: ReadonlyMap<number, Place>): Map<ServerName, nu
 }
 
 /** What is sent for a command: two lines where the slot is on its way. */
-export function linesFor(command: KeyCommand | undefined, place: Place | undefined): (readonly [string, ...Argument[]])[] {
+export function linesFor(
+  command: KeyCommand | undefined,
+  place: Place | undefined,
+): (readonly [string, ...Argument[]])[] {
   if (command === undefined) return []
   const words = place?.isKnown === false ? (command.otherwise ?? command.words) : command.words
   return place?.isAsking ? [['ASKING'], words] : [words]
@@ -77,7 +80,9 @@ export class AskingWire implements Wire {
   }
 
   async settleAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    const answers = await this.#wire.settleAll(commands.flatMap((command): (readonly [string, ...Argument[]])[] => [['ASKING'], command]))
+    const answers = await this.#wire.settleAll(
+      commands.flatMap((command): (readonly [string, ...Argument[]])[] => [['ASKING'], command]),
+    )
     return answers.filter((_, at) => at % 2 === 1)
   }
 }

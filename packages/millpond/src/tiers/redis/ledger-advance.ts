@@ -1,14 +1,18 @@
-// The step that moves the ledger: judges writes, ends and begins holds, records targets and the line, prunes, drops and writes.
+// The step that moves the ledger: judges writes, ends and begins holds, records targets and the line, prunes, drops and
+// writes.
 import { CHECK_BASE, CHECK_PRIME } from '../head-check.ts'
 import { MAX_PATTERNS } from '../retain.ts'
 import { HOLDS, MOVING, step } from './ledger-record.ts'
 
 /**
- * KEYS after the record: the moves, keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
- * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none),
- * for how long to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets, where holds end the number
- * of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
- * In a cluster the entries lie elsewhere: there is no key but the record (twice), nothing is dropped or written here, and writes, without their bodies, are only judged.
+ * KEYS after the record: the moves, keys to drop, then keys to write. ARGV after the prelude's: window, most targets,
+ * channel, mode ('d' or 'x'), line, line with a clear, epoch and number since which a written key must not have moved
+ * ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none), for how long
+ * to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets,
+ * where holds end the number of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone)
+ * and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where
+ * it was there, and for each write 1 where it was stored. In a cluster the entries lie elsewhere: there is no key but
+ * the record (twice), nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
 export const ADVANCE = step(`${MOVING}${HOLDS}
 local R = find() or begin()

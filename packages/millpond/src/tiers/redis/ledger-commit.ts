@@ -15,7 +15,11 @@ local function mayCommit(R, epoch, number, name, lease, leaseKey)
 end
 `
 
-/** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. Answers for each 1 where it was stored, and -1 where there is no record. */
+/**
+ * KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key
+ * target, lease, milliseconds to live, stored form. Answers for each 1 where it was stored, and -1 where there is no
+ * record.
+ */
 export const COMMIT = step(`${MAY_COMMIT}
 local R = find()
 local out = {}
@@ -33,7 +37,10 @@ end
 return out
 `)
 
-/** COMMIT where the entries lie elsewhere: judges only. KEYS after the record: the lease of each item. ARGV for each item: epoch, number, key target, lease. */
+/**
+ * COMMIT where the entries lie elsewhere: judges only. KEYS after the record: the lease of each item. ARGV for each
+ * item: epoch, number, key target, lease.
+ */
 export const JUDGE = step(`${MAY_COMMIT}
 local R = find()
 local out = {}
@@ -45,8 +52,9 @@ return out
 `)
 
 /**
- * KEYS: an entry that lies apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write may arrive late: it never lies over
- * an entry of a later number. Numbers of two epochs cannot be compared, and readers trust only one of them. Answers 1 where it was stored.
+ * KEYS: an entry that lies apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write may
+ * arrive late: it never lies over an entry of a later number. Numbers of two epochs cannot be compared, and readers
+ * trust only one of them. Answers 1 where it was stored.
  */
 export const PUT = script(`
 local old = redis.pcall('GETRANGE', KEYS[1], 0, 99)

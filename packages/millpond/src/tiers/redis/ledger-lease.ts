@@ -1,7 +1,10 @@
 // The leases of keys: one load over all processes.
 import { script } from './script.ts'
 
-/** KEYS: leases, all of one namespace. ARGV: milliseconds, and the id of who asks for each. Answers for each -1 when granted, else how long the holder has left. */
+/**
+ * KEYS: leases, all of one namespace. ARGV: milliseconds, and the id of who asks for each. Answers for each -1 when
+ * granted, else how long the holder has left.
+ */
 export const LEASE = script(`
 local out = {}
 for at, name in ipairs(KEYS) do

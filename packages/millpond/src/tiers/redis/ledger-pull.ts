@@ -3,8 +3,10 @@ import { HOLDS, MOVING, step, TARGETS_IN } from './ledger-record.ts'
 import { script } from './script.ts'
 
 /**
- * KEYS after the record: the moves. ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
- * Answers the last move ('' where none are told), how long the first hold lasts (-1: there is none), and a list: kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
+ * KEYS after the record: the moves. ARGV after the prelude's: epoch and number that are known ('' for none), longest
+ * tail, most targets at once. Answers the last move ('' where none are told), how long the first hold lasts (-1: there
+ * is none), and a list: kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there
+ * are too many targets for one step.
  */
 export const PULL = step(`${MOVING}${HOLDS}
 local R = find()

@@ -1,14 +1,14 @@
 // The ledger's record as Lua sees it, and what every step begins with: each is one step on the server.
 //
-// The record of a namespace is one hash, so that it is lost as a whole or not at all:
-//   e epoch   s number   f floor   c commit floor   id run id of the server that wrote it   x 1: other tiers hold copies too
-//   o oldest line   nk key targets   nt tags and patterns   np patterns   p the last pattern's number, if any   w where the sweep of old targets stands, '' when it rests
-//   l:<number>                 "<milliseconds> <line as JSON>"
-//   t<d|x><k|t|p|a><name>      "<number>", of keys that were written sealed "<number> <stamp>": a target in force; d deleted, x expired
-//   hs standing holds, "<number>:<milliseconds until>:<how many targets> " each   h:<number> its receipt and targets as JSON
-//   hh<k|t><name>              ",<number>,<number>,": the holds that stand on a target
-// Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
-// old dump) is invalid, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys the pruning of an advance reads.
+// The record of a namespace is one hash, so that it is lost as a whole or not at all: e epoch s number f floor c commit
+// floor id run id of the server that wrote it x 1: other tiers hold copies too o oldest line nk key targets nt tags and
+// patterns np patterns p the last pattern's number, if any w where the sweep of old targets stands, '' when it rests
+// l:<number> "<milliseconds> <line as JSON>" t<d|x><k|t|p|a><name> "<number>", of keys that were written sealed
+// "<number> <stamp>": a target in force; d deleted, x expired hs standing holds, "<number>:<milliseconds until>:<how
+// many targets> " each h:<number> its receipt and targets as JSON hh<k|t><name> ",<number>,<number>,": the holds that
+// stand on a target Every step names the run id that the connection was greeted with: a record that another server
+// wrote (a promoted replica, a restart with an old dump) is invalid, and a new epoch begins. All arguments are opaque
+// text here but for the lines, whose keys the pruning of an advance reads.
 import { MAX_EXPIRED } from '../retain.ts'
 import { TELL } from './ledger-moves.ts'
 import { MILLISECONDS, type Script, script } from './script.ts'
@@ -63,7 +63,10 @@ local function moveOn(R, holds)
 end
 `
 
-/** Needs the prelude and MOVING. The record's own fields are saved by `expireHolds`, where it has moved; `hs` by everybody who changes it. */
+/**
+ * Needs the prelude and MOVING. The record's own fields are saved by `expireHolds`, where it has moved; `hs` by
+ * everybody who changes it.
+ */
 export const HOLDS = `
 local function countTarget(R, target, by)
   if string.sub(target, 1, 1) == 'k' then R.nk = R.nk + by else R.nt = R.nt + by end

@@ -2,8 +2,9 @@
 import { MILLISECONDS, script } from './script.ts'
 
 /**
- * KEYS: the nodes of each namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many milliseconds of silence a node is gone, then epoch and number for each.
- * A node that comes clears away those that are gone: so the hash holds what was live when the last one came, and itself goes when all are silent.
+ * KEYS: the nodes of each namespace, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, after how many
+ * milliseconds of silence a node is gone, then epoch and number for each. A node that comes clears away those that are
+ * gone: so the hash holds what was live when the last one came, and itself goes when all are silent.
  */
 export const REPORT = script(`${MILLISECONDS}
 local now = milliseconds()
@@ -19,7 +20,10 @@ end
 return 1
 `)
 
-/** KEYS: the record, the nodes. ARGV: run id, as in REPORT. Answers id, number and milliseconds of silence of each node of the current epoch, in turn. */
+/**
+ * KEYS: the record, the nodes. ARGV: run id, as in REPORT. Answers id, number and milliseconds of silence of each node
+ * of the current epoch, in turn.
+ */
 export const NODES = script(`${MILLISECONDS}
 local r = redis.call('HMGET', KEYS[1], 'e', 'id')
 local out = {}

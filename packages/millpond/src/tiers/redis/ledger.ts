@@ -56,7 +56,8 @@ export class RedisLedger implements LedgerStore {
     this.#retain = retain
     this.#pages = new PagedSnapshots((namespace, after) => this.#page(namespace, after))
     this.#entries = entries
-    const standing = entries === undefined ? new Standing(names.moves(), (namespace) => names.record(namespace)) : undefined
+    const standing =
+      entries === undefined ? new Standing(names.moves(), (namespace) => names.record(namespace)) : undefined
     this.#standing = standing
     this.reportAll = standing && ((id, places) => this.#reportAll(id, places))
     this.unmoved = standing && ((places) => this.#unmoved(standing, places))
@@ -88,10 +89,19 @@ export class RedisLedger implements LedgerStore {
     const { stored: allowed, ...advanced } = await this.#advance(namespace, { ...change, drop: [] })
     const isAllowed = (index: number): boolean => allowed[index] ?? true
     // What may not be written is dropped, as a single server does.
-    const items = write.map((item, index) => ({ ...item, asOf: advanced.position, ...(!isAllowed(index) && { expiresAt: 0 }) }))
+    const items = write.map((item, index) => ({
+      ...item,
+      asOf: advanced.position,
+      ...(!isAllowed(index) && { expiresAt: 0 }),
+    }))
     const { wasThere, stored } = await this.#entries.settle(`advance ${namespace}`, FAILED, drop, items)
     const dropped = wasThere.filter(Boolean).length
-    return { ...advanced, dropped, wasThere, ...(isJudged && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
+    return {
+      ...advanced,
+      dropped,
+      wasThere,
+      ...(isJudged && { stored: stored.map((was, index) => was && isAllowed(index)) }),
+    }
   }
 
   #advance(namespace: string, change: Change): Promise<Advanced & { readonly stored: readonly boolean[] }> {
@@ -111,7 +121,9 @@ export class RedisLedger implements LedgerStore {
         this.#names.channel(namespace),
         change.mode === 'delete' ? 'd' : 'x',
         lineText(change, texts),
-        targets.some((target) => target.kind === 'pattern') ? lineText({ ...change, mode: 'delete' }, [...texts, 'a']) : '',
+        targets.some((target) => target.kind === 'pattern')
+          ? lineText({ ...change, mode: 'delete' }, [...texts, 'a'])
+          : '',
         unmovedSince?.epoch ?? '',
         unmovedSince?.seq ?? 0,
         drop.length,
@@ -129,7 +141,12 @@ export class RedisLedger implements LedgerStore {
       const [epoch, seq, there, allowed] = list(await run(wire, ADVANCE, keys, args))
       const wasThere = list(there).map((count) => count === 1)
       const stored = list(allowed).map((verdict) => verdict === 1)
-      return { position: { epoch: String(epoch), seq: whole(seq) }, dropped: wasThere.filter(Boolean).length, wasThere, stored }
+      return {
+        position: { epoch: String(epoch), seq: whole(seq) },
+        dropped: wasThere.filter(Boolean).length,
+        wasThere,
+        stored,
+      }
     }
     return this.#connection.exchange(`advance ${namespace}`, FAILED, talk, record)
   }
@@ -152,7 +169,10 @@ export class RedisLedger implements LedgerStore {
     })
   }
 
-  /** The verdict is the ledger's. An entry whose server does not answer is valid and not there, like one that was evicted. */
+  /**
+   * The verdict is the ledger's. An entry whose server does not answer is valid and not there, like one that was
+   * evicted.
+   */
   async #commitApart(namespace: string, items: readonly CommitItem[], entries: ClusterEntries): Promise<boolean[]> {
     const record = this.#names.record(namespace)
     const keys = [record, ...items.map(({ target }) => this.#names.lease(namespace, target))]
@@ -211,7 +231,8 @@ export class RedisLedger implements LedgerStore {
   }
 
   async #reportAll(id: string, places: readonly LedgerPlace[]): Promise<void> {
-    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE) await this.#report(id, places.slice(from, from + REPORTS_AT_ONCE))
+    for (let from = 0; from < places.length; from += REPORTS_AT_ONCE)
+      await this.#report(id, places.slice(from, from + REPORTS_AT_ONCE))
   }
 
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {
@@ -251,7 +272,12 @@ export class RedisLedger implements LedgerStore {
   async #page(namespace: string, after = '0'): Promise<Page> {
     const args = [after, MAX_AT_ONCE]
     const record = this.#names.record(namespace)
-    const reply = await this.#connection.exchange(`pull ${namespace}`, FAILED, (wire) => run(wire, PAGE, [record], args), record)
+    const reply = await this.#connection.exchange(
+      `pull ${namespace}`,
+      FAILED,
+      (wire) => run(wire, PAGE, [record], args),
+      record,
+    )
     const [next, targets] = list(reply).map(String)
     return { lines: linesOf(readPairs(targets), 0), next: next === '0' ? undefined : next }
   }

@@ -1,4 +1,5 @@
-// Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too much.
+// Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too
+// much.
 import type { Change } from '../../core/contracts.ts'
 import { type Line, stampedId, type Target } from '../../core/ledger.ts'
 import type { PullReply } from '../paged-snapshots.ts'
@@ -26,7 +27,13 @@ export function readReply(reply: unknown): PullReply {
   const position = { epoch, seq }
   if (kind === 'large') return { kind, position }
   if (kind === 'tail')
-    return { kind, position, floor, outerFloor, lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)) }
+    return {
+      kind,
+      position,
+      floor,
+      outerFloor,
+      lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)),
+    }
   return { kind: 'snapshot', position, floor, outerFloor, lines: linesOf(readPairs(rest[0]), floor) }
 }
 
@@ -50,8 +57,9 @@ function readLine(text: string, seq: number): Line {
 }
 
 /**
- * Targets as lines, grouped by number and mode, in the order of their numbers. What the floor covers is left out.
- * Why and by whom is known while the log holds the line, and not kept with each target; but for the stamp of keys that were written sealed.
+ * Targets as lines, grouped by number and mode, in the order of their numbers. What the floor covers is left out. Why
+ * and by whom is known while the log holds the line, and not kept with each target; but for the stamp of keys that were
+ * written sealed.
  */
 export function linesOf(pairs: readonly string[], floor: number): Line[] {
   const lines = new Map<string, Line & { readonly targets: Target[] }>()

@@ -1,6 +1,9 @@
 // The names of keys and channels. A kind letter keeps entries, records and leases apart, whatever the storage keys are.
 
-/** The braces are a hash tag: in a cluster a namespace's record and leases share a slot. What would end the tag early is encoded. */
+/**
+ * The braces are a hash tag: in a cluster a namespace's record and leases share a slot. What would end the tag early is
+ * encoded.
+ */
 function slot(namespace: string): string {
   // An empty tag would be none.
   return `{${namespace.replace(/[%{}]/g, encodeURIComponent) || '%'}}`

@@ -76,7 +76,10 @@ end
 return out
 `)
 
-/** ARGV: '1' with a cursor, its mark, its number, how many. Answers mark, number, revisions, and number, left and request of each. */
+/**
+ * ARGV: '1' with a cursor, its mark, its number, how many. Answers mark, number, revisions, and number, left and
+ * request of each.
+ */
 export const INBOX = step(`
 local known = redis.call('HMGET', inbox, 'mark', 'seq', 'first')
 local names = redis.call('HGETALL', revisions)
@@ -101,7 +104,10 @@ end
 return { known[1], num(last), names, out }
 `)
 
-/** ARGV: a mark in case there is none, ttl, request, channel to wake, its message. Answers the nodes there are, or nothing where the inbox is full. */
+/**
+ * ARGV: a mark in case there is none, ttl, request, channel to wake, its message. Answers the nodes there are, or
+ * nothing where the inbox is full.
+ */
 export const POST = step(`
 local known = redis.call('HMGET', inbox, 'mark', 'seq', 'first')
 local seq, first = tonumber(known[2] or '0'), tonumber(known[3] or '1')

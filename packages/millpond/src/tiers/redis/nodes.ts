@@ -13,7 +13,12 @@ const PAGE = 100
 export function redisNodes(connection: Connection, names: Names): NodeStore {
   const step = (what: string, script: Script, channel: string, args: Argument[], request = ''): Promise<unknown> => {
     const keys = [...PARTS, `replies:${request}`].map((part) => names.meeting(channel, part))
-    return connection.exchange(`${what} ${channel}`, 'NODES_UNREACHABLE', (wire) => run(wire, script, keys, args), keys[0])
+    return connection.exchange(
+      `${what} ${channel}`,
+      'NODES_UNREACHABLE',
+      (wire) => run(wire, script, keys, args),
+      keys[0],
+    )
   }
   const wakes = (channel: string, what: string): string => names.meeting(channel, `wake:${what}`)
 
@@ -49,11 +54,22 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
     },
     async post(channel, { id, from, to, text }, ttlMs) {
       const request = JSON.stringify([id, from, to ?? null, text])
-      const reply = await step('post', POST, channel, [randomBytes(9).toString('base64url'), whole(ttlMs), request, wakes(channel, '')])
+      const reply = await step('post', POST, channel, [
+        randomBytes(9).toString('base64url'),
+        whole(ttlMs),
+        request,
+        wakes(channel, ''),
+      ])
       return reply === null ? undefined : marksOf(reply)
     },
     async reply(channel, request, { id, boot, text }, keepMs) {
-      await step('reply', REPLY, channel, [id, `${boot} ${text}`, whole(keepMs), wakes(channel, request.from)], request.id)
+      await step(
+        'reply',
+        REPLY,
+        channel,
+        [id, `${boot} ${text}`, whole(keepMs), wakes(channel, request.from)],
+        request.id,
+      )
     },
     async replies(channel, request) {
       const [found, present] = list(await step('replies', REPLIES, channel, [], request))
@@ -64,7 +80,14 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
       return { replies: replies.sort(byId), present: marksOf(present) }
     },
     async putSettings(channel, name, settings, ifRevision) {
-      const args = [name, ifRevision === undefined ? 0 : 1, ifRevision ?? '', settings.revision, settings.text, wakes(channel, '')]
+      const args = [
+        name,
+        ifRevision === undefined ? 0 : 1,
+        ifRevision ?? '',
+        settings.revision,
+        settings.text,
+        wakes(channel, ''),
+      ]
       return (await step('settings', PUT_SETTINGS, channel, args)) === 1
     },
     async getSettings(channel, name) {
@@ -77,7 +100,12 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
 
 const whole = (ms: number): number => Math.max(1, Math.ceil(ms))
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1)
-const markOf = (id: string, boot: string, age: unknown, late: unknown): NodeMark => ({ id, boot, ageMs: Number(age), lateMs: Number(late) })
+const markOf = (id: string, boot: string, age: unknown, late: unknown): NodeMark => ({
+  id,
+  boot,
+  ageMs: Number(age),
+  lateMs: Number(late),
+})
 
 function marksOf(reply: unknown): NodeMark[] {
   return inGroups(list(reply), 4)

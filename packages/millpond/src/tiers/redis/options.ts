@@ -34,7 +34,10 @@ export interface RedisTierOptions {
   readonly port?: number | undefined
   /** A Unix socket instead of host and port. */
   readonly path?: string | undefined
-  /** The sentinels of a group, instead of one server: the master that they name is used, and followed. Port 26379 by default. */
+  /**
+   * The sentinels of a group, instead of one server: the master that they name is used, and followed. Port 26379 by
+   * default.
+   */
   readonly sentinels?: readonly RedisHost[] | undefined
   /** What the sentinels call the master. Needed with `sentinels`. */
   readonly name?: string | undefined
@@ -54,9 +57,15 @@ export interface RedisTierOptions {
   readonly password?: string | undefined
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
   readonly tls?: boolean | ConnectionOptions | undefined
-  /** A client of ioredis 5 or 6, or of node-redis 5 or 6, or one like it, whose options are used for connections of our own; the client itself stays yours. */
+  /**
+   * A client of ioredis 5 or 6, or of node-redis 5 or 6, or one like it, whose options are used for connections of our
+   * own; the client itself stays yours.
+   */
   readonly client?: RedisClient | NodeRedisClient | undefined
-  /** The package that makes the connections: `ioredis`, or `redis`, which is node-redis. Default: the first of them that is installed. */
+  /**
+   * The package that makes the connections: `ioredis`, or `redis`, which is node-redis. Default: the first of them that
+   * is installed.
+   */
   readonly driver?: RedisDriver | undefined
   /** What every key begins with. Default `millpond:`. */
   readonly keyPrefix?: string | undefined
@@ -114,7 +123,10 @@ const OPTIONS: Shape<RedisTierOptions> = {
 /** Ways to say where the servers are: one of them. */
 const WAYS = ['url', 'client', 'sentinels', 'cluster', 'host', 'port', 'path'] as const
 
-/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
+/**
+ * @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its
+ * secrets.
+ */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
   checkOptions<RedisTierOptions>(options, OPTIONS, 'redis')
   const { keyPrefix = 'millpond:' } = options
@@ -125,7 +137,10 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   const cluster = options.cluster === undefined ? undefined : hostList(options.cluster, 'cluster', 6379)
   const db = checkDb(options.db ?? fromUrl?.db ?? client?.options.db ?? 0)
   if (cluster !== undefined && db !== 0) {
-    throw new MillpondError('OPTION_INVALID', `redis db: ${db} does not exist in a cluster, which has only database 0: use keyPrefix`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis db: ${db} does not exist in a cluster, which has only database 0: use keyPrefix`,
+    )
   }
   const address = fromUrl?.address ?? group ?? byName(options)
   return {
@@ -142,7 +157,11 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   }
 }
 
-function placesOf({ client }: RedisTierOptions, at: Address | readonly Required<RedisHost>[], within: string): readonly string[] {
+function placesOf(
+  { client }: RedisTierOptions,
+  at: Address | readonly Required<RedisHost>[],
+  within: string,
+): readonly string[] {
   if (client !== undefined) return [objectPlace('redis client', client, within)]
   if (isList(at)) return at.map((host) => serverPlace('redis', host, within))
   const { host = '', port = 0, path, sentinels, name } = at
@@ -157,7 +176,10 @@ function checkWay(options: RedisTierOptions): void {
   // Host and port go together; with a path they mean nothing.
   if (way === undefined || other === undefined || way === 'host' || way === 'port') return
   const shown = other === 'client' ? '' : `${show(options[other])} `
-  throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given together with ${way}: use only one of them`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `redis ${other}: ${shown}is given together with ${way}: use only one of them`,
+  )
 }
 
 function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClient): RedisClient {
@@ -176,7 +198,10 @@ function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClie
     )
   }
   if (own !== undefined)
-    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given together with client, whose options apply: set it there`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis ${own}: is given together with client, whose options apply: set it there`,
+    )
   if (isOfNodeRedis) return likeNodeRedis(client)
   if ('callBuffer' in client) return client
   throw new MillpondError('OPTION_INVALID', 'redis client: is from neither ioredis nor node-redis: use url')
@@ -185,13 +210,21 @@ function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClie
 function sentinelGroup(options: RedisTierOptions): Address | undefined {
   const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTls } = options
   if (sentinels === undefined) {
-    const odd = (['name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const).find((one) => options[one] !== undefined)
+    const odd = (['name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const).find(
+      (one) => options[one] !== undefined,
+    )
     if (odd === undefined) return undefined
-    throw new MillpondError('OPTION_INVALID', `redis ${odd}: has no effect without sentinels: give sentinels: [{ host, port }]`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis ${odd}: has no effect without sentinels: give sentinels: [{ host, port }]`,
+    )
   }
   const hosts = hostList(sentinels, 'sentinels', 26_379)
   if (typeof name !== 'string' || name === '') {
-    throw new MillpondError('OPTION_INVALID', `redis name: ${show(name)} is not a valid master name: give one such as 'mymaster'`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis name: ${show(name)} is not a valid master name: give one such as 'mymaster'`,
+    )
   }
   const { tls: sentinelTLS } = tls(sentinelTls, 'sentinelTls')
   return {
@@ -211,7 +244,10 @@ function credentials({ username, password }: RedisTierOptions): Address {
 function tls(option: boolean | ConnectionOptions | undefined, name = 'tls'): { tls?: ConnectionOptions } {
   if (option === undefined || option === false) return {}
   if (option !== true && (typeof option !== 'object' || option === null)) {
-    throw new MillpondError('OPTION_INVALID', `redis ${name}: ${show(option)} is neither true nor the options of tls.connect`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis ${name}: ${show(option)} is neither true nor the options of tls.connect`,
+    )
   }
   return { tls: option === true ? {} : option }
 }

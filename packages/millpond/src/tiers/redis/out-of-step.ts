@@ -1,13 +1,19 @@
-// A guard between ioredis and what a server says: nothing that comes over a damaged stream, or from a proxy that is out of step, may end the process.
+// A guard between ioredis and what a server says: nothing that comes over a damaged stream, or from a proxy that is out
+// of step, may end the process.
 //
-// ioredis (5.11 and 6.0) reads the answer to SUBSCRIBE, a message and what nobody asked for without looking: where one of them is a null it throws out of a
-// listener of its own, which nobody can catch. So every answer is given to us under the name of a command that it reads nothing of. That way a connection that
-// asks is left where something comes that nobody asked for, since what comes next may be the answer to another's question; and one that listens never enters
-// ioredis's subscriber mode. A client without a queue that can be seen, or with other things in it, takes care of itself, and its messages are heard as it tells them.
+// ioredis (5.11 and 6.0) reads the answer to SUBSCRIBE, a message and what nobody asked for without looking: where one
+// of them is a null it throws out of a listener of its own, which nobody can catch. So every answer is given to us
+// under the name of a command that it reads nothing of. That way a connection that asks is left where something comes
+// that nobody asked for, since what comes next may be the answer to another's question; and one that listens never
+// enters ioredis's subscriber mode. A client without a queue that can be seen, or with other things in it, takes care
+// of itself, and its messages are heard as it tells them.
 import { Duplex } from 'node:stream'
 import type { RedisClient } from './client.ts'
 
-/** So many in one piece of what was received are passed over. The client empties its queue in a loop of its own, which must end. */
+/**
+ * So many in one piece of what was received are passed over. The client empties its queue in a loop of its own, which
+ * must end.
+ */
 const MOST = 100_000
 
 /** A message of a channel. Of a damaged stream: anything. */
@@ -85,7 +91,10 @@ export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
   })
 }
 
-/** What comes over a connection that has subscribed: messages, one answer for each channel named, and answers to what was asked before. */
+/**
+ * What comes over a connection that has subscribed: messages, one answer for each channel named, and answers to what
+ * was asked before.
+ */
 class Listener {
   readonly #hear: Hear
   readonly #leave: () => void

@@ -1,5 +1,6 @@
-// An entry as Redis holds it: `<epoch>:<number>:<check>:<deadline>\n` and the body, as `record-head.ts` reads it. The position stands first so that a script can put
-// it there; the check is over position and deadline, since the body's own checksum was made before the script gave it a position.
+// An entry as Redis holds it: `<epoch>:<number>:<check>:<deadline>\n` and the body, as `record-head.ts` reads it. The
+// position stands first so that a script can put it there; the check is over position and deadline, since the body's
+// own checksum was made before the script gave it a position.
 import type { Position } from '../../core/ledger.ts'
 import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'

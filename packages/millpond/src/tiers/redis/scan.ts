@@ -8,7 +8,9 @@ export async function* scanNames(server: Connection, what: string, match: string
   let cursor = '0'
   do {
     const from = cursor
-    const reply = await server.exchange(what, 'TIER_FAILED', (wire) => wire.call('SCAN', [from, 'MATCH', match, 'COUNT', SCAN_STEP]))
+    const reply = await server.exchange(what, 'TIER_FAILED', (wire) =>
+      wire.call('SCAN', [from, 'MATCH', match, 'COUNT', SCAN_STEP]),
+    )
     if (!Array.isArray(reply)) throw new TypeError('SCAN answered no list')
     cursor = String(reply[0])
     const names: unknown = reply[1]

@@ -22,7 +22,12 @@ end
 `
 
 /** By its hash; with its text when the server does not know it yet. */
-export async function run(wire: Wire, script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+export async function run(
+  wire: Wire,
+  script: Script,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
   try {
     return await wire.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
   } catch (error) {

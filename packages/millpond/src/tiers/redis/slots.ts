@@ -1,7 +1,7 @@
 // Which server holds a key in a cluster: the slot of a name, and the map of slots to masters.
 //
-// A slot is CRC16 (XMODEM) of the name modulo 16384, or of what stands between its first `{` and the next `}` where that is not empty
-// (Redis Cluster specification, "Key distribution model").
+// A slot is CRC16 (XMODEM) of the name modulo 16384, or of what stands between its first `{` and the next `}` where
+// that is not empty (Redis Cluster specification, "Key distribution model").
 
 export const SLOTS = 16_384
 
@@ -83,5 +83,9 @@ export function redirectionOf(message: string, asked: string): Redirection | und
   const found = /^(MOVED|ASK) (\d+) (\S*):(\d+)/.exec(message)
   if (found === null) return undefined
   const [, kind, slot, host, port] = found
-  return { kind: kind === 'ASK' ? 'ask' : 'moved', slot: Number(slot), server: `${host === '' || host === '?' ? asked : host}:${port}` }
+  return {
+    kind: kind === 'ASK' ? 'ask' : 'moved',
+    slot: Number(slot),
+    server: `${host === '' || host === '?' ? asked : host}:${port}`,
+  }
 }

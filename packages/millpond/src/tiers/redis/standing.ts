@@ -1,7 +1,9 @@
-// Where namespaces stand, as far as this process knows: from the moves that others told (`ledger-moves.ts`), and from what was pulled.
+// Where namespaces stand, as far as this process knows: from the moves that others told (`ledger-moves.ts`), and from
+// what was pulled.
 //
-// Known is where a namespace stood at the last move that was read. While that is still the last one, nothing has moved. When it is not, the moves since are read, and
-// must begin with the one that we know, by its stamp: else it is another history (a lost hash, a server that went back), and nothing is known any more.
+// Known is where a namespace stood at the last move that was read. While that is still the last one, nothing has moved.
+// When it is not, the moves since are read, and must begin with the one that we know, by its stamp: else it is another
+// history (a lost hash, a server that went back), and nothing is known any more.
 import { createHash } from 'node:crypto'
 import type { LedgerPlace } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
@@ -32,7 +34,10 @@ export class Standing {
   #before: Promise<unknown> = Promise.resolve()
   readonly #known = new Map<string, Position>()
   readonly #pulled = new Map<string, Pulled>()
-  /** When the first hold of a namespace runs out, which `pull` makes a move: by both clocks, since the monotonic one may stand still while the machine sleeps. */
+  /**
+   * When the first hold of a namespace runs out, which `pull` makes a move: by both clocks, since the monotonic one may
+   * stand still while the machine sleeps.
+   */
   readonly #due = new Map<string, Moment>()
   readonly #tags = new Map<string, string>()
 
@@ -42,7 +47,10 @@ export class Standing {
     this.#recordOf = recordOf
   }
 
-  /** What `pull` was answered: the position, the last move at that moment, and how long the first hold lasted at least from `asked` on (less than 0: there is none). */
+  /**
+   * What `pull` was answered: the position, the last move at that moment, and how long the first hold lasted at least
+   * from `asked` on (less than 0: there is none).
+   */
   pulled({ serverId }: Wire, namespace: string, position: Position, last: string, dueMs: number, asked: Moment): void {
     this.#isWith(serverId)
     const tag = this.#tagOf(namespace)
@@ -61,8 +69,14 @@ export class Standing {
     this.#pulled.delete(tag)
   }
 
-  /** @param exchange runs what is said on a live connection. One question at a time: what is known belongs to one moment. */
-  unmoved(places: readonly LedgerPlace[], exchange: (talk: (wire: Wire) => Promise<boolean[]>) => Promise<boolean[]>): Promise<boolean[]> {
+  /**
+   * @param exchange runs what is said on a live connection. One question at a time: what is known belongs to one
+   * moment.
+   */
+  unmoved(
+    places: readonly LedgerPlace[],
+    exchange: (talk: (wire: Wire) => Promise<boolean[]>) => Promise<boolean[]>,
+  ): Promise<boolean[]> {
     const answer = this.#before.then(() => exchange((wire) => this.#ask(wire, places)))
     this.#before = answer.catch(() => {})
     return answer
@@ -150,7 +164,8 @@ export class Standing {
   #forgetSpare(places: readonly LedgerPlace[]): void {
     if (this.#tags.size <= places.length * 2 + SPARE) return
     const asked = new Set(places.map(({ namespace }) => this.#tagOf(namespace)))
-    for (const kept of [this.#known, this.#pulled, this.#due]) for (const tag of kept.keys()) if (!asked.has(tag)) kept.delete(tag)
+    for (const kept of [this.#known, this.#pulled, this.#due])
+      for (const tag of kept.keys()) if (!asked.has(tag)) kept.delete(tag)
     for (const [namespace, tag] of this.#tags) if (!asked.has(tag)) this.#tags.delete(namespace)
   }
 

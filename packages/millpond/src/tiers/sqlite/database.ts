@@ -1,5 +1,5 @@
-// Runs steps on the cache file: one step is one transaction, tried again without blocking while other processes hold the lock,
-// and again on the new file when the old one was replaced or set aside beneath us.
+// Runs steps on the cache file: one step is one transaction, tried again without blocking while other processes hold
+// the lock, and again on the new file when the old one was replaced or set aside beneath us.
 
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -22,7 +22,10 @@ export class Database {
   #checkedAt = Number.NEGATIVE_INFINITY
   #writes = 0
 
-  /** Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is waited for later. */
+  /**
+   * Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is
+   * waited for later.
+   */
   constructor(driver: SqliteDriver, settings: SqliteSettings) {
     this.#driver = driver
     this.settings = settings
@@ -47,8 +50,9 @@ export class Database {
   }
 
   /**
-   * Reads that need not see one moment: no transaction around them, and no `stat`, which costs as much as a read, within 20 ms of the last.
-   * What comes from a file that was replaced a moment ago is an old entry at worst, and the ledger judges those.
+   * Reads that need not see one moment: no transaction around them, and no `stat`, which costs as much as a read,
+   * within 20 ms of the last. What comes from a file that was replaced a moment ago is an old entry at worst, and the
+   * ledger judges those.
    */
   look<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
     const file = this.#file
@@ -90,7 +94,10 @@ export class Database {
     return this.#closed || this.#file === undefined ? undefined : step(this.#file)
   }
 
-  /** Brings the log into the file where nobody else is at work: libsql holds a closed file open until its statements are collected. */
+  /**
+   * Brings the log into the file where nobody else is at work: libsql holds a closed file open until its statements are
+   * collected.
+   */
   close(): void {
     if (this.#file?.isCurrent && !this.inMemory) {
       try {

@@ -14,8 +14,8 @@ export interface Bounds {
 
 const encoder = new TextEncoder()
 /**
- * A row as one value of bytes, which `record-head.ts` reads: each column more would cost as much as a tenth of the search, and a damaged one may hold anything,
- * also text that is not UTF-8.
+ * A row as one value of bytes, which `record-head.ts` reads: each column more would cost as much as a tenth of the
+ * search, and a damaged one may hold anything, also text that is not UTF-8.
  */
 const READ = `SELECT CAST(CAST(epoch AS BLOB) || ':' || seq || ':' || head || ':' || ifnull(expires, '') || x'0a' || body AS BLOB) AS record
   FROM entry WHERE key = ?`
@@ -25,7 +25,10 @@ export function readEntry(file: CacheFile, key: string, now: number): Stored | u
   const record = file.value(READ, 'record', key)
   // Rows of version 2 have no check, and so no record.
   if (!(record instanceof Uint8Array)) return undefined
-  return restore(Buffer.isBuffer(record) ? record : Buffer.from(record.buffer, record.byteOffset, record.byteLength), now)
+  return restore(
+    Buffer.isBuffer(record) ? record : Buffer.from(record.buffer, record.byteOffset, record.byteLength),
+    now,
+  )
 }
 
 /** The check over what the body's own checksum does not cover. */
@@ -76,8 +79,17 @@ export function clearSome(file: CacheFile, prefix: string, limit: number): numbe
   return Number(file.sql(sql).run(prefix, above(prefix), limit).changes)
 }
 
-/** Up to `limit` keys under the prefix, after the key `after`, in the order of their bytes. Expired rows are passed over. */
-export function listSome(file: CacheFile, prefix: string, after: string | undefined, limit: number, now: number): string[] {
+/**
+ * Up to `limit` keys under the prefix, after the key `after`, in the order of their bytes. Expired rows are passed
+ * over.
+ */
+export function listSome(
+  file: CacheFile,
+  prefix: string,
+  after: string | undefined,
+  limit: number,
+  now: number,
+): string[] {
   // Keys are read as bytes: a driver may cut text at a NUL.
   const sql = `SELECT CAST(key AS BLOB) AS key FROM entry WHERE key ${after === undefined ? '>=' : '>'} ? AND key < CAST(? AS TEXT)
     AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT ?`
@@ -88,7 +100,10 @@ export function listSome(file: CacheFile, prefix: string, after: string | undefi
     .map((row) => decoder.decode(bytesIn(row, 'key')))
 }
 
-/** Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the prefix. */
+/**
+ * Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the
+ * prefix.
+ */
 function above(prefix: string): Uint8Array {
   return Buffer.concat([encoder.encode(prefix), Uint8Array.of(0xff)])
 }

@@ -9,10 +9,15 @@ import type { CacheFile } from './file.ts'
 import type { SqliteSettings } from './options.ts'
 
 const FAILED = 'TIER_FAILED'
-const NOT_READ = 'another process may hold the file in a long transaction, or it is damaged: check which process has it open'
+const NOT_READ =
+  'another process may hold the file in a long transaction, or it is damaged: check which process has it open'
 
 /** Never rejects. */
-export async function examineSqlite(database: Database, settings: SqliteSettings, driver: string): Promise<readonly TierStep[]> {
+export async function examineSqlite(
+  database: Database,
+  settings: SqliteSettings,
+  driver: string,
+): Promise<readonly TierStep[]> {
   const { path, maxBytes, deadlineMs } = settings
   const at = database.inMemory ? path : resolve(path)
   const examination = new Examination(deadlineMs)
@@ -58,6 +63,7 @@ function aboutSettings(file: CacheFile, isInMemory: boolean): Finding {
   const level = Number(file.value('PRAGMA synchronous', 'synchronous'))
   return {
     detail: `journal ${mode}, synchronous ${['off', 'normal', 'full', 'extra'][level] ?? level}`,
-    ...(mode !== 'wal' && !isInMemory && { remedy: 'set journal_mode back to WAL: it was changed, so readers now wait for writers' }),
+    ...(mode !== 'wal' &&
+      !isInMemory && { remedy: 'set journal_mode back to WAL: it was changed, so readers now wait for writers' }),
   }
 }

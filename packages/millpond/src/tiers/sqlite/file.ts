@@ -1,4 +1,5 @@
-// One open cache file: opening, checking whose it is, setting a corrupt one aside, and knowing whether it is still the file at its path.
+// One open cache file: opening, checking whose it is, setting a corrupt one aside, and knowing whether it is still the
+// file at its path.
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
@@ -34,7 +35,10 @@ export class CacheFile {
     return statement
   }
 
-  /** The only column of the first row; undefined where there is none. Of an array, where the driver has them: an object for each row costs a tenth of a read. */
+  /**
+   * The only column of the first row; undefined where there is none. Of an array, where the driver has them: an object
+   * for each row costs a tenth of a read.
+   */
   value(text: string, name: string, ...values: SqlValue[]): unknown {
     let statement = this.#arrays.get(text)
     if (statement === undefined) {
@@ -65,9 +69,10 @@ export class CacheFile {
 }
 
 /**
- * Opens the file, creates or checks its tables, and begins new epochs when the file is not the one it was (restored, copied, moved).
- * A corrupt file is set aside under another name and replaced.
- * @throws MillpondError `OPTION_INVALID` (cannot be written, another program's), `SCHEMA_NEWER`. Errors of SQLite itself pass, `SQLITE_BUSY` too.
+ * Opens the file, creates or checks its tables, and begins new epochs when the file is not the one it was (restored,
+ * copied, moved). A corrupt file is set aside under another name and replaced.
+ * @throws MillpondError `OPTION_INVALID` (cannot be written, another program's), `SCHEMA_NEWER`. Errors of SQLite
+ * itself pass, `SQLITE_BUSY` too.
  */
 export function openFile(driver: SqliteDriver, settings: SqliteSettings): CacheFile {
   const { path } = settings
@@ -129,7 +134,9 @@ export function identify(path: string): string | undefined {
 function checkWritable(full: string, path: string): void {
   const folder = dirname(full)
   const fail = (what: string, remedy: string, cause?: unknown): never => {
-    throw new MillpondError('OPTION_INVALID', `sqlite path: ${show(path)} cannot be written: ${what}; ${remedy}`, { cause })
+    throw new MillpondError('OPTION_INVALID', `sqlite path: ${show(path)} cannot be written: ${what}; ${remedy}`, {
+      cause,
+    })
   }
   const stats = statSync(folder, { throwIfNoEntry: false })
   if (stats === undefined) fail(`the folder ${show(folder)} does not exist`, 'create it or choose another path')
@@ -137,7 +144,11 @@ function checkWritable(full: string, path: string): void {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
-    fail(`the folder ${show(folder)} may not be written by this user`, 'change its permissions or choose another path', error)
+    fail(
+      `the folder ${show(folder)} may not be written by this user`,
+      'change its permissions or choose another path',
+      error,
+    )
   }
   if (!existsSync(full)) return
   if (!statSync(full).isFile()) fail(`${show(basename(full))} is not a file`, 'choose another path')
@@ -150,12 +161,16 @@ function checkWritable(full: string, path: string): void {
 
 /** Reads only: a file that is refused is left as it was. */
 function checkOwner(handle: SqliteHandle, path: string): void {
-  // Tables come together with the marks: where there were some, the marks that are read after them are those of who made them.
+  // Tables come together with the marks: where there were some, the marks that are read after them are those of who
+  // made them.
   const tables = numberIn(handle.prepare('SELECT count(*) AS tables FROM sqlite_master').get(), 'tables')
   const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
   const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
   if (owner !== APPLICATION_ID && tables > 0) {
-    throw new MillpondError('OPTION_INVALID', `sqlite path: ${show(path)} is the database of another program: give the cache its own file`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `sqlite path: ${show(path)} is the database of another program: give the cache its own file`,
+    )
   }
   if (owner === APPLICATION_ID && version > SCHEMA_VERSION) {
     throw new MillpondError(
@@ -180,10 +195,15 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
     if (!hasHead(file)) handle.exec('ALTER TABLE entry ADD COLUMN head INTEGER')
     handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
     if (storedIdentity(file) !== identity) {
-      // A file that was restored or copied tells an older story: without a ledger record, the next question begins a new epoch.
-      handle.exec('DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node')
+      // A file that was restored or copied tells an older story: without a ledger record, the next question begins a
+      // new epoch.
+      handle.exec(
+        'DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node',
+      )
       // Nor do those who met there meet here.
-      handle.exec('DELETE FROM channel; DELETE FROM channel_node; DELETE FROM channel_request; DELETE FROM channel_reply')
+      handle.exec(
+        'DELETE FROM channel; DELETE FROM channel_node; DELETE FROM channel_request; DELETE FROM channel_reply',
+      )
       handle.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run('identity', identity)
     }
   })
@@ -192,7 +212,10 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
 
 /** Since version 3. */
 function hasHead(file: CacheFile): boolean {
-  return numberIn(file.sql("SELECT count(*) AS found FROM pragma_table_info('entry') WHERE name = 'head'").get(), 'found') > 0
+  return (
+    numberIn(file.sql("SELECT count(*) AS found FROM pragma_table_info('entry') WHERE name = 'head'").get(), 'found') >
+    0
+  )
 }
 
 function storedIdentity(file: CacheFile): string | undefined {

@@ -1,7 +1,7 @@
 // Who wants to know that a namespace has moved: told at once of this process's own steps, and within 20 ms of others'.
 //
-// SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and changes with every commit of another connection,
-// so it is asked first and the ledger's number only after it moved.
+// SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and
+// changes with every commit of another connection, so it is asked first and the ledger's number only after it moved.
 
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { unheld } from '../../core/unheld.ts'

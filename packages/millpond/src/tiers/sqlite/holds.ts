@@ -1,4 +1,5 @@
-// The rows of holds: keys and tags that a source is about to write. Every function runs inside a transaction of its caller.
+// The rows of holds: keys and tags that a source is about to write. Every function runs inside a transaction of its
+// caller.
 import type { Change } from '../../core/contracts.ts'
 import type { Target } from '../../core/ledger.ts'
 import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
@@ -8,15 +9,24 @@ import { type LedgerRecord, NAME, nameIn, nameOf, recordChange, targetOf } from 
 
 /** Whether the key is held by another step than the numbered one. */
 export function isHeld(file: CacheFile, ns: string, key: string, but = -1): boolean {
-  const row = file.sql("SELECT 1 FROM hold WHERE ns = ? AND kind = 'key' AND name = ? AND seq <> ? LIMIT 1").get(ns, key, but)
+  const row = file
+    .sql("SELECT 1 FROM hold WHERE ns = ? AND kind = 'key' AND name = ? AND seq <> ? LIMIT 1")
+    .get(ns, key, but)
   return row !== undefined && row !== null
 }
 
-export function addHolds(file: CacheFile, ns: string, { seq }: LedgerRecord, { hold, targets, id }: Change, now: number): void {
+export function addHolds(
+  file: CacheFile,
+  ns: string,
+  { seq }: LedgerRecord,
+  { hold, targets, id }: Change,
+  now: number,
+): void {
   if (hold === undefined) return
   const insert = file.sql('INSERT OR REPLACE INTO hold (ns, kind, name, seq, until, receipt) VALUES (?, ?, ?, ?, ?, ?)')
   for (const target of targets)
-    if (target.kind === 'key' || target.kind === 'tag') insert.run(ns, target.kind, nameOf(target), seq, now + Math.ceil(hold), id)
+    if (target.kind === 'key' || target.kind === 'tag')
+      insert.run(ns, target.kind, nameOf(target), seq, now + Math.ceil(hold), id)
 }
 
 export function endHolds(file: CacheFile, ns: string, { epoch }: LedgerRecord, { targets, settles }: Change): void {
@@ -35,14 +45,24 @@ export function isDue(file: CacheFile, ns: string, now: number): boolean {
 }
 
 /** What ran out is not known to have been told: it moves now. Answers the record after that. */
-export function expireHolds(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
+export function expireHolds(
+  file: CacheFile,
+  ns: string,
+  record: LedgerRecord,
+  retain: Retain,
+  now: number,
+): LedgerRecord {
   if (!isDue(file, ns, now)) return record
-  const due = file.sql(`SELECT DISTINCT ${numbers('seq')} FROM hold WHERE ns = ? AND until <= ? LIMIT ?`).all(ns, now, MAX_EXPIRED)
+  const due = file
+    .sql(`SELECT DISTINCT ${numbers('seq')} FROM hold WHERE ns = ? AND until <= ? LIMIT ?`)
+    .all(ns, now, MAX_EXPIRED)
   const targets = new Map<string, Target>()
   const receipts = new Set<string>()
   for (const row of due) {
     const seq = numberIn(row, 'seq')
-    for (const held of file.sql(`SELECT ${texts('kind', 'receipt')}, ${NAME} FROM hold WHERE ns = ? AND seq = ?`).all(ns, seq)) {
+    for (const held of file
+      .sql(`SELECT ${texts('kind', 'receipt')}, ${NAME} FROM hold WHERE ns = ? AND seq = ?`)
+      .all(ns, seq)) {
       const target = targetOf(textIn(held, 'kind'), nameIn(held))
       targets.set(`${target.kind} ${nameOf(target)}`, target)
       receipts.add(textIn(held, 'receipt'))

@@ -1,4 +1,5 @@
-// The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same transactions.
+// The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same
+// transactions.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
@@ -7,7 +8,16 @@ import { unheld } from '../../core/unheld.ts'
 import { pathPlace } from '../places.ts'
 import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
-import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
+import {
+  type Bounds,
+  clearSome,
+  dropEntry,
+  enforceBounds,
+  listSome,
+  readEntry,
+  sweepExpired,
+  writeEntry,
+} from './entries.ts'
 import { examineSqlite } from './examine.ts'
 import { Followers } from './followers.ts'
 import { emptyLog } from './key-store.ts'
@@ -41,10 +51,11 @@ const SWEEP = 200
 /**
  * A tier in a SQLite file (WAL), for one host: network file systems do not keep its locks.
  *
- * The file is opened here, so that a wrong path throws here. Defaults: 1 GiB, the oldest leave first; expired rows are swept each second.
- * An acknowledged step survives a kill of the process; a power loss only with `synchronous: 'full'`.
+ * The file is opened here, so that a wrong path throws here. Defaults: 1 GiB, the oldest leave first; expired rows are
+ * swept each second. An acknowledged step survives a kill of the process; a power loss only with `synchronous: 'full'`.
  *
- * @throws MillpondError `OPTION_INVALID` (option, path, driver), `DURATION_INVALID`, `SCHEMA_NEWER` (the file was written by a later Millpond).
+ * @throws MillpondError `OPTION_INVALID` (option, path, driver), `DURATION_INVALID`, `SCHEMA_NEWER` (the file was
+ * written by a later Millpond).
  */
 export function sqlite(options: SqliteOptions): SqliteTier {
   const settings = resolveSqlite(options)
@@ -123,7 +134,9 @@ class SqliteFileTier implements SqliteTier {
   async drop(keys: readonly string[]): Promise<number> {
     let dropped = 0
     for (const some of inSteps(keys)) {
-      dropped += await this.#database.write('drop', FAILED, (file) => some.reduce((sum, key) => sum + dropEntry(file, key), 0))
+      dropped += await this.#database.write('drop', FAILED, (file) =>
+        some.reduce((sum, key) => sum + dropEntry(file, key), 0),
+      )
     }
     return dropped
   }
@@ -157,14 +170,18 @@ class SqliteFileTier implements SqliteTier {
     })
   }
 
-  /** What is deleted is overwritten at once (`secure_delete`): expired rows go, and the log with all former pages is emptied. */
+  /**
+   * What is deleted is overwritten at once (`secure_delete`): expired rows go, and the log with all former pages is
+   * emptied.
+   */
   async scrub(): Promise<void> {
     for (;;) {
       const swept = await this.#database.write('scrub', FAILED, (file) => sweepExpired(file, Date.now(), STEP))
       if (swept < STEP) break
       await yieldToOthers()
     }
-    if (this.durable) await this.#database.look('scrub', FAILED, (file) => emptyLog(file.sql('PRAGMA wal_checkpoint(TRUNCATE)').get()))
+    if (this.durable)
+      await this.#database.look('scrub', FAILED, (file) => emptyLog(file.sql('PRAGMA wal_checkpoint(TRUNCATE)').get()))
   }
 
   async close(): Promise<void> {
@@ -195,7 +212,11 @@ class SqliteFileTier implements SqliteTier {
       })
       return swept === SWEEP
     } catch (cause) {
-      this.#warn({ kind: 'sweep', message: 'expired rows of the cache file could not be swept now; the next round tries again', cause })
+      this.#warn({
+        kind: 'sweep',
+        message: 'expired rows of the cache file could not be swept now; the next round tries again',
+        cause,
+      })
       return false
     }
   }

@@ -1,4 +1,5 @@
-// Tenants' keys in a SQLite file of their own, never that of the entries: shredding is as final as the file and its backups.
+// Tenants' keys in a SQLite file of their own, never that of the entries: shredding is as final as the file and its
+// backups.
 import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { KeyStore } from '../../core/contracts.ts'
 import { textIn, texts } from '../../core/sqlite.ts'
@@ -6,7 +7,10 @@ import { DRIVER, type SqliteClass } from './client.ts'
 import { openOwnFile, retried } from './own-file.ts'
 
 export interface SqliteKeyStoreOptions {
-  /** The file, in a folder that exists and only its owner may read. Processes of one host may share it. Not the file of a tier. */
+  /**
+   * The file, in a folder that exists and only its owner may read. Processes of one host may share it. Not the file of
+   * a tier.
+   */
   readonly path: string
   /** Which SQLite: the package libsql, Node's own, or a class like libsql's. */
   readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
@@ -17,7 +21,8 @@ const SCHEMA = 'CREATE TABLE IF NOT EXISTS tenant_key (tenant TEXT PRIMARY KEY, 
 const STEP = 500
 
 /**
- * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a SQLite file. What is replaced is overwritten in the file, and the write-ahead log is emptied, before `put` resolves.
+ * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a SQLite file. What is replaced is overwritten in the file, and
+ * the write-ahead log is emptied, before `put` resolves.
  * @throws MillpondError `OPTION_INVALID` when the file cannot be opened: it is left as it is.
  */
 export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
@@ -34,14 +39,18 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
     async get(tenant) {
       // Who does again what has been put finds it done, and puts nothing.
       if (isOwed) await forgetFormer()
-      const row = await retried('key store', () => handle.prepare(`SELECT ${texts('record')} FROM tenant_key WHERE tenant = ?`).get(tenant))
+      const row = await retried('key store', () =>
+        handle.prepare(`SELECT ${texts('record')} FROM tenant_key WHERE tenant = ?`).get(tenant),
+      )
       return row === undefined || row === null ? undefined : textIn(row, 'record')
     },
     async put(tenant, record, before) {
       const { changes } = await retried('key store', () =>
         before === undefined
           ? handle.prepare('INSERT OR IGNORE INTO tenant_key (tenant, record) VALUES (?, ?)').run(tenant, record)
-          : handle.prepare('UPDATE tenant_key SET record = ? WHERE tenant = ? AND record = ?').run(record, tenant, before),
+          : handle
+              .prepare('UPDATE tenant_key SET record = ? WHERE tenant = ? AND record = ?')
+              .run(record, tenant, before),
       )
       const isDone = Number(changes) === 1
       if (isDone && before !== undefined) {
@@ -54,7 +63,11 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
       for (let after = ''; ; ) {
         const from = after
         const rows = await retried('key store', () =>
-          handle.prepare(`SELECT ${texts('tenant')} FROM tenant_key WHERE tenant > ? ORDER BY tenant_key.tenant LIMIT ${STEP}`).all(from),
+          handle
+            .prepare(
+              `SELECT ${texts('tenant')} FROM tenant_key WHERE tenant > ? ORDER BY tenant_key.tenant LIMIT ${STEP}`,
+            )
+            .all(from),
         )
         const tenants = rows.map((row) => textIn(row, 'tenant'))
         if (tenants.length > 0) yield tenants

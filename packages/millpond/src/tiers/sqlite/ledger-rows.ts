@@ -1,4 +1,5 @@
-// The ledger's rows: the record of a namespace, its targets in force, its log. Every function runs inside a transaction of its caller.
+// The ledger's rows: the record of a namespace, its targets in force, its log. Every function runs inside a transaction
+// of its caller.
 import { randomBytes } from 'node:crypto'
 import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
@@ -16,7 +17,9 @@ export interface LedgerRecord {
 }
 
 export function findRecord(file: CacheFile, ns: string): LedgerRecord | undefined {
-  const row = file.sql(`SELECT ${texts('epoch')}, ${numbers('seq', 'floor', 'commit_floor', 'external')} FROM ledger WHERE ns = ?`).get(ns)
+  const row = file
+    .sql(`SELECT ${texts('epoch')}, ${numbers('seq', 'floor', 'commit_floor', 'external')} FROM ledger WHERE ns = ?`)
+    .get(ns)
   if (row === undefined || row === null) return undefined
   return {
     epoch: textIn(row, 'epoch'),
@@ -51,7 +54,14 @@ function forget(file: CacheFile, ns: string): void {
 }
 
 /** Writes the line and what it puts in force; answers the record after it. */
-export function recordChange(file: CacheFile, ns: string, before: LedgerRecord, change: Change, retain: Retain, now: number): LedgerRecord {
+export function recordChange(
+  file: CacheFile,
+  ns: string,
+  before: LedgerRecord,
+  change: Change,
+  retain: Retain,
+  now: number,
+): LedgerRecord {
   const seq = before.seq + 1
   const line = collapse(file, ns, change)
   let record: LedgerRecord = { ...before, seq }
@@ -60,11 +70,22 @@ export function recordChange(file: CacheFile, ns: string, before: LedgerRecord, 
     forget(file, ns)
     record = { ...record, floor: seq }
   }
-  const upsert = file.sql('INSERT OR REPLACE INTO ledger_target (ns, kind, name, mode, seq, reason, receipt) VALUES (?, ?, ?, ?, ?, ?, ?)')
-  for (const target of line.targets) upsert.run(ns, target.kind, nameOf(target), line.mode, seq, change.reason, change.id)
+  const upsert = file.sql(
+    'INSERT OR REPLACE INTO ledger_target (ns, kind, name, mode, seq, reason, receipt) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  )
+  for (const target of line.targets)
+    upsert.run(ns, target.kind, nameOf(target), line.mode, seq, change.reason, change.id)
   file
     .sql('INSERT INTO ledger_line (ns, seq, at, mode, reason, receipt, targets) VALUES (?, ?, ?, ?, ?, ?, ?)')
-    .run(ns, seq, now, line.mode, change.reason, change.id, JSON.stringify(line.targets.map((target) => [target.kind, nameOf(target)])))
+    .run(
+      ns,
+      seq,
+      now,
+      line.mode,
+      change.reason,
+      change.id,
+      JSON.stringify(line.targets.map((target) => [target.kind, nameOf(target)])),
+    )
   return prune(file, ns, record, retain, now)
 }
 
@@ -90,7 +111,9 @@ function prune(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain
 
 /** Lines beyond the window or the count leave, and with them the key targets of their time. */
 function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
-  const rows = file.sql(`SELECT ${numbers('seq', 'at')} FROM ledger_line WHERE ns = ? ORDER BY ledger_line.seq LIMIT 4`).all(ns)
+  const rows = file
+    .sql(`SELECT ${numbers('seq', 'at')} FROM ledger_line WHERE ns = ? ORDER BY ledger_line.seq LIMIT 4`)
+    .all(ns)
   let upTo = 0
   for (const row of rows) {
     const seq = numberIn(row, 'seq')
@@ -105,7 +128,13 @@ function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Ret
 }
 
 /** Over the count, the oldest tenth leaves; the floor says so for all that it stood for. */
-function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, kinds: readonly string[]): LedgerRecord {
+function pruneTargets(
+  file: CacheFile,
+  ns: string,
+  record: LedgerRecord,
+  retain: Retain,
+  kinds: readonly string[],
+): LedgerRecord {
   const among = `ns = ? AND kind IN (${kinds.join(', ')})`
   const count = numberIn(file.sql(`SELECT count(*) AS count FROM ledger_target WHERE ${among}`).get(ns), 'count')
   if (count <= retain.targets) return record
@@ -132,7 +161,9 @@ export function nameIn(row: unknown): string {
 /** More than so many targets are read in pages, with the event loop's turns between. */
 const MAX_AT_ONCE = 2000
 
-/** Every target still in force, as lines in the order of their numbers; undefined when there are too many for one step. */
+/**
+ * Every target still in force, as lines in the order of their numbers; undefined when there are too many for one step.
+ */
 export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] | undefined {
   const sql = `SELECT ${TARGET} FROM ledger_target WHERE ns = ? AND seq >= ? LIMIT ?`
   const rows = file.sql(sql).all(ns, floor, MAX_AT_ONCE + 1)
@@ -145,7 +176,8 @@ export function pageInForce(file: CacheFile, ns: string, after: string | undefin
   const [kind = '', name = '', mode = ''] = after === undefined ? [] : parseCursor(after)
   const rows = file.sql(sql).all(ns, kind, name, mode, MAX_AT_ONCE)
   const last = rows.at(-1)
-  const next = rows.length < MAX_AT_ONCE ? undefined : JSON.stringify([textIn(last, 'kind'), nameIn(last), textIn(last, 'mode')])
+  const next =
+    rows.length < MAX_AT_ONCE ? undefined : JSON.stringify([textIn(last, 'kind'), nameIn(last), textIn(last, 'mode')])
   return { lines: linesOf(rows), next }
 }
 
@@ -162,7 +194,14 @@ function linesOf(rows: readonly unknown[]): Line[] {
     const target = targetOf(textIn(row, 'kind'), nameIn(row))
     const known = lines.get(`${mode} ${seq}`)
     if (known !== undefined) known.targets.push(target)
-    else lines.set(`${mode} ${seq}`, { seq, mode, reason: textIn(row, 'reason'), id: textIn(row, 'receipt'), targets: [target] })
+    else
+      lines.set(`${mode} ${seq}`, {
+        seq,
+        mode,
+        reason: textIn(row, 'reason'),
+        id: textIn(row, 'receipt'),
+        targets: [target],
+      })
   }
   return [...lines.values()].sort((a, b) => a.seq - b.seq)
 }
@@ -200,7 +239,13 @@ export function lastPattern(file: CacheFile, ns: string): number {
 }
 
 export function nameOf(target: Target): string {
-  return target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
+  return target.kind === 'key'
+    ? target.key
+    : target.kind === 'tag'
+      ? target.tag
+      : target.kind === 'pattern'
+        ? target.pattern
+        : ''
 }
 
 export function targetOf(kind: string, name: string): Target {
@@ -218,5 +263,7 @@ function modeIn(row: unknown): 'delete' | 'expire' {
 function parseTargets(text: string): Target[] {
   const parsed: unknown = JSON.parse(text)
   if (!Array.isArray(parsed)) return [{ kind: 'all' }]
-  return parsed.map((pair: unknown) => (Array.isArray(pair) ? targetOf(String(pair[0]), String(pair[1])) : { kind: 'all' }))
+  return parsed.map((pair: unknown) =>
+    Array.isArray(pair) ? targetOf(String(pair[0]), String(pair[1])) : { kind: 'all' },
+  )
 }

@@ -1,4 +1,5 @@
-// The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all processes of that file.
+// The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all
+// processes of that file.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type {
   Advanced,
@@ -73,7 +74,9 @@ export class SqliteLedger implements LedgerStore {
 
   async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
     const reply = await this.#ask(namespace, from)
-    return reply.kind === 'large' ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position)) : reply
+    return reply.kind === 'large'
+      ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position))
+      : reply
   }
 
   async unmoved(places: readonly LedgerPlace[]): Promise<readonly boolean[]> {
@@ -89,7 +92,8 @@ export class SqliteLedger implements LedgerStore {
     if (known !== undefined) return known
     return this.#database.write(`pull ${namespace}`, FAILED, (file) => {
       const found = recordOf(file, namespace, this.#external)
-      // Somebody has seen a later number than the record holds: it was rolled back, so what it says cannot be continued.
+      // Somebody has seen a later number than the record holds: it was rolled back, so what it says cannot be
+      // continued.
       const current = isAhead(found, from) ? newEpoch(file, namespace, this.#external) : found
       const record = expireHolds(file, namespace, current, this.#database.settings.retain, Date.now())
       saveRecord(file, namespace, record)
@@ -131,7 +135,8 @@ export class SqliteLedger implements LedgerStore {
       const record = findRecord(file, namespace)
       const cleared = lastMove(file, namespace, { kind: 'all' })
       const verdicts = items.map((item) => {
-        if (record === undefined || item.asOf.seq < cleared || !mayCommit(file, namespace, record, item, now)) return false
+        if (record === undefined || item.asOf.seq < cleared || !mayCommit(file, namespace, record, item, now))
+          return false
         writeEntry(file, item, now, { maxEntries, maxBytes })
         return true
       })
@@ -155,7 +160,9 @@ export class SqliteLedger implements LedgerStore {
   async leaseAll(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<LeaseAnswer[]> {
     const what = `lease ${namespace}`
     // Most who ask are refused, and being refused needs no lock.
-    const looked = await this.#database.look(what, FAILED, (file) => asks.map((ask) => heldByOther(file, namespace, ask, Date.now())))
+    const looked = await this.#database.look(what, FAILED, (file) =>
+      asks.map((ask) => heldByOther(file, namespace, ask, Date.now())),
+    )
     const refused = looked.filter((answer) => answer !== undefined)
     if (refused.length === asks.length) return refused
     return this.#database.write<LeaseAnswer[]>(what, FAILED, (file) => {
@@ -178,7 +185,9 @@ export class SqliteLedger implements LedgerStore {
   async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
     const what = `release ${namespace}`
     // Most have ended with their entry's commit, and to see that needs no lock.
-    const held = await this.#database.look(what, FAILED, (file) => asks.filter(({ key, id }) => leaseOf(file, namespace, key)?.id === id))
+    const held = await this.#database.look(what, FAILED, (file) =>
+      asks.filter(({ key, id }) => leaseOf(file, namespace, key)?.id === id),
+    )
     if (held.length === 0) return
     await this.#database.write(what, FAILED, (file) => {
       for (const ask of held) endLease(file, namespace, ask)
@@ -205,7 +214,9 @@ export class SqliteLedger implements LedgerStore {
       const now = Date.now()
       for (const { namespace, position } of places) {
         const { epoch, seq } = position
-        file.sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)').run(namespace, id, epoch, seq, now)
+        file
+          .sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)')
+          .run(namespace, id, epoch, seq, now)
         file.sql('DELETE FROM node WHERE ns = ? AND at < ?').run(namespace, now - NODE_MS)
       }
     })
@@ -216,7 +227,11 @@ export class SqliteLedger implements LedgerStore {
     return this.#database.look(`nodes ${namespace}`, FAILED, (file) => {
       const now = Date.now()
       const rows = file.sql(sql).all(namespace, now - NODE_MS)
-      return rows.map((row) => ({ id: textIn(row, 'id'), seq: numberIn(row, 'seq'), ageMs: Math.max(0, now - numberIn(row, 'at')) }))
+      return rows.map((row) => ({
+        id: textIn(row, 'id'),
+        seq: numberIn(row, 'seq'),
+        ageMs: Math.max(0, now - numberIn(row, 'at')),
+      }))
     })
   }
 
@@ -251,8 +266,16 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   return lease !== undefined && (lease.id === item.lease || lease.id === COMMITTED + item.lease) && lease.until > now
 }
 
-/** For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the change names for it. */
-function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince, watch, settles }: Change): boolean[] {
+/**
+ * For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the
+ * change names for it.
+ */
+function mayWrite(
+  file: CacheFile,
+  ns: string,
+  record: LedgerRecord,
+  { targets, write, unmovedSince, watch, settles }: Change,
+): boolean[] {
   if (write.length === 0) return []
   const cleared = Math.max(lastMove(file, ns, { kind: 'all' }), lastPattern(file, ns))
   const lowest = Math.max(record.floor, record.commitFloor, cleared)
@@ -282,7 +305,11 @@ function heldByOther(file: CacheFile, ns: string, { key, id }: LeaseAsk, now: nu
   return leftMs > 0 ? { granted: false, leftMs } : undefined
 }
 
-function leaseOf(file: CacheFile, ns: string, key: string): { readonly id: string; readonly until: number } | undefined {
+function leaseOf(
+  file: CacheFile,
+  ns: string,
+  key: string,
+): { readonly id: string; readonly until: number } | undefined {
   const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
   return row === undefined || row === null ? undefined : { id: textIn(row, 'id'), until: numberIn(row, 'until') }
 }

@@ -1,4 +1,5 @@
-// Where nodes meet in a cache file: rows of a channel, each step one transaction, counted by the host's clock. Nobody who follows costs nothing.
+// Where nodes meet in a cache file: rows of a channel, each step one transaction, counted by the host's clock. Nobody
+// who follows costs nothing.
 import { randomUUID } from 'node:crypto'
 import {
   type Inbox,
@@ -43,7 +44,9 @@ export class SqliteNodes implements NodeStore {
         .get(channel, id, now)
       if (!joins && isRow(held) && textIn(held, 'boot') !== boot) return false
       file
-        .sql('INSERT OR REPLACE INTO channel_node (channel, id, boot, at, late, forget, state) VALUES (?, ?, ?, ?, ?, ?, ?)')
+        .sql(
+          'INSERT OR REPLACE INTO channel_node (channel, id, boot, at, late, forget, state) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        )
         .run(channel, id, boot, now, Math.ceil(lateMs), Math.ceil(forgetMs), state)
       return true
     })
@@ -58,8 +61,14 @@ export class SqliteNodes implements NodeStore {
   list(channel: string): Promise<readonly StoredNode[]> {
     return this.#database.read('nodes', FAILED, (file) => {
       const now = Date.now()
-      const rows = file.sql(`SELECT ${MARK}, ${numbers('forget')}, ${texts('state')} FROM channel_node WHERE ${PRESENT}`).all(channel, now)
-      return rows.map((row) => ({ ...markOf(row, now), forgetMs: numberIn(row, 'forget'), state: textIn(row, 'state') }))
+      const rows = file
+        .sql(`SELECT ${MARK}, ${numbers('forget')}, ${texts('state')} FROM channel_node WHERE ${PRESENT}`)
+        .all(channel, now)
+      return rows.map((row) => ({
+        ...markOf(row, now),
+        forgetMs: numberIn(row, 'forget'),
+        state: textIn(row, 'state'),
+      }))
     })
   }
 
@@ -67,7 +76,9 @@ export class SqliteNodes implements NodeStore {
     return this.#database.read('inbox', FAILED, (file) => {
       const now = Date.now()
       const known = file.sql(`SELECT ${texts('mark')}, ${numbers('seq')} FROM channel WHERE name = ?`).get(channel)
-      const { mark, seq } = isRow(known) ? { mark: textIn(known, 'mark'), seq: numberIn(known, 'seq') } : { mark: '', seq: 0 }
+      const { mark, seq } = isRow(known)
+        ? { mark: textIn(known, 'mark'), seq: numberIn(known, 'seq') }
+        : { mark: '', seq: 0 }
       const after = cursor === undefined ? seq : afterOf(cursor, mark, seq)
       const rows = file
         .sql(
@@ -75,7 +86,9 @@ export class SqliteNodes implements NodeStore {
             WHERE channel = ? AND seq > ? AND ends > ? ORDER BY channel_request.seq LIMIT ?`,
         )
         .all(channel, after, now, PAGE)
-      const settings = file.sql(`SELECT ${texts('name', 'revision')} FROM channel_setting WHERE channel = ?`).all(channel)
+      const settings = file
+        .sql(`SELECT ${texts('name', 'revision')} FROM channel_setting WHERE channel = ?`)
+        .all(channel)
       const last = rows.length < PAGE ? seq : numberIn(rows.at(-1), 'seq')
       return {
         cursor: `${mark}:${last}`,
@@ -85,13 +98,22 @@ export class SqliteNodes implements NodeStore {
     })
   }
 
-  async post(channel: string, { id, from, to, text }: NodeRequest, ttlMs: number): Promise<readonly NodeMark[] | undefined> {
+  async post(
+    channel: string,
+    { id, from, to, text }: NodeRequest,
+    ttlMs: number,
+  ): Promise<readonly NodeMark[] | undefined> {
     const present = await this.#database.write('post', FAILED, (file) => {
       const now = Date.now()
       file.sql('DELETE FROM channel_request WHERE ends <= ?').run(now)
       file.sql('DELETE FROM channel_reply WHERE ends <= ?').run(now)
       file.sql('DELETE FROM channel_node WHERE at + forget <= ?').run(now)
-      if (numberIn(file.sql('SELECT count(*) AS waiting FROM channel_request WHERE channel = ?').get(channel), 'waiting') >= MAX_REQUESTS)
+      if (
+        numberIn(
+          file.sql('SELECT count(*) AS waiting FROM channel_request WHERE channel = ?').get(channel),
+          'waiting',
+        ) >= MAX_REQUESTS
+      )
         return undefined
       file
         .sql('INSERT INTO channel (name, mark, seq) VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET seq = seq + 1')
@@ -107,7 +129,12 @@ export class SqliteNodes implements NodeStore {
     return present
   }
 
-  async reply(channel: string, request: Pick<NodeRequest, 'id' | 'from'>, { id, boot, text }: StoredReply, keepMs: number): Promise<void> {
+  async reply(
+    channel: string,
+    request: Pick<NodeRequest, 'id' | 'from'>,
+    { id, boot, text }: StoredReply,
+    keepMs: number,
+  ): Promise<void> {
     await this.#database.write('reply', FAILED, (file) =>
       file
         .sql('INSERT OR REPLACE INTO channel_reply (channel, request, id, boot, body, ends) VALUES (?, ?, ?, ?, ?, ?)')
@@ -121,7 +148,11 @@ export class SqliteNodes implements NodeStore {
       const rows = file
         .sql(`SELECT ${texts('id', 'boot', 'body')} FROM channel_reply WHERE channel = ? AND request = ? ORDER BY id`)
         .all(channel, request)
-      const replies = rows.map((row) => ({ id: textIn(row, 'id'), boot: textIn(row, 'boot'), text: textIn(row, 'body') }))
+      const replies = rows.map((row) => ({
+        id: textIn(row, 'id'),
+        boot: textIn(row, 'boot'),
+        text: textIn(row, 'body'),
+      }))
       return { replies, present: presentIn(file, channel, Date.now()) }
     })
   }
@@ -161,7 +192,9 @@ export class SqliteNodes implements NodeStore {
     this.#timer = undefined
   }
 
-  /** Another connection has committed something: everybody looks. Which row it was costs as much to learn as to look. */
+  /**
+   * Another connection has committed something: everybody looks. Which row it was costs as much to learn as to look.
+   */
   #look(): void {
     let version = -1
     try {
@@ -191,11 +224,21 @@ function presentIn(file: CacheFile, channel: string, now: number): NodeMark[] {
 }
 
 function markOf(row: unknown, now: number): NodeMark {
-  return { id: textIn(row, 'id'), boot: textIn(row, 'boot'), lateMs: numberIn(row, 'late'), ageMs: Math.max(0, now - numberIn(row, 'at')) }
+  return {
+    id: textIn(row, 'id'),
+    boot: textIn(row, 'boot'),
+    lateMs: numberIn(row, 'late'),
+    ageMs: Math.max(0, now - numberIn(row, 'at')),
+  }
 }
 
 function requestOf(row: unknown, now: number): StoredRequest {
-  const request = { id: textIn(row, 'id'), from: textIn(row, 'asker'), text: textIn(row, 'body'), leftMs: numberIn(row, 'ends') - now }
+  const request = {
+    id: textIn(row, 'id'),
+    from: textIn(row, 'asker'),
+    text: textIn(row, 'body'),
+    leftMs: numberIn(row, 'ends') - now,
+  }
   return column(row, 'recipients') === null ? request : { ...request, to: idsIn(textIn(row, 'recipients')) }
 }
 
@@ -209,7 +252,9 @@ function idsIn(text: string): string[] {
 }
 
 function standing(file: CacheFile, channel: string, name: string): StoredSettings | undefined {
-  const row = file.sql(`SELECT ${texts('revision', 'body')} FROM channel_setting WHERE channel = ? AND name = ?`).get(channel, name)
+  const row = file
+    .sql(`SELECT ${texts('revision', 'body')} FROM channel_setting WHERE channel = ? AND name = ?`)
+    .get(channel, name)
   return isRow(row) ? { revision: textIn(row, 'revision'), text: textIn(row, 'body') } : undefined
 }
 

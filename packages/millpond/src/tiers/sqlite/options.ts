@@ -1,5 +1,15 @@
 // The options of the SQLite tier, checked once.
-import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Shape, text, whole } from '../../core/checks.ts'
+import {
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  fn,
+  oneOf,
+  required,
+  type Shape,
+  text,
+  whole,
+} from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
@@ -13,13 +23,18 @@ export interface TierWarning {
 }
 
 export interface SqliteOptions {
-  /** The database file, in a folder that exists and can be written. `':memory:'` keeps everything in this process, for tests. */
+  /**
+   * The database file, in a folder that exists and can be written. `':memory:'` keeps everything in this process, for
+   * tests.
+   */
   readonly path: string
   /** Most entries; the oldest leave first. Default: no limit. */
   readonly maxEntries?: number | undefined
   /** Most bytes of keys and bodies; the oldest entries leave first. Default 1 GiB. */
   readonly maxBytes?: number | undefined
-  /** How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 2 ms. */
+  /**
+   * How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 2 ms.
+   */
   readonly busyTimeout?: Duration | undefined
   /** How long a call keeps trying, without blocking, while other processes hold the lock. Default `'2s'`. */
   readonly deadline?: Duration | undefined

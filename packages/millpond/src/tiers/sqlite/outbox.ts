@@ -1,4 +1,5 @@
-// The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing in it is set aside or dropped.
+// The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing
+// in it is set aside or dropped.
 import { randomUUID } from 'node:crypto'
 import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
@@ -33,15 +34,25 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
   return {
     async add(namespace, change) {
       const id = randomUUID()
-      const kept: OutboxChange = { targets: change.targets, mode: change.mode, reason: change.reason, id: change.id, drop: change.drop }
+      const kept: OutboxChange = {
+        targets: change.targets,
+        mode: change.mode,
+        reason: change.reason,
+        id: change.id,
+        drop: change.drop,
+      }
       await retried('outbox', () =>
-        handle.prepare('INSERT INTO outbox (id, namespace, change) VALUES (?, ?, ?)').run(id, namespace, JSON.stringify(kept)),
+        handle
+          .prepare('INSERT INTO outbox (id, namespace, change) VALUES (?, ?, ?)')
+          .run(id, namespace, JSON.stringify(kept)),
       )
       return id
     },
     async list(namespace) {
       const rows = await retried('outbox', () =>
-        handle.prepare(`SELECT number, ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`).all(namespace),
+        handle
+          .prepare(`SELECT number, ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`)
+          .all(namespace),
       )
       return rows.map((row) => ({
         id: readable(row, 'id') ?? `${NUMBERED}${numberIn(row, 'number')}`,
@@ -51,7 +62,8 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
     async remove(ids) {
       await retried('outbox', () => {
         for (const id of ids)
-          if (id.startsWith(NUMBERED)) handle.prepare('DELETE FROM outbox WHERE number = ?').run(Number(id.slice(NUMBERED.length)))
+          if (id.startsWith(NUMBERED))
+            handle.prepare('DELETE FROM outbox WHERE number = ?').run(Number(id.slice(NUMBERED.length)))
           else handle.prepare('DELETE FROM outbox WHERE id = ?').run(id)
       })
     },

@@ -1,4 +1,5 @@
-// A SQLite file that is no cache: nothing in it is set aside or dropped, what is deleted is overwritten, and a lock of others is waited for without blocking.
+// A SQLite file that is no cache: nothing in it is set aside or dropped, what is deleted is overwritten, and a lock of
+// others is waited for without blocking.
 import { setTimeout as pause } from 'node:timers/promises'
 import { MillpondError, show } from '../../core/errors.ts'
 import { classify } from '../../core/sqlite.ts'
@@ -16,14 +17,23 @@ export interface OwnFileOptions {
  * @param what the function that was called, and what the file is to be: for the message
  * @throws MillpondError `OPTION_INVALID` when the file cannot be opened or used: it is left as it is.
  */
-export function openOwnFile({ path, driver }: OwnFileOptions, schema: string, what: readonly [name: string, kind: string]): SqliteHandle {
+export function openOwnFile(
+  { path, driver }: OwnFileOptions,
+  schema: string,
+  what: readonly [name: string, kind: string],
+): SqliteHandle {
   const [name, kind] = what
   if (typeof path !== 'string' || path === '')
-    throw new MillpondError('OPTION_INVALID', `${name} path: ${show(path)} is not a path: name a file in a folder that exists`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${name} path: ${show(path)} is not a path: name a file in a folder that exists`,
+    )
   let handle: SqliteHandle | undefined
   try {
     handle = loadDriver(driver).open(path)
-    handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 20; PRAGMA secure_delete = ON')
+    handle.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 20; PRAGMA secure_delete = ON',
+    )
     handle.exec(schema)
     return handle
   } catch (cause) {

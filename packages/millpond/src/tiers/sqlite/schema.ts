@@ -6,8 +6,10 @@ export const APPLICATION_ID = 0x4d4c5044
 export const SCHEMA_VERSION = 5
 
 /**
- * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in one read, bounds that
- * hold within the writing transaction. `entry.head` is the check over epoch, number and deadline; rows of version 2 have none, and count as absent. The ledger's tables belong to the same file so that an advance and its drops are one transaction.
+ * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in
+ * one read, bounds that hold within the writing transaction. `entry.head` is the check over epoch, number and deadline;
+ * rows of version 2 have none, and count as absent. The ledger's tables belong to the same file so that an advance and
+ * its drops are one transaction.
  */
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS entry (

@@ -1,7 +1,8 @@
 // Where namespaces stand in the file: read once, and good until somebody has written.
 //
-// `data_version` changes with every commit of another connection, and the writes of our own are counted: while both are the same nothing in the file is different, whatever
-// was asked. Both are read in the transaction in which the records are, so that what is remembered is of that moment.
+// `data_version` changes with every commit of another connection, and the writes of our own are counted: while both are
+// the same nothing in the file is different, whatever was asked. Both are read in the transaction in which the records
+// are, so that what is remembered is of that moment.
 import type { LedgerPlace } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { numberIn, textIn, texts } from '../../core/sqlite.ts'
@@ -48,7 +49,8 @@ export class Standing {
   #positionOf(file: CacheFile, namespace: string, isExternal: boolean): Position | undefined {
     if (this.#known.has(namespace)) return this.#known.get(namespace)
     const record = findRecord(file, namespace)
-    const position = record === undefined || (isExternal && !record.external) ? undefined : { epoch: record.epoch, seq: record.seq }
+    const position =
+      record === undefined || (isExternal && !record.external) ? undefined : { epoch: record.epoch, seq: record.seq }
     this.#known.set(namespace, position)
     return position
   }

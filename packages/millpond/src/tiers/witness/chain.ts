@@ -1,7 +1,10 @@
-// A log of one process that can only grow: each line carries the hash of itself and, through the line before, of all before it.
+// A log of one process that can only grow: each line carries the hash of itself and, through the line before, of all
+// before it.
 //
-// Lines are JSON. `n` counts from 0, `t` says what it tells, `h` is SHA-256 of the former line's `h` and this line without it. From time to time a line is a checkpoint, signed where there is
-// a key: whoever keeps it elsewhere can prove later that nothing before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics, 1999).
+// Lines are JSON. `n` counts from 0, `t` says what it tells, `h` is SHA-256 of the former line's `h` and this line
+// without it. From time to time a line is a checkpoint, signed where there is a key: whoever keeps it elsewhere can
+// prove later that nothing before it was changed (Schneier and Kelsey, Secure Audit Logs to Support Computer Forensics,
+// 1999).
 import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// A witness beside a tier: a log of what it was given and what it gave back, by hashes, from which anybody can check later that the one was the other.
+// A witness beside a tier: a log of what it was given and what it gave back, by hashes, from which anybody can check
+// later that the one was the other.
 import type { KeyObject } from 'node:crypto'
 import { check, checkedElsewhere, checkOptions, fn, required, type Shape, text, whole } from '../../core/checks.ts'
 import type { Change, CommitItem, LedgerStore, Stored, Tier } from '../../core/contracts.ts'
@@ -7,12 +8,21 @@ import { Chain, type Checkpoint, digestOf } from './chain.ts'
 import { keyFrom } from './signing-key.ts'
 
 export type { Checkpoint } from './chain.ts'
-export { type VerifyWitnessOptions, verifyWitness, type WitnessedLog, type WitnessReport, type WitnessSuspicion } from './verify.ts'
+export {
+  type VerifyWitnessOptions,
+  verifyWitness,
+  type WitnessedLog,
+  type WitnessReport,
+  type WitnessSuspicion,
+} from './verify.ts'
 
 export interface WitnessOptions {
   /** A folder for the logs, one file for each process and start; made where it does not exist. */
   readonly path: string
-  /** Signs checkpoints: an Ed25519 private key, as a KeyObject or PEM. Without it a checkpoint is only as good as the place where you keep it. */
+  /**
+   * Signs checkpoints: an Ed25519 private key, as a KeyObject or PEM. Without it a checkpoint is only as good as the
+   * place where you keep it.
+   */
   readonly signingKey?: KeyObject | string | undefined
   /** Lines between two checkpoints. Default 1,000; one comes with `close` too. */
   readonly checkpointEvery?: number | undefined
@@ -20,7 +30,10 @@ export interface WitnessOptions {
   readonly reads?: number | undefined
   /** Told of each checkpoint: keep it where nobody who can write the log can. */
   readonly onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined
-  /** The log could not be written (a full disk): the tier goes on, and what it does is not witnessed. Told once until it works again. */
+  /**
+   * The log could not be written (a full disk): the tier goes on, and what it does is not witnessed. Told once until it
+   * works again.
+   */
   readonly onWarning?: ((error: unknown) => void) | undefined
 }
 
@@ -28,14 +41,18 @@ const OPTIONS: Shape<WitnessOptions> = {
   path: required(text),
   signingKey: checkedElsewhere,
   checkpointEvery: whole(1),
-  reads: check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1'),
+  reads: check(
+    (value): value is number => typeof value === 'number' && value >= 0 && value <= 1,
+    'a number from 0 to 1',
+  ),
   onCheckpoint: fn('a function that stores a checkpoint'),
   onWarning: fn('a function that receives a failure'),
 }
 
 /**
- * The tier, with a witness. What is written is logged before the tier is given it, so that a kill leaves no bytes without a line; what is read, when the tier has answered.
- * `verifyWitness` checks the logs of all processes that write to the tier.
+ * The tier, with a witness. What is written is logged before the tier is given it, so that a kill leaves no bytes
+ * without a line; what is read, when the tier has answered. `verifyWitness` checks the logs of all processes that write
+ * to the tier.
  * @throws MillpondError `OPTION_INVALID`, also where the folder cannot be written.
  * @example
  * const cache = createCache({ tiers: [memory(), witnessed(redis({ url }), { path: '/var/log/app/witness' })] })
@@ -121,6 +138,10 @@ function open(tier: Tier, { path, signingKey, checkpointEvery = 1000, onCheckpoi
   try {
     return new Chain({ folder: path, tier: tier.name, every: checkpointEvery, key, onCheckpoint })
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `witnessed: the log in ${show(path)} cannot be started: ${reasonOf(cause)}`, { cause })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `witnessed: the log in ${show(path)} cannot be started: ${reasonOf(cause)}`,
+      { cause },
+    )
   }
 }

@@ -5,7 +5,8 @@ import { MillpondError } from '../../core/errors.ts'
 /** @throws MillpondError `OPTION_INVALID`: what was given is not shown. */
 export function keyFrom(given: unknown, at: string, kind: 'public' | 'private'): KeyObject {
   try {
-    const made = typeof given !== 'string' ? given : kind === 'private' ? createPrivateKey(given) : createPublicKey(given)
+    const made =
+      typeof given !== 'string' ? given : kind === 'private' ? createPrivateKey(given) : createPublicKey(given)
     if (made instanceof KeyObject && made.type === kind && made.asymmetricKeyType === 'ed25519') return made
   } catch {
     // as below: what OpenSSL says may quote it

@@ -1,4 +1,5 @@
-// Reads the logs of all witnesses of a tier, and says whether they are whole, and whether all that was returned had been stored.
+// Reads the logs of all witnesses of a tier, and says whether they are whole, and whether all that was returned had
+// been stored.
 import { type KeyObject, verify } from 'node:crypto'
 import { createReadStream, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +12,9 @@ import { keyFrom } from './signing-key.ts'
 export interface VerifyWitnessOptions {
   /** Of the key that signed: a checkpoint without a right signature is then a fault. */
   readonly publicKey?: KeyObject | string | undefined
-  /** Checkpoints that were kept elsewhere: a log that does not reach one, or says otherwise there, was cut or changed. */
+  /**
+   * Checkpoints that were kept elsewhere: a log that does not reach one, or says otherwise there, was cut or changed.
+   */
   readonly checkpoints?: readonly Checkpoint[] | undefined
 }
 
@@ -32,7 +35,10 @@ export interface WitnessSuspicion {
   readonly log: string
   readonly line: number
   readonly at: number
-  /** `unknown`: no witness saw it being stored under this key. `older`: the same process had stored something else there since. */
+  /**
+   * `unknown`: no witness saw it being stored under this key. `older`: the same process had stored something else there
+   * since.
+   */
   readonly what: 'unknown' | 'older'
   /** SHA-256 of the storage key, base64url. */
   readonly key: string
@@ -90,7 +96,9 @@ function inputs(path: string, { publicKey, checkpoints = [] }: VerifyWitnessOpti
       .sort()
     return { names, key, kept: checkpoints }
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `verifyWitness: ${show(path)} cannot be checked: ${reasonOf(cause)}`, { cause })
+    throw new MillpondError('OPTION_INVALID', `verifyWitness: ${show(path)} cannot be checked: ${reasonOf(cause)}`, {
+      cause,
+    })
   }
 }
 
@@ -174,9 +182,18 @@ async function judge(
 function parse(text: string): Line | undefined {
   try {
     const found: unknown = JSON.parse(text)
-    if (typeof found !== 'object' || found === null || !('n' in found) || !('t' in found) || !('at' in found) || !('h' in found))
+    if (
+      typeof found !== 'object' ||
+      found === null ||
+      !('n' in found) ||
+      !('t' in found) ||
+      !('at' in found) ||
+      !('h' in found)
+    )
       return undefined
-    return typeof found.n === 'number' && typeof found.at === 'number' && typeof found.h === 'string' ? (found as Line) : undefined
+    return typeof found.n === 'number' && typeof found.at === 'number' && typeof found.h === 'string'
+      ? (found as Line)
+      : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
-// What header fields say: dates, Cache-Control, targeted fields, entity tags, ranges; and that nothing throws whatever they hold.
+// What header fields say: dates, Cache-Control, targeted fields, entity tags, ranges; and that nothing throws whatever
+// they hold.
 import { describe, expect, it } from 'vitest'
 import { parseCacheControl, parseRequestDirectives } from '../../../src/http/rules/cache-control.ts'
 import { parseHttpDate } from '../../../src/http/rules/date.ts'
@@ -14,10 +15,12 @@ const NOW = Date.UTC(2026, 10, 26)
 
 describe('dates, RFC 9110 5.6.7', () => {
   const moment = Date.UTC(1994, 10, 6, 8, 49, 37)
-  it.each(['Sun, 06 Nov 1994 08:49:37 GMT', 'Sunday, 06-Nov-94 08:49:37 GMT', 'Sun Nov  6 08:49:37 1994', 'sUN, 06 nOV 1994 08:49:37 gmt'])(
-    'reads %s',
-    (text) => expect(parseHttpDate(text, NOW)).toBe(moment),
-  )
+  it.each([
+    'Sun, 06 Nov 1994 08:49:37 GMT',
+    'Sunday, 06-Nov-94 08:49:37 GMT',
+    'Sun Nov  6 08:49:37 1994',
+    'sUN, 06 nOV 1994 08:49:37 gmt',
+  ])('reads %s', (text) => expect(parseHttpDate(text, NOW)).toBe(moment))
   it.each([
     '0',
     '',
@@ -42,13 +45,20 @@ describe('dates, RFC 9110 5.6.7', () => {
 
 describe('Cache-Control, RFC 9111 5.2', () => {
   it('reads names in any case, quoted and plain arguments', () => {
-    expect(parseCacheControl('MaX-aGe="60", No-StOrE , s-MAXAGE=7')).toMatchObject({ maxAge: 60, noStore: true, sMaxAge: 7 })
+    expect(parseCacheControl('MaX-aGe="60", No-StOrE , s-MAXAGE=7')).toMatchObject({
+      maxAge: 60,
+      noStore: true,
+      sMaxAge: 7,
+    })
   })
   it('takes the first of a directive given twice (4.2.1)', () => {
     expect(parseCacheControl('max-age=1800, max-age=1').maxAge).toBe(1800)
   })
   it('reads nothing inside of quotes', () => {
-    expect(parseCacheControl('extension="max-age=3600, no-store", max-age=1')).toMatchObject({ maxAge: 1, noStore: false })
+    expect(parseCacheControl('extension="max-age=3600, no-store", max-age=1')).toMatchObject({
+      maxAge: 1,
+      noStore: false,
+    })
   })
   it.each(['a3600', '3600a', "'3600'", '-1', '3600.0', ''])('counts max-age=%s as stale', (value) =>
     expect(parseCacheControl(`max-age=${value}`).maxAge).toBe(0),
@@ -57,13 +67,18 @@ describe('Cache-Control, RFC 9111 5.2', () => {
     expect(parseCacheControl('max-age=003600').maxAge).toBe(3600)
     expect(parseCacheControl('max-age=99999999999').maxAge).toBe(2 ** 31)
   })
-  it.each(['private', 'private=""', 'private="a b"', 'private="x", private', 'private, private="x"', 'private=,', 'private="x'])(
-    'keeps %s from a shared store',
-    (text) => {
-      const { isPrivate, noStore } = parseCacheControl(`max-age=60, ${text}`)
-      expect(isPrivate || noStore).toBe(true)
-    },
-  )
+  it.each([
+    'private',
+    'private=""',
+    'private="a b"',
+    'private="x", private',
+    'private, private="x"',
+    'private=,',
+    'private="x',
+  ])('keeps %s from a shared store', (text) => {
+    const { isPrivate, noStore } = parseCacheControl(`max-age=60, ${text}`)
+    expect(isPrivate || noStore).toBe(true)
+  })
   it('limits private and no-cache to the fields that they name', () => {
     expect(parseCacheControl('private="Set-Cookie, X-User", no-cache=a')).toMatchObject({
       isPrivate: false,
@@ -71,8 +86,9 @@ describe('Cache-Control, RFC 9111 5.2', () => {
       fields: ['set-cookie', 'x-user', 'a'],
     })
   })
-  it.each(['max-age=60, "', 'max-age=60, =x', 'max-age=60, a b', 'max-age=60; public'])('does not store what it cannot read: %s', (text) =>
-    expect(parseCacheControl(text).noStore).toBe(true),
+  it.each(['max-age=60, "', 'max-age=60, =x', 'max-age=60, a b', 'max-age=60; public'])(
+    'does not store what it cannot read: %s',
+    (text) => expect(parseCacheControl(text).noStore).toBe(true),
   )
   it('reads requests (5.2.1)', () => {
     expect(parseRequestDirectives('max-stale, min-fresh=5, only-if-cached')).toMatchObject({
@@ -86,7 +102,8 @@ describe('Cache-Control, RFC 9111 5.2', () => {
     fc.assert(
       fc.property(
         fc.string(),
-        (text) => void [parseCacheControl(text), parseRequestDirectives(text), parseTargeted(text), parseHttpDate(text, NOW)],
+        (text) =>
+          void [parseCacheControl(text), parseRequestDirectives(text), parseTargeted(text), parseHttpDate(text, NOW)],
       ),
     )
   })
@@ -110,8 +127,9 @@ describe('targeted fields, RFC 9213', () => {
     expect(policyOf(fields, ['my-cache-control']).directives).toMatchObject({ noStore: true, maxAge: undefined })
     expect(policyOf(fields, ['other'])).toMatchObject({ isTargeted: false, directives: { maxAge: 1 } })
   })
-  it.each(['max-age=10000, &&&&&', 'max-age="10000"', '', 'MaX-aGe=3600', 'max-age=1.5', 'no-store=1'])('2.1: ignores %s', (text) =>
-    expect(parseTargeted(text)).toBeUndefined(),
+  it.each(['max-age=10000, &&&&&', 'max-age="10000"', '', 'MaX-aGe=3600', 'max-age=1.5', 'no-store=1'])(
+    '2.1: ignores %s',
+    (text) => expect(parseTargeted(text)).toBeUndefined(),
   )
   it('reads flags, extensions and private', () => {
     expect(parseTargeted('foobar, max-age=3600, must-revalidate, private')).toMatchObject({
@@ -144,7 +162,11 @@ describe('entity tags, RFC 9110 8.8.3', () => {
 
 describe('ranges, RFC 9110 14', () => {
   it('reads one range, and knows sets', () => {
-    expect(['bytes=0-1', 'bytes=5-', 'bytes=-3', 'bytes=0-1,3-4', 'bytes=2-1', 'lines=1-2', 'bytes=x', undefined].map(askedRange)).toEqual([
+    expect(
+      ['bytes=0-1', 'bytes=5-', 'bytes=-3', 'bytes=0-1,3-4', 'bytes=2-1', 'lines=1-2', 'bytes=x', undefined].map(
+        askedRange,
+      ),
+    ).toEqual([
       { first: 0, last: 1 },
       { first: 5, last: undefined },
       { suffix: 3 },
@@ -156,7 +178,9 @@ describe('ranges, RFC 9110 14', () => {
     ])
   })
   it('14.4: an invalid Content-Range is none', () => {
-    expect(['bytes 0-4/10', 'bytes 0-4/*', 'bytes 4-3/10', 'bytes 0-10/10', 'bytes */10', 'x'].map(contentRange)).toEqual([
+    expect(
+      ['bytes 0-4/10', 'bytes 0-4/*', 'bytes 4-3/10', 'bytes 0-10/10', 'bytes */10', 'x'].map(contentRange),
+    ).toEqual([
       { first: 0, last: 4, total: 10 },
       { first: 0, last: 4, total: undefined },
       undefined,
@@ -236,7 +260,8 @@ describe('No-Vary-Search', () => {
     const rule = queryRuleOf(text)
     expect(rule === undefined ? undefined : reducedQuery(query, rule)).toBe(expected)
   })
-  it.each(['', 'params=1', 'except=("a")', 'params=("a"', 'params=(1)'])('is ignored where it cannot be read: %s', (text) =>
-    expect(queryRuleOf(text)).toBeUndefined(),
+  it.each(['', 'params=1', 'except=("a")', 'params=("a"', 'params=(1)'])(
+    'is ignored where it cannot be read: %s',
+    (text) => expect(queryRuleOf(text)).toBeUndefined(),
   )
 })

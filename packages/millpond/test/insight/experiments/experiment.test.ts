@@ -1,4 +1,5 @@
-// Experiments over real caches: arms take effect, what is counted is told apart, harm ends them, and nothing is left when they are over.
+// Experiments over real caches: arms take effect, what is counted is told apart, harm ends them, and nothing is left
+// when they are over.
 import { type Cache, createCache, memory } from 'millpond'
 import { type ExperimentOptions, startExperiment } from 'millpond/insight'
 import { type FakeClock, fakeClock } from 'millpond/testing'
@@ -47,7 +48,12 @@ function begin({ cache, clock }: Site, options: Partial<ExperimentOptions> = {})
 }
 
 /** Reads of 400 keys, some far oftener than others, every 40 ms for a while. */
-async function play({ cache, clock }: Site, ms: number, value: (key: number) => unknown = () => 1, seed = 1): Promise<void> {
+async function play(
+  { cache, clock }: Site,
+  ms: number,
+  value: (key: number) => unknown = () => 1,
+  seed = 1,
+): Promise<void> {
   const random = randomFrom(seed)
   for (let passed = 0; passed < ms; passed += 40) {
     const key = Math.floor(random() ** 2 * 400)
@@ -60,7 +66,12 @@ describe('an experiment over shares of the keys', () => {
   it('finds that longer lives hit more, and says by how much', async () => {
     const one = site()
     const experiment = begin(one)
-    expect(experiment.result()).toMatchObject({ phase: 'before', verdict: 'not_enough_data', kind: 'keys', cache: 'shop' })
+    expect(experiment.result()).toMatchObject({
+      phase: 'before',
+      verdict: 'not_enough_data',
+      kind: 'keys',
+      cache: 'shop',
+    })
     await play(one, 10 * MINUTE)
     const result = experiment.result()
     expect(result).toMatchObject({ phase: 'measuring', verdict: 'better', winner: 'five' })
@@ -108,7 +119,9 @@ describe('an experiment over shares of the keys', () => {
     await play(one, 15 * MINUTE, () => Math.floor(one.clock.now() / (4 * MINUTE)))
     expect(experiment.result()).toMatchObject({ phase: 'ended', ended: 'harm', verdict: 'harm', winner: 'a minute' })
     expect(ended).toEqual([experiment.result().text])
-    expect(experiment.result().text).toMatch(/^five does harm: about \d+\.\d % of reads are stale: 2\.0 % are tolerated$/)
+    expect(experiment.result().text).toMatch(
+      /^five does harm: about \d+\.\d % of reads are stale: 2\.0 % are tolerated$/,
+    )
   })
 
   it('ends by itself where an arm loads more than is tolerated', async () => {
@@ -136,7 +149,9 @@ describe('an experiment over shares of the keys', () => {
 
   it('has an arm refresh ahead, and not the other', async () => {
     const one = site()
-    begin(one, { arms: [{ name: 'as it is' }, { name: 'ahead', settings: { refreshAhead: { after: 0.5, reads: 1 } } }] })
+    begin(one, {
+      arms: [{ name: 'as it is' }, { name: 'ahead', settings: { refreshAhead: { after: 0.5, reads: 1 } } }],
+    })
     one.clock.advance(3 * MINUTE)
     const loads = new Map<number, number>()
     const read = async (): Promise<void> => {
@@ -248,7 +263,9 @@ describe('what cannot be', () => {
     ['a guard that is none', { arms: two, guards: { hitRate: -1 } }, 'above 0'],
   ])('%s is refused: %s', (_, options, text) => {
     const one = site()
-    expect(() => begin(one, options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(text) }))
+    expect(() => begin(one, options)).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(text) }),
+    )
     // Nothing of it is left.
     begin(one)
   })

@@ -49,7 +49,10 @@ it('one event in each arm is no finding (featbit/featbit#654)', () => {
 })
 
 it('6.0 against 2.8 % of some hundred are no winner (splitrb/split#199)', () => {
-  expect(judge(counted({ reads: [182, 181], misses: [11, 5] }))).toMatchObject({ verdict: 'not_enough_data', winner: undefined })
+  expect(judge(counted({ reads: [182, 181], misses: [11, 5] }))).toMatchObject({
+    verdict: 'not_enough_data',
+    winner: undefined,
+  })
 })
 
 it('an arm whose outcomes are all the same has an interval with a width (agency-fund/evidential-be#342)', () => {

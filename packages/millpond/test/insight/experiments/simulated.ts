@@ -1,4 +1,5 @@
-// Experiments simulated from a seed, at the level of what is counted: keys with their own rates and chances of a miss, drawn into buckets, looked at again and again.
+// Experiments simulated from a seed, at the level of what is counted: keys with their own rates and chances of a miss,
+// drawn into buckets, looked at again and again.
 import { BUCKETS, drawArms, seedOf } from '../../../src/insight/experiments/assignment.ts'
 import { type Counts, noCounts, type Sums } from '../../../src/insight/experiments/counts.ts'
 
@@ -41,7 +42,11 @@ export class Simulated {
   readonly #misses = new Float64Array(BUCKETS)
   readonly #arms: Uint8Array
   /** Per read of the bucket. */
-  readonly #rare = { slow: new Float64Array(BUCKETS), errors: new Float64Array(BUCKETS), stale: new Float64Array(BUCKETS) }
+  readonly #rare = {
+    slow: new Float64Array(BUCKETS),
+    errors: new Float64Array(BUCKETS),
+    stale: new Float64Array(BUCKETS),
+  }
 
   constructor(seed: number, traffic: Traffic) {
     const { zipf, keys, before = 0, share = 0.5 } = traffic

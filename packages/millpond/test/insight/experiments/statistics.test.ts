@@ -1,5 +1,5 @@
-// The statistics of experiments, over simulated ones: equal arms are told apart no more often than was said, however often somebody looks; the tests that
-// dashboards usually make are not, and these must fail here.
+// The statistics of experiments, over simulated ones: equal arms are told apart no more often than was said, however
+// often somebody looks; the tests that dashboards usually make are not, and these must fail here.
 import { describe, expect, it } from 'vitest'
 import { mixed } from '../../../src/core/key-hash.ts'
 import { BUCKETS, bucketOf, drawArms, seedOf } from '../../../src/insight/experiments/assignment.ts'
@@ -48,7 +48,8 @@ function played(seed: number, traffic: Traffic): Found {
 
 /** As if every request were news. */
 function isNaivelySure({ counts: { measured }, control, arm }: Simulated): boolean {
-  const sum = (values: Float64Array, buckets: readonly number[]): number => buckets.reduce((all, bucket) => all + (values[bucket] ?? 0), 0)
+  const sum = (values: Float64Array, buckets: readonly number[]): number =>
+    buckets.reduce((all, bucket) => all + (values[bucket] ?? 0), 0)
   const [n1, n2] = [sum(measured.reads, control), sum(measured.reads, arm)]
   const [m1, m2] = [sum(measured.misses, control), sum(measured.misses, arm)]
   const share = (m1 + m2) / (n1 + n2)
@@ -140,7 +141,10 @@ describe('arms that differ', () => {
 })
 
 describe('odd counts', () => {
-  const halves = [[...Array(BUCKETS / 2).keys()], [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2)] as const
+  const halves = [
+    [...Array(BUCKETS / 2).keys()],
+    [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2),
+  ] as const
 
   it('say nothing without reads, or with those of one bucket', () => {
     const counts = noCounts(2)
@@ -187,7 +191,8 @@ describe('odd counts', () => {
     expect(halfWidth(Number.NaN, 0.01, ALPHA)).toBe(Number.POSITIVE_INFINITY)
     expect(halfWidth(1e-6, 0.01, ALPHA)).toBeLessThan(halfWidth(1e-4, 0.01, ALPHA))
     // Wider than an interval for one look, at any variance.
-    for (const variance of [1e-9, 1e-6, 1e-4, 1e-2, 1]) expect(halfWidth(variance, 0.01, ALPHA)).toBeGreaterThan(1.96 * Math.sqrt(variance))
+    for (const variance of [1e-9, 1e-6, 1e-4, 1e-2, 1])
+      expect(halfWidth(variance, 0.01, ALPHA)).toBeGreaterThan(1.96 * Math.sqrt(variance))
   })
 })
 
@@ -283,11 +288,15 @@ describe('before and after a change', () => {
 
   it('calls half as many misses again harm, and says by how much', () => {
     for (let seed = 1; seed <= 20; seed++)
-      expect(changed(seed, 1.5)?.harm).toMatch(/^\d+\.\d % of reads miss that would otherwise hit: 1\.0 % are tolerated$/)
+      expect(changed(seed, 1.5)?.harm).toMatch(
+        /^\d+\.\d % of reads miss that would otherwise hit: 1\.0 % are tolerated$/,
+      )
   })
 
   it('calls nothing harm where nothing has changed, and keeps fewer misses', () => {
-    expect(Array.from({ length: 100 }, (_, seed) => changed(seed + 1, 1)).filter((found) => found?.harm !== undefined)).toEqual([])
+    expect(
+      Array.from({ length: 100 }, (_, seed) => changed(seed + 1, 1)).filter((found) => found?.harm !== undefined),
+    ).toEqual([])
     expect(changed(1, 0.8)).toMatchObject({ harm: undefined, loss: undefined })
   })
 
@@ -297,7 +306,10 @@ describe('before and after a change', () => {
 })
 
 describe('faults that others have reported of theirs', () => {
-  const halves = [[...Array(BUCKETS / 2).keys()], [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2)] as const
+  const halves = [
+    [...Array(BUCKETS / 2).keys()],
+    [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2),
+  ] as const
 
   it('who is in a sample, and which arm he has, are not drawn by the same bits (Unleash SDKs, 2023: a rollout of a tenth left a tenth of the groups)', () => {
     const seed = seedOf('sampled')
@@ -320,9 +332,15 @@ describe('faults that others have reported of theirs', () => {
   )
 
   it.each([
-    ['was known of one bucket alone (GrowthBook 4217)', (run: Simulated) => run.counts.before.reads.fill(0).fill(500, 3, 4)],
+    [
+      'was known of one bucket alone (GrowthBook 4217)',
+      (run: Simulated) => run.counts.before.reads.fill(0).fill(500, 3, 4),
+    ],
     ['was the same of all buckets', (run: Simulated) => run.counts.before.reads.fill(10)],
-    ['was known, and nothing has been missed since (GrowthBook 4364)', (run: Simulated) => run.counts.measured.misses.fill(0)],
+    [
+      'was known, and nothing has been missed since (GrowthBook 4364)',
+      (run: Simulated) => run.counts.measured.misses.fill(0),
+    ],
   ])('what comes before never makes an interval that is not a number: it %s', (_, spoil) => {
     const run = new Simulated(5, SITE)
     run.read()

@@ -1,6 +1,12 @@
 // Prediction over real caches: what is loaded ahead, what never is, and how it ends.
 import { createCache, type Key, memory } from 'millpond'
-import { createInsight, insightCollector, type ObservedRead, type PredictorModel, type UsagePrediction } from 'millpond/insight'
+import {
+  createInsight,
+  insightCollector,
+  type ObservedRead,
+  type PredictorModel,
+  type UsagePrediction,
+} from 'millpond/insight'
 import { createRegistry, prometheusText } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -63,7 +69,8 @@ async function turns(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-const word = (number: number): string => `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+const word = (number: number): string =>
+  `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
 const loop = (reads: number, of = 300): string[] => Array.from({ length: reads }, (_, at) => word(at % of))
 
 describe('predictive loading', () => {
@@ -215,14 +222,19 @@ describe('predictive loading', () => {
   it('refuses what it cannot be told', () => {
     const { cache } = set()
     expect(() => createInsight({ caches: [cache], usagePrediction: { waste: 2 } })).toThrow(/usagePrediction\.waste/)
-    expect(() => createInsight({ caches: [cache], usagePrediction: { model: {} as PredictorModel } })).toThrow(/usagePrediction\.model/)
-    expect(() => createInsight({ caches: [cache], predictiveLoading: 'yes' as unknown as boolean })).toThrow(/predictiveLoading/)
+    expect(() => createInsight({ caches: [cache], usagePrediction: { model: {} as PredictorModel } })).toThrow(
+      /usagePrediction\.model/,
+    )
+    expect(() => createInsight({ caches: [cache], predictiveLoading: 'yes' as unknown as boolean })).toThrow(
+      /predictiveLoading/,
+    )
   })
 })
 
 describe('a model of one’s own', () => {
   const next = (read: ObservedRead): string => word((numberOf(String(read.key)) + 1) % 300)
-  const numberOf = (key: string): number => Number([...key.slice('page:'.length)].map((letter) => 'abcdefghij'.indexOf(letter)).join(''))
+  const numberOf = (key: string): number =>
+    Number([...key.slice('page:'.length)].map((letter) => 'abcdefghij'.indexOf(letter)).join(''))
 
   async function playWith(model: PredictorModel, reads: number) {
     const faults: unknown[] = []
@@ -277,12 +289,15 @@ describe('a model of one’s own', () => {
       },
     ],
     ['answers what is not a key', 'malformed', { observe: () => {}, candidates: () => [{ key: '', p: 0.5 }] }],
-  ] satisfies [string, string, PredictorModel][])('that %s is let go of, once, and reads go on', async (_, code, model) => {
-    const { faults, insight, misses } = await playWith(model, 100)
-    expect(faults).toMatchObject([{ code }])
-    expect(insight.prediction('shop')?.modelFault).toMatchObject({ code })
-    expect(misses).toBe(100)
-  })
+  ] satisfies [string, string, PredictorModel][])(
+    'that %s is let go of, once, and reads go on',
+    async (_, code, model) => {
+      const { faults, insight, misses } = await playWith(model, 100)
+      expect(faults).toMatchObject([{ code }])
+      expect(insight.prediction('shop')?.modelFault).toMatchObject({ code })
+      expect(misses).toBe(100)
+    },
+  )
 })
 
 describe('a model that was let go of', () => {
@@ -319,7 +334,9 @@ describe('a session', () => {
     await cache.set(['user', 7], 'Ada')
     expect(await mine.get(['user', 7])).toBe('Ada')
     expect(await mine.getMany([['user', 7], 'x'])).toEqual(['Ada', undefined])
-    expect(await mine.getOrSetMany([1], { key: (id) => ['n', id], load: async (ids) => ids.map(String) })).toEqual(['1'])
+    expect(await mine.getOrSetMany([1], { key: (id) => ['n', id], load: async (ids) => ids.map(String) })).toEqual([
+      '1',
+    ])
     expect(told).toEqual([
       [false, '["user",7]', 'default'],
       [false, '["user",7]', 'default'],

@@ -1,4 +1,5 @@
-// The predictor on traffic whose future is known: it finds what follows, keeps quiet where nothing does, and stays within its bounds.
+// The predictor on traffic whose future is known: it finds what follows, keeps quiet where nothing does, and stays
+// within its bounds.
 import { describe, expect, it } from 'vitest'
 import { hashOf } from '../../../src/core/key-hash.ts'
 import { type KeyRead, Predictor } from '../../../src/insight/predict/predictor.ts'
@@ -15,13 +16,24 @@ interface Played {
   readonly predictor: Predictor
 }
 
-/** Plays reads against a least-recently-used cache that is prefetched into. `from`: goes on with what was played before. */
+/**
+ * Plays reads against a least-recently-used cache that is prefetched into. `from`: goes on with what was played before.
+ */
 function play(
   keys: Iterable<string>,
   { contextOf = (_at: number): number => 0, timeOf = (at: number): number => at, from = begin() } = {},
 ): Played {
   const { predictor, cache } = from
-  const read: KeyRead = { hash: 0, key: '', namespace: 'default', context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
+  const read: KeyRead = {
+    hash: 0,
+    key: '',
+    namespace: 'default',
+    context: 0,
+    isHit: false,
+    isLost: false,
+    weight: 1,
+    time: 0,
+  }
   let misses = 0
   let at = 0
   const before = predictor.issued
@@ -44,7 +56,8 @@ function begin() {
 }
 
 /** Words without numbers, so that nothing but their order speaks for them. */
-const word = (number: number): string => `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+const word = (number: number): string =>
+  `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
 const loop = (keys: number, reads: number): string[] => Array.from({ length: reads }, (_, at) => word(at % keys))
 function random(seed: number, keys: number, reads: number): string[] {
   const { next: draw } = seededRandom(seed)
@@ -151,7 +164,8 @@ describe('a predictor', () => {
   })
 
   it('borrows a quarter of the memory at most, for what is loaded and not read yet', () => {
-    // Many sessions at once, each on a way of its own: what is loaded for one is read only when all others have had their turn.
+    // Many sessions at once, each on a way of its own: what is loaded for one is read only when all others have had
+    // their turn.
     const from = begin()
     let most = 0
     for (let round = 0; round < 220; round++)
@@ -178,12 +192,25 @@ describe('a predictor', () => {
 
   it('learns from a memory that keeps nothing of what is loaded ahead that there is nothing to spare', () => {
     const cache = new LruCache(ENTRIES)
-    const predictor = new Predictor({ entries: ENTRIES, capacity: ENTRIES, unit: 'entries', policy: policyByName('lru') })
+    const predictor = new Predictor({
+      entries: ENTRIES,
+      capacity: ENTRIES,
+      unit: 'entries',
+      policy: policyByName('lru'),
+    })
     const keys = loop(1000, 60_000)
     let sparedBefore = 0
     keys.forEach((key, at) => {
       if (at === 30_000) sparedBefore = predictor.spared
-      const read = { hash: hashOf(key, SEED), key, namespace: 'default', context: 0, isLost: false, weight: 1, time: at }
+      const read = {
+        hash: hashOf(key, SEED),
+        key,
+        namespace: 'default',
+        context: 0,
+        isLost: false,
+        weight: 1,
+        time: at,
+      }
       predictor.read({ ...read, isHit: cache.read(key) }, (one) => !cache.has(one))
     })
     expect((predictor.spared - sparedBefore) / 30_000).toBeLessThan(0.2)

@@ -128,7 +128,10 @@ describe('small parts', () => {
   })
 
   it('a queue of slots answers as a list does', () => {
-    const step = fc.record({ slot: fc.integer({ min: 0, max: 40 }), action: fc.constantFrom('push', 'push', 'shift', 'drop', 'drop') })
+    const step = fc.record({
+      slot: fc.integer({ min: 0, max: 40 }),
+      action: fc.constantFrom('push', 'push', 'shift', 'drop', 'drop'),
+    })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 500 }), (list) => {
         const queue = new SlotQueue()
@@ -152,34 +155,42 @@ describe('small parts', () => {
 
   it('a set of slots finds the next member, going round', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 199 })), fc.integer({ min: 0, max: 230 }), (members, from) => {
-        const set = new SlotSet()
-        set.grow(200)
-        for (const slot of members) set.add(slot)
-        const sorted = [...members].sort((a, b) => a - b)
-        expect(set.nextFrom(from)).toBe(sorted.find((slot) => slot >= from) ?? sorted[0] ?? -1)
-      }),
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 0, max: 199 })),
+        fc.integer({ min: 0, max: 230 }),
+        (members, from) => {
+          const set = new SlotSet()
+          set.grow(200)
+          for (const slot of members) set.add(slot)
+          const sorted = [...members].sort((a, b) => a - b)
+          expect(set.nextFrom(from)).toBe(sorted.find((slot) => slot >= from) ?? sorted[0] ?? -1)
+        },
+      ),
     )
   })
 
   it('a ghost queue remembers exactly the last hashes, and takes each once', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 12 }), fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 30 }))), (places, steps) => {
-        const queue = new GhostQueue()
-        queue.resize(places)
-        let row: number[] = []
-        for (const [isPut, key] of steps) {
-          const isHeld = row.includes(key)
-          if (!isPut) {
-            expect(queue.take(scatter(key))).toBe(isHeld)
-            // An empty place ages like the others.
-            row = row.map((held) => (held === key ? -1 : held))
-          } else if (!isHeld) {
-            queue.put(scatter(key))
-            row = [key, ...row].slice(0, places)
+      fc.property(
+        fc.integer({ min: 0, max: 12 }),
+        fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 30 }))),
+        (places, steps) => {
+          const queue = new GhostQueue()
+          queue.resize(places)
+          let row: number[] = []
+          for (const [isPut, key] of steps) {
+            const isHeld = row.includes(key)
+            if (!isPut) {
+              expect(queue.take(scatter(key))).toBe(isHeld)
+              // An empty place ages like the others.
+              row = row.map((held) => (held === key ? -1 : held))
+            } else if (!isHeld) {
+              queue.put(scatter(key))
+              row = [key, ...row].slice(0, places)
+            }
           }
-        }
-      }),
+        },
+      ),
     )
   })
 

@@ -69,8 +69,14 @@ const entries = (capacity: number) => ({ capacity, unit: 'entries' as const })
 describe('policies push out whom their models push out', () => {
   agrees('lru', 20, (capacity) => ({ policy: lru(entries(capacity)), model: lruModel(capacity) }))
   agrees('sieve', 20, (capacity) => ({ policy: sieve(entries(capacity)), model: sieveModel(capacity) }))
-  agrees('s3-fifo', 20, (capacity) => ({ policy: s3Fifo(entries(capacity)), model: s3FifoModel(capacity, Math.ceil(capacity * 0.9)) }))
-  agrees('w-tinylfu', 20, (capacity) => ({ policy: wTinyLfu(entries(capacity)), model: wTinyLfuModel(capacity, capacity) }))
+  agrees('s3-fifo', 20, (capacity) => ({
+    policy: s3Fifo(entries(capacity)),
+    model: s3FifoModel(capacity, Math.ceil(capacity * 0.9)),
+  }))
+  agrees('w-tinylfu', 20, (capacity) => ({
+    policy: wTinyLfu(entries(capacity)),
+    model: wTinyLfuModel(capacity, capacity),
+  }))
   // One bucket of eight ghosts is a queue; more buckets are many queues, which no simple model has.
   for (const share of [0, 0.1, 0.4, 1]) {
     agrees(`adaptive with a window of ${share * 100} %`, 15, (capacity) => ({

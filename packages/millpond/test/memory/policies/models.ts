@@ -1,4 +1,5 @@
-// The policies told a second time, slowly: lists of keys and Maps, in the order of the papers' own steps. Nothing is shared with the sources.
+// The policies told a second time, slowly: lists of keys and Maps, in the order of the papers' own steps. Nothing is
+// shared with the sources.
 
 /** Newest first, as a queue is drawn. */
 type Queue = string[]
@@ -140,7 +141,10 @@ export function trueCounts(sample: number): { count(key: string): void; of(key: 
   }
 }
 
-/** W-TinyLFU: window, probation and protected segment, with the hill climber of Einziger et al. 2018 as constants of the source have it. */
+/**
+ * W-TinyLFU: window, probation and protected segment, with the hill climber of Einziger et al. 2018 as constants of the
+ * source have it.
+ */
 export function wTinyLfuModel(capacity: number, entriesOfSketch: number): Model {
   const window: Queue = []
   const probation: Queue = []
@@ -202,7 +206,10 @@ export function wTinyLfuModel(capacity: number, entriesOfSketch: number): Model 
   }
 }
 
-/** The clock with a window: places as a store hands them out (the place left last is taken first), a share that does not change. */
+/**
+ * The clock with a window: places as a store hands them out (the place left last is taken first), a share that does not
+ * change.
+ */
 export function clockWindowModel(capacity: number, share: number, sample: number, ghostPlaces: number): Model {
   const places: (string | undefined)[] = []
   const empty: number[] = []
@@ -213,7 +220,8 @@ export function clockWindowModel(capacity: number, share: number, sample: number
   let hand = 0
   let hadRoom = true
   const held = (): string[] => places.filter((key) => key !== undefined)
-  const isOver = (): boolean => (share === 0 ? window.length > 0 : window.length > 1 && window.length > held().length * share)
+  const isOver = (): boolean =>
+    share === 0 ? window.length > 0 : window.length > 1 && window.length > held().length * share
 
   /** Turns the hand to the first entry outside the window that nobody read. */
   function turn(): string | undefined {

@@ -8,7 +8,8 @@ import { fakeClock } from '../../../src/testing/clock.ts'
 const LIMIT = 3
 
 /** Slots whose hits the policy wants to be told of. */
-const watched = (marks: Uint8Array | undefined): number[] => [...(marks ?? [])].flatMap((mark, slot) => (mark > LIMIT ? [slot] : []))
+const watched = (marks: Uint8Array | undefined): number[] =>
+  [...(marks ?? [])].flatMap((mark, slot) => (mark > LIMIT ? [slot] : []))
 
 function filled(hashes: Int32Array) {
   const policy = policyByName('adaptive')({ capacity: hashes.length, unit: 'entries' })
@@ -18,7 +19,8 @@ function filled(hashes: Int32Array) {
 }
 
 test('watches after a change of hashes what it would have watched from the beginning', () => {
-  const random = (seed: number) => Int32Array.from({ length: 4_000 }, (_, slot) => Math.imul(slot + seed, 0x9e3779b1) ^ (slot << 7))
+  const random = (seed: number) =>
+    Int32Array.from({ length: 4_000 }, (_, slot) => Math.imul(slot + seed, 0x9e3779b1) ^ (slot << 7))
   const hashes = random(1)
   const policy = filled(hashes)
   const before = watched(policy.marks)
@@ -72,14 +74,16 @@ test('chooses among many entries in pieces, one with each entry that comes', () 
   const after = watched(policy.marks)
   expect(after).not.toEqual(before)
   // As it would be at once, in a cache that is small enough for that.
-  const mixed = (slot: number): number => Math.imul((other[slot] as number) ^ ((other[slot] as number) >>> 15), 0x2c1b3c6d) >>> 0
+  const mixed = (slot: number): number =>
+    Math.imul((other[slot] as number) ^ ((other[slot] as number) >>> 15), 0x2c1b3c6d) >>> 0
   const limit = Math.max(...after.map(mixed))
   expect(after).toEqual([...other.keys()].filter((slot) => mixed(slot) <= limit))
 })
 
 test('is told by the store whenever its index has learnt', () => {
   let told = 0
-  const policy: EvictionFactory = (options) => Object.assign(policyByName('lru')(options), { rehashed: () => void told++ })
+  const policy: EvictionFactory = (options) =>
+    Object.assign(policyByName('lru')(options), { rehashed: () => void told++ })
   const store = createMemoryStore({ maxEntries: 2_000, policy }, { clock: fakeClock({ now: 0 }) })
   const space = store.space('users')
   const entry = { value: 1, createdAt: 0, freshUntil: Infinity, staleUntil: Infinity, tags: [], asOf: 0 }

@@ -103,7 +103,8 @@ describe('a journal', () => {
           ...open,
           write(bytes) {
             open.write(bytes.subarray(0, room))
-            if (bytes.byteLength > room) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+            if (bytes.byteLength > room)
+              throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
             room -= bytes.byteLength
           },
         }
@@ -141,7 +142,8 @@ describe('a journal', () => {
               const fits = Math.min(bytes.byteLength, free())
               open.write(bytes.subarray(0, fits))
               grow(fits)
-              if (fits < bytes.byteLength) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+              if (fits < bytes.byteLength)
+                throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
             },
             truncate(length) {
               open.truncate(length)
@@ -166,7 +168,8 @@ describe('a journal', () => {
       }
       await fill('a')
       expect(kept.length).toBeGreaterThan(30)
-      for (let tries = 0; tries < 20; tries++) await expect(journal.append([entry('b', 'x'.repeat(500))])).rejects.toThrow('ENOSPC')
+      for (let tries = 0; tries < 20; tries++)
+        await expect(journal.append([entry('b', 'x'.repeat(500))])).rejects.toThrow('ENOSPC')
       expect(sizes.size).toBeLessThan(6)
       const last = kept.pop()
       for (const { key, number } of kept.splice(0)) journal.settle(key, number)
@@ -326,7 +329,10 @@ describe('a journal that syncs', () => {
         const last = new Journal({ path: '/j', sync: true, files: next.afterPowerLoss(draw), now: () => 5000 })
         const found = new Map((await textOf(last)).map(([key, text]) => [key, Number(text)]))
         for (const [key, value] of acked)
-          expect(found.get(key) ?? -1, `cut ${cut}, seed ${seed}: ${key} was acknowledged as ${value}`).toBeGreaterThanOrEqual(value)
+          expect(
+            found.get(key) ?? -1,
+            `cut ${cut}, seed ${seed}: ${key} was acknowledged as ${value}`,
+          ).toBeGreaterThanOrEqual(value)
       }
     }
   })

@@ -1,5 +1,6 @@
-// Appends to a journal until it is killed. Arguments: folder of the compiled library, path of the journal, its own name, `sync` or `plain`.
-// Each acknowledged append is one line on standard output: nanoseconds of the clock that all processes share, key and value.
+// Appends to a journal until it is killed. Arguments: folder of the compiled library, path of the journal, its own
+// name, `sync` or `plain`. Each acknowledged append is one line on standard output: nanoseconds of the clock that all
+// processes share, key and value.
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 

@@ -32,8 +32,11 @@ describe.each(['plain', 'sync'])('a journal (%s) whose writers are killed', (lev
     const path = join(folder, level)
     const acked = new Map<string, number>()
     for (let kill = 0; kill < KILLS; kill += 2) {
-      const pair = ['a', 'b'].map((name, at) => runAndKill(path, `${name}${kill}`, level, 20 + ((kill * 83 + at * 41) % 400)))
-      // One of the pair may be gone before the other takes over what it left: their lines are read in the order of time.
+      const pair = ['a', 'b'].map((name, at) =>
+        runAndKill(path, `${name}${kill}`, level, 20 + ((kill * 83 + at * 41) % 400)),
+      )
+      // One of the pair may be gone before the other takes over what it left: their lines are read in the order of
+      // time.
       const lines = (await Promise.all(pair)).flat().map((line) => line.split(' '))
       for (const [, key = '', value = ''] of lines.sort(([a = ''], [b = '']) => (BigInt(a) < BigInt(b) ? -1 : 1))) {
         if (value === 'settled') acked.delete(key)
@@ -44,7 +47,8 @@ describe.each(['plain', 'sync'])('a journal (%s) whose writers are killed', (lev
     const journal = new Journal({ path })
     const { records } = await journal.recover()
     const found = new Map(records.map(({ key, body }) => [key, Number(Buffer.from(body))]))
-    for (const [key, value] of acked) expect(found.get(key) ?? -1, `${key} was acknowledged as ${value}`).toBeGreaterThanOrEqual(value)
+    for (const [key, value] of acked)
+      expect(found.get(key) ?? -1, `${key} was acknowledged as ${value}`).toBeGreaterThanOrEqual(value)
     await journal.close()
   })
 })

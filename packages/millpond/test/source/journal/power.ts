@@ -6,7 +6,10 @@ interface Node {
   synced: number
 }
 
-/** Files by path. A name survives a loss of power when its folder was synced since; small files written by `put` survive with their name. */
+/**
+ * Files by path. A name survives a loss of power when its folder was synced since; small files written by `put` survive
+ * with their name.
+ */
 export class PowerDisk implements JournalFiles {
   #names = new Map<string, Node>()
   #durable = new Map<string, Node>()
@@ -92,13 +95,15 @@ export class PowerDisk implements JournalFiles {
 
   remove(path: string): void {
     this.#step()
-    for (const name of [...this.#names.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#names.delete(name)
+    for (const name of [...this.#names.keys()])
+      if (name === path || name.startsWith(`${path}/`)) this.#names.delete(name)
   }
 
   syncFolder(folder: string): void {
     this.#step()
     for (const [path, node] of this.#names) if (path.startsWith(`${folder}/`)) this.#durable.set(path, node)
-    for (const path of [...this.#durable.keys()]) if (path.startsWith(`${folder}/`) && !this.#names.has(path)) this.#durable.delete(path)
+    for (const path of [...this.#durable.keys()])
+      if (path.startsWith(`${folder}/`) && !this.#names.has(path)) this.#durable.delete(path)
   }
 
   touch(path: string): boolean {
@@ -110,4 +115,5 @@ export class PowerDisk implements JournalFiles {
   }
 }
 
-const ofEarlierBoot = (owner: Buffer): Buffer => Buffer.from(JSON.stringify({ ...JSON.parse(owner.toString()), boot: 'earlier' }))
+const ofEarlierBoot = (owner: Buffer): Buffer =>
+  Buffer.from(JSON.stringify({ ...JSON.parse(owner.toString()), boot: 'earlier' }))

@@ -4,7 +4,9 @@ import { encodePut, encodeSettled, scan } from '../../../src/source/journal/reco
 const records = Array.from({ length: 12 }, (_, at) => ({
   number: 1_000_000 + at,
   key: at === 3 ? 'half \ud800 pair' : `key:${at}`,
-  body: Uint8Array.from({ length: at * 7 }, (_, index) => (at === 5 && index < 2 ? (index === 0 ? 0xb7 : 0x4a) : (index * 31) & 0xff)),
+  body: Uint8Array.from({ length: at * 7 }, (_, index) =>
+    at === 5 && index < 2 ? (index === 0 ? 0xb7 : 0x4a) : (index * 31) & 0xff,
+  ),
 }))
 const parts = [...records.map(encodePut), encodeSettled('key:1', 1_000_001)]
 const journal = Buffer.concat(parts)
@@ -13,7 +15,10 @@ const ends = parts.map((_, at) => parts.slice(0, at + 1).reduce((sum, part) => s
 describe('the records of a journal', () => {
   it('come back as they were written', () => {
     const { items, lost, end } = scan(journal)
-    expect(items.map((item) => (item.kind === 'put' ? item.record : [item.key, item.number]))).toEqual([...records, ['key:1', 1_000_001]])
+    expect(items.map((item) => (item.kind === 'put' ? item.record : [item.key, item.number]))).toEqual([
+      ...records,
+      ['key:1', 1_000_001],
+    ])
     expect({ lost, end }).toEqual({ lost: 0, end: journal.length })
   })
 
@@ -38,6 +43,8 @@ describe('the records of a journal', () => {
   })
 
   it('refuse a key or a body that their head cannot say', () => {
-    expect(() => encodePut({ number: 1, key: 'k'.repeat(0x1000000), body: new Uint8Array() })).toThrow(/VALUE_TOO_LARGE|at most/)
+    expect(() => encodePut({ number: 1, key: 'k'.repeat(0x1000000), body: new Uint8Array() })).toThrow(
+      /VALUE_TOO_LARGE|at most/,
+    )
   })
 })

@@ -19,7 +19,9 @@ it('G18: 10,000 writes a second to 1,000 keys are at least ten times fewer in SQ
   const source = new Database(join(folder, 'source.db'))
   onTestFinished(() => void source.close())
   source.exec('CREATE TABLE item (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)')
-  const put = source.prepare('INSERT INTO item (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value')
+  const put = source.prepare(
+    'INSERT INTO item (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value',
+  )
   let calls = 0
   let rows = 0
   const clock = fakeClock()
@@ -43,7 +45,10 @@ it('G18: 10,000 writes a second to 1,000 keys are at least ten times fewer in SQ
     await clock.run(TURN_MS)
   }
   await items.flush()
-  expect(source.prepare('SELECT count(*) AS n, min(value) AS least FROM item').get()).toMatchObject({ n: KEYS, least: writes - KEYS })
+  expect(source.prepare('SELECT count(*) AS n, min(value) AS least FROM item').get()).toMatchObject({
+    n: KEYS,
+    least: writes - KEYS,
+  })
   expect(writes / rows).toBeGreaterThanOrEqual(10)
   expect(writes / calls).toBeGreaterThan(500)
 })

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { DeadLetter, Operation, QueuedWrite, QueueOptions, WriteLog } from '../../../src/source/write-behind/contract.ts'
+import type {
+  DeadLetter,
+  Operation,
+  QueuedWrite,
+  QueueOptions,
+  WriteLog,
+} from '../../../src/source/write-behind/contract.ts'
 import { memoryLog } from '../../../src/source/write-behind/memory-log.ts'
 import { WriteQueue } from '../../../src/source/write-behind/queue.ts'
 import { fakeClock } from '../../../src/testing/clock.ts'
@@ -44,7 +50,8 @@ function open(given: Given = {}) {
 }
 
 const set = (value: unknown): Operation => ({ kind: 'set', value })
-const keysOf = (batches: readonly (readonly QueuedWrite[])[]): string[] => batches.map((batch) => batch.map(({ key }) => key).join(' '))
+const keysOf = (batches: readonly (readonly QueuedWrite[])[]): string[] =>
+  batches.map((batch) => batch.map(({ key }) => key).join(' '))
 
 describe('a write queue', () => {
   it('sends a full batch at once, and what is left after the longest delay', async () => {
@@ -178,7 +185,9 @@ describe('a write queue', () => {
 
   it('heeds verdicts one by one, and does not try again what is permanent', async () => {
     const permanent = Object.assign(new Error('no such column'), { permanent: true })
-    const { queue, clock, dead } = open({ store: async (writes) => writes.map(({ key }) => (key === 'b' ? permanent : undefined)) })
+    const { queue, clock, dead } = open({
+      store: async (writes) => writes.map(({ key }) => (key === 'b' ? permanent : undefined)),
+    })
     for (const key of ['a', 'b', 'c']) await queue.put(key, set(1))
     await clock.run(10)
     expect(dead.map(({ key }) => key)).toEqual(['b'])
