@@ -124,7 +124,7 @@ describeWith('chromium', 'the CDN in a browser', () => {
 
   it('shows what invalidations have brought there', async () => {
     await cache.invalidateTags(['deals'])
-    await page.getByText(/Nothing waits\. 2 purged/).waitFor()
+    await page.getByText(/Nothing is waiting\. 2 purged/).waitFor()
   })
   it('tells how the edges are, and where', async () => {
     const edges = page.getByRole('table', { name: 'Edges', exact: true }).getByRole('row')

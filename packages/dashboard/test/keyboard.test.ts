@@ -162,7 +162,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await page.getByRole('row', { name: /^hot completed/ }).waitFor()
     await hands.hit(hands.button('Delete… the plan hot'))
     await confirm('Delete')
-    await page.getByText('No plan is kept.').waitFor()
+    await page.getByText('No plan is stored. Give one a name above to store it.').waitFor()
     await hands.isSomewhere()
   })
 

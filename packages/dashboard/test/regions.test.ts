@@ -73,7 +73,7 @@ describeWith('chromium', 'regions in a browser', () => {
     const dialog = page.getByRole('dialog')
     await dialog.getByText('us is the last serving region and keeps serving: let eu serve first.').waitFor()
     expect(await lookAt(page)).toEqual([])
-    await hands.hit(dialog.getByRole('button', { name: 'Drain us all the same' }))
+    await hands.hit(dialog.getByRole('button', { name: 'Drain us anyway' }))
     await origin.getByText('drained').waitFor()
     await dialog.waitFor({ state: 'detached' })
     await hands.isSomewhere()

@@ -122,7 +122,8 @@ const VIEWS: ReadonlyMap<unknown, { readonly make: View; readonly unit: number }
   ].map((make) => [make.name, { make, unit: make.BYTES_PER_ELEMENT }]),
 )
 
-const HEX = /^-?[0-9a-f]+$/
+/** Looked for, since a pattern of all digits keeps a way back for each of millions. */
+const NOT_HEX = /[^0-9a-f]/
 const LAST_TIME = 8.64e15
 
 function reviveLeaf(kind: unknown, content: unknown): unknown {
@@ -134,8 +135,11 @@ function reviveLeaf(kind: unknown, content: unknown): unknown {
   }
   if (typeof content !== 'string') throw new DecodeError('malformed', 'a string was expected')
   if (kind === 'BigInt') {
-    if (!HEX.test(content)) throw new DecodeError('malformed', 'no number')
-    return content.startsWith('-') ? -BigInt(`0x${content.slice(1)}`) : BigInt(`0x${content}`)
+    const isNegative = content.startsWith('-')
+    const digits = isNegative ? content.slice(1) : content
+    if (digits === '' || NOT_HEX.test(digits)) throw new DecodeError('malformed', 'no number')
+    const size = BigInt(`0x${digits}`)
+    return isNegative ? -size : size
   }
   if (kind === 'Buffer') return fromBase64(content)
   const bytes = fromBase64(content)
