@@ -1,5 +1,5 @@
-// What the control plane does by the clock: a look at the caches each second, and every five what may take longer. One
-// control plane of several writes the history: the one that holds the lease.
+// The control plane's periodic work: looking at the caches each second, and slower work every five seconds. Of several
+// control planes one writes the history: the one that holds the lease.
 import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
@@ -16,11 +16,11 @@ import { tellEvents } from './stream/tail.ts'
 const LOOK_MS = 1000
 const ROUND_MS = 5000
 const TAIL_MS = 500
-/** What is due once in hours or days is looked for once a minute. */
+/** Work that is due every few hours or days is checked for once a minute. */
 const CARE_MS = 60_000
 const LEASE = 'clock'
 
-/** Returns how to stop: what is under way ends, and what was counted is stored. */
+/** Returns a function that stops it: the current turn finishes, and the counts are stored. */
 export function startClock(
   control: Control,
   evaluator: Evaluator,
@@ -31,7 +31,7 @@ export function startClock(
   const scheduledWarming = new ScheduledWarming()
   let isWriter = false
   let begun = Number.POSITIVE_INFINITY
-  /** A turn that takes longer than its interval is not overtaken by the next one. */
+  /** A turn that takes longer than its interval delays the next one. */
   const every = (ms: number, work: () => Promise<void>): NodeJS.Timeout => {
     let current: Promise<void> | undefined
     const timer = setInterval(() => {
@@ -59,7 +59,7 @@ export function startClock(
     every(TAIL_MS, () => tellEvents(control)),
     every(ROUND_MS, async () => {
       isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
-      // What cannot be done now, because a meeting place is away or a plan is broken, must not silence the alerts.
+      // Work that fails, because a meeting place is unreachable or a plan is broken, must not stop the alerts.
       await control.fleet.discover().catch(onError)
       if (!isWriter) {
         control.experiments.forget()

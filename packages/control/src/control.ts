@@ -1,4 +1,4 @@
-// What every route works with.
+// The parts that every route works with.
 import type { Alerts } from './alerts/alerts.ts'
 import type { AutoApply } from './auto/auto.ts'
 import type { ControlCdn } from './cdn/part.ts'
@@ -23,11 +23,11 @@ export interface Control {
   readonly experiments: Experiments
   readonly auto: AutoApply
   readonly hub: Hub
-  /** Judges every rule now; what is bad is raised without waiting for a second look. */
+  /** Evaluates every rule now; alerts are raised without a second evaluation. */
   readonly judge: () => Promise<void>
   /** Webhooks may go to private networks. */
   readonly allowPrivateWebhooks: boolean
-  /** A host application signs in people of its own. */
+  /** The host application signs in its own users. */
   readonly isHosted: boolean
   /** How to reach the tiers that configurations name. */
   readonly tiers: TierFactories

@@ -1,5 +1,5 @@
-// Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and
-// what runs by the clock.
+// Assembles the control plane: a store, the caches that it sees, its routes, one function from Request to Response, and
+// the periodic work.
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
@@ -57,18 +57,19 @@ export interface ControlOptions {
   readonly store: Store
   /** Caches of this process. They stay the caller's to close. */
   readonly caches?: readonly Cache[] | undefined
-  /** What the application calls its organisations, cache types and critical paths in `caches`. */
+  /** The application's names for its organisations, cache types and critical paths in `caches`. */
   readonly application?: Application | undefined
-  /** What watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to close. */
+  /**
+   * The insight that watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to
+   * close.
+   */
   readonly insight?: Insight | undefined
   /**
-   * The CDN before the caches: `createCdn({ edges, folders })` of @millpond/cdn. It stays the caller's to close.
+   * The CDN in front of the caches: `createCdn({ edges, folders })` of @millpond/cdn. It stays the caller's to close.
    * Default: none.
    */
   readonly cdn?: ControlCdn | undefined
-  /**
-   * Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`.
-   */
+  /** Where caches of other processes meet, if no cache of this process shares the place: `redis({ url }).nodes`. */
   readonly meetingPlaces?: readonly NodeStore[] | undefined
   /**
    * How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`.
@@ -76,29 +77,25 @@ export interface ControlOptions {
   readonly tiers?: TierFactories | undefined
   /** This process's name among the nodes. Default: the host's name and the process id. */
   readonly nodeId?: string | undefined
-  /** What every path begins with. Default `/api/admin/caching`. */
+  /** The prefix of all paths. Default `/api/admin/caching`. */
   readonly base?: string | undefined
-  /**
-   * What the paths of `warm-cache/`, `invalidate-cache/` and `cache-status/` begin with. Default
-   * `/api/cache-management`.
-   */
+  /** The prefix of `warm-cache/`, `invalidate-cache/` and `cache-status/`. Default `/api/cache-management`. */
   readonly managementBase?: string | undefined
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
-  /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
+  /** The host application's own sign-in, used for requests without a token of ours. Default: none. */
   readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
   /**
-   * Rules of alerts to begin with, where none have been set (`PUT alert_rules/`): thresholds that fit the traffic of
-   * these caches.
+   * The initial alert rules, until some are set (`PUT alert_rules/`): thresholds that fit the traffic of these caches.
    */
   readonly alertRules?: z.input<typeof rulesDocument> | undefined
-  /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
+  /** Webhooks may call addresses of private networks, for receivers within one's own network. Default false. */
   readonly allowPrivateWebhooks?: boolean | undefined
-  /** The peer's address, for the audit. Default: unknown. */
+  /** The peer's address, for the audit log. Default: unknown. */
   readonly addressOf?: ((request: Request) => string | undefined) | undefined
-  /** Told of errors that nobody foresaw. Default: a line on standard error. */
+  /** Called with unexpected errors. Default: a line on standard error. */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** Told of what needs a look: a node that is not reached, a setting that was refused. Default: nobody. */
+  /** Called with problems that an operator should look at: an unreachable node, a refused setting. Default: ignored. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
@@ -106,16 +103,16 @@ export interface ControlPlane extends HostActs {
   /** Mount it: `app.use(base, ...)` of the framework at hand, or `serve` alone. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it,
-   * requests are answered as of now.
+   * Joins the node channels, sends stored settings to running caches, and looks at them once a second. Without it,
+   * requests are answered with the present state.
    */
   start(): Promise<void>
   /**
-   * Every cache over all its processes, as `metrics/summary/` tells it: health with its deductions, hits, tiers, causes
-   * of misses.
+   * Every cache over all its processes, as `metrics/summary/` reports it: health with its deductions, hits, tiers,
+   * causes of misses.
    */
   summary(): Promise<readonly CacheSummary[]>
-  /** Leaves, and stores what was counted. Caches and store stay open. */
+  /** Leaves, and stores the counts. Caches and store stay open. */
   close(): Promise<void>
   readonly control: Control
   /** Every route as data. */
@@ -127,7 +124,7 @@ const aBase = check(
   "a path such as '/api/admin/caching'",
 )
 const RULES = 'rules in the format of alert_rules/: { hit_ratio: { levels: { high: 0.5 } } }'
-/** What is not a plain object would pass as one without rules. */
+/** Objects other than plain ones would pass as having no rules. */
 const someRules = record<object>(RULES)
 const partAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce(
@@ -164,13 +161,10 @@ const BASE = '/api/admin/caching'
 const MANAGEMENT_BASE = '/api/cache-management'
 
 /**
- * The admin API over a store. It is closed until a credential exists: see `ensureToken`.
+ * The admin API over a store. It refuses all requests until a credential exists: see `ensureToken`.
  * @throws MillpondError `OPTION_INVALID`
- * @example
- * const store = await openStore('control.db')
- * await ensureToken(store, { name: 'admin', role: 'admin' }, process.env.MILLPOND_ADMIN_TOKEN)
- * const control = createControl({ store, caches: [cache] })
- * await control.start()
+ * @example const store = await openStore('control.db') await ensureToken(store, { name: 'admin', role: 'admin' },
+ * process.env.MILLPOND_ADMIN_TOKEN) const control = createControl({ store, caches: [cache] }) await control.start()
  */
 export function createControl(options: ControlOptions): ControlPlane {
   checkOptions<ControlOptions>(options, CONTROL, 'createControl')
@@ -218,7 +212,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  // A part of a batch comes from whoever sent the whole, and is vouched for as that is: a host may know its requests by
+  // A part of a batch has the peer of the whole, and is authenticated as it is: a host may recognise its requests by
   // identity.
   const wholes = new WeakMap<Request, Request>()
   const batch = batchRoute(

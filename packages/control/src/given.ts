@@ -1,4 +1,4 @@
-// What programs hand to the control plane, looked at before it is used.
+// Validation of what programs pass to the control plane.
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'

@@ -1,4 +1,4 @@
-// The control plane of Millpond: see it, steer it, prove who did what.
+// The control plane of Millpond: monitor caches, control them, and prove who did what.
 export { type Principal, ROLE_SCOPES, ROLES, type Role, SCOPES, type Scope } from './access/roles.ts'
 export { ensureToken, type NewUser } from './access/tokens.ts'
 export { type Attached, type AttachOptions, attach } from './agent/agent.ts'

@@ -1,4 +1,4 @@
-// `millpond serve`: the control plane as a program of its own.
+// `millpond serve`: the control plane as a stand-alone program.
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
@@ -38,7 +38,7 @@ type Given = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 /**
  * Runs until SIGINT or SIGTERM.
  * @param args the command itself first
- * @returns the exit code: 0, or 2 for a mistake in the options
+ * @returns the exit code: 0, or 2 for invalid options
  */
 export async function main([command, ...args]: readonly string[]): Promise<number> {
   try {
@@ -65,7 +65,7 @@ class Mistake extends Error {}
 function optionsIn(args: readonly string[]): Given {
   try {
     const { values } = parseArgs({ args: [...args], options: OPTIONS })
-    // As of a variable of the shell that is not set: it must not listen on all addresses.
+    // An empty value, as from an unset shell variable, must not mean all addresses.
     const empty = Object.entries(values).find(([, value]) => value === '')
     if (empty !== undefined) throw new Mistake(`--${empty[0]} "" is empty: give a value, or leave it out`)
     if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535)
@@ -103,7 +103,7 @@ async function run(given: Given): Promise<void> {
   }
 }
 
-/** Nobody comes in before somebody was admitted. */
+/** The server starts only once a credential exists. */
 async function admit(store: Store, given: Given): Promise<void> {
   const token = given['token-file'] === undefined ? process.env.MILLPOND_ADMIN_TOKEN : readToken(given['token-file'])
   if (token !== undefined) return ensureToken(store, { name: 'admin', role: 'admin' }, token)
@@ -154,7 +154,7 @@ async function serve(
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  // Streams have no end of their own.
+  // Streams do not end by themselves.
   if ('closeAllConnections' in server) server.closeAllConnections()
   await closed
 }

@@ -13,7 +13,7 @@ import { fingerprintOf } from '../src/alerts/alerts.ts'
 import { Evaluator } from '../src/alerts/evaluator.ts'
 import type { Webhook } from '../src/alerts/settings.ts'
 import { publicOnly, refusedUrl, Webhooks } from '../src/alerts/webhooks.ts'
-import type { Collector, Point, Sight } from '../src/metrics/collector.ts'
+import type { Collector, FleetSnapshot, Point } from '../src/metrics/collector.ts'
 import { type Opened, open } from './setup.ts'
 
 let opened: Opened
@@ -44,7 +44,7 @@ function watching(refused = () => 0) {
       counters: state.counters ?? {},
       gauges: { nodes: 1, ...state.gauges },
     }))
-  const sight = (): Sight => ({
+  const snapshot = (): FleetSnapshot => ({
     unseen: undefined,
     nodes: [
       {
@@ -78,8 +78,8 @@ function watching(refused = () => 0) {
       },
     ],
   })
-  const collector: Pick<Collector, 'sight' | 'recent'> = {
-    sight,
+  const collector: Pick<Collector, 'snapshot' | 'recent'> = {
+    snapshot,
     recent: (_, seconds = 60) => points().slice(-seconds),
   }
   const evaluator = new Evaluator({ ...opened.plane.control, collector }, refused)

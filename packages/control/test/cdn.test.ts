@@ -79,8 +79,8 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-type Who = 'viewer' | 'operator' | 'editor' | 'admin' | 'limited'
-const purge = (body: object, as: Who = 'operator') => opened.call('POST', 'cdn/invalidate_cdn/', { as, body })
+type Caller = 'viewer' | 'operator' | 'editor' | 'admin' | 'limited'
+const purge = (body: object, as: Caller = 'operator') => opened.call('POST', 'cdn/invalidate_cdn/', { as, body })
 
 describe('cdn/invalidate_cdn/', () => {
   it('purges at every vendor, as an operation that the audit has an intent and a result of', async () => {
@@ -208,8 +208,8 @@ describe('cdn/status/, health/ and analytics/', () => {
 })
 
 describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
-  const upload = (body: object, as: Who = 'editor') => opened.call('POST', 'cdn/upload_assets/', { as, body })
-  const optimize = (body: object, as: Who = 'editor') => opened.call('POST', 'cdn/optimize_images/', { as, body })
+  const upload = (body: object, as: Caller = 'editor') => opened.call('POST', 'cdn/upload_assets/', { as, body })
+  const optimize = (body: object, as: Caller = 'editor') => opened.call('POST', 'cdn/optimize_images/', { as, body })
 
   it('upload a folder by its name, once, as an operation that is on record', async () => {
     const dry = await upload({ dry_run: true })
@@ -317,7 +317,7 @@ describe('cdn/upload_assets/ and cdn/optimize_images/', () => {
 })
 
 describe('invalidations/invalidate_keys/ with propagate_cdn', () => {
-  const invalidate = (body: object, as: Who = 'operator') =>
+  const invalidate = (body: object, as: Caller = 'operator') =>
     opened.call('POST', 'invalidations/invalidate_keys/', { as, body: { propagate_cdn: true, ...body } })
 
   it('plans what the CDN is told, and purges it once the caches have forgotten', async () => {

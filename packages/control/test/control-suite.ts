@@ -313,9 +313,9 @@ export function controlSuite(where: () => string): void {
       })
       await opened.store.write(async (tx) => {
         const { appendAudit } = await import('../src/audit/audit.ts')
-        const who = { actor: '=HYPERLINK("http://x")', via: '-1+1', requestId: '@x' }
+        const caller = { actor: '=HYPERLINK("http://x")', via: '-1+1', requestId: '@x' }
         return appendAudit(opened.store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'a,b',
           target: 'line\r\nbreak "quoted"',

@@ -4,7 +4,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { agreedOn, type NodeSays } from '../src/operations/advice.ts'
+import { agreedOn, type NodeAnswer } from '../src/operations/advice.ts'
 import { type Opened, open } from './setup.ts'
 
 let shop: Cache
@@ -144,14 +144,14 @@ describe('optimizations/apply/', () => {
 })
 
 describe('what several processes say', () => {
-  type Said = Parameters<typeof agreedOn>[0][number]['said']
-  const says = (reads: number, ids: readonly string[], isEnough = true): NodeSays<NonNullable<Said>> => ({
+  type Analysis = Parameters<typeof agreedOn>[0][number]['said']
+  const says = (reads: number, ids: readonly string[], isEnough = true): NodeAnswer<NonNullable<Analysis>> => ({
     node: `n${reads}`,
     error: null,
     said: {
       evidence: { reads, is_enough: isEnough },
       recommendations: ids.map((id) => ({ id, impact: 80, hit_ratio_change: { value: 0.1, low: 0.05, high: 0.15 } })),
-    } as unknown as NonNullable<Said>,
+    } as unknown as NonNullable<Analysis>,
   })
 
   it('is weighed by their reads: who has seen enough and does not say so counts against it', () => {

@@ -36,7 +36,7 @@ export interface Called {
   readonly json: any
 }
 
-export const tokenOf = (who: string): string => `${who}-`.padEnd(40, 'x')
+export const tokenOf = (caller: string): string => `${caller}-`.padEnd(40, 'x')
 
 export async function open(where = ':memory:', options: Partial<ControlOptions> = {}): Promise<Opened> {
   const store = await openStore(where)

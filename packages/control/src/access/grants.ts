@@ -1,18 +1,18 @@
-// What somebody may give to others: never more than they have themselves. A token with a part of a role's permissions,
-// or a user who is limited to a part of the caches, is not to make one without those limits.
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+// What a principal may grant: never more than it has itself. A token with a subset of a role's permissions, or a user
+// who is limited to some caches, must not create one without those limits.
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import type { Store, Writer } from '../store/store.ts'
 import { isRole, type Principal, ROLE_SCOPES, type Scope } from './roles.ts'
 import { addUser, type NewUser } from './tokens.ts'
 
-/** @throws Problem 409 for a name that is taken; 403 for more than the maker has */
+/** @throws Problem 409 for a name that is taken; 403 for more than the creator has */
 export async function createUser(
   store: Store,
   tx: Writer,
   user: NewUser,
   principal: Principal,
-  who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
+  caller: Caller,
 ): Promise<string> {
   const { name, role, namespaces, maxKeys } = user
   const beyond = ROLE_SCOPES[role].filter((scope) => !principal.scopes.has(scope))
@@ -31,7 +31,7 @@ export async function createUser(
     )
   const id = await addUser(tx, user, await store.now(tx))
   const detail = { id, name, role, namespaces: namespaces ?? null, max_keys: maxKeys ?? null }
-  await appendAudit(store, tx, { ...who, kind: 'change', action: 'user.create', target: name, detail })
+  await appendAudit(store, tx, { ...caller, kind: 'change', action: 'user.create', target: name, detail })
   return id
 }
 
@@ -43,8 +43,8 @@ interface Owner {
 }
 
 /**
- * The permissions of a new token; undefined: all of its owner's role, also those that it gets later.
- * @throws Problem 403 for more than whoever makes it has
+ * The permissions of a new token; undefined: all of its owner's role, including those that the role gains later.
+ * @throws Problem 403 for more than its creator has
  */
 export function grantable(
   principal: Principal,

@@ -1,4 +1,4 @@
-// Who may do what: scopes, and the roles that carry them.
+// Scopes, and the roles that carry them.
 
 /** Each thing that a token may be allowed to do. */
 export const SCOPES = [
@@ -23,7 +23,7 @@ export const SCOPES = [
 ] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** The roles that a user or a token can have, from the least to the most; `auditor` reads what the others have done. */
+/** The roles of users and tokens, from the least to the most privileged; `auditor` reads what the others have done. */
 export const ROLES = ['viewer', 'operator', 'editor', 'admin', 'auditor'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -43,7 +43,7 @@ export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
 export const isRole = (value: unknown): value is Role => ROLES.some((role) => role === value)
 export const isScope = (value: unknown): value is Scope => SCOPES.some((scope) => scope === value)
 
-/** Who asks, and within which bounds. */
+/** An authenticated caller, with its limits. */
 export interface Principal {
   /** As audit rows name it: a user's name. */
   readonly name: string
@@ -52,14 +52,14 @@ export interface Principal {
   readonly via: string
   readonly role: Role
   readonly scopes: ReadonlySet<Scope>
-  /** Namespaces and cache names it is limited to; undefined: all. */
+  /** Namespaces and cache names that it is limited to; undefined: all. */
   readonly namespaces: readonly string[] | undefined
-  /** The most keys one of its invalidations may touch; undefined: the control plane's guard alone. */
+  /** The most keys that one of its invalidations may touch; undefined: only the control plane's own limit applies. */
   readonly maxKeys: number | undefined
 }
 
 export const may = (principal: Principal, scope: Scope): boolean => principal.scopes.has(scope)
 
-/** A principal that is limited to namespaces sees no other. */
+/** A principal that is limited to namespaces sees no others. */
 export const mayTouch = ({ namespaces }: Principal, namespace: string): boolean =>
   namespaces === undefined || namespaces.includes(namespace)

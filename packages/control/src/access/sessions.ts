@@ -1,6 +1,5 @@
-// Sessions of browsers: a cookie that no script can read, made from a token and ending with it. A page of another site
-// can make a browser send the cookie nowhere (SameSite=Strict); and a write needs a header besides, which no other site
-// may set.
+// Browser sessions: a cookie that scripts cannot read, made from a token and expiring with it. Pages of other sites
+// cannot make a browser send it (SameSite=Strict); a write also needs a header that no other site may set.
 import { randomBytes } from 'node:crypto'
 import { Problem } from '../http/problem.ts'
 import type { Store } from '../store/store.ts'
@@ -9,11 +8,11 @@ import { hashOf, principalOfToken } from './tokens.ts'
 
 const LASTS_MS = 12 * 3_600_000
 const OVER_TLS = '__Host-millpond'
-/** Without TLS, which is for loopback, browsers keep no cookie that must be secure. */
+/** Without TLS, which is meant for loopback, browsers reject a `Secure` cookie. */
 const PLAIN = 'millpond'
-/** The document of the store that holds its part of the cookie's name. */
+/** The store's document that holds its part of the cookie's name. */
 const INSTANCE = 'instance'
-/** The header that a write of a session carries, with its value. */
+/** The header that a write within a session carries, with its value. */
 export const WRITE_HEADER = { name: 'X-Requested-With', value: 'millpond' } as const
 
 export interface Session {
@@ -21,7 +20,7 @@ export interface Session {
   readonly expiresAt: number
 }
 
-/** @param tokenId the token that was signed in with: once it is revoked, the session is over */
+/** @param tokenId the token that was used to sign in: once it is revoked, the session ends */
 export async function openSession(store: Store, tokenId: string): Promise<Session> {
   const secret = randomBytes(32).toString('base64url')
   const expiresAt = await store.write(async (tx) => {
@@ -63,7 +62,7 @@ export async function secretIn(store: Store, request: Request): Promise<string |
   return undefined
 }
 
-/** `undefined`: takes the cookie away. */
+/** `undefined`: removes the cookie. */
 export async function cookieFor(store: Store, request: Request, session: Session | undefined): Promise<string> {
   const secure = isOverTls(request) ? '; Secure' : ''
   const age = session === undefined ? 0 : Math.floor(LASTS_MS / 1000)
@@ -71,9 +70,8 @@ export async function cookieFor(store: Store, request: Request, session: Session
 }
 
 /**
- * Whether a write comes from a page of our own: by its header, and by what the browser itself says of where it comes
- * from. Without TLS some say the origin alone; its scheme is not compared, since a proxy may have ended the TLS before
- * us.
+ * Whether a write comes from one of our own pages: by its header, and by what the browser says of its origin. Without
+ * TLS some browsers send only the origin; its scheme is not compared, since a proxy may have terminated TLS before us.
  */
 export function isOwnWrite(request: Request): boolean {
   if (request.headers.get(WRITE_HEADER.name) !== WRITE_HEADER.value) return false
@@ -86,8 +84,8 @@ export function isOwnWrite(request: Request): boolean {
 const isOverTls = (request: Request): boolean => new URL(request.url).protocol === 'https:'
 
 /**
- * Browsers keep the cookies of all ports of a host together: of two services on one machine each sign-in would end the
- * other's, had both the same name.
+ * Browsers share cookies between all ports of a host: if two services on one machine used the same name, signing in to
+ * one would end the other's session.
  */
 async function nameFor(store: Store, request: Request): Promise<string> {
   const known = instances.get(store) ?? (await instanceOf(store))
@@ -97,7 +95,7 @@ async function nameFor(store: Store, request: Request): Promise<string> {
 
 const instances = new WeakMap<Store, string>()
 
-/** The same for all processes over a store: whoever asks first makes it. */
+/** The same for all processes of a store: the first that asks creates it. */
 async function instanceOf(store: Store): Promise<string> {
   const row = () =>
     store.read.selectFrom('documents').select('document').where('name', '=', INSTANCE).executeTakeFirst()

@@ -9,7 +9,7 @@ import { isRole, isScope, type Principal, ROLE_SCOPES, ROLES, type Role, type Sc
 export interface NewUser {
   readonly name: string
   readonly role: Role
-  /** Namespaces and cache names it is limited to; absent: all. */
+  /** Namespaces and cache names that it is limited to; absent: all. */
   readonly namespaces?: readonly string[] | undefined
   readonly maxKeys?: number | undefined
 }
@@ -24,7 +24,7 @@ const USER: Shape<NewUser> = {
 export interface NewToken {
   readonly name: string
   readonly userId: string
-  /** A part of the role's scopes; absent: all of them, also those that it gets later. */
+  /** A subset of the role's scopes; absent: all of them, including those that the role gains later. */
   readonly scopes?: readonly Scope[] | undefined
   /** Epoch milliseconds of the store's clock; absent: it does not expire. */
   readonly expiresAt?: number | undefined
@@ -54,7 +54,7 @@ export async function addUser(tx: Writer, { name, role, namespaces, maxKeys }: N
   return id
 }
 
-/** Answers the token itself, for the only time. */
+/** Resolves with the token itself, the only time that it is shown. */
 export async function addToken(
   tx: Writer,
   given: NewToken,
@@ -80,12 +80,12 @@ export async function addToken(
 }
 
 /**
- * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first
+ * Makes `given` (from the environment or a file) a token of the named user, who is created if missing. For the first
  * credential, and for programs that must know theirs beforehand.
- * @param scopes a part of what the role may do, for a program that needs no more: `['metrics:read']`. Default: all of
- * it
- * @throws MillpondError `OPTION_INVALID` for a user that is not one, for a token that is shorter than 32 characters,
- * and for scopes that the role does not have.
+ * @param scopes a subset of the role's scopes, for a program that needs no more: `['metrics:read']`. Default: all of
+ * them
+ * @throws MillpondError `OPTION_INVALID` for an invalid user, a token shorter than 32 characters, or scopes that the
+ * role does not have.
  */
 export async function ensureToken(
   store: Store,
@@ -128,7 +128,7 @@ export async function ensureToken(
   })
 }
 
-/** The first credential of a store that has none; undefined where there is one. */
+/** The first credential of a store that has none; undefined if the store has one. */
 export async function makeFirstAdministrator(store: Store): Promise<string | undefined> {
   return store.write(async (tx) => {
     if ((await tx.selectFrom('users').select('id').limit(1).executeTakeFirst()) !== undefined) return undefined
@@ -138,7 +138,7 @@ export async function makeFirstAdministrator(store: Store): Promise<string | und
   })
 }
 
-/** Who holds the token; undefined when nobody does any more. Its last use is noted once a minute. */
+/** The holder of the token; undefined if it is not valid. Its last use is recorded at most once a minute. */
 export const principalOf = (store: Store, token: string): Promise<Principal | undefined> =>
   principalBy(store, 'tokens.hash', hashOf(token))
 

@@ -7,14 +7,15 @@ import { type Application, described, target } from './application.ts'
 import { benchmarked } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
-import { LedExperiment, settled } from './experiment.ts'
-import { HeardErasures } from './heard-erasures.ts'
+import { ErasureLog } from './erasure-log.ts'
+import { ExperimentRunner, settled } from './experiment.ts'
 import { hitsLimit } from './hits.ts'
 import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
 import { predicted, switched } from './prediction.ts'
 import { drained, filled, regionsOf, served } from './regions.ts'
+import { ASKED, type Asked, type Topic } from './requests.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { Tail } from './tail.ts'
@@ -23,20 +24,19 @@ import { entriesOfUrl } from './urls.ts'
 import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
 import { warm } from './warm.ts'
 import { NamedWarming } from './warm-named.ts'
-import { ASKED, type Asked, type Topic } from './words.ts'
 
-/** One function a topic; what it is given has been checked. */
+/** One function per topic; its arguments have been validated. */
 export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answered[T]> }
 
-/** How long a walk over memory may take, pauses for others included. */
+/** The time limit of a walk over memory, including pauses for other work. */
 const WALK_MS = 200
 
 export function actsOf(
   cache: Cache,
   application: Application = {},
   insight?: Insight,
-  heard = new HeardErasures(cache),
-  experiment = new LedExperiment(cache),
+  heard = new ErasureLog(cache),
+  experiment = new ExperimentRunner(cache),
 ): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
@@ -87,7 +87,7 @@ export function actsOf(
   }
 }
 
-/** Checks what came and does it. @throws ZodError for what nobody of ours would ask. */
+/** Validates the request and carries it out. @throws ZodError for a malformed request */
 export async function act<T extends Topic>(acts: Acts, topic: T, body: unknown): Promise<Answered[T]> {
   return acts[topic](ASKED[topic].parse(body ?? null) as Asked<T>) // a schema of the same topic
 }
@@ -124,7 +124,7 @@ const rowOf = ({ namespace, key, bytes, hits, ageMs, ttlMs, tags }: Walked): Key
   tags,
 })
 
-/** What begins so belongs to the engine. */
+/** Tags with this prefix are internal to the engine. */
 const RESERVED = '\u0001'
 const MOST_GROUPS = 10_000
 
@@ -160,7 +160,7 @@ async function group(cache: Cache, { by, namespaces, limit }: Asked<'groups'>): 
   return { data, scanned: walk.scanned, hits_limit: hitsLimit(cache), is_complete: isComplete }
 }
 
-/** A look that changes nothing: not counted, not promoted by being wanted. */
+/** Changes nothing: the lookup is not counted and does not promote the entry. */
 async function revealed(cache: Cache, { namespace, key }: Asked<'value'>): Promise<Answered['value']> {
   const view = await openSpaceOf(cache, namespace).getEntry(keyOf(key), { quiet: true })
   if (view.kind === 'miss') return { found: false, value: null }

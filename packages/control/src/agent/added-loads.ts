@@ -1,36 +1,36 @@
-// How many more loads other settings would bring, by how the entries in memory are read.
+// How many more loads other settings would cause, estimated from how often the entries in memory are read.
 import type { Cache } from 'millpond'
 import { chosen } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
 
 const WALK_MS = 1000
-/** Of more, every second one stands for two: to sort them holds up nobody. */
+/** Above this many, every second entry stands for two: sorting them must not block the process. */
 const MOST = 20_000
-/** A time to live is scattered around the one that is set. */
+/** Actual TTLs are scattered around the configured one. */
 const NEAR = 0.11
 
 interface Seen {
   readonly bytes: number
   /** Reads a second. */
   readonly reads: number
-  /** Loads a second, as things are. */
+  /** Loads a second under the current settings. */
   readonly now: number
   readonly hasDefault: boolean
 }
 
 interface Changed {
-  /** No tier answers any more. */
+  /** No tier serves reads any more. */
   readonly isOff: boolean
   /** Bytes that no tier holds any more. */
   readonly over: number
-  /** The time to live of whatever has none of its own, in seconds. */
+  /** The TTL, in seconds, of entries that have none of their own. */
   readonly ttl: { readonly from: number; readonly to: number } | undefined
 }
 
 /**
- * Loads a second, at least; below 0: fewer. An entry that is read is loaded once in its time to live; one that is let
- * go, at each read: the least read go first. Counts of reads saturate: where nothing is held any more, all hits since
- * the process began tell the rate. Of very many entries a part stands for the whole.
+ * Loads a second, at least; negative: fewer. An entry that is read is loaded once per TTL; one that is evicted, at each
+ * read: the least read are evicted first. Read counts saturate: where nothing is kept any more, the rate is taken from
+ * all hits since the process started. Very large caches are sampled.
  */
 export async function addedLoads(cache: Cache, { isOff, over, ttl }: Changed): Promise<number> {
   if (!isOff && over === 0 && ttl === undefined) return 0

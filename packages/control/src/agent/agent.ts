@@ -1,4 +1,4 @@
-// A cache of this process as the control plane sees it: reports each second, acts when asked, takes settings.
+// Connects a cache of this process to the control plane: reports once a second, carries out requests, applies settings.
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
@@ -6,21 +6,21 @@ import { checkOptions, fn, type Shape } from 'millpond/options'
 import { aCache, aNodeId, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
-import { LedExperiment } from './experiment.ts'
+import { ErasureLog } from './erasure-log.ts'
+import { ExperimentRunner } from './experiment.ts'
 import { type CacheReport, Figures } from './figures.ts'
-import { HeardErasures } from './heard-erasures.ts'
+import { ASKED, type Topic } from './requests.ts'
 import { settingsFor } from './settings.ts'
-import { ASKED, type Topic } from './words.ts'
 
 /** How a process joins the control plane. */
 export interface AttachOptions {
-  /** The process's name, best the same after a restart. Default: the host's name and the process id. */
+  /** The process's name, preferably stable across restarts. Default: the host's name and the process id. */
   readonly id?: string | undefined
-  /** What the application calls its organisations, cache types and critical paths: people name these. */
+  /** The application's names for its organisations, cache types and critical paths, as people use them. */
   readonly application?: Application | undefined
-  /** What watches this cache: then sizing and advice can be asked for. It stays the caller's to close. */
+  /** The insight that watches this cache, which makes sizing and advice available. It stays the caller's to close. */
   readonly insight?: Insight | undefined
-  /** Told of what needs a look. */
+  /** Called with problems that an operator should look at. */
   readonly onWarning?: ((warning: NodeWarning) => void) | undefined
 }
 
@@ -31,35 +31,33 @@ const ATTACH: Shape<AttachOptions> = {
   onWarning: fn('a function that takes a warning'),
 }
 
-/** A cache that is attached. */
+/** An attached cache. */
 export interface Attached {
   readonly cache: string
   readonly nodes: Nodes
   readonly acts: Acts
   report(): CacheReport
-  /** Says that it is there, and takes the settings that stand; where the store is away it tries again each second. */
+  /** Announces the process and applies the current settings; if the store is unreachable it retries every second. */
   join(): Promise<void>
-  /** Leaves: nobody waits for this process any more. The cache stays open. */
+  /** Leaves: the control plane stops waiting for this process. The cache stays open. */
   close(): Promise<void>
 }
 
-/** The report's and the settings' name. */
+/** The name of reports and settings. */
 export const REPORT = 'cache'
 export const SETTINGS = 'settings'
-/** Where the names of caches are, so that a control plane that knows only the server finds them. */
+/** Where the names of caches are listed, so that a control plane that knows only the server finds them. */
 const DIRECTORY = 'millpond'
 const NAMES = 'caches'
-/** The stored configurations that are for whoever makes a cache of one. */
+/** The stored configurations, for processes that make a cache from one. */
 export const CONFIGURATIONS = 'configurations'
 const TRIES = 5
-/** Others see figures of so long ago at the most, where this process's own control plane looks each second. */
+/** The maximum age of figures that others see while this process's own control plane looks each second. */
 const LOOKED_MS = 1500
 const NOTHING = { user: 0, system: 0 }
-/** Once a second is not too often for what takes less. */
+/** Cheaper reports than this are made once a second. */
 const CHEAP_MS = 10
-/**
- * After another report nothing is read for so many times as long as it took of the processor, and no longer than this.
- */
+/** After a more expensive report, figures are not read again for this many times its CPU time, up to this limit. */
 const REST_FACTOR = 100
 const MOST_REST_MS = 10_000
 
@@ -79,8 +77,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   const { id, application, insight, onWarning } = options
   const figures = new Figures(cache, performance.now())
   const name = cache.info().name
-  const heard = new HeardErasures(cache)
-  const experiment = new LedExperiment(cache)
+  const heard = new ErasureLog(cache)
+  const experiment = new ExperimentRunner(cache)
   const acts = actsOf(cache, application, insight, heard, experiment)
   const nodes = createNodes({
     store: cache.nodeStore,
@@ -91,8 +89,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   let last: { readonly at: number; readonly ms: number; readonly report: CacheReport } | undefined
   const report = (): CacheReport => {
     const at = performance.now()
-    // Where very many namespaces are asked at once, figures are read less often: to look must not cost more than a
-    // hundredth.
+    // Figures of very many namespaces are read less often: reporting must not cost more than 1 % of a core.
     const restMs =
       last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
     if (last !== undefined && at - last.at < restMs) return last.report
@@ -102,8 +99,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     last = { at, ms: (user + system) / 1000, report: made }
     return made
   }
-  // A control plane in this process has looked already, a moment ago: figures are not read a second time for the
-  // others.
+  // A control plane in this process has just read the figures: they are not read again for the others.
   nodes.report(REPORT, () => (last !== undefined && performance.now() - last.at < LOOKED_MS ? last.report : report()))
   for (const topic of Object.keys(ASKED) as Topic[]) nodes.answer(topic, (body) => act(acts, topic, body))
   const settings = settingsFor(cache)
@@ -152,7 +148,7 @@ async function enter(cache: Cache, name: string): Promise<void> {
   }
 }
 
-/** The caches that have ever been attached where these nodes meet. */
+/** Every cache that was ever attached where these nodes meet. */
 export async function namesIn(directory: Nodes): Promise<readonly string[]> {
   return textsOf((await directory.getSettings(NAMES))?.document)
 }

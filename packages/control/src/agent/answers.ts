@@ -1,4 +1,4 @@
-// What nodes answer a control plane, by topic (`words.ts`).
+// What nodes answer to a control plane, by topic (requests: `requests.ts`).
 import type { Explanation, SettingChange } from 'millpond'
 import type { InsightAnswered } from './insight-answers.ts'
 
@@ -8,17 +8,17 @@ export interface KeyRow {
   readonly bytes: number
   readonly hits: number
   readonly age_seconds: number
-  /** `null`: for ever. */
+  /** `null`: without limit. */
   readonly ttl_seconds: number | null
   readonly tags: readonly string[]
 }
 
 export interface KeyList {
   readonly data: readonly KeyRow[]
-  /** Where to go on; `null` at the end. */
+  /** The cursor of the next page; `null` at the end. */
   readonly cursor: string | null
   readonly scanned: number
-  /** Where counts of hits stop; a node of an earlier release does not say it. */
+  /** Where hit counts saturate; absent from nodes of an earlier release. */
   readonly hits_limit?: number
 }
 
@@ -41,8 +41,8 @@ export interface NodePlan {
   readonly cascade: readonly string[]
   readonly is_exact: boolean
   /**
-   * There was no time to look at all that memory holds: how many more there are, nobody knows. Absent: it was looked
-   * at, or a list was given.
+   * Not all of memory was looked at in the time available, so an unknown number may be missing. Absent: all of it was,
+   * or a list was given.
    */
   readonly is_cut?: boolean
 }
@@ -54,7 +54,7 @@ export interface NodeReceipt {
   readonly removed: number
   readonly is_exact: boolean
   readonly is_applied: boolean
-  /** A node of an earlier release does not say it. */
+  /** Absent from nodes of an earlier release. */
   readonly ms?: number
   readonly tiers: readonly { readonly name: string; readonly ok: boolean; readonly removed: number }[]
   readonly outlets: readonly unknown[]
@@ -74,13 +74,13 @@ export interface TestStep {
   /** Or `all`. */
   readonly tier: string
   readonly step: string
-  /** It did not fail: false is `failed`. */
+  /** Whether it did not fail; false means `failed`. */
   readonly ok: boolean
-  /** `warning`: it works, and yet not as it should. */
+  /** `warning`: it works, but not as it should. */
   readonly verdict: 'ok' | 'warning' | 'failed'
   readonly ms: number
   readonly detail?: string
-  /** What to do, where it is not ok. */
+  /** What to do, if it is not ok. */
   readonly remedy?: string
 }
 
@@ -94,7 +94,7 @@ export interface Registered {
   readonly has_critical_paths: boolean
 }
 
-/** How far a run of named plans is. */
+/** The progress of a run of named plans. */
 export interface NamedRun {
   readonly run: string
   readonly is_done: boolean
@@ -117,7 +117,7 @@ export interface DroppedWrite {
   readonly was_dead: boolean
 }
 
-/** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
+/** The result of an erasure in some namespaces of one cache: the library's `Erased`, with JSON names. */
 export interface ErasedPart {
   readonly id: string
   readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
@@ -127,7 +127,7 @@ export interface ErasedPart {
     readonly name: string
     readonly state: 'proven' | 'shredded' | 'until' | 'failed'
     readonly removed: number
-    /** `null`: nobody can say. */
+    /** `null`: unknown. */
     readonly until?: string | null
     readonly error?: string
   }[]
@@ -141,14 +141,14 @@ export interface ErasedPart {
   readonly ms: number
 }
 
-/** One thing that a cache did. */
+/** One event of a cache. */
 export interface TailRow {
   readonly kind: 'hit' | 'stale' | 'miss' | 'load' | 'load_error' | 'set' | 'delete' | 'invalidate'
   readonly namespace: string
-  /** How long before the answer, so that clocks need not agree. */
+  /** How long before the answer it happened, so that clocks need not agree. */
   readonly age_ms: number
   readonly key?: string
-  /** Only the beginning of the key is here. */
+  /** The key is truncated. */
   readonly is_cut?: boolean
   readonly tier?: string
   readonly cause?: string
@@ -156,7 +156,7 @@ export interface TailRow {
   readonly receipt?: string
   readonly detail?: string
   readonly mode?: 'soft' | 'hard'
-  /** The first of what was invalidated. */
+  /** The first of the invalidated targets. */
   readonly targets?: readonly { readonly kind: string; readonly name: string }[]
   readonly more?: number
 }
@@ -169,29 +169,26 @@ export interface Held {
   readonly hits: number
 }
 
-/** How far what an application names is in memory, and whether what is there is read. */
+/** How much of what an application names is in memory, and whether it is read. */
 export interface Coverage {
   readonly scopes: readonly (Held & {
     readonly scope: string
-    /**
-     * Cache types of which it has at least one entry, and those of which it has none; types without tags of their own
-     * are in neither.
-     */
+    /** Cache types with at least one entry, and those with none; types without tags of their own are in neither. */
     readonly held: readonly string[]
     readonly missing: readonly string[]
   })[]
   readonly tenants: readonly Held[]
   readonly namespaces: readonly (Held & {
-    /** Older than half of their time, and not read since they were stored. */
+    /** Past half of their TTL, and not read since they were stored. */
     readonly unread: number
-    /** With a time to live, of which a share can be spent. */
+    /** Those with a TTL, of which a share can have elapsed. */
     readonly timed: number
   })[]
   readonly scanned: number
   readonly is_complete: boolean
 }
 
-/** How far a region is filled. */
+/** The progress of filling a region. */
 export interface FillRow {
   readonly from: string
   readonly keys: number
@@ -201,7 +198,7 @@ export interface FillRow {
   readonly error: string | null
 }
 
-/** A region as one process sees it. */
+/** A region as seen by one process. */
 export interface RegionRow {
   readonly region: string
   readonly is_origin: boolean
@@ -209,9 +206,9 @@ export interface RegionRow {
   readonly standing: 'serving' | 'drained' | 'filling' | null
   readonly is_heard: boolean
   readonly lag_seconds: number | null
-  /** Steps of the process's own region that it has not applied. `null`: it does not say. */
+  /** Steps of the process's own region that it has not applied. `null`: unknown. */
   readonly waiting: number | null
-  /** Why it could not be heard when it was asked last. */
+  /** Why the last attempt to read it failed. */
   readonly error: string | null
   readonly filling: FillRow | null
 }
@@ -252,7 +249,7 @@ export interface Answered extends InsightAnswered {
     readonly by_namespace: Readonly<Record<string, number>>
   }
   erase_heard: {
-    /** Open here, and not heard of in time. */
+    /** Open here, but not acknowledged in time. */
     readonly missing: readonly string[]
     readonly writes: readonly (DroppedWrite & { readonly namespace: string })[]
   }
@@ -274,7 +271,7 @@ export interface Answered extends InsightAnswered {
   }
   application: Registered
   target: {
-    /** Absent: all of the cache. */
+    /** Absent: the whole cache. */
     readonly namespaces?: readonly string[]
     /** Ids by scope. */
     readonly scopes: Readonly<Record<string, string>>
@@ -286,7 +283,7 @@ export interface Answered extends InsightAnswered {
   preview: {
     readonly changes: readonly SettingChange[]
     readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
-    /** More than now. A node of an earlier release does not say it. */
+    /** More loads than now. Absent from nodes of an earlier release. */
     readonly loads_per_second?: number
   }
   keys: KeyList
@@ -297,7 +294,7 @@ export interface Answered extends InsightAnswered {
     readonly is_complete: boolean
   }
   explain: Explanation & { readonly hitsLimit?: number }
-  /** What answers a URL, the likeliest first. */
+  /** The entries that answer a URL, the likeliest first. */
   url: { readonly entries: readonly { readonly namespace: string; readonly key: string; readonly verdict: string }[] }
   value: { readonly found: boolean; readonly tier?: string; readonly value: unknown; readonly is_stale?: boolean }
   plan: NodePlan
@@ -308,7 +305,7 @@ export interface Answered extends InsightAnswered {
   test: { readonly ok: boolean; readonly steps: readonly TestStep[]; readonly warnings: readonly string[] }
   benchmark: {
     readonly operations: number
-    /** Rests left out. */
+    /** Without pauses. */
     readonly seconds: number
     readonly keys: number
     readonly hit_ratio: number

@@ -1,13 +1,13 @@
-// What an application tells of itself: the names that its people use (an organisation, a cache type, its critical
-// paths), and what they stand for in its caches. Names travel, functions stay in the process.
+// What an application tells of itself: the names that people use (an organisation, a cache type, its critical paths),
+// and what they stand for in its caches. Names are sent to the control plane, functions stay in the process.
 import type { Cache, WarmPlan } from 'millpond'
 import { type Check, fn, options, recordOf, required, type Shape, texts } from 'millpond/options'
 import type { Answered } from './answers.ts'
+import type { Asked } from './requests.ts'
 import { namespacesOf, spaceOf } from './spaces.ts'
 import type { UrlEntry } from './urls.ts'
-import type { Asked } from './words.ts'
 
-/** What the names of a call come to: the id of the organisation that was named, the cache type. */
+/** What the names of a request resolve to: the ids of the named scopes, the cache type. */
 export interface NamedAt {
   /** By the scope's name: `{ organization: '7' }`. */
   readonly scopes: Readonly<Record<string, string>>
@@ -15,36 +15,33 @@ export interface NamedAt {
 }
 
 /**
- * What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function
- * that does it by itself. Where that resolves with figures (`{ warmed, fresh, failed }`, as a report of `cache.warm`
- * has them), they are told; else it counts as one that was loaded.
+ * How to warm: a plan of `cache.warm` with the namespace to run it in (default: the cache's own), or a function that
+ * does it itself. Figures that it resolves with (`{ warmed, fresh, failed }`, as in a report of `cache.warm`) are
+ * reported; otherwise it counts as one load.
  */
 export type NamedPlan =
   | { readonly namespace?: string; readonly plan: WarmPlan }
   | { readonly name: string; readonly run: (context: { readonly signal: AbortSignal }) => Promise<unknown> }
 
-/** A part of a cache that has a name: `strategic`, `permissions`. */
+/** A named part of a cache: `strategic`, `permissions`. */
 export interface CacheType {
-  /** Where it lies. Default: all namespaces of the cache. */
+  /** Its namespaces. Default: all namespaces of the cache. */
   readonly namespaces?: readonly string[] | undefined
-  /** What its entries carry. Without it, all of its namespaces is meant. */
+  /** The tags of its entries. Absent: everything in its namespaces. */
   readonly tags?: ((at: NamedAt) => readonly string[]) | undefined
-  /** What warms it. */
+  /** How to warm it. */
   readonly plans?: ((at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
-/** Whom data belongs to: organisations, tenants, shops. */
+/** Owners of data: organisations, tenants, shops. */
 export interface Scope {
-  /** The id of what is named or given as an id; undefined: there is none. */
+  /** The id of a name or an id; undefined: there is none. */
   readonly find: (nameOrId: string) => string | undefined | Promise<string | undefined>
-  /**
-   * The ids, the most important first: reports tell how well each of the first 200 is covered. Default: reports name
-   * none.
-   */
+  /** The ids, the most important first: reports show the coverage of the first 200. Default: reports list none. */
   readonly list?: (() => readonly string[] | Promise<readonly string[]>) | undefined
-  /** What everything of it carries. */
+  /** The tags of everything that belongs to it. */
   readonly tags: (id: string) => readonly string[]
-  /** What warms it; the cache type may narrow it. */
+  /** How to warm it; the cache type may narrow it. */
   readonly plans?: ((id: string, at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
@@ -59,7 +56,7 @@ export interface Application {
   readonly scopes?: Readonly<Record<string, Scope>> | undefined
   /** The entries that answer a URL, for `millpond explain URL`. Those of an HTTP cache are found without it. */
   readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined
-  /** What must not be cold: warmed by `millpond warm --critical`, and what `millpond test` measures. */
+  /** What must not be cold: warmed by `millpond warm --critical`, and measured by `millpond test`. */
   readonly criticalPaths?: (() => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
@@ -75,7 +72,7 @@ const SCOPE: Shape<Scope> = {
   plans: fn('a function that returns plans'),
 }
 
-/** The check of what an application registers. */
+/** The validation of what an application registers. */
 export const application: Check<Application> = options<Application>({
   cacheTypes: recordOf(options(CACHE_TYPE), 'an object from names to cache types'),
   scopes: recordOf(options(SCOPE), 'an object from names to scopes'),
@@ -104,7 +101,7 @@ export function described(
   }
 }
 
-/** @throws Error for what nobody registered, or nobody is called */
+/** @throws Error for a scope that is not registered, or a name that does not resolve */
 export async function resolved(
   application: Application,
   { scopes, cache_type: cacheType }: Asked<'target'>,
@@ -126,18 +123,18 @@ export async function resolved(
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'is none' : `are ${names.join(', ')}`)
 
-/** What an invalidation of these names takes. */
+/** What an invalidation of these names covers. */
 export async function target(application: Application, asked: Asked<'target'>): Promise<Answered['target']> {
   const at = await resolved(application, asked)
   const type = at.cacheType === undefined ? undefined : own(application.cacheTypes, at.cacheType)
   const namespaces = type?.namespaces === undefined ? {} : { namespaces: [...type.namespaces] }
-  // A cache type that knows its tags narrows them to the scope by itself.
+  // A cache type with its own tags narrows them to the scope itself.
   if (type?.tags !== undefined) return { ...namespaces, scopes: at.scopes, tags: [...type.tags(at)] }
   const tags = Object.entries(at.scopes).flatMap(([name, id]) => own(application.scopes, name)?.tags(id) ?? [])
   return { ...namespaces, scopes: at.scopes, tags: Object.keys(at.scopes).length > 0 ? [...tags] : null }
 }
 
-/** @throws Error for what nobody registered */
+/** @throws Error for a name that is not registered */
 export async function plansOf(
   cache: Cache,
   application: Application,

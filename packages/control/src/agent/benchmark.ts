@@ -1,8 +1,8 @@
-// How fast a cache is, in the words of the API.
+// How fast a cache is, in the API's terms.
 import type { Cache } from 'millpond'
 import { type BenchmarkTimes, benchmark } from 'millpond/insight'
 import type { Answered } from './answers.ts'
-import type { Asked } from './words.ts'
+import type { Asked } from './requests.ts'
 
 export async function benchmarked(
   cache: Cache,

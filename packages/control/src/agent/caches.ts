@@ -19,32 +19,36 @@ import { aNodeId, aNodeStore } from '../given.ts'
 import { isError } from '../is-error.ts'
 import { type Attached, attach, CONFIGURATIONS, openDirectory } from './agent.ts'
 
-/** Where configurations are read, and what caches are made of. */
+/** Where configurations are read, and how caches are made. */
 export interface OpenCachesOptions {
-  /** Where the control plane leaves them: `redis({ url }).nodes`, another tier's, or a cache's `nodeStore`. */
+  /** Where the control plane publishes them: `redis({ url }).nodes`, another tier's, or a cache's `nodeStore`. */
   readonly store: NodeStore
   /** How to reach the tiers that they name: `{ redis: () => redis({ url }) }`. */
   readonly tiers?: TierFactories | undefined
   /**
-   * Used where nothing of that name is stored, or the store is away at the start: `[{ name: 'product_cache',
+   * Used if no configuration of that name is stored, or the store is unreachable at startup: `[{ name: 'product_cache',
    * ttl_seconds: 300 }]`.
    */
   readonly fallback?: readonly z.input<typeof configurationDocument>[] | undefined
-  /** What each cache gets beside its configuration: a codec, outlets, models. */
+  /** What each cache gets besides its configuration: a codec, outlets, models. */
   readonly options?: Omit<CacheOptions, 'name' | 'tiers'> | undefined
   /** This process's name among the nodes. Default: the host's name and the process id. */
   readonly nodeId?: string | undefined
-  /** Told of what needs a look: a document that was not understood, a change that needs a restart. Default: nobody. */
+  /**
+   * Called with problems that an operator should look at: an invalid document, a change that needs a restart. Default:
+   * ignored.
+   */
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
 export interface NamedCaches {
   /**
-   * The cache of that name, made with the first call.
-   * @throws MillpondError `OPTION_INVALID` where no configuration has the name, or nobody said how to reach its tier.
+   * The cache of that name, made by the first call.
+   * @throws MillpondError `OPTION_INVALID` if there is no configuration of that name, or no way was given to reach its
+   * tier.
    */
   get(name: string): Cache
-  /** Those that have a configuration. */
+  /** The names that have a configuration. */
   readonly names: readonly string[]
   /** Closes every cache that was made. */
   close(): Promise<void>
@@ -61,11 +65,10 @@ const OPEN: Shape<OpenCachesOptions> = {
 const stored = z.array(z.unknown()).max(10_000)
 
 /**
- * Reads what stands, and follows it: a changed TTL, size or switch is in force in a cache that was made within two
- * seconds.
+ * Reads the stored configurations and follows them: a changed TTL, size or switch takes effect in an existing cache
+ * within two seconds.
  * @throws MillpondError `OPTION_INVALID`
- * @example
- * const caches = await openCaches({ store: redis({ url }).nodes, tiers: { redis: () => redis({ url }) } })
+ * @example const caches = await openCaches({ store: redis({ url }).nodes, tiers: { redis: () => redis({ url }) } })
  * await caches.get('product_cache').set('a', 1)
  */
 export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches> {

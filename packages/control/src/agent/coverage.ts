@@ -1,5 +1,5 @@
 // What memory holds of each organisation that the application lists, of each tenant and namespace; and how much of it
-// nobody reads. One walk over memory, in pieces.
+// is not read. One walk over memory, in slices.
 import type { Cache } from 'millpond'
 import type { Coverage } from './answers.ts'
 import type { Application } from './application.ts'
@@ -71,7 +71,7 @@ export async function coverage(cache: Cache, application: Application): Promise<
   }
 }
 
-/** What is listed, and by which tags its entries are known. */
+/** The listed ids, and the tags by which their entries are recognised. */
 async function lists({ scopes = {}, cacheTypes = {} }: Application) {
   const listed: Listed[] = []
   const byTag = new Map<string, Listed[]>()
@@ -83,7 +83,7 @@ async function lists({ scopes = {}, cacheTypes = {} }: Application) {
       const own = new Set(tags(id))
       const narrowed = Object.entries(cacheTypes).flatMap(([type, { tags: tagsOf }]) => {
         const of = tagsOf?.({ scopes: { [scope]: id }, cacheType: type }) ?? []
-        // A type that is known by the organisation's own tag alone says nothing about the type.
+        // A type that has no tags besides the organisation's cannot be told apart.
         return of.length > 0 && of.every((tag) => !own.has(tag)) ? [{ type, of }] : []
       })
       const one: Listed = { scope, count: countOf(id), held: new Set(), types: narrowed.map(({ type }) => type) }

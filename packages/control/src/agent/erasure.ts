@@ -1,18 +1,18 @@
-// A node's part in an erasure: what it would look through, and doing it, which lists whole tiers twice: it goes on here
-// while the control plane asks how far it is.
+// A node's part in an erasure: its plan, and the run, which lists whole tiers twice and therefore goes on in the
+// background while the control plane polls its progress.
 import { randomBytes } from 'node:crypto'
 import type { Cache, Erased, ErasureSubject } from 'millpond'
 import type { Answered, ErasedPart } from './answers.ts'
-import { droppedWrite, type HeardErasures } from './heard-erasures.ts'
+import { droppedWrite, type ErasureLog } from './erasure-log.ts'
 import { reasonOf } from './reason.ts'
+import type { Asked, AskedSubject } from './requests.ts'
 import { settled } from './settled.ts'
 import { chosen, keyOf, namespacesOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
-import type { Asked, AskedSubject } from './words.ts'
 
 const PLAN_MS = 2500
 const MOST_RUNS = 8
-/** What nobody asks about any more is forgotten; the erasure itself goes on to its end. */
+/** Results that are not polled for this long are dropped; the erasure itself still runs to its end. */
 const FORGOTTEN_MS = 600_000
 
 interface Run {
@@ -35,7 +35,7 @@ function partsOf(cache: Cache, tenant: string): readonly string[] {
   const part = cache.for({ tenant })
   const { name } = part
   const mark = name.slice(name.indexOf('~'))
-  // Asking for its name has opened it.
+  // Reading its name has opened it.
   if (!open.includes(name)) void part.close()
   return open.filter((one) => one.endsWith(mark))
 }
@@ -45,7 +45,7 @@ const meantBy = (
   { subject, namespaces }: Pick<Asked<'erase'>, 'subject' | 'namespaces'>,
 ): readonly string[] => (subject.tenant === undefined ? chosen(cache, namespaces) : partsOf(cache, subject.tenant))
 
-/** Counts in memory alone: what lies in the tiers is found when they are searched. */
+/** Counts in memory only: the tiers are searched by the run. */
 export async function planErasure(cache: Cache, asked: Asked<'erase_plan'>): Promise<Answered['erase_plan']> {
   const namespaces = meantBy(cache, asked)
   const [keys, tags] = [new Set(asked.subject.keys), new Set(asked.subject.tags)]
@@ -61,15 +61,15 @@ export async function planErasure(cache: Cache, asked: Asked<'erase_plan'>): Pro
 
 export class Erasures {
   readonly #cache: Cache
-  readonly #heard: HeardErasures
+  readonly #heard: ErasureLog
   readonly #runs = new Map<string, Run>()
 
-  constructor(cache: Cache, heard: HeardErasures) {
+  constructor(cache: Cache, heard: ErasureLog) {
     this.#cache = cache
     this.#heard = heard
   }
 
-  /** @throws Error for a run that is not known any more */
+  /** @throws Error for an unknown run */
   async ask(asked: Asked<'erase'>): Promise<Answered['erase']> {
     const id = asked.run ?? this.#begin(asked)
     const run = this.#runs.get(id)
@@ -101,7 +101,7 @@ export class Erasures {
 
   async #work({ parts }: Run, asked: Asked<'erase'>): Promise<void> {
     const subject = subjectOf(asked.subject)
-    // A tenant is erased in all namespaces at once, by whichever is asked.
+    // A tenant is erased in all namespaces at once, whichever of them runs it.
     const spaces =
       asked.subject.tenant === undefined
         ? chosen(this.#cache, asked.namespaces).map((name) => spaceOf(this.#cache, name))

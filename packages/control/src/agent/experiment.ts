@@ -1,24 +1,24 @@
-// An experiment in this process, led by a control plane: it asks again and again which one there is, and takes what was
-// counted. Where nobody asks any more, all keys are alike again.
+// An experiment in this process, led by a control plane, which polls: each poll says which experiment runs, and takes
+// the counts. Without polls the experiment ends and all keys are treated alike again.
 import type { Cache } from 'millpond'
 import { type Counts, KeyTrial, type Plan, type PlanOptions, planOf, ShadowTrial } from 'millpond/insight'
 import { newId } from '../access/tokens.ts'
 import type { Answered } from './answers.ts'
-import type { Asked, AskedPlan } from './words.ts'
+import type { Asked, AskedPlan } from './requests.ts'
 
-/** A control plane that is started anew asks within this time. */
+/** A restarted control plane polls within this time. */
 const FORSAKEN_MS = 5 * 60_000
 const LOOK_MS = 30_000
 
 interface Led {
   readonly id: string
-  /** Of these counts: another life of the process has another one. */
+  /** The id of these counts: a restarted process has a new one. */
   readonly run: string
   readonly plan: Plan
   readonly trial: KeyTrial | ShadowTrial
 }
 
-export class LedExperiment {
+export class ExperimentRunner {
   readonly #cache: Cache
   #led: Led | undefined
   #askedAt = 0
@@ -28,7 +28,7 @@ export class LedExperiment {
     this.#cache = cache
   }
 
-  /** Begins, goes on or ends as it is told. @throws MillpondError where the cache does not take the arms */
+  /** Starts, continues or ends the experiment as told. @throws MillpondError if the cache does not accept the arms */
   async ask({ id, plan, phase }: Asked<'experiment'>): Promise<Answered['experiment']> {
     this.#askedAt = performance.now()
     if (id === null || this.#led?.id !== id) this.close()
@@ -36,7 +36,7 @@ export class LedExperiment {
     this.#led ??= this.#begin(id, planOf(planFrom(plan)))
     const { run, trial } = this.#led
     if (trial instanceof ShadowTrial) {
-      // What was seen of another memory says nothing of this one.
+      // Observations of a different memory size or policy do not apply to this one.
       if (!trial.isSame) throw new Error('the size or the policy of memory has changed since the experiment began')
       const { tally, isFull } = trial.counts
       const { reads, missed, looked, sampled, sampledMissed, misses } = tally
@@ -89,7 +89,7 @@ function countsToJson({ before, measured, keys }: Counts): NonNullable<NonNullab
 
 const seconds = (given: number | undefined): number | undefined => (given === undefined ? undefined : given * 1000)
 
-/** As the library takes it. */
+/** In the library's form. */
 export function planFrom(plan: AskedPlan): PlanOptions {
   const { arms, guards } = plan
   return {
@@ -124,8 +124,8 @@ export function planFrom(plan: AskedPlan): PlanOptions {
 }
 
 /**
- * A setting for all keys of a cache or a namespace, until the process ends: what an experiment has found, or what was
- * before it.
+ * A setting for all keys of a cache or a namespace, until the process ends: an experiment's result, or the previous
+ * setting.
  */
 export async function settled(
   cache: Cache,

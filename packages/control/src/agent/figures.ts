@@ -1,75 +1,73 @@
-// What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by
-// one rule.
+// A node's report of a cache: flat counters and gauges, so that nodes, windows and time steps are added up by one rule.
 import type { Cache, CacheInfo, NamespaceActivity } from 'millpond'
 import { PROBE } from 'millpond/insight'
 import { type CacheStats, LATENCY_BOUNDS_MS, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
 
-/** Counted since the start of the node. `get.b3`: gets that took less than the fourth of `LATENCY_BOUNDS_MS`. */
+/** Since the start of the node. `get.b3`: gets that took less than the fourth of `LATENCY_BOUNDS_MS`. */
 export type Counters = Readonly<Record<string, number>>
 
-/** What one namespace of a cache has counted and holds. */
+/** The counters and gauges of one namespace of a cache. */
 export interface NamespaceReport {
   readonly counters: Counters
   readonly gauges: Counters
 }
 
-/** What a node says of a tier. */
+/** A node's report of a tier. */
 export interface TierReport {
   readonly name: string
   readonly scope: string
   readonly enabled: boolean
   readonly breaker: string
   /**
-   * Whether what is written there is sealed, for every namespace that is open; `null` for memory, which is the
-   * process's own.
+   * Whether entries are written there encrypted, in every open namespace; `null` for memory, which belongs to the
+   * process.
    */
   readonly encrypted: boolean | null
-  /** Since when its oldest sealing key seals, epoch milliseconds; `null` where nobody knows. */
+  /** Since when its oldest encryption key has been in use, epoch milliseconds; `null` if unknown. */
   readonly key_since: number | null
 }
 
-/** What a node says of one of its caches, each second. */
+/** A node's report of one of its caches, each second. */
 export interface CacheReport {
   readonly cache: string
-  /** The one that the process belongs to, if its cache has regions. */
+  /** The region of the process, if its cache has regions. */
   readonly region?: string | undefined
   readonly uptime_seconds: number
   readonly health: string
-  /** Over all namespaces, with those of the tiers. */
+  /** Over all namespaces, including those of the tiers. */
   readonly counters: Counters
   readonly gauges: Counters
   readonly tiers: readonly TierReport[]
   readonly ledger: { readonly tier: string; readonly is_up: boolean; readonly pending: number }
   readonly ttl_seconds: number | null
-  /** How many the program has begun by itself since its start: who watches asks for them. */
+  /** How many erasures the program has started itself since its start; a watcher then asks for them. */
   readonly erasures?: number | undefined
-  /** The 50 that are asked most, the rest together as `other`. */
+  /** The 50 busiest, and the rest together as `other`. */
   readonly namespaces: Readonly<Record<string, NamespaceReport>>
 }
 
 const MOST_NAMESPACES = 50
 const OTHER = 'other'
 /**
- * Of namespaces in which nothing has happened so many are read again each time: what is not counted may have changed
- * there (keys that seal, say).
+ * How many idle namespaces are read again each time: things that are not counted may have changed there (encryption
+ * keys, for example).
  */
 const IDLE_AT_ONCE = 20
-/** So many are read at once, for the event loop's sake; the others come in the next reports. */
+/** How many are read at once, to keep the event loop free; the others follow in the next reports. */
 const CHANGED_AT_ONCE = 500
 
 interface Known {
   readonly activity: number
   /** Of the namespace. */
   readonly counters: Counters
-  /** Its share of what the tiers did. */
+  /** Its share of the tiers' work. */
   readonly shares: Counters
   readonly sealing: ReadonlyMap<string, { readonly since: number | undefined } | undefined>
 }
 
 /**
- * The figures of a cache, kept from report to report: of ten thousand namespaces only those are read anew in which
- * something has happened, and the 50 that are told one by one. Counters of a namespace that was closed stay in the
- * sums.
+ * The figures of a cache, kept from report to report: of ten thousand namespaces only the active ones are read again,
+ * and the 50 that are reported individually. Counters of closed namespaces stay in the sums.
  */
 export class Figures {
   readonly #cache: Cache
@@ -85,7 +83,7 @@ export class Figures {
     this.#startedAt = startedAt
   }
 
-  /** More namespaces than are told one by one. */
+  /** More namespaces than are reported individually. */
   get isLarge(): boolean {
     return this.#known.size > MOST_NAMESPACES
   }
@@ -142,7 +140,7 @@ export class Figures {
 
   #take(space: CacheInfo['namespaces'][number], activity: number | undefined): void {
     const known = this.#known.get(space.namespace)
-    // Closed and opened anew, it begins at nothing.
+    // Closed and reopened, it starts from zero.
     const before = known !== undefined && activity !== undefined && activity < known.activity ? undefined : known
     const counters = countersOf(space)
     const shares: Record<string, number> = {}
@@ -155,7 +153,7 @@ export class Figures {
     this.#known.set(space.namespace, { activity: activity ?? known?.activity ?? 0, counters, shares, sealing })
   }
 
-  /** Of too many the next ones in turn, so that none waits for ever. */
+  /** If there are too many, the next ones in turn, so that none waits for ever. */
   #some(changed: readonly NamespaceActivity[]): readonly NamespaceActivity[] {
     if (changed.length <= CHANGED_AT_ONCE) return changed
     this.#from = this.#from >= changed.length ? 0 : this.#from
@@ -208,7 +206,7 @@ export class Figures {
   }
 }
 
-/** The names of those that are asked most, in one pass. */
+/** The names of the busiest, in one pass. */
 function busiest(activities: readonly NamespaceActivity[]): ReadonlySet<string> {
   if (activities.length <= MOST_NAMESPACES) return new Set(activities.map(({ namespace }) => namespace))
   const top: NamespaceActivity[] = []
@@ -268,7 +266,7 @@ interface TimeNames {
   readonly buckets: string[]
 }
 
-/** Made once: names that are put together for each look would cost more than all that they name. */
+/** Built once: concatenating the names on each read would cost more than the figures themselves. */
 const TIMES = new Map<string, TimeNames>()
 function namesOf(name: string): TimeNames {
   const known = TIMES.get(name)

@@ -1,4 +1,4 @@
-// Where counts of hits stop: the policy of memory keeps them, in as few bits as it needs to choose who leaves.
+// Where hit counts saturate: memory's policy keeps them in only as many bits as it needs for eviction.
 import type { Cache } from 'millpond'
 
 const LIMITS: ReadonlyMap<string, number> = new Map([
@@ -9,7 +9,7 @@ const LIMITS: ReadonlyMap<string, number> = new Map([
 /** Policies that count nothing themselves: the store does, in a byte. */
 const OTHERS = 255
 
-/** A count of hits that has come so far may stand for more. */
+/** A hit count at this value may stand for more. */
 export function hitsLimit(cache: Cache): number {
   const memory = cache.describe().tiers.find(({ name }) => name === 'memory')
   return memory !== undefined && 'policy' in memory ? (LIMITS.get(memory.policy) ?? OTHERS) : OTHERS

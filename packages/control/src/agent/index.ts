@@ -1,4 +1,4 @@
-// What a process needs that is to be seen and steered from elsewhere: no store, no server.
+// What a process needs to be monitored and controlled from elsewhere: no store, no server.
 export type { Acts } from './acts.ts'
 export { type Attached, type AttachOptions, attach } from './agent.ts'
 export type { Application, CacheType, NamedAt, NamedPlan, Scope as ApplicationScope } from './application.ts'

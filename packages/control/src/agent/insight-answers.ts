@@ -1,11 +1,11 @@
-// What nodes answer a control plane about insight, prediction and experiments, by topic (`words.ts`).
+// What nodes answer about insight, prediction and experiments, by topic (requests: `requests.ts`).
 import type { SettingChange } from 'millpond'
 import type { Column } from 'millpond/insight'
 
-/** Parts of what insight says, as they travel. */
+/** Parts of insight's answers, in wire form. */
 export interface Shown {
   readonly range: { readonly value: number; readonly low: number; readonly high: number }
-  /** `null`: for ever. */
+  /** `null`: without limit. */
   readonly ttl: { readonly factor: number | null; readonly change: Shown['range'] }
   readonly change: { readonly max_entries?: number; readonly max_bytes?: number; readonly policy?: string }
   readonly evidence: {
@@ -32,7 +32,7 @@ export interface Shown {
     readonly id: string
     readonly kind: 'size' | 'policy' | 'ttl'
     readonly text: string
-    /** `null`: only code can do it. */
+    /** `null`: it can only be done in code. */
     readonly change: Shown['change'] | null
     readonly undo: Shown['change'] | null
     readonly hit_ratio_change: Shown['range']
@@ -42,7 +42,7 @@ export interface Shown {
   }
 }
 
-/** What an experiment has counted, by buckets of keys. */
+/** The counts of an experiment, by buckets of keys. */
 export type BucketSums = Readonly<Record<Column, readonly number[]>>
 
 interface Money {
@@ -51,7 +51,7 @@ interface Money {
 }
 
 export interface InsightAnswered {
-  /** `null`: nobody watches this cache here. */
+  /** `null`: this cache is not watched here. */
   sizing: Shown['sizing'] | null
   analyze:
     | (Shown['sizing'] & {
@@ -110,7 +110,7 @@ export interface InsightAnswered {
     }[]
     readonly actions: readonly { readonly id: string; readonly text: string; readonly month: Shown['range'] }[]
   } | null
-  /** `null`: nothing is predicted here. */
+  /** `null`: prediction is not set up here. */
   prediction: {
     readonly state: 'open' | 'closed' | 'watching' | 'off'
     readonly accuracy: number | null
@@ -142,12 +142,12 @@ export interface InsightAnswered {
       readonly is_off: boolean
     }[]
   } | null
-  /** `was_on` before. `null`: nothing is predicted here. */
+  /** `was_on`: before. `null`: prediction is not set up here. */
   load_ahead: { readonly was_on: boolean } | null
   tune: { readonly changes: readonly SettingChange[] }
   /** `null`: there is none. */
   experiment: {
-    /** Of these counts, which only grow. */
+    /** The id of these counts, which only grow. */
     readonly run: string
     readonly keys: {
       readonly before: BucketSums

@@ -1,4 +1,4 @@
-// What insight says of a cache of this process, in the words of the API; and the changes that it advises, carried out.
+// Insight's answers for a cache of this process, in the API's terms; and carrying out the changes that it advises.
 import type { Cache } from 'millpond'
 import type {
   Evidence,
@@ -12,7 +12,7 @@ import type {
 } from 'millpond/insight'
 import type { Answered } from './answers.ts'
 import type { Shown } from './insight-answers.ts'
-import type { Asked } from './words.ts'
+import type { Asked } from './requests.ts'
 
 export function sized(insight: Insight | undefined, cache: string, { days }: Asked<'sizing'>): Answered['sizing'] {
   return insight === undefined || !insight.caches.includes(cache) ? null : sizingOf(insight.sizing(cache, { days }))
@@ -87,7 +87,9 @@ export function costed(insight: Insight | undefined, cache: string, asked: Asked
   }
 }
 
-/** Of memory alone. Until the process ends: who wants it for good writes it into code or a stored configuration. */
+/**
+ * Memory settings only, and only until the process ends: to keep them, write them into code or a stored configuration.
+ */
 export async function tuned(
   cache: Cache,
   { max_entries, max_bytes, policy }: Asked<'tune'>,
@@ -161,7 +163,7 @@ const evidenceOf = ({ from, to, reads, looked, keys, keyShare, lost, isEnough, w
 
 const rangeOf = ({ value, low, high }: Range): Shown['range'] => ({ value, low, high })
 
-/** JSON has no infinite number: `null` is for ever. */
+/** JSON has no infinite number: `null` means without limit. */
 const ttlOf = ({ factor, change }: TtlPoint): Shown['ttl'] => ({
   factor: Number.isFinite(factor) ? factor : null,
   change: rangeOf(change),

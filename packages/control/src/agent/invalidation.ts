@@ -1,16 +1,16 @@
-// A node's part in an invalidation: what it would take, doing it, whether this process has heard of it, and whether
-// anything old is still there.
+// A node's part in an invalidation: its plan, the run, whether this process has applied it, and whether older entries
+// are still served.
 import type { Cache, DryRun, Receipt } from 'millpond'
 import { type Criteria, resolveCriteria } from 'millpond/invalidate'
 import type { Answered, NodePlan, NodeReceipt } from './answers.ts'
+import type { Asked, AskedCriteria } from './requests.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
 import { planOfKeys } from './whereabouts.ts'
-import type { Asked, AskedCriteria } from './words.ts'
 
-/** For the walk; counting exactly takes as long again, and is not begun where the walk has not come to its end. */
+/** For the walk; an exact count takes as long again, and is not begun if the walk did not finish. */
 const PLAN_MS = 2500
-/** Keys of a plan that are kept: for the sample that is shown and probed, and for the undo. */
+/** How many keys of a plan are kept: for the sample that is shown and probed, and for the undo. */
 export const HOTTEST = 500
 const LOOK_EVERY_MS = 10
 
@@ -64,7 +64,7 @@ export async function plan(
   return { ...base, ...summed(open, tried), is_exact: isWhole && tried.every(({ isExact }) => isExact) }
 }
 
-/** What the cache declares to go along with a model, as its invalidation takes it. */
+/** What the cache declares to be invalidated together with a model. */
 function withRelations(cache: Cache, asked: Criteria): Criteria {
   const { model, id, tags = [] } = asked
   if (model === undefined) return asked
@@ -121,7 +121,7 @@ const receiptOf = (
   outlets,
 })
 
-/** Waits until this process has applied the positions. A namespace that is not open here holds nothing to forget. */
+/** Waits until this process has applied the positions. A namespace that is not open here has nothing to invalidate. */
 export async function acked(cache: Cache, { positions, wait_ms }: Asked<'acked'>): Promise<Answered['acked']> {
   const until = performance.now() + wait_ms
   for (;;) {
@@ -129,7 +129,7 @@ export async function acked(cache: Cache, { positions, wait_ms }: Asked<'acked'>
     const behind = open.filter((name) => {
       const wanted = positions[name]
       const { epoch, position } = spaceOf(cache, name).stats().ledger
-      // Another epoch: all that was there before it is invalid.
+      // Another epoch: everything from before it is invalid.
       return wanted !== undefined && epoch === wanted.epoch && position < wanted.seq
     })
     if (behind.length === 0 || performance.now() >= until) return { ok: behind.length === 0, behind }
@@ -137,7 +137,7 @@ export async function acked(cache: Cache, { positions, wait_ms }: Asked<'acked'>
   }
 }
 
-/** Is anything fresh that is older than the invalidation? */
+/** Whether an entry older than the invalidation is still fresh. */
 export async function probe(cache: Cache, { keys }: Asked<'probe'>): Promise<Answered['probe']> {
   const old: string[] = []
   const open = new Set(chosen(cache, undefined))

@@ -1,11 +1,11 @@
-// The jobs of a cache as the control plane shows them: what is repeated, with its last runs over all processes, and
+// The jobs of a cache as the control plane shows them: the repeated ones with their last runs over all processes, and
 // what this process has run.
 import type { Cache } from 'millpond'
 import type { Answered } from './answers.ts'
 
 const MOST_RUNS = 10
 
-/** Asking for jobs begins to run them: a process that has none is left alone. */
+/** Accessing `cache.jobs` starts the runner: a process without jobs is left alone. */
 const hasJobs = (cache: Cache): boolean => {
   const { jobs, warmingSchedule } = cache.info()
   return jobs.length > 0 || warmingSchedule.length > 0

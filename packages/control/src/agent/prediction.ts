@@ -1,7 +1,7 @@
-// How well a process guesses what is read next, in the words of the API; and whether it loads that ahead.
+// How well a process predicts what is read next, in the API's terms; and whether it prefetches it.
 import type { Insight } from 'millpond/insight'
 import type { Answered } from './answers.ts'
-import type { Asked } from './words.ts'
+import type { Asked } from './requests.ts'
 
 export function predicted(insight: Insight | undefined, cache: string): Answered['prediction'] {
   const told = insight?.caches.includes(cache) ? insight.prediction(cache) : undefined

@@ -1,12 +1,11 @@
-// Why something failed, in words for whoever asked: without our own prefix, and without the user, the password and the
-// keys of a URL.
+// Why something failed, as text for the caller: without our own prefix, and without the user, password and keys of a
+// URL.
 import { isError } from '../is-error.ts'
 
 export const reasonOf = (error: unknown): string => withoutSecrets(isError(error) ? error.message : String(error))
 
 /**
- * Up to the last `@`: a password that is not encoded may hold slashes and further ones. Rather too much is hidden than
- * too little.
+ * Up to the last `@`: an unencoded password may contain slashes and further `@`s. Rather hide too much than too little.
  */
 export const withoutSecrets = (words: string): string =>
   words

@@ -1,10 +1,10 @@
-// The regions of a cache, as one of its processes sees them, and taking one out and putting it back.
+// The regions of a cache, as one of its processes sees them; draining one and restoring it.
 import type { Cache, FillProgress, Regions, RegionView } from 'millpond'
 import type { Answered, FillRow, RegionRow } from './answers.ts'
 import { reasonOf } from './reason.ts'
-import type { Asked } from './words.ts'
+import type { Asked } from './requests.ts'
 
-/** So long a fill is waited for before its progress is told. */
+/** How long to wait for a fill before reporting its progress. */
 const AT_ONCE_MS = 500
 
 /** `own: null`: this cache has no regions. */
@@ -21,7 +21,7 @@ export async function drained(
   return { region, is_safe: isSafe, namespaces, behind }
 }
 
-/** A fill takes its time: it goes on behind the answer. */
+/** A fill takes time: it continues after the answer. */
 export async function filled(
   cache: Cache,
   { from, per_second, force }: Asked<'region_fill'>,
@@ -32,7 +32,7 @@ export async function filled(
     error = thrown
   })
   await Promise.race([filling, new Promise((resolve) => setTimeout(resolve, AT_ONCE_MS).unref())])
-  // What is wrong with the question shows at once; what goes wrong later is in the list.
+  // An invalid request fails at once; later failures are in the list.
   if (error !== undefined) throw error
   const own = (await regions.list()).find(({ isOwn }) => isOwn)
   return { region: regions.own, filling: own?.filling === undefined ? null : fillRow(own.filling) }

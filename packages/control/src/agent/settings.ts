@@ -1,11 +1,11 @@
-// A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as
-// code made the cache.
+// A stored configuration as changes to a running cache. Settings that it leaves out, and all of them once it is
+// deleted, are as code made the cache.
 import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
 import { addedLoads } from './added-loads.ts'
 import type { Answered } from './answers.ts'
-import { settingsDocument } from './words.ts'
+import { settingsDocument } from './requests.ts'
 
-/** Takes the cache's settings as code made them: call it before anything was changed. */
+/** Captures the cache's settings as code made them: call it before any change. */
 export function settingsFor(cache: Cache): (document: unknown) => Changes {
   const original = cache.describe()
   return (document) =>
@@ -31,7 +31,7 @@ function described(original: CacheDescription, document: unknown): unknown {
   }
 }
 
-/** What the changes would do, what memory would let go of, and how many more loads its keys would need. */
+/** What the changes would do: entries that memory would evict, and the additional loads of their keys. */
 export async function preview(cache: Cache, changes: Changes): Promise<Answered['preview']> {
   const before = cache.describe()
   const { changes: differences } = await cache.configure(changes, { dryRun: true })
@@ -47,7 +47,7 @@ export async function preview(cache: Cache, changes: Changes): Promise<Answered[
   )
   const loads_per_second = await addedLoads(cache, {
     isOff: isOff && !hasBelow,
-    // What memory lets go of is read below it, where something is there.
+    // Entries that memory evicts are read from a tier below, if there is one.
     over: isOff || hasBelow ? 0 : over,
     ttl: typeof ttl?.from === 'number' && typeof ttl.to === 'number' ? { from: ttl.from, to: ttl.to } : undefined,
   })

@@ -1,4 +1,4 @@
-// Waits for work that goes on in the process, and no longer than whoever asks about it will.
+// Waits for work that continues in the process, no longer than the caller will wait.
 
 export async function settled(done: Promise<void>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined

@@ -1,11 +1,11 @@
-// A sample of what a cache does, for who asks again and again: nothing is listened to while nobody does.
+// A sample of a cache's events for polling clients: without a client it does not listen.
 import type { Cache, CacheEvents, EventName, Target } from 'millpond'
 import { PROBE } from 'millpond/insight'
 import { isError } from '../is-error.ts'
 import type { Answered, TailRow } from './answers.ts'
-import type { Asked } from './words.ts'
+import type { Asked } from './requests.ts'
 
-/** Who has not asked for so long is not there any more. */
+/** A client that has not polled for this long is gone. */
 const KEPT_MS = 5000
 const MOST_ASKERS = 4
 const MOST_KEY = 2048
@@ -19,16 +19,13 @@ type TimedRow = Row & { readonly at: number }
 interface Sample {
   readonly limit: number
   readonly rows: TimedRow[]
-  /** Invalidations are few, and explain the rest: none is left to chance. */
+  /** Invalidations are few and explain the rest: they are never sampled out. */
   readonly marks: TimedRow[]
   seen: number
   readonly askedAt: number
 }
 
-/**
- * What rows tell of each event. Those that are left out are errors of tiers and settings: alerts and the audit tell
- * them.
- */
+/** What rows say of each event. Errors of tiers and settings are left out: they are in the alerts and the audit log. */
 const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | undefined } = {
   hit: ({ key, namespace, tier }) => ({ kind: 'hit', namespace, key, tier }),
   stale: ({ key, namespace, tier }) => ({ kind: 'stale', namespace, key, tier }),
@@ -44,7 +41,7 @@ const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | unde
   loadError: ({ key, namespace, error }) => ({ kind: 'load_error', namespace, key, detail: reasonOf(error) }),
   set: ({ key, namespace }) => ({ kind: 'set', namespace, key }),
   delete: ({ key, namespace }) => ({ kind: 'delete', namespace, key }),
-  // Every process is told of it; one row is enough.
+  // Every process hears of it; one row is enough.
   invalidate: ({ id, namespace, targets, mode, isOwn }) =>
     isOwn
       ? {
@@ -59,8 +56,8 @@ const ROWS: { readonly [E in EventName]?: (detail: CacheEvents[E]) => Row | unde
 }
 
 /**
- * Reservoir sampling (Vitter, "Random sampling with a reservoir", 1985, algorithm R): every event has the same chance,
- * however many there are.
+ * Reservoir sampling (Vitter, "Random sampling with a reservoir", 1985, algorithm R): every event is equally likely to
+ * be kept, however many there are.
  */
 export class Tail {
   readonly #cache: Cache
@@ -72,7 +69,7 @@ export class Tail {
     this.#cache = cache
   }
 
-  /** What was seen since this asker's last question; the first only begins. */
+  /** Events since this client's last poll; the first poll only starts the sample. */
   ask({ by, limit }: Asked<'tail'>): Answered['tail'] {
     const now = performance.now()
     const sample = this.#samples.get(by)
@@ -130,7 +127,7 @@ export class Tail {
 
 const EVENTS = ['hit', 'stale', 'miss', 'load', 'loadError', 'set', 'delete', 'invalidate'] as const
 
-/** A key of 16,000 characters is no line of a list. */
+/** A key of 16,000 characters does not fit into a list row. */
 const short = (row: Row): Row =>
   row.key === undefined || row.key.length <= MOST_KEY ? row : { ...row, key: row.key.slice(0, MOST_KEY), is_cut: true }
 

@@ -1,5 +1,5 @@
-// Do the tiers of a cache work? Their stores are examined on connections of their own, step by step; then an entry in a
-// namespace of its own is written, read and deleted.
+// Tests the tiers of a cache: their stores are examined on connections of their own, step by step; then an entry in a
+// dedicated namespace is written, read and deleted.
 import { randomUUID } from 'node:crypto'
 import type { Cache, ExaminedTier } from 'millpond'
 import { inProbe } from 'millpond/insight'
@@ -92,7 +92,7 @@ function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warni
   })
 }
 
-/** What to do about a step that failed. */
+/** What to do about a failed step. */
 const REMEDIES = {
   write: 'fix the tier whose steps fail above; if none fails, the message says what rejected the entry',
   read: 'fix the failed steps of this tier above; if none failed, the tier is full or evicts entries at once: give it more room',

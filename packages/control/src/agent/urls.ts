@@ -1,28 +1,28 @@
-// Which entry answers a URL: as the application says, or as an HTTP cache has stored it.
+// Which entry answers a URL: as the application says, or as an HTTP cache stored it.
 import type { Cache, Key } from 'millpond'
 import type { Answered } from './answers.ts'
+import type { Asked } from './requests.ts'
 import { chosen, openSpaceOf, spaceOf } from './spaces.ts'
-import type { Asked } from './words.ts'
 
-/** Of a look at one entry: namespaces that are asked for it, the busiest first, since each question reads its tiers. */
+/** Limits for finding one entry: namespaces that are asked, the busiest first, since each question reads its tiers. */
 const MOST_ASKED = 20
 const MOST_VARIANTS = 10
 
-/** What answers a URL. */
+/** An entry that answers a URL. */
 export interface UrlEntry {
   /** Default: the cache's own. */
   readonly namespace?: string | undefined
   readonly key: Key
 }
 
-/** What an application says of its URLs. */
-interface KnowsUrls {
+/** The part of an application that maps URLs to entries. */
+interface UrlResolver {
   readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined
 }
 
 export async function entriesOfUrl(
   cache: Cache,
-  application: KnowsUrls,
+  application: UrlResolver,
   { url, namespaces, every = false }: Asked<'url'>,
 ): Promise<Answered['url']> {
   const said = (await application.urls?.(new URL(url))) ?? []
@@ -33,7 +33,7 @@ export async function entriesOfUrl(
     const { verdict } = await openSpaceOf(cache, namespace).explain(key)
     entries.push({ namespace, key: typeof key === 'string' ? key : JSON.stringify(key), verdict })
   }
-  // Loaded when somebody asks: most caches hold no HTTP answers.
+  // Loaded on demand: most caches hold no HTTP answers.
   const { storedKeys } = await import('millpond/http')
   const busiest = cache
     .info()

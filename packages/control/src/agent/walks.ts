@@ -1,12 +1,11 @@
-// Walks over what memory holds, in pieces of some milliseconds, within a budget of time; one that is not at its end can
-// be taken up again.
+// Walks over memory in slices of some milliseconds, within a time budget; an unfinished one can be resumed.
 import { randomBytes } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Cache, HeldEntry } from 'millpond'
 import { spaceOf } from './spaces.ts'
 
 const HOLD_MS = 5
-/** Walks that wait to be taken up. */
+/** How many unfinished walks are kept. */
 const MOST_WAITING = 32
 const WAIT_MS = 120_000
 
@@ -26,8 +25,8 @@ export function* entriesOf(cache: Cache, namespaces: readonly string[]): Generat
 }
 
 /**
- * Goes on until `visit` says that it is enough (false), the budget is spent, or the end has come.
- * @returns whether it has come to the end
+ * Continues until `visit` returns false, the budget is spent, or the end is reached.
+ * @returns whether it reached the end
  */
 export async function goOn(walk: Walk, budgetMs: number, visit: (entry: Walked) => boolean): Promise<boolean> {
   const until = performance.now() + budgetMs
@@ -37,7 +36,7 @@ export async function goOn(walk: Walk, budgetMs: number, visit: (entry: Walked) 
     if (next.done === true) return true
     walk.scanned++
     if (!visit(next.value)) return false
-    // The clock is looked at now and then: it costs more than an entry.
+    // The clock is read only now and then: it costs more than an entry.
     if (walk.scanned % 64 !== 0) continue
     const now = performance.now()
     if (now > until) return false
@@ -47,11 +46,11 @@ export async function goOn(walk: Walk, budgetMs: number, visit: (entry: Walked) 
   }
 }
 
-/** Walks that stopped before their end, by an id that a cursor names. */
+/** Unfinished walks, by the id in their cursor. */
 export class Waiting {
   readonly #walks = new Map<string, { readonly walk: Walk; readonly about: string; readonly at: number }>()
 
-  /** Taken out: a walk has one that goes on with it. */
+  /** Removed: only one caller may resume a walk. */
   take(id: string, about: string): Walk | undefined {
     const held = this.#walks.get(id)
     this.#walks.delete(id)

@@ -1,22 +1,22 @@
-// Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and
-// ends where it is told to.
+// Warming by registered names: runs on in the process while the control plane polls its progress, slice by slice, and
+// ends when told to.
 import { randomBytes } from 'node:crypto'
 import type { Cache } from 'millpond'
 import { z } from 'zod'
 import type { Answered } from './answers.ts'
 import { type Application, type NamedPlan, plansOf } from './application.ts'
 import { reasonOf } from './reason.ts'
+import type { Asked } from './requests.ts'
 import { settled } from './settled.ts'
 import { namespacesOf, spaceOf } from './spaces.ts'
-import type { Asked } from './words.ts'
 
 const MOST_RUNS = 16
 const MOST_ERRORS = 20
-/** What nobody asks about any more ends. */
+/** A run that is not polled for this long ends. */
 const FORGOTTEN_MS = 120_000
 
 const count = z.number().int().min(0)
-/** What a function that warms by itself may say. */
+/** What a warming function may resolve with. */
 const figures = z.object({ warmed: count, fresh: count.default(0), empty: count.default(0), failed: count.default(0) })
 const ONE = { warmed: 1, fresh: 0, empty: 0, failed: 0 }
 
@@ -40,7 +40,7 @@ export class NamedWarming {
     this.#application = application
   }
 
-  /** @throws Error for a name that nobody registered, and a run that is not known any more */
+  /** @throws Error for a name that is not registered, and an unknown run */
   async ask(asked: Asked<'warm_named'>): Promise<Answered['warm_named']> {
     const id = asked.run ?? (await this.#begin(asked))
     const run = this.#runs.get(id)

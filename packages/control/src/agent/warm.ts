@@ -1,9 +1,9 @@
-// Warming by the loaders that the cache knows: keys that are fresh stay, one that fails does not stop the rest.
+// Warming by the cache's own loaders: fresh keys stay, and a failing key does not stop the rest.
 import type { Cache } from 'millpond'
 import type { Warmed } from './answers.ts'
 import { reasonOf } from './reason.ts'
+import type { Asked } from './requests.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
-import type { Asked } from './words.ts'
 
 const MOST_ERRORS = 20
 

@@ -1,16 +1,16 @@
-// In which namespaces keys are, or were, where nobody has said one.
+// In which namespaces keys are, or were, if the caller named none.
 import type { Cache } from 'millpond'
 import type { NodePlan } from './answers.ts'
 import { keyOf, spaceOf } from './spaces.ts'
 
-/** Of a list of keys, those that a plan shows and probes: each look reads the tiers. */
+/** How many keys of a list are looked up, those that a plan shows and probes: each lookup reads the tiers. */
 const MOST_LOOKED = 20
-/** Namespaces that are looked in for a key, the busiest first. */
+/** How many namespaces are searched for a key, the busiest first. */
 const MOST_ASKED = 20
-/** Then no further key is looked for: an invalidation waits for its plan. */
+/** After this time no further key is looked up: an invalidation waits for its plan. */
 const LOOK_MS = 1000
 
-/** The plan of a list of keys, with the places of those at its beginning that some namespace knows. */
+/** The plan of a list of keys, with the locations of the first ones that some namespace knows. */
 export async function planOfKeys(cache: Cache, open: readonly string[], keys: readonly string[]): Promise<NodePlan> {
   const asked = busiest(cache, open)
   const hottest: { namespace: string; key: string; hits: number }[] = []
@@ -22,7 +22,7 @@ export async function planOfKeys(cache: Cache, open: readonly string[], keys: re
   return { entries: keys.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
 }
 
-/** Those that have it first, then those that remember how it went. */
+/** Namespaces that have it first, then those that remember what happened to it. */
 async function placesOf(cache: Cache, namespaces: readonly string[], text: string): Promise<readonly string[]> {
   const key = keyOf(text)
   const said = await Promise.all(

@@ -1,5 +1,4 @@
-// Which addresses a call that somebody has configured may go to: none of this machine or its networks, however they are
-// written.
+// Which addresses a configured webhook may call: none of this machine or its networks, however they are written.
 import { BlockList, isIP } from 'node:net'
 
 /** IANA's registries of special-purpose addresses (RFC 6890 and its updates): not one of them is a public server. */
@@ -8,7 +7,7 @@ const SPECIAL: readonly (readonly [net: string, prefix: number, family: 'ipv4' |
   ['10.0.0.0', 8, 'ipv4'],
   ['100.64.0.0', 10, 'ipv4'],
   ['127.0.0.0', 8, 'ipv4'],
-  // A cloud's own channel to its machines, at an address that looks public.
+  // A cloud provider's internal address that looks public.
   ['168.63.129.16', 32, 'ipv4'],
   ['169.254.0.0', 16, 'ipv4'],
   ['172.16.0.0', 12, 'ipv4'],
@@ -23,7 +22,7 @@ const SPECIAL: readonly (readonly [net: string, prefix: number, family: 'ipv4' |
   ['224.0.0.0', 3, 'ipv4'],
   ['::', 128, 'ipv6'],
   ['::1', 128, 'ipv6'],
-  // These carry an IPv4 address, which may be any.
+  // These embed an IPv4 address, which may be any.
   ['::', 96, 'ipv6'],
   ['::ffff:0:0', 96, 'ipv6'],
   ['64:ff9b::', 96, 'ipv6'],
@@ -37,7 +36,7 @@ const SPECIAL: readonly (readonly [net: string, prefix: number, family: 'ipv4' |
   ['fec0::', 10, 'ipv6'],
   ['ff00::', 8, 'ipv6'],
 ]
-// One list a family: a list of both takes every IPv4 address for one of ::ffff:0:0/96.
+// One list per family: a list of both would match every IPv4 address as part of ::ffff:0:0/96.
 const refused = { ipv4: new BlockList(), ipv6: new BlockList() }
 for (const [net, prefix, family] of SPECIAL) refused[family].addSubnet(net, prefix, family)
 

@@ -1,9 +1,8 @@
-// Alerts as they are kept: one row a firing, found by its fingerprint, resolved by hand or by itself, never deleted
-// before its time.
+// Stored alerts: one row per firing, identified by its fingerprint, resolved by hand or automatically, kept until its
+// retention ends.
 import { newId } from '../access/tokens.ts'
-import { appendAudit } from '../audit/audit.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
-import type { Who } from '../operations/operations.ts'
 import type { AlertTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -56,7 +55,9 @@ export class Alerts {
     this.#store = store
   }
 
-  /** Told of each that was raised, has changed its severity, or was resolved; returns how to stop. */
+  /**
+   * Called for each alert that is raised, changes its severity or is resolved; returns a function that unsubscribes.
+   */
   onChange(listener: (alert: AlertView) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -88,8 +89,8 @@ export class Alerts {
   }
 
   /**
-   * Whether somebody has asked for silence about it. That it is well again is told where the silence began later than
-   * it: who was told of it waits for that.
+   * Whether the alert is silenced. Its resolution is still announced if the silence began after the alert was:
+   * recipients of the first message wait for the second.
    */
   async isSilent({ rule, cache_name, state, since }: AlertView): Promise<boolean> {
     const now = await this.#store.now()
@@ -99,7 +100,7 @@ export class Alerts {
   }
 
   /**
-   * Raises it once; one that fires already takes the new value, and is told again where its severity has changed or a
+   * Raises it once; one that already fires takes the new value, and is announced again if its severity has changed or a
    * silence has ended.
    */
   async raise(finding: Finding): Promise<void> {
@@ -110,7 +111,7 @@ export class Alerts {
       const held = await firing(tx, fingerprint)
       if (held !== undefined) {
         const isUnsilenced = await hasSilenceEnded(tx, held, now)
-        // Behind the end of that silence, which is told once.
+        // After the end of that silence, which is announced once.
         const next = { severity, value, threshold, message, updated_at: isUnsilenced ? now + 1 : now }
         await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
         return held.severity !== severity || isUnsilenced ? viewOf({ ...held, ...next }) : undefined
@@ -133,7 +134,7 @@ export class Alerts {
     if (told !== undefined) this.#tell(told)
   }
 
-  /** What fires no longer, of itself. */
+  /** Alerts that no longer fire, resolved automatically. */
   async settle(fingerprint: string): Promise<void> {
     const told = await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
@@ -146,18 +147,24 @@ export class Alerts {
     if (told !== undefined) this.#tell(told)
   }
 
-  /** By hand: it is raised again only after its cause was away. @throws Problem 404, 409 */
-  async resolve(id: string, note: string | undefined, who: Who): Promise<AlertView> {
+  /** By hand: it is raised again only after its cause has gone. @throws Problem 404, 409 */
+  async resolve(id: string, note: string | undefined, caller: Caller): Promise<AlertView> {
     const view = await this.#store.write(async (tx) => {
       const held = await tx.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
       if (held === undefined) throw notFound(`alert ${id}`)
       if (held.state === 'resolved')
         throw new Problem(409, 'has_ended', `alert ${id} was already resolved by ${held.resolved_by}`)
       const now = await this.#store.now(tx)
-      const next = { state: 'resolved', resolved_at: now, resolved_by: who.actor, note: note ?? null, updated_at: now }
+      const next = {
+        state: 'resolved',
+        resolved_at: now,
+        resolved_by: caller.actor,
+        note: note ?? null,
+        updated_at: now,
+      }
       await tx.updateTable('alerts').set(next).where('id', '=', id).execute()
       await appendAudit(this.#store, tx, {
-        ...who,
+        ...caller,
         kind: 'change',
         action: 'alert.resolve',
         target: held.fingerprint,
@@ -174,7 +181,7 @@ export class Alerts {
   }
 }
 
-/** The row of what fires now, if it does. */
+/** The row of the firing alert, if there is one. */
 const firing = (db: Store['read'], fingerprint: string) =>
   db
     .selectFrom('alerts')
@@ -183,7 +190,7 @@ const firing = (db: Store['read'], fingerprint: string) =>
     .where('state', '=', 'firing')
     .executeTakeFirst()
 
-/** Silences, past ones too, of a rule of a cache. */
+/** Silences, including past ones, of a rule of a cache. */
 const silencesOf = (db: Store['read'], rule: string, cache: string | null) =>
   db
     .selectFrom('silences')
@@ -195,7 +202,7 @@ const silencesOf = (db: Store['read'], rule: string, cache: string | null) =>
       ]),
     )
 
-/** Since it was last looked at: who was told nothing is told that it fires still. */
+/** Silences that ended since the last evaluation: recipients who were told nothing are told that it still fires. */
 async function hasSilenceEnded(
   db: Store['read'],
   { rule, cache, updated_at }: Pick<AlertTable, 'rule' | 'cache' | 'updated_at'>,

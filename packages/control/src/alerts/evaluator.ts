@@ -1,4 +1,4 @@
-// Watches the rules: what is bad twice in a row is raised, what is clearly well three times in a row resolves itself.
+// Evaluates the rules: bad twice in a row raises an alert, clearly good three times in a row resolves it.
 
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
@@ -21,14 +21,14 @@ import { rulesOf } from './settings.ts'
 
 const BAD_TURNS = 2
 const CLEAR_TURNS = 3
-/** Seconds of a window: the first that has enough reads. */
+/** Window lengths in seconds: the first with enough reads is used. */
 const WINDOWS = [5, 10, 15, 30, 60]
-/** The chain is read whole so often, in turns of five seconds. */
+/** How often the whole chain is verified, in turns of five seconds. */
 const AUDIT_EVERY = 720
 const VIOLATIONS_EVERY = 12
 
 type Watches = Pick<Control, 'fleet' | 'alerts' | 'history' | 'store'> & {
-  readonly collector: Pick<Control['collector'], 'sight' | 'recent'>
+  readonly collector: Pick<Control['collector'], 'snapshot' | 'recent'>
 }
 
 interface Watched {
@@ -51,7 +51,8 @@ export class Evaluator {
 
   /**
    * @param refused credentials that were refused in the last minute
-   * @param violations what is violated of what is required; told whether the audit held when it was last read
+   * @param violations compliance requirements that are violated; called with whether the audit chain held when it was
+   * last read
    */
   constructor(control: Watches, refused: () => number, violations: Violations = async () => []) {
     this.#control = control
@@ -59,14 +60,14 @@ export class Evaluator {
     this.#violations = violations
   }
 
-  /** One turn: every five seconds, by one control plane of several. Turns never overlap. */
+  /** One turn: every five seconds, in one of several control planes. Turns never overlap. */
   turn(): Promise<void> {
     const turn = this.#last.then(() => this.#look())
     this.#last = turn.catch(() => undefined)
     return turn
   }
 
-  /** As many turns at once as raise what is bad: for whoever asks now. */
+  /** As many turns at once as it takes to raise an alert, for an immediate answer. */
   async judge(): Promise<void> {
     this.#violationsIn = 0
     for (let turn = 0; turn < BAD_TURNS; turn++) await this.turn()
@@ -78,21 +79,21 @@ export class Evaluator {
     const rules = await rulesOf(store)
     const seen = new Set<string>()
     for (const cache of fleet.names) {
-      const sight = collector.sight(cache)
-      if (sight === undefined) continue
+      const snapshot = collector.snapshot(cache)
+      if (snapshot === undefined) continue
       const looked: Looked = {
-        sight,
+        snapshot,
         window: windowOf(collector.recent(cache)),
         minute: joined(collector.recent(cache, 60)),
         hour: await history.lastHour(cache, await store.now()),
       }
       const before = await history.before(cache, await store.now())
-      for (const reading of [...readingsOf(looked), ...regressionsOf(before, isWarm(sight)), ...cpuOf(looked)])
+      for (const reading of [...readingsOf(looked), ...regressionsOf(before, isWarm(snapshot)), ...cpuOf(looked)])
         seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
     }
     for (const reading of await this.#ownReadings())
       seen.add(await this.#judge('', reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
-    // A tier, a node or a cache that is gone is well in no way, and bad in none.
+    // A tier, node or cache that is gone is neither good nor bad.
     for (const [fingerprint, { isFiring }] of this.#watched) {
       if (seen.has(fingerprint)) continue
       if (isFiring) await alerts.settle(fingerprint)
@@ -101,13 +102,13 @@ export class Evaluator {
     this.#turn++
   }
 
-  /** Another control plane judges: what it has raised and settled is read anew when this one's turn comes. */
+  /** Another control plane evaluates: its alerts are read again when this one takes over. */
   forget(): void {
     this.#watched.clear()
     this.#isResumed = false
   }
 
-  /** What fired before this process began fires on until it is seen to be well. */
+  /** Alerts from before this process started keep firing until their values are good. */
   async #resume(): Promise<void> {
     const firing = await this.#control.alerts.list({ state: 'firing', limit: 1000 })
     for (const { view } of firing) this.#watched.set(view.fingerprint, { bad: BAD_TURNS, clear: 0, isFiring: true })
@@ -124,7 +125,7 @@ export class Evaluator {
     watched.bad = found === undefined ? 0 : watched.bad + 1
     watched.clear = !rule.enabled || (value !== null && isClear(name, rule, value)) ? watched.clear + 1 : 0
     if (found !== undefined && value !== null && watched.bad >= BAD_TURNS) {
-      // One that somebody has resolved by hand is not raised again before its cause was away.
+      // An alert that was resolved by hand is not raised again until its cause has gone.
       if (!watched.isFiring || (await alerts.isFiring(fingerprint)))
         await alerts.raise({ rule: name, cache, subject, value, ...found, message: message(value) })
       watched.isFiring = true
@@ -136,7 +137,7 @@ export class Evaluator {
     return fingerprint
   }
 
-  /** What was violated before and is not any more is told as well. */
+  /** Violations that have ended are reported as well. */
   async #readViolations(): Promise<readonly Reading[]> {
     const now = await this.#violations(this.#isAuditBroken === 0)
     const before = this.#violated.filter(({ value }) => value === 1)
@@ -186,7 +187,7 @@ function windowOf(points: readonly Point[]): Point | undefined {
   return window
 }
 
-/** CPU time is a counter among the gauges: two ends of a minute tell how much of a core it was. */
+/** CPU time is a counter among the gauges: its values at the ends of a minute give the share of a core. */
 function cpuOf({ minute }: Looked): Reading[] {
   const used = minute?.counters.process_cpu_seconds
   if (minute === undefined || used === undefined || minute.seconds < 30) return []

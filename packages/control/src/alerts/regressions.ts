@@ -1,5 +1,5 @@
-// Has it become worse than it was at this hour on the days before, and on this day of the weeks before? Beyond what
-// minutes and days differ by anyway, and with what was marked shortly before.
+// Whether a cache has become worse than at this hour on earlier days and in earlier weeks, beyond the usual variation
+// between minutes and days; with any marker set shortly before.
 import type { Point } from '../metrics/collector.ts'
 import { joined } from '../metrics/collector.ts'
 import type { Before } from '../metrics/history.ts'
@@ -7,26 +7,28 @@ import { quantile, ratio } from '../metrics/quantiles.ts'
 import { median } from '../reports/median.ts'
 import type { Reading } from './rules.ts'
 
-/** Minutes of now, each with so many reads, and with so many together; days before. */
+/**
+ * Recent minutes that are needed, each with so many reads, and the reads of all together; earlier days that are needed.
+ */
 const LEAST_MINUTES = 5
 const LEAST_READS = 20
 const LEAST_READS_OF_NOW = 200
 const LEAST_DAYS = 3
 const SURE = 2
-/** Days are never taken for more alike than this: in logarithms of milliseconds, and in hit ratios. */
+/** The smallest spread between days that is assumed: in logarithms of milliseconds, and in hit ratios. */
 const LEAST_SPREAD_MS = 0.05
 const LEAST_SPREAD_RATIO = 0.005
-/** What a normal spread is of a median distance. */
+/** The standard deviation of a normal distribution as a multiple of its median absolute deviation. */
 const OF_MEDIAN = 1.4826
 
 export function regressionsOf({ minutes, hours, weeks, marker }: Before, isWarm: boolean): Reading[] {
   const [now, before, sameDay] = [minutes.filter(isSeen), hours.filter(isSeen), weeks.filter(isSeen)]
   const reads = now.reduce((sum, { counters }) => sum + readsOf(counters), 0)
   const isJudged = isWarm && now.length >= LEAST_MINUTES && reads >= LEAST_READS_OF_NOW && before.length >= LEAST_DAYS
-  // A get below a millisecond is fast, however much faster it was.
+  // A get below a millisecond is fast, however much faster it was before.
   const p95 = ({ counters }: Point): number => Math.log(Math.max(1, quantile(counters, 'get', 0.95) ?? 1))
   const hits = ({ counters }: Point): number => ratio(counters.hits ?? 0, readsOf(counters)) ?? 0
-  // A Sunday is not like the days before it, and like other Sundays.
+  // A Sunday resembles other Sundays rather than the days before it.
   const worse = (of: (point: Point) => number, leastSpread: number): number =>
     Math.min(
       ...[before, sameDay]
@@ -59,8 +61,8 @@ const readsOf = ({ hits = 0, misses = 0 }: Point['counters']): number => hits + 
 const isSeen = ({ counters }: Point): boolean => readsOf(counters) >= LEAST_READS
 
 /**
- * By how much the mean of now is surely above what is usual: minutes are what is counted, not reads, since those of a
- * minute go together.
+ * The lower bound by which the current mean exceeds the usual one: minutes are counted rather than reads, since the
+ * reads of a minute are correlated.
  */
 function beyond(now: readonly number[], before: readonly number[], leastSpread: number): number {
   if (now.length < 2 || before.length === 0) return 0

@@ -1,7 +1,6 @@
-// The rules of alerts, with the thresholds of SPEC M5 as defaults: what each looks at, and from which value on it is
-// how severe.
+// The alert rules, with the thresholds of SPEC M5 as defaults: the value that each evaluates, and its severities.
 import { z } from 'zod'
-import type { Point, Sight } from '../metrics/collector.ts'
+import type { FleetSnapshot, Point } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { mean, ratio } from '../metrics/quantiles.ts'
 import { SEVERITIES, type Severity } from './alerts.ts'
@@ -13,7 +12,7 @@ const levels = z.strictObject({
 })
 const rule = z.strictObject({ enabled: z.boolean().default(true), levels })
 
-/** What may be set of the rules; what is left out stays at its default. */
+/** The settings of the rules; what is left out keeps its default. */
 export const rulesDocument = z.strictObject({
   hit_ratio: rule.optional().describe('below; share of the reads in a window of at least 200'),
   memory_ratio: rule
@@ -73,10 +72,10 @@ export const DEFAULT_RULES: Readonly<Record<RuleName, Rule>> = {
   compliance: { enabled: true, levels: { high: 1 } },
 }
 
-/** Where a smaller value is worse. */
+/** Rules for which a smaller value is worse. */
 const FALLING: ReadonlySet<RuleName> = new Set(['hit_ratio'])
 
-/** How severe a value is; undefined: not at all. */
+/** The severity of a value; undefined: none. */
 export function severityOf(
   name: RuleName,
   { levels: of }: Rule,
@@ -91,7 +90,10 @@ export function severityOf(
   return undefined
 }
 
-/** Is it clearly better than the mildest threshold? A value that hovers there would fire and resolve in turn. */
+/**
+ * Whether it is clearly better than the mildest threshold; otherwise a value near the threshold would fire and resolve
+ * in turn.
+ */
 export function isClear(name: RuleName, { levels: of }: Rule, value: number): boolean {
   const mildest = of.medium ?? of.high ?? of.critical
   if (mildest === undefined) return true
@@ -111,7 +113,7 @@ const SWITCHES: ReadonlySet<RuleName> = new Set([
   'compliance',
 ])
 
-/** A value that a rule looks at; null: it cannot be judged now, and whatever fires goes on. */
+/** A value that a rule evaluates; null: unknown at present, and a firing alert continues. */
 export interface Reading {
   readonly rule: RuleName
   readonly subject: string
@@ -125,27 +127,27 @@ export interface Looked {
   /** The last minute. */
   readonly minute: Point | undefined
   readonly hour: Point | undefined
-  readonly sight: Sight
+  readonly snapshot: FleetSnapshot
 }
 
-/** A young cache is cold: its hit ratio says nothing yet, and its gets wait for loads. */
+/** A young cache is cold: its hit ratio means nothing yet, and its gets wait for loads. */
 const WARM_AFTER_SECONDS = 300
 const LEAST_LOADS = 20
-/** Of the reads: any memory that is full pushes out something now and then that is asked for after all. */
+/** As a share of the reads: any full memory sometimes evicts an entry that is read again. */
 export const YOUNG_SHARE = 0.01
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 
-export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
+export function readingsOf({ window, minute, hour, snapshot }: Looked): Reading[] {
   const { hits = 0, misses = 0, loads = 0, load_errors = 0 } = window?.counters ?? {}
   const isJudged = hits + misses >= LEAST_REQUESTS
-  const reports = sight.nodes.flatMap((node) =>
+  const reports = snapshot.nodes.flatMap((node) =>
     node.report === undefined || node.isLate ? [] : [{ ...node, report: node.report }],
   )
-  const isOld = isWarm(sight)
+  const isOld = isWarm(snapshot)
   const response = isJudged && window !== undefined ? mean(window.counters, 'get') : null
   const usual =
     hour === undefined || (hour.counters['get.n'] ?? 0) < 10 * LEAST_REQUESTS ? null : mean(hour.counters, 'get')
-  const memory = window === undefined ? null : memoryOf(window, sight)
+  const memory = window === undefined ? null : memoryOf(window, snapshot)
   const readings: Reading[] = [
     {
       rule: 'hit_ratio',
@@ -206,7 +208,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       message: () => `the tier ${tier} is bypassed by ${named(open)}`,
     })
   }
-  for (const { id, isLate, report } of sight.nodes) {
+  for (const { id, isLate, report } of snapshot.nodes) {
     readings.push({
       rule: 'late_node',
       subject: id,
@@ -225,13 +227,13 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
   return readings
 }
 
-/** Every process that speaks has run for a while. */
-export function isWarm({ nodes }: Sight): boolean {
+/** Every process that reports has run for a while. */
+export function isWarm({ nodes }: FleetSnapshot): boolean {
   const told = nodes.flatMap(({ isLate, report }) => (isLate || report === undefined ? [] : [report]))
   return told.length > 0 && told.every(({ uptime_seconds }) => uptime_seconds >= WARM_AFTER_SECONDS)
 }
 
-function memoryOf({ counters, gauges }: Point, { nodes }: Sight): number | null {
+function memoryOf({ counters, gauges }: Point, { nodes }: FleetSnapshot): number | null {
   const used = gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes)
   const { young_evictions = 0, hits = 0, misses = 0 } = counters
   return nodes.length === 0 || used === null ? null : young_evictions > YOUNG_SHARE * (hits + misses) ? used : 0

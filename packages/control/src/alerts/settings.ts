@@ -1,13 +1,11 @@
-// What is set of alerts as a whole: rules and webhooks, each one document with a version.
+// Settings of the alerts as a whole: rules and webhooks, each one document with a version.
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
-import type { AuditEntry } from '../audit/audit.ts'
+import type { AuditEntry, Caller } from '../audit/audit.ts'
 import { beginDocument, putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 import { SEVERITIES } from './alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, type RulesDocument, rulesDocument } from './rules.ts'
-
-type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
 export const webhook = z.strictObject({
   url: z
@@ -34,18 +32,18 @@ export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, R
   }
 }
 
-const changeOf = (rules: RulesDocument, who: Who): AuditEntry => ({
-  ...who,
+const changeOf = (rules: RulesDocument, caller: Caller): AuditEntry => ({
+  ...caller,
   kind: 'change',
   action: 'alert_rules.update',
   target: RULES,
   detail: rules,
 })
 
-export const putRules = (store: Store, rules: RulesDocument, who: Who): Promise<void> =>
-  putDocument(store, RULES, rules, changeOf(rules, who))
+export const putRules = (store: Store, rules: RulesDocument, caller: Caller): Promise<void> =>
+  putDocument(store, RULES, rules, changeOf(rules, caller))
 
-/** Where nobody has set any. */
+/** If none were set. */
 export async function beginRules(store: Store, given: z.input<typeof rulesDocument>): Promise<void> {
   const rules = rulesDocument.parse(given)
   await beginDocument(store, RULES, rules, changeOf(rules, { actor: 'program', via: 'code', requestId: newId('req') }))
@@ -55,10 +53,10 @@ export async function webhooksOf(store: Store): Promise<readonly Webhook[]> {
   return webhooksDocument.parse((await readDocument(store, WEBHOOKS)) ?? [])
 }
 
-/** The audit names addresses, without secrets. */
-export const putWebhooks = (store: Store, webhooks: readonly Webhook[], who: Who): Promise<void> =>
+/** The audit log names addresses, without secrets. */
+export const putWebhooks = (store: Store, webhooks: readonly Webhook[], caller: Caller): Promise<void> =>
   putDocument(store, WEBHOOKS, webhooks, {
-    ...who,
+    ...caller,
     kind: 'change',
     action: 'webhooks.update',
     target: WEBHOOKS,

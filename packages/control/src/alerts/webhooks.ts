@@ -1,5 +1,4 @@
-// Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was
-// permitted.
+// Sends alerts to webhooks: signed, retried, and never to an address of this machine or its networks unless permitted.
 import { createHmac, randomUUID } from 'node:crypto'
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns'
 import { setMaxListeners } from 'node:events'
@@ -11,12 +10,12 @@ import type { AlertView } from './alerts.ts'
 import { type Webhook, withoutSecrets } from './settings.ts'
 
 export interface WebhookOptions {
-  /** Addresses of private networks are permitted, for receivers within one's own walls. */
+  /** Private addresses are permitted, for receivers within one's own network. */
   readonly allowPrivate: boolean
   readonly onWarning: (message: string) => void
-  /** Milliseconds before each further try. */
+  /** Milliseconds before each retry. */
   readonly retries?: readonly number[]
-  /** Default: the machine's own. */
+  /** Default: the system's resolver. */
   readonly resolve?: Resolve
 }
 
@@ -28,7 +27,7 @@ type Resolve = (
 
 const RETRIES_MS = [1000, 5000, 30_000, 120_000]
 const TIMEOUT_MS = 5000
-/** Calls that wait or are under way; what is beyond is told of and dropped. */
+/** Calls that are waiting or in progress; further ones are reported and dropped. */
 const MOST_WAITING = 200
 
 export class Webhooks {
@@ -38,10 +37,10 @@ export class Webhooks {
 
   constructor(options: WebhookOptions) {
     this.#options = options
-    setMaxListeners(0, this.#closing.signal) // each call that waits or is under way listens
+    setMaxListeners(0, this.#closing.signal) // each call that is waiting or in progress adds a listener
   }
 
-  /** Sends behind; what cannot be delivered is told of. */
+  /** Sends in the background; what cannot be delivered is reported. */
   tell(webhooks: readonly Webhook[], alert: AlertView): void {
     for (const hook of webhooks) {
       if (!hook.severities.some((severity) => severity === alert.severity)) continue
@@ -100,7 +99,7 @@ export class Webhooks {
 
 interface Failure {
   readonly why: string
-  /** Another try would not do better. */
+  /** A retry would not help. */
   readonly isFinal: boolean
 }
 
@@ -138,7 +137,7 @@ function send(
         method: 'POST',
         signal,
         timeout: TIMEOUT_MS,
-        // One connection a call: one that is kept was not looked up anew.
+        // One connection per call: the address of a reused one would not have been checked.
         agent: false,
         ...(!allowPrivate && { lookup }),
         headers: {
@@ -150,7 +149,7 @@ function send(
       },
       (response) => {
         const status = response.statusCode ?? 0
-        // Nothing of what it says is read or followed: it may point anywhere.
+        // The response is neither read nor followed: a redirect may point anywhere.
         response.destroy()
         settle(
           status >= 200 && status < 300
@@ -170,7 +169,7 @@ function send(
 
 class PrivateAddress extends Error {}
 
-/** The address that is connected to is the one that was judged: a name may mean another one a moment later. */
+/** Connects to the address that was checked: the name may resolve to another one a moment later. */
 export const publicOnly =
   (resolve: Resolve = lookup): LookupFunction =>
   (hostname, options, callback) => {

@@ -1,7 +1,6 @@
-// The audit log: who did what, when, from where, and what came of it. Rows are chained: each holds the hash of the one
-// before it, so that a row which was changed, removed, moved or put in between shows. The last hash is worth keeping
-// elsewhere (`verify` takes it as a checkpoint): without one, whoever can write to the store can cut the end off and
-// nobody knows.
+// The audit log: who did what, when, from where, and with what result. Rows are chained: each holds the hash of the
+// previous one, so that changed, removed, moved or inserted rows are detected. Keep the last hash elsewhere (`verify`
+// takes it as a checkpoint): without one, anyone who can write to the store can cut off the end unnoticed.
 import { createHash } from 'node:crypto'
 import { newId } from '../access/tokens.ts'
 import { storable } from '../http/storable.ts'
@@ -25,9 +24,12 @@ export interface AuditEntry {
   readonly requestId: string
 }
 
+/** The part of an audit row that identifies the caller. */
+export type Caller = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
+
 export type AuditRow = AuditTable
 
-/** Where a chain is, to be kept outside of the store. */
+/** A position in the chain, to be kept outside of the store. */
 export interface Checkpoint {
   readonly seq: number
   readonly hash: string
@@ -37,7 +39,7 @@ export interface Verdict {
   readonly ok: boolean
   /** Rows that were read. */
   readonly rows: number
-  /** The first row that does not fit, and what is wrong with it. */
+  /** The first row that does not fit, and why. */
   readonly broken?: { readonly seq: number; readonly why: string }
   readonly last: Checkpoint
 }
@@ -45,7 +47,7 @@ export interface Verdict {
 const PAGE = 1000
 const HEAD = 1
 
-/** Appends a row in the transaction of the change that it tells of: neither is there without the other. */
+/** Appends a row in the transaction of the change that it describes: both are committed or neither. */
 export async function appendAudit(store: Store, tx: Writer, entry: AuditEntry): Promise<string> {
   const { seq, hash: previous } = await tx
     .selectFrom('audit_head')
@@ -76,7 +78,7 @@ export async function appendAudit(store: Store, tx: Writer, entry: AuditEntry): 
   return row.id
 }
 
-/** The hash of everything a row says, in a fixed order. */
+/** The hash of all fields of a row, in a fixed order. */
 export function rowHash(row: Omit<AuditRow, 'hash'>): string {
   const parts = [row.seq, row.id, row.at, row.kind, row.actor, row.via, row.address, row.action, row.target]
   return createHash('sha256')
@@ -86,7 +88,7 @@ export function rowHash(row: Omit<AuditRow, 'hash'>): string {
 
 /**
  * Reads the whole chain.
- * @param checkpoint of an earlier verdict: what was there then must still be there
+ * @param checkpoint of an earlier verdict: the rows up to it must be unchanged
  */
 export async function verifyAudit(store: Store, checkpoint?: Checkpoint): Promise<Verdict> {
   let last: Checkpoint = { seq: 0, hash: '' }

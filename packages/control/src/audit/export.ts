@@ -1,4 +1,4 @@
-// Audit rows for other programs: one JSON document a line, or CSV that no spreadsheet takes for a formula.
+// Audit rows for other programs: newline-delimited JSON, or CSV that is safe from formula injection.
 import type { AuditRow } from './audit.ts'
 
 export function viewOf(row: AuditRow) {
@@ -33,7 +33,7 @@ export function csvOf(rows: readonly AuditRow[]): string {
   return [COLUMNS.join(','), ...lines, ''].join('\r\n')
 }
 
-/** RFC 4180, and an apostrophe before what a spreadsheet would run. */
+/** RFC 4180, with an apostrophe before what a spreadsheet would run as a formula. */
 function cell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value)
   const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text

@@ -1,16 +1,16 @@
-// Advice that is carried out by itself where somebody allows it: one change at a time, watched against what was before,
-// and taken back where it does harm.
+// Applies advice automatically where this is allowed: one change at a time, compared with the figures before it, and
+// rolled back if it does harm.
 import { judgeChange } from 'millpond/insight'
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
-import { type AskedPlan, memoryChange } from '../agent/words.ts'
-import { appendAudit } from '../audit/audit.ts'
+import { type AskedPlan, memoryChange } from '../agent/requests.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { AUTO, type Experiments } from '../experiments/experiments.ts'
 import { countsOf, type Runs } from '../experiments/seen.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
-import type { Operations, OperationView, Who } from '../operations/operations.ts'
+import type { Operations, OperationView } from '../operations/operations.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 import { type AutoSettings, type AutoState, autoSettings, autoState, IDLE } from './settings.ts'
@@ -22,16 +22,16 @@ const DEADLINE_MS = 5000
 const KEPT_ATTEMPTS = 20
 /** Reads before and after, below which a change is neither made nor trusted. */
 const LEAST_READS = 1000
-/** Counted for no longer than this, before a change and after it. */
+/** Counting takes no longer than this, before a change and after it. */
 const PATIENT_WINDOWS = 10
-/** Two windows after the change it stays. */
+/** After two windows the change is kept. */
 const WINDOWS = 2
-/** What ended so is not tried again. */
+/** Changes with these outcomes are not tried again. */
 const FOR_PEOPLE: ReadonlySet<Outcome> = new Set(['taken_back', 'failed'])
-/** What a person does to a cache, as the audit names it. */
+/** What a person does to a cache, as the audit log names it. */
 const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configuration.update', 'configuration.delete']
 
-/** All keys are alike in both arms: it is there to count. */
+/** Both arms treat keys alike: it runs only to count. */
 const COUNTING: AskedPlan = { name: 'auto', arms: [{ name: 'a' }, { name: 'b' }], settle_seconds: 0 }
 
 interface Parts {
@@ -60,9 +60,9 @@ export class AutoApply {
     return kept === undefined ? IDLE : stored.parse(kept).state
   }
 
-  async put(cache: string, settings: AutoSettings, who: Who): Promise<void> {
+  async put(cache: string, settings: AutoSettings, caller: Caller): Promise<void> {
     await putDocument(this.#control.store, `auto:${cache}`, settings, {
-      ...who,
+      ...caller,
       kind: 'change',
       action: 'auto.update',
       target: cache,
@@ -72,8 +72,8 @@ export class AutoApply {
   }
 
   /**
-   * One turn: every five seconds, by one control plane of several. Turns never overlap.
-   * @param onError told what fails for one cache, while others go on; without it that fails the turn
+   * One turn: every five seconds, in one of several control planes. Turns never overlap.
+   * @param onError called with errors of single caches, while others go on; without it such an error fails the turn
    */
   turn(onError?: (error: unknown) => void): Promise<void> {
     const turn = this.#last.then(async () => {
@@ -92,7 +92,7 @@ export class AutoApply {
   async #look(cache: string): Promise<void> {
     const settings = await this.settings(cache)
     const state = await this.state(cache)
-    // What is in force is watched to its end, also where it was switched off meanwhile.
+    // A change in force is watched to its end, even if automatic changes have been switched off meanwhile.
     if (state.phase === 'watching') return this.#watch(cache, settings, state)
     if (!settings.enabled) return state.phase === 'idle' ? undefined : this.#idle(cache, state, 'it was switched off')
     if (state.phase === 'counting') return this.#count(cache, settings, state)
@@ -103,7 +103,7 @@ export class AutoApply {
     await this.#begin(cache, settings, state, now)
   }
 
-  /** Looks for something to do. */
+  /** Looks for a change to make. */
   async #begin(cache: string, settings: AutoSettings, state: AutoState, now: number): Promise<void> {
     const found = await this.#found(cache, settings, state, now)
     if (typeof found === 'string') {
@@ -139,7 +139,7 @@ export class AutoApply {
       if (!settings.kinds.some((kind) => kind === one.kind) || one.change === null || one.undo === null) continue
       const undo = memoryChange.parse(one.undo)
       const change = within(settings, memoryChange.parse(one.change), undo)
-      // What was taken back once is for people to decide.
+      // A change that was rolled back once is left to people.
       const wasTakenBack = state.history.some(
         ({ recommendation, outcome }) => recommendation === one.id && FOR_PEOPLE.has(outcome),
       )
@@ -163,7 +163,7 @@ export class AutoApply {
     return row?.actor
   }
 
-  /** Once it is known what was before, the change is made. */
+  /** The change is made once the figures before it are known. */
   async #count(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
     const counts = await this.#lead(cache, 'before')
     const now = await this.#control.store.now()
@@ -175,7 +175,7 @@ export class AutoApply {
     }
     const { change, recommendation } = state
     if (change === null) return this.#idle(cache, state, 'there was nothing to change')
-    // Written down first: whoever comes after a crash takes back what may have been done.
+    // Recorded first: after a crash, the next control plane rolls back what may have been done.
     await this.#keep(cache, { ...state, phase: 'watching', since: timeOf(now) })
     await this.#lead(cache, 'measuring')
     const done = await this.#tune(cache, change, `recommendation ${recommendation}`)
@@ -204,7 +204,7 @@ export class AutoApply {
   }
 
   async #back(cache: string, settings: AutoSettings, state: AutoState, outcome: Outcome, why: string): Promise<void> {
-    const undone = state.undo === null ? undefined : await this.#tune(cache, state.undo, `taken back: ${why}`)
+    const undone = state.undo === null ? undefined : await this.#tune(cache, state.undo, `rolled back: ${why}`)
     const told =
       undone === undefined || undone.state === 'completed'
         ? why
@@ -259,7 +259,7 @@ export class AutoApply {
     await this.#keep(cache, { ...IDLE, paused_until, history, why })
   }
 
-  /** Has all processes count, and adds up what they have counted. */
+  /** Makes all processes count, and adds up their counts. */
   async #lead(cache: string, phase: 'before' | 'measuring') {
     const runs = this.#runs.get(cache) ?? { ...(await this.#keptRuns(cache)) }
     this.#runs.set(cache, runs)
@@ -278,10 +278,10 @@ export class AutoApply {
   }
 
   #tune(cache: string, change: Change, reason: string): Promise<OperationView> {
-    const who: Who = { ...AUTO, requestId: newId('req') }
+    const caller: Caller = { ...AUTO, requestId: newId('req') }
     return this.#control.operations.run(
       { kind: 'optimize', prefix: 'op', caches: [cache], request: { cache_name: cache, change }, reason },
-      who,
+      caller,
       async () => {
         const replies = await this.#control.fleet.ask(cache, 'tune', change, { deadlineMs: DEADLINE_MS })
         const nodes = replies.map(({ id, status, error, body }) => ({
@@ -320,7 +320,7 @@ export class AutoApply {
 const stored = z.object({ state: autoState, runs: z.record(z.string(), z.unknown()) })
 const timeOf = (ms: number): string => new Date(ms).toISOString()
 
-/** The change, no further than one step goes and bounds allow; `undefined`: nothing is left of it. */
+/** The change, limited to one step and the bounds; `undefined`: nothing is left of it. */
 export function within(
   { max_step, max_entries, max_bytes }: AutoSettings,
   change: Change,

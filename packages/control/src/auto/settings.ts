@@ -1,7 +1,6 @@
-// What may be applied by itself, of which cache, within which bounds; and where it stands. Nothing is, until somebody
-// says so.
+// What may be applied automatically, to which cache and within which bounds; and its state. Off by default.
 import { z } from 'zod'
-import { memoryChange } from '../agent/words.ts'
+import { memoryChange } from '../agent/requests.ts'
 
 const HOUR = 3600
 const instant = z.iso.datetime()
@@ -43,7 +42,8 @@ const attempt = z.object({
   undo: memoryChange,
   at: instant,
   /**
-   * `not_enough_evidence`: taken back, since too little was read to judge it; it may be tried again after the pause.
+   * `not_enough_evidence`: rolled back because too few reads were seen to judge it; it may be tried again after the
+   * pause.
    */
   outcome: z.enum(['held', 'taken_back', 'failed', 'not_enough_evidence']),
   why: z.string().nullable(),
@@ -51,7 +51,8 @@ const attempt = z.object({
 
 export const autoState = z.object({
   /**
-   * `counting`: what there is before the change. `watching`: it is in force, and will be taken back where it does harm.
+   * `counting`: taking the figures before the change. `watching`: the change is in force, and is rolled back if it does
+   * harm.
    */
   phase: z.enum(['idle', 'counting', 'watching']),
   since: instant.nullable(),
@@ -59,7 +60,7 @@ export const autoState = z.object({
   change: memoryChange.nullable(),
   undo: memoryChange.nullable(),
   paused_until: instant.nullable(),
-  /** Why nothing is done now, where there is a reason. */
+  /** Why nothing is done at present, if there is a reason. */
   why: z.string().nullable(),
   history: z.array(attempt),
 })

@@ -1,10 +1,10 @@
-// The CDN that the environment names, for a control plane that runs by itself. Its package is optional: where no site
-// is named, nothing is loaded.
+// The CDN that the environment configures, for a stand-alone control plane. Its package is optional: it is loaded only
+// if a site is named.
 import type { Cdn } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
 import { isError } from '../is-error.ts'
 
-/** Of `cdnFromEnvironment`, which says what stands beside each. */
+/** Those of `cdnFromEnvironment`, which documents them. */
 const SITES = [
   'CLOUDFRONT_DISTRIBUTION_ID',
   'CLOUDFLARE_ZONE_ID',
@@ -13,7 +13,7 @@ const SITES = [
   'CDN_FOLDERS',
 ] as const
 
-/** @throws MillpondError `OPTION_INVALID`: the package is not there, or what the environment says is not enough. */
+/** @throws MillpondError `OPTION_INVALID` if the package is missing, or the environment is incomplete. */
 export async function cdnOfEnvironment(
   env: NodeJS.ProcessEnv,
   load = (): Promise<typeof import('@millpond/cdn')> => import('@millpond/cdn'),

@@ -1,5 +1,5 @@
-// The CDN that a control plane is given, by what is used of it: `createCdn` of @millpond/cdn fits. The control plane
-// itself needs no vendor's package.
+// The part of a CDN that the control plane uses: `createCdn` of @millpond/cdn fits. The control plane itself needs no
+// vendor's package.
 import { type Check, withMethods } from 'millpond/options'
 import { Problem } from '../http/problem.ts'
 import { isError } from '../is-error.ts'
@@ -172,7 +172,7 @@ export const aCdn: Check<ControlCdn> = withMethods<ControlCdn>(
   'describe',
 )
 
-/** @throws Problem 501, or what is said where the CDN is only a part of what was asked for */
+/** @throws Problem 501, or the given problem if the CDN is only a part of the request */
 export function cdnOf(cdn: ControlCdn | undefined, status: 501 | 422 = 501): ControlCdn {
   if (cdn !== undefined) return cdn
   throw new Problem(
@@ -191,7 +191,9 @@ const STATUS: Readonly<Record<string, number>> = {
   PACKAGE_MISSING: 422,
 }
 
-/** What a CDN refuses, as a problem: its message names the remedy and no credential. Else the error itself. */
+/**
+ * A CDN's refusal as a problem: its message names the remedy and no credential. Other errors are returned unchanged.
+ */
 export function problemOf(error: unknown): unknown {
   if (!isError(error) || error.name !== 'CdnError' || !('code' in error) || typeof error.code !== 'string') return error
   const wait =
@@ -200,7 +202,7 @@ export function problemOf(error: unknown): unknown {
   return new Problem(STATUS[error.code] ?? 502, `cdn_${error.code.toLowerCase()}`, error.message, more)
 }
 
-/** A purge as the API tells it. */
+/** A purge in the API's form. */
 export function reportOf({ id, at, soft, targets, ok, edges }: CdnReport) {
   return {
     id,

@@ -1,13 +1,13 @@
 // The controls that a cache can answer for, by regime, each with the fact that answers it; and those that it cannot,
-// with the reason. Numbers as of GDPR (EU 2016/679), the AICPA's Trust Services Criteria of 2017, 45 CFR 164 (HIPAA),
-// PCI DSS 4.0.1. That a control is met here says nothing of the systems around the cache.
+// with the reason. Numbers as in GDPR (EU 2016/679), the AICPA's Trust Services Criteria of 2017, 45 CFR 164 (HIPAA),
+// PCI DSS 4.0.1. A control that is met here says nothing about the systems around the cache.
 import type { FactName } from './evidence.ts'
 import type { Regime } from './settings.ts'
 
 export interface ControlDefinition {
   readonly id: string
   readonly title: string
-  /** Which fact answers it; a text: why none does. */
+  /** The fact that answers it; a text: why there is none. */
   readonly by: FactName | { readonly not: string }
 }
 

@@ -1,4 +1,4 @@
-// What can be said of a control: facts that were looked up now, each with what would speak against it.
+// The evidence for a control: facts that are looked up now, each with what would speak against it.
 import { rulesOf, webhooksOf } from '../alerts/settings.ts'
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
@@ -30,7 +30,7 @@ const DAY_MS = 86_400_000
 const LOOKED_BACK_MS = 30 * DAY_MS
 const WATCHED = ['refused_credentials', 'audit_broken', 'compliance'] as const
 
-/** @param isAuditWhole undefined: read the whole chain now */
+/** @param isAuditWhole undefined: verify the whole chain now */
 export async function factsFor(control: Control, settings: ComplianceDocument, isAuditWhole?: boolean): Promise<Facts> {
   const now = await control.store.now()
   const { tiers, untold } = await tiersOf(control)
@@ -59,12 +59,12 @@ interface TierFact {
   readonly cache: string
   readonly tier: string
   readonly scope: string
-  /** `null`: no process tells. */
+  /** `null`: no process reports it. */
   readonly encrypted: boolean | null
   readonly key_since: number | null
 }
 
-/** Everything below memory that is in use, as its worst process has it; and why that is not all, where it is not. */
+/** All tiers below memory that are in use, each by its worst process; and why the list is incomplete, if it is. */
 async function tiersOf({
   fleet,
 }: Control): Promise<{ readonly tiers: readonly TierFact[]; readonly untold: string | undefined }> {
@@ -281,7 +281,7 @@ async function erasuresOf({ store }: Control): Promise<Fact> {
     .where('kind', '=', 'erase')
     .orderBy('seq')
     .execute()
-  // One that was asked for again and proven then is no matter any more.
+  // One that was repeated and then proven no longer counts.
   const open = new Map<string, string>()
   for (const { id, state, plan } of rows) {
     const subject = JSON.stringify(JSON.parse(plan ?? 'null')?.subject ?? id)

@@ -66,13 +66,15 @@ function controlsOf(regime: Regime, facts: Facts, settings: ComplianceDocument) 
   })
 }
 
-/** Plain tiers are a violation where encryption is required; else nobody has said that what lies there is worth it. */
+/**
+ * Unencrypted tiers are a violation where encryption is required; otherwise nothing says that their contents need it.
+ */
 function stateOf(by: keyof Facts, facts: Facts, { require_encryption }: ComplianceDocument): State {
   const { state } = facts[by]
   return by === 'encryption' && state === 'violated' && !require_encryption ? 'unknown' : state
 }
 
-/** What is violated of the regimes that apply, and of encryption where that is required: for the alert. */
+/** The violations of the regimes that apply, and of encryption where it is required: for the alert. */
 export async function violations(
   control: Control,
   isAuditWhole: boolean,

@@ -1,6 +1,6 @@
 // Which regimes apply, and what they are taken to require here.
 import { z } from 'zod'
-import type { AuditEntry } from '../audit/audit.ts'
+import type { Caller } from '../audit/audit.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 
@@ -37,13 +37,9 @@ const NAME = 'compliance'
 export const complianceOf = async (store: Store): Promise<ComplianceDocument> =>
   complianceDocument.parse((await readDocument(store, NAME)) ?? {})
 
-export const putCompliance = (
-  store: Store,
-  document: ComplianceDocument,
-  who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
-): Promise<void> =>
+export const putCompliance = (store: Store, document: ComplianceDocument, caller: Caller): Promise<void> =>
   putDocument(store, NAME, document, {
-    ...who,
+    ...caller,
     kind: 'change',
     action: 'compliance.update',
     target: NAME,

@@ -1,13 +1,11 @@
-// Stored configurations: every change is a new version, kept with who made it and why, written in one transaction with
-// its audit row.
+// Stored configurations: every change is a new version, kept with its author and reason, written in one transaction
+// with its audit row.
 import { newId } from '../access/tokens.ts'
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import type { ConfigurationTable } from '../store/schema.ts'
 import type { Store, Writer } from '../store/store.ts'
 import { type ConfigurationDocument, type ConfigurationView, configurationDocument, diff } from './document.ts'
-
-type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
 export interface Version {
   readonly version: number
@@ -24,20 +22,20 @@ export interface Configurations {
   get(id: string): Promise<ConfigurationView>
   byName(name: string): Promise<ConfigurationView | undefined>
   /** @throws Problem 409 for a name that is taken */
-  create(document: ConfigurationDocument, who: Who, reason?: string): Promise<ConfigurationView>
+  create(document: ConfigurationDocument, caller: Caller, reason?: string): Promise<ConfigurationView>
   /** @throws Problem 404; 412 when `version` is given and is not the one in force; 409 */
   replace(
     id: string,
     document: ConfigurationDocument,
-    who: Who,
+    caller: Caller,
     versions?: readonly number[],
     reason?: string,
   ): Promise<ConfigurationView>
-  remove(id: string, who: Who, versions?: readonly number[]): Promise<void>
+  remove(id: string, caller: Caller, versions?: readonly number[]): Promise<void>
   versions(id: string): Promise<readonly Version[]>
-  /** Puts an earlier version's document in force again, as a new version. */
-  rollback(id: string, to: number, who: Who): Promise<ConfigurationView>
-  /** Told after each change has been committed; returns how to stop. */
+  /** Puts the document of an earlier version in force again, as a new version. */
+  rollback(id: string, to: number, caller: Caller): Promise<ConfigurationView>
+  /** Called after each committed change; returns a function that unsubscribes. */
   onChange(listener: (name: string) => void): () => void
 }
 
@@ -47,7 +45,7 @@ export function configurations(store: Store): Configurations {
     for (const listener of listeners) listener(name)
   }
 
-  const replace: Configurations['replace'] = async (id, document, who, versions, reason) => {
+  const replace: Configurations['replace'] = async (id, document, caller, versions, reason) => {
     const view = await store.write(async (tx) => {
       const held = await heldRow(tx, id, versions)
       await refuseTaken(tx, document.name, id)
@@ -58,10 +56,10 @@ export function configurations(store: Store): Configurations {
         .set({ name: document.name, document: JSON.stringify(document), version: next, updated_at: now })
         .where('id', '=', id)
         .execute()
-      await keepVersion(tx, id, next, document, who.actor, reason, now)
+      await keepVersion(tx, id, next, document, caller.actor, reason, now)
       const changes = diff(documentOf(held), document)
       await appendAudit(store, tx, {
-        ...who,
+        ...caller,
         kind: 'change',
         action: 'configuration.update',
         target: document.name,
@@ -111,7 +109,7 @@ export function configurations(store: Store): Configurations {
         .executeTakeFirst()
       return row === undefined ? undefined : viewOf(row)
     },
-    async create(document, who, reason) {
+    async create(document, caller, reason) {
       const view = await store.write(async (tx) => {
         await refuseTaken(tx, document.name)
         const now = await store.now(tx)
@@ -125,9 +123,9 @@ export function configurations(store: Store): Configurations {
           deleted: 0,
         }
         await tx.insertInto('configurations').values(row).execute()
-        await keepVersion(tx, row.id, 1, document, who.actor, reason, now)
+        await keepVersion(tx, row.id, 1, document, caller.actor, reason, now)
         await appendAudit(store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'configuration.create',
           target: document.name,
@@ -138,12 +136,12 @@ export function configurations(store: Store): Configurations {
       tell(view.name)
       return view
     },
-    async remove(id, who, versions) {
+    async remove(id, caller, versions) {
       const name = await store.write(async (tx) => {
         const held = await heldRow(tx, id, versions)
         await tx.updateTable('configurations').set({ deleted: 1 }).where('id', '=', id).execute()
         await appendAudit(store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'configuration.delete',
           target: held.name,
@@ -169,7 +167,7 @@ export function configurations(store: Store): Configurations {
         created_at: timeOf(created_at),
       }))
     },
-    async rollback(id, to, who) {
+    async rollback(id, to, caller) {
       const row = await store.read
         .selectFrom('configuration_versions')
         .select('document')
@@ -180,7 +178,7 @@ export function configurations(store: Store): Configurations {
       return replace(
         id,
         configurationDocument.parse(JSON.parse(row.document)),
-        who,
+        caller,
         undefined,
         `roll back to version ${to}`,
       )

@@ -6,7 +6,7 @@ export const STRATEGIES = ['write_through', 'write_back', 'write_around', 'cache
 
 const MAX_TTL_SECONDS = 100 * 365.25 * 86_400
 
-/** What people write. Every field but the name has a default, as the sources' clients expect. */
+/** The document as written by people. Every field except the name has a default, as existing clients expect. */
 export const configurationDocument = z.strictObject({
   name: z
     .string()
@@ -24,7 +24,7 @@ export type ConfigurationDocument = z.output<typeof configurationDocument>
 
 const MADE_HERE = { id: z.unknown(), version: z.unknown(), created_at: z.unknown(), updated_at: z.unknown() }
 
-/** The whole document again; what a GET gave beside it is ignored. */
+/** The whole document again; the read-only fields of a GET are ignored. */
 export const configurationPut = z
   .strictObject({ ...configurationDocument.shape, ...partial(MADE_HERE) })
   .transform(({ id: _id, version: _version, created_at: _created, updated_at: _updated, ...document }) => document)
@@ -41,7 +41,7 @@ function partial<T extends Record<string, z.ZodUnknown>>(shape: T) {
   return z.object(shape).partial().shape
 }
 
-/** The fields that differ, as they were and as they are. */
+/** The fields that differ, before and after. */
 export function diff(
   before: ConfigurationDocument | undefined,
   after: ConfigurationDocument,

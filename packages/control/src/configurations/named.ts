@@ -5,11 +5,11 @@ import type { ConfigurationDocument } from './document.ts'
 
 const BELOW = ['redis', 'memcached', 'database', 'file_system'] as const
 
-/** How to reach what a configuration names; `memory` needs nothing. Called once for each cache, with its name. */
+/** How to reach a configuration's tier; `memory` needs nothing. Called once for each cache, with its name. */
 export type TierFactories = Readonly<Partial<Record<(typeof BELOW)[number], (name: string) => Tier>>>
 
 const aFactory = fn<(name: string) => Tier>('a function that makes a tier: () => redis({ url })')
-/** The check of `TierFactories`. */
+/** The validation of `TierFactories`. */
 export const tierFactories: Check<TierFactories> = optionsOf<TierFactories>({
   redis: aFactory,
   memcached: aFactory,
@@ -17,7 +17,7 @@ export const tierFactories: Check<TierFactories> = optionsOf<TierFactories>({
   file_system: aFactory,
 })
 
-/** @throws MillpondError `OPTION_INVALID` where nobody said how to reach the tier that it names. */
+/** @throws MillpondError `OPTION_INVALID` if no way was given to reach the tier that it names. */
 export function makeCache(
   document: ConfigurationDocument,
   factories: TierFactories,

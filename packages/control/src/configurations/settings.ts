@@ -1,8 +1,8 @@
-// Brings stored configurations to the processes that run the caches of their names: at the start, after each change,
-// and where a store was emptied.
+// Sends stored configurations to the processes that run the caches of their names: at startup, after each change, and
+// after a store was emptied.
 import type { Control } from '../control.ts'
 
-/** Follows changes; returns how to stop. */
+/** Follows changes; returns a function that stops it. */
 export function keepSettings(control: Control, onError: (error: unknown) => void): () => void {
   return control.configurations.onChange((name) => {
     inTurn(control, async () => {
@@ -12,7 +12,7 @@ export function keepSettings(control: Control, onError: (error: unknown) => void
   })
 }
 
-/** All of them: what stands already is not put again. */
+/** All of them: unchanged ones are not put again. */
 export function bringSettings(control: Control): Promise<void> {
   return inTurn(control, async () => {
     for (const name of control.fleet.names) await bring(control, name)
@@ -20,7 +20,7 @@ export function bringSettings(control: Control): Promise<void> {
   })
 }
 
-/** One at a time: who has read before a change must not put after whoever has read behind it. */
+/** One at a time: a put must not overwrite a later one with what was read earlier. */
 const turns = new WeakMap<Control, Promise<void>>()
 function inTurn(control: Control, work: () => Promise<void>): Promise<void> {
   const turn = (turns.get(control) ?? Promise.resolve()).then(work, work)
@@ -57,8 +57,8 @@ async function bring({ configurations, fleet }: Control, name: string): Promise<
 }
 
 /**
- * Another control plane of the same store may have read behind us and put before us. Whoever puts looks at the store
- * again: so the last one to put has put what the store says, in whatever order they came, and no clock is asked.
+ * Another control plane of the same store may have read after us and put before us. Each one reads the store again
+ * after it has put: so the last put is what the store says, in whatever order they came, without comparing clocks.
  */
 async function putUntilItStands<T>(read: () => Promise<T>, put: (read: T) => Promise<void>): Promise<void> {
   let next = await read()

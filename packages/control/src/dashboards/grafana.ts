@@ -1,4 +1,5 @@
-// The Grafana dashboard as JSON, the same for the same release: what is in version control can be compared with it.
+// The Grafana dashboard as JSON, reproducible for a release, so that it can be compared with the one in version
+// control.
 import { type Panel, rows } from './panels.ts'
 
 const WIDTH = 12
@@ -7,8 +8,8 @@ const SOURCE = { type: 'prometheus', uid: '$source' }
 
 /**
  * A dashboard over every metric that the library and the control plane export, for Grafana 10 or later: to be imported,
- * or provisioned from a file. It asks for the Prometheus source when it is imported, and for the caches to be shown.
- * @param version is named in the description; default: none
+ * or provisioned from a file. On import it asks for the Prometheus source and the caches to show.
+ * @param version named in the description; default: none
  */
 export function grafanaDashboard({
   version,

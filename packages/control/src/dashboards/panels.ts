@@ -1,5 +1,5 @@
-// The panels of the Grafana dashboard: rows by the questions that people ask. Queries are made of the metric
-// definitions themselves, so that none names what is not exported.
+// The panels of the Grafana dashboard: rows by the questions that they answer. Queries are built from the metric
+// definitions, so that none names a metric that is not exported.
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../metrics/definitions.ts'
 
@@ -285,7 +285,7 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-/** What no panel has chosen yet gets one of its own: nothing that is exported is missing. */
+/** Metrics that no panel uses get one of their own: everything that is exported is shown. */
 export function rows(): readonly Row[] {
   const queries = ROWS.flatMap(({ panels }) => panels.flatMap((one) => one.queries.map(({ expr }) => expr))).join('\n')
   const left = Object.values<MetricDefinition>(METRICS).filter(

@@ -1,18 +1,18 @@
-// Recording and alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by
-// Alertmanager, and whose control plane may be down.
+// Recording and alert rules for Prometheus, with the control plane's own thresholds: for those who use Alertmanager,
+// and in case the control plane is down.
 import { METRICS } from 'millpond/observe'
 import { SEVERITIES, type Severity } from '../alerts/alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, YOUNG_SHARE } from '../alerts/rules.ts'
 import { LATE } from '../metrics/definitions.ts'
 
 interface Template {
-  /** In Prometheus' way. */
+  /** In Prometheus' notation. */
   readonly name: string
   readonly for: string
   /** The query, up to its comparison with the threshold. */
   readonly value: string
   readonly compare: '<' | '>' | '>='
-  /** What must hold besides. */
+  /** An additional condition. */
   readonly and?: string
   readonly summary: string
   /** Prometheus has seconds where the control plane has milliseconds. */
@@ -29,10 +29,7 @@ const meanOver = (window: string): string => `${get('sum', window)} / ${get('cou
 const p95Over = (window: string): string =>
   `histogram_quantile(0.95, sum by (cache, le) (rate(${METRICS.operation.name}_bucket{op="get"}[${window}])))`
 
-/**
- * Of a cache, over all of its processes: worked out once, for the alerts below, for graphs over days, and for whatever
- * scales by them.
- */
+/** Per cache, over all its processes: recorded once, for the alerts below, for long graphs, and for autoscaling. */
 const RECORDED = {
   reads: { name: 'cache:millpond_reads:rate5m', expr: readsOver('5m') },
   hitRatio: { name: 'cache:millpond_hit_ratio:rate5m', expr: hitRatioOver('5m') },
@@ -51,7 +48,7 @@ const RECORDED = {
 /** 200 reads within the five minutes. */
 const ENOUGH = `${RECORDED.reads.name} * 300 >= 200`
 
-/** Those that Prometheus can tell by what is exported. */
+/** The rules that Prometheus can evaluate from exported metrics. */
 const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
   hit_ratio: {
     name: 'HitRatio',
@@ -159,13 +156,13 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
 }
 
 /**
- * A group of recording and alerting rules as Prometheus reads it (YAML), the same for the same thresholds. Alerts that
- * are switched off are left out; so are those that only the control plane can tell (credentials, audit, compliance).
+ * A group of recording and alerting rules in Prometheus' YAML, the same for the same thresholds. Alerts that are
+ * switched off are left out; so are those that only the control plane can evaluate (credentials, audit, compliance).
  * @param rules default: the control plane's defaults
  */
 export function prometheusRules(rules: Readonly<Partial<Record<RuleName, Rule>>> = {}): string {
   const lines = ['# Made by "millpond prometheus-rules".', 'groups:', '  - name: millpond', '    rules:']
-  // Of one group each rule sees what those above it have recorded at the same moment.
+  // Within a group, each rule sees the results of those above it at the same moment.
   for (const { name, expr } of Object.values(RECORDED))
     lines.push(`      - record: ${name}`, `        expr: ${JSON.stringify(expr)}`)
   for (const [name, template] of Object.entries(TEMPLATES) as [RuleName, Template][]) {
@@ -181,7 +178,7 @@ export function prometheusRules(rules: Readonly<Partial<Record<RuleName, Rule>>>
 
 const OPPOSITE = { '<': '>=', '>': '<=', '>=': '<' } as const
 
-/** @param worse the threshold of the next severity: whoever is beyond it is told of that alone */
+/** @param worse the threshold of the next severity: beyond it only that one fires */
 function ruleLines(template: Template, severity: Severity, threshold: number, worse: number | undefined): string[] {
   const { name, for: lasts, value, compare, and, summary, factor = 1 } = template
   const parts = [
@@ -189,7 +186,7 @@ function ruleLines(template: Template, severity: Severity, threshold: number, wo
     ...(worse === undefined ? [] : [`(${value}) ${OPPOSITE[compare]} ${worse * factor}`]),
     ...(and === undefined ? [] : [and]),
   ]
-  // JSON's texts are YAML's, too.
+  // JSON strings are valid YAML.
   return [
     `      - alert: Millpond${name}${severity.charAt(0).toUpperCase()}${severity.slice(1)}`,
     `        expr: ${JSON.stringify(parts.join(' and '))}`,

@@ -1,8 +1,10 @@
-// The arm that an experiment has found, set for all keys of the cache in every process; and taken back.
-import type { Asked } from '../agent/words.ts'
+// Applies the winning arm of an experiment to all keys of the cache in every process; and rolls it back.
+
+import type { Asked } from '../agent/requests.ts'
+import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
-import type { EndState, OperationView, Who } from '../operations/operations.ts'
+import type { EndState, OperationView } from '../operations/operations.ts'
 import type { ExperimentDocument, ExperimentView } from './document.ts'
 
 type Applied = NonNullable<ExperimentDocument['applied']>
@@ -10,7 +12,7 @@ type Change = Applied['change']
 
 const DEADLINE_MS = 10_000
 
-/** What an arm would change for all. @throws Problem 422 where that is nothing */
+/** What an arm would change for all keys. @throws Problem 422 if that is nothing */
 export async function changeOf(
   control: Control,
   { cache_name: cache, plan, kind }: ExperimentView,
@@ -52,13 +54,13 @@ const MEGABYTE = 1024 * 1024
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null
 
-/** Sets it in every process, as an operation; answers with what undoes it. */
+/** Applies it in every process, as an operation; returns what undoes it. */
 export async function carryOut(
   control: Control,
   { cache_name: cache, plan: { namespace }, kind, id }: Pick<ExperimentView, 'cache_name' | 'plan' | 'kind' | 'id'>,
   change: Change,
   asked: { readonly what: string; readonly reason: string | undefined; readonly began: (id: string) => void },
-  who: Who,
+  caller: Caller,
 ): Promise<{ readonly operation: OperationView; readonly undo: Change }> {
   let undo: Change = {}
   const operation = await control.operations.run(
@@ -69,7 +71,7 @@ export async function carryOut(
       request: { experiment: id, what: asked.what, change },
       reason: asked.reason,
     },
-    who,
+    caller,
     async (step) => {
       asked.began(step.id)
       const replies =
@@ -95,7 +97,7 @@ export async function carryOut(
   return { operation, undo }
 }
 
-/** What was there, as the processes tell it by its path. */
+/** The previous values, as the processes report them, by path. */
 function undoOf(changes: readonly { readonly setting: string; readonly from: unknown }[], change: Change): Change {
   const from = (name: string): unknown => changes.find(({ setting }) => setting.endsWith(`.${name}`))?.from
   const undo: Record<string, string | number | null> = {}

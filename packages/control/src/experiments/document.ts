@@ -1,7 +1,7 @@
-// An experiment as it is kept, and as it is shown.
+// An experiment as stored and as shown.
 import type { Difference, Judgement, Phase } from 'millpond/insight'
 import { z } from 'zod'
-import { experimentPlan } from '../agent/words.ts'
+import { experimentPlan } from '../agent/requests.ts'
 import type { ExperimentTable } from '../store/schema.ts'
 
 const difference = z.object({
@@ -39,7 +39,7 @@ export const judgement = z.object({
   ),
 })
 
-/** What is kept beside the counts. */
+/** What is stored besides the counts. */
 export const experimentDocument = z.object({
   plan: experimentPlan,
   kind: z.enum(['keys', 'shadow']),
@@ -111,13 +111,13 @@ export function judgementToJson({ verdict, winner, text, control, arms }: Judgem
   }
 }
 
-/** JSON has no infinite number: an interval without an end is none yet. */
+/** JSON has no infinite number: an interval without an end is not shown yet. */
 const finite = (one: Difference | undefined): Difference | null =>
   one !== undefined && Object.values(one).every(Number.isFinite) ? one : null
 
 const MOST_POINTS = 240
 
-/** The last point, and of those before at most so many: every second one goes where there are more. */
+/** The last point, and a limited number of earlier ones: if there are more, every second one is dropped. */
 export function courseWith(
   course: ExperimentDocument['course'],
   at: string,
@@ -131,7 +131,7 @@ export function courseWith(
   return [...before, point]
 }
 
-/** @param passedMs since it began */
+/** @param passedMs since the start */
 export function phaseDue(
   plan: { readonly kind: string; readonly beforeMs: number; readonly settleMs: number },
   passedMs: number,

@@ -1,14 +1,13 @@
-// Experiments between settings of caches: kept, led in all processes, judged every few seconds, and ended where they do
+// Experiments between settings of caches: stored, run in all processes, judged every few seconds, and ended if they do
 // harm.
 import { MillpondError } from 'millpond'
 import { type Plan, planOf } from 'millpond/insight'
 import { newId } from '../access/tokens.ts'
 import { planFrom } from '../agent/experiment.ts'
-import type { AskedPlan } from '../agent/words.ts'
-import { appendAudit } from '../audit/audit.ts'
+import type { AskedPlan } from '../agent/requests.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { notFound, Problem } from '../http/problem.ts'
-import type { Who } from '../operations/operations.ts'
 import type { ExperimentTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import {
@@ -24,10 +23,10 @@ import {
 import { judged, type NodeCounts, type Runs } from './seen.ts'
 
 const DEADLINE_MS = 5000
-/** What was counted is stored so often; after a restart the processes still know the rest. */
+/** How often the counts are stored; after a restart the processes still know the rest. */
 const STORED_EVERY_MS = 30_000
-/** Who ends one by itself, as audit rows name it. */
-export const AUTO: Omit<Who, 'requestId'> = { actor: 'auto', via: 'auto', address: undefined }
+/** The actor of an automatic end, as audit rows name it. */
+export const AUTO: Omit<Caller, 'requestId'> = { actor: 'auto', via: 'auto', address: undefined }
 const SURE: ReadonlySet<string> = new Set(['better', 'worse', 'no_difference'])
 type End = NonNullable<ExperimentDocument['ended']>
 
@@ -45,7 +44,7 @@ export interface NewExperiment {
 export class Experiments {
   readonly #store: Store
   readonly #fleet: Fleet
-  /** Of those that run: what was counted. */
+  /** The counts of the running ones. */
   readonly #held = new Map<string, Held>()
   readonly #listeners = new Set<(view: ExperimentView) => void>()
   #last: Promise<unknown> = Promise.resolve()
@@ -55,7 +54,7 @@ export class Experiments {
     this.#fleet = fleet
   }
 
-  /** Told of each that has begun, was judged anew or has ended; returns how to stop. */
+  /** Called when one has started, was judged or has ended; returns a function that unsubscribes. */
   onChange(listener: (view: ExperimentView) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -85,8 +84,8 @@ export class Experiments {
     return first?.view
   }
 
-  /** @throws Problem 409 where one runs already, or no process takes part */
-  start({ cache, plan, reason }: NewExperiment, who: Who): Promise<ExperimentView> {
+  /** @throws Problem 409 if one runs already, or no process takes part */
+  start({ cache, plan, reason }: NewExperiment, caller: Caller): Promise<ExperimentView> {
     return this.#inTurn(async () => {
       const checked = checkedPlan(plan)
       const id = newId('exp')
@@ -121,7 +120,7 @@ export class Experiments {
           id,
           cache,
           state: 'running',
-          actor: who.actor,
+          actor: caller.actor,
           reason: reason ?? null,
           document: JSON.stringify(document),
           counts: '{}',
@@ -131,7 +130,7 @@ export class Experiments {
           .values({ ...row, created_at: now, updated_at: now })
           .execute()
         await appendAudit(this.#store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'experiment.start',
           target: cache,
@@ -140,7 +139,7 @@ export class Experiments {
       })
       const view = await this.#lead(await this.#row(id), checked)
       if (view.nodes.some(({ error }) => error === null)) return view
-      await this.#end(id, 'failed', { ...AUTO, requestId: who.requestId })
+      await this.#end(id, 'failed', { ...AUTO, requestId: caller.requestId })
       throw new Problem(
         409,
         'no_process',
@@ -150,15 +149,15 @@ export class Experiments {
   }
 
   /** @throws Problem 404; 409 for one that has ended */
-  stop(id: string, who: Who): Promise<ExperimentView> {
+  stop(id: string, caller: Caller): Promise<ExperimentView> {
     return this.#inTurn(async () => {
       const row = await this.#row(id)
       if (row.state === 'running') await this.#lead(row, planOf(planFrom(documentOf(row).plan)))
-      return this.#end(id, 'stopped', who)
+      return this.#end(id, 'stopped', caller)
     })
   }
 
-  /** Notes what was set for all, or taken back. */
+  /** Records that a result was applied, or rolled back. */
   async note(id: string, applied: ExperimentDocument['applied']): Promise<ExperimentView> {
     await this.#store.read
       .updateTable('experiments')
@@ -172,8 +171,9 @@ export class Experiments {
   }
 
   /**
-   * One turn: every five seconds, by one control plane of several.
-   * @param onError told what fails for one of them, while others go on; without it that fails the turn
+   * One turn: every five seconds, in one of several control planes.
+   * @param onError called with errors of single experiments, while others go on; without it such an error fails the
+   * turn
    */
   turn(onError?: (error: unknown) => void): Promise<void> {
     return this.#inTurn(async () => {
@@ -195,12 +195,12 @@ export class Experiments {
     if (why !== undefined) await this.#end(row.id, why, { ...AUTO, requestId: newId('req') })
   }
 
-  /** Another control plane leads: what it has counted is read anew when this one's turn comes. */
+  /** Another control plane leads: its counts are read again when this one takes over. */
   forget(): void {
     this.#held.clear()
   }
 
-  /** Tells the processes where it is, takes what they have counted, and judges. */
+  /** Tells the processes the phase, takes their counts, and judges. */
   async #lead(row: Row, plan: Plan): Promise<ExperimentView> {
     const { id, cache, created_at } = row
     const document = documentOf(row)
@@ -239,7 +239,7 @@ export class Experiments {
     return this.#told(id)
   }
 
-  async #end(id: string, why: End, who: Who): Promise<ExperimentView> {
+  async #end(id: string, why: End, caller: Caller): Promise<ExperimentView> {
     const { cache } = await this.#store.write(async (tx) => {
       const row = await tx.selectFrom('experiments').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) throw notFound(`experiment ${id}`)
@@ -264,7 +264,7 @@ export class Experiments {
         .execute()
       const { verdict, text } = document.judgement
       await appendAudit(this.#store, tx, {
-        ...who,
+        ...caller,
         kind: 'change',
         action: 'experiment.end',
         target: row.cache,
@@ -273,7 +273,7 @@ export class Experiments {
       return row
     })
     this.#held.delete(id)
-    // A process that does not hear it now ends it by itself, when nobody asks any more.
+    // A process that does not receive this ends it by itself, when it is no longer polled.
     if (this.#fleet.has(cache))
       await this.#fleet.ask(cache, 'experiment', { id: null, plan: null, phase: 'before' }, { deadlineMs: DEADLINE_MS })
     return this.#told(id)
@@ -306,7 +306,7 @@ export class Experiments {
     return row
   }
 
-  /** One after the other: a turn must not write over an end. */
+  /** One after the other: a turn must not overwrite an end. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(work)
     this.#last = turn.catch(() => undefined)

@@ -1,4 +1,4 @@
-// What the processes of a cache have counted for an experiment, added up; and what that says.
+// The counts of an experiment, added up over the processes of a cache; and their statistics.
 import {
   addCounts,
   type Counts,
@@ -13,7 +13,7 @@ import type { Answered } from '../agent/answers.ts'
 import type { BucketSums } from '../agent/insight-answers.ts'
 
 export type NodeCounts = NonNullable<Answered['experiment']>
-/** By run: a process that was started anew has another one, and what it counted before stays. */
+/** By run: a restarted process has a new one, and its earlier counts stay. */
 export type Runs = Readonly<Record<string, Pick<NodeCounts, 'keys' | 'shadow'>>>
 
 export function judged(plan: Plan, runs: Runs, ranMs: number): Judgement {

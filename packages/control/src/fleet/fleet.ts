@@ -1,5 +1,5 @@
-// Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A
-// channel that is away takes only the others from view.
+// Every node of every cache: those of this process directly, the others over the node channel of the cache. If a
+// channel is unreachable, only the other processes disappear from view.
 import { type Cache, MillpondError } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
@@ -18,7 +18,7 @@ import type { Answered } from '../agent/answers.ts'
 import type { Application } from '../agent/application.ts'
 import type { CacheReport } from '../agent/figures.ts'
 import { reasonOf, withoutSecrets } from '../agent/reason.ts'
-import type { Asked, Topic } from '../agent/words.ts'
+import type { Asked, Topic } from '../agent/requests.ts'
 import { Problem } from '../http/problem.ts'
 import { reportIn } from './report-in.ts'
 
@@ -29,14 +29,14 @@ export interface FleetNode {
   readonly isLocal: boolean
   readonly isLate: boolean
   readonly ageMs: number
-  /** Undefined where it could not be read. */
+  /** Undefined if it could not be read. */
   readonly report: CacheReport | undefined
   readonly settings: AppliedSettings | undefined
 }
 
 export interface Seen {
   readonly nodes: readonly FleetNode[]
-  /** Why other processes are not seen; undefined: they are. */
+  /** Why other processes are not visible; undefined: they are. */
   readonly unseen: string | undefined
 }
 
@@ -46,7 +46,7 @@ export interface NodeReply<T> {
   readonly status: 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
   readonly body?: T
   readonly error?: string
-  /** Of the `MillpondError` that it failed with. */
+  /** The code of the `MillpondError` that it failed with. */
   readonly code?: string
   readonly ms?: number
 }
@@ -62,7 +62,7 @@ interface Member {
   readonly name: string
   readonly local: Attached | undefined
   readonly nodes: Nodes
-  /** When it was last looked at, nobody ran it. */
+  /** No process ran it at the last look. */
   isDeserted?: boolean
 }
 
@@ -125,7 +125,7 @@ export class Fleet {
     return this.#members.has(cache)
   }
 
-  /** No process runs it any more, as far as is known: a name that was in use once is never forgotten. */
+  /** As far as is known, no process runs it any more: a name that was used once is never forgotten. */
   isDeserted(cache: string): boolean {
     return this.#members.get(cache)?.isDeserted === true
   }
@@ -197,8 +197,8 @@ export class Fleet {
   }
 
   /**
-   * The first that can: this process, else a node that is not late.
-   * @throws Problem 503, and 502 for what the node says.
+   * From the first that can answer: this process, else a node that is not late.
+   * @throws Problem 503, or 502 with the node's error.
    */
   async one<T extends Topic>(
     cache: string,
@@ -218,7 +218,7 @@ export class Fleet {
     )
   }
 
-  /** Settings for all nodes of a cache, those that come later too. */
+  /** Settings for all nodes of a cache, including later ones. */
   async putSettings(cache: string, document: unknown): Promise<void> {
     const { nodes } = this.#member(cache)
     await reached(async () => {
@@ -228,7 +228,7 @@ export class Fleet {
     })
   }
 
-  /** Leaves all stored configurations where processes that make caches of them look. */
+  /** Publishes all stored configurations where processes that make caches of them look. */
   async putConfigurations(documents: readonly unknown[]): Promise<void> {
     for (const { nodes } of this.#directories) {
       await reached(async () => {
@@ -285,7 +285,7 @@ export class Fleet {
         ...(answer !== undefined && { body: answer as Answered[T] }), // a node of ours has answered this topic
       }))
     } catch (error) {
-      // Whoever is there cannot be told from nobody: one row that says so.
+      // Without the channel it is unknown which nodes exist: one row says so.
       return [{ id: 'other nodes', boot: '', status: 'late', error: reasonOf(error) }]
     }
   }
@@ -305,7 +305,7 @@ export class Fleet {
   }
 }
 
-/** The next round comes back to a place that is away: who joined it has been told already, once. */
+/** The next round retries an unreachable place: the caller of `join` has been told once already. */
 async function reached<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()

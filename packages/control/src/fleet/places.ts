@@ -1,10 +1,10 @@
-// Where keys are whose namespace nobody has named, as every process of their cache knows it.
+// The namespaces of keys for which the caller named none, as every process of their cache knows them.
 import type { Control } from '../control.ts'
 
 const LOOK_MS = 300
 
 /**
- * Namespaces by key, those that hold it first; nothing of keys that no process knows, and of those beyond the first
+ * Namespaces by key, those that hold it first; none for keys that no process knows, and for those after the first
  * twenty.
  */
 export async function placesOf(

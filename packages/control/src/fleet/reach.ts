@@ -1,9 +1,9 @@
-// Which caches and namespaces somebody may see and change.
+// Which caches and namespaces a principal may see and change.
 import type { Principal } from '../access/roles.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 
-/** Those of a cache that the principal may touch; undefined: all. */
+/** The namespaces of a cache that the principal may touch; undefined: all. */
 export function namespacesFor(
   { namespaces, name }: Principal,
   cache: string,
@@ -19,7 +19,7 @@ export function namespacesFor(
   )
 }
 
-/** One by its name, or all that a process runs. @throws Problem 404 where there is no such cache, or none at all */
+/** One by its name, or all that a process runs. @throws Problem 404 if there is no such cache, or none at all */
 export function cachesFor(
   { fleet }: Pick<Control, 'fleet'>,
   principal: Principal,
@@ -29,11 +29,11 @@ export function cachesFor(
     if (fleet.has(asked)) return [asked]
     throw unknownCache(asked, fleet.names)
   }
-  // Somebody who is limited to a cache does not act on others by leaving its name out.
+  // A principal that is limited to a cache cannot act on others by omitting the name.
   const named = fleet.names.filter((name) => principal.namespaces?.includes(name) === true)
   const names = named.length > 0 ? named : fleet.names
   const run = names.filter((name) => !fleet.isDeserted(name))
-  // Where nobody runs any, the act itself says so.
+  // If none is running, the operation itself reports it.
   if (names.length > 0) return run.length > 0 ? run : names
   throw new Problem(
     404,
@@ -50,8 +50,8 @@ const unknownCache = (asked: string, names: readonly string[]): Problem =>
   )
 
 /**
- * The cache that is meant where only one can be.
- * @throws Problem 404, 422 where there are several and none was named
+ * The cache that is meant, if only one can be.
+ * @throws Problem 404, 422 if there are several and none was named
  */
 export function oneCache(control: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): string {
   const [first, ...more] = cachesFor(control, principal, asked)

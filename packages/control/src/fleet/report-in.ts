@@ -1,4 +1,4 @@
-// A report that came over the channel, read as if an enemy had written it.
+// A report that came over the channel, validated as untrusted input.
 import { z } from 'zod'
 import type { CacheReport } from '../agent/figures.ts'
 

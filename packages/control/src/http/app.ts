@@ -24,9 +24,9 @@ export interface AppOptions {
   readonly base: string
   readonly rates: Rates
   readonly refusals: Refusals
-  /** Told of what nobody foresaw; the caller gets a 500 that says nothing. */
+  /** Called with unexpected errors; the caller gets a 500 without details. */
   readonly onError: (error: unknown) => void
-  /** A host application's own sign-in; undefined: not signed in there. */
+  /** The host application's own sign-in; undefined: not signed in there. */
   readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
   readonly addressOf?: ((request: Request) => string | undefined) | undefined
 }
@@ -51,7 +51,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
   return async (request) => app.fetch(request)
 }
 
-/** Without its last slash. */
+/** Without its trailing slash. */
 const fullPath = ({ base }: AppOptions, route: Route): string =>
   `${route.base ?? base}/${route.path.replace(/\/$/, '')}`
 
@@ -107,12 +107,12 @@ async function run(
     })
   }
   const address = options.addressOf?.(request)
-  const who = { actor: principal.name, via: principal.via, address, requestId }
+  const caller = { actor: principal.name, via: principal.via, address, requestId }
   if (route.scope !== 'any' && !may(principal, route.scope)) {
     const { method, path } = route
     await control.store.write((tx) =>
       appendAudit(control.store, tx, {
-        ...who,
+        ...caller,
         kind: 'access',
         action: `${method} ${route.base === undefined ? '' : `${route.base}/`}${path}`,
         target: requestPath(request),
@@ -131,10 +131,10 @@ async function run(
       'csrf',
       `a write within a session needs the header ${WRITE_HEADER.name}: ${WRITE_HEADER.value}, from a page of the same origin`,
     )
-  // Nothing has such a name.
+  // No name contains text that cannot be stored.
   if (Object.entries(params).some(([name, value]) => name !== 'key' && !isStorable(value)))
     throw new Problem(404, 'not_found', `there is nothing at ${requestPath(request)}`)
-  const stillSignedIn = async (): Promise<boolean> => (await whoIs(options, request)) !== undefined
+  const stillSignedIn = async (): Promise<boolean> => (await authenticate(options, request)) !== undefined
   const text = await bodyText(request)
   const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
   const query = parseQuery(route, request)
@@ -148,7 +148,7 @@ async function run(
     requestId,
     base: options.base,
     address,
-    who,
+    caller,
     stillSignedIn,
   }
   const key = request.headers.get('idempotency-key')
@@ -159,12 +159,12 @@ async function run(
     key,
     answersSecret: route.answersSecret === true,
   }
-  // What the query says belongs to what is asked: a dry run is another call than the run.
+  // The query is part of the request's identity: a dry run is another call than the run.
   return once(control.store, named, new URL(request.url).search + text, async () => route.handle(call))
 }
 
-/** A token in the header, else the host application's word, else the session of a browser. */
-async function whoIs({ control, authorize }: AppOptions, request: Request): Promise<Principal | undefined> {
+/** A token in the header, else the host application's sign-in, else a browser session. */
+async function authenticate({ control, authorize }: AppOptions, request: Request): Promise<Principal | undefined> {
   const header = request.headers.get('authorization')
   const token = /^bearer +(\S+)$/i.exec(header ?? '')?.[1]
   const known = token === undefined ? undefined : await principalOf(control.store, token)
@@ -175,7 +175,7 @@ async function whoIs({ control, authorize }: AppOptions, request: Request): Prom
 }
 
 async function signIn(options: AppOptions, request: Request): Promise<Principal> {
-  const principal = await whoIs(options, request)
+  const principal = await authenticate(options, request)
   if (principal !== undefined) return principal
   const isGiven =
     request.headers.get('authorization') !== null || (await secretIn(options.control.store, request)) !== undefined
@@ -196,7 +196,7 @@ async function bodyText(request: Request): Promise<string> {
     if (bytes > MAX_BODY_BYTES) throw tooLarge
     parts.push(part)
   }
-  // An empty body may ask for more than the one that was sent: a clean-up that was to be tried only.
+  // An empty body may ask for more than the one that was sent: a clean-up that was meant as a dry run.
   if (bytes === 0 && isBodySaid(request))
     throw new Problem(
       400,
@@ -210,7 +210,7 @@ async function bodyText(request: Request): Promise<string> {
   }
 }
 
-/** Leaves out a byte order mark, which some editors and shells put before a text. */
+/** Strips a byte order mark, which some editors and shells put before a text. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true })
 
 const isBodySaid = ({ headers }: Request): boolean =>
@@ -233,7 +233,7 @@ function jsonOf(text: string, request: Request): unknown {
   }
 }
 
-/** @throws Problem 422 that names each fault. */
+/** @throws Problem 422 that lists every fault. */
 function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
   const parsed = schema.safeParse(value)
   if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
@@ -287,7 +287,7 @@ function finish(response: Response, requestId: string, ms: number): Response {
 
 const given = new WeakMap<Request, string>()
 
-/** The caller's own, where it has the form of one; else a new one. */
+/** The caller's own id if it is well-formed; else a new one. */
 function requestIdOf(request: Request): string {
   const known = given.get(request)
   if (known !== undefined) return known

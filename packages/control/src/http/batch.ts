@@ -1,5 +1,5 @@
-// Several questions in one request: each is asked as a request of its own would be, with the caller's credential, rates
-// and permissions.
+// Several queries in one request: each is handled like a separate request, with the caller's credential, rates and
+// permissions.
 import { z } from 'zod'
 import { defineRoute, json, type Route } from './route.ts'
 
@@ -7,7 +7,7 @@ const MOST = 20
 
 /**
  * @param ask answers one request
- * @param begun told of each request with the one that it came in, whose peer is its peer
+ * @param begun called with each request and the one that it came in, which has the same peer
  */
 export function batchRoute(
   ask: (request: Request) => Promise<Response>,
@@ -64,6 +64,6 @@ export function batchRoute(
   })
 }
 
-/** It has no end, and would never be answered. */
+/** A stream has no end, and would never be answered. */
 const isStream = (request: Request, base: string): boolean =>
   new URL(request.url).pathname.replace(/\/$/, '') === `${base}stream`

@@ -1,8 +1,8 @@
-// The same POST twice is done once: `Idempotency-Key` with the principal and the route names one row, which holds the
+// A repeated POST takes effect once: `Idempotency-Key` with the principal and the route names one row, which holds the
 // answer for 24 hours.
 //
-// The row is taken before the work, under a lease that its holder renews. A holder that dies leaves the work in a state
-// that nobody knows: the row then says `interrupted` for ever, and the work is not done a second time behind its back.
+// The row is taken before the work, under a lease that its holder renews. If the holder dies, the state of the work is
+// unknown: the row then stays `interrupted`, and the work is not repeated.
 import { createHash } from 'node:crypto'
 import type { Store } from '../store/store.ts'
 import { Problem } from './problem.ts'
@@ -11,7 +11,7 @@ import type { Reply } from './route.ts'
 const LEASE_MS = 30_000
 const RENEW_MS = 10_000
 const KEEP_MS = 24 * 3_600_000
-/** In the place of a status: the answer held a secret. */
+/** Stored in place of a status: the answer held a secret. */
 const SHOWN_ONCE = 0
 const FORM = /^[\x21-\x7e]{1,255}$/
 
@@ -19,7 +19,7 @@ interface Named {
   readonly principal: string
   readonly route: string
   readonly key: string
-  /** The answer is not kept: a second call is told that the work was done. */
+  /** The answer is not stored: a second call is told that the work was done. */
   readonly answersSecret: boolean
 }
 
@@ -43,7 +43,7 @@ export async function once(store: Store, named: Named, body: string, work: () =>
     await note(store, named, 'done', named.answersSecret ? { status: SHOWN_ONCE } : reply)
     return reply
   } catch (error) {
-    // A refusal changed nothing: the same key may be tried again.
+    // A refusal changed nothing: the same key may be used again.
     if (error instanceof Problem && error.status < 500) await row(store, named).execute()
     else await note(store, named, 'interrupted', undefined)
     throw error

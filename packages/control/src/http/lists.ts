@@ -1,5 +1,5 @@
-// Lists: newest or oldest first by a number that only grows, so that what is inserted meanwhile neither repeats nor
-// hides a row.
+// Lists: newest or oldest first by a number that only grows, so that rows inserted meanwhile neither repeat nor hide
+// others.
 import { z } from 'zod'
 import { Problem } from './problem.ts'
 
@@ -14,7 +14,7 @@ export const listQuery = z.strictObject({
 export const page = <T extends z.ZodType>(row: T) =>
   z.object({ data: z.array(row), has_more: z.boolean(), next_cursor: z.string().nullable() })
 
-/** Where a list goes on: its name and filters are part of it, so that a cursor of another list is refused. */
+/** A cursor includes the list's name and filters, so that a cursor of another list is refused. */
 export function readCursor(cursor: string | undefined, list: string): number | undefined {
   if (cursor === undefined) return undefined
   const [name, at] = decode(cursor)
@@ -46,7 +46,7 @@ function decode(cursor: string): readonly unknown[] {
   }
 }
 
-/** @param rows one more than the limit where there are more */
+/** @param rows one more than the limit if there are more */
 export function pageOf<Row, Shown>(
   rows: readonly Row[],
   limit: number,

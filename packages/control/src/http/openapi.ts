@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document, from the very schemas that validate.
+// The OpenAPI 3.1 document, generated from the schemas that validate requests.
 import { z } from 'zod'
 import type { Answer, Route } from './route.ts'
 

@@ -15,13 +15,13 @@ export interface ProblemMore {
   readonly extra?: Readonly<Record<string, unknown>>
 }
 
-/** What ends a request early. */
+/** Thrown to end a request early. */
 export class Problem extends Error {
-  /** The HTTP status that it is answered with. */
+  /** The HTTP status of the answer. */
   readonly status: number
   /** What went wrong; for programs. */
   readonly code: string
-  /** What stands in the answer beside code and words. */
+  /** Further members of the answer. */
   readonly more: ProblemMore
 
   constructor(status: number, code: string, detail: string, more: ProblemMore = {}) {

@@ -1,10 +1,10 @@
-// How often one principal may call: a token bucket for each class of route (RFC 9110 429; RateLimit fields after
+// Rate limits of a principal: a token bucket for each class of route (RFC 9110 429; RateLimit fields after
 // draft-ietf-httpapi-ratelimit-headers).
 import { type Check, check, options, required } from 'millpond/options'
 import type { RateClass } from './route.ts'
 
 export interface Rate {
-  /** Calls at once, and refilled within a minute. */
+  /** The burst size, refilled within a minute. */
   readonly perMinute: number
   readonly burst: number
 }
@@ -18,7 +18,7 @@ export const DEFAULT_RATES: Readonly<Record<RateClass, Rate>> = {
 
 const calls = check((value): value is number => typeof value === 'number' && value > 0, 'a number of calls above 0')
 const rate = options<Rate>({ perMinute: required(calls), burst: required(calls) })
-/** The check of rates that are given. */
+/** The validation of configured rates. */
 export const rates: Check<Partial<Record<RateClass, Rate>>> = options<Partial<Record<RateClass, Rate>>>({
   read: rate,
   write: rate,
@@ -27,7 +27,7 @@ export const rates: Check<Partial<Record<RateClass, Rate>>> = options<Partial<Re
 })
 
 const MINUTE_MS = 60_000
-/** Full buckets are forgotten when there are more than this. */
+/** Full buckets are dropped if there are more than this. */
 const MOST_BUCKETS = 10_000
 
 export class Rates {
@@ -40,7 +40,7 @@ export class Rates {
     this.#now = now
   }
 
-  /** Takes one. `retryMs` is 0 when it was there. */
+  /** Takes one token. `retryMs` is 0 if there was one. */
   take(who: string, kind: RateClass): { readonly retryMs: number; readonly left: number; readonly limit: number } {
     const { perMinute, burst } = this.#rates[kind]
     const now = this.#now()

@@ -1,4 +1,4 @@
-// How many credentials were refused in the last minute: many are somebody who tries them.
+// How many credentials were refused in the last minute: many suggest an attack.
 const SECONDS = 60
 
 export class Refusals {

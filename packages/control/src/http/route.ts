@@ -1,13 +1,13 @@
-// A route as data: what it takes, who may call it, what it answers. The handler, the permission matrix and the OpenAPI
-// document all come from here.
+// A route as data: what it takes, who may call it, what it returns. The handler, the permission matrix and the OpenAPI
+// document are all derived from it.
 import type { z } from 'zod'
 import type { Principal, Scope } from '../access/roles.ts'
-import type { AuditEntry } from '../audit/audit.ts'
+import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** How often it may be called: see `rates.ts`. */
+/** Its rate limit: see `rates.ts`. */
 export type RateClass = 'read' | 'write' | 'purge' | 'scan'
 
 export interface Reply {
@@ -28,14 +28,14 @@ export interface Call<Body = unknown, Query = unknown> {
   readonly query: Query
   readonly request: Request
   readonly requestId: string
-  /** What every path begins with. */
+  /** The prefix of every path. */
   readonly base: string
-  /** Whether the credential of this call is valid still: for what outlives its request. */
+  /** Whether the credential of this call is still valid: for work that outlives its request. */
   readonly stillSignedIn: () => Promise<boolean>
-  /** The address of the peer, where the host application tells it. */
+  /** The address of the peer, if the host application provides it. */
   readonly address: string | undefined
-  /** Who and from where: the part of an audit row that is the same for all that this call does. */
-  readonly who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
+  /** The part of an audit row that is the same for everything that this call does. */
+  readonly caller: Caller
 }
 
 export interface Answer {
@@ -43,20 +43,18 @@ export interface Answer {
   readonly schema?: z.ZodType
 }
 
-/** A route's types are its schemas'; kept apart from `Route` so that a list can hold routes of every kind. */
+/** A route typed by its schemas; separate from `Route` so that a list can hold routes of every kind. */
 export interface RouteOf<B extends z.ZodType, Q extends z.ZodType> {
   readonly method: Method
-  /** What its path begins with; absent: the API's own base. */
+  /** The prefix of its path; absent: the API's own base. */
   readonly base?: string
-  /** Below the base, with `{name}` for parameters and a slash at its end: `configurations/{id}/`. */
+  /** Below the base, with `{name}` for parameters and a trailing slash: `configurations/{id}/`. */
   readonly path: string
   readonly summary: string
-  /** What the caller must have; `any`: a credential, whatever its scopes. */
+  /** The scope that the caller needs; `any`: a credential, whatever its scopes. */
   readonly scope: Scope | 'any'
   readonly rate?: RateClass
-  /**
-   * Its answer holds a secret, which is shown once and kept nowhere: not for the replay of an `Idempotency-Key` either.
-   */
+  /** Its answer holds a secret, which is shown once and never stored, not even for replaying an `Idempotency-Key`. */
   readonly answersSecret?: boolean
   readonly body?: B
   readonly query?: Q
@@ -68,7 +66,7 @@ export interface Route extends Omit<RouteOf<z.ZodType, z.ZodType>, 'handle'> {
   handle(call: Call): Promise<Reply> | Reply
 }
 
-/** Parses what came and calls the handler with it: the only place where a schema's type is trusted. */
+/** Parses the request and calls the handler: the only place where a schema's type is trusted. */
 export function defineRoute<B extends z.ZodType, Q extends z.ZodType>(route: RouteOf<B, Q>): Route {
   const { handle, ...rest } = route
   return { ...rest, handle: (call) => handle.call(route, call as Call<z.output<B>, z.output<Q>>) }

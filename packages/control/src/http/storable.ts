@@ -1,17 +1,17 @@
-// Text that a store gives back as it took it: PostgreSQL takes no NUL, and half of a surrogate pair comes back as
-// another character, which would break the chain of the audit.
+// Text that a store returns unchanged: PostgreSQL rejects NUL, and an unpaired surrogate comes back as another
+// character, which would break the audit chain.
 import type { Fault } from './problem.ts'
 
 export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
 
-/** For what nobody could refuse: a name from outside. */
+/** For text that cannot be refused: a name from outside. */
 export const storable = (text: string): string =>
   isStorable(text) ? text : text.toWellFormed().replaceAll('\0', '\ufffd')
 
-/** Keys of caches may be any: they are kept within JSON, which can say them. */
+/** Cache keys may be any text: they are stored within JSON, which can represent them. */
 const ANY: ReadonlySet<string> = new Set(['keys', 'key', 'contains'])
 
-/** Where text stands that no store can hold. */
+/** The path of a text that no store can hold. */
 export function unstorable(value: unknown, at: string, separator: '/' | ''): Fault[] {
   if (typeof value === 'string') {
     const detail = 'holds characters that cannot be stored: NUL, or half of a pair of surrogates'

@@ -1,11 +1,9 @@
-// What is kept, and for how long. The audit is a chain and stays whole; so does everything that is in force.
+// What is kept, and for how long. The audit log is a chain and stays whole; so does everything that is in force.
 import { type RawBuilder, sql } from 'kysely'
 import { z } from 'zod'
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store, Writer } from '../store/store.ts'
-
-type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
 const DAY_MS = 86_400_000
 const NAME = 'retention'
@@ -23,9 +21,9 @@ export type Retention = z.output<typeof retention>
 
 export const retentionOf = async (store: Store): Promise<Retention> =>
   retention.parse((await readDocument(store, NAME)) ?? {})
-export const putRetention = (store: Store, document: Retention, who: Who): Promise<void> =>
+export const putRetention = (store: Store, document: Retention, caller: Caller): Promise<void> =>
   putDocument(store, NAME, document, {
-    ...who,
+    ...caller,
     kind: 'change',
     action: 'retention.update',
     target: NAME,
@@ -43,7 +41,7 @@ export const removed = z.object({
 })
 export type Removed = z.output<typeof removed>
 
-/** A table, and which of its rows have ended before an instant. */
+/** A table, and the condition for rows that ended before an instant. */
 interface Old {
   readonly table: string
   readonly isOld: (before: number) => RawBuilder<unknown>
@@ -61,17 +59,17 @@ const OLD: Readonly<Record<keyof Removed, Old>> = {
 
 export interface Cleanup {
   readonly days: number
-  /** Figures, and nothing else. */
+  /** Metrics only. */
   readonly isMetricsOnly: boolean
   readonly isDry: boolean
 }
 
-/** With its row of the audit. */
-export function cleanUp(store: Store, who: Who, { days, isMetricsOnly, isDry }: Cleanup): Promise<Removed> {
+/** Together with its audit row. */
+export function cleanUp(store: Store, caller: Caller, { days, isMetricsOnly, isDry }: Cleanup): Promise<Removed> {
   return store.write(async (tx) => {
     const found = await sweep(tx, (await store.now(tx)) - days * DAY_MS, isMetricsOnly, isDry)
     await appendAudit(store, tx, {
-      ...who,
+      ...caller,
       kind: isDry ? 'plan' : 'change',
       action: 'maintenance.cleanup',
       target: `older than ${days} days`,
@@ -81,7 +79,7 @@ export function cleanUp(store: Store, who: Who, { days, isMetricsOnly, isDry }: 
   })
 }
 
-/** The same conditions count and remove. */
+/** The same conditions count and delete. */
 async function sweep(tx: Writer, before: number, isMetricsOnly: boolean, isDry: boolean): Promise<Removed> {
   const counts: Record<keyof Removed, number> = {
     history: 0,
@@ -106,9 +104,9 @@ async function sweep(tx: Writer, before: number, isMetricsOnly: boolean, isDry: 
   return counts
 }
 
-const CLOCK: Who = { actor: 'control plane', via: 'clock', requestId: 'clock' }
+const CLOCK: Caller = { actor: 'control plane', via: 'clock', requestId: 'clock' }
 
-/** Once a day, by the audit's own word of when it was last done. */
+/** Once a day, counted from the last clean-up in the audit log. */
 export async function cleanUpWhereDue(store: Store): Promise<void> {
   const { days, is_automatic } = await retentionOf(store)
   if (!is_automatic) return

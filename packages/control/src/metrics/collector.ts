@@ -1,9 +1,9 @@
-// Once a second: what every node of every cache has counted since the last time, added up. Kept for two minutes here;
-// `history.ts` keeps the rest.
+// Once a second: what every node of every cache has counted since the last time, added up. The last two minutes are
+// kept here; `history.ts` keeps the rest.
 import { addTo, type CacheReport, type Counters } from '../agent/figures.ts'
 import type { Fleet, FleetNode } from '../fleet/fleet.ts'
 
-/** One step of time of one cache. */
+/** One time step of one cache. */
 export interface Point {
   /** Its end: epoch milliseconds of the store's clock. */
   readonly at: number
@@ -11,7 +11,7 @@ export interface Point {
   readonly counters: Counters
   /** At the end: added over nodes. */
   readonly gauges: Counters
-  /** Hits and misses of the namespaces that were read most; what was stored by earlier releases has none. */
+  /** Hits and misses of the busiest namespaces; absent from what earlier releases stored. */
   readonly spaces?: Spaces
 }
 
@@ -20,25 +20,25 @@ type ReadsOfOne = readonly [hits: number, misses: number]
 export type Spaces = Readonly<Record<string, ReadsOfOne>>
 type Reads = Map<string, ReadsOfOne>
 
-/** Namespaces have any names, those of every object's own fields too. */
+/** Namespaces may have any name, including those of inherited object properties. */
 export const readsIn = (spaces: Spaces | undefined, name: string): ReadsOfOne | undefined =>
   spaces !== undefined && Object.hasOwn(spaces, name) ? spaces[name] : undefined
 
-/** What is seen of a cache now. */
-export interface Sight {
+/** The latest look at a cache. */
+export interface FleetSnapshot {
   readonly nodes: readonly FleetNode[]
   readonly unseen: string | undefined
 }
 
 const KEPT = 120
-/** Namespaces that are followed one by one, in each step the busiest. */
+/** Namespaces that are recorded individually, the busiest of each step. */
 export const MOST_SPACES = 10
 
 interface Followed {
-  /** What each life of a node had counted at the last look. */
+  /** The counters at the last look, by process start. */
   readonly seen: Map<string, { readonly counters: Counters; readonly spaces: Spaces }>
   readonly points: Point[]
-  sight: Sight
+  snapshot: FleetSnapshot
   lastAt: number | undefined
 }
 
@@ -50,18 +50,18 @@ export class Collector {
     this.#fleet = fleet
   }
 
-  /** One step: of each cache its new point; none on the first look, which only says where counting begins. */
+  /** One step: a new point for each cache; none at the first look, which only sets the baseline. */
   async look(now: number): Promise<ReadonlyMap<string, Point>> {
     const points = new Map<string, Point>()
     for (const cache of this.#fleet.names) {
       const followed: Followed = this.#caches.get(cache) ?? {
         seen: new Map(),
         points: [],
-        sight: { nodes: [], unseen: undefined },
+        snapshot: { nodes: [], unseen: undefined },
         lastAt: undefined,
       }
       this.#caches.set(cache, followed)
-      followed.sight = await this.#fleet.see(cache)
+      followed.snapshot = await this.#fleet.see(cache)
       const point = pointOf(followed, now)
       if (point === undefined) continue
       followed.points.push(point)
@@ -71,35 +71,34 @@ export class Collector {
     return points
   }
 
-  /** What was made of the last look belongs to its point. */
+  /** What is derived from the last look belongs to its point. */
   judged(cache: string, gauges: Counters): void {
     const last = this.#caches.get(cache)?.points.at(-1)
     if (last !== undefined) Object.assign(last.gauges, gauges)
   }
 
   /** As of the last look. */
-  sight(cache: string): Sight | undefined {
-    return this.#caches.get(cache)?.sight
+  snapshot(cache: string): FleetSnapshot | undefined {
+    return this.#caches.get(cache)?.snapshot
   }
 
-  /** The last points, oldest first: of `seconds`, or one that took longer. */
+  /** The last points, oldest first: of `seconds`, or a single one that took longer. */
   recent(cache: string, seconds = KEPT): readonly Point[] {
     return lastOf(this.#caches.get(cache)?.points ?? [], seconds)
   }
 }
 
 function pointOf(followed: Followed, now: number): Point | undefined {
-  const { seen, lastAt, sight } = followed
-  // A process whose figures are dear to read says the same again for a while: that is not a second in which nothing
-  // happened.
-  const told = sight.nodes.filter(({ isLate, report }) => !isLate && report !== undefined)
+  const { seen, lastAt, snapshot } = followed
+  // A process whose figures are expensive to read repeats them for a while: that does not mean that nothing happened.
+  const told = snapshot.nodes.filter(({ isLate, report }) => !isLate && report !== undefined)
   if (told.length > 0 && told.every(({ boot, report }) => report?.counters === seen.get(boot)?.counters))
     return undefined
   const counters: Record<string, number> = {}
   const gauges: Record<string, number> = { nodes: 0, late_nodes: 0 }
   const spaces: Reads = new Map()
   const boots = new Set<string>()
-  for (const { boot, isLate, report } of sight.nodes) {
+  for (const { boot, isLate, report } of snapshot.nodes) {
     boots.add(boot)
     addTo(gauges, isLate ? { late_nodes: 1 } : { nodes: 1 })
     if (report === undefined) continue
@@ -124,7 +123,7 @@ function spacesOf({ namespaces }: CacheReport): Spaces {
 }
 
 /**
- * Of what both looks tell one by one: what a process folds into its others for a while is not counted again when it
+ * Only for namespaces in both looks: one that a process folds into `other` for a while is not counted again when it
  * comes back.
  */
 function addSpaces(spaces: Reads, before: Spaces, after: Spaces): void {
@@ -143,7 +142,7 @@ function addReads(spaces: Reads, name: string, hits: number, misses: number): vo
 const busiest = (spaces: Reads): Spaces =>
   Object.fromEntries([...spaces].sort(([, a], [, b]) => b[0] + b[1] - a[0] - a[1]).slice(0, MOST_SPACES))
 
-/** A life that was not seen before begins at nothing. */
+/** A process start that was not seen before begins at zero. */
 function since(before: Counters | undefined, after: Counters): Counters {
   if (before === undefined) return after
   return Object.fromEntries(
@@ -152,8 +151,8 @@ function since(before: Counters | undefined, after: Counters): Counters {
 }
 
 /**
- * The last ones that are `seconds` together: a step takes a second, and longer where a process rests. Looks are not
- * exact to the millisecond.
+ * The last ones that add up to `seconds`: a step takes a second, or longer if a process pauses its reports. Looks are
+ * not exact to the millisecond.
  */
 export function lastOf(points: readonly Point[], seconds: number): readonly Point[] {
   let from = points.length

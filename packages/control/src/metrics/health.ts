@@ -1,6 +1,6 @@
-// The health of a cache: 100 less deductions, each with its value, target and weight. What is not known is "unknown":
-// its weight makes the score a range.
-import type { Point, Sight } from './collector.ts'
+// The health of a cache: 100 minus deductions, each with its value, target and weight. Unknown parts are "unknown":
+// their weight turns the score into a range.
+import type { FleetSnapshot, Point } from './collector.ts'
 import { quantile, ratio } from './quantiles.ts'
 import { tiersIn } from './series.ts'
 
@@ -11,12 +11,12 @@ export interface HealthPart {
   readonly deduction: number
   readonly value: number | null
   readonly target: number | null
-  /** What in particular. */
+  /** Details. */
   readonly detail: string | null
 }
 
 export interface Health {
-  /** The range that the score is in; one number where all is known. */
+  /** The range of the score; one number if everything is known. */
   readonly score: { readonly from: number; readonly to: number }
   readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
   readonly parts: readonly HealthPart[]
@@ -29,15 +29,15 @@ export interface Usual {
   readonly loadsPerSecond: number | undefined
 }
 
-/** Reads before a ratio is judged. */
+/** Reads that are needed to judge a ratio. */
 export const LEAST_REQUESTS = 200
 const TARGET_HIT_RATIO = 0.8
-/** Milliseconds that a hundredth of a tier's calls may exceed. */
+/** Milliseconds that 1 % of a tier's calls may exceed. */
 const OBJECTIVE_MS = { memory: 1, below: 20 }
 const HEALTHY = 80
 const DEGRADED = 50
 
-export function healthOf(window: Point | undefined, { nodes, unseen }: Sight, usual: Usual): Health {
+export function healthOf(window: Point | undefined, { nodes, unseen }: FleetSnapshot, usual: Usual): Health {
   const parts = [
     hitRatio(window, usual),
     latency(window),
@@ -76,7 +76,7 @@ const unknown = (name: string, weight: number, target: number | null, detail: st
   detail,
 })
 
-/** All of it at three fifths of the target. */
+/** The full deduction at three fifths of the target. */
 function hitRatio(window: Point | undefined, usual: Usual): HealthPart {
   const { hits = 0, misses = 0 } = window?.counters ?? {}
   const target = usual.hitRatio ?? TARGET_HIT_RATIO
@@ -93,7 +93,7 @@ function hitRatio(window: Point | undefined, usual: Usual): HealthPart {
   )
 }
 
-/** All of it at ten times the objective of the slowest tier. */
+/** The full deduction at ten times the objective of the slowest tier. */
 function latency(window: Point | undefined): HealthPart {
   const times = (window === undefined ? [] : tiersIn([window])).flatMap((tier) => {
     const ms = quantile(window?.counters ?? {}, `tier.${tier}`, 0.99)
@@ -106,8 +106,8 @@ function latency(window: Point | undefined): HealthPart {
   return part('tier_latency', 20, worst.ms, worst.objective, worst.over, worst.tier)
 }
 
-/** All of it with a breaker open or the ledger away, else at one failing call in twenty. */
-function errors(window: Point | undefined, nodes: Sight['nodes']): HealthPart {
+/** The full deduction with an open breaker or an unreachable ledger, otherwise when one call in twenty fails. */
+function errors(window: Point | undefined, nodes: FleetSnapshot['nodes']): HealthPart {
   const reports = nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
   if (reports.length === 0) return unknown('errors', 20, 0, 'no node is reporting')
   const open = reports.flatMap(({ tiers }) => tiers.filter(({ breaker }) => breaker === 'open')).map(({ name }) => name)
@@ -128,7 +128,7 @@ function young(window: Point | undefined): HealthPart {
   return part('young_evictions', 10, share, 0, share / 0.05)
 }
 
-function staleness(nodes: Sight['nodes'], unseen: string | undefined): HealthPart {
+function staleness(nodes: FleetSnapshot['nodes'], unseen: string | undefined): HealthPart {
   if (nodes.length === 0) return unknown('invalidation_lag', 10, 0, 'no node is reporting')
   if (unseen !== undefined) return unknown('invalidation_lag', 10, 0, `other processes are not seen: ${unseen}`)
   const late = nodes.filter(({ isLate }) => isLate).map(({ id }) => id)
@@ -138,7 +138,7 @@ function staleness(nodes: Sight['nodes'], unseen: string | undefined): HealthPar
   return part('invalidation_lag', 10, late.length + pending, 0, late.length + pending > 0 ? 1 : 0, detail)
 }
 
-/** All of it at five times the usual. */
+/** The full deduction at five times the usual. */
 function refill(window: Point | undefined, { loadsPerSecond }: Usual): HealthPart {
   if (window === undefined || loadsPerSecond === undefined)
     return unknown('refill', 10, null, 'the usual value is known after ten minutes')

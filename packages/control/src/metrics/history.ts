@@ -1,5 +1,5 @@
 // History in the store: 1 s for an hour, 1 min for a week, 1 h for 30 days. Seconds are stored a minute at a time;
-// counters of a coarser step are the sum of the finer ones, gauges their last.
+// counters of a coarser step are the sum of the finer ones, gauges are their last values.
 import type { Store } from '../store/store.ts'
 import { joined, type Point } from './collector.ts'
 import type { Usual } from './health.ts'
@@ -12,28 +12,30 @@ const KEEP_MS: Readonly<Record<number, number>> = {
   [MINUTE]: 7 * 24 * HOUR * 1000,
   [HOUR]: 30 * 24 * HOUR * 1000,
 }
-/** Points of one answer. */
+/** The most points of one answer. */
 const MOST_POINTS = 1000
-/** How long what is usual stays so. */
+/** How long the usual values are cached. */
 const USUAL_MS = 60_000
 const LEAST_SECONDS = 600
-/** What is compared of now, with how many days before, and how long ago a mark may explain it. */
+/**
+ * How many recent minutes are compared, with how many earlier days, and how old a marker may be to explain a change.
+ */
 const COMPARED_MINUTES = 10
 const COMPARED_DAYS = 7
 const COMPARED_WEEKS = 4
-/** So many minutes of an hour are waited for until it is that hour which is compared. */
+/** How many minutes into an hour the comparison moves on to that hour. */
 const LEAST_MINUTES = 5
 const SUSPECT_MS = 2 * HOUR * 1000
 
-/** What a regression is judged by. */
+/** The data of a regression check. */
 export interface Before {
-  /** Of the last ten those that are over, all of one hour: what is usual changes with it. */
+  /** The completed minutes of the last ten, all of one hour, since the usual values change with the hour. */
   readonly minutes: readonly Point[]
-  /** This hour of the day, on the days before. */
+  /** This hour of the day, on earlier days. */
   readonly hours: readonly Point[]
-  /** This hour of the week, in the weeks before. */
+  /** This hour of the week, in earlier weeks. */
   readonly weeks: readonly Point[]
-  /** What was marked last, not long ago: a deploy. */
+  /** The latest marker, if it is recent: a deploy. */
   readonly marker: { readonly kind: string; readonly message: string; readonly at: string } | undefined
 }
 
@@ -53,7 +55,7 @@ export class History {
     this.#store = store
   }
 
-  /** Takes a second's point, and stores a minute once it is over. */
+  /** Takes a second's point, and stores a minute once it is complete. */
   async add(cache: string, point: Point): Promise<void> {
     const minute = Math.floor((point.at - 1) / (MINUTE * 1000)) * MINUTE * 1000
     const pending = this.#pending.get(cache)
@@ -67,7 +69,7 @@ export class History {
     } else pending.points.push(point)
   }
 
-  /** Stores what has come, also of a minute that is not over: before the process ends. */
+  /** Stores everything so far, including an incomplete minute: before the process ends. */
   async flush(): Promise<void> {
     for (const [cache, pending] of this.#pending) await this.#flush(cache, pending)
     this.#pending.clear()
@@ -106,7 +108,10 @@ export class History {
     })
   }
 
-  /** The points between two instants, at least `step` seconds each: as fine as is kept and fits into one answer. */
+  /**
+   * The points between two instants, at least `step` seconds each: as fine as what is stored and what fits into one
+   * answer.
+   */
   async read(
     cache: string,
     from: number,
@@ -139,13 +144,13 @@ export class History {
     return { step: stepMs / 1000, points: inSteps(points, stepMs) }
   }
 
-  /** The last hour as one step, looked up once a minute. */
+  /** The last hour as one step, cached for a minute. */
   async lastHour(cache: string, now: number): Promise<Point | undefined> {
     await this.usual(cache, now)
     return this.#hours.get(cache)
   }
 
-  /** Looked up once a minute. */
+  /** Cached for a minute. */
   async before(cache: string, now: number): Promise<Before> {
     const known = this.#before.get(cache)
     if (known !== undefined && now - known.at < USUAL_MS) return known.before
@@ -179,7 +184,7 @@ export class History {
   }
 
   /**
-   * What is usual: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last
+   * The usual values: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last
    * hour once ten minutes of it are known.
    */
   async usual(cache: string, now: number): Promise<Usual> {

@@ -1,17 +1,17 @@
-// The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as
-// a label. What a process has counted starts again with its next life, and only by process can `rate()` tell.
+// The figures of every process of every cache for Prometheus: the library's own metrics, labelled by process. Counters
+// reset when a process restarts, which `rate()` can only detect per process.
 import { MISS_CAUSES } from 'millpond'
 import { createRegistry, type Emit, METRICS, type MetricDefinition, metricsFor } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
 import { EXPERIMENT_REQUESTS, HEALTH, LATE } from './definitions.ts'
 
-export interface CacheSight {
+export interface CacheFigures {
   readonly cache: string
   readonly nodes: readonly FleetNode[]
   /** 0 to 100. */
   readonly health: number
-  /** Of the experiment that runs, by arm. */
+  /** Of the running experiment, by arm. */
   readonly arms: readonly { readonly name: string; readonly reads: number }[]
 }
 
@@ -36,7 +36,7 @@ const BY_TIER: readonly (readonly [string, MetricDefinition])[] = [
   ['misses', withoutSpace(METRICS.misses)],
   ['errors', byNode(METRICS.tierErrors)],
 ]
-/** What memory does not have. */
+/** Those that do not apply to memory. */
 const BELOW_MEMORY: readonly (readonly [string, MetricDefinition])[] = [
   ['read_bytes', byNode(METRICS.tierReadBytes)],
   ['written_bytes', byNode(METRICS.tierWrittenBytes)],
@@ -51,16 +51,16 @@ function withoutSpace(definition: MetricDefinition): MetricDefinition {
   return byNode({ ...definition, labels: definition.labels.filter((label) => label !== 'cache_ns') })
 }
 
-/** @param accept of the scraper: OpenMetrics where it prefers that */
+/** @param accept the scraper's Accept header: OpenMetrics if it prefers that */
 export function prometheusOf(
-  sights: readonly CacheSight[],
+  caches: readonly CacheFigures[],
   accept: string | null,
 ): { readonly text: string; readonly contentType: string } {
-  // As many for each process as one has for itself.
-  const processes = sights.reduce((all, { nodes }) => all + nodes.length, 0)
+  // The limit of one process for each process.
+  const processes = caches.reduce((all, { nodes }) => all + nodes.length, 0)
   const registry = createRegistry({ maxSeries: SERIES_OF_A_PROCESS * Math.max(1, processes) })
   registry.collect((emit) => {
-    for (const { cache, nodes, health, arms } of sights) {
+    for (const { cache, nodes, health, arms } of caches) {
       emit(HEALTH, { cache }, health)
       for (const { name: arm, reads } of arms) emit(EXPERIMENT_REQUESTS, { cache, arm }, reads)
       for (const { id: node, isLate, report } of nodes) {

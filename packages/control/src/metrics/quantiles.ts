@@ -1,9 +1,9 @@
-// Quantiles of coarse buckets, as Prometheus' histogram_quantile finds them, but on a logarithmic scale within a
-// bucket: its borders are powers of four apart.
+// Quantiles of coarse buckets, like Prometheus' histogram_quantile, but on a logarithmic scale within a bucket: bucket
+// bounds are powers of four.
 import { LATENCY_BOUNDS_MS } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 
-/** Milliseconds, at most a factor of two off; `null` where nothing was counted. */
+/** Milliseconds, at most a factor of two off; `null` if nothing was counted. */
 export function quantile(counters: Counters, name: string, q: number): number | null {
   const count = counters[`${name}.n`] ?? 0
   if (count <= 0) return null
@@ -20,7 +20,7 @@ export function quantile(counters: Counters, name: string, q: number): number | 
   return LATENCY_BOUNDS_MS.at(-1) ?? null
 }
 
-/** Exact: the sum is counted. */
+/** Exact, from the sum. */
 export function mean(counters: Counters, name: string): number | null {
   const count = counters[`${name}.n`] ?? 0
   return count > 0 ? (counters[`${name}.ms`] ?? 0) / count : null

@@ -1,5 +1,4 @@
-// Points as the series that people look at: columns which go into a chart as they are. What is not known is null, never
-// 0.
+// Points as chart series: columns. Unknown values are null, never 0.
 import { MOST_SPACES, type Point, readsIn } from './collector.ts'
 import { mean, quantile, ratio } from './quantiles.ts'
 
@@ -11,7 +10,7 @@ export interface Series {
 
 type Read = (point: Point) => number | null
 
-/** At most so many series a cache: what is beyond is left out, rarest first. */
+/** The most series of a cache: beyond them the least frequent are left out. */
 const MOST_SERIES = 200
 const LOWER = ['hits', 'misses', 'errors', 'read_bytes', 'written_bytes'] as const
 
@@ -62,7 +61,7 @@ export function seriesOf(points: readonly Point[]): Series[] {
 
 export const tiersIn = (points: readonly Point[]): readonly string[] => wordsIn(points, /^tier\.(.+)\.errors$/)
 
-/** The namespaces that were read most. */
+/** The busiest namespaces. */
 function busiestOf(points: readonly Point[]): readonly string[] {
   const reads = new Map<string, number>()
   for (const { spaces = {} } of points)

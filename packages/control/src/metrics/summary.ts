@@ -1,7 +1,7 @@
-// What is to be said of a cache now: since its nodes began, in the last minute, by tier, by namespace, by cause.
+// The present state of a cache: since its nodes started, in the last minute, by tier, by namespace, by cause.
 import { type CacheReport, type Counters, sum } from '../agent/figures.ts'
 import type { Control } from '../control.ts'
-import { joined, type Point, type Sight } from './collector.ts'
+import { type FleetSnapshot, joined, type Point } from './collector.ts'
 import { type Health, healthOf } from './health.ts'
 import { mean, quantile, ratio } from './quantiles.ts'
 
@@ -9,31 +9,35 @@ const WINDOW_SECONDS = 60
 
 export interface CacheState {
   readonly window: Point | undefined
-  readonly sight: Sight
+  readonly snapshot: FleetSnapshot
   readonly health: Health
 }
 
-/** As of the last look, or of now where nobody has looked yet. */
+/** As of the last look, or of now if there was none. */
 export async function stateOf(
   { collector, fleet, history, store }: Control,
   cache: string,
   now?: number,
 ): Promise<CacheState> {
-  const sight = collector.sight(cache) ?? (await fleet.see(cache))
+  const snapshot = collector.snapshot(cache) ?? (await fleet.see(cache))
   const window = joined(collector.recent(cache, WINDOW_SECONDS))
-  return { window, sight, health: healthOf(window, sight, await history.usual(cache, now ?? (await store.now()))) }
+  return {
+    window,
+    snapshot,
+    health: healthOf(window, snapshot, await history.usual(cache, now ?? (await store.now()))),
+  }
 }
 
-/** @param now where it is known: else the store is asked */
+/** @param now if known: else the store is asked */
 export const healthOnly = async (control: Control, cache: string, now?: number): Promise<Health> =>
   (await stateOf(control, cache, now)).health
 
-/** A cache as it is now, over all its processes. */
+/** A cache over all its processes, as of now. */
 export type CacheSummary = Awaited<ReturnType<typeof summaryOf>>
 
 export async function summaryOf(control: Control, cache: string) {
-  const { window, sight, health } = await stateOf(control, cache)
-  const reports = sight.nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
+  const { window, snapshot, health } = await stateOf(control, cache)
+  const reports = snapshot.nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
   const total = sum(...reports.map(({ counters }) => counters))
   const gauges = sum(...reports.map((one) => one.gauges))
   const tiers = new Map(reports.flatMap((report) => report.tiers.map((tier) => [tier.name, tier] as const)))
@@ -43,11 +47,11 @@ export async function summaryOf(control: Control, cache: string) {
     health,
     as_of: new Date(window?.at ?? (await control.store.now())).toISOString(),
     nodes: {
-      total: sight.nodes.length,
-      late: sight.nodes.filter(({ isLate }) => isLate).map(({ id }) => id),
-      unseen: sight.unseen ?? null,
+      total: snapshot.nodes.length,
+      late: snapshot.nodes.filter(({ isLate }) => isLate).map(({ id }) => id),
+      unseen: snapshot.unseen ?? null,
     },
-    regions: [...new Set(sight.nodes.flatMap(({ report }) => report?.region ?? []))].sort(),
+    regions: [...new Set(snapshot.nodes.flatMap(({ report }) => report?.region ?? []))].sort(),
     total: figures(total, undefined),
     last_minute:
       window === undefined
@@ -166,7 +170,7 @@ function tierFigures(counters: Counters, tier: string) {
 }
 
 /**
- * What a tier does in a second: reads and writes that came to it, and bytes of entries between this process and its
+ * What a tier does per second: reads and writes that reached it, and bytes of entries between this process and its
  * store.
  */
 function throughput({ counters, seconds }: Point, tier: string) {
@@ -190,7 +194,7 @@ const causesOf = (counters: Counters): Record<string, number> =>
     ),
   )
 
-/** One process that writes plainly is enough. */
+/** One process that writes unencrypted is enough. */
 function sealedEverywhere(reports: readonly CacheReport[], tier: string): boolean | null {
   const told = reports.flatMap(({ tiers }) =>
     tiers.filter(({ name }) => name === tier).map(({ encrypted }) => encrypted),

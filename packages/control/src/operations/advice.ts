@@ -1,35 +1,35 @@
-// What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads
-// agree on.
+// What the processes of a cache advise about its size, policy and TTLs: each for itself, and the advice that most of
+// the reads agree on.
 import type { Answered } from '../agent/answers.ts'
 import type { Shown } from '../agent/insight-answers.ts'
-import type { Asked, Topic } from '../agent/words.ts'
+import type { Asked, Topic } from '../agent/requests.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 
 type Told = 'sizing' | 'analyze' | 'cost' | 'prediction'
 
-export interface NodeSays<T> {
+export interface NodeAnswer<T> {
   readonly node: string
   readonly error: string | null
-  /** `null`: nobody watches there, or it did not answer. */
+  /** `null`: the cache is not watched there, or the node did not answer. */
   readonly said: T | null
 }
 
 export type Agreed = Shown['recommendation'] & {
-  /** Processes that say so, of those that have seen enough. */
+  /** Processes that give this advice, of those that have seen enough. */
   readonly nodes: number
   readonly of_nodes: number
 }
 
 const DEADLINE_MS = 5000
 
-/** @throws Problem 501 where no process of the cache is watched, 502 where none answers */
+/** @throws Problem 501 if no process of the cache is watched, 502 if none answers */
 export async function askInsight<T extends Told>(
   control: { readonly fleet: Fleet },
   cache: string,
   topic: T,
   asked: Asked<T>,
-): Promise<NodeSays<NonNullable<Answered[T]>>[]> {
+): Promise<NodeAnswer<NonNullable<Answered[T]>>[]> {
   const replies = await control.fleet.ask(cache, topic as Topic & T, asked as never, { deadlineMs: DEADLINE_MS })
   const rows = replies.map(({ id, status, error, body }) => ({
     node: id,
@@ -59,10 +59,10 @@ const NOT_WATCHED = 'insight is not running there'
 const NOT_PREDICTED = 'prediction is not running there'
 
 /**
- * The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say
- * so counts against it.
+ * Equal advice of several processes is merged, weighted by their reads; a process that has seen enough and does not
+ * give it counts against it.
  */
-export function agreedOn(rows: readonly NodeSays<NonNullable<Answered['analyze']>>[]): Agreed[] {
+export function agreedOn(rows: readonly NodeAnswer<NonNullable<Answered['analyze']>>[]): Agreed[] {
   const able = rows.flatMap(({ said }) => (said?.evidence.is_enough === true ? [said] : []))
   const reads = able.reduce((sum, { evidence }) => sum + evidence.reads, 0)
   const ids = [...new Set(able.flatMap(({ recommendations }) => recommendations.map(({ id }) => id)))]

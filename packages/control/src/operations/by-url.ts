@@ -1,4 +1,4 @@
-// What an invalidation by URL takes: the entries that answer it, as every process knows them.
+// What an invalidation by URL covers: the entries that answer it, as every process knows them.
 import type { Principal } from '../access/roles.ts'
 import type { NodePlan } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
@@ -10,14 +10,15 @@ interface Where {
   readonly namespace?: string | undefined
 }
 
-/** What answers URLs in one cache. */
+/** The entries of one cache that answer the URLs. */
 export interface ByUrl {
   readonly namespaces: readonly string[]
   readonly plan: NodePlan
 }
 
 /**
- * Of every cache: none where nothing there answers one, which is no failure, since a purge is said twice without harm.
+ * Of every cache: no entries if nothing there answers a URL, which is not an error, since a repeated purge does no
+ * harm.
  */
 export async function entriesOf(
   control: Control,
@@ -42,7 +43,7 @@ export async function entriesOf(
           'no_node',
           `no process of ${cache} knows what answers ${url}: ${first.error ?? first.status}`,
         )
-      // What lies in a shared tier the others know; what it alone holds, nobody does.
+      // Other processes know the entries of shared tiers; those in a silent process's memory are unknown.
       isExact &&= silent.length === 0
       for (const { namespace: space, key } of replies.flatMap(({ body: said }) => said?.entries ?? []))
         entries.set(`${space} ${key}`, { namespace: space, key, hits: 0 })

@@ -1,18 +1,18 @@
-// Erasures that a program began by itself (`cache.erase`): each gets its row of the audit, which names nobody. Told by
-// the processes while they live.
+// Erasures that a program started itself (`cache.erase`): each gets an audit row, which contains no names. The
+// processes report them while they run.
 import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
 
-/** By life of a process: the last one that was taken in. */
+/** By process start: the last one that was recorded. */
 export class CodeErasures {
   readonly #seen = new Map<string, number>()
 
-  /** Asks those whose count has grown since the last look. */
+  /** Polls the processes whose count has grown since the last look. */
   async look(control: Control): Promise<void> {
     const present = new Set<string>()
     for (const cache of control.fleet.names)
-      for (const node of control.collector.sight(cache)?.nodes ?? []) {
+      for (const node of control.collector.snapshot(cache)?.nodes ?? []) {
         const life = `${cache} ${node.boot}`
         present.add(life)
         const count = node.report?.erasures ?? 0
@@ -23,7 +23,7 @@ export class CodeErasures {
   }
 }
 
-/** Resolves with the number of the last one that is on record now. */
+/** Resolves with the number of the last one that is recorded. */
 async function takeIn(
   control: Control,
   cache: string,
@@ -34,7 +34,7 @@ async function takeIn(
   let last = after
   for (const { seq, id, namespace, at, writes } of reply?.body?.begun ?? []) {
     await control.store.write(async (tx) => {
-      // This process may have been started anew, or another control plane have taken it in before.
+      // This process may have been restarted, or another control plane may have recorded it before.
       const known = await tx
         .selectFrom('audit')
         .select('seq')

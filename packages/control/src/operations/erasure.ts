@@ -1,19 +1,21 @@
 // An erasure as an operation: planned, confirmed by its text, run in the processes that have the namespaces open, and
-// proven by what each tier answered.
+// proven by the answer of each tier.
 //
-// The audit outlives what it tells of, and cannot be changed: so it names nobody. It holds a digest of the subject with
-// a salt that lies beside the operation: whoever has the receipt can show that the row is about that subject, and once
-// the operation is too old to be kept nobody can tell whom it was about.
+// The audit log outlives the data and cannot be changed, so it contains no names. It holds a digest of the subject with
+// a salt that is stored with the operation: the holder of the receipt can show that the row is about that subject, and
+// once the operation has been cleaned up the subject can no longer be identified.
+
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
 import type { Answered, DroppedWrite, ErasedPart } from '../agent/answers.ts'
-import type { AskedSubject } from '../agent/words.ts'
+import type { AskedSubject } from '../agent/requests.ts'
+import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
-import type { EndState, OperationView, Step, Who } from './operations.ts'
+import type { EndState, OperationView, Step } from './operations.ts'
 
 const PLAN_MS = 5 * 60_000
 /** A walk over memory takes 2.5 s at most. */
@@ -23,7 +25,7 @@ const PREFIX = 'erp'
 const text = z.string().min(1).max(1024)
 const keyText = z.string().min(1).max(16_384)
 
-/** What `erasures/` takes. */
+/** The body of `erasures/`. */
 export const erasureBody = z.strictObject({
   cache_name: z.string().max(128).optional().describe('default: every cache that the caller may change'),
   namespace: z
@@ -79,7 +81,7 @@ export const erasurePlan = z.object({
 })
 export type ErasurePlan = z.output<typeof erasurePlan>
 
-/** @throws Problem 422 for no subject or several, 404 for a cache that is not there */
+/** @throws Problem 422 for no subject or several, 404 for an unknown cache */
 export async function planErasure(control: Control, principal: Principal, body: ErasureBody): Promise<ErasurePlan> {
   const subject = subjectOf(body)
   const caches = cachesFor(control, principal, body.cache_name)
@@ -165,7 +167,7 @@ async function looked(control: Control, cache: string, subject: AskedSubject, na
 export async function runErasure(
   control: Control,
   principal: Principal,
-  who: Who,
+  caller: Caller,
   body: ErasureBody,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
@@ -193,7 +195,7 @@ export async function runErasure(
     plan: { subject: plan.subject, salt },
     reason: body.reason,
   }
-  return control.operations.run(given, who, async (step) => {
+  return control.operations.run(given, caller, async (step) => {
     began(step.id)
     const results: Record<string, CacheErased> = {}
     for (const one of plan.caches) results[one.cache_name] = await eraseIn(control, one, plan.subject, results, step)
@@ -219,9 +221,9 @@ export interface CacheErased {
   readonly parts: readonly ErasedPart[]
   /** Queued writes that other processes have dropped. */
   readonly writes_elsewhere: readonly (DroppedWrite & { readonly node: string; readonly namespace: string })[]
-  /** Processes that have not said what they did of their queues: look at their events `erased`. */
+  /** Processes that have not reported on their queues: see their `erased` events. */
   readonly queues_unknown: readonly string[]
-  /** Namespaces that a silent process alone may have open. */
+  /** Namespaces that only an unresponsive process may have open. */
   readonly silent: readonly string[]
   /** Why it ended early. */
   readonly error: string | null
@@ -275,7 +277,7 @@ async function eraseIn(
   }
 }
 
-/** What other processes had queued of it is theirs to drop, and theirs to tell. */
+/** Other processes drop and report their own queued writes. */
 async function queuesOf(
   control: Control,
   cache: string,
@@ -300,8 +302,8 @@ async function queuesOf(
 }
 
 /**
- * Each namespace is looked through by one process that has it open; whoever has none left to look through is not asked,
- * but for the first.
+ * Each namespace is searched by one process that has it open; a process without any left is not asked, except for the
+ * first.
  */
 function shared(bodies: readonly { readonly id: string; readonly body: Answered['erase_plan'] }[]) {
   const taken = new Set<string>()
@@ -335,8 +337,8 @@ async function followed(
 }
 
 /**
- * The control plane's own plans name the hottest keys: of these caches they are let go of, and with them the undo of
- * what was invalidated before.
+ * The control plane's own plans name the hottest keys: those of these caches are deleted, and with them the undo of
+ * earlier invalidations.
  */
 async function forgetHere(control: Control, caches: readonly string[]): Promise<void> {
   await control.store.read.deleteFrom('plans').execute()
@@ -357,7 +359,7 @@ async function forgetHere(control: Control, caches: readonly string[]): Promise<
       .execute()
 }
 
-/** What goes into the audit: places and counts, nobody's name. */
+/** The audit row: places and counts, no names. */
 const proofOf = (isProven: boolean, results: Readonly<Record<string, CacheErased>>) => ({
   is_proven: isProven,
   caches: Object.fromEntries(
@@ -377,7 +379,7 @@ const proofOf = (isProven: boolean, results: Readonly<Record<string, CacheErased
   ),
 })
 
-/** The subject as the audit names it. */
+/** The subject as the audit log names it. */
 export const digestOf = (subject: AskedSubject, salt: string): string =>
   createHash('sha256')
     .update(JSON.stringify([salt, subject.tenant ?? null, subject.tags ?? null, subject.keys ?? null]))

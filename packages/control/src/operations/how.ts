@@ -1,15 +1,15 @@
-// How an invalidation is carried out, where somebody says so: at which pace, in which tiers, at the CDN too.
+// How an invalidation is carried out, if the caller says so: its pace, its tiers, and whether the CDN is included.
 import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
-import type { AskedCriteria } from '../agent/words.ts'
+import type { AskedCriteria } from '../agent/requests.ts'
 import { type CdnTarget, type ControlCdn, cdnOf, problemOf } from '../cdn/part.ts'
 import type { Control } from '../control.ts'
 import { invalid, Problem } from '../http/problem.ts'
 
-/** Seconds that a paced invalidation takes at the most; each has receipts of its own. */
+/** The most seconds of a paced invalidation; each has receipts of its own. */
 const MOST_SLICES = 600
 
-/** What the CDN is told, and how long that takes it. */
+/** What the CDN is sent, and how long it takes. */
 export interface CdnPlan {
   readonly targets: readonly CdnTarget[]
   readonly takes_ms: number
@@ -20,7 +20,7 @@ const described = z.object({ tiers: z.array(z.object({ name: z.string() })) })
 export const isByKeysAlone = ({ keys: named, ...others }: AskedCriteria): boolean =>
   named !== undefined && Object.values(others).every((value) => value === undefined)
 
-/** Tags and patterns are one number that entries are compared with: there is nothing to spread. */
+/** Tags and patterns are one number that entries are compared with: there is nothing to pace. */
 export function checkPace(pace: number | undefined, criteria: AskedCriteria): void {
   if (pace === undefined) return
   if (!isByKeysAlone(criteria))
@@ -44,8 +44,8 @@ export function checkPace(pace: number | undefined, criteria: AskedCriteria): vo
 }
 
 /**
- * An invalidation is a position that every tier compares its entries with: a tier that is left out would bring the old
- * value back to those above.
+ * An invalidation is a position that every tier compares its entries with: a tier that is left out would return the old
+ * value to those above it.
  */
 export async function checkTiers(
   control: Control,
@@ -100,7 +100,7 @@ export function cdnPlan(
   }
 }
 
-/** @throws Problem 422 without a CDN, 403 for who may not purge it */
+/** @throws Problem 422 without a CDN, 403 if the caller may not purge it */
 export function refuseCdn(control: Control, principal: Principal): ControlCdn {
   const cdn = cdnOf(control.cdn, 422)
   if (!may(principal, 'cdn:purge'))

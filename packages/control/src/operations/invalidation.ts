@@ -1,11 +1,13 @@
-// An invalidation that is run: on one node, acknowledged by all, probed; and asked for again while a node is late.
+// Running an invalidation: on one node, acknowledged by all, probed; and checked again while a node is late.
+
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
 import type { NodePlan, NodeReceipt } from '../agent/answers.ts'
+import type { Caller } from '../audit/audit.ts'
 import { cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
-import type { OperationView, Step, Who } from './operations.ts'
+import type { OperationView, Step } from './operations.ts'
 import {
   type CachePlan,
   guard,
@@ -26,7 +28,7 @@ const ACK_MS = 1500
 export async function runInvalidation(
   control: Control,
   principal: Principal,
-  who: Who,
+  caller: Caller,
   body: InvalidationBody,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
@@ -50,7 +52,7 @@ export async function runInvalidation(
     plan: { ...shownPlan(plan), hottest },
     reason: body.reason,
   }
-  return control.operations.run(given, who, async (step) => {
+  return control.operations.run(given, caller, async (step) => {
     began(step.id)
     const results = await Promise.all(caches.map((one) => runOne(control, one, plan, step)))
     const isWhole = results.every(({ isComplete }) => isComplete)
@@ -69,7 +71,7 @@ export async function runInvalidation(
 
 interface NodeAck {
   readonly id: string
-  /** `acked`; `behind`: it answers and has not heard of it; `late`: it does not answer; `left`: it is gone. */
+  /** `acked`; `behind`: it answers but has not applied it; `late`: it does not answer; `left`: it is gone. */
   readonly status: string
   readonly ms?: number
 }
@@ -81,7 +83,7 @@ interface CacheResult {
   readonly nodes: readonly NodeAck[]
   readonly probe: { readonly checked: number; readonly old: readonly string[] }
   readonly ms: number
-  /** Keys that had not had their turn when it was cancelled. */
+  /** Keys that were left when it was cancelled. */
   readonly left: number
   readonly isComplete: boolean
 }
@@ -123,7 +125,7 @@ async function runOne(
   }
 }
 
-/** What the CDN has taken. The caches have forgotten it by then, whatever comes of this. */
+/** What the CDN has accepted. The caches are invalidated by then, whatever the result. */
 async function purged(
   { cdn }: Control,
   { cdn: planned, mode }: StoredPlan,
@@ -180,11 +182,11 @@ async function probed(
   }
 }
 
-/** Asks again for what was partial: a node that was late has applied what it missed before it serves. */
+/** Checks partial ones again: a late node applies what it missed before it serves. */
 export async function recheck(control: Control): Promise<void> {
   for (const { id, result } of await control.operations.partial(10 * 60_000)) {
     const parsed = partialResult.safeParse(result).data
-    // One whose cache is not known here any more must not keep the others from being looked at.
+    // A cache that is no longer known here must not keep the others from being checked.
     if (parsed === undefined || !Object.keys(parsed.caches).every((cache) => control.fleet.has(cache))) continue
     const caches: Record<string, unknown> = {}
     const { cdn } = parsed

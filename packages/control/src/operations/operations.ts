@@ -1,21 +1,20 @@
-// Work that acts on caches: an intent on the audit before it, a result after it, and between the two a row that
-// everybody can look at.
+// Work that acts on caches: an intent in the audit log before it, a result after it, and in between a row that anyone
+// can look at.
 import { sql } from 'kysely'
 import { newId } from '../access/tokens.ts'
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { appendAudit, type Caller } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { storable } from '../http/storable.ts'
 import type { OperationTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
-export type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 export type OperationState = 'running' | 'cancelling' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'interrupted'
 export type EndState = 'completed' | 'partial' | 'failed' | 'cancelled'
 
 export interface NewOperation {
   /** `invalidate`, `warm`, `benchmark`, `erase`. */
   readonly kind: string
-  /** Of its id: `inv`, `op`, `ers`. */
+  /** The prefix of its id: `inv`, `op`, `ers`. */
   readonly prefix: string
   readonly caches: readonly string[]
   readonly request: unknown
@@ -23,13 +22,13 @@ export interface NewOperation {
   readonly reason: string | undefined
 }
 
-/** What work came to. */
+/** The result of the work. */
 export interface Outcome {
   readonly state: EndState
   readonly result: unknown
   /** Of the ledger. */
   readonly receipts?: readonly string[]
-  /** What the audit is told of the result: it is kept longer than the operation. */
+  /** The result as the audit log gets it, which is kept longer than the operation. */
   readonly audited?: unknown
 }
 
@@ -50,15 +49,15 @@ export interface OperationView {
 
 export interface Filter {
   readonly kind?: string | undefined
-  /** Those that concern it, maybe beside others. */
+  /** Those that concern this cache, possibly among others. */
   readonly cache?: string | undefined
-  /** Row numbers below it. */
+  /** Only rows below this number. */
   readonly before?: number | undefined
   readonly limit: number
 }
 
 /**
- * A row names its caches with commas between them. By exact text: a name may hold what stands for anything in a
+ * A row lists its caches separated by commas. Compared as exact text, since a name may contain the wildcards of a
  * pattern.
  */
 function concerns(cache: string) {
@@ -78,19 +77,20 @@ export class Operations {
     this.#store = store
   }
 
-  /** Told of each step; returns how to stop. */
+  /** Called at each step; returns a function that unsubscribes. */
   onStep(listener: (view: OperationView) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Does the work between an intent and a result. What it throws ends the operation as failed, and is thrown on.
-   * @param work gets the id, a function that tells how far it is, and one that says whether somebody has cancelled it
+   * Runs the work between an intent and a result. An error that it throws ends the operation as failed, and is thrown
+   * on.
+   * @param work gets the id, a function that reports progress, and one that tells whether it was cancelled
    */
-  async run(given: NewOperation, who: Who, work: (step: Step) => Promise<Outcome>): Promise<OperationView> {
+  async run(given: NewOperation, caller: Caller, work: (step: Step) => Promise<Outcome>): Promise<OperationView> {
     const id = newId(given.prefix)
-    await this.#begin(id, given, who)
+    await this.#begin(id, given, caller)
     const renewing = setInterval(() => void this.#renew(id).catch(() => undefined), RENEW_MS) // a lease that is lost shows as interrupted
     renewing.unref()
     try {
@@ -99,13 +99,13 @@ export class Operations {
         progress: (so_far) => this.#note(id, so_far),
         isCancelled: async () => (await this.#row(id))?.state === 'cancelling',
       })
-      await this.#end(id, given, who, outcome)
+      await this.#end(id, given, caller, outcome)
     } catch (error) {
       const detail =
         error instanceof Problem
           ? { error: error.message, code: error.code }
           : { error: 'an internal error occurred and was logged' }
-      await this.#end(id, given, who, { state: 'failed', result: detail })
+      await this.#end(id, given, caller, { state: 'failed', result: detail })
       throw error
     } finally {
       clearInterval(renewing)
@@ -113,7 +113,7 @@ export class Operations {
     return this.get(id)
   }
 
-  /** Ends what was partial before: a node that was late has caught up. */
+  /** Completes an operation that was partial: a late node has caught up. */
   async complete(id: string, result: unknown): Promise<void> {
     const now = await this.#store.now()
     await this.#store.read
@@ -132,7 +132,7 @@ export class Operations {
     return viewOf(row, await this.#store.now())
   }
 
-  /** The plan as it was made, with all that it names. */
+  /** The plan in full. */
   async planOf(id: string): Promise<unknown> {
     const plan = (await this.#row(id))?.plan
     return plan === null || plan === undefined ? null : JSON.parse(plan)
@@ -162,7 +162,7 @@ export class Operations {
     return (await rows.execute()).map((row) => ({ seq: Number(row.seq), view: viewOf(row, now) }))
   }
 
-  /** Those of the last `ms` that a node has not acknowledged. */
+  /** Those of the last `ms` that some node has not acknowledged. */
   async partial(ms: number): Promise<readonly OperationView[]> {
     const now = await this.#store.now()
     const rows = await this.#store.read
@@ -176,7 +176,7 @@ export class Operations {
   }
 
   /** @throws Problem 404; 409 for one that has ended */
-  async cancel(id: string, who: Who): Promise<OperationView> {
+  async cancel(id: string, caller: Caller): Promise<OperationView> {
     await this.#store.write(async (tx) => {
       const { numUpdatedRows } = await tx
         .updateTable('operations')
@@ -186,12 +186,12 @@ export class Operations {
         .executeTakeFirst()
       if (numUpdatedRows === 1n)
         return void (await appendAudit(this.#store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'operation.cancel',
           target: id,
         }))
-      // By the transaction: it holds the only connection of SQLite.
+      // By the transaction, which holds SQLite's only connection.
       const row = await tx.selectFrom('operations').select('state').where('id', '=', id).executeTakeFirst()
       if (row === undefined) throw notFound(`operation ${id}`)
       throw new Problem(409, 'has_ended', `operation ${id} is ${row.state}: there is nothing to cancel`)
@@ -199,7 +199,7 @@ export class Operations {
     return this.get(id)
   }
 
-  async #begin(id: string, { kind, caches, request, plan, reason }: NewOperation, who: Who): Promise<void> {
+  async #begin(id: string, { kind, caches, request, plan, reason }: NewOperation, caller: Caller): Promise<void> {
     await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
       await tx
@@ -209,7 +209,7 @@ export class Operations {
           kind,
           state: 'running',
           cache: caches.join(','),
-          actor: storable(who.actor),
+          actor: storable(caller.actor),
           reason: reason === undefined ? null : storable(reason),
           request: JSON.stringify(request),
           plan: plan === undefined ? null : JSON.stringify(plan),
@@ -222,7 +222,7 @@ export class Operations {
         })
         .execute()
       await appendAudit(this.#store, tx, {
-        ...who,
+        ...caller,
         kind: 'intent',
         action: kind,
         target: caches.join(','),
@@ -235,7 +235,7 @@ export class Operations {
   async #end(
     id: string,
     { kind, caches }: NewOperation,
-    who: Who,
+    caller: Caller,
     { state, result, receipts = [], audited }: Outcome,
   ): Promise<void> {
     await this.#store.write(async (tx) => {
@@ -252,7 +252,7 @@ export class Operations {
           .onConflict((conflict) => conflict.doNothing())
           .execute()
       await appendAudit(this.#store, tx, {
-        ...who,
+        ...caller,
         kind: 'result',
         action: kind,
         target: caches.join(','),
@@ -298,7 +298,7 @@ export interface Step {
   readonly isCancelled: () => Promise<boolean>
 }
 
-/** Keys by the hundred are for who undoes it; whom an erasure is about, for who may erase. */
+/** Hundreds of keys are only for the undo; an erasure's subject is only for those who may erase. */
 const UNSHOWN: ReadonlySet<string> = new Set(['hottest', 'subject', 'salt'])
 function shownPlan(plan: unknown): unknown {
   if (typeof plan !== 'object' || plan === null) return plan

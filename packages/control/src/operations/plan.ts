@@ -1,10 +1,10 @@
-// The plan of an invalidation: what would go, which traffic it carries, and what it needs in order to be run.
+// The plan of an invalidation: its entries, the traffic that they carry, and what it takes to run it.
 import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
 import type { NodePlan } from '../agent/answers.ts'
 import { HOTTEST } from '../agent/invalidation.ts'
-import type { AskedCriteria } from '../agent/words.ts'
+import type { AskedCriteria } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { placesOf } from '../fleet/places.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
@@ -14,12 +14,12 @@ import { type CdnPlan, cdnPlan, checkPace, checkTiers, isByKeysAlone, refuseCdn 
 import { type Target, targets } from './registered.ts'
 
 const PLAN_MS = 5 * 60_000
-/** More than this needs a plan that was confirmed by its text. */
+/** Above this it needs a plan that was confirmed by its text. */
 const GUARD_KEYS = 10_000
 const PLANNING_MS = 10_000
-/** Each asks every process, and there the tiers. */
+/** Each is looked up in every process, and in its tiers. */
 const MOST_URLS = 100
-/** Keys of a plan that are shown, and probed once it has run. */
+/** Keys of a plan that are shown, and probed after the run. */
 export const SAMPLE = 20
 const text = z.string().min(1).max(1024)
 const keyText = z.string().min(1).max(16_384)
@@ -27,7 +27,7 @@ const keys = z
   .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
   .max(10_000)
 
-/** What `invalidate_keys/` and `plan/` take. */
+/** The body of `invalidate_keys/` and `plan/`. */
 export const invalidationBody = z.strictObject({
   cache_name: z.string().max(128).optional().describe('default: every cache that the caller may change'),
   namespace: z.string().max(128).optional().describe('default: all of the cache'),
@@ -94,7 +94,7 @@ export interface CachePlan {
   readonly bytes: number
   readonly reads_per_second: number
   readonly by_namespace: Readonly<Record<string, number>>
-  /** The hottest keys that would go. */
+  /** The hottest keys that it covers. */
   readonly sample: NodePlan['hottest']
   readonly cascade: readonly string[]
 }
@@ -106,29 +106,29 @@ export interface Plan {
   readonly criteria: AskedCriteria
   readonly mode: 'soft' | 'hard'
   readonly keys: number
-  /** `false`: at least as many; tiers below memory are not listed unless `scan` says so. */
+  /** `false`: a lower bound; tiers below memory are listed only with `scan`. */
   readonly is_exact: boolean
   readonly caches: readonly CachePlan[]
   /** Keys a second; null: all at once. */
   readonly pace_per_s: number | null
-  /** Null: it is told nothing. */
+  /** Null: it is not purged. */
   readonly cdn: CdnPlan | null
   readonly guard: { readonly max_keys: number; readonly needs_confirmation: boolean; readonly confirm: string }
 }
 
 export interface StoredPlan extends Plan {
-  /** Not all of it could be counted in time: no bound of keys is known to be kept. */
+  /** It could not be counted completely in time, so no limit on keys is known to hold. */
   readonly isCut?: boolean
   readonly hottest: Readonly<Record<string, NodePlan['hottest']>>
 }
 
-/** @throws Problem 422 for no target, 403 without `purge:all`, 404 for a cache that is not there */
+/** @throws Problem 422 for no target, 403 without `purge:all`, 404 for an unknown cache */
 export async function planInvalidation(
   control: Control,
   principal: Principal,
   body: InvalidationBody,
 ): Promise<StoredPlan> {
-  // Whoever names no cache means those that somebody runs now.
+  // Without a cache's name, it means those that are running.
   if (body.cache_name === undefined) await Promise.all(control.fleet.names.map((name) => control.fleet.see(name)))
   const byName =
     body.organization === undefined && body.cache_type === undefined
@@ -199,7 +199,7 @@ export async function planInvalidation(
   return plan
 }
 
-/** What may be touched, of what is meant; undefined: all. */
+/** The part of the request that the principal may touch; undefined: all of it. */
 function within(
   allowed: readonly string[] | undefined,
   meant: readonly string[] | undefined,
@@ -209,7 +209,7 @@ function within(
 }
 
 /**
- * Tags that caches do not share are unknown to the others, and take nothing there.
+ * The tags of all caches together: those that a cache does not have, have no effect there.
  * @throws Problem 422 beside other targets
  */
 function criteriaByName(body: InvalidationBody, found: readonly Target[]): AskedCriteria {
@@ -254,12 +254,12 @@ async function planOne(
     throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, {
       headers: { 'Retry-After': '2' },
     })
-  // Copies of one entry in several processes are one key; what each process alone holds cannot be told from it.
+  // Copies of one entry in several processes are one key; how many keys all processes hold together is unknown.
   const isExact = plans.length === 1 && replies.length === 1 && largest.is_exact
   return { ...largest, is_exact: isExact, is_cut: plans.some(({ is_cut }) => is_cut === true) }
 }
 
-/** As long as the list is, and where its keys are as far as processes know it: there the run is probed. */
+/** The length of the list, and the locations of the keys as far as processes know them: the run probes there. */
 async function planOfList(
   control: Control,
   cache: string,
@@ -288,7 +288,7 @@ async function planOfList(
   }
 }
 
-/** @throws Problem 403, 409 where the plan may not run as it is */
+/** @throws Problem 403, 409 if the plan may not run as it is */
 export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
   const { guard: held, isCut = false } = plan
   const count = isCut ? Number.POSITIVE_INFINITY : plan.keys
@@ -357,7 +357,7 @@ export async function storedPlan(control: Control, principal: Principal, body: I
       })),
     )
   if (plan.cdn !== null) refuseCdn(control, principal)
-  // Whoever runs it answers for it: the plan may be another's.
+  // The caller is responsible for the run: the plan may be someone else's.
   if (plan.criteria.all === true && !may(principal, 'purge:all'))
     throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all')
   const mine = plan.caches.every(({ cache_name, namespaces }) => {

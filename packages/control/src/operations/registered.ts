@@ -1,15 +1,17 @@
-// What an application registered, as operations use it: which cache and process knows a name, what the name comes to,
-// warming by it.
+// An application's registered names, as operations use them: which cache and process knows a name, what it resolves to,
+// and warming by it.
+
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import type { Answered, Registered } from '../agent/answers.ts'
-import type { Asked } from '../agent/words.ts'
+import type { Asked } from '../agent/requests.ts'
+import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
-import type { EndState, OperationView, Step, Who } from './operations.ts'
+import type { EndState, OperationView, Step } from './operations.ts'
 
-/** One request to a node; between two the operation tells how far it is, and may be cancelled. */
+/** The length of one request to a node; in between, the operation reports progress and can be cancelled. */
 const SLICE_MS = 1000
 const RESOLVE_MS = 5000
 const ORGANIZATION = 'organization'
@@ -40,7 +42,7 @@ export async function holders(
 const hasAnything = ({ cache_types, scopes, models, views, endpoints, has_critical_paths }: Registered): boolean =>
   has_critical_paths || [cache_types, scopes, models, views, endpoints].some((names) => names.length > 0)
 
-/** Names as people give them. */
+/** Names as people enter them. */
 export interface Named {
   readonly organization?: string | undefined
   readonly cache_type?: string | undefined
@@ -54,10 +56,10 @@ export interface Target {
 
 const scopesOf = ({ organization }: Named): Record<string, string> =>
   organization === undefined ? {} : { [ORGANIZATION]: organization }
-/** Everything is no type of its own, but where it is warmed. */
+/** `all` is not a type of its own, except for warming. */
 const typeOf = ({ cache_type }: Named) => (cache_type === undefined || cache_type === 'all' ? {} : { cache_type })
 
-/** The caches that know the names, each with what they come to there. @throws Problem 422 where none does */
+/** The caches that know the names, each with what they resolve to there. @throws Problem 422 if none does */
 export async function targets(
   control: Control,
   principal: Principal,
@@ -91,7 +93,7 @@ const nothingRegistered = (): Problem =>
     'no application has registered its organisations, cache types, views or endpoints: use attach(cache, { application }) or cache.warming.register',
   )
 
-/** What `warming/warm_registered/` takes. */
+/** The body of `warming/warm_registered/`. */
 export const registeredDocument = z.strictObject({
   cache_name: z.string().max(128).optional().describe('optional if only one cache knows the names'),
   model: z.string().min(1).max(200).optional(),
@@ -107,11 +109,11 @@ export const registeredDocument = z.strictObject({
 })
 export type RegisteredDocument = z.output<typeof registeredDocument>
 
-/** @throws Problem 422 for what nobody registered; 403 for somebody who is limited to a part of the cache */
+/** @throws Problem 422 for a name that is not registered; 403 for a principal that is limited to a part of the cache */
 export async function runRegistered(
   control: Control,
   principal: Principal,
-  who: Who,
+  caller: Caller,
   document: RegisteredDocument,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
@@ -132,9 +134,9 @@ export async function runRegistered(
     ...(document.rate_per_second !== undefined && { per_second: document.rate_per_second }),
     ...(document.force && { force: true }),
   }
-  // A name that nobody registered is told before anything is on record as an operation.
+  // An unknown name is refused before an operation is recorded.
   const first = await askWarming(control, cache, node, { ...asked, wait_ms: 0 })
-  return control.operations.run({ kind: 'warm', prefix: 'op', caches: [cache], request, reason }, who, (step) => {
+  return control.operations.run({ kind: 'warm', prefix: 'op', caches: [cache], request, reason }, caller, (step) => {
     began(step.id)
     return work(control, cache, node, asked, first, step)
   })
@@ -155,7 +157,7 @@ function wantedOf({ model, view, api, critical, organization, cache_type }: Regi
   return { kind: 'named' as const }
 }
 
-/** The one cache that knows what is named. */
+/** The one cache that knows the names. */
 async function holderOf(control: Control, principal: Principal, document: RegisteredDocument): Promise<Holder> {
   const all = await holders(control, principal, document.cache_name)
   if (all.length === 0) throw nothingRegistered()
@@ -230,7 +232,7 @@ async function work(
   return { state: isCancelled ? 'cancelled' : so_far.failed > 0 ? 'partial' : 'completed', result: resultOf(so_far) }
 }
 
-/** As warming by keys tells it, with plans for keys. */
+/** The same form as warming by keys, with plans in the place of keys. */
 const resultOf = ({ plans, plans_done, loaded, fresh, empty, failed, errors, paths }: Answered['warm_named']) => ({
   keys: plans,
   done: plans_done,

@@ -1,5 +1,5 @@
-// Plans of warming that are kept with a schedule, by the library's timetables. The control plane that holds the lease
-// of the clock runs each when it is due; what was due while nobody looked is made up for once.
+// Stored warming plans with a schedule, by the library's timetables. The control plane that holds the lease of the
+// clock runs each when it is due; runs that were missed are made up for once.
 import { MillpondError } from 'millpond'
 import { type Timetable, type TimetableOptions, timetable } from 'millpond/jobs'
 import { z } from 'zod'
@@ -26,9 +26,9 @@ export const warmingSchedule = z.strictObject({
 })
 export type WarmingSchedule = z.output<typeof warmingSchedule>
 
-/** What is kept: a plan, and where it is to run by itself its times. */
+/** The stored document: a plan, and its schedule if it runs automatically. */
 export const keptWarming = warmingDocument.extend({ schedule: warmingSchedule.optional() })
-/** Whose plan it is: it runs within the bounds that they had, as long as they may come in. */
+/** The owner of a plan: it runs with the owner's limits, as long as they have access. */
 export const warmingOwner = z.object({
   user_id: z.string(),
   role: z.string(),
@@ -42,7 +42,7 @@ export const ownerOf = ({ userId, role, namespaces }: Principal): string =>
     namespaces: namespaces === undefined ? null : [...namespaces],
   } satisfies z.output<typeof warmingOwner>)
 
-/** @throws Problem 422 for a schedule that is wrong, or never comes */
+/** @throws Problem 422 for a schedule that is invalid, or never comes due */
 export function timetableOf(schedule: WarmingSchedule, now: number): Timetable {
   try {
     return timetable(schedule as TimetableOptions, 'schedule', now) // it checks durations itself
@@ -53,7 +53,7 @@ export function timetableOf(schedule: WarmingSchedule, now: number): Timetable {
   }
 }
 
-/** When a plan runs next: from its last run on, or from when it was kept. */
+/** The next run of a plan: counted from its last run, or from when it was stored. */
 export function nextRun(schedule: WarmingSchedule, lastAt: number): number | undefined {
   return timetableOf(schedule, lastAt).next(lastAt, lastAt)
 }
@@ -61,7 +61,7 @@ export function nextRun(schedule: WarmingSchedule, lastAt: number): number | und
 export class ScheduledWarming {
   readonly #running = new Set<string>()
 
-  /** Begins what is due; does not wait for it. */
+  /** Starts what is due, without waiting for it. */
   async look(control: Control, onError: (error: unknown) => void): Promise<void> {
     const now = await control.store.now()
     const rows = await control.store.read
@@ -79,16 +79,16 @@ export class ScheduledWarming {
       const owner = await principalOf(control, document.name, row.owner)
       if (owner === undefined || !(await isTaken(control, row.id, last, now))) continue
       this.#running.add(row.id)
-      const who = { actor: owner.name, via: owner.via, requestId: row.id }
-      runWarming(control, owner, who, { ...document, reason: document.reason ?? 'by its schedule' })
-        // A cache that is not there now is told of by the next run; what an operation failed with is on record.
+      const caller = { actor: owner.name, via: owner.via, requestId: row.id }
+      runWarming(control, owner, caller, { ...document, reason: document.reason ?? 'by its schedule' })
+        // A cache that is missing now is reported by the next run; an operation's failure is recorded.
         .catch((error: unknown) => (error instanceof Problem ? undefined : onError(error)))
         .finally(() => this.#running.delete(row.id))
     }
   }
 }
 
-/** Of several control planes that look at once, one runs it. */
+/** If several control planes look at once, one of them runs it. */
 async function isTaken(control: Control, id: string, last: number | null, now: number): Promise<boolean> {
   const taken = await control.store.read
     .updateTable('warming_plans')
@@ -100,7 +100,7 @@ async function isTaken(control: Control, id: string, last: number | null, now: n
   return taken.numUpdatedRows > 0n
 }
 
-/** Undefined for somebody who may not come in any more. */
+/** Undefined if the owner no longer has access. */
 async function principalOf(control: Control, plan: string, text: string | null): Promise<Principal | undefined> {
   const { user_id, role: then, namespaces } = warmingOwner.parse(JSON.parse(text ?? 'null'))
   const user = await control.store.read
@@ -108,7 +108,7 @@ async function principalOf(control: Control, plan: string, text: string | null):
     .select(['role', 'disabled'])
     .where('id', '=', user_id)
     .executeTakeFirst()
-  // Whom the host application vouches for has no row.
+  // Users that the host application signs in have no row.
   const role = user?.role ?? then
   if (user?.disabled === 1 || !isRole(role) || !ROLE_SCOPES[role].includes('warm')) return undefined
   return {

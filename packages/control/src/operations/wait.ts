@@ -1,5 +1,5 @@
-// Long work is answered with what it came to, or after a while with where to look: `Prefer: wait=N` (RFC 7240) says how
-// long.
+// Long-running work is answered with its result, or after a while with the URL of its operation: `Prefer: wait=N` (RFC
+// 7240) sets how long.
 import { json, type Reply } from '../http/route.ts'
 import type { OperationView } from './operations.ts'
 
@@ -7,8 +7,8 @@ const USUAL_S = 10
 const MOST_S = 60
 
 /**
- * @param start is given a function to call once the operation has its id
- * @throws what the work throws while it is waited for
+ * @param start gets a function to call once the operation has its id
+ * @throws the work's errors, while it is waited for
  */
 export async function orLater(
   request: Request,
@@ -26,13 +26,13 @@ export async function orLater(
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, seconds * 1000)
   })
-  // However short the wait: an answer without an id could not be followed.
+  // However short the wait: an answer without an id could not be followed up.
   const first = await Promise.race([
     work.then((view) => ({ view, id: undefined })),
     Promise.all([began, late]).then(([id]) => ({ view: undefined, id })),
   ]).finally(() => clearTimeout(timer))
   if (first.view !== undefined) return json(200, first.view)
-  // It ends as failed on its own row.
+  // Its own row records that it failed.
   work.catch(() => undefined)
   return json(202, { id: first.id, state: 'running' }, { Location: `${base}/operations/${first.id}/` })
 }

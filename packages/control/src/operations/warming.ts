@@ -1,14 +1,16 @@
-// Warming as an operation: keys by the loaders that their cache knows, at a pace, with progress, to be cancelled.
+// Warming as an operation: keys by the loaders that their cache knows, at a given pace, with progress, and cancellable.
+
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
+import type { Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
-import type { EndState, OperationView, Step, Who } from './operations.ts'
+import type { EndState, OperationView, Step } from './operations.ts'
 
 const keyText = z.string().min(1).max(16_384)
 
-/** What a plan of warming says. */
+/** The document of a warming plan. */
 export const warmingDocument = z.strictObject({
   name: z.string().min(1).max(200).default('keys'),
   cache_name: z.string().max(128).optional().describe('optional if there is only one cache'),
@@ -23,20 +25,20 @@ export const warmingDocument = z.strictObject({
 })
 export type WarmingDocument = z.output<typeof warmingDocument>
 
-/** One request to a node; between two the operation tells how far it is, and may be cancelled. */
+/** The length of one request to a node; in between, the operation reports progress and can be cancelled. */
 const SLICE_MS = 2000
 
 export async function runWarming(
   control: Control,
   principal: Principal,
-  who: Who,
+  caller: Caller,
   document: WarmingDocument,
   began: (id: string) => void = () => undefined,
 ): Promise<OperationView> {
   const cache = oneCache(control, principal, document.cache_name)
   const namespaces = namespacesFor(principal, cache, document.namespace)
   const { reason, ...request } = document
-  return control.operations.run({ kind: 'warm', prefix: 'op', caches: [cache], request, reason }, who, (step) => {
+  return control.operations.run({ kind: 'warm', prefix: 'op', caches: [cache], request, reason }, caller, (step) => {
     began(step.id)
     return work(control, cache, namespaces, document, step)
   })
@@ -69,7 +71,7 @@ async function work(
       ...(namespaces !== undefined && { namespaces: [...namespaces] }),
       ...(rate_per_second !== undefined && { per_second: rate_per_second }),
     }
-    // A loader that hangs is given up by its own hard timeout, not by this one.
+    // A loader that hangs is ended by its own hard timeout, not by this one.
     const warmed = await control.fleet.one(cache, 'warm', asked, { deadlineMs: SLICE_MS + 30_000 })
     if (warmed.left.length >= left.length)
       throw new Problem(

@@ -1,11 +1,11 @@
-// What holds a cache up, each with its figure, what it should be, and what to do about it.
+// What slows a cache down, each with its value, its target, and what to do about it.
 import { z } from 'zod'
 import type { CacheReport } from '../agent/figures.ts'
 import type { Point } from '../metrics/collector.ts'
 import { mean, quantile, ratio } from '../metrics/quantiles.ts'
 import { tiersIn } from '../metrics/series.ts'
 import type { namespacesOf } from '../metrics/summary.ts'
-import { number } from '../routes/words.ts'
+import { number } from '../routes/schemas.ts'
 
 export const bottleneck = z.object({
   name: z.string(),
@@ -22,7 +22,7 @@ const LEAST_LOADS = 20
 const OBJECTIVE_MS = { memory: 1, below: 20 }
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
 
-/** By cause of a miss: what it asks for. */
+/** The remedy by cause of a miss. */
 const REMEDIES: Readonly<Record<string, string>> = {
   cold: 'warm important keys before they are requested: use a warming plan',
   expired_ttl: 'use a longer ttl, staleFor or refreshAhead',

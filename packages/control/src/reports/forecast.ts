@@ -1,16 +1,16 @@
-// What a figure will be in the next hours, and how far off that may be: both from how well it would have been foreseen
-// before.
+// Forecasts of a metric for the next hours with their uncertainty, both judged by how well past values would have been
+// forecast.
 //
-// Several ways are tried from many points of the past, as if what came after were not known. Naive ones: as the last
-// value, as a season ago (an hour of yesterday, of last week). Others: a level that follows slowly and a profile of the
-// season upon it; the last value and the mean step. What was best in the earlier half of these trials is used only if
-// it was better than the best naive way in the later half, too; otherwise the naive one is, and it is said. Intervals
-// are what the errors of all these trials were (conformal prediction: Vovk, 2005; Hyndman, "Forecasting", 5.10 of the
-// trials).
+// Several methods are tried from many points of the past, using only the values before each point. Naive ones: the last
+// value; the value one season ago (the same hour yesterday or last week). Others: a slowly following level plus a
+// seasonal profile; the last value plus the mean step. The method that did best in the earlier half of these trials is
+// used only if it also beat the best naive method in the later half; otherwise the naive one is used, and the result
+// says so. Intervals are taken from the errors of all these trials (conformal prediction: Vovk, 2005; Hyndman,
+// "Forecasting", 5.10 of the trials).
 
 import { median } from './median.ts'
 
-/** A number, and where it is in 95 of 100 cases. */
+/** A value with its 95 % interval. */
 export interface Interval {
   readonly value: number
   readonly low: number
@@ -21,19 +21,19 @@ export type Way = 'last_value' | 'season_ago' | 'level_and_profile' | 'mean_step
 
 export interface Forecast {
   readonly way: Way
-  /** Steps of the season that it goes by; 0: none. */
+  /** Steps of the season that it uses; 0: none. */
   readonly season: number
   readonly isNaive: boolean
   /** One for each step from now on. */
   readonly steps: readonly Interval[]
-  /** How far it was off in the mean, in the later half of the trials; and how far the best naive way was. */
+  /** Its mean error in the later half of the trials, and that of the best naive method. */
   readonly error: number
   readonly naiveError: number
   readonly trials: number
 }
 
 type Values = readonly (number | null)[]
-/** What will be, so many steps after the end of what is known; undefined: this way cannot say. */
+/** The value so many steps after the last known one; undefined: the method cannot tell. */
 type Ahead = (steps: number) => number | undefined
 
 interface Tried {
@@ -43,19 +43,19 @@ interface Tried {
   readonly foresee: (known: Values) => Ahead
 }
 
-/** Trials of each half: below them an interval of 95 % has no edge to lie at. */
+/** Trials in each half: with fewer, a 95 % interval has no defined end. */
 const LEAST_TRIALS = 20
 const LEAST_KNOWN = 12
 const SURE = 0.95
 const SPEEDS = [0.1, 0.3, 0.6]
-/** Seasons of the past that a profile goes by. */
+/** How many past seasons a profile is taken from. */
 const PROFILED = 4
 
 /**
- * @param values in equal steps, the oldest first; null where nothing was seen
- * @param horizon steps that are wished for; with less data there are fewer
+ * @param values at equal steps, oldest first; null if unknown
+ * @param horizon the number of steps that are wanted; with less data there are fewer
  * @param seasons lengths of seasons, in steps
- * @returns why nothing can be said, where that is so
+ * @returns a reason if no forecast is possible
  */
 export function forecast(values: Values, horizon: number, seasons: readonly number[]): Forecast | string {
   const first = values.findIndex((value) => value !== null)
@@ -92,7 +92,7 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
   for (let step = 1; step <= far; step++) {
     const value = ahead(step)
     const errors = chosen.errors.flatMap((of) => of[step - 1] ?? [])
-    // Further away it is never surer.
+    // The uncertainty never shrinks with distance.
     within = Math.max(within, edgeOf(errors))
     if (value === undefined || !Number.isFinite(within)) break
     steps.push({ value, low: value - within, high: value + within })
@@ -102,7 +102,7 @@ export function forecast(values: Values, horizon: number, seasons: readonly numb
   return { way, season, isNaive, steps, error: meanOf(chosen, half, ends.length), naiveError, trials: ends.length }
 }
 
-/** How far off it was, by trial and by step; a step that nobody saw has no error. */
+/** Errors by trial and step; a step with an unknown value has none. */
 function errorsOf({ foresee }: Tried, known: Values, ends: readonly number[], far: number): (number | undefined)[][] {
   return ends.map((end) => {
     const ahead = foresee(known.slice(0, end))
@@ -113,13 +113,13 @@ function errorsOf({ foresee }: Tried, known: Values, ends: readonly number[], fa
   })
 }
 
-/** Below it lie 95 % of such errors, also of one that comes. */
+/** The bound below which 95 % of such errors lie, including the next one. */
 function edgeOf(errors: readonly number[]): number {
   const rank = Math.ceil(SURE * (errors.length + 1))
   return rank > errors.length ? Number.POSITIVE_INFINITY : (errors.toSorted((a, b) => a - b)[rank - 1] as number)
 }
 
-/** Of those that are known. */
+/** Of the known values. */
 function mean(numbers: readonly (number | undefined)[]): number {
   const known = numbers.filter((one) => one !== undefined)
   return known.length === 0 ? Number.POSITIVE_INFINITY : known.reduce((sum, one) => sum + one, 0) / known.length
@@ -177,8 +177,8 @@ function byLevel(known: Values, season: number, speed: number): Ahead {
 }
 
 /**
- * By place in the season, how far above the mean its last values were: their median, so that a day that went mad is not
- * foreseen again.
+ * By position in the season, how far its last values were above the mean: their median, so that one unusual day is not
+ * forecast again.
  */
 function profileOf(known: Values, season: number): readonly number[] {
   if (season === 0) return []

@@ -1,4 +1,4 @@
-// Which invalidations came again and again, by what they named.
+// Which invalidations were repeated, by their targets.
 import { z } from 'zod'
 import type { Store } from '../store/store.ts'
 
@@ -25,7 +25,7 @@ const request = z.object({
 })
 const result = z.object({ caches: z.record(z.string(), z.looseObject({ removed: z.number() })) })
 
-/** Of the newest 5,000 of that time. */
+/** From the newest 5,000 of that time. */
 export async function invalidationsIn(
   store: Store,
   cache: string,
@@ -54,7 +54,7 @@ export async function invalidationsIn(
   return { operations: own.length, patterns: [...found.values()].sort((a, b) => b.times - a.times).slice(0, SHOWN) }
 }
 
-/** Keys are many, and each its own: told by their number. */
+/** Keys are many and all different: they are reported by their number. */
 function namedIn(value: unknown): readonly Pick<Pattern, 'by' | 'name'>[] {
   const criteria = request.safeParse(value).data?.criteria
   if (criteria === undefined) return []

@@ -1,6 +1,6 @@
-// The middle of what is sorted.
+// The median of sorted numbers.
 
-/** Of sorted numbers; 0 where there are none. */
+/** Of sorted numbers; 0 if there are none. */
 export function median(sorted: readonly number[]): number {
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? 0

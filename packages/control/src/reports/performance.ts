@@ -1,21 +1,21 @@
-// The performance report of a cache (M7): how well it does over a time, what holds it up, whether its times to live
-// fit, what is invalidated, how it grows, and what it holds of whom.
+// The performance report of a cache (M7): how well it did over a period, its bottlenecks, whether its TTLs fit, what is
+// invalidated, how it grows, and its contents by owner.
 import { z } from 'zod'
 import type { Coverage } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
 import { joined, type Point } from '../metrics/collector.ts'
 import { mean, quantile, ratio } from '../metrics/quantiles.ts'
 import { namespacesOf } from '../metrics/summary.ts'
-import { counts, instant, number } from '../routes/words.ts'
+import { counts, instant, number } from '../routes/schemas.ts'
 import { type Bottleneck, bottleneck, bottlenecksOf } from './bottlenecks.ts'
 import { invalidationsIn, patterns } from './invalidations.ts'
 import { trend, trendsOf } from './trends.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_HOURS = 24
-/** All days that are kept, and the next one. */
+/** All days that are kept, and the current one. */
 const TRENDS = { days: 30, hours: DAY_HOURS }
-/** Of a namespace, before a share of its entries or misses says something. */
+/** Of a namespace, before a share of its entries or misses is meaningful. */
 const LEAST = 100
 
 const held = z.object({ name: z.string(), entries: z.number(), bytes: z.number(), hits: z.number() })
@@ -145,11 +145,11 @@ export async function reportOn(control: Control, cache: string, hours: number): 
   }
 }
 
-/** As the first process that answers has it in memory. */
+/** From the memory of the first process that answers. */
 async function coverageOf(control: Control, cache: string): Promise<Coverage | undefined> {
   const replies = await control.fleet.ask(cache, 'coverage', null, { deadlineMs: 5000 })
   const bodies = replies.flatMap(({ body }) => (body === undefined ? [] : [body]))
-  // An application may be registered in one process alone.
+  // An application may be registered in one process only.
   return bodies.find(({ scopes }) => scopes.length > 0) ?? bodies[0]
 }
 

@@ -1,4 +1,4 @@
-// Performance reports as they are kept: made every six hours, and when somebody asks.
+// Stored performance reports: made every six hours, and on request.
 import { newId } from '../access/tokens.ts'
 import type { Control } from '../control.ts'
 import { type PerformanceReport, reportOn } from './performance.ts'
@@ -19,7 +19,7 @@ export async function makeReport(control: Control, cache: string, hours = EVERY_
   return { id: row.id, at: new Date(row.at).toISOString(), report }
 }
 
-/** Of each cache whose last report is six hours old, or was never made though it is watched for so long. */
+/** For each cache whose last report is six hours old, or that has been watched for that long without one. */
 export async function makeDueReports(control: Control, watchedSince: number): Promise<void> {
   const now = await control.store.now()
   for (const cache of control.fleet.names) {

@@ -1,15 +1,15 @@
-// How a figure moves from day to day: the median of the slopes between all pairs of days (Theil, 1950), with the
-// interval of Sen (1968).
+// The daily trend of a metric: the median of the slopes between all pairs of days (Theil, 1950), with the interval of
+// Sen (1968).
 import type { Interval } from './forecast.ts'
 import { median } from './median.ts'
 
-/** With four days the interval holds all slopes there are, and says nothing. */
+/** With four days the interval spans all slopes, and means nothing. */
 export const LEAST_DAYS = 5
 const SURE = 1.96
 
 /**
- * A day; undefined below five of them. One day that went mad moves it little.
- * @param days figures of days, by their number
+ * Per day; undefined for fewer than five days. One unusual day has little effect.
+ * @param days the metric of each day, by day number
  */
 export function slopeOf(days: readonly { readonly day: number; readonly value: number }[]): Interval | undefined {
   const count = days.length
@@ -17,7 +17,7 @@ export function slopeOf(days: readonly { readonly day: number; readonly value: n
   const slopes = days
     .flatMap((one, at) => days.slice(at + 1).map((later) => (later.value - one.value) / (later.day - one.day)))
     .sort((a, b) => a - b)
-  // Kendall's statistic of unrelated days has this spread.
+  // The standard deviation of Kendall's statistic for unrelated days.
   const within = SURE * Math.sqrt((count * (count - 1) * (2 * count + 5)) / 18)
   const low = Math.max(0, Math.floor((slopes.length - within) / 2))
   const high = Math.min(slopes.length - 1, Math.ceil((slopes.length + within) / 2))

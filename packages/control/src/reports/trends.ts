@@ -1,20 +1,20 @@
-// Where a cache is heading (A6): how its figures have moved from day to day, and what they will be in the next hours,
-// from the history that is kept.
+// The trends of a cache (A6): how its metrics have moved from day to day, and their forecast for the next hours, from
+// the stored history.
 import { z } from 'zod'
 import type { Control } from '../control.ts'
 import type { Point } from '../metrics/collector.ts'
 import { quantile, ratio } from '../metrics/quantiles.ts'
-import { range } from '../routes/insight-words.ts'
-import { instant, number } from '../routes/words.ts'
+import { range } from '../routes/insight-schemas.ts'
+import { instant, number } from '../routes/schemas.ts'
 import { type Forecast, forecast, type Interval } from './forecast.ts'
 import { LEAST_DAYS, slopeOf } from './slope.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** Of the first day, steps of five minutes: they say something of the next hour, and nothing of tomorrow. */
+/** On the first day, steps of five minutes: enough for the next hour, not for tomorrow. */
 const FINE_S = 300
 const LEAST_HOURS = 60
-/** A day of which less was seen is not like the others: its night or its noon is missing. */
+/** Days with less data are not comparable: their night or their noon is missing. */
 const WHOLE_DAY_HOURS = 20
 const SEEN_OF_STEP = 0.5
 const GB = 1e9
@@ -115,7 +115,7 @@ interface Ahead {
   readonly hours: number
 }
 
-/** @param hours whole hours, for the days; @param fine what is forecast from */
+/** @param hours whole hours, for the days; @param fine the basis of the forecast */
 function trendOf(
   name: Trend['name'],
   figure: Figure,
@@ -165,7 +165,7 @@ function daysOf(hours: readonly Point[], figure: Figure): { day: number; value: 
   const days = new Map<number, number[]>()
   for (const point of hours) {
     const value = figure(point)
-    // A point is named by its end.
+    // A point is identified by its end.
     const day = Math.floor((point.at - 1) / DAY_MS)
     if (value !== null) days.set(day, [...(days.get(day) ?? []), value])
   }
@@ -176,7 +176,7 @@ function daysOf(hours: readonly Point[], figure: Figure): { day: number; value: 
   )
 }
 
-/** In equal steps up to now, with null for what nobody saw: a forecast begins now, not where the figures ended. */
+/** At equal steps up to now, with null for gaps: a forecast begins now, not where the data ended. */
 function inGrid(points: readonly Point[], figure: Figure, step: number, now: number): (number | null)[] {
   const [first] = points
   if (first === undefined) return []
@@ -200,7 +200,7 @@ function clamped({ value, low, high }: Interval, name: Trend['name']): Interval 
 function inWords({ way, season }: Forecast): string {
   const when = season === 168 ? 'hour of the week' : 'hour of the day'
   if (way === 'last_value') return 'as it is now'
-  if (way === 'season_ago') return `as at the previous same ${when}`
+  if (way === 'season_ago') return `as at the same ${when} before`
   if (way === 'mean_step') return 'as it is now, continuing at the average rate of change'
   return season === 0
     ? 'a weighted average of recent values'

@@ -1,4 +1,4 @@
-// People and their credentials: who am I, users, tokens.
+// Users and their credentials: who am I, users, tokens.
 import { z } from 'zod'
 import { createUser, grantable } from '../access/grants.ts'
 import { may, type Principal, ROLES, SCOPES } from '../access/roles.ts'
@@ -48,7 +48,7 @@ const sessionOf = ({ name, role, scopes, namespaces, maxKeys }: Principal) => ({
   max_keys: maxKeys ?? null,
 })
 
-/** All that a page has to know before its first question. */
+/** Everything that a page needs before its first query. */
 export const sessionRoute = (routes: () => readonly Route[]): Route =>
   defineRoute({
     method: 'GET',
@@ -86,7 +86,7 @@ export const accessRoutes: readonly Route[] = [
     answers: {
       200: { description: 'Signed in; the cookie is set', schema: session.extend({ expires_at: z.iso.datetime() }) },
     },
-    async handle({ control, principal, request, who }) {
+    async handle({ control, principal, request, caller }) {
       if (!principal.via.startsWith('tok_'))
         throw new Problem(
           409,
@@ -95,7 +95,7 @@ export const accessRoutes: readonly Route[] = [
         )
       const opened = await openSession(control.store, principal.via)
       await control.store.write((tx) =>
-        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'session.open', target: principal.name }),
+        appendAudit(control.store, tx, { ...caller, kind: 'access', action: 'session.open', target: principal.name }),
       )
       return json(
         200,
@@ -154,9 +154,11 @@ export const accessRoutes: readonly Route[] = [
     answers: {
       201: { description: 'Added', schema: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES) }) },
     },
-    async handle({ control, body, principal, who }) {
+    async handle({ control, body, principal, caller }) {
       const { max_keys: maxKeys, ...user } = body
-      const id = await control.store.write((tx) => createUser(control.store, tx, { ...user, maxKeys }, principal, who))
+      const id = await control.store.write((tx) =>
+        createUser(control.store, tx, { ...user, maxKeys }, principal, caller),
+      )
       return json(201, { id, name: body.name, role: body.role })
     },
   }),
@@ -166,7 +168,7 @@ export const accessRoutes: readonly Route[] = [
     summary: 'Disable a user and all of its tokens',
     scope: 'users:write',
     answers: { 204: { description: 'Disabled' } },
-    async handle({ control, params, principal, who }) {
+    async handle({ control, params, principal, caller }) {
       const id = params.id ?? ''
       if (id === principal.userId)
         throw new Problem(409, 'own_user', 'you cannot disable yourself: ask another administrator')
@@ -178,7 +180,7 @@ export const accessRoutes: readonly Route[] = [
           .where('disabled', '=', 0)
           .executeTakeFirst()
         if (numUpdatedRows === 0n) throw notFound(`user ${id}`)
-        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'user.disable', target: id })
+        await appendAudit(control.store, tx, { ...caller, kind: 'change', action: 'user.disable', target: id })
       })
       return { status: 204 }
     },
@@ -237,7 +239,7 @@ export const accessRoutes: readonly Route[] = [
         schema: z.object({ id: z.string(), name: z.string(), token: z.string(), expires_at: z.iso.datetime() }),
       },
     },
-    async handle({ control, body, principal, who }) {
+    async handle({ control, body, principal, caller }) {
       const { user_id, role } = body
       if (user_id !== undefined && role !== undefined)
         throw invalid([
@@ -262,7 +264,7 @@ export const accessRoutes: readonly Route[] = [
         const userId =
           role === undefined
             ? (user_id ?? principal.userId)
-            : await createUser(control.store, tx, { name: body.name, role }, principal, who)
+            : await createUser(control.store, tx, { name: body.name, role }, principal, caller)
         const owner = await tx
           .selectFrom('users')
           .select(['name', 'role', 'namespaces', 'max_keys'])
@@ -275,7 +277,7 @@ export const accessRoutes: readonly Route[] = [
         const { id, token } = await addToken(tx, { name: body.name, userId, scopes, expiresAt }, now)
         const detail = { id, name: body.name, scopes: scopes ?? null, expires_at: timeOf(expiresAt) }
         await appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'token.create',
           target: owner.name,
@@ -292,13 +294,13 @@ export const accessRoutes: readonly Route[] = [
     summary: 'Revoke your own token, or with tokens:write any token',
     scope: 'any',
     answers: { 204: { description: 'Revoked: the next call with it is rejected' } },
-    async handle({ control, params, principal, who }) {
+    async handle({ control, params, principal, caller }) {
       const id = params.id ?? ''
       await control.store.write(async (tx) => {
         let row = tx.updateTable('tokens').set({ revoked: 1 }).where('id', '=', id).where('revoked', '=', 0)
         if (!may(principal, 'tokens:write')) row = row.where('user_id', '=', principal.userId)
         if ((await row.executeTakeFirst()).numUpdatedRows === 0n) throw notFound(`token ${id}`)
-        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'token.revoke', target: id })
+        await appendAudit(control.store, tx, { ...caller, kind: 'change', action: 'token.revoke', target: id })
       })
       return { status: 204 }
     },

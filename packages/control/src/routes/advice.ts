@@ -1,16 +1,16 @@
-// What another size, policy or time to live would bring, what to do, and doing it.
+// What another size, policy or TTL would bring, what to do, and doing it.
 import { z } from 'zod'
 import { may } from '../access/roles.ts'
 import type { Answered } from '../agent/answers.ts'
-import { memoryChange, prices } from '../agent/words.ts'
+import { memoryChange, prices } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
-import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
-import { accepted, instant, operation } from './words.ts'
+import { amount, days, evidence, NOT_WATCHED, range } from './insight-schemas.ts'
+import { accepted, instant, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const price = z.coerce.number().positive().max(1e15)
@@ -180,7 +180,7 @@ export const adviceRoutes: readonly Route[] = [
           caches: z.array(
             z.object({
               cache_name: z.string(),
-              /** Why there is nothing: of one of several caches that nobody watches. */
+              /** Why there is no result for one of several caches: it is not watched. */
               error: z.string().nullable(),
               recommendations: z.array(recommendation.extend({ nodes: z.number(), of_nodes: z.number() })),
               nodes: byNode(analysis),
@@ -228,7 +228,7 @@ export const adviceRoutes: readonly Route[] = [
       200: { description: 'What each process changed', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    handle({ control, principal, body, who, request, base }) {
+    handle({ control, principal, body, caller, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
         throw new Problem(
@@ -243,7 +243,7 @@ export const adviceRoutes: readonly Route[] = [
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'optimize', prefix: 'op', caches: [cache], request: body, reason: body.reason },
-          who,
+          caller,
           async (step) => {
             began(step.id)
             const replies = await control.fleet.ask(cache, 'tune', body.change, { deadlineMs: 10_000 })
@@ -264,7 +264,7 @@ export const adviceRoutes: readonly Route[] = [
   }),
 ]
 
-/** @throws Problem 422 for a tier that no process has, and for memory, whose prices have names of their own */
+/** @throws Problem 422 for a tier that no process has, and for memory, whose prices have their own names */
 async function checkTiers(control: Control, cache: string, asked: readonly string[]): Promise<void> {
   if (asked.length === 0) return
   const { nodes } = await control.fleet.see(cache)
@@ -276,9 +276,7 @@ async function checkTiers(control: Control, cache: string, asked: readonly strin
   throw new Problem(422, 'invalid', `tiers: ${unknown} is not a tier below memory of ${cache}: ${there}`)
 }
 
-/**
- * `redis.gb_month=2,redis.bytes=1e9` as an object of prices by tier; what is wrong in it is found by who checks that.
- */
+/** `redis.gb_month=2,redis.bytes=1e9` as an object of prices by tier; the caller validates the values. */
 function tierPrices(text: string): Record<string, Record<string, number>> {
   const tiers: Record<string, Record<string, number>> = {}
   for (const part of text.split(',')) {
@@ -288,10 +286,10 @@ function tierPrices(text: string): Record<string, Record<string, number>> {
   return tiers
 }
 
-type Said = NonNullable<Answered['analyze']>
+type Analysis = NonNullable<Answered['analyze']>
 
-/** Names of keys are for those who may see keys; patterns of namespaces that somebody may not touch are not shown. */
-function shownTo(said: Said, only: readonly string[] | undefined, maySeeKeys: boolean): Said {
+/** Key names are only for those who may see keys; patterns of namespaces that the caller may not touch are hidden. */
+function shownTo(said: Analysis, only: readonly string[] | undefined, maySeeKeys: boolean): Analysis {
   return {
     ...said,
     patterns: said.patterns.filter(({ namespace }) => only === undefined || only.includes(namespace)),
@@ -301,7 +299,7 @@ function shownTo(said: Said, only: readonly string[] | undefined, maySeeKeys: bo
   }
 }
 
-/** Who may see some namespaces only is not told of the patterns of others. */
+/** A caller limited to some namespaces does not see the patterns of others. */
 function costShownTo(
   said: NonNullable<Answered['cost']>,
   only: readonly string[] | undefined,

@@ -1,4 +1,4 @@
-// What raises alerts, whom they are told to, and what is silent for a while.
+// Settings of alerts: rules, webhooks, silences.
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
 import { SEVERITIES } from '../alerts/alerts.ts'
@@ -8,7 +8,7 @@ import { refusedUrl } from '../alerts/webhooks.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { invalid, notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { all, instant } from './words.ts'
+import { all, instant } from './schemas.ts'
 
 const rules = z.record(z.string(), z.object({ enabled: z.boolean(), levels: z.record(z.string(), z.number()) }))
 const shownWebhook = z.object({
@@ -42,8 +42,8 @@ export const alertSettingRoutes: readonly Route[] = [
     scope: 'config:write',
     body: rulesDocument,
     answers: { 200: { description: 'Every rule, as it is now', schema: rules } },
-    async handle({ control, body, who }) {
-      await putRules(control.store, body, who)
+    async handle({ control, body, caller }) {
+      await putRules(control.store, body, caller)
       return json(200, await rulesOf(control.store))
     },
   }),
@@ -68,13 +68,13 @@ export const alertSettingRoutes: readonly Route[] = [
     scope: 'users:write',
     body: z.strictObject({ webhooks: z.array(webhook).max(20) }),
     answers: { 200: { description: 'As they are now', schema: all(shownWebhook) } },
-    async handle({ control, body, who }) {
+    async handle({ control, body, caller }) {
       const faults = body.webhooks.flatMap(({ url }, at) => {
         const detail = refusedUrl(url, control.allowPrivateWebhooks)
         return detail === undefined ? [] : [{ pointer: `/webhooks/${at}/url`, code: 'address_refused', detail }]
       })
       if (faults.length > 0) throw invalid(faults)
-      await putWebhooks(control.store, body.webhooks, who)
+      await putWebhooks(control.store, body.webhooks, caller)
       return json(200, {
         data: body.webhooks.map(({ url, severities }) => ({ url: withoutSecrets(url), severities })),
         has_more: false,
@@ -119,7 +119,7 @@ export const alertSettingRoutes: readonly Route[] = [
       reason: z.string().max(1000).optional(),
     }),
     answers: { 201: { description: 'It holds', schema: silence } },
-    async handle({ control, body, who }) {
+    async handle({ control, body, caller }) {
       const row = await control.store.write(async (tx) => {
         const now = await control.store.now(tx)
         const made = {
@@ -127,13 +127,13 @@ export const alertSettingRoutes: readonly Route[] = [
           rule: body.rule ?? null,
           cache: body.cache_name ?? null,
           until: now + Math.ceil(body.duration_seconds * 1000),
-          actor: who.actor,
+          actor: caller.actor,
           reason: body.reason ?? null,
           created_at: now,
         }
         await tx.insertInto('silences').values(made).execute()
         await appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'silence.create',
           target: made.rule ?? 'every rule',
@@ -151,10 +151,10 @@ export const alertSettingRoutes: readonly Route[] = [
     summary: 'End a silence',
     scope: 'alerts:resolve',
     answers: { 204: { description: 'Ended' } },
-    async handle({ control, params, who }) {
+    async handle({ control, params, caller }) {
       const id = params.id ?? ''
       await control.store.write(async (tx) => {
-        // Its row stays for a while: what began in it is told now.
+        // Its row is kept for a while: alerts that began during it are announced now.
         const until = await control.store.now(tx)
         const { numUpdatedRows } = await tx
           .updateTable('silences')
@@ -163,7 +163,7 @@ export const alertSettingRoutes: readonly Route[] = [
           .where('until', '>', until)
           .executeTakeFirst()
         if (numUpdatedRows === 0n) throw notFound(`silence ${id}`)
-        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'silence.delete', target: id })
+        await appendAudit(control.store, tx, { ...caller, kind: 'change', action: 'silence.delete', target: id })
       })
       return { status: 204 }
     },

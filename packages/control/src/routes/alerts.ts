@@ -1,10 +1,10 @@
-// Alerts: what fires and what fired; resolving one.
+// Alerts, firing and past; resolving one.
 import { z } from 'zod'
 import { mayTouch } from '../access/roles.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { instant, number } from './words.ts'
+import { instant, number } from './schemas.ts'
 
 const alert = z.object({
   id: z.string(),
@@ -53,10 +53,10 @@ export const alertRoutes: readonly Route[] = [
     scope: 'alerts:resolve',
     body: z.strictObject({ note: z.string().max(1000).optional() }),
     answers: { 200: { description: 'Resolved', schema: alert } },
-    async handle({ control, params, principal, body, who }) {
+    async handle({ control, params, principal, body, caller }) {
       const held = await control.alerts.get(params.id ?? '')
       if (!mayTouch(principal, held.cache_name)) throw notFound(`alert ${held.id}`)
-      return json(200, await control.alerts.resolve(held.id, body.note, who))
+      return json(200, await control.alerts.resolve(held.id, body.note, caller))
     },
   }),
 ]

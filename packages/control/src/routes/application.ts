@@ -1,10 +1,10 @@
-// What applications registered, what of it is in the caches, and warming by its names.
+// What applications registered, its coverage in the caches, and warming by its names.
 import { z } from 'zod'
 import { namespacesFor } from '../fleet/reach.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { holders, registeredDocument, runRegistered, targets } from '../operations/registered.ts'
 import { orLater } from '../operations/wait.ts'
-import { accepted, all, counts, operation } from './words.ts'
+import { accepted, all, counts, operation } from './schemas.ts'
 
 const names = z.array(z.string())
 const cacheName = z.string().max(128).optional()
@@ -95,7 +95,7 @@ export const applicationRoutes: readonly Route[] = [
       200: { description: 'The result', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    handle: ({ control, principal, who, body, request, base }) =>
-      orLater(request, base, (began) => runRegistered(control, principal, who, body, began)),
+    handle: ({ control, principal, caller, body, request, base }) =>
+      orLater(request, base, (began) => runRegistered(control, principal, caller, body, began)),
   }),
 ]

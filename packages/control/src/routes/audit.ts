@@ -35,7 +35,7 @@ export const auditRoutes: readonly Route[] = [
       format: z.enum(['json', 'ndjson', 'csv']).default('json'),
     }),
     answers: { 200: { description: 'A page, or the export', schema: page(row) } },
-    async handle({ control, query, who, request }) {
+    async handle({ control, query, caller, request }) {
       const { actor, action, format, limit } = query
       const list = `audit ${actor ?? ''} ${action ?? ''}`
       const before = readCursor(query.cursor, list)
@@ -57,7 +57,7 @@ export const auditRoutes: readonly Route[] = [
         const link = next_cursor === null ? {} : { Link: `<?${next}>; rel="next"` }
         await control.store.write((tx) =>
           appendAudit(control.store, tx, {
-            ...who,
+            ...caller,
             kind: 'access',
             action: 'audit.export',
             target: format,

@@ -1,4 +1,4 @@
-// What may be applied by itself, of which cache, and where that stands.
+// Automatic changes: their settings by cache, and their state.
 import { z } from 'zod'
 import { autoSettings, autoState } from '../auto/settings.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
@@ -34,7 +34,7 @@ export const autoRoutes: readonly Route[] = [
     rate: 'write',
     body: autoSettings.extend({ cache_name: cacheName, dry_run: z.boolean().default(false) }),
     answers: { 200: { description: 'Its current state', schema: shown } },
-    async handle({ control, principal, body, who }) {
+    async handle({ control, principal, body, caller }) {
       const { cache_name, dry_run, ...settings } = body
       const cache = oneCache(control, principal, cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
@@ -43,7 +43,7 @@ export const autoRoutes: readonly Route[] = [
           'forbidden',
           `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`,
         )
-      if (!dry_run) await control.auto.put(cache, settings, who)
+      if (!dry_run) await control.auto.put(cache, settings, caller)
       return json(200, { cache_name: cache, settings, state: await control.auto.state(cache) })
     },
   }),

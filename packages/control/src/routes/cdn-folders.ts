@@ -1,12 +1,12 @@
-// Folders that the host lets be uploaded, and their pictures be made smaller: operations, by a folder's name and paths
-// within it, never by a place of the caller's choosing.
+// Folders that the host allows to be uploaded, and whose images may be optimized: operations, by a folder's name and
+// paths within it, never by a path of the caller's choosing.
 import { z } from 'zod'
 import { cdnOf, IMAGE_FORMATS, problemOf } from '../cdn/part.ts'
 import { defineRoute, type Route } from '../http/route.ts'
 import type { Outcome, Step } from '../operations/operations.ts'
 import { orLater } from '../operations/wait.ts'
 import { refuseLimited } from './cdn.ts'
-import { accepted, operation } from './words.ts'
+import { accepted, operation } from './schemas.ts'
 
 const path = z.string().min(1).max(1024)
 const given = {
@@ -25,7 +25,7 @@ const answers = {
   409: { description: 'It is already in progress, or its files or manifest were changed meanwhile' },
   422: { description: 'A file that cannot be an asset, several folders, or no CDN is connected' },
 }
-/** Of names in a result, so that an operation stays small. */
+/** The most names in a result, so that an operation stays small. */
 const MAX_NAMES = 1000
 
 export const cdnFolderRoutes: readonly Route[] = [
@@ -46,14 +46,14 @@ export const cdnFolderRoutes: readonly Route[] = [
       dry_run: z.boolean().default(false),
     }),
     answers,
-    handle({ control, principal, who, body, request, base }) {
+    handle({ control, principal, caller, body, request, base }) {
       const cdn = cdnOf(control.cdn)
       refuseLimited(principal)
       const assets = body.assets?.map((one) => ({ path: one.path, contentType: one.content_type }))
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'upload_assets', prefix: 'op', caches: [], request: body, reason: body.reason },
-          who,
+          caller,
           (step) =>
             followed(step, began, async (work) => {
               const made = await cdn.uploadAssets(assets, { folder: body.folder, dryRun: body.dry_run, ...work })
@@ -100,13 +100,13 @@ export const cdnFolderRoutes: readonly Route[] = [
       ...given,
     }),
     answers,
-    handle({ control, principal, who, body, request, base }) {
+    handle({ control, principal, caller, body, request, base }) {
       const cdn = cdnOf(control.cdn)
       refuseLimited(principal)
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'optimize_images', prefix: 'op', caches: [], request: body, reason: body.reason },
-          who,
+          caller,
           (step) =>
             followed(step, began, async (work) => {
               const made = await cdn.optimizeImages(body.image_paths, body.formats, { folder: body.folder, ...work })
@@ -135,10 +135,10 @@ interface Following {
   readonly signal: AbortSignal
   readonly onProgress: (progress: { readonly done: number; readonly all: number }) => void
 }
-/** Between two looks whether somebody has cancelled it, and two notes of how far it is. */
+/** The interval of checking for cancellation, and of recording progress. */
 const LOOK_MS = 500
 
-/** @throws Problem for what the package refuses */
+/** @throws Problem if the package refuses */
 async function followed(
   { id, progress, isCancelled }: Step,
   began: (id: string) => void,
@@ -153,7 +153,7 @@ async function followed(
     if (await isCancelled()) stop.abort()
   }
   const timer = setInterval(() => {
-    looking = looking.then(look).catch(() => undefined) // the next look tries again
+    looking = looking.then(look).catch(() => undefined) // the next check tries again
   }, LOOK_MS)
   try {
     return await work({
@@ -167,7 +167,7 @@ async function followed(
     throw problemOf(error)
   } finally {
     clearInterval(timer)
-    // A note that is on its way must not be written over the end.
+    // A pending progress update must not overwrite the end.
     await looking
   }
 }

@@ -1,15 +1,15 @@
-// The CDN: what is purged there and how far it is, what its edges say of themselves, and its figures.
+// The CDN: purges and their progress, the state that its edges report, and its metrics.
 import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import { type CdnByEdge, type CdnTarget, type ControlCdn, cdnOf, problemOf, reportOf } from '../cdn/part.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { orLater } from '../operations/wait.ts'
-import { accepted, instant, number, operation } from './words.ts'
+import { accepted, instant, number, operation } from './schemas.ts'
 
 const name = z.string().min(1).max(256)
 const list = z.array(z.string().min(1).max(4096)).max(10_000)
-/** Which site: one of the three, by its vendor. */
+/** Selects the site: one of the three, by its vendor. */
 const site = { distribution_id: name.optional(), zone_id: name.optional(), service_id: name.optional() }
 const VENDORS = { distribution_id: 'cloudfront', zone_id: 'cloudflare', service_id: 'fastly' } as const
 
@@ -131,7 +131,7 @@ export const cdnRoutes: readonly Route[] = [
       422: { description: 'Nothing can be purged, or no CDN is connected' },
       502: { description: 'A vendor rejects it, fails, or cannot be reached' },
     },
-    handle({ control, principal, who, body: asked, request, base }) {
+    handle({ control, principal, caller, body: asked, request, base }) {
       const cdn = cdnOf(control.cdn)
       refuseLimited(principal)
       if (asked.everything && !may(principal, 'purge:all'))
@@ -146,7 +146,7 @@ export const cdnRoutes: readonly Route[] = [
       }
       const given = { kind: 'purge_cdn', prefix: 'op', caches: [], request: asked, reason: asked.reason }
       return orLater(request, base, (began) =>
-        control.operations.run(given, who, async ({ id }) => {
+        control.operations.run(given, caller, async ({ id }) => {
           began(id)
           const made = await cdn.purge(targets, { ...where, soft: asked.soft }).catch((error: unknown) => {
             throw problemOf(error)
@@ -275,7 +275,7 @@ function placeOf({ code, name: called, region, state, met }: Place) {
   return { code, name: called, region: region ?? null, state, met: found }
 }
 
-/** An edge has no namespaces that somebody could be limited to. */
+/** An edge has no namespaces that a caller could be limited to. */
 export function refuseLimited(principal: Principal): void {
   if (principal.namespaces !== undefined)
     throw new Problem(403, 'forbidden', `a CDN belongs to all namespaces: ${principal.name} is limited to some of them`)

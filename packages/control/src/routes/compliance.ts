@@ -1,4 +1,4 @@
-// Compliance: what is required here, and how far it is so.
+// Compliance: what is required here, and how far it is met.
 import { z } from 'zod'
 import { appendAudit } from '../audit/audit.ts'
 import { complianceReport, complianceReportOf } from '../compliance/report.ts'
@@ -15,11 +15,11 @@ export const complianceRoutes: readonly Route[] = [
     rate: 'scan',
     query: z.strictObject({ regime: z.enum(REGIMES).optional().describe('default: all') }),
     answers: { 200: { description: 'The current state: this reads the whole audit', schema: complianceReport } },
-    async handle({ control, query, who }) {
+    async handle({ control, query, caller }) {
       const report = await complianceReportOf(control, query.regime)
       await control.store.write((tx) =>
         appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'access',
           action: 'compliance.report',
           target: query.regime ?? 'all',
@@ -43,8 +43,8 @@ export const complianceRoutes: readonly Route[] = [
     scope: 'users:write',
     body: complianceDocument,
     answers: { 200: { description: 'The new state', schema: complianceDocument } },
-    async handle({ control, body, who }) {
-      await putCompliance(control.store, body, who)
+    async handle({ control, body, caller }) {
+      await putCompliance(control.store, body, caller)
       return json(200, body)
     },
   }),

@@ -13,7 +13,7 @@ import {
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Reply, type Route } from '../http/route.ts'
-import { number } from './words.ts'
+import { number } from './schemas.ts'
 
 const LIST = 'configurations'
 const dryRun = z.object({
@@ -78,10 +78,10 @@ export const configurationRoutes: readonly Route[] = [
       200: { description: 'With dry_run: the plan', schema: plan },
     },
     async handle(call) {
-      const { control, body, who } = call
+      const { control, body, caller } = call
       refuseForeign(call, body.name)
       if (call.query.dry_run) return planned(call, undefined, body)
-      const made = await control.configurations.create(body, who)
+      const made = await control.configurations.create(body, caller)
       return json(201, made, { ETag: etagOf(made.version), Location: `${made.id}/` })
     },
   }),
@@ -107,11 +107,11 @@ export const configurationRoutes: readonly Route[] = [
       200: { description: 'The new version, or with dry_run the plan', schema: z.union([configurationView, plan]) },
     },
     async handle(call) {
-      const { control, body, who } = call
+      const { control, body, caller } = call
       const before = await heldConfiguration(call)
       refuseForeign(call, body.name)
       if (call.query.dry_run) return planned(call, before, body)
-      const view = await control.configurations.replace(before.id, body, who, wantedVersions(call.request))
+      const view = await control.configurations.replace(before.id, body, caller, wantedVersions(call.request))
       return json(200, view, { ETag: etagOf(view.version) })
     },
   }),
@@ -123,7 +123,7 @@ export const configurationRoutes: readonly Route[] = [
     answers: { 204: { description: 'Deleted' } },
     async handle(call) {
       const { id } = await heldConfiguration(call)
-      await call.control.configurations.remove(id, call.who, wantedVersions(call.request))
+      await call.control.configurations.remove(id, call.caller, wantedVersions(call.request))
       return { status: 204 }
     },
   }),
@@ -149,13 +149,13 @@ export const configurationRoutes: readonly Route[] = [
     answers: { 200: { description: 'The new version', schema: configurationView } },
     async handle(call) {
       const { id } = await heldConfiguration(call)
-      const view = await call.control.configurations.rollback(id, call.body.version, call.who)
+      const view = await call.control.configurations.rollback(id, call.body.version, call.caller)
       return json(200, view, { ETag: etagOf(view.version) })
     },
   }),
 ]
 
-/** One that the caller may not see is not there. */
+/** A configuration that the caller may not see does not exist for them. */
 export async function heldConfiguration({
   control,
   params,
@@ -180,11 +180,11 @@ async function planned(
   before: ConfigurationDocument | undefined,
   after: ConfigurationDocument,
 ): Promise<Reply> {
-  const { control, who } = call
+  const { control, caller } = call
   const changes = diff(before, after)
   await control.store.write((tx) =>
     appendAudit(control.store, tx, {
-      ...who,
+      ...caller,
       kind: 'plan',
       action: before === undefined ? 'configuration.create' : 'configuration.update',
       target: after.name,
@@ -209,7 +209,7 @@ async function effectsOf(
   }))
 }
 
-/** RFC 9110 13.1.1: a list, of which one must be in force; a weak tag never is. */
+/** RFC 9110 13.1.1: a list, one of which must match; a weak tag never does. */
 function wantedVersions(request: Request): readonly number[] | undefined {
   const given = request.headers.get('if-match')
   if (given === null || given === '*') return undefined

@@ -1,4 +1,4 @@
-// Erasures: whose data is to go, planned and confirmed; what went, with the row of the audit that says so.
+// Erasures: plan and confirm whose data is erased; the results, with their audit rows.
 import { z } from 'zod'
 import { appendAudit } from '../audit/audit.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
@@ -7,7 +7,7 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { erasureBody, erasurePlan, planErasure, runErasure } from '../operations/erasure.ts'
 import { orLater } from '../operations/wait.ts'
 import { mayLookAt } from './operations.ts'
-import { accepted, instant, operation } from './words.ts'
+import { accepted, instant, operation } from './schemas.ts'
 
 const LIST = 'erasures'
 const planned = z.object({ plan: erasurePlan })
@@ -64,12 +64,12 @@ export const erasureRoutes: readonly Route[] = [
       200: { description: 'The result, or with dry_run the plan', schema: z.union([operation, planned]) },
       202: { description: 'Running: a large tier takes time', schema: accepted },
     },
-    async handle({ control, principal, who, body, request, base }) {
-      if (!body.dry_run) return orLater(request, base, (began) => runErasure(control, principal, who, body, began))
+    async handle({ control, principal, caller, body, request, base }) {
+      if (!body.dry_run) return orLater(request, base, (began) => runErasure(control, principal, caller, body, began))
       const plan = await planErasure(control, principal, body)
       await control.store.write((tx) =>
         appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'plan',
           action: 'erase',
           target: plan.caches.map(({ cache_name }) => cache_name).join(','),
@@ -86,14 +86,14 @@ export const erasureRoutes: readonly Route[] = [
       'Get the receipt: whose data, what happened to it in each tier, and the audit row. Each access is recorded in the audit',
     scope: 'erase',
     answers: { 200: { description: 'A document to file with the erasure request', schema: receipt } },
-    async handle({ control, params, principal, who }) {
+    async handle({ control, params, principal, caller }) {
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'erase' || !mayLookAt(principal, view)) throw notFound(`erasure ${view.id}`)
       const { subject, salt } = z
         .object({ subject: z.unknown(), salt: z.string() })
         .parse(await control.operations.planOf(view.id))
       await control.store.write((tx) =>
-        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'erasure.receipt', target: view.id }),
+        appendAudit(control.store, tx, { ...caller, kind: 'access', action: 'erasure.receipt', target: view.id }),
       )
       const rows = await control.store.read
         .selectFrom('audit')

@@ -1,8 +1,7 @@
-// Experiments between settings of a cache: begun, looked at, stopped, and what they have found set for all or taken
-// back.
+// Experiments between settings of a cache: started, viewed, stopped, and their results applied or rolled back.
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
-import { experimentPlan } from '../agent/words.ts'
+import { experimentPlan } from '../agent/requests.ts'
 import type { Control } from '../control.ts'
 import { carryOut, changeOf } from '../experiments/apply.ts'
 import { type ExperimentView, experimentView } from '../experiments/document.ts'
@@ -12,7 +11,7 @@ import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { orLater } from '../operations/wait.ts'
-import { accepted, operation } from './words.ts'
+import { accepted, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const reason = z.string().max(500).optional()
@@ -62,7 +61,7 @@ export const experimentRoutes: readonly Route[] = [
       200: { description: 'With dry_run: the experiment with every default filled in', schema: planned },
       201: { description: 'It runs', schema: experimentView },
     },
-    async handle({ control, principal, body, who }) {
+    async handle({ control, principal, body, caller }) {
       const { cache_name, reason: why, dry_run, ...plan } = body
       const cache = oneCache(control, principal, cache_name)
       checkReach(principal, cache, plan.namespace)
@@ -74,7 +73,7 @@ export const experimentRoutes: readonly Route[] = [
           'is_changing',
           `a recommendation is being applied to ${cache}, and two changes at a time would disturb each other: try again later`,
         )
-      if (!dry_run) return json(201, await control.experiments.start({ cache, plan, reason: why }, who))
+      if (!dry_run) return json(201, await control.experiments.start({ cache, plan, reason: why }, caller))
       return json(200, {
         cache_name: cache,
         kind,
@@ -105,10 +104,10 @@ export const experimentRoutes: readonly Route[] = [
     rate: 'write',
     body: z.strictObject({}),
     answers: { 200: { description: 'Its final state', schema: experimentView } },
-    async handle({ control, principal, params, who }) {
+    async handle({ control, principal, params, caller }) {
       const { id, cache_name, plan } = await reached(control, principal, params.id)
       checkReach(principal, cache_name, plan.namespace)
-      return json(200, await control.experiments.stop(id, who))
+      return json(200, await control.experiments.stop(id, caller))
     },
   }),
   defineRoute({
@@ -133,7 +132,7 @@ export const experimentRoutes: readonly Route[] = [
       },
       202: { description: 'It runs', schema: accepted },
     },
-    async handle({ control, principal, params, body, who, request, base }) {
+    async handle({ control, principal, params, body, caller, request, base }) {
       const view = await reached(control, principal, params.id)
       checkReach(principal, view.cache_name, view.plan.namespace)
       const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
@@ -143,7 +142,7 @@ export const experimentRoutes: readonly Route[] = [
           'no_winner',
           `experiment ${view.id} has no winner (${view.judgement.text}): name the arm to apply`,
         )
-      // What undoes it is known once: set over itself, it would be lost.
+      // Its undo is known only once: applied on top of itself, it would be lost.
       if (view.applied !== null && !view.applied.is_undone)
         throw new Problem(
           409,
@@ -153,13 +152,13 @@ export const experimentRoutes: readonly Route[] = [
       const change = await changeOf(control, view, arm)
       if (body.dry_run) return json(200, { arm, change })
       return orLater(request, base, async (began) => {
-        if (view.state === 'running') await control.experiments.stop(view.id, who)
+        if (view.state === 'running') await control.experiments.stop(view.id, caller)
         const { operation: done, undo } = await carryOut(
           control,
           view,
           change,
           { what: `set ${arm}`, reason: body.reason, began },
-          who,
+          caller,
         )
         if (done.state !== 'failed')
           await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
@@ -178,7 +177,7 @@ export const experimentRoutes: readonly Route[] = [
       200: { description: 'What each process changed', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    async handle({ control, principal, params, body, who, request, base }) {
+    async handle({ control, principal, params, body, caller, request, base }) {
       const view = await reached(control, principal, params.id)
       checkReach(principal, view.cache_name, view.plan.namespace)
       const { applied } = view
@@ -190,8 +189,8 @@ export const experimentRoutes: readonly Route[] = [
         )
       return orLater(request, base, async (began) => {
         const asked = { what: `roll back ${applied.arm}`, reason: body.reason, began }
-        const { operation: done } = await carryOut(control, view, applied.undo, asked, who)
-        // Where a process did not take it back, it can be asked for again.
+        const { operation: done } = await carryOut(control, view, applied.undo, asked, caller)
+        // If a process did not roll it back, it can be requested again.
         if (done.state === 'completed') await control.experiments.note(view.id, { ...applied, is_undone: true })
         return done
       })
@@ -209,7 +208,7 @@ async function reached(
   return view
 }
 
-/** Somebody who is limited to a namespace sees what is about that namespace. */
+/** A caller limited to a namespace sees what concerns that namespace. */
 const mayReach = ({ namespaces }: Principal, { cache_name, plan: { namespace } }: ExperimentView): boolean =>
   namespaces === undefined ||
   namespaces.includes(cache_name) ||

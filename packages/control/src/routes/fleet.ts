@@ -1,4 +1,4 @@
-// Who is there: caches, their nodes; roles; markers of what happened around them.
+// The fleet: caches and their nodes; roles; markers of events around them.
 import { z } from 'zod'
 import { ROLE_SCOPES, ROLES, SCOPES } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
@@ -7,7 +7,7 @@ import { cachesFor } from '../fleet/reach.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { isError } from '../is-error.ts'
-import { all, instant } from './words.ts'
+import { all, instant } from './schemas.ts'
 
 const tier = z.object({
   name: z.string(),
@@ -149,18 +149,18 @@ export const fleetRoutes: readonly Route[] = [
     scope: 'invalidate',
     body: z.strictObject({ kind: z.string().min(1).max(40).default('deploy'), message: z.string().min(1).max(500) }),
     answers: { 201: { description: 'Marked', schema: marker } },
-    async handle({ control, body, who }) {
+    async handle({ control, body, caller }) {
       const made = await control.store.write(async (tx) => {
         const row = {
           id: newId('mrk'),
           at: await control.store.now(tx),
           kind: body.kind,
           message: body.message,
-          actor: who.actor,
+          actor: caller.actor,
         }
         await tx.insertInto('markers').values(row).execute()
         await appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'marker.create',
           target: body.kind,

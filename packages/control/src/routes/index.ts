@@ -1,4 +1,4 @@
-// Every route, in the order in which the document lists them.
+// Every route, in the order of the OpenAPI document.
 import type { Route } from '../http/route.ts'
 import { accessRoutes, sessionRoute } from './access.ts'
 import { alertSettingRoutes } from './alert-settings.ts'
@@ -26,7 +26,7 @@ import { testConnection } from './test-connection.ts'
 import { trendRoutes } from './trends.ts'
 import { warmingRoutes } from './warming.ts'
 
-/** @param all the routes of the finished app, for the one that names them */
+/** @param all the routes of the finished app, for the route that lists them */
 export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...configurationRoutes,
   testConnection,

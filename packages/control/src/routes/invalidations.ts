@@ -9,7 +9,7 @@ import { type InvalidationBody, invalidationBody, planInvalidation, shownPlan } 
 import { orLater } from '../operations/wait.ts'
 import { runWarming } from '../operations/warming.ts'
 import { mayLookAt } from './operations.ts'
-import { accepted, operation } from './words.ts'
+import { accepted, operation } from './schemas.ts'
 
 const hottest = z.array(z.object({ namespace: z.string(), key: z.string(), hits: z.number() }))
 const plan = z.object({
@@ -85,13 +85,13 @@ export const invalidationRoutes: readonly Route[] = [
       202: { description: 'Running: with Prefer: wait=N', schema: accepted },
     },
     async handle(call) {
-      const { control, principal, who, body, request, base } = call
+      const { control, principal, caller, body, request, base } = call
       if (body.dry_run) return planned(call, body)
-      // What is paced, as a plan may be, takes as long as it is told to.
+      // A paced one takes as long as it was told to, and so may a plan.
       const isShort = body.pace_per_s === undefined && body.plan_id === undefined
       if (!request.headers.has('prefer') && isShort)
-        return json(200, await runInvalidation(control, principal, who, body))
-      return orLater(request, base, (began) => runInvalidation(control, principal, who, body, began))
+        return json(200, await runInvalidation(control, principal, caller, body))
+      return orLater(request, base, (began) => runInvalidation(control, principal, caller, body, began))
     },
   }),
   defineRoute({
@@ -105,7 +105,7 @@ export const invalidationRoutes: readonly Route[] = [
       202: { description: 'It runs', schema: accepted },
     },
     async handle(call) {
-      const { control, params, principal, who, body, request, base } = call
+      const { control, params, principal, caller, body, request, base } = call
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'invalidate' || !mayLookAt(principal, view)) throw notFound(`invalidation ${params.id}`)
       const [cache, ...others] = view.caches
@@ -126,19 +126,19 @@ export const invalidationRoutes: readonly Route[] = [
         concurrency: 8,
         reason: `undo of ${view.id}`,
       }
-      return orLater(request, base, (began) => runWarming(control, principal, who, document, began))
+      return orLater(request, base, (began) => runWarming(control, principal, caller, document, began))
     },
   }),
 ]
 
 async function planned(
-  { control, principal, who }: Pick<Call, 'control' | 'principal' | 'who'>,
+  { control, principal, caller }: Pick<Call, 'control' | 'principal' | 'who'>,
   body: InvalidationBody,
 ) {
   const made = shownPlan(await planInvalidation(control, principal, { ...body, dry_run: true }))
   await control.store.write((tx) =>
     appendAudit(control.store, tx, {
-      ...who,
+      ...caller,
       kind: 'plan',
       action: 'invalidate',
       target: made.caches.map(({ cache_name }) => cache_name).join(','),

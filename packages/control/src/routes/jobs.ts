@@ -1,11 +1,11 @@
-// Jobs of caches: what is repeated and how its last runs went, and a run now.
+// Jobs of caches: the repeated ones with their last runs, and running one now.
 import { z } from 'zod'
 import { mayTouch } from '../access/roles.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { all, instant } from './words.ts'
+import { all, instant } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const run = z.object({
@@ -42,7 +42,7 @@ export const jobRoutes: readonly Route[] = [
           .filter((cache) => mayTouch(principal, cache))
           .map(async (cache) => {
             const replies = await control.fleet.ask(cache, 'jobs', null)
-            // Processes share the table: each knows what it handles itself.
+            // Processes share the table; each knows only the kinds that it handles.
             const byName = new Map(
               replies.flatMap(({ body }) => (body?.repeated ?? []).map((job) => [job.name, job] as const)),
             )
@@ -59,7 +59,7 @@ export const jobRoutes: readonly Route[] = [
     scope: 'warm',
     body: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'It is now due', schema: z.object({ cache_name: z.string(), name: z.string() }) } },
-    async handle({ control, principal, params, body, who }) {
+    async handle({ control, principal, params, body, caller }) {
       const name = params.name ?? ''
       for (const cache of cachesFor(control, principal, body.cache_name).filter((one) => mayTouch(principal, one))) {
         const replies = await control.fleet.ask(cache, 'jobs', null)
@@ -69,7 +69,7 @@ export const jobRoutes: readonly Route[] = [
         if (!done.is_triggered) continue
         await control.store.write((tx) =>
           appendAudit(control.store, tx, {
-            ...who,
+            ...caller,
             kind: 'change',
             action: 'job.run',
             target: name,

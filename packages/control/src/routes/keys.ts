@@ -1,4 +1,4 @@
-// What caches hold: keys as memory has them, each with its copies in every node and tier, and why one misses.
+// The contents of caches: keys as memory has them, each with its copies in every node and tier, and why one is missed.
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { appendAudit } from '../audit/audit.ts'
@@ -7,7 +7,7 @@ import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { listQuery } from '../http/lists.ts'
 import { invalid, Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
-import { instant, number } from './words.ts'
+import { instant, number } from './schemas.ts'
 
 const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
 /** Of one key. */
@@ -23,15 +23,15 @@ const atKey = z.strictObject({
 const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string =>
   query.key ?? params.key ?? ''
 
-/** Whose value is looked at; the look is in the audit before anything is shown. */
+/** Whose value is viewed; the access is recorded before anything is shown. */
 async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { readonly copies?: true } = {}) {
-  const { control, principal, query, who } = call
+  const { control, principal, query, caller } = call
   const cache = oneCache(control, principal, query.cache_name)
   const key = keyOf(call)
   const namespace = await namespaceOf(call, cache, key)
   const detail = { cache, namespace, ...more }
   await control.store.write((tx) =>
-    appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail }),
+    appendAudit(control.store, tx, { ...caller, kind: 'access', action: 'value.read', target: key, detail }),
   )
   return { cache, namespace, key }
 }
@@ -92,7 +92,7 @@ const groups = z.object({
   hits_limit,
   is_complete: z.boolean(),
 })
-/** A screen that waits for every node waits for the slowest. */
+/** A page that waits for every node waits for the slowest. */
 const FAN_OUT_MS = 300
 
 export const keyRoutes: readonly Route[] = [
@@ -338,7 +338,7 @@ async function grouped(
   return json(200, { ...found, hits_limit: found.hits_limit ?? null, has_more: false })
 }
 
-/** Of the first process that knows one; what it knows best first: what is there, then what was. */
+/** From the first process that knows one; present entries before past ones. */
 async function entryOf(
   { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
   url: string,
@@ -359,7 +359,7 @@ async function entryOf(
   )
 }
 
-/** The one that is named, else the first that knows the key, else the cache's own. */
+/** The named one, else the first that knows the key, else the cache's own. */
 async function namespaceOf(
   { control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>,
   cache: string,
@@ -423,7 +423,7 @@ function cursorOf(cursor: string | undefined): [node: string | undefined, walk: 
     const [node, walk]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
     if (typeof walk === 'string') return [typeof node === 'string' ? node : undefined, walk]
   } catch {
-    // Of another list, or made up.
+    // From another list, or forged.
   }
   throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list: start again without one', {
     errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'use next_cursor of the previous page' }],

@@ -1,4 +1,4 @@
-// What is kept and for how long, cleaning up now, and judging alerts now.
+// Retention, cleaning up now, and evaluating alerts now.
 import { z } from 'zod'
 import { mayTouch } from '../access/roles.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -20,8 +20,8 @@ export const maintenanceRoutes: readonly Route[] = [
     scope: 'users:write',
     body: retention,
     answers: { 200: { description: 'The new state', schema: retention } },
-    async handle({ control, body, who }) {
-      await putRetention(control.store, body, who)
+    async handle({ control, body, caller }) {
+      await putRetention(control.store, body, caller)
       return json(200, body)
     },
   }),
@@ -47,9 +47,13 @@ export const maintenanceRoutes: readonly Route[] = [
         schema: z.object({ days: z.number(), dry_run: z.boolean(), removed }),
       },
     },
-    async handle({ control, body, who }) {
+    async handle({ control, body, caller }) {
       const days = body.days ?? (await retentionOf(control.store)).days
-      const counts = await cleanUp(control.store, who, { days, isMetricsOnly: body.metrics_only, isDry: body.dry_run })
+      const counts = await cleanUp(control.store, caller, {
+        days,
+        isMetricsOnly: body.metrics_only,
+        isDry: body.dry_run,
+      })
       return json(200, { days, dry_run: body.dry_run, removed: counts })
     },
   }),

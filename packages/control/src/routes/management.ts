@@ -1,4 +1,4 @@
-// What the sources' clients call below /api/cache-management/ (C2): warm, invalidate, look; by the cache types that an
+// The API below /api/cache-management/ (C2) for existing clients: warm, invalidate, inspect; by the cache types that an
 // application has registered.
 import { z } from 'zod'
 import { may } from '../access/roles.ts'
@@ -10,7 +10,7 @@ import { runInvalidation } from '../operations/invalidation.ts'
 import { invalidationBody, planInvalidation } from '../operations/plan.ts'
 import { holders, registeredDocument, runRegistered } from '../operations/registered.ts'
 import { orLater } from '../operations/wait.ts'
-import { accepted, number, operation } from './words.ts'
+import { accepted, number, operation } from './schemas.ts'
 
 const ALL = 'all'
 const body = z.strictObject({
@@ -45,7 +45,7 @@ export const managementRoutes = (base: string): readonly Route[] => [
       200: { description: 'The result', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    async handle({ control, principal, who, body: { cache_type, ...named }, request, base: from }) {
+    async handle({ control, principal, caller, body: { cache_type, ...named }, request, base: from }) {
       const all = await holders(control, principal, named.cache_name)
       const isCritical =
         cache_type === ALL &&
@@ -58,7 +58,7 @@ export const managementRoutes = (base: string): readonly Route[] => [
           ? {}
           : { cache_type }
       const document = registeredDocument.parse({ ...named, ...wanted })
-      return orLater(request, from, (began) => runRegistered(control, principal, who, document, began))
+      return orLater(request, from, (began) => runRegistered(control, principal, caller, document, began))
     },
   }),
   defineRoute({
@@ -74,7 +74,7 @@ export const managementRoutes = (base: string): readonly Route[] => [
       200: { description: 'The result', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    async handle({ control, principal, who, body: { cache_type, reason, ...named }, request, base: from }) {
+    async handle({ control, principal, caller, body: { cache_type, reason, ...named }, request, base: from }) {
       const isAll = cache_type === ALL && named.organization === undefined
       if (isAll && !may(principal, 'purge:all'))
         throw new Problem(403, 'forbidden', 'clearing everything needs the permission purge:all: name a cache_type')
@@ -85,8 +85,8 @@ export const managementRoutes = (base: string): readonly Route[] => [
         confirm: plan.guard.confirm,
         ...(reason !== undefined && { reason }),
       })
-      if (!request.headers.has('prefer')) return json(200, await runInvalidation(control, principal, who, run))
-      return orLater(request, from, (began) => runInvalidation(control, principal, who, run, began))
+      if (!request.headers.has('prefer')) return json(200, await runInvalidation(control, principal, caller, run))
+      return orLater(request, from, (began) => runInvalidation(control, principal, caller, run, began))
     },
   }),
   defineRoute({

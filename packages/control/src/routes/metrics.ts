@@ -1,4 +1,4 @@
-// Figures: now, over time, per configuration, per namespace.
+// Metrics: now, over time, per configuration, per namespace.
 import { z } from 'zod'
 import type { ExperimentView } from '../experiments/document.ts'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
@@ -8,7 +8,7 @@ import { prometheusOf } from '../metrics/prometheus.ts'
 import { seriesOf } from '../metrics/series.ts'
 import { healthOnly, namespacesOf, summaryOf } from '../metrics/summary.ts'
 import { heldConfiguration } from './configurations.ts'
-import { all, columns, counts, figures, namespaceRow, summary } from './words.ts'
+import { all, columns, counts, figures, namespaceRow, summary } from './schemas.ts'
 
 const HOUR_MS = 3_600_000
 const armsOf = (running: ExperimentView | undefined) =>
@@ -69,13 +69,13 @@ export const metricRoutes: readonly Route[] = [
         query.cache_name === undefined && control.fleet.names.length === 0
           ? []
           : cachesFor(control, principal, query.cache_name)
-      const sights = names.map(async (cache) => ({
+      const figures = names.map(async (cache) => ({
         cache,
         nodes: (await control.fleet.see(cache)).nodes,
         health: (await healthOnly(control, cache)).score.to,
         arms: armsOf(await control.experiments.running(cache)),
       }))
-      const { text, contentType } = prometheusOf(await Promise.all(sights), request.headers.get('accept'))
+      const { text, contentType } = prometheusOf(await Promise.all(figures), request.headers.get('accept'))
       return { status: 200, text, headers: { 'Content-Type': contentType, Vary: 'Accept' } }
     },
   }),

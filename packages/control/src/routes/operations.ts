@@ -1,13 +1,13 @@
-// Operations: what runs and what ran; to be waited for and cancelled.
+// Operations, running and past; waiting for them and cancelling them.
 import { z } from 'zod'
 import { may, mayTouch, type Principal } from '../access/roles.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import type { OperationView } from '../operations/operations.ts'
-import { operation } from './words.ts'
+import { operation } from './schemas.ts'
 
-/** Their own, and what concerns a cache of theirs. Whom an erasure was about is for those who answer for it. */
+/** Their own, and those of a cache that they may see. An erasure's subject is only for those who may erase. */
 export const mayLookAt = (principal: Principal, { kind, caches, actor }: OperationView): boolean =>
   actor === principal.name ||
   (caches.every((cache) => mayTouch(principal, cache)) && (kind !== 'erase' || may(principal, 'audit:read')))
@@ -65,10 +65,10 @@ export const operationRoutes: readonly Route[] = [
     summary: 'Cancel a running operation: it stops at its next step',
     scope: 'invalidate',
     answers: { 200: { description: 'Cancellation is in progress', schema: operation } },
-    async handle({ control, params, principal, who }) {
+    async handle({ control, params, principal, caller }) {
       const view = await control.operations.get(params.id ?? '')
       if (!mayLookAt(principal, view)) throw notFound(`operation ${view.id}`)
-      return json(200, await control.operations.cancel(view.id, who))
+      return json(200, await control.operations.cancel(view.id, caller))
     },
   }),
 ]

@@ -1,4 +1,4 @@
-// Health and benchmark of caches; what is done beside the files, and not here, says where.
+// Health and benchmark of caches; actions that exist elsewhere say where.
 import { z } from 'zod'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -8,8 +8,8 @@ import { adviceRoutes } from './advice.ts'
 import { autoRoutes } from './auto.ts'
 import { experimentRoutes } from './experiments.ts'
 import { predictionRoutes } from './prediction.ts'
+import { accepted, health, operation } from './schemas.ts'
 import { whatIfRoutes } from './what-if.ts'
-import { accepted, health, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
 
@@ -73,17 +73,17 @@ export const optimizationRoutes: readonly Route[] = [
       200: { description: 'The figures', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    handle({ control, principal, body, who, request, base }) {
+    handle({ control, principal, body, caller, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'benchmark', prefix: 'op', caches: [cache], request: body, reason: undefined },
-          who,
+          caller,
           async (step) => {
             began(step.id)
             const parts: unknown[] = []
             let operations = body.operations
-            // In slices: a request to a node is bounded, and between two the benchmark may be cancelled.
+            // In slices: a request to a node is bounded, and the benchmark can be cancelled in between.
             for (let left = body.duration_seconds * 1000; left > 0; left -= SLICE_MS) {
               const asked = {
                 duration_ms: Math.max(10, Math.min(SLICE_MS, left)),

@@ -1,4 +1,4 @@
-// How well processes guess what is read next, what loading it ahead brings, and switching that on and off.
+// How well processes predict what is read next, the effect of prefetching it, and switching that on and off.
 import { z } from 'zod'
 import type { Answered } from '../agent/answers.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
@@ -6,7 +6,7 @@ import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { askInsight } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
-import { accepted, number, operation } from './words.ts'
+import { accepted, number, operation } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const count = z.number()
@@ -85,7 +85,7 @@ export const predictionRoutes: readonly Route[] = [
       200: { description: 'What each process did', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    handle({ control, principal, body, who, request, base }) {
+    handle({ control, principal, body, caller, request, base }) {
       const cache = oneCache(control, principal, body.cache_name)
       if (namespacesFor(principal, cache, undefined) !== undefined)
         throw new Problem(
@@ -96,7 +96,7 @@ export const predictionRoutes: readonly Route[] = [
       return orLater(request, base, (began) =>
         control.operations.run(
           { kind: 'load_ahead', prefix: 'op', caches: [cache], request: body, reason: body.reason },
-          who,
+          caller,
           async (step) => {
             began(step.id)
             const replies = await control.fleet.ask(

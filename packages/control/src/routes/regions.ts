@@ -1,14 +1,14 @@
-// Regions of caches: how each stands and how far behind it is; one drained, filled and let serve.
+// Regions of caches: their state and lag; draining, filling and restoring one.
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import type { FillRow, RegionRow } from '../agent/answers.ts'
-import { type AuditEntry, type AuditOutcome, appendAudit } from '../audit/audit.ts'
+import { type AuditOutcome, appendAudit, type Caller } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
 import type { NodeReply } from '../fleet/fleet.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
-import { all } from './words.ts'
+import { all } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const force = z.boolean().default(false).describe('even if no other region is serving')
@@ -86,11 +86,11 @@ export const regionRoutes: readonly Route[] = [
       },
       409: LAST,
     },
-    async handle({ control, principal, params, body, who }) {
+    async handle({ control, principal, params, body, caller }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const ms = body.wait_seconds * 1000
       const force = forced(body)
-      // Nodes of the region know its namespaces; where none is here, any node.
+      // Nodes of the region know its namespaces; if none is here, any node.
       const replies = await control.fleet.ask(
         cache,
         'region_drain',
@@ -98,14 +98,14 @@ export const regionRoutes: readonly Route[] = [
         { deadlineMs: ms + 5000, ...(found.nodes.length > 0 && { to: found.nodes }) },
       )
       const done = replies.flatMap((reply) => (reply.body === undefined ? [] : [reply.body]))
-      if (done.length === 0) throw await failed(control, who, 'region.drain', found, replies, force)
+      if (done.length === 0) throw await failed(control, caller, 'region.drain', found, replies, force)
       const silent = replies
         .filter(({ status }) => status !== 'answered' && status !== 'left')
         .map(({ id }) => `node:${id}`)
-      // One that has no namespace open knows nothing, which is of no weight where others do.
+      // A node without open namespaces knows nothing, and does not count if others do.
       const knowing = done.filter(({ namespaces }) => namespaces > 0)
       const behind = [...new Set([...(knowing.length > 0 ? knowing : done).flatMap((one) => one.behind), ...silent])]
-      await noted(control, who, 'region.drain', found.region, { cache, behind, ...force })
+      await noted(control, caller, 'region.drain', found.region, { cache, behind, ...force })
       return json(200, { cache_name: cache, region: found.region, is_safe: behind.length === 0, behind })
     },
   }),
@@ -131,7 +131,7 @@ export const regionRoutes: readonly Route[] = [
       },
       422: { description: '`from` is not one of the other regions' },
     },
-    async handle({ control, principal, params, body, who }) {
+    async handle({ control, principal, params, body, caller }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const [node] = found.nodes
       if (node === undefined)
@@ -148,8 +148,8 @@ export const regionRoutes: readonly Route[] = [
       }
       const [reply] = await control.fleet.ask(cache, 'region_fill', asked, { to: [node], deadlineMs: 10_000 })
       if (reply?.body === undefined)
-        throw await failed(control, who, 'region.fill', found, reply === undefined ? [] : [reply], force)
-      await noted(control, who, 'region.fill', found.region, {
+        throw await failed(control, caller, 'region.fill', found, reply === undefined ? [] : [reply], force)
+      await noted(control, caller, 'region.fill', found.region, {
         cache,
         from: reply.body.filling?.from ?? null,
         ...force,
@@ -164,7 +164,7 @@ export const regionRoutes: readonly Route[] = [
     scope: 'config:write',
     body: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'It serves', schema: z.object({ cache_name: z.string(), region: z.string() }) } },
-    async handle({ control, principal, params, body, who }) {
+    async handle({ control, principal, params, body, caller }) {
       const { cache, row: found } = await regionAt(control, principal, body.cache_name, params.name)
       const to = found.nodes.slice(0, 1)
       const replies = await control.fleet.ask(
@@ -174,8 +174,8 @@ export const regionRoutes: readonly Route[] = [
         to.length > 0 ? { to } : {},
       )
       if (!replies.some((reply) => reply.body !== undefined))
-        throw await failed(control, who, 'region.serve', found, replies)
-      await noted(control, who, 'region.serve', found.region, { cache })
+        throw await failed(control, caller, 'region.serve', found, replies)
+      await noted(control, caller, 'region.serve', found.region, { cache })
       return json(200, { cache_name: cache, region: found.region })
     },
   }),
@@ -203,7 +203,7 @@ async function rowsOf(control: Control, cache: string): Promise<readonly Row[]> 
   return [...rows.values()].sort((a, b) => (a.region < b.region ? -1 : 1))
 }
 
-/** Of several processes of one region the one that has heard least. */
+/** If a region has several processes, the one that lags most. */
 function withWorst(
   all: Row['seen_from'],
   region: string,
@@ -220,11 +220,11 @@ function withWorst(
   return [...all.filter((other) => other !== same), worst]
 }
 
-/** Nothing is more than what is not known. */
+/** `null` exceeds every number: the lag is unknown. */
 const most = (one: number | null, other: number | null): number | null =>
   one === null || other === null ? null : Math.max(one, other)
 
-/** @throws Problem 404, 422 where several caches have such a region and none was named */
+/** @throws Problem 404, 422 if several caches have such a region and none was named */
 async function regionAt(
   control: Control,
   principal: Principal,
@@ -247,32 +247,27 @@ async function regionAt(
   )
 }
 
-/**
- * As nodes are asked, and as it is on record; said only where it is so: a node of an earlier release does not know the
- * word.
- */
+/** For the nodes and for the record; included only if true, since nodes of earlier releases do not know it. */
 const forced = ({ force }: { readonly force: boolean }): { readonly force?: true } => (force ? { force } : {})
-
-type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
 type Failed = Pick<NodeReply<unknown>, 'id' | 'status' | 'error' | 'code'>
 
-/** On record, too: a process that did not answer in time may have done it. */
+/** Recorded as well: a process that did not answer in time may have done it. */
 async function failed(
   control: Control,
-  who: Who,
+  caller: Caller,
   action: string,
   { cache_name: cache, region }: Row,
   replies: readonly Failed[],
   more: Record<string, unknown> = {},
 ): Promise<Problem> {
-  // One that says why tells more than one that does not answer.
+  // A node that gives a reason is more informative than one that does not answer.
   const first = replies.find(({ code }) => code === 'LAST_REGION') ?? replies[0]
   const why = first?.error ?? first?.status
   const problem = problemFor(cache, first, why)
   await noted(
     control,
-    who,
+    caller,
     action,
     region,
     { cache, ...(why !== undefined && { why }), ...more },
@@ -290,13 +285,13 @@ function problemFor(cache: string, first: Failed | undefined, why = ''): Problem
 
 function noted(
   control: Control,
-  who: Who,
+  caller: Caller,
   action: string,
   target: string,
   detail: Record<string, unknown>,
   outcome: AuditOutcome = 'ok',
 ): Promise<unknown> {
   return control.store.write((tx) =>
-    appendAudit(control.store, tx, { ...who, kind: 'change', action, target, detail, outcome }),
+    appendAudit(control.store, tx, { ...caller, kind: 'change', action, target, detail, outcome }),
   )
 }

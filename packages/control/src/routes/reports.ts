@@ -7,7 +7,7 @@ import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { performanceReport } from '../reports/performance.ts'
 import { EVERY_HOURS, makeReport } from '../reports/reports.ts'
-import { all, instant, number } from './words.ts'
+import { all, instant, number } from './schemas.ts'
 
 const cacheName = z.string().max(128).optional()
 const kept = z.object({ id: z.string(), at: instant, report: performanceReport })

@@ -11,7 +11,7 @@ const MOST_OF_ONE = 6
 const MOST = 200
 const open = new WeakMap<object, Map<string, number>>()
 const topic = z.enum(TOPICS)
-/** Beside `metrics:read`. */
+/** In addition to `metrics:read`. */
 const NEEDS: Partial<Record<Topic, Scope>> = { alerts: 'alerts:read', events: 'keys:read' }
 const HEADERS = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
 
@@ -36,7 +36,7 @@ export const streamRoute: Route = defineRoute({
   answers: { 200: { description: 'The stream; at most 6 per principal' } },
   handle({ control, principal, query, request, stillSignedIn }) {
     const { hub } = control
-    // What HEAD is answered is read by nobody, and would never be given up.
+    // The body of a HEAD response is never read, and the stream would never end.
     if (request.method === 'HEAD') return { status: 200, headers: HEADERS }
     const counts = open.get(hub) ?? new Map<string, number>()
     open.set(hub, counts)

@@ -1,4 +1,5 @@
-// Can what a configuration names be reached, written, read and deleted? A failed test is an answer too.
+// Tests whether what a configuration names can be reached, written, read and deleted. A failed test is a regular
+// answer.
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { mayTouch } from '../access/roles.ts'
@@ -66,7 +67,7 @@ async function tryOut(
 ): Promise<Answered['test']> {
   const began = performance.now()
   try {
-    // Under another name: entries and ledger of the cache itself are left alone.
+    // Under a separate name: entries and ledger of the cache itself are not touched.
     const cache = makeCache({ ...document, name: `test-${randomUUID()}`, is_active: true }, tiers)
     try {
       return await actsOf(cache).test(null)

@@ -1,4 +1,4 @@
-// Where caches are heading: trends and forecasts from the history that is kept.
+// Trends and forecasts of caches from the stored history.
 import { z } from 'zod'
 import { oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'

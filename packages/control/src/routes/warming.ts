@@ -1,4 +1,4 @@
-// Warming: plans that are kept, runs of them, and keys at once.
+// Warming: stored plans, running them, and warming keys directly.
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
@@ -9,7 +9,7 @@ import { defineRoute, json, type Route } from '../http/route.ts'
 import { keptWarming, nextRun, ownerOf, timetableOf } from '../operations/scheduled-warming.ts'
 import { orLater } from '../operations/wait.ts'
 import { runWarming, warmingDocument } from '../operations/warming.ts'
-import { accepted, instant, operation } from './words.ts'
+import { accepted, instant, operation } from './schemas.ts'
 
 const view = keptWarming.extend({
   id: z.string(),
@@ -50,7 +50,7 @@ export const warmingRoutes: readonly Route[] = [
     scope: 'warm',
     body: keptWarming,
     answers: { 201: { description: 'Kept', schema: view } },
-    async handle({ control, principal, body, who }) {
+    async handle({ control, principal, body, caller }) {
       namespacesFor(principal, oneCache(control, principal, body.cache_name), body.namespace)
       const row = await control.store.write(async (tx) => {
         const now = await control.store.now(tx)
@@ -66,7 +66,7 @@ export const warmingRoutes: readonly Route[] = [
         }
         await tx.insertInto('warming_plans').values(made).execute()
         await appendAudit(control.store, tx, {
-          ...who,
+          ...caller,
           kind: 'change',
           action: 'warming.create',
           target: body.name,
@@ -87,7 +87,7 @@ export const warmingRoutes: readonly Route[] = [
     summary: 'Delete a warming plan',
     scope: 'warm',
     answers: { 204: { description: 'Deleted' } },
-    async handle({ control, params, who }) {
+    async handle({ control, params, caller }) {
       const id = params.id ?? ''
       await control.store.write(async (tx) => {
         const { numUpdatedRows } = await tx
@@ -97,7 +97,7 @@ export const warmingRoutes: readonly Route[] = [
           .where('deleted', '=', 0)
           .executeTakeFirst()
         if (numUpdatedRows === 0n) throw notFound(`warming plan ${id}`)
-        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'warming.delete', target: id })
+        await appendAudit(control.store, tx, { ...caller, kind: 'change', action: 'warming.delete', target: id })
       })
       return { status: 204 }
     },
@@ -112,7 +112,7 @@ export const warmingRoutes: readonly Route[] = [
       200: { description: 'The result', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    async handle({ control, params, principal, who, body, request, base }) {
+    async handle({ control, params, principal, caller, body, request, base }) {
       const row = await control.store.read
         .selectFrom('warming_plans')
         .selectAll()
@@ -122,7 +122,7 @@ export const warmingRoutes: readonly Route[] = [
       if (row === undefined) throw notFound(`warming plan ${params.id}`)
       const { schedule: _, ...document } = keptWarming.parse(JSON.parse(row.document))
       return orLater(request, base, (began) =>
-        runWarming(control, principal, who, { ...document, reason: body.reason ?? document.reason }, began),
+        runWarming(control, principal, caller, { ...document, reason: body.reason ?? document.reason }, began),
       )
     },
   }),
@@ -136,8 +136,8 @@ export const warmingRoutes: readonly Route[] = [
       200: { description: 'The result', schema: operation },
       202: { description: 'It runs', schema: accepted },
     },
-    handle: ({ control, principal, who, body, request, base }) =>
-      orLater(request, base, (began) => runWarming(control, principal, who, body, began)),
+    handle: ({ control, principal, caller, body, request, base }) =>
+      orLater(request, base, (began) => runWarming(control, principal, caller, body, began)),
   }),
 ]
 

@@ -1,4 +1,4 @@
-// One question to what was seen: what another size, policy or time to live would have brought.
+// A query over recorded reads: what another size, policy or TTL would have brought.
 import { whatIfOf } from 'millpond/insight'
 import { z } from 'zod'
 import type { Shown } from '../agent/insight-answers.ts'
@@ -6,7 +6,7 @@ import { oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { askInsight } from '../operations/advice.ts'
-import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
+import { amount, days, evidence, NOT_WATCHED, range } from './insight-schemas.ts'
 
 const what = {
   size: z.coerce.number().positive().max(1e6).optional().describe('as a multiple of the current memory size'),
@@ -106,7 +106,7 @@ export const whatIfRoutes: readonly Route[] = [
   }),
 ]
 
-/** As it was before it became JSON. */
+/** As before it was converted to JSON. */
 function seenOf({
   evidence: told,
   capacity,
@@ -138,8 +138,8 @@ function seenOf({
 }
 
 /**
- * Processes see the same keys: what is unsure of one is unsure of all, so that the ends of intervals are averaged as
- * the values are.
+ * Processes see the same keys, so their uncertainties are not independent: the ends of intervals are averaged like the
+ * values.
  */
 function together(nodes: readonly Answer[]): z.output<typeof change> | null {
   const told = nodes.flatMap(({ evidence: seen, hit_ratio_change: of, misses_per_second: misses }) =>

@@ -1,10 +1,9 @@
-// What is set as a whole: one document with a version under each name, changed together with the row of the audit that
-// tells of it.
+// Settings documents: each has a name and a version, and changes together with its audit row.
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { Problem } from '../http/problem.ts'
 import type { Store } from './store.ts'
 
-/** Undefined where nobody has set it. */
+/** Undefined if it was never set. */
 export async function readDocument(store: Store, name: string): Promise<unknown> {
   const row = await store.read.selectFrom('documents').select('document').where('name', '=', name).executeTakeFirst()
   if (row === undefined) return undefined
@@ -15,7 +14,7 @@ export async function readDocument(store: Store, name: string): Promise<unknown>
   }
 }
 
-/** Where nobody has set it: whoever sets it meanwhile is first. @returns whether it was this one */
+/** Only if it was never set: a concurrent writer wins. @returns whether this one was stored */
 export function beginDocument(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<boolean> {
   return store.write(async (tx) => {
     const made = await tx

@@ -1,9 +1,9 @@
-// One of several processes does a thing: the one whose lease has not run out.
+// Lets one of several processes do something: the holder of a lease that has not expired.
 import type { Store } from './store.ts'
 
 const LEASE_MS = 15_000
 
-/** Takes or renews it. */
+/** Acquires or renews it. */
 export async function holdsLease(store: Store, name: string, holder: string): Promise<boolean> {
   return store.write(async (tx) => {
     const now = await store.now(tx)

@@ -1,5 +1,4 @@
-// Schema changes in order. A step is never edited once it was released; `meta.schema_version` counts those that were
-// applied.
+// Schema changes in order. A step is never edited after its release; `meta.schema_version` counts the applied ones.
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { MillpondError } from 'millpond'
 import type { Schema } from './schema.ts'
@@ -18,7 +17,7 @@ const LOCK = 7305418
 
 export const SCHEMA_VERSION = STEPS.length
 
-/** @throws MillpondError `SCHEMA_NEWER` for a store that a later release has changed. */
+/** @throws MillpondError `SCHEMA_NEWER` for a store that a later release has migrated. */
 export async function migrate(db: Kysely<Schema>, engine: Engine, location: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
     if (engine === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(tx)
@@ -93,7 +92,7 @@ function operationsAndHistory(engine: Engine): readonly string[] {
   ]
 }
 
-/** A write of a session is told by a header that only a page of our own may set. */
+/** A write within a session is recognised by a header that only our own pages may set. */
 function sessionsByHeader(): readonly string[] {
   return ['alter table sessions drop column csrf']
 }

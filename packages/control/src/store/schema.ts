@@ -4,7 +4,7 @@ import type { Generated } from 'kysely'
 
 export interface Schema {
   meta: { key: string; value: string }
-  /** The one row that whoever appends to the audit holds: the chain's last number and hash. */
+  /** The single row that every append to the audit log locks: the chain's last number and hash. */
   audit_head: { id: number; seq: number; hash: string }
   audit: AuditTable
   users: {
@@ -29,7 +29,7 @@ export interface Schema {
   }
   idempotency: IdempotencyTable
   operations: OperationTable
-  /** Which operation a receipt of the ledger belongs to: so a miss names who caused it. */
+  /** The operation of a ledger receipt, so that the explanation of a miss can name it. */
   operation_receipts: { receipt: string; operation_id: string }
   plans: { id: string; user_id: string; document: string; expires_at: number }
   warming_plans: {
@@ -41,11 +41,11 @@ export interface Schema {
     deleted: number
     /** By its schedule. */
     last_run_at: number | null
-    /** JSON: within whose bounds it runs by itself; null: it has no schedule. */
+    /** JSON: the limits with which it runs automatically; null: it has no schedule. */
     owner: string | null
   }
   history: { cache: string; step: number; at: number; data: string }
-  /** Performance reports, one a cache and time. */
+  /** Performance reports, one per cache and time. */
   reports: { seq: Generated<number>; id: string; cache: string; at: number; document: string }
   alerts: AlertTable
   experiments: ExperimentTable
@@ -59,7 +59,7 @@ export interface Schema {
     created_at: number
   }
   markers: { seq: Generated<number>; id: string; at: number; kind: string; message: string; actor: string }
-  /** What is set as a whole: rules of alerts, webhooks. */
+  /** Settings documents: alert rules, webhooks. */
   documents: { name: string; document: string; version: number; updated_at: number }
   leases: { name: string; holder: string; until: number }
 }
@@ -71,12 +71,12 @@ export interface AuditTable {
   /** `change`, `plan`, `intent`, `result`, `access`. */
   kind: string
   actor: string
-  /** How the actor came in: a token's id, `session`, `host`. */
+  /** How the actor was authenticated: a token's id, `session`, `host`. */
   via: string
   address: string | null
   action: string
   target: string
-  /** JSON: what was asked for, or what came of it. */
+  /** JSON: the request, or its result. */
   detail: string
   /** `ok`, `refused`, `failed`. */
   outcome: string
@@ -90,7 +90,7 @@ export interface TokenTable {
   hash: string
   name: string
   user_id: string
-  /** JSON list; null: all that the role has. */
+  /** JSON list; null: all scopes of the role. */
   scopes: string | null
   created_at: number
   expires_at: number | null
@@ -127,7 +127,7 @@ export interface OperationTable {
   seq: Generated<number>
   id: string
   kind: string
-  /** `running`, `completed`, `partial`, `failed`, `cancelled`. One whose holder's lease is over was `interrupted`. */
+  /** `running`, `completed`, `partial`, `failed`, `cancelled`. With an expired lease it was `interrupted`. */
   state: string
   cache: string
   actor: string
@@ -170,7 +170,7 @@ export interface ExperimentTable {
   actor: string
   reason: string | null
   document: string
-  /** JSON: what each life of a process has counted. */
+  /** JSON: the counts of each process start. */
   counts: string
   created_at: number
   updated_at: number

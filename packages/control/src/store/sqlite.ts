@@ -1,5 +1,5 @@
-// The store's SQLite file, in the verbs that the query builder uses. Text is read as bytes: libsql ends the process
-// over text that is not UTF-8, and a damaged file may hold any.
+// The store's SQLite file, behind the query builder's interface. Text is read as bytes: libsql aborts the process on
+// text that is not UTF-8, which a damaged file may contain.
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
@@ -12,7 +12,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function openSqlite(path: string): SqliteDatabase {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const database = new Sqlite(path, { timeout: BUSY_MS })
-  // Full: an acknowledged change and its audit row survive a loss of power.
+  // Full: an acknowledged change and its audit row survive a power failure.
   database.exec(
     'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on',
   )
@@ -21,8 +21,7 @@ export function openSqlite(path: string): SqliteDatabase {
 
 function withBytes(database: Sqlite.Database, sql: string): SqliteStatement {
   const plain = database.prepare(sql)
-  // The tables hold no bytes of their own, so what comes as bytes was text. A statement that answers and changes cannot
-  // be asked from.
+  // The tables have no binary columns, so bytes are text. A statement that changes rows cannot be a subquery.
   if (!plain.reader || !/^\s*(select|with)\b/i.test(sql)) return plain
   const columns = plain.columns().map(({ name }) => `"${name.replaceAll('"', '""')}"`)
   const read = columns.map(

@@ -11,10 +11,10 @@ export type Writer = Transaction<Schema>
 
 export interface Store {
   readonly engine: Engine
-  /** As shown to people: a path, or a URL without its password. */
+  /** For display: a path, or a URL without its password. */
   readonly location: string
   readonly read: Reader
-  /** One transaction, one after the other over all processes: each may append to the audit, whose chain has one end. */
+  /** One transaction, serialised over all processes: each may append to the audit log, whose chain has one end. */
   write<T>(work: (tx: Writer) => Promise<T>): Promise<T>
   /** The store's own clock, epoch milliseconds: times of several machines are never compared. */
   now(tx?: Writer): Promise<number>
@@ -27,8 +27,8 @@ const INT8 = 20
 
 /**
  * Opens and migrates.
- * @param where a `postgres://` URL, or a file's path (made with its folder); `:memory:` for tests
- * @throws MillpondError `TIER_FAILED` where it cannot be opened, `SCHEMA_NEWER` for a store of a later release.
+ * @param where a `postgres://` URL, or a file's path (created with its folder); `:memory:` for tests
+ * @throws MillpondError `TIER_FAILED` if it cannot be opened, `SCHEMA_NEWER` for a store of a later release.
  */
 export async function openStore(where: string): Promise<Store> {
   const isUrl = /^postgres(ql)?:\/\//.test(where)
@@ -62,7 +62,7 @@ export async function openStore(where: string): Promise<Store> {
     engine,
     location,
     read: kysely,
-    // SQLite has one connection here: its transactions come one after the other.
+    // SQLite has one connection here: its transactions are serialised.
     write: (work) =>
       engine === 'sqlite'
         ? turns(() => kysely.transaction().execute(work))

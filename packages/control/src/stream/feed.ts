@@ -1,15 +1,15 @@
-// What is told on the stream: figures while somebody listens, alerts and operations as they come.
+// What is published on the stream: metrics while there are listeners, alerts and operations as they come.
 import type { Control } from '../control.ts'
 import type { Point } from '../metrics/collector.ts'
 import { seriesOf } from '../metrics/series.ts'
 import { summaryOf } from '../metrics/summary.ts'
 
-/** Follows alerts, operations and experiments; returns how to stop. */
+/** Follows alerts, operations and experiments; returns a function that stops it. */
 export function feed({ hub, alerts, operations, experiments }: Control): () => void {
   const stops = [
     alerts.onChange((alert) => hub.tell('alerts', 'alert', [alert.cache_name], alert)),
     experiments.onChange((view) => hub.tell('operations', 'experiment', [view.cache_name], { ...view, course: [] })),
-    // What an erasure came to names whom it was about.
+    // The result of an erasure names its subject.
     operations.onStep((view) =>
       hub.tell('operations', 'op', view.caches, {
         ...view,
@@ -23,7 +23,7 @@ export function feed({ hub, alerts, operations, experiments }: Control): () => v
   }
 }
 
-/** After each look: nothing is worked out for nobody. */
+/** After each look; nothing is computed without listeners. */
 export async function tellFigures(control: Control, points: ReadonlyMap<string, Point>): Promise<void> {
   const { hub } = control
   const [wantsSummary, wantsSeries] = [hub.hears('summary'), hub.hears('series')]

@@ -1,9 +1,8 @@
-// The event stream: what is told to everybody who listens, numbered, remembered for a while, and never at the cost of
-// memory.
+// The event stream: messages to all listeners, numbered, remembered for a while, in bounded memory.
 import { randomBytes } from 'node:crypto'
 
 export const TOPICS = ['summary', 'series', 'alerts', 'operations', 'events'] as const
-/** `events` has its price in every process of a cache: only who asks for it by name gets it. */
+/** `events` has a cost in every process of a cache: only listeners that request it by name get it. */
 export const USUAL_TOPICS = TOPICS.filter((topic) => topic !== 'events')
 export type Topic = (typeof TOPICS)[number]
 
@@ -11,7 +10,7 @@ export interface Message {
   readonly seq: number
   readonly topic: Topic
   readonly event: string
-  /** What it is about; those who are limited to others do not get it. */
+  /** The cache that it is about; callers limited to others do not get it. */
   readonly caches: readonly string[]
   readonly data: unknown
   readonly at: number
@@ -19,7 +18,7 @@ export interface Message {
 
 export interface Listener {
   readonly topics: ReadonlySet<Topic>
-  /** What of the message's data it is told; undefined: nothing. */
+  /** The part of a message's data that the listener gets; undefined: nothing. */
   readonly shown: (message: Message) => unknown
   /** False: it is behind, and the message was not taken. */
   readonly take: (message: Message, data: unknown) => boolean
@@ -28,17 +27,17 @@ export interface Listener {
 
 const REMEMBERED = 10_000
 const REMEMBERED_MS = 5 * 60_000
-/** Messages of `events` are large, and a tail that was away for longer than these is not read up. */
+/** Messages of `events` are large: a listener that missed more than these cannot catch up. */
 const REMEMBERED_TAIL = 40
 
 export class Hub {
-  /** Ids of another life are not compared with these. */
+  /** Ids of another process start are not comparable. */
   readonly boot = randomBytes(6).toString('base64url')
   readonly #listeners = new Set<Listener>()
   #past: Message[] = []
-  /** The newest one of each cache: the next takes its place. */
+  /** The newest one of each cache: the next replaces it. */
   readonly #summaries = new Map<string, Message>()
-  /** The last that is not remembered any more, of `events` and of the others. */
+  /** The last one that is no longer remembered, of `events` and of the others. */
   readonly #forgotten = { events: 0, others: 0 }
   #seq = 0
 
@@ -62,8 +61,8 @@ export class Hub {
   }
 
   /**
-   * What came on these topics after the message of that id.
-   * @returns `undefined` where that is not known any more: of another life, or too long ago
+   * The messages on these topics after that id.
+   * @returns `undefined` if they are no longer known: of another process start, or too long ago
    */
   since(id: string, topics: ReadonlySet<Topic>): readonly Message[] | undefined {
     const [boot, text] = id.split(/-(?=\d+$)/)

@@ -4,23 +4,23 @@ import type { Hub, Message, Topic } from './hub.ts'
 export interface StreamOptions {
   readonly hub: Hub
   readonly topics: ReadonlySet<Topic>
-  /** What of a message this listener is told; undefined: nothing. */
+  /** The part of a message that this listener gets; undefined: nothing. */
   readonly shown: (message: Message) => unknown
   readonly lastEventId: string | undefined
   /** Milliseconds between two messages of one event and cache. */
   readonly everyMs: number
-  /** Asked every 15 s: false ends the stream. */
+  /** Called every 15 s: false ends the stream. */
   readonly mayGoOn: () => Promise<boolean>
   readonly onEnd: () => void
 }
 
 const COMMENT_MS = 15_000
-/** Characters that may wait for a client; what is beyond is dropped and counted. */
+/** Characters that may be buffered for a client; beyond that, messages are dropped and counted. */
 const MOST_WAITING = 1_000_000
-/** What a later one of replaces. */
+/** Messages that a later one of their kind replaces. */
 const REPLACED = new Set(['summary', 'tick'])
 
-/** Six viewers who are told the same are told one text. */
+/** Listeners with the same view share one text. */
 const texts = new WeakMap<object, string>()
 function textOf(data: unknown): string {
   if (typeof data !== 'object' || data === null) return JSON.stringify(data)
@@ -54,7 +54,7 @@ export function openStream({
         const take = (message: Message, data: unknown): boolean => {
           const about = `${message.event} ${message.caches.join()}`
           if (REPLACED.has(message.event)) {
-            // A little less than the interval: a tick that comes early is not put off to the next one.
+            // Slightly less than the interval, so that an early tick is not postponed to the next one.
             if (message.at - (sentAt.get(about) ?? Number.NEGATIVE_INFINITY) < everyMs * 0.9) return true
             sentAt.set(about, message.at)
           }
@@ -85,7 +85,7 @@ export function openStream({
           write(': here\n\n')
           mayGoOn().then(
             (may) => may || end('the credential is no longer valid'),
-            () => undefined, // a store that is away ends nothing
+            () => undefined, // an unreachable store does not end the stream
           )
         }, COMMENT_MS)
         timer.unref()

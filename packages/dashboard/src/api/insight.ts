@@ -97,7 +97,7 @@ export interface Analyzed extends Sized {
   }[]
 }
 
-export interface NodeSays<T> {
+export interface NodeAnswer<T> {
   readonly node: string
   readonly error: string | null
   readonly said: T | null
@@ -107,7 +107,7 @@ export interface AnalyzedCache {
   readonly cache_name: string
   readonly error: string | null
   readonly recommendations: readonly Recommendation[]
-  readonly nodes: readonly NodeSays<Analyzed>[]
+  readonly nodes: readonly NodeAnswer<Analyzed>[]
 }
 
 /** Evidence grows by the minute, not by the second. */
@@ -121,7 +121,7 @@ export function useSizing(cache: string | undefined) {
   return useQuery({
     queryKey: ['sizing', cache],
     queryFn: ({ signal }) =>
-      askQuietly<{ readonly nodes: readonly NodeSays<Sized>[] }>(
+      askQuietly<{ readonly nodes: readonly NodeAnswer<Sized>[] }>(
         client,
         offers('POST', 'batch/'),
         'sizing/',
@@ -207,7 +207,7 @@ export function usePrediction(cache: string | undefined) {
   return useQuery({
     queryKey: ['prediction', cache],
     queryFn: ({ signal }) =>
-      askQuietly<{ readonly nodes: readonly NodeSays<Predicted>[] }>(
+      askQuietly<{ readonly nodes: readonly NodeAnswer<Predicted>[] }>(
         client,
         offers('POST', 'batch/'),
         'optimizations/prediction/',

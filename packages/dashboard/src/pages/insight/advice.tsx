@@ -5,7 +5,7 @@ import { type ReactNode, useState } from 'react'
 import {
   type Analyzed,
   type AnalyzedCache,
-  type NodeSays,
+  type NodeAnswer,
   type Recommendation,
   useAnalysis,
 } from '../../api/insight.ts'
@@ -80,7 +80,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
   )
 }
 
-const isEnough = ({ said }: NodeSays<Analyzed>): boolean => said?.evidence.is_enough === true
+const isEnough = ({ said }: NodeAnswer<Analyzed>): boolean => said?.evidence.is_enough === true
 
 function titleOf({ recommendations, nodes }: AnalyzedCache, count: (value: number) => string): string {
   if (!nodes.some(isEnough)) return 'Not enough data for advice'
@@ -116,7 +116,7 @@ function Recommended({
 }: {
   readonly one: Recommendation
   readonly most: number
-  readonly nodes: readonly NodeSays<Analyzed>[]
+  readonly nodes: readonly NodeAnswer<Analyzed>[]
   readonly onTry: (tried: Tried) => void
 }) {
   const { numbers } = useDashboard()

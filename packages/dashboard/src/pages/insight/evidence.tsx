@@ -1,6 +1,6 @@
 // What the figures rest on: since when, how many reads, of how many keys; each process for itself.
 
-import type { NodeSays, Sized } from '../../api/insight.ts'
+import type { NodeAnswer, Sized } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { spelled } from '../../format/text.ts'
 import { Section } from '../../parts/section.tsx'
@@ -14,7 +14,7 @@ export function Evidence({
   cache,
   shown,
 }: {
-  readonly nodes: readonly NodeSays<Sized>[]
+  readonly nodes: readonly NodeAnswer<Sized>[]
   readonly page: string
   readonly cache: string
   /** The process whose figures are on the page; undefined: of all of them. */

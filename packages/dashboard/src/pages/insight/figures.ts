@@ -1,5 +1,5 @@
 // The arithmetic of the pages of insight: what lies between two sizes, whose word is shown, how a change is written.
-import type { Amount, NodeSays, Range, Sized, SizePoint } from '../../api/insight.ts'
+import type { Amount, NodeAnswer, Range, Sized, SizePoint } from '../../api/insight.ts'
 import type { MemoryChange } from '../../api/types.ts'
 import type { Figure, Numbers } from '../../format/numbers.ts'
 
@@ -45,10 +45,10 @@ export function kneeOf(sizes: readonly SizePoint[]): SizePoint | undefined {
 
 /** Who has seen enough and most is asked first. */
 export function speakerOf<T extends Sized>(
-  nodes: readonly NodeSays<T>[],
+  nodes: readonly NodeAnswer<T>[],
   wanted: string | null,
-): NodeSays<T> | undefined {
-  const weight = ({ said }: NodeSays<T>): number =>
+): NodeAnswer<T> | undefined {
+  const weight = ({ said }: NodeAnswer<T>): number =>
     said === null ? -1 : said.evidence.reads + (said.evidence.is_enough ? 1e15 : 0)
   return (
     nodes.find(({ node, said }) => node === wanted && said !== null) ??

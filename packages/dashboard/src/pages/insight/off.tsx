@@ -1,7 +1,7 @@
 // What stands where a page of insight would be: not installed, not switched on, or nothing that can be judged.
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { type NodeSays, type Sized, useSizing } from '../../api/insight.ts'
+import { type NodeAnswer, type Sized, useSizing } from '../../api/insight.ts'
 import { useCacheName } from '../../api/queries.ts'
 import type { Quiet } from '../../api/quiet.ts'
 import { useAccess } from '../../context.tsx'
@@ -28,11 +28,11 @@ export function Watched({
   readonly route: readonly [method: string, path: string]
   /** What the page would show. */
   readonly about: string
-  readonly children: (cache: string, nodes: readonly NodeSays<Sized>[]) => ReactNode
+  readonly children: (cache: string, nodes: readonly NodeAnswer<Sized>[]) => ReactNode
 }) {
   const { offers } = useAccess()
   const cache = useCacheName()
-  const sizing: UseQueryResult<Quiet<{ readonly nodes: readonly NodeSays<Sized>[] }>> = useSizing(cache)
+  const sizing: UseQueryResult<Quiet<{ readonly nodes: readonly NodeAnswer<Sized>[] }>> = useSizing(cache)
   if (!offers(...route) || !offers('GET', 'sizing/'))
     return (
       <NotInstalled title={`${title} is not available here`} route={route.join(' ')}>

@@ -1,6 +1,6 @@
 // Loading ahead: whether what is read next is loaded before it is asked for, and what that brings, each process for
 // itself.
-import { type NodeSays, type Predicted, usePrediction } from '../../api/insight.ts'
+import { type NodeAnswer, type Predicted, usePrediction } from '../../api/insight.ts'
 import { useDashboard } from '../../context.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -38,7 +38,7 @@ export function LoadingAhead({ cache }: { readonly cache: string }) {
         caption="Loading ahead by process"
         rows={data.said.nodes}
         isDense
-        keyOf={({ node }: NodeSays<Predicted>) => node}
+        keyOf={({ node }: NodeAnswer<Predicted>) => node}
         columns={[
           { name: 'Process', cell: ({ node }) => node },
           {

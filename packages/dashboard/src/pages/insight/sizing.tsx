@@ -2,7 +2,7 @@
 // seen.
 
 import {
-  type NodeSays,
+  type NodeAnswer,
   type PatternPoint,
   type PolicyPoint,
   type Sized,
@@ -35,7 +35,7 @@ export function Sizing() {
   )
 }
 
-function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readonly NodeSays<Sized>[] }) {
+function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readonly NodeAnswer<Sized>[] }) {
   const { query } = usePlace()
   const summaries = useSummaries()
   const speaker = speakerOf(nodes, query.get('node'))

@@ -1,6 +1,6 @@
-// The words in which what insight says is answered.
+// Schemas of insight's answers.
 import { z } from 'zod'
-import { instant } from './words.ts'
+import { instant } from './schemas.ts'
 
 export const days = z.number().int().min(1).max(30)
 export const range = z.object({ value: z.number(), low: z.number(), high: z.number() })

@@ -1,4 +1,4 @@
-// What a control plane asks of nodes, by topic, checked as if an enemy had written it. What they answer: `answers.ts`.
+// What a control plane asks of nodes, by topic; validated as untrusted input. Answers: `answers.ts`.
 import { z } from 'zod'
 
 const MOST_KEYS = 10_000
@@ -8,7 +8,7 @@ const scopeNames = z.record(z.string().max(128), z.string().max(200))
 const region = z.string().min(1).max(63)
 const names = z.array(z.string().min(1).max(1024)).max(1000).optional()
 
-/** What to forget. Keys are encoded. */
+/** What to invalidate. Keys are encoded. */
 export const criteria = z.strictObject({
   keys: z.array(key).max(MOST_KEYS).optional(),
   tags: names,
@@ -17,7 +17,7 @@ export const criteria = z.strictObject({
   id: z.union([z.string().max(200), z.number()]).optional(),
   all: z.literal(true).optional(),
 })
-/** What to forget, as it travels. */
+/** What to invalidate, in wire form. */
 export type AskedCriteria = z.output<typeof criteria>
 
 /** Whose data is erased: one of the three. Keys are encoded. */
@@ -26,10 +26,10 @@ export const subject = z.strictObject({
   tags: z.array(z.string().min(1).max(1024)).min(1).max(1000).optional(),
   keys: z.array(key).min(1).max(MOST_KEYS).optional(),
 })
-/** Whose data is erased, as it travels. */
+/** Whose data is erased, in wire form. */
 export type AskedSubject = z.output<typeof subject>
 
-/** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
+/** What a stored configuration changes in a running cache; the rest of it applies when a cache is made. */
 export const settingsDocument = z.object({
   ttl_seconds: z.number().positive(),
   max_size_mb: z.number().positive(),
@@ -55,7 +55,7 @@ export const prices = z
   .refine(({ million_loads, source_second }) => million_loads !== undefined || source_second !== undefined)
 const insightDays = z.number().int().min(1).max(30)
 
-/** What of memory may be changed by advice, and taken back. */
+/** The memory settings that advice may change, and restore. */
 export const memoryChange = z.strictObject({
   max_entries: z.number().int().min(1).max(134_217_727).optional(),
   max_bytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
@@ -69,7 +69,7 @@ const span = z
   .min(0)
   .max(90 * 86_400)
 
-/** An experiment, as it is asked for: what is left out has a default. */
+/** An experiment as requested: what is left out has a default. */
 export const experimentPlan = z.strictObject({
   name: z.string().min(1).max(100).describe('another name selects different keys'),
   arms: z

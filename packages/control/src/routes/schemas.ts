@@ -1,4 +1,4 @@
-// Schemas that several routes answer with.
+// Response schemas that several routes share.
 import { z } from 'zod'
 
 export const number = z.number().nullable()
@@ -36,7 +36,7 @@ const tierFigures = z.object({
   errors: z.number(),
   read_bytes: number.describe('of entries read from its store; null for memory'),
   written_bytes: number.describe('of entries written there; null for memory'),
-  encrypted_ratio: number.describe('share of what was written there that is sealed; null where nothing was'),
+  encrypted_ratio: number.describe('share of the data written there that is encrypted; null if nothing was written'),
   calls: z.number(),
   avg_ms: number,
   p50_ms: number,

@@ -1,11 +1,11 @@
-// What this process has done of erasures: its part of others' (queued writes that it has dropped), and those that the
-// program itself began, which nobody would know of.
+// Erasures in this process: its part in those of others (queued writes that it dropped), and those that the program
+// started itself, which the control plane would not know of otherwise.
 import type { Cache, ErasedWrite } from 'millpond'
 import type { Answered, DroppedWrite } from './answers.ts'
+import type { Asked } from './requests.ts'
 import { chosen } from './spaces.ts'
-import type { Asked } from './words.ts'
 
-/** Of so long ago and so many at the most: they name keys of those who asked to be forgotten. */
+/** How long and how many are kept: they name keys of people who asked to be erased. */
 const KEPT_MS = 600_000
 const MOST_KEPT = 200
 const LOOK_EVERY_MS = 20
@@ -26,16 +26,16 @@ interface Begun {
   readonly writes: number
 }
 
-export class HeardErasures {
-  /** Listens no longer. */
+export class ErasureLog {
+  /** Stops listening. */
   readonly close: () => void
   readonly #cache: Cache
   #heard: Heard[] = []
-  /** Own ones of which it is not known yet whether the control plane has asked for them. */
+  /** Own erasures for which it is not yet known whether the control plane requested them. */
   #undecided: Heard[] = []
   #begun: Begun[] = []
   #seq = 0
-  /** Erasures of the control plane that run here now, and the ids of those that have run. */
+  /** Erasures that the control plane requested and that run here now, and the ids of those that have run. */
   #running = 0
   readonly #asked = new Set<string>()
 
@@ -50,12 +50,12 @@ export class HeardErasures {
     })
   }
 
-  /** How many the program has begun by itself. */
+  /** How many erasures the program has started itself. */
   get begun(): number {
     return this.#seq
   }
 
-  /** Runs an erasure that the control plane has asked for. */
+  /** Runs an erasure that the control plane requested. */
   async asked<T extends { readonly receipts: readonly { readonly id: string }[] }>(work: () => Promise<T>): Promise<T> {
     this.#running++
     try {
@@ -69,8 +69,8 @@ export class HeardErasures {
   }
 
   /**
-   * What this process has dropped for these erasures of others, as soon as it has done its part of those whose
-   * namespaces are open here.
+   * What this process has dropped for these erasures, once it has done its part of those whose namespaces are open
+   * here.
    */
   async of({ receipts, wait_ms }: Asked<'erase_heard'>): Promise<Answered['erase_heard']> {
     const until = performance.now() + wait_ms
@@ -90,7 +90,7 @@ export class HeardErasures {
     }
   }
 
-  /** Those that the program has begun by itself, after the one of this number. */
+  /** Those that the program has started itself, after this number. */
   since({ after }: Asked<'erase_begun'>): Answered['erase_begun'] {
     return {
       cache: this.#cache.info().name,
