@@ -1,22 +1,22 @@
-// How often a vendor may still be asked: a bucket that fills with time, or one whose content comes back when a purge is
-// done. Who comes first is served first.
+// A vendor's rate limit: a bucket that fills with time, or one whose tokens come back when a purge is done. First come,
+// first served.
 
 import { pause, type Time } from './clock.ts'
 import type { EdgeLimit } from './edge.ts'
 
-/** Given back when the purge is done; nothing happens where time fills the bucket. */
+/** Returns the tokens when the purge is done; does nothing if time fills the bucket. */
 export type Release = () => void
 
-/** Until one has been seen, a purge that is watched is taken to last so long. */
+/** How long a purge is assumed to last until one has been observed. */
 const FIRST_GUESS_MS = 60_000
-/** Of how long purges last, and requests take: the latest weighs a fifth. */
+/** The moving averages of purge and request durations: the latest value has a weight of one fifth. */
 const WEIGHT = 0.2
 
 /**
- * Of what a vendor takes at once, so much is kept back. Requests reach it later than they are sent, by times that
- * differ, and a bucket that is full does not fill: a vendor whose bucket was full a moment longer than ours has less in
- * it from then on, by what fills within the way of a request. A tenth covers a way of half a second at Cloudflare's pro
- * plan (25 at once, 5 a second).
+ * The share of the burst that is kept in reserve. Requests arrive later than they are sent, by varying delays, and a
+ * full bucket does not fill: a vendor whose bucket was full a moment longer than ours has less in it from then on, by
+ * what fills within a request's delay. A tenth covers a delay of half a second on Cloudflare's pro plan (25 at once, 5
+ * a second).
  */
 const KEPT_BACK = 0.1
 
@@ -27,7 +27,7 @@ export class Allowance {
   #left: number
   #filledAt: number
   #heldUntil = 0
-  /** What waits, in the bucket's measure. */
+  /** The cost of waiting requests, in tokens. */
   #wanted = 0
   #last: Promise<unknown> = Promise.resolve()
   #wake: (() => void) | undefined
@@ -48,12 +48,12 @@ export class Allowance {
     return this.#left < this.#burst / 2
   }
 
-  /** How long a purge has lasted lately, until the vendor said that it was done; 0 where time fills the bucket. */
+  /** The recent average time until the vendor reports a purge as done; 0 if time fills the bucket. */
   get lastsMs(): number {
     return this.#limit.perSecond > 0 ? 0 : this.#lastsMs
   }
 
-  /** Whoever asked before has perhaps just taken all of it. */
+  /** An earlier caller may have just used all of it. */
   drain(): void {
     if (this.#limit.perSecond <= 0) return
     this.#left = Math.min(this.#left, 0)
@@ -64,7 +64,7 @@ export class Allowance {
     return this.#limit.cost === 'request' ? 1 : targets
   }
 
-  /** Resolves when it may be asked. @throws CdnError `ABORTED` */
+  /** Resolves when a request may be sent. @throws CdnError `ABORTED` */
   async take(cost: number, signal?: AbortSignal | undefined): Promise<Release> {
     this.#wanted += cost
     const turn = this.#last
@@ -77,20 +77,20 @@ export class Allowance {
     return this.#limit.perSecond > 0 ? () => {} : this.#releaseOf(cost)
   }
 
-  /** The vendor has refused: nobody asks for so long. */
+  /** The vendor has refused: no request is sent for this long. */
   hold(ms: number): void {
     this.#heldUntil = Math.max(this.#heldUntil, this.#time.monotonic() + ms)
   }
 
-  /** How long an answer took, for forecasts. */
+  /** The duration of a response, for forecasts. */
   answered(ms: number): void {
     this.#answerMs = this.#answerMs === 0 ? ms : this.#answerMs * (1 - WEIGHT) + ms * WEIGHT
   }
 
   /**
-   * In how many milliseconds requests of this cost will have been answered, behind all that wait.
-   * @param requests how many they are,
-   * @param side how many go at a time.
+   * Milliseconds until requests of this cost will have been answered, behind everything that waits.
+   * @param requests their number
+   * @param side how many run concurrently
    */
   forecast(cost: number, requests: number, side: number): number {
     this.#fill()
@@ -135,7 +135,7 @@ export class Allowance {
     }
   }
 
-  /** Also after a while: a release that never comes must not stop everything. */
+  /** Also after a time limit: a release that never comes must not stop everything. */
   async #someRelease(signal: AbortSignal | undefined): Promise<void> {
     const released = new Promise<void>((resolve) => {
       this.#wake = resolve

@@ -1,13 +1,12 @@
-// One request to a vendor, until it is taken: refusals for haste and failures of the vendor are tried again, all else
-// is told at once.
+// One request to a vendor, retried after rate limiting and vendor failures; any other error is reported at once.
 import type { Allowance, Release } from './allowance.ts'
 import { pause, type Time } from './clock.ts'
 import { CdnError } from './errors.ts'
 
 export interface Patience {
-  /** Failures of the vendor, or of the way there, in a row. */
+  /** Consecutive failures of the vendor, or of the connection. */
   readonly attempts: number
-  /** Since the first attempt, all waiting included, milliseconds; `Infinity`: until it is taken. */
+  /** Since the first attempt, including all waiting, milliseconds; `Infinity`: until it is accepted. */
   readonly ms: number
 }
 
@@ -44,14 +43,14 @@ export async function attempt<T>(
       if (wait === undefined) throw error
       if (error instanceof CdnError && error.code !== 'RATE_LIMITED') failures++
       if (failures >= attempts || time.monotonic() - began + wait > ms) throw error
-      // Who is told to wait waits together with all who come after.
+      // A rate limit applies to all later requests as well.
       if (error instanceof CdnError && error.code === 'RATE_LIMITED') allowance.hold(wait)
       else await pause(time, wait, signal)
     }
   }
 }
 
-/** `undefined`: trying again would bring the same. */
+/** `undefined`: a retry would have the same result. */
 function waitAfter(error: unknown, retries: number): number | undefined {
   if (!(error instanceof CdnError) || !['RATE_LIMITED', 'VENDOR_FAILED', 'UNREACHABLE'].includes(error.code))
     return undefined

@@ -1,5 +1,5 @@
-// Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what
-// the others did.
+// Several vendors behind one interface: a purge goes to each, and failures of one are reported beside the successes of
+// the others.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import {
@@ -31,14 +31,14 @@ import type { ImageFormat } from './images/sniff.ts'
 import type { EdgeLocation } from './locations.ts'
 import { type CdnOutlet, type CdnOutletOptions, cdnOutlet, OUTLET } from './outlet.ts'
 import { judge, LOOK, lookAt, type Probe, type ProbeOptions, type ProbeResult } from './probe.ts'
-import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
+import { EdgePurger, type EdgeReport, type EdgeWork } from './purge.ts'
 import { type PurgeTargetLike, targetsOf } from './target.ts'
 
 export interface CdnOptions {
-  /** The vendors, each under a name of its own. */
+  /** The vendors, each under its own name. */
   readonly edges: readonly Edge[]
   /**
-   * Folders that may be uploaded, or their pictures made smaller, by name: nobody who asks can choose another. With
+   * Folders that may be uploaded, or whose images may be optimised, by name: callers cannot choose any others. With
    * them `edges` may be empty. Default: none.
    */
   readonly folders?: Readonly<Record<string, CdnFolderOptions>> | undefined
@@ -46,39 +46,37 @@ export interface CdnOptions {
   readonly clock?: Time | undefined
 }
 
-/** Which of the vendors, and what there. */
+/** Which vendors, and which site there. */
 export interface EdgeSelection {
   /** Names of edges. Default: all. */
   readonly edges?: readonly string[] | undefined
   /**
-   * The distribution, zone or service, in place of each edge's own. Name the edge beside it where there are several.
+   * The distribution, zone or service, in place of each edge's own. If there are several edges, name the edge as well.
    */
   readonly site?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 export interface PurgeOptions extends EdgeSelection {
-  /** Mark as stale instead of removing. Default `false`. An error where the vendor cannot. */
+  /** Mark as stale instead of removing. Default `false`. An error if the vendor does not support it. */
   readonly soft?: boolean | undefined
   /**
-   * `accepted`: resolves when every vendor has taken it. `done`: when those that tell say that it has happened
-   * everywhere. Default `'accepted'`.
+   * `accepted`: resolves when every vendor has accepted it. `done`: when the vendors that report it say that it has
+   * taken effect everywhere. Default `'accepted'`.
    */
   readonly until?: 'accepted' | 'done' | undefined
-  /**
-   * How long vendors may keep it waiting (their limits, their failures). Default `'5m'`; `Infinity`: until it is taken.
-   */
+  /** How long vendors may delay it (rate limits, failures). Default `'5m'`; `Infinity`: until it is accepted. */
   readonly patience?: Duration | undefined
 }
 
-/** What became of a purge. Asked for again by its id it tells what has become of it since. */
+/** The state of a purge. Request it again by its id for its present state. */
 export interface PurgeReport {
   readonly id: string
   /** RFC 3339. */
   readonly at: string
   /**
-   * When the last request of it was sent, RFC 3339: an answer that was stored at an edge before that may be old.
-   * Undefined: none was sent yet. For `probe`.
+   * When its last request was sent, RFC 3339: an answer that an edge stored before that may be old. Undefined: none was
+   * sent yet. For `probe`.
    */
   readonly purgedAt: string | undefined
   readonly soft: boolean
@@ -88,7 +86,7 @@ export interface PurgeReport {
   readonly edges: readonly EdgeReport[]
 }
 
-/** An answer of each vendor, or why there is none. */
+/** The answer of each vendor, or why there is none. */
 export interface ByEdge<T> {
   readonly edge: string
   readonly vendor: string
@@ -107,11 +105,9 @@ export interface DescribedEdge {
 
 export interface Cdn {
   describe(): readonly DescribedEdge[]
-  /**
-   * @throws CdnError `TARGET_INVALID`; and where no vendor has purged anything, what the first of them says.
-   */
+  /** @throws CdnError `TARGET_INVALID`; and if no vendor has purged anything, the first vendor's error. */
   purge(targets: readonly PurgeTargetLike[], options?: PurgeOptions): Promise<PurgeReport>
-  /** Paths and addresses at one distribution, zone or service. @throws as `purge` */
+  /** Paths and URLs at one distribution, zone or service. @throws as `purge` */
   invalidate(
     paths: readonly string[],
     options?: PurgeOptions & {
@@ -120,41 +116,41 @@ export interface Cdn {
       readonly service?: string | undefined
     },
   ): Promise<PurgeReport>
-  /** In how many milliseconds such a purge would have been taken by all vendors, behind what waits already. */
+  /** Milliseconds until all vendors would have accepted such a purge, behind what is already waiting. */
   forecast(targets: readonly PurgeTargetLike[], options?: Pick<PurgeOptions, 'edges' | 'site' | 'soft'>): number
-  /** What has become of a purge of this process; of the last 200. @throws CdnError `NOT_FOUND` */
+  /** The state of a purge of this process; of the last 200. @throws CdnError `NOT_FOUND` */
   status(id: string): PurgeReport
   /** The latest first. */
   purges(): readonly PurgeReport[]
-  /** Asks the edge, to compare with later. */
+  /** Requests from the edge, to compare with later. */
   look(urls: readonly string[], options?: ProbeOptions): Promise<readonly ProbeResult[]>
   /**
-   * Asks the edge whether what it had is gone.
+   * Requests from the edge to check whether the old answer is gone.
    * @param purgedAt epoch milliseconds: `Date.parse(report.purgedAt)`.
-   * @param before what `look` has found before the purge: without it only age and miss tell.
+   * @param before what `look` found before the purge: without it only age and cache status can tell.
    */
   probe(
     urls: readonly string[],
     purgedAt: number,
     options?: ProbeOptions & { readonly before?: readonly ProbeResult[] | undefined },
   ): Promise<readonly Probe[]>
-  /** Of the last days, today included. Default 7. */
+  /** The last days, including today. Default 7. */
   analytics(options?: EdgeSelection & { readonly days?: number | undefined }): Promise<readonly ByEdge<EdgeFigures>[]>
-  /** Where edges are, and how these are: as the vendor says, and as probes have met them. */
+  /** The locations of edges and their state: as the vendor reports it, and as probes have found it. */
   locations(options?: EdgeSelection): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
-  /** Whether credentials are taken, the site exists and serves. */
+  /** Whether credentials are accepted, and the site exists and serves. */
   health(options?: EdgeSelection): Promise<readonly ByEdge<EdgeState>[]>
-  /** The folders that were given, as those see them who may ask. */
+  /** The configured folders, as callers may see them. */
   folders(): readonly DescribedFolder[]
   /**
-   * Uploads a folder's files. @param assets those alone, by their paths within it. Default: all
-   * @throws as `uploadAssets` of `@millpond/cdn/assets`; CdnError `NOT_FOUND` for a folder that there is not, `CHANGED`
-   * where it is being uploaded
+   * Uploads a folder's files. @param assets only these, by their paths within it. Default: all
+   * @throws as `uploadAssets` of `@millpond/cdn/assets`; CdnError `NOT_FOUND` for an unknown folder, `CHANGED` if it is
+   * being uploaded
    */
   uploadAssets(assets?: readonly AssetFile[], options?: FolderUploadOptions): Promise<UploadReport>
   /**
-   * Makes a folder's pictures smaller. @param paths those alone, within it. Default: all. @param formats beside each
-   * picture's own. Default: the folder's
+   * Optimises a folder's images. @param paths only these, within it. Default: all. @param formats besides each image's
+   * own. Default: the folder's
    * @throws as `optimizeImages` of `@millpond/cdn/images`; CdnError as `uploadAssets`
    */
   optimizeImages(
@@ -163,13 +159,13 @@ export interface Cdn {
     options?: FolderImagesOptions,
   ): Promise<OptimizeReport>
   /**
-   * Brings the invalidations of a cache to the edge: for `outlets` of `createCache`.
+   * Sends the invalidations of a cache to the edge: for `outlets` of `createCache`.
    * @throws MillpondError `OPTION_INVALID`
    */
   outlet(options?: CdnOutletOptions): CdnOutlet
-  /** The outlets that were made. */
+  /** The outlets that were created. */
   outlets(): readonly CdnOutlet[]
-  /** Nothing is sent or watched any more. */
+  /** Stops sending and watching. */
   close(): void
 }
 
@@ -187,7 +183,7 @@ const OPTIONS: Shape<CdnOptions> = {
 }
 
 const KEPT = 200
-/** Failures of a vendor in a row, before a purge is given up. */
+/** Consecutive failures of a vendor before a purge is given up. */
 const ATTEMPTS = 5
 const MAX_DAYS = 90
 
@@ -200,7 +196,7 @@ interface Purge {
 }
 
 /**
- * One view of all edges: purges them, reads their figures, and brings files and pictures to where they fetch them.
+ * One interface to all edges: purges them, reads their metrics, and uploads files and images to their origins.
  * @throws MillpondError `OPTION_INVALID`
  */
 export function createCdn(options: CdnOptions): Cdn {
@@ -212,32 +208,32 @@ export function createCdn(options: CdnOptions): Cdn {
       'TARGET_INVALID',
       'createCdn: edges is empty: give at least one, such as cloudflare(), or folders',
     )
-  const desks = new Map<string, Desk>()
+  const purgers = new Map<string, EdgePurger>()
   for (const edge of edges) {
-    if (desks.has(edge.name))
+    if (purgers.has(edge.name))
       throw new CdnError(
         'TARGET_INVALID',
         `createCdn: two edges are called ${JSON.stringify(edge.name)}: give each its own name`,
       )
-    desks.set(edge.name, new Desk(edge, time))
+    purgers.set(edge.name, new EdgePurger(edge, time))
   }
   const purges = new Map<string, Purge>()
   const outlets: CdnOutlet[] = []
   const closing = new AbortController()
-  setMaxListeners(0, closing.signal) // each edge of each outlet listens
-  /** By vendor and code: what probes have met. */
+  setMaxListeners(0, closing.signal) // each edge of each outlet adds a listener
+  /** By vendor and location code: the results of probes. */
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 
-  const desksOf = ({ edges: names, site }: Pick<EdgeSelection, 'edges' | 'site'>): readonly Desk[] => {
+  const purgersOf = ({ edges: names, site }: Pick<EdgeSelection, 'edges' | 'site'>): readonly EdgePurger[] => {
     if (names?.length === 0) throw new CdnError('TARGET_INVALID', 'edges is empty: leave it out for all edges')
-    const chosen = (names ?? [...desks.keys()]).map((name) => {
-      const desk = desks.get(name)
-      if (desk === undefined)
+    const chosen = (names ?? [...purgers.keys()]).map((name) => {
+      const purger = purgers.get(name)
+      if (purger === undefined)
         throw new CdnError(
           'TARGET_INVALID',
-          `there is no edge called ${JSON.stringify(name)}: there are ${[...desks.keys()].join(', ')}`,
+          `there is no edge called ${JSON.stringify(name)}: there are ${[...purgers.keys()].join(', ')}`,
         )
-      return desk
+      return purger
     })
     if (site !== undefined && chosen.length > 1)
       throw new CdnError(
@@ -247,7 +243,7 @@ export function createCdn(options: CdnOptions): Cdn {
     return chosen
   }
 
-  /** For what is to be brought there. */
+  /** For uploads and images. */
   const someEdge = (): void => {
     if (edges.length === 0)
       throw new CdnError('TARGET_INVALID', 'there is no edge: give createCdn({ edges: [cloudflare()] })')
@@ -255,7 +251,7 @@ export function createCdn(options: CdnOptions): Cdn {
 
   const asked = async <T>(where: EdgeSelection, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
     Promise.all(
-      desksOf(where).map(async ({ edge }): Promise<ByEdge<T>> => {
+      purgersOf(where).map(async ({ edge }): Promise<ByEdge<T>> => {
         const own = { edge: edge.name, vendor: edge.vendor, site: where.site ?? edge.site }
         try {
           return { ...own, found: await ask(edge) }
@@ -288,7 +284,7 @@ export function createCdn(options: CdnOptions): Cdn {
         ms: parseDuration(patience, 'patience'),
       },
     }
-    const works = desksOf(how).map((desk) => desk.purge(targets, order))
+    const works = purgersOf(how).map((purger) => purger.purge(targets, order))
     const begun: Purge = {
       id: `pur_${randomUUID()}`,
       at: new Date(time.now()).toISOString(),
@@ -337,7 +333,7 @@ export function createCdn(options: CdnOptions): Cdn {
       if (names.length === 0)
         throw new CdnError(
           'TARGET_INVALID',
-          `${JSON.stringify(site)} belongs to ${vendor}, which is not among the edges: those are ${[...desks.keys()].join(', ')}`,
+          `${JSON.stringify(site)} belongs to ${vendor}, which is not among the edges: those are ${[...purgers.keys()].join(', ')}`,
         )
       return purge(paths, { edges: names, ...how, ...(site === undefined ? {} : { site }) })
     },
@@ -346,7 +342,9 @@ export function createCdn(options: CdnOptions): Cdn {
       someEdge()
       return Math.max(
         0,
-        ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false })),
+        ...purgersOf(how).map((purger) =>
+          purger.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false }),
+        ),
       )
     },
     status(id) {
@@ -411,7 +409,7 @@ export function createCdn(options: CdnOptions): Cdn {
       checkOptions<CdnOutletOptions>(how, OUTLET, 'outlet')
       someEdge()
       const made = cdnOutlet(how, {
-        desks: desksOf({ edges: how.edges }),
+        purgers: purgersOf({ edges: how.edges }),
         time,
         look: (urls) => look(urls),
         closing: closing.signal,
@@ -425,7 +423,7 @@ export function createCdn(options: CdnOptions): Cdn {
     outlets: () => outlets,
     close() {
       closing.abort()
-      for (const desk of desks.values()) desk.close()
+      for (const purger of purgers.values()) purger.close()
     },
   }
 }

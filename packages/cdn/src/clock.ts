@@ -1,8 +1,8 @@
-// Time as a part that is passed in: tests hand over a clock of their own.
+// The clock, passed in so that tests can replace it.
 import type { Clock } from 'millpond'
 import { CdnError } from './errors.ts'
 
-/** What is used of a clock; `fakeClock()` of millpond/testing fits. */
+/** The part of a clock that is used; `fakeClock()` of millpond/testing fits. */
 export type Time = Pick<Clock, 'now' | 'monotonic' | 'after'>
 
 export const systemTime: Time = {

@@ -9,13 +9,13 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface AwsCredentials {
   readonly accessKeyId: string
   readonly secretAccessKey: Secret
-  /** Of credentials that end by themselves. */
+  /** Of temporary credentials. */
   readonly sessionToken?: Secret | undefined
 }
 
 /**
  * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`; `undefined` where neither of the first two is set:
- * then the SDK looks where it always does (profile, role).
+ * then the SDK uses its defaults (profile, role).
  */
 export function awsCredentials(env: Environment = process.env): AwsCredentials | undefined {
   const id = given(env, 'AWS_ACCESS_KEY_ID')
@@ -35,8 +35,8 @@ export function awsCredentials(env: Environment = process.env): AwsCredentials |
 }
 
 /**
- * A variable that says something; one that is empty is as absent. Texts of files often end with a line break, which no
- * header can carry.
+ * A non-empty variable; an empty one counts as unset. Values read from files often end with a line break, which is not
+ * valid in a header.
  */
 export function given(env: Environment, name: string): string | undefined {
   const value = env[name]?.trim()

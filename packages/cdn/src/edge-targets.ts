@@ -1,13 +1,13 @@
-// What at the edge hangs on a target of an invalidation, where nobody has said otherwise.
+// The default mapping from invalidation targets to what the edge purges.
 import type { OutletLine, Target } from 'millpond'
 import { edgeTag } from 'millpond/http/middlewares'
 import type { PurgeTargetLike } from './target.ts'
 
 /**
- * Tags by their names, so that an answer that carries them in `Surrogate-Key` or `Cache-Tag` is found; what the HTTP
- * cache calls an answer (`url …`, `host …`) as address or host; keys that are addresses as these; all of a namespace as
- * everything. Other keys and patterns are none of an edge's business: give `map` where they are. What the HTTP cache
- * stores for itself is no change: the answer that it has just fetched is the one that the edge is given.
+ * Tags by their names, so that answers that carry them in `Surrogate-Key` or `Cache-Tag` are found; the HTTP cache's
+ * own tags (`url …`, `host …`) as URL or host; keys that are URLs as these; a whole namespace as everything. Other keys
+ * and patterns do not concern an edge: otherwise pass `map`. What the HTTP cache stores itself is not a change: the
+ * answer that it has just fetched is what the edge receives.
  */
 export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | 'tags'>): readonly PurgeTargetLike[] {
   if (target.kind === 'key' && isFill(line)) return []
@@ -29,7 +29,7 @@ export function edgeTargets(target: Target, line?: Pick<OutletLine, 'reason' | '
   }
 }
 
-/** An answer that was stored, or one that made room for it. */
+/** An answer that was stored, or evicted by storing another. */
 const isFill = (line: Pick<OutletLine, 'reason' | 'tags'> | undefined): boolean =>
   line?.reason === 'superseded' ||
   (line?.reason === 'replaced' && line.tags?.some((tag) => /^host https?:/.test(tag)) === true)

@@ -1,42 +1,39 @@
-// The contract of one vendor: what it can, how often it may be asked, and the steps that a `Cdn` is made of.
+// The contract of a vendor: what it supports, its rate limits, and the operations that a `Cdn` is built on.
 import type { EdgeLocation } from './locations.ts'
 import type { PurgeKind, PurgeTarget } from './target.ts'
 
-/** What a vendor can do. What is not here is a `CdnError` `UNSUPPORTED` that names the way around it. */
+/** What a vendor supports. Anything else is a `CdnError` `UNSUPPORTED` that names the alternative. */
 export interface EdgeAbilities {
   readonly purge: readonly PurgeKind[]
-  /** Kinds that can be marked as stale instead of removed, so that they are served while they are fetched anew. */
+  /** Kinds that can be marked as stale instead of removed, so that they are served while they are fetched again. */
   readonly soft: readonly PurgeKind[]
-  /** It says when a purge has happened everywhere; else accepted is all that it says. */
+  /** It reports when a purge has taken effect everywhere; otherwise only that it was accepted. */
   readonly status: boolean
   readonly analytics: boolean
-  /** It lists its locations; else only those are known that a probe has met. */
+  /** It lists its locations; otherwise only those are known that a probe has reached. */
   readonly locations: boolean
 }
 
-/**
- * How often a vendor may be asked, by its documentation or by what else there is. One bucket for all kinds of one
- * limit.
- */
+/** A vendor's rate limit, by its documentation or another source. All kinds of one limit share a bucket. */
 export interface EdgeLimit {
   readonly kinds: readonly PurgeKind[]
   /** Targets in one request. */
   readonly perRequest: number
-  /** What a request costs of the bucket: one, or one for each target. */
+  /** The cost of a request in tokens: one, or one for each target. */
   readonly cost: 'request' | 'target'
-  /** How full the bucket is at first, and at most. */
+  /** The initial and maximum number of tokens. */
   readonly burst: number
-  /** How fast it fills again; `0`: what was taken comes back when the purge is done. */
+  /** Tokens per second; `0`: tokens come back when the purge is done. */
   readonly perSecond: number
-  /** Where this is written. */
+  /** The source of these numbers. */
   readonly source: string
 }
 
-/** One purge of one request. */
+/** One purge request. */
 export interface EdgePurge {
-  /** The vendor's id, where it has one. */
+  /** The vendor's id, if it has one. */
   readonly id: string | undefined
-  /** `false`: ask for its `status`. */
+  /** `false`: poll `status`. */
   readonly isDone: boolean
 }
 
@@ -50,12 +47,13 @@ export interface EdgeSend extends EdgeCall {
   /** All of one kind, or of kinds that share a request; at most the limit's `perRequest`. */
   readonly targets: readonly PurgeTarget[]
   readonly soft: boolean
-  /** The same for each attempt at the same purge, so that a vendor can know it again. */
+  /** The same for each attempt at the same purge, so that a vendor can recognise it. */
   readonly reference: string
 }
 
 /**
- * Figures of an edge over a time. Counts, bytes, and ratios from 0 to 1; `undefined` is what the vendor does not tell.
+ * Metrics of an edge over a period. Counts, bytes, and ratios from 0 to 1; `undefined` if the vendor does not report
+ * it.
  */
 export interface EdgeFigures {
   /** RFC 3339. */
@@ -66,9 +64,9 @@ export interface EdgeFigures {
   readonly misses: number | undefined
   readonly hitRatio: number | undefined
   readonly bytes: number | undefined
-  /** Share of answers with 4xx. */
+  /** Share of responses with 4xx. */
   readonly clientErrors: number | undefined
-  /** Share of answers with 5xx. */
+  /** Share of responses with 5xx. */
   readonly serverErrors: number | undefined
   /** Oldest first. */
   readonly days: readonly {
@@ -79,36 +77,36 @@ export interface EdgeFigures {
   }[]
 }
 
-/** What a distribution, zone or service is like now. */
+/** The present state of a distribution, zone or service. */
 export interface EdgeState {
   readonly site: string
   readonly name: string | undefined
-  /** It serves, with all that was last configured. */
+  /** It serves, with its latest configuration. */
   readonly isReady: boolean
-  /** What it lacks, in words. */
+  /** What is missing, as text. */
   readonly notes: readonly string[]
 }
 
 /** One vendor with its credentials. */
 export interface Edge {
-  /** Told in reports, receipts and errors; unique among the edges of a `Cdn`. */
+  /** Used in reports, receipts and errors; unique among the edges of a `Cdn`. */
   readonly name: string
   readonly vendor: string
   readonly abilities: EdgeAbilities
   readonly limits: readonly EdgeLimit[]
-  /** What is purged where a call names none. */
+  /** What is purged if a call names none. */
   readonly site: string | undefined
   /**
-   * When one that cannot be asked, or does not take the credentials, is asked again by an outlet, milliseconds.
+   * After how many milliseconds an outlet retries an edge that is unreachable or does not accept the credentials.
    * Default: half a minute.
    */
   readonly mendedMs?: number | undefined
   /**
-   * Brings a target into the forms that the vendor knows; a path may become an address. @throws CdnError `UNSUPPORTED`
-   * with the way around it.
+   * Converts a target into the vendor's forms; a path may become a URL. @throws CdnError `UNSUPPORTED` with the
+   * alternative.
    */
   plan(target: PurgeTarget): PurgeTarget
-  /** Which of the limits counts a planned target. */
+  /** The index of the limit that applies to a planned target. */
   limitOf(target: PurgeTarget): number
   /** One request. */
   send(send: EdgeSend): Promise<EdgePurge>

@@ -1,4 +1,4 @@
-// The edges that the environment names.
+// The edges that the environment configures.
 import { resolve } from 'node:path'
 import { s3Store } from './assets/s3.ts'
 import { type Cdn, createCdn } from './cdn.ts'
@@ -14,8 +14,8 @@ import { millpondProxy } from './vendors/millpond-proxy.ts'
 const PLANS: readonly CloudflarePlan[] = ['free', 'pro', 'business', 'enterprise']
 
 /**
- * What `edgesFromEnvironment` finds. `CDN_FOLDERS` names folders of this machine that may be uploaded (to the bucket
- * `AWS_STORAGE_BUCKET_NAME`, where that is set) and whose pictures may be made smaller (into `FOLDER-optimized`):
+ * The result of `edgesFromEnvironment`, with folders. `CDN_FOLDERS` names local folders that may be uploaded (to the
+ * bucket in `AWS_STORAGE_BUCKET_NAME`, if set) and whose images may be optimised (into `FOLDER-optimized`):
  * `site=/srv/site/dist,photos=/srv/photos`. `undefined`: neither a site nor a folder is named.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */
@@ -28,9 +28,9 @@ export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefi
 /**
  * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and
  * `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`), `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`;
- * `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`); and for each Millpond proxy whose admin port
- * `CDN_PROXY_ADMIN` names: `http://10.0.0.1:9090,http://10.0.0.2:9090`. `CDN_ORIGIN` is where paths are:
- * `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the
+ * `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`); and for each Millpond proxy whose admin port is in
+ * `CDN_PROXY_ADMIN`: `http://10.0.0.1:9090,http://10.0.0.2:9090`. `CDN_ORIGIN` is the base of paths:
+ * `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` replace the URL of the
  * vendor's API.
  * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
  */

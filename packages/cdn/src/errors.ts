@@ -1,63 +1,63 @@
-// The one error class of this package: what failed, the value, the remedy. What a caller got wrong in its options is
-// the library's `MillpondError`.
+// The only error class of this package: what failed, the value, the remedy. Invalid options are the library's
+// `MillpondError`.
 
-/** What a `CdnError`'s `code` may be: stable, so that programs can tell errors apart. */
+/** The possible values of a `CdnError`'s `code`: stable, so that programs can tell errors apart. */
 export type CdnErrorCode =
-  /** A vendor cannot do this at all, or not on this plan. */
+  /** The vendor does not support this at all, or not on this plan. */
   | 'UNSUPPORTED'
-  /** What was to be purged, probed or stored is not something that can be. */
+  /** The target of a purge, probe or upload is not valid. */
   | 'TARGET_INVALID'
-  /** No credentials were given, or half of them. */
+  /** No credentials were given, or only half of them. */
   | 'CREDENTIALS_MISSING'
-  /** The vendor does not know the credentials, or does not let them do this. */
+  /** The vendor does not accept the credentials, or does not permit them to do this. */
   | 'CREDENTIALS_REFUSED'
   /** No such distribution, zone, service, bucket, or purge. */
   | 'NOT_FOUND'
-  /** Asked more often than the vendor permits; `retryAfterMs` says when to come again, where it is known. */
+  /** The vendor's rate limit was exceeded; `retryAfterMs` says when to retry, if known. */
   | 'RATE_LIMITED'
-  /** The vendor refuses the request for another reason, which the message shows. */
+  /** The vendor refuses the request for another reason, given in the message. */
   | 'REFUSED'
-  /** The vendor fails: it answered 5xx, or something that nobody can read. */
+  /** The vendor failed: it answered with 5xx, or an unreadable response. */
   | 'VENDOR_FAILED'
-  /** Nothing answered, or nothing in time. */
+  /** No response, or not in time. */
   | 'UNREACHABLE'
-  /** Some of it is done, and some is not: the rest is told beside it. */
+  /** Partly done: the rest is reported separately. */
   | 'PARTIAL'
-  /** It was written meanwhile, by a build or by somebody else: what was begun is undone, begin anew. */
+  /** It was written meanwhile, by a build or someone else: the operation was rolled back, start again. */
   | 'CHANGED'
-  /** A picture that is not worked on: too many pixels, a format with scripts, one that would lose its animation. */
+  /** An image that is not processed: too many pixels, a format with scripts, one that would lose its animation. */
   | 'IMAGE_REFUSED'
-  /** What should be a picture cannot be read as one. */
+  /** The file cannot be read as an image. */
   | 'IMAGE_BROKEN'
   /** An optional package has to be installed first. */
   | 'PACKAGE_MISSING'
-  /** The caller's signal said so: what is done stays done. */
+  /** The caller aborted: what is done stays done. */
   | 'ABORTED'
 
-/** What is known beside the message. */
+/** Details besides the message. */
 export interface CdnErrorDetails {
-  /** `cloudfront`, `cloudflare`, `fastly`, or another that was given. */
+  /** `cloudfront`, `cloudflare`, `fastly`, or a custom one. */
   readonly vendor?: string | undefined
-  /** The HTTP status that the vendor answered. */
+  /** The HTTP status of the vendor's response. */
   readonly status?: number | undefined
-  /** When to come again, in milliseconds from now. */
+  /** When to retry, in milliseconds from now. */
   readonly retryAfterMs?: number | undefined
-  /** Never holds a request: its headers carry credentials. */
+  /** Never contains a request: its headers carry credentials. */
   readonly cause?: unknown
 }
 
 /**
- * Every error that this package itself raises. `code` is stable; the message shows the value and the remedy, and never
+ * Every error that this package raises itself. `code` is stable; the message shows the value and the remedy, and never
  * a credential.
  */
 export class CdnError extends Error {
   /** What went wrong. */
   readonly code: CdnErrorCode
-  /** Which edge it was. */
+  /** The edge's name. */
   readonly vendor: string | undefined
-  /** The HTTP status that the vendor answered with. */
+  /** The HTTP status of the vendor's response. */
   readonly status: number | undefined
-  /** How long the vendor asks to be left alone. */
+  /** How long the vendor asks to wait. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: CdnErrorCode, message: string, { vendor, status, retryAfterMs, cause }: CdnErrorDetails = {}) {
@@ -70,7 +70,7 @@ export class CdnError extends Error {
   }
 }
 
-/** What a vendor's part, which may be the caller's own, has thrown. */
+/** An error of a vendor's part, which may be the caller's own. */
 export function errorOf(error: unknown, { vendor }: { readonly vendor: string }): CdnError {
   if (error instanceof CdnError) return error
   return new CdnError('VENDOR_FAILED', `it failed for an unknown reason: ${String(error)}`, { vendor })

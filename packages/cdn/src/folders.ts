@@ -1,5 +1,5 @@
-// Folders that a program lets be uploaded, or their pictures be made smaller, by who may ask its control plane: by
-// name, so that nobody who asks can choose a path.
+// Folders that a program allows callers of its control plane to upload, or to optimise images in: by name, so that
+// callers cannot choose a path.
 import { realpath } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import {
@@ -28,21 +28,24 @@ import { FORMATS, type ImageFormat } from './images/sniff.ts'
 
 type UploadDefaults = Omit<UploadOptions, 'folder' | 'to' | 'files' | 'dryRun' | 'onProgress' | 'signal' | 'now'>
 
-/** One folder of this machine. */
+/** One local folder. */
 export interface CdnFolderOptions {
-  /** The folder on this machine. */
+  /** Its local path. */
   readonly path: string
-  /** Where its files go: `s3Store(…)` or `folderStore(…)` of `@millpond/cdn/assets`. Default: they are not uploaded. */
+  /**
+   * The destination of its files: `s3Store(…)` or `folderStore(…)` of `@millpond/cdn/assets`. Default: they are not
+   * uploaded.
+   */
   readonly to?: AssetStore | undefined
-  /** How: see `uploadAssets`. */
+  /** Options of the upload: see `uploadAssets`. */
   readonly upload?: UploadDefaults | undefined
-  /** Where that goes which is made of its pictures. Not within `path`. Default: nothing is made of them. */
+  /** The destination of optimised images. Not within `path`. Default: its images are not optimised. */
   readonly output?: string | undefined
-  /** What is made of them: see `optimizeImages`. */
+  /** Options of the optimisation: see `optimizeImages`. */
   readonly images?: ImageOptions | undefined
 }
 
-/** A folder as those see it who may ask for it: its name, and nothing of the machine. */
+/** A folder as callers see it: its name, and no local paths. */
 export interface DescribedFolder {
   readonly name: string
   /** `s3://site/static/`, or that it is another folder; undefined: it is not uploaded. */
@@ -51,20 +54,20 @@ export interface DescribedFolder {
 }
 
 interface InFolder {
-  /** Its name; not needed where there is one that does this. */
+  /** Its name; optional if only one folder supports this. */
   readonly folder?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 export interface FolderUploadOptions extends InFolder {
-  /** Tells what would be sent, and sends nothing. Default `false`. */
+  /** Reports what would be sent, and sends nothing. Default `false`. */
   readonly dryRun?: boolean | undefined
-  /** Told after each file. */
+  /** Called after each file. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
 }
 
 export interface FolderImagesOptions extends InFolder {
-  /** Told after each picture. */
+  /** Called after each image. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined
 }
 
@@ -94,7 +97,7 @@ const imageFormats = listOf(oneOf(...FORMATS), "a list such as ['webp', 'avif']"
 
 export class Folders {
   readonly #folders: ReadonlyMap<string, CdnFolderOptions>
-  /** What is under way: two at a time would be in each other's way. */
+  /** What is in progress: two at a time would disturb each other. */
   readonly #busy = new Set<string>()
 
   constructor(folders: Readonly<Record<string, CdnFolderOptions>>) {
@@ -177,10 +180,10 @@ export class Folders {
 type NamedFolder = { readonly name: string } & CdnFolderOptions
 
 const OF_HOST = 'a folder of the host'
-/** A store that is a folder is called by its path. */
+/** A store that is a folder is identified by its path. */
 const shownName = ({ name }: AssetStore): string => (isAbsolute(name) ? OF_HOST : name)
 
-/** The same error in words for whoever may ask: places of this machine by their names. Its cause has them. */
+/** The same error for callers: local paths are replaced by names. Its cause has the paths. */
 async function withoutPlaces(error: CdnError, { name, path, output, to }: NamedFolder): Promise<CdnError> {
   const places: [place: string, called: string][] = []
   for (const [given, called] of [
@@ -193,7 +196,7 @@ async function withoutPlaces(error: CdnError, { name, path, output, to }: NamedF
     for (const one of [given, whole, await realpath(whole).catch(() => whole)])
       if (isAbsolute(one) && one.length > 1) places.push([one, called], [JSON.stringify(one).slice(1, -1), called])
   }
-  // The longest first: one may lie within another.
+  // The longest first: one may be inside another.
   places.sort(([a], [b]) => b.length - a.length)
   const { code, vendor, status, retryAfterMs } = error
   const words = error.message.replace(/^\[millpond\] \[[^\]]*\] /, '')

@@ -1,13 +1,13 @@
-// What an outlet could not bring about, for whoever looks after it.
+// A problem of an outlet, for operators.
 import type { CdnError } from './errors.ts'
 import type { Probe } from './probe.ts'
 
 export interface CdnIssue {
   readonly edge: string
   readonly targets: readonly string[]
-  /** `true`: it is tried again. */
+  /** `true`: it is retried. */
   readonly isTriedAgain: boolean
   readonly error?: CdnError
-  /** What a probe found. */
+  /** The probe's result. */
   readonly probe?: Probe
 }

@@ -1,24 +1,24 @@
-// Where an edge has its machines, and how they are.
+// The locations of an edge, and their state.
 
 export interface EdgeLocation {
-  /** The vendor's code, mostly that of an airport: `AMS`. */
+  /** The vendor's code, usually of an airport: `AMS`. */
   readonly code: string
   readonly name: string
   readonly region: string | undefined
   readonly state: 'ok' | 'degraded' | 'down' | 'unknown'
-  /** Milliseconds since a probe has met it, and what that probe found; absent where none has. */
+  /** Milliseconds since a probe reached it, and its result; absent if none has. */
   readonly met?: { readonly at: number; readonly ms: number; readonly ok: boolean }
 }
 
-/** Header fields by which vendors tell who answered. */
+/** Header fields in which vendors name the responding location. */
 const MARKS: readonly (readonly [field: string, code: RegExp])[] = [
   ['cf-ray', /-([A-Z]{3})$/],
   ['x-amz-cf-pop', /^([A-Z]{3})/],
-  // The last of several is the one nearest to the caller.
+  // The last of several is the one nearest to the client.
   ['x-served-by', /-([A-Z]{3})[^,]*$/],
 ]
 
-/** The location that answered, where the vendor tells. */
+/** The location that answered, if the vendor names it. */
 export function locationOf(headers: Headers): string | undefined {
   for (const [field, code] of MARKS) {
     const found = code.exec(headers.get(field) ?? '')?.[1]

@@ -1,8 +1,8 @@
-// The library's invalidations, brought to the edge: after every process has heard of them, coalesced, at the permitted
-// rate, once more when the last old answer can have left, and then looked at.
+// Sends the library's invalidations to the edge: after every process has applied them, coalesced, at the permitted
+// rate, once more when the last old response can have left, and then probed.
 //
-// What is taken on stays in the cache's outbox until it is settled, so that a crash makes a purge too many and never
-// one too few.
+// Pending work stays in the cache's outbox until it is settled, so that a crash may cause an extra purge but never
+// loses one.
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, Target } from 'millpond'
 import {
   check,
@@ -20,87 +20,86 @@ import { pause, type Time } from './clock.ts'
 import { edgeTargets } from './edge-targets.ts'
 import { CdnError } from './errors.ts'
 import type { CdnIssue } from './issue.ts'
-import type { Lot } from './lot.ts'
 import type { Probe, ProbeResult } from './probe.ts'
-import { Pump } from './pump.ts'
-import type { Desk } from './purge.ts'
+import type { EdgePurger } from './purge.ts'
+import { PurgeQueue } from './purge-queue.ts'
+import type { PurgeTask } from './purge-task.ts'
 import { type PurgeTarget, type PurgeTargetLike, targetsOf } from './target.ts'
 
 export interface CdnOutletOptions {
-  /** Names its records in the outbox and its part of receipts. Default `'cdn'`. */
+  /** The name of its outbox records and its part of receipts. Default `'cdn'`. */
   readonly name?: string | undefined
   /** Names of edges. Default: all. */
   readonly edges?: readonly string[] | undefined
-  /** Namespaces whose values reach an edge; others are none of its business. Default: all. */
+  /** Namespaces whose values reach an edge; others are ignored. Default: all. */
   readonly namespaces?: readonly string[] | undefined
   /**
-   * What at the edge hangs on a target of an invalidation. Default `edgeTargets`: tags by their names, addresses as
-   * addresses, all as everything; keys that are not addresses as nothing.
+   * What to purge for a target of an invalidation. Default `edgeTargets`: tags by their names, URLs as URLs, a whole
+   * namespace as everything; other keys are ignored.
    */
   readonly map?: ((target: Target, line: OutletLine, namespace: string) => readonly PurgeTargetLike[]) | undefined
   /**
-   * When all is purged for the second time, so that answers are gone, too, which had left before the invalidation and
-   * reached the edge after the purge. Default: when the cache's longest load is over (`timeout.hard`), and a minute at
-   * most. `false`: never.
+   * When everything is purged a second time, which removes responses that left before the invalidation and reached the
+   * edge after the purge. Default: when the cache's longest load is over (`timeout.hard`), at most a minute. `false`:
+   * never.
    */
   readonly again?: Duration | false | undefined
   /**
-   * What to do when the vendors' limits would keep purges waiting for longer than `stormAfter`: wait, or purge
-   * everything in one request. Default `'queue'`.
+   * What to do if rate limits would delay purges for longer than `stormAfter`: wait, or purge everything in one
+   * request. Default `'queue'`.
    */
   readonly onStorm?: 'queue' | 'purge-everything' | undefined
   /** Default `'1m'`. */
   readonly stormAfter?: Duration | undefined
-  /** Mark as stale what an invalidation only expires, where the vendor can. Default `true`. */
+  /** Mark as stale what an invalidation only expires, if the vendor supports it. Default `true`. */
   readonly soft?: boolean | undefined
   /**
-   * Addresses at the edge that are looked at before a purge of the target and after it. Default: an address itself, and
-   * nothing for other targets.
+   * URLs at the edge that are probed before a target is purged and after it. Default: a URL target itself, and none for
+   * other targets.
    */
   readonly sample?: ((target: PurgeTarget) => readonly string[]) | undefined
   /**
-   * What cannot be purged, and what a probe has found old though it was purged three times. Default: a warning on the
-   * console.
+   * Called with targets that cannot be purged, and those that a probe found old after three purges. Default: a warning
+   * on the console.
    */
   readonly onTrouble?: ((trouble: CdnIssue) => void) | undefined
 }
 
-/** How far an invalidation has come at the edge. */
+/** The progress of an invalidation at the edge. */
 export interface CdnProgress {
   /**
-   * `waiting` for processes to hear, or for the vendor's limit; `purged` once; `settled`: purged again, and looked at
-   * where there was something to look at.
+   * `waiting` for processes to apply it, or for the vendor's limit; `purged` once; `settled`: purged again, and probed
+   * if there was something to probe.
    */
   readonly state: 'waiting' | 'purged' | 'settled'
-  /** Until it is purged, in milliseconds. */
+  /** Milliseconds until it is purged. */
   readonly leftMs: number
   readonly targets: number
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
 
-/** All of an outlet at a glance. */
+/** The state of an outlet. */
 export interface CdnOutletState {
   readonly name: string
   /** Targets that wait for their first purge. */
   readonly waiting: number
   readonly leftMs: number
-  /** Targets purged, and how often their purge was spared since they waited already. */
+  /** Purged targets, and purges that were saved because one was already waiting. */
   readonly purged: number
   readonly coalesced: number
   readonly storms: number
   /**
-   * How often a target could not be purged, attempts that are made again included, or was found old after its last
-   * purge.
+   * How often a target could not be purged, including attempts that are retried, or was found old after its last purge.
    */
   readonly failures: number
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
 
 export interface CdnOutlet extends Outlet {
-  /** By the id of a receipt; of the last 1,000. `undefined`: unknown, or nothing of it concerns an edge. */
+  /** By the id of a receipt; of the last 1,000. `undefined`: unknown, or it does not concern an edge. */
   progress(receiptId: string): CdnProgress | undefined
   state(): CdnOutletState
-  /** When nothing waits and nothing is to be purged again. */
+  /** Resolves when nothing is waiting and no second purge is pending. */
   idle(): Promise<void>
 }
 
@@ -123,34 +122,34 @@ export const OUTLET: Shape<CdnOutletOptions> = {
 const KEPT = 1000
 const LONGEST_AGAIN_MS = 60_000
 const HEARD_PAUSE_MS = 1000
-/** Targets in a warning. */
+/** The most targets in a warning. */
 const MAX_SHOWN = 5
 
 export interface OutletParts {
-  readonly desks: readonly Desk[]
+  readonly purgers: readonly EdgePurger[]
   readonly time: Time
   readonly look: (urls: readonly string[]) => Promise<readonly ProbeResult[]>
   readonly closing: AbortSignal
 }
 
-/** @param options checked. */
+/** @param options validated */
 export function cdnOutlet(options: CdnOutletOptions, parts: OutletParts): CdnOutlet {
   return new EdgeOutlet(options, parts)
 }
 
 type Verdicts = Record<Probe['verdict'], number>
 
-/** Its methods are its class's, since the library looks at each member that an outlet has itself. */
+/** Its methods are defined on the class, since the library checks each own member of an outlet. */
 class EdgeOutlet implements CdnOutlet {
   readonly name: string
   readonly namespaces: readonly string[] | undefined
   readonly #options: CdnOutletOptions
   readonly #parts: OutletParts
-  readonly #pumps: readonly Pump[]
-  readonly #kept = new Map<string, Taken>()
+  readonly #queues: readonly PurgeQueue[]
+  readonly #kept = new Map<string, TrackedPurge>()
   readonly #probes: Verdicts = { gone: 0, old: 0, unknown: 0 }
   #failures = 0
-  /** What a former process has left. */
+  /** Records that an earlier process left. */
   #isTakingUp = false
 
   constructor(options: CdnOutletOptions, parts: OutletParts) {
@@ -159,7 +158,7 @@ class EdgeOutlet implements CdnOutlet {
     this.#options = options
     this.#parts = parts
     const isPatient = options.onStorm !== 'purge-everything'
-    const pumpOptions = {
+    const queueOptions = {
       time: parts.time,
       closing: parts.closing,
       stormAfterMs: isPatient ? Number.POSITIVE_INFINITY : parseDuration(options.stormAfter ?? '1m', 'stormAfter'),
@@ -170,7 +169,7 @@ class EdgeOutlet implements CdnOutlet {
         this.#probes[verdict]++
       },
     }
-    this.#pumps = parts.desks.map((desk) => new Pump(desk, pumpOptions))
+    this.#queues = parts.purgers.map((purger) => new PurgeQueue(purger, queueOptions))
   }
 
   async deliver(batch: OutletBatch): Promise<OutletDebt | undefined> {
@@ -178,59 +177,59 @@ class EdgeOutlet implements CdnOutlet {
     const againMs = this.#againMs(batch)
     if (!this.#isTakingUp && batch.lines.some(({ isLeft }) => isLeft === true)) {
       this.#isTakingUp = true
-      for (const desk of this.#parts.desks) desk.drain()
+      for (const purger of this.#parts.purgers) purger.drain()
     }
-    const lots: Lot[] = []
+    const tasks: PurgeTask[] = []
     for (const line of batch.lines) {
       const targets = this.#targetsOf(line, batch.namespace)
       if (targets.length === 0) continue
-      const own = this.#pumps.map((pump) => pump.expect(targets, { soft: soft && line.mode === 'expire', againMs }))
-      remember(this.#kept, line.id, { lots: own, count: targets.length })
-      lots.push(...own)
+      const own = this.#queues.map((queue) => queue.expect(targets, { soft: soft && line.mode === 'expire', againMs }))
+      remember(this.#kept, line.id, { tasks: own, count: targets.length })
+      tasks.push(...own)
     }
-    if (lots.length === 0) return undefined
-    void begin(batch, lots, this.#parts.time, this.#parts.closing)
+    if (tasks.length === 0) return undefined
+    void begin(batch, tasks, this.#parts.time, this.#parts.closing)
     return {
       state: 'queued',
       leftMs: this.#leftMs(),
-      gone: Promise.all(lots.map((lot) => lot.purged)),
-      done: Promise.all(lots.map((lot) => lot.settled)),
+      gone: Promise.all(tasks.map((task) => task.purged)),
+      done: Promise.all(tasks.map((task) => task.settled)),
     }
   }
 
   progress(id: string): CdnProgress | undefined {
     const one = this.#kept.get(id)
     if (one === undefined) return undefined
-    const state = one.lots.every((lot) => lot.isSettled)
+    const state = one.tasks.every((task) => task.isSettled)
       ? 'settled'
-      : one.lots.every((lot) => lot.isPurged)
+      : one.tasks.every((task) => task.isPurged)
         ? 'purged'
         : 'waiting'
     const probes: Verdicts = { gone: 0, old: 0, unknown: 0 }
-    for (const lot of one.lots) for (const verdict of lot.verdicts) probes[verdict]++
+    for (const task of one.tasks) for (const verdict of task.verdicts) probes[verdict]++
     return { state, leftMs: state === 'waiting' ? this.#leftMs() : 0, targets: one.count, probes }
   }
 
   state(): CdnOutletState {
-    const total = (of: (pump: Pump) => number): number => this.#pumps.reduce((sum, pump) => sum + of(pump), 0)
+    const total = (of: (queue: PurgeQueue) => number): number => this.#queues.reduce((sum, queue) => sum + of(queue), 0)
     return {
       name: this.name,
-      waiting: total((pump) => pump.waiting),
+      waiting: total((queue) => queue.waiting),
       leftMs: this.#leftMs(),
-      purged: total((pump) => pump.purged),
-      coalesced: total((pump) => pump.coalesced),
-      storms: total((pump) => pump.storms),
+      purged: total((queue) => queue.purged),
+      coalesced: total((queue) => queue.coalesced),
+      storms: total((queue) => queue.storms),
       failures: this.#failures,
       probes: { ...this.#probes },
     }
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#pumps.map((pump) => pump.idle()))
+    await Promise.all(this.#queues.map((queue) => queue.idle()))
   }
 
   #leftMs(): number {
-    return Math.round(Math.max(0, ...this.#pumps.map((pump) => pump.leftMs())))
+    return Math.round(Math.max(0, ...this.#queues.map((queue) => queue.leftMs())))
   }
 
   #againMs({ longestLoadMs = LONGEST_AGAIN_MS }: OutletBatch): number | undefined {
@@ -245,7 +244,7 @@ class EdgeOutlet implements CdnOutlet {
       const all = line.targets.flatMap((target) => map(target, line, namespace))
       return all.length === 0 ? [] : targetsOf(all)
     } catch (cause) {
-      // Delivered again it would be no better.
+      // A redelivery would fail the same way.
       const error =
         cause instanceof CdnError ? cause : new CdnError('TARGET_INVALID', `map has failed: ${String(cause)}`)
       this.#tell({ edge: this.name, targets: line.targets.map(wordOf), isTriedAgain: false, error })
@@ -260,7 +259,7 @@ class EdgeOutlet implements CdnOutlet {
       if (onTrouble === undefined) warn(trouble)
       else onTrouble(trouble)
     } catch (error) {
-      // A listener that fails must not keep anything from being purged.
+      // A failing listener must not prevent a purge.
       console.warn(`[millpond] [${trouble.edge}] onTrouble has failed:`, error)
     }
   }
@@ -275,32 +274,32 @@ function wordOf(target: Target): string {
   return target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind
 }
 
-interface Taken {
-  readonly lots: readonly Lot[]
+interface TrackedPurge {
+  readonly tasks: readonly PurgeTask[]
   readonly count: number
 }
 
 /**
- * Purged when all processes have heard, or the bound has passed. Who cannot ask the others purges at once, and once
- * more when they can be asked.
+ * Purged when all processes have applied it, or the time limit has passed. If the others cannot be asked, it purges at
+ * once, and again when they can.
  */
-async function begin(batch: OutletBatch, lots: readonly Lot[], time: Time, closing: AbortSignal): Promise<void> {
+async function begin(batch: OutletBatch, tasks: readonly PurgeTask[], time: Time, closing: AbortSignal): Promise<void> {
   const heard = (await batch.heard?.()) ?? 'all'
-  for (const lot of lots) lot.begin(heard !== 'unreachable')
+  for (const task of tasks) task.begin(heard !== 'unreachable')
   if (heard !== 'unreachable') return
   try {
     while ((await batch.heard?.()) === 'unreachable') await pause(time, HEARD_PAUSE_MS, closing)
-    for (const lot of lots) lot.release()
+    for (const task of tasks) task.release()
   } catch {
     // Closed: it stays in the outbox.
   }
 }
 
-function remember(kept: Map<string, Taken>, id: string, one: Taken): void {
+function remember(kept: Map<string, TrackedPurge>, id: string, one: TrackedPurge): void {
   const known = kept.get(id)
   kept.delete(id)
-  // A long line comes in parts.
-  kept.set(id, known === undefined ? one : { lots: [...known.lots, ...one.lots], count: known.count + one.count })
+  // A long invalidation arrives in parts.
+  kept.set(id, known === undefined ? one : { tasks: [...known.tasks, ...one.tasks], count: known.count + one.count })
   for (const oldest of kept.keys()) {
     if (kept.size <= KEPT) return
     kept.delete(oldest)

@@ -1,15 +1,15 @@
-// Whether the old answer is gone: the edge is asked, and what it says is compared with what it said before. That a
-// purge was accepted proves nothing.
+// Checks whether the old response is gone: requests it from the edge, and compares it with the one before. An accepted
+// purge proves nothing.
 import { createHash } from 'node:crypto'
 import { recordOf, type Shape, signal, text, whole } from 'millpond/options'
 import type { Time } from './clock.ts'
 import { isError } from './is-error.ts'
 import { locationOf } from './locations.ts'
 
-/** One answer of an edge. */
+/** One response of an edge. */
 export interface ProbeResult {
   readonly url: string
-  /** When it was asked, epoch milliseconds. */
+  /** When it was requested, epoch milliseconds. */
   readonly at: number
   readonly ms: number
   readonly status?: number
@@ -17,20 +17,20 @@ export interface ProbeResult {
   readonly lastModified?: string
   /** `Age`, milliseconds. */
   readonly ageMs?: number
-  /** Of the body, as it came. */
+  /** Of the body as received. */
   readonly sha256?: string
-  /** The edge says that it had to ask its origin. */
+  /** The edge says that it asked its origin. */
   readonly isMiss?: boolean
-  /** Which of its locations answered: others may answer otherwise. */
+  /** The location that answered: others may answer differently. */
   readonly location?: string
-  /** Nothing answered, and why. */
+  /** The error, if there was no response. */
   readonly error?: string
 }
 
 export interface Probe {
   readonly url: string
   /**
-   * `gone`: the edge has not answered with what it had before. `old`: it has. `unknown`: there is nothing to tell by.
+   * `gone`: the edge did not answer with the previous response. `old`: it did. `unknown`: there is nothing to compare.
    */
   readonly verdict: 'gone' | 'old' | 'unknown'
   readonly why: string
@@ -38,11 +38,11 @@ export interface Probe {
 }
 
 export interface ProbeOptions {
-  /** Fields of the request, such as `Host` or `Accept-Language`. */
+  /** Request headers, such as `Host` or `Accept-Language`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Default 10,000. */
   readonly timeoutMs?: number | undefined
-  /** Ends the look at the edges. */
+  /** Aborts the requests. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -52,7 +52,7 @@ export const LOOK: Shape<ProbeOptions> = {
   signal,
 }
 
-/** What of a body is read and compared. */
+/** The most bytes of a body that are read and compared. */
 const MAX_BODY = 1 << 20
 
 export async function lookAt(
@@ -65,7 +65,7 @@ export async function lookAt(
   try {
     const deadline = AbortSignal.timeout(timeoutMs)
     const response = await fetch(url, {
-      // What is compared must not hang on how it was packed.
+      // The comparison must not depend on compression.
       headers: { 'accept-encoding': 'identity', 'user-agent': 'millpond-probe', ...headers },
       redirect: 'manual',
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
@@ -95,14 +95,14 @@ export async function lookAt(
   }
 }
 
-/** @param before what the edge said before the purge, where it was asked. @param purgedAt epoch milliseconds. */
+/** @param before the response before the purge, if there was one. @param purgedAt epoch milliseconds. */
 export function judge(look: ProbeResult, before: ProbeResult | undefined, purgedAt: number): Probe {
   const told = (verdict: Probe['verdict'], why: string): Probe => ({ url: look.url, verdict, why, look })
   if (look.error !== undefined) return told('unknown', `the edge does not answer: ${look.error}`)
   const compared = before === undefined || before.error !== undefined ? undefined : isSame(look, before)
   if (compared === false) return told('gone', 'its answer has changed')
   if (look.isMiss === true) return told('gone', 'it had to ask its origin')
-  // Age counts whole seconds.
+  // `Age` is in whole seconds.
   const isYoung = look.ageMs === undefined ? undefined : look.at - look.ageMs >= purgedAt - 1000
   if (isYoung === true) return told('gone', 'its answer was stored after the purge')
   if (compared === true) return told('old', 'its answer is the same as before the purge')
@@ -114,7 +114,7 @@ export function judge(look: ProbeResult, before: ProbeResult | undefined, purged
   )
 }
 
-/** By the strongest that both have. */
+/** By the strongest validator that both have. */
 function isSame(look: ProbeResult, before: ProbeResult): boolean {
   if (look.status !== before.status) return false
   if (look.etag !== undefined && before.etag !== undefined) return look.etag === before.etag
@@ -124,7 +124,7 @@ function isSame(look: ProbeResult, before: ProbeResult): boolean {
 }
 
 /**
- * `CF-Cache-Status`, `X-Cache` (its last word is the nearest edge's), `Cache-Status` (RFC 9211: the last member is the
+ * `CF-Cache-Status`, `X-Cache` (its last item is the nearest edge's), `Cache-Status` (RFC 9211: the last member is the
  * nearest cache's).
  */
 function isMiss(headers: Headers): boolean {

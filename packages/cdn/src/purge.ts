@@ -1,5 +1,5 @@
-// A purge at one vendor: planned, put into as few requests as it takes, sent at the permitted rate, and watched until
-// it is done.
+// A purge at one vendor: planned, combined into as few requests as possible, sent at the permitted rate, and watched
+// until it is done.
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { Allowance } from './allowance.ts'
@@ -11,32 +11,33 @@ import { keyOf, nameOf, type PurgeKind, type PurgeTarget } from './target.ts'
 
 /** What could not be purged, and why. */
 export interface PurgeFailure {
-  /** As people read them; at most 20. */
+  /** For display; at most 20. */
   readonly targets: readonly string[]
   readonly count: number
   readonly error: CdnError
 }
 
-/** What became of a purge at one vendor. */
+/** The state of a purge at one vendor. */
 export interface EdgeReport {
   readonly edge: string
   readonly vendor: string
   readonly site: string | undefined
   /**
-   * `queued` and `sending`: not all has been asked for yet. `accepted`: it has, and the vendor does not say more, or
-   * not yet. `done`: by the vendor's word it has happened everywhere. `partial`, `failed`: see `failures`.
+   * `queued` and `sending`: not everything has been requested yet. `accepted`: it has, and the vendor reports nothing
+   * further, or not yet. `done`: the vendor reports that it has taken effect everywhere. `partial`, `failed`: see
+   * `failures`.
    */
   readonly state: 'queued' | 'sending' | 'accepted' | 'done' | 'partial' | 'failed'
-  /** Asked for, of `targets`. */
+  /** Requested, of `targets`. */
   readonly purged: number
   readonly targets: number
   readonly requests: number
-  /** Times that a request had to be sent again. */
+  /** How often a request had to be repeated. */
   readonly retries: number
-  /** The vendor's ids, where it has some. */
+  /** The vendor's ids, if it has any. */
   readonly ids: readonly string[]
   readonly failures: readonly PurgeFailure[]
-  /** What is still to be waited for, in milliseconds; `0`: nothing. An estimate. */
+  /** Milliseconds that remain; `0`: none. An estimate. */
   readonly leftMs: number
 }
 
@@ -47,7 +48,7 @@ export interface PurgeOrder {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Requests on their way to one vendor at a time. */
+/** Concurrent requests to one vendor. */
 const SIDE_BY_SIDE = 4
 const FIRST_LOOK_MS = 1000
 const LAST_LOOK_MS = 20_000
@@ -58,23 +59,23 @@ interface Batch {
   readonly limit: number
 }
 
-/** One vendor with what may still be asked of it. */
-export class Desk {
+/** One vendor with its rate limits. */
+export class EdgePurger {
   readonly edge: Edge
   readonly #time: Time
-  /** By limit, and where the limit is that of a site, by site. */
+  /** By limit, and by site if the limit applies per site. */
   readonly #allowances = new Map<string, Allowance>()
   readonly #closing = new AbortController()
 
   constructor(edge: Edge, time: Time) {
     this.edge = edge
     this.#time = time
-    setMaxListeners(0, this.#closing.signal) // each purge that waits listens
+    setMaxListeners(0, this.#closing.signal) // each waiting purge adds a listener
   }
 
   /**
-   * Begins; `accepted` resolves when all has been asked for, `done` when the vendor says that it has happened, where it
-   * ever does. Neither rejects.
+   * Starts a purge; `accepted` resolves when everything has been requested, `done` when the vendor reports completion,
+   * if it does. Neither rejects.
    */
   purge(targets: readonly PurgeTarget[], order: PurgeOrder): EdgeWork {
     return new EdgeWork(this, this.#time, targets, order, this.#closing.signal)
@@ -89,12 +90,12 @@ export class Desk {
     return allowance
   }
 
-  /** Another process was purging until now: of what the vendor takes at once, nothing may be left. */
+  /** Another process was purging until now: it may have used up the burst. */
   drain(): void {
     for (const at of this.edge.limits.keys()) this.allowance(at, undefined).drain()
   }
 
-  /** In how many milliseconds such a purge would have been asked for. */
+  /** Milliseconds until such a purge would have been requested. */
   forecast(targets: readonly PurgeTarget[], { site, soft }: Pick<PurgeOrder, 'site' | 'soft'>): number {
     const { batches } = planned(this.edge, targets, soft)
     const limits = new Set(batches.map(({ limit }) => limit))
@@ -116,11 +117,11 @@ export class Desk {
 }
 
 export class EdgeWork {
-  /** All has been asked for, or has failed. */
+  /** Everything has been requested, or has failed. */
   readonly accepted: Promise<void>
-  /** Resolves when it is done everywhere, where the vendor says so; else with `accepted`. */
+  /** Resolves when it has taken effect everywhere, if the vendor reports that; else with `accepted`. */
   readonly done: Promise<void>
-  readonly #desk: Desk
+  readonly #purger: EdgePurger
   readonly #time: Time
   readonly #order: PurgeOrder
   readonly #closing: AbortSignal
@@ -137,31 +138,37 @@ export class EdgeWork {
   #isAccepted = false
   #sentAt: number | undefined
 
-  constructor(desk: Desk, time: Time, targets: readonly PurgeTarget[], order: PurgeOrder, closing: AbortSignal) {
-    this.#desk = desk
+  constructor(
+    purger: EdgePurger,
+    time: Time,
+    targets: readonly PurgeTarget[],
+    order: PurgeOrder,
+    closing: AbortSignal,
+  ) {
+    this.#purger = purger
     this.#time = time
     this.#order = order
     this.#closing = closing
     this.#count = targets.length
-    const { batches, failures } = planned(desk.edge, targets, order.soft)
+    const { batches, failures } = planned(purger.edge, targets, order.soft)
     this.#waiting = [...batches]
     this.#failures.push(...failures)
     this.accepted = this.#sendAll()
     this.done = this.accepted.then(() => Promise.all(this.#watched)).then(() => {})
   }
 
-  /** Each target that could not be purged; of those that the vendor can plan. */
+  /** Each target that could not be purged; of those that the vendor supports. */
   failed(): readonly { readonly target: PurgeTarget; readonly error: CdnError }[] {
     return this.#failed
   }
 
-  /** When the last request was sent, epoch milliseconds: a vendor's limits may have kept it waiting until then. */
+  /** When the last request was sent, epoch milliseconds: rate limits may have delayed it until then. */
   get sentAt(): number | undefined {
     return this.#sentAt
   }
 
   report(): EdgeReport {
-    const { edge } = this.#desk
+    const { edge } = this.#purger
     const isWhole = this.#failures.length === 0
     const state = !this.#isAccepted
       ? this.#requests === 0
@@ -188,7 +195,7 @@ export class EdgeWork {
       leftMs: this.#isAccepted
         ? 0
         : Math.round(
-            this.#desk.forecast(
+            this.#purger.forecast(
               this.#waiting.flatMap(({ targets }) => targets),
               this.#order,
             ),
@@ -206,12 +213,12 @@ export class EdgeWork {
   }
 
   async #send(batch: Batch): Promise<void> {
-    const { edge } = this.#desk
+    const { edge } = this.#purger
     const { site, soft, patience, signal } = this.#order
     const { targets, limit } = batch
     const reference = randomUUID()
     const until = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing])
-    const allowance = this.#desk.allowance(limit, site)
+    const allowance = this.#purger.allowance(limit, site)
     try {
       const sent = await attempt(allowance, allowance.costOf(targets.length), patience, this.#time, until, () => {
         this.#requests++
@@ -226,7 +233,7 @@ export class EdgeWork {
       else this.#watched.push(this.#watch(id, sent.release))
     } catch (error) {
       const known = errorOf(error, edge)
-      // One bad name must not keep the others from being purged: it is found by halving.
+      // One bad name must not prevent the others from being purged: it is found by bisection.
       if (known.code === 'REFUSED' && targets.length > 1) {
         const half = Math.ceil(targets.length / 2)
         await this.#send({ targets: targets.slice(0, half), limit })
@@ -239,12 +246,12 @@ export class EdgeWork {
   }
 
   async #watch(id: string, release: () => void): Promise<void> {
-    const { status } = this.#desk.edge
+    const { status } = this.#purger.edge
     this.#unfinished++
     try {
       for (let ms = FIRST_LOOK_MS; ; ms = Math.min(LAST_LOOK_MS, ms * 1.5)) {
         await pause(this.#time, ms, this.#closing)
-        // A look that fails is no news of the purge.
+        // A failed status request says nothing about the purge.
         const seen: EdgePurge | undefined = await status?.(id, { site: this.#order.site, signal: this.#closing }).catch(
           (error: unknown) => {
             if (error instanceof CdnError && error.code === 'NOT_FOUND') return { id, isDone: true }
@@ -256,14 +263,14 @@ export class EdgeWork {
         return
       }
     } catch {
-      // Closed: nobody asks any more.
+      // Closed: the result is no longer needed.
     } finally {
       release()
     }
   }
 }
 
-/** @throws nothing: what the vendor cannot do is a failure beside what it can. */
+/** @throws nothing: unsupported targets are failures beside the others. */
 function planned(
   edge: Edge,
   targets: readonly PurgeTarget[],

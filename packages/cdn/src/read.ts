@@ -1,4 +1,4 @@
-// Reading what came back from somebody else: checked, never assumed.
+// Validated access to parsed responses of other services.
 
 export function fieldOf(value: unknown, ...path: readonly (string | number)[]): unknown {
   let at = value
@@ -24,7 +24,7 @@ export const listOf = (value: unknown, ...path: readonly (string | number)[]): r
   return Array.isArray(found) ? found : []
 }
 
-/** `undefined` where nothing was counted. */
+/** `undefined` if nothing was counted. */
 export const ratio = (part: number | undefined, whole: number | undefined): number | undefined =>
   part === undefined || whole === undefined || whole <= 0 ? undefined : Math.min(1, part / whole)
 

@@ -1,9 +1,9 @@
-// A credential that shows itself to nobody: not to JSON, not to a template, not to `console.log`.
+// A credential that never shows itself: not in JSON, in a template, or in `console.log`.
 import { inspect } from 'node:util'
 
 const HIDDEN = '[secret]'
 
-/** Holds a credential. Only `reveal()` gives it, and only where a request is signed. */
+/** Holds a credential. Only `reveal()` returns it, and only when a request is signed. */
 export class Secret {
   readonly #value: string
 
@@ -16,12 +16,12 @@ export class Secret {
     return this.#value
   }
 
-  /** What may be shown: never the text. */
+  /** For display: never the text. */
   toString(): string {
     return HIDDEN
   }
 
-  /** What may be shown: never the text. */
+  /** For display: never the text. */
   toJSON(): string {
     return HIDDEN
   }
@@ -31,12 +31,12 @@ export class Secret {
   }
 }
 
-/** A credential as options may give it. */
+/** A credential as options take it. */
 export type SecretLike = string | Secret
 
 export const secretOf = (value: SecretLike): Secret => (typeof value === 'string' ? new Secret(value) : value)
 
-/** A text of somebody else's without the credentials that it may repeat. */
+/** Another service's text, with any credentials in it masked. */
 export function scrub(text: string, secrets: readonly (Secret | undefined)[]): string {
   return secrets.reduce(
     (rest, secret) => (secret === undefined ? rest : rest.replaceAll(secret.reveal(), HIDDEN)),

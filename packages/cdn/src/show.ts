@@ -1,4 +1,4 @@
-// A value as an error message shows it: short, on one line.
+// A value as shown in an error message: short, on one line.
 
 const MAX_SHOWN = 120
 

@@ -1,45 +1,45 @@
-// What can be purged, checked and brought into one form.
+// Purge targets, validated and normalised.
 //
-// A purge of something that no edge keeps is answered "done" by every vendor, and purges nothing: so what is written
-// differently from what a browser would ask for is brought into that form (spaces, umlauts, dots, a default port), and
-// what cannot be is refused here.
+// Every vendor answers "done" to a purge of something that no edge has, and purges nothing: so targets are normalised
+// to the form in which a browser requests them (spaces, umlauts, dots, a default port), and those that cannot be are
+// refused here.
 
 import { CdnError } from './errors.ts'
 import { show } from './show.ts'
 
-/** The ways to say what is to be purged. */
+/** The kinds of purge targets. */
 export const PURGE_KINDS = ['url', 'path', 'tag', 'prefix', 'host', 'everything'] as const
 
 export type PurgeKind = (typeof PURGE_KINDS)[number]
 
 export type PurgeTarget =
-  /** One address with its query, `https://www.example.com/a?b=1`. */
+  /** One URL with its query, `https://www.example.com/a?b=1`. */
   | { readonly kind: 'url'; readonly url: string }
-  /** A path on every host of a distribution, `/a`; `/a/*` is all that begins so. */
+  /** A path on every host of a distribution, `/a`; `/a/*` covers everything below it. */
   | { readonly kind: 'path'; readonly path: string }
-  /** What an answer carried in `Surrogate-Key` or `Cache-Tag`. */
+  /** A tag that a response carried in `Surrogate-Key` or `Cache-Tag`. */
   | { readonly kind: 'tag'; readonly tag: string }
   /** A host and the beginning of a path, `www.example.com/a/`. */
   | { readonly kind: 'prefix'; readonly prefix: string }
   | { readonly kind: 'host'; readonly host: string }
   | { readonly kind: 'everything' }
 
-/** A text is an address (`https://…`), or a path (`/a`, `a`, `/a/*`). */
+/** A string is a URL (`https://…`), or a path (`/a`, `a`, `/a/*`). */
 export type PurgeTargetLike = PurgeTarget | string
 
-/** In the form that edges know, each once, in the order given. @throws CdnError `TARGET_INVALID` */
+/** Normalised and without duplicates, in the given order. @throws CdnError `TARGET_INVALID` */
 export function targetsOf(given: readonly PurgeTargetLike[]): PurgeTarget[] {
   if (given.length === 0) throw invalid('nothing to purge is named', 'name URLs, paths or tags, or everything')
   const targets = new Map(given.map((one) => targetOf(one)).map((target) => [keyOf(target), target]))
   return targets.has('everything') ? [{ kind: 'everything' }] : [...targets.values()]
 }
 
-/** Two targets with the same key are the same. */
+/** Equal for equal targets. */
 export function keyOf(target: PurgeTarget): string {
   return target.kind === 'everything' ? 'everything' : `${target.kind} ${nameOf(target)}`
 }
 
-/** As people read it. */
+/** For display. */
 export function nameOf(target: PurgeTarget): string {
   switch (target.kind) {
     case 'url':
@@ -119,7 +119,7 @@ function pathOf(text: string): string {
   return url.pathname + url.search
 }
 
-/** What vendors take in a list of tags that is separated by spaces or commas. */
+/** What vendors accept in a list of tags separated by spaces or commas. */
 function tagOf(tag: string): string {
   if (typeof tag !== 'string' || tag === '') throw invalid(`${show(tag)} is not a tag`, 'give it a name')
   if (!/^[\x21-\x2b\x2d-\x7e]+$/.test(tag))

@@ -1,4 +1,4 @@
-// A request to a vendor's API, and its refusals as errors with a remedy. Nothing of the request gets into an error: its
+// A request to a vendor's API, with its refusals as errors with a remedy. Errors contain nothing of the request, whose
 // headers are credentials.
 import { CdnError, type CdnErrorCode } from './errors.ts'
 import { isError } from './is-error.ts'
@@ -14,16 +14,16 @@ export interface VendorRequest {
   readonly secrets: readonly Secret[]
   readonly timeoutMs: number
   readonly now: () => number
-  /** What is asked for, for messages: `zone 023e…`. */
+  /** The object of the request, for messages: `zone 023e…`. */
   readonly about: string
-  /** What to give the token, where it is refused: `the permission Zone.Cache Purge`. */
+  /** What the token needs, if it is refused: `the permission Zone.Cache Purge`. */
   readonly needs: string
-  /** Reads what went wrong out of an answer. */
+  /** Extracts the error from a response. */
   readonly words: (body: unknown) => string
   readonly signal?: AbortSignal | undefined
 }
 
-/** The body of a good answer. @throws CdnError */
+/** The body of a successful response. @throws CdnError */
 export async function askVendor(request: VendorRequest): Promise<unknown> {
   const { vendor, url, method, headers, body, timeoutMs, signal } = request
   const deadline = AbortSignal.timeout(timeoutMs)
@@ -34,7 +34,7 @@ export async function askVendor(request: VendorRequest): Promise<unknown> {
       method,
       headers: { accept: 'application/json', ...headers },
       ...(body === undefined ? {} : { body }),
-      // A token must not follow to wherever an answer points.
+      // A token must not follow a redirect.
       redirect: 'error',
       signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
     })
@@ -60,7 +60,7 @@ export async function askVendor(request: VendorRequest): Promise<unknown> {
   return answer
 }
 
-/** @throws nothing; makes the error for an answer that is not good. */
+/** @throws nothing; makes the error of an unsuccessful response. */
 export function refusalOf(request: VendorRequest, status: number, headers: Headers, answer: unknown): CdnError {
   const { vendor, about, needs, words, secrets, now } = request
   const said = scrub(words(answer), secrets)

@@ -1,4 +1,5 @@
-// Many at a time, but so many at most; the first failure ends it once what is under way has ended.
+// Runs a function over many items with bounded concurrency; rejects with the first failure once running calls have
+// finished.
 
 export async function each<T>(
   items: Iterable<T>,

@@ -1,14 +1,14 @@
-// Variants of an asset: compressed once, as small as can be, and kept only where they are smaller.
+// Compressed variants of an asset: compressed once, at the highest levels, and kept only if smaller.
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 
-/** By the names of HTTP's `Content-Encoding`, and the suffix that web servers look for. */
+/** By their names in `Content-Encoding`, with the suffix that web servers look for. */
 export const ENCODINGS = { br: '.br', gzip: '.gz', zstd: '.zst' } as const
 export type Encoding = keyof typeof ENCODINGS
 
-/** Above it a variant would take minutes and as much memory again. */
+/** Above this size a variant would take minutes and as much memory again. */
 export const MAX_ENCODED_BYTES = 32 * 1024 * 1024
-/** Brotli's last two levels take some ten times as long: worth it for what pages load, not for data. */
+/** Brotli's last two levels take about ten times as long: worth it for what pages load, not for data. */
 const MAX_SLOW_BYTES = 2 * 1024 * 1024
 
 const gzip = promisify(zlib.gzip)
@@ -16,7 +16,7 @@ const brotli = promisify(zlib.brotliCompress)
 
 type Compress = (bytes: Uint8Array) => Promise<Uint8Array>
 
-/** Node has zstd from 22.15 on. */
+/** Node has zstd since 22.15. */
 const zstd: Compress | undefined = zstdOf(zlib)
 
 const COMPRESS: Readonly<Record<Encoding, Compress | undefined>> = {
@@ -32,7 +32,7 @@ const COMPRESS: Readonly<Record<Encoding, Compress | undefined>> = {
   zstd,
 }
 
-/** Those that this Node can make. */
+/** Those that this Node supports. */
 export const available = (wanted: readonly Encoding[]): Encoding[] =>
   wanted.filter((encoding) => COMPRESS[encoding] !== undefined)
 
@@ -48,7 +48,7 @@ function zstdOf(module: object): Compress | undefined {
   if (typeof compress !== 'function' || level === undefined) return undefined
   return (bytes) =>
     new Promise((resolve, reject) => {
-      // 19 is the highest whose window every browser takes (RFC 8878: 8 MiB).
+      // 19 is the highest level whose window every browser accepts (RFC 8878: 8 MiB).
       const told = (error: Error | null, made: Uint8Array): void => (error === null ? resolve(made) : reject(error))
       compress(bytes, { params: { [level]: 19 } }, told)
     })

@@ -1,5 +1,5 @@
-// A plain folder as a store: what a web server of one's own serves. An object is renamed into its place once it is
-// whole and on the disk.
+// A plain folder as a store, as served by one's own web server. An object is renamed into place once it is complete and
+// synced to disk.
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
@@ -11,19 +11,19 @@ import { sha256Of } from './hash.ts'
 import type { AssetBody, AssetObject, AssetStore, ListedObject } from './store.ts'
 
 export interface FolderStoreOptions {
-  /** Made where it is not there. */
+  /** Created if missing. */
   readonly path: string
 }
 
 const OPTIONS: Shape<FolderStoreOptions> = { path: required(text) }
-/** Never listed, and there only while something is written; what a crash leaves in it, a later upload takes away. */
+/** Never listed, and present only during writes; what a crash leaves in it is removed by a later upload. */
 const UNFINISHED = '.millpond-unfinished'
-/** What is older is nobody's any more. */
+/** Older files belong to no running process. */
 const LEFT_BEHIND_MS = 86_400_000
 const MISSING = new Set(['ENOENT', 'ENOTDIR'])
 
 /**
- * Content types and cache headers are the web server's own business: a folder holds none.
+ * Content types and cache headers are the web server's business: a folder stores none.
  * @throws MillpondError `OPTION_INVALID`
  */
 export function folderStore(options: FolderStoreOptions): AssetStore {
@@ -32,7 +32,7 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
   const name = options.path
   const at = (key: string): string => {
     const parts = key.split('/')
-    // A manifest that somebody has written by hand must not lead out of the folder.
+    // A manifest written by hand must not lead out of the folder.
     if (parts.some((part) => part === '' || part === '.' || part === '..'))
       throw new CdnError('TARGET_INVALID', `${JSON.stringify(key)} is not a key: it would leave ${name}`, {
         vendor: 'folder',
@@ -47,7 +47,7 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
   const unfinishedFolder = join(root, UNFINISHED)
   let writing = 0
 
-  /** Another process may be at work there. */
+  /** Another process may be writing there. */
   async function clean(): Promise<void> {
     for (const entry of await orNothing(readdir(unfinishedFolder), [])) {
       const path = join(unfinishedFolder, entry)
@@ -104,7 +104,7 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
           return await versionAt(target)
         } finally {
           await rm(unfinished, { force: true })
-          // Where another process writes, it is not empty, and stays.
+          // If another process writes there, it is not empty, and stays.
           if (--writing === 0) await rmdir(unfinishedFolder).catch(() => undefined)
         }
       }),

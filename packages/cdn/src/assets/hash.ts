@@ -1,8 +1,8 @@
-// The hash of a file's content, however large it is.
+// The hash of a file's content, whatever its size.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 
-/** SHA-256 in hex. A megabyte of the file is in memory at a time. */
+/** SHA-256 in hex. Reads a megabyte at a time. */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   for await (const piece of createReadStream(path, {

@@ -1,5 +1,5 @@
-// `@millpond/cdn/assets`: static files under names that never mean anything else, with the headers and variants that
-// let the edge keep them.
+// `@millpond/cdn/assets`: static files under immutable names, with the headers and variants that let the edge keep
+// them.
 export type { Encoding } from './encode.ts'
 export { type FolderStoreOptions, folderStore } from './folder.ts'
 export {

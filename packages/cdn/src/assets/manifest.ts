@@ -1,5 +1,5 @@
-// The manifest: which file is which object, and which objects were current once. It is written last, so that what it
-// names is there.
+// The manifest: which file is which object, and which objects were current before. It is written last, so that
+// everything it names exists.
 import { CdnError } from '../errors.ts'
 import type { Encoding } from './encode.ts'
 import { encodedKey } from './names.ts'
@@ -13,9 +13,9 @@ export interface ManifestObject {
   readonly content_type: string
   readonly cache_control: string
   readonly content_encoding?: string
-  /** As the store gave it when it was put. */
+  /** The version that the store returned for the write. */
   readonly version?: string
-  /** Since when no file is this object any more: an instant, ISO 8601. */
+  /** Since when the object belongs to no file any more: an instant, ISO 8601. */
   readonly retired_at?: string
 }
 
@@ -24,30 +24,30 @@ export interface ManifestFile {
   /** Of the file. */
   readonly sha256: string
   readonly bytes: number
-  /** By encoding the key of that variant; null: it would not be smaller. */
+  /** The variant's key by encoding; null: it would not be smaller. */
   readonly variants: Readonly<Partial<Record<Encoding, string | null>>>
 }
 
-/** What `uploadAssets` leaves beside the files, as JSON. */
+/** The JSON document that `uploadAssets` stores beside the files. */
 export interface AssetManifest {
   readonly schema: typeof SCHEMA
   /** By path in the folder. */
   readonly files: Readonly<Record<string, ManifestFile>>
-  /** By key: those of the files and their variants, and older ones that are kept for a while. */
+  /** By key: files and their variants, and older objects that are kept for a while. */
   readonly objects: Readonly<Record<string, ManifestObject>>
 }
 
 export interface ReadManifest {
   readonly manifest: AssetManifest
-  /** Of the object that it was read from; null: there is none yet. */
+  /** The version of the object that it was read from; null: there is none yet. */
   readonly version: string | null | undefined
 }
 
 const NONE: AssetManifest = { schema: SCHEMA, files: {}, objects: {} }
 
 /**
- * The list of what has been uploaded; an empty one where there is none.
- * @throws CdnError `REFUSED` where something else lies in its place.
+ * The manifest of what has been uploaded; an empty one if there is none.
+ * @throws CdnError `REFUSED` if another object is in its place.
  */
 export async function readManifest(store: AssetStore, key: string): Promise<ReadManifest> {
   const found = await store.read(key)
@@ -90,8 +90,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /**
  * Addresses by path: `const url = assetUrls(manifest, 'https://static.example.org/'); url('css/app.css')`.
- * @throws CdnError `NOT_FOUND` for a path that the manifest does not know: a page that refers to nothing is found while
- * it is built.
+ * @throws CdnError `NOT_FOUND` for a path that is not in the manifest, so that broken references fail the build.
  */
 export function assetUrls(manifest: AssetManifest, base = '/'): (path: string) => string {
   return (path) => {

@@ -1,5 +1,5 @@
-// The manifest that follows: which files there are now, what is no file's any more, and what of that has been kept long
-// enough.
+// The next manifest: the current files, the objects that no longer belong to a file, and those of them that have been
+// kept long enough.
 import { isDeepStrictEqual } from 'node:util'
 import { type AssetManifest, type ManifestFile, type ManifestObject, SCHEMA } from './manifest.ts'
 import { isVersionOf } from './names.ts'
@@ -8,7 +8,7 @@ import type { DoneFile } from './sending.ts'
 import type { ListedObject } from './store.ts'
 
 export interface NextManifest {
-  /** With what has been kept long enough. */
+  /** Including those that have been kept long enough. */
   readonly manifest: AssetManifest
   readonly expired: readonly string[]
   readonly isSame: boolean
@@ -22,7 +22,7 @@ export function nextManifest(
 ): NextManifest {
   const now = settings.now()
   const retired_at = new Date(now).toISOString()
-  // Where only some files were named, the others stay what they were.
+  // If only some files were named, the others stay as they were.
   const files = new Map<string, ManifestFile>(settings.files === undefined ? [] : Object.entries(before.files))
   for (const { path, file } of done) files.set(path, file)
   const current = new Set(
@@ -33,11 +33,11 @@ export function nextManifest(
   for (const [key, object] of Object.entries(before.objects)) {
     const { retired_at: since, ...facts } = object
     if (current.has(key)) objects.set(key, facts)
-    // What somebody else has taken away need not be kept in mind.
+    // An object that someone else has deleted need not be remembered.
     else if (sizes.has(key)) objects.set(key, { ...facts, retired_at: since ?? retired_at })
   }
   for (const one of done) for (const [key, facts] of one.objects) objects.set(key, facts)
-  // Left by an upload that was cut before its manifest, of a file that has changed again since.
+  // Left by an upload that was interrupted before its manifest, of a file that has changed again since.
   for (const { key, bytes, version } of orphans(listed, objects, files.keys()))
     objects.set(key, {
       sha256: '',
@@ -54,10 +54,7 @@ export function nextManifest(
   return { manifest, expired, isSame: isDeepStrictEqual(manifest, before) }
 }
 
-/**
- * Objects that nobody has on record, with names that only an upload of one of these files makes. What is called
- * otherwise is somebody else's.
- */
+/** Unrecorded objects whose names only an upload of one of these files makes. Other names belong to someone else. */
 function orphans(
   listed: readonly ListedObject[],
   known: ReadonlyMap<string, ManifestObject>,

@@ -1,4 +1,4 @@
-// What an upload is told, checked once.
+// The options of an upload, validated once.
 import type { Duration } from 'millpond'
 import {
   check,
@@ -21,7 +21,7 @@ import { available, ENCODINGS, type Encoding } from './encode.ts'
 import { IMMUTABLE, type Naming, REVALIDATED, usualNaming } from './names.ts'
 import type { AssetStore } from './store.ts'
 
-/** One file of the folder, where not all of them are uploaded. */
+/** A single file of the folder, if not all are uploaded. */
 export interface AssetFile {
   /** In the folder, with `/`. */
   readonly path: string
@@ -29,53 +29,51 @@ export interface AssetFile {
   readonly contentType?: string | undefined
 }
 
-/** How far an upload is. */
+/** The progress of an upload. */
 export interface UploadProgress {
   readonly path: string
   /** `unchanged`: nothing was sent. */
   readonly did: 'sent' | 'unchanged'
-  /** Files that are done, this one included. */
+  /** Files done so far, including this one. */
   readonly done: number
   readonly all: number
-  /** Sent so far, variants included. */
+  /** Bytes sent so far, including variants. */
   readonly bytes: number
 }
 
 export interface UploadOptions {
-  /** The folder on this machine whose files go up. */
+  /** The local folder whose files are uploaded. */
   readonly folder: string
   /** `s3Store(…)` or `folderStore(…)`. */
   readonly to: AssetStore
   /** Default: all files of the folder. Files that are not named stay as they are in the manifest. */
   readonly files?: readonly AssetFile[] | undefined
   /**
-   * How a file is called there. Default `usualNaming`: pages, icons, manifests and service workers keep their names,
+   * How a file is named there. Default `usualNaming`: pages, icons, manifests and service workers keep their names,
    * everything else gets its hash.
    */
   readonly naming?: ((path: string) => Naming) | undefined
-  /**
-   * `Cache-Control` by file. Default: a year and `immutable` where the name has a hash, `no-cache` where it is kept.
-   */
+  /** `Cache-Control` by file. Default: a year and `immutable` for hashed names, `no-cache` for kept ones. */
   readonly cacheControl?: ((path: string, naming: Naming) => string) | undefined
   /**
-   * Variants beside each compressible file whose name has a hash, where they are smaller. Default `['br', 'gzip',
-   * 'zstd']`, the last where this Node has it (22.15).
+   * The variants of each compressible file with a hashed name, if smaller. Default `['br', 'gzip', 'zstd']`, the last
+   * if this Node has it (22.15).
    */
   readonly encodings?: readonly Encoding[] | undefined
   /** The manifest's key. Default `'assets-manifest.json'`. */
   readonly manifest?: string | undefined
   /**
-   * How long an object stays once no file is it any more: pages that were delivered before still refer to it. Default
-   * `'30d'`.
+   * How long an object is kept after it no longer belongs to a file: pages that were delivered before still refer to
+   * it. Default `'30d'`.
    */
   readonly keepOld?: Duration | undefined
-  /** Files at a time. Default 8. */
+  /** Concurrent files. Default 8. */
   readonly concurrency?: number | undefined
-  /** Tells what would be sent, and sends nothing. Default `false`. */
+  /** Reports what would be sent, and sends nothing. Default `false`. */
   readonly dryRun?: boolean | undefined
-  /** Told after each file. */
+  /** Called after each file. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
-  /** Begins no further file; what is under way is given up. */
+  /** Starts no further file, and aborts those in progress. */
   readonly signal?: AbortSignal | undefined
   /** For tests: epoch milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined

@@ -1,4 +1,4 @@
-// What each file of a folder is to become: its key, its headers, its hash.
+// What each file of a folder becomes: its key, its headers, its hash.
 
 import { each } from './each.ts'
 import { sha256Of } from './hash.ts'
@@ -17,10 +17,10 @@ export interface PlannedFile extends LocalFile {
 }
 
 const NAMINGS: readonly Naming[] = ['hash', 'hashed', 'keep']
-/** Reading is the disk's work, whatever the network bears. */
+/** Reading is bound by the disk, independent of the network. */
 const READ_AT_ONCE = 4
 
-/** In the order of the files. @throws CdnError `TARGET_INVALID` where two would be one object. */
+/** In the order of the files. @throws CdnError `TARGET_INVALID` if two would have the same key. */
 export async function planned(files: readonly LocalFile[], settings: UploadSettings): Promise<PlannedFile[]> {
   const hashes = new Map<string, string>()
   await each(files, READ_AT_ONCE, async ({ path, at }) => {

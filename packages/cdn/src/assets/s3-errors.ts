@@ -1,4 +1,4 @@
-// What S3 and its SDK say when something goes wrong, in this package's words, each with what to do.
+// Errors of S3 and its SDK in this package's terms, each with a remedy.
 import { CdnError, type CdnErrorCode } from '../errors.ts'
 import { isError } from '../is-error.ts'
 
@@ -39,7 +39,7 @@ const OFTEN = new Set([
   'RequestLimitExceeded',
 ])
 
-/** @param name of the store. The SDK's error is not handed on: it may hold the request, whose header is signed. */
+/** @param name of the store. The SDK's error is not passed on: it may hold the request with its signed header. */
 export function s3Error(error: unknown, name: string): CdnError {
   if (error instanceof CdnError) return error
   const kind = isError(error) ? error.name : ''
@@ -70,6 +70,6 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined
 }
 
-/** No such object, rather than no such bucket. */
+/** A missing object, rather than a missing bucket. */
 export const isAbsent = (error: unknown): boolean =>
   isError(error) && (error.name === 'NoSuchKey' || error.name === 'NotFound')

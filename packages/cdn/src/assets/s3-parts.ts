@@ -1,4 +1,4 @@
-// The body of an object on its way to S3: small ones whole, large ones in parts, so that a file of any size takes a few
+// Sends the body of an object to S3: small ones whole, large ones in parts, so that a file of any size takes a few
 // megabytes of memory.
 import { createHash } from 'node:crypto'
 import { open, readFile } from 'node:fs/promises'
@@ -13,11 +13,11 @@ interface Input {
   readonly Key: string
 }
 
-/** Above it an object is sent in parts: so much of a file is in memory at a time, for each that is under way. */
+/** Larger objects are sent in parts of this size: one part of each concurrent file is in memory. */
 export const PART_BYTES = 8 * 1024 * 1024
 const MAX_PARTS = 10_000
 
-/** @throws CdnError `CHANGED` where the file is no longer what was planned. */
+/** @throws CdnError `CHANGED` if the file has changed since it was planned. */
 export async function wholeBody({ body, sha256, key }: AssetObject): Promise<Uint8Array> {
   const bytes = 'path' in body ? await readFile(body.path) : body
   if (sha256OfBytes(bytes) !== sha256) throw changed(key)
@@ -25,8 +25,8 @@ export async function wholeBody({ body, sha256, key }: AssetObject): Promise<Uin
 }
 
 /**
- * One part after the other; the object is there once the last request is answered, and not before: what must be there
- * until then (`only`) is judged by that one.
+ * One part after the other; the object appears when the last request is answered, which is also the one that evaluates
+ * the condition (`only`).
  */
 export async function sendInParts(
   object: AssetObject,
@@ -49,8 +49,8 @@ export async function sendInParts(
     )
     return done.ETag
   } catch (error) {
-    // The parts are paid for until then; where this fails too, a rule of the bucket takes them away, and the first
-    // error is what counts.
+    // Parts are billed until then; if this fails too, a lifecycle rule of the bucket removes them, and the first error
+    // counts.
     await ask((sdk) => new sdk.AbortMultipartUploadCommand(at)).catch(() => undefined)
     throw error
   }

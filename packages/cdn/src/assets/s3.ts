@@ -1,4 +1,4 @@
-// A bucket of S3, or of what speaks like it, as a store. By the package @aws-sdk/client-s3.
+// A bucket of S3, or of an S3-compatible service, as a store. By the package @aws-sdk/client-s3.
 import type * as S3 from '@aws-sdk/client-s3'
 import {
   check,
@@ -19,7 +19,7 @@ import { isAbsent, s3Error } from './s3-errors.ts'
 import { PART_BYTES, sendInParts, wholeBody } from './s3-parts.ts'
 import type { AssetStore, ListedObject } from './store.ts'
 
-/** What is used of an `S3Client`. */
+/** The part of an `S3Client` that is used. */
 export interface S3ClientLike {
   send(command: object, options?: { readonly abortSignal?: AbortSignal | undefined }): Promise<object>
 }
@@ -27,17 +27,16 @@ export interface S3ClientLike {
 export interface S3StoreOptions {
   /** Default `AWS_STORAGE_BUCKET_NAME`. */
   readonly bucket?: string | undefined
-  /** In front of every key: `'static/'`. Default: none. */
+  /** The prefix of every key: `'static/'`. Default: none. */
   readonly prefix?: string | undefined
   /** Default `AWS_REGION`, else as the SDK finds it. */
   readonly region?: string | undefined
-  /** The URL of another service than AWS's: MinIO, R2, a stand-in of tests. */
+  /** The URL of another service than AWS's: MinIO, R2, a test server. */
   readonly endpoint?: string | undefined
-  /** The bucket in the path instead of in the host's name. Default: where `endpoint` is given. */
+  /** The bucket in the path instead of in the host name. Default: if `endpoint` is given. */
   readonly forcePathStyle?: boolean | undefined
   /**
-   * Default `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else where the SDK looks: the profile, the role of the
-   * machine.
+   * Default `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, else the SDK's defaults: the profile, the machine's role.
    */
   readonly credentials?:
     | {
@@ -46,9 +45,11 @@ export interface S3StoreOptions {
         readonly sessionToken?: SecretLike | undefined
       }
     | undefined
-  /** How often one request is tried when the service fails or is asked too often, with growing pauses. Default 5. */
+  /** How often a request is tried if the service fails or throttles, with increasing pauses. Default 5. */
   readonly maxAttempts?: number | undefined
-  /** An `S3Client` of your own. Not beside `region`, `endpoint`, `forcePathStyle`, `credentials`, `maxAttempts`. */
+  /**
+   * An `S3Client` of your own. Not together with `region`, `endpoint`, `forcePathStyle`, `credentials`, `maxAttempts`.
+   */
   readonly client?: S3ClientLike | undefined
 }
 
@@ -80,13 +81,13 @@ type Sdk = typeof S3
 const MAX_DROPPED = 1000
 
 /**
- * Starts nothing: the package is loaded, and the service asked, when the store is used. The role needs `s3:ListBucket`
- * of the bucket, and `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload` of its objects.
+ * Does nothing yet: the package is loaded, and the service called, when the store is used. The role needs
+ * `s3:ListBucket` of the bucket, and `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload` of
+ * its objects.
  * @param env where what is not given is read.
  * @throws MillpondError `OPTION_INVALID`; CdnError `NOT_FOUND` where no bucket is named, `CREDENTIALS_MISSING` where
  * only half of them are.
- * @example
- * const report = await uploadAssets({ folder: 'dist', to: s3Store({ bucket: 'site', prefix: 'static/' }) })
+ * @example const report = await uploadAssets({ folder: 'dist', to: s3Store({ bucket: 'site', prefix: 'static/' }) })
  */
 export function s3Store(options: S3StoreOptions = {}, env: Environment = process.env): AssetStore {
   checkOptions<S3StoreOptions>(options, OPTIONS, 's3Store')
@@ -110,7 +111,7 @@ export function s3Store(options: S3StoreOptions = {}, env: Environment = process
       throw s3Error(error, name)
     }
   }
-  /** The same, of an object that need not be there. */
+  /** The same, for an object that may be missing. */
   const sought = async <T>(command: (sdk: Sdk) => object): Promise<T | undefined> => {
     const { sdk, client } = await open()
     try {
@@ -223,7 +224,7 @@ function clientOf(
     maxAttempts,
     forcePathStyle,
     ...(region !== undefined && { region }),
-    // Services beside AWS's know no checksums at the end of a body.
+    // Other services than AWS do not support checksums at the end of a body.
     ...(endpoint !== undefined && {
       endpoint,
       requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -1,5 +1,5 @@
-// Sends what is not there: a file and its variants, each looked for first by what the manifest and the store's list
-// say, then by asking the store.
+// Sends missing objects: a file and its variants, each checked first against the manifest and the store's list, then
+// with the store.
 import { readFile } from 'node:fs/promises'
 import { ENCODINGS, type Encoding, encoded, MAX_ENCODED_BYTES } from './encode.ts'
 import { changed } from './folder.ts'
@@ -43,7 +43,7 @@ export class Sending {
     const variants: Partial<Record<Encoding, string | null>> = {}
     for (const { encoding, object } of await this.#variants(planned)) {
       variants[encoding] = object?.key ?? null
-      // Before the file itself: whoever is served a variant has been told of the file.
+      // Before the file itself: once the file exists, so do its variants.
       if (object !== undefined && (await place(object))) isSent = true
     }
     const { contentType, cacheControl } = planned
@@ -57,7 +57,7 @@ export class Sending {
     planned: PlannedFile,
   ): Promise<readonly { readonly encoding: Encoding; readonly object: AssetObject | undefined }[]> {
     const { path, at, key, naming, bytes, sha256, contentType, cacheControl } = planned
-    // A page and its variants cannot be replaced in one step: whoever asked in between would get an old one.
+    // A page and its variants cannot be replaced in one step: a request in between would get an old one.
     if (naming === 'keep' || bytes > MAX_ENCODED_BYTES || !isCompressible(path)) return []
     const known = Object.hasOwn(this.#before.files, path) ? this.#before.files[path] : undefined
     let content: Uint8Array | undefined
@@ -74,7 +74,7 @@ export class Sending {
         this.#isThere(variantKey, facts) &&
         hasHeaders(facts, headers)
       ) {
-        // What it is made of is the same, and so is what was made of it.
+        // The source is unchanged, and so is the variant.
         made.push({
           encoding,
           object: { key: variantKey, body: new Uint8Array(), bytes: facts.bytes, sha256: facts.sha256, ...headers },
@@ -109,7 +109,7 @@ export class Sending {
     return { isSent: true, facts: { ...facts, ...(put !== undefined && { version: put }) } }
   }
 
-  /** The version of an object that is there as it should be, `''` where it has none; undefined: it is to be sent. */
+  /** The version of a correct existing object, `''` if it has none; undefined: it has to be sent. */
   async #versionThere(object: AssetObject): Promise<string | undefined> {
     const { key, bytes, sha256 } = object
     const listed = this.#listed.get(key)
@@ -117,7 +117,7 @@ export class Sending {
     const known = Object.hasOwn(this.#before.objects, key) ? this.#before.objects[key] : undefined
     if (known !== undefined && known.sha256 === sha256 && this.#isThere(key, known))
       return hasHeaders(known, object) ? (listed.version ?? '') : undefined
-    // Sent by an upload that was cut, or written by somebody else.
+    // Sent by an interrupted upload, or written by someone else.
     const facts = await this.#settings.to.facts(key)
     const isSame = facts?.sha256 === sha256 && (facts.contentType ?? object.contentType) === object.contentType
     return isSame && (facts.cacheControl ?? object.cacheControl) === object.cacheControl

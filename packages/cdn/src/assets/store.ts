@@ -1,31 +1,31 @@
-// Where assets are put: the port, which a bucket and a folder implement.
+// Where assets are stored: the interface that a bucket and a folder implement.
 
 /** An object as a store lists it. */
 export interface ListedObject {
   readonly key: string
   readonly bytes: number
-  /** Changes whenever the object is written: an ETag. Undefined where the store has none. */
+  /** Changes whenever the object is written: an ETag. Undefined if the store has none. */
   readonly version: string | undefined
 }
 
-/** What is known of one object. */
+/** The metadata of one object. */
 export interface ObjectFacts {
   readonly bytes: number
-  /** Hex, of the bytes as stored; undefined where nobody has noted it. */
+  /** Hex, of the bytes as stored; undefined if it was not recorded. */
   readonly sha256: string | undefined
-  /** Undefined where the store keeps no headers. */
+  /** Undefined if the store keeps no headers. */
   readonly contentType: string | undefined
   readonly cacheControl: string | undefined
 }
 
-/** Bytes at hand, or a file that is read as it is sent. */
+/** Bytes in memory, or a file that is read while it is sent. */
 export type AssetBody = Uint8Array | { readonly path: string }
 
 export interface AssetObject {
   readonly key: string
   readonly body: AssetBody
   readonly bytes: number
-  /** Hex. What is sent must have it. */
+  /** Hex. The sent bytes must have this hash. */
   readonly sha256: string
   readonly contentType: string
   readonly cacheControl: string
@@ -34,22 +34,22 @@ export interface AssetObject {
 
 /** Keys are relative to the store's own prefix. Everything rejects with a `CdnError`. */
 export interface AssetStore {
-  /** As shown to people: `s3://site/static/`, `/srv/site`. Never holds credentials. */
+  /** For display: `s3://site/static/`, `/srv/site`. Never contains credentials. */
   readonly name: string
-  /** Whole objects only: what is half written is not among them. */
+  /** Complete objects only. */
   list(): AsyncIterable<ListedObject>
   facts(key: string): Promise<ObjectFacts | undefined>
   read(key: string): Promise<{ readonly body: Uint8Array; readonly version: string | undefined } | undefined>
   /**
-   * Makes the object visible whole, or not at all: also where the bytes turn out to be others (`CHANGED`) or the call
-   * is cut. Resolves with its version.
-   * @param ifVersion write only over this version, `null`: only where nothing is; else `CHANGED`. A store that cannot
-   * compare in one step compares just before.
+   * Makes the object visible completely or not at all, also if the bytes differ (`CHANGED`) or the call is interrupted.
+   * Resolves with its version.
+   * @param ifVersion overwrite only this version; `null`: only if there is none; else `CHANGED`. A store without an
+   * atomic compare compares just before.
    */
   put(
     object: AssetObject,
     options?: { readonly signal?: AbortSignal | undefined; readonly ifVersion?: string | null },
   ): Promise<string | undefined>
-  /** Those that are not there count as dropped. */
+  /** Missing ones count as dropped. */
   drop(keys: readonly string[]): Promise<void>
 }

@@ -1,5 +1,5 @@
-// An upload: what is not there yet is sent, first what is referred to, then pages, the manifest last. Cut anywhere, it
-// is taken up by the next one.
+// An upload: sends what is missing, first referenced files, then pages, the manifest last. An interrupted upload is
+// continued by the next one.
 import { CdnError } from '../errors.ts'
 import { each } from './each.ts'
 import { sha256OfBytes } from './hash.ts'
@@ -15,12 +15,12 @@ import { filesIn, invalid, type SkippedFile } from './walk.ts'
 export interface UploadReport {
   /** Files of the folder. */
   readonly files: number
-  /** Of these, nothing had to be sent for. */
+  /** Of these, those for which nothing had to be sent. */
   readonly unchanged: number
-  /** Keys that were written, or would be: files and variants. The manifest is not among them. */
+  /** Keys that were written, or would be: files and variants. The manifest is not included. */
   readonly sent: readonly string[]
   readonly bytes: number
-  /** Old objects that were taken away, or would be. */
+  /** Old objects that were deleted, or would be. */
   readonly dropped: readonly string[]
   /** Old objects that are kept for now. */
   readonly kept: number
@@ -32,15 +32,15 @@ export interface UploadReport {
 }
 
 /**
- * Uploads a folder's files under names with their content's hash, with type, cache headers and compressed variants, and
- * leaves a manifest. References in pages and style sheets are not rewritten: that is the build's business, by
- * `assetUrls(manifest)` or by names that it has hashed itself (`naming`).
+ * Uploads a folder's files under names with their content hash, with type, cache headers and compressed variants, and
+ * writes a manifest. References in pages and style sheets are not rewritten: the build does that, by
+ * `assetUrls(manifest)` or by hashing names itself (`naming`).
  *
- * Rejects on the first file that cannot be sent; the manifest then stays as it was, and what was sent is found by the
- * next upload.
+ * Rejects on the first file that cannot be sent; the manifest then stays as it was, and the next upload finds what was
+ * sent.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; CdnError `TARGET_INVALID` for a file that cannot be an
- * asset, `CHANGED` where files or the manifest were written meanwhile, `NOT_FOUND`, `CREDENTIALS_MISSING`,
- * `CREDENTIALS_REFUSED`, `RATE_LIMITED`, `REFUSED`, `VENDOR_FAILED`, `UNREACHABLE` by the store, `ABORTED`.
+ * asset, `CHANGED` if files or the manifest were written meanwhile, `NOT_FOUND`, `CREDENTIALS_MISSING`,
+ * `CREDENTIALS_REFUSED`, `RATE_LIMITED`, `REFUSED`, `VENDOR_FAILED`, `UNREACHABLE` from the store, `ABORTED`.
  */
 export async function uploadAssets(options: UploadOptions): Promise<UploadReport> {
   const settings = settingsOf(options)
@@ -79,8 +79,8 @@ export async function uploadAssets(options: UploadOptions): Promise<UploadReport
   const rest = withoutObjects(manifest, expired)
   if (settings.isDry || (isSame && expired.length === 0))
     return { ...report, manifestWritten: undefined, manifest: rest }
-  // Objects are dropped by a manifest that was written over the one that was read: nobody else has begun to use them
-  // meanwhile.
+  // Objects are deleted only after the manifest was overwritten with a version check: nobody else has started to use
+  // them meanwhile.
   const version = await write(manifest, before.version, settings)
   if (expired.length > 0) {
     await settings.to.drop(expired)

@@ -1,5 +1,5 @@
-// The files of a folder as assets: by their paths, in order. What would leave the folder, or cannot be a name on the
-// web, is refused; what is not meant is passed by and told.
+// The files of a folder as assets: by their paths, in order. Paths that leave the folder, or cannot be a URL path, are
+// refused; files that are not meant to be uploaded are skipped and reported.
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { CdnError } from '../errors.ts'
@@ -8,7 +8,7 @@ import { isCompressible } from './types.ts'
 export interface LocalFile {
   /** Relative to the folder, with `/`, composed (NFC): the same on every system. */
   readonly path: string
-  /** Where it is on this machine. */
+  /** Its local path. */
   readonly at: string
   readonly bytes: number
 }
@@ -23,7 +23,7 @@ export interface Walked {
   readonly passedBy: readonly SkippedFile[]
 }
 
-/** Names with a dot in front are editors', systems' and version control's own; this one is the web's. */
+/** Dot files belong to editors, systems and version control; this one is part of the web. */
 const WELL_KNOWN = '.well-known'
 const PRECOMPRESSED = /\.(?:br|gz|zst)$/
 
@@ -55,7 +55,7 @@ export async function filesIn(folder: string): Promise<Walked> {
   const files = found.filter((file) => !isOfBuild(file)).sort((a, b) => (a.path < b.path ? -1 : 1))
   return { files, passedBy }
 
-  /** `above`: the real folders on the way here, so that a link to one of them ends. */
+  /** `above`: the real paths of the parent folders, so that a cyclic link ends. */
   async function visit(folderPath: string, at: string, above: readonly string[]): Promise<void> {
     const names = await readdir(at).catch((error: NodeJS.ErrnoException) => {
       throw invalid(folderPath, `cannot be read (${error.code})`)

@@ -1,7 +1,7 @@
-// Which formats a browser says that it takes (RFC 9110, 12.5.1).
+// Which formats a browser accepts (RFC 9110, 12.5.1).
 import { CONTENT_TYPES, type ImageFormat } from './sniff.ts'
 
-/** By name alone: a star is what every client sends, also those that know no format of this century. */
+/** By explicit name only: every client sends `*`, including those that do not know modern formats. */
 export function accepts(accept: string | null, format: ImageFormat): boolean {
   return (accept ?? '').split(',').some((part) => {
     const [type = '', ...parameters] = part.split(';').map((word) => word.trim().toLowerCase())

@@ -1,23 +1,24 @@
-// Results as answers of HTTP.
+// Results as HTTP responses.
+
+import { ImageRenderer, type Result } from './renderer.ts'
 import { CONTENT_TYPES } from './sniff.ts'
-import { type Result, Studio } from './studio.ts'
 
 export interface AnswerFacts {
   readonly request: Request
   readonly name: string
-  /** By `Accept`. */
+  /** Varies with `Accept`. */
   readonly isNegotiated: boolean
   readonly maxAgeS: number
 }
 
-/** Whatever a picture's bytes are taken for, they run nothing and read nothing. */
+/** However an image's bytes are interpreted, they can run nothing and read nothing. */
 const INERT = { 'Content-Security-Policy': "default-src 'none'; sandbox", 'X-Content-Type-Options': 'nosniff' }
 
 export function answer(result: Result, { request, name, isNegotiated, maxAgeS }: AnswerFacts): Response {
   if (result.kind === 'later')
     return problem(503, 'the picture is being made: ask again', { 'Retry-After': String(result.seconds) })
   if (result.kind === 'refused') return problem(result.status, result.message)
-  const tag = Studio.tagOf(name)
+  const tag = ImageRenderer.tagOf(name)
   const headers = new Headers({
     ...INERT,
     'Content-Type': result.kind === 'image' ? CONTENT_TYPES[result.format] : 'image/svg+xml',
@@ -27,7 +28,7 @@ export function answer(result: Result, { request, name, isNegotiated, maxAgeS }:
     'Cache-Tag': tag,
   })
   if (isNegotiated) headers.set('Vary', 'Accept')
-  // Opened by itself an SVG is a document of this site; as a download it is a file.
+  // Opened directly, an SVG is a document of this site; as a download it is a file.
   if (result.kind === 'vector') headers.set('Content-Disposition', 'attachment')
   if (matches(request.headers.get('if-none-match'), result.tag)) return new Response(null, { status: 304, headers })
   headers.set('Content-Length', String(result.body.byteLength))

@@ -1,4 +1,4 @@
-// What became of a picture, as the manifest has it, and its markup.
+// The result of optimizing an image, as in the manifest, and its markup.
 
 import { check, checkOptions, fn, oneOf, required, type Shape, text } from 'millpond/options'
 import { encodedKey } from '../assets/names.ts'
@@ -12,19 +12,19 @@ export interface ImageVariant {
   readonly width: number
   readonly height: number
   readonly bytes: number
-  /** In the folder of the results. */
+  /** In the destination folder. */
   readonly path: string
 }
 
 export interface ImageEntry {
-  /** In the folder of the pictures. */
+  /** In the source folder. */
   readonly path: string
-  /** Of the picture's file. */
+  /** Of the source file. */
   readonly sha256: string
   readonly bytes: number
-  /** What it was made by: other settings make it anew. */
+  /** The settings that it was made with: others make it again. */
   readonly settings: string
-  /** In the order of a `<picture>`; none where it failed. */
+  /** In the order of a `<picture>`; empty if it failed. */
   readonly variants: readonly ImageVariant[]
   readonly failure?: { readonly code: CdnErrorCode; readonly message: string }
 }
@@ -36,13 +36,13 @@ export interface ImageManifest {
 }
 
 export interface PictureOptions {
-  /** What it shows, for those who do not see it; `''` where it says nothing. */
+  /** The alternative text; `''` for decorative images. */
   readonly alt: string
-  /** How wide it is shown: `'(max-width: 600px) 100vw, 600px'`. Default `'100vw'`. */
+  /** Its displayed width: `'(max-width: 600px) 100vw, 600px'`. Default `'100vw'`. */
   readonly sizes?: string | undefined
-  /** The address of a result. Default: its path, encoded, from `/`. With hashed names: `assetUrls(manifest)`. */
+  /** The URL of a result. Default: its path, encoded, from `/`. With hashed names: `assetUrls(manifest)`. */
   readonly url?: ((path: string) => string) | undefined
-  /** Default `'lazy'`; `'eager'` for what is seen first. */
+  /** Default `'lazy'`; `'eager'` for images that are visible first. */
   readonly loading?: 'lazy' | 'eager' | undefined
 }
 
@@ -54,10 +54,10 @@ const OPTIONS: Shape<PictureOptions> = {
 }
 
 /**
- * `<picture>` with each format's widths, and `<img>` with the picture's own format, its size (so that nothing jumps)
- * and its text.
- * @throws CdnError the failure of a picture that has none. @throws MillpondError `OPTION_INVALID`, such as for `alt`
- * that is not given.
+ * `<picture>` with each format's widths, and `<img>` with the image's own format, its size (so that the layout does not
+ * shift) and its text.
+ * @throws CdnError the failure of an image that has none. @throws MillpondError `OPTION_INVALID`, such as for a missing
+ * `alt`.
  */
 export function pictureMarkup({ path, variants, failure }: ImageEntry, options: PictureOptions): string {
   checkOptions<PictureOptions>(options, OPTIONS, 'pictureMarkup')
@@ -72,7 +72,7 @@ export function pictureMarkup({ path, variants, failure }: ImageEntry, options: 
   const setOf = (format: ImageFormat): string =>
     variants
       .filter((one) => one.format === format)
-      // A comma or a space would end the address.
+      // A comma or a space would end the URL.
       .map((one) => `${addressOf(one.path).replaceAll(' ', '%20').replaceAll(',', '%2C')} ${one.width}w`)
       .join(', ')
   const sources = formats

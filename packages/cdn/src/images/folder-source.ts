@@ -1,10 +1,10 @@
-// A folder as the source of pictures on demand: nothing outside of it is read, whatever names and links say.
+// A folder as the source of on-demand images: nothing outside of it is read, whatever names and links say.
 import { open, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { isError } from '../is-error.ts'
-import type { ImageSource } from './studio.ts'
+import type { ImageSource } from './renderer.ts'
 
-/** Reads a file of the folder; a name that leads out of it, also by a link, is of no picture. */
+/** Reads a file of the folder; a name that leads out of it, even by a link, does not exist. */
 export function folderSource(folder: string): ImageSource {
   return async (name) => {
     const root = await realpath(folder)

@@ -1,5 +1,4 @@
-// Pictures on demand: a handler of requests with signed addresses. Each result is made once, by a job, and kept in a
-// cache.
+// On-demand images: a request handler with signed URLs. Each result is made once, by a job, and kept in a cache.
 import type { Cache, Duration } from 'millpond'
 import {
   check,
@@ -17,6 +16,7 @@ import { Secret, type SecretLike } from '../secret.ts'
 import { accepts } from './accept.ts'
 import { answer, problem } from './answers.ts'
 import { IMAGES, type ImageOptions, imageSettings } from './options.ts'
+import { ImageRenderer, type ImageSource, type RenderRequest } from './renderer.ts'
 import {
   type CheckedRequest,
   checkSigned,
@@ -26,51 +26,49 @@ import {
   signedPath,
 } from './signed.ts'
 import { FORMATS, type ImageFormat } from './sniff.ts'
-import { type Asked, type ImageSource, Studio } from './studio.ts'
 import type { ImageJobs } from './waiting.ts'
 
 export interface ImageHandlerOptions extends Omit<ImageOptions, 'widths'> {
-  /** Keeps the results: bound it by bytes. A namespace of its own fits: `cache.namespace('images')`. */
+  /** Stores the results: bound it by bytes. A namespace of its own fits: `cache.namespace('images')`. */
   readonly cache: Cache
-  /**
-   * Where pictures come from, by name: `folderSource(path)`, or a function; `undefined`: there is none of that name.
-   */
+  /** The source of images, by name: `folderSource(path)`, or a function; `undefined`: there is none of that name. */
   readonly source: ImageSource
-  /** The keys by which addresses of pictures are signed. */
+  /** The keys that sign image URLs. */
   readonly keys: ImageKeys
-  /** What its addresses begin with. Default `'/images/'`. */
+  /** The prefix of its URLs. Default `'/images/'`. */
   readonly base?: string | undefined
-  /** Who makes them. Default `cache.jobs`. */
+  /** Runs the jobs that make images. Default `cache.jobs`. */
   readonly jobs?: ImageJobs | undefined
-  /** The widest that may be asked for. Default 4,096. */
+  /** The largest width that may be requested. Default 4,096. */
   readonly maxWidth?: number | undefined
   /**
-   * How long a request waits for its picture; then it is 503 with `Retry-After`, and the job goes on. Default `'10s'`.
+   * How long a request waits for its image; after that it gets 503 with `Retry-After`, and the job continues. Default
+   * `'10s'`.
    */
   readonly wait?: Duration | undefined
-  /** Jobs under way and waiting, above which a request is 503 at once. Default 100. */
+  /** Running and waiting jobs above which a request gets 503 at once. Default 100. */
   readonly maxWaiting?: number | undefined
-  /** How long browsers and the edge keep an answer. Default `'30d'`. */
+  /** How long browsers and the edge keep a response. Default `'30d'`. */
   readonly maxAge?: Duration | undefined
-  /** Told what a source, or a job, failed with. Default: nothing. */
+  /** Called with errors of a source or a job. Default: ignored. */
   readonly onError?: ((error: unknown, name: string) => void) | undefined
   /** For tests: epoch milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined
 }
 
 export interface ImageHandler {
-  /** Answers requests whose path begins with `base`; any other is 404. */
+  /** Answers requests whose path begins with `base`; others get 404. */
   fetch(request: Request): Promise<Response>
-  /** The signed address of a picture, from `base` on. @throws MillpondError `OPTION_INVALID` */
+  /** The signed URL of an image, from `base` on. @throws MillpondError `OPTION_INVALID` */
   url(name: string, request: ImageRequest): string
-  /** `srcset` of a picture in these widths. */
+  /** `srcset` of an image in these widths. */
   srcset(name: string, widths: readonly number[], request?: Omit<ImageRequest, 'width'>): string
   /**
-   * The picture was replaced: what was made of it is forgotten, in every process. Its answers carry `Surrogate-Key` and
-   * `Cache-Tag` of this tag for the edge.
+   * The image was replaced: its results are invalidated, in every process. Its responses carry this tag in
+   * `Surrogate-Key` and `Cache-Tag` for the edge.
    */
   forget(name: string): Promise<void>
-  /** This process makes no more. */
+  /** This process stops making images. */
   close(): void
 }
 
@@ -106,7 +104,7 @@ const REQUEST: Shape<ImageRequest> = {
     'epoch milliseconds',
   ),
 }
-/** While AVIF is being made, browsers come back for it soon. */
+/** While AVIF is being made, browsers may keep the substitute only this long. */
 const PROVISIONAL_S = 60
 const REFUSALS = {
   malformed: [400, 'the address is not that of a picture'],
@@ -115,9 +113,9 @@ const REFUSALS = {
 } as const
 
 /**
- * A handler for `(request: Request) => Response`, mountable wherever those are. AVIF, which takes seconds, never holds
- * a request up where the browser may be given another format (`format: 'auto'`): it gets the lighter one, and AVIF once
- * that is made.
+ * A handler for `(request: Request) => Response`, mountable wherever such handlers are. AVIF, which takes seconds,
+ * never delays a request if the browser accepts another format (`format: 'auto'`): it gets the cheaper one, and AVIF
+ * once that is made.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`
  * @example const images = createImageHandler({ cache, source: folderSource('photos'), keys: { current: 'k1', keys: {
  * k1: process.env.IMAGE_KEY } } }) app.get('/images/*', (c) => images.fetch(c.req.raw)) images.url('cat.jpg', { width:
@@ -133,7 +131,7 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
     maxPixels: options.maxPixels,
   })
   const maxAgeS = Math.floor(parseDuration(options.maxAge ?? '30d', 'maxAge') / 1000)
-  const studio = new Studio({
+  const renderer = new ImageRenderer({
     cache,
     base,
     jobs: options.jobs ?? cache.jobs,
@@ -145,7 +143,7 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
   })
 
   async function asked({ name, width, format, quality, expires }: CheckedRequest, request: Request): Promise<Response> {
-    const one = (wanted: ImageFormat | 'own'): Asked => ({
+    const one = (wanted: ImageFormat | 'own'): RenderRequest => ({
       name,
       width,
       format: wanted,
@@ -154,14 +152,14 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
     })
     const left = expires === undefined ? maxAgeS : Math.max(0, Math.min(maxAgeS, expires - Math.floor(now() / 1000)))
     const facts = { request, name, isNegotiated: format === 'auto', maxAgeS: left }
-    if (format !== 'auto') return answer(await studio.result(one(format)), facts)
+    if (format !== 'auto') return answer(await renderer.result(one(format)), facts)
     const taken = formats.filter((wanted) => accepts(request.headers.get('accept'), wanted))
     const light = taken.find((wanted) => wanted !== 'avif') ?? 'own'
-    if (!taken.includes('avif')) return answer(await studio.result(one(light)), facts)
-    const made = await studio.ready(one('avif'))
+    if (!taken.includes('avif')) return answer(await renderer.result(one(light)), facts)
+    const made = await renderer.ready(one('avif'))
     if (made !== undefined) return answer(made, facts)
-    studio.begin(one('avif'))
-    return answer(await studio.result(one(light)), { ...facts, maxAgeS: Math.min(left, PROVISIONAL_S) })
+    renderer.begin(one('avif'))
+    return answer(await renderer.result(one(light)), { ...facts, maxAgeS: Math.min(left, PROVISIONAL_S) })
   }
 
   const url = (name: string, request: ImageRequest): string => {
@@ -188,9 +186,9 @@ export function createImageHandler(options: ImageHandlerOptions): ImageHandler {
       return asked(checked, request)
     },
     async forget(name) {
-      await cache.invalidateTags([Studio.tagOf(name)])
+      await cache.invalidateTags([ImageRenderer.tagOf(name)])
     },
-    close: () => studio.close(),
+    close: () => renderer.close(),
   }
 }
 
@@ -203,11 +201,11 @@ const isName = (name: unknown): name is string =>
 
 function keysOf(value: unknown, at: string): ImageKeys {
   const wanted = `{ current: 'k1', keys: { k1: '...' } }, each of at least ${MIN_SECRET} characters`
-  const given = value as Partial<ImageKeys> | null | undefined // looked at field by field
+  const given = value as Partial<ImageKeys> | null | undefined // checked field by field
   const all = given?.keys
   const isWhole =
     typeof given?.current === 'string' && typeof all === 'object' && all !== null && Object.values(all).every(isSecret)
-  // What was given holds secrets, and is not shown.
+  // The given keys are secrets, and are not shown.
   if (!isWhole || !Object.hasOwn(all, given.current ?? '')) throw refused('these keys', at, wanted)
   return given as ImageKeys
 }

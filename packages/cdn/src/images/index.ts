@@ -1,4 +1,4 @@
-// `@millpond/cdn/images`: pictures made smaller, ahead of time or on demand, always by jobs.
+// `@millpond/cdn/images`: image optimisation, ahead of time or on demand, always by jobs.
 export { CdnError, type CdnErrorCode } from '../errors.ts'
 export { type ImageEntry, type ImageManifest, type ImageVariant, type PictureOptions, pictureMarkup } from './entry.ts'
 export { folderSource } from './folder-source.ts'
@@ -11,7 +11,7 @@ export {
   workOnImages,
 } from './optimize.ts'
 export type { ImageOptions } from './options.ts'
+export type { ImageSource } from './renderer.ts'
 export type { ImageKeys, ImageRequest } from './signed.ts'
 export type { ImageFormat } from './sniff.ts'
-export type { ImageSource } from './studio.ts'
 export type { ImageJobs } from './waiting.ts'

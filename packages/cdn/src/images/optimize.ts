@@ -1,5 +1,5 @@
-// A folder's pictures made into variants, each by a job: never within a request, a few at a time, and again only where
-// a picture or a setting has changed.
+// Makes variants of a folder's images, each by a job: never within a request, a few at a time, and again only if an
+// image or a setting has changed.
 import { readFile } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { createCache } from 'millpond'
@@ -24,23 +24,23 @@ import type { ImageJobs } from './waiting.ts'
 import { byJob, settingsDigest, workOn } from './work.ts'
 
 export interface OptimizeOptions extends ImageOptions {
-  /** The folder on this machine whose pictures are read. */
+  /** The local folder whose images are read. */
   readonly folder: string
   /**
-   * Where the variants go, with the folder's own layout. Not within `folder`. Default: `folder` with `-optimized`
-   * behind its name.
+   * The destination of the variants, with the same layout. Not within `folder`. Default: `folder` with the suffix
+   * `-optimized`.
    */
   readonly output?: string | undefined
-  /** Default: all pictures of the folder. */
+  /** Default: all images of the folder. */
   readonly paths?: readonly string[] | undefined
   /**
-   * Who runs them: `cache.jobs`. Default: jobs of this process alone, four at a time. Other processes that take part
+   * Runs the jobs: `cache.jobs`. Default: jobs of this process only, four at a time. Other processes that take part
    * need `workOnImages(jobs)` and the same folders.
    */
   readonly jobs?: ImageJobs | undefined
-  /** Told after each picture. */
+  /** Called after each image. */
   readonly onProgress?: ((progress: ImageProgress) => void) | undefined
-  /** Begins no further picture. */
+  /** Starts no further image. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -57,7 +57,7 @@ export interface OptimizeReport {
   readonly unchanged: number
   readonly failed: readonly { readonly path: string; readonly code: string; readonly message: string }[]
   readonly passedBy: readonly SkippedFile[]
-  /** Of the pictures themselves, and of the smallest variant of each at full width. */
+  /** The total sizes of the images, and of the smallest variant of each at full width. */
   readonly bytesBefore: number
   readonly bytesAfter: number
   readonly manifest: ImageManifest
@@ -77,9 +77,9 @@ const PICTURE = /\.(?:jpe?g|png|gif|webp|avif)$/i
 const SVG = /\.svgz?$/i
 
 /**
- * Makes variants of pictures: AVIF and WebP beside each picture's own format, in the widths that it has, and of these
- * only what is smaller. Nothing that cameras note stays. A picture that cannot be worked on is told in the report and
- * stops nothing.
+ * Makes variants of images: AVIF and WebP besides each image's own format, in the widths that fit it, keeping only
+ * those that are smaller. Camera metadata is removed. An image that cannot be processed is reported and does not stop
+ * the others.
  * @throws MillpondError `OPTION_INVALID`; CdnError `PACKAGE_MISSING`, `NOT_FOUND`, `TARGET_INVALID`, `ABORTED`.
  */
 export async function optimizeImages(options: OptimizeOptions): Promise<OptimizeReport> {
@@ -94,7 +94,10 @@ export async function optimizeImages(options: OptimizeOptions): Promise<Optimize
   }
 }
 
-/** This process takes part in what others optimise over the same jobs and folders; returns how to end that. */
+/**
+ * Makes this process take part in optimisations by others over the same jobs and folders; returns a function that stops
+ * it.
+ */
 export function workOnImages(jobs: ImageJobs): () => void {
   return workOn(jobs).end
 }
@@ -144,7 +147,7 @@ async function optimizedBy(jobs: ImageJobs, options: OptimizeOptions): Promise<O
     })
   }
   try {
-    // The jobs have a bound of their own; this one is of files that are read to be compared.
+    // Jobs are bounded separately; this bounds the files that are read for comparison.
     await each(files, 8, one)
   } finally {
     work.end()

@@ -1,19 +1,17 @@
-// What pictures are made into, checked once.
+// The options of image variants, validated once.
 import { listOf, oneOf, options as optionsOf, refused, type Shape, whole } from 'millpond/options'
 import type { ImageLimits, Qualities } from './picture.ts'
 import { FORMATS, type ImageFormat } from './sniff.ts'
 import type { VariantSettings } from './variants.ts'
 
 export interface ImageOptions {
-  /** Beside each picture's own. Default `['avif', 'webp']`. */
+  /** Besides each image's own. Default `['avif', 'webp']`. */
   readonly formats?: readonly ImageFormat[] | undefined
-  /** In pixels. Default 320, 640, 960, 1280, 1920, 2560; none is larger than the picture. */
+  /** In pixels. Default 320, 640, 960, 1280, 1920, 2560; none is larger than the image. */
   readonly widths?: readonly number[] | undefined
-  /** 1 to 100. Default: AVIF 63, WebP 82, JPEG 82. PNG loses nothing. */
+  /** 1 to 100. Default: AVIF 63, WebP 82, JPEG 82. PNG is lossless. */
   readonly quality?: Partial<Readonly<Record<ImageFormat, number>>> | undefined
-  /**
-   * A picture with more, all frames together, is refused by its header, before anything is decoded. Default 50,000,000.
-   */
+  /** An image with more, all frames together, is refused by its header, before it is decoded. Default 50,000,000. */
   readonly maxPixels?: number | undefined
   /** A larger file is refused. Default 64 MiB. */
   readonly maxBytes?: number | undefined
@@ -21,7 +19,7 @@ export interface ImageOptions {
 
 export const QUALITIES: Qualities = { avif: 63, webp: 82, jpeg: 82, png: 100, gif: 100 }
 const WIDTHS: readonly number[] = [320, 640, 960, 1280, 1920, 2560]
-/** Of WebP, which has the least. */
+/** WebP's limit, which is the lowest. */
 const MAX_WIDTH = 16_383
 const MEGABYTE = 1024 * 1024
 

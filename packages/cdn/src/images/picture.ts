@@ -1,5 +1,4 @@
-// One picture, opened: what it is, checked by its header before a pixel is decoded, and how it is turned, scaled and
-// written anew.
+// An opened image: checked by its header before a pixel is decoded; rotated, scaled and encoded.
 import type { Metadata, Sharp } from 'sharp'
 import { CdnError } from '../errors.ts'
 import { isError } from '../is-error.ts'
@@ -24,7 +23,7 @@ export interface Made {
   readonly body: Uint8Array
 }
 
-/** Decoding and writing one variant: what takes longer is an attack, or needs another machine. */
+/** The time limit for decoding and encoding one variant: a slower one is an attack, or needs another machine. */
 const SECONDS = 120
 
 /** @throws CdnError `IMAGE_REFUSED`, `IMAGE_BROKEN`, `PACKAGE_MISSING` */
@@ -45,8 +44,7 @@ export async function openPicture(
     throw refused(name, 'is an animated PNG, which would lose its frames: make it a GIF or WebP, or leave it as it is')
   if (format === 'unknown') throw broken(name, 'is not a JPEG, PNG, GIF, WebP or AVIF')
   const sharp = await sharpOf()
-  // Warnings are passed over, as every browser does: phones write JPEGs that are not quite right. What is cut off is an
-  // error.
+  // Warnings are ignored, as in every browser: phones write slightly invalid JPEGs. A truncated file is an error.
   const open = (): Sharp => sharp(bytes, { animated: true, failOn: 'error', limitInputPixels: maxPixels })
   const facts = await sharp(bytes, { animated: true, limitInputPixels: false })
     .metadata()
@@ -62,11 +60,11 @@ export class Picture {
   readonly name: string
   readonly format: ImageFormat
   readonly bytes: Uint8Array
-  /** As it is shown: turned by its orientation. Of one frame. */
+  /** As displayed: rotated by its orientation. Of one frame. */
   readonly width: number
   readonly height: number
   readonly isAnimated: boolean
-  /** As it came, without what is noted in it; undefined where it cannot stay as it is. */
+  /** The original without its metadata; undefined if it cannot be kept. */
   readonly untouched: Uint8Array | undefined
   readonly #open: () => ReturnType<SharpOf>
 
@@ -79,18 +77,18 @@ export class Picture {
     const orientation = this.isAnimated ? 1 : (facts.orientation ?? 1)
     this.width = orientation > 1 ? facts.autoOrient.width : facts.width
     this.height = orientation > 1 ? facts.autoOrient.height : frameHeight
-    // Browsers turn a JPEG by what it notes; of others only some do.
+    // Browsers rotate a JPEG by its metadata; of other formats only some do.
     if (orientation === 1 || format === 'jpeg')
       this.untouched = format === 'avif' && !isNoted(facts) ? bytes : stripped(bytes, format, orientation)
     this.#open = open
   }
 
-  /** Whether a format can hold it. */
+  /** Whether a format can represent it. */
   canBe(format: ImageFormat): boolean {
     return !this.isAnimated || format === 'webp' || format === 'gif'
   }
 
-  /** Never larger than it is. @throws CdnError `IMAGE_BROKEN` */
+  /** Never larger than the original. @throws CdnError `IMAGE_BROKEN` */
   async as(format: ImageFormat, width: number, qualities: Qualities): Promise<Made> {
     const quality = qualities[format]
     const ways: ((picture: Sharp) => Sharp)[] =
@@ -106,7 +104,7 @@ export class Picture {
                   (picture) => picture.png({ compressionLevel: 9 }),
                 ]
               : [(picture) => picture.gif({ effort: 7 })]
-    // Drawings and screens with few colours are smaller, and sharp, where nothing is lost.
+    // Drawings and screenshots with few colours are smaller, and sharper, with lossless encoding.
     if (format === 'webp' && (this.format === 'png' || this.format === 'gif'))
       ways.push((picture) => picture.webp({ lossless: true, effort: 4 }))
     let best: Made | undefined
@@ -132,7 +130,10 @@ export class Picture {
   }
 }
 
-/** Told of what AVIF can hold; not of a JPEG's or GIF's own segments, nor of what stands behind a picture. */
+/**
+ * Whether there is metadata that AVIF could hold; segments of a JPEG or GIF, and data after the end of an image, are
+ * not seen here.
+ */
 const isNoted = ({ exif, iptc, xmp }: Metadata): boolean => [exif, iptc, xmp].some((note) => note !== undefined)
 
 const refused = (name: string, words: string): CdnError =>

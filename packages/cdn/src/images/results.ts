@@ -1,12 +1,12 @@
-// The folder of the results: each variant put whole in its place, and beside them, out of sight, what became of each
-// picture.
+// The destination folder: each variant is moved into place when complete, and beside them, hidden, is a record of each
+// image's result.
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ImageEntry, type ImageManifest, type ImageVariant, SCHEMA } from './entry.ts'
 import type { Made } from './picture.ts'
 
-/** Begins with a dot: no upload takes it along. */
+/** Begins with a dot, so that no upload includes it. */
 const ENTRIES = '.millpond-images'
 export const MANIFEST = 'images-manifest.json'
 
@@ -17,7 +17,7 @@ export class Results {
     this.#folder = folder
   }
 
-  /** Undefined: it was not made here yet, not whole, or of something else. */
+  /** Undefined: not made here yet, incomplete, or of another source. */
   async entry(path: string): Promise<ImageEntry | undefined> {
     const entry = await this.#read(path)
     if (entry === undefined) return undefined
@@ -49,7 +49,7 @@ export class Results {
     return this.#note(entry)
   }
 
-  /** Takes away what was made of pictures that are not there any more. */
+  /** Removes the results of images that no longer exist. */
   async keepOnly(paths: ReadonlySet<string>): Promise<void> {
     for (const path of await this.#known()) {
       if (paths.has(path)) continue
@@ -86,7 +86,7 @@ export class Results {
       const entry: ImageEntry = JSON.parse(await readFile(this.#at(path), 'utf8'))
       return entry.path === path && Array.isArray(entry.variants) ? entry : undefined
     } catch {
-      // None, or half of one: it is made anew.
+      // Missing or truncated: it is made again.
       return undefined
     }
   }

@@ -23,7 +23,7 @@ async function load(): Promise<SharpOf> {
 }
 
 /**
- * Its native part is a package of its own for each platform, which installs leave out that were made on another, or
+ * Its native part is a separate package for each platform, which is missing if the install ran on another platform, or
  * with `--omit=optional`.
  */
 export function whyNot(cause: unknown): CdnError {

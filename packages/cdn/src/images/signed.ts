@@ -1,12 +1,11 @@
-// Addresses of pictures that only their maker can write: each size and format costs work, so nobody else may ask for
-// one.
+// Signed image URLs: each size and format costs work, so only the holder of the key may request one.
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { encodedKey } from '../assets/names.ts'
 import { type SecretLike, secretOf } from '../secret.ts'
 import type { ImageFormat } from './sniff.ts'
 
 export interface ImageKeys {
-  /** Signs. The others of `keys` are trusted still: take an old one out when the addresses that it signed are gone. */
+  /** The signing key. The other `keys` are still accepted: remove an old one when the URLs that it signed are gone. */
   readonly current: string
   /** By id; each of at least 16 characters. */
   readonly keys: Readonly<Record<string, SecretLike>>
@@ -14,13 +13,13 @@ export interface ImageKeys {
 
 export interface ImageRequest {
   readonly width: number
-  /** `auto`: the best that the browser takes. Default. */
+  /** `auto`: the best that the browser accepts. Default. */
   readonly format?: ImageFormat | 'auto' | undefined
-  /** 1 to 100. Default: that of the format. */
+  /** 1 to 100. Default: the format's. */
   readonly quality?: number | undefined
   /**
-   * Until when the address is good: epoch milliseconds. Default: always. An address that changes is a copy of its own
-   * in every cache: round it.
+   * When the URL expires: epoch milliseconds. Default: never. A URL that changes is stored again in every cache, so
+   * round it.
    */
   readonly expiresAt?: number | undefined
 }
@@ -55,7 +54,7 @@ export function signedPath(
 
 export type Refusal = 'malformed' | 'unsigned' | 'expired'
 
-/** @returns what is asked for, or why it is not trusted. Nothing is looked at before the signature holds. */
+/** @returns the request, or why it is not accepted. Nothing is parsed before the signature is verified. */
 export function checkSigned(url: URL, base: string, { keys }: ImageKeys, now: number): CheckedRequest | Refusal {
   const query = url.searchParams
   if (FIELDS.some((field) => query.getAll(field).length > 1)) return 'malformed'
@@ -68,13 +67,13 @@ export function checkSigned(url: URL, base: string, { keys }: ImageKeys, now: nu
   const key = Object.hasOwn(keys, id) ? keys[id] : undefined
   const given = Buffer.from(query.get('s') ?? '', 'base64url')
   const request = { name, width, format, quality, expires }
-  // An unknown key costs as much time as a known one.
+  // An unknown key takes as long as a known one.
   const wanted = signature(request, id, key ?? 'of nobody')
   if (given.length !== wanted.length || !timingSafeEqual(given, wanted) || key === undefined) return 'unsigned'
   return expires !== undefined && expires * 1000 <= now ? 'expired' : request
 }
 
-/** HMAC-SHA-256 (RFC 2104) over the fields as JSON: no two requests are the same text. */
+/** HMAC-SHA-256 (RFC 2104) over the fields as JSON: different requests never have the same text. */
 function signature({ name, width, format, quality, expires }: CheckedRequest, id: string, key: SecretLike): Buffer {
   const text = JSON.stringify(['millpond.image/1', id, name, width, format, quality ?? null, expires ?? null])
   return createHmac('sha256', secretOf(key).reveal()).update(text).digest()

@@ -1,4 +1,4 @@
-// What a picture is by its first bytes, whatever it is called: only what is named here is handed to a decoder.
+// An image's format by its first bytes, whatever its name: only these formats are passed to a decoder.
 
 export const FORMATS = ['avif', 'webp', 'jpeg', 'png', 'gif'] as const
 export type ImageFormat = (typeof FORMATS)[number]
@@ -13,9 +13,9 @@ export const CONTENT_TYPES: Readonly<Record<ImageFormat, string>> = {
 
 export type Sniffed =
   | ImageFormat
-  /** A document, which may hold scripts and name other files. */
+  /** A document, which may contain scripts and references. */
   | 'svg'
-  /** PNG with frames: decoders take the first one alone. */
+  /** Animated PNG: decoders only read the first frame. */
   | 'apng'
   | 'unknown'
 
@@ -55,6 +55,6 @@ function isAnimatedPng(view: Buffer): boolean {
 function isSvg(view: Buffer): boolean {
   const isWide = view[0] === 0xff && view[1] === 0xfe
   const text = view.toString(isWide ? 'utf16le' : 'utf8', 0, TEXT_LOOKED_AT)
-  // Compressed SVG cannot be looked into cheaply; whatever is compressed is no picture.
+  // Compressed SVG cannot be inspected cheaply; compressed data is not accepted.
   return /<(?:[\w-]+:)?svg[\s>/]|<!DOCTYPE\s+svg/i.test(text)
 }

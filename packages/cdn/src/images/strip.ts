@@ -1,11 +1,11 @@
-// A picture without what cameras and programs note in it (place, time, device), its pixels untouched byte for byte.
+// Removes the metadata of cameras and programs (place, time, device) from an image, without touching its pixels.
 
 import { isError } from '../is-error.ts'
 import type { ImageFormat } from './sniff.ts'
 
 /**
- * Undefined: it cannot be told what is noted in it. Profiles of colour stay: without them it would look otherwise.
- * @param orientation of a JPEG, 1 to 8: how it is to be turned, which stays noted where it is not 1.
+ * Undefined: its metadata cannot be located. Colour profiles stay: without them it would look different.
+ * @param orientation of a JPEG, 1 to 8: it stays in the metadata if it is not 1.
  */
 export function stripped(bytes: Uint8Array, format: ImageFormat, orientation = 1): Uint8Array | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -23,20 +23,20 @@ export function stripped(bytes: Uint8Array, format: ImageFormat, orientation = 1
         return undefined
     }
   } catch (error) {
-    // Read past its end: a decoder will say what is wrong.
+    // Truncated: a decoder will report the error.
     if (isError(error) && error.name === 'RangeError') return undefined
     throw error
   }
 }
 
-/** JFIF (APP0), profiles (APP2) and what Adobe says of the colours (APP14) stay. */
+/** JFIF (APP0), profiles (APP2) and Adobe's colour transform (APP14) stay. */
 const JPEG_KEPT = new Set([0xe0, 0xe2, 0xee])
 const SCAN = 0xda
 const END = 0xd9
 
 /**
- * ISO/IEC 10918-1, B.1.1: segments, and behind each beginning of a scan its data, up to the end of the picture. More
- * pictures behind it (depth, previews, films) go.
+ * ISO/IEC 10918-1, B.1.1: segments, and after each start of scan its data, up to the end of the image. Further images
+ * after it (depth maps, previews, videos) are removed.
  */
 function jpeg(view: Buffer, orientation: number): Buffer | undefined {
   const parts = [view.subarray(0, 2)]
@@ -49,7 +49,7 @@ function jpeg(view: Buffer, orientation: number): Buffer | undefined {
     if (marker === SCAN) end = endOfScan(view, end)
     if (end > view.length) return undefined
     const isNoted = (marker >= 0xe0 && marker <= 0xef && !JPEG_KEPT.has(marker)) || marker === 0xfe
-    // The index of those pictures.
+    // The index of those images.
     const isIndex = marker === 0xe2 && view.toString('latin1', from + 4, from + 8) === 'MPF\0'
     if (!isNoted && !isIndex) parts.push(view.subarray(from, end))
     from = end
@@ -82,14 +82,14 @@ function png(view: Buffer): Buffer | undefined {
     if (end > view.length) return undefined
     const name = view.toString('latin1', from + 4, from + 8)
     if (!PNG_NOTED.has(name)) parts.push(view.subarray(from, end))
-    // What follows the end is not of the picture.
+    // Data after the end does not belong to the image.
     if (name === 'IEND') break
     from = end
   }
   return Buffer.concat(parts)
 }
 
-/** RFC 9649: chunks of an even length; VP8X says by bits which there are. */
+/** RFC 9649: chunks of even length; flags in VP8X say which there are. */
 function webp(view: Buffer): Buffer | undefined {
   const parts: Buffer[] = []
   const whole = 8 + view.readUInt32LE(4)
@@ -100,7 +100,7 @@ function webp(view: Buffer): Buffer | undefined {
     if (end > view.length) return undefined
     if (name === 'VP8X') {
       const head = Buffer.from(view.subarray(from, end))
-      // Bits of the format: EXIF and XMP.
+      // The flags for EXIF and XMP.
       head.writeUInt8(head.readUInt8(8) & ~0b1100, 8)
       parts.push(head)
     } else if (name !== 'EXIF' && name !== 'XMP ') parts.push(view.subarray(from, end))
@@ -113,13 +113,13 @@ function webp(view: Buffer): Buffer | undefined {
 }
 
 const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b]
-/** How long a frame is shown, and text that is drawn. */
+/** Frame delays, and text that is drawn. */
 const GIF_KEPT = new Set([0xf9, 0x01])
-/** How often frames are shown, and the profile of colour. */
+/** The loop count, and the colour profile. */
 const APPLICATION = 0xff
 const APPLICATIONS_KEPT = new Set(['NETSCAPE2.0', 'ANIMEXTS1.0', 'ICCRGBG1012'])
 
-/** GIF89a, 17 to 27: tables of colour, images and extensions, each a chain of blocks, up to the trailer. */
+/** GIF89a, 17 to 27: colour tables, images and extensions, each a chain of blocks, up to the trailer. */
 function gif(view: Buffer): Buffer | undefined {
   let from = 13 + colourTable(view.readUInt8(10))
   const parts = [view.subarray(0, from)]
@@ -139,7 +139,7 @@ function gif(view: Buffer): Buffer | undefined {
   }
 }
 
-/** Of a descriptor's flags: its bytes, none where there is no table. */
+/** From a descriptor's flags: the size of its colour table in bytes, 0 without one. */
 const colourTable = (flags: number): number => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0)
 
 function endOfBlocks(view: Buffer, from: number): number {

@@ -1,4 +1,4 @@
-// All variants of one picture: in each format and width, and of these only what is smaller than what it stands for.
+// All variants of one image: in each format and width, keeping only those that are smaller than what they replace.
 import type { Made, Picture, Qualities } from './picture.ts'
 import type { ImageFormat } from './sniff.ts'
 
@@ -10,10 +10,10 @@ export interface VariantSettings {
 }
 
 /**
- * In the order of a `<picture>`: better formats first, the picture's own last, which every browser has shown so far. No
- * variant is larger than that of its own format at the same width, nor than the picture, unless that cannot stay as it
- * is (`untouched`): the right way up and without a place is worth more than bytes. A format stays only where it is
- * smaller at the full width: a browser that chooses it has no other any more.
+ * In the order of a `<picture>`: better formats first, the image's own last, which every browser supports. No variant
+ * is larger than that of its own format at the same width, nor than the original, unless the original cannot be kept
+ * (`untouched`): orientation and removed location are worth more than bytes. A format is kept only if it is smaller at
+ * full width: a browser that chooses it has no alternative.
  */
 export async function variantsOf(
   picture: Picture,
@@ -28,8 +28,7 @@ export async function variantsOf(
     signal?.throwIfAborted()
     const made = await picture.as(ownFormat, width, qualities)
     const isLast = width === sizes.at(-1)
-    // A smaller picture that takes more bytes than the whole serves nobody, and the whole is as good as one that takes
-    // as many.
+    // A smaller image with more bytes than the full one is useless, and one with as many is no better.
     if (whole !== undefined && isLast && whole.body.byteLength <= made.body.byteLength) own.push(whole)
     else if (isLast || made.body.byteLength < bytes.byteLength) own.push(made)
   }
@@ -47,7 +46,7 @@ export async function variantsOf(
   return [...better.flat(), ...own]
 }
 
-/** Those below the picture's own width, and that, or the largest that is wanted. */
+/** The widths below the image's own, and its own, or the largest requested one. */
 export function widthsOf(full: number, widths: readonly number[]): number[] {
   const largest = Math.min(full, widths.at(-1) ?? full)
   return [...widths.filter((width) => width < largest), largest]

@@ -1,6 +1,6 @@
-// Until a job has ended: here, or in another process that shares the table.
+// Waits for jobs to end: here, or in another process that shares the table.
 
-/** What is used of `cache.jobs`, or of `createJobs(…)`. */
+/** The part of `cache.jobs`, or of `createJobs(…)`, that is used. */
 export interface ImageJobs {
   add(kind: string, payload: unknown): Promise<string>
   handle(
@@ -21,7 +21,7 @@ export class Waiting {
     this.#jobs = jobs
   }
 
-  /** Resolves when the job is done, with what it failed with, or once the signal fires. */
+  /** Resolves when the job has ended, with its error if it failed, or once the signal aborts. */
   async for(id: string, signal?: AbortSignal): Promise<string | undefined> {
     for (;;) {
       const job = await this.#jobs.get(id)

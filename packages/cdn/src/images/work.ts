@@ -1,5 +1,5 @@
-// The job that makes one picture's variants. What is wrong with a picture is its result, not a failure of the job:
-// another try would end the same way.
+// The job that makes one image's variants. A faulty image is its result, not a failure of the job: a retry would end
+// the same way.
 import { readFile } from 'node:fs/promises'
 import { sha256OfBytes } from '../assets/hash.ts'
 import { CdnError } from '../errors.ts'
@@ -11,9 +11,9 @@ import { variantsOf } from './variants.ts'
 import { type ImageJobs, Waiting } from './waiting.ts'
 
 export interface ImageWork {
-  /** In the folder of the pictures. */
+  /** In the source folder. */
   readonly path: string
-  /** On this machine. */
+  /** Its local path. */
   readonly at: string
   readonly output: string
   readonly settings: ImageSettings
@@ -26,7 +26,7 @@ export const settingsDigest = (settings: ImageSettings): string =>
 
 interface Working {
   readonly waiting: Waiting
-  /** What jobs of this process have failed with. */
+  /** Errors of this process's jobs. */
   readonly failures: Map<string, unknown>
   readonly end: () => void
 }
@@ -55,7 +55,7 @@ function begin(jobs: ImageJobs): Working & { uses: number } {
   const waiting = new Waiting(jobs)
   const failures = new Map<string, unknown>()
   const end = jobs.handle(KIND, async (payload, { id, signal }) => {
-    // A full disk is told at once: whoever has asked may ask again.
+    // A full disk is reported at once: the caller may retry.
     await make(payload as ImageWork, signal).catch((error: unknown) => failures.set(id, error)) // as `byJob` has added it, through JSON
   })
   const one = { waiting, failures, end, uses: 0 }
@@ -63,7 +63,7 @@ function begin(jobs: ImageJobs): Working & { uses: number } {
   return one
 }
 
-/** @throws CdnError `ABORTED`, `REFUSED` where the job itself failed: a full disk, a package that is missing. */
+/** @throws CdnError `ABORTED`, `REFUSED` if the job itself failed: a full disk, a missing package. */
 export async function byJob(
   work: ImageWork,
   jobs: ImageJobs,

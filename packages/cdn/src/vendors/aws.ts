@@ -1,4 +1,4 @@
-// The AWS SDK: signing in with what is known, and its errors in our words.
+// The AWS SDK: its credentials, and its errors in our terms.
 import type { AwsCredentials } from '../credentials.ts'
 import { CdnError, type CdnErrorCode } from '../errors.ts'
 import { fieldOf, numberOf, textOf } from '../read.ts'
@@ -28,7 +28,7 @@ export interface AwsCall {
   readonly signal: AbortSignal | undefined
 }
 
-/** The SDK's errors hold the request with its signature: only their words are taken. */
+/** The SDK's errors hold the request with its signature: only their messages are used. */
 export function awsError(
   error: unknown,
   { vendor, about, permission, credentials, timeoutMs, signal }: AwsCall,

@@ -1,4 +1,4 @@
-// Cloudflare, by its API v4: one zone is purged by addresses, tags, hosts, prefixes, or all of it.
+// Cloudflare, by its API v4: a zone is purged by URLs, tags, hosts, prefixes, or as a whole.
 //
 // https://developers.cloudflare.com/api/resources/cache/methods/purge/ and
 // https://developers.cloudflare.com/cache/how-to/purge-cache/
@@ -12,30 +12,28 @@ import type { PurgeTarget } from '../target.ts'
 import { askVendor } from '../vendor-fetch.ts'
 import { addressOf, apiUrl, daysBack, ownSite, secretText, siteOf, timeoutOf, tokenOf, unsupported } from './common.ts'
 
-/** Plans of Cloudflare; each has limits of its own. */
+/** Plans of Cloudflare, each with its own limits. */
 export type CloudflarePlan = 'free' | 'pro' | 'business' | 'enterprise'
 
 export interface CloudflareOptions {
   /** Default `'cloudflare'`. */
   readonly name?: string | undefined
   /**
-   * An API token with the permission Zone.Cache Purge (and Analytics.Read for figures). Default:
+   * An API token with the permission Zone.Cache Purge (and Analytics.Read for metrics). Default:
    * `CLOUDFLARE_API_TOKEN`.
    */
   readonly token?: SecretLike | undefined
   /** The zone's id. Default: `CLOUDFLARE_ZONE_ID`. */
   readonly zone?: string | undefined
-  /** Decides how often may be purged. Default `'free'`, which is right for each, and slow for the others. */
+  /** Sets the rate limits. Default `'free'`, which is safe for every plan, but slow for the others. */
   readonly plan?: CloudflarePlan | undefined
-  /**
-   * Where a path is, since Cloudflare knows addresses only: `https://www.example.com`. Without it a path is an error.
-   */
+  /** The base of paths, since Cloudflare knows only URLs: `https://www.example.com`. Without it a path is an error. */
   readonly origin?: string | undefined
   /** Default `https://api.cloudflare.com/client/v4`. */
   readonly api?: string | undefined
-  /** Where it tells how its locations are. Default `https://www.cloudflarestatus.com/api/v2`. */
+  /** Where it reports the state of its locations. Default `https://www.cloudflarestatus.com/api/v2`. */
   readonly statusApi?: string | undefined
-  /** How long an answer may take. Default `'30s'`. */
+  /** The timeout of a request. Default `'30s'`. */
   readonly timeout?: Duration | undefined
 }
 
@@ -54,8 +52,8 @@ const SOURCE = 'https://developers.cloudflare.com/cache/how-to/purge-cache/#avai
 const OTHERS = ['tag', 'host', 'prefix', 'everything'] as const
 
 /**
- * As of 2026-07: requests a second, how many at once, addresses a second, addresses in a request. All of them count for
- * the account, not for the zone.
+ * As of 2026-07: requests a second, burst, URLs a second, URLs in a request. All of them apply to the account, not to
+ * the zone.
  */
 const PLANS: Readonly<
   Record<CloudflarePlan, readonly [perSecond: number, burst: number, urlsPerSecond: number, urlsPerRequest: number]>
@@ -66,7 +64,7 @@ const PLANS: Readonly<
   enterprise: [50, 500, 3000, 500],
 }
 
-/** A zone of Cloudflare as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A Cloudflare zone as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function cloudflare(options: CloudflareOptions = {}): Edge {
   checkOptions<CloudflareOptions>(options, OPTIONS, 'cloudflare')
   const { name = 'cloudflare', plan = 'free', origin } = options
@@ -114,7 +112,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       words,
       signal: call.signal,
     })
-    // Some refusals come with 200.
+    // Some refusals come with status 200.
     if (fieldOf(answer, 'success') === false)
       throw new CdnError('REFUSED', `${about}: cloudflare rejects it: ${words(answer)}`, { vendor })
     return answer
@@ -159,7 +157,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       return { from, to, ...readFigures(listOf(answer, 'data', 'viewer', 'zones', 0, 'days')) }
     },
     async locations(call): Promise<readonly EdgeLocation[]> {
-      // Open to all, so the token stays here.
+      // Public, so the token is not sent.
       const url = `${options.statusApi ?? 'https://www.cloudflarestatus.com/api/v2'}/components.json`
       const answer = await askVendor({
         vendor,

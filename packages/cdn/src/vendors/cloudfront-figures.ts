@@ -1,4 +1,4 @@
-// The figures of a distribution, which CloudFront writes into CloudWatch of us-east-1.
+// The metrics of a distribution, which CloudFront writes into CloudWatch in us-east-1.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/programming-cloudwatch-metrics.html
 import type { MetricDataQuery, MetricDataResult } from '@aws-sdk/client-cloudwatch'
@@ -19,7 +19,7 @@ export interface FiguresQuery {
 }
 
 const DAY_S = 86_400
-/** The last is there only where the distribution's additional metrics are on. */
+/** The last exists only if the distribution's additional metrics are enabled. */
 const METRICS = [
   ['requests', 'Requests', 'Sum'],
   ['bytes', 'BytesDownloaded', 'Sum'],
@@ -85,7 +85,7 @@ function read(results: readonly MetricDataResult[]): Omit<EdgeFigures, 'from' | 
   const [requests, bytes, client, server, hits] = METRICS.map(([id]) => series(id))
   const all = sum([...(requests?.values() ?? [])])
   const asked = (day: string): number => requests?.get(day) ?? 0
-  /** Averages of days count by what was asked on them. Percent there, a ratio here. */
+  /** Daily averages are weighted by requests. Percent there, a ratio here. */
   const mean = (of: ReadonlyMap<string, number> | undefined): number | undefined => {
     const weight = sum([...(of?.keys() ?? [])].map(asked))
     return of === undefined || weight === undefined || weight === 0

@@ -1,4 +1,5 @@
-// CloudFront: one distribution is invalidated by paths, by tags where it reads them, or as a whole. The AWS SDK signs.
+// CloudFront: a distribution is invalidated by paths, by tags if it reads them, or as a whole. The AWS SDK signs
+// requests.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Invalidation.html
 import type { CloudFrontClient } from '@aws-sdk/client-cloudfront'
@@ -16,9 +17,9 @@ export interface CloudFrontOptions {
   /** Default `'cloudfront'`. */
   readonly name?: string | undefined
   /**
-   * Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; without these the SDK looks where it
-   * always does (profile, role). They need cloudfront:CreateInvalidation, cloudfront:GetInvalidation,
-   * cloudfront:GetDistribution, and cloudwatch:GetMetricData for figures.
+   * Default: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; without these the SDK's defaults
+   * (profile, role). They need cloudfront:CreateInvalidation, cloudfront:GetInvalidation, cloudfront:GetDistribution,
+   * and cloudwatch:GetMetricData for metrics.
    */
   readonly credentials?:
     | {
@@ -30,15 +31,15 @@ export interface CloudFrontOptions {
   /** The distribution's id. Default: `CLOUDFRONT_DISTRIBUTION_ID`. */
   readonly distribution?: string | undefined
   /**
-   * The distribution reads tags (`CacheTagConfig`), so that it can be purged by them. Default `false`: a tag is an
-   * error.
+   * Whether the distribution reads tags (`CacheTagConfig`), so that it can be purged by them. Default `false`: a tag is
+   * an error.
    */
   readonly tags?: boolean | undefined
   /** Default `https://cloudfront.amazonaws.com`. */
   readonly api?: string | undefined
-  /** Of CloudWatch, for figures. Default: that of us-east-1, where CloudFront writes them. */
+  /** The endpoint of CloudWatch, for metrics. Default: that of us-east-1, where CloudFront writes them. */
   readonly figuresApi?: string | undefined
-  /** How long an answer may take. Default `'30s'`. */
+  /** The timeout of a request. Default `'30s'`. */
   readonly timeout?: Duration | undefined
 }
 
@@ -57,8 +58,8 @@ const OPTIONS: Shape<CloudFrontOptions> = {
 }
 
 /**
- * Of one distribution, in progress at a time: 3,000 paths, and of those with a wildcard 15. Tags are counted with the
- * paths; where CloudFront counts otherwise it says so, and is asked again.
+ * In progress per distribution: 3,000 paths, of those with a wildcard 15. Tags are counted with the paths; if
+ * CloudFront counts differently it refuses, and the request is retried.
  */
 const SOURCE = 'https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/InvalidationLimits.html'
 const LIMITS: readonly EdgeLimit[] = [
@@ -66,7 +67,7 @@ const LIMITS: readonly EdgeLimit[] = [
   { kinds: ['prefix', 'everything'], perRequest: 15, cost: 'target', burst: 15, perSecond: 0, source: SOURCE },
 ]
 
-/** A distribution of CloudFront as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A CloudFront distribution as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function cloudFront(options: CloudFrontOptions = {}): Edge {
   checkOptions<CloudFrontOptions>(options, OPTIONS, 'cloudFront')
   const { name = 'cloudfront', tags = false } = options
@@ -195,7 +196,7 @@ async function connect(
   return new Client({
     // It has one region, whatever the environment says.
     region: 'us-east-1',
-    // Attempts are counted where the limits are kept.
+    // Retries are done where the rate limits are kept.
     maxAttempts: 1,
     requestHandler: { requestTimeout: timeoutMs, connectionTimeout: timeoutMs },
     ...(api === undefined ? {} : { endpoint: api }),
@@ -213,7 +214,7 @@ function ownCredentials(given: CloudFrontOptions['credentials']): AwsCredentials
   }
 }
 
-/** It keeps answers by path: the host of an address makes no difference there. */
+/** It caches by path: the host of a URL makes no difference there. */
 function planned(target: PurgeTarget, tags: boolean, vendor: string): PurgeTarget {
   switch (target.kind) {
     case 'url': {
@@ -243,7 +244,7 @@ function planned(target: PurgeTarget, tags: boolean, vendor: string): PurgeTarge
             vendor,
           },
         )
-      // Tags are compared without case there; the same twice in one request is refused.
+      // Tags are case-insensitive there; duplicates in a request are refused.
       return { kind: 'tag', tag: target.tag.toLowerCase() }
     default:
       return target

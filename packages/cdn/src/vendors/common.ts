@@ -1,4 +1,4 @@
-// What vendors share: their options, and the words for what they cannot do.
+// What vendors share: their options, and the messages for what they do not support.
 import { check, type Duration, parseDuration } from 'millpond/options'
 import { given } from '../credentials.ts'
 import { CdnError } from '../errors.ts'
@@ -10,7 +10,7 @@ export const secretText = (value: unknown, at: string): SecretLike => {
   throw new CdnError('CREDENTIALS_MISSING', `${at} is not a token: give a non-empty string`)
 }
 
-/** An address without a slash at its end, so that a path can follow. */
+/** A URL without a trailing slash, so that a path can follow. */
 export const apiUrl = check(
   (value): value is string =>
     typeof value === 'string' &&
@@ -22,7 +22,7 @@ export const apiUrl = check(
 
 export const timeoutOf = (value: Duration | undefined): number => parseDuration(value ?? '30s', 'timeout')
 
-/** What is given, else what the environment says. @throws CdnError `CREDENTIALS_MISSING` */
+/** The given value, else the environment's. @throws CdnError `CREDENTIALS_MISSING` */
 export function tokenOf(token: SecretLike | undefined, vendor: string, variable: string): Secret {
   const found = token ?? given(process.env, variable)
   if (found === undefined)
@@ -32,7 +32,7 @@ export function tokenOf(token: SecretLike | undefined, vendor: string, variable:
   return secretOf(found)
 }
 
-/** What is given, else what the environment says; `undefined`: each call names it. @throws CdnError `TARGET_INVALID` */
+/** The given value, else the environment's; `undefined`: each call names it. @throws CdnError `TARGET_INVALID` */
 export function ownSite(site: string | undefined, vendor: string, what: string, variable: string): string | undefined {
   const found = site ?? given(process.env, variable)
   return found === undefined ? undefined : siteOf(found, vendor, what, variable)

@@ -1,4 +1,4 @@
-// Fastly: one service is purged by addresses, surrogate keys, or all of it.
+// Fastly: a service is purged by URLs, surrogate keys, or as a whole.
 //
 // https://www.fastly.com/documentation/reference/api/purging/
 import { checkOptions, type Duration, duration, type Shape, text } from 'millpond/options'
@@ -15,16 +15,16 @@ export interface FastlyOptions {
   /** Default `'fastly'`. */
   readonly name?: string | undefined
   /**
-   * An API token with the scopes purge_select and purge_all (and global:read for figures). Default: `FASTLY_API_TOKEN`.
+   * An API token with the scopes purge_select and purge_all (and global:read for metrics). Default: `FASTLY_API_TOKEN`.
    */
   readonly token?: SecretLike | undefined
   /** The service's id. Default: `FASTLY_SERVICE_ID`. */
   readonly service?: string | undefined
-  /** Where a path is, since Fastly knows addresses only: `https://www.example.com`. Without it a path is an error. */
+  /** The base of paths, since Fastly knows only URLs: `https://www.example.com`. Without it a path is an error. */
   readonly origin?: string | undefined
   /** Default `https://api.fastly.com`. */
   readonly api?: string | undefined
-  /** How long an answer may take. Default `'30s'`. */
+  /** The timeout of a request. Default `'30s'`. */
   readonly timeout?: Duration | undefined
 }
 
@@ -38,17 +38,17 @@ const OPTIONS: Shape<FastlyOptions> = {
 }
 
 /**
- * 100,000 an hour and customer, for addresses and for keys each. This is what a third party's listing says, read in
- * November 2026; we have not found it on a page of Fastly's own. That of its resource limits
- * (https://docs.fastly.com/products/network-services-resource-limits) names 1,000 API requests an hour and user, and
- * does not say whether purges are among them: where fewer are taken, Fastly's 429 decides. A burst is named by neither:
- * ours is a hundredth of the hour.
+ * 100,000 an hour per customer, for URLs and for keys each. This is from a third party's listing, read in November
+ * 2026; we have not found it in Fastly's own documentation. Its page on resource limits
+ * (https://docs.fastly.com/products/network-services-resource-limits) states 1,000 API requests an hour per user, and
+ * does not say whether purges count: if fewer are allowed, Fastly's 429 decides. Neither states a burst: ours is a
+ * hundredth of the hourly limit.
  */
 const SOURCE = 'https://apis.io/rate-limits/fastly/fastly-rate-limits/'
 const PER_SECOND = 100_000 / 3600
 const BURST = 1000
 
-/** A service of Fastly as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
+/** A Fastly service as an edge. @throws MillpondError `OPTION_INVALID`, CdnError `CREDENTIALS_MISSING` */
 export function fastly(options: FastlyOptions = {}): Edge {
   checkOptions<FastlyOptions>(options, OPTIONS, 'fastly')
   const { name = 'fastly', origin } = options

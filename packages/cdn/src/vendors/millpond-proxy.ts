@@ -1,4 +1,4 @@
-// A Millpond proxy as the edge: purged over its admin port, which says when it is done.
+// A Millpond proxy as an edge: purged over its admin port, which reports completion.
 import { checkOptions, type Duration, duration, required, type Shape, text } from 'millpond/options'
 import type { Edge, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
 import { fieldOf, listOf, numberOf, ratio, textOf } from '../read.ts'
@@ -7,23 +7,23 @@ import { askVendor } from '../vendor-fetch.ts'
 import { addressOf, apiUrl, timeoutOf } from './common.ts'
 
 export interface MillpondProxyOptions {
-  /** Default `'proxy'`. Name each where there are several. */
+  /** Default `'proxy'`. Name each one if there are several. */
   readonly name?: string | undefined
   /** Its admin port: `http://127.0.0.1:9090` of `millpond proxy --admin-port 9090`. */
   readonly admin: string
-  /** Where paths are: `https://www.example.com`. Without it a path is an error. */
+  /** The base of paths: `https://www.example.com`. Without it a path is an error. */
   readonly origin?: string | undefined
-  /** How long an answer may take. Default `'30s'`. */
+  /** The timeout of a request. Default `'30s'`. */
   readonly timeout?: Duration | undefined
 }
 
 const OPTIONS: Shape<MillpondProxyOptions> = { name: text, admin: required(apiUrl), origin: apiUrl, timeout: duration }
 
 const VENDOR = 'millpond'
-/** It is one's own, and has no limit: until it is back it may serve what is old. */
+/** It is our own and has no rate limit: until it is back it may serve old responses. */
 const MENDED_MS = 2000
 const KINDS: readonly PurgeKind[] = ['url', 'path', 'tag', 'host', 'prefix', 'everything']
-/** It has no limit of its own but 64 KiB a request. */
+/** Its only limit is 64 KiB per request. */
 const SOURCE = '@millpond/proxy'
 const LIMITS: readonly EdgeLimit[] = [
   { kinds: ['url', 'tag'], perRequest: 30, cost: 'request', burst: 100, perSecond: 1000, source: SOURCE },
@@ -81,11 +81,11 @@ export function millpondProxy(options: MillpondProxyOptions): Edge {
       for (const what of purgesOf(targets)) await ask('POST', '/purge', { ...what, ...mode }, { signal })
       return { id: undefined, isDone: true }
     },
-    /** Since the proxy began, whatever days are asked for: it keeps no others. */
+    /** Since the proxy started, whatever days are requested: it keeps no others. */
     async figures(_, call): Promise<EdgeFigures> {
       const answer = await ask('GET', '/health', undefined, call)
       const count = (name: string): number => numberOf(answer, 'answers', name) ?? 0
-      // Served from what lies there, asked about or not; or made by another request at the same time.
+      // Served from its cache, revalidated or not; or fetched by another request at the same time.
       const hits = count('hits') + count('stale') + count('validated') + count('collapsed')
       const misses = count('stored') + count('passed') + count('failed')
       return {
@@ -114,7 +114,7 @@ export function millpondProxy(options: MillpondProxyOptions): Edge {
   }
 }
 
-/** Of the same kind. TLS may end before it, so that an address is purged by both schemes. */
+/** Of the same kind. TLS may be terminated in front of it, so a URL is purged with both schemes. */
 function purgesOf(targets: readonly PurgeTarget[]): readonly object[] {
   const [first] = targets
   switch (first?.kind) {

@@ -86,7 +86,7 @@ function tell({ out }: Context, cache: Row): void {
     [
       { title: 'IMPACT', isNumber: true },
       { title: 'WHAT' },
-      { title: 'HITS MORE IN 100', isNumber: true },
+      { title: 'MORE HITS PER 100', isNumber: true },
       { title: '95 %', isNumber: true },
       { title: 'WHY' },
     ],

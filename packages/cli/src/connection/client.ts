@@ -271,7 +271,7 @@ function problemOf(
     return new Failure(
       'forbidden',
       token === undefined
-        ? `${url} needs a token: set MILLPOND_TOKEN, or use, --token-file FILE, or "millpond login"`
+        ? `${url} needs a token: set MILLPOND_TOKEN, use --token-file FILE, or "millpond login"`
         : `${url} does not accept the token from ${tokenFrom}: it is unknown, expired or revoked`,
       more,
     )

@@ -1,4 +1,4 @@
-// Where pictures on demand are made: one job for each result, however many wait for it, and the result in the cache.
+// Makes on-demand images: one job for each result, however many requests wait for it, with the result in the cache.
 import { createHash } from 'node:crypto'
 import type { Cache } from 'millpond'
 import { CdnError } from '../errors.ts'
@@ -6,13 +6,13 @@ import { type ImageLimits, openPicture, type Qualities } from './picture.ts'
 import { type ImageFormat, sniff } from './sniff.ts'
 import { type ImageJobs, Waiting } from './waiting.ts'
 
-/** A picture's bytes by its name; `undefined`: there is none. An error is a 502, and the next request asks again. */
+/** An image's bytes by its name; `undefined`: there is none. An error is a 502, and the next request retries. */
 export type ImageSource = (name: string, context: { readonly signal: AbortSignal }) => Promise<Uint8Array | undefined>
 
-export interface Asked {
+export interface RenderRequest {
   readonly name: string
   readonly width: number
-  /** `own`: as the picture is. */
+  /** `own`: the image's own format. */
   readonly format: ImageFormat | 'own'
   readonly qualities: Qualities
 }
@@ -20,14 +20,14 @@ export interface Asked {
 export type Result =
   | { readonly kind: 'image'; readonly format: ImageFormat; readonly body: Uint8Array; readonly tag: string }
   | { readonly kind: 'vector'; readonly body: Uint8Array; readonly tag: string }
-  /** Nothing that asking again mends; kept for a minute all the same, no longer. */
+  /** A permanent failure; still cached for a minute only. */
   | { readonly kind: 'refused'; readonly status: 404 | 413 | 422 | 502; readonly message: string }
-  /** Not there in time. */
+  /** Not ready in time. */
   | { readonly kind: 'later'; readonly seconds: number }
 
-export interface StudioParts {
+export interface ImageRendererParts {
   readonly cache: Cache
-  /** What its addresses begin with: the same handler in other processes takes part. */
+  /** The prefix of its URLs: the same handler in other processes takes part. */
   readonly base: string
   readonly jobs: ImageJobs
   readonly source: ImageSource
@@ -41,25 +41,25 @@ const REFUSED_TTL = '1m'
 /** A large AVIF on a slow machine. */
 const MAKING = '5m'
 
-export class Studio {
-  readonly #parts: StudioParts
+export class ImageRenderer {
+  readonly #parts: ImageRendererParts
   readonly #kind: string
   readonly #waiting: Waiting
   readonly #endWork: () => void
-  /** By key: jobs that this process has asked for. */
+  /** By key: jobs that this process has requested. */
   readonly #begun = new Map<string, Promise<Result | undefined>>()
-  /** By job, of those that this process has made: where the cache keeps nothing, who waits has it still. */
+  /** By job, of those that this process ran: if the cache stores nothing, its waiters still get the result. */
   readonly #made = new Map<string, Result>()
   readonly #waited = new Set<string>()
 
-  constructor(parts: StudioParts) {
+  constructor(parts: ImageRendererParts) {
     this.#parts = parts
     this.#waiting = new Waiting(parts.jobs)
     this.#kind = `images.make.${shortHash(parts.base)}`
     this.#endWork = parts.jobs.handle(this.#kind, async (payload, { id, signal }) => {
-      const asked = payload as Asked // as `#run` has added it, through JSON
+      const asked = payload as RenderRequest // as `#run` has added it, through JSON
       const result = await this.#make(asked, signal).catch((error: unknown): Result => {
-        // Told at once and kept nowhere: whoever asks again, asks the source again.
+        // Reported at once and not cached: the next request asks the source again.
         parts.onError(error, asked.name)
         return { kind: 'refused', status: 502, message: 'the picture cannot be read from its source' }
       })
@@ -71,18 +71,18 @@ export class Studio {
     return `image:${shortHash(name)}`
   }
 
-  ready(asked: Asked): Promise<Result | undefined> {
+  ready(asked: RenderRequest): Promise<Result | undefined> {
     return this.#parts.cache.get<Result>(keyOf(asked))
   }
 
   /** In the background. */
-  begin(asked: Asked): void {
+  begin(asked: RenderRequest): void {
     if (this.#begun.size < this.#parts.maxWaiting)
       void this.#job(asked).catch((error: unknown) => this.#parts.onError(error, asked.name))
   }
 
-  /** What there is, or what a job makes in time. */
-  async result(asked: Asked): Promise<Result> {
+  /** The cached result, or one that a job makes in time. */
+  async result(asked: RenderRequest): Promise<Result> {
     const known = await this.ready(asked)
     if (known !== undefined) return known
     const { waitMs, maxWaiting } = this.#parts
@@ -102,7 +102,7 @@ export class Studio {
     this.#endWork()
   }
 
-  #job(asked: Asked): Promise<Result | undefined> {
+  #job(asked: RenderRequest): Promise<Result | undefined> {
     const key = keyText(asked)
     const begun = this.#begun.get(key)
     if (begun !== undefined) return begun
@@ -111,7 +111,7 @@ export class Studio {
     return job
   }
 
-  async #run(asked: Asked): Promise<Result | undefined> {
+  async #run(asked: RenderRequest): Promise<Result | undefined> {
     const id = await this.#parts.jobs.add(this.#kind, asked)
     this.#waited.add(id)
     try {
@@ -124,8 +124,10 @@ export class Studio {
     }
   }
 
-  /** By the cache's own load: once over all processes, and nothing of a picture that was replaced meanwhile is kept. */
-  #make(asked: Asked, signal: AbortSignal): Promise<Result> {
+  /**
+   * By the cache's own load: once over all processes, and results of an image that was replaced meanwhile are not kept.
+   */
+  #make(asked: RenderRequest, signal: AbortSignal): Promise<Result> {
     return this.#parts.cache.getOrSet<Result>(
       keyOf(asked),
       async ({ setTtl }) => {
@@ -133,11 +135,11 @@ export class Studio {
         if (result.kind === 'refused') setTtl(REFUSED_TTL)
         return result
       },
-      { tags: [Studio.tagOf(asked.name)], timeout: { hard: MAKING } },
+      { tags: [ImageRenderer.tagOf(asked.name)], timeout: { hard: MAKING } },
     )
   }
 
-  async #draw({ name, width, format, qualities }: Asked, signal: AbortSignal): Promise<Result> {
+  async #draw({ name, width, format, qualities }: RenderRequest, signal: AbortSignal): Promise<Result> {
     const bytes = await this.#parts.source(name, { signal })
     if (bytes === undefined) return { kind: 'refused', status: 404, message: 'there is no picture of that name' }
     try {
@@ -147,7 +149,7 @@ export class Studio {
       const wanted = format === 'own' || !picture.canBe(format) ? picture.format : format
       const made = await picture.as(wanted, Math.min(width, picture.width), qualities)
       const { untouched } = picture
-      // Asked for as large as it is, and larger by it: then it is given as it came.
+      // Re-encoding at full size made it larger: the original is served.
       const isWorse = untouched !== undefined && width >= picture.width && untouched.byteLength <= made.body.byteLength
       const [body, is] = isWorse ? [untouched, picture.format] : [made.body, wanted]
       return { kind: 'image', format: is, body: new Uint8Array(body), tag: tagOfBody(body) }
@@ -163,13 +165,13 @@ export class Studio {
 }
 
 const shortHash = (words: string): string => createHash('sha256').update(words).digest('hex').slice(0, 16)
-const keyOf = ({ name, width, format, qualities }: Asked): [string, string, number, string, string] => [
+const keyOf = ({ name, width, format, qualities }: RenderRequest): [string, string, number, string, string] => [
   'image',
   name,
   width,
   format,
   JSON.stringify(qualities),
 ]
-const keyText = (asked: Asked): string => JSON.stringify(keyOf(asked))
+const keyText = (asked: RenderRequest): string => JSON.stringify(keyOf(asked))
 const tagOfBody = (bytes: Uint8Array): string =>
   `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`

@@ -1,38 +1,38 @@
-// One line of an invalidation at one vendor: how much of it is purged, and how much is settled.
+// The targets of one invalidation at one vendor: how many are purged, and how many are settled.
 import type { Probe } from './probe.ts'
 import type { PurgeTarget } from './target.ts'
 
-export interface LotOptions {
+export interface PurgeTaskOptions {
   readonly soft: boolean
   /** `undefined`: purged once. */
   readonly againMs: number | undefined
 }
 
-/** Where it is purged. */
-export interface LotPump {
-  add(targets: readonly PurgeTarget[], lot: Lot): void
+/** The queue that purges them. */
+export interface PurgeTaskQueue {
+  add(targets: readonly PurgeTarget[], task: PurgeTask): void
   wake(): void
 }
 
-export class Lot {
+export class PurgeTask {
   readonly purged: Promise<void>
   readonly settled: Promise<void>
-  readonly options: LotOptions
+  readonly options: PurgeTaskOptions
   readonly verdicts: Probe['verdict'][] = []
   isPurged = false
   isSettled = false
-  /** Everybody can be asked whether they have heard. */
+  /** Whether it is known which processes have applied the invalidation. */
   isReleased = true
-  readonly #pump: LotPump
+  readonly #queue: PurgeTaskQueue
   readonly #targets: readonly PurgeTarget[]
   #left: number
   #unsettled: number
   #resolvePurged = (): void => {}
   #resolveSettled = (): void => {}
 
-  constructor(pump: LotPump, targets: readonly PurgeTarget[], options: LotOptions) {
+  constructor(queue: PurgeTaskQueue, targets: readonly PurgeTarget[], options: PurgeTaskOptions) {
     this.options = options
-    this.#pump = pump
+    this.#queue = queue
     this.#targets = targets
     this.#left = targets.length
     this.#unsettled = targets.length
@@ -44,18 +44,18 @@ export class Lot {
     })
   }
 
-  /** May be purged from now on. */
+  /** Starts purging. */
   begin(isReleased: boolean): void {
     this.isReleased = isReleased
-    this.#pump.add(this.#targets, this)
+    this.#queue.add(this.#targets, this)
   }
 
   release(): void {
     this.isReleased = true
-    this.#pump.wake()
+    this.#queue.wake()
   }
 
-  /** One of its targets is purged, or never will be. */
+  /** One of its targets was purged, or was given up. */
   notePurged(): void {
     if (--this.#left > 0) return
     this.isPurged = true
